@@ -1,0 +1,155 @@
+"""The frozen nouns that travel between the parts of the service."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif"}
+
+
+class Age(StrEnum):
+    """How a remembered picture stands against the freshness asked for."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    GONE = "gone"
+
+
+class CacheState(StrEnum):
+    """Where an answer came from: the values of ``X-Cache``."""
+
+    HIT = "HIT"
+    STALE = "STALE"
+    DERIVED = "DERIVED"
+    MISS = "MISS"
+    COALESCED = "COALESCED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """How old an answer may be. Never part of a key. All durations in seconds."""
+
+    max_age: float
+    stale_for: float = 0
+    forced: bool = False
+    """Capture anew whatever is remembered."""
+
+    def judge(self, taken_at: float, now: float) -> Age:
+        """FRESH up to ``max_age``, STALE for ``stale_for`` after it, then GONE."""
+        age = now - taken_at
+        if age < self.max_age:
+            return Age.FRESH
+        return Age.STALE if age < self.max_age + self.stale_for else Age.GONE
+
+    @property
+    def keep(self) -> float:
+        """How long a picture taken now is worth remembering."""
+        return self.max_age + self.stale_for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """What an engine hands back: the lossless master picture and what was seen on the way."""
+
+    body: bytes = field(repr=False)
+    """The picture, normally PNG; anything libvips reads."""
+    width: int
+    height: int
+    taken_at: float
+    """Seconds since the epoch."""
+    final_url: str = ""
+    status: int = 0
+    """HTTP status of the main document; 0 when the engine does not say."""
+    title: str = ""
+    partial: bool = False
+    """Taken at the soft deadline, before the page was done."""
+    truncated: bool = False
+    """A full page cut at the height limit."""
+    timings: dict[str, float] = field(default_factory=dict)
+    """Milliseconds per step, for Server-Timing and logs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thumbnail:
+    """The finished picture: what is stored is what is served."""
+
+    body: bytes = field(repr=False)
+    mime: str
+    width: int
+    height: int
+    taken_at: float
+    digest: str
+    """SHA-256 of the body, 64 hex digits."""
+    status: int = 0
+    final_url: str = ""
+    partial: bool = False
+    truncated: bool = False
+
+    @property
+    def etag(self) -> str:
+        """A strong validator (RFC 9110, 8.8.3): it changes exactly when the bytes do."""
+        return f'"{self.digest[:32]}"'
+
+    @property
+    def extension(self) -> str:
+        """File name extension of the format, without the dot."""
+        return _EXTENSIONS[self.mime]
+
+
+def digest_of(body: bytes) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(body).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the service answers: a picture, where it came from and how fresh it had to be."""
+
+    thumbnail: Thumbnail
+    cache: CacheState
+    freshness: Freshness
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A persisted picture. ``meta`` is small text about it (width, height, request digest ...)."""
+
+    key: str
+    body: bytes = field(repr=False)
+    mime: str
+    meta: dict[str, str] = field(default_factory=dict)
+
+
+_STORAGE_KEY = re.compile(r"thumbs/[0-9a-f]{64}-[0-9a-f]{64}\.(png|jpg|webp|avif)")
+
+
+def storage_key(request_digest: str, thumbnail: Thumbnail) -> str:
+    """``thumbs/<request digest>-<content digest>.<ext>``: it names its content, so it is immutable."""
+    return f"thumbs/{request_digest}-{thumbnail.digest}.{thumbnail.extension}"
+
+
+def is_storage_key(text: str) -> bool:
+    """Whether a text could be a key of ours; nothing else ever reaches a file name."""
+    return _STORAGE_KEY.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Persisted:
+    """The answer to a persist request."""
+
+    url: str
+    key: str
+    cached: bool
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+
+    def members(self) -> dict[str, Any]:
+        """As JSON members, in the order of the docs."""
+        return {name: getattr(self, name) for name in self.__slots__}

@@ -1,0 +1,308 @@
+"""Every setting once: name, type, default, meaning. Read from the environment and ``.env`` at start.
+
+Only ``assembly``, ``cli`` and ``doctor`` import this; every component takes plain values.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    ValidationError,
+)
+
+from tintype.errors import ConfigurationError
+
+_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_MEASURE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)")
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+TRACKING = "utm_*,gclid,gclsrc,dclid,fbclid,msclkid,yclid,twclid,igshid,mc_cid,mc_eid,_hsenc,_hsmi,mkt_tok"
+
+
+def _measure(value: Any, units: Mapping[str, float]) -> float:
+    found = _MEASURE.fullmatch(str(value).strip().lower())
+    unit = found[2].removesuffix("b") if found and found[2].removesuffix("b") in units else found and found[2]
+    if not found or unit not in units:
+        raise ValueError("unit")
+    return float(found[1]) * units[str(unit)]
+
+
+def _duration(value: Any) -> float:
+    return _measure(value, _SECONDS)
+
+
+def _size(value: Any) -> int:
+    return int(_measure(value, _BYTES))
+
+
+def _list(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _switch(value: Any) -> bool:
+    text = str(value).strip().lower()
+    if text not in _TRUE | _FALSE:
+        raise ValueError("switch")
+    return text in _TRUE
+
+
+def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        ipaddress.ip_network(value, strict=False)
+    return values
+
+
+_RATE = re.compile(r"[1-9][0-9]*\s*(per|/)\s*([0-9]+\s*)?(second|minute|hour|day)s?", re.IGNORECASE)
+
+
+def _rate(value: str) -> str:
+    if value.strip().lower() not in ("", "off") and not _RATE.fullmatch(value.strip()):
+        raise ValueError("rate")
+    return "" if value.strip().lower() == "off" else value.strip()
+
+
+Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
+Size = Annotated[int, BeforeValidator(_size), Field(ge=0)]
+List = Annotated[tuple[str, ...], BeforeValidator(_list)]
+Switch = Annotated[bool, BeforeValidator(_switch)]
+Networks = Annotated[tuple[str, ...], BeforeValidator(_list), AfterValidator(_networks)]
+Rate = Annotated[str, AfterValidator(_rate)]
+
+DURATION = "a duration such as 30s, 10m, 1d"
+SIZE = "a size such as 512m, 2g"
+RATE = "a rate such as 30 per minute, or off"
+
+
+def setting(name: str, default: Any, meaning: str, accepts: str = "text", **more: Any) -> Any:
+    """One setting: its environment name, default as an operator would write it, and meaning."""
+    secret = bool(more.pop("secret", False))
+    extra: dict[str, JsonValue] = {"accepts": accepts, "secret": secret}
+    return Field(
+        default, validation_alias=name, description=meaning, json_schema_extra=extra, validate_default=True, **more
+    )
+
+
+class Settings(BaseModel):
+    """The whole configuration, checked at once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    _sources: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    # Server
+    host: str = setting("HOST", "127.0.0.1", "Address to listen on.", "an address")
+    port: int = setting("PORT", 8000, "Port to listen on.", "a port from 0 to 65535", ge=0, le=65535)
+    workers: int = setting(
+        "TINTYPE_WORKERS", 0, "Web worker processes; 0 means one per core.", "a number from 0 to 64", ge=0, le=64
+    )
+    threads: int = setting(
+        "TINTYPE_THREADS",
+        64,
+        "Threads per web worker; each waiting capture holds one.",
+        "a number from 1 to 512",
+        ge=1,
+        le=512,
+    )
+    public_url: str = setting(
+        "TINTYPE_PUBLIC_URL", "", "Where callers reach this service; used in the URLs that /persist answers."
+    )
+    trusted_proxies: Networks = setting(
+        "TINTYPE_TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For is believed.", "networks, comma-separated"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "TINTYPE_LOG_LEVEL", "info", "Least severe message to log.", "debug, info, warning or error"
+    )
+    log_format: Literal["auto", "console", "json"] = setting(
+        "TINTYPE_LOG_FORMAT", "auto", "auto is console on a terminal, else JSON.", "auto, console or json"
+    )
+    data_dir: Path = setting("TINTYPE_DATA_DIR", "data", "Folder for cache, stored pictures and sockets.", "a folder")
+
+    # Cache
+    cache_ttl: Duration = setting("TINTYPE_CACHE_TTL", "1d", "How long a picture is fresh.", DURATION)
+    max_ttl: Duration = setting("TINTYPE_MAX_TTL", "30d", "Upper bound for the ttl option.", DURATION)
+    stale_for: Duration = setting(
+        "TINTYPE_STALE_FOR", "7d", "How long after that it is still served while a new one is taken.", DURATION
+    )
+    failure_ttl: Duration = setting("TINTYPE_FAILURE_TTL", "1m", "How long a failure is remembered.", DURATION)
+    cache_size: Size = setting("TINTYPE_CACHE_SIZE", "1g", "Budget for finished pictures.", SIZE)
+    master_size: Size = setting(
+        "TINTYPE_MASTER_SIZE", "1g", "Budget for lossless masters, from which other sizes are derived.", SIZE
+    )
+    redis_url: str = setting(
+        "REDIS_URL",
+        "",
+        "Redis for cache, locks and limits; unset: SQLite.",
+        "redis://, rediss:// or unix://",
+        secret=True,
+    )
+
+    # Limits
+    thumb_limit: Rate = setting("TINTYPE_THUMB_LIMIT", "30 per minute", "Allowance of a client on /thumb.", RATE)
+    persist_limit: Rate = setting("TINTYPE_PERSIST_LIMIT", "5 per minute", "Allowance on /persist.", RATE)
+    hit_limit: Rate = setting(
+        "TINTYPE_HIT_LIMIT", "", "Own allowance for cache hits; unset: hits count as /thumb.", RATE
+    )
+    limit_exempt: Networks = setting(
+        "TINTYPE_LIMIT_EXEMPT", "", "Networks without limits.", "networks, comma-separated"
+    )
+
+    # Targets
+    allow_hosts: List = setting(
+        "TINTYPE_ALLOW_HOSTS", "", "If set, only these hosts are photographed; *.example.com matches below it.", "hosts"
+    )
+    deny_hosts: List = setting("TINTYPE_DENY_HOSTS", "", "Hosts that are never photographed.", "hosts")
+    allow_addresses: List = setting(
+        "TINTYPE_ALLOW_ADDRESSES",
+        "",
+        "Non-public addresses that may be reached.",
+        "addresses or networks with a port: 127.0.0.1:8090,10.1.0.0/16:443",
+    )
+    tracking_parameters: List = setting(
+        "TINTYPE_TRACKING_PARAMETERS", TRACKING, "Query parameters dropped from target URLs.", "names, * at the end"
+    )
+
+    # Engine
+    engine: str = setting(
+        "TINTYPE_ENGINE",
+        "",
+        "What takes the pictures, in order of preference; unset: snapsharp if its key is set, else chromium.",
+        "chromium, snapsharp, unix://…, tcp://…, comma-separated",
+    )
+    chromium: str = setting("TINTYPE_CHROMIUM", "", "Chromium binary; unset: searched for.", "a path")
+    slots: int = setting(
+        "TINTYPE_SLOTS", 0, "Captures at once; 0 means cores + 1.", "a number from 0 to 64", ge=0, le=64
+    )
+    queue: int = setting(
+        "TINTYPE_QUEUE", 0, "Captures that may wait; 0 means 4 per slot.", "a number from 0 to 10000", ge=0, le=10_000
+    )
+    timeout: Duration = setting("TINTYPE_TIMEOUT", "20s", "Time for one capture, waiting in line excluded.", DURATION)
+    recycle_after: int = setting(
+        "TINTYPE_RECYCLE_AFTER", 100, "Captures before a browser is replaced.", "a number from 1", ge=1
+    )
+    recycle_age: Duration = setting("TINTYPE_RECYCLE_AGE", "30m", "Age at which a browser is replaced.", DURATION)
+    max_page_height: int = setting(
+        "TINTYPE_MAX_PAGE_HEIGHT", 16_000, "Cut full pages at this height.", "pixels, 1000 to 16000", ge=1000, le=16_000
+    )
+    daemon_linger: Duration = setting(
+        "TINTYPE_DAEMON_LINGER", "10s", "How long the capture daemon outlives its last client.", DURATION
+    )
+    browser_user: str = setting(
+        "TINTYPE_BROWSER_USER", "tintype", "When started by root, Chromium runs as this user.", "a user name"
+    )
+    allow_no_sandbox: Switch = setting(
+        "ALLOW_NO_SANDBOX", "0", "Start Chromium without its sandbox where it cannot work. Unsafe.", "1 or 0"
+    )
+    snapsharp_api_key: str = setting("SNAPSHARP_API_KEY", "", "Key of the hosted engine.", secret=True)
+    snapsharp_base_url: str = setting(
+        "SNAPSHARP_BASE_URL",
+        "https://api.snapsharp.dev",
+        "The hosted engine, or any node that speaks its API.",
+        "a URL",
+    )
+
+    # Storage
+    s3_bucket: str = setting("S3_BUCKET", "", "Bucket for persisted pictures; unset: files in the data folder.")
+    s3_region: str = setting("S3_REGION", "", "Region of the bucket; auto for R2.")
+    s3_endpoint_url: str = setting("S3_ENDPOINT_URL", "", "R2, MinIO or another S3 endpoint.", "a URL")
+    s3_public_url: str = setting("S3_PUBLIC_URL", "", "Base of the lasting URLs, such as a CDN.", "a URL")
+    s3_prefix: str = setting("S3_PREFIX", "", "Put before every key.")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Self:
+        """Read ``.env``, then the environment over it; raises ConfigurationError with every mistake."""
+        said = _gather(os.environ if environ is None else environ, env_file)
+        mistakes = _unknown(said)
+        values = {name: value for name, (value, _) in said.items() if name in _NAMES}
+        values, unreadable = _secrets_from_files(said, values)
+        try:
+            settings = cls.model_validate({name: value.strip() for name, value in values.items() if value.strip()})
+        except ValidationError as error:
+            mistakes += [_explain(cls, item) for item in error.errors()]
+        if mistakes + unreadable:
+            raise ConfigurationError("\n".join(mistakes + unreadable))
+        settings._sources.update(
+            {  # noqa: SLF001 - our own class
+                name: said[name][1] if name in said else f"{name}_FILE" for name in values
+            }
+        )
+        return settings
+
+    def source(self, name: str) -> str:
+        """Where a setting came from: ``environment``, ``.env``, its ``_FILE`` variable or ``default``."""
+        return self._sources.get(name, "default")
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Engines in order of preference."""
+        chosen = tuple(part.strip() for part in self.engine.split(",") if part.strip())
+        return chosen or (("snapsharp",) if self.snapsharp_api_key else ("chromium",))
+
+    @property
+    def slot_count(self) -> int:
+        """Captures at once, with the default filled in."""
+        return self.slots or (os.cpu_count() or 1) + 1
+
+    @property
+    def queue_length(self) -> int:
+        """Captures that may wait, with the default filled in."""
+        return self.queue or 4 * self.slot_count
+
+
+_NAMES: dict[str, str] = {str(f.validation_alias): name for name, f in Settings.model_fields.items()}
+
+
+def _gather(environ: Mapping[str, str], env_file: Path | None) -> dict[str, tuple[str, str]]:
+    """Every variable with where it was said; the environment wins over the file."""
+    filed = dotenv_values(env_file) if env_file and env_file.is_file() else {}
+    said = {name: (value or "", str(env_file)) for name, value in filed.items()}
+    return {**said, **{name: (value, "environment") for name, value in environ.items()}}
+
+
+def _unknown(said: Mapping[str, tuple[str, str]]) -> list[str]:
+    known = set(_NAMES) | {f"{name}_FILE" for name in _NAMES}
+    typos = sorted(name for name in said if name.startswith("TINTYPE_") and name not in known)
+    return [f"{name}: there is no such setting" for name in typos]
+
+
+def _secrets_from_files(
+    said: Mapping[str, tuple[str, str]], values: dict[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    """Fill secrets from their ``NAME_FILE`` variables, as container platforms hand them over."""
+    mistakes = []
+    for name, field in _NAMES.items():
+        path = said.get(f"{name}_FILE", ("", ""))[0]
+        if not path or not is_secret(field) or values.get(name):
+            continue
+        try:
+            values[name] = Path(path).read_text().strip()
+        except OSError as error:
+            mistakes.append(f"{name}_FILE: cannot read {path}: {error.strerror}")
+    return values, mistakes
+
+
+def is_secret(field: str) -> bool:
+    """Whether a setting must never be shown."""
+    extra = Settings.model_fields[field].json_schema_extra
+    return bool(isinstance(extra, dict) and extra["secret"])
+
+
+def _explain(model: type[BaseModel], item: Any) -> str:
+    alias = str(item["loc"][0])
+    extra = model.model_fields[_NAMES[alias]].json_schema_extra
+    wanted = extra["accepts"] if isinstance(extra, dict) else ""
+    given = "" if is_secret(_NAMES[alias]) else f", not {str(item['input'])[:80]!r}"
+    return f"{alias}: must be {wanted}{given}"
