@@ -1,0 +1,69 @@
+"""How operators write durations, sizes, lists, networks and rates; each a type pydantic can check."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_MEASURE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)")
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+def _measure(value: Any, units: Mapping[str, float]) -> float:
+    found = _MEASURE.fullmatch(str(value).strip().lower())
+    unit = found[2].removesuffix("b") if found and found[2].removesuffix("b") in units else found and found[2]
+    if not found or unit not in units:
+        raise ValueError("unit")
+    return float(found[1]) * units[str(unit)]
+
+
+def _duration(value: Any) -> float:
+    return _measure(value, _SECONDS)
+
+
+def _size(value: Any) -> int:
+    return int(_measure(value, _BYTES))
+
+
+def _list(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _switch(value: Any) -> bool:
+    text = str(value).strip().lower()
+    if text not in _TRUE | _FALSE:
+        raise ValueError("switch")
+    return text in _TRUE
+
+
+def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        ipaddress.ip_network(value, strict=False)
+    return values
+
+
+_RATE = re.compile(r"[1-9][0-9]*\s*(per|/)\s*([0-9]+\s*)?(second|minute|hour|day)s?", re.IGNORECASE)
+
+
+def _rate(value: str) -> str:
+    if value.strip().lower() not in ("", "off") and not _RATE.fullmatch(value.strip()):
+        raise ValueError("rate")
+    return "" if value.strip().lower() == "off" else value.strip()
+
+
+Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
+Size = Annotated[int, BeforeValidator(_size), Field(ge=0)]
+List = Annotated[tuple[str, ...], BeforeValidator(_list)]
+Switch = Annotated[bool, BeforeValidator(_switch)]
+Networks = Annotated[tuple[str, ...], BeforeValidator(_list), AfterValidator(_networks)]
+Rate = Annotated[str, AfterValidator(_rate)]
+
+DURATION = "a duration such as 30s, 10m, 1d"
+SIZE = "a size such as 512m, 2g"
+RATE = "a rate such as 30 per minute, or off"
