@@ -89,8 +89,7 @@ def _parse(raw: str) -> ada_url.URL:
         raise _mistake("must not hold a user name or password")
     if "%" in _authority(text):
         raise _mistake("must not hold percent signs in the host")
-    if url.hostname.endswith("."):
-        url.hostname = url.hostname[:-1]
+    url.hostname = url.hostname.removesuffix(".")
     return url
 
 
