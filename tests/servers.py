@@ -1,0 +1,157 @@
+"""Real servers on free loopback ports: Redis, and moto's S3 over HTTP. Both can be stopped and started again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+_PATIENCE = 30.0
+
+
+class _Server:
+    """A subprocess that listens on a loopback port, kept over restarts; a context manager."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder = Path(tempfile.mkdtemp(prefix="tintype-test-"))
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start on the same port as before, empty, and wait until it answers."""
+        assert self._process is None, "already running"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command(), cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + _PATIENCE
+        while not self._answers():
+            assert self._process.poll() is None, self._log.read_text(errors="replace")
+            assert time.monotonic() < deadline, self._log.read_text(errors="replace")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Kill it, as a crash would, and wait until it is gone. Idempotent."""
+        process, self._process = self._process, None
+        if process:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait(_PATIENCE)
+
+    def freeze(self) -> None:
+        """Let it hold its connections and answer nothing, as a lost network does."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it answer again."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "server.log"
+
+    def _command(self) -> list[str]:
+        raise NotImplementedError
+
+    def _answers(self) -> bool:
+        raise NotImplementedError
+
+
+class RedisServer(_Server):
+    """redis-server without persistence, without a memory limit. Skips the test where there is none."""
+
+    def __init__(self, password: str = "") -> None:
+        found = shutil.which("redis-server")
+        if not found:
+            pytest.skip("redis-server is not installed")
+        super().__init__()
+        self._binary, self._password = found, password
+
+    @property
+    def url(self) -> str:
+        """Over TCP."""
+        login = f":{self._password}@" if self._password else ""
+        return f"redis://{login}127.0.0.1:{self.port}/0"
+
+    @property
+    def unix_url(self) -> str:
+        """Over its socket file."""
+        login = f":{self._password}@" if self._password else ""
+        return f"unix://{login}{self._folder}/redis.sock?db=0"
+
+    def _command(self) -> list[str]:
+        listen = ["--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", str(self._folder / "redis.sock")]
+        forget = ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
+        return [self._binary, *listen, *forget, *(["--requirepass", self._password] if self._password else [])]
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(7) in {b"+PONG\r\n", b"-NOAUTH"}
+        except OSError:
+            return False
+
+
+class S3Server(_Server):
+    """moto's S3 over HTTP. It takes any credentials and forgets everything when stopped."""
+
+    @property
+    def url(self) -> str:
+        """The endpoint."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def create_bucket(self, name: str) -> None:
+        """Create a bucket, or find it there."""
+        self._ask("PUT", f"/{name}")
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+
+    def _answers(self) -> bool:
+        try:
+            self._ask("GET", "/moto-api/data.json")
+        except (OSError, urllib.error.URLError):
+            return False
+        return True
+
+    def _ask(self, method: str, path: str) -> None:
+        request = urllib.request.Request(self.url + path, method=method)
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(request, timeout=10) as answer:
+            answer.read()
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
