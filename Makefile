@@ -1,0 +1,73 @@
+# `make help` lists what there is. Everything lives in .venv; stamps in it make the second start quick.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup serve test lint format demo shot doctor docs lock bench clean
+
+export PYTHON ?= python3
+BIN := .venv/bin
+STAMPS := .venv/.stamps
+ARGS ?=
+export OUT ?=
+export URL ?=
+WORKERS ?= 2
+
+help: ## List the commands
+	@printf 'Tintype: give it a URL, it gives back a picture.\n\n'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nStart with: make serve\n'
+
+setup: $(STAMPS)/dev $(STAMPS)/browser ## Everything for working on it: .venv, locked packages, Chromium, fonts
+
+serve: $(STAMPS)/base $(STAMPS)/browser ## The service on 127.0.0.1:8000 (HOST=… PORT=… and all settings)
+	@exec $(BIN)/tintype serve $(ARGS)
+
+test: $(STAMPS)/dev ## All tests, with real servers on free loopback ports (ARGS='-k words')
+	@$(BIN)/tintype install-browser --quiet || echo '!! There is no Chromium: every test that needs it will be SKIPPED.' >&2
+	@scripts/server.sh
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+lint: $(STAMPS)/dev ## Formatting, rules and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMPS)/dev ## Format the code and apply safe fixes
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+demo: $(STAMPS)/base $(STAMPS)/browser ## The whole thing unattended: pictures of a bundled page in demo/
+	@$(BIN)/python scripts/demo.py
+
+shot: $(STAMPS)/base $(STAMPS)/browser ## One picture: make shot URL=https://… [OUT=file] [ARGS='--full-page']
+	@test -n "$$URL" || { echo 'Which page? make shot URL=https://example.com' >&2; exit 2; }
+	@$(BIN)/tintype shot "$$URL" $(if $(OUT),-o "$$OUT") $(ARGS)
+
+doctor: $(STAMPS)/base ## Check settings, browser, fonts, cache and storage
+	@$(BIN)/tintype doctor
+
+docs: $(STAMPS)/base ## Rewrite the tables of options, settings and errors in README.md and docs/
+	@$(BIN)/python scripts/docs.py
+
+lock: $(STAMPS)/dev ## Pin all packages anew (ARGS=--upgrade for the latest)
+	@scripts/lock.sh $(ARGS)
+
+bench: $(STAMPS)/dev $(STAMPS)/browser ## Measure captures and hits per second
+	@$(BIN)/python -m bench.service $(ARGS)
+
+clean: ## Remove the environment, caches and demo pictures; keeps data/
+	rm -rf .venv demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMPS)/base: requirements.lock pyproject.toml scripts/environment.sh
+	@if test -e $(STAMPS)/dev; then scripts/environment.sh requirements-dev.lock && touch $(STAMPS)/dev; \
+	else scripts/environment.sh requirements.lock; fi
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/dev: requirements-dev.lock requirements.lock pyproject.toml scripts/environment.sh
+	@scripts/environment.sh requirements-dev.lock
+	@mkdir -p $(STAMPS) && touch $(STAMPS)/base $@
+
+$(STAMPS)/browser: | $(STAMPS)/base
+	@$(BIN)/tintype install-browser --if-needed
+	@touch $@

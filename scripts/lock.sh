@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Pins every package, exactly and by hash. Run by `make lock`; needs the package index and a minute.
+#
+# The locks name no index and no path, so that they install from any mirror. Arguments go to pip-compile:
+# `make lock ARGS=--upgrade`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+compile() {
+    local output=$1
+    shift
+    .venv/bin/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-header \
+        --annotation-style line --no-emit-options \
+        --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+        --output-file "$output" "$@" pyproject.toml scripts/lock.in
+    {
+        echo "# Made by \`make lock\`. Install with: pip install --require-hashes -r $output"
+        sed -e 's/ (pyproject\.toml)//' -e 's/-r scripts\/lock\.in/scripts\/lock.in/' \
+            -e '/^# Made by/d' -e '/^# The following packages are considered/d' -e '/^$/d' "$output"
+    } >"$output.new"
+    mv "$output.new" "$output"
+    if grep -niE 'https?://|file:|--(index-url|extra-index-url|find-links)' "$output"; then
+        echo "$output names an address" >&2
+        exit 1
+    fi
+}
+
+compile requirements.lock "$@"
+compile requirements-dev.lock --constraint requirements.lock --extra dev "$@"
