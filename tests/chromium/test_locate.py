@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,23 @@ class TestTheOperatorsChoice:
     def test_that_is_a_foreign_script_does_not_fall_back_to_the_system(self, machine: Path) -> None:
         put(machine / "lib/chromium/chromium")
         assert locate.find_chromium(str(script(machine / "start.sh", "true"))) is None
+
+
+def test_a_browser_is_open_to_all_only_when_every_folder_above_it_is() -> None:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        binary = put(folder / "inner/browser")
+        assert locate.is_open_to_all(binary)
+        binary.parent.chmod(0o700)
+        assert not locate.is_open_to_all(binary)
+
+
+class TestTheVersion:
+    def test_is_what_the_browser_says(self, machine: Path) -> None:
+        assert locate.version_of(script(machine / "chromium", "echo Chromium 1.2.3")) == "Chromium 1.2.3"
+
+    def test_of_one_that_does_not_start_is_its_reason(self, machine: Path) -> None:
+        broken = script(machine / "chromium", "echo libnss3.so: cannot open >&2; exit 127")
+        with pytest.raises(OSError, match=r"libnss3\.so: cannot open"):
+            locate.version_of(broken)

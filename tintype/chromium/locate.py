@@ -1,4 +1,4 @@
-"""Where the browser's real binary is on this machine; nothing is started and nothing installed.
+"""Where the browser's real binary is on this machine; nothing is installed.
 
 Distributions put shell scripts in front of Chromium. We start the binary itself: a script in between would
 swallow descriptors, add flags of its own and outlive a kill.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +65,22 @@ def binary_behind(path: Path) -> Path | None:
     if _is_native(real):
         return real if real.name != "snap" else None
     return next((found for found in _behind_script(real) if _is_native(found)), None)
+
+
+def version_of(binary: Path) -> str:
+    """What the browser says it is, such as ``Chromium 156.0.8078.79``; raises OSError when it does not start."""
+    try:
+        done = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise OSError("no answer to --version") from error
+    if done.returncode != 0:
+        raise OSError((done.stderr.strip().splitlines() or ["no reason given"])[0])
+    return done.stdout.strip()
+
+
+def is_open_to_all(binary: Path) -> bool:
+    """Whether any user may start it: as root the browser runs as another user, who cannot enter root's home."""
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in (binary, *binary.parents))
 
 
 def _named(explicit: str) -> Iterator[Path]:
