@@ -1,0 +1,101 @@
+"""The tables of the documentation, made from the code they describe, so that they cannot lag.
+
+A page holds a table between ``<!-- options -->`` and ``<!-- /options -->``; :func:`refresh` rewrites what lies between.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tintype import errors
+from tintype.devices import DEVICES
+from tintype.options import Emulate, Expose, Navigate, Options, Rendition, Retouch, Settle, accepts
+from tintype.settings import Settings
+
+_PARTS = (Emulate, Navigate, Settle, Retouch, Expose, Rendition)
+
+
+def option_names() -> tuple[str, ...]:
+    """Every option in reading order: the page, then the steps of a capture, then what is not in the key."""
+    stepwise = ("url", *(name for part in _PARTS for name in part.model_fields), *Options.model_fields)
+    return tuple(dict.fromkeys(stepwise))
+
+
+def options_table() -> str:
+    """Every option of /thumb, /persist and ``tintype shot``."""
+    return _table(
+        ("option", "accepts", "default", "meaning"),
+        (
+            (f"`{name}`", _accepted(name), _default(name), Options.model_fields[name].description or "")
+            for name in option_names()
+        ),
+    )
+
+
+def settings_table() -> str:
+    """Every setting, by its name in the environment."""
+    rows = []
+    for field in Settings.model_fields.values():
+        extra: Mapping[str, Any] = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        default = f"`{field.default}`" if field.default not in ("", None) else ""
+        rows.append((f"`{field.validation_alias}`", str(extra["accepts"]), default, field.description or ""))
+    return _table(("setting", "accepts", "default", "meaning"), rows)
+
+
+def errors_table() -> str:
+    """Every failure that a caller may be told about."""
+    rows = ((str(kind.status), f"`{kind.code}`", kind.title, _meaning(kind)) for kind in errors.ALL)
+    return _table(("status", "error", "title", "when"), rows)
+
+
+def devices_table() -> str:
+    """Every device preset."""
+    return _table(
+        ("device", "name", "viewport", "scale", "kind"),
+        (
+            (f"`{slug}`", d.title, f"{d.width} × {d.height}", f"{d.scale:g}", "touch" if d.mobile else "desktop")
+            for slug, d in DEVICES.items()
+        ),
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "options": options_table,
+    "settings": settings_table,
+    "errors": errors_table,
+    "devices": devices_table,
+}
+
+
+def refresh(page: str) -> str:
+    """The page with every table between its markers made anew."""
+    for name, table in TABLES.items():
+        between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        page = between.sub(lambda found, table=table: f"{found[1]}\n{table()}\n{found[2]}", page)  # type: ignore[misc]
+    return page
+
+
+def _accepted(name: str) -> str:
+    return "a preset, see docs/options.md" if name == "device" else accepts(name)
+
+
+def _default(name: str) -> str:
+    field = Options.model_fields[name]
+    if field.is_required():
+        return "required"
+    if field.default in ("", None):
+        return ""
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    return f"`{field.default:g}`" if isinstance(field.default, float) else f"`{field.default}`"
+
+
+def _meaning(kind: type[errors.TintypeError]) -> str:
+    return " ".join((kind.__doc__ or "").split()).replace("``", "`")
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
