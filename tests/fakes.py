@@ -1,0 +1,192 @@
+"""Stand-ins that keep the promises of ``tintype.protocols`` in one process; what they cost is their only lie."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from tintype.errors import BackendUnavailable, TintypeError
+from tintype.model import Capture, Stored
+from tintype.options import Shot
+
+
+@dataclass
+class Clock:
+    """A clock one can turn; seconds since the epoch."""
+
+    now: float = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def turn(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def png(width: int, height: int, colour: tuple[int, int, int] = (250, 240, 220)) -> bytes:
+    """A PNG of one colour, real enough for every decoder."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    rows = (b"\0" + bytes(colour) * width) * height
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = (chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows, 1)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@dataclass
+class FakeEngine:
+    """Photographs a colour that changes with every visit; ``fail`` is raised instead while it is set."""
+
+    clock: Callable[[], float]
+    fail: TintypeError | None = None
+    status: int = 200
+    partial: bool = False
+    down: str = ""
+    shots: list[Shot] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+    checks: int = 0
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def capture(self, shot: Shot) -> Capture:
+        self.shots.append(shot)
+        assert self.gate.wait(10), "nobody opened the gate"
+        if self.fail:
+            raise self.fail
+        seen = shot.emulate
+        width, height = round(seen.width * seen.scale), round(seen.height * seen.scale)
+        return Capture(
+            body=png(width, height, (len(self.shots) % 256, 128, 64)),
+            width=width,
+            height=height,
+            taken_at=self.clock(),
+            final_url=shot.url,
+            status=self.status,
+            partial=self.partial,
+            timings={"navigate": 12.5},
+        )
+
+    def check(self) -> None:
+        self.checks += 1
+        if self.down:
+            raise BackendUnavailable(self.down)
+
+    def close(self) -> None:
+        pass
+
+    @property
+    def visits(self) -> int:
+        return len(self.shots)
+
+
+class MemoryCache:
+    """A dictionary with expiry and tags; ``down`` makes it forgetful, as a cache out of reach is."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._values: dict[str, tuple[bytes, float, str]] = {}
+        self.down = False
+
+    def get(self, key: str) -> bytes | None:
+        value, until, _ = self._values.get(key, (None, 0.0, ""))
+        return value if not self.down and self._clock() < until else None
+
+    def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
+        assert ttl > 0
+        self._values[key] = (value, self._clock() + ttl, tag)
+
+    def purge(self, tag: str) -> int:
+        found = [key for key, (_, _, of) in self._values.items() if of == tag]
+        for key in found:
+            del self._values[key]
+        return len(found)
+
+    def clear(self) -> int:
+        count = len(self._values)
+        self._values.clear()
+        return count
+
+    def size(self) -> int:
+        return sum(len(value) for value, _, _ in self._values.values())
+
+    def spoil(self) -> None:
+        """Tear every value."""
+        self._values = {key: (value[:-1], until, tag) for key, (value, until, tag) in self._values.items()}
+
+    def keys(self) -> list[str]:
+        return list(self._values)
+
+
+class ThreadLocks:
+    """Locks between threads."""
+
+    def __init__(self) -> None:
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self.asked: list[str] = []
+
+    @contextmanager
+    def hold(self, name: str, wait: float) -> Iterator[bool]:
+        self.asked.append(name)
+        lock = self._locks[name]
+        held = lock.acquire(timeout=wait) if wait > 0 else lock.acquire(blocking=False)
+        try:
+            yield held
+        finally:
+            if held:
+                lock.release()
+
+
+class MemoryStorage:
+    """A dictionary in the order of storing."""
+
+    def __init__(self, base: str = "/stored/") -> None:
+        self._objects: dict[str, Stored] = {}
+        self._base = base
+        self.down = ""
+
+    def put(self, stored: Stored) -> None:
+        self.check()
+        self._objects[stored.key] = stored
+
+    def get(self, key: str) -> Stored | None:
+        self.check()
+        return self._objects.get(key)
+
+    def newest(self, prefix: str) -> Stored | None:
+        self.check()
+        found = [stored for key, stored in self._objects.items() if key.startswith(prefix)]
+        return replace(found[-1], body=b"") if found else None
+
+    def keys(self) -> Iterator[str]:
+        yield from self._objects
+
+    def delete(self, key: str) -> bool:
+        return self._objects.pop(key, None) is not None
+
+    def url(self, key: str) -> str:
+        return self._base + key
+
+    def check(self) -> None:
+        if self.down:
+            raise BackendUnavailable(self.down)
+
+
+class FakeLookup:
+    """Permits every target unless ``refuse`` is set."""
+
+    def __init__(self) -> None:
+        self.refuse: TintypeError | None = None
+        self.asked: list[str] = []
+
+    def check(self, url: str) -> None:
+        self.asked.append(url)
+        if self.refuse:
+            raise self.refuse

@@ -1,0 +1,85 @@
+"""What the log looks like, and what never gets into it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from tintype import logs
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    root, before = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.configure(**before)
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    captured = capsys.readouterr()
+    assert captured.out == "", "standard output belongs to pictures"
+    return [json.loads(line) for line in captured.err.splitlines()]
+
+
+def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(form="json")
+    structlog.get_logger("tintype.test").info("picture_taken", target="site.org", ms=12.5)
+    (line,) = written(capsys)
+    assert line.pop("timestamp").endswith("Z")
+    expected = {"event": "picture_taken", "level": "info", "logger": "tintype.test", "target": "site.org", "ms": 12.5}
+    assert line == expected
+
+
+def test_libraries_write_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(form="json")
+    logging.getLogger("some.library").warning("it took %s s", 3)
+    (line,) = written(capsys)
+    assert (line["event"], line["level"], line["logger"]) == ("it took 3 s", "warning", "some.library")
+
+
+def test_without_a_terminal_auto_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure()
+    structlog.get_logger("tintype.test").info("hello")
+    assert written(capsys)[0]["event"] == "hello"
+
+
+def test_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(form="console")
+    structlog.get_logger("tintype.test").info("hello", target="site.org")
+    assert "target=site.org" in capsys.readouterr().err
+
+
+def test_levels_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("warning", "json")
+    structlog.get_logger("tintype.test").info("quiet")
+    structlog.get_logger("tintype.test").warning("loud")
+    assert [line["event"] for line in written(capsys)] == ["loud"]
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_secrets_are_covered(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(form=form)
+    log = structlog.get_logger("tintype.test")
+    log.info("x", api_key="hunter2", authorization="Bearer hunter2", redis="redis://:hunter2@10.0.0.1/0")
+    try:
+        raise ConnectionError("redis://user:hunter2@10.0.0.1 does not answer")
+    except ConnectionError:
+        log.exception("failed")
+    logging.getLogger("library").warning("redis://user:hunter2@10.0.0.1")
+    shown = capsys.readouterr().err
+    assert "failed" in shown
+    assert "hunter2" not in shown
+
+
+def test_configuring_twice_writes_once(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(form="json")
+    logs.configure(form="json")
+    structlog.get_logger("tintype.test").info("hello")
+    assert len(written(capsys)) == 1

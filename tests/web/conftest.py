@@ -1,0 +1,80 @@
+"""An app built from fakes, and a client for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from limits.storage import MemoryStorage as Counters
+from werkzeug.test import TestResponse
+
+from tests.fakes import Clock, FakeEngine, FakeLookup, MemoryCache, MemoryStorage, ThreadLocks
+from tintype.assembly import Parts
+from tintype.model import Freshness
+from tintype.service import Service
+from tintype.urls import Rules
+from tintype.web import create_app
+from tintype.web.gate import Allowances, Gate
+from tintype.web.params import Reader
+from tintype.web.visitor import Visitors
+
+DAY = 86_400
+URL = "https://site.org/"
+
+
+@dataclass
+class Site:
+    """The application with everything it stands on; options are set before the first request."""
+
+    allowances: Allowances = field(default_factory=Allowances)
+    trusted: tuple[str, ...] = ()
+    public_url: str = ""
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self.engine = FakeEngine(self.clock)
+        self.records, self.masters = MemoryCache(self.clock), MemoryCache(self.clock)
+        self.storage, self.lookup, self.counters = MemoryStorage(), FakeLookup(), Counters(wrap_exceptions=True)
+        self.service = Service(
+            engine=self.engine,
+            records=self.records,
+            masters=self.masters,
+            locks=ThreadLocks(),
+            storage=self.storage,
+            lookup=self.lookup,
+            clock=self.clock,
+        )
+        self.app = self._app()
+        self.client: FlaskClient = self.app.test_client()
+
+    def thumb(self, url: str = URL, headers: dict[str, str] | None = None, **options: Any) -> TestResponse:
+        return self.client.get("/thumb", query_string={"url": url, **options}, headers=headers)
+
+    def raw(self, query: str | bytes, **more: Any) -> TestResponse:
+        """A query string as it stands, escaped or not."""
+        text = query.decode("latin-1") if isinstance(query, bytes) else query
+        return self.client.get("/thumb", environ_overrides={"QUERY_STRING": text}, **more)
+
+    def persist(self, **members: Any) -> TestResponse:
+        return self.client.post("/persist", json={"url": URL, **members})
+
+    def _app(self) -> Flask:
+        visitors = Visitors(self.trusted)
+        parts = Parts(
+            service=self.service,
+            gate=Gate(self.counters, self.allowances, visitors),
+            reader=Reader(Rules(tracking=("utm_*",)), Freshness(max_age=DAY, stale_for=7 * DAY), max_ttl=30 * DAY),
+            visitors=visitors,
+            public_url=self.public_url,
+            stores_here=self.storage.url("").startswith("/"),
+            clock=self.clock,
+        )
+        return create_app(parts)
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()

@@ -1,0 +1,138 @@
+"""What callers get wrong: every mistake at once, in words that help, and never a 5xx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
+
+from tests.web.conftest import URL, Site
+from tintype.options import Format, Options, accepts
+from tintype.web import params
+
+
+def mistakes(answer: TestResponse) -> dict[str, str]:
+    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+    assert answer.json["error"] == "invalid-request"
+    assert answer.json["message"] == answer.json["detail"]
+    return {each["parameter"]: each["message"] for each in answer.json["errors"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("width", "319"), ("width", "3841"), ("width", "wide"), ("width", ""), ("width", "1e3"), ("width", "640.5"),
+        ("width", "１２８０"), ("height", "239"), ("height", "2161"), ("format", "gif"), ("format", "PNG "),
+        ("quality", "0"), ("quality", "101"), ("thumb_width", "15"), ("thumb_width", "3841"), ("thumb_height", "-1"),
+        ("fit", "crop"), ("full_page", "yes"), ("full_page", ""), ("retina", "2"), ("scale", "0.5"), ("scale", "3.1"),
+        ("scale", "nan"), ("scale", "inf"), ("dark_mode", "on"), ("device", "nokia-3310"), ("device", ""),
+        ("delay", "10001"), ("delay", "-1"), ("wait_for", ""), ("wait_for", "x" * 501), ("wait_until", "never"),
+        ("selector", "a\x00b"), ("block_ads", "null"), ("fresh", "maybe"), ("on_error", "text"), ("ttl", "-1"),
+        ("ttl", "1d"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_answered_with_what_is_accepted(site: Site, name: str, value: str) -> None:
+    found = mistakes(site.thumb(**{name: value}))
+    assert list(found) == [name]
+    assert accepts(name) in found[name]
+    assert site.engine.visits == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "words"),
+    [
+        ("", "url", "is needed"),
+        ("url=", "url", "http:// or https://"),
+        ("url=ftp://site.org/", "url", "http:// or https://"),
+        ("url=site.org", "url", "http:// or https://"),
+        ("url=https://user:secret@site.org/", "url", "user name"),
+        (f"url=https://site.org/{'a' * 2048}", "url", "2048"),
+        ("url=https://site.org/%00", "url", "control"),
+        ("url=https://site.org/a%20b", "url", "spaces"),
+        (f"url={URL}&ttl=2592001", "ttl", "from 0 to 2592000 seconds"),
+        (f"url={URL}&widht=640", "widht", "did you mean width?"),
+        (f"url={URL}?a=1&b=2", "b", "%26"),
+        (f"url={URL}&width=640&width=640", "width", "more than once"),
+        (f"url={URL}&url={URL}", "url", "more than once"),
+        (f"url={URL}&retina=true&scale=3", "retina", "scale=2"),
+        (f"url={URL}&width=3840&height=2160&scale=3", "scale", "25 000 000 pixels"),
+        (f"url={URL}&device=desktop-4k&retina=1", "scale", "25 000 000 pixels"),
+    ],
+)
+def test_mistakes_are_named(site: Site, query: str, name: str, words: str) -> None:
+    found = mistakes(site.raw(query))
+    assert list(found) == [name]
+    assert words in found[name]
+
+
+def test_all_mistakes_come_at_once(site: Site) -> None:
+    found = mistakes(site.raw("url=ftp://x&width=1&format=gif&nonsense=1&fit=cover&fit=cover&ttl=9999999"))
+    assert set(found) == {"url", "width", "format", "nonsense", "fit"}
+
+
+def test_a_refused_target_is_listed_beside_other_mistakes(site: Site) -> None:
+    assert set(mistakes(site.thumb("http://127.0.0.1/", width=1))) == {"url", "width"}
+
+
+def test_a_refused_target_alone_is_an_error_of_its_own(site: Site) -> None:
+    answer = site.thumb("http://169.254.169.254/latest/meta-data/")
+    assert (answer.status_code, answer.json["error"]) == (400, "target-refused")
+    assert "169.254" not in answer.text
+
+
+def test_what_was_given_is_echoed_shortly(site: Site) -> None:
+    answer = site.raw(f"url={URL}&format={'x' * 5000}&{'y' * 5000}=1")
+    assert len(answer.data) < 1500
+    assert "x" * 61 not in answer.text
+    assert "y" * 61 not in answer.text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        b"url=%ff%fe", b"url=https://site.org/\xff", b"%00=1&url=https://site.org/", b"url=https://site.org/&width=%00",
+        b"url=https://site.org/&selector=%ED%A0%80", b"&".join(b"a%d=1" % n for n in range(100)), b"=", b"&&&", b"%",
+        b"url=" + b"https://site.org/" + b"a" * 100_000, b"a" * 100_000, b"url=https://[::1",
+        b"url=https://%31%32%37.0.0.1/", b"url[]=https://site.org/", b"url=javascript:alert(1)",
+    ],
+)  # fmt: skip
+def test_strange_bytes_are_mistakes(site: Site, query: bytes) -> None:
+    assert site.raw(query).status_code == 400
+
+
+_NAMES = st.one_of(st.sampled_from(sorted(Options.model_fields)), st.text(max_size=20))
+_VALUES = st.one_of(
+    st.text(max_size=60),
+    st.sampled_from(["true", "1", "0", "640", "auto", "png", URL, "http://localhost/", "iphone-14", "-1", "9" * 30]),
+    st.integers(-10, 5000).map(str),
+)
+
+
+class TestFuzz:
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(pairs=st.lists(st.tuples(_NAMES, _VALUES), max_size=8), asked=st.booleans())
+    def test_no_query_is_our_fault(self, site: Site, pairs: list[tuple[str, str]], asked: bool) -> None:
+        named = [("url", URL), *pairs] if asked else pairs
+        assert site.client.get("/thumb", query_string=named).status_code < 500
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(raw=st.binary(max_size=80).filter(lambda raw: not set(raw) & set(b"\r\n")))
+    def test_nor_are_any_bytes(self, site: Site, raw: bytes) -> None:
+        assert site.raw(raw).status_code < 500
+
+    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        body=st.recursive(
+            st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=4),
+        )
+    )
+    def test_nor_is_any_json(self, site: Site, body: Any) -> None:
+        assert site.client.post("/persist", json=body).status_code < 500
+
+
+def test_every_format_has_a_rank_in_negotiation() -> None:
+    assert set(params.PREFERRED) == set(Format.__args__)

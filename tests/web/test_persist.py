@@ -1,0 +1,170 @@
+"""``POST /persist`` and ``GET /stored/<key>``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.web.conftest import URL, Site
+from tintype.model import is_storage_key
+
+FOREVER = "public, max-age=31536000, immutable"
+
+
+def path(url: str) -> str:
+    return url.removeprefix("http://localhost")
+
+
+class TestPersisting:
+    def test_answers_where_the_picture_lasts(self, site: Site) -> None:
+        answer = site.persist(thumb_width=320, format="webp")
+        assert answer.status_code == 200
+        assert list(answer.json) == ["url", "key", "cached", "content_type", "width", "height", "bytes"]
+        assert is_storage_key(answer.json["key"])
+        assert answer.json["url"] == f"http://localhost/stored/{answer.json['key']}"
+        assert (answer.json["content_type"], answer.json["width"], answer.json["height"]) == ("image/webp", 320, 180)
+        stored = site.client.get(path(answer.json["url"]))
+        assert (stored.status_code, len(stored.data)) == (200, answer.json["bytes"])
+
+    def test_twice_is_once(self, site: Site) -> None:
+        first, second = site.persist().json, site.persist().json
+        assert second == {**first, "cached": True}
+        assert site.engine.visits == 1
+
+    def test_fresh_takes_it_anew(self, site: Site) -> None:
+        first = site.persist().json
+        site.clock.turn(1)
+        second = site.persist(fresh=True).json
+        assert (second["cached"], second["key"] != first["key"]) == (False, True)
+
+    def test_reuses_what_thumb_has_taken(self, site: Site) -> None:
+        picture = site.thumb()
+        assert site.client.get(path(site.persist().json["url"])).data == picture.data
+        assert site.engine.visits == 1
+
+    def test_takes_every_option_of_thumb_in_json_types(self, site: Site) -> None:
+        members = {
+            "width": 800,
+            "dark_mode": True,
+            "scale": 1.5,
+            "delay": "100",
+            "full_page": None,
+            "on_error": "image",
+        }
+        assert site.persist(**members).status_code == 200
+        shot = site.engine.shots[0]
+        assert (shot.emulate.width, shot.emulate.dark_mode, shot.emulate.scale) == (800, True, 1.5)
+        assert (shot.settle.delay, shot.expose.full_page) == (100, False)
+
+    def test_lasting_urls_start_where_the_operator_says(self) -> None:
+        site = Site(public_url="https://thumbs.example.com/base")
+        assert site.persist().json["url"].startswith("https://thumbs.example.com/base/stored/thumbs/")
+
+    def test_behind_a_trusted_proxy_they_start_with_its_scheme(self) -> None:
+        headers = {"X-Forwarded-Proto": "https", "Host": "thumbs.org"}
+        for trusted, scheme in ((("127.0.0.0/8",), "https"), ((), "http")):
+            answer = Site(trusted=trusted).client.post("/persist", json={"url": URL}, headers=headers)
+            assert answer.json["url"].startswith(f"{scheme}://thumbs.org/stored/")
+
+    def test_urls_of_a_bucket_are_left_as_they_are(self, site: Site) -> None:
+        site.storage._base = "https://cdn.example.com/"
+        assert site.persist().json["url"].startswith("https://cdn.example.com/thumbs/")
+
+    def test_storage_that_fails_is_a_503(self, site: Site) -> None:
+        site.storage.down = "the disk is full"
+        answer = site.persist()
+        assert (answer.status_code, answer.json["error"]) == (503, "backend-unavailable")
+
+    def test_a_failing_capture_stores_nothing(self, site: Site) -> None:
+        answer = site.persist(url="http://10.0.0.1/")
+        assert (answer.status_code, answer.json["error"], list(site.storage.keys())) == (400, "target-refused", [])
+
+    def test_pages_of_other_origins_may_not_call_it(self, site: Site) -> None:
+        answer = site.client.options("/persist", headers={"Origin": "https://evil.org"})
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+class TestBodies:
+    @pytest.mark.parametrize(
+        "body",
+        ["", "{", "[1]", '"text"', "null", "12", "NaN", '{"url": NaN}', "{'url': 1}", "[" * 100_000, "\ufeff{}",
+         '{"width": ' + "9" * 5000 + "}"],
+    )  # fmt: skip
+    def test_anything_but_a_json_object_is_refused(self, site: Site, body: str) -> None:
+        answer = site.client.post("/persist", data=body, content_type="application/json")
+        assert answer.status_code == 400
+        assert answer.json["errors"][0]["parameter"] == "body"
+
+    def test_bytes_that_are_no_text_are_refused(self, site: Site) -> None:
+        assert site.client.post("/persist", data=b"\xff\xfe", content_type="application/json").status_code == 400
+
+    @pytest.mark.parametrize(
+        "body", ["{}", '{"url": null}', '{"url": 5}', '{"url": "\\ud800"}', '{"url": ["https://site.org/"]}']
+    )
+    def test_it_must_name_a_page(self, site: Site, body: str) -> None:
+        answer = site.client.post("/persist", data=body, content_type="application/json")
+        assert answer.status_code == 400
+        assert [each["parameter"] for each in answer.json["errors"]] == ["url"]
+
+    @pytest.mark.parametrize(
+        ("member", "name"),
+        [
+            ('"width": 640.5', "width"), ('"width": true', "width"), ('"width": 640, "width": 640', "width"),
+            ('"scale": 1e400', "scale"), ('"scale": 1' + "0" * 400, "scale"), ('"dark_mode": 2', "dark_mode"),
+            ('"format": {"a": 1}', "format"), ('"selector": 1', "selector"), ('"x": 1', "x"), ('"\\ud800": 1', "?"),
+        ],
+    )  # fmt: skip
+    def test_mistakes_are_named(self, site: Site, member: str, name: str) -> None:
+        body = f'{{"url": "{URL}", {member}}}'
+        answer = site.client.post("/persist", data=body, content_type="application/json")
+        assert answer.status_code == 400
+        assert [each["parameter"] for each in answer.json["errors"]] == [name]
+
+    @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+    def test_other_media_are_refused(self, site: Site, kind: str) -> None:
+        answer = site.client.post("/persist", data=json.dumps({"url": URL}), content_type=kind)
+        assert (answer.status_code, answer.json["error"]) == (415, "unsupported-media")
+
+    @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "application/vnd.api+json"])
+    def test_json_by_another_name_is_json(self, site: Site, kind: str) -> None:
+        assert site.client.post("/persist", data=json.dumps({"url": URL}), content_type=kind).status_code == 200
+
+    def test_more_than_a_megabyte_is_refused(self, site: Site) -> None:
+        body: dict[str, Any] = {"url": URL, "selector": "x" * (1 << 20)}
+        answer = site.client.post("/persist", json=body)
+        assert (answer.status_code, answer.json["error"]) == (413, "body-too-large")
+
+    def test_get_is_not_how_to_ask(self, site: Site) -> None:
+        answer = site.client.get("/persist")
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "OPTIONS, POST")
+
+
+class TestStoredPictures:
+    def test_may_be_kept_for_good(self, site: Site) -> None:
+        url = path(site.persist(format="jpeg").json["url"])
+        answer = site.client.get(url)
+        assert (answer.content_type, answer.headers["Cache-Control"]) == ("image/jpeg", FOREVER)
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Disposition"].startswith('inline; filename="')
+
+    def test_have_the_validator_of_their_content(self, site: Site) -> None:
+        url = path(site.persist().json["url"])
+        etag = site.client.get(url).headers["ETag"]
+        assert etag == site.thumb().headers["ETag"]
+        again = site.client.get(url, headers={"If-None-Match": etag})
+        assert (again.status_code, again.data, again.headers["Cache-Control"]) == (304, b"", FOREVER)
+
+    def test_head(self, site: Site) -> None:
+        url = path(site.persist().json["url"])
+        assert site.client.head(url).headers["Content-Length"] == str(len(site.client.get(url).data))
+
+    @pytest.mark.parametrize(
+        "key",
+        ["thumbs/nothing.png", "thumbs/" + "0" * 64 + "-" + "0" * 64 + ".png", "../secret", "..%2f..%2fetc/passwd"],
+    )
+    def test_that_do_not_exist_are_not_found(self, site: Site, key: str) -> None:
+        answer = site.client.get(f"/stored/{key}")
+        assert (answer.status_code, answer.json["error"]) == (404, "not-found")

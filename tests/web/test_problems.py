@@ -1,0 +1,129 @@
+"""Errors as answers: a problem object for programs, a page for people, a picture for an <img>."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from tests.web.conftest import URL, Site
+from tintype import errors, imaging
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+
+
+class TestProblemObjects:
+    @pytest.mark.parametrize(
+        "error",
+        [kind for kind in errors.ALL if kind is not errors.InvalidRequest],
+        ids=lambda kind: kind.code,
+    )
+    def test_every_error_of_the_engine_is_answered_as_itself(
+        self, site: Site, error: type[errors.TintypeError]
+    ) -> None:
+        site.engine.fail = error("what happened")
+        answer = site.thumb()
+        assert (answer.status_code, answer.content_type) == (error.status, "application/problem+json")
+        assert answer.json == {
+            "type": f"urn:tintype:problem:{error.code}",
+            "title": error.title,
+            "status": error.status,
+            "detail": "what happened",
+            "instance": f"urn:tintype:request:{answer.headers['X-Request-Id']}",
+            "error": error.code,
+            "message": "what happened",
+        }
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "Accept" in answer.headers["Vary"]
+
+    def test_when_to_come_back_is_said_in_whole_seconds(self, site: Site) -> None:
+        site.engine.fail = errors.Overloaded("the line is full", retry_after=1.2)
+        answer = site.thumb()
+        assert (answer.headers["Retry-After"], answer.json["retry_after"]) == ("2", 2)
+
+    def test_what_nobody_foresaw_tells_nothing_but_its_id(self, site: Site) -> None:
+        site.lookup.refuse = ValueError("postgres://root:hunter2@10.0.0.5/")  # type: ignore[assignment]
+        answer = site.thumb()
+        assert (answer.status_code, answer.json["error"]) == (500, "internal-error")
+        assert answer.json["instance"].endswith(answer.headers["X-Request-Id"])
+        assert "hunter2" not in answer.text
+
+    def test_an_unknown_address_lists_the_known_ones(self, site: Site) -> None:
+        answer = site.client.get("/nothing/here")
+        assert (answer.status_code, answer.json["error"]) == (404, "not-found")
+        assert "/thumb" in answer.json["detail"]
+
+    def test_errors_carry_the_general_headers(self, site: Site) -> None:
+        headers = site.client.get("/nothing").headers
+        assert (headers["X-Content-Type-Options"], bool(headers["X-Request-Id"])) == ("nosniff", True)
+
+    def test_head_of_an_error_has_no_body(self, site: Site) -> None:
+        answer = site.client.head("/thumb")
+        assert (answer.status_code, answer.data) == (400, b"")
+
+
+class TestPages:
+    def test_a_browser_sees_a_readable_page(self, site: Site) -> None:
+        answer = site.raw(f"url={URL}&width=1&<script>=1", headers={"Accept": BROWSER})
+        assert (answer.status_code, answer.mimetype) == (400, "text/html")
+        assert "<code>width</code> must be a whole number from 320 to 3840 pixels" in answer.text
+        assert "<script>" not in answer.text
+        assert answer.headers["X-Request-Id"] in answer.text
+
+    def test_for_every_error(self, site: Site) -> None:
+        answer = site.client.get("/nothing", headers={"Accept": BROWSER})
+        assert (answer.status_code, answer.mimetype, "There is nothing here" in answer.text) == (404, "text/html", True)
+
+    def test_the_page_may_load_and_run_nothing(self, site: Site) -> None:
+        answer = site.client.get("/nothing", headers={"Accept": BROWSER})
+        style = re.search("<style>(.*)</style>", answer.text, re.DOTALL)
+        assert style
+        digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}'")
+        assert not re.search("(src|href)=", answer.text)
+
+    @pytest.mark.parametrize("accept", ["*/*", "application/json", "", "application/json, text/html;q=0.9", "image/*"])
+    def test_programs_get_json(self, site: Site, accept: str) -> None:
+        assert site.client.get("/nothing", headers={"Accept": accept}).mimetype == "application/problem+json"
+
+
+class TestPictures:
+    def test_an_error_can_be_shown_where_the_picture_would_be(self, site: Site) -> None:
+        site.engine.fail = errors.TargetUnreachable("the name is not known")
+        answer = site.thumb(on_error="image", thumb_width=320, format="webp", headers={"Accept": BROWSER})
+        assert (answer.status_code, answer.content_type) == (502, "image/webp")
+        assert imaging.size(answer.data)[:2] == (320, 180)
+        assert answer.headers["Cache-Control"] == "no-store"
+
+    @pytest.mark.parametrize(
+        ("options", "size"),
+        [
+            ({}, (1280, 720)),
+            ({"width": 800, "height": 600}, (800, 600)),
+            ({"thumb_height": 90}, (160, 90)),
+            ({"thumb_width": 300, "thumb_height": 300}, (300, 300)),
+            ({"device": "iphone-14", "thumb_width": 195}, (195, 422)),
+        ],
+    )
+    def test_it_has_the_size_of_the_picture(self, site: Site, options: dict[str, int], size: tuple[int, int]) -> None:
+        site.engine.fail = errors.TargetUnreachable("x")
+        assert imaging.size(site.thumb(on_error="image", **options).data)[:2] == size
+
+    def test_it_works_when_parameters_are_wrong(self, site: Site) -> None:
+        answer = site.thumb(on_error="image", width="wide", format="gif", nonsense="1", thumb_width=200)
+        assert (answer.status_code, answer.content_type) == (400, "image/png")
+        assert imaging.size(answer.data)[0] == 200
+
+    def test_it_works_when_the_target_is_refused(self, site: Site) -> None:
+        answer = site.thumb("http://localhost/", on_error="image", format="auto", headers={"Accept": "image/webp"})
+        assert (answer.status_code, answer.content_type) == (400, "image/webp")
+
+    def test_it_may_be_shown_anywhere(self, site: Site) -> None:
+        answer = site.thumb("ftp://x", on_error="image")
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+
+    def test_persist_answers_in_json_whatever_is_asked(self, site: Site) -> None:
+        assert site.persist(url="ftp://x", on_error="image").content_type == "application/problem+json"

@@ -1,0 +1,212 @@
+"""``GET /thumb`` as a browser, a CDN and a script see it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.web.conftest import DAY, URL, Site
+from tintype import imaging
+
+CACHED = "public, max-age=86400, stale-while-revalidate=604800"
+CHROME_IMG = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+
+
+class TestAPicture:
+    def test_is_what_was_asked(self, site: Site) -> None:
+        answer = site.thumb(thumb_width=320, format="webp")
+        assert (answer.status_code, answer.content_type) == (200, "image/webp")
+        assert imaging.size(answer.data)[:2] == (320, 180)
+
+    def test_comes_as_png_in_viewport_size_by_default(self, site: Site) -> None:
+        answer = site.thumb()
+        assert answer.content_type == "image/png"
+        assert imaging.size(answer.data)[:2] == (1280, 720)
+
+    @pytest.mark.parametrize(
+        ("format_", "mime"),
+        [("png", "image/png"), ("jpeg", "image/jpeg"), ("jpg", "image/jpeg"), ("avif", "image/avif")],
+    )
+    def test_has_the_content_type_of_its_format(self, site: Site, format_: str, mime: str) -> None:
+        assert site.thumb(format=format_, thumb_width=64).content_type == mime
+
+    def test_options_reach_the_engine(self, site: Site) -> None:
+        site.thumb(width=800, height=600, dark_mode="1", delay=250, selector="#chart", block_ads="false")
+        shot = site.engine.shots[0]
+        assert (shot.emulate.width, shot.emulate.height, shot.emulate.dark_mode) == (800, 600, True)
+        assert (shot.settle.delay, shot.expose.selector, shot.retouch.block_ads) == (250, "#chart", False)
+
+    def test_tracking_parameters_do_not_make_another_picture(self, site: Site) -> None:
+        site.thumb(f"{URL}?utm_source=mail")
+        assert site.thumb(URL).headers["X-Cache"] == "HIT"
+
+    def test_a_raw_url_without_escapes_works(self, site: Site) -> None:
+        assert site.raw("url=https://münchen.de/straße".encode()).status_code == 200
+        assert site.engine.shots[0].url == "https://xn--mnchen-3ya.de/stra%C3%9Fe"
+
+
+class TestHeaders:
+    def test_tell_a_cache_what_it_may_do(self, site: Site) -> None:
+        answer = site.thumb()
+        assert (answer.headers["Cache-Control"], answer.headers["Age"]) == (CACHED, "0")
+
+    def test_age_is_how_much_of_the_lifetime_is_spent(self, site: Site) -> None:
+        site.thumb()
+        site.clock.turn(3600)
+        answer = site.thumb()
+        assert (answer.headers["X-Cache"], answer.headers["Age"]) == ("HIT", "3600")
+        assert answer.headers["Cache-Control"] == CACHED
+
+    def test_a_ttl_is_the_lifetime(self, site: Site) -> None:
+        assert site.thumb(ttl=60).headers["Cache-Control"] == "public, max-age=60, stale-while-revalidate=604800"
+
+    @pytest.mark.parametrize("insisting", [{"fresh": "true"}, {"ttl": "0"}])
+    def test_who_insists_on_a_new_picture_is_not_answered_by_caches(
+        self, site: Site, insisting: dict[str, str]
+    ) -> None:
+        site.thumb()
+        site.clock.turn(1)
+        answer = site.thumb(**insisting)
+        assert (answer.headers["X-Cache"], answer.headers["Cache-Control"]) == ("MISS", "no-cache")
+
+    def test_an_unfinished_page_says_so_and_lives_shortly(self, site: Site) -> None:
+        site.engine.partial = True
+        answer = site.thumb()
+        assert answer.headers["X-Capture"] == "partial"
+        assert answer.headers["Cache-Control"] == "public, max-age=60, stale-while-revalidate=3600"
+
+    def test_a_missing_page_is_a_picture_with_its_status(self, site: Site) -> None:
+        site.engine.status = 404
+        answer = site.thumb()
+        assert (answer.status_code, answer.headers["X-Target-Status"]) == (200, "404")
+
+    def test_an_unknown_status_is_not_invented(self, site: Site) -> None:
+        site.engine.status = 0
+        assert "X-Target-Status" not in site.thumb().headers
+
+    def test_cache_states_in_their_order(self, site: Site) -> None:
+        states = [site.thumb(), site.thumb(), site.thumb(thumb_width=320)]
+        site.clock.turn(2 * DAY)
+        states.append(site.thumb())
+        assert [answer.headers["X-Cache"] for answer in states] == ["MISS", "HIT", "DERIVED", "STALE"]
+        assert site.service.settle(10)
+        assert site.thumb().headers["X-Cache"] == "HIT"
+
+    def test_steps_are_timed(self, site: Site) -> None:
+        timing = site.thumb().headers["Server-Timing"]
+        assert timing.startswith("cache;desc=MISS, ")
+        assert {"navigate", "capture", "render"} <= set(re.findall(r"([a-z]+);dur=[0-9.]+", timing))
+        assert site.thumb().headers["Server-Timing"] == "cache;desc=HIT"
+
+    def test_pictures_may_be_shown_and_read_anywhere(self, site: Site) -> None:
+        headers = site.thumb().headers
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        assert headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+        assert headers["Timing-Allow-Origin"] == "*"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert {"X-Cache", "ETag", "Age"} <= set(headers["Access-Control-Expose-Headers"].split(", "))
+
+    def test_errors_may_be_read_anywhere_too(self, site: Site) -> None:
+        assert site.thumb(width=1).headers["Access-Control-Allow-Origin"] == "*"
+
+    @pytest.mark.parametrize(
+        ("url", "name"),
+        [
+            ("https://www.site.org/a/b.html", "www.site.org.png"),
+            ("https://münchen.de/", "xn--mnchen-3ya.de.png"),
+            ("https://[2606:4700::1111]/", "2606-4700-1111.png"),
+        ],
+    )
+    def test_a_saved_picture_is_named_after_its_host(self, site: Site, url: str, name: str) -> None:
+        assert site.thumb(url).headers["Content-Disposition"] == f'inline; filename="{name}"'
+
+
+class TestFormatAuto:
+    @pytest.mark.parametrize(
+        ("accept", "mime"),
+        [
+            (CHROME_IMG, "image/avif"),
+            ("image/webp,image/png,*/*;q=0.8", "image/webp"),
+            ("image/avif;q=0.5,image/webp;q=0.9", "image/webp"),
+            ("image/png", "image/png"),
+            ("image/avif;q=0,image/png;q=0.1", "image/png"),
+            ("*/*", "image/jpeg"),
+            ("image/*", "image/jpeg"),
+            ("text/html", "image/jpeg"),
+            ("", "image/jpeg"),
+        ],
+    )
+    def test_takes_the_best_format_the_client_names(self, site: Site, accept: str, mime: str) -> None:
+        answer = site.thumb(format="auto", thumb_width=64, headers={"Accept": accept})
+        assert (answer.content_type, answer.headers["Vary"]) == (mime, "Accept")
+
+    def test_shares_pictures_with_those_who_name_the_format(self, site: Site) -> None:
+        site.thumb(format="webp", thumb_width=64)
+        answer = site.thumb(format="auto", thumb_width=64, headers={"Accept": "image/webp"})
+        assert answer.headers["X-Cache"] == "HIT"
+
+    def test_nothing_varies_where_the_format_was_named(self, site: Site) -> None:
+        assert "Vary" not in site.thumb().headers
+
+
+class TestConditionalRequests:
+    @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', '"other",W/{}', "*"])
+    def test_a_client_that_has_it_gets_no_body(self, site: Site, form: str) -> None:
+        first = site.thumb()
+        again = site.thumb(headers={"If-None-Match": form.format(first.headers["ETag"])})
+        assert (again.status_code, again.data) == (304, b"")
+        for name in ("ETag", "Cache-Control", "Age", "Access-Control-Allow-Origin", "X-Request-Id", "X-Cache"):
+            assert name in again.headers
+        assert again.headers["ETag"] == first.headers["ETag"]
+        assert "Content-Type" not in again.headers
+
+    def test_a_client_that_has_another_gets_the_picture(self, site: Site) -> None:
+        assert site.thumb(headers={"If-None-Match": '"other"'}).status_code == 200
+
+    def test_the_validator_changes_with_the_picture(self, site: Site) -> None:
+        first = site.thumb().headers["ETag"]
+        site.clock.turn(1)
+        assert site.thumb(fresh="true").headers["ETag"] != first
+
+    def test_a_range_is_not_served(self, site: Site) -> None:
+        assert site.thumb(headers={"Range": "bytes=0-9"}).status_code == 200
+
+
+class TestMethods:
+    def test_head_is_get_without_a_body(self, site: Site) -> None:
+        head = site.client.head("/thumb", query_string={"url": URL})
+        get = site.thumb()
+        assert (head.status_code, head.data) == (200, b"")
+        assert head.headers["Content-Length"] == get.headers["Content-Length"]
+        assert head.headers["ETag"] == get.headers["ETag"]
+
+    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE"])
+    def test_others_are_told_what_works(self, site: Site, method: str) -> None:
+        answer = site.client.open("/thumb", method=method)
+        assert (answer.status_code, answer.json["error"]) == (405, "method-not-allowed")
+        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+    def test_a_preflight_is_answered(self, site: Site) -> None:
+        answer = site.client.options(
+            "/thumb", headers={"Origin": "https://a.org", "Access-Control-Request-Method": "GET"}
+        )
+        assert (answer.status_code, answer.data) == (200, b"")
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert set(answer.headers["Access-Control-Allow-Methods"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+        assert int(answer.headers["Access-Control-Max-Age"]) > 0
+
+
+class TestRequestIds:
+    def test_each_request_has_one(self, site: Site) -> None:
+        ids = [site.thumb().headers["X-Request-Id"] for _ in range(2)]
+        assert len(set(ids)) == 2
+        assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids)
+
+    def test_the_callers_own_is_kept(self, site: Site) -> None:
+        assert site.thumb(headers={"X-Request-Id": "job_7.a-B"}).headers["X-Request-Id"] == "job_7.a-B"
+
+    @pytest.mark.parametrize("bad", ["", "a b", "x" * 65, "<script>", "ü"])
+    def test_unless_it_could_do_harm(self, site: Site, bad: Any) -> None:
+        assert re.fullmatch("[0-9a-f]{32}", site.thumb(headers={"X-Request-Id": bad}).headers["X-Request-Id"])

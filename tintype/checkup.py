@@ -1,0 +1,56 @@
+"""Whether the parts of the service work: each asked by one caller at a time, the answer remembered a while."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from tintype.errors import TintypeError
+
+log = structlog.get_logger("tintype.checkup")
+
+HOLDS_FOR = 10.0
+"""Seconds an answer is trusted, good or bad: probes of many load balancers cost one check."""
+
+
+class Checkup:
+    """Named checks; a check raises when its part does not work."""
+
+    def __init__(self, checks: Mapping[str, Callable[[], None]], clock: Callable[[], float] = time.monotonic) -> None:
+        self._checks = {name: _Check(name, check) for name, check in checks.items()}
+        self._clock = clock
+
+    def report(self) -> dict[str, str | None]:
+        """For each part None, or what is wrong with it in words that may be shown to anybody."""
+        return {name: check.result(self._clock) for name, check in self._checks.items()}
+
+
+@dataclass(slots=True)
+class _Check:
+    name: str
+    run: Callable[[], None]
+    found: str | None = None
+    good_until: float = float("-inf")
+    turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def result(self, clock: Callable[[], float]) -> str | None:
+        with self.turn:
+            if clock() >= self.good_until:
+                self.found = self._ask()
+                self.good_until = clock() + HOLDS_FOR
+            return self.found
+
+    def _ask(self) -> str | None:
+        try:
+            self.run()
+        except TintypeError as error:
+            log.warning("check_failed", part=self.name, error=error.code, reason=error.detail)
+            return error.detail
+        except Exception:
+            log.exception("check_failed", part=self.name)
+            return "failed in an unforeseen way; the log says more"
+        return None

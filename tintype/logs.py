@@ -1,0 +1,81 @@
+"""How the log is written: one JSON object a line, or readable lines on a terminal; always to stderr, never a secret."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+_SECRET_NAMES = re.compile(r"key$|token|secret|password|authorization|cookie", re.IGNORECASE)
+_USER_INFO = re.compile(r"(\w://)[^/@\s]*@")
+_MASK = "***"
+_CHATTY = ("botocore", "boto3", "s3transfer", "urllib3", "httpx", "httpcore", "asyncio", "filelock", "pyvips")
+
+
+def configure(level: str = "info", form: str = "auto") -> None:
+    """Set up logging for this process. ``form`` is ``console``, ``json`` or ``auto``: console on a terminal.
+
+    What libraries write through the standard library comes out in the same form.
+    """
+    console = form == "console" or (form == "auto" and sys.stderr.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        mask_secrets,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=_last(console), foreign_pre_chain=shared))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def mask_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Cover fields named like secrets, and user names and passwords inside URLs."""
+    for name, value in event.items():
+        if _SECRET_NAMES.search(name):
+            event[name] = _MASK
+        elif isinstance(value, str) and "@" in value:
+            event[name] = _USER_INFO.sub(rf"\1{_MASK}@", value)
+    return event
+
+
+def _last(console: bool) -> list[Processor]:
+    colours = sys.stderr.isatty()
+    renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
+    if console:
+        # plain tracebacks: the coloured ones print local variables, and those may be secrets
+        renderer = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
+    return [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+        _cover_traceback,
+        renderer,
+    ]
+
+
+def _cover_traceback(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A formatted traceback may quote a URL with a password."""
+    if isinstance(trace := event.get("exception"), str):
+        event["exception"] = _USER_INFO.sub(rf"\1{_MASK}@", trace)
+    return event

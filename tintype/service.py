@@ -1,0 +1,174 @@
+"""The story of a picture: recall it, else take it once, render it, remember it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import structlog
+
+from tintype import urls
+from tintype.background import Background
+from tintype.checkup import Checkup
+from tintype.errors import BackendUnavailable, Overloaded, TintypeError
+from tintype.memory import Memory
+from tintype.model import Age, Answer, CacheState, Freshness, Persisted, Stored, Thumbnail, is_storage_key, storage_key
+from tintype.options import CaptureRequest
+from tintype.protocols import Cache, Engine, Locks, Lookup, Storage
+from tintype.studio import Studio, Task
+from tintype.verdict import deserved, is_passing
+
+log = structlog.get_logger("tintype.service")
+
+
+class Service:
+    """Thumbnails for whoever asks: web, command line, later jobs.
+
+    ``patience`` is how long a caller waits for others who photograph the same page; seconds.
+    """
+
+    def __init__(  # noqa: PLR0913 - one argument a part, named at the call
+        self,
+        *,
+        engine: Engine,
+        records: Cache,
+        masters: Cache,
+        locks: Locks,
+        storage: Storage,
+        lookup: Lookup,
+        failure_ttl: float = 60.0,
+        patience: float = 60.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._memory = Memory(records, masters, failure_ttl)
+        self._studio = Studio(engine, lookup, self._memory, clock)
+        self._locks = locks
+        self._storage = storage
+        self._patience = patience
+        self._clock = clock
+        self._background = Background()
+        self._checkup = Checkup(
+            {"engine": engine.check, "state": partial(check_cache, records), "storage": storage.check}
+        )
+
+    def thumbnail(self, request: CaptureRequest, freshness: Freshness) -> Answer:
+        """The picture for a request: remembered if fresh enough, taken otherwise."""
+        return self.recall(request, freshness) or self._obtain(request, freshness)
+
+    def recall(self, request: CaptureRequest, freshness: Freshness) -> Answer | None:
+        """A remembered picture; a stale one comes at once and is refreshed in the background."""
+        answer = self._remembered(request, freshness)
+        if answer and answer.cache is CacheState.STALE:
+            self._background.submit(request.key, partial(self._refresh, request, freshness))
+        return answer
+
+    def persist(self, request: CaptureRequest, freshness: Freshness) -> Persisted:
+        """The lasting address of a request's picture; on return it is durably stored."""
+        stored = None if freshness.forced else self._storage.newest(f"thumbs/{request.key}-")
+        if stored and not stored.meta.get("passing"):
+            return self._persisted(stored, cached=True)
+        recent = self._remembered(request, replace(freshness, stale_for=0))
+        answer = recent or self._obtain(request, freshness)
+        stored = _to_store(request, answer.thumbnail)
+        self._storage.put(stored)
+        return self._persisted(stored, cached=False)
+
+    def stored(self, key: str) -> Stored | None:
+        """What was persisted under a key."""
+        return self._storage.get(key) if is_storage_key(key) else None
+
+    def purge(self, url: str) -> int:
+        """Forget everything remembered about a canonical URL; what was persisted stays."""
+        return self._memory.forget(url)
+
+    def clear(self) -> int:
+        """Forget everything remembered; what was persisted stays."""
+        return self._memory.clear()
+
+    def readiness(self) -> dict[str, str | None]:
+        """For engine, state and storage: None, or what is wrong."""
+        return self._checkup.report()
+
+    def settle(self, within: float) -> bool:
+        """Wait at most ``within`` seconds for refreshes under way; whether they ended."""
+        return self._background.settle(within)
+
+    def _remembered(self, request: CaptureRequest, freshness: Freshness) -> Answer | None:
+        thumbnail = None if freshness.forced else self._memory.thumbnail(request)
+        if thumbnail is None:
+            return None
+        bounds = deserved(freshness, thumbnail)
+        age = bounds.judge(thumbnail.taken_at, self._clock())
+        if age is Age.GONE:
+            return None
+        cache = CacheState.HIT if age is Age.FRESH else CacheState.STALE
+        return Answer(thumbnail=thumbnail, cache=cache, freshness=bounds)
+
+    def _obtain(self, request: CaptureRequest, freshness: Freshness) -> Answer:
+        task = Task(request, freshness, self._clock())
+        self._studio.admit(task)
+        begin = time.perf_counter()
+        with self._locks.hold(_lock_of(task), self._patience) as held:
+            task.timings["wait"] = (time.perf_counter() - begin) * 1000
+            # Whoever held the lock before may have made this very picture, or failed to.
+            if found := self._studio.finished(task):
+                return found
+            self._studio.refuse_known_failure(task)
+            if not held:
+                raise Overloaded("many captures are waiting in line; try again shortly", retry_after=5)
+            return self._studio.develop(task, *self._studio.photograph(task))
+
+    def _refresh(self, request: CaptureRequest, freshness: Freshness) -> None:
+        """Replace a stale picture; a failure leaves it and pauses further attempts."""
+        task = Task(request, freshness, self._clock())
+        with self._locks.hold(_lock_of(task), wait=0) as held:
+            if not held or self._memory.resting(task.shot) or self._studio.finished(task):
+                return
+            try:
+                self._renew(task)
+            except TintypeError as error:
+                self._memory.rest(task.shot)
+                log.warning("refresh_failed", target=urls.host_of(task.shot.url), error=error.code, reason=error.detail)
+
+    def _renew(self, task: Task) -> None:
+        old = self._memory.thumbnail(task.request)
+        self._studio.admit(task)
+        capture, state = self._studio.photograph(task)
+        if old and is_passing(capture) and not is_passing(old):
+            self._memory.rest(task.shot)
+            log.info("refresh_kept_older_picture", target=urls.host_of(task.shot.url), status=capture.status)
+            return
+        self._studio.develop(task, capture, state)
+        log.info("refreshed", target=urls.host_of(task.shot.url), cache=state)
+
+    def _persisted(self, stored: Stored, *, cached: bool) -> Persisted:
+        width, height, size = (int(stored.meta.get(name, 0)) for name in ("width", "height", "bytes"))
+        return Persisted(
+            url=self._storage.url(stored.key),
+            key=stored.key,
+            cached=cached,
+            content_type=stored.mime,
+            width=width,
+            height=height,
+            bytes=size,
+        )
+
+
+def check_cache(cache: Cache) -> None:
+    """Raise BackendUnavailable unless a value put into a cache comes back."""
+    cache.put("checkup", b"", 60)  # empty: fits any budget, even none
+    if cache.get("checkup") is None:
+        raise BackendUnavailable("the cache does not keep values")
+
+
+def _lock_of(task: Task) -> str:
+    return f"shot:{task.shot.key}"
+
+
+def _to_store(request: CaptureRequest, thumbnail: Thumbnail) -> Stored:
+    meta = {"width": str(thumbnail.width), "height": str(thumbnail.height), "bytes": str(len(thumbnail.body))}
+    if is_passing(thumbnail):
+        meta["passing"] = "true"
+    return Stored(key=storage_key(request.key, thumbnail), body=thumbnail.body, mime=thumbnail.mime, meta=meta)

@@ -1,0 +1,48 @@
+"""The HTTP face of the service. Flask lives here and nowhere else.
+
+``tintype.web:create_app()`` is what a WSGI server is pointed at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from flask.json.provider import DefaultJSONProvider
+
+from tintype.web import journal, ops, persist, problems, thumb
+
+if TYPE_CHECKING:
+    from tintype.assembly import Parts
+
+LARGEST_BODY = 1 << 20
+"""Bytes of a request body."""
+
+
+def create_app(parts: Parts | None = None) -> Flask:
+    """The WSGI application; without parts it assembles itself from the environment."""
+    if parts is None:
+        from tintype import assembly  # noqa: PLC0415 - the one import outwards, only for WSGI servers
+
+        parts = assembly.from_environment()
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.json = _json(app)
+    journal.install(app)
+    problems.install(app)
+    app.register_blueprint(thumb.blueprint(parts.service, parts.gate, parts.reader, parts.clock))
+    app.register_blueprint(
+        persist.persist_blueprint(parts.service, parts.gate, parts.reader, parts.visitors, parts.public_url)
+    )
+    if parts.stores_here:
+        app.register_blueprint(persist.stored_blueprint(parts.service))
+    app.register_blueprint(ops.blueprint(parts.service))
+    return app
+
+
+def _json(app: Flask) -> DefaultJSONProvider:
+    """JSON with its members in the order of the docs."""
+    provider = DefaultJSONProvider(app)
+    provider.sort_keys = False
+    provider.ensure_ascii = False
+    return provider

@@ -1,0 +1,39 @@
+"""``GET /health`` and ``GET /ready``: for those who watch over the service."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from tintype import __version__
+from tintype.errors import BackendUnavailable
+from tintype.service import Service
+from tintype.web import problems
+
+
+def blueprint(service: Service) -> Blueprint:
+    """Liveness, which asks nobody, and readiness, which asks engine, state and storage."""
+    routes = Blueprint("ops", __name__)
+
+    @routes.get("/health")
+    def health() -> Response:
+        return _uncached(jsonify(ok=True, service="tintype", version=__version__))
+
+    @routes.get("/ready")
+    def ready() -> Response:
+        found = service.readiness()
+        wrong = {name: reason for name, reason in found.items() if reason is not None}
+        if wrong:
+            error = BackendUnavailable("; ".join(f"{name}: {reason}" for name, reason in wrong.items()), retry_after=10)
+            return problems.answer(error, ok=False, checks=_spoken(found))
+        return _uncached(jsonify(ok=True, checks=_spoken(found)))
+
+    return routes
+
+
+def _spoken(found: dict[str, str | None]) -> dict[str, str]:
+    return {name: reason or "ok" for name, reason in found.items()}
+
+
+def _uncached(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,176 @@
+"""What a caller asks for: options from names and values, every mistake at once."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from flask import Request
+from pydantic import ValidationError
+from werkzeug.datastructures import MIMEAccept
+
+from tintype.errors import InvalidRequest, Mistake, TargetRefused, TintypeError
+from tintype.model import Freshness
+from tintype.options import MAX_PIXELS, CaptureRequest, Format, Options, accepts
+from tintype.urls import Rules
+from tintype.web.reading import Pairs, body_pairs, query_pairs
+
+LONGEST_ECHO = 60
+PREFERRED: tuple[Format, ...] = ("avif", "webp", "jpeg", "png")
+_RETINA = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A request that can be answered."""
+
+    request: CaptureRequest
+    freshness: Freshness
+    negotiated: bool = False
+    """The format was chosen by the Accept header."""
+
+
+class Reader:
+    """Reads requests under the operator's rules and bounds; ``max_ttl`` is seconds."""
+
+    def __init__(self, rules: Rules, freshness: Freshness, max_ttl: float) -> None:
+        self._rules = rules
+        self._freshness = freshness
+        self._max_ttl = int(max_ttl)
+
+    def query(self, request: Request) -> Wanted | TintypeError:
+        """What a query string asks for, or why it cannot be answered."""
+        try:
+            return self._wanted(query_pairs(request.query_string), request.accept_mimetypes)
+        except TintypeError as error:
+            return error
+
+    def body(self, request: Request) -> Wanted:
+        """What a JSON body asks for; raises InvalidRequest, TargetRefused or UnsupportedMedia."""
+        return self._wanted(body_pairs(request), request.accept_mimetypes)
+
+    def _wanted(self, pairs: Pairs, accept: MIMEAccept) -> Wanted:
+        values, mistakes = _collect(pairs)
+        url, refused = self._canonical(values.pop("url", None), mistakes)
+        options = _options({**values, "url": url}, mistakes)
+        if options is not None:
+            self._check_together(options, mistakes)
+        if mistakes:
+            raise InvalidRequest(*mistakes, *([Mistake("url", refused.detail)] if refused else []))
+        if refused:
+            raise refused
+        return self._finish(cast("Options", options), accept)
+
+    def _canonical(self, raw: Any, mistakes: list[Mistake]) -> tuple[str, TargetRefused | None]:
+        if raw is None:
+            if not any(mistake.parameter == "url" for mistake in mistakes):
+                mistakes.append(Mistake("url", f"is needed: {accepts('url')}"))
+        elif not isinstance(raw, str) or not _is_text(raw):
+            mistakes.append(Mistake("url", f"must be {accepts('url')}, not {_echo(raw)}"))
+        else:
+            try:
+                return self._rules.canonical(raw), None
+            except InvalidRequest as error:
+                mistakes.extend(error.mistakes)
+            except TargetRefused as error:
+                return "", error
+        return "", None
+
+    def _check_together(self, options: Options, mistakes: list[Mistake]) -> None:
+        """What no single field can know."""
+        if options.ttl is not None and options.ttl > self._max_ttl:
+            mistakes.append(Mistake("ttl", f"must be a whole number from 0 to {self._max_ttl} seconds"))
+        if options.retina and options.said("scale") and options.scale != _RETINA:
+            mistakes.append(Mistake("retina", "is short for scale=2: leave out one of retina and scale"))
+        seen = _with_format(options, "png").request().shot.emulate
+        if seen.width * seen.height * seen.scale**2 > MAX_PIXELS:
+            limit = f"{MAX_PIXELS:,}".replace(",", " ")
+            mistakes.append(Mistake("scale", f"is too large: width × height × scale² may be at most {limit} pixels"))
+
+    def _finish(self, options: Options, accept: MIMEAccept) -> Wanted:
+        negotiated = options.format == "auto"
+        chosen = negotiate(accept) if negotiated else cast("Format", options.format)
+        freshness = replace(self._freshness, forced=options.fresh or options.ttl == 0)
+        if options.ttl:
+            freshness = replace(freshness, max_age=float(options.ttl))
+        request = _with_format(options, chosen).request()
+        return Wanted(request=request, freshness=freshness, negotiated=negotiated)
+
+
+def negotiate(accept: MIMEAccept) -> Format:
+    """The best format a client names; avif before webp before jpeg before png where it does not care.
+
+    A client that names none (``*/*``, ``image/*``) gets jpeg: everything shows it, and it is small.
+    """
+    named = {media.lower(): quality for media, quality in accept if quality > 0}
+    offers = [(named[f"image/{name}"], -rank, name) for rank, name in enumerate(PREFERRED) if f"image/{name}" in named]
+    return max(offers)[2] if offers else "jpeg"
+
+
+def salvage(request: Request) -> Options:
+    """The options of a query string that are right by themselves, for drawing an error into a picture."""
+    try:
+        values, _ = _collect(query_pairs(request.query_string))
+    except TintypeError:
+        values = {}
+    values["url"] = ""
+    try:
+        return Options.model_validate(values)
+    except ValidationError as error:
+        wrong = {str(item["loc"][0]) for item in error.errors(include_url=False)}
+        return Options.model_validate({name: value for name, value in values.items() if name not in wrong})
+
+
+def _collect(pairs: Pairs) -> tuple[dict[str, Any], list[Mistake]]:
+    """Known options by name, with the mistakes in the names themselves."""
+    values: dict[str, Any] = {}
+    mistakes: dict[str, Mistake] = {}
+    for name, value in pairs:
+        if name not in Options.model_fields:
+            mistakes[name] = Mistake(_short(name), _unknown(name))
+        elif name in values:
+            mistakes[name] = Mistake(name, f"is there more than once; give it once, as {accepts(name)}")
+        elif isinstance(value, list | dict):
+            mistakes[name] = Mistake(name, f"must be {accepts(name)}, not a list or an object")
+        else:
+            values[name] = value
+    return values, list(mistakes.values())
+
+
+def _options(values: dict[str, Any], mistakes: list[Mistake]) -> Options | None:
+    try:
+        return Options.model_validate(values)
+    except ValidationError as error:
+        items = error.errors(include_url=False)
+        mistakes.extend(_explain(str(item["loc"][0]), item["input"]) for item in items)
+        return None
+
+
+def _explain(name: str, given: Any) -> Mistake:
+    return Mistake(name, f"must be {accepts(name)}, not {_echo(given)}")
+
+
+def _unknown(name: str) -> str:
+    close = difflib.get_close_matches(name[:LONGEST_ECHO], Options.model_fields, n=1)
+    hint = f"did you mean {close[0]}?" if close else "an & inside url must be written %26"
+    return f"is not an option; {hint}"
+
+
+def _echo(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return _short(text)
+
+
+def _short(text: str) -> str:
+    clean = text.encode("utf-8", "replace").decode()
+    return clean if len(clean) <= LONGEST_ECHO else clean[: LONGEST_ECHO - 1] + "…"
+
+
+def _is_text(value: str) -> bool:
+    """Whether a text can be written as UTF-8; JSON can smuggle in lone surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _with_format(options: Options, name: Format) -> Options:
+    return options.model_copy(update={"format": name})

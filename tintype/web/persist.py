@@ -1,0 +1,45 @@
+"""``POST /persist``: a picture kept for good, and ``GET /stored/<key>`` where this service serves it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, request
+
+from tintype.errors import NotFound
+from tintype.service import Service
+from tintype.urls import host_of
+from tintype.web import journal, responses
+from tintype.web.gate import Gate
+from tintype.web.params import Reader
+from tintype.web.visitor import Visitors
+
+
+def persist_blueprint(service: Service, gate: Gate, reader: Reader, visitors: Visitors, public_url: str) -> Blueprint:
+    """The route that stores. ``public_url`` is where callers reach this service; empty: as they did now."""
+    routes = Blueprint("persist", __name__)
+
+    @routes.post("/persist")
+    def persist() -> Response:
+        gate.enter_persist(request)
+        wanted = reader.body(request)
+        journal.note(target=host_of(wanted.request.shot.url))
+        persisted = service.persist(wanted.request, wanted.freshness)
+        base = public_url or visitors.base_url(request)
+        members = persisted.members()
+        return jsonify({**members, "url": responses.absolute(persisted.url, base)})
+
+    return routes
+
+
+def stored_blueprint(service: Service) -> Blueprint:
+    """The route that gives back what is stored on this machine's disk."""
+    routes = Blueprint("stored", __name__)
+    routes.after_request(responses.open_to_all)
+
+    @routes.get("/stored/<path:key>")
+    def stored(key: str) -> Response:
+        found = service.stored(key)
+        if found is None:
+            raise NotFound("no picture is stored under this key")
+        return responses.stored(found, request)
+
+    return routes

@@ -1,0 +1,151 @@
+"""Errors as answers: RFC 9457 problem+json, a page for people, or a picture for an <img>. Nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from flask import Flask, Request, Response, render_template, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+from tintype import errors, imaging
+from tintype.errors import TintypeError
+from tintype.model import Thumbnail
+from tintype.options import Options
+from tintype.web import journal
+from tintype.web.params import negotiate, salvage
+
+log = structlog.get_logger("tintype.web")
+
+JSON = "application/problem+json"
+SMALL_CARD = (640, 360)
+LONGEST_REASON = 200
+_STYLE = """
+body{margin:0;font:16px/1.5 system-ui,sans-serif;color:#222;background:#f6f6f4}
+main{max-width:42rem;margin:12vh auto;padding:0 1.5rem}
+h1{font-size:1.5rem;margin:0 0 .5rem}p,ul{margin:.5rem 0}code{font-family:ui-monospace,monospace;overflow-wrap:anywhere}
+small{color:#666}@media(prefers-color-scheme:dark){body{color:#ddd;background:#1b1b1a}small{color:#999}}
+"""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_OURS = {
+    404: errors.NotFound("there is no such address here; there are GET /thumb, POST /persist, GET /health, GET /ready"),
+    413: errors.BodyTooLarge("the request body may hold at most 1 MB"),
+    415: errors.UnsupportedMedia("send a JSON object with Content-Type: application/json"),
+}
+
+
+def install(app: Flask) -> None:
+    """Let every error of every route end here."""
+    app.register_error_handler(TintypeError, _ours)
+    app.register_error_handler(HTTPException, _werkzeugs)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def answer(error: TintypeError, **members: Any) -> Response:
+    """An error as the client can best use it; ``members`` are added to the problem object."""
+    journal.note(error=error.code)
+    if error.status >= 500:  # noqa: PLR2004 - ours or the target's fault, RFC 9110 section 15.6
+        log.warning("failed", reason=error.detail)
+    return _finish(_represent({**error.problem(), **members}, error), error.status, error)
+
+
+def _ours(error: TintypeError) -> Response:
+    return answer(error)
+
+
+def _werkzeugs(error: HTTPException) -> Any:
+    status = error.code or 500
+    if status < 400:  # noqa: PLR2004 - a redirect is no error
+        return error.get_response(request.environ)
+    if status == 405:  # noqa: PLR2004 - the list of methods is part of the answer, RFC 9110 section 15.5.6
+        response = answer(errors.MethodNotAllowed(f"it takes {_allowed(error)}"))
+        response.headers["Allow"] = _allowed(error)
+        return response
+    known = _OURS.get(status) or (errors.InvalidRequest(detail="the request is malformed") if status == 400 else None)  # noqa: PLR2004
+    return answer(known) if known else _foreign(status)
+
+
+def _unforeseen(error: Exception) -> Response:
+    log.error("unforeseen_failure", exc_info=error)
+    return answer(TintypeError("this was not foreseen; the id of the request finds it in the log"))
+
+
+def _foreign(status: int) -> Response:
+    """A status that has no error of ours: what the standard calls it."""
+    title = HTTP_STATUS_CODES.get(status, "Error")
+    code = title.lower().replace(" ", "-")
+    problem = {"type": "about:blank", "title": title, "status": status, "detail": title, "error": code}
+    journal.note(error=code)
+    return _finish(_represent({**problem, "message": title}, None), status, None)
+
+
+def _allowed(error: HTTPException) -> str:
+    return ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+
+
+def _represent(problem: Mapping[str, Any], error: TintypeError | None) -> Response:
+    if error and _wants_picture(request):
+        return _card(request, error)
+    members = {**problem, "instance": f"urn:tintype:request:{journal.request_id()}"}
+    if _prefers_page(request):
+        page = Response(render_template("problem.html", problem=members, style=_STYLE), mimetype="text/html")
+        page.headers["Content-Security-Policy"] = _POLICY
+        return page
+    return Response(json.dumps(members, ensure_ascii=False) + "\n", content_type=JSON)
+
+
+def _finish(response: Response, status: int, error: TintypeError | None) -> Response:
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.add("Vary", "Accept")
+    if error and error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def _prefers_page(request: Request) -> bool:
+    accept = request.accept_mimetypes
+    return accept["text/html"] > max(accept["application/json"], accept[JSON])
+
+
+def _wants_picture(request: Request) -> bool:
+    return request.path == "/thumb" and request.method in ("GET", "HEAD") and salvage(request).on_error == "image"
+
+
+def _card(request: Request, error: TintypeError) -> Response:
+    options = salvage(request)
+    chosen = negotiate(request.accept_mimetypes) if options.format == "auto" else options.format
+    width, height = _size(options.model_copy(update={"format": chosen}))
+    if isinstance(error, errors.RateLimited):
+        # a client beyond its limit must not cost a large drawing for each size it thinks of
+        width, height = min(width, SMALL_CARD[0]), min(height, SMALL_CARD[1])
+    drawn = _draw(error.title, error.detail[:LONGEST_REASON], chosen, width, height)
+    return Response(drawn.body, mimetype=drawn.mime)
+
+
+def _size(options: Options) -> tuple[int, int]:
+    """The size the picture would have had, as far as one can know without it."""
+    seen = options.request().shot.emulate
+    width, height = options.thumb_width, options.thumb_height
+    if width is None and height is None:
+        return seen.width, seen.height
+    return (
+        width or max(1, round((height or 0) * seen.width / seen.height)),
+        height or max(1, round((width or 0) * seen.height / seen.width)),
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _draw(title: str, reason: str, chosen: str, width: int, height: int) -> Thumbnail:
+    """A card is drawn once for a page full of the same failures."""
+    return imaging.card(title, reason, chosen, width, height)

@@ -1,0 +1,50 @@
+"""Names and values as a caller wrote them, from a query string or a JSON body, before any of it is judged."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl
+
+from flask import Request
+
+from tintype.errors import InvalidRequest, Mistake, UnsupportedMedia
+
+MOST_PARAMETERS = 64
+
+Pairs = list[tuple[str, Any]]
+
+
+def query_pairs(raw: bytes) -> Pairs:
+    """Names and texts of a query string, repeated ones included; raises InvalidRequest."""
+    try:
+        text = raw.decode("utf-8")
+        return list(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS))
+    except ValueError:
+        message = f"must be percent-encoded UTF-8 with at most {MOST_PARAMETERS} parameters"
+        raise InvalidRequest(Mistake("query", message)) from None
+
+
+def body_pairs(request: Request) -> Pairs:
+    """Members of a JSON object; null is the same as absent. Raises UnsupportedMedia or InvalidRequest."""
+    if not request.is_json:
+        raise UnsupportedMedia("send a JSON object with Content-Type: application/json")
+    members = _decode(request.get_data(cache=False))
+    if not isinstance(members, _Members):
+        raise InvalidRequest(Mistake("body", 'must be a JSON object such as {"url": "https://example.com/"}'))
+    return [(name, value) for name, value in members if value is not None]
+
+
+class _Members(list[tuple[str, Any]]):
+    """A JSON object with its repetitions."""
+
+
+def _decode(raw: bytes) -> Any:
+    try:
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_Members, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise InvalidRequest(Mistake("body", "must be well-formed JSON in UTF-8")) from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)  # NaN and Infinity are Python's, not JSON's (RFC 8259, section 6)

@@ -1,0 +1,40 @@
+"""``GET /thumb``: the picture of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, request
+
+from tintype.errors import TintypeError
+from tintype.service import Service
+from tintype.urls import host_of
+from tintype.web import journal, responses
+from tintype.web.gate import Gate
+from tintype.web.params import Reader, Wanted
+
+
+def blueprint(service: Service, gate: Gate, reader: Reader, clock: Callable[[], float]) -> Blueprint:
+    """The route, with what it needs."""
+    routes = Blueprint("thumb", __name__)
+    routes.after_request(responses.open_to_all)
+
+    @routes.get("/thumb")
+    def thumb() -> Response:
+        gate.enter_thumb(request)
+        asked = reader.query(request)
+        found = service.recall(asked.request, asked.freshness) if isinstance(asked, Wanted) else None
+        gate.settle_thumb(request, hit=found is not None)
+        wanted = _readable(asked)
+        journal.note(target=host_of(wanted.request.shot.url))
+        answer = found or service.thumbnail(wanted.request, wanted.freshness)
+        return responses.picture(answer, wanted, request, clock())
+
+    return routes
+
+
+def _readable(asked: Wanted | TintypeError) -> Wanted:
+    """What was asked; a mistake is raised only here, once it has been counted."""
+    if isinstance(asked, TintypeError):
+        raise asked
+    return asked

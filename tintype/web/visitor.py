@@ -1,0 +1,74 @@
+"""Who asks, and under which address they reached us: proxies are believed only where the operator trusts them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from flask import Request
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_UNIX_SOCKET_PEER = ip_address("127.0.0.1")
+
+
+class Visitors:
+    """Reads addresses of clients; ``trusted`` are the networks of the operator's own proxies."""
+
+    def __init__(self, trusted: Sequence[str] = ()) -> None:
+        self._trusted = networks(trusted)
+
+    def address(self, request: Request) -> Address:
+        """The client's address: the rightmost of X-Forwarded-For that is not one of our proxies."""
+        address = parse(request.remote_addr or "") or _UNIX_SOCKET_PEER
+        hops = request.headers.get("X-Forwarded-For", "").split(",")
+        while hops and self._trusts(address):
+            claimed = parse(hops.pop())
+            if claimed is None:
+                break
+            address = claimed
+        return address
+
+    def base_url(self, request: Request) -> str:
+        """Scheme and host as the client wrote them, without a slash at the end."""
+        scheme, host = request.scheme, request.host
+        if self._trusts(parse(request.remote_addr or "") or _UNIX_SOCKET_PEER):
+            claimed = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
+            scheme = claimed if claimed in ("http", "https") else scheme
+        return f"{scheme}://{host}"
+
+    def _trusts(self, address: Address) -> bool:
+        return within(address, self._trusted)
+
+
+def parse(text: str) -> Address | None:
+    """An address as proxies write it: a port or brackets may be there; IPv4 in IPv6 is IPv4."""
+    host = text.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    """Networks from their texts; raises ValueError."""
+    return tuple(ip_network(text, strict=False) for text in texts)
+
+
+def within(address: Address, among: Sequence[Network]) -> bool:
+    """Whether an address lies in one of the networks."""
+    return any(address in network for network in among)
+
+
+def allowance_key(address: Address) -> str:
+    """Whose allowance is spent: an IPv4 address, or the /64 that one IPv6 customer gets (RFC 6177)."""
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(IPv6Network((address, 64), strict=False))
