@@ -26,6 +26,14 @@ class Engine(Protocol):
         ...
 
 
+class Lookup(Protocol):
+    """Looks the host of a target up, early and cheaply; the decision to trust is made at connect time."""
+
+    def check(self, url: str) -> None:
+        """Raise TargetRefused or TargetUnreachable unless a canonical URL leads to permitted addresses only."""
+        ...
+
+
 class Cache(Protocol):
     """Expiring values shared by every worker, under a byte budget with least-recently-used eviction.
 
