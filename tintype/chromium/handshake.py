@@ -1,0 +1,94 @@
+"""What does a SOCKS5 client ask for? Bytes in, replies and one request out; knows no sockets. RFC 1928.
+
+Only CONNECT without authentication is spoken. Every refusal has the same reply, so that a page learns nothing from it.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass, field
+
+GRANTED = b"\x05\x00\x00\x01" + bytes(6)
+REFUSED = b"\x05\x01\x00\x01" + bytes(6)
+"""General failure, whatever the reason was (RFC 1928, section 6)."""
+
+MAX_BYTES = 1024
+"""More than any honest client needs: 257 for the methods, 262 for the request."""
+
+_VERSION, _NO_AUTHENTICATION, _NONE_ACCEPTABLE = 5, 0, b"\x05\xff"
+_CONNECT, _IPV4, _NAME, _IPV6 = 1, 1, 3, 4
+_LENGTHS = {_IPV4: 4, _IPV6: 16}
+
+
+class Malformed(ValueError):
+    """Not a handshake this filter speaks; ``reply`` is the last thing to say."""
+
+    def __init__(self, message: str, reply: bytes = b"") -> None:
+        super().__init__(message)
+        self.reply = reply
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Where the client wants to go: a name or the text of an address, as it was written."""
+
+    host: str
+    port: int
+
+
+@dataclass(slots=True)
+class Handshake:
+    """One client's handshake. After :attr:`request` is set, :attr:`buffer` holds what came behind it."""
+
+    buffer: bytes = b""
+    request: Request | None = None
+    _greeted: bool = field(default=False, repr=False)
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes in, give the reply due now; raises Malformed."""
+        self.buffer += data
+        reply = b""
+        if not self._greeted:
+            reply = self._greet()
+        if self._greeted and self.request is None:
+            self.request = self._read_request()
+        if self.request is None and len(self.buffer) > MAX_BYTES:
+            raise Malformed("handshake too long")
+        return reply
+
+    def _greet(self) -> bytes:
+        if self.buffer[:1] not in {b"", b"\x05"}:
+            raise Malformed("not SOCKS5")
+        if len(self.buffer) < 2 or len(self.buffer) < 2 + self.buffer[1]:  # noqa: PLR2004 - version and count
+            return b""
+        end = 2 + self.buffer[1]
+        methods, self.buffer = self.buffer[2:end], self.buffer[end:]
+        if _NO_AUTHENTICATION not in methods:
+            raise Malformed("wants authentication", _NONE_ACCEPTABLE)
+        self._greeted = True
+        return bytes((_VERSION, _NO_AUTHENTICATION))
+
+    def _read_request(self) -> Request | None:
+        head = self.buffer[:4]
+        if len(head) < 4:  # noqa: PLR2004 - version, command, reserved, address type
+            return None
+        version, command, _, kind = head
+        if version != _VERSION or command != _CONNECT or kind not in {_IPV4, _NAME, _IPV6}:
+            raise Malformed("only CONNECT is spoken", REFUSED)
+        start = 5 if kind == _NAME else 4
+        if len(self.buffer) < start:
+            return None
+        end = start + (self.buffer[4] if kind == _NAME else _LENGTHS[kind])
+        if len(self.buffer) < end + 2:
+            return None
+        host, (port,) = self.buffer[start:end], struct.unpack("!H", self.buffer[end : end + 2])
+        self.buffer = self.buffer[end + 2 :]
+        return Request(_text(kind, host), port)
+
+
+def _text(kind: int, host: bytes) -> str:
+    if kind == _NAME:
+        # Bytes that are no text become characters that no rule accepts.
+        return host.decode("ascii", errors="replace")
+    return socket.inet_ntop(socket.AF_INET if kind == _IPV4 else socket.AF_INET6, host)
