@@ -17,7 +17,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from tintype import errors, imaging
 from tintype.errors import TintypeError
 from tintype.model import Thumbnail
-from tintype.options import Options
+from tintype.options import Format, Options
 from tintype.web import journal
 from tintype.web.params import negotiate, salvage
 
@@ -25,6 +25,7 @@ log = structlog.get_logger("tintype.web")
 
 JSON = "application/problem+json"
 SMALL_CARD = (640, 360)
+CARD_QUALITY = 80
 LONGEST_REASON = 200
 _STYLE = """
 body{margin:0;font:16px/1.5 system-ui,sans-serif;color:#222;background:#f6f6f4}
@@ -146,6 +147,6 @@ def _size(options: Options) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=64)
-def _draw(title: str, reason: str, chosen: str, width: int, height: int) -> Thumbnail:
+def _draw(title: str, reason: str, chosen: Format, width: int, height: int) -> Thumbnail:
     """A card is drawn once for a page full of the same failures."""
-    return imaging.card(title, reason, chosen, width, height)
+    return imaging.card(title, reason, format=chosen, quality=CARD_QUALITY, width=width, height=height)

@@ -28,6 +28,7 @@ def blueprint(service: Service, gate: Gate, reader: Reader, clock: Callable[[], 
         wanted = _readable(asked)
         journal.note(target=host_of(wanted.request.shot.url))
         answer = found or service.thumbnail(wanted.request, wanted.freshness)
+        journal.note(cache=answer.cache, **{f"{step}_ms": round(ms, 1) for step, ms in answer.timings.items()})
         return responses.picture(answer, wanted, request, clock())
 
     return routes
