@@ -42,15 +42,16 @@ class Reader:
     def query(self, request: Request) -> Wanted | TintypeError:
         """What a query string asks for, or why it cannot be answered."""
         try:
-            return self._wanted(query_pairs(request.query_string), request.accept_mimetypes)
+            return self.read(query_pairs(request.query_string), request.accept_mimetypes)
         except TintypeError as error:
             return error
 
     def body(self, request: Request) -> Wanted:
         """What a JSON body asks for; raises InvalidRequest, TargetRefused or UnsupportedMedia."""
-        return self._wanted(body_pairs(request), request.accept_mimetypes)
+        return self.read(body_pairs(request), request.accept_mimetypes)
 
-    def _wanted(self, pairs: Pairs, accept: MIMEAccept) -> Wanted:
+    def read(self, pairs: Pairs, accept: MIMEAccept | None = None) -> Wanted:
+        """What names and values ask for; raises InvalidRequest with every mistake, or TargetRefused."""
         values, mistakes = _collect(pairs)
         url, refused = self._canonical(values.pop("url", None), mistakes)
         options = _options({**values, "url": url}, mistakes)
@@ -60,7 +61,7 @@ class Reader:
             raise InvalidRequest(*mistakes, *([Mistake("url", refused.detail)] if refused else []))
         if refused:
             raise refused
-        return self._finish(cast("Options", options), accept)
+        return self._finish(cast("Options", options), accept or MIMEAccept())
 
     def _canonical(self, raw: Any, mistakes: list[Mistake]) -> tuple[str, TargetRefused | None]:
         if raw is None:
