@@ -1,6 +1,7 @@
 """Target URLs: parsed as the browser parses them, then our policy. No look-ups.
 
-ada-url gives the WHATWG reading, so what is checked is what is opened.
+ada-url gives the WHATWG reading, so what is checked is what is opened. Spellings on which parsers disagree
+(user names, backslashes, percent signs in the host, numbers that are no plain dotted quad) are refused as text.
 """
 
 from __future__ import annotations
@@ -8,21 +9,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 import ada_url
 
 from tintype import egress
+from tintype.egress import matches_host
 from tintype.errors import InvalidRequest, Mistake, TargetRefused
 
 MAX_BYTES = 2048
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
-_PRIVATE_NAMES = (
-    "localhost", "local", "internal", "home.arpa", "lan", "corp", "home", "localdomain", "intranet", "private",
-    "svc", "onion", "test", "invalid", "example", "alt", "arpa",
-)  # fmt: skip
-"""Names that never lead to the public internet (RFC 6761, RFC 7686, RFC 8375, RFC 9476, ICANN's private list)."""
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
+_AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]+)(:(?P<port>[0-9]{0,5}))?")
+_DEFAULT_PORTS = {"http:": 80, "https:": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +35,31 @@ class Rules:
     tracking: tuple[str, ...] = ()
 
     def canonical(self, raw: str) -> str:
-        """The one spelling of a target URL; raises InvalidRequest or TargetRefused."""
-        href = _parse(raw)
-        self._check_host(href)
-        query = self._without_tracking(href.search.removeprefix("?"))
-        hash_ = href.hash if href.hash.startswith(("#!", "#/")) else ""
-        return href.protocol + "//" + href.host + href.pathname + (f"?{query}" if query else "") + hash_
+        """The one spelling of a target URL, at most 2048 bytes; raises InvalidRequest or TargetRefused.
+
+        Idempotent: the canonical spelling of a canonical URL is itself.
+        """
+        url = _parse(raw)
+        self._check_host(url)
+        query = self._without_tracking(url.search.removeprefix("?"))
+        # Other fragments only scroll; these choose what a page with client-side routing shows.
+        fragment = url.hash if url.hash.startswith(("#!", "#/")) else ""
+        authority = url.hostname.removesuffix(".") + (url.port and f":{url.port}")
+        canonical = f"{url.protocol}//{authority}{url.pathname}{query and '?' + query}{fragment}"
+        if len(canonical) > MAX_BYTES:
+            raise _mistake(f"must be at most {MAX_BYTES} bytes")
+        return canonical
 
     def _check_host(self, url: ada_url.URL) -> None:
-        host = url.hostname
-        port = int(url.port or (443 if url.protocol == "https:" else 80))
-        address = egress.parse_address(host)
-        if matches_host(host, self.deny_hosts) or (self.allow_hosts and not matches_host(host, self.allow_hosts)):
+        host, port = _endpoint(url)
+        allowed = canonical_hosts(self.allow_hosts)
+        named = matches_host(host, allowed)
+        if matches_host(host, canonical_hosts(self.deny_hosts)) or (allowed and not named):
             raise TargetRefused("this host is not photographed here")
+        address = egress.parse_address(host)
         if address is not None and not self.policy.permits(address, port):
             raise TargetRefused
-        if address is None and _is_private_name(host) and not matches_host(host, self.allow_hosts):
+        if address is None and not self.policy.permits_name(host, port, named=named):
             raise TargetRefused
 
     def _without_tracking(self, query: str) -> str:
@@ -63,9 +72,10 @@ class Rules:
         return any(fnmatchcase(name, pattern) for pattern in self.tracking)
 
 
-def matches_host(host: str, patterns: tuple[str, ...]) -> bool:
-    """Whether a host is one of the patterns: exact, or ``*.example.com`` for everything below it."""
-    return any(host == p or (p.startswith("*.") and host.endswith(p[1:])) for p in patterns)
+@lru_cache(maxsize=64)
+def canonical_hosts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Hosts and ``*.`` patterns as operators write them, spelled as hosts are compared."""
+    return tuple(_canonical_pattern(text.strip()) for text in texts)
 
 
 def host_of(url: str) -> str:
@@ -73,33 +83,61 @@ def host_of(url: str) -> str:
     return ada_url.URL(url).hostname
 
 
+def endpoint_of(url: str) -> tuple[str, int]:
+    """The host of a canonical URL, IPv6 without brackets, and the port."""
+    return _endpoint(ada_url.URL(url))
+
+
 def _parse(raw: str) -> ada_url.URL:
     text = raw.strip(" ")
     if not _SCHEME.match(text):
         raise _mistake("must start with http:// or https://")
-    if len(text.encode()) > MAX_BYTES:
-        raise _mistake(f"must be at most {MAX_BYTES} bytes")
-    if _FORBIDDEN.search(text):
-        raise _mistake("must not hold spaces, backslashes or control characters")
+    _check_characters(text)
+    host = _check_authority(re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0])
     try:
         url = ada_url.URL(text)
     except ValueError:
         raise _mistake("is not a valid URL") from None
-    if url.username or url.password or "@" in _authority(text):
-        raise _mistake("must not hold a user name or password")
-    if "%" in _authority(text):
-        raise _mistake("must not hold percent signs in the host")
-    url.hostname = url.hostname.removesuffix(".")
+    address = egress.parse_address(url.hostname)
+    if address is not None and address.version == 4 and host != url.hostname:  # noqa: PLR2004 - IPv4
+        raise _mistake("must write a numeric host as four plain decimal numbers")
     return url
 
 
-def _authority(text: str) -> str:
-    return re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0]
+def _check_characters(text: str) -> None:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise _mistake("is not valid Unicode") from None
+    if size > MAX_BYTES:
+        raise _mistake(f"must be at most {MAX_BYTES} bytes")
+    if _FORBIDDEN.search(text):
+        raise _mistake("must not hold backslashes or control characters")
 
 
-def _is_private_name(host: str) -> bool:
-    labels = host.split(".")
-    return len(labels) == 1 or any(host.endswith(f".{name}") for name in _PRIVATE_NAMES)
+def _check_authority(authority: str) -> str:
+    """The host as it was written; what stands between ``//`` and the path must be that and a port at most."""
+    if "@" in authority:
+        raise _mistake("must not hold a user name or password")
+    if "%" in authority or " " in authority:
+        raise _mistake("must not hold spaces or percent signs in the host")
+    parts = _AUTHORITY.fullmatch(authority)
+    if parts is None or parts["port"] in {"0", "00", "000", "0000", "00000"}:
+        raise _mistake("must name a host and, if any, a port from 1 to 65535")
+    return parts["host"]
+
+
+def _endpoint(url: ada_url.URL) -> tuple[str, int]:
+    host = url.hostname.removeprefix("[").removesuffix("]").removesuffix(".")
+    return host, int(url.port or _DEFAULT_PORTS[url.protocol])
+
+
+def _canonical_pattern(text: str) -> str:
+    prefix, host = ("*.", text[2:]) if text.startswith("*.") else ("", text)
+    try:
+        return prefix + _endpoint(ada_url.URL(f"http://{host}"))[0]
+    except ValueError:
+        return text.lower()
 
 
 def _mistake(message: str) -> InvalidRequest:

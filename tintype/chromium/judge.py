@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from tintype.egress import Address, Allowed, Policy, matches_host
+from tintype.urls import canonical_hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Judge:
     ) -> Self:
         """From plain values, ``allow_addresses`` as operators write them; raises ValueError."""
         allowed = tuple(Allowed.parse(text) for text in allow_addresses)
-        return cls(Policy(allowed, frozenset(own)), tuple(allow_hosts), tuple(deny_hosts))
+        policy = Policy(allowed, frozenset(own))
+        return cls(policy, canonical_hosts(tuple(allow_hosts)), canonical_hosts(tuple(deny_hosts)))
 
     def permits_name(self, name: str, port: int) -> bool:
         """Whether a name may be looked up."""

@@ -187,7 +187,8 @@ class Client(End):
             await self._reach(request, far)
         except Refused as refused:
             self._session.traffic.note(request, refused.reason)
-            log.info("connection_refused", host=request.host, port=request.port, reason=refused.reason)
+            say = log.warning if refused.reason in {"policy", "limit"} else log.debug
+            say("connection_refused", host=request.host, port=request.port, reason=refused.reason)
             self._refuse(REFUSED)
             return
         self.transport.write(GRANTED)
