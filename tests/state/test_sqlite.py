@@ -1,0 +1,241 @@
+"""The SQLite cache: the contract, and what can happen to a file."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from tests.contracts.cache import KB, CacheContract, OpenCache, body_of
+from tests.contracts.crowd import eventually
+from tintype import wire
+from tintype.protocols import Cache
+from tintype.state import sqlite
+from tintype.state.sqlite import SqliteCache
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "records.sqlite"
+
+
+@pytest.fixture
+def open_cache(path: Path) -> OpenCache:
+    return functools.partial(SqliteCache, path)
+
+
+@pytest.fixture
+def cache(path: Path) -> Iterator[SqliteCache]:
+    cache = SqliteCache(path, 10_000 * KB)
+    yield cache
+    cache.close()
+
+
+class TestContract(CacheContract):
+    @pytest.fixture
+    def open_cache(self, path: Path) -> OpenCache:
+        return functools.partial(SqliteCache, path)
+
+
+def fill(cache: Cache, count: int = 50, size: int = 10 * KB) -> None:
+    for number in range(count):
+        cache.put(f"key-{number}", body_of(f"key-{number}", size), 60)
+
+
+def forget_connections(cache: SqliteCache) -> None:
+    """As if the process had been started anew."""
+    cache.close()
+
+
+class TestBrokenFile:
+    def test_garbage_is_moved_aside_and_behaves_as_empty(self, path: Path) -> None:
+        path.parent.mkdir()
+        path.write_bytes(os.urandom(100 * KB))
+        with structlog.testing.capture_logs() as logs:
+            cache = SqliteCache(path, 100 * KB)
+            assert cache.get("key") is None
+        cache.put("key", b"1", 60)
+        assert cache.get("key") == b"1"
+        assert [(log["event"], log["path"]) for log in logs] == [("state_file_replaced", str(path))]
+        assert Path(f"{path}.broken").stat().st_size == 100 * KB
+
+    @pytest.mark.parametrize("kept", [0.001, 0.5, 0.99])
+    def test_a_torn_file_gives_what_is_right_or_nothing(self, cache: SqliteCache, path: Path, kept: float) -> None:
+        bodies = {f"key-{number}": body_of(str(number), 10 * KB) for number in range(50)}
+        for key, body in bodies.items():
+            cache.put(key, wire.pack({}, body), 60)
+        forget_connections(cache)
+        os.truncate(path, int(path.stat().st_size * kept))
+        assert all(read(cache.get(key)) in {None, body} for key, body in bodies.items())
+        cache.put("key", b"1", 60)
+        assert cache.get("key") == b"1"
+
+    def test_damage_all_over_the_file_gives_what_is_right_or_nothing(self, cache: SqliteCache, path: Path) -> None:
+        bodies = {f"key-{number}": body_of(str(number), 10 * KB) for number in range(50)}
+        for key, body in bodies.items():
+            cache.put(key, wire.pack({}, body), 60)
+        forget_connections(cache)
+        with path.open("r+b") as file:
+            for page in range(3, path.stat().st_size // sqlite.PAGE, 3):
+                file.seek(page * sqlite.PAGE)
+                file.write(os.urandom(sqlite.PAGE))
+        assert all(read(cache.get(key)) in {None, body} for key, body in bodies.items())
+        cache.put("key", b"1", 60)
+        assert cache.get("key") == b"1"
+
+    def test_a_file_of_another_version_is_begun_anew(self, cache: SqliteCache, path: Path) -> None:
+        cache.put("key", b"1", 60)
+        forget_connections(cache)
+        with sqlite3.connect(path) as database:
+            database.execute(f"PRAGMA user_version = {sqlite.SCHEMA_VERSION + 1}")
+        database.close()
+        assert cache.get("key") is None
+        cache.put("key", b"2", 60)
+        assert cache.get("key") == b"2"
+
+    def test_a_database_of_something_else_is_moved_aside(self, cache: SqliteCache, path: Path) -> None:
+        path.parent.mkdir()
+        with sqlite3.connect(path) as database:
+            database.execute("CREATE TABLE precious (thing TEXT)")
+            database.execute("INSERT INTO precious VALUES ('ring')")
+        database.close()
+        cache.put("key", b"1", 60)
+        assert cache.get("key") == b"1"
+        with sqlite3.connect(f"{path}.broken") as database:
+            assert database.execute("SELECT thing FROM precious").fetchone() == ("ring",)
+        database.close()
+
+    def test_a_file_deleted_under_running_processes_is_made_again(self, path: Path) -> None:
+        now = [1000.0]
+        one, other = (SqliteCache(path, 100 * KB, clock=lambda: now[0]) for _ in range(2))
+        one.put("key", b"1", 60)
+        assert other.get("key") == b"1"
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink()
+        now[0] += 2 * sqlite.TRUST
+        one.put("key", b"2", 60)
+        assert other.get("key") == b"2"
+
+    def test_one_process_replaces_a_broken_file_for_all(self, path: Path) -> None:
+        now = [1000.0]
+        one, other = (SqliteCache(path, 100 * KB, clock=lambda: now[0]) for _ in range(2))
+        one.put("key", b"1", 60)
+        assert other.get("key") == b"1"
+        one.close()
+        path.replace(f"{path}.gone")
+        path.write_bytes(b"garbage" * 10 * KB)
+        one.put("key", b"2", 60)
+        now[0] += 2 * sqlite.TRUST
+        assert other.get("key") == b"2"
+
+
+def read(value: bytes | None) -> bytes | None:
+    """A value as the service reads it: what fails its checksum is a miss."""
+    try:
+        return wire.unpack(value)[1] if value is not None else None
+    except wire.Corrupt:
+        return None
+
+
+class TestTrouble:
+    def test_a_folder_that_cannot_be_made_is_a_miss_and_one_warning(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"")
+        cache = SqliteCache(tmp_path / "file" / "records.sqlite", 100 * KB)
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                cache.put("key", b"1", 60)
+                assert cache.get("key") is None
+            assert (cache.purge("page"), cache.clear(), cache.size()) == (0, 0, 0)
+        assert [log["event"] for log in logs] == ["state_failed"]
+        assert "records.sqlite" in logs[0]["where"]
+
+    def test_a_database_locked_by_others_is_read_and_not_written(
+        self, cache: SqliteCache, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sqlite, "BUSY", 0.05)
+        cache.put("key", b"1", 60)
+        blocker = sqlite3.connect(path, isolation_level=None)
+        blocker.execute("BEGIN IMMEDIATE")
+        with structlog.testing.capture_logs() as logs:
+            cache.put("key", b"2", 60)
+            assert cache.get("key") == b"1"
+        assert "locked" in logs[0]["reason"]
+        blocker.close()
+        cache.put("key", b"3", 60)
+        assert cache.get("key") == b"3"
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only files")
+    def test_a_read_only_file_is_read_and_not_written(self, cache: SqliteCache, path: Path) -> None:
+        cache.put("key", b"1", 60)
+        cache.close()
+        path.chmod(0o444)
+        path.parent.chmod(0o555)
+        cache.put("key", b"2", 60)
+        assert cache.get("key") in {None, b"1"}
+        path.parent.chmod(0o755)
+
+    def test_a_full_disk_keeps_nothing_new_and_loses_nothing_old(self, small_disk: Path) -> None:
+        cache = SqliteCache(small_disk / "records.sqlite", 100_000 * KB)
+        cache.put("old", body_of("old", 100 * KB), 60)
+        with structlog.testing.capture_logs() as logs:
+            fill(cache, count=60, size=100 * KB)
+        assert "full" in logs[0]["reason"]
+        assert cache.get("old") == body_of("old", 100 * KB)
+        for number in range(60):
+            assert cache.get(f"key-{number}") in {None, body_of(f"key-{number}", 100 * KB)}
+        cache.clear()
+        cache.put("new", b"1", 60)
+        assert cache.get("new") == b"1"
+        cache.close()
+
+
+SCRIBBLER = """
+import sys
+from pathlib import Path
+from tests.contracts.cache import scribble
+from tintype.state.sqlite import SqliteCache
+cache = SqliteCache(Path(sys.argv[1]), 500_000, touch_after=0)
+cache.put(f"ready-{sys.argv[2]}", b"1", 600)
+scribble(lambda: cache, int(sys.argv[2]), 10**9, 100)
+"""
+
+
+def test_writers_killed_in_mid_write_leave_no_torn_value_and_a_true_sum(path: Path) -> None:
+    cache = SqliteCache(path, 500_000)
+    for round_ in range(4):
+        command = [sys.executable, "-c", SCRIBBLER, str(path)]
+        writers = [subprocess.Popen([*command, str(10 * round_ + number)]) for number in range(3)]
+        ready = [f"ready-{10 * round_ + number}" for number in range(3)]
+        assert eventually(lambda names=ready: any(cache.get(name) for name in names))
+        for writer in writers:
+            writer.send_signal(signal.SIGKILL)
+            writer.wait()
+        for number in range(100):
+            value = cache.get(f"key-{number}")
+            assert value is None or value == body_of(f"key-{number}", len(value))
+    with sqlite3.connect(path) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        counted = database.execute("SELECT sum(length(body)) FROM entry JOIN value USING (id)").fetchone()[0]
+    database.close()
+    assert cache.size() == counted
+    assert not Path(f"{path}.broken").exists()
+
+
+def test_space_is_given_back_after_clear(cache: SqliteCache, path: Path) -> None:
+    fill(cache, count=200)
+    before = disk_usage(path)
+    cache.clear()
+    cache.close()
+    assert disk_usage(path) < before / 10
+
+
+def disk_usage(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))

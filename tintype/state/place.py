@@ -1,0 +1,52 @@
+"""Is the file at a path still the one we opened? Processes share such a file, and any of them may replace it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+from filelock import FileLock
+
+log = structlog.get_logger("tintype.state")
+
+PATIENCE = 10.0
+"""Seconds to wait for another process that opens or replaces the file."""
+
+Inode = tuple[int, int]
+
+
+class Place:
+    """A path whose file is opened and replaced by one process at a time."""
+
+    def __init__(self, path: Path, companions: tuple[str, ...] = ()) -> None:
+        self.path = path
+        self._companions = companions
+
+    def prepare(self) -> None:
+        """Create the folder; raises OSError."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+
+    def alone(self) -> FileLock:
+        """Exclude every other process that opens or replaces the file; raises OSError after a while."""
+        return FileLock(f"{self.path}.lock", timeout=PATIENCE)
+
+    def inode(self) -> Inode | None:
+        """What identifies the file at the path now; None when there is none."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def set_aside(self, inode: Inode | None, reason: object) -> None:
+        """Keep a broken file as ``<name>.broken``, companions first, unless another process already did.
+
+        Call it :meth:`alone`. The one before it is overwritten: at most one broken file takes space.
+        """
+        if inode is None or inode != self.inode():
+            return
+        for suffix in (*self._companions, ""):
+            with suppress(FileNotFoundError):
+                Path(f"{self.path}{suffix}").replace(f"{self.path}.broken{suffix}")
+        log.warning("state_file_replaced", path=str(self.path), reason=str(reason), kept=f"{self.path}.broken")

@@ -1,0 +1,300 @@
+"""A cache in one SQLite file, shared by the processes of one machine.
+
+Reads never wait for writers (write-ahead log). A file that is torn, foreign or of another version is begun anew.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib import resources
+from itertools import accumulate
+from pathlib import Path
+
+from tintype.state.outage import Outage
+from tintype.state.place import Inode, Place
+
+SCHEMA_VERSION = 1
+SCHEMA = resources.files(__package__).joinpath("sqlite.sql").read_text()
+READ = "SELECT body, used, entry.id FROM entry CROSS JOIN value ON value.id = entry.id WHERE key = ? AND expires > ?"
+ADD = "INSERT INTO entry (key, tag, expires, used, size) VALUES (?, ?, ?, ?, ?)"
+
+PAGE = 8192
+LONGEST_LOG = 64 << 20
+"""Bytes the write-ahead log may keep after it was carried over."""
+BUSY = 2.0
+"""Seconds a write waits for another process's write."""
+TRUST = 1.0
+"""Seconds until a connection looks again whether its file is still the one at the path."""
+BATCH = 64
+"""Entries removed in one transaction: few, so that nobody waits long."""
+ROUNDS = 64
+"""Transactions of removal one write may add; what is still too much then is left to the next write."""
+FLUSH_EVERY, FLUSH_AT = 10.0, 256
+"""Uses are noted together: when the first has waited this many seconds, or when this many wait."""
+PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL}
+"""Errors that leave the connection good; it might be the last one to be had."""
+BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class Outdated(sqlite3.DatabaseError):
+    """The file was made by another version of this module: as good as no database."""
+
+    sqlite_errorcode = sqlite3.SQLITE_NOTADB
+
+
+class Session(sqlite3.Connection):
+    """A connection that knows which file it opened."""
+
+    inode: Inode | None = None
+    trusted_until: float = 0.0
+
+
+class SqliteCache:
+    """Expiring values under a byte budget; the least recently used go first.
+
+    A use is noted at most once in ``touch_after`` seconds per value. Safe with several threads and
+    processes, over forks and after kill -9.
+    """
+
+    def __init__(
+        self, path: Path, budget: int, touch_after: float = 60.0, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._place = Place(path, companions=("-wal", "-shm"))
+        self._budget = budget
+        self._touch_after = touch_after
+        self._clock = clock
+        self._outage = Outage("sqlite", str(path))
+        self._idle: list[Session] = []
+        self._uses: dict[int, float] = {}
+        self._flush_at = 0.0
+        _CACHES.add(self)
+
+    def get(self, key: str) -> bytes | None:
+        """The value, or None when absent, expired or unreadable."""
+        now = self._clock()
+        try:
+            session = self._take(now)
+            try:
+                row = session.execute(READ, (key, now)).fetchone()
+            except sqlite3.Error as error:
+                self._recover(session, error)
+                raise
+        except (sqlite3.Error, OSError) as error:
+            self._outage.complain(error)
+            return None
+        self._idle.append(session)
+        if row is None:
+            return None
+        value: bytes = row[0]
+        if row[1] <= now - self._touch_after:
+            self._note_use(row[2], now)
+        return value
+
+    def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
+        """Remember a value for ``ttl`` seconds; one over the budget is not kept."""
+        now = self._clock()
+        with self._tolerating():
+            with self._writing() as session:
+                session.execute("DELETE FROM entry WHERE key = ?", (key,))
+                if len(value) <= self._budget and ttl > 0:
+                    entry = session.execute(ADD, (key, tag, now + ttl, now, len(value)))
+                    session.execute("INSERT INTO value VALUES (?, ?)", (entry.lastrowid, value))
+                self._write_uses(session, now)
+                over = self._shrink(session, now)
+            rounds = ROUNDS
+            while over and rounds:
+                with self._writing() as session:
+                    over, rounds = self._shrink(session, now), rounds - 1
+
+    def purge(self, tag: str) -> int:
+        """Forget every value put under a tag; how many there were."""
+        with self._tolerating(), self._writing() as session:
+            return session.execute("DELETE FROM entry WHERE tag = ? AND tag <> ''", (tag,)).rowcount
+        return 0
+
+    def clear(self) -> int:
+        """Forget everything; how many values there were. Gives the space back to the file system."""
+        removed, batch = 0, -1
+        with self._tolerating():
+            while batch:
+                with self._writing() as session:
+                    batch = _remove(session, session.execute("SELECT id FROM entry LIMIT ?", (BATCH,)).fetchall())
+                removed += batch
+            with self._session() as session:
+                session.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
+        return removed
+
+    def size(self) -> int:
+        """Bytes of all values held now, expired ones included until they are swept."""
+        with self._tolerating(), self._session() as session:
+            return _total(session)
+        return 0
+
+    def close(self) -> None:
+        """Close idle connections; the next call opens new ones."""
+        while self._idle:
+            with suppress(IndexError):
+                self._idle.pop().close()
+
+    def _shrink(self, session: Session, now: float) -> bool:
+        """Remove a batch of expired and, if over the budget, of least recently used values; whether more must go."""
+        _remove(session, session.execute("SELECT id FROM entry WHERE expires <= ? LIMIT ?", (now, BATCH)).fetchall())
+        excess = _total(session) - self._budget
+        if excess > 0:
+            _remove(session, _oldest(session, excess))
+        return excess > 0 and _total(session) > self._budget
+
+    def _note_use(self, entry: int, now: float) -> None:
+        if not self._uses:
+            self._flush_at = now + min(FLUSH_EVERY, self._touch_after)
+        self._uses[entry] = now
+        if len(self._uses) >= FLUSH_AT or now >= self._flush_at:
+            with self._tolerating(), self._writing() as session:
+                self._write_uses(session, now)
+
+    def _write_uses(self, session: Session, now: float) -> None:
+        uses, self._uses = self._uses, {}
+        recent = now - self._touch_after
+        rows = [(used, entry, recent) for entry, used in list(uses.items())]
+        session.executemany("UPDATE entry SET used = ? WHERE id = ? AND used <= ?", rows)
+
+    @contextmanager
+    def _tolerating(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            self._outage.complain(error)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with self._session() as session:
+            session.execute("BEGIN IMMEDIATE")
+            yield session
+            session.execute("COMMIT")
+            _give_back(session, spare=self._budget // 8)
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        session = self._take(self._clock())
+        try:
+            yield session
+        except BaseException as error:
+            self._recover(session, error)
+            raise
+        self._idle.append(session)
+
+    def _take(self, now: float) -> Session:
+        """An idle connection to the file that is at the path now, else a new one."""
+        try:
+            session = self._idle.pop()
+        except IndexError:
+            return self._open()
+        if now < session.trusted_until:
+            return session
+        if session.inode != self._place.inode():
+            session.close()
+            return self._take(now)
+        session.trusted_until = now + TRUST
+        return session
+
+    def _recover(self, session: Session, error: BaseException) -> None:
+        """Undo what an error left half done; give up the connection, and the file if that is broken."""
+        if _code(error) in PASSING:
+            with suppress(sqlite3.Error):
+                session.rollback()
+            self._idle.append(session)
+            return
+        session.close()
+        if _code(error) in BROKEN:
+            with self._place.alone():
+                self._place.set_aside(session.inode, error)
+
+    def _open(self) -> Session:
+        self._place.prepare()
+        # Opening and replacing exclude each other, or a new file could meet the log of the old one.
+        with self._place.alone():
+            try:
+                return self._connect()
+            except sqlite3.DatabaseError as error:
+                if _code(error) not in BROKEN:
+                    raise
+                self._place.set_aside(self._place.inode(), error)
+                return self._connect()
+
+    def _connect(self) -> Session:
+        session = sqlite3.connect(
+            self._place.path, timeout=BUSY, isolation_level=None, check_same_thread=False, factory=Session
+        )
+        try:
+            _prepare(session, mapped=2 * self._budget)
+        except BaseException:
+            session.close()
+            raise
+        session.inode = self._place.inode()
+        session.trusted_until = self._clock() + TRUST
+        return session
+
+
+def _prepare(session: Session, mapped: int) -> None:
+    """Set a connection up and create the tables in a new file; raises Outdated."""
+    version = session.execute("PRAGMA user_version").fetchone()[0]
+    if version != SCHEMA_VERSION:
+        _create(session, version)
+    session.execute(f"PRAGMA journal_size_limit = {LONGEST_LOG}")
+    session.execute("PRAGMA synchronous = NORMAL")
+    session.execute(f"PRAGMA mmap_size = {mapped}")
+
+
+def _create(session: Session, version: int) -> None:
+    if session.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise Outdated(f"made for version {version} of the cache, this is version {SCHEMA_VERSION}")
+    session.execute(f"PRAGMA page_size = {PAGE}")
+    session.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    session.execute("PRAGMA journal_mode = WAL")
+    session.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+def _total(session: Session) -> int:
+    return int(session.execute("SELECT bytes FROM total").fetchone()[0])
+
+
+def _oldest(session: Session, excess: int) -> list[tuple[int]]:
+    """The least recently used entries that together free so many bytes, at most a batch."""
+    rows = session.execute("SELECT id, size FROM entry ORDER BY used LIMIT ?", (BATCH,)).fetchall()
+    freed = [0, *accumulate(size for _, size in rows)]
+    return [(entry,) for (entry, _), before in zip(rows, freed, strict=False) if before < excess]
+
+
+def _remove(session: Session, entries: list[tuple[int]]) -> int:
+    session.executemany("DELETE FROM entry WHERE id = ?", entries)
+    return len(entries)
+
+
+def _give_back(session: Session, spare: int) -> None:
+    """Return a bounded number of free pages to the file system once more than ``spare`` bytes are free."""
+    free = session.execute("PRAGMA freelist_count").fetchone()[0]
+    if free * PAGE > spare:
+        # A script is stepped to its end; execute() would give back a single page.
+        session.executescript(f"PRAGMA incremental_vacuum({8 * BATCH})")
+
+
+def _code(error: BaseException) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+_CACHES: weakref.WeakSet[SqliteCache] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    # SQLite keeps its locks per process, in memory that a fork copies and in files that it does not:
+    # no connection may be open across one (sqlite.org/howtocorrupt.html, section 2.6).
+    for cache in list(_CACHES):
+        cache.close()
+
+
+os.register_at_fork(before=_close_all)

@@ -1,0 +1,25 @@
+-- Version 1. Values live in a table of their own, so that noting a use rewrites a small row and not a picture.
+CREATE TABLE entry (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    tag TEXT NOT NULL,
+    expires REAL NOT NULL,
+    used REAL NOT NULL,
+    size INTEGER NOT NULL
+);
+CREATE INDEX entry_expires ON entry (expires);
+CREATE INDEX entry_used ON entry (used, size);
+CREATE INDEX entry_tag ON entry (tag) WHERE tag <> '';
+
+CREATE TABLE value (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+
+CREATE TABLE total (bytes INTEGER NOT NULL);
+INSERT INTO total VALUES (0);
+
+CREATE TRIGGER entry_added AFTER INSERT ON entry BEGIN
+    UPDATE total SET bytes = bytes + NEW.size;
+END;
+CREATE TRIGGER entry_removed AFTER DELETE ON entry BEGIN
+    UPDATE total SET bytes = bytes - OLD.size;
+    DELETE FROM value WHERE id = OLD.id;
+END;

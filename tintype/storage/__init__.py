@@ -1,0 +1,1 @@
+"""What was persisted, kept until deleted. One file per technology."""
