@@ -1,0 +1,169 @@
+"""Settings become objects: the right ones, told by what they do, and mistakes told in the operator's words."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import RedisServer, S3Server
+from tintype import assembly, backends
+from tintype.assembly import Parts
+from tintype.engines.daemon import DaemonEngine
+from tintype.engines.snapsharp import SnapSharpEngine
+from tintype.engines.wrappers import Fallback
+from tintype.errors import ConfigurationError
+from tintype.settings import Settings
+from tintype.state.files import FileLocks
+from tintype.state.redis import RedisCache, RedisLocks
+from tintype.state.sqlite import SqliteCache
+from tintype.storage.disk import DiskStorage
+from tintype.storage.s3 import S3Storage
+from tintype.web import create_app
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def settings(folder: Path, **said: str) -> Settings:
+    return Settings.load({"TINTYPE_DATA_DIR": str(folder), **said}, env_file=None)
+
+
+@pytest.fixture
+def parts(folder: Path) -> Iterator[Parts]:
+    made = assembly.assemble(settings(folder))
+    yield made
+    made.close()
+
+
+class TestDefaults:
+    def test_nothing_but_a_folder_is_needed(self, parts: Parts) -> None:
+        client = create_app(parts).test_client()
+        assert client.get("/health").status_code == 200
+        assert client.get("/thumb?url=http://localhost/").json["error"] == "target-refused"
+        assert parts.stores_here
+
+    def test_the_data_folder_is_ours_alone(self, parts: Parts, folder: Path) -> None:
+        for name in (".", "cache", "stored", "run"):
+            assert stat.S_IMODE((folder / name).stat().st_mode) == 0o700, name
+
+    def test_the_technologies_of_one_machine(self, folder: Path) -> None:
+        chosen = settings(folder)
+        state = backends.open_state(chosen)
+        assert isinstance(state.records, SqliteCache)
+        assert isinstance(state.masters, SqliteCache)
+        assert isinstance(state.locks, FileLocks)
+        assert isinstance(backends.open_storage(chosen), DiskStorage)
+        assert isinstance(backends.open_engine(chosen), DaemonEngine)
+
+    def test_limits_are_the_recipes_and_shared_by_workers(self, folder: Path) -> None:
+        answers = []
+        for _ in range(2):
+            made = assembly.assemble(settings(folder))
+            client = create_app(made).test_client()
+            answers += [client.get("/thumb").status_code for _ in range(16)]
+            made.close()
+        assert answers == [400] * 30 + [429] * 2
+
+    def test_closing_twice_is_fine(self, folder: Path) -> None:
+        made = assembly.assemble(settings(folder))
+        made.close()
+        made.close()
+
+
+class TestSeveralMachines:
+    def test_redis_holds_cache_locks_and_limits(self, folder: Path) -> None:
+        with RedisServer() as server:
+            state = backends.open_state(settings(folder, REDIS_URL=server.url))
+            assert isinstance(state.records, RedisCache)
+            assert isinstance(state.locks, RedisLocks)
+            state.records.put("key", b"record", 60)
+            state.masters.put("key", b"master", 60)
+            assert (state.records.get("key"), state.masters.get("key")) == (b"record", b"master")
+            made = assembly.assemble(settings(folder, REDIS_URL=server.url, TINTYPE_THUMB_LIMIT="2 per minute"))
+            client = create_app(made).test_client()
+            assert [client.get("/thumb").status_code for _ in range(3)] == [400, 400, 429]
+            made.close()
+
+    def test_a_redis_that_is_down_refuses_nobody(self, folder: Path) -> None:
+        with RedisServer() as server:
+            url = server.url
+        made = assembly.assemble(settings(folder, REDIS_URL=url))
+        answer = create_app(made).test_client().get("/thumb?url=http://localhost/")
+        assert (answer.status_code, answer.json["error"]) == (400, "target-refused")
+        made.close()
+
+    def test_a_bucket_takes_what_is_persisted(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        with S3Server() as server:
+            server.create_bucket("thumbs")
+            chosen = settings(folder, S3_BUCKET="thumbs", S3_REGION="us-east-1", S3_ENDPOINT_URL=server.url)
+            storage = backends.open_storage(chosen)
+            assert isinstance(storage, S3Storage)
+            storage.check()
+            made = assembly.assemble(chosen)
+            assert not made.stores_here
+            assert create_app(made).test_client().get("/stored/x").status_code == 404
+            made.close()
+
+
+class TestEngines:
+    @pytest.mark.parametrize(
+        ("said", "kind"),
+        [
+            ({"TINTYPE_ENGINE": "chromium"}, DaemonEngine),
+            ({"TINTYPE_ENGINE": "unix:///run/tintype.sock"}, DaemonEngine),
+            ({"TINTYPE_ENGINE": "tcp://capture:9000"}, DaemonEngine),
+            ({"TINTYPE_ENGINE": "snapsharp", "SNAPSHARP_API_KEY": "k"}, SnapSharpEngine),
+            ({"SNAPSHARP_API_KEY": "k"}, SnapSharpEngine),
+            ({"TINTYPE_ENGINE": "Chromium, snapsharp", "SNAPSHARP_API_KEY": "k"}, Fallback),
+        ],
+    )
+    def test_are_chosen_by_name(self, folder: Path, said: dict[str, str], kind: type) -> None:
+        engine = backends.open_engine(settings(folder, **said))
+        assert isinstance(engine, kind)
+        engine.close()
+
+    def test_the_daemon_is_told_no_secrets(self, folder: Path) -> None:
+        secrets = {"REDIS_URL": "redis://:hunter2@h/0", "SNAPSHARP_API_KEY": "hunter2", "TINTYPE_ENGINE": "chromium"}
+        chosen = settings(folder, **secrets)
+        assert "hunter2" not in " ".join(backends.daemon_command(chosen))
+
+    def test_differently_configured_services_have_daemons_of_their_own(self, folder: Path) -> None:
+        commands = {tuple(backends.daemon_command(settings(folder, TINTYPE_SLOTS=slots))) for slots in ("1", "2", "2")}
+        assert len(commands) == 2
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("said", "words"),
+        [
+            (
+                {"TINTYPE_ENGINE": "firefox"},
+                "TINTYPE_ENGINE: there is no firefox; there are chromium, snapsharp, unix://",
+            ),
+            ({"TINTYPE_ENGINE": "ftp://x"}, "TINTYPE_ENGINE: there is no ftp://; there are chromium"),
+            ({"TINTYPE_ENGINE": "snapsharp"}, "SNAPSHARP_API_KEY: must be set"),
+            (
+                {"REDIS_URL": "memcached://:hunter2@h"},
+                "REDIS_URL: there is no memcached://; there are redis://, rediss://",
+            ),
+            ({"REDIS_URL": "hunter2:hunter2"}, "REDIS_URL: there is no that; there are redis://"),
+            ({"TINTYPE_ALLOW_ADDRESSES": "127.0.0.1"}, "TINTYPE_ALLOW_ADDRESSES: '127.0.0.1' needs"),
+        ],
+    )
+    def test_name_the_variable_and_what_exists(self, folder: Path, said: dict[str, str], words: str) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            assembly.assemble(settings(folder, **said))
+        assert words in str(caught.value)
+        assert "hunter2" not in str(caught.value)
+
+    def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(ConfigurationError, match=r"TINTYPE_DATA_DIR: cannot make .*/file/data"):
+            assembly.assemble(settings(tmp_path / "file" / "data"))

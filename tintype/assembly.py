@@ -1,0 +1,101 @@
+"""Settings become objects: here, in this order, and nowhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from tintype import backends, logs
+from tintype.egress import Allowed, Policy
+from tintype.errors import ConfigurationError
+from tintype.lookup import Lookup
+from tintype.model import Freshness
+from tintype.service import Service
+from tintype.settings import Settings
+from tintype.urls import Rules
+from tintype.web.gate import Allowances, Gate
+from tintype.web.params import Reader
+from tintype.web.visitor import Visitors
+
+LOOKUP_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the web and the command line stand on."""
+
+    service: Service
+    gate: Gate
+    reader: Reader
+    visitors: Visitors
+    public_url: str = ""
+    stores_here: bool = True
+    """Whether this service itself serves what was persisted."""
+    clock: Callable[[], float] = time.time
+    closing: ExitStack = field(default_factory=ExitStack)
+
+    def close(self) -> None:
+        """Give back connections and processes. Idempotent."""
+        self.closing.close()
+
+
+def from_environment() -> Parts:
+    """Everything as the environment and ``.env`` say; raises ConfigurationError."""
+    settings = Settings.load()
+    logs.configure(settings.log_level, settings.log_format)
+    return assemble(settings)
+
+
+def assemble(settings: Settings) -> Parts:
+    """Everything as the settings say; raises ConfigurationError. Nothing is started or connected yet."""
+    policy = policy_of(settings)
+    state, storage = backends.open_state(settings), backends.open_storage(settings)
+    engine = backends.open_engine(settings)
+    visitors = Visitors(settings.trusted_proxies)
+    service = Service(
+        engine=engine,
+        records=state.records,
+        masters=state.masters,
+        locks=state.locks,
+        storage=storage,
+        lookup=Lookup(policy, LOOKUP_TIMEOUT),
+        failure_ttl=settings.failure_ttl,
+        patience=backends.patience(settings),
+    )
+    parts = Parts(
+        service=service,
+        gate=Gate(state.counters, _allowances(settings), visitors),
+        reader=Reader(_rules(settings, policy), _freshness(settings), settings.max_ttl),
+        visitors=visitors,
+        public_url=settings.public_url.rstrip("/"),
+        stores_here=storage.url("").startswith("/"),
+    )
+    parts.closing.callback(engine.close)
+    return parts
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Which addresses may be photographed."""
+    try:
+        return Policy(allowed=tuple(Allowed.parse(text) for text in settings.allow_addresses))
+    except ValueError as error:
+        raise ConfigurationError(f"TINTYPE_ALLOW_ADDRESSES: {error}") from error
+
+
+def _rules(settings: Settings, policy: Policy) -> Rules:
+    return Rules(policy, settings.allow_hosts, settings.deny_hosts, settings.tracking_parameters)
+
+
+def _freshness(settings: Settings) -> Freshness:
+    return Freshness(max_age=settings.cache_ttl, stale_for=settings.stale_for)
+
+
+def _allowances(settings: Settings) -> Allowances:
+    return Allowances(
+        thumb=settings.thumb_limit,
+        persist=settings.persist_limit,
+        hit=settings.hit_limit,
+        exempt=settings.limit_exempt,
+    )

@@ -1,0 +1,161 @@
+"""Which technology a setting names: a dictionary for each choice; what is not chosen is not imported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from limits.storage import storage_from_string
+
+from tintype.errors import ConfigurationError
+from tintype.protocols import Cache, Engine, Locks, Storage
+from tintype.settings import Settings
+from tintype.web.gate import Counters
+
+_Opener = TypeVar("_Opener")
+_HARMLESS = re.compile(r"[a-z0-9.+-]+(://)?")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What workers share: remembered pictures, locks, allowances."""
+
+    records: Cache
+    masters: Cache
+    locks: Locks
+    counters: Counters
+
+
+def open_engine(settings: Settings) -> Engine:
+    """The engine, or several in order of preference; raises ConfigurationError for a name that means none."""
+    openers = [_choose(_ENGINES, "TINTYPE_ENGINE", name) for name in settings.engines]
+    engines = [opener(settings, name) for opener, name in zip(openers, settings.engines, strict=True)]
+    if len(engines) == 1:
+        return engines[0]
+    from tintype.engines.wrappers import Fallback  # noqa: PLC0415
+
+    return Fallback(engines)
+
+
+def open_state(settings: Settings) -> State:
+    """Caches, locks and counters, all of one technology."""
+    return _choose(_STATES, "REDIS_URL", settings.redis_url)(settings)
+
+
+def open_storage(settings: Settings) -> Storage:
+    """Where persisted pictures are kept."""
+    return _s3(settings) if settings.s3_bucket else _disk(settings)
+
+
+def folder(settings: Settings, name: str = "") -> Path:
+    """A folder inside the data folder, made for us alone."""
+    path = settings.data_dir / name
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"TINTYPE_DATA_DIR: cannot make {path}: {error.strerror}") from error
+    return path
+
+
+def _chromium(settings: Settings, _: str) -> Engine:
+    from tintype.chromium.daemon import DaemonConfig, address_for, command_for  # noqa: PLC0415
+    from tintype.engines.daemon import DaemonEngine  # noqa: PLC0415
+
+    config = DaemonConfig()
+    run_dir = folder(settings, "run")
+    address = address_for(config, run_dir)
+    return DaemonEngine(address, command_for(config, address), run_dir, patience=patience(settings))
+
+
+def _daemon_elsewhere(settings: Settings, address: str) -> Engine:
+    from tintype.engines.daemon import DaemonEngine  # noqa: PLC0415
+
+    return DaemonEngine(address, None, folder(settings, "run"), patience=patience(settings))
+
+
+def _snapsharp(settings: Settings, _: str) -> Engine:
+    from tintype.engines.snapsharp import SnapSharpEngine  # noqa: PLC0415
+
+    if not settings.snapsharp_api_key:
+        raise ConfigurationError("SNAPSHARP_API_KEY: must be set for the engine snapsharp")
+    return SnapSharpEngine(settings.snapsharp_base_url, settings.snapsharp_api_key, timeout=settings.timeout)
+
+
+def _embedded(settings: Settings) -> State:
+    from tintype.state import shm  # noqa: F401, PLC0415 - registers shm:// with limits
+    from tintype.state.files import FileLocks  # noqa: PLC0415
+    from tintype.state.sqlite import SqliteCache  # noqa: PLC0415
+
+    cache = folder(settings, "cache")
+    return State(
+        records=SqliteCache(cache / "records.db", settings.cache_size),
+        masters=SqliteCache(cache / "masters.db", settings.master_size),
+        locks=FileLocks(folder(settings, "run/locks")),
+        counters=_counters(f"shm://{(cache / 'limits').resolve()}"),
+    )
+
+
+def _redis(settings: Settings) -> State:
+    from tintype.state import redis  # noqa: PLC0415
+
+    url = settings.redis_url
+    return State(
+        records=redis.RedisCache(url, "records", settings.cache_size),
+        masters=redis.RedisCache(url, "masters", settings.master_size),
+        locks=redis.RedisLocks(url),
+        counters=_counters(redis.limits_uri(url)),
+    )
+
+
+def _disk(settings: Settings) -> Storage:
+    from tintype.storage.disk import DiskStorage  # noqa: PLC0415
+
+    return DiskStorage(folder(settings, "stored"))
+
+
+def _s3(settings: Settings) -> Storage:
+    from tintype.storage.s3 import S3Storage  # noqa: PLC0415
+
+    return S3Storage(
+        bucket=settings.s3_bucket,
+        region=settings.s3_region,
+        endpoint_url=settings.s3_endpoint_url,
+        public_url=settings.s3_public_url,
+        prefix=settings.s3_prefix,
+    )
+
+
+def _counters(uri: str) -> Counters:
+    return storage_from_string(uri, wrap_exceptions=True)  # type: ignore[return-value]
+
+
+def patience(settings: Settings) -> float:
+    """Seconds to wait for one capture, its time in line included."""
+    return 3 * settings.timeout
+
+
+_ENGINES: dict[str, Callable[[Settings, str], Engine]] = {
+    "chromium": _chromium,
+    "snapsharp": _snapsharp,
+    "unix://": _daemon_elsewhere,
+    "tcp://": _daemon_elsewhere,
+}
+_STATES: dict[str, Callable[[Settings], State]] = {
+    "": _embedded,
+    "redis://": _redis,
+    "rediss://": _redis,
+    "unix://": _redis,
+}
+
+
+def _choose(table: Mapping[str, _Opener], variable: str, value: str) -> _Opener:
+    """The entry for a name or for the scheme of an address; raises ConfigurationError that lists what exists."""
+    scheme = value.partition("://")[0].lower() + "://" if "://" in value else value.lower()
+    if scheme in table:
+        return table[scheme]
+    # whatever else was written there may be a password
+    shown = scheme if _HARMLESS.fullmatch(scheme) else "that"
+    raise ConfigurationError(f"{variable}: there is no {shown}; there are {', '.join(filter(None, table))}")
