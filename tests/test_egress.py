@@ -155,7 +155,7 @@ class TestNames:
         "name",
         ["example.com", "10.example.com", "1e100.net", "0x7f.com", "127.0.0.1.nip.io", "xn--bcher-kva.de",
          "a_b.example.com", "-x.tumblr.com", "localhost.com", "local.ch", "internal.io", "mylocal.net", "lan.org",
-         "0.com", "x.y.z.co.uk", "a" * 63 + ".com", "1.2.3.4.5a"],
+         "0.com", "x.y.z.co.uk", "a" * 63 + ".com"],
     )  # fmt: skip
     def test_of_the_internet_may_be_looked_up(self, name: str) -> None:
         assert Policy().permits_name(name, 443)
@@ -174,8 +174,8 @@ class TestNames:
     @pytest.mark.parametrize(
         "name",
         ["", ".", "a..com", ".com", "com.", "A.com", "a b.com", "a%2e.com", "a/b.com", "a@b.com", "a:b.com", "ü.com",
-         "１.com", "a\x00.com", "127.0.0.1", "2130706433", "0x7f.1", "foo.0x", "foo.123", "foo.0x1f", "[::1]", "::1",
-         "a" * 64 + ".com", ".".join(["abcd"] * 60), "*.com", "a!b.com", "localhost\n", "a.com\n"],
+         "１.com", "a\x00.com", "127.0.0.1", "2130706433", "0x7f.1", "foo.0x", "foo.123", "foo.0x1f", "foo.1a", "[::1]",
+         "::1", "a" * 64 + ".com", ".".join(["abcd"] * 60), "*.com", "a!b.com", "localhost\n", "a.com\n"],
     )  # fmt: skip
     def test_that_a_resolver_could_misread_are_none(self, name: str) -> None:
         assert not is_name(name)

@@ -17,12 +17,11 @@ Network = IPv4Network | IPv6Network
 
 _PORTS = range(1, 65536)
 _LONGEST_NAME = 253  # RFC 1035, 2.3.4, without the outer dots
-_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 
 PRIVATE_NAMES = (
-    "localhost", "local", "internal", "home.arpa", "lan", "corp", "home", "localdomain", "intranet", "private",
-    "svc", "onion", "test", "invalid", "example", "alt", "arpa",
+    "localhost", "local", "internal", "home.arpa", "lan", "corp", "home", "localdomain", "localdomain6", "intranet",
+    "private", "svc", "onion", "test", "invalid", "example", "alt", "arpa",
 )  # fmt: skip
 """Names that never lead to the public internet (RFC 6761, RFC 7686, RFC 8375, RFC 9476, ICANN's private list)."""
 
@@ -124,10 +123,11 @@ def parse_address(text: str) -> Address | None:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is a host name in lower case ASCII that no resolver could take for a number."""
-    if len(text) > _LONGEST_NAME or not _NAME.fullmatch(text):
-        return False
-    return not _NUMBER.fullmatch(text.rpartition(".")[2])
+    """Whether a text is a host name in lower case ASCII that no resolver could take for a number.
+
+    No top level domain begins with a digit, and every way to write a number ends in a label that does.
+    """
+    return len(text) <= _LONGEST_NAME and bool(_NAME.fullmatch(text)) and not text.rpartition(".")[2][0].isdigit()
 
 
 def is_private_name(name: str) -> bool:
