@@ -1,0 +1,5 @@
+"""``python -m tintype`` is ``tintype``."""
+
+from tintype.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The commands of ``tintype``: one file each, with a ``command``."""

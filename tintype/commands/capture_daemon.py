@@ -1,0 +1,22 @@
+"""``tintype capture-daemon``: Chromium behind a socket, for a machine or container that does nothing else."""
+
+from __future__ import annotations
+
+import click
+
+from tintype import backends, logs
+from tintype.chromium import daemon
+from tintype.settings import Settings
+
+
+@click.command("capture-daemon")
+@click.option("--listen", required=True, metavar="ADDRESS", help="unix:///path/to/socket or tcp://host:port.")
+def command(*, listen: str) -> None:
+    """Take pictures for other machines or containers until SIGTERM.
+
+    They name it in TINTYPE_ENGINE. It needs no secrets: give it only the settings about captures and targets. Who
+    reaches it may have any page photographed that the settings allow, so keep it on a private network.
+    """
+    settings = Settings.load()
+    logs.configure(settings.log_level, settings.log_format)
+    daemon.run(backends.daemon_config(settings), listen)

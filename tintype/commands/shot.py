@@ -1,0 +1,120 @@
+"""``tintype shot``: one picture into a file, without a server. Its flags are the options of the service."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import click
+from click.core import ParameterSource
+from rich.console import Console
+
+from tintype import assembly, logs
+from tintype.model import Answer
+from tintype.options import Options, accepts
+from tintype.reference import option_names
+from tintype.settings import Settings
+from tintype.urls import host_of
+
+_NOT_FLAGS = ("url", "on_error")
+_FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".avif": "avif"}
+
+
+def _flag(name: str) -> click.Option:
+    """One option of the model as a flag; its value is judged by the model, not by click."""
+    field = Options.model_fields[name]
+    spelled = name.replace("_", "-")
+    if isinstance(field.default, bool):
+        return click.Option([f"--{spelled}/--no-{spelled}"], default=None, help=field.description)
+    default = "" if field.default in (None, "") else f", default {field.default}"
+    meaning = f"{field.description} ({accepts(name)}{default})"
+    return click.Option([f"--{spelled}"], metavar="VALUE", help=meaning)
+
+
+def _shot(url: str, output: str, *, verbose: bool, **_: Any) -> None:
+    """Photograph URL into a file.
+
+    The file is named for the host of the page unless -o says otherwise; - is standard output. A name that ends in
+    .png, .jpg, .webp or .avif chooses the format.
+    """
+    settings = Settings.load()
+    logs.configure(settings.log_level if verbose else "error", settings.log_format)
+    parts = assembly.assemble(settings)
+    try:
+        wanted = parts.reader.read([("url", url), *_said(output)])
+        begin = perf_counter()
+        with _patience(url):
+            answer = parts.service.thumbnail(wanted.request, wanted.freshness)
+        spent = perf_counter() - begin
+    finally:
+        parts.close()
+    path = _write(answer, output or f"{host_of(wanted.request.shot.url)}.{answer.thumbnail.extension}")
+    click.echo(_summary(answer, path, spent), err=True)
+
+
+def _said(output: str) -> Iterator[tuple[str, Any]]:
+    """The options that were really written, and the format that the file name implies."""
+    context = click.get_current_context()
+    for name in _names():
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            yield name, context.params[name]
+    implied = _FORMATS.get(Path(output).suffix.lower())
+    if implied and context.params["format"] is None:
+        yield "format", implied
+
+
+def _names() -> Iterator[str]:
+    return (name for name in option_names() if name not in _NOT_FLAGS)
+
+
+@contextmanager
+def _patience(url: str) -> Iterator[None]:
+    """Something that moves, for who waits at a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(f"Photographing {url[:80]} …"):
+        yield
+
+
+def _write(answer: Answer, output: str) -> str:
+    if output == "-":
+        sys.stdout.buffer.write(answer.thumbnail.body)
+        sys.stdout.buffer.flush()
+        return "standard output"
+    try:
+        Path(output).write_bytes(answer.thumbnail.body)
+    except OSError as error:
+        raise click.FileError(output, error.strerror) from error
+    return output
+
+
+def _summary(answer: Answer, path: str, spent: float) -> str:
+    picture = answer.thumbnail
+    remarks = [
+        str(answer.cache),
+        f"{spent:.2f} s",
+        *([f"the page answered {picture.status}"] if picture.status >= 400 else []),  # noqa: PLR2004 - HTTP
+        *(["taken before the page was done"] if picture.partial else []),
+        *(["cut at the height limit"] if picture.truncated else []),
+    ]
+    size = f"{picture.width} × {picture.height} {picture.mime.removeprefix('image/')}, {len(picture.body):,} bytes"
+    return f"{path}: {size} ({', '.join(remarks)})"
+
+
+command = click.Command(
+    "shot",
+    callback=_shot,
+    params=[
+        click.Argument(["url"]),
+        click.Option(["-o", "--output"], default="", metavar="FILE", help="Where to; - is standard output."),
+        *(_flag(name) for name in _names()),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Log what happens."),
+    ],
+    help=_shot.__doc__,
+)
