@@ -1,0 +1,390 @@
+"""The command line: flags, files, messages and exit codes. The engine is a fake one, except where marked."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import http.server
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from tests.fakes import FakeEngine
+from tintype import __version__, backends, cli, errors, imaging, install
+from tintype.errors import TintypeError
+
+PAGE = "http://127.0.0.1:9/page"
+EXAMPLE = Path(__file__).parent.parent / "examples/site"
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's settings: an empty folder with a data folder in it."""
+    for name in [name for name in os.environ if name.startswith(("TINTYPE_", "S3_", "REDIS_", "SNAPSHARP_"))]:
+        if name != "TINTYPE_CHROMIUM":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TINTYPE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TINTYPE_ALLOW_ADDRESSES", "127.0.0.1:9")
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    fake = FakeEngine(clock=lambda: 2e9)
+    monkeypatch.setattr(backends, "open_engine", lambda _: fake)
+    return fake
+
+
+class Terminal:
+    """Runs commands in this process and keeps what they said."""
+
+    def __init__(self, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+        self._captured = capfdbinary
+        self.raw = b""
+        self.out = self.err = ""
+
+    def __call__(self, *arguments: str) -> int:
+        code = cli.run(arguments)
+        self.raw, err = self._captured.readouterr()
+        self.out, self.err = self.raw.decode(errors="replace"), err.decode()
+        assert "Traceback" not in self.err
+        return code
+
+
+@pytest.fixture
+def tintype(capfdbinary: pytest.CaptureFixture[bytes]) -> Terminal:
+    return Terminal(capfdbinary)
+
+
+class TestTintype:
+    def test_tells_its_version(self, tintype: Terminal) -> None:
+        assert tintype("--version") == 0
+        assert tintype.out == f"tintype, version {__version__}\n"
+
+    def test_lists_its_commands(self, tintype: Terminal) -> None:
+        assert tintype("--help") == 0
+        assert all(name in tintype.out for name in cli.COMMANDS)
+
+    def test_an_unknown_command_is_wrong_usage(self, tintype: Terminal) -> None:
+        assert tintype("sho") == 2
+        assert "No such command 'sho'" in tintype.err
+
+    def test_is_a_module_too(self) -> None:
+        command = [sys.executable, "-m", "tintype", "--version"]
+        assert __version__ in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+class TestWrongSettings:
+    def test_are_told_all_at_once_and_end_with_2(self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PORT", "eighty")
+        monkeypatch.setenv("TINTYPE_CASH_TTL", "1d")
+        assert tintype("shot", PAGE) == 2
+        assert "PORT: must be a port from 0 to 65535, not 'eighty'" in tintype.err
+        assert "TINTYPE_CASH_TTL: there is no such setting" in tintype.err
+
+    def test_that_only_show_when_assembled_are_told_too(
+        self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TINTYPE_ENGINE", "camera")
+        assert tintype("serve", "--port", "0") == 2
+        assert "TINTYPE_ENGINE: there is no camera" in tintype.err
+
+
+@pytest.mark.usefixtures("engine")
+class TestShot:
+    def test_writes_a_picture_named_for_the_host(self, tintype: Terminal) -> None:
+        assert tintype("shot", PAGE) == 0
+        assert imaging.size(Path("127.0.0.1.png").read_bytes())[:2] == (1280, 720)
+        assert re.match(r"127\.0\.0\.1\.png: 1280 × 720 png, [0-9,]+ bytes \(MISS, ", tintype.err)
+        assert tintype.out == ""
+
+    def test_writes_where_it_is_told(self, tintype: Terminal) -> None:
+        assert tintype("shot", PAGE, "-o", "mine.png") == 0
+        assert Path("mine.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_writes_to_standard_output(self, tintype: Terminal) -> None:
+        assert tintype("shot", PAGE, "-o", "-") == 0
+        assert tintype.raw.startswith(b"\x89PNG")
+        assert imaging.size(tintype.raw)[:2] == (1280, 720)
+
+    @pytest.mark.parametrize(("name", "start"), [("a.webp", b"RIFF"), ("a.jpg", b"\xff\xd8"), ("a.JPEG", b"\xff\xd8")])
+    def test_takes_the_format_from_the_file_name(self, tintype: Terminal, name: str, start: bytes) -> None:
+        assert tintype("shot", PAGE, "-o", name) == 0
+        assert Path(name).read_bytes().startswith(start)
+
+    def test_a_format_that_is_said_wins_over_the_name(self, tintype: Terminal) -> None:
+        assert tintype("shot", PAGE, "-o", "a.webp", "--format", "png") == 0
+        assert Path("a.webp").read_bytes().startswith(b"\x89PNG")
+
+    def test_flags_are_the_options_of_the_service(self, tintype: Terminal, engine: FakeEngine) -> None:
+        flags = "--width 800 --height 600 --dark-mode --no-block-ads --delay 250 --selector #chart --thumb-width 400"
+        assert tintype("shot", PAGE, *flags.split()) == 0
+        shot = engine.shots[0]
+        assert (shot.emulate.width, shot.emulate.height, shot.emulate.dark_mode) == (800, 600, True)
+        assert (shot.retouch.block_ads, shot.settle.delay, shot.expose.selector) == (False, 250, "#chart")
+        assert imaging.size(Path("127.0.0.1.png").read_bytes())[:2] == (400, 300)
+
+    def test_what_is_not_said_is_left_to_a_preset(self, tintype: Terminal, engine: FakeEngine) -> None:
+        assert tintype("shot", PAGE, "--device", "iPhone SE") == 0
+        assert (engine.shots[0].emulate.width, engine.shots[0].emulate.scale) == (375, 2)
+
+    def test_every_mistake_is_told_by_its_flag_and_ends_with_2(self, tintype: Terminal) -> None:
+        assert tintype("shot", "ftp://site.org", "--width", "1", "--thumb-height", "much") == 2
+        assert "URL must start with http:// or https://" in tintype.err
+        assert "--width must be a whole number from 320 to 3840 pixels, not '1'" in tintype.err
+        assert "--thumb-height must be a whole number" in tintype.err
+
+    def test_remembers_and_takes_anew_when_told(self, tintype: Terminal, engine: FakeEngine) -> None:
+        states = []
+        for flags in ([], [], ["--thumb-width", "320"], ["--fresh"]):
+            assert tintype("shot", PAGE, *flags) == 0
+            states.append(re.search(r"\(([A-Z]+), ", tintype.err)[1])  # type: ignore[index]
+        assert states == ["MISS", "HIT", "DERIVED", "MISS"]
+        assert engine.visits == 2
+
+    def test_says_what_was_odd_about_the_page(self, tintype: Terminal, engine: FakeEngine) -> None:
+        engine.status, engine.partial = 404, True
+        assert tintype("shot", PAGE) == 0
+        assert "the page answered 404" in tintype.err
+        assert "taken before the page was done" in tintype.err
+
+    def test_a_file_that_cannot_be_written_is_told(self, tintype: Terminal) -> None:
+        assert tintype("shot", PAGE, "-o", "nowhere/a.png") == 1
+        assert "nowhere/a.png" in tintype.err
+
+    def test_a_private_address_is_refused_with_3(self, tintype: Terminal, engine: FakeEngine) -> None:
+        assert tintype("shot", "http://10.0.0.1/") == 3
+        assert "not a public web address" in tintype.err
+        assert engine.visits == 0
+
+    @pytest.mark.parametrize(
+        ("failure", "code"),
+        [
+            (errors.TargetUnreachable("the host has no address"), 3),
+            (errors.NotAPage("the URL leads to application/pdf"), 3),
+            (errors.SelectorNotFound("nothing matches #chart"), 3),
+            (errors.Overloaded("the line is full"), 4),
+            (errors.CaptureTimeout("not settled in 20 seconds"), 4),
+            (errors.BrowserLost("the browser was lost"), 4),
+            (errors.BackendUnavailable("the browser does not start"), 4),
+        ],
+        ids=lambda value: getattr(value, "code", value),
+    )
+    def test_failures_are_one_line_and_a_code(
+        self, tintype: Terminal, engine: FakeEngine, failure: TintypeError, code: int
+    ) -> None:
+        engine.fail = failure
+        assert tintype("shot", PAGE) == code
+        assert tintype.err == f"tintype: {failure.title}: {failure.detail}\n"
+        assert not list(Path().glob("*.png"))
+
+    def test_ctrl_c_is_quiet(self, tintype: Terminal, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupted(_: Any) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(engine, "capture", interrupted)
+        assert tintype("shot", PAGE) == 130
+        assert tintype.err.strip() == ""
+
+
+@pytest.mark.usefixtures("engine")
+class TestPurge:
+    OTHER = "http://127.0.0.1:9/other"
+
+    @pytest.fixture(autouse=True)
+    def _two_pages(self, tintype: Terminal) -> None:
+        assert [tintype("shot", page) for page in (PAGE, self.OTHER)] == [0, 0]
+
+    def state(self, tintype: Terminal, page: str) -> str:
+        assert tintype("shot", page) == 0
+        return re.search(r"\(([A-Z]+), ", tintype.err)[1]  # type: ignore[index]
+
+    def test_of_a_page_forgets_it_alone(self, tintype: Terminal) -> None:
+        assert tintype("purge", "--url", f"{PAGE}?utm_source=mail") == 0
+        assert re.match(r"Forgot [1-9][0-9]* remembered value", tintype.out)
+        assert [self.state(tintype, page) for page in (PAGE, self.OTHER)] == ["MISS", "HIT"]
+
+    def test_of_all_forgets_all(self, tintype: Terminal) -> None:
+        assert tintype("purge", "--all") == 0
+        assert [self.state(tintype, page) for page in (PAGE, self.OTHER)] == ["MISS", "MISS"]
+
+    @pytest.mark.parametrize("flags", [(), ("--all", "--url", PAGE)])
+    def test_needs_to_know_what(self, tintype: Terminal, flags: tuple[str, ...]) -> None:
+        assert tintype("purge", *flags) == 2
+        assert "--url URL, or --all" in tintype.err
+
+
+class TestInstallBrowser:
+    @pytest.fixture
+    def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+        asked: list[tuple[str, str]] = []
+
+        def installed(explicit: str, user: str, say: Callable[[str], None]) -> Path:
+            asked.append((explicit, user))
+            say("Installing ...")
+            return Path("/bin/true")
+
+        monkeypatch.setattr("tintype.commands.install_browser.install_browser", installed)
+        monkeypatch.setattr("tintype.chromium.locate.version_of", lambda _: "Chromium 1.2.3")
+        return asked
+
+    def test_says_what_is_used(self, tintype: Terminal, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TINTYPE_CHROMIUM", "/opt/chromium")
+        assert tintype("install-browser") == 0
+        assert tintype.out == "Chromium 1.2.3 at /bin/true\n"
+        assert asked == [("/opt/chromium", "tintype")]
+
+    def test_if_needed_does_nothing_for_another_engine(
+        self, tintype: Terminal, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SNAPSHARP_API_KEY", "sk_live_x")
+        assert tintype("install-browser", "--if-needed") == 0
+        assert asked == []
+        monkeypatch.setenv("TINTYPE_ENGINE", "snapsharp,chromium")
+        assert tintype("install-browser", "--if-needed") == 0
+        assert len(asked) == 1
+
+    def test_a_failure_is_told_and_ends_with_1(self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+        def failed(*_: Any) -> Path:
+            raise install.InstallFailed("one\ntwo\nthree")
+
+        monkeypatch.setattr("tintype.commands.install_browser.install_browser", failed)
+        assert tintype("install-browser") == 1
+        assert "one\ntwo\nthree" in tintype.err
+
+
+class Served:
+    """``tintype serve`` as an operator starts it, with an engine that nobody answers for."""
+
+    def __init__(self, *flags: str, **env: str) -> None:
+        named = {"TINTYPE_ENGINE": "snapsharp", "SNAPSHARP_API_KEY": "sk", "SNAPSHARP_BASE_URL": "http://127.0.0.1:9"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tintype", "serve", *flags],
+            env={**os.environ, **named, "TINTYPE_WORKERS": "1", **env},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def listening(self) -> dict[str, Any]:
+        """What it logs when it listens."""
+        assert self.process.stderr
+        for line in self.process.stderr:
+            if '"listening"' in line:
+                return dict(json.loads(line))
+        raise AssertionError("it never listened")
+
+    def end(self, how: int) -> tuple[int, str]:
+        self.process.send_signal(how)
+        _, said = self.process.communicate(timeout=60)
+        return self.process.returncode, said
+
+
+def answers(url: str) -> int:
+    port = int(url.rpartition(":")[2])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+class TestServe:
+    @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+    def test_says_where_it_listens_and_ends_cleanly(self, how: int) -> None:
+        with Served(PORT="0") as served:
+            url = served.listening()["url"]
+            assert answers(url) == 200
+            code, said = served.end(how)
+        assert code == 0
+        assert "Traceback" not in said
+        with pytest.raises(ConnectionRefusedError):
+            answers(url)
+
+    def test_flags_win_over_settings(self) -> None:
+        with Served("--port", "0", "--workers", "2", "--host", "127.0.0.2", PORT="1") as served:
+            said = served.listening()
+            assert said["workers"] == 2
+            assert said["url"].startswith("http://127.0.0.2:")
+            assert said["url"] != "http://127.0.0.2:1"
+
+    def test_a_worker_that_dies_is_replaced(self) -> None:
+        with Served(PORT="0") as served:
+            url = served.listening()["url"]
+            assert answers(url) == 200
+            (worker,) = children(served.process.pid)
+            os.kill(worker, signal.SIGKILL)
+            assert eventually(lambda: answers_at_all(url) and worker not in children(served.process.pid))
+
+    def test_a_port_in_use_is_told_with_2(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken, Served(PORT=str(taken.getsockname()[1])) as served:
+            _, said = served.process.communicate(timeout=30)
+            assert served.process.returncode == 2
+        assert "HOST, PORT: cannot listen on 127.0.0.1:" in said
+        assert "Traceback" not in said
+
+    def test_a_host_that_is_not_ours_is_told_with_2(self, tintype: Terminal) -> None:
+        assert tintype("serve", "--host", "192.0.2.1") == 2
+        assert "HOST, PORT: cannot listen on 192.0.2.1:8000" in tintype.err
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def answers_at_all(url: str) -> bool:
+    try:
+        return answers(url) == 200
+    except OSError:
+        return False
+
+
+def eventually(true: Callable[[], bool], within: float = 30.0) -> bool:
+    """Ask until it is true, for at most ``within`` seconds."""
+    pause = threading.Event()
+    asks = int(within / 0.05)
+    return any(true() or pause.wait(0.05) for _ in range(asks))
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def example() -> Iterator[str]:
+    """The bundled example page on a free loopback port."""
+    handler = functools.partial(Quiet, directory=str(EXAMPLE))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.mark.browser
+def test_shot_photographs_a_real_page(
+    tintype: Terminal, example: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TINTYPE_ALLOW_ADDRESSES", example.removeprefix("http://").rstrip("/"))
+    monkeypatch.setenv("TINTYPE_DAEMON_LINGER", "1s")
+    assert tintype("shot", example, "-o", "page.webp", "--full-page", "--thumb-width", "640") == 0, tintype.err
+    width, height, *_ = imaging.size((tmp_path / "page.webp").read_bytes())
+    assert width == 640
+    assert height > 600

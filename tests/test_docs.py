@@ -1,0 +1,143 @@
+"""What is written about the code is true of it: tables, commands, names, links."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from click import Context
+from click.testing import CliRunner
+
+from tintype import cli, errors, reference
+from tintype.devices import DEVICES
+from tintype.options import Options
+from tintype.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+ALL_PAGES = [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+SETTING_NAMES = {str(field.validation_alias) for field in Settings.model_fields.values()}
+
+
+def title(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=title)
+def test_tables_are_those_of_the_code(page: Path) -> None:
+    assert page.read_text() == reference.refresh(page.read_text()), "run: make docs"
+
+
+@pytest.mark.parametrize("table", ["options", "settings", "errors"])
+def test_the_readme_has_every_table(table: str) -> None:
+    assert f"<!-- {table} -->" in README.read_text()
+
+
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [
+        ("options", set(Options.model_fields)),
+        ("settings", SETTING_NAMES),
+        ("errors", {error.code for error in errors.ALL}),
+        ("devices", set(DEVICES)),
+    ],
+)
+def test_a_table_leaves_nothing_out(table: str, names: set[str]) -> None:
+    text = reference.TABLES[table]()
+    assert {name for name in names if f"| `{name}` |" not in text} == set()
+
+
+def test_refreshing_touches_nothing_but_what_lies_between_markers() -> None:
+    page = "before\n<!-- devices -->\nstale\n<!-- /devices -->\nafter\n"
+    fresh = reference.refresh(page)
+    assert fresh.startswith("before\n<!-- devices -->\n\n| device |")
+    assert fresh.endswith("|\n\n<!-- /devices -->\nafter\n")
+    assert "stale" not in fresh
+    assert reference.refresh(fresh) == fresh
+
+
+def test_the_example_of_settings_names_real_ones() -> None:
+    named = re.findall(r"^#?([A-Z_0-9]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert {name for name in named if not name.startswith("AWS_")} <= SETTING_NAMES
+    assert {"SNAPSHARP_API_KEY", "REDIS_URL", "S3_BUCKET", "S3_REGION"} <= set(named)
+
+
+def test_the_example_of_settings_can_be_taken_as_it_is(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    env.write_text(re.sub(r"^#(?=[A-Z_]+=)", "", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
+    assert Settings.load({}, env).thumb_limit == "30 per minute"
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=title)
+def test_settings_that_pages_name_exist(page: Path) -> None:
+    named = set(re.findall(r"\b(TINTYPE_[A-Z_]+|S3_[A-Z_]+|SNAPSHARP_[A-Z_]+)\b", page.read_text()))
+    assert {name.removesuffix("_FILE") for name in named} <= SETTING_NAMES
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=title)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]+)[^)]*\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=title)
+def test_commands_that_pages_name_exist(page: Path) -> None:
+    named = set(re.findall(r"(?:`|/bin/|^)tintype ([a-z-]+)", page.read_text(), re.MULTILINE))
+    assert named <= set(cli.COMMANDS)
+    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`?\bmake ([a-z]+)\b`", page.read_text())) <= targets
+
+
+def test_every_command_and_flag_says_what_it_does() -> None:
+    with Context(cli.tintype) as context:
+        commands = {name: cli.tintype.get_command(context, name) for name in cli.COMMANDS}
+    for name, command in commands.items():
+        assert command is not None
+        assert command.help, name
+        assert [flag.name for flag in command.params if not getattr(flag, "help", "an argument")] == []
+
+
+def test_every_option_is_a_flag_of_shot() -> None:
+    text = CliRunner().invoke(cli.tintype, ["shot", "--help"]).output
+    flags = {f"--{name.replace('_', '-')}" for name in Options.model_fields} - {"--url", "--on-error"}
+    assert {flag for flag in flags if flag not in text} == set()
+
+
+def test_the_version_has_an_entry_to_grow_in() -> None:
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+class TestTheLocks:
+    LOCKS = (ROOT / "requirements.lock", ROOT / "requirements-dev.lock")
+
+    @pytest.mark.parametrize("lock", LOCKS, ids=title)
+    def test_name_no_address_and_no_path(self, lock: Path) -> None:
+        assert not re.search(r"https?://|file:|--index|--extra-index|--find-links|/home/|/root/", lock.read_text())
+
+    @pytest.mark.parametrize("lock", LOCKS, ids=title)
+    def test_pin_every_package_exactly_and_by_hash(self, lock: Path) -> None:
+        entries = re.split(r"\n(?=[a-zA-Z0-9])", lock.read_text().partition("\n")[2])
+        loose = [e.splitlines()[0] for e in entries if "==" not in e.splitlines()[0] or "--hash=sha256:" not in e]
+        assert loose == []
+
+    def test_hold_every_dependency(self) -> None:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        wanted = project["dependencies"], project["dependencies"] + project["optional-dependencies"]["dev"]
+        for lock, dependencies in zip(self.LOCKS, wanted, strict=True):
+            pinned = set(re.findall(r"^([a-z0-9.-]+)==", lock.read_text(), re.MULTILINE))
+            named = {re.split(r"[\[<>=~!; ]", dependency)[0].lower() for dependency in dependencies}
+            assert named <= pinned, "run: make lock"
+
+    def test_agree(self) -> None:
+        base, dev = (set(re.findall(r"^([a-z0-9.-]+==\S+)", lock.read_text(), re.MULTILINE)) for lock in self.LOCKS)
+        assert base <= dev
+
+
+def test_hooks_use_the_tools_of_the_environment() -> None:
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert local["repo"] == "local"
+    assert all(hook["entry"].startswith(".venv/bin/") for hook in local["hooks"])
