@@ -32,7 +32,7 @@ RINGS = (
     {"errors", "devices"},
     {"options", "model"},
     {"protocols", "wire", "egress", "logs"},
-    {"urls", "imaging"},
+    {"urls", "layout", "imaging"},
     {"lookup", "memory", "background", "checkup", "verdict"},
     {"studio"},
     {"service"},
