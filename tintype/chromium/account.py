@@ -1,0 +1,61 @@
+"""As whom does the browser run? Never as root, unless an operator gave up the sandbox."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from dataclasses import dataclass
+
+import structlog
+
+from tintype.errors import ConfigurationError
+
+log = structlog.get_logger("tintype.chromium")
+
+_LAST_RESORT = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user. ``uid`` -1 means: stay who we are."""
+
+    name: str
+    uid: int = -1
+    gid: int = -1
+
+
+def choose(browser_user: str, *, allow_root: bool = False) -> Account:
+    """Ourselves, or as root the browser's user, else ``nobody``; raises ConfigurationError when there is none."""
+    if os.geteuid() != 0:
+        return Account(_own_name())
+    for name in (browser_user, _LAST_RESORT):
+        account = _find(name)
+        if account:
+            if name != browser_user:
+                log.warning("browser_user_missing", wanted=browser_user, used=name, remedy=_remedy(browser_user))
+            return account
+    if allow_root:
+        return Account("root")
+    raise ConfigurationError(
+        f"TINTYPE_BROWSER_USER: Chromium must not run as root and there is no user {browser_user!r}; "
+        f"{_remedy(browser_user)}"
+    )
+
+
+def _find(name: str) -> Account | None:
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return Account(name, entry.pw_uid, entry.pw_gid) if entry.pw_uid != 0 else None
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _remedy(name: str) -> str:
+    return f"create it: useradd --system --no-create-home --shell /usr/sbin/nologin {name or 'tintype'}"

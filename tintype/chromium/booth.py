@@ -1,0 +1,100 @@
+"""Everything a daemon's captures need, from its configuration: folder, filter, launcher, pool."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Self
+
+from tintype.chromium import account
+from tintype.chromium.browser import Browser
+from tintype.chromium.command import Recipe
+from tintype.chromium.config import DaemonConfig
+from tintype.chromium.hosts import HostRules, bundled
+from tintype.chromium.judge import Judge
+from tintype.chromium.launch import Launcher
+from tintype.chromium.locate import find_chromium
+from tintype.chromium.pool import Pool, Terms
+from tintype.chromium.socks import Filter
+from tintype.chromium.territory import Territory
+from tintype.errors import ConfigurationError
+
+_HOMES = ("/root", "/home")
+
+
+@dataclass(frozen=True, slots=True)
+class Booth:
+    """A pool and what it stands on."""
+
+    pool: Pool
+    launcher: Launcher
+    closed: Filter
+    """The filter without a session: what refuses everything."""
+    territory: Territory
+    slots: int
+
+    @classmethod
+    async def open(cls, config: DaemonConfig) -> Self:
+        """With a browser that runs; raises ConfigurationError, LaunchFailed or OSError."""
+        binary = find_chromium(config.binary)
+        if binary is None:
+            wanted = (
+                f"TINTYPE_CHROMIUM: {config.binary} is no browser" if config.binary else "Chromium is not installed"
+            )
+            raise ConfigurationError(f"{wanted}; run: tintype install-browser")
+        judge = Judge.of(config.allow_addresses, config.allow_hosts, config.deny_hosts)
+        lanes = 2 * config.slots + 1  # while one capture's page is cleared away the next one has begun
+        closed = await Filter.start(judge)
+        recipe = Recipe(
+            binary=str(binary),
+            account=account.choose(config.browser_user, allow_root=config.allow_no_sandbox),
+            proxy_port=closed.port,
+            listeners=lanes,
+            hidden=(*_HOMES, *config.hidden),
+        )
+        territory = Territory.claim()
+        launcher = Launcher(recipe, territory, allow_no_sandbox=config.allow_no_sandbox)
+        rules = HostRules(bundled().domains | HostRules.parse(config.block_hosts).domains)
+        pool = Pool(lambda: Browser.start(launcher, judge, lanes), _terms(config), rules)
+        booth = cls(pool, launcher, closed, territory, config.slots)
+        try:
+            await pool.start()
+        except BaseException:
+            await booth.close()
+            raise
+        return booth
+
+    async def close(self) -> None:
+        """End the browsers and remove their files. Idempotent."""
+        await self.pool.close()
+        await self.closed.close()
+        self.territory.release()
+
+    def status(self) -> dict[str, Any]:
+        """What an operator wants to know."""
+        pool, recipe = self.pool, self.launcher.recipe
+        return {
+            "pid": os.getpid(),
+            "slots": self.slots,
+            "busy": pool.busy,
+            "waiting": pool.waiting,
+            "captures": pool.captures,
+            "restarts": pool.restarts,
+            "browser": pool.browser.version if pool.browser else "",
+            "browser_pid": pool.browser.pid if pool.browser else 0,
+            "binary": recipe.binary,
+            "user": recipe.account.name,
+            "sandbox": recipe.sandbox,
+            "enclosed": recipe.enclosed,
+        }
+
+
+def _terms(config: DaemonConfig) -> Terms:
+    return Terms(
+        slots=config.slots,
+        queue=config.queue,
+        timeout=config.timeout,
+        recycle_after=config.recycle_after,
+        recycle_age=config.recycle_age,
+        max_page_height=config.max_page_height,
+    )

@@ -1,0 +1,158 @@
+"""How do we talk to Chromium? DevTools messages, JSON ended by NUL, as calls with answers and events; knows no pipes.
+
+Sessions are flattened: one connection carries the browser's own session and one for each attached page. Whatever ends a
+session (the page crashed, the pipe closed) fails all that waits on it, at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+Json = dict[str, Any]
+Listener = Callable[[Json], None]
+
+MAX_BYTES = 256 << 20
+"""Longest message taken: a picture of 25 million incompressible pixels is 134 MB of base64."""
+
+
+class Refused(Exception):
+    """Chromium answered a call with an error."""
+
+    def __init__(self, method: str, message: str) -> None:
+        super().__init__(f"{method}: {message}")
+        self.message = message
+
+
+class Ended(Exception):
+    """The session or the connection is gone."""
+
+
+class Session:
+    """One conversation: with the browser (empty id) or with an attached page."""
+
+    def __init__(self, connection: Connection, id_: str) -> None:
+        self.id = id_
+        self.failure: Exception | None = None
+        self._connection = connection
+        self._waiting: set[asyncio.Future[Any]] = set()
+        self._listeners: dict[str, list[Listener]] = {}
+
+    def post(self, method: str, **parameters: Any) -> asyncio.Future[Json]:
+        """Send now; the answer is the result or raises Refused. It need not be awaited."""
+        answer: asyncio.Future[Json] = self.promise()
+        if not self.failure:
+            self._connection.send(self, method, parameters, answer)
+        return answer
+
+    async def call(self, method: str, **parameters: Any) -> Json:
+        """Send and wait for the answer."""
+        return await self.post(method, **parameters)
+
+    def promise(self) -> asyncio.Future[Any]:
+        """A future that fails when the session ends."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(self._settle)
+        self._waiting.add(future)
+        if self.failure:
+            future.set_exception(self.failure)
+        return future
+
+    def on(self, event: str, listener: Listener) -> None:
+        """Call a listener with the parameters of each such event."""
+        self._listeners.setdefault(event, []).append(listener)
+
+    def dispatch(self, event: str, parameters: Json) -> None:
+        """Hand an event to its listeners."""
+        for listener in self._listeners.get(event, ()):
+            listener(parameters)
+
+    def end(self, failure: Exception) -> None:
+        """Fail whatever waits and whatever is asked from now on. The first reason stays."""
+        if self.failure:
+            return
+        self.failure = failure
+        for future in tuple(self._waiting):
+            if not future.done():
+                future.set_exception(failure)
+
+    def _settle(self, future: asyncio.Future[Any]) -> None:
+        self._waiting.discard(future)
+        if not future.cancelled():
+            future.exception()  # seen: an answer nobody awaits is no accident
+
+
+class Connection:
+    """Calls out, bytes in. ``write`` takes the bytes of one message."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self.browser = Session(self, "")
+        self._write = write
+        self._sessions: dict[str, Session] = {"": self.browser}
+        self._calls: dict[int, tuple[str, asyncio.Future[Json]]] = {}
+        self._number = 0
+        self._partial: list[bytes] = []
+        self._held = 0
+        self.browser.on("Target.detachedFromTarget", self._detached)
+
+    def session(self, id_: str) -> Session:
+        """The conversation with a page that was just attached."""
+        session = self._sessions[id_] = Session(self, id_)
+        return session
+
+    def forget(self, session: Session, failure: Exception) -> None:
+        """End a session and drop its later events."""
+        self._sessions.pop(session.id, None)
+        session.end(failure)
+
+    def send(self, session: Session, method: str, parameters: Json, answer: asyncio.Future[Json]) -> None:
+        """Write one call; its answer goes to the future."""
+        self._number += 1
+        message: Json = {"id": self._number, "method": method, "params": parameters}
+        if session.id:
+            message["sessionId"] = session.id
+        self._calls[self._number] = method, answer
+        self._write(json.dumps(message, separators=(",", ":")).encode() + b"\0")
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes in; whole messages are answers and events. Raises ValueError for what is neither."""
+        *whole, rest = data.split(b"\0")
+        for text in whole:
+            message = b"".join((*self._partial, text))
+            self._partial, self._held = [], 0
+            self._take(json.loads(message))
+        if rest:
+            self._partial.append(rest)
+            self._held += len(rest)
+        if self._held > MAX_BYTES:
+            raise ValueError("message too long")
+
+    def end(self, failure: Exception) -> None:
+        """Fail every session."""
+        for session in tuple(self._sessions.values()):
+            self.forget(session, failure)
+        self._calls.clear()
+
+    def _take(self, message: Json) -> None:
+        if "id" in message:
+            self._answer(message)
+            return
+        session = self._sessions.get(message.get("sessionId", ""))
+        if session:
+            session.dispatch(message["method"], message.get("params", {}))
+
+    def _answer(self, message: Json) -> None:
+        method, answer = self._calls.pop(message["id"], ("", None))
+        if answer is None or answer.done():
+            return
+        if "error" in message:
+            answer.set_exception(Refused(method, str(message["error"].get("message", ""))))
+        else:
+            answer.set_result(message.get("result", {}))
+
+    def _detached(self, parameters: Json) -> None:
+        session = self._sessions.get(parameters.get("sessionId", ""))
+        if session and session is not self.browser:
+            self.forget(session, Ended("the page is gone"))

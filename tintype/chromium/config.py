@@ -1,0 +1,85 @@
+"""What does a capture daemon need to know, and where does it listen? Plain values, cheap to import for its clients."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from tintype import __version__
+
+_LONGEST_PATH = 100
+"""Bytes of a Unix socket's path; the kernel's limit is 104 on macOS, 108 on Linux."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonConfig:
+    """Everything a daemon is told. Durations in seconds, sizes in pixels."""
+
+    binary: str = ""
+    """Chromium; empty: searched for."""
+    slots: int = 2
+    queue: int = 8
+    timeout: float = 20.0
+    recycle_after: int = 100
+    recycle_age: float = 1800.0
+    max_page_height: int = 16_000
+    linger: float = 10.0
+    browser_user: str = "tintype"
+    allow_no_sandbox: bool = False
+    allow_addresses: tuple[str, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
+    deny_hosts: tuple[str, ...] = ()
+    block_hosts: tuple[str, ...] = ()
+    """Hosts kept from loading besides the list that comes with Tintype, where advertising is blocked."""
+    hidden: tuple[str, ...] = ()
+    """Folders the browser must not see, where the kernel allows hiding; the homes are hidden anyway."""
+    log_level: str = "info"
+
+    def to_json(self) -> str:
+        """One line of text."""
+        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The inverse of :meth:`to_json`; raises ValueError for anything else."""
+        members = json.loads(text)
+        known = {field.name for field in fields(cls)}
+        if not isinstance(members, dict) or not set(members) <= known:
+            raise ValueError("not the configuration of a capture daemon")
+        values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in members.items()}
+        return cls(**values)
+
+
+def address_for(config: DaemonConfig, run_dir: Path) -> str:
+    """``unix://`` and a socket path that daemons of the same settings, version and user share, and no others."""
+    said = f"{__version__}\n{os.geteuid()}\n{config.to_json()}"
+    name = f"capture-{_digest(said)}.sock"
+    path = run_dir.resolve() / name
+    if len(os.fsencode(path)) < _LONGEST_PATH:
+        return f"unix://{path}"
+    return f"unix://{_short_folder(run_dir.resolve()) / name}"
+
+
+def command_for(config: DaemonConfig, address: str) -> list[str]:
+    """The command line that runs such a daemon."""
+    return [sys.executable, "-m", "tintype.chromium.daemon", address, config.to_json()]
+
+
+def _short_folder(run_dir: Path) -> Path:
+    """A folder of ours alone under the temp folder, for data folders whose paths are too long for a socket."""
+    folder = Path(tempfile.gettempdir()) / f"tintype-{os.geteuid()}-{_digest(str(run_dir))}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    state = folder.lstat()
+    if state.st_uid != os.geteuid() or state.st_mode & 0o077 or folder.is_symlink():
+        raise PermissionError(f"{folder} is not ours alone")
+    return folder
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

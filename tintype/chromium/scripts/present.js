@@ -1,0 +1,2 @@
+// Whether an element matches.
+(selector) => document.querySelector(selector) !== null

@@ -1,0 +1,81 @@
+"""Where do browsers keep their files? In one folder of this daemon under the temp folder, swept when its owner is dead.
+
+The owner holds a lock on a file in the folder for as long as it lives, so that "dead" is known and not guessed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Self
+
+import structlog
+
+log = structlog.get_logger("tintype.chromium")
+
+_PREFIX = "tintype-browser-"
+
+
+class Territory:
+    """The folder of one daemon; a profile folder in it for each browser."""
+
+    def __init__(self, folder: Path, lock: int) -> None:
+        self.folder = folder
+        self._lock = lock
+
+    @classmethod
+    def claim(cls) -> Self:
+        """Sweep what dead owners left, then make a folder of our own. Raises OSError."""
+        sweep()
+        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        # The browser may run as another user: it passes through, and sees only its own profile.
+        folder.chmod(0o711)
+        unlocked = folder / "lock.new"
+        lock = os.open(unlocked, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        unlocked.rename(folder / "lock")
+        return cls(folder, lock)
+
+    def new_profile(self, uid: int = -1, gid: int = -1) -> Path:
+        """An empty folder that only the browser's user may enter."""
+        profile = Path(tempfile.mkdtemp(prefix="profile-", dir=self.folder))
+        if uid >= 0:
+            os.chown(profile, uid, gid)
+        return profile
+
+    def release(self) -> None:
+        """Remove everything. Idempotent."""
+        remove(self.folder)
+        with contextlib.suppress(OSError):
+            os.close(self._lock)
+        self._lock = -1
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder and what is in it; a dying browser may still be writing, so more than once."""
+    for _ in range(5):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+
+
+def sweep() -> None:
+    """Remove the folders of daemons of this user that are no more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.geteuid():
+                _sweep_if_dead(folder)
+
+
+def _sweep_if_dead(folder: Path) -> None:
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: its owner lives
+        remove(folder)
+        log.info("dead_browser_swept", folder=str(folder))
+    finally:
+        os.close(lock)

@@ -1,0 +1,212 @@
+"""Our own Chromium as an engine: asks the capture daemon over a socket, and starts it when there is none.
+
+Safe to use from many threads, and after a fork: connections belong to the process that made them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+
+from tintype import wire
+from tintype.engines.starter import Starter, StartFailed
+from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, EngineFailed
+from tintype.model import Capture
+from tintype.options import Shot
+
+log = structlog.get_logger("tintype.engines.daemon")
+
+_FRAME = struct.Struct(">I")
+_PIECE = 1 << 20
+_KEPT = 64
+"""Idle connections kept for later; more are closed."""
+
+
+class DaemonEngine:
+    """The client of a capture daemon at ``unix://path`` or ``tcp://host:port``.
+
+    With a ``command`` the daemon is started when nobody answers; without, it is run elsewhere. ``patience`` is the
+    time in seconds for one answer, waiting in the daemon's line included.
+    """
+
+    def __init__(  # noqa: PLR0913 - three of them are seldom said
+        self,
+        address: str,
+        command: Sequence[str] | None,
+        run_dir: Path,
+        patience: float,
+        *,
+        connect_timeout: float = 5.0,
+        start_timeout: float = 30.0,
+        log_file: Path | None = None,
+    ) -> None:
+        self.address = address
+        self._patience = patience
+        self._connect_timeout = connect_timeout
+        self._starter = Starter(command, run_dir, address, start_timeout, log_file) if command else None
+        self._lock = threading.Lock()
+        self._idle: list[socket.socket] = []
+        self._pid = os.getpid()
+        self._closed = False
+
+    def capture(self, shot: Shot) -> Capture:
+        """Photograph a page; tried once more when the daemon dies under it. Raises TintypeError."""
+        header = {"op": "capture", "shot": shot.model_dump(mode="json", exclude_defaults=True)}
+        return wire.unpack_capture(self._ask(header))
+
+    def check(self) -> None:
+        """Take a tiny real picture; raises BackendUnavailable."""
+        try:
+            self._ask({"op": "probe"})
+        except (BrowserLost, EngineFailed, CaptureTimeout) as error:
+            raise BackendUnavailable(error.detail) from error
+
+    def status(self) -> dict[str, Any]:
+        """What the daemon says about itself; raises BackendUnavailable."""
+        header, _ = wire.unpack(self._ask({"op": "status"}))
+        return {name: value for name, value in header.items() if name != "kind"}
+
+    def warm(self) -> None:
+        """Have the daemon running, so that the first capture need not wait for it; raises BackendUnavailable."""
+        self._give_back(self._connect())
+
+    def close(self) -> None:
+        """Close the connections; a daemon that nobody else uses ends by itself. Idempotent."""
+        self._closed = True
+        self._drop_idle()
+
+    def stop_if_idle(self) -> bool:
+        """End the daemon at once if we are its only client; whether it ends. Never starts one."""
+        try:
+            connection = self._borrow() or self._dial()
+            answer = _exchange(connection, {"op": "stop-if-idle"}, self._connect_timeout)
+        except OSError:
+            return False
+        connection.close()
+        return bool(wire.unpack(answer)[0].get("stopping"))
+
+    def _ask(self, header: dict[str, Any]) -> bytes:
+        """One answer; raises TintypeError. A connection that was idle may be dead without our fault."""
+        fresh_attempts = 0
+        while True:
+            connection = self._borrow()
+            if connection is None:
+                connection = self._connect()
+                fresh_attempts += 1
+            try:
+                answer = _exchange(connection, header, self._patience)
+            except TimeoutError:
+                connection.close()
+                raise CaptureTimeout("the capture engine did not answer in time") from None
+            except OSError as error:
+                connection.close()
+                self._drop_idle()
+                log.warning("capture_daemon_lost", address=self.address, error=str(error), attempt=fresh_attempts)
+                if fresh_attempts > 1:
+                    raise BrowserLost(retry_after=1) from error
+                continue
+            except BaseException:
+                connection.close()  # half an answer must not be read as the next one's
+                raise
+            self._give_back(connection)
+            return _checked(answer)
+
+    def _connect(self) -> socket.socket:
+        """A connection to a daemon that runs; raises BackendUnavailable."""
+        try:
+            return self._dial()
+        except OSError as error:
+            if not self._starter:
+                log.error("capture_daemon_unreachable", address=self.address, error=str(error))
+                raise BackendUnavailable("the capture engine does not answer", retry_after=5) from error
+        try:
+            return self._starter.start(self._dial)
+        except StartFailed as failure:
+            log.error("capture_daemon_does_not_start", address=self.address, reason=str(failure))
+            raise BackendUnavailable("the capture engine does not start", retry_after=5) from failure
+
+    def _dial(self) -> socket.socket:
+        parts = urlsplit(self.address)
+        if parts.scheme == "tcp":
+            host, port = parts.hostname or "127.0.0.1", parts.port or 0
+            connection = socket.create_connection((host, port), self._connect_timeout)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(self._connect_timeout)
+            connection.connect(parts.path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _borrow(self) -> socket.socket | None:
+        with self._lock:
+            if self._pid != os.getpid():
+                # Our copies of the parent's connections: closing them does not disturb the parent.
+                self._idle, inherited = [], self._idle
+                self._pid = os.getpid()
+                _close_all(inherited)
+            return self._idle.pop() if self._idle else None
+
+    def _give_back(self, connection: socket.socket) -> None:
+        with self._lock:
+            if self._pid == os.getpid() and not self._closed and len(self._idle) < _KEPT:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def _drop_idle(self) -> None:
+        with self._lock:
+            self._idle, dropped = [], self._idle
+        _close_all(dropped)
+
+
+def _exchange(connection: socket.socket, header: dict[str, Any], patience: float) -> bytes:
+    """Send a request, read its answer; raises OSError, TimeoutError among them."""
+    deadline = time.monotonic() + patience
+    request = wire.pack(header)
+    connection.settimeout(patience)
+    connection.sendall(_FRAME.pack(len(request)) + request)
+    (length,) = _FRAME.unpack(_receive(connection, _FRAME.size, deadline))
+    return _receive(connection, length, deadline)
+
+
+def _receive(connection: socket.socket, length: int, deadline: float) -> bytes:
+    body = memoryview(bytearray(length))
+    have = 0
+    while have < length:
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        got = connection.recv_into(body[have : have + _PIECE])
+        if not got:
+            raise ConnectionResetError("the capture daemon hung up")
+        have += got
+    return bytes(body)
+
+
+def _checked(answer: bytes) -> bytes:
+    """The answer, unless it is a problem: then that is raised."""
+    try:
+        header, _ = wire.unpack(answer)
+    except wire.Corrupt as error:
+        raise EngineFailed("the capture engine's answer is torn") from error
+    if header.get("kind") == "problem":
+        raise wire.unpack_problem(answer)
+    return answer
+
+
+def _close_all(connections: Sequence[socket.socket]) -> None:
+    for connection in connections:
+        with contextlib.suppress(OSError):
+            connection.close()
