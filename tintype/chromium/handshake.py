@@ -13,8 +13,8 @@ GRANTED = b"\x05\x00\x00\x01" + bytes(6)
 REFUSED = b"\x05\x01\x00\x01" + bytes(6)
 """General failure, whatever the reason was (RFC 1928, section 6)."""
 
-MAX_BYTES = 1024
-"""More than any honest client needs: 257 for the methods, 262 for the request."""
+LONGEST = 257 + 262
+"""Bytes after which every handshake is a request or malformed: the methods, and a request by name."""
 
 _VERSION, _NO_AUTHENTICATION, _NONE_ACCEPTABLE = 5, 0, b"\x05\xff"
 _CONNECT, _IPV4, _NAME, _IPV6 = 1, 1, 3, 4
@@ -53,8 +53,6 @@ class Handshake:
             reply = self._greet()
         if self._greeted and self.request is None:
             self.request = self._read_request()
-        if self.request is None and len(self.buffer) > MAX_BYTES:
-            raise Malformed("handshake too long")
         return reply
 
     def _greet(self) -> bytes:
