@@ -1,0 +1,154 @@
+"""What each way to scale and encode costs: milliseconds, bytes and likeness, on a few masters.
+
+``python -m bench.imaging [--pictures DIR] [--repeat N]``. DIR holds PNG masters, best taken by Chromium's fast PNG;
+without it three are drawn: prose, an interface, something like a photograph. Rows with ``*`` are what the service does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyvips
+from rich.console import Console
+from rich.table import Table
+
+from tintype import imaging
+from tintype.model import Capture
+from tintype.options import Rendition
+
+WORDS = ("the", "way", "of", "a", "page", "from", "its", "address", "to", "picture", "that", "is", "kept", "forever")
+
+WEBP, AVIF, PNG = 2, 1, (3, "none")
+"""Efforts in use, to be marked."""
+
+
+def prose(width: int = 1280, height: int = 720) -> Any:
+    """Dark words on white, edge to edge."""
+    chance = random.Random(1)
+    text = "\n".join(" ".join(chance.choices(WORDS, k=90)) for _ in range(12))
+    ink = pyvips.Image.text(text, font="sans 16", width=width - 160, dpi=72, spacing=6)
+    return page(width, height).insert(ink.ifthenelse([34, 34, 34], page(ink.width, ink.height), blend=True), 80, 30)
+
+
+def interface(width: int = 1280, height: int = 720) -> Any:
+    """Tiles of flat colour with a little text."""
+    chance, image = random.Random(2), page(width, height, (241, 245, 249))
+    for left in range(20, width - 200, 240):
+        for top in range(20, height - 100, 140):
+            tile = page(220, 120).insert(page(220, 4, [chance.randrange(256) for _ in range(3)]), 0, 0)
+            ink = pyvips.Image.text(" ".join(chance.choices(WORDS, k=9)), font="sans 14", width=190, dpi=72)
+            text = ink.ifthenelse([80, 80, 90], page(ink.width, ink.height), blend=True)
+            image = image.insert(tile.insert(text, 15, 20), left, top)
+    return image
+
+
+def photograph(width: int = 1280, height: int = 720) -> Any:
+    """Soft clouds with the grain of a camera."""
+    bands = [pyvips.Image.perlin(width, height, cell_size=90, seed=n) * 120 + 128 for n in range(3)]
+    grain = pyvips.Image.gaussnoise(width, height, sigma=6, seed=4)
+    return (bands[0].bandjoin(bands[1:]) + grain).cast("uchar").copy(interpretation="srgb")
+
+
+def page(width: int, height: int, colour: Any = (255, 255, 255)) -> Any:
+    """One colour."""
+    return pyvips.Image.black(width, height, bands=3).linear(1, colour).cast("uchar").copy(interpretation="srgb")
+
+
+def masters(folder: Path | None) -> dict[str, bytes]:
+    """PNG bodies by name."""
+    if folder:
+        return {path.stem: path.read_bytes() for path in sorted(folder.glob("*.png"))}
+    drawn = {"prose": prose, "interface": interface, "photograph": photograph}
+    return {name: draw().pngsave_buffer(compression=1, filter="sub") for name, draw in drawn.items()}
+
+
+def encoders() -> Iterator[tuple[str, Callable[[Any], bytes]]]:
+    """What is compared; the service's own choice is marked."""
+    for optimised in (False, True):
+        name = "* jpeg 80 optimised" if optimised else "  jpeg 80"
+        yield name, lambda i, o=optimised: i.jpegsave_buffer(Q=80, optimize_coding=o, keep="none")
+    for effort in (0, 1, 2, 4):
+        name = f"{'*' if effort == WEBP else ' '} webp 80 effort {effort}"
+        yield name, lambda i, e=effort: i.webpsave_buffer(Q=80, effort=e, keep="none")
+    for effort in (0, 1, 2, 4):
+        name = f"{'*' if effort == AVIF else ' '} avif 60 effort {effort}"
+        yield name, lambda i, e=effort: i.heifsave_buffer(Q=60, effort=e, compression="av1", keep="none")
+    for level in (1, 3, 6):
+        for filtering in ("none", "sub", "all"):
+            name = f"{'*' if (level, filtering) == PNG else ' '} png {level} {filtering}"
+            yield name, lambda i, c=level, f=filtering: i.pngsave_buffer(compression=c, filter=f, keep="none")
+
+
+def measure(make: Callable[[], bytes], repeat: int) -> tuple[float, bytes]:
+    """Median milliseconds, and what was made."""
+    made, taken = make(), []
+    for _ in range(repeat):
+        begin = time.perf_counter()
+        make()
+        taken.append((time.perf_counter() - begin) * 1000)
+    return statistics.median(taken), made
+
+
+def likeness(one: Any, body: bytes) -> float:
+    """Peak signal to noise in decibels; 99 for equal pictures."""
+    other = pyvips.Image.new_from_buffer(body, "")
+    error = ((one.cast("float") - other.cast("float")) ** 2).avg()
+    return 10 * math.log10(255**2 / error) if error else 99.0
+
+
+def compare(bodies: dict[str, bytes], width: int, repeat: int) -> Table:
+    """Every encoder on every master at one width."""
+    table = Table("ms / KiB / dB", *bodies, title=f"{width} px wide, decoding and scaling included")
+    for name, encode in encoders():
+        cells = []
+        for body in bodies.values():
+            scaled = reduce(body, width).copy_memory()
+            taken, made = measure(lambda b=body, e=encode: e(reduce(b, width)), repeat)
+            cells.append(f"{taken:.1f} / {len(made) / 1024:.1f} / {likeness(scaled, made):.1f}")
+        table.add_row(name, *cells)
+    return table
+
+
+def reduce(body: bytes, width: int) -> Any:
+    """A master, still undecoded, brought to a width."""
+    image = pyvips.Image.pngload_buffer(body, access="sequential")
+    return image if width == image.width else image.thumbnail_image(width)
+
+
+def renditions(bodies: dict[str, bytes], repeat: int) -> Table:
+    """The whole way from master to thumbnail."""
+    table = Table("ms / KiB", *bodies, title="imaging.render, as the service calls it")
+    for size in ({}, {"thumb_width": 320}, {"thumb_width": 640, "thumb_height": 360}):
+        for form in ("png", "jpeg", "webp", "avif"):
+            cells = []
+            for body in bodies.values():
+                capture = Capture(body=body, width=0, height=0, taken_at=0)
+                asked = Rendition(format=form, **size)
+                taken, made = measure(lambda c=capture, a=asked: imaging.render(c, a).body, repeat)
+                cells.append(f"{taken:.1f} / {len(made) / 1024:.1f}")
+            table.add_row(f"{form} {'x'.join(map(str, size.values())) or 'as it is'}", *cells)
+    return table
+
+
+def main() -> None:
+    """Print three tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--repeat", type=int, default=7)
+    asked = parser.parse_args()
+    bodies = masters(asked.pictures)
+    imaging.size(next(iter(bodies.values())))  # sets libvips up as in the service
+    for table in (compare(bodies, 320, asked.repeat), compare(bodies, 1280, asked.repeat)):
+        Console().print(table)
+    Console().print(renditions(bodies, asked.repeat))
+
+
+if __name__ == "__main__":
+    main()
