@@ -39,11 +39,14 @@ RINGS = (
     {"chromium"},
     {"engines", "state", "storage", "web"},
     {"notation"},
-    {"settings", "backends"},
+    {"settings"},
+    {"backends"},
     {"reference"},
     {"assembly"},
     {"doctor", "install"},
-    {"cli", "commands", "__main__"},
+    {"commands"},
+    {"cli"},
+    {"__main__"},
 )
 """From the inside out: a module imports from its own ring's inner neighbours only."""
 

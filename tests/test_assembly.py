@@ -130,13 +130,26 @@ class TestEngines:
         engine.close()
 
     def test_the_daemon_is_told_no_secrets(self, folder: Path) -> None:
-        secrets = {"REDIS_URL": "redis://:hunter2@h/0", "SNAPSHARP_API_KEY": "hunter2", "TINTYPE_ENGINE": "chromium"}
-        chosen = settings(folder, **secrets)
-        assert "hunter2" not in " ".join(backends.daemon_command(chosen))
+        secrets = {"REDIS_URL": "redis://:hunter2@h/0", "SNAPSHARP_API_KEY": "hunter2", "S3_BUCKET": "private"}
+        config = backends.daemon_config(settings(folder, **secrets)).to_json()
+        assert "hunter2" not in config
+        assert "private" not in config
+
+    def test_the_daemon_is_told_what_concerns_captures(self, folder: Path) -> None:
+        said = {"TINTYPE_SLOTS": "3", "TINTYPE_TIMEOUT": "7s", "TINTYPE_ALLOW_ADDRESSES": "127.0.0.1:80"}
+        config = backends.daemon_config(settings(folder, **said))
+        assert (config.slots, config.queue, config.timeout) == (3, 12, 7.0)
+        assert config.allow_addresses == ("127.0.0.1:80",)
 
     def test_differently_configured_services_have_daemons_of_their_own(self, folder: Path) -> None:
-        commands = {tuple(backends.daemon_command(settings(folder, TINTYPE_SLOTS=slots))) for slots in ("1", "2", "2")}
-        assert len(commands) == 2
+        engines = [backends.open_engine(settings(folder, TINTYPE_SLOTS=slots)) for slots in ("1", "2", "2")]
+        assert len({engine.address for engine in engines if isinstance(engine, DaemonEngine)}) == 2
+
+    @pytest.mark.parametrize(
+        ("said", "seconds"), [({}, 90), ({"TINTYPE_TIMEOUT": "60s"}, 120), ({"TINTYPE_QUEUE": "1"}, 30)]
+    )
+    def test_patience_covers_the_line_within_reason(self, folder: Path, said: dict[str, str], seconds: float) -> None:
+        assert backends.patience(settings(folder, TINTYPE_SLOTS="2", **said)) == seconds
 
 
 class TestMistakes:

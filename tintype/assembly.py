@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tintype import backends, logs
 from tintype.egress import Allowed, Policy
 from tintype.errors import ConfigurationError
-from tintype.lookup import Lookup
+from tintype.lookup import Lookup, own_addresses
 from tintype.model import Freshness
 from tintype.service import Service
 from tintype.settings import Settings
@@ -45,14 +45,17 @@ def from_environment() -> Parts:
     """Everything as the environment and ``.env`` say; raises ConfigurationError."""
     settings = Settings.load()
     logs.configure(settings.log_level, settings.log_format)
-    return assemble(settings)
+    return assemble(settings, serving=True)
 
 
-def assemble(settings: Settings) -> Parts:
-    """Everything as the settings say; raises ConfigurationError. Nothing is started or connected yet."""
+def assemble(settings: Settings, *, serving: bool = False) -> Parts:
+    """Everything as the settings say; raises ConfigurationError. Nothing is started or connected yet.
+
+    ``serving`` tells a server from a command that is done soon.
+    """
     policy = policy_of(settings)
     state, storage = backends.open_state(settings), backends.open_storage(settings)
-    engine = backends.open_engine(settings)
+    engine = backends.open_engine(settings, serving=serving)
     visitors = Visitors(settings.trusted_proxies)
     service = Service(
         engine=engine,
@@ -79,7 +82,7 @@ def assemble(settings: Settings) -> Parts:
 def policy_of(settings: Settings) -> Policy:
     """Which addresses may be photographed."""
     try:
-        return Policy(allowed=tuple(Allowed.parse(text) for text in settings.allow_addresses))
+        return Policy(tuple(Allowed.parse(text) for text in settings.allow_addresses), own_addresses())
     except ValueError as error:
         raise ConfigurationError(f"TINTYPE_ALLOW_ADDRESSES: {error}") from error
 

@@ -6,16 +6,24 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from limits.storage import storage_from_string
 
+from tintype.chromium.config import DaemonConfig
 from tintype.errors import ConfigurationError
 from tintype.protocols import Cache, Engine, Locks, Storage
 from tintype.settings import Settings
 from tintype.web.gate import Counters
 
+if TYPE_CHECKING:
+    from tintype.chromium.config import DaemonConfig
+
 _Opener = TypeVar("_Opener")
+
+MOST_PATIENCE = 90.0
+"""Seconds; gunicorn's recipe ends a worker that is silent for 120."""
+
 _HARMLESS = re.compile(r"[a-z0-9.+-]+(://)?")
 
 
@@ -29,10 +37,13 @@ class State:
     counters: Counters
 
 
-def open_engine(settings: Settings) -> Engine:
-    """The engine, or several in order of preference; raises ConfigurationError for a name that means none."""
+def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
+    """The engine, or several in order of preference; raises ConfigurationError for a name that means none.
+
+    A server's capture daemon logs where the server logs; anybody else's into the data folder.
+    """
     openers = [_choose(_ENGINES, "TINTYPE_ENGINE", name) for name in settings.engines]
-    engines = [opener(settings, name) for opener, name in zip(openers, settings.engines, strict=True)]
+    engines = [opener(settings, name, serving) for opener, name in zip(openers, settings.engines, strict=True)]
     if len(engines) == 1:
         return engines[0]
     from tintype.engines.wrappers import Fallback  # noqa: PLC0415
@@ -60,23 +71,53 @@ def folder(settings: Settings, name: str = "") -> Path:
     return path
 
 
-def _chromium(settings: Settings, _: str) -> Engine:
-    from tintype.chromium.daemon import DaemonConfig, address_for, command_for  # noqa: PLC0415
+def daemon_config(settings: Settings) -> DaemonConfig:
+    """What the capture daemon is told: no secrets, no addresses of caches and storage."""
+    from tintype.chromium.config import DaemonConfig  # noqa: PLC0415
+
+    return DaemonConfig(
+        binary=settings.chromium,
+        slots=settings.slot_count,
+        queue=settings.queue_length,
+        timeout=settings.timeout,
+        recycle_after=settings.recycle_after,
+        recycle_age=settings.recycle_age,
+        max_page_height=settings.max_page_height,
+        linger=settings.daemon_linger,
+        browser_user=settings.browser_user,
+        allow_no_sandbox=settings.allow_no_sandbox,
+        allow_addresses=settings.allow_addresses,
+        allow_hosts=settings.allow_hosts,
+        deny_hosts=settings.deny_hosts,
+        hidden=(str(settings.data_dir.resolve()),),
+        log_level=settings.log_level,
+    )
+
+
+def patience(settings: Settings) -> float:
+    """Seconds to wait for one capture: those ahead in line, and its own time."""
+    ahead = settings.queue_length / settings.slot_count
+    return min((ahead + 1) * settings.timeout, max(MOST_PATIENCE, 2 * settings.timeout))
+
+
+def _chromium(settings: Settings, _: str, serving: bool) -> Engine:
+    from tintype.chromium.config import address_for, command_for  # noqa: PLC0415
     from tintype.engines.daemon import DaemonEngine  # noqa: PLC0415
 
-    config = DaemonConfig()
-    run_dir = folder(settings, "run")
+    config, run_dir = daemon_config(settings), folder(settings, "run")
     address = address_for(config, run_dir)
-    return DaemonEngine(address, command_for(config, address), run_dir, patience=patience(settings))
+    log_file = None if serving else run_dir / "capture.log"
+    command = command_for(config, address)
+    return DaemonEngine(address, command, run_dir, patience(settings), log_file=log_file)
 
 
-def _daemon_elsewhere(settings: Settings, address: str) -> Engine:
+def _daemon_elsewhere(settings: Settings, address: str, _: bool) -> Engine:
     from tintype.engines.daemon import DaemonEngine  # noqa: PLC0415
 
-    return DaemonEngine(address, None, folder(settings, "run"), patience=patience(settings))
+    return DaemonEngine(address, None, folder(settings, "run"), patience(settings))
 
 
-def _snapsharp(settings: Settings, _: str) -> Engine:
+def _snapsharp(settings: Settings, _: str, __: bool) -> Engine:
     from tintype.engines.snapsharp import SnapSharpEngine  # noqa: PLC0415
 
     if not settings.snapsharp_api_key:
@@ -132,12 +173,7 @@ def _counters(uri: str) -> Counters:
     return storage_from_string(uri, wrap_exceptions=True)  # type: ignore[return-value]
 
 
-def patience(settings: Settings) -> float:
-    """Seconds to wait for one capture, its time in line included."""
-    return 3 * settings.timeout
-
-
-_ENGINES: dict[str, Callable[[Settings, str], Engine]] = {
+_ENGINES: dict[str, Callable[[Settings, str, bool], Engine]] = {
     "chromium": _chromium,
     "snapsharp": _snapsharp,
     "unix://": _daemon_elsewhere,
