@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import sys
+from dataclasses import replace
+
 import click
 
-from tintype import backends, logs
+from tintype import backends
 from tintype.chromium import daemon
 from tintype.settings import Settings
 
@@ -17,6 +21,5 @@ def command(*, listen: str) -> None:
     They name it in TINTYPE_ENGINE. It needs no secrets: give it only the settings about captures and targets. Who
     reaches it may have any page photographed that the settings allow, so keep it on a private network.
     """
-    settings = Settings.load()
-    logs.configure(settings.log_level, settings.log_format)
-    daemon.run(backends.daemon_config(settings), listen)
+    config = replace(backends.daemon_config(Settings.load()), linger=math.inf)
+    sys.exit(daemon.main([listen, config.to_json()]))
