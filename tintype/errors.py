@@ -2,6 +2,7 @@
 
 * TintypeError
   - InvalidRequest        400  invalid-request       parameters missing, malformed, out of range or unknown
+    - NotOffered          400  invalid-request       an option this engine does not know
   - TargetRefused         400  target-refused        not a public http(s) address
   - Unauthorized          401  unauthorized          no key, or a wrong one
   - BadSignature          403  bad-signature         not signed by a current key
@@ -94,6 +95,10 @@ class InvalidRequest(TintypeError):
         """The RFC 9457 members, plus ``errors``: every mistake with its parameter."""
         listed = [{"parameter": m.parameter, "message": m.message} for m in self.mistakes]
         return {**super().problem(), "errors": listed}
+
+
+class NotOffered(InvalidRequest):
+    """The request is good, but this engine has no word for one of its options; another engine may have."""
 
 
 class TargetRefused(TintypeError):
@@ -247,14 +252,24 @@ ALL: tuple[type[TintypeError], ...] = (
     UnsupportedMedia, NotAPage, SelectorNotFound, RateLimited, TargetUnreachable, TargetError, BrowserLost,
     EngineFailed, Overloaded, BackendUnavailable, CaptureTimeout,
 )  # fmt: skip
+_LONGEST_WAIT = 1e9
 _BY_CODE: dict[str, type[TintypeError]] = {error.code: error for error in ALL}
 
 
 def from_problem(problem: Mapping[str, Any]) -> TintypeError:
-    """The error a problem object was made from, so that it crosses a socket or a cache as itself."""
+    """The error a problem object was made from, so that it crosses a socket or a cache as itself.
+
+    Never raises: members that make no sense are left out.
+    """
     kind = _BY_CODE.get(str(problem.get("error")), TintypeError)
-    detail = str(problem.get("detail", ""))
+    detail = str(problem.get("detail") or "")
     if kind is InvalidRequest:
-        listed = problem.get("errors") or ()
-        return InvalidRequest(*(Mistake(m["parameter"], m["message"]) for m in listed), detail=detail)
-    return kind(detail, retry_after=problem.get("retry_after"))
+        return InvalidRequest(*_mistakes(problem.get("errors")), detail=detail)
+    wait = problem.get("retry_after")
+    sensible = isinstance(wait, int | float) and 0 <= wait <= _LONGEST_WAIT
+    return kind(detail, retry_after=wait if sensible else None)
+
+
+def _mistakes(listed: Any) -> list[Mistake]:
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    return [Mistake(str(entry.get("parameter", "")), str(entry.get("message", ""))) for entry in entries]

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import struct
 import zlib
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 from tintype import errors
 from tintype.model import Capture, Thumbnail
@@ -40,7 +40,10 @@ def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
     text, body = data[_HEAD.size : _HEAD.size + length], data[_HEAD.size + length :]
     if zlib.crc32(body, zlib.crc32(text)) != crc:
         raise Corrupt("checksum")
-    header = json.loads(text)
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Corrupt("header is not JSON") from None
     if not isinstance(header, dict):
         raise Corrupt("header is not an object")
     return header, body
@@ -53,7 +56,7 @@ def pack_capture(capture: Capture) -> bytes:
 
 def unpack_capture(data: bytes) -> Capture:
     """A capture from bytes; raises Corrupt."""
-    return Capture(**_unpack_fields("capture", data))
+    return Capture(**_unpack_fields(Capture, data))
 
 
 def pack_thumbnail(thumbnail: Thumbnail) -> bytes:
@@ -63,7 +66,7 @@ def pack_thumbnail(thumbnail: Thumbnail) -> bytes:
 
 def unpack_thumbnail(data: bytes) -> Thumbnail:
     """A thumbnail from bytes; raises Corrupt."""
-    return Thumbnail(**_unpack_fields("thumbnail", data))
+    return Thumbnail(**_unpack_fields(Thumbnail, data))
 
 
 def pack_problem(error: errors.TintypeError) -> bytes:
@@ -84,11 +87,27 @@ def _pack_fields(kind: str, value: Capture | Thumbnail) -> bytes:
     return pack({"kind": kind, **{name: getattr(value, name) for name in names}}, value.body)
 
 
-def _unpack_fields(kind: str, data: bytes) -> dict[str, Any]:
+def _unpack_fields(kind: type[Capture | Thumbnail], data: bytes) -> dict[str, Any]:
     header, body = unpack(data)
-    if header.pop("kind", None) != kind:
-        raise Corrupt(f"not a {kind}")
-    known = {f.name for f in dataclasses.fields(Capture if kind == "capture" else Thumbnail)}
-    if not set(header) <= known:
+    if header.pop("kind", None) != kind.__name__.lower():
+        raise Corrupt("not a value of this kind")
+    wanted = _TYPES[kind]
+    if not (wanted.keys() >= header.keys() >= _REQUIRED[kind]):
         raise Corrupt("fields of another version")
+    if not all(isinstance(value, wanted[name]) for name, value in header.items()):
+        raise Corrupt("a field of another type")
     return {**header, "body": body}
+
+
+def _types_of(kind: type[Capture | Thumbnail]) -> dict[str, Any]:
+    hints = {name: get_origin(hint) or hint for name, hint in get_type_hints(kind).items() if name != "body"}
+    return {name: (int, float) if hint is float else hint for name, hint in hints.items()}
+
+
+def _required_of(kind: type[Capture | Thumbnail]) -> set[str]:
+    unset = (f for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING)
+    return {f.name for f in unset} - {"body"}
+
+
+_TYPES = {kind: _types_of(kind) for kind in (Capture, Thumbnail)}
+_REQUIRED = {kind: _required_of(kind) for kind in (Capture, Thumbnail)}
