@@ -1,0 +1,135 @@
+"""The whole service as it runs: hits per second, captures per second, first picture after start.
+
+``python -m bench.service [--seconds N] [--pages DIR]``. Loopback only, bounded in time; figures of one run
+compare with each other, not with those of another machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import http.client
+import http.server
+import json
+import statistics
+import tempfile
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.drills.node import GUNICORN, SERVE, Node
+
+PAGE = b"<!doctype html><title>Plain</title><style>body{font:40px sans-serif;background:#fed}</style><h1>Hello</h1>"
+
+
+class Site(http.server.ThreadingHTTPServer):
+    """Pages to photograph: a folder, or one plain page."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path | None) -> None:
+        handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder)) if folder else Plain
+        super().__init__(("127.0.0.1", 0), handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def url(self, number: int) -> str:
+        """A page no cache has seen."""
+        return f"http://127.0.0.1:{self.server_port}/?n={number}"
+
+
+class Plain(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(PAGE)))
+        self.end_headers()
+        self.wfile.write(PAGE)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def hammer(port: int, path: str, seconds: float) -> list[float]:
+    """Latencies in milliseconds of one client that asks again and again."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    taken, until = [], time.perf_counter() + seconds
+    while (begin := time.perf_counter()) < until:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != http.client.OK:
+            raise RuntimeError(f"{path} answered {answer.status}")
+        taken.append((time.perf_counter() - begin) * 1000)
+    return taken
+
+
+def hits(node: Node, site: Site, seconds: float, clients: int = 4) -> dict[str, float]:
+    path = f"/thumb?thumb_width=320&format=jpeg&url={quote(site.url(0), safe='')}"
+    node.client.get(path)
+    with ProcessPoolExecutor(clients) as crowd:
+        runs = [crowd.submit(hammer, node.port, path, seconds) for _ in range(clients)]
+        taken = [ms for run in runs for ms in run.result()]
+    return figures(taken, seconds)
+
+
+def captures(node: Node, site: Site, seconds: float, clients: int) -> dict[str, float]:
+    until, numbers = time.perf_counter() + seconds, iter(range(clients * 1000, 10**9))
+
+    def client(_: int) -> list[float]:
+        taken = []
+        while (begin := time.perf_counter()) < until:
+            answer = node.thumb(site.url(next(numbers)))
+            answer.raise_for_status()
+            taken.append((time.perf_counter() - begin) * 1000)
+        return taken
+
+    with ThreadPoolExecutor(clients) as crowd:
+        taken = [ms for run in crowd.map(client, range(clients)) for ms in run]
+    return figures(taken, seconds)
+
+
+def figures(taken: list[float], seconds: float) -> dict[str, float]:
+    cuts = statistics.quantiles(taken, n=100) if len(taken) > 1 else taken * 99
+    return {"per second": len(taken) / seconds, "p50 ms": cuts[49], "p99 ms": cuts[98]}
+
+
+def measure(seconds: float, folder: Path | None) -> dict[str, dict[str, float]]:
+    site, results = Site(folder), {}
+    env = {"TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.server_port}", "TINTYPE_WORKERS": "1"}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, command in (("granian", SERVE), ("gunicorn sync x4", GUNICORN)):
+            begin = time.perf_counter()
+            with Node(data=Path(scratch) / name.split()[0], env=env, command=command) as node:
+                node.thumb(site.url(0)).raise_for_status()
+                first = (time.perf_counter() - begin) * 1000
+                results[f"{name}: start to first picture"] = {"p50 ms": first}
+                results[f"{name}: hits, 4 clients"] = hits(node, site, seconds)
+                if command is SERVE:
+                    for clients in (1, 4):
+                        results[f"captures, {clients} at a time"] = captures(node, site, seconds, clients)
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--pages", type=Path, help="a folder with index.html to photograph")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    results = measure(asked.seconds, asked.pages)
+    if asked.json:
+        print(json.dumps(results, indent=2))
+        return
+    table = Table("what", "per second", "p50 ms", "p99 ms")
+    for what, row in results.items():
+        table.add_row(what, *(f"{row[name]:.1f}" if name in row else "" for name in ("per second", "p50 ms", "p99 ms")))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Which processes live, read from /proc: drills prove that nothing is left behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+
+def tree(pid: int) -> list[int]:
+    """The process and everything below it, parents first."""
+    children = _children()
+    found, queue = [], [pid]
+    while queue:
+        found.append(queue.pop(0))
+        queue += children.get(found[-1], [])
+    return found
+
+
+def mentioning(text: str) -> list[int]:
+    """Living processes whose command line or environment holds a text, this one excluded."""
+    return [pid for pid in _pids() if text in _read(pid, "cmdline") + _read(pid, "environ")]
+
+
+def gone(pids: Iterable[int]) -> bool:
+    """Whether none of them lives; a zombie has ended."""
+    return not any(_state(pid) not in ("", "Z") for pid in pids)
+
+
+def eventually(true: Callable[[], bool], within: float = 20.0) -> bool:
+    """Ask until it is true, for at most ``within`` seconds."""
+    deadline = time.monotonic() + within
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _children() -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for pid in _pids():
+        fields = _read(pid, "stat").rpartition(")")[2].split()
+        if len(fields) > 1:
+            found.setdefault(int(fields[1]), []).append(pid)
+    return found
+
+
+def _state(pid: int) -> str:
+    return _read(pid, "stat").rpartition(")")[2].strip()[:1]
+
+
+def _read(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,5 @@
+"""Engines on demand, as for the tests of Chromium."""
+
+from tests.chromium.conftest import start_engine
+
+__all__ = ["start_engine"]

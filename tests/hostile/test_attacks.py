@@ -1,0 +1,146 @@
+"""Every attack gets a bounded answer, the next capture is fine, memory comes back and no file stays."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.chromium.conftest import StartEngine
+from tests.drills.processes import eventually, tree
+from tests.hostile.site import ATTACKS, HostileSite
+from tintype import imaging
+from tintype.chromium import watchdog
+from tintype.engines.daemon import DaemonEngine
+from tintype.errors import TintypeError
+from tintype.model import Capture
+from tintype.options import Expose, Navigate, Settle, Shot
+
+pytestmark = pytest.mark.browser
+
+TIMEOUT = 4.0
+SLOTS = 2
+REFUSED = {
+    "download": "not-a-page",
+    "pdf": "not-a-page",
+    "zip": "not-a-page",
+    "csv": "not-a-page",
+    "no-content": "not-a-page",
+    "redirect-to-file": "target-refused",
+    "redirect-to-metadata": "target-refused",
+    "redirect-to-loopback": "target-refused",
+    "empty-answer": "target-unreachable",
+    "header-bomb": "target-unreachable",
+    "redirect-loop": "target-unreachable",
+}
+"""Attacks that must never become a picture, and the failure each is."""
+
+
+@dataclass
+class Rig:
+    """One engine against the hostile site."""
+
+    engine: DaemonEngine
+    site: HostileSite
+
+    def capture(self, name: str, **parts: object) -> Capture | TintypeError:
+        shot = Shot(navigate=Navigate(url=self.site.url(name)), **parts)  # type: ignore[arg-type]
+        try:
+            return self.engine.capture(shot)
+        except TintypeError as error:
+            return error
+
+    def healthy(self) -> bool:
+        seen = self.capture(f"healthy?{random.random()}")
+        return isinstance(seen, Capture) and not seen.partial and pixel_is_blue(seen)
+
+    def daemon(self) -> int:
+        return int(self.engine.status()["pid"])
+
+    def megabytes(self) -> float:
+        """Memory of the daemon's whole tree."""
+        return sum(process.memory for process in watchdog.usage(self.daemon())) / (1 << 20)
+
+
+def pixel_is_blue(capture: Capture) -> bool:
+    """The fixture pages' background, read from the picture's lower right corner."""
+    red, green, blue = imaging.pixel(capture.body, capture.width - 2, capture.height - 2)[:3]
+    return red < 30 and 80 < green < 120 and blue > 180
+
+
+@pytest.fixture(scope="module")
+def rig(start_engine: StartEngine) -> Iterator[Rig]:
+    with HostileSite() as site:
+        engine = start_engine(timeout=TIMEOUT, slots=SLOTS, allow_addresses=(f"127.0.0.1:{site.port}",))
+        yield Rig(engine, site)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_is_answered_and_leaves_the_next_capture_fine(name: str, rig: Rig) -> None:
+    assert rig.healthy()
+    seen = rig.capture(name)
+    if isinstance(seen, Capture):
+        assert name not in REFUSED
+        assert (seen.width, seen.height) == (1280, 720)
+        assert imaging.size(seen.body)[:2] == (1280, 720)
+    else:
+        assert seen.code == REFUSED.get(name, seen.code)
+        assert seen.code in {*REFUSED.values(), "capture-timeout", "browser-lost"}
+        assert "127.0.0.1" not in seen.detail
+        assert "169.254" not in seen.detail
+    assert rig.healthy()
+
+
+def test_a_full_page_attack_is_cut_to_a_height_that_works(rig: Rig) -> None:
+    seen = rig.capture("hundred-thousand-pixels-high", expose=Expose(full_page=True))
+    assert isinstance(seen, Capture)
+    assert seen.truncated
+    assert imaging.size(seen.body)[:2] == (seen.width, seen.height)
+
+
+def test_memory_and_files_come_back(rig: Rig) -> None:
+    for name in ("buffer-hog", "storage-hog", "two-thousand-frames", "image-of-256-megapixels"):
+        rig.capture(name)
+    assert rig.healthy()
+    assert eventually(lambda: rig.megabytes() < 700, within=30), watchdog.usage(rig.daemon())
+    assert downloads(rig) == []
+
+
+def downloads(rig: Rig) -> list[Path]:
+    """Files a page managed to put beside the profile."""
+    return [path for path in Path("/tmp").glob("tintype-*/**/x*") if path.is_file() and path.stat().st_size == 1]
+
+
+def test_a_mixed_run_leaves_healthy_pages_healthy(rig: Rig) -> None:
+    seconds = float(os.environ.get("TINTYPE_TEST_SOAK", "30"))
+    attacks, until = random.Random(7), time.monotonic() + seconds
+
+    def attack() -> int:
+        count = 0
+        while time.monotonic() < until:
+            rig.capture(f"{attacks.choice(ATTACKS)}?{count}")
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(5) as crowd:
+        attackers: list[Future[int]] = [crowd.submit(attack) for _ in range(3)]
+        healthy = []
+        while time.monotonic() < until:
+            healthy.append(rig.healthy())
+        assert sum(attacker.result() for attacker in attackers) > 3
+    assert healthy
+    assert sum(healthy) >= 0.9 * len(healthy), f"{sum(healthy)} of {len(healthy)}"
+    assert rig.healthy()
+    assert eventually(lambda: len(tree(rig.daemon())) < 40, within=30)
+
+
+def test_waiting_for_something_that_never_comes_is_bounded(rig: Rig) -> None:
+    seen = rig.capture("healthy", settle=Settle(wait_for="#never"))
+    assert isinstance(seen, TintypeError)
+    assert seen.code == "selector-not-found"
