@@ -49,7 +49,7 @@ def of_navigation(error: str, refusal: Refusal | None, *, is_download: bool = Fa
     if code == "ERR_ABORTED":
         return NotAPage("the host answered without a page")
     if code == "ERR_HTTP_RESPONSE_CODE_FAILURE":
-        return TargetError("the page answered with an HTTP error and no content")
+        return of_empty_error()
     if code in _NOT_ALLOWED:
         return TargetRefused(_NOT_ALLOWED[code])
     if refusal and (code.startswith("ERR_SOCKS_") or not code):
@@ -60,6 +60,11 @@ def of_navigation(error: str, refusal: Refusal | None, *, is_download: bool = Fa
 def of_refusal(refusal: Refusal) -> TintypeError:
     """The failure for a page whose host the filter refused."""
     return _REFUSALS.get(refusal.reason, TargetUnreachable)(_REFUSED_WORDS[refusal.reason])
+
+
+def of_empty_error(status: int = 0) -> TintypeError:
+    """The failure for an HTTP error with nothing to draw, which some Chromiums show as a page of their own."""
+    return TargetError(f"the page answered with HTTP error {status or ''}".rstrip() + " and no content")
 
 
 def of_content(mime: str) -> TintypeError | None:

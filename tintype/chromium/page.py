@@ -31,6 +31,7 @@ _CALM = 1000
 """Milliseconds for fonts, images in view and animations, after the page counts as there."""
 _SELECTOR_PATIENCE = 3.0
 _POLL = 0.05
+_HTTP_ERROR = 400
 _HOPS = 5
 """Redirects by script or meta element that are followed before the page counts as settled."""
 _QUOTA = 10_000_000
@@ -48,7 +49,8 @@ class Page:
         self._traffic = traffic
         self._user_agent = user_agent
         self._max_height = max_height
-        self._awaited = ""
+        self._waited = not shot.settle.wait_for
+        """Whether what was to be waited for has been there."""
 
     async def capture(self, within: float) -> Capture:
         """The picture, in so many seconds; raises TintypeError, or Ended when the page or the browser crashed."""
@@ -106,6 +108,7 @@ class Page:
             await self._arrive()
             if settle.wait_for:
                 await self._await_element("wait_for", settle.wait_for)
+                self._waited = True
             if expose.selector:
                 await self._await_selector(expose.selector)
             if expose.full_page:
@@ -126,29 +129,30 @@ class Page:
                 return
 
     async def _await_selector(self, selector: str) -> None:
-        """The element to photograph may be drawn by a script; bring it near, so that what is lazy in it loads."""
+        """The element to photograph may be drawn by a script, and what is lazy in it loads when it comes near."""
         try:
             async with asyncio.timeout(_SELECTOR_PATIENCE):
-                await self._await_element("selector", selector)
+                box = await self._await_element("selector", selector)
         except TimeoutError:
             raise _not_found("selector") from None
-        await self._query("selector", "element", selector, True)
+        if await self._tab.evaluate("approach", box["y"], box["height"]):
+            await self._tab.evaluate("calm", _CALM)
+            await self._tab.evaluate("top")
 
-    async def _await_element(self, parameter: str, selector: str) -> None:
+    async def _await_element(self, parameter: str, selector: str) -> Any:
         script = "present" if parameter == "wait_for" else "element"
-        self._awaited = parameter
-        while not await self._query(parameter, script, selector):  # noqa: ASYNC110 - it happens in the page
+        while not (found := await self._query(parameter, script, selector)):  # noqa: ASYNC110 - it happens in the page
             await asyncio.sleep(_POLL)
-        self._awaited = ""
+        return found
 
     async def _still_awaited(self) -> None:
         """A page that kept us waiting for an element is only a picture if the element is there now."""
-        if self._awaited == "wait_for" and not await self._query("wait_for", "present", self._shot.settle.wait_for):
+        if not self._waited and not await self._query("wait_for", "present", self._shot.settle.wait_for):
             raise _not_found("wait_for")
 
-    async def _query(self, parameter: str, script: str, selector: str, *more: Any) -> Any:
+    async def _query(self, parameter: str, script: str, selector: str) -> Any:
         try:
-            return await self._tab.evaluate(script, selector, *more)
+            return await self._tab.evaluate(script, selector)
         except ScriptFailed:
             raise InvalidRequest(Mistake(parameter, "must be a valid CSS selector")) from None
 
@@ -196,6 +200,9 @@ class Page:
         return {}
 
     def _finish(self, facts: Json, picture: bytes, area: Crop | None) -> Capture:
+        status = int(facts.get("status", 0))
+        if facts.get("empty") and status >= _HTTP_ERROR:
+            raise outcome.of_empty_error(status)
         try:
             width, height = crop.png_size(picture)
         except ValueError:
@@ -206,7 +213,7 @@ class Page:
             height=height,
             taken_at=time.time(),
             final_url=facts.get("url") or str(self._tab.document.get("url", "")),
-            status=int(facts.get("status", 0)),
+            status=status,
             title=str(facts.get("title", "")),
             partial=self._tab.frozen,
             truncated=bool(area and area.truncated),

@@ -1,12 +1,11 @@
 // The box of the first visible match, from the document's corner; null when there is none.
-(selector, approach) => {
+(selector) => {
   const shown = (element) => {
     const box = element.getBoundingClientRect();
     return box.width >= 1 && box.height >= 1 && getComputedStyle(element).visibility === "visible";
   };
   const element = [...document.querySelectorAll(selector)].find(shown);
   if (!element) return null;
-  if (approach) element.scrollIntoView({ block: "center", behavior: "instant" });
   const box = element.getBoundingClientRect();
   return { x: box.x + scrollX, y: box.y + scrollY, width: box.width, height: box.height };
 }
