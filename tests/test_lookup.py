@@ -10,8 +10,8 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-import url_table
 
+from tests import url_table
 from tintype.egress import Allowed, Policy, parse_address
 from tintype.errors import Overloaded, TargetRefused, TargetUnreachable
 from tintype.lookup import Busy, Lookup, Resolver, own_addresses

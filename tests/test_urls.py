@@ -7,10 +7,10 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-import url_table
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests import url_table
 from tintype import egress, urls
 from tintype.errors import InvalidRequest, TargetRefused
 from tintype.urls import Rules

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from wiring import GREETING, WELCOME, request, request_address
 
+from tests.chromium.wiring import GREETING, WELCOME, request, request_address
 from tintype.chromium.handshake import LONGEST, REFUSED, Handshake, Malformed, Request
 
 

@@ -7,15 +7,25 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wiring import GREETING, INTERNAL, Browser, Names, Site, asynchronous, eventually, request, request_address
 
+from tests.chromium.wiring import (
+    GREETING,
+    INTERNAL,
+    Browser,
+    Names,
+    Site,
+    asynchronous,
+    eventually,
+    request,
+    request_address,
+)
 from tintype.chromium import tunnel
 from tintype.chromium.handshake import GRANTED, REFUSED
 from tintype.chromium.hosts import HostRules
@@ -547,7 +557,8 @@ def test_no_bytes_at_all_hurt_the_filter(parts: list[bytes]) -> None:
         async with world(handshake=0.02, lookup=0.1) as (site, filter_), filter_.session():
             browser = await Browser(filter_).dial()
             began = time.monotonic()
-            await browser.say(*parts)
+            with suppress(ConnectionError):  # it may have heard enough
+                await browser.say(*parts)
             heard = await browser.hear_all()
             assert len(heard) <= 12
             assert time.monotonic() - began < 10
