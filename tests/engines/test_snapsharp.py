@@ -1,0 +1,385 @@
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.engines.snapsharp_server import DARK, KEY, LIGHT, SnapSharpServer
+from tintype import errors, imaging
+from tintype.engines.snapsharp import SnapSharpEngine
+from tintype.options import Options, Shot
+
+
+def shot(url: str = "https://example.com/", **options: Any) -> Shot:
+    return Options(url=url, **options).request().shot
+
+
+@pytest.fixture
+def api() -> Iterator[SnapSharpServer]:
+    with SnapSharpServer() as server:
+        yield server
+
+
+@pytest.fixture
+def engine(api: SnapSharpServer) -> Iterator[SnapSharpEngine]:
+    engine = SnapSharpEngine(api.url, KEY, timeout=10)
+    yield engine
+    engine.close()
+
+
+class TestACapture:
+    def test_is_the_picture_the_api_took(self, engine: SnapSharpEngine) -> None:
+        capture = engine.capture(shot())
+        assert (capture.width, capture.height) == imaging.size(capture.body)[:2] == (1280, 720)
+        assert imaging.pixel(capture.body, 5, 5) == LIGHT
+        assert capture.status == 0
+        assert capture.timings["hosted"] > 0
+
+    @pytest.mark.parametrize(
+        ("options", "size"),
+        [
+            ({"width": 800, "height": 600}, (800, 600)),
+            ({"width": 800, "height": 600, "full_page": True}, (800, 1800)),
+            ({"width": 800, "height": 600, "retina": True}, (1600, 1200)),
+            ({"device": "iphone-14"}, (1170, 2532)),
+            ({"device": "desktop-1440p"}, (2560, 1440)),
+            ({"device": "macbook-air"}, (2880, 1800)),
+        ],
+    )
+    def test_has_the_size_asked_for(self, engine: SnapSharpEngine, options: Any, size: tuple[int, int]) -> None:
+        capture = engine.capture(shot(**options))
+        assert (capture.width, capture.height) == size
+
+    def test_says_every_option_in_the_words_of_the_api(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+        page = "https://example.com/a?q=a%20b&c=d#/route"
+        asked = {"dark_mode": True, "block_ads": False, "delay": 250, "wait_for": "#a > b", "wait_until": "networkidle"}
+        capture = engine.capture(shot(page, **asked, full_page=True))
+        assert imaging.pixel(capture.body, 5, 5) == DARK
+        assert api.seen[-1].options == {
+            "url": page,
+            "format": "png",
+            "width": "1280",
+            "height": "720",
+            "full_page": "true",
+            "dark_mode": "true",
+            "block_ads": "false",
+            "delay": "250",
+            "wait_for": "#a > b",
+            "wait_until": "networkidle",
+            "cache": "false",
+        }
+
+    def test_says_defaults_that_the_account_could_change(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+        engine.capture(shot())
+        said = api.seen[-1].options
+        assert {name: said[name] for name in ("full_page", "dark_mode", "block_ads", "delay", "format", "cache")} == {
+            "full_page": "false",
+            "dark_mode": "false",
+            "block_ads": "true",
+            "delay": "0",
+            "format": "png",
+            "cache": "false",
+        }
+
+    def test_names_devices_by_their_titles_and_leaves_them_their_size(
+        self, api: SnapSharpServer, engine: SnapSharpEngine
+    ) -> None:
+        engine.capture(shot(device="iphone-14-pro"))
+        said = api.seen[-1].options
+        assert said["device"] == "iPhone 14 Pro"
+        assert not {"width", "height", "retina"} & set(said)
+
+    def test_goes_as_json_when_the_address_would_be_too_long(
+        self, api: SnapSharpServer, engine: SnapSharpEngine
+    ) -> None:
+        engine.capture(shot("https://example.com/?q=" + "%C3%A4" * 300))
+        engine.capture(shot("https://example.com/?q=" + "%C3%A4" * 400, full_page=True))
+        short, long = api.seen
+        assert (short.method, long.method) == ("GET", "POST")
+        assert len(short.path) < 4000
+        assert long.options["full_page"] is True
+        assert long.options["width"] == 1280
+        assert long.options["url"].endswith("%C3%A4")
+
+    def test_carries_the_key_as_a_bearer_token(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+        engine.capture(shot())
+        assert api.seen[-1].headers["Authorization"] == f"Bearer {KEY}"
+        assert KEY not in api.seen[-1].path
+
+    def test_needs_no_key_where_the_node_needs_none(self, api: SnapSharpServer) -> None:
+        engine = SnapSharpEngine(api.url, "", timeout=5)
+        with pytest.raises(errors.BackendUnavailable):
+            engine.capture(shot())
+        assert "Authorization" not in api.seen[-1].headers
+        engine.close()
+
+    def test_reads_what_a_node_of_our_own_kind_says(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+        api.headers = {"X-Target-Status": "404", "X-Capture": "partial"}
+        capture = engine.capture(shot())
+        assert (capture.status, capture.partial) == (404, True)
+        api.headers = {"X-Target-Status": "lots"}
+        assert engine.capture(shot()).status == 0
+
+    def test_a_wrong_label_does_not_spoil_a_good_picture(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+        api.fault = "mislabelled"
+        assert engine.capture(shot()).width == 1280
+
+    def test_base_addresses_may_have_a_path_and_a_slash(self, api: SnapSharpServer) -> None:
+        engine = SnapSharpEngine(f"{api.url}/prefix/", KEY, timeout=5)
+        with pytest.raises(errors.EngineFailed):
+            engine.capture(shot())
+        assert api.seen[-1].path.startswith("/prefix/v1/screenshot?")
+        engine.close()
+
+
+class TestOptionsWithoutAWord:
+    @pytest.mark.parametrize(
+        ("options", "parameter"),
+        [
+            ({"selector": "#main"}, "selector"),
+            ({"scale": 3}, "scale"),
+            ({"scale": 1.5}, "scale"),
+            ({"device": "iphone-14", "width": 500}, "width"),
+            ({"device": "iphone-14", "height": 500}, "height"),
+            ({"device": "iphone-14", "scale": 1}, "scale"),
+        ],
+    )
+    def test_are_refused_by_name(
+        self, api: SnapSharpServer, engine: SnapSharpEngine, options: Any, parameter: str
+    ) -> None:
+        with pytest.raises(errors.NotOffered, match="hosted engine") as refusal:
+            engine.capture(shot(**options))
+        assert [mistake.parameter for mistake in refusal.value.mistakes] == [parameter]
+        assert refusal.value.status == 400
+        assert api.seen == []
+
+    def test_are_named_all_at_once(self, engine: SnapSharpEngine) -> None:
+        with pytest.raises(errors.NotOffered) as refusal:
+            engine.capture(shot(selector="#main", scale=3))
+        assert [mistake.parameter for mistake in refusal.value.mistakes] == ["selector", "scale"]
+
+
+class TestFaults:
+    """What the API answers, and what becomes of it for our caller."""
+
+    @pytest.mark.parametrize(
+        ("fault", "kind", "wait"),
+        [
+            ("unauthorized", errors.BackendUnavailable, None),
+            ("plan_required", errors.BackendUnavailable, None),
+            ("rate_limited", errors.Overloaded, 17),
+            ("rate_limited_silently", errors.Overloaded, 30),
+            ("quota_exceeded", errors.Overloaded, 30),
+            ("timeout", errors.CaptureTimeout, None),
+            ("queue_unavailable", errors.BackendUnavailable, 5),
+            ("inside", errors.BackendUnavailable, None),
+            ("with_a_list", errors.BackendUnavailable, None),
+            ("validation", errors.EngineFailed, None),
+            ("ssrf", errors.TargetRefused, None),
+            ("as_our_own_kind", errors.TargetUnreachable, None),
+            ("redirect", errors.EngineFailed, None),
+            ("missing", errors.EngineFailed, None),
+            ("garbage", errors.EngineFailed, None),
+            ("page", errors.EngineFailed, None),
+            ("svg", errors.EngineFailed, None),
+            ("torn_picture", errors.EngineFailed, None),
+            ("broken_off", errors.EngineFailed, None),
+            ("oversized", errors.EngineFailed, None),
+            ("bomb", errors.EngineFailed, None),
+            ("reset", errors.BackendUnavailable, None),
+            ("nonsense", errors.BackendUnavailable, None),
+        ],
+    )
+    def test_become_ours(self, api: SnapSharpServer, engine: SnapSharpEngine, fault: str, kind: Any, wait: Any) -> None:
+        api.fault = fault
+        with capture_logs() as logs, pytest.raises(errors.TintypeError) as failure:
+            engine.capture(shot("https://example.com/?token=tell-nobody"))
+        assert type(failure.value) is kind
+        assert failure.value.retry_after == wait
+        assert len(api.seen) == 1, "a capture that reached the API must not be paid for twice"
+        told = f"{failure.value.problem()} {logs}"
+        assert KEY not in told
+        assert "tell-nobody" not in told
+        assert "internal" not in failure.value.detail
+
+    def test_pass(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+        for fault in ("broken_off", "reset", "oversized", "inside"):
+            api.fault = fault
+            with pytest.raises(errors.TintypeError):
+                engine.capture(shot())
+            api.fault = ""
+            assert engine.capture(shot()).width == 1280
+
+    @pytest.mark.parametrize("fault", ["silent", "dripping"])
+    def test_of_time_are_timeouts(self, api: SnapSharpServer, fault: str) -> None:
+        api.fault = fault
+        engine = SnapSharpEngine(api.url, KEY, timeout=0.3)
+        with pytest.raises(errors.CaptureTimeout):
+            engine.capture(shot())
+        engine.close()
+
+    def test_a_private_address_is_refused_to_the_caller(self, engine: SnapSharpEngine) -> None:
+        with pytest.raises(errors.TargetRefused):
+            engine.capture(shot("http://10.0.0.1/"))
+
+    @pytest.mark.parametrize(
+        ("said", "seconds"),
+        [
+            ("120", 120),
+            ("0", 1),
+            ("2.5", 2.5),
+            ("99999999", 86_400),
+            ("soon", 30),
+            ("-4", 30),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", 1),
+        ],
+    )
+    def test_waits_are_understood(
+        self, api: SnapSharpServer, engine: SnapSharpEngine, said: str, seconds: float
+    ) -> None:
+        api.fault, api.headers = "rate_limited_silently", {"Retry-After": said}
+        with pytest.raises(errors.Overloaded) as failure:
+            engine.capture(shot())
+        assert failure.value.retry_after == seconds
+
+    def test_waits_may_be_dates(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+        then = datetime.now(UTC) + timedelta(minutes=10)
+        api.fault, api.headers = "rate_limited_silently", {"Retry-After": format_datetime(then, usegmt=True)}
+        with pytest.raises(errors.Overloaded) as failure:
+            engine.capture(shot())
+        assert 590 < (failure.value.retry_after or 0) <= 600
+
+    @pytest.mark.parametrize(
+        ("fault", "level", "setting"),
+        [
+            ("unauthorized", "error", "SNAPSHARP_API_KEY"),
+            ("plan_required", "error", "SNAPSHARP_API_KEY"),
+            ("redirect", "error", "SNAPSHARP_BASE_URL"),
+            ("missing", "error", "SNAPSHARP_BASE_URL"),
+            ("quota_exceeded", "error", ""),
+            ("rate_limited", "warning", ""),
+        ],
+    )
+    def test_tell_the_operator_where_to_look(
+        self, api: SnapSharpServer, engine: SnapSharpEngine, fault: str, level: str, setting: str
+    ) -> None:
+        api.fault = fault
+        with capture_logs() as logs, pytest.raises(errors.TintypeError):
+            engine.capture(shot())
+        (line,) = logs
+        assert (line["log_level"], line["setting"], line["target"]) == (level, setting, "example.com")
+
+    def test_name_the_plan_that_is_missing(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+        api.fault = "plan_required"
+        with capture_logs() as logs, pytest.raises(errors.BackendUnavailable):
+            engine.capture(shot())
+        assert (logs[0]["error"], logs[0]["required_plan"]) == ("plan_required", "starter")
+
+
+class TestConnections:
+    def test_an_api_that_is_not_there_is_unavailable(self) -> None:
+        with socket.socket() as held:
+            held.bind(("127.0.0.1", 0))
+            engine = SnapSharpEngine(f"http://127.0.0.1:{held.getsockname()[1]}", KEY, timeout=5)
+            for ask in (lambda: engine.capture(shot()), engine.check):
+                with capture_logs() as logs, pytest.raises(errors.BackendUnavailable):
+                    ask()
+                assert logs[0]["setting"] == "SNAPSHARP_BASE_URL"
+            engine.close()
+
+    def test_a_refused_connection_is_tried_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        dial, refused = socket.create_connection, []
+        with socket.socket() as late, SnapSharpServer() as api:
+            late.bind(("127.0.0.1", 0))
+
+            def dial_and_listen_after_refusal(address: Any, *rest: Any, **more: Any) -> socket.socket:
+                try:
+                    return dial(address, *rest, **more)
+                except ConnectionRefusedError:
+                    refused.append(address)
+                    monkeypatch.setattr(
+                        socket, "create_connection", lambda _, *a, **m: dial(api.server_address, *a, **m)
+                    )
+                    raise
+
+            monkeypatch.setattr(socket, "create_connection", dial_and_listen_after_refusal)
+            engine = SnapSharpEngine(f"http://127.0.0.1:{late.getsockname()[1]}", KEY, timeout=10)
+            assert engine.capture(shot()).width == 1280
+            assert len(refused) == 1
+            engine.close()
+
+    def test_threads_share_connections(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+        with ThreadPoolExecutor(8) as crowd:
+            captures = list(crowd.map(lambda n: engine.capture(shot(width=320 + n)), range(40)))
+        assert [capture.width for capture in captures] == list(range(320, 360))
+        assert api.connections <= 8
+
+    def test_a_forked_process_opens_its_own(
+        self, monkeypatch: pytest.MonkeyPatch, api: SnapSharpServer, engine: SnapSharpEngine
+    ) -> None:
+        ask = engine._client().get
+        assert ask(f"{api.url}/health").is_success
+        with monkeypatch.context() as child:
+            child.setattr(os, "getpid", lambda: -1)
+            engine.check()
+            engine.close()
+        assert ask(f"{api.url}/health").is_success
+        assert api.connections == 2
+
+    def test_closing_twice_is_fine_and_not_for_good(self, engine: SnapSharpEngine) -> None:
+        engine.capture(shot())
+        engine.close()
+        engine.close()
+        assert engine.capture(shot()).width == 1280
+
+    def test_proxies_of_the_environment_are_not_used(
+        self, monkeypatch: pytest.MonkeyPatch, api: SnapSharpServer
+    ) -> None:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        engine = SnapSharpEngine(api.url, KEY, timeout=5)
+        assert engine.capture(shot()).width == 1280
+        engine.close()
+
+
+class TestHealth:
+    def test_is_asked_without_the_key(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+        engine.check()
+        assert api.seen[-1].path == "/health"
+        assert "Authorization" not in api.seen[-1].headers
+
+    @pytest.mark.parametrize("fault", ["inside", "redirect", "reset", "nonsense", "missing"])
+    def test_is_bad_when_the_api_is_not_well(self, api: SnapSharpServer, engine: SnapSharpEngine, fault: str) -> None:
+        api.fault = fault
+        with pytest.raises(errors.BackendUnavailable):
+            engine.check()
+
+    def test_does_not_wait_for_an_api_that_hangs(self, api: SnapSharpServer) -> None:
+        api.fault = "silent"
+        engine = SnapSharpEngine(api.url, KEY, timeout=0.2)
+        with pytest.raises(errors.BackendUnavailable):
+            engine.check()
+        engine.close()
+
+
+class TestConfiguration:
+    @pytest.mark.parametrize("key", ["with\nnewline", "schlüssel", "tab\tted"])
+    def test_a_key_that_cannot_travel_is_named_but_not_shown(self, key: str) -> None:
+        with pytest.raises(errors.ConfigurationError, match="SNAPSHARP_API_KEY") as mistake:
+            SnapSharpEngine("https://api.example.com", key, timeout=5)
+        assert key not in str(mistake.value)
+
+    @pytest.mark.parametrize("address", ["", "api.example.com", "ftp://x.example", "https://", "https://u:p@x.example"])
+    def test_an_address_that_leads_nowhere_is_named(self, address: str) -> None:
+        with pytest.raises(errors.ConfigurationError, match="SNAPSHARP_BASE_URL"):
+            SnapSharpEngine(address, KEY, timeout=5)
+
+    def test_nothing_printed_of_an_engine_shows_the_key(self, engine: SnapSharpEngine) -> None:
+        assert KEY not in f"{engine!r} {vars(engine)!r} {engine._client()!r} {engine._ask({'url': 'x'})!r}"

@@ -1,0 +1,64 @@
+"""How a shot is said to the SnapSharp API: names, values, and what it has no word for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tintype.devices import DEVICES
+from tintype.errors import Mistake, NotOffered
+from tintype.options import Shot
+
+_KNOWN = {
+    "url",
+    "width",
+    "height",
+    "scale",
+    "device",
+    "dark_mode",
+    "block_ads",
+    "full_page",
+    "delay",
+    "wait_for",
+    "wait_until",
+}
+_RETINA = 2
+
+
+def translate(shot: Shot) -> dict[str, Any]:
+    """A shot in the API's words; raises NotOffered with every option it has no word for.
+
+    The account may have defaults of its own, so what they can touch is always said, even when it is the default.
+    """
+    if mistakes := list(_not_offered(shot)):
+        raise NotOffered(*mistakes)
+    seen = shot.emulate
+    options: dict[str, Any] = {
+        "url": shot.url,
+        "format": "png",
+        "full_page": shot.expose.full_page,
+        "dark_mode": seen.dark_mode,
+        "block_ads": shot.retouch.block_ads,
+        "delay": shot.settle.delay,
+        "wait_until": shot.navigate.wait_until,
+        "cache": False,
+    }
+    if seen.device:
+        return {**options, **_waiting(shot), "device": DEVICES[seen.device].title}
+    retina = {"retina": True} if seen.scale == _RETINA else {}
+    return {**options, **_waiting(shot), "width": seen.width, "height": seen.height, **retina}
+
+
+def _waiting(shot: Shot) -> dict[str, str]:
+    return {"wait_for": shot.settle.wait_for} if shot.settle.wait_for else {}
+
+
+def _not_offered(shot: Shot) -> Iterator[Mistake]:
+    said = {name for part in shot.model_dump(exclude_defaults=True).values() for name in part}
+    yield from (Mistake(name, "is not offered by the hosted engine") for name in sorted(said - _KNOWN))
+    seen, preset = shot.emulate, DEVICES.get(shot.emulate.device)
+    if preset is None and seen.scale not in {1, _RETINA}:
+        yield Mistake("scale", "must be 1 or 2 with the hosted engine")
+    for name in ("width", "height", "scale") if preset else ():
+        if getattr(seen, name) != getattr(preset, name):
+            yield Mistake(name, "cannot be combined with this device by the hosted engine")
