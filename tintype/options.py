@@ -223,7 +223,7 @@ class CaptureRequest(Keyed):
 class Options(Emulate, Navigate, Settle, Retouch, Expose, Rendition):
     """Everything a caller may write, flat as on the wire; the parts above plus what is not in the key."""
 
-    format: Annotated[Format | Literal["auto"], BeforeValidator(_format)] = option(  # type: ignore[assignment]
+    format: Annotated[Literal["png", "jpeg", "webp", "avif", "auto"], BeforeValidator(_format)] = option(  # type: ignore[assignment]
         "png", "Image format; auto chooses by the Accept header.", "png, jpeg, webp, avif or auto"
     )
     retina: Bool = flag(False, "Short for scale=2.")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import httpx
 
@@ -34,18 +34,21 @@ class Node:
     env: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = SERVE
     port: int = field(default_factory=free_port)
+    log: BinaryIO | None = None
+    client: httpx.Client = field(default_factory=httpx.Client)
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.client.close()
         if self.process.poll() is None:
             self.stop()
+        self._let_go()
 
     def start(self) -> None:
         """Start and wait until it answers /health."""
+        self._let_go()
         bind = ("-b", f"127.0.0.1:{self.port}") if self.command is GUNICORN else ()
         self.data.mkdir(parents=True, exist_ok=True)
         self.log = (self.data.parent / f"{self.data.name}.log").open("ab")
@@ -60,7 +63,7 @@ class Node:
         family = processes.mentioning(str(self.data))
         self.process.send_signal(how)
         code = self.process.wait(30)
-        self.log.close()
+        self._let_go()
         assert processes.eventually(lambda: processes.gone(family), within=30), self.output()
         return code
 
@@ -83,6 +86,12 @@ class Node:
         assert found, self.output()
         return found[0]
 
+    def _let_go(self) -> None:
+        """Close what belongs to a process that has ended."""
+        for ours in (self.client, self.log):
+            if ours:
+                ours.close()
+
     def _healthy(self) -> bool:
         assert self.process.poll() is None, self.output()
         try:
@@ -96,6 +105,7 @@ class Node:
             "PORT": str(self.port),
             "TINTYPE_DATA_DIR": str(self.data),
             "TINTYPE_WORKERS": "2",
+            "TINTYPE_DAEMON_LINGER": "1s",
             "TINTYPE_LIMIT_EXEMPT": "127.0.0.0/8",
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
