@@ -120,8 +120,8 @@ def _daemon_elsewhere(settings: Settings, address: str, _: bool) -> Engine:
 def _snapsharp(settings: Settings, _: str, __: bool) -> Engine:
     from tintype.engines.snapsharp import SnapSharpEngine  # noqa: PLC0415
 
-    if not settings.snapsharp_api_key:
-        raise ConfigurationError("SNAPSHARP_API_KEY: must be set for the engine snapsharp")
+    if not settings.snapsharp_api_key and settings.source("SNAPSHARP_BASE_URL") == "default":
+        raise ConfigurationError("SNAPSHARP_API_KEY: must be set for the hosted engine")
     return SnapSharpEngine(settings.snapsharp_base_url, settings.snapsharp_api_key, timeout=settings.timeout)
 
 

@@ -110,19 +110,26 @@ _VALUES = st.one_of(
 )
 
 
+_STEADY: Any = {
+    "deadline": None,
+    "derandomize": True,
+    "suppress_health_check": [HealthCheck.function_scoped_fixture],
+}
+
+
 class TestFuzz:
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=150, **_STEADY)
     @given(pairs=st.lists(st.tuples(_NAMES, _VALUES), max_size=8), asked=st.booleans())
     def test_no_query_is_our_fault(self, site: Site, pairs: list[tuple[str, str]], asked: bool) -> None:
         named = [("url", URL), *pairs] if asked else pairs
         assert site.client.get("/thumb", query_string=named).status_code < 500
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=150, **_STEADY)
     @given(raw=st.binary(max_size=80).filter(lambda raw: not set(raw) & set(b"\r\n")))
     def test_nor_are_any_bytes(self, site: Site, raw: bytes) -> None:
         assert site.raw(raw).status_code < 500
 
-    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=100, **_STEADY)
     @given(
         body=st.recursive(
             st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),

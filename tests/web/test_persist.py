@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -135,6 +136,20 @@ class TestBodies:
         body: dict[str, Any] = {"url": URL, "selector": "x" * (1 << 20)}
         answer = site.client.post("/persist", json=body)
         assert (answer.status_code, answer.json["error"]) == (413, "body-too-large")
+
+    @pytest.mark.parametrize(("size", "status"), [(1000, 200), (1 << 20, 413), (2 << 20, 413)])
+    def test_a_body_that_does_not_announce_its_length_is_read_up_to_there(
+        self, site: Site, size: int, status: int
+    ) -> None:
+        body = json.dumps({"url": URL}).ljust(size)
+        chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+        answer = site.client.post(
+            "/persist",
+            input_stream=io.BytesIO(body.encode()),
+            content_type="application/json",
+            environ_overrides=chunked,
+        )
+        assert answer.status_code == status
 
     def test_get_is_not_how_to_ask(self, site: Site) -> None:
         answer = site.client.get("/persist")

@@ -11,12 +11,10 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
 from tintype.web import journal, ops, persist, problems, thumb
+from tintype.web.reading import LARGEST_BODY
 
 if TYPE_CHECKING:
     from tintype.assembly import Parts
-
-LARGEST_BODY = 1 << 20
-"""Bytes of a request body."""
 
 
 def create_app(parts: Parts | None = None) -> Flask:

@@ -20,7 +20,7 @@ from tintype.web.visitor import Visitors, allowance_key, networks, within
 log = structlog.get_logger("tintype.gate")
 
 QUIET_FOR = 60.0
-"""Seconds between two log lines about a counter that is down."""
+"""Seconds between two log lines about counters that are down."""
 
 
 class Counters(Protocol):

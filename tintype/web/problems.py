@@ -20,6 +20,7 @@ from tintype.model import Thumbnail
 from tintype.options import Format, Options
 from tintype.web import journal
 from tintype.web.params import negotiate, salvage
+from tintype.web.reading import TOO_LARGE
 
 log = structlog.get_logger("tintype.web")
 
@@ -40,7 +41,7 @@ _POLICY = (
 
 _OURS = {
     404: errors.NotFound("there is no such address here; there are GET /thumb, POST /persist, GET /health, GET /ready"),
-    413: errors.BodyTooLarge("the request body may hold at most 1 MB"),
+    413: errors.BodyTooLarge(TOO_LARGE),
     415: errors.UnsupportedMedia("send a JSON object with Content-Type: application/json"),
 }
 

@@ -8,9 +8,12 @@ from urllib.parse import parse_qsl
 
 from flask import Request
 
-from tintype.errors import InvalidRequest, Mistake, UnsupportedMedia
+from tintype.errors import BodyTooLarge, InvalidRequest, Mistake, UnsupportedMedia
 
 MOST_PARAMETERS = 64
+LARGEST_BODY = 1 << 20
+"""Bytes of a request body."""
+TOO_LARGE = "the request body may hold at most 1 MB"
 
 Pairs = list[tuple[str, Any]]
 
@@ -26,10 +29,14 @@ def query_pairs(raw: bytes) -> Pairs:
 
 
 def body_pairs(request: Request) -> Pairs:
-    """Members of a JSON object; null is the same as absent. Raises UnsupportedMedia or InvalidRequest."""
+    """Members of a JSON object; null is the same as absent. Raises UnsupportedMedia, BodyTooLarge or InvalidRequest."""
     if not request.is_json:
         raise UnsupportedMedia("send a JSON object with Content-Type: application/json")
-    members = _decode(request.get_data(cache=False))
+    raw = request.get_data(cache=False)
+    if request.content_length is None and len(raw) >= LARGEST_BODY:
+        # werkzeug cuts a chunked body at the limit, and refuses only one that announces its length
+        raise BodyTooLarge(TOO_LARGE)
+    members = _decode(raw)
     if not isinstance(members, _Members):
         raise InvalidRequest(Mistake("body", 'must be a JSON object such as {"url": "https://example.com/"}'))
     return [(name, value) for name, value in members if value is not None]
