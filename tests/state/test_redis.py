@@ -1,0 +1,289 @@
+"""Redis: the contracts, and a Redis that is stopped, started, frozen, locked or in somebody else's hands."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+import structlog
+from limits import RateLimitItemPerMinute
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from tests.contracts.cache import KB, CacheContract, OpenCache
+from tests.contracts.crowd import eventually, in_processes
+from tests.contracts.locks import LocksContract, OpenLocks
+from tests.servers import RedisServer
+from tintype.errors import ConfigurationError
+from tintype.state import redis as state
+from tintype.state.redis import RedisCache, RedisLocks, client_for, limits_uri
+
+
+@pytest.fixture(scope="module")
+def shared_server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def url(shared_server: RedisServer) -> str:
+    client_for(shared_server.url).flushall()
+    return shared_server.url
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    """One to be stopped, with a short rest after failures."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "REST", 0.05)
+    monkeypatch.setattr(state, "ANSWER_WITHIN", 0.2)
+
+
+class TestCache(CacheContract):
+    @pytest.fixture
+    def open_cache(self, url: str) -> OpenCache:
+        return functools.partial(RedisCache, url, "records")
+
+
+class TestLocks(LocksContract):
+    @pytest.fixture
+    def open_locks(self, url: str) -> OpenLocks:
+        return functools.partial(RedisLocks, url, lease=1.0)
+
+
+class TestHousekeeping:
+    def test_caches_of_different_names_do_not_disturb_each_other(self, url: str) -> None:
+        records, masters = RedisCache(url, "records", 10 * KB), RedisCache(url, "masters", 10 * KB)
+        records.put("key", b"1", 60, tag="page")
+        masters.put("key", b"22", 60, tag="page")
+        assert (records.get("key"), masters.get("key"), records.size()) == (b"1", b"22", 1)
+        assert records.clear() == 1
+        assert masters.purge("page") == 1
+
+    def test_nothing_stays_for_ever(self, url: str) -> None:
+        cache = RedisCache(url, "records", 10 * KB)
+        cache.put("long", b"1", 3600, tag="page")
+        cache.put("short", b"1", 60, tag="page")
+        client = client_for(url)
+        lives = {name: client.pttl(name) for name in client.scan_iter()}
+        assert all(name.startswith(b"tintype:records:") for name in lives)
+        assert all(0 < life <= 3600_000 for life in lives.values())
+        assert lives[b"tintype:records:t:page"] > 60_000
+
+    def test_nothing_is_left_of_what_is_gone(self, url: str) -> None:
+        cache = RedisCache(url, "records", 10 * KB)
+        for number in range(50):
+            cache.put(f"key-{number}", bytes(KB), 60, tag=f"page-{number}")
+        cache.clear()
+        cache.size()
+        assert client_for(url).keys() == []
+
+    def test_values_that_redis_dropped_do_not_count_for_ever(self, url: str) -> None:
+        cache = RedisCache(url, "records", 10 * KB)
+        for number in range(10):
+            cache.put(f"key-{number}", bytes(KB), 60)
+            client_for(url).delete(f"tintype:records:v:key-{number}")
+        for number in range(10):
+            cache.put(f"new-{number}", bytes(KB), 60)
+        assert [n for n in range(10) if cache.get(f"new-{n}")] == list(range(10))
+        assert cache.size() == 10 * KB
+
+    @pytest.mark.parametrize("lost", ["ledger", "used", "expires"])
+    def test_a_lost_part_of_the_ledger_heals(self, url: str, lost: str) -> None:
+        cache = RedisCache(url, "records", 10 * KB)
+        for number in range(10):
+            cache.put(f"key-{number}", bytes(KB), 60, tag="page")
+        client_for(url).delete(f"tintype:records:{lost}")
+        for number in range(30):
+            cache.put(f"new-{number}", bytes(KB), 60)
+        assert cache.get("new-29")
+        assert cache.size() <= 10 * KB
+        assert cache.clear() >= 10
+        assert client_for(url).keys("tintype:records:v:*") == []
+
+    def test_scripts_survive_a_flush(self, url: str) -> None:
+        cache = RedisCache(url, "records", 10 * KB)
+        cache.put("key", b"1", 60)
+        client_for(url).script_flush()
+        cache.put("key", b"2", 60)
+        assert cache.get("key") == b"2"
+
+
+@pytest.mark.usefixtures("impatient")
+class TestOutage:
+    def test_stopped_it_is_empty_and_started_it_works_again(self, server: RedisServer) -> None:
+        cache = RedisCache(server.url, "records", 10 * KB)
+        cache.put("key", b"1", 60)
+        server.stop()
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(5):
+                cache.put("key", b"2", 60)
+                assert cache.get("key") is None
+            assert (cache.purge("page"), cache.clear(), cache.size()) == (0, 0, 0)
+            assert [(log["event"], log["log_level"]) for log in logs] == [("state_failed", "warning")]
+            server.start()
+            assert eventually(lambda: cache.put("key", b"3", 60) or cache.get("key") == b"3")
+            assert [log["event"] for log in logs] == ["state_failed", "state_recovered"]
+
+    def test_a_restart_in_between_is_not_noticed(self, server: RedisServer) -> None:
+        cache = RedisCache(server.url, "records", 10 * KB)
+        cache.put("key", b"1", 60)
+        server.stop()
+        server.start()
+        with structlog.testing.capture_logs() as logs:
+            cache.put("key", b"2", 60)
+            assert cache.get("key") == b"2"
+        assert logs == []
+
+    def test_frozen_it_holds_up_few_callers(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(state, "REST", 60)
+        cache = RedisCache(server.url, "records", 10 * KB)
+        cache.put("key", b"1", 60)
+        server.freeze()
+        assert cache.get("key") is None
+        sent = []
+        monkeypatch.setattr(redis.Redis, "execute_command", lambda *args, **_: sent.append(args))
+        assert [cache.get("key") for _ in range(100)] == [None] * 100
+        assert sent == []
+
+    def test_frozen_and_thawed_it_works_again(self, server: RedisServer) -> None:
+        cache = RedisCache(server.url, "records", 10 * KB)
+        cache.put("key", b"1", 60)
+        server.freeze()
+        assert cache.get("key") is None
+        server.thaw()
+        assert eventually(lambda: cache.get("key") == b"1")
+
+    def test_locks_let_work_go_on_unlocked(self, server: RedisServer) -> None:
+        locks = RedisLocks(server.url)
+        server.stop()
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                with locks.hold("name", 5) as held:
+                    assert held
+        assert [log["event"] for log in logs] == ["state_failed"]
+
+    def test_a_lock_that_lost_its_redis_ends_quietly(self, server: RedisServer) -> None:
+        locks = RedisLocks(server.url, lease=0.2)
+        with locks.hold("name", 5) as held:
+            assert held
+            server.stop()
+        server.start()
+        assert eventually(lambda: _held_by_redis(locks, server))
+
+    def test_threads_of_one_process_still_take_turns(self, server: RedisServer) -> None:
+        locks = RedisLocks(server.url)
+        server.stop()
+        with locks.hold("name", 0), ThreadPoolExecutor(1) as other:
+            assert not other.submit(_try, locks).result()
+
+    def test_counters_say_so_in_the_words_of_the_library(self, server: RedisServer) -> None:
+        counters = storage_from_string(limits_uri(server.url), wrap_exceptions=True)
+        assert counters.acquire_sliding_window_entry("client", 1, 60)
+        server.stop()
+        with pytest.raises(StorageError):
+            counters.acquire_sliding_window_entry("client", 1, 60)
+        server.start()
+        assert eventually(lambda: _admits(counters))
+
+    def test_a_full_redis_keeps_nothing_new_and_says_so(self, server: RedisServer) -> None:
+        cache = RedisCache(server.url, "records", 100_000 * KB)
+        cache.put("old", b"1", 60)
+        client_for(server.url).config_set("maxmemory", 1)
+        with structlog.testing.capture_logs() as logs:
+            cache.put("new", b"1", 60)
+            assert (cache.get("new"), cache.get("old")) == (None, b"1")
+        assert "maxmemory" in logs[0]["reason"]
+
+
+def _try(locks: RedisLocks) -> bool:
+    with locks.hold("name", 0) as held:
+        return held
+
+
+def _held_by_redis(locks: RedisLocks, server: RedisServer) -> bool:
+    with locks.hold("name", 0):
+        return bool(client_for(server.url).attempt(lambda: client_for(server.url).exists("tintype:lock:name"), 0))
+
+
+def _admits(counters: object) -> bool:
+    try:
+        return bool(counters.acquire_sliding_window_entry("client", 1, 60))  # type: ignore[attr-defined]
+    except StorageError:
+        return False
+
+
+class TestLease:
+    def test_is_renewed_while_it_is_held(self, url: str) -> None:
+        holder, other = RedisLocks(url, lease=0.3), RedisLocks(url)
+        with holder.hold("name", 0):
+            begin = time.monotonic()
+            assert eventually(lambda: time.monotonic() > begin + 0.9)
+            assert not _try(other)
+
+    def test_lost_it_is_reported_and_leaves_the_new_holder_alone(self, url: str) -> None:
+        holder, other = RedisLocks(url, lease=0.2), RedisLocks(url, lease=30)
+        with structlog.testing.capture_logs() as logs:
+            with holder.hold("name", 0):
+                client_for(url).delete("tintype:lock:name")
+                with other.hold("name", 0) as held:
+                    assert held
+                    assert eventually(lambda: [log["event"] for log in logs] == ["lock_lost"])
+                    token = client_for(url).get("tintype:lock:name")
+            assert token
+
+    def test_of_another_holder_outlives_the_end_of_the_first(self, url: str) -> None:
+        first = RedisLocks(url, lease=30).hold("name", 0)
+        assert first.__enter__()
+        client_for(url).set("tintype:lock:name", "of somebody else")
+        first.__exit__(None, None, None)
+        assert client_for(url).get("tintype:lock:name") == b"of somebody else"
+
+
+class TestCounters:
+    @pytest.mark.parametrize("scheme", ["url", "unix_url"])
+    def test_processes_admit_exactly_the_limit(self, shared_server: RedisServer, scheme: str) -> None:
+        address = getattr(shared_server, scheme)
+        client_for(address).flushall()
+        assert sum(in_processes(hit_often, [(address, 40)] * 4)) == 100
+
+
+def hit_often(url: str, times: int) -> int:
+    limiter = SlidingWindowCounterRateLimiter(storage_from_string(limits_uri(url)))
+    return sum(limiter.hit(RateLimitItemPerMinute(100, 60), "client") for _ in range(times))
+
+
+class TestAddress:
+    def test_a_socket_file_will_do(self, shared_server: RedisServer) -> None:
+        cache = RedisCache(shared_server.unix_url, "records", 10 * KB)
+        cache.put("key", b"1", 60)
+        assert cache.get("key") == b"1"
+
+    def test_a_password_is_used_and_never_shown(self) -> None:
+        with RedisServer(password="hunter2-secret") as server, structlog.testing.capture_logs() as logs:
+            for address in (server.url, server.unix_url):
+                cache = RedisCache(address, "records", 10 * KB)
+                cache.put("key", b"1", 60)
+                assert cache.get("key") == b"1"
+            wrong = RedisCache(server.url.replace("hunter2-secret", "hunter3-secret"), "records", 10 * KB)
+            assert wrong.get("key") is None
+            server.stop()
+            assert cache.get("key") is None
+            assert len(logs) == 2
+            assert "secret" not in str(logs)
+
+    @pytest.mark.parametrize("address", ["http://:secret@localhost", "redis://:secret@localhost:port", "redis://[::1"])
+    def test_what_is_no_address_is_refused_without_repeating_it(self, address: str) -> None:
+        with pytest.raises(ConfigurationError, match="REDIS_URL") as refusal:
+            RedisCache(address, "records", 10 * KB)
+        assert "secret" not in str(refusal.value)

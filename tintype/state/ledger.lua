@@ -1,0 +1,48 @@
+-- Beside the values of a cache lies a ledger: size and tag of each, their sum, when each was used and expires.
+-- Redis itself may drop values; the ledger learns of it when they would have expired, or when their turn comes.
+local prefix = KEYS[1]
+local LEDGER, USED, EXPIRES = prefix .. 'ledger', prefix .. 'used', prefix .. 'expires'
+local BATCH = 256
+
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+
+local function strike(key)
+    local entry = redis.call('HGET', LEDGER, 'e:' .. key)
+    if entry then
+        local size, tag = string.match(entry, '^(%d+):(.*)$')
+        redis.call('HDEL', LEDGER, 'e:' .. key)
+        redis.call('HINCRBY', LEDGER, 'total', '-' .. size)
+        if tag ~= '' then
+            redis.call('SREM', prefix .. 't:' .. tag, key)
+        end
+    end
+    redis.call('ZREM', USED, key)
+    redis.call('ZREM', EXPIRES, key)
+end
+
+local function forget(key)
+    strike(key)
+    return redis.call('UNLINK', prefix .. 'v:' .. key)
+end
+
+local function total()
+    return tonumber(redis.call('HGET', LEDGER, 'total') or 0)
+end
+
+-- Removes a batch of what expired and, over the budget, of what was least recently used; the bytes left.
+local function trim(budget)
+    for _, key in ipairs(redis.call('ZRANGEBYSCORE', EXPIRES, '-inf', string.format('%.0f', now), 'LIMIT', 0, BATCH)) do
+        forget(key)
+    end
+    for _, key in ipairs(total() > budget and redis.call('ZRANGE', USED, 0, BATCH - 1) or {}) do
+        if total() <= budget then
+            break
+        end
+        forget(key)
+    end
+    if redis.call('EXISTS', USED) == 0 then
+        redis.call('DEL', LEDGER)
+    end
+    return total()
+end

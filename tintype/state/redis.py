@@ -1,0 +1,260 @@
+"""State in Redis, shared by all machines: a cache, locks, and counters for the ``limits`` library.
+
+When Redis is down the cache is empty, locks do not lock and counters raise; none of them waits long.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from importlib import resources
+from itertools import islice
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+import redis
+import structlog
+from limits.storage import RedisStorage
+from redis.backoff import NoBackoff
+from redis.exceptions import LockError
+from redis.lock import Lock
+from redis.retry import Retry
+
+from tintype.errors import ConfigurationError
+from tintype.state.outage import Outage
+from tintype.state.turn import Turns, acquire
+
+log = structlog.get_logger("tintype.state")
+
+Result = TypeVar("Result")
+
+CONNECT_WITHIN, ANSWER_WITHIN = 1.0, 2.0
+"""Seconds until a connection, or an answer, counts as lost."""
+REST = 1.0
+"""Seconds a Redis that failed is left alone; then one caller tries."""
+POLL = 0.05
+"""Seconds between two tries for a lock that another process holds; one thread per process tries."""
+ROUNDS = 64
+"""Further trims one put may ask for; what is still too much then is left to the next put."""
+CHUNK = 500
+"""Keys forgotten by one script, so that nobody waits long."""
+MOST_NOTED = 20_000
+"""Keys whose last use a process knows; beyond that some are noted too often."""
+
+
+class Resting(redis.ConnectionError):
+    """Refused here: Redis failed a moment ago."""
+
+
+class Client(redis.Redis):
+    """A client that, once Redis has failed, refuses at once instead of waiting again and again."""
+
+    def __init__(self, pool: redis.ConnectionPool, outage: Outage) -> None:
+        super().__init__(connection_pool=pool)
+        self.outage = outage
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Ask Redis, as every other method does in the end; raises RedisError."""
+        if not self.outage.may_try():
+            raise Resting("left alone for a moment after a failure")
+        try:
+            answer = super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            self.outage.failed(error)
+            raise
+        except redis.ResponseError:
+            # A refusal is an answer too: after a restart the first one is that a script is unknown.
+            self.outage.passed()
+            raise
+        self.outage.passed()
+        return answer
+
+    def attempt(self, question: Callable[[], Any], otherwise: Result) -> Result:
+        """What Redis answers to a question, or something else if it cannot."""
+        try:
+            return cast("Result", question())
+        except redis.RedisError as error:
+            if not isinstance(error, Resting):
+                self.outage.complain(error)
+            return otherwise
+
+    def script(self, name: str) -> Callable[..., Any]:
+        """A script of this folder, prefixed with the ledger's functions."""
+        folder = resources.files(__package__)
+        text = "\n".join(folder.joinpath(f"{part}.lua").read_text() for part in ("ledger", name))
+        return cast("Callable[..., Any]", self.register_script(text))
+
+
+@functools.cache
+def client_for(url: str) -> Client:
+    """The one client of this process for an address; connects when first asked. Raises ConfigurationError."""
+    # A connection that Redis closed meanwhile deserves a second try, one that times out does not.
+    retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+    try:
+        parts = urlsplit(url)
+        where = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
+        pool = redis.ConnectionPool.from_url(
+            url, protocol=2, retry=retry, socket_connect_timeout=CONNECT_WITHIN, socket_timeout=ANSWER_WITHIN
+        )
+    except ValueError as error:
+        # the text is left out: it may quote what was written, a password included
+        raise ConfigurationError("REDIS_URL: must be redis://…, rediss://… or unix://…") from error
+    return Client(pool, Outage("redis", where, pause=REST))
+
+
+class RedisCache:
+    """Expiring values under a byte budget; the least recently used go first.
+
+    A use is noted at most once in ``touch_after`` seconds per value and process.
+    """
+
+    def __init__(self, url: str, name: str, budget: int, touch_after: float = 60.0) -> None:
+        self._client = client_for(url)
+        self._prefix = f"tintype:{name}:"
+        self._budget = budget
+        self._touch_after = touch_after
+        self._noted: dict[str, float] = {}
+        self._put, self._trim, self._forget = (self._client.script(name) for name in ("put", "trim", "forget"))
+
+    def get(self, key: str) -> bytes | None:
+        """The value, or None when absent, expired or out of reach."""
+        value: bytes | None = self._client.attempt(lambda: self._client.get(f"{self._prefix}v:{key}"), None)
+        if value is not None:
+            self._note_use(key)
+        return value
+
+    def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
+        """Remember a value for ``ttl`` seconds; one over the budget is not kept."""
+        if len(value) > self._budget or ttl <= 0:
+            self._client.attempt(lambda: self._forget_all([key]), 0)
+            return
+        args = (key, value, max(1, int(ttl * 1000)), tag, self._budget)
+        self._remember(key, time.time())
+        held = self._client.attempt(lambda: self._put(keys=[self._prefix], args=args), 0)
+        for _ in range(ROUNDS):
+            if held <= self._budget:
+                return
+            held = self.size()
+
+    def purge(self, tag: str) -> int:
+        """Forget every value put under a tag; how many there were."""
+        name = f"{self._prefix}t:{tag}"
+        return self._client.attempt(lambda: self._forget_all(self._client.smembers(name)), 0) if tag else 0
+
+    def clear(self) -> int:
+        """Forget everything; how many values there were."""
+        start = f"{self._prefix}v:"
+
+        def forget_all() -> int:
+            names = self._client.scan_iter(match=f"{start}*", count=CHUNK)
+            return self._forget_all(name[len(start.encode()) :] for name in names)
+
+        return self._client.attempt(forget_all, 0)
+
+    def size(self) -> int:
+        """Bytes of all values held now."""
+        return self._client.attempt(lambda: self._trim(keys=[self._prefix], args=[self._budget]), 0)
+
+    def _forget_all(self, keys: Iterable[str | bytes]) -> int:
+        found, keys = 0, iter(keys)
+        while chunk := list(islice(keys, CHUNK)):
+            found += self._forget(keys=[self._prefix], args=chunk)
+        return found
+
+    def _note_use(self, key: str) -> None:
+        now = time.time()
+        if now - self._noted.get(key, 0.0) >= self._touch_after:
+            self._remember(key, now)
+            self._client.attempt(lambda: self._client.zadd(f"{self._prefix}used", {key: int(now * 1e6)}, xx=True), 0)
+
+    def _remember(self, key: str, now: float) -> None:
+        if len(self._noted) >= MOST_NOTED:
+            self._noted.clear()
+        self._noted[key] = now
+
+
+class RedisLocks:
+    """Mutual exclusion over machines. A lock is leased for ``lease`` seconds and renewed while it is held."""
+
+    def __init__(self, url: str, lease: float = 10.0) -> None:
+        self._client = client_for(url)
+        self._lease = lease
+        self._turns = Turns(4096)
+
+    @contextmanager
+    def hold(self, name: str, wait: float) -> Iterator[bool]:
+        """Hold the lock inside the block, waiting up to ``wait`` seconds; yields whether it is held."""
+        until = time.monotonic() + wait
+        turn = self._turns.of(self._turns.stripe(name))
+        if not acquire(turn, wait):
+            yield False
+            return
+        try:
+            with self._hold_key(name, max(0.0, until - time.monotonic())) as held:
+                yield held
+        finally:
+            turn.release()
+
+    @contextmanager
+    def _hold_key(self, name: str, wait: float) -> Iterator[bool]:
+        lock = Lock(self._client, f"tintype:lock:{name}", timeout=self._lease, sleep=POLL, thread_local=False)
+        done = threading.Event()
+
+        def take() -> bool:
+            return bool(lock.acquire(blocking=wait > 0, blocking_timeout=wait))
+
+        held = self._client.attempt(take, None)
+        if held:
+            threading.Thread(target=self._renew, args=(lock, name, done), name="tintype-lock", daemon=True).start()
+        try:
+            # out of reach: work done twice is better than no answer
+            yield held is not False
+        finally:
+            done.set()
+            if held:
+                self._client.attempt(functools.partial(_release, lock), None)
+
+    def _renew(self, lock: Lock, name: str, done: threading.Event) -> None:
+        while not done.wait(self._lease / 3):
+            try:
+                lock.reacquire()
+            except LockError:
+                if not done.is_set():
+                    log.warning("lock_lost", lock=name, effect="another may do the same work")
+                return
+            except redis.RedisError as error:
+                self._client.outage.complain(error)
+
+
+def _release(lock: Lock) -> None:
+    with suppress(LockError):
+        lock.release()
+
+
+class Counters(RedisStorage):
+    """The library's own counters over our client, for its short timeouts."""
+
+    STORAGE_SCHEME: list[str] = [  # noqa: RUF012 - as the library declares it
+        "tintype+redis",
+        "tintype+rediss",
+        "tintype+unix",
+    ]
+
+    def __init__(self, uri: str, wrap_exceptions: bool = False) -> None:
+        client = client_for(uri.removeprefix("tintype+"))
+        super().__init__(
+            "redis://",
+            connection_pool=client.connection_pool,
+            key_prefix="tintype:limits",
+            wrap_exceptions=wrap_exceptions,
+        )
+        self.storage = client
+        self.initialize_storage("redis://")
+
+
+def limits_uri(url: str) -> str:
+    """An address for ``limits.storage.storage_from_string`` that counts in this Redis."""
+    return f"tintype+{url}"
