@@ -6,18 +6,21 @@ import os
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tintype.chromium import account
+from tintype.chromium import account, selftest
 from tintype.chromium.browser import Browser
+from tintype.chromium.cdp import Ended, Refused
 from tintype.chromium.command import Recipe
 from tintype.chromium.config import DaemonConfig
 from tintype.chromium.hosts import HostRules, bundled
 from tintype.chromium.judge import Judge
-from tintype.chromium.launch import Launcher
+from tintype.chromium.launch import Launcher, LaunchFailed
 from tintype.chromium.locate import find_chromium
 from tintype.chromium.pool import Pool, Terms
 from tintype.chromium.socks import Filter
+from tintype.chromium.tab import ScriptFailed
 from tintype.chromium.territory import Territory
 from tintype.errors import ConfigurationError
+from tintype.lookup import own_addresses
 
 _HOMES = ("/root", "/home")
 
@@ -42,7 +45,7 @@ class Booth:
                 f"TINTYPE_CHROMIUM: {config.binary} is no browser" if config.binary else "Chromium is not installed"
             )
             raise ConfigurationError(f"{wanted}; run: tintype install-browser")
-        judge = Judge.of(config.allow_addresses, config.allow_hosts, config.deny_hosts)
+        judge = Judge.of(config.allow_addresses, config.allow_hosts, config.deny_hosts, own_addresses())
         lanes = 2 * config.slots + 1  # while one capture's page is cleared away the next one has begun
         closed = await Filter.start(judge)
         recipe = Recipe(
@@ -59,10 +62,21 @@ class Booth:
         booth = cls(pool, launcher, closed, territory, config.slots)
         try:
             await pool.start()
+            await booth.verify_guard()
         except BaseException:
             await booth.close()
             raise
         return booth
+
+    async def verify_guard(self) -> None:
+        """Raise LaunchFailed when a page reaches this machine in spite of all layers: then nothing is photographed."""
+        browser = self.pool.browser
+        try:
+            leak = await selftest.leak(browser.attempt) if browser else "nothing that could be tried"
+        except (Ended, Refused, ScriptFailed) as failure:
+            raise LaunchFailed(f"the self test of the egress guard did not run: {failure}") from failure
+        if leak:
+            raise LaunchFailed(f"the egress guard leaks: a page reached a canary on loopback by {leak}")
 
     async def close(self) -> None:
         """End the browsers and remove their files. Idempotent."""

@@ -108,6 +108,11 @@ class Browser:
         except (TimeoutError, Ended, Refused):
             return False
 
+    async def attempt(self, script: str, *arguments: Any) -> Any:
+        """Run a script of ours on an empty page behind the filter; raises Ended, Refused, ScriptFailed."""
+        async with self._page(None) as (tab, _):
+            return await tab.evaluate(script, *arguments)
+
     async def close(self) -> None:
         """End the process and all that belongs to it. Idempotent."""
         self._process.kill()

@@ -86,7 +86,7 @@ def _tree(pid: int) -> Iterator[int]:
 def _children(pid: int) -> list[int]:
     """Children of every thread: Chromium starts processes from a thread of its own."""
     try:
-        threads = os.listdir(f"/proc/{pid}/task")
+        threads = [thread.name for thread in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
         return []
     return [int(child) for thread in threads for child in _read(pid, f"task/{thread}/children").split()]

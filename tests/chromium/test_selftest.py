@@ -1,0 +1,69 @@
+"""The start-up self test hears a guard that leaks, and only that."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tintype.chromium import command, selftest
+from tintype.chromium.account import choose
+from tintype.chromium.browser import Browser
+from tintype.chromium.command import Recipe
+from tintype.chromium.judge import Judge
+from tintype.chromium.launch import Launcher
+from tintype.chromium.locate import find_chromium
+from tintype.chromium.socks import Filter
+from tintype.chromium.territory import Territory
+from tintype.egress import Address
+
+pytestmark = pytest.mark.browser
+
+
+class Careless(Judge):
+    """Lets everybody go anywhere."""
+
+    def permits_name(self, _name: str, _port: int) -> bool:
+        return True
+
+    def permits(self, _address: Address, _port: int) -> bool:
+        return True
+
+
+async def leak_with(judge: Judge, **changes: object) -> str:
+    """What the self test says of a browser behind this judge."""
+    closed, territory = await Filter.start(Judge()), Territory.claim()
+    recipe = Recipe(
+        binary=str(find_chromium()), account=choose("nobody"), proxy_port=closed.port, listeners=1, **changes
+    )
+    browser = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, 1)
+    try:
+        return await selftest.leak(browser.attempt)
+    finally:
+        await browser.close()
+        await closed.close()
+        territory.release()
+
+
+def test_a_guard_that_holds_is_silent() -> None:
+    assert asyncio.run(leak_with(Judge())) == ""
+
+
+def test_a_guard_that_holds_is_silent_without_the_enclosure_too() -> None:
+    assert asyncio.run(leak_with(Judge(), enclosed=False)) == ""
+
+
+def test_a_filter_that_lets_loopback_through_is_heard() -> None:
+    assert "TCP" in asyncio.run(leak_with(Careless()))
+
+
+def test_webrtc_that_goes_around_the_filter_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = tuple(flag for flag in command.FLAGS if "webrtc" not in flag)
+    monkeypatch.setattr(command, "FLAGS", kept)
+    assert "UDP" in asyncio.run(leak_with(Judge(), enclosed=False))
+
+
+def test_the_enclosure_alone_holds_webrtc_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = tuple(flag for flag in command.FLAGS if "webrtc" not in flag)
+    monkeypatch.setattr(command, "FLAGS", kept)
+    assert asyncio.run(leak_with(Judge())) == ""

@@ -1,0 +1,61 @@
+"""Does the guard hold on this very machine? A page tries to reach a canary of ours, which must hear nothing.
+
+Run once before a daemon serves. It notices what no test elsewhere can: a Chromium that reads a flag differently, a
+proxy setting that was ignored, a namespace that leaks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+Attempt = Callable[[str, int, int, int], Awaitable[Any]]
+"""Runs a script of ``scripts/`` on an empty page behind a filter, with arguments."""
+
+_WITHIN = 1000
+"""Milliseconds for the attempts; on a machine where the guard holds they have all failed long before."""
+
+
+@dataclass(slots=True)
+class Canary(asyncio.DatagramProtocol):
+    """Listens on loopback by TCP and UDP, on ports that no allow-list names."""
+
+    tcp: int = 0
+    udp: int = 0
+    heard: set[str] = field(default_factory=set)
+
+    def datagram_received(self, _data: bytes, _sender: tuple[str | Any, int]) -> None:
+        """A packet came."""
+        self.heard.add("UDP")
+
+    def connected(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A connection came."""
+        self.heard.add("TCP")
+        writer.close()
+
+
+async def leak(attempt: Attempt) -> str:
+    """How a page reached the canary, such as ``TCP and UDP``; empty when the guard holds."""
+    async with _canary() as canary:
+        await attempt("reach", canary.tcp, canary.udp, _WITHIN)
+        return " and ".join(sorted(canary.heard))
+
+
+@asynccontextmanager
+async def _canary() -> AsyncIterator[Canary]:
+    canary = Canary()
+    server = await asyncio.start_server(canary.connected, "127.0.0.1", 0)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: canary, local_addr=("127.0.0.1", 0)
+    )
+    canary.tcp = server.sockets[0].getsockname()[1]
+    canary.udp = transport.get_extra_info("sockname")[1]
+    try:
+        yield canary
+    finally:
+        transport.close()
+        server.close()
+        await server.wait_closed()
