@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from tintype.devices import DEVICES, slug
+from tintype.options import CaptureRequest, Emulate, Options, Rendition, Shot, accepts
+
+URL = "https://example.com/"
+OUTSIDE_THE_KEY = {"fresh", "ttl", "on_error"}
+
+OPTIONS: dict[str, st.SearchStrategy[Any]] = {
+    "width": st.integers(320, 3840),
+    "height": st.integers(240, 2160),
+    "scale": st.sampled_from([1.0, 1.5, 2.0, 2.625, 3.0]),
+    "retina": st.booleans(),
+    "dark_mode": st.booleans(),
+    "device": st.sampled_from(sorted(DEVICES)),
+    "wait_until": st.sampled_from(["load", "domcontentloaded", "networkidle"]),
+    "wait_for": st.sampled_from(["#a", "main > p"]),
+    "delay": st.integers(0, 10_000),
+    "block_ads": st.booleans(),
+    "full_page": st.booleans(),
+    "selector": st.sampled_from(["#a", "table"]),
+    "format": st.sampled_from(["png", "jpeg", "webp", "avif"]),
+    "quality": st.integers(1, 100),
+    "thumb_width": st.integers(16, 3840),
+    "thumb_height": st.integers(16, 3840),
+    "fit": st.sampled_from(["cover", "contain", "inside", "fill"]),
+}
+written = st.fixed_dictionaries({}, optional=OPTIONS)
+
+
+def ask(url: str = URL, **options: Any) -> CaptureRequest:
+    return Options(url=url, **options).request()
+
+
+def respell(name: str, value: Any, chance: random.Random) -> Any:
+    """Another way to write the same value, in a query or in JSON."""
+    if isinstance(value, bool):
+        return chance.choice([value, str(value), str(value).lower(), str(value).upper(), int(value), str(int(value))])
+    if isinstance(value, int):
+        return chance.choice([value, str(value), f"+{value}", f"0{value}"])
+    if isinstance(value, float):
+        return chance.choice([value, str(value), f"{value:.3f}", int(value) if value.is_integer() else value])
+    if name == "device":
+        return chance.choice([value, DEVICES[value].title, value.upper(), f" {value} ", value.replace("-", "_")])
+    if name in {"wait_for", "selector"}:
+        return chance.choice([value, f"  {value} "])
+    return "jpg" if value == "jpeg" else value
+
+
+def flat(request: CaptureRequest) -> dict[str, Any]:
+    """A request written out in full, as a caller could write it."""
+    shot = request.shot
+    parts = (shot.navigate, shot.emulate, shot.settle, shot.retouch, shot.expose, request.rendition)
+    return {name: value for part in parts for name, value in part.model_dump().items() if value not in ("", None)}
+
+
+class TestTheSameMeaningHasTheSameKey:
+    @given(options=written, seed=st.integers())
+    def test_however_values_are_spelt_and_ordered(self, options: dict[str, Any], seed: int) -> None:
+        chance = random.Random(seed)
+        names = chance.sample(sorted(options), len(options))
+        assert ask(**{name: respell(name, options[name], chance) for name in names}).key == ask(**options).key
+
+    @given(options=written)
+    def test_when_defaults_are_written_out(self, options: dict[str, Any]) -> None:
+        request = ask(**options)
+        assert ask(**flat(request)) == request
+        assert ask(**flat(request)).key == request.key
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ({"retina": True}, {"scale": 2}),
+            ({"retina": False}, {}),
+            ({"format": "jpg"}, {"format": "jpeg"}),
+            ({"format": "png", "quality": 33}, {}),
+            ({"device": "desktop-1080p"}, {"width": 1920, "height": 1080}),
+            ({"device": "desktop"}, {}),
+            ({"device": "macbook-air"}, {"width": 1440, "height": 900, "scale": 2}),
+            ({"device": "macbook-air", "scale": 1}, {"width": 1440, "height": 900}),
+            ({"device": "iPhone 14"}, {"device": "iphone-14", "width": 390, "height": 844, "scale": 3}),
+            ({"device": "iphone-14", "retina": True}, {"device": "iphone-14", "scale": 2}),
+            ({"fit": "contain"}, {}),
+            ({"fit": "contain", "thumb_width": 320}, {"thumb_width": 320}),
+            ({"selector": "#a", "full_page": True}, {"selector": "#a"}),
+            ({"fresh": True, "ttl": 5, "on_error": "image"}, {}),
+        ],
+    )
+    def test_when_options_say_nothing_more(self, one: dict[str, Any], other: dict[str, Any]) -> None:
+        assert ask(**one) == ask(**other)
+        assert ask(**one).key == ask(**other).key
+
+
+class TestAnotherMeaningHasAnotherKey:
+    @given(one=written, other=written)
+    @example(one={"wait_for": "#a"}, other={"selector": "#a"})
+    @example(one={"thumb_width": 320}, other={"thumb_height": 320})
+    @example(one={"device": "iphone-14"}, other={"device": "iphone-13"})
+    def test_keys_are_equal_exactly_when_requests_are(self, one: dict[str, Any], other: dict[str, Any]) -> None:
+        assert (ask(**one).key == ask(**other).key) == (ask(**one) == ask(**other))
+        assert (ask(**one).shot.key == ask(**other).shot.key) == (ask(**one).shot == ask(**other).shot)
+
+    EFFECTIVE = (
+        {"url": "https://example.com/a"},
+        {"url": "https://example.com/?"},
+        {"width": 1281},
+        {"height": 721},
+        {"scale": 1.5},
+        {"retina": True},
+        {"dark_mode": True},
+        {"device": "iphone-14"},
+        {"device": "desktop-4k"},
+        {"wait_until": "networkidle"},
+        {"wait_until": "domcontentloaded"},
+        {"wait_for": "#a"},
+        {"delay": 1},
+        {"block_ads": False},
+        {"full_page": True},
+        {"selector": "#a"},
+        {"selector": "#A"},
+        {"format": "jpeg"},
+        {"format": "jpeg", "quality": 81},
+        {"format": "webp"},
+        {"format": "avif"},
+        {"thumb_width": 320},
+        {"thumb_height": 320},
+        {"thumb_width": 320, "thumb_height": 320},
+        {"thumb_width": 320, "thumb_height": 320, "fit": "contain"},
+        {"thumb_width": 320, "thumb_height": 320, "fit": "inside"},
+        {"thumb_width": 320, "thumb_height": 320, "fit": "fill"},
+    )
+
+    def test_for_every_option_alone(self) -> None:
+        keys = {ask(**options).key for options in ({}, *self.EFFECTIVE)}
+        assert len(keys) == len(self.EFFECTIVE) + 1
+
+    def test_and_no_option_was_forgotten_above(self) -> None:
+        named = {name for options in self.EFFECTIVE for name in options}
+        assert named | OUTSIDE_THE_KEY == set(Options.model_fields) == {"url", *OPTIONS} | OUTSIDE_THE_KEY
+
+    def test_a_picture_and_its_master_never_share_a_key(self) -> None:
+        assert ask().key != ask().shot.key
+
+    def test_how_it_is_delivered_does_not_change_what_is_photographed(self) -> None:
+        small = ask(format="webp", quality=5, thumb_width=64, thumb_height=64, fit="fill")
+        assert small.shot.key == ask().shot.key
+
+
+class TestKeysAreLasting:
+    """A changed key here renames every picture ever taken: raise KEY_VERSION on purpose, never by accident."""
+
+    @pytest.mark.parametrize(
+        ("options", "key"),
+        [
+            ({}, "6558c2a6d7f3a8cae3a78ded55683a94a31ef1e00cca660da9e4d440c8ac4511"),
+            (
+                {"device": "iphone-14", "dark_mode": True},
+                "12e7cd0a2ac95066b583829fe4b72c28b58112746a757efbdbe47879585f081b",
+            ),
+            (
+                {"full_page": True, "format": "webp", "quality": 60, "thumb_width": 320},
+                "3a552311764eda0c3316ef5b61c27d04288067770555356030fadf285289d9f0",
+            ),
+            (
+                {
+                    "url": "https://example.com/ä?b=1#/c",
+                    "wait_for": "#a > b",
+                    "delay": 5,
+                    "scale": 1.5,
+                    "block_ads": False,
+                },
+                "beb5607887d048f9ea7f9e3a77b02b0143d81f3621cba92a51d94101b7e5bdcf",
+            ),
+        ],
+    )
+    def test_keys_of_today(self, options: dict[str, Any], key: str) -> None:
+        assert ask(**options).key == key
+
+    def test_keys_are_fit_for_names_of_objects(self) -> None:
+        assert len(ask().key) == 64
+        assert int(ask().key, 16)
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("name", "values"),
+        [
+            ("width", [319, 3841, "wide", "1e3", 800.5, True, None, "", "८००", " 800", "9" * 400]),
+            ("height", [239, 2161, "-720"]),
+            ("scale", [0.99, 3.01, "nan", "inf", float("nan"), "1e0", True, None, 10**400, "2x"]),
+            ("delay", [-1, 10_001, "1s"]),
+            ("quality", [0, 101, "80%"]),
+            ("thumb_width", [15, 3841, 0, ""]),
+            ("thumb_height", [15, 3841, 0, ""]),
+            ("dark_mode", ["yes", "on", "", 2, None, 1.0, []]),
+            ("full_page", ["yes"]),
+            ("retina", ["2"]),
+            ("block_ads", ["no"]),
+            ("device", ["iphone", "", None, 14, "iPhone 99"]),
+            ("wait_until", ["LOAD", "", "networkidle0"]),
+            ("format", ["gif", "PNG", "image/png", None]),
+            ("fit", ["crop", ""]),
+            ("wait_for", ["", " ", "a\nb", "x" * 501, "\x00"]),
+            ("selector", ["", "\t", "a\x7fb", "x" * 501]),
+            ("ttl", [-1, "1d", 1.5]),
+            ("on_error", ["picture", ""]),
+            ("fresh", ["please"]),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, name: str, values: list[Any]) -> None:
+        for value in values:
+            with pytest.raises(ValidationError) as mistake:
+                Options(**{"url": URL, name: value})
+            assert [item["loc"] for item in mistake.value.errors()] == [(name,)], value
+
+    def test_every_mistake_is_found_at_once(self) -> None:
+        with pytest.raises(ValidationError) as mistake:
+            Options.model_validate({"width": 1, "colour": "red", "fit": "crop"})
+        assert {item["loc"][0] for item in mistake.value.errors()} == {"url", "width", "colour", "fit"}
+
+    def test_every_option_says_what_it_means_and_accepts(self) -> None:
+        for name, field in Options.model_fields.items():
+            assert (field.description or "").endswith("."), name
+            assert accepts(name), name
+
+    def test_ranges_are_told_as_they_are_held(self) -> None:
+        assert accepts("width") == "a whole number from 320 to 3840 pixels"
+        assert accepts("scale") == "a number from 1 to 3"
+        assert accepts("delay") == "a whole number from 0 to 10000 milliseconds"
+        assert accepts("dark_mode") == "true, false, 1 or 0"
+        assert "iphone-14-pro" in accepts("device")
+        assert accepts("format") == "png, jpeg, webp, avif or auto"
+
+
+class TestDefaults:
+    def test_are_those_of_the_recipe(self) -> None:
+        seen = ask()
+        assert (seen.shot.emulate.width, seen.shot.emulate.height, seen.shot.emulate.scale) == (1280, 720, 1)
+        assert (seen.rendition.format, seen.rendition.quality, seen.rendition.mime) == ("png", 80, "image/png")
+        assert seen.shot.retouch.block_ads
+        assert not seen.shot.expose.full_page
+        assert not seen.shot.emulate.dark_mode
+        assert (seen.shot.settle.delay, seen.shot.navigate.wait_until) == (0, "load")
+        assert (seen.rendition.thumb_width, seen.rendition.thumb_height, seen.rendition.fit) == (None, None, "cover")
+
+
+class TestDevices:
+    @pytest.mark.parametrize("name", sorted(DEVICES))
+    def test_every_preset_is_reached_by_name_and_title_and_within_bounds(self, name: str) -> None:
+        preset = DEVICES[name]
+        assert slug(preset.title) == name
+        seen = ask(device=preset.title).shot.emulate
+        assert (seen.width, seen.height, seen.scale) == (preset.width, preset.height, preset.scale)
+        assert seen.device == (name if preset.mobile else "")
+        Emulate(width=seen.width, height=seen.height, scale=seen.scale)
+
+    def test_what_the_caller_says_wins_over_the_preset(self) -> None:
+        seen = ask(device="iphone-14", width=1280, scale=1).shot.emulate
+        assert (seen.width, seen.height, seen.scale, seen.device) == (1280, 844, 1, "iphone-14")
+
+
+class TestValues:
+    @pytest.mark.parametrize("value", [ask(), ask().shot, ask().rendition, ask().shot.emulate, Options(url=URL)])
+    def test_are_frozen(self, value: BaseModel) -> None:
+        name = next(iter(type(value).model_fields))
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(value, name, getattr(value, name))
+
+    def test_can_be_members_of_sets(self) -> None:
+        assert len({ask(), ask(), ask(width=800)}) == 2
+
+    def test_cross_a_process_boundary_as_json(self) -> None:
+        shot = ask("https://example.com/?a=ä", device="iphone-14", wait_for='a[b="c"]').shot
+        again = Shot.model_validate_json(shot.model_dump_json(exclude_defaults=True))
+        assert again == shot
+        assert again.key == shot.key
+
+    def test_take_no_unknown_fields(self) -> None:
+        with pytest.raises(ValidationError):
+            Rendition.model_validate({"colour": "red"})
