@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tintype.model import (
+    Age,
+    Answer,
+    CacheState,
+    Capture,
+    Freshness,
+    Persisted,
+    Stored,
+    Thumbnail,
+    digest_of,
+    is_storage_key,
+    storage_key,
+)
+from tintype.options import Options
+
+
+def thumbnail(mime: str = "image/png", body: bytes = b"picture") -> Thumbnail:
+    return Thumbnail(body=body, mime=mime, width=1, height=1, taken_at=0, digest=digest_of(body))
+
+
+class TestFreshness:
+    @pytest.mark.parametrize(
+        ("age", "judged"),
+        [
+            (-5, Age.FRESH),  # taken by a machine whose clock is ahead
+            (0, Age.FRESH),
+            (59.999, Age.FRESH),
+            (60, Age.STALE),
+            (89.999, Age.STALE),
+            (90, Age.GONE),
+            (10**9, Age.GONE),
+        ],
+    )
+    def test_ages_from_fresh_over_stale_to_gone(self, age: float, judged: Age) -> None:
+        assert Freshness(max_age=60, stale_for=30).judge(1000, 1000 + age) is judged
+
+    def test_without_a_stale_window_a_picture_is_gone_at_once(self) -> None:
+        assert Freshness(max_age=60).judge(0, 60) is Age.GONE
+
+    def test_nothing_is_fresh_for_no_time(self) -> None:
+        assert Freshness(max_age=0).judge(0, 0) is Age.GONE
+        assert Freshness(max_age=0, stale_for=1).judge(0, 0) is Age.STALE
+
+    def test_some_things_are_fresh_for_ever(self) -> None:
+        assert Freshness(max_age=math.inf).judge(0, 1e12) is Age.FRESH
+
+    @given(max_age=st.floats(0, 1e9), stale_for=st.floats(0, 1e9), earlier=st.floats(0, 1e9), later=st.floats(0, 1e9))
+    def test_nothing_grows_younger(self, max_age: float, stale_for: float, earlier: float, later: float) -> None:
+        order = list(Age)
+        bounds = Freshness(max_age=max_age, stale_for=stale_for)
+        first, second = sorted((earlier, later))
+        assert order.index(bounds.judge(0, first)) <= order.index(bounds.judge(0, second))
+
+    def test_what_is_gone_need_not_be_kept(self) -> None:
+        bounds = Freshness(max_age=60, stale_for=30)
+        assert bounds.keep == 90
+        assert bounds.judge(0, bounds.keep) is Age.GONE
+
+
+class TestThumbnails:
+    def test_the_validator_follows_the_bytes_alone(self) -> None:
+        one, same, other = thumbnail(), thumbnail(mime="image/webp"), thumbnail(body=b"another")
+        assert one.etag == same.etag != other.etag
+        assert one.etag == f'"{digest_of(b"picture")[:32]}"'
+
+    @pytest.mark.parametrize(
+        ("mime", "extension"),
+        [("image/png", "png"), ("image/jpeg", "jpg"), ("image/webp", "webp"), ("image/avif", "avif")],
+    )
+    def test_files_are_named_for_their_format(self, mime: str, extension: str) -> None:
+        assert thumbnail(mime).extension == extension
+
+
+class TestStorageKeys:
+    REQUEST = Options(url="https://example.com/").request().key
+
+    @pytest.mark.parametrize("mime", ["image/png", "image/jpeg", "image/webp", "image/avif"])
+    def test_name_the_request_and_the_content(self, mime: str) -> None:
+        key = storage_key(self.REQUEST, thumbnail(mime))
+        folder, _, name = key.partition("/")
+        asked, _, rest = name.partition("-")
+        assert (folder, asked) == ("thumbs", self.REQUEST)
+        assert rest == f"{digest_of(b'picture')}.{thumbnail(mime).extension}"
+        assert is_storage_key(key)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "thumbs/",
+            "thumbs/../../etc/passwd",
+            f"thumbs/{'a' * 64}-{'b' * 64}",
+            f"thumbs/{'a' * 64}-{'b' * 64}.svg",
+            f"thumbs/{'a' * 64}-{'b' * 64}.png\n",
+            f"thumbs/{'a' * 64}-{'b' * 64}.png/x",
+            f"/thumbs/{'a' * 64}-{'b' * 64}.png",
+            f"x/thumbs/{'a' * 64}-{'b' * 64}.png",
+            f"thumbs/{'A' * 64}-{'b' * 64}.png",
+            f"thumbs/{'a' * 63}-{'b' * 64}.png",
+            f"thumbs/{'a' * 64}-{'b' * 65}.png",
+            f"thumbs/{'a' * 64}_{'b' * 64}.png",
+            f"thumbs/{'١' * 64}-{'b' * 64}.png",
+            f"thumbs/{'a' * 64}-{'b' * 64}.png\x00",
+        ],
+    )
+    def test_nothing_else_is_one(self, text: str) -> None:
+        assert not is_storage_key(text)
+
+    @given(text=st.text())
+    def test_no_text_that_is_one_can_leave_its_folder(self, text: str) -> None:
+        assert not is_storage_key(text) or (".." not in text and text.count("/") == 1)
+
+
+class TestNouns:
+    NOUNS: tuple[Any, ...] = (
+        Freshness(max_age=1),
+        thumbnail(),
+        Capture(body=b"", width=1, height=1, taken_at=0),
+        Stored(key="k", body=b"", mime="image/png"),
+        Answer(thumbnail=thumbnail(), cache=CacheState.HIT, freshness=Freshness(max_age=1)),
+        Persisted(url="/u", key="k", cached=True, content_type="image/png", width=1, height=2, bytes=3),
+    )
+
+    @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: type(noun).__name__)
+    def test_are_frozen(self, noun: Any) -> None:
+        name = dataclasses.fields(noun)[0].name
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(noun, name, getattr(noun, name))
+
+    @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: type(noun).__name__)
+    def test_never_print_a_picture(self, noun: Any) -> None:
+        assert "body" not in repr(noun)
+
+    def test_a_persisted_picture_is_told_in_the_order_of_the_docs(self) -> None:
+        members = Persisted(
+            url="/u", key="k", cached=True, content_type="image/png", width=1, height=2, bytes=3
+        ).members()
+        assert list(members) == ["url", "key", "cached", "content_type", "width", "height", "bytes"]
+        assert json.loads(json.dumps(members))["cached"] is True
