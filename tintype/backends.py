@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from limits.storage import storage_from_string
 
-from tintype.chromium.config import DaemonConfig
 from tintype.errors import ConfigurationError
 from tintype.protocols import Cache, Engine, Locks, Storage
 from tintype.settings import Settings
@@ -166,7 +165,14 @@ def _s3(settings: Settings) -> Storage:
         endpoint_url=settings.s3_endpoint_url,
         public_url=settings.s3_public_url,
         prefix=settings.s3_prefix,
+        credentials=_credentials(settings),
     )
+
+
+def _credentials(settings: Settings) -> dict[str, str]:
+    """Passed on by hand, because boto3 knows the environment but not ``.env``; what is unset it searches itself."""
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    return {name: value for name in names if (value := getattr(settings, name))}
 
 
 def _counters(uri: str) -> Counters:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from tintype.errors import ConfigurationError
-from tintype.notation import DURATION, RATE, SIZE, Duration, List, Networks, Rate, Size, Switch
+from tintype.notation import DURATION, RATE, SIZE, AnyCase, Duration, List, Networks, Rate, Size, Switch
 
 TRACKING = "utm_*,gclid,gclsrc,dclid,fbclid,msclkid,yclid,twclid,igshid,mc_cid,mc_eid,_hsenc,_hsmi,mkt_tok"
 
@@ -61,10 +61,10 @@ class Settings(BaseModel):
     trusted_proxies: Networks = setting(
         "TINTYPE_TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For is believed.", "networks, comma-separated"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = setting(
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = setting(
         "TINTYPE_LOG_LEVEL", "info", "Least severe message to log.", "debug, info, warning or error"
     )
-    log_format: Literal["auto", "console", "json"] = setting(
+    log_format: Annotated[Literal["auto", "console", "json"], AnyCase] = setting(
         "TINTYPE_LOG_FORMAT", "auto", "auto is console on a terminal, else JSON.", "auto, console or json"
     )
     data_dir: Path = setting("TINTYPE_DATA_DIR", "data", "Folder for cache, stored pictures and sockets.", "a folder")
@@ -158,22 +158,25 @@ class Settings(BaseModel):
     s3_endpoint_url: str = setting("S3_ENDPOINT_URL", "", "R2, MinIO or another S3 endpoint.", "a URL")
     s3_public_url: str = setting("S3_PUBLIC_URL", "", "Base of the lasting URLs, such as a CDN.", "a URL")
     s3_prefix: str = setting("S3_PREFIX", "", "Put before every key.")
+    aws_access_key_id: str = setting(
+        "AWS_ACCESS_KEY_ID", "", "Credentials of the bucket; unset: boto3's own search (profile, role).", secret=True
+    )
+    aws_secret_access_key: str = setting("AWS_SECRET_ACCESS_KEY", "", "The secret half of them.", secret=True)
+    aws_session_token: str = setting("AWS_SESSION_TOKEN", "", "Of temporary credentials.", secret=True)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Self:
         """Read ``.env``, then the environment over it; raises ConfigurationError with every mistake."""
-        said = _gather(os.environ if environ is None else environ, env_file)
-        mistakes = _unknown(said)
-        values = {name: value for name, (value, _) in said.items() if name in _NAMES}
-        values, unreadable = _secrets_from_files(said, values)
+        said, mistakes = _gather(os.environ if environ is None else environ, env_file)
+        mistakes += _unknown(said) + _secrets_from_files(said)
+        values = {name: value.strip() for name, (value, _) in said.items() if name in _NAMES and value.strip()}
         try:
-            settings = cls.model_validate({name: value.strip() for name, value in values.items() if value.strip()})
+            settings = cls.model_validate(values)
         except ValidationError as error:
             mistakes += [_explain(cls, item) for item in error.errors()]
-        if mistakes + unreadable:
-            raise ConfigurationError("\n".join(mistakes + unreadable))
-        origins = {name: said[name][1] if name in said else f"{name}_FILE" for name in values}
-        settings._sources.update(origins)  # noqa: SLF001 - of this very class
+        if mistakes:
+            raise ConfigurationError("\n".join(mistakes))
+        settings._sources.update({name: said[name][1] for name in values})  # noqa: SLF001 - of this very class
         return settings
 
     def source(self, name: str) -> str:
@@ -200,33 +203,49 @@ class Settings(BaseModel):
 _NAMES: dict[str, str] = {str(f.validation_alias): name for name, f in Settings.model_fields.items()}
 
 
-def _gather(environ: Mapping[str, str], env_file: Path | None) -> dict[str, tuple[str, str]]:
+def _gather(environ: Mapping[str, str], env_file: Path | None) -> tuple[dict[str, tuple[str, str]], list[str]]:
     """Every variable with where it was said; the environment wins over the file."""
-    filed = dotenv_values(env_file) if env_file and env_file.is_file() else {}
+    filed, mistakes = _read_env_file(env_file)
     said = {name: (value or "", str(env_file)) for name, value in filed.items()}
-    return {**said, **{name: (value, "environment") for name, value in environ.items()}}
+    return {**said, **{name: (value, "environment") for name, value in environ.items()}}, mistakes
+
+
+def _read_env_file(path: Path | None) -> tuple[Mapping[str, str | None], list[str]]:
+    try:
+        return (dotenv_values(path) if path and path.is_file() else {}), []
+    except OSError as error:
+        return {}, [f"{path}: cannot be read: {error.strerror}"]
+    except UnicodeDecodeError:
+        return {}, [f"{path}: must be UTF-8 text"]
 
 
 def _unknown(said: Mapping[str, tuple[str, str]]) -> list[str]:
-    known = set(_NAMES) | {f"{name}_FILE" for name in _NAMES}
+    known = set(_NAMES) | {f"{name}_FILE" for name, field in _NAMES.items() if is_secret(field)}
     typos = sorted(name for name in said if name.startswith("TINTYPE_") and name not in known)
     return [f"{name}: there is no such setting" for name in typos]
 
 
-def _secrets_from_files(
-    said: Mapping[str, tuple[str, str]], values: dict[str, str]
-) -> tuple[dict[str, str], list[str]]:
-    """Fill secrets from their ``NAME_FILE`` variables, as container platforms hand them over."""
+def _secrets_from_files(said: dict[str, tuple[str, str]]) -> list[str]:
+    """Fill secrets from their ``NAME_FILE`` variables, as container platforms hand them over; what went wrong."""
     mistakes = []
-    for name, field in _NAMES.items():
-        path = said.get(f"{name}_FILE", ("", ""))[0]
-        if not path or not is_secret(field) or values.get(name):
+    for name in (name for name, field in _NAMES.items() if is_secret(field)):
+        path = said.get(f"{name}_FILE", ("", ""))[0].strip()
+        if not path or said.get(name, ("", ""))[0].strip():
             continue
         try:
-            values[name] = Path(path).read_text().strip()
+            said[name] = (_read_secret(Path(path)), f"{name}_FILE")
+        except ValueError:
+            mistakes.append(f"{name}_FILE: {path} must hold the secret as text")
         except OSError as error:
             mistakes.append(f"{name}_FILE: cannot read {path}: {error.strerror}")
-    return values, mistakes
+    return mistakes
+
+
+def _read_secret(path: Path) -> str:
+    secret = path.read_text(encoding="utf-8").strip()
+    if not secret:
+        raise ValueError("empty")
+    return secret
 
 
 def is_secret(field: str) -> bool:
