@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_MOST = 1e18
 _MEASURE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)")
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
@@ -20,7 +21,10 @@ def _measure(value: Any, units: Mapping[str, float]) -> float:
     unit = found[2].removesuffix("b") if found and found[2].removesuffix("b") in units else found and found[2]
     if not found or unit not in units:
         raise ValueError("unit")
-    return float(found[1]) * units[str(unit)]
+    measured = float(found[1]) * units[str(unit)]
+    if measured > _MOST:
+        raise ValueError("too large")
+    return measured
 
 
 def _duration(value: Any) -> float:
@@ -57,6 +61,7 @@ def _rate(value: str) -> str:
     return "" if value.strip().lower() == "off" else value.strip()
 
 
+AnyCase = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
 Size = Annotated[int, BeforeValidator(_size), Field(ge=0)]
 List = Annotated[tuple[str, ...], BeforeValidator(_list)]
