@@ -105,6 +105,10 @@ def _text(_: dict[str, str]) -> Answer:
     return 200, {"Content-Type": "text/plain"}, b"plain words\n"
 
 
+def _cacheable(_: dict[str, str]) -> Answer:
+    return 200, {"Content-Type": "text/javascript", "Cache-Control": "public, max-age=3600"}, b"window.cached = true;\n"
+
+
 ANSWERS: dict[str, Callable[[dict[str, str]], Answer]] = {
     "/redirect": _redirect,
     "/download": _download,
@@ -113,6 +117,7 @@ ANSWERS: dict[str, Callable[[dict[str, str]], Answer]] = {
     "/nothing": _nothing,
     "/broken": _broken,
     "/text": _text,
+    "/cacheable": _cacheable,
 }
 
 
@@ -143,7 +148,8 @@ def _handler(site: SiteServer) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Cache-Control", "no-store")
+            if "Cache-Control" not in headers:
+                self.send_header("Cache-Control", "no-store")
             if status not in {204, 304}:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()
