@@ -48,7 +48,7 @@ class TestDefaults:
         assert parts.stores_here
 
     def test_the_data_folder_is_ours_alone(self, parts: Parts, folder: Path) -> None:
-        for name in (".", "cache", "stored", "run"):
+        for name in (".", "cache", "stored", "run", "run/locks"):
             assert stat.S_IMODE((folder / name).stat().st_mode) == 0o700, name
 
     def test_the_technologies_of_one_machine(self, folder: Path) -> None:
@@ -97,12 +97,12 @@ class TestSeveralMachines:
         assert (answer.status_code, answer.json["error"]) == (400, "target-refused")
         made.close()
 
-    def test_a_bucket_takes_what_is_persisted(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    def test_a_bucket_takes_what_is_persisted(self, folder: Path) -> None:
         with S3Server() as server:
             server.create_bucket("thumbs")
-            chosen = settings(folder, S3_BUCKET="thumbs", S3_REGION="us-east-1", S3_ENDPOINT_URL=server.url)
+            login = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+            where = {"S3_BUCKET": "thumbs", "S3_REGION": "us-east-1", "S3_ENDPOINT_URL": server.url}
+            chosen = settings(folder, **where, **login)
             storage = backends.open_storage(chosen)
             assert isinstance(storage, S3Storage)
             storage.check()

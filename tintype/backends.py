@@ -23,6 +23,7 @@ _Opener = TypeVar("_Opener")
 MOST_PATIENCE = 90.0
 """Seconds; gunicorn's recipe ends a worker that is silent for 120."""
 
+_CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _HARMLESS = re.compile(r"[a-z0-9.+-]+(://)?")
 
 
@@ -62,9 +63,12 @@ def open_storage(settings: Settings) -> Storage:
 
 def folder(settings: Settings, name: str = "") -> Path:
     """A folder inside the data folder, made for us alone."""
-    path = settings.data_dir / name
+    path = settings.data_dir
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in Path(name).parts:  # mkdir gives parents the usual mode, so each is made by itself
+            path /= part
+            path.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"TINTYPE_DATA_DIR: cannot make {path}: {error.strerror}") from error
     return path
