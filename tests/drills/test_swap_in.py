@@ -10,20 +10,24 @@ from tests.drills.conftest import StartNode
 from tests.drills.node import GUNICORN, Node
 from tests.servers import RedisServer, S3Server
 from tests.site_server import SiteServer
+from tintype.storage.s3 import S3Storage
 
 pytestmark = pytest.mark.browser
+
+CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
 @pytest.fixture
 def recipe(start_node: StartNode, redis_server: RedisServer, s3_server: S3Server) -> Node:
     env = {"REDIS_URL": redis_server.url, "S3_BUCKET": "thumbs", "S3_REGION": "us-east-1", "TINTYPE_LIMIT_EXEMPT": ""}
     s3_server.create_bucket("thumbs")
-    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    env_file = {**env, **credentials, "S3_ENDPOINT_URL": s3_server.url}
-    return start_node(command=GUNICORN, env=env_file)
+    credentials = {name.upper(): value for name, value in CREDENTIALS.items()}
+    return start_node(command=GUNICORN, env={**env, **credentials, "S3_ENDPOINT_URL": s3_server.url})
 
 
-def test_the_recipe_environment_gives_miss_hit_and_lasting_urls(recipe: Node, site: SiteServer) -> None:
+def test_the_recipe_environment_gives_miss_hit_and_lasting_urls(
+    recipe: Node, s3_server: S3Server, site: SiteServer
+) -> None:
     url = site.url("/plain.html")
     first, second = recipe.thumb(url), recipe.thumb(url)
     assert [first.headers["X-Cache"], second.headers["X-Cache"]] == ["MISS", "HIT"]
@@ -33,7 +37,11 @@ def test_the_recipe_environment_gives_miss_hit_and_lasting_urls(recipe: Node, si
     stored, again = recipe.persist(url), recipe.persist(url)
     assert [stored.json()["cached"], again.json()["cached"]] == [False, True]
     assert stored.json()["url"] == again.json()["url"]
-    assert recipe.client.get(stored.json()["url"]).content == first.content
+    bucket = S3Storage("thumbs", "us-east-1", s3_server.url, credentials=CREDENTIALS)
+    kept = bucket.get(stored.json()["key"])
+    assert kept is not None
+    assert kept.body == first.content
+    assert stored.json()["url"] == f"{s3_server.url}/thumbs/{kept.key}"
 
 
 def test_pictures_outlive_a_restart(recipe: Node, site: SiteServer) -> None:
