@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test lint format demo shot doctor docs lock bench clean
+.PHONY: help setup serve test lint format demo shot doctor docs lock bench soak clean
 
 export PYTHON ?= python3
 BIN := .venv/bin
@@ -54,6 +54,9 @@ lock: $(STAMPS)/dev ## Pin all packages anew (ARGS=--upgrade for the latest)
 
 bench: $(STAMPS)/dev $(STAMPS)/browser ## Measure captures and hits per second
 	@$(BIN)/python -m bench.service $(ARGS)
+
+soak: $(STAMPS)/dev $(STAMPS)/browser ## Fifteen minutes of hostile pages in random order (SECONDS=…)
+	@TINTYPE_TEST_SOAK=$(or $(SECONDS),900) $(BIN)/python -m pytest -s tests/hostile -k mixed
 
 clean: ## Remove the environment, caches and demo pictures; keeps data/
 	rm -rf .venv demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
