@@ -6,7 +6,7 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from tests.web.conftest import Site
+from tests.web.conftest import URL, Site
 from tintype import __version__, errors
 
 
@@ -67,6 +67,13 @@ class TestTheLog:
             "target": "www.site.org",
             "bytes": len(answer.data),
         }
+
+    def test_counts_the_bytes_that_went_out(self, site: Site, lines: LogCapture) -> None:
+        etag = site.thumb().headers["ETag"]
+        site.thumb(headers={"If-None-Match": etag})
+        site.client.head("/thumb", query_string={"url": URL})
+        sent = [line["bytes"] for line in self.request_lines(lines)]
+        assert (sent[0] > 0, sent[1:]) == (True, [0, 0])
 
     def test_names_the_error(self, site: Site, lines: LogCapture) -> None:
         site.engine.fail = errors.Overloaded("the line is full")

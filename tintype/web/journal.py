@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -53,7 +54,14 @@ def _end(response: Response) -> Response:
         route=request.url_rule.rule if request.url_rule else "-",
         status=response.status_code,
         ms=spent,
-        bytes=response.calculate_content_length() or 0,
+        bytes=_sent(response),
     )
     clear_contextvars()
     return response
+
+
+def _sent(response: Response) -> int:
+    """Bytes of the body that really goes out."""
+    if request.method == "HEAD" or response.status_code == HTTPStatus.NOT_MODIFIED:
+        return 0
+    return response.calculate_content_length() or 0

@@ -55,13 +55,12 @@ class Reader:
         values, mistakes = _collect(pairs)
         url, refused = self._canonical(values.pop("url", None), mistakes)
         options = _options({**values, "url": url}, mistakes)
-        if options is not None:
-            self._check_together(options, mistakes)
+        wanted = self._understand(options, accept or MIMEAccept(), mistakes) if options else None
         if mistakes:
             raise InvalidRequest(*mistakes, *([Mistake("url", refused.detail)] if refused else []))
         if refused:
             raise refused
-        return self._finish(cast("Options", options), accept or MIMEAccept())
+        return cast("Wanted", wanted)
 
     def _canonical(self, raw: Any, mistakes: list[Mistake]) -> tuple[str, TargetRefused | None]:
         if raw is None:
@@ -78,25 +77,24 @@ class Reader:
                 return "", error
         return "", None
 
-    def _check_together(self, options: Options, mistakes: list[Mistake]) -> None:
-        """What no single field can know."""
+    def _understand(self, options: Options, accept: MIMEAccept, mistakes: list[Mistake]) -> Wanted:
+        """The request that options mean together, and what no single one of them can know to be wrong."""
         if options.ttl is not None and options.ttl > self._max_ttl:
             mistakes.append(Mistake("ttl", f"must be a whole number from 0 to {self._max_ttl} seconds"))
         if options.retina and options.said("scale") and options.scale != _RETINA:
             mistakes.append(Mistake("retina", "is short for scale=2: leave out one of retina and scale"))
-        seen = _with_format(options, "png").request().shot.emulate
-        if seen.width * seen.height * seen.scale**2 > MAX_PIXELS:
+        negotiated = options.format == "auto"
+        request = (_with_format(options, negotiate(accept)) if negotiated else options).request()
+        if _pixels(request) > MAX_PIXELS:
             limit = f"{MAX_PIXELS:,}".replace(",", " ")
             mistakes.append(Mistake("scale", f"is too large: width × height × scale² may be at most {limit} pixels"))
+        return Wanted(request=request, freshness=self._bounds(options), negotiated=negotiated)
 
-    def _finish(self, options: Options, accept: MIMEAccept) -> Wanted:
-        negotiated = options.format == "auto"
-        chosen = negotiate(accept) if negotiated else cast("Format", options.format)
-        freshness = replace(self._freshness, forced=options.fresh or options.ttl == 0)
-        if options.ttl:
-            freshness = replace(freshness, max_age=float(options.ttl))
-        request = _with_format(options, chosen).request()
-        return Wanted(request=request, freshness=freshness, negotiated=negotiated)
+    def _bounds(self, options: Options) -> Freshness:
+        """How old the answer may be; ``ttl=0`` insists on a new picture as ``fresh`` does."""
+        forced = options.fresh or options.ttl == 0
+        max_age = float(options.ttl) if options.ttl else self._freshness.max_age
+        return replace(self._freshness, max_age=max_age, forced=forced)
 
 
 def negotiate(accept: MIMEAccept) -> Format:
@@ -175,3 +173,8 @@ def _is_text(value: str) -> bool:
 
 def _with_format(options: Options, name: Format) -> Options:
     return options.model_copy(update={"format": name})
+
+
+def _pixels(request: CaptureRequest) -> float:
+    seen = request.shot.emulate
+    return seen.width * seen.height * seen.scale**2
