@@ -101,9 +101,7 @@ class TestThePicture:
         assert colour(seen, 370, 600) == BLUE
 
     @pytest.mark.parametrize(("selector", "is_"), [(".box", RED), ("#far", GREEN)])
-    def test_is_one_element(
-        self, selector: str, is_: tuple[int, ...], engine: DaemonEngine, site: SiteServer
-    ) -> None:
+    def test_is_one_element(self, selector: str, is_: tuple[int, ...], engine: DaemonEngine, site: SiteServer) -> None:
         seen = engine.capture(shot(site.url("/elements.html"), selector=selector, scale=2))
         assert (seen.width, seen.height) == (600, 400)
         assert {colour(seen, x, y) for x in (1, 598) for y in (1, 398)} == {is_}
@@ -153,7 +151,9 @@ class TestNoPicture:
         with pytest.raises(TargetError):
             engine.capture(shot(site.url("/broken?status=502")))
 
-    @pytest.mark.parametrize("url", ["http://does-not-exist.tintype-tests.com/", "https://does-not-exist.tintype-tests.com/"])
+    @pytest.mark.parametrize(
+        "url", ["http://does-not-exist.tintype-tests.com/", "https://does-not-exist.tintype-tests.com/"]
+    )
     def test_of_an_unknown_host(self, url: str, engine: DaemonEngine) -> None:
         with pytest.raises(TargetUnreachable, match="host name is not known"):
             engine.capture(shot(url))

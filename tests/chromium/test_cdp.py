@@ -67,7 +67,7 @@ async def test_messages_may_arrive_in_any_pieces(wire: Wire) -> None:
 async def test_an_error_answer_is_raised_with_its_words(wire: Wire) -> None:
     answer = wire.connection.browser.post("Page.navigate")
     wire.say(id=1, error={"code": -32000, "message": "Not attached to an active page"})
-    with pytest.raises(Refused, match="Page.navigate: Not attached"):
+    with pytest.raises(Refused, match=r"Page\.navigate: Not attached"):
         await answer
 
 
@@ -142,8 +142,9 @@ def test_a_message_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
     @on_a_wire
     async def flood(wire: Wire) -> None:
+        for _ in range(10):
+            wire.connection.feed(b"x" * 100)
         with pytest.raises(ValueError, match="too long"):
-            for _ in range(20):
-                wire.connection.feed(b"x" * 100)
+            wire.connection.feed(b"x")
 
     flood()

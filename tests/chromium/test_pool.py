@@ -69,7 +69,9 @@ class FakeBrowser:
 class Stable:
     """Where browsers come from: each start takes the next of these, or fails with it."""
 
-    def __init__(self, *horses: FakeBrowser | Exception, terms: Terms = TERMS, blocked: HostRules | None = None) -> None:
+    def __init__(
+        self, *horses: FakeBrowser | Exception, terms: Terms = TERMS, blocked: HostRules | None = None
+    ) -> None:
         self.horses = list(horses) or [FakeBrowser() for _ in range(3)]
         self.started: list[FakeBrowser] = []
         self.pool = Pool(self._start, terms, blocked or HostRules())

@@ -131,7 +131,7 @@ class Daemon:
         return wire.pack({"kind": "ok"})
 
     async def _stop_if_idle(self, _: dict[str, Any]) -> bytes:
-        for _ in range(10):  # connections that were just closed are noticed a moment later
+        for _attempt in range(10):  # connections that were just closed are noticed a moment later
             if len(self._clients) == 1:
                 break
             await asyncio.sleep(0.02)

@@ -58,7 +58,6 @@ class Pool:
 
     def __init__(self, start: Callable[[], Awaitable[Browser]], terms: Terms, blocked: HostRules) -> None:
         self.browser: Browser | None = None
-        self.waiting = 0
         self.busy = 0
         self.captures = 0
         self.restarts = 0
@@ -67,12 +66,19 @@ class Pool:
         self._blocked = blocked
         self._slots = asyncio.Semaphore(terms.slots)
         self._flights: dict[str, Flight] = {}
+        self._aboard: set[asyncio.Task[Capture]] = set()
+        """Every capture admitted and not ended; counted at once, so that a crowd in one instant is a crowd."""
         self._changing = asyncio.Lock()
         self._retired: set[Browser] = set()
         self._chores: set[asyncio.Task[None]] = set()
         self._usual = _USUAL
         self._renewed_at = 0.0
         self._closing = False
+
+    @property
+    def waiting(self) -> int:
+        """Captures in line."""
+        return len(self._aboard) - self.busy
 
     async def capture(self, shot: Shot) -> Capture:
         """One picture, shared with whoever asks for the same one meanwhile; raises TintypeError."""
@@ -118,9 +124,12 @@ class Pool:
     def _depart(self, shot: Shot) -> Flight:
         if self._closing:
             raise BackendUnavailable("the capture engine is shutting down", retry_after=1)
-        if self._slots.locked() and self.waiting >= self._terms.queue:
+        if len(self._aboard) >= self._terms.slots + self._terms.queue:
             raise Overloaded(retry_after=self._patience())
-        flight = self._flights[shot.key] = Flight(asyncio.create_task(self._fly(shot)))
+        task = asyncio.create_task(self._fly(shot))
+        self._aboard.add(task)
+        task.add_done_callback(self._aboard.discard)
+        flight = self._flights[shot.key] = Flight(task)
         return flight
 
     def _land(self, key: str, flight: Flight) -> None:
@@ -145,17 +154,12 @@ class Pool:
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
-        self.waiting += 1
-        try:
-            await self._slots.acquire()
-        finally:
-            self.waiting -= 1
-        self.busy += 1
-        try:
-            yield
-        finally:
-            self.busy -= 1
-            self._slots.release()
+        async with self._slots:
+            self.busy += 1
+            try:
+                yield
+            finally:
+                self.busy -= 1
 
     async def _attempt(self, shot: Shot) -> Capture:
         for _ in range(_ATTEMPTS):
