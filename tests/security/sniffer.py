@@ -1,0 +1,74 @@
+"""What goes out of a network interface? Every IP packet, read below TCP and UDP, so that nothing hides."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Self
+
+_EVERYTHING = 0x0003  # ETH_P_ALL, linux/if_ether.h
+_OUTGOING = 4  # PACKET_OUTGOING, linux/if_packet.h
+_IPV4, _IPV6 = 0x0800, 0x86DD
+_PROTOCOLS = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}
+_RCVBUFFORCE = 33  # SO_RCVBUFFORCE, asm-generic/socket.h
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """Where a packet goes."""
+
+    protocol: str
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.protocol} {self.address} {self.port}"
+
+
+class Sniffer:
+    """Notes every packet that leaves by an interface and that somebody should worry about."""
+
+    def __init__(self, interface: str, worries: Callable[[Packet], bool]) -> None:
+        self.heard: dict[Packet, int] = {}
+        self._worries = worries
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_EVERYTHING))
+        self._socket.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, 64 << 20)
+        self._socket.bind((interface, _EVERYTHING))
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+        self._socket.close()
+
+    def _listen(self) -> None:
+        while not self._ending.is_set():
+            while select.select([self._socket], [], [], 0.1)[0]:
+                data, (_, protocol, kind, *_) = self._socket.recvfrom(64)
+                packet = read(protocol, data) if kind == _OUTGOING else None
+                if packet and self._worries(packet):
+                    self.heard[packet] = self.heard.get(packet, 0) + 1
+
+
+def read(protocol: int, data: bytes) -> Packet | None:
+    """The destination of an IP packet; None for what is no packet of a program (neighbour discovery and the like)."""
+    if protocol == _IPV4:
+        kind, address, rest = data[9], ip_address(data[16:20]), data[(data[0] & 15) * 4 :]
+    elif protocol == _IPV6:
+        kind, address, rest = data[6], ip_address(data[24:40]), data[40:]
+    else:
+        return None
+    name = _PROTOCOLS.get(kind, str(kind))
+    # The kernel's own: answers about closed ports, neighbour discovery, group membership (IGMP, MLD).
+    if name not in {"TCP", "UDP"}:
+        return None
+    return Packet(name, str(address), int.from_bytes(rest[2:4], "big"))

@@ -1,0 +1,125 @@
+"""No page and no caller reaches an internal address: a hostile site is captured while canaries listen for packets.
+
+Each test is one run of :mod:`tests.security.stage` in network namespaces of its own. Two controls show that the
+canaries hear and that the attacks work where nothing guards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.security.moves import MOVES
+from tests.security.places import CANARY, INTERNAL, OWN, SPELLINGS
+
+pytestmark = pytest.mark.timeout(300)
+
+ROOT = Path(__file__).parents[2]
+_ENTER = ("unshare", "--net", "--mount", "--fork", "--kill-child")
+VECTORS = 250
+"""What the vector page tries at least: ways, and spellings of internal addresses."""
+
+
+def missing() -> str:
+    """What the harness lacks on this machine."""
+    if os.geteuid() != 0:
+        return "root"
+    lacking = [tool for tool in ("unshare", "ip", "mount") if not shutil.which(tool)]
+    if lacking:
+        return f"the programs {', '.join(lacking)} (Debian: util-linux, iproute2)"
+    trial = subprocess.run([*_ENTER, "ip", "link", "add", "trial", "type", "veth"], capture_output=True, check=False)
+    return "" if trial.returncode == 0 else "a kernel that gives us network namespaces"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _harness() -> None:
+    if lack := missing():
+        pytest.skip(f"THE EGRESS GUARD IS NOT TESTED END TO END: the canary harness needs {lack}")
+
+
+def perform(mode: str, folder: Path) -> dict[str, Any]:
+    """One run: what was tried, and what the canaries heard."""
+    report = folder / "report.json"
+    command = [*_ENTER, sys.executable, "-m", "tests.security.stage", mode, str(report), "-v"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    assert run.returncode == 0, run.stderr[-4000:]
+    return dict(json.loads(report.read_text()))
+
+
+def ended(report: dict[str, Any], journey: str) -> dict[str, dict[str, Any]]:
+    """How journeys of a kind ended, by name."""
+    return {name: end for name, end in report["outcomes"].items() if name.startswith(journey)}
+
+
+def assert_silence(report: dict[str, Any]) -> None:
+    assert report["packets"] == {}
+    assert report["canaries"] == []
+    assert len(report["tried"]) >= VECTORS
+    for name, end in report["outcomes"].items():
+        assert end["title"] != "canary", name
+        assert end["outcome"] in {"picture", "target-refused", "not-a-page"}, (name, end)
+        if end["outcome"] == "picture":
+            assert urlsplit(end["url"]).hostname in {"page.attacker.com", "six.attacker.com"}, name
+
+
+def test_the_canaries_hear_a_knock(tmp_path: Path) -> None:
+    heard = perform("knock", tmp_path)["packets"]
+    assert set(heard) == {
+        f"{protocol} {address} {port}"
+        for address in (*INTERNAL, "127.0.0.1", "::1", OWN)
+        for protocol, port in (("TCP", 8000), ("UDP", 3478))
+    }
+
+
+@pytest.mark.browser
+class TestAsShipped:
+    def test_nothing_internal_is_reached(self, tmp_path: Path) -> None:
+        report = perform("shipped", tmp_path)
+        assert_silence(report)
+        assert (report["status"]["sandbox"], report["status"]["enclosed"]) == (True, True)
+        assert len(ended(report, "move")) >= len(MOVES)
+        assert {name: end["outcome"] for name, end in ended(report, "direct").items()} == {
+            f"direct {host}": "target-refused" for host in SPELLINGS
+        }
+        assert ended(report, "public")["public"]["outcome"] == "picture"
+        assert {name for name in report["asked"] if not name.endswith(".attacker.com")} == set()
+
+
+@pytest.mark.browser
+class TestEachLayerAlone:
+    def test_the_filter_holds_without_enclosure_and_without_the_browser_s_own_checks(self, tmp_path: Path) -> None:
+        report = perform("filter-alone", tmp_path)
+        assert_silence(report)
+        assert report["status"]["enclosed"] is False
+
+    def test_the_enclosure_holds_without_the_browser_s_flags_and_checks(self, tmp_path: Path) -> None:
+        report = perform("enclosure-alone", tmp_path)
+        assert_silence(report)
+        assert report["status"]["enclosed"] is True
+
+
+@pytest.mark.browser
+class TestControls:
+    def test_without_guards_the_attacks_work(self, tmp_path: Path) -> None:
+        report = perform("unguarded", tmp_path)
+        packets, paths = set(report["packets"]), {heard.partition(" /hit/")[2] for heard in report["canaries"]}
+        assert len(paths & set(report["tried"])) >= 80
+        assert {f"TCP {address} 80" for address in INTERNAL} <= packets
+        assert {"TCP 127.0.0.1 8000", "TCP ::1 8000", f"TCP {OWN} 8000"} <= packets
+        assert {f"UDP {CANARY} 3478", f"TCP {CANARY} 3478", "UDP 127.0.0.1 3478"} <= packets
+        assert "canary" in {end["title"] for end in ended(report, "move").values()}
+        assert "canary" in {end["title"] for end in ended(report, "direct").values()}
+
+    def test_what_the_operator_opens_is_reached_and_nothing_beside_it(self, tmp_path: Path) -> None:
+        report = perform("opened", tmp_path)
+        assert set(report["packets"]) >= {f"TCP {CANARY} 80", f"TCP {CANARY} 3478"}
+        assert {packet.split()[1] for packet in report["packets"]} == {CANARY}
+        assert {packet.split()[0] for packet in report["packets"]} == {"TCP"}
