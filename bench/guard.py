@@ -1,0 +1,110 @@
+"""What the egress guard costs: captures per second with and without filter and enclosure, interleaved in one run.
+
+``python -m bench.guard [--rounds N] [--captures N] [--pages DIR]``. Without means: direct connections, the host's
+network; the sandbox stays on in both, as it does everywhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.service import Site
+from tintype.chromium import account, cdp, command
+from tintype.chromium.browser import Browser
+from tintype.chromium.command import Recipe
+from tintype.chromium.judge import Judge
+from tintype.chromium.launch import Launcher
+from tintype.chromium.locate import find_chromium
+from tintype.chromium.socks import Filter
+from tintype.chromium.territory import Territory
+from tintype.options import Navigate, Shot
+
+TABS = 3
+
+
+def unguarded() -> ExitStack:
+    """Make browsers connect directly: no proxy on the command line, none for a context."""
+    stack, post = ExitStack(), cdp.Session.post
+
+    def without_proxy(session: cdp.Session, method: str, **params: Any) -> Any:
+        kept = {name: value for name, value in params.items() if not name.startswith("proxy")}
+        return post(session, method, **kept)
+
+    flags = tuple(flag for flag in command.FLAGS if not flag.startswith("--proxy"))
+    arguments = Recipe.arguments
+    stack.enter_context(mock.patch.object(cdp.Session, "post", without_proxy))
+    stack.enter_context(mock.patch.object(command, "FLAGS", flags))
+    stack.enter_context(
+        mock.patch.object(
+            Recipe, "arguments", lambda recipe, profile: [a for a in arguments(recipe, profile) if "--proxy" not in a]
+        )
+    )
+    return stack
+
+
+async def measure(site: Site, number: int, captures: int, *, guarded: bool) -> tuple[float, float]:
+    """Captures per second of a saturated browser, and seconds from start to a browser that answers."""
+    judge = Judge.of([f"127.0.0.1:{site.server_port}"])
+    closed, territory = await Filter.start(judge), Territory.claim()
+    recipe = Recipe(
+        binary=str(find_chromium()),
+        account=account.choose("tintype"),
+        proxy_port=closed.port,
+        listeners=2 * TABS + 1,
+        enclosed=guarded,
+    )
+    begin = time.perf_counter()
+    browser = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, 2 * TABS + 1)
+    started = time.perf_counter() - begin
+    try:
+        shots = iter([Shot(navigate=Navigate(url=site.url(number * 10_000 + n))) for n in range(captures + TABS)])
+        for _ in range(TABS):
+            await browser.capture(next(shots), None, 20, 16_000)
+        begin = time.perf_counter()
+        await asyncio.gather(*(drain(browser, shots) for _ in range(TABS)))
+        return captures / (time.perf_counter() - begin), started
+    finally:
+        await browser.close()
+        await closed.close()
+        territory.release()
+
+
+async def drain(browser: Browser, shots: Any) -> None:
+    for shot in shots:
+        await browser.capture(shot, None, 20, 16_000)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--captures", type=int, default=30)
+    parser.add_argument("--pages", type=Path, help="a folder with index.html to photograph")
+    asked = parser.parse_args()
+    site = Site(asked.pages)
+    runs: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    for number in range(asked.rounds):
+        for guarded in (True, False):
+            with ExitStack() if guarded else unguarded():
+                runs[guarded].append(asyncio.run(measure(site, number * 2 + guarded, asked.captures, guarded=guarded)))
+    table = Table("", "captures/s, median", "all runs", "browser start, s")
+    for guarded, name in ((True, "filter and enclosure"), (False, "neither")):
+        rates, starts = zip(*runs[guarded], strict=True)
+        shown = " ".join(f"{rate:.1f}" for rate in rates)
+        table.add_row(name, f"{statistics.median(rates):.2f}", shown, f"{statistics.median(starts):.2f}")
+    Console().print(table)
+    ratio = statistics.median(r for r, _ in runs[True]) / statistics.median(r for r, _ in runs[False])
+    Console().print(f"with / without: {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()
