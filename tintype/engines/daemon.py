@@ -28,6 +28,9 @@ log = structlog.get_logger("tintype.engines.daemon")
 
 _FRAME = struct.Struct(">I")
 _PIECE = 1 << 20
+_ATTEMPTS = 3
+"""Fresh connections tried for one answer: the daemon's, one that a dying daemon may still accept, its successor's."""
+_PAUSE = 0.05
 _KEPT = 64
 """Idle connections kept for later; more are closed."""
 
@@ -60,7 +63,7 @@ class DaemonEngine:
         self._closed = False
 
     def capture(self, shot: Shot) -> Capture:
-        """Photograph a page; tried once more when the daemon dies under it. Raises TintypeError."""
+        """Photograph a page; tried again when the daemon dies under it. Raises TintypeError."""
         header = {"op": "capture", "shot": shot.model_dump(mode="json", exclude_defaults=True)}
         return wire.unpack_capture(self._ask(header))
 
@@ -112,8 +115,9 @@ class DaemonEngine:
                 connection.close()
                 self._drop_idle()
                 log.warning("capture_daemon_lost", address=self.address, error=str(error), attempt=fresh_attempts)
-                if fresh_attempts > 1:
+                if fresh_attempts >= _ATTEMPTS:
                     raise BrowserLost(retry_after=1) from error
+                time.sleep(_PAUSE)
                 continue
             except BaseException:
                 connection.close()  # half an answer must not be read as the next one's
