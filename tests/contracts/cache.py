@@ -65,6 +65,12 @@ class CacheContract:
         cache.put("key", b"", 60)
         assert cache.get("key") == b""
 
+    def test_an_empty_value_can_be_replaced(self, cache: Cache) -> None:
+        for value in (b"", b"", b"full"):
+            cache.put("key", value, 60)
+            assert cache.get("key") == value
+        assert cache.size() == 4
+
     def test_a_large_value_comes_back_whole(self, cache: Cache) -> None:
         cache.put("key", body_of("key", 5000 * KB), 60)
         assert cache.get("key") == body_of("key", 5000 * KB)

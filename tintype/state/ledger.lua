@@ -12,7 +12,7 @@ local function strike(key)
     if entry then
         local size, tag = string.match(entry, '^(%d+):(.*)$')
         redis.call('HDEL', LEDGER, 'e:' .. key)
-        redis.call('HINCRBY', LEDGER, 'total', '-' .. size)
+        redis.call('HINCRBY', LEDGER, 'total', 0 - size) -- '-0' is no integer to Redis
         if tag ~= '' then
             redis.call('SREM', prefix .. 't:' .. tag, key)
         end
