@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -130,8 +131,10 @@ class S3Server(_Server):
         return f"http://127.0.0.1:{self.port}"
 
     def create_bucket(self, name: str) -> None:
-        """Create a bucket, or find it there."""
+        """Create a bucket whose objects everybody may read, or find it there."""
+        read = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{name}/*"}
         self._ask("PUT", f"/{name}")
+        self._ask("PUT", f"/{name}?policy", json.dumps({"Version": "2012-10-17", "Statement": [read]}).encode())
 
     def _command(self) -> list[str]:
         return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
@@ -143,8 +146,9 @@ class S3Server(_Server):
             return False
         return True
 
-    def _ask(self, method: str, path: str) -> None:
-        request = urllib.request.Request(self.url + path, method=method)
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> None:
+        headers = {"Content-Type": "application/json"}  # moto overlooks a body that urllib calls a form
+        request = urllib.request.Request(self.url + path, data=body, headers=headers, method=method)
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(request, timeout=10) as answer:
             answer.read()

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif"}
+_MIMES = {extension: mime for mime, extension in _EXTENSIONS.items()}
 
 
 class Age(StrEnum):
@@ -136,6 +137,11 @@ def storage_key(request_digest: str, thumbnail: Thumbnail) -> str:
 def is_storage_key(text: str) -> bool:
     """Whether a text could be a key of ours; nothing else ever reaches a file name."""
     return _STORAGE_KEY.fullmatch(text) is not None
+
+
+def mime_of(key: str) -> str:
+    """The media type that a storage key's extension means."""
+    return _MIMES[key.rpartition(".")[2]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,166 +1,193 @@
-"""Persisted pictures as plain files in a folder: ``thumbs/ab/<key>.png`` with its description beside it.
-
-The description is written first and the picture is renamed into place last, so a picture that is there is whole.
-"""
+"""Storage in a folder: plain picture files, each with a small ``.json`` beside it that says what it is."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from tintype.errors import BackendUnavailable
-from tintype.model import Stored, is_storage_key
+from tintype.model import Stored, is_storage_key, mime_of
 
 log = structlog.get_logger("tintype.storage")
 
-_UNFINISHED = ".unfinished"
-_ABANDONED_AFTER = 3600.0
-"""Seconds after which an unfinished file belongs to a process that died."""
+STALE = 3600.0
+"""Age in seconds at which a file that was never finished is swept."""
+_ROOT = "thumbs/"
 
 
 class DiskStorage:
-    """Durable: a stored picture was synchronised to the disk, its folder entry included."""
+    """Files at ``<folder>/thumbs/<first two hex digits>/<rest of the key>``.
+
+    A file is written elsewhere and moved into place, its description first: a picture that can be seen is whole.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with contextlib.suppress(OSError):
-            self._sweep()
+        self._incoming = folder / ".incoming"
+        self._sweep()
 
     def put(self, stored: Stored) -> None:
-        """Store durably; an error leaves nothing half-written."""
-        path = self._path(stored.key)
-        description = {"mime": stored.mime, "meta": stored.meta}
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write(_beside(path), json.dumps(description).encode())
-            _write(path, stored.body)
-            _synchronise_folder(path.parent)
-        except OSError as error:
-            if not path.exists():
-                _remove(_beside(path))
-            raise self._unavailable("write", error) from error
+        """Durably store; raises BackendUnavailable, ValueError for a key that is none."""
+        if not is_storage_key(stored.key):
+            raise ValueError(f"not a storage key: {stored.key!r}")
+        picture = self._path(stored.key)
+        sidecar = _sidecar(picture)
+        with self._honest("stored"):
+            _make(picture.parent)
+            _make(self._incoming)
+            with self._written(_describe(stored)) as description, self._written(stored.body) as body:
+                description.replace(sidecar)
+                try:
+                    body.replace(picture)
+                except OSError:
+                    if not picture.exists():
+                        sidecar.unlink(missing_ok=True)
+                    raise
+            _sync(picture.parent)
 
     def get(self, key: str) -> Stored | None:
-        """The picture with its description."""
-        if not is_storage_key(key):
+        """The object, body included; raises BackendUnavailable."""
+        found = self._describe(key)
+        if not found:
             return None
-        path = self._path(key)
-        try:
-            return self._described(key, path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._unavailable("read", error) from error
+        with self._honest("read"), suppress(FileNotFoundError):
+            return replace(found, body=self._path(key).read_bytes())
+        return None
 
     def newest(self, prefix: str) -> Stored | None:
-        """The latest picture whose key starts with ``thumbs/<request digest>-``, without its body."""
-        name = prefix.removeprefix("thumbs/")
-        folder = self._folder / "thumbs" / name[:2]
-        try:
-            found = [entry for entry in os.scandir(folder) if entry.name.startswith(name) and is_picture(entry.name)]
-            latest = max(found, key=lambda entry: entry.stat().st_mtime_ns, default=None)
-            return self._described(f"thumbs/{latest.name}", b"") if latest else None
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._unavailable("list", error) from error
+        """The object put last whose key starts with ``prefix``, with an empty body; raises BackendUnavailable."""
+        with self._honest("read"):
+            found = [(entry.stat().st_mtime_ns, _key(entry)) for entry in self._entries(prefix)]
+        return self._describe(max(found)[1]) if found else None
 
     def keys(self) -> Iterator[str]:
-        """Every key."""
-        for path in (self._folder / "thumbs").glob("*/*"):
-            if is_picture(path.name):
-                yield f"thumbs/{path.name}"
+        """Every key, in no order; raises BackendUnavailable."""
+        with self._honest("read"):
+            yield from map(_key, self._entries(""))
 
     def delete(self, key: str) -> bool:
-        """Whether there was something to delete."""
+        """Whether there was something to delete; raises BackendUnavailable."""
         if not is_storage_key(key):
             return False
-        path = self._path(key)
-        try:
-            path.unlink()
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise self._unavailable("delete", error) from error
-        _remove(_beside(path))
+        picture = self._path(key)
+        with self._honest("deleted"):
+            try:
+                picture.unlink()
+            except FileNotFoundError:
+                return False
+            _sidecar(picture).unlink(missing_ok=True)
+            _sync(picture.parent)
         return True
 
     def url(self, key: str) -> str:
-        """Where this service serves it."""
+        """Where this service itself serves it."""
         return f"/stored/{key}"
 
     def check(self) -> None:
-        """Raise BackendUnavailable unless a file can be written."""
-        probe = self._folder / f"check-{secrets.token_hex(8)}{_UNFINISHED}"
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write(probe, b"1")
-        except OSError as error:
-            raise self._unavailable("write", error) from error
-        finally:
-            _remove(probe)
+        """Write a file and remove it; raises BackendUnavailable."""
+        with self._honest("stored"):
+            _make(self._incoming)
+            with self._written(bytes(4096)):
+                pass
+
+    def _describe(self, key: str) -> Stored | None:
+        if not is_storage_key(key):
+            return None
+        picture = self._path(key)
+        with self._honest("read"):
+            if not picture.exists():
+                return None
+            mime, meta = _read_sidecar(_sidecar(picture))
+        return Stored(key=key, body=b"", mime=mime or mime_of(key), meta=meta)
 
     def _path(self, key: str) -> Path:
-        """Only keys of ours become file names; spread over 256 folders by the request's digest."""
-        if not is_storage_key(key):
-            raise ValueError("not a storage key")
-        name = key.removeprefix("thumbs/")
-        return self._folder / "thumbs" / name[:2] / name
+        name = key.removeprefix(_ROOT)
+        return self._folder / _ROOT / name[:2] / name
 
-    def _described(self, key: str, body: bytes) -> Stored:
-        description = json.loads(_beside(self._path(key)).read_bytes())
-        return Stored(key=key, body=body, mime=description["mime"], meta=description["meta"])
+    def _entries(self, prefix: str) -> Iterator[os.DirEntry[str]]:
+        """Pictures whose key starts with a prefix; one folder is looked at if it is long enough."""
+        start = prefix.removeprefix(_ROOT)
+        folders = [self._folder / _ROOT / start[:2]] if len(start) > 1 else _listed(self._folder / _ROOT)
+        for folder in folders:
+            with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+                yield from (entry for entry in entries if entry.name.startswith(start) and is_storage_key(_key(entry)))
 
-    def _unavailable(self, what: str, error: OSError) -> BackendUnavailable:
-        log.error("storage_failed", operation=what, folder=str(self._folder), reason=error.strerror)
-        return BackendUnavailable("the picture storage does not work right now", retry_after=30)
+    @contextmanager
+    def _written(self, content: bytes) -> Iterator[Path]:
+        """A temporary file with durable content; gone after the block unless it was moved."""
+        path = self._incoming / secrets.token_hex(16)
+        try:
+            with path.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _honest(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            log.error("storage_failed", folder=str(self._folder), reason=str(error))
+            raise BackendUnavailable(f"pictures cannot be {action} right now", retry_after=30) from error
 
     def _sweep(self) -> None:
-        """Remove what processes that died left unfinished."""
-        before = time.time() - _ABANDONED_AFTER
-        for path in self._folder.rglob(f"*{_UNFINISHED}"):
-            if path.stat().st_mtime < before:
-                _remove(path)
+        """Remove what processes that died left half written."""
+        for path in _listed(self._incoming):
+            with suppress(OSError):
+                if path.stat().st_mtime < time.time() - STALE:
+                    path.unlink()
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file name is that of a picture and not of its description."""
-    return is_storage_key(f"thumbs/{name}")
+def _key(entry: os.DirEntry[str]) -> str:
+    return _ROOT + entry.name
 
 
-def _beside(path: Path) -> Path:
-    return path.with_suffix(".json")
+def _sidecar(picture: Path) -> Path:
+    return picture.with_name(f"{picture.name}.json")
 
 
-def _write(path: Path, body: bytes) -> None:
-    """Write, synchronise, rename into place; raises OSError and then leaves nothing."""
-    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}{_UNFINISHED}")
+def _describe(stored: Stored) -> bytes:
+    return json.dumps({"mime": stored.mime, "meta": stored.meta}, indent=1, ensure_ascii=False).encode()
+
+
+def _read_sidecar(path: Path) -> tuple[str, dict[str, str]]:
+    """Media type and further words; empty when somebody removed or spoilt the file."""
     try:
-        with unfinished.open("xb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        _remove(unfinished)
-        raise
+        said: dict[str, Any] = json.loads(path.read_bytes())
+        return str(said["mime"]), {str(name): str(value) for name, value in said["meta"].items()}
+    except (FileNotFoundError, ValueError, LookupError, AttributeError, TypeError):
+        return "", {}
 
 
-def _synchronise_folder(folder: Path) -> None:
+def _listed(folder: Path) -> list[Path]:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return list(folder.iterdir())
+    return []
+
+
+def _make(folder: Path) -> None:
+    """Create a folder so that it outlives a power cut."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 import boto3
 import structlog
@@ -18,15 +23,19 @@ from tintype.model import Stored, is_storage_key
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import ObjectTypeDef
 
 log = structlog.get_logger("tintype.storage")
 
 IMMUTABLE = "public, max-age=31536000, immutable"
+_STORED_AT = "stored-at"
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
+_PLAIN = " !#$&'()*+,/:;=?@[]"
+"""Kept as it is in metadata, which travels in headers: ASCII without the percent sign."""
 
 
 class S3Storage:
-    """Three standard retries, timeouts, path-style addresses where an endpoint is given.
+    """Three standard retries, timeouts, path-style addresses where an endpoint is given; safe to share by threads.
 
     ``public_url`` is the base of the lasting URLs, such as a CDN in front of the bucket. ``credentials`` are keyword
     arguments of a boto3 session; without them its usual chain applies (environment, profile, instance role).
@@ -49,45 +58,55 @@ class S3Storage:
         self._credentials = credentials or {}
         self._opening = threading.Lock()
         self._opened: tuple[int, S3Client] | None = None
+        self._blind = False
 
     def put(self, stored: Stored) -> None:
-        """Upload; an object is there whole or not at all."""
+        """Upload; an object is there whole or not at all. Raises BackendUnavailable."""
+        if not is_storage_key(stored.key):
+            raise ValueError(f"not a storage key: {stored.key!r}")
+        meta = {**stored.meta, _STORED_AT: f"{time.time():.6f}"}
         with self._translated("put"):
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=self._name(stored.key),
                 Body=stored.body,
                 ContentType=stored.mime,
+                ContentMD5=_md5(stored.body),
                 CacheControl=IMMUTABLE,
-                Metadata=stored.meta,
+                Metadata={name: quote(value, safe=_PLAIN) for name, value in meta.items()},
             )
 
     def get(self, key: str) -> Stored | None:
-        """The object with its description."""
+        """The object with its description; raises BackendUnavailable."""
         if not is_storage_key(key):
             return None
-        return self._read(key, lambda name: self._client.get_object(Bucket=self._bucket, Key=name))
+        found = self._read(key, lambda name: self._client.get_object(Bucket=self._bucket, Key=name))
+        return _without_time(found) if found else None
 
     def newest(self, prefix: str) -> Stored | None:
-        """The latest object whose key starts with a prefix, without its body."""
-        with self._translated("list"):
-            listed = [item for page in self._pages(prefix) for item in page.get("Contents", ())]
-        if not listed:
-            return None
-        latest = max(listed, key=lambda item: item["LastModified"])
-        key = latest["Key"].removeprefix(self._prefix)
-        return self._read(key, lambda name: self._client.head_object(Bucket=self._bucket, Key=name))
+        """The latest object whose key starts with a prefix, without its body; raises BackendUnavailable.
+
+        Nothing where we may store but not list: then every picture is stored anew.
+        """
+        listed = self._listed(prefix)
+        latest = max((item["LastModified"] for item in listed), default=None)
+        # buckets tell time in whole seconds, so several may be the latest
+        found = [
+            self._head(item["Key"].removeprefix(self._prefix)) for item in listed if item["LastModified"] == latest
+        ]
+        newest = max(filter(None, found), key=lambda stored: stored.meta.get(_STORED_AT, ""), default=None)
+        return _without_time(newest) if newest else None
 
     def keys(self) -> Iterator[str]:
-        """Every key."""
+        """Every key; raises BackendUnavailable."""
         with self._translated("list"):
             for page in self._pages("thumbs/"):
                 names = (item["Key"].removeprefix(self._prefix) for item in page.get("Contents", ()))
                 yield from (name for name in names if is_storage_key(name))
 
     def delete(self, key: str) -> bool:
-        """Whether there was something to delete."""
-        if not is_storage_key(key) or self.newest(key) is None:
+        """Whether there was something to delete; raises BackendUnavailable."""
+        if not is_storage_key(key) or self._head(key) is None:
             return False
         with self._translated("delete"):
             self._client.delete_object(Bucket=self._bucket, Key=self._name(key))
@@ -95,17 +114,36 @@ class S3Storage:
 
     def url(self, key: str) -> str:
         """The lasting public address: of the CDN, of the endpoint, or of the bucket at AWS."""
+        name = quote(self._name(key))
         if self._public:
-            return f"{self._public}/{self._name(key)}"
+            return f"{self._public}/{name}"
         if self._endpoint:
-            return f"{self._endpoint}/{self._bucket}/{self._name(key)}"
-        where = f"s3.{self._region}" if self._region else "s3"
-        return f"https://{self._bucket}.{where}.amazonaws.com/{self._name(key)}"
+            return f"{self._endpoint}/{self._bucket}/{name}"
+        host = f"s3.{self._region}.amazonaws.com" if self._region else "s3.amazonaws.com"
+        if self._region.startswith("cn-"):
+            host += ".cn"
+        # a certificate for *.s3… covers no bucket with a dot in its name
+        return (
+            f"https://{host}/{self._bucket}/{name}" if "." in self._bucket else f"https://{self._bucket}.{host}/{name}"
+        )
 
     def check(self) -> None:
         """Raise BackendUnavailable unless the bucket answers us."""
         with self._translated("check"):
-            self._client.head_bucket(Bucket=self._bucket)
+            try:
+                self._client.head_bucket(Bucket=self._bucket)
+            except ClientError as error:
+                if _code(error) != "403":
+                    raise
+                # a refused HEAD does not tell wrong credentials from a right that is not needed; this does
+                self._listed("", most=1)
+
+    def close(self) -> None:
+        """Give the connections back; the next call opens new ones."""
+        with self._opening:
+            opened, self._opened = self._opened, None
+        if opened and opened[0] == os.getpid():
+            opened[1].close()
 
     @property
     def _client(self) -> S3Client:
@@ -124,9 +162,8 @@ class S3Storage:
                 "request_checksum_calculation": "when_required",
                 "response_checksum_validation": "when_required",
             }
-        config = Config(
-            connect_timeout=5, read_timeout=30, retries={"mode": "standard", "max_attempts": 4}, **compatible
-        )
+        retries: Any = {"mode": "standard", "total_max_attempts": 4}
+        config = Config(connect_timeout=5, read_timeout=30, max_pool_connections=32, retries=retries, **compatible)
         session = boto3.session.Session(**self._credentials)  # type: ignore[arg-type]
         return session.client(
             "s3", region_name=self._region or None, endpoint_url=self._endpoint or None, config=config
@@ -135,9 +172,26 @@ class S3Storage:
     def _name(self, key: str) -> str:
         return self._prefix + key
 
-    def _pages(self, prefix: str) -> Any:
+    def _pages(self, prefix: str, most: int | None = None) -> Any:
         paginator = self._client.get_paginator("list_objects_v2")
-        return paginator.paginate(Bucket=self._bucket, Prefix=self._name(prefix))
+        bounds: Any = {"MaxItems": most, "PageSize": most}
+        return paginator.paginate(Bucket=self._bucket, Prefix=self._name(prefix), PaginationConfig=bounds)
+
+    def _listed(self, prefix: str, most: int | None = None) -> list[ObjectTypeDef]:
+        """Objects whose key starts with a prefix; none where we may store but not list, which is said once."""
+        with self._translated("list"):
+            try:
+                return [item for page in self._pages(prefix, most) for item in page.get("Contents", ())]
+            except ClientError as error:
+                if _code(error) != "AccessDenied":
+                    raise
+        if not self._blind:
+            log.warning("storage_cannot_list", bucket=self._bucket, effect="pictures already stored are stored again")
+        self._blind = True
+        return []
+
+    def _head(self, key: str) -> Stored | None:
+        return self._read(key, lambda name: self._client.head_object(Bucket=self._bucket, Key=name))
 
     def _read(self, key: str, ask: Callable[[str], Any]) -> Stored | None:
         with self._translated("get"):
@@ -148,7 +202,8 @@ class S3Storage:
                     return None
                 raise
             body = answer["Body"].read() if "Body" in answer else b""
-        return Stored(key=key, body=body, mime=answer["ContentType"], meta=answer.get("Metadata", {}))
+        meta = {name: unquote(value) for name, value in answer.get("Metadata", {}).items()}
+        return Stored(key=key, body=body, mime=answer["ContentType"], meta=meta)
 
     @contextmanager
     def _translated(self, operation: str) -> Iterator[None]:
@@ -156,10 +211,19 @@ class S3Storage:
         try:
             yield
         except (ClientError, BotoCoreError, OSError) as error:
-            reason = _code(error) if isinstance(error, ClientError) else str(error)
-            log.error("storage_failed", operation=operation, bucket=self._bucket, reason=reason)
+            code = _code(error) if isinstance(error, ClientError) else type(error).__name__
+            log.error("storage_failed", operation=operation, bucket=self._bucket, code=code, reason=str(error))
             raise BackendUnavailable("the picture storage does not work right now", retry_after=30) from error
 
 
 def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", "unknown"))
+
+
+def _md5(body: bytes) -> str:
+    """What the bucket checks the upload against (RFC 1864); every kind of bucket knows this one."""
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+
+
+def _without_time(stored: Stored) -> Stored:
+    return replace(stored, meta={name: value for name, value in stored.meta.items() if name != _STORED_AT})

@@ -1,0 +1,187 @@
+"""The folder of pictures: the contract, and disks that fill, processes that die, files that somebody touched."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import structlog
+
+from tests.contracts.crowd import eventually
+from tests.contracts.storage import OpenStorage, StorageContract, picture, prefix_of
+from tintype.errors import BackendUnavailable
+from tintype.model import digest_of
+from tintype.storage import disk
+from tintype.storage.disk import DiskStorage
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "stored"
+
+
+@pytest.fixture
+def storage(folder: Path) -> DiskStorage:
+    return DiskStorage(folder)
+
+
+def files_of(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+class TestContract(StorageContract):
+    @pytest.fixture
+    def open_storage(self, folder: Path) -> OpenStorage:
+        return functools.partial(DiskStorage, folder)
+
+
+def test_people_find_plain_pictures_in_folders_of_two_digits(storage: DiskStorage, folder: Path) -> None:
+    storage.put(picture())
+    name = picture().key.removeprefix("thumbs/")
+    file = folder / "thumbs" / name[:2] / name
+    assert file.read_bytes() == picture().body
+    assert files_of(folder) == sorted(f"thumbs/{name[:2]}/{name}{suffix}" for suffix in ("", ".json"))
+
+
+def test_this_service_serves_it(storage: DiskStorage) -> None:
+    assert storage.url(picture().key) == f"/stored/{picture().key}"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"mime": 1, "meta": "none"}'])
+def test_a_picture_without_its_description_is_still_served(
+    storage: DiskStorage, folder: Path, content: bytes | None
+) -> None:
+    storage.put(picture(extension="webp"))
+    sidecar = next(folder.rglob("*.json"))
+    if content is None:
+        sidecar.unlink()
+    else:
+        sidecar.write_bytes(content)
+    found = storage.get(picture(extension="webp").key)
+    assert found
+    assert (found.body, found.meta) == (picture().body, {})
+
+
+def test_strange_files_in_the_folder_are_not_pictures(storage: DiskStorage, folder: Path) -> None:
+    storage.put(picture())
+    home = next(folder.rglob("*.png")).parent
+    for name in ("README", ".DS_Store", f"{picture().key[7:]}.bak"):
+        (home / name).write_bytes(b"")
+    (folder / "thumbs" / "zz").mkdir()
+    assert list(storage.keys()) == [picture().key]
+
+
+class TestTrouble:
+    def test_a_full_disk_leaves_nothing_half_written_and_tells_callers_little(self, small_disk: Path) -> None:
+        storage = DiskStorage(small_disk)
+        kept = picture("kept", os.urandom(1 << 20))
+        storage.put(kept)
+        before = files_of(small_disk)
+        with structlog.testing.capture_logs() as logs, pytest.raises(BackendUnavailable) as refusal:
+            storage.put(picture("too large", bytes(4 << 20)))
+        assert files_of(small_disk) == before
+        assert str(small_disk) not in str(refusal.value)
+        assert (logs[0]["event"], logs[0]["folder"]) == ("storage_failed", str(small_disk))
+        assert "No space" in logs[0]["reason"]
+        assert storage.get(kept.key) == kept
+        storage.put(picture("smaller", bytes(1 << 20)))
+
+    def test_a_disk_without_room_for_names_leaves_nothing_half_written(
+        self, storage: DiskStorage, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage.check()
+        really = Path.replace
+
+        def fail_for_pictures(self: Path, target: Path) -> Path:
+            if not target.name.endswith(".json"):
+                raise OSError(28, "No space left on device")
+            return really(self, target)
+
+        monkeypatch.setattr(Path, "replace", fail_for_pictures)
+        with pytest.raises(BackendUnavailable):
+            storage.put(picture())
+        assert files_of(folder) == []
+        monkeypatch.undo()
+        storage.put(picture())
+        assert storage.get(picture().key)
+
+    def test_a_failed_second_put_leaves_the_first(
+        self, storage: DiskStorage, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage.put(picture())
+
+        def fail(*_: object) -> None:
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(os, "fsync", fail)
+        with pytest.raises(BackendUnavailable):
+            storage.put(picture())
+        assert storage.get(picture().key) == picture()
+        assert len(files_of(folder)) == 2
+
+    def test_a_folder_that_cannot_be_made_fails_honestly(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"")
+        storage = DiskStorage(tmp_path / "file" / "stored")
+        for attempt in (storage.check, lambda: storage.put(picture()), lambda: storage.delete(picture().key)):
+            with pytest.raises(BackendUnavailable):
+                attempt()
+
+    def test_the_check_fails_on_a_full_disk(self, small_disk: Path) -> None:
+        storage = DiskStorage(small_disk)
+        storage.check()
+        filler = small_disk / "filler"
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        with pytest.raises(BackendUnavailable):
+            storage.check()
+        filler.unlink()
+        storage.check()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tests.contracts.storage import picture
+from tintype.storage.disk import DiskStorage
+storage = DiskStorage(Path(sys.argv[1]))
+number = 0
+while True:
+    number += 1
+    storage.put(picture(f"page-{number % 50}", f"{sys.argv[2]}-{number}".encode() * 20_000))
+"""
+
+
+def test_writers_killed_in_mid_write_leave_only_whole_pictures(storage: DiskStorage, folder: Path) -> None:
+    for round_ in range(3):
+        before = len(list(storage.keys()))
+        command = [sys.executable, "-c", WRITER, str(folder)]
+        writers = [subprocess.Popen([*command, f"{round_}-{number}"]) for number in range(2)]
+        assert eventually(lambda before=before: len(list(storage.keys())) > before + 20)
+        for writer in writers:
+            writer.send_signal(signal.SIGKILL)
+            writer.wait()
+    for key in list(storage.keys()):
+        found = storage.get(key)
+        assert found
+        assert digest_of(found.body) in key
+        assert found.meta
+        assert storage.newest(prefix_of(found))
+
+
+def test_what_was_never_finished_is_swept_at_the_next_start(storage: DiskStorage, folder: Path) -> None:
+    storage.check()
+    old, young = folder / ".incoming" / "old", folder / ".incoming" / "young"
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (0, time.time() - disk.STALE - 1))
+    DiskStorage(folder)
+    assert not old.exists()
+    assert young.exists()
