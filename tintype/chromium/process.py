@@ -27,9 +27,13 @@ from tintype.chromium.territory import remove
 log = structlog.get_logger("tintype.chromium")
 
 _SHELL = (
-    'ulimit -c 0; ulimit -n 1024 2>/dev/null; ulimit -f 262144 2>/dev/null; exec "$@" 3<&0 4>&1 </dev/null >/dev/null'
+    "ulimit -c 0; ulimit -n 1024 2>/dev/null; ulimit -f 1048576 2>/dev/null; "
+    'exec "$@" 3<&0 4>&1 </dev/null >/dev/null'
 )
-"""Limits: no core files, 1024 descriptors, files up to 128 MB (blocks of 512 bytes)."""
+"""Limits: no core files, 1024 descriptors, files up to 512 MB (blocks of 512 bytes).
+
+Shared memory counts as a file: at 64 MB Chromium dies of a picture of 25 million pixels, which is 100 MB.
+"""
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, linux/fcntl.h
 _PIPE_SIZE = 1 << 20
 _STDERR_KEPT = 4096
