@@ -1,0 +1,88 @@
+"""The seccomp profile we ship: no more than it says, and enough for Chromium's sandbox and our enclosure."""
+
+from __future__ import annotations
+
+import errno
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.security import confined
+from tests.site_server import SiteServer
+from tintype.chromium.daemon import DaemonConfig, address_for, command_for
+from tintype.engines.daemon import DaemonEngine
+from tintype.options import Options
+
+PROFILE = Path(__file__).parents[2] / "deploy/seccomp.json"
+DANGEROUS = {
+    "add_key", "bpf", "create_module", "delete_module", "finit_module", "init_module", "io_uring_enter",
+    "io_uring_register", "io_uring_setup", "ioperm", "iopl", "kexec_file_load", "kexec_load", "keyctl",
+    "open_by_handle_at", "perf_event_open", "pivot_root", "process_vm_writev", "ptrace", "reboot", "request_key",
+    "settimeofday", "swapoff", "swapon", "syslog", "umount2", "userfaultfd", "fsopen", "fsmount", "move_mount",
+    "open_tree", "mount_setattr", "clock_settime", "acct", "quotactl", "modify_ldt",
+}  # fmt: skip
+FOR_THE_SANDBOX = {"clone", "clone3", "setns", "unshare", "chroot"}
+_STRANGER = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+
+
+def strangers_exist() -> bool:
+    """Whether we can become a user without privileges who still reads our files."""
+    if platform.machine() != "x86_64" or not confined.HEADER.is_file() or not shutil.which("unshare"):
+        return False
+    return subprocess.run([*_STRANGER, "true"], capture_output=True, check=False).returncode == 0
+
+
+class TestTheProfile:
+    profile: dict[str, Any] = json.loads(PROFILE.read_text())
+
+    def test_denies_what_it_does_not_name(self) -> None:
+        assert (self.profile["defaultAction"], self.profile["defaultErrnoRet"]) == ("SCMP_ACT_ERRNO", 1)
+        assert {rule["action"] for rule in self.profile["syscalls"]} == {"SCMP_ACT_ALLOW"}
+
+    def test_names_nothing_dangerous(self) -> None:
+        assert confined.allowed(PROFILE) & DANGEROUS == set()
+
+    def test_names_what_the_sandbox_is_made_of(self) -> None:
+        assert confined.allowed(PROFILE) >= FOR_THE_SANDBOX
+
+    def test_says_of_every_rule_why(self) -> None:
+        assert all(rule["comment"] for rule in self.profile["syscalls"])
+
+
+@pytest.mark.browser
+class TestUnderTheProfile:
+    @pytest.fixture(autouse=True)
+    def _stranger(self) -> None:
+        if not strangers_exist():
+            pytest.skip("THE SECCOMP PROFILE IS NOT TRIED: it needs x86_64, linux-libc-dev and user namespaces")
+
+    def start(self, profile: Path, folder: Path, site: SiteServer) -> DaemonEngine:
+        config = DaemonConfig(slots=1, linger=5.0, allow_addresses=(f"127.0.0.1:{site.port}",))
+        address = address_for(config, folder)
+        confine = [*_STRANGER, sys.executable, "-m", "tests.security.confined", str(profile)]
+        command = [*confine, *command_for(config, address)]
+        return DaemonEngine(address, command, folder, patience=60, log_file=folder / "daemon.log")
+
+    def test_pictures_are_taken_with_sandbox_and_enclosure(self, site: SiteServer) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            engine = self.start(PROFILE, Path(folder), site)
+            capture = engine.capture(Options(url=site.url("/plain.html")).request().shot)
+            status = engine.status()
+            engine.close()
+            engine.stop_if_idle()
+        assert (capture.width, capture.height) == (1280, 720)
+        assert (status["sandbox"], status["enclosed"]) == (True, True)
+
+    def test_what_it_does_not_name_fails(self) -> None:
+        ask = "import ctypes; c = ctypes.CDLL(None, use_errno=True); print(c.ptrace(0, 0, 0, 0), ctypes.get_errno())"
+        stranger = [*_STRANGER, sys.executable, "-c", ask]
+        confine = [*_STRANGER, sys.executable, "-m", "tests.security.confined", str(PROFILE), sys.executable, "-c", ask]
+        said = [subprocess.check_output(command, text=True).strip() for command in (stranger, confine)]
+        assert said == ["0 0", f"-1 {errno.EPERM}"]
