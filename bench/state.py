@@ -1,0 +1,138 @@
+"""What state costs by itself: cache reads and writes, lock turns, counted hits, for one and for several processes.
+
+``python -m bench.state [--seconds N] [--processes N]``. Figures of one run compare with each other, not with those
+of another machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import hashlib
+import multiprocessing
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from limits.storage import MemoryStorage, storage_from_string
+from rich.console import Console
+from rich.table import Table
+
+from tests.servers import RedisServer
+from tintype.state import shm  # noqa: F401 - registers shm://
+from tintype.state.files import FileLocks
+from tintype.state.redis import RedisCache, RedisLocks, limits_uri
+from tintype.state.sqlite import SqliteCache
+
+KEYS = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(1000)]
+CLIENTS = [f"LIMITER/10.0.{number // 256}.{number % 256}/thumb/30/1/minute" for number in range(1000)]
+BUDGET = 1 << 30
+
+Open = Callable[[], Any]
+
+
+def rate(act: Callable[[str], object], names: list[str], seconds: float) -> float:
+    """How often a second an act is done to names in random order."""
+    order = random.Random(os.getpid()).choices(names, k=4096)
+    done, begin = 0, time.perf_counter()
+    while (taken := time.perf_counter() - begin) < seconds:
+        for name in order[:64]:
+            act(name)
+        order.append(order.pop(0))
+        done += 64
+    return done / taken
+
+
+def read(open_cache: Open, seconds: float) -> float:
+    return rate(open_cache().get, KEYS, seconds)
+
+
+def write(open_cache: Open, size: int, seconds: float) -> float:
+    cache, body = open_cache(), os.urandom(size)
+    return rate(lambda key: cache.put(key, body, 3600, tag="page"), KEYS, seconds)
+
+
+def count(open_counters: Open, seconds: float) -> float:
+    counters = open_counters()
+    return rate(lambda client: counters.acquire_sliding_window_entry(client, 30, 60), CLIENTS, seconds)
+
+
+def lock(open_locks: Open, seconds: float) -> float:
+    locks = open_locks()
+
+    def turn(name: str) -> None:
+        with locks.hold(name, 10):
+            pass
+
+    return rate(turn, KEYS, seconds)
+
+
+def together(work: Callable[..., float], *arguments: Any, processes: int) -> float:
+    """The sum of what fresh processes reach at the same time."""
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as crowd:
+        return sum(run.result() for run in [crowd.submit(work, *arguments) for _ in range(processes)])
+
+
+def open_counters(uri: str) -> Any:
+    return storage_from_string(uri)
+
+
+@contextmanager
+def backends() -> Iterator[tuple[dict[str, Open], dict[str, Open], dict[str, Open]]]:
+    """Caches, locks and counters by name."""
+    with tempfile.TemporaryDirectory() as scratch, RedisServer() as server:
+        here = Path(scratch)
+        caches: dict[str, Open] = {
+            "sqlite": functools.partial(SqliteCache, here / "bench.db", BUDGET),
+            "redis tcp": functools.partial(RedisCache, server.url, "bench", BUDGET),
+            "redis socket": functools.partial(RedisCache, server.unix_url, "bench", BUDGET),
+        }
+        locks: dict[str, Open] = {
+            "files": functools.partial(FileLocks, here / "locks"),
+            "redis socket": functools.partial(RedisLocks, server.unix_url),
+        }
+        counters: dict[str, Open] = {
+            "memory, not shared": MemoryStorage,
+            "shared memory": functools.partial(open_counters, f"shm://{here}/limits"),
+            "redis socket": functools.partial(open_counters, limits_uri(server.unix_url)),
+        }
+        yield caches, locks, counters
+
+
+def measure(seconds: float, processes: int) -> Iterator[tuple[str, str, float, float]]:
+    """What, of which backend, a second in one process, a second in several."""
+    with backends() as (caches, locks, counters):
+        for size in (10, 60):
+            for name, opener in caches.items():
+                write(opener, size << 10, seconds / 4)
+                for what, work in (
+                    (f"cache read {size} KB", functools.partial(read, opener, seconds)),
+                    (f"cache write {size} KB", functools.partial(write, opener, size << 10, seconds)),
+                ):
+                    yield what, name, together(work, processes=1), together(work, processes=processes)
+                opener().clear()
+        for what, work_of, openers in (("lock turn", lock, locks), ("counted hit", count, counters)):
+            for name, opener in openers.items():
+                work = functools.partial(work_of, opener, seconds)
+                yield what, name, together(work, processes=1), together(work, processes=processes)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 2)
+    asked = parser.parse_args()
+    table = Table("what", "of", "per second", "µs each", f"per second, {asked.processes} processes")
+    for what, name, one, several in measure(asked.seconds, asked.processes):
+        table.add_row(what, name, f"{one:,.0f}", f"{1e6 / one:.1f}", f"{several:,.0f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
