@@ -16,6 +16,8 @@ log = structlog.get_logger("tintype.checkup")
 HOLDS_FOR = 10.0
 """Seconds an answer is trusted, good or bad: probes of many load balancers cost one check."""
 
+_NEVER = float("-inf")
+
 
 class Checkup:
     """Named checks; a check raises when its part does not work."""
@@ -34,15 +36,21 @@ class _Check:
     name: str
     run: Callable[[], None]
     found: str | None = None
-    good_until: float = float("-inf")
+    good_until: float = _NEVER
     turn: threading.Lock = field(default_factory=threading.Lock)
 
     def result(self, clock: Callable[[], float]) -> str | None:
-        with self.turn:
+        """The answer; while somebody else is asking, the last one, for which nobody has to wait."""
+        asked_before = self.good_until > _NEVER
+        if not self.turn.acquire(blocking=not asked_before):
+            return self.found
+        try:
             if clock() >= self.good_until:
                 self.found = self._ask()
                 self.good_until = clock() + HOLDS_FOR
             return self.found
+        finally:
+            self.turn.release()
 
     def _ask(self) -> str | None:
         try:

@@ -1,0 +1,66 @@
+"""Jobs beside the requests."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tintype.background import Background
+
+
+def test_a_job_runs_and_ends() -> None:
+    background, ran = Background(), threading.Event()
+    assert background.submit("job", ran.set)
+    assert background.settle(10)
+    assert ran.is_set()
+
+
+def test_a_name_runs_once_at_a_time_and_again_later() -> None:
+    background, gate = Background(), threading.Event()
+    assert background.submit("job", lambda: None if gate.wait(10) else None)
+    assert not background.submit("job", gate.set)
+    gate.set()
+    assert background.settle(10)
+    assert background.submit("job", gate.set)
+    assert background.settle(10)
+
+
+def test_a_job_too_many_is_dropped() -> None:
+    background, gate = Background(limit=2), threading.Event()
+    started = [background.submit(str(number), lambda: None if gate.wait(10) else None) for number in range(3)]
+    gate.set()
+    assert started == [True, True, False]
+    assert background.settle(10)
+
+
+def test_a_job_that_fails_makes_room() -> None:
+    background = Background(limit=1)
+
+    def fail() -> None:
+        raise ValueError("a bug")
+
+    assert background.submit("bad", fail)
+    assert background.settle(10)
+    assert background.submit("good", lambda: None)
+    assert background.settle(10)
+
+
+def test_a_system_without_threads_drops_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    background = Background(limit=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert not background.submit("job", lambda: None)
+    assert background.submit("job", lambda: None)
+    assert background.settle(10)
+
+
+def test_settling_has_an_end() -> None:
+    background, gate = Background(), threading.Event()
+    background.submit("job", lambda: None if gate.wait(10) else None)
+    assert not background.settle(0.01)
+    gate.set()
+    assert background.settle(10)
