@@ -63,6 +63,21 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
+def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
+    """Every connection to a site, in order."""
+    made: list[socket.socket] = []
+    connect = tunnel._connect
+
+    async def noting(address: Any, port: int) -> socket.socket:
+        made.append(await connect(address, port))
+        made[-1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        return made[-1]
+
+    monkeypatch.setattr(tunnel, "_connect", noting)
+    return made
+
+
+@pytest.fixture
 def gate() -> Iterator[threading.Event]:
     """Holds names back until it is set; it is at the end, so that no thread outlives its test."""
     event = threading.Event()
@@ -436,6 +451,20 @@ class TestACapture:
                 await waiting.hear(2)
             for each in (*tunnels, waiting):
                 assert await each.hear_all() == b""
+
+    @asynchronous
+    async def test_takes_along_what_a_browser_left_behind(self, sockets: list[socket.socket]) -> None:
+        async with world() as (site, filter_):
+            async with filter_.session():
+                browser = Browser(filter_)
+                await browser.connect(HOST, site.port)
+                await browser.say(b"/deaf\n", bytes(480_000))  # more than the site's side takes, less than we hold
+                browser.writer.write_eof()
+                assert await browser.hear_all() == b""
+                browser.writer.close()
+                await asyncio.sleep(0.1)
+                assert [each.fileno() == -1 for each in sockets] == [False]
+            await eventually(lambda: [each.fileno() for each in sockets] == [-1])
 
     @asynchronous
     async def test_takes_look_ups_and_dials_along_when_it_ends(self, gate: threading.Event) -> None:

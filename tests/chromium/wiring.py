@@ -144,7 +144,9 @@ class Site:
     @asynccontextmanager
     async def running(cls, address: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Site]:
         site = cls(address)
-        server = await asyncio.start_server(site._answer, address, port, backlog=1024)
+        listener = socket.create_server((address, port), backlog=1024)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        server = await asyncio.start_server(site._answer, sock=listener)
         site.port = server.sockets[0].getsockname()[1]
         try:
             yield site
@@ -175,3 +177,9 @@ class Site:
             writer.write(bytes(100_000))
             await writer.drain()
             self.sent += 100_000
+
+    async def _deaf(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Says that it is done, and hears nothing any more."""
+        writer.write_eof()
+        writer.transport.pause_reading()
+        await asyncio.Future()

@@ -175,20 +175,23 @@ class Client(End):
             self._opening = asyncio.ensure_future(self._open(self._handshake.request))
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Leave nothing behind."""
+        """Open nothing for a browser that hung up."""
         super().connection_lost(error)
-        self._session.leave(self)
         if self._opening:
             self._opening.cancel()
+
+    def over(self) -> None:
+        """Belong to the session until the far end is gone too: it may still be sending."""
+        self._session.leave(self)
 
     async def _open(self, request: Request) -> None:
         far = End(self._session.count)
         try:
             await self._reach(request, far)
         except Refused as refused:
-            self._session.traffic.note(request, refused.reason)
-            say = log.warning if refused.reason in {"policy", "limit"} else log.debug
-            say("connection_refused", host=request.host, port=request.port, reason=refused.reason)
+            if self._session.traffic.note(request, refused.reason):
+                say = log.warning if refused.reason in {"policy", "limit"} else log.debug
+                say("connection_refused", host=request.host, port=request.port, reason=refused.reason)
             self._refuse(REFUSED)
             return
         self.transport.write(GRANTED)

@@ -37,8 +37,10 @@ class Traffic:
         bare = host.lower().strip("[]")
         return next((note for note in self.refused if (note.host, note.port) == (bare, port)), None)
 
-    def note(self, request: Request, reason: Reason) -> None:
-        """Remember a refusal, once."""
+    def note(self, request: Request, reason: Reason) -> bool:
+        """Remember a refusal, once; whether it is news."""
         refusal = Refusal(request.host.lower(), request.port, reason)
-        if refusal not in self.refused and len(self.refused) < _NOTES:
+        is_news = refusal not in self.refused and len(self.refused) < _NOTES
+        if is_news:
             self.refused.append(refusal)
+        return is_news

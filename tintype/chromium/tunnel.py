@@ -23,6 +23,7 @@ class End(asyncio.Protocol):
         self.peer: End | None = None
         self._count = count
         self._ended = False
+        self._lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the peer: a server that speaks first must not overtake the handshake's reply."""
@@ -55,12 +56,18 @@ class End(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Take the other end along: flushed after a proper close, at once after an error."""
-        if self.peer is None:
-            return
-        if error is None:
+        self._lost = True
+        if self.peer is None or self.peer._lost:  # noqa: SLF001 - of this very class
+            for end in (self, self.peer):
+                if end:
+                    end.over()
+        elif error is None:
             self.peer.transport.close()
         else:
             self.peer.transport.abort()
+
+    def over(self) -> None:
+        """Both ends are gone, or there never was another one. For subclasses."""
 
     def pause_writing(self) -> None:
         """Hold the other end back: this one does not keep up."""
