@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
 from tintype.background import Background
+
+
+def waiting(gate: threading.Event) -> Callable[[], None]:
+    def job() -> None:
+        assert gate.wait(10)
+
+    return job
 
 
 def test_a_job_runs_and_ends() -> None:
@@ -18,7 +26,7 @@ def test_a_job_runs_and_ends() -> None:
 
 def test_a_name_runs_once_at_a_time_and_again_later() -> None:
     background, gate = Background(), threading.Event()
-    assert background.submit("job", lambda: None if gate.wait(10) else None)
+    assert background.submit("job", waiting(gate))
     assert not background.submit("job", gate.set)
     gate.set()
     assert background.settle(10)
@@ -28,7 +36,7 @@ def test_a_name_runs_once_at_a_time_and_again_later() -> None:
 
 def test_a_job_too_many_is_dropped() -> None:
     background, gate = Background(limit=2), threading.Event()
-    started = [background.submit(str(number), lambda: None if gate.wait(10) else None) for number in range(3)]
+    started = [background.submit(str(number), waiting(gate)) for number in range(3)]
     gate.set()
     assert started == [True, True, False]
     assert background.settle(10)
@@ -60,7 +68,7 @@ def test_a_system_without_threads_drops_the_job(monkeypatch: pytest.MonkeyPatch)
 
 def test_settling_has_an_end() -> None:
     background, gate = Background(), threading.Event()
-    background.submit("job", lambda: None if gate.wait(10) else None)
+    background.submit("job", waiting(gate))
     assert not background.settle(0.01)
     gate.set()
     assert background.settle(10)

@@ -7,6 +7,7 @@ from limits.errors import StorageError
 from werkzeug.test import TestResponse
 
 from tests.web.conftest import URL, Site
+from tintype import imaging
 from tintype.web.gate import Allowances, Standing
 
 RECIPE = Allowances(thumb="30 per minute", persist="5 per minute")
@@ -58,15 +59,14 @@ class TestTheRecipesLimits:
         assert {answer.status_code for answer in answers} == {200}
         assert "RateLimit-Limit" not in answers[0].headers
 
-    def test_a_refusal_can_be_a_small_picture(self, site: Site) -> None:
+    @pytest.mark.parametrize(("asked", "drawn"), [(1280, (640, 360)), (400, (320, 180)), (64, (80, 45))])
+    def test_a_refusal_can_be_a_small_picture(self, site: Site, asked: int, drawn: tuple[int, int]) -> None:
         for _ in range(30):
             site.thumb()
-        answer = site.thumb(on_error="image", format="webp")
-        assert (answer.status_code, answer.content_type, bool(answer.headers["Retry-After"])) == (
-            429,
-            "image/webp",
-            True,
-        )
+        answer = site.thumb(on_error="image", format="webp", thumb_width=asked)
+        assert (answer.status_code, answer.content_type) == (429, "image/webp")
+        assert imaging.size(answer.data)[:2] == drawn
+        assert answer.headers["Retry-After"]
 
 
 class TestHeaders:

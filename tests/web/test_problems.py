@@ -106,6 +106,7 @@ class TestPictures:
             ({"thumb_height": 90}, (160, 90)),
             ({"thumb_width": 300, "thumb_height": 300}, (300, 300)),
             ({"device": "iphone-14", "thumb_width": 195}, (195, 422)),
+            ({"width": 3840, "height": 240, "thumb_height": 3840}, (3840, 240)),
         ],
     )
     def test_it_has_the_size_of_the_picture(self, site: Site, options: dict[str, int], size: tuple[int, int]) -> None:

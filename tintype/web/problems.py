@@ -14,10 +14,10 @@ from flask import Flask, Request, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from tintype import errors, imaging
+from tintype import errors, imaging, layout
 from tintype.errors import TintypeError
 from tintype.model import Thumbnail
-from tintype.options import Format, Options
+from tintype.options import CaptureRequest, Format
 from tintype.web import journal
 from tintype.web.params import negotiate, salvage
 from tintype.web.reading import TOO_LARGE
@@ -25,7 +25,7 @@ from tintype.web.reading import TOO_LARGE
 log = structlog.get_logger("tintype.web")
 
 JSON = "application/problem+json"
-SMALL_CARD = (640, 360)
+SMALL_CARDS = ((640, 360), (320, 180), (160, 90), (80, 45))
 CARD_QUALITY = 80
 LONGEST_REASON = 200
 _STYLE = """
@@ -127,24 +127,18 @@ def _wants_picture(request: Request) -> bool:
 def _card(request: Request, error: TintypeError) -> Response:
     options = salvage(request)
     chosen = negotiate(request.accept_mimetypes) if options.format == "auto" else options.format
-    width, height = _size(options.model_copy(update={"format": chosen}))
+    size = _size(options.model_copy(update={"format": chosen}).request())
     if isinstance(error, errors.RateLimited):
-        # a client beyond its limit must not cost a large drawing for each size it thinks of
-        width, height = min(width, SMALL_CARD[0]), min(height, SMALL_CARD[1])
-    drawn = _draw(error.title, error.detail[:LONGEST_REASON], chosen, width, height)
+        # a client beyond its limit must not cost a drawing for each size it thinks of
+        size = next((small for small in SMALL_CARDS if small <= size), SMALL_CARDS[-1])
+    drawn = _draw(error.title, error.detail[:LONGEST_REASON], chosen, *size)
     return Response(drawn.body, mimetype=drawn.mime)
 
 
-def _size(options: Options) -> tuple[int, int]:
+def _size(asked: CaptureRequest) -> tuple[int, int]:
     """The size the picture would have had, as far as one can know without it."""
-    seen = options.request().shot.emulate
-    width, height = options.thumb_width, options.thumb_height
-    if width is None and height is None:
-        return seen.width, seen.height
-    return (
-        width or max(1, round((height or 0) * seen.width / seen.height)),
-        height or max(1, round((width or 0) * seen.height / seen.width)),
-    )
+    seen = asked.shot.emulate
+    return layout.plan(seen.width, seen.height, asked.rendition).canvas
 
 
 @functools.lru_cache(maxsize=64)
