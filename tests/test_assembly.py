@@ -60,14 +60,23 @@ class TestDefaults:
         assert isinstance(backends.open_storage(chosen), DiskStorage)
         assert isinstance(backends.open_engine(chosen), DaemonEngine)
 
-    def test_limits_are_the_recipes_and_shared_by_workers(self, folder: Path) -> None:
+    def test_limits_are_shared_by_workers(self, folder: Path) -> None:
         answers = []
         for _ in range(2):
-            made = assembly.assemble(settings(folder))
+            # by the day, as the turn of a minute would let another one through
+            made = assembly.assemble(settings(folder, TINTYPE_THUMB_LIMIT="30 per day"))
             client = create_app(made).test_client()
             answers += [client.get("/thumb").status_code for _ in range(16)]
             made.close()
         assert answers == [400] * 30 + [429] * 2
+
+    def test_limits_are_the_recipes(self, parts: Parts) -> None:
+        client = create_app(parts).test_client()
+        policies = [
+            client.get("/thumb").headers["RateLimit-Policy"],
+            client.post("/persist").headers["RateLimit-Policy"],
+        ]
+        assert policies == ['"thumb";q=30;w=60', '"persist";q=5;w=60']
 
     def test_closing_twice_is_fine(self, folder: Path) -> None:
         made = assembly.assemble(settings(folder))
@@ -84,7 +93,7 @@ class TestSeveralMachines:
             state.records.put("key", b"record", 60)
             state.masters.put("key", b"master", 60)
             assert (state.records.get("key"), state.masters.get("key")) == (b"record", b"master")
-            made = assembly.assemble(settings(folder, REDIS_URL=server.url, TINTYPE_THUMB_LIMIT="2 per minute"))
+            made = assembly.assemble(settings(folder, REDIS_URL=server.url, TINTYPE_THUMB_LIMIT="2 per day"))
             client = create_app(made).test_client()
             assert [client.get("/thumb").status_code for _ in range(3)] == [400, 400, 429]
             made.close()

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from limits.storage import MemoryStorage as Counters
 from werkzeug.test import TestResponse
 
-from tests.fakes import Clock, FakeEngine, FakeLookup, MemoryCache, MemoryStorage, ThreadLocks
+from tests.fakes import Clock, FakeEngine, FakeLookup, MemoryCache, MemoryCounters, MemoryStorage, ThreadLocks
 from tintype.assembly import Parts
 from tintype.model import Freshness
 from tintype.service import Service
@@ -37,7 +36,7 @@ class Site:
     def __post_init__(self) -> None:
         self.engine = FakeEngine(self.clock)
         self.records, self.masters = MemoryCache(self.clock), MemoryCache(self.clock)
-        self.storage, self.lookup, self.counters = MemoryStorage(), FakeLookup(), Counters(wrap_exceptions=True)
+        self.storage, self.lookup, self.counters = MemoryStorage(), FakeLookup(), MemoryCounters(self.clock)
         self.service = Service(
             engine=self.engine,
             records=self.records,

@@ -50,6 +50,15 @@ class TestTheRecipesLimits:
     def test_mistakes_count_too(self, site: Site) -> None:
         assert [site.thumb(width=1).status_code for _ in range(31)][-1] == 429
 
+    def test_who_comes_back_when_told_is_admitted(self, site: Site) -> None:
+        for _ in range(30):
+            site.thumb()
+        site.clock.turn(int(site.thumb().headers["Retry-After"]))
+        site.clock.turn(0.1)
+        assert [site.thumb().status_code for _ in range(2)] == [200, 429]
+        site.clock.turn(int(site.thumb().headers["Retry-After"]))
+        assert site.thumb().status_code == 200
+
     def test_other_routes_are_free(self, site: Site) -> None:
         assert {site.client.get("/health").status_code for _ in range(40)} == {200}
 
