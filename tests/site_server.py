@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,7 +22,7 @@ class SiteServer:
         self._visits: Counter[str] = Counter()
         self._changed = threading.Condition()
         self.ending = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), type("Visit", (_Visit,), {"site": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -121,41 +120,39 @@ ANSWERS: dict[str, Callable[[dict[str, str]], Answer]] = {
 }
 
 
-def _handler(site: SiteServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+def find(path: str, query: dict[str, str]) -> Answer:
+    """What the site has under a path."""
+    if path in ANSWERS:
+        return ANSWERS[path](query)
+    file = PAGES / path.removeprefix("/")
+    if file.is_file() and file.is_relative_to(PAGES):
+        return 200, {"Content-Type": TYPES.get(file.suffix, "application/octet-stream")}, file.read_bytes()
+    return 404, {"Content-Type": TYPES[".html"]}, (PAGES / "missing.html").read_bytes()
 
-        def do_GET(self) -> None:
-            site.note(self.path)
-            parts = urlsplit(self.path)
-            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            if parts.path == "/hang":
-                site.ending.wait(_PATIENCE)
-                return
-            if "wait" in query:  # milliseconds before the answer
-                time.sleep(int(query["wait"]) / 1000)
-            self.answer(*self.find(parts.path, query))
 
-        def find(self, path: str, query: dict[str, str]) -> Answer:
-            if path in ANSWERS:
-                return ANSWERS[path](query)
-            file = PAGES / path.removeprefix("/")
-            if file.is_file() and file.is_relative_to(PAGES):
-                return 200, {"Content-Type": TYPES.get(file.suffix, "application/octet-stream")}, file.read_bytes()
-            return 404, {"Content-Type": TYPES[".html"]}, (PAGES / "missing.html").read_bytes()
+class _Visit(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    site: SiteServer
 
-        def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            if "Cache-Control" not in headers:
-                self.send_header("Cache-Control", "no-store")
-            if status not in {204, 304}:
-                self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def do_GET(self) -> None:
+        self.site.note(self.path)
+        parts = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        if parts.path == "/hang":
+            self.site.ending.wait(_PATIENCE)
+            return
+        self.site.ending.wait(int(query.get("wait", "0")) / 1000)  # milliseconds
+        self.answer(*find(parts.path, query))
 
-        def log_message(self, *_: object) -> None:
-            """Tests are silent."""
+    def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Cache-Control", "no-store")
+        if status not in {204, 304}:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-    return Handler
+    def log_message(self, *_: object) -> None:
+        """Tests are silent."""

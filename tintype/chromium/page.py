@@ -12,28 +12,22 @@ import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import urlsplit
 
 from tintype.chromium import crop, disguise, outcome
 from tintype.chromium.cdp import Json, Refused
 from tintype.chromium.crop import Crop
+from tintype.chromium.settle import Settling, not_found
 from tintype.chromium.tab import ScriptFailed, Tab
 from tintype.chromium.traffic import Traffic
-from tintype.errors import CaptureTimeout, EngineFailed, InvalidRequest, Mistake, SelectorNotFound, TintypeError
+from tintype.errors import CaptureTimeout, EngineFailed, TintypeError
 from tintype.model import Capture
 from tintype.options import Shot
 
 SOFT = 0.75
 """The soft deadline as a part of the time for a capture."""
 
-_CALM = 1000
-"""Milliseconds for fonts, images in view and animations, after the page counts as there."""
-_SELECTOR_PATIENCE = 3.0
-_POLL = 0.05
 _HTTP_ERROR = 400
-_HOPS = 5
-"""Redirects by script or meta element that are followed before the page counts as settled."""
 _QUOTA = 10_000_000
 """Bytes a page may store: storage of a context lives in the browser process's memory."""
 
@@ -49,8 +43,7 @@ class Page:
         self._traffic = traffic
         self._user_agent = user_agent
         self._max_height = max_height
-        self._waited = not shot.settle.wait_for
-        """Whether what was to be waited for has been there."""
+        self._settling = Settling(tab, shot, max_height)
 
     async def capture(self, within: float) -> Capture:
         """The picture, in so many seconds; raises TintypeError, or Ended when the page or the browser crashed."""
@@ -66,11 +59,12 @@ class Page:
     async def _take(self, soft: float) -> Capture:
         try:
             async with asyncio.timeout_at(soft):
-                await self._settle()
+                with self._timed("settle"):
+                    await self._settling.settle()
                 return await self._expose()
         except TimeoutError:
             self._tab.freeze()
-        await self._still_awaited()
+        await self._settling.insist()
         return await self._expose()
 
     async def _navigate(self) -> None:
@@ -102,60 +96,6 @@ class Page:
         parts = urlsplit(self._shot.url)
         yield post("Storage.overrideQuotaForOrigin", origin=f"{parts.scheme}://{parts.netloc}", quotaSize=_QUOTA)
 
-    async def _settle(self) -> None:
-        settle, expose = self._shot.settle, self._shot.expose
-        with self._timed("settle"):
-            await self._arrive()
-            if settle.wait_for:
-                await self._await_element("wait_for", settle.wait_for)
-                self._waited = True
-            if expose.selector:
-                await self._await_selector(expose.selector)
-            if expose.full_page:
-                await self._tab.evaluate("unroll", self._max_height)
-            if settle.delay:
-                await asyncio.sleep(settle.delay / 1000)
-            if settle.wait_for or expose.selector or expose.full_page or settle.delay:
-                await self._arrive()
-
-    async def _arrive(self) -> None:
-        """Wait until the page is there and calm; where it sends the visitor on at once, until the next one is."""
-        for _ in range(_HOPS):
-            await self._tab.reach(self._shot.navigate.wait_until)
-            journeys = self._tab.journeys
-            self._check_document()
-            await self._tab.evaluate("calm", _CALM)
-            if journeys == self._tab.journeys:
-                return
-
-    async def _await_selector(self, selector: str) -> None:
-        """The element to photograph may be drawn by a script, and what is lazy in it loads when it comes near."""
-        try:
-            async with asyncio.timeout(_SELECTOR_PATIENCE):
-                box = await self._await_element("selector", selector)
-        except TimeoutError:
-            raise _not_found("selector") from None
-        if await self._tab.evaluate("approach", box["y"], box["height"]):
-            await self._tab.evaluate("calm", _CALM)
-            await self._tab.evaluate("top")
-
-    async def _await_element(self, parameter: str, selector: str) -> Any:
-        script = "present" if parameter == "wait_for" else "element"
-        while not (found := await self._query(parameter, script, selector)):  # noqa: ASYNC110 - it happens in the page
-            await asyncio.sleep(_POLL)
-        return found
-
-    async def _still_awaited(self) -> None:
-        """A page that kept us waiting for an element is only a picture if the element is there now."""
-        if not self._waited and not await self._query("wait_for", "present", self._shot.settle.wait_for):
-            raise _not_found("wait_for")
-
-    async def _query(self, parameter: str, script: str, selector: str) -> Any:
-        try:
-            return await self._tab.evaluate(script, selector)
-        except ScriptFailed:
-            raise InvalidRequest(Mistake(parameter, "must be a valid CSS selector")) from None
-
     async def _expose(self) -> Capture:
         """The picture of what is there, asked again while the page is between two documents."""
         with self._timed("expose"):
@@ -177,9 +117,9 @@ class Page:
         """The part of the page to photograph; None is the viewport."""
         emulate, expose = self._shot.emulate, self._shot.expose
         if expose.selector:
-            box = await self._query("selector", "element", expose.selector)
+            box = await self._settling.query("selector", "element", expose.selector)
             if not box:
-                raise _not_found("selector")
+                raise not_found("selector")
             return crop.fitting(Crop(**box), emulate.scale, self._max_height)
         if expose.full_page:
             size = (await self._session.call("Page.getLayoutMetrics"))["cssContentSize"]
@@ -242,7 +182,3 @@ class Page:
             yield
         finally:
             self.timings[step] = self.timings.get(step, 0) + round((time.perf_counter() - start) * 1000, 1)
-
-
-def _not_found(parameter: str) -> SelectorNotFound:
-    return SelectorNotFound(f"{parameter}: nothing on the page matches")

@@ -1,7 +1,5 @@
-// Until fonts, images in view and finite animations are done, for at most so many milliseconds; then two frames, so that
-// it all is on the screen.
-async (bound) => {
-  const within = (work) => Promise.race([work, new Promise((done) => setTimeout(done, bound))]);
+// Until fonts and images in view are there; then two frames, so that it all is on the screen.
+async () => {
   const inView = (element) => {
     const box = element.getBoundingClientRect();
     return box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
@@ -15,10 +13,7 @@ async (bound) => {
     }
     await image.decode().catch(() => {});
   };
-  const ends = (animation) =>
-    animation.playState === "running" && Number.isFinite(animation.effect?.getComputedTiming().endTime);
   const images = [...document.images].slice(0, 1000).filter(inView).map(drawn);
-  const animations = document.getAnimations().filter(ends).map((animation) => animation.finished.catch(() => {}));
-  await within(Promise.all([document.fonts.ready, ...images, ...animations]));
-  await within(new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await Promise.all([document.fonts.ready, ...images]);
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 }

@@ -1,0 +1,116 @@
+"""When is a page ready for its picture? The waiting between navigation and exposure."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from tintype.chromium.clock import Clock
+from tintype.chromium.tab import ScriptFailed, Tab
+from tintype.errors import InvalidRequest, Mistake, SelectorNotFound
+from tintype.options import Shot
+
+_AHEAD = 1500
+"""Milliseconds of the page's own time that pass before the picture: most entry animations are over by then."""
+_PATIENCE = {"load": 1.0, "networkidle": 1.0, "domcontentloaded": 0.25}
+"""Seconds of our time for what a page loads after the event that ends navigation."""
+_CALM_WITHIN = 1.0
+_SELECTOR_WITHIN = 3.0
+_BEAT = 0.05
+"""Seconds between two looks for an element, and between two steps down a page."""
+_HOPS = 5
+"""Pages that a page may send its visitor on to."""
+
+
+class Settling:
+    """Waits for what a shot says, and for a page that stands still."""
+
+    def __init__(self, tab: Tab, shot: Shot, max_height: int) -> None:
+        self._tab = tab
+        self._clock = Clock(tab.session)
+        self._shot = shot
+        self._max_height = max_height
+        self._waited = not shot.settle.wait_for
+        """Whether what was to be waited for has been there."""
+
+    async def settle(self) -> None:
+        """All of it; raises SelectorNotFound, InvalidRequest or Ended."""
+        settle, expose = self._shot.settle, self._shot.expose
+        await self._arrive()
+        if settle.wait_for:
+            await self._await_element("wait_for", settle.wait_for)
+            self._waited = True
+        if expose.selector:
+            await self._approach(expose.selector)
+        if expose.full_page:
+            await self._walk_down()
+        if settle.delay:
+            await self._wait(settle.delay / 1000)
+        if settle.wait_for or expose.selector or expose.full_page or settle.delay:
+            await self._arrive()
+
+    async def insist(self) -> None:
+        """Raise SelectorNotFound if the wait was cut short and what was to be waited for is not there."""
+        if not self._waited and not await self.query("wait_for", "present", self._shot.settle.wait_for):
+            raise not_found("wait_for")
+
+    async def query(self, parameter: str, script: str, selector: str) -> Any:
+        """What one of ``scripts/`` finds for a selector; raises InvalidRequest when it is none."""
+        try:
+            return await self._tab.evaluate(script, selector)
+        except ScriptFailed:
+            raise InvalidRequest(Mistake(parameter, "must be a valid CSS selector")) from None
+
+    async def _arrive(self) -> None:
+        """Wait until the page is there and calm; where it sends the visitor on, until the next one is."""
+        until = self._shot.navigate.wait_until
+        for _ in range(_HOPS):
+            await self._tab.reach(until)
+            journeys = self._tab.journeys
+            await self._clock.skip(_AHEAD, _PATIENCE[until])
+            await self._calm()
+            if journeys == self._tab.journeys:
+                return
+
+    async def _calm(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CALM_WITHIN):
+                await self._tab.evaluate("calm")
+
+    async def _await_element(self, parameter: str, selector: str) -> Any:
+        script = "present" if parameter == "wait_for" else "element"
+        while not (found := await self.query(parameter, script, selector)):
+            await self._clock.keep_pace(_BEAT)
+        return found
+
+    async def _approach(self, selector: str) -> None:
+        """The element to photograph may be drawn by a script, and what is lazy in it loads when it comes near."""
+        try:
+            async with asyncio.timeout(_SELECTOR_WITHIN):
+                box = await self._await_element("selector", selector)
+        except TimeoutError:
+            raise not_found("selector") from None
+        if await self._tab.evaluate("approach", box["y"], box["height"]):
+            await self._clock.keep_pace(_BEAT)
+            await self._calm()
+            await self._tab.evaluate("scroll", 0)
+
+    async def _walk_down(self) -> None:
+        """Bring every part of the page into view, so that what loads then does; then go back to the top."""
+        step = top = self._shot.emulate.height
+        while top < min(await self._tab.evaluate("scroll", top), self._max_height):
+            await self._clock.keep_pace(_BEAT)
+            top += step
+        await self._tab.evaluate("scroll", 0)
+
+    async def _wait(self, seconds: float) -> None:
+        """The page's time keeps pace with ours, so that what the page does meanwhile shows."""
+        until = asyncio.get_running_loop().time() + seconds
+        while (left := until - asyncio.get_running_loop().time()) > 0:
+            await self._clock.keep_pace(min(_BEAT, left))
+
+
+def not_found(parameter: str) -> SelectorNotFound:
+    """The failure for an element that is not on the page."""
+    return SelectorNotFound(f"{parameter}: nothing on the page matches")
