@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -40,8 +41,8 @@ def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    fake = FakeEngine(clock=lambda: 2e9)
-    monkeypatch.setattr(backends, "open_engine", lambda _: fake)
+    fake = FakeEngine(clock=time.time)
+    monkeypatch.setattr(backends, "open_engine", lambda *_, **__: fake)
     return fake
 
 
@@ -141,7 +142,7 @@ class TestShot:
     def test_every_mistake_is_told_by_its_flag_and_ends_with_2(self, tintype: Terminal) -> None:
         assert tintype("shot", "ftp://site.org", "--width", "1", "--thumb-height", "much") == 2
         assert "URL must start with http:// or https://" in tintype.err
-        assert "--width must be a whole number from 320 to 3840 pixels, not '1'" in tintype.err
+        assert "--width must be a whole number from 320 to 3840 pixels, not 1" in tintype.err
         assert "--thumb-height must be a whole number" in tintype.err
 
     def test_remembers_and_takes_anew_when_told(self, tintype: Terminal, engine: FakeEngine) -> None:
@@ -202,7 +203,7 @@ class TestPurge:
     OTHER = "http://127.0.0.1:9/other"
 
     @pytest.fixture(autouse=True)
-    def _two_pages(self, tintype: Terminal) -> None:
+    def _two_pages(self, engine: FakeEngine, tintype: Terminal) -> None:
         assert [tintype("shot", page) for page in (PAGE, self.OTHER)] == [0, 0]
 
     def state(self, tintype: Terminal, page: str) -> str:
@@ -280,7 +281,7 @@ class Served:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self.process.communicate()
+        self.process.communicate(timeout=60)
 
     def listening(self) -> dict[str, Any]:
         """What it logs when it listens."""
@@ -333,6 +334,12 @@ class TestServe:
             os.kill(worker, signal.SIGKILL)
             assert eventually(lambda: answers_at_all(url) and worker not in children(served.process.pid))
 
+    def test_workers_do_not_outlive_it(self) -> None:
+        with Served(PORT="0") as served:
+            url = served.listening()["url"]
+            served.process.kill()
+            assert eventually(lambda: not answers_at_all(url))
+
     def test_a_port_in_use_is_told_with_2(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken, Served(PORT=str(taken.getsockname()[1])) as served:
             _, said = served.process.communicate(timeout=30)
@@ -379,12 +386,28 @@ def example() -> Iterator[str]:
 
 
 @pytest.mark.browser
-def test_shot_photographs_a_real_page(
-    tintype: Terminal, example: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("TINTYPE_ALLOW_ADDRESSES", example.removeprefix("http://").rstrip("/"))
-    monkeypatch.setenv("TINTYPE_DAEMON_LINGER", "1s")
-    assert tintype("shot", example, "-o", "page.webp", "--full-page", "--thumb-width", "640") == 0, tintype.err
-    width, height, *_ = imaging.size((tmp_path / "page.webp").read_bytes())
-    assert width == 640
-    assert height > 600
+def test_shot_photographs_a_real_page(example: str, tmp_path: Path) -> None:
+    env = {"TINTYPE_ALLOW_ADDRESSES": example.removeprefix("http://").rstrip("/"), "TINTYPE_DAEMON_LINGER": "1s"}
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tintype",
+            "shot",
+            example,
+            "-o",
+            "-",
+            "--format",
+            "webp",
+            "--full-page",
+            "--scale",
+            "1",
+        ],
+        env={**os.environ, **env},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    width, height, *_ = imaging.size(done.stdout)
+    assert width == 1280
+    assert height > 1200

@@ -23,7 +23,7 @@ NO_SANDBOX = 'case "$*" in *--version*) echo Chromium 1.2.3;; *) echo "FATAL: No
 @pytest.fixture(autouse=True)
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     fake = FakeEngine(clock=lambda: 2e9)
-    monkeypatch.setattr(backends, "open_engine", lambda _: fake)
+    monkeypatch.setattr(backends, "open_engine", lambda *_, **__: fake)
     return fake
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import socket
 import sys
 import threading
+import time
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import wait
+from multiprocessing.synchronize import Semaphore
 from typing import Any
 from wsgiref.types import WSGIApplication
 
@@ -22,7 +29,7 @@ from tintype.web import create_app
 
 log = structlog.get_logger("tintype.serve")
 
-TARGET = "tintype.commands.serve:application"
+_STARTING = 60.0
 _THROUGH_OUR_LOG: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}}
 
 
@@ -39,8 +46,7 @@ def command(*, host: str | None, port: int | None, workers: int | None, threads:
     address, port = free_address(settings.host if host is None else host, settings.port if port is None else port)
     assembly.assemble(settings).close()  # mistakes that only show now are told once, not by each worker
     server = Granian(
-        TARGET,
-        factory=True,
+        "tintype",
         interface=Interfaces.WSGI,
         address=address,
         port=port,
@@ -52,15 +58,63 @@ def command(*, host: str | None, port: int | None, workers: int | None, threads:
         log_level=LogLevels.error,  # what is below comments on our own choice of threads
         websockets=False,
     )
-    server.on_startup(lambda: _announce(settings, address, port, workers))
-    server.serve()
+    news = News(settings.engines, address, port, workers, multiprocessing.Semaphore(1))
+    server.serve(target_loader=partial(application, news), wrap_loader=False)
 
 
-def application() -> WSGIApplication:
+@dataclass(frozen=True, slots=True)
+class News:
+    """That the service listens: told once, by the first worker that does."""
+
+    engines: tuple[str, ...]
+    address: str
+    port: int
+    workers: int
+    untold: Semaphore
+
+    def tell(self) -> None:
+        """Wait until connections are taken, then say so unless another worker has."""
+        deadline = time.monotonic() + _STARTING
+        while not self._listens() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if not self.untold.acquire(block=False):
+            return
+        shown = f"[{self.address}]" if ":" in self.address else self.address
+        url = f"http://{shown}:{self.port}"
+        if sys.stderr.isatty():
+            click.echo(f"Tintype {__version__} listens on {click.style(url, bold=True)}", err=True)
+            click.echo(f"Try {url}/thumb?url=https://example.com   (Ctrl-C ends)", err=True)
+        else:
+            log.info("listening", url=url, version=__version__, workers=self.workers, engines=self.engines)
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection((self.address, self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+
+def application(news: News) -> WSGIApplication:
     """The WSGI application of one worker; its browser starts while nobody waits for it yet."""
+    for end in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(end, signal.SIG_DFL)  # until granian listens for them: what the parent left here does nothing
     parts = assembly.from_environment()
-    threading.Thread(target=parts.service.readiness, name="tintype-warm-up", daemon=True).start()
+
+    def warm_up() -> None:
+        news.tell()
+        parts.service.readiness()
+
+    threading.Thread(target=warm_up, name="tintype-warm-up", daemon=True).start()
+    threading.Thread(target=_end_with_parent, name="tintype-parent", daemon=True).start()
     return create_app(parts)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would hold the port for ever."""
+    if parent := multiprocessing.parent_process():
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def free_address(host: str, port: int) -> tuple[str, int]:
@@ -81,13 +135,3 @@ def free_address(host: str, port: int) -> tuple[str, int]:
             raise ConfigurationError(f"HOST, PORT: cannot listen on {host}:{port}: {error.strerror}") from error
         bound = probe.getsockname()
     return str(bound[0]), int(bound[1])
-
-
-def _announce(settings: Settings, address: str, port: int, workers: int) -> None:
-    shown = f"[{address}]" if ":" in address else address
-    url = f"http://{shown}:{port}"
-    if sys.stderr.isatty():
-        click.echo(f"Tintype {__version__} listens on {click.style(url, bold=True)}", err=True)
-        click.echo(f"Try {url}/thumb?url=https://example.com   (Ctrl-C ends)", err=True)
-        return
-    log.info("listening", url=url, version=__version__, workers=workers, engines=list(settings.engines))
