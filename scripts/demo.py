@@ -1,4 +1,7 @@
-"""The whole service once, unattended: ``make demo`` photographs the bundled page and leaves the pictures in demo/."""
+"""The whole service once, unattended: ``make demo`` photographs the bundled page and leaves the pictures in demo/.
+
+``python scripts/demo.py [FOLDER]``. Fails when any answer is not as it should be.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,6 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
-PICTURES = ROOT / "demo"
 OURS = ("TINTYPE_", "S3_", "REDIS_", "SNAPSHARP_", "HOST", "PORT")
 STARTING, STOPPING = 60.0, 60.0
 
@@ -68,7 +70,7 @@ def service(allowed: str) -> Iterator[httpx.Client]:
         kept["TINTYPE_CHROMIUM"] = chromium
     with tempfile.TemporaryDirectory(prefix="tintype-demo-") as folder:
         env = {**kept, "PORT": str(port), "TINTYPE_DATA_DIR": folder, "TINTYPE_ALLOW_ADDRESSES": allowed}
-        env |= {"TINTYPE_WORKERS": "2", "TINTYPE_LOG_LEVEL": "warning"}
+        env |= {"TINTYPE_WORKERS": "2", "TINTYPE_LOG_LEVEL": "error", "TINTYPE_DAEMON_LINGER": "1s"}
         process = subprocess.Popen([sys.executable, "-m", "tintype", "serve"], env=env, cwd=folder)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=90, trust_env=False) as client:
@@ -126,13 +128,13 @@ def timed(client: httpx.Client, method: str, path: str, **more: Any) -> tuple[ht
     return answer, (time.perf_counter() - begin) * 1000
 
 
-def show(client: httpx.Client, page: str, report: Report) -> None:
+def show(client: httpx.Client, page: str, report: Report, pictures: Path) -> None:
     """Ask for everything once."""
     for file, what, options in SHOTS:
         answer, ms = timed(client, "GET", "/thumb", params={"url": page, **options})
-        report.add(f"GET /thumb, {what}", answer, ms, httpx.codes.OK, f"demo/{file}" if file else "")
+        report.add(f"GET /thumb, {what}", answer, ms, httpx.codes.OK, f"{pictures.name}/{file}" if file else "")
         if file and answer.is_success:
-            (PICTURES / file).write_bytes(answer.content)
+            (pictures / file).write_bytes(answer.content)
     for what in ("for good", "the same again"):
         answer, ms = timed(client, "POST", "/persist", json={"url": page, "format": "webp"})
         cached = " (cached)" if answer.is_success and answer.json()["cached"] else ""
@@ -150,10 +152,11 @@ def show(client: httpx.Client, page: str, report: Report) -> None:
 
 def main() -> int:
     """Zero when every answer was as it should be."""
-    PICTURES.mkdir(exist_ok=True)
+    pictures = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "demo"
+    pictures.mkdir(exist_ok=True)
     report = Report()
     with site() as port, service(f"127.0.0.1:{port}") as client:
-        show(client, f"http://127.0.0.1:{port}/", report)
+        show(client, f"http://127.0.0.1:{port}/", report, pictures)
     Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(report.table)
     return 0 if report.good else 1
 

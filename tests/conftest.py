@@ -1,10 +1,14 @@
-"""What holds for every test: no browser, no browser tests; and whoever configures the log puts it back."""
+"""What holds for every test: no browser, no browser tests; whoever configures the log puts it back. And our example."""
 
 from __future__ import annotations
 
+import functools
+import http.server
 import logging
 import os
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -24,3 +28,18 @@ def _log_as_it_was() -> Iterator[None]:
     yield
     root.handlers, root.level = handlers, level
     structlog.configure(**before)
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def example() -> Iterator[str]:
+    """The bundled example page on a free loopback port."""
+    handler = functools.partial(_Quiet, directory=str(Path(__file__).parent.parent / "examples/site"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()

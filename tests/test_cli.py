@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import http.client
-import http.server
 import json
 import os
 import re
@@ -14,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +23,6 @@ from tintype import __version__, backends, cli, errors, imaging, install
 from tintype.errors import TintypeError
 
 PAGE = "http://127.0.0.1:9/page"
-EXAMPLE = Path(__file__).parent.parent / "examples/site"
 
 
 @pytest.fixture(autouse=True)
@@ -368,21 +365,6 @@ def eventually(true: Callable[[], bool], within: float = 30.0) -> bool:
     pause = threading.Event()
     asks = int(within / 0.05)
     return any(true() or pause.wait(0.05) for _ in range(asks))
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def example() -> Iterator[str]:
-    """The bundled example page on a free loopback port."""
-    handler = functools.partial(Quiet, directory=str(EXAMPLE))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 @pytest.mark.browser

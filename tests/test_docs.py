@@ -80,7 +80,7 @@ def test_settings_that_pages_name_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", ALL_PAGES, ids=title)
 def test_links_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?://)([^)#]+)[^)]*\)", page.read_text())
+    links = re.findall(r"(?:\]\(|<img src=\")(?!https?://)([^)#\"]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 

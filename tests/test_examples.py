@@ -1,0 +1,83 @@
+"""What lies in examples/ and what ``make demo`` runs works as it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from tests.drills.node import Node
+from tintype import imaging
+from tintype.options import Options
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.fixture(scope="module")
+def service(example: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a service that may photograph the example page."""
+    folder = tmp_path_factory.mktemp("service") / "data"
+    with Node(data=folder, env={"TINTYPE_ALLOW_ADDRESSES": urlsplit(example).netloc}) as node:
+        yield f"http://127.0.0.1:{node.port}"
+
+
+def run(*command: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.browser
+class TestThePythonClient:
+    CLIENT = (sys.executable, str(EXAMPLES / "client.py"))
+
+    def test_saves_a_thumbnail(self, service: str, example: str, tmp_path: Path) -> None:
+        done = run(*self.CLIENT, example, "page.webp", "thumb_width=320", folder=tmp_path, TINTYPE=service)
+        assert done.returncode == 0, done.stderr
+        assert imaging.size((tmp_path / "page.webp").read_bytes())[:2] == (320, 180)
+
+    def test_tells_why_there_is_none(self, service: str, example: str, tmp_path: Path) -> None:
+        done = run(*self.CLIENT, example, "page.webp", "width=1", folder=tmp_path, TINTYPE=service)
+        assert done.returncode == 1
+        assert "RuntimeError: width: must be a whole number from 320 to 3840 pixels" in done.stderr
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_curl_asks_every_route(service: str, example: str, tmp_path: Path) -> None:
+    done = run(str(EXAMPLES / "curl.sh"), example, service, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert imaging.size((tmp_path / "thumbnail.webp").read_bytes())[:2] == (320, 180)
+    assert imaging.size((tmp_path / "stored.webp").read_bytes())[:2] == (1280, 720)
+    assert all(said in done.stdout for said in ("HIT", '"cached":', "invalid-request", '"ok":true'))
+
+
+@pytest.mark.browser
+def test_the_demo_ends_well_and_leaves_pictures(tmp_path: Path) -> None:
+    done = run(sys.executable, str(ROOT / "scripts/demo.py"), str(tmp_path / "demo"), folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(state in done.stdout for state in ("MISS", "HIT", "DERIVED", "cached"))
+    sizes = {path.name: imaging.size(path.read_bytes())[:2] for path in (tmp_path / "demo").iterdir()}
+    assert sizes["light.png"] == (1280, 720)
+    assert sizes["light-320.webp"] == (320, 180)
+    assert {"dark.webp", "phone.webp", "full.webp"} < set(sizes)
+
+
+def test_the_page_with_thumbnails_asks_for_what_exists() -> None:
+    page = unescape((EXAMPLES / "embed.html").read_text())
+    addresses = re.findall(r"http://127\.0\.0\.1:8000/thumb\?([^\s\"]+)", page)
+    assert len(addresses) == 4
+    for query in addresses:
+        assert Options.model_validate(dict(parse_qsl(query, strict_parsing=True))).thumb_width
+
+
+def test_the_example_page_asks_nobody_else() -> None:
+    foreign = re.compile(r"(?:src|href|url\()[=\"'(]*(?:https?:)?//")
+    assert [path.name for path in (EXAMPLES / "site").iterdir() if foreign.search(path.read_text())] == []
