@@ -118,7 +118,7 @@ class TestThePicture:
         seen = engine.capture(shot(site.url("/late.html?after=400"), delay=1000, **SMALL))
         assert colour(seen, 300, 200) == GREEN
 
-    @pytest.mark.parametrize("page", ["fading.html", "chart.html", "late.html?after=700"])
+    @pytest.mark.parametrize("page", ["fading.html", "chart.html", "frames.html", "late.html?after=700"])
     def test_shows_what_grows_and_fades_in_after_load(self, page: str, engine: DaemonEngine, site: SiteServer) -> None:
         seen = engine.capture(shot(site.url(f"/{page}"), **SMALL))
         assert {colour(seen, x, 400) for x in (10, 300, 630)} == {GREEN}

@@ -18,7 +18,7 @@ from tintype.chromium import crop, disguise, outcome
 from tintype.chromium.cdp import Json, Refused
 from tintype.chromium.crop import Crop
 from tintype.chromium.settle import Settling, not_found
-from tintype.chromium.tab import ScriptFailed, Tab
+from tintype.chromium.tab import ScriptFailed, Tab, source
 from tintype.chromium.traffic import Traffic
 from tintype.errors import CaptureTimeout, EngineFailed, TintypeError
 from tintype.model import Capture
@@ -89,6 +89,7 @@ class Page:
         yield post("Emulation.setUserAgentOverride", **disguise.identity(emulate, self._user_agent))
         scheme = {"name": "prefers-color-scheme", "value": "dark" if emulate.dark_mode else "light"}
         yield post("Emulation.setEmulatedMedia", features=[scheme])
+        yield post("Page.addScriptToEvaluateOnNewDocument", source=source("frames"))
         if disguise.is_mobile(emulate):
             yield post("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5)
         if self._shot.navigate.wait_until == "networkidle":

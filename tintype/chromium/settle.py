@@ -11,7 +11,7 @@ from tintype.chromium.tab import ScriptFailed, Tab
 from tintype.errors import InvalidRequest, Mistake, SelectorNotFound
 from tintype.options import Shot
 
-_AHEAD = 1500
+_AHEAD = 2000
 """Milliseconds of the page's own time that pass before the picture: most entry animations are over by then."""
 _PATIENCE = {"load": 1.0, "networkidle": 1.0, "domcontentloaded": 0.25}
 """Seconds of our time for what a page loads after the event that ends navigation."""

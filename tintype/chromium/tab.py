@@ -51,7 +51,7 @@ class Tab:
             try:
                 answer = await self.session.call(
                     "Runtime.evaluate",
-                    expression=f"({_source(script)})({said})",
+                    expression=f"({source(script)})({said})",
                     contextId=await self._own_world(),
                     awaitPromise=True,
                     returnByValue=True,
@@ -131,6 +131,7 @@ class Tab:
 
 
 @cache
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """One of ``scripts/``, without its opening comment."""
     lines = files("tintype").joinpath("chromium", "scripts", f"{name}.js").read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if not line.startswith("//")).strip()
