@@ -22,12 +22,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _log_as_it_was() -> Iterator[None]:
+def _log_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Loggers that keep their first configuration could not be listened to by the next test."""
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
+    configure = structlog.configure
+    monkeypatch.setattr(structlog, "configure", lambda **new: configure(**new | {"cache_logger_on_first_use": False}))
     yield
     root.handlers, root.level = handlers, level
-    structlog.configure(**before)
+    configure(**before)
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
