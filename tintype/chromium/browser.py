@@ -54,8 +54,6 @@ class Browser:
         self._session: Session = process.connection.browser
         self._filters = filters
         self._lanes: asyncio.Queue[Filter] = asyncio.Queue()
-        for filter_ in filters:
-            self._lanes.put_nowait(filter_)
         self._guests: dict[str, Guest] = {}
         self._chores: set[asyncio.Task[None]] = set()
 
@@ -64,12 +62,13 @@ class Browser:
         """Start one that can serve ``lanes`` pages at a time; raises LaunchFailed."""
         process, user_agent = await launcher.launch()
         doors: list[socket.socket | None] = [*process.listeners] or [None] * lanes
-        filters = [await Filter.start(judge, listener=door) for door in doors]
-        process.listeners.clear()  # the filters own them now
+        filters: list[Filter] = []
         browser = cls(process, user_agent, filters)
         try:
+            filters += [await Filter.start(judge, listener=door) for door in doors]
+            process.listeners.clear()  # the filters own them now
             await browser._settle_in(lanes)
-        except (Ended, Refused):
+        except BaseException:
             await browser.close()
             raise
         log.info("browser_started", pid=process.pid, version=browser.version, enclosed=launcher.recipe.enclosed)
@@ -130,6 +129,8 @@ class Browser:
 
     async def _settle_in(self, lanes: int) -> None:
         on, call = self._session.on, self._session.call
+        for filter_ in self._filters:
+            self._lanes.put_nowait(filter_)
         on("Target.targetCreated", self._target_created)
         on("Target.targetCrashed", self._target_crashed)
         await call("Target.setDiscoverTargets", discover=True, filter=[{"type": "page"}])

@@ -16,7 +16,7 @@ from tintype.chromium import enclosure
 from tintype.chromium.cdp import Ended
 from tintype.chromium.command import Recipe, hideable
 from tintype.chromium.process import Process
-from tintype.chromium.territory import Territory
+from tintype.chromium.territory import Territory, remove
 
 log = structlog.get_logger("tintype.chromium")
 
@@ -69,6 +69,7 @@ class Launcher:
         try:
             process = await (_start_enclosed(recipe, profile) if recipe.enclosed else _start(recipe, profile))
         except OSError as error:
+            remove(profile)
             raise LaunchFailed(f"cannot start {recipe.binary}: {error.strerror}") from error
         try:
             async with asyncio.timeout(_START_WITHIN):
@@ -113,6 +114,9 @@ async def _start_enclosed(recipe: Recipe, profile: Path) -> Process:
             process.listeners = await asyncio.to_thread(enclosure.receive_listeners, ours, recipe.listeners)
         except OSError:
             process.kill()
+        except BaseException:
+            await process.close()
+            raise
     return process
 
 

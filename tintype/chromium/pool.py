@@ -19,7 +19,7 @@ from tintype.chromium.browser import Browser
 from tintype.chromium.cdp import Ended, Refused
 from tintype.chromium.hosts import HostRules
 from tintype.chromium.launch import LaunchFailed
-from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, EngineFailed, Overloaded
+from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, EngineFailed, Overloaded, TintypeError
 from tintype.model import Capture
 from tintype.options import Shot
 from tintype.urls import host_of
@@ -145,7 +145,11 @@ class Pool:
         start = time.perf_counter()
         async with self._slot():
             queued = round((time.perf_counter() - start) * 1000, 1)
-            capture = await self._attempt(shot)
+            try:
+                capture = await self._attempt(shot)
+            except TintypeError as error:
+                log.info("not_captured", host=host_of(shot.url), error=error.code, detail=error.detail, queue=queued)
+                raise
         took = time.perf_counter() - start - queued / 1000
         self._usual += (took - self._usual) * _SMOOTHING
         timings = {"queue": queued, **capture.timings}

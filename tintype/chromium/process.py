@@ -27,8 +27,7 @@ from tintype.chromium.territory import remove
 log = structlog.get_logger("tintype.chromium")
 
 _SHELL = (
-    "ulimit -c 0; ulimit -n 1024 2>/dev/null; ulimit -f 1048576 2>/dev/null; "
-    'exec "$@" 3<&0 4>&1 </dev/null >/dev/null'
+    'ulimit -c 0; ulimit -n 1024 2>/dev/null; ulimit -f 1048576 2>/dev/null; exec "$@" 3<&0 4>&1 </dev/null >/dev/null'
 )
 """Limits: no core files, 1024 descriptors, files up to 512 MB (blocks of 512 bytes).
 
@@ -36,7 +35,8 @@ Shared memory counts as a file: at 64 MB Chromium dies of a picture of 25 millio
 """
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, linux/fcntl.h
 _PIPE_SIZE = 1 << 20
-_STDERR_KEPT = 4096
+_STDERR, _STDERR_KEPT = 2, 4096
+_END_WITHIN = 5.0
 
 
 class Process(asyncio.SubprocessProtocol):
@@ -49,6 +49,8 @@ class Process(asyncio.SubprocessProtocol):
         self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.said = b""
         """The end of what it wrote to its standard error."""
+        self.silent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when it can say no more."""
         self._transport: asyncio.SubprocessTransport | None = None
 
     @classmethod
@@ -85,12 +87,12 @@ class Process(asyncio.SubprocessProtocol):
         self._transport = transport
         pipe = transport.get_pipe_transport(1)
         if pipe and sys.platform == "linux":
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):  # ValueError: it has ended already
                 fcntl.fcntl(pipe.get_extra_info("pipe"), _SET_PIPE_SIZE, _PIPE_SIZE)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Messages, or what it says on standard error."""
-        if fd != 1:
+        if fd == _STDERR:
             self.said = (self.said + data)[-_STDERR_KEPT:]
             return
         try:
@@ -103,6 +105,8 @@ class Process(asyncio.SubprocessProtocol):
         """Without the pipe it is as good as dead."""
         if fd == 1:
             self.connection.end(Ended("the browser closed its pipe"))
+        if fd == _STDERR and not self.silent.done():
+            self.silent.set_result(None)
 
     def process_exited(self) -> None:
         """It has ended."""
@@ -121,8 +125,9 @@ class Process(asyncio.SubprocessProtocol):
         """End it, wait for it, and remove its files. Idempotent."""
         self.kill()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(_END_WITHIN):
                 await asyncio.shield(self.exited)
+                await asyncio.shield(self.silent)
         if self._transport:
             self._transport.close()
         for listener in self.listeners:

@@ -12,6 +12,7 @@ import struct
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +34,15 @@ _ATTEMPTS = 3
 _PAUSE = 0.05
 _KEPT = 64
 """Idle connections kept for later; more are closed."""
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """Idle connections of one process."""
+
+    pid: int = field(default_factory=os.getpid)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    idle: list[socket.socket] = field(default_factory=list)
 
 
 class DaemonEngine:
@@ -57,9 +67,7 @@ class DaemonEngine:
         self._patience = patience
         self._connect_timeout = connect_timeout
         self._starter = Starter(command, run_dir, address, start_timeout, log_file) if command else None
-        self._lock = threading.Lock()
-        self._idle: list[socket.socket] = []
-        self._pid = os.getpid()
+        self._shelf = _Shelf()
         self._closed = False
 
     def capture(self, shot: Shot) -> Capture:
@@ -156,25 +164,30 @@ class DaemonEngine:
         return connection
 
     def _borrow(self) -> socket.socket | None:
-        with self._lock:
-            if self._pid != os.getpid():
-                # Our copies of the parent's connections: closing them does not disturb the parent.
-                self._idle, inherited = [], self._idle
-                self._pid = os.getpid()
-                _close_all(inherited)
-            return self._idle.pop() if self._idle else None
+        shelf = self._own_shelf()
+        with shelf.lock:
+            return shelf.idle.pop() if shelf.idle else None
 
     def _give_back(self, connection: socket.socket) -> None:
-        with self._lock:
-            if self._pid == os.getpid() and not self._closed and len(self._idle) < _KEPT:
-                self._idle.append(connection)
+        shelf = self._own_shelf()
+        with shelf.lock:
+            if not self._closed and len(shelf.idle) < _KEPT:
+                shelf.idle.append(connection)
                 return
         connection.close()
 
     def _drop_idle(self) -> None:
-        with self._lock:
-            self._idle, dropped = [], self._idle
+        shelf = self._own_shelf()
+        with shelf.lock:
+            shelf.idle, dropped = [], shelf.idle
         _close_all(dropped)
+
+    def _own_shelf(self) -> _Shelf:
+        """That of this process; after a fork a new one, for the old lock may be held by a thread that is not here."""
+        if self._shelf.pid != os.getpid():
+            inherited, self._shelf = self._shelf.idle, _Shelf()
+            _close_all(inherited)  # our copies: the parent's stay open
+        return self._shelf
 
 
 def _exchange(connection: socket.socket, header: dict[str, Any], patience: float) -> bytes:

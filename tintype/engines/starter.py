@@ -39,12 +39,14 @@ class Starter:
         self._lock_file = run_dir / f"{Path(address).name}.start"
         self._timeout = timeout
         self._log_file = log_file
-        self._turn = threading.Lock()
+        self._turn = os.getpid(), threading.Lock()
         self._failure: tuple[float, StartFailed] | None = None
 
     def start(self, dial: Callable[[], _Connection]) -> _Connection:
         """Connect, starting the daemon if nobody else has meanwhile; raises StartFailed."""
-        with self._turn:
+        if self._turn[0] != os.getpid():  # after a fork the old lock may be held by a thread that is not here
+            self._turn = os.getpid(), threading.Lock()
+        with self._turn[1]:
             if self._failure and time.monotonic() - self._failure[0] < _PAUSE:
                 raise self._failure[1]
             try:
