@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# Makes sure of what the tests start besides us: a real redis-server.
+# Makes sure of what the tests use besides us: a real redis-server, network namespaces, kernel headers for the seccomp profile.
 set -euo pipefail
 
-command -v redis-server >/dev/null && exit 0
+missing=()
+command -v redis-server >/dev/null || missing+=(redis-server)
+command -v ip >/dev/null || missing+=(iproute2)
+test -e /usr/include/linux/seccomp.h || missing+=(linux-libc-dev)
+[ ${#missing[@]} = 0 ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing redis-server ..."
+    echo "Installing ${missing[*]} ..."
     apt-get update -qq || true
     # The package would start a server of its own; the tests start theirs, on free ports.
     policy=/usr/sbin/policy-rc.d
@@ -13,6 +17,6 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         chmod 755 $policy
         trap 'rm -f $policy' EXIT
     fi
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server >/dev/null && exit 0
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null && exit 0
 fi
-echo "!! There is no redis-server: every test that needs it will be SKIPPED. Install it, on Debian with: apt install redis-server" >&2
+echo "!! Missing: ${missing[*]}. Tests that need them will be SKIPPED. Install them, on Debian with: apt install ${missing[*]}" >&2

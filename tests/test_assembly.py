@@ -11,10 +11,11 @@ import pytest
 from tests.servers import RedisServer, S3Server
 from tintype import assembly, backends
 from tintype.assembly import Parts
+from tintype.egress import Policy
 from tintype.engines.daemon import DaemonEngine
 from tintype.engines.snapsharp import SnapSharpEngine
 from tintype.engines.wrappers import Fallback
-from tintype.errors import ConfigurationError
+from tintype.errors import ConfigurationError, TargetRefused
 from tintype.settings import Settings
 from tintype.state.files import FileLocks
 from tintype.state.redis import RedisCache, RedisLocks
@@ -189,3 +190,16 @@ class TestMistakes:
         (tmp_path / "file").write_text("")
         with pytest.raises(ConfigurationError, match=r"TINTYPE_DATA_DIR: cannot make .*/file/data"):
             assembly.assemble(settings(tmp_path / "file" / "data"))
+
+
+class TestOurOwnHost:
+    def test_is_not_photographed(self) -> None:
+        rules = assembly._rules(Settings.load({"TINTYPE_PUBLIC_URL": "https://thumbs.example.com/"}, None), Policy())
+        with pytest.raises(TargetRefused):
+            rules.canonical("https://thumbs.example.com/thumb?url=https://thumbs.example.com/")
+        assert rules.canonical("https://www.example.com/") == "https://www.example.com/"
+
+    def test_is_photographed_where_an_operator_names_it(self) -> None:
+        said = {"TINTYPE_PUBLIC_URL": "https://www.example.com", "TINTYPE_ALLOW_HOSTS": "www.example.com"}
+        rules = assembly._rules(Settings.load(said, None), Policy())
+        assert rules.canonical("https://www.example.com/about") == "https://www.example.com/about"

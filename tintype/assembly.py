@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from tintype import backends, logs
+from tintype import backends, logs, urls
 from tintype.egress import Allowed, Policy
 from tintype.errors import ConfigurationError
 from tintype.lookup import Lookup, own_addresses
@@ -88,7 +88,10 @@ def policy_of(settings: Settings) -> Policy:
 
 
 def _rules(settings: Settings, policy: Policy) -> Rules:
-    return Rules(policy, settings.allow_hosts, settings.deny_hosts, settings.tracking_parameters)
+    """Our own pictures of our own pictures are not taken, unless an operator allows our host by name."""
+    host = urls.host_of(settings.public_url) if settings.public_url else ""
+    denied = (*settings.deny_hosts, host) if host and host not in settings.allow_hosts else settings.deny_hosts
+    return Rules(policy, settings.allow_hosts, denied, settings.tracking_parameters)
 
 
 def _freshness(settings: Settings) -> Freshness:

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -62,6 +63,16 @@ def _rate(value: str) -> str:
 
 
 AnyCase = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
+
+
+def _web(value: str) -> str:
+    parts = urlsplit(value)
+    if value and not (parts.scheme in ("http", "https") and parts.hostname):
+        raise ValueError("web address")
+    return value.rstrip("/")
+
+
+WebAddress = Annotated[str, AfterValidator(_web)]
 Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
 Size = Annotated[int, BeforeValidator(_size), Field(ge=0)]
 List = Annotated[tuple[str, ...], BeforeValidator(_list)]
@@ -72,3 +83,4 @@ Rate = Annotated[str, AfterValidator(_rate)]
 DURATION = "a duration such as 30s, 10m, 1d"
 SIZE = "a size such as 512m, 2g"
 RATE = "a rate such as 30 per minute, or off"
+WEB_ADDRESS = "an http:// or https:// address"

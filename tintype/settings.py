@@ -21,7 +21,20 @@ from pydantic import (
 )
 
 from tintype.errors import ConfigurationError
-from tintype.notation import DURATION, RATE, SIZE, AnyCase, Duration, List, Networks, Rate, Size, Switch
+from tintype.notation import (
+    DURATION,
+    RATE,
+    SIZE,
+    WEB_ADDRESS,
+    AnyCase,
+    Duration,
+    List,
+    Networks,
+    Rate,
+    Size,
+    Switch,
+    WebAddress,
+)
 
 TRACKING = "utm_*,gclid,gclsrc,dclid,fbclid,msclkid,yclid,twclid,igshid,mc_cid,mc_eid,_hsenc,_hsmi,mkt_tok"
 
@@ -55,8 +68,11 @@ class Settings(BaseModel):
         ge=1,
         le=512,
     )
-    public_url: str = setting(
-        "TINTYPE_PUBLIC_URL", "", "Where callers reach this service; used in the URLs that /persist answers."
+    public_url: WebAddress = setting(
+        "TINTYPE_PUBLIC_URL",
+        "",
+        "Where callers reach this service: the base of the URLs /persist answers. Its host is not photographed.",
+        WEB_ADDRESS,
     )
     trusted_proxies: Networks = setting(
         "TINTYPE_TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For is believed.", "networks, comma-separated"
@@ -155,8 +171,8 @@ class Settings(BaseModel):
     # Storage
     s3_bucket: str = setting("S3_BUCKET", "", "Bucket for persisted pictures; unset: files in the data folder.")
     s3_region: str = setting("S3_REGION", "", "Region of the bucket; auto for R2.")
-    s3_endpoint_url: str = setting("S3_ENDPOINT_URL", "", "R2, MinIO or another S3 endpoint.", "a URL")
-    s3_public_url: str = setting("S3_PUBLIC_URL", "", "Base of the lasting URLs, such as a CDN.", "a URL")
+    s3_endpoint_url: WebAddress = setting("S3_ENDPOINT_URL", "", "R2, MinIO or another S3 endpoint.", WEB_ADDRESS)
+    s3_public_url: WebAddress = setting("S3_PUBLIC_URL", "", "Base of the lasting URLs, such as a CDN.", WEB_ADDRESS)
     s3_prefix: str = setting("S3_PREFIX", "", "Put before every key.")
     aws_access_key_id: str = setting(
         "AWS_ACCESS_KEY_ID", "", "Credentials of the bucket; unset: boto3's own search (profile, role).", secret=True
