@@ -56,6 +56,9 @@ class Browser:
         self._lanes: asyncio.Queue[Filter] = asyncio.Queue()
         self._guests: dict[str, Guest] = {}
         self._chores: set[asyncio.Task[None]] = set()
+        self._pages = 0
+        self._watch: asyncio.Task[None] | None = None
+        self._bounds = Bounds()
 
     @classmethod
     async def start(cls, launcher: Launcher, judge: Judge, lanes: int) -> Self:
@@ -134,12 +137,13 @@ class Browser:
         on("Target.targetCreated", self._target_created)
         on("Target.targetCrashed", self._target_crashed)
         await call("Target.setDiscoverTargets", discover=True, filter=[{"type": "page"}])
-        self._chore(watch(self.pid, Bounds(tree=(lanes + 1) * _TREE_PER_LANE), self.kill))
+        self._bounds = Bounds(tree=(lanes + 1) * _TREE_PER_LANE)
 
     @asynccontextmanager
     async def _page(self, blocked: HostRules | None) -> AsyncIterator[tuple[Tab, Traffic]]:
         """A fresh page in a fresh context behind a filter of its own; cleared away off the caller's time."""
         lane = await self._lanes.get()
+        self._watch_over(+1)
         context = self._session.post(
             "Target.createBrowserContext",
             proxyServer=f"socks5://127.0.0.1:{lane.port}",
@@ -177,6 +181,16 @@ class Browser:
         except (Ended, Refused):
             pass
         self._lanes.put_nowait(lane)
+        self._watch_over(-1)
+
+    def _watch_over(self, more: int) -> None:
+        """Watch the memory while there are pages; an idle browser is left in peace."""
+        self._pages += more
+        if self._pages and not self._watch:
+            self._watch = self._chore(watch(self.pid, self._bounds, self.kill))
+        elif not self._pages and self._watch:
+            self._watch.cancel()
+            self._watch = None
 
     def _target_created(self, event: Json) -> None:
         """The first page of a context is ours; every other is a window that a page opened."""
@@ -196,7 +210,8 @@ class Browser:
         if guest and guest.tab:
             guest.tab.session.end(Ended("the page crashed"))
 
-    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
+    def _chore(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+        return task
