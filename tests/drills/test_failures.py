@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.disks import mounted
 from tests.drills import processes
 from tests.drills.conftest import StartNode
 from tests.drills.node import Node
@@ -79,14 +79,9 @@ def test_s3_refusing(start_node: StartNode, s3_server: S3Server, site: SiteServe
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 6 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=6m,mode=700", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small file system is not permitted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    """Room for a service and one large picture."""
+    with mounted(tmp_path / "small", megabytes=6) as folder:
+        yield folder
 
 
 def fill(path: Path) -> None:
