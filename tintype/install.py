@@ -18,8 +18,8 @@ from pathlib import Path
 
 from tintype.chromium import locate
 
-FONTS = ("fonts-liberation", "fonts-noto-core", "fonts-noto-cjk", "fonts-noto-color-emoji")
-"""Debian's packages: metrics of the usual web fonts, then nearly every script, then emoji."""
+FONTS = ("fontconfig", "fonts-liberation", "fonts-noto-core", "fonts-noto-cjk", "fonts-noto-color-emoji")
+"""Debian's packages: a list of what there is, metrics of the usual web fonts, nearly every script, and emoji."""
 
 _BROWSERS = ("chromium-headless-shell", "chromium")
 _DOWNLOAD = ("install", "chromium-headless-shell")
