@@ -52,9 +52,13 @@ class FakeEngine:
     shots: list[Shot] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     checks: int = 0
+    warns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.gate.set()
+
+    def cautions(self) -> tuple[str, ...]:
+        return self.warns
 
     def capture(self, shot: Shot) -> Capture:
         self.shots.append(shot)

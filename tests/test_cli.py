@@ -77,6 +77,12 @@ class TestTintype:
         assert tintype("sho") == 2
         assert "No such command 'sho'" in tintype.err
 
+    def test_a_reader_that_has_had_enough_is_no_error_to_talk_about(self) -> None:
+        command = f"{sys.executable} -m tintype doctor | head -c 1"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+        assert done.stdout == "T"
+        assert "Traceback" not in done.stderr
+
     def test_is_a_module_too(self) -> None:
         command = [sys.executable, "-m", "tintype", "--version"]
         assert __version__ in subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -21,6 +21,10 @@ class Engine(Protocol):
         """Raise BackendUnavailable unless a capture could work right now."""
         ...
 
+    def cautions(self) -> tuple[str, ...]:
+        """What an operator should know although captures work, such as a missing layer of the guard."""
+        ...
+
     def close(self) -> None:
         """Give back connections and processes. Idempotent."""
         ...

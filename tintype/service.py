@@ -44,6 +44,7 @@ class Service:
     ) -> None:
         self._memory = Memory(records, masters, failure_ttl)
         self._studio = Studio(engine, lookup, self._memory, clock)
+        self._engine = engine
         self._locks = locks
         self._storage = storage
         self._patience = patience
@@ -90,6 +91,10 @@ class Service:
     def readiness(self) -> dict[str, str | None]:
         """For engine, state and storage: None, or what is wrong."""
         return self._checkup.report()
+
+    def cautions(self) -> tuple[str, ...]:
+        """What an operator should know although everything works."""
+        return self._engine.cautions()
 
     def settle(self, within: float) -> bool:
         """Wait at most ``within`` seconds for refreshes under way; whether they ended."""

@@ -32,6 +32,7 @@ class FakeBrowser:
     captures: int = 0
     tenants: int = 0
     born: float = 0.0
+    growth: int = 0
     pid: int = 1
     version: str = "fake"
     closed: bool = False
@@ -256,6 +257,27 @@ async def test_a_browser_that_still_draws_is_kept_after_a_timeout() -> None:
     stable.browser.end()
     await asked
     assert len(stable.started) == 1
+
+
+def test_a_browser_that_has_grown_while_idle_is_replaced() -> None:
+    @run
+    async def scenario() -> None:
+        stable = Stable()
+        first = stable.ask("a")
+        await turn()
+        old = stable.browser
+        old.end()
+        await first
+        old.growth = 200 << 20
+        second = stable.ask("b")
+        await turn()
+        assert stable.browser is not old
+        old.end()
+        await second
+        await turn()
+        assert old.closed
+
+    scenario()
 
 
 @pytest.mark.parametrize("change", [{"recycle_after": 1}, {"recycle_age": 0.0}])

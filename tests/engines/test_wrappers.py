@@ -35,6 +35,9 @@ class Pretended:
         self.check()
         return Capture(body=b"", width=1, height=1, taken_at=0, title=self.name)
 
+    def cautions(self) -> tuple[str, ...]:
+        return (f"{self.name} is odd",)
+
     def check(self) -> None:
         if self.failure:
             raise self.failure
@@ -159,3 +162,7 @@ class TestWithAHostedEngine:
         with pytest.raises(errors.Overloaded):
             engine.capture(shot(selector="#main"))
         engine.close()
+
+
+def test_the_cautions_of_every_engine_are_told() -> None:
+    assert Fallback([good("first"), good("second")]).cautions() == ("first is odd", "second is odd")

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.browser
 
 TIMEOUT = 4.0
 SLOTS = 2
-SOAK = float(os.environ.get("TINTYPE_TEST_SOAK", "30"))
+SOAK = float(os.environ.get("TINTYPE_TEST_SOAK", "60"))
 """Seconds of the mixed run; ``make soak`` asks for more."""
 REFUSED = {
     "download": "not-a-page",

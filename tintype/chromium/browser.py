@@ -20,7 +20,7 @@ from tintype.chromium.process import Process
 from tintype.chromium.socks import Filter
 from tintype.chromium.tab import Tab
 from tintype.chromium.traffic import Traffic
-from tintype.chromium.watchdog import Bounds, watch
+from tintype.chromium.watchdog import Bounds, memory, watch
 from tintype.model import Capture
 from tintype.options import Shot
 
@@ -51,6 +51,7 @@ class Browser:
         self.worn = ""
         """Why it should be replaced; empty while it need not."""
         self._process = process
+        self._newborn = memory(process.pid)
         self._session: Session = process.connection.browser
         self._filters = filters
         self._lanes: asyncio.Queue[Filter] = asyncio.Queue()
@@ -81,6 +82,11 @@ class Browser:
     def alive(self) -> bool:
         """Whether it can still be talked to."""
         return self._session.failure is None
+
+    @property
+    def growth(self) -> int:
+        """Bytes the browser process itself holds more than when it was new."""
+        return memory(self.pid) - self._newborn
 
     @property
     def version(self) -> str:

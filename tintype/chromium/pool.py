@@ -31,6 +31,8 @@ _USUAL = 2.0
 """Seconds a capture is taken to need before any was measured."""
 _SMOOTHING = 0.2
 _RENEW_PAUSE = 5.0
+_GROWTH = 150 << 20
+"""Bytes by which the browser process itself, idle, may have grown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,7 @@ class Pool:
         """Replace a browser that has served its time, without anybody waiting for it."""
         now = asyncio.get_running_loop().time()
         served = browser.captures >= self._terms.recycle_after or now - browser.born >= self._terms.recycle_age
+        served = served or (not browser.tenants and browser.growth >= _GROWTH)
         if served and now - self._renewed_at >= _RENEW_PAUSE:
             self._renewed_at = now
             self._chore(self._renew(browser))

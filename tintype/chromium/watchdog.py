@@ -49,7 +49,7 @@ class Usage:
 
 def usage(browser: int) -> list[Usage]:
     """Every process of a browser, itself first; empty where there is no /proc or no such process."""
-    return [Usage(pid, _kind(pid, browser), _memory(pid)) for pid in _tree(browser)]
+    return [Usage(pid, _kind(pid, browser), memory(pid)) for pid in _tree(browser)]
 
 
 async def watch(browser: int, bounds: Bounds, replace: Callable[[str], None], every: float = 0.1) -> None:
@@ -101,7 +101,8 @@ def _kind(pid: int, browser: int) -> Kind:
     return "gpu" if "--type=gpu-process" in command else "other"
 
 
-def _memory(pid: int) -> int:
+def memory(pid: int) -> int:
+    """Bytes a process has of its own; 0 where that cannot be read."""
     for line in _read(pid, "status").splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024

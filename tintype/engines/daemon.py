@@ -21,7 +21,7 @@ import structlog
 
 from tintype import wire
 from tintype.engines.starter import Starter, StartFailed
-from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, EngineFailed
+from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, EngineFailed, TintypeError
 from tintype.model import Capture
 from tintype.options import Shot
 
@@ -86,6 +86,15 @@ class DaemonEngine:
         """What the daemon says about itself; raises BackendUnavailable."""
         header, _ = wire.unpack(self._ask({"op": "status"}))
         return {name: value for name, value in header.items() if name != "kind"}
+
+    def cautions(self) -> tuple[str, ...]:
+        """Which layers of the guard are missing; nothing while the daemon cannot be asked."""
+        try:
+            status = self.status()
+        except TintypeError:
+            return ()
+        layers = {"sandbox": "Chromium runs without its sandbox", "enclosed": "the kernel refuses Chromium namespaces"}
+        return tuple(caution for name, caution in layers.items() if not status[name])
 
     def warm(self) -> None:
         """Have the daemon running, so that the first capture need not wait for it; raises BackendUnavailable."""

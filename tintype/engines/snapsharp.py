@@ -96,6 +96,10 @@ class SnapSharpEngine:
             timings={"hosted": (time.monotonic() - begin) * 1000},
         )
 
+    def cautions(self) -> tuple[str, ...]:
+        """None: what guards the hosted browser is not ours to know."""
+        return ()
+
     def check(self) -> None:
         """Raise BackendUnavailable unless the API says that it lives; needs no key and costs no capture."""
         request = self._client().build_request("GET", f"{self._base}/health", timeout=min(_CONNECT, self._timeout))

@@ -48,6 +48,10 @@ class Fallback:
                 )
         raise next((error for error in failures if not isinstance(error, NotOffered)), failures[0])
 
+    def cautions(self) -> tuple[str, ...]:
+        """Those of every engine."""
+        return tuple(caution for engine in self._engines for caution in engine.cautions())
+
     def check(self) -> None:
         """Pass when any engine could work; raises the first one's BackendUnavailable otherwise."""
         failures: list[TintypeError] = []
