@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,4 +39,11 @@ def test_a_long_data_folder_gets_a_short_socket(tmp_path: Path) -> None:
     assert len(str(path)) < 100
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert address_for(CONFIG, deep) == address
-    path.parent.rmdir()
+    assert address_for(CONFIG, deep / "other") != address
+
+
+def test_a_short_folder_of_somebody_else_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"tintype-{os.geteuid()}").mkdir(mode=0o755)
+    with pytest.raises(PermissionError, match="not ours alone"):
+        address_for(CONFIG, tmp_path / ("x" * 100))

@@ -58,12 +58,12 @@ class DaemonConfig:
 
 def address_for(config: DaemonConfig, run_dir: Path) -> str:
     """``unix://`` and a socket path that daemons of the same settings, version and user share, and no others."""
-    said = f"{__version__}\n{os.geteuid()}\n{config.to_json()}"
-    name = f"capture-{_digest(said)}.sock"
-    path = run_dir.resolve() / name
-    if len(os.fsencode(path)) < _LONGEST_PATH:
-        return f"unix://{path}"
-    return f"unix://{_short_folder(run_dir.resolve()) / name}"
+    folder = run_dir.resolve()
+    said = f"{__version__}\n{os.geteuid()}\n{folder}\n{config.to_json()}"
+    name = f"capture-{hashlib.sha256(said.encode()).hexdigest()[:16]}.sock"
+    if len(os.fsencode(folder / name)) >= _LONGEST_PATH:
+        folder = _short_folder()
+    return f"unix://{folder / name}"
 
 
 def command_for(config: DaemonConfig, address: str) -> list[str]:
@@ -71,15 +71,11 @@ def command_for(config: DaemonConfig, address: str) -> list[str]:
     return [sys.executable, "-m", "tintype.chromium.daemon", address, config.to_json()]
 
 
-def _short_folder(run_dir: Path) -> Path:
-    """A folder of ours alone under the temp folder, for data folders whose paths are too long for a socket."""
-    folder = Path(tempfile.gettempdir()) / f"tintype-{os.geteuid()}-{_digest(str(run_dir))}"
+def _short_folder() -> Path:
+    """A folder of this user alone under the temp folder, for data folders whose paths are too long for a socket."""
+    folder = Path(tempfile.gettempdir()) / f"tintype-{os.geteuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     state = folder.lstat()
     if state.st_uid != os.geteuid() or state.st_mode & 0o077 or folder.is_symlink():
         raise PermissionError(f"{folder} is not ours alone")
     return folder
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -216,24 +216,27 @@ def _sole_owner(address: str) -> Iterator[None]:
     if not address.startswith("unix://"):
         yield
         return
-    lock = os.open(urlsplit(address).path + ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    path = Path(urlsplit(address).path + ".lock")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = _take(path, time.monotonic() + _LOCK_WITHIN)
     try:
-        _take(lock, time.monotonic() + _LOCK_WITHIN)
         yield
     finally:
+        path.unlink(missing_ok=True)
         os.close(lock)
 
 
-def _take(lock: int, deadline: float) -> None:
-    while True:
-        try:
+def _take(path: Path, deadline: float) -> int:
+    """A descriptor that holds the lock on the file that is at this path now, not on one removed meanwhile."""
+    while time.monotonic() < deadline:
+        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise OSError("another capture daemon serves this address") from None
-            time.sleep(0.02)
-        else:
-            return
+            if os.path.samestat(os.fstat(lock), path.stat()):
+                return lock
+        os.close(lock)
+        time.sleep(0.02)
+    raise OSError("another capture daemon serves this address")
 
 
 def main(arguments: list[str]) -> int:
