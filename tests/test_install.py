@@ -118,7 +118,9 @@ class TestAsRootOnDebian:
         assert as_root.install() == binary
         installs = [call for call in as_root.calls if call.startswith("apt-get install")]
         assert installs[0].endswith(" chromium-headless-shell")
-        assert installs[1].endswith(" fontconfig fonts-liberation fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji")
+        assert installs[1].endswith(
+            " fontconfig fonts-liberation fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji"
+        )
         assert all("--no-install-recommends" in call for call in installs)
 
     def test_fonts_are_installed_beside_a_browser_that_is_there(self, as_root: Machine) -> None:
