@@ -55,23 +55,28 @@ def test_pictures_outlive_a_restart(recipe: Node, site: SiteServer) -> None:
 
 
 @pytest.mark.parametrize("shared", ["sqlite", "redis"])
-def test_the_31st_request_of_a_minute_is_refused_by_every_worker(
+def test_the_31st_request_is_refused_by_every_worker(
     shared: str, start_node: StartNode, redis_server: RedisServer, site: SiteServer
 ) -> None:
-    env = {"TINTYPE_LIMIT_EXEMPT": "", **({"REDIS_URL": redis_server.url} if shared == "redis" else {})}
+    # an hour instead of the default minute: windows follow the clock, and this drill may cross a minute
+    env = {
+        "TINTYPE_LIMIT_EXEMPT": "",
+        "TINTYPE_THUMB_LIMIT": "30 per hour",
+        **({"REDIS_URL": redis_server.url} if shared == "redis" else {}),
+    }
     node = start_node(command=GUNICORN, env=env)
     url = site.url("/plain.html")
     # gunicorn's sync workers close each connection, so requests spread over the four of them
     answers = [node.thumb(url) for _ in range(36)]
     assert [a.status_code for a in answers] == [200] * 30 + [429] * 6
-    assert all(1 <= int(a.headers["Retry-After"]) <= 60 for a in answers[30:])
+    assert all(1 <= int(a.headers["Retry-After"]) <= 3600 for a in answers[30:])
     assert answers[-1].json()["error"] == "rate-limited"
 
 
 def test_an_env_file_is_read_from_the_working_directory(
     start_node: StartNode, site: SiteServer, tmp_path: Path
 ) -> None:
-    (tmp_path / ".env").write_text("TINTYPE_THUMB_LIMIT=1 per minute\n")
+    (tmp_path / ".env").write_text("TINTYPE_THUMB_LIMIT=1 per hour\n")
     node = start_node(env={"TINTYPE_LIMIT_EXEMPT": ""})
     url = site.url("/plain.html")
     assert [node.thumb(url).status_code for _ in range(2)] == [200, 429]
