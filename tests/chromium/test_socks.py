@@ -578,18 +578,18 @@ chunks = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(chunks)
 def test_no_bytes_at_all_hurt_the_filter(parts: list[bytes]) -> None:
     @asynchronous
     async def story() -> None:
-        async with world(handshake=0.02, lookup=0.1) as (site, filter_), filter_.session():
+        # long enough for the honest client at the end on a busy machine, short enough for forty silent ones
+        async with world(handshake=0.3, lookup=1.0) as (site, filter_), filter_.session():
             browser = await Browser(filter_).dial()
             began = time.monotonic()
-            with suppress(ConnectionError):  # it may have heard enough
+            with suppress(ConnectionError):  # it may have heard enough, and hang up at any point
                 await browser.say(*parts)
-            heard = await browser.hear_all()
-            assert len(heard) <= 12
+                assert len(await browser.hear_all()) <= 12
             assert time.monotonic() - began < 10
             assert await Browser(filter_).fetch(HOST, site.port) == HELLO
 
