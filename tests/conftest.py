@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from tests.terminal import Terminal
 from tintype.chromium import locate
 
 
@@ -46,3 +47,19 @@ def example() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+@pytest.fixture
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's settings: an empty folder with a data folder in it."""
+    for name in [name for name in os.environ if name.startswith(("TINTYPE_", "S3_", "REDIS_", "SNAPSHARP_"))]:
+        if name != "TINTYPE_CHROMIUM":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TINTYPE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TINTYPE_ALLOW_ADDRESSES", "127.0.0.1:9")
+
+
+@pytest.fixture
+def tintype(own_settings: None, capfdbinary: pytest.CaptureFixture[bytes]) -> Terminal:
+    return Terminal(capfdbinary)
