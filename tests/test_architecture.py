@@ -15,7 +15,7 @@ HOMES = {
     "flask": ("web/",),
     "werkzeug": ("web/",),
     "asyncio": ("chromium/",),
-    "pyvips": ("imaging.py",),
+    "pyvips": ("imaging/",),
     "redis": ("state/redis.py",),
     "sqlite3": ("state/sqlite.py",),
     "boto3": ("storage/s3.py",),
@@ -29,12 +29,11 @@ HOMES = {
 """Third parties with one home each: where they may be imported."""
 
 RINGS = (
-    {"errors", "devices"},
+    {"errors"},
     {"options", "model"},
     {"protocols", "wire", "egress", "logs"},
-    {"urls", "layout", "imaging"},
-    {"lookup", "memory", "background", "checkup", "verdict"},
-    {"studio"},
+    {"urls", "imaging"},
+    {"lookup"},
     {"service"},
     {"chromium"},
     {"engines", "state", "storage", "web"},

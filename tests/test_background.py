@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tintype.background import Background
+from tintype.service.background import Background
 
 
 def waiting(gate: threading.Event) -> Callable[[], None]:

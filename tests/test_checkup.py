@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.fakes import Clock
-from tintype.checkup import HOLDS_FOR, Checkup
+from tintype.service.checkup import HOLDS_FOR, Checkup
 from tintype.errors import BackendUnavailable
 
 

@@ -12,7 +12,7 @@ from click import Context, Option
 from click.testing import CliRunner
 
 from tintype import cli, errors, reference
-from tintype.devices import DEVICES
+from tintype.options.devices import DEVICES
 from tintype.options import Options
 from tintype.settings import Settings
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tintype import imaging
 from tintype.errors import EngineFailed
-from tintype.layout import LONGEST_SIDE, plan
+from tintype.imaging.layout import LONGEST_SIDE, plan
 from tintype.model import Capture, Thumbnail, digest_of
 from tintype.options import Rendition
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from tintype.devices import DEVICES, slug
+from tintype.options.devices import DEVICES, slug
 from tintype.options import CaptureRequest, Emulate, Options, Rendition, Shot, accepts
 
 URL = "https://example.com/"

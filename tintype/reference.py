@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tintype import errors
-from tintype.devices import DEVICES
 from tintype.options import Emulate, Expose, Navigate, Options, Rendition, Retouch, Settle, accepts
+from tintype.options.devices import DEVICES
 from tintype.settings import Settings
 
 _PARTS = (Emulate, Navigate, Settle, Retouch, Expose, Rendition)

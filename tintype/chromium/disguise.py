@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from tintype.chromium.cdp import Json
-from tintype.devices import DEVICES
 from tintype.options import Emulate
+from tintype.options.devices import DEVICES
 
 _VERSION = re.compile(r"Chrome/(\d+)")
 

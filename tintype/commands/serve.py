@@ -30,6 +30,8 @@ from tintype.web import create_app
 log = structlog.get_logger("tintype.serve")
 
 _STARTING = 60.0
+_ORPHANS_GRACE = 30
+"""Seconds a worker without a parent may take for answers under way."""
 _THROUGH_OUR_LOG: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}}
 
 
@@ -114,7 +116,10 @@ def _end_with_parent() -> None:
     """A worker whose parent was killed would hold the port for ever."""
     if parent := multiprocessing.parent_process():
         wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(_ORPHANS_GRACE):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)  # one that is just starting has not heard it
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def free_address(host: str, port: int) -> tuple[str, int]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tintype.devices import DEVICES
 from tintype.errors import Mistake, NotOffered
 from tintype.options import Shot
+from tintype.options.devices import DEVICES
 
 _KNOWN = {
     "url",

@@ -14,8 +14,9 @@ from flask import Flask, Request, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from tintype import errors, imaging, layout
+from tintype import errors, imaging
 from tintype.errors import TintypeError
+from tintype.imaging import layout
 from tintype.model import Thumbnail
 from tintype.options import CaptureRequest, Format
 from tintype.web import journal

@@ -10,15 +10,15 @@ from functools import partial
 import structlog
 
 from tintype import urls
-from tintype.background import Background
-from tintype.checkup import Checkup
 from tintype.errors import BackendUnavailable, Overloaded, TintypeError
-from tintype.memory import Memory
 from tintype.model import Age, Answer, CacheState, Freshness, Persisted, Stored, Thumbnail, is_storage_key, storage_key
 from tintype.options import CaptureRequest
 from tintype.protocols import Cache, Engine, Locks, Lookup, Storage
-from tintype.studio import Studio, Task
-from tintype.verdict import deserved, is_passing
+from tintype.service.background import Background
+from tintype.service.checkup import Checkup
+from tintype.service.memory import Memory
+from tintype.service.studio import Studio, Task
+from tintype.service.verdict import deserved, is_passing
 
 log = structlog.get_logger("tintype.service")
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from tintype.devices import DEVICES, slug
+from tintype.options.devices import DEVICES, slug
 
 KEY_VERSION = "tintype/1"
 """Part of every key. Raise it whenever a default or the meaning of an option changes."""

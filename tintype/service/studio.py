@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from tintype import imaging
 from tintype.errors import TintypeError
-from tintype.memory import Memory
 from tintype.model import Age, Answer, CacheState, Capture, Freshness, Thumbnail
 from tintype.options import CaptureRequest, Shot
 from tintype.protocols import Engine, Lookup
-from tintype.verdict import deserved
+from tintype.service.memory import Memory
+from tintype.service.verdict import deserved
 
 
 @dataclass(frozen=True, slots=True)

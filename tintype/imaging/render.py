@@ -1,0 +1,100 @@
+"""How is a master rendered? Met with the sizes of :mod:`tintype.imaging.layout`, in sRGB, without metadata."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tintype.errors import EngineFailed
+from tintype.imaging.encode import encode
+from tintype.imaging.layout import Box, Layout, plan, ratios, scale
+from tintype.imaging.vips import open_, reading, sniff
+from tintype.model import Capture, Thumbnail, digest_of
+from tintype.options import Rendition
+
+MAX_PIXELS = 60_000_000
+"""Largest master that is decoded: hosted engines may answer anything, and 60 million can need 240 MB."""
+
+
+def render(capture: Capture, rendition: Rendition) -> Thumbnail:
+    """The delivered picture; raises EngineFailed when the master cannot be read.
+
+    A PNG delivered as PNG at its own size passes through untouched.
+    """
+    width, height, mime = size(capture.body)
+    layout, body = plan(width, height, rendition), capture.body
+    untouched = mime == rendition.mime == "image/png" and layout.canvas == (width, height)
+    if not untouched:
+        with reading():
+            image = _compose(open_(body, mime, _preshrink(mime, layout)), layout, (width, height), rendition)
+            body = encode(image, rendition.format, rendition.quality)
+    return Thumbnail(
+        body=body,
+        mime=rendition.mime,
+        width=layout.canvas[0],
+        height=layout.canvas[1],
+        taken_at=capture.taken_at,
+        digest=digest_of(body),
+        status=capture.status,
+        final_url=capture.final_url,
+        partial=capture.partial,
+        truncated=capture.truncated,
+    )
+
+
+def size(body: bytes) -> tuple[int, int, str]:
+    """Width, height and media type, read from the head alone; raises EngineFailed unless it is a permitted picture."""
+    mime = sniff(body)
+    if not mime:
+        raise EngineFailed("the capture engine answered something that is not a picture")
+    with reading():
+        image = open_(body, mime)
+    if image.width * image.height > MAX_PIXELS:
+        raise EngineFailed(f"the capture engine answered a picture of over {MAX_PIXELS // 1_000_000} megapixels")
+    return image.width, image.height, mime
+
+
+def verify(body: bytes) -> tuple[int, int, str]:
+    """As :func:`size`, but the whole picture is decoded: one torn at its end raises EngineFailed as well."""
+    seen = size(body)
+    with reading():
+        open_(body, seen[2]).avg()
+    return seen
+
+
+def pixel(body: bytes, x: int, y: int) -> tuple[int, ...]:
+    """The sRGB values (0 to 255, alpha last where there is one) at a place counted from the upper left corner."""
+    seen = size(body)
+    with reading():
+        return tuple(round(value) for value in _to_srgb(open_(body, seen[2])).getpoint(x, y))
+
+
+def _preshrink(mime: str, layout: Layout) -> int:
+    """A JPEG is shrunk while decoding, as long as that leaves Lanczos a factor of two to smooth."""
+    spare = min(ratios(layout.crop, layout.scaled)) if mime == "image/jpeg" else 1
+    return next((factor for factor in (8, 4, 2) if spare >= 2 * factor), 1)
+
+
+def _compose(image: Any, layout: Layout, source: Box, rendition: Rendition) -> Any:
+    image = _to_srgb(image)
+    if layout.crop != source:
+        wanted = scale(layout.crop, image.width / source[0])
+        width, height = min(wanted[0], image.width), min(wanted[1], image.height)
+        image = image.crop((image.width - width) // 2, 0, width, height)
+    if layout.scaled != (image.width, image.height):
+        image = image.thumbnail_image(layout.scaled[0], height=layout.scaled[1], size="force", no_rotate=True)
+    if layout.canvas != layout.scaled:
+        image = _pad(image, layout.canvas, opaque=rendition.format == "jpeg")
+    return image
+
+
+def _pad(image: Any, canvas: Box, *, opaque: bool) -> Any:
+    if not opaque and not image.hasalpha():
+        image = image.addalpha()
+    background = [255, 255, 255, 0][: image.bands]
+    return image.gravity("centre", *canvas, extend="background", background=background)
+
+
+def _to_srgb(image: Any) -> Any:
+    if image.get_typeof("icc-profile-data"):
+        image = image.icc_transform("srgb", embedded=True, black_point_compensation=True)
+    return image if image.interpretation == "srgb" else image.colourspace("srgb")
