@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.fakes import Clock
-from tintype.service.checkup import HOLDS_FOR, Checkup
 from tintype.errors import BackendUnavailable
+from tintype.service.checkup import HOLDS_FOR, Checkup
 
 
 class Part:

@@ -12,8 +12,8 @@ from click import Context, Option
 from click.testing import CliRunner
 
 from tintype import cli, errors, reference
-from tintype.options.devices import DEVICES
 from tintype.options import Options
+from tintype.options.devices import DEVICES
 from tintype.settings import Settings
 
 ROOT = Path(__file__).parent.parent

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from tintype.options.devices import DEVICES, slug
 from tintype.options import CaptureRequest, Emulate, Options, Rendition, Shot, accepts
+from tintype.options.devices import DEVICES, slug
 
 URL = "https://example.com/"
 OUTSIDE_THE_KEY = {"fresh", "ttl", "on_error"}
