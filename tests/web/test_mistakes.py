@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from tests.web.conftest import URL, Site
-from tintype.options import Format, Options, accepts
+from tintype.options import FormatName, Options, accepts
 from tintype.web import params
 
 
@@ -141,4 +141,4 @@ class TestFuzz:
 
 
 def test_every_format_has_a_rank_in_negotiation() -> None:
-    assert set(params.PREFERRED) == set(Format.__args__)
+    assert set(params.PREFERRED) == set(FormatName.__args__)

@@ -12,7 +12,7 @@ from tintype.imaging.encode import encode
 from tintype.imaging.layout import LONGEST_SIDE, scale
 from tintype.imaging.vips import library
 from tintype.model import Thumbnail, digest_of
-from tintype.options import Format
+from tintype.options import FormatName
 
 _LARGEST_CARD = 8_294_400  # 3840 x 2160
 _PAPER, _INK, _PALE = (246, 247, 249), (31, 41, 55), (107, 114, 128)
@@ -31,7 +31,7 @@ _CARD = """
 """
 
 
-def card(title: str, reason: str, *, format: Format, quality: int, width: int, height: int) -> Thumbnail:  # noqa: A002 - named as the options are
+def card(title: str, reason: str, *, format: FormatName, quality: int, width: int, height: int) -> Thumbnail:  # noqa: A002 - named as the options are
     """A neutral picture that says what went wrong, with as much of the text as is legible at its size.
 
     A size no format could hold is shrunk.

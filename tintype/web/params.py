@@ -12,12 +12,12 @@ from werkzeug.datastructures import MIMEAccept
 
 from tintype.errors import InvalidRequest, Mistake, TargetRefused, TintypeError
 from tintype.model import Freshness
-from tintype.options import MAX_PIXELS, CaptureRequest, Format, Options, accepts
+from tintype.options import MAX_PIXELS, CaptureRequest, FormatName, Options, accepts
 from tintype.urls import Rules
 from tintype.web.reading import Pairs, body_pairs, query_pairs
 
 LONGEST_ECHO = 60
-PREFERRED: tuple[Format, ...] = ("avif", "webp", "jpeg", "png")
+PREFERRED: tuple[FormatName, ...] = ("avif", "webp", "jpeg", "png")
 _RETINA = 2.0
 
 
@@ -97,7 +97,7 @@ class Reader:
         return replace(self._freshness, max_age=max_age, forced=forced)
 
 
-def negotiate(accept: MIMEAccept) -> Format:
+def negotiate(accept: MIMEAccept) -> FormatName:
     """The best format a client names; avif before webp before jpeg before png where it does not care.
 
     A client that names none (``*/*``, ``image/*``) gets jpeg: everything shows it, and it is small.
@@ -171,7 +171,7 @@ def _is_text(value: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
-def _with_format(options: Options, name: Format) -> Options:
+def _with_format(options: Options, name: FormatName) -> Options:
     return options.model_copy(update={"format": name})
 
 

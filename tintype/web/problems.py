@@ -18,7 +18,7 @@ from tintype import errors, imaging
 from tintype.errors import TintypeError
 from tintype.imaging import layout
 from tintype.model import Thumbnail
-from tintype.options import CaptureRequest, Format
+from tintype.options import CaptureRequest, FormatName
 from tintype.web import journal
 from tintype.web.params import negotiate, salvage
 from tintype.web.reading import TOO_LARGE
@@ -143,6 +143,6 @@ def _size(asked: CaptureRequest) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=64)
-def _draw(title: str, reason: str, chosen: Format, width: int, height: int) -> Thumbnail:
+def _draw(title: str, reason: str, chosen: FormatName, width: int, height: int) -> Thumbnail:
     """A card is drawn once for a page full of the same failures."""
     return imaging.card(title, reason, format=chosen, quality=CARD_QUALITY, width=width, height=height)
