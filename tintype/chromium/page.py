@@ -7,20 +7,18 @@ page before the first navigation and Chromium's own error pages are never a pict
 from __future__ import annotations
 
 import asyncio
-import base64
-import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from tintype.chromium import crop, disguise, outcome
-from tintype.chromium.cdp import Json, Refused
-from tintype.chromium.crop import Crop
-from tintype.chromium.settle import Settling, not_found
-from tintype.chromium.tab import ScriptFailed, Tab, source
+from tintype.chromium import outcome
+from tintype.chromium.emulation import emulate
+from tintype.chromium.exposure import Exposed, Exposure
+from tintype.chromium.settle import Settling
+from tintype.chromium.tab import Tab
 from tintype.chromium.traffic import Traffic
-from tintype.errors import CaptureTimeout, EngineFailed, TintypeError
+from tintype.errors import CaptureTimeout, TintypeError
 from tintype.model import Capture
 from tintype.options import Shot
 
@@ -28,8 +26,6 @@ SOFT = 0.75
 """The soft deadline as a part of the time for a capture."""
 
 _HTTP_ERROR = 400
-_QUOTA = 10_000_000
-"""Bytes a page may store: storage of a context lives in the browser process's memory."""
 
 
 class Page:
@@ -42,8 +38,8 @@ class Page:
         self._shot = shot
         self._traffic = traffic
         self._user_agent = user_agent
-        self._max_height = max_height
         self._settling = Settling(tab, shot, max_height)
+        self._exposure = Exposure(tab, shot, self._settling, max_height)
 
     async def capture(self, within: float) -> Capture:
         """The picture, in so many seconds; raises TintypeError, or Ended when the page or the browser crashed."""
@@ -70,7 +66,7 @@ class Page:
     async def _navigate(self) -> None:
         shot, session = self._shot, self._session
         with self._timed("navigate"):
-            await asyncio.gather(session.call("Page.enable"), *self._emulate())
+            await asyncio.gather(session.call("Page.enable"), *emulate(session, shot, self._user_agent))
             answer = await session.call("Page.navigate", url=shot.url)
             if answer.get("errorText"):
                 refused = self._traffic.refused
@@ -82,82 +78,30 @@ class Page:
             await self._tab.reach("committed")
             self._check_document()
 
-    def _emulate(self) -> Iterator[asyncio.Future[Json]]:
-        """Sent in one go: Chromium takes the calls of a session in order."""
-        emulate, post = self._shot.emulate, self._session.post
-        yield post("Emulation.setDeviceMetricsOverride", **disguise.metrics(emulate))
-        yield post("Emulation.setUserAgentOverride", **disguise.identity(emulate, self._user_agent))
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if emulate.dark_mode else "light"}
-        yield post("Emulation.setEmulatedMedia", features=[scheme])
-        yield post("Page.addScriptToEvaluateOnNewDocument", source=source("frames"))
-        if disguise.is_mobile(emulate):
-            yield post("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5)
-        if self._shot.navigate.wait_until == "networkidle":
-            yield post("Page.setLifecycleEventsEnabled", enabled=True)
-        parts = urlsplit(self._shot.url)
-        yield post("Storage.overrideQuotaForOrigin", origin=f"{parts.scheme}://{parts.netloc}", quotaSize=_QUOTA)
-
     async def _expose(self) -> Capture:
-        """The picture of what is there, asked again while the page is between two documents."""
         with self._timed("expose"):
             while True:
                 self._check_document()
-                try:
-                    area = await self._area()
-                    facts, picture = await asyncio.gather(self._facts(), self._photograph(area))
-                except Refused as refusal:
-                    if "Unable to capture" in refusal.message:
-                        raise EngineFailed("the page is too large to photograph") from None
-                    await asyncio.sleep(0.1)
-                    continue
+                exposed = await self._exposure.take()
                 self._check_document()
-                break
-        return self._finish(facts, picture, area)
+                if exposed:
+                    return self._finish(exposed)
 
-    async def _area(self) -> Crop | None:
-        """The part of the page to photograph; None is the viewport."""
-        emulate, expose = self._shot.emulate, self._shot.expose
-        if expose.selector:
-            box = await self._settling.query("selector", "element", expose.selector)
-            if not box:
-                raise not_found("selector")
-            return crop.fitting(Crop(**box), emulate.scale, self._max_height)
-        if expose.full_page:
-            size = (await self._session.call("Page.getLayoutMetrics"))["cssContentSize"]
-            box = Crop(0, 0, emulate.width, max(size["height"], emulate.height))
-            return crop.fitting(box, emulate.scale, self._max_height)
-        return None
-
-    async def _photograph(self, area: Crop | None) -> bytes:
-        more = area.parameters() if area else {}
-        answer = await self._session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **more)
-        return await asyncio.to_thread(base64.b64decode, answer["data"])
-
-    async def _facts(self) -> Json:
-        """What the page says about itself; a page too busy to say has at least an address."""
-        with contextlib.suppress(TimeoutError, ScriptFailed):
-            async with asyncio.timeout(1):
-                return dict(await self._tab.evaluate("facts") or {})
-        return {}
-
-    def _finish(self, facts: Json, picture: bytes, area: Crop | None) -> Capture:
+    def _finish(self, exposed: Exposed) -> Capture:
+        facts = exposed.facts
         status = int(facts.get("status", 0))
         if facts.get("empty") and status >= _HTTP_ERROR:
             raise outcome.of_empty_error(status)
-        try:
-            width, height = crop.png_size(picture)
-        except ValueError:
-            raise EngineFailed("the browser gave an empty picture") from None
         return Capture(
-            body=picture,
-            width=width,
-            height=height,
+            body=exposed.picture,
+            width=exposed.width,
+            height=exposed.height,
             taken_at=time.time(),
             final_url=facts.get("url") or str(self._tab.document.get("url", "")),
             status=status,
             title=str(facts.get("title", "")),
             partial=self._tab.frozen,
-            truncated=bool(area and area.truncated),
+            truncated=exposed.truncated,
             timings=self.timings,
         )
 

@@ -1,0 +1,83 @@
+"""How does what is on the screen become a picture? Which area, its pixels, and what the page says about itself."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from dataclasses import dataclass
+
+from tintype.chromium import crop
+from tintype.chromium.cdp import Json, Refused
+from tintype.chromium.crop import Crop
+from tintype.chromium.settle import Settling, not_found
+from tintype.chromium.tab import ScriptFailed, Tab
+from tintype.errors import EngineFailed
+from tintype.options import Shot
+
+_AGAIN = 0.1
+"""Seconds between two attempts while the page is between two documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """A picture as the browser gave it: PNG, device pixels, with the page's own account of itself."""
+
+    picture: bytes
+    width: int
+    height: int
+    facts: Json
+    truncated: bool = False
+
+
+class Exposure:
+    """Takes the picture of a settled page; ``max_height`` is in CSS pixels."""
+
+    def __init__(self, tab: Tab, shot: Shot, settling: Settling, max_height: int) -> None:
+        self._tab = tab
+        self._session = tab.session
+        self._shot = shot
+        self._settling = settling
+        self._max_height = max_height
+
+    async def take(self) -> Exposed | None:
+        """The picture of what is there; None while the page is between two documents. Raises TintypeError."""
+        try:
+            area = await self._area()
+            facts, picture = await asyncio.gather(self._facts(), self._photograph(area))
+        except Refused as refusal:
+            if "Unable to capture" in refusal.message:
+                raise EngineFailed("the page is too large to photograph") from None
+            await asyncio.sleep(_AGAIN)
+            return None
+        try:
+            width, height = crop.png_size(picture)
+        except ValueError:
+            raise EngineFailed("the browser gave an empty picture") from None
+        return Exposed(picture, width, height, facts, truncated=bool(area and area.truncated))
+
+    async def _area(self) -> Crop | None:
+        """The part of the page to photograph; None is the viewport."""
+        emulate, expose = self._shot.emulate, self._shot.expose
+        if expose.selector:
+            box = await self._settling.query("selector", "element", expose.selector)
+            if not box:
+                raise not_found("selector")
+            return crop.fitting(Crop(**box), emulate.scale, self._max_height)
+        if expose.full_page:
+            size = (await self._session.call("Page.getLayoutMetrics"))["cssContentSize"]
+            box = Crop(0, 0, emulate.width, max(size["height"], emulate.height))
+            return crop.fitting(box, emulate.scale, self._max_height)
+        return None
+
+    async def _photograph(self, area: Crop | None) -> bytes:
+        more = area.parameters() if area else {}
+        answer = await self._session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **more)
+        return await asyncio.to_thread(base64.b64decode, answer["data"])
+
+    async def _facts(self) -> Json:
+        """What the page says about itself; a page too busy to say has at least an address."""
+        with contextlib.suppress(TimeoutError, ScriptFailed):
+            async with asyncio.timeout(1):
+                return dict(await self._tab.evaluate("facts") or {})
+        return {}
