@@ -1,0 +1,228 @@
+"""Fresh captures of real pages: captures per second, latency, CPU of the whole tree, and whether pictures are right.
+
+``python -m bench.captures [--rounds N] [--only tabler,reveal] [--playwright PYTHON]``. Each page once a round, one at a
+time and saturated, contestants in turn; PYTHON is an interpreter that has Playwright, which then drives the same
+Chromium. Every picture is compared with the same page photographed 4 s after its load in real time.
+
+Ceiling: what this machine would do if its cores were busy with nothing but our captures, at the CPU measured for one.
+"Left" leaves out of it what other processes took meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import likeness, pages, tree
+from bench.pages import Sites
+from tests.drills.node import Node
+from tintype.chromium.booth import Booth
+from tintype.chromium.config import DaemonConfig
+from tintype.chromium.emulation import emulate
+from tintype.chromium.locate import find_chromium
+from tintype.options import Navigate, Shot
+
+SETTLED = 4.0
+"""Seconds after load at which the reference is taken."""
+_GRACE = 1.0
+"""Seconds for what is cleared away after the last picture: it costs CPU too."""
+RIGHT = 0.98
+"""Structural likeness from which a picture counts as the settled one."""
+
+Take = Callable[[Sequence[str], int], tuple[float, list[float], list[bytes]]]
+"""Photographs addresses with so many callers: seconds in all, seconds of each, pictures."""
+
+
+@dataclass
+class Run:
+    """What one contestant did with one number of callers."""
+
+    rates: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    cpu: float = 0.0
+    others: float = 0.0
+    """CPU seconds of everything else on the machine: other people's work, and the server of the pages."""
+    wall: float = 0.0
+
+    def row(self) -> dict[str, float]:
+        """Figures of all rounds."""
+        cores, cost = os.cpu_count() or 1, self.cpu / len(self.seconds)
+        rate = statistics.median(self.rates)
+        return {
+            "captures/s": rate,
+            "p50 s": statistics.median(self.seconds),
+            "p95 s": statistics.quantiles(self.seconds, n=20)[-1],
+            "cpu s": cost,
+            "of ceiling": rate * cost / cores,
+            "of what was left": self.cpu / (cores * self.wall - self.others),
+        }
+
+
+@contextmanager
+def service(sites: Sites, scratch: Path) -> Iterator[tuple[int, Take]]:
+    """Ours, as it is started: process id, and how to ask it."""
+    env = {"TINTYPE_ALLOW_ADDRESSES": sites.allowed, "TINTYPE_WORKERS": "1"}
+    with Node(data=scratch / "ours", env=env) as node:
+
+        def one(url: str) -> tuple[float, bytes]:
+            begin = time.perf_counter()
+            answer = node.thumb(url)
+            answer.raise_for_status()
+            return time.perf_counter() - begin, answer.content
+
+        def take(urls: Sequence[str], callers: int) -> tuple[float, list[float], list[bytes]]:
+            begin = time.perf_counter()
+            with ThreadPoolExecutor(callers) as crowd:
+                taken = list(crowd.map(one, urls))
+            return time.perf_counter() - begin, [each[0] for each in taken], [each[1] for each in taken]
+
+        yield node.process.pid, take
+
+
+@contextmanager
+def playwright(python: str, scratch: Path) -> Iterator[tuple[int, Take]]:
+    """The script everybody writes, on the same Chromium."""
+    script = Path(__file__).with_name("playwright_rival.py")
+    command = [python, "-I", str(script), str(find_chromium()), str(scratch)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rival:
+        assert rival.stdin
+        assert rival.stdout
+
+        def take(urls: Sequence[str], callers: int) -> tuple[float, list[float], list[bytes]]:
+            print(json.dumps({"urls": list(urls), "callers": callers}), file=rival.stdin, flush=True)
+            said = json.loads(rival.stdout.readline())  # type: ignore[union-attr]
+            bodies = [(scratch / f"{number}.png").read_bytes() for number in range(len(urls))]
+            return said["all"], said["seconds"], bodies
+
+        yield rival.pid, take
+
+
+async def references(sites: Sites) -> dict[str, bytes]:
+    """Every page as it looks when it has been left alone for a while, in real time."""
+    booth = await Booth.open(DaemonConfig(slots=1, allow_addresses=(sites.allowed,)))
+    try:
+        return {name: await _settled(booth, sites.url(name)) for name in sites.names}
+    finally:
+        await booth.close()
+
+
+async def _settled(booth: Booth, url: str) -> bytes:
+    browser, shot = booth.pool.browser, Shot(navigate=Navigate(url=url))
+    assert browser
+    async with browser._page(None) as (tab, _):  # noqa: SLF001 - beside the way under test, so that it can be judged
+        await asyncio.gather(tab.session.call("Page.enable"), *emulate(tab.session, shot, browser.user_agent))
+        await tab.session.call("Page.navigate", url=url)
+        await tab.reach("load")
+        await asyncio.sleep(SETTLED)
+        return base64.b64decode((await tab.session.call("Page.captureScreenshot", format="png"))["data"])
+
+
+def measure(sites: Sites, contestants: dict[str, tuple[int, Take]], rounds: int, callers: int) -> dict[str, Any]:
+    """All rounds: figures by contestant and callers, and each contestant's last picture of each page."""
+    runs = {(name, crowd): Run() for name in contestants for crowd in (1, callers)}
+    bodies: dict[str, dict[str, bytes]] = {name: {} for name in contestants}
+    numbers = iter(range(1, 10**9))
+    for round_ in range(-1, rounds):  # the first is to get warm
+        for (name, crowd), run in runs.items():
+            pid, take = contestants[name]
+            number = next(numbers)
+            begin, spent, busy = time.perf_counter(), tree.cpu(pid), tree.busy()
+            wall, seconds, pictures = take([sites.url(page, number) for page in sites.names], crowd)
+            time.sleep(_GRACE)
+            spent, busy = tree.cpu(pid) - spent, tree.busy() - busy
+            bodies[name] = dict(zip(sites.names, pictures, strict=True))
+            if round_ < 0:
+                continue
+            run.rates.append(len(seconds) / wall)
+            run.seconds += seconds
+            run.cpu += spent
+            run.others += busy - spent
+            run.wall += time.perf_counter() - begin
+    figures = {f"{name}, {crowd} at a time": run.row() for (name, crowd), run in runs.items()}
+    return {"figures": figures, "pictures": bodies}
+
+
+def judged(bodies: dict[str, dict[str, bytes]], settled: dict[str, bytes]) -> dict[str, dict[str, tuple[float, float]]]:
+    """PSNR and SSIM to the settled page, by page and contestant."""
+    return {
+        page: {
+            name: (likeness.psnr(taken[page], right), likeness.ssim(taken[page], right))
+            for name, taken in bodies.items()
+        }
+        for page, right in settled.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--callers", type=int, default=(os.cpu_count() or 1) + 1)
+    parser.add_argument("--only", help="names of pages, separated by commas")
+    parser.add_argument("--playwright", metavar="PYTHON", help="an interpreter that has Playwright")
+    parser.add_argument("--pictures", type=Path, help="a folder for the pictures, to look at")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    names = asked.only.split(",") if asked.only else list(pages.PAGES)
+    with tempfile.TemporaryDirectory() as scratch, pages.serve(names) as sites, ExitStack() as stack:
+        settled = asyncio.run(references(sites))
+        contestants = {"tintype": stack.enter_context(service(sites, Path(scratch)))}
+        if asked.playwright:
+            contestants["playwright"] = stack.enter_context(playwright(asked.playwright, Path(scratch)))
+        found = measure(sites, contestants, asked.rounds, asked.callers)
+    likenesses = judged(found["pictures"], settled)
+    if asked.pictures:
+        keep(asked.pictures, {"settled": settled, **found["pictures"]})
+    if asked.json:
+        print(json.dumps({"figures": found["figures"], "likeness": likenesses}, indent=2))
+        return
+    show(found["figures"], likenesses)
+
+
+def keep(folder: Path, pictures: dict[str, dict[str, bytes]]) -> None:
+    """Write every picture into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, taken in pictures.items():
+        for page, body in taken.items():
+            (folder / f"{page}.{name}.png").write_bytes(body)
+
+
+def show(figures: dict[str, dict[str, float]], likenesses: dict[str, dict[str, tuple[float, float]]]) -> None:
+    """Two tables and the ratios."""
+    first = next(iter(figures.values()))
+    table = Table("what", *first)
+    for what, row in figures.items():
+        table.add_row(what, *(f"{value:.2f}" for value in row.values()))
+    Console().print(table)
+    contestants = list(next(iter(likenesses.values())))
+    right = Table("dB / SSIM to the settled page", *contestants)
+    for page, by in likenesses.items():
+        right.add_row(page, *(f"{by[name][0]:.1f} / {by[name][1]:.3f}" for name in contestants))
+    good = {name: sum(by[name][1] >= RIGHT for by in likenesses.values()) for name in contestants}
+    right.add_row("right", *(f"{good[name]} of {len(likenesses)}" for name in contestants))
+    Console().print(right)
+    ours = {what.partition(", ")[2]: row for what, row in figures.items() if what.startswith("tintype")}
+    for what, row in figures.items():
+        name, _, crowd = what.partition(", ")
+        if name != "tintype":
+            ratios = (f"{title} {ours[crowd][title] / row[title]:.2f}" for title in ("captures/s", "p50 s", "cpu s"))
+            Console().print(f"tintype / {name}, {crowd}: {', '.join(ratios)}")
+
+
+if __name__ == "__main__":
+    main()

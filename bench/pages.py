@@ -1,0 +1,206 @@
+"""Which real pages are photographed? Those of public npm packages, each served as a site of its own on loopback.
+
+``python -m bench.pages`` fetches them (``npm pack``, once, into a cache folder) and serves them until Ctrl-C. What the
+pages load from public copies of npm packages comes from here too, so that they are complete without the internet; any
+other host of theirs is answered with 404.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import mimetypes
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+PAGES = {
+    "agency": ("startbootstrap-agency@7.0.12", "dist/index.html"),
+    "clean-blog": ("startbootstrap-clean-blog@6.0.9", "dist/index.html"),
+    "creative": ("startbootstrap-creative@7.0.7", "dist/index.html"),
+    "freelancer": ("startbootstrap-freelancer@7.0.7", "dist/index.html"),
+    "grayscale": ("startbootstrap-grayscale@7.0.6", "dist/index.html"),
+    "landing-page": ("startbootstrap-landing-page@6.0.6", "dist/index.html"),
+    "sb-admin-2": ("startbootstrap-sb-admin-2@4.1.4", "index.html"),
+    "admin-lte": ("admin-lte@4.0.0-rc3", "dist/index.html"),
+    "reveal": ("reveal.js@5.1.0", "demo.html"),
+    "tabler": ("@tabler/preview@1.2.0", "dist/index.html"),
+    "tabler-gallery": ("@tabler/preview@1.2.0", "dist/gallery.html"),
+}
+"""Name to package and page."""
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "tintype-bench"
+
+_COPIES = (
+    (re.compile(r"https?://cdn\.jsdelivr\.net/npm/"), "/npm/"),
+    (re.compile(r"https?://use\.fontawesome\.com/releases/v([0-9.]+)/"), r"/npm/@fortawesome/fontawesome-free@\1/"),
+    (re.compile(r"""((?:src|href)=["'])https?://[^"']+(["'][^>]*rel=["']stylesheet)"""), r"\1/elsewhere\2"),
+    (re.compile(r"""(<link[^>]*(?:stylesheet|preconnect)[^>]*href=["'])https?://[^"']+"""), r"\1/elsewhere"),
+    (re.compile(r"""(src=["'])https?://[^"']+"""), r"\1/elsewhere"),
+    (re.compile(r"""(@import url\(["']?)https?://[^"')]+"""), r"\1/elsewhere"),
+    (re.compile(r"""\s(?:integrity|crossorigin)=["'][^"']*["']"""), ""),
+)
+_LIBRARY = re.compile(r"/npm/((?:@[^/\s\"']+/)?[^@/\s\"']+@[^/\s\"']+)/")
+_FIRST_ADDRESS = 11
+"""Sites are 127.0.0.11, 127.0.0.12, …: cross-site to each other, as pages of the world are."""
+
+
+def fetch(folder: Path = CACHE) -> Path:
+    """Have every package in a folder, with the libraries its pages load; raises OSError where npm does not help."""
+    for package, page in dict.fromkeys(PAGES.values()):
+        source = (_package(folder, package) / page).read_text(encoding="utf-8")
+        for library in dict.fromkeys(_LIBRARY.findall(localised(source))):
+            _package(folder, library)
+    return folder
+
+
+def localised(source: str) -> str:
+    """A page that asks nobody but its own site."""
+    for pattern, copy in _COPIES:
+        source = pattern.sub(copy, source)
+    return source
+
+
+def _package(folder: Path, package: str) -> Path:
+    """Where a package lies, fetched if it does not yet."""
+    place = folder / package
+    if place.is_dir():
+        return place
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        asked = ["npm", "pack", package, "--json", "--pack-destination", scratch]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise OSError(f"npm pack {package}: {done.stderr.strip()[-300:]}")
+        with tarfile.open(next(Path(scratch).glob("*.tgz"))) as archive:
+            archive.extractall(Path(scratch) / "out", filter="data")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        next((Path(scratch) / "out").iterdir()).rename(place)
+    return place
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """Every page on a site of its own, served by a process of its own."""
+
+    port: int
+    pid: int
+    names: tuple[str, ...]
+
+    @property
+    def allowed(self) -> str:
+        """As TINTYPE_ALLOW_ADDRESSES wants it."""
+        return f"127.0.0.0/24:{self.port}"
+
+    def url(self, name: str, number: int = 0) -> str:
+        """A page that no cache of ours has seen under this number."""
+        page = urlsplit(PAGES[name][1]).path.rpartition("/")[2]
+        return f"http://{_address(name)}:{self.port}/{page}?n={number}"
+
+
+@contextmanager
+def serve(names: Sequence[str] = tuple(PAGES), folder: Path = CACHE) -> Iterator[Sites]:
+    """Serve pages for a while."""
+    fetch(folder)
+    command = [sys.executable, "-m", "bench.pages", "--folder", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout
+            yield Sites(json.loads(server.stdout.readline())["port"], server.pid, tuple(names))
+        finally:
+            server.terminate()
+
+
+def _address(name: str) -> str:
+    return f"127.0.0.{_FIRST_ADDRESS + list(PAGES).index(name)}"
+
+
+class Shelf:
+    """Answers by site and path, read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._roots = {_address(name): (folder / PAGES[name][0] / PAGES[name][1]).parent for name in PAGES}
+        self._ready: dict[tuple[str, str], bytes] = {}
+
+    def answer(self, host: str, target: str) -> bytes:
+        """A whole HTTP answer."""
+        path = unquote(urlsplit(target).path)
+        key = host.partition(":")[0], path
+        if key not in self._ready:
+            self._ready[key] = self._read(*key)
+        return self._ready[key]
+
+    def _read(self, host: str, path: str) -> bytes:
+        root = self._folder if path.startswith("/npm/") else self._roots.get(host, self._folder)
+        file = (root / path.removeprefix("/npm").lstrip("/")).resolve()
+        if not file.is_relative_to(self._folder.resolve()) or not file.is_file():
+            return _http("404 Not Found", "text/plain", b"not here\n")
+        body = file.read_bytes()
+        if file.suffix == ".html":
+            body = localised(body.decode()).encode()
+        return _http("200 OK", mimetypes.guess_type(file.name)[0] or "application/octet-stream", body)
+
+
+def _http(status: str, kind: str, body: bytes) -> bytes:
+    cors = "Access-Control-Allow-Origin: *\r\nCache-Control: max-age=3600\r\n"
+    return f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{cors}\r\n".encode() + body
+
+
+class Visit(asyncio.Protocol):
+    """One connection, kept alive."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._said = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._said += data
+        while b"\r\n\r\n" in self._said:
+            head, _, self._said = self._said.partition(b"\r\n\r\n")
+            first, *fields = head.decode("latin-1").split("\r\n")
+            host = next((field[5:].strip() for field in fields if field.lower().startswith("host:")), "")
+            self._transport.write(self._shelf.answer(host, first.split(" ")[1]))
+
+
+async def _serve(folder: Path) -> None:
+    shelf, loop = Shelf(folder), asyncio.get_running_loop()
+    hosts = [_address(name) for name in PAGES]
+    server = await loop.create_server(lambda: Visit(shelf), hosts[0], 0)
+    port = server.sockets[0].getsockname()[1]
+    await loop.create_server(lambda: Visit(shelf), hosts[1:], port)
+    print(json.dumps({"port": port, "pages": [f"http://{host}:{port}/" for host in hosts]}), flush=True)
+    await server.serve_forever()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=CACHE)
+    asked = parser.parse_args()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    asyncio.run(_serve(fetch(asked.folder)))
+
+
+def _end_with_parent() -> None:
+    """Standard input ends when whoever started us does; a terminal's does not."""
+    if not sys.stdin.isatty():
+        sys.stdin.read()
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What does a process with all its descendants cost? CPU seconds and memory, from /proc."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu(pid: int) -> float:
+    """CPU seconds a tree has used so far, children that ended and were waited for included."""
+    return sum(_cpu(each) for each in members(pid))
+
+
+def busy() -> float:
+    """CPU seconds the whole machine has been at work since it started."""
+    fields = [int(text) for text in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+    idle = fields[3] + fields[4]
+    return (sum(fields[:8]) - idle) / _TICKS
+
+
+def memory(pid: int) -> int:
+    """Bytes a tree holds, what it shares counted in parts (PSS)."""
+    return sum(_pss(each) for each in members(pid))
+
+
+def members(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    found, left = [], [pid]
+    while left:
+        found.append(left.pop())
+        left += _children(found[-1])
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    """Of every thread: Chromium starts processes from a thread of its own."""
+    try:
+        threads = [thread.name for thread in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return []
+    return [int(child) for thread in threads for child in _read(pid, f"task/{thread}/children").split()]
+
+
+def _cpu(pid: int) -> float:
+    fields = _read(pid, "stat").rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
+
+
+def _pss(pid: int) -> int:
+    lines = [line for line in _read(pid, "smaps_rollup").splitlines() if line.startswith("Pss:")]
+    return int(lines[0].split()[1]) * 1024 if lines else 0
+
+
+def _read(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
+    except OSError:
+        return ""
