@@ -35,7 +35,8 @@ def asynchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
                 await test(*args, **kwargs)
         finally:
             for writer in _opened:
-                writer.transport.abort()
+                with suppress(AttributeError):  # asyncio's abort fails on a transport that has just been closed
+                    writer.transport.abort()
             _opened.clear()
             await asyncio.sleep(0.01)  # the loop's time to close them
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import structlog
+
 from tintype.chromium.traffic import Refusal
 from tintype.errors import NotAPage, TargetError, TargetRefused, TargetUnreachable, TintypeError
+
+log = structlog.get_logger("tintype.chromium")
 
 _REFUSALS: dict[str, type[TintypeError]] = {"policy": TargetRefused}
 _REFUSED_WORDS = {
@@ -76,4 +80,7 @@ def of_content(mime: str) -> TintypeError | None:
 
 def _words(code: str) -> str:
     family = next((words for prefix, words in _FAMILIES.items() if code.startswith(prefix)), "")
-    return _WORDS.get(code) or family or "the connection to the host failed"
+    if words := _WORDS.get(code) or family:
+        return words
+    log.info("net_error_without_words", code=code)
+    return "the connection to the host failed"
