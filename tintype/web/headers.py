@@ -1,0 +1,82 @@
+"""What is said beside a picture: header fields from plain values (RFC 9110, 9111), whoever sends them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tintype.model import Answer, Freshness, Thumbnail
+from tintype.urls import host_of
+
+if TYPE_CHECKING:
+    from tintype.web.params import Wanted
+
+Fields = dict[str, str]
+"""Header fields by name, each once."""
+
+_EXPOSED = (
+    "Age, Content-Disposition, ETag, RateLimit, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining,"
+    " RateLimit-Reset, Retry-After, Server-Timing, X-Cache, X-Capture, X-Request-Id, X-Target-Status, X-Verdict"
+)
+OPEN_TO_ALL = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": _EXPOSED,
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Timing-Allow-Origin": "*",
+}
+"""Pages of any origin may show and read pictures (Fetch standard, CORS)."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+_NOT_IN_TOKEN = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def of_answer(answer: Answer, wanted: Wanted, now: float) -> Fields:
+    """Everything about a picture that is answered; ``now`` is seconds since the epoch."""
+    host = host_of(wanted.request.shot.url)
+    return {
+        **of_picture(answer.thumbnail, host, negotiated=wanted.negotiated),
+        "X-Cache": answer.cache,
+        "Age": str(max(0, int(now - answer.thumbnail.taken_at))),
+        "Cache-Control": cache_control(answer.freshness),
+        "Server-Timing": server_timing(answer),
+    }
+
+
+def of_picture(thumbnail: Thumbnail, host: str, *, negotiated: bool) -> Fields:
+    """What stays the same as long as the picture does."""
+    fields = {
+        "Content-Type": thumbnail.mime,
+        "Content-Disposition": disposition(host, thumbnail.extension),
+        "ETag": thumbnail.etag,
+    }
+    if negotiated:
+        fields["Vary"] = "Accept"
+    if thumbnail.status:
+        fields["X-Target-Status"] = str(thumbnail.status)
+    if shortcomings := _shortcomings(thumbnail):
+        fields["X-Capture"] = ", ".join(shortcomings)
+    return fields
+
+
+def disposition(name: str, extension: str) -> str:
+    """``Content-Disposition``: shown in place, and saved under a name made of harmless letters."""
+    return f'inline; filename="{_UNSAFE.sub("-", name).strip("-.")}.{extension}"'
+
+
+def cache_control(freshness: Freshness) -> str:
+    """The whole lifetime; Age says how much of it is spent (RFC 9111, 4.2.3)."""
+    if freshness.forced:
+        return "no-cache"
+    stale = f", stale-while-revalidate={int(freshness.stale_for)}" if freshness.stale_for >= 1 else ""
+    return f"public, max-age={int(freshness.max_age)}{stale}"
+
+
+def server_timing(answer: Answer) -> str:
+    """Where it came from and how long each step took, in milliseconds (W3C Server Timing)."""
+    steps = (f"{_NOT_IN_TOKEN.sub('-', name)};dur={spent:.1f}" for name, spent in answer.timings.items())
+    return ", ".join((f"cache;desc={answer.cache}", *steps))
+
+
+def _shortcomings(thumbnail: Thumbnail) -> list[str]:
+    noted = {"partial": thumbnail.partial, "truncated": thumbnail.truncated}
+    return [name for name, holds in noted.items() if holds]
