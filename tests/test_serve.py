@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import pytest
 
+from tests.drills import processes
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -42,11 +43,15 @@ class Served:
 
     def listening(self) -> dict[str, Any]:
         """What it logs when it listens."""
+        return self.logged("listening")
+
+    def logged(self, event: str) -> dict[str, Any]:
+        """The next line about an event."""
         assert self.process.stderr
         for line in self.process.stderr:
-            if '"listening"' in line:
+            if f'"{event}"' in line:
                 return dict(json.loads(line))
-        raise AssertionError("it never listened")
+        raise AssertionError(f"it never said {event}")
 
     def end(self, how: int) -> tuple[int, str]:
         self.process.send_signal(how)
@@ -90,6 +95,24 @@ class TestServe:
             (worker,) = children(served.process.pid)
             os.kill(worker, signal.SIGKILL)
             assert eventually(lambda: answers_at_all(url) and worker not in children(served.process.pid))
+
+    @pytest.mark.browser
+    def test_its_capture_daemon_ends_with_it_though_it_would_linger(self, tmp_path: Path) -> None:
+        env = {"TINTYPE_ENGINE": "chromium", "TINTYPE_DATA_DIR": str(tmp_path / "data")}
+        with Served(PORT="0", TINTYPE_DAEMON_LINGER="1h", **env) as served:
+            assert served.logged("daemon_ready")
+            started = processes.mentioning(str(tmp_path / "data"))
+            served.process.terminate()
+            served.process.communicate(timeout=60)
+        assert processes.eventually(lambda: processes.gone(started), within=30)
+
+    @pytest.mark.browser
+    def test_a_capture_daemon_that_is_just_starting_ends_with_it(self, tmp_path: Path) -> None:
+        env = {"TINTYPE_ENGINE": "chromium", "TINTYPE_DATA_DIR": str(tmp_path / "data"), "TINTYPE_DAEMON_LINGER": "1h"}
+        with Served(PORT="0", **env) as served:
+            served.listening()
+            served.end(signal.SIGTERM)
+        assert processes.eventually(lambda: not processes.mentioning(str(tmp_path / "data")), within=30)
 
     def test_workers_do_not_outlive_it(self) -> None:
         with Served(PORT="0") as served:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from limits.storage import storage_from_string
-
 from tintype.errors import ConfigurationError
-from tintype.protocols import Cache, Engine, Locks, Storage
 from tintype.settings import Settings
-from tintype.web.gate import Counters
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # and nothing else: `tintype serve` starts the browser before it imports the rest
     from tintype.chromium.config import DaemonConfig
+    from tintype.engines.daemon import DaemonEngine
+    from tintype.engines.starter import Starter
+    from tintype.protocols import Cache, Engine, Locks, Storage
+    from tintype.web.gate import Counters
 
 _Opener = TypeVar("_Opener")
 
@@ -97,21 +97,42 @@ def daemon_config(settings: Settings) -> DaemonConfig:
     )
 
 
+def own_starter(settings: Settings) -> Starter | None:
+    """Who starts the capture daemon that a server has on its machine; None when no engine needs one."""
+    if "chromium" not in settings.engines:
+        return None
+    from tintype.engines.starter import Starter  # noqa: PLC0415
+
+    address, command, run_dir = _own_daemon(settings)
+    return Starter(command, run_dir, address)
+
+
+def own_daemon(settings: Settings) -> DaemonEngine | None:
+    """The client of that daemon."""
+    return _chromium(settings, "", True) if "chromium" in settings.engines else None
+
+
 def patience(settings: Settings) -> float:
     """Seconds to wait for one capture: those ahead in line, and its own time."""
     ahead = settings.queue_length / settings.slot_count
     return min((ahead + 1) * settings.timeout, max(MOST_PATIENCE, 2 * settings.timeout))
 
 
-def _chromium(settings: Settings, _: str, serving: bool) -> Engine:
-    from tintype.chromium.config import address_for, command_for  # noqa: PLC0415
+def _chromium(settings: Settings, _: str, serving: bool) -> DaemonEngine:
     from tintype.engines.daemon import DaemonEngine  # noqa: PLC0415
+
+    address, command, run_dir = _own_daemon(settings)
+    log_file = None if serving else run_dir / "capture.log"
+    return DaemonEngine(address, command, run_dir, patience(settings), log_file=log_file)
+
+
+def _own_daemon(settings: Settings) -> tuple[str, list[str], Path]:
+    """Address, command line and folder of the daemon that these settings describe."""
+    from tintype.chromium.config import address_for, command_for  # noqa: PLC0415
 
     config, run_dir = daemon_config(settings), folder(settings, "run")
     address = address_for(config, run_dir)
-    log_file = None if serving else run_dir / "capture.log"
-    command = command_for(config, address)
-    return DaemonEngine(address, command, run_dir, patience(settings), log_file=log_file)
+    return address, command_for(config, address), run_dir
 
 
 def _daemon_elsewhere(settings: Settings, address: str, _: bool) -> Engine:
@@ -180,6 +201,8 @@ def _credentials(settings: Settings) -> dict[str, str]:
 
 
 def _counters(uri: str) -> Counters:
+    from limits.storage import storage_from_string  # noqa: PLC0415
+
     return storage_from_string(uri, wrap_exceptions=True)  # type: ignore[return-value]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from tintype.chromium import command, selftest
 from tintype.chromium.account import choose
@@ -46,7 +47,10 @@ async def leak_with(judge: Judge, **changes: object) -> str:
 
 
 def test_a_guard_that_holds_is_silent() -> None:
-    assert asyncio.run(leak_with(Judge())) == ""
+    with capture_logs() as logs:
+        assert asyncio.run(leak_with(Judge())) == ""
+    refused = [entry for entry in logs if entry["event"] == "connection_refused"]
+    assert {entry["log_level"] for entry in refused} == {"debug"}
 
 
 def test_a_guard_that_holds_is_silent_without_the_enclosure_too() -> None:

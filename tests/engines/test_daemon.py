@@ -16,6 +16,7 @@ import pytest
 from tests.drills import processes
 from tintype.engines import starter
 from tintype.engines.daemon import DaemonEngine
+from tintype.engines.starter import Starter
 from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, EngineFailed, NotAPage
 from tintype.options import Navigate, Shot
 
@@ -82,6 +83,12 @@ class Scripted:
         )
         self.engines.append(engine)
         return engine
+
+    def starter(self) -> Starter:
+        """Of the program that the last engine wrote."""
+        return Starter(
+            [sys.executable, str(self.folder / "daemon.py"), str(self.socket)], self.folder, f"unix://{self.socket}"
+        )
 
     @property
     def starts(self) -> int:
@@ -162,6 +169,32 @@ class TestStarting:
             engine.capture(SHOT)
         scripted.engine()  # writes a program that works
         assert who_answered(engine)
+
+    def test_a_daemon_begun_ahead_is_waited_for_by_whoever_needs_it(self, scripted: Scripted) -> None:
+        engine = scripted.engine(start="time.sleep(0.5)")
+        assert scripted.starter().begin() is True
+        assert who_answered(engine)
+        assert scripted.starts == 1
+
+    def test_nothing_is_begun_where_a_daemon_runs_or_is_being_started(self, scripted: Scripted) -> None:
+        engine = scripted.engine(start="time.sleep(0.5)")
+        assert [scripted.starter().begin() for _ in range(3)] == [True, False, False]
+        assert who_answered(engine)
+        assert scripted.starter().begin() is False
+        assert scripted.starts == 1
+
+    def test_a_daemon_begun_in_vain_does_not_spoil_later_starts(self, scripted: Scripted) -> None:
+        scripted.engine(start="sys.exit(1)")
+        assert scripted.starter().begin() is True
+        assert processes.eventually(lambda: scripted.starts == 1)
+        assert who_answered(scripted.engine())
+
+    def test_a_daemon_begun_and_not_ready_can_be_withdrawn(self, scripted: Scripted) -> None:
+        scripted.engine(start="time.sleep(60)")
+        begun = scripted.starter()
+        begun.begin()
+        begun.withdraw()
+        assert processes.eventually(lambda: not scripted.pids())
 
     def test_a_daemon_run_elsewhere_is_not_started(self, tmp_path: Path) -> None:
         for address in (f"unix://{tmp_path}/none.sock", "tcp://127.0.0.1:1"):

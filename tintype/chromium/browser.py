@@ -118,7 +118,7 @@ class Browser:
 
     async def attempt(self, script: str, *arguments: Any) -> Any:
         """Run a script of ours on an empty page behind the filter; raises Ended, Refused, ScriptFailed."""
-        async with self._page(None) as (tab, _):
+        async with self._page(None, quiet=True) as (tab, _):
             return await tab.evaluate(script, *arguments)
 
     async def close(self) -> None:
@@ -146,7 +146,7 @@ class Browser:
         self._bounds = Bounds(tree=(lanes + 1) * _TREE_PER_LANE)
 
     @asynccontextmanager
-    async def _page(self, blocked: HostRules | None) -> AsyncIterator[tuple[Tab, Traffic]]:
+    async def _page(self, blocked: HostRules | None, *, quiet: bool = False) -> AsyncIterator[tuple[Tab, Traffic]]:
         """A fresh page in a fresh context behind a filter of its own; cleared away off the caller's time."""
         lane = await self._lanes.get()
         self._watch_over(+1)
@@ -157,7 +157,7 @@ class Browser:
             disposeOnDetach=True,
         )
         try:
-            async with lane.session(blocked) as traffic:
+            async with lane.session(blocked, quiet=quiet) as traffic:
                 id_ = (await asyncio.shield(context))["browserContextId"]
                 yield await self._open(id_), traffic
         finally:

@@ -1,8 +1,8 @@
 """The capture daemon: one process that owns Chromium and takes pictures for whoever connects.
 
-``python -m tintype.chromium.daemon ADDRESS CONFIG`` listens on ``unix://…`` or ``tcp://host:port``. A frame is its
-length (4 bytes, big endian) and the bytes of :mod:`tintype.wire`; each request is answered in turn. Once it listens and
-Chromium runs, one line of JSON on standard output says so, or why not.
+``python -m tintype.chromium.daemon ADDRESS CONFIG [LOCK]`` listens on ``unix://…`` or ``tcp://host:port``. A frame is
+its length (4 bytes, big endian) and the bytes of :mod:`tintype.wire`; each request is answered in turn. Once it listens
+and Chromium runs, one line of JSON on standard output says so, or why not; LOCK, a descriptor, is closed then.
 """
 
 from __future__ import annotations
@@ -242,9 +242,10 @@ def _take(path: Path, deadline: float) -> int:
 def main(arguments: list[str]) -> int:
     """Run from the command line; the exit status."""
     address, config = arguments[0], DaemonConfig.from_json(arguments[1] if len(arguments) > 1 else "{}")
+    lock = int(arguments[2]) if len(arguments) > 2 else None  # noqa: PLR2004 - it may be left out
     logs.configure(config.log_level, "json")
     try:
-        asyncio.run(run(config, address, lambda: _report({"ready": True})))
+        asyncio.run(run(config, address, lambda: _report({"ready": True}, lock)))
     except (ConfigurationError, LaunchFailed, OSError, ValueError) as error:
         log.error("daemon_does_not_start", reason=str(error))
         _report({"error": str(error)})
@@ -252,8 +253,10 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _report(line: dict[str, Any]) -> None:
-    """Tell whoever started us, and nobody after that."""
+def _report(line: dict[str, Any], lock: int | None = None) -> None:
+    """Tell whoever started us, and nobody after that; whoever else waits for a daemon may come."""
+    if lock is not None:
+        os.close(lock)
     with contextlib.suppress(OSError):
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()

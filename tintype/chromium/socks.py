@@ -57,8 +57,9 @@ class Refused(Exception):
 class Session:
     """One capture's connections: admits, resolves, counts, and ends all of them with the capture."""
 
-    def __init__(self, filter_: Filter, blocked: HostRules | None) -> None:
+    def __init__(self, filter_: Filter, blocked: HostRules | None, *, quiet: bool = False) -> None:
         self.traffic = Traffic()
+        self.quiet = quiet
         self.limits = filter_.limits
         self._filter = filter_
         self._blocked = blocked or HostRules()
@@ -190,7 +191,8 @@ class Client(End):
             await self._reach(request, far)
         except Refused as refused:
             if self._session.traffic.note(request, refused.reason):
-                say = log.warning if refused.reason in {"policy", "limit"} else log.debug
+                is_news = refused.reason in {"policy", "limit"} and not self._session.quiet
+                say = log.warning if is_news else log.debug
                 say("connection_refused", host=request.host, port=request.port, reason=refused.reason)
             self._refuse(REFUSED)
             return
@@ -242,11 +244,11 @@ class Filter:
         return filter_
 
     @asynccontextmanager
-    async def session(self, blocked: HostRules | None = None) -> AsyncIterator[Traffic]:
-        """The time of one capture; at its end all its connections are closed."""
+    async def session(self, blocked: HostRules | None = None, *, quiet: bool = False) -> AsyncIterator[Traffic]:
+        """The time of one capture; at its end all its connections are closed. ``quiet``: refusals are expected."""
         if self._session:
             raise RuntimeError("a filter serves one capture at a time")
-        self._session = session = Session(self, blocked)
+        self._session = session = Session(self, blocked, quiet=quiet)
         try:
             yield session.traffic
         finally:

@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import socket
-import sys
-import threading
-import time
-from dataclasses import dataclass
-from functools import partial
-from multiprocessing.connection import wait
-from multiprocessing.synchronize import Semaphore
-from typing import Any
-from wsgiref.types import WSGIApplication
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
-import structlog
-from granian import Granian
-from granian.constants import Interfaces
-from granian.log import LogLevels
 
-from tintype import __version__, assembly, logs
+from tintype import backends, logs
 from tintype.errors import ConfigurationError
 from tintype.settings import Settings
-from tintype.web import create_app
-
-log = structlog.get_logger("tintype.serve")
-
-_STARTING = 60.0
-_ORPHANS_GRACE = 30
-"""Seconds a worker without a parent may take for answers under way."""
-_THROUGH_OUR_LOG: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}}
 
 
 @click.command("serve")
@@ -45,81 +24,27 @@ def command(*, host: str | None, port: int | None, workers: int | None, threads:
     settings = Settings.load()
     logs.configure(settings.log_level, settings.log_format)
     workers = (settings.workers if workers is None else workers) or os.cpu_count() or 1
-    address, port = free_address(settings.host if host is None else host, settings.port if port is None else port)
-    assembly.assemble(settings).close()  # mistakes that only show now are told once, not by each worker
-    server = Granian(
-        "tintype",
-        interface=Interfaces.WSGI,
-        address=address,
-        port=port,
-        workers=workers,
-        blocking_threads=settings.threads if threads is None else threads,
-        respawn_failed_workers=True,
-        workers_kill_timeout=int(settings.timeout) + 15,
-        log_dictconfig=_THROUGH_OUR_LOG,
-        log_level=LogLevels.error,  # what is below comments on our own choice of threads
-        websockets=False,
-    )
-    news = News(settings.engines, address, port, workers, multiprocessing.Semaphore(1))
-    server.serve(target_loader=partial(application, news), wrap_loader=False)
+    address = free_address(settings.host if host is None else host, settings.port if port is None else port)
+    with capture_daemon(settings):
+        # Flask, granian and the rest take as long to import as the browser to start: both at once.
+        from tintype.commands import worker  # noqa: PLC0415
+
+        worker.serve(settings, address, workers, settings.threads if threads is None else threads)
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """That the service listens: told once, by the first worker that does."""
-
-    engines: tuple[str, ...]
-    address: str
-    port: int
-    workers: int
-    untold: Semaphore
-
-    def tell(self) -> None:
-        """Wait until connections are taken, then say so unless another worker has."""
-        deadline = time.monotonic() + _STARTING
-        while not self._listens() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        if not self.untold.acquire(block=False):
-            return
-        shown = f"[{self.address}]" if ":" in self.address else self.address
-        url = f"http://{shown}:{self.port}"
-        if sys.stderr.isatty():
-            click.echo(f"Tintype {__version__} listens on {click.style(url, bold=True)}", err=True)
-            click.echo(f"Try {url}/thumb?url=https://example.com   (Ctrl-C ends)", err=True)
-        else:
-            log.info("listening", url=url, version=__version__, workers=self.workers, engines=self.engines)
-
-    def _listens(self) -> bool:
-        try:
-            socket.create_connection((self.address, self.port), 1).close()
-        except OSError:
-            return False
-        return True
-
-
-def application(news: News) -> WSGIApplication:
-    """The WSGI application of one worker; its browser starts while nobody waits for it yet."""
-    for end in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(end, signal.SIG_DFL)  # until granian listens for them: what the parent left here does nothing
-    parts = assembly.from_environment()
-
-    def warm_up() -> None:
-        news.tell()
-        parts.service.readiness()
-
-    threading.Thread(target=warm_up, name="tintype-warm-up", daemon=True).start()
-    threading.Thread(target=_end_with_parent, name="tintype-parent", daemon=True).start()
-    return create_app(parts)
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would hold the port for ever."""
-    if parent := multiprocessing.parent_process():
-        wait([parent.sentinel])
-        for _ in range(_ORPHANS_GRACE):
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(1)  # one that is just starting has not heard it
-        os.kill(os.getpid(), signal.SIGKILL)
+@contextmanager
+def capture_daemon(settings: Settings) -> Iterator[None]:
+    """Have it starting meanwhile, and ended afterwards unless somebody else uses it."""
+    starter = backends.own_starter(settings)
+    if starter:
+        starter.begin()
+    try:
+        yield
+    finally:
+        daemon = backends.own_daemon(settings)
+        if starter and daemon:
+            starter.withdraw()
+            daemon.stop_if_idle()
 
 
 def free_address(host: str, port: int) -> tuple[str, int]:

@@ -15,12 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 
 from tintype import wire
-from tintype.engines.starter import Starter, StartFailed
+from tintype.engines.starter import Starter, StartFailed, dial
 from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, EngineFailed, TintypeError
 from tintype.model import Capture
 from tintype.options import Shot
@@ -151,26 +150,13 @@ class DaemonEngine:
                 log.error("capture_daemon_unreachable", address=self.address, error=str(error))
                 raise BackendUnavailable("the capture engine does not answer", retry_after=5) from error
         try:
-            return self._starter.start(self._dial)
+            return self._starter.start(self._connect_timeout)
         except StartFailed as failure:
             log.error("capture_daemon_does_not_start", address=self.address, reason=str(failure))
             raise BackendUnavailable("the capture engine does not start", retry_after=5) from failure
 
     def _dial(self) -> socket.socket:
-        parts = urlsplit(self.address)
-        if parts.scheme == "tcp":
-            host, port = parts.hostname or "127.0.0.1", parts.port or 0
-            connection = socket.create_connection((host, port), self._connect_timeout)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return connection
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(self._connect_timeout)
-            connection.connect(parts.path)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return dial(self.address, self._connect_timeout)
 
     def _borrow(self) -> socket.socket | None:
         shelf = self._own_shelf()

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import selectors
+import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any
+from urllib.parse import urlsplit
 
 import structlog
-from filelock import FileLock, Timeout
 
 log = structlog.get_logger("tintype.engines.daemon")
 
 _PAUSE = 1.0
 """Seconds in which a start that failed is not tried again: a crowd of callers shares one failure."""
+_GLANCE = 0.01
+"""Seconds between two looks whether the daemon that somebody else starts is there."""
 _LONGEST_LOG = 5 << 20
-
-_Connection = TypeVar("_Connection")
 
 
 class StartFailed(Exception):
@@ -33,16 +35,47 @@ class Starter:
     """Starts a daemon from a command line, detached, and waits for its word that it is ready."""
 
     def __init__(
-        self, command: Sequence[str], run_dir: Path, address: str, timeout: float, log_file: Path | None
+        self,
+        command: Sequence[str],
+        run_dir: Path,
+        address: str,
+        timeout: float = 30.0,
+        log_file: Path | None = None,
     ) -> None:
         self._command = list(command)
+        self._address = address
         self._lock_file = run_dir / f"{Path(address).name}.start"
         self._timeout = timeout
         self._log_file = log_file
         self._turn = os.getpid(), threading.Lock()
         self._failure: tuple[float, StartFailed] | None = None
+        self._begun: subprocess.Popen[bytes] | None = None
 
-    def start(self, dial: Callable[[], _Connection]) -> _Connection:
+    def begin(self, connect_timeout: float = 1.0) -> bool:
+        """Start the daemon without waiting for it, unless one runs or is being started; whether it was.
+
+        It holds the lock in our place until it is ready, so whoever needs it waits for it as for any other start.
+        """
+        with contextlib.suppress(OSError):
+            dial(self._address, connect_timeout).close()
+            return False
+        try:
+            with self._held() as lock:
+                if lock is not None:
+                    self._begun = self._run(str(lock), stdout=subprocess.DEVNULL, pass_fds=[lock])
+        except OSError as error:
+            log.info("capture_daemon_not_begun", reason=str(error))  # who needs it tries again and hears why
+        return self._begun is not None
+
+    def withdraw(self) -> None:
+        """End a daemon that was begun and is not ready yet; nobody can be using it."""
+        if self._begun and self._begun.poll() is None:
+            try:
+                dial(self._address, 1.0).close()
+            except OSError:
+                self._begun.terminate()
+
+    def start(self, connect_timeout: float) -> socket.socket:
         """Connect, starting the daemon if nobody else has meanwhile; raises StartFailed."""
         if self._turn[0] != os.getpid():  # after a fork the old lock may be held by a thread that is not here
             self._turn = os.getpid(), threading.Lock()
@@ -50,10 +83,7 @@ class Starter:
             if self._failure and time.monotonic() - self._failure[0] < _PAUSE:
                 raise self._failure[1]
             try:
-                with FileLock(self._lock_file, timeout=self._timeout):
-                    return self._start(dial)
-            except Timeout:
-                failure = StartFailed(f"another process has held {self._lock_file} for {self._timeout:.0f} s")
+                return self._connect(connect_timeout)
             except OSError as error:
                 failure = StartFailed(str(error))
             except StartFailed as error:
@@ -61,21 +91,53 @@ class Starter:
             self._failure = time.monotonic(), failure
             raise failure
 
-    def _start(self, dial: Callable[[], _Connection]) -> _Connection:
+    def _connect(self, connect_timeout: float) -> socket.socket:
+        """Whoever gets the lock starts; the others wait for the socket. Raises OSError or StartFailed."""
+        deadline = time.monotonic() + self._timeout
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                return dial(self._address, connect_timeout)
+            with self._held() as lock:
+                if lock is not None:
+                    return self._start(connect_timeout)
+            time.sleep(_GLANCE)
+        raise StartFailed(f"another process has held {self._lock_file} for {self._timeout:.0f} s")
+
+    def _start(self, connect_timeout: float) -> socket.socket:
         with contextlib.suppress(OSError):
-            return dial()
-        with self._log() as log_file:
-            daemon = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log_file,
-                start_new_session=True,
-            )
-        threading.Thread(target=daemon.wait, name="capture-daemon-wait", daemon=True).start()
+            return dial(self._address, connect_timeout)
+        daemon = self._run(stdout=subprocess.PIPE)
         self._await_word(daemon)
         log.info("capture_daemon_started", pid=daemon.pid)
-        return dial()
+        return dial(self._address, connect_timeout)
+
+    def _run(self, *arguments: str, **how: Any) -> subprocess.Popen[bytes]:
+        """The daemon as a process of its own session, waited for by a thread."""
+        with self._log() as log_file:
+            daemon = subprocess.Popen(
+                [*self._command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stderr=log_file,
+                start_new_session=True,
+                **how,
+            )
+        threading.Thread(target=daemon.wait, name="capture-daemon-wait", daemon=True).start()
+        return daemon
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[int | None]:
+        """The lock of all who would start, as a descriptor; None while somebody else has it. Raises OSError."""
+        lock = os.open(self._lock_file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            yield None
+            return
+        try:
+            yield lock
+        finally:
+            os.close(lock)
 
     def _await_word(self, daemon: subprocess.Popen[bytes]) -> None:
         """Its first line on standard output: ready, or why not."""
@@ -102,6 +164,23 @@ class Starter:
             self._log_file.replace(self._log_file.with_suffix(".old"))
         with self._log_file.open("ab") as file:
             yield file
+
+
+def dial(address: str, timeout: float) -> socket.socket:
+    """A connection to ``unix://path`` or ``tcp://host:port``; raises OSError."""
+    parts = urlsplit(address)
+    if parts.scheme == "tcp":
+        connection = socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 0), timeout)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(parts.path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _read_line(pipe: int, deadline: float) -> bytes | None:

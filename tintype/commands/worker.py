@@ -1,0 +1,113 @@
+"""The workers of ``tintype serve``: granian's, made by forking, so what is imported here is imported once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import wait
+from multiprocessing.synchronize import Semaphore
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+import click
+import structlog
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from tintype import __version__, assembly
+from tintype.settings import Settings
+from tintype.web import create_app
+
+log = structlog.get_logger("tintype.serve")
+
+_STARTING = 60.0
+_ORPHANS_GRACE = 30
+"""Seconds a worker without a parent may take for answers under way."""
+_THROUGH_OUR_LOG: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}}
+
+
+def serve(settings: Settings, address: tuple[str, int], workers: int, threads: int) -> None:
+    """Serve until told to end; raises ConfigurationError."""
+    assembly.assemble(settings).close()  # mistakes that only show now are told once, not by each worker
+    host, port = address
+    server = Granian(
+        "tintype",
+        interface=Interfaces.WSGI,
+        address=host,
+        port=port,
+        workers=workers,
+        blocking_threads=threads,
+        respawn_failed_workers=True,
+        workers_kill_timeout=int(settings.timeout) + 15,
+        log_dictconfig=_THROUGH_OUR_LOG,
+        log_level=LogLevels.error,  # what is below comments on our own choice of threads
+        websockets=False,
+    )
+    news = News(settings.engines, host, port, workers, multiprocessing.Semaphore(1))
+    server.serve(target_loader=partial(application, news), wrap_loader=False)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """That the service listens: told once, by the first worker that does."""
+
+    engines: tuple[str, ...]
+    address: str
+    port: int
+    workers: int
+    untold: Semaphore
+
+    def tell(self) -> None:
+        """Wait until connections are taken, then say so unless another worker has."""
+        deadline = time.monotonic() + _STARTING
+        while not self._listens() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if not self.untold.acquire(block=False):
+            return
+        shown = f"[{self.address}]" if ":" in self.address else self.address
+        url = f"http://{shown}:{self.port}"
+        if sys.stderr.isatty():
+            click.echo(f"Tintype {__version__} listens on {click.style(url, bold=True)}", err=True)
+            click.echo(f"Try {url}/thumb?url=https://example.com   (Ctrl-C ends)", err=True)
+        else:
+            log.info("listening", url=url, version=__version__, workers=self.workers, engines=self.engines)
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection((self.address, self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+
+def application(news: News) -> WSGIApplication:
+    """The WSGI application of one worker; its browser starts while nobody waits for it yet."""
+    for end in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(end, signal.SIG_DFL)  # until granian listens for them: what the parent left here does nothing
+    parts = assembly.from_environment()
+
+    def warm_up() -> None:
+        news.tell()
+        parts.service.readiness()
+
+    threading.Thread(target=warm_up, name="tintype-warm-up", daemon=True).start()
+    threading.Thread(target=_end_with_parent, name="tintype-parent", daemon=True).start()
+    return create_app(parts)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would hold the port for ever."""
+    if parent := multiprocessing.parent_process():
+        wait([parent.sentinel])
+        for _ in range(_ORPHANS_GRACE):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)  # one that is just starting has not heard it
+        os.kill(os.getpid(), signal.SIGKILL)
