@@ -203,14 +203,9 @@ class MemoryCounters:
         self._clock = clock
         self._counts: defaultdict[tuple[str, int], int] = defaultdict(int)
 
-    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        previous, left, current, _ = self.get_sliding_window(key, expiry)
-        if int(previous * left / expiry + current) + amount > limit:
-            return False
-        self._counts[key, int(self._clock() // expiry)] += amount
-        return True
-
-    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        window = int(self._clock() // expiry)
-        left = (window + 1) * expiry - self._clock()
-        return self._counts[key, window - 1], left, self._counts[key, window], left + expiry
+    def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
+        window = int(self._clock() // period)
+        left = (window + 1) * period - self._clock()
+        admitted = int(self._counts[key, window - 1] * left / period + self._counts[key, window]) < limit
+        self._counts[key, window] += admitted
+        return admitted, self._counts[key, window - 1], left, self._counts[key, window], left + period

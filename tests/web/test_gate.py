@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from tests.web.conftest import URL, Site
 from tintype import imaging
-from tintype.web.gate import Allowances, Standing
+from tintype.web.gate import Allowances, Rate, Standing
 
 RECIPE = Allowances(thumb="30 per minute", persist="5 per minute")
 
@@ -106,7 +106,7 @@ class TestHeaders:
     def test_the_time_to_wait_is_the_time_until_the_next_is_admitted(
         self, window: tuple[int, float, int, float], remaining: int, wait: float
     ) -> None:
-        standing = Standing("thumb", 30, 60, *window)
+        standing = Standing(Rate.read("thumb", "30 per minute"), True, *window)
         assert (standing.remaining, standing.wait) == (remaining, wait)
 
 
@@ -185,7 +185,7 @@ class TestCountersThatAreDown:
         def refuse(*_: object) -> bool:
             raise StorageError(ConnectionError("redis://secret@10.0.0.1"))
 
-        monkeypatch.setattr(site.counters, "acquire_sliding_window_entry", refuse)
+        monkeypatch.setattr(site.counters, "count", refuse)
         assert {site.thumb().status_code for _ in range(40)} == {200}
         shown = capsys.readouterr().out
         assert shown.count("limits_not_counted") == 1

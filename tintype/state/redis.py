@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import redis
 import structlog
+from limits.errors import StorageError
 from limits.storage import RedisStorage
 from redis.backoff import NoBackoff
 from redis.exceptions import LockError
@@ -81,10 +82,10 @@ class Client(redis.Redis):
                 self.outage.complain(error)
             return otherwise
 
-    def script(self, name: str) -> Callable[..., Any]:
-        """A script of this folder, prefixed with the ledger's functions."""
+    def script(self, *names: str) -> Callable[..., Any]:
+        """A script of this folder, made of several files."""
         folder = resources.files(__package__)
-        text = "\n".join(folder.joinpath(f"{part}.lua").read_text() for part in ("ledger", name))
+        text = "\n".join(folder.joinpath(f"{name}.lua").read_text() for name in names)
         return cast("Callable[..., Any]", self.register_script(text))
 
 
@@ -117,7 +118,9 @@ class RedisCache:
         self._budget = budget
         self._touch_after = touch_after
         self._noted: dict[str, float] = {}
-        self._put, self._trim, self._forget = (self._client.script(name) for name in ("put", "trim", "forget"))
+        self._put, self._trim, self._forget = (
+            self._client.script("ledger", name) for name in ("put", "trim", "forget")
+        )
 
     def get(self, key: str) -> bytes | None:
         """The value, or None when absent, expired or out of reach."""
@@ -253,6 +256,17 @@ class Counters(RedisStorage):
         )
         self.storage = client
         self.initialize_storage("redis://")
+        self._count = client.script("count")
+
+    def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
+        """Acquire one entry and tell the window in one trip; whether it was acquired comes first. Raises StorageError."""
+        names = self._previous_window_key(key), self._current_window_key(key)
+        try:
+            answer = self._count(keys=[self.prefixed_key(name) for name in names], args=[limit, period])
+        except redis.RedisError as error:
+            raise StorageError(error) from error
+        admitted, previous, previous_life, current, current_life = answer
+        return bool(admitted), previous, previous_life / 1000, current, current_life / 1000
 
 
 def limits_uri(url: str) -> str:

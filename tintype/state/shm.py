@@ -73,6 +73,20 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
             row, left = _slide(slot.read(), time.time(), expiry)
         return row.previous, left if row.previous else 0.0, row.current, left + expiry
 
+    def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
+        """Acquire one entry and tell the window in one turn; whether it was acquired comes first. Raises StorageError."""
+        now = time.time()
+        try:
+            with self._sliding(key) as slot:
+                row, left = _slide(slot.read(), now, period)
+                admitted = row.previous * left / period + row.current < limit
+                if admitted:
+                    row = row._replace(current=row.current + 1)
+                    slot.write(row)
+        except self.base_exceptions as error:
+            raise StorageError(error) from error
+        return admitted, row.previous, left if row.previous else 0.0, row.current, left + period
+
     def clear_sliding_window(self, key: str, expiry: int) -> None:  # noqa: ARG002 - the library's signature
         """Forget a sliding window."""
         with self._sliding(key) as slot:

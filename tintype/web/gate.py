@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
+from wsgiref.types import WSGIEnvironment
 
 import structlog
 from flask import Request, Response, after_this_request
@@ -21,17 +23,18 @@ log = structlog.get_logger("tintype.gate")
 
 QUIET_FOR = 60.0
 """Seconds between two log lines about counters that are down."""
+MOST_KNOWN = 8192
+"""Clients whose name for the counters is remembered, so that a hit need not work it out again."""
 
 
 class Counters(Protocol):
-    """A storage of the ``limits`` library, as far as its sliding window counter goes."""
+    """Sliding windows shared by every worker, as the ``limits`` library defines them."""
 
-    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count one request if the limit allows it."""
-        ...
+    def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
+        """Count one request if the limit allows it: whether it did, and how the window then stands.
 
-    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Previous count and its life in seconds, current count and its life."""
+        That is the previous count with its life in seconds, then the current one with its. Raises StorageError.
+        """
         ...
 
 
@@ -51,9 +54,10 @@ class Gate:
     def __init__(self, counters: Counters, allowances: Allowances, visitors: Visitors) -> None:
         self._counters = counters
         rates = {"thumb": allowances.thumb, "persist": allowances.persist, "hit": allowances.hit}
-        self._rates = {name: parse(rate) for name, rate in rates.items() if rate}
+        self._rates = {name: Rate.read(name, text) for name, text in rates.items() if text}
         self._exempt = networks(allowances.exempt)
         self._visitors = visitors
+        self._key = functools.lru_cache(MOST_KNOWN)(self._key_of)
         self._alarm = _Alarm()
 
     def enter_thumb(self, request: Request) -> None:
@@ -70,34 +74,63 @@ class Gate:
         """Count a request to persist."""
         self._admit("persist", request)
 
-    def _admit(self, name: str, request: Request) -> None:
-        rate = self._rates.get(name)
-        address = self._visitors.address(request)
-        if rate is None or within(address, self._exempt):
-            return
-        try:
-            self._count(name, rate, allowance_key(address))
-        except StorageError as error:
-            self._alarm.raise_(error)
+    def count_hit(self, environ: WSGIEnvironment) -> Standing | None:
+        """Count what is known to be a hit: how the client stands, or None where nothing is counted."""
+        return self._count("hit" if "hit" in self._rates else "thumb", environ)
 
-    def _count(self, name: str, rate: RateLimitItem, client: str) -> None:
-        key, period = rate.key_for(name, client), rate.get_expiry()
-        admitted = self._counters.acquire_sliding_window_entry(key, rate.amount, period)
-        standing = Standing(name, rate.amount, period, *self._counters.get_sliding_window(key, period))
+    def _admit(self, name: str, request: Request) -> None:
+        standing = self._count(name, request.environ)
+        if standing is None:
+            return
         after_this_request(standing.stamp)
-        if not admitted:
+        if not standing.admitted:
             seconds = math.ceil(standing.wait)
-            detail = f"the allowance of {rate.amount} per {_period(rate)} is spent; try again in {seconds} s"
+            detail = f"the allowance of {standing.rate.text} is spent; try again in {seconds} s"
             raise RateLimited(detail, retry_after=standing.wait)
 
+    def _count(self, name: str, environ: WSGIEnvironment) -> Standing | None:
+        rate = self._rates.get(name)
+        key = rate and self._key(rate, environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
+        if not rate or not key:
+            return None
+        try:
+            return Standing(rate, *self._counters.count(key, rate.limit, rate.period))
+        except StorageError as error:
+            self._alarm.raise_(error)
+            return None
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a client stands in a sliding window: two fixed windows, the previous one weighted by its rest of life."""
+    def _key_of(self, rate: Rate, peer: str, forwarded: str) -> str:
+        """Under which name a client's requests are counted; empty for those without limits."""
+        address = self._visitors.address(peer, forwarded)
+        return "" if within(address, self._exempt) else rate.item.key_for(rate.name, allowance_key(address))
+
+
+class Rate(NamedTuple):
+    """What is allowed: ``limit`` requests in ``period`` seconds."""
 
     name: str
     limit: int
     period: int
+    item: RateLimitItem
+
+    @classmethod
+    def read(cls, name: str, text: str) -> Rate:
+        """From a text such as ``30 per minute``; raises ValueError."""
+        item = parse(text)
+        return cls(name, item.amount, item.get_expiry(), item)
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        unit, number = self.item.GRANULARITY.name, self.item.multiples
+        return f"{self.limit} per {f'{number} {unit}s' if number > 1 else unit}"
+
+
+class Standing(NamedTuple):
+    """How a client stands in a sliding window: two fixed windows, the previous one weighted by its rest of life."""
+
+    rate: Rate
+    admitted: bool
     previous: int
     previous_life: float
     current: int
@@ -106,32 +139,39 @@ class Standing:
     @property
     def remaining(self) -> int:
         """Requests that would be admitted now."""
-        weighted = self.previous * self.previous_life / self.period + self.current
-        return max(0, self.limit - math.floor(weighted))
+        weighted = self.previous * self.previous_life / self.rate.period + self.current
+        return max(0, self.rate.limit - math.floor(weighted))
 
     @property
     def reset(self) -> float:
         """Seconds until the current window ends."""
-        return self.current_life % self.period if self.current else 0.0
+        return self.current_life % self.rate.period if self.current else 0.0
 
     @property
     def wait(self) -> float:
         """Seconds until one more request is admitted."""
         if self.remaining:
             return 0.0
-        if self.current < self.limit and self.previous:
+        if self.current < self.rate.limit and self.previous:
             # the previous window's weight shrinks evenly until the sum is below the limit
-            return self.previous_life - (self.limit - self.current) * self.period / self.previous
+            return self.previous_life - (self.rate.limit - self.current) * self.rate.period / self.previous
         return self.reset
 
+    def headers(self) -> list[tuple[str, str]]:
+        """What the client is told: the three headers in wide use, and the IETF draft's two (ratelimit-headers-10)."""
+        name, limit, period, _ = self.rate
+        remaining, reset = self.remaining, math.ceil(max(self.reset, self.wait))
+        return [
+            ("RateLimit-Limit", str(limit)),
+            ("RateLimit-Remaining", str(remaining)),
+            ("RateLimit-Reset", str(reset)),
+            ("RateLimit-Policy", f'"{name}";q={limit};w={period}'),
+            ("RateLimit", f'"{name}";r={remaining};t={reset}'),
+        ]
+
     def stamp(self, response: Response) -> Response:
-        """Tell the client: the three headers in wide use, and the IETF draft's two (ratelimit-headers-10)."""
-        reset = math.ceil(max(self.reset, self.wait))
-        response.headers["RateLimit-Limit"] = str(self.limit)
-        response.headers["RateLimit-Remaining"] = str(self.remaining)
-        response.headers["RateLimit-Reset"] = str(reset)
-        response.headers["RateLimit-Policy"] = f'"{self.name}";q={self.limit};w={self.period}'
-        response.headers["RateLimit"] = f'"{self.name}";r={self.remaining};t={reset}'
+        """Tell the client."""
+        response.headers.extend(self.headers())
         return response
 
 
@@ -149,7 +189,3 @@ class _Alarm:
             self._quiet_until = time.monotonic() + QUIET_FOR
         cause = type(error.__cause__ or error).__name__
         log.error("limits_not_counted", error=cause, effect="everybody is let through")
-
-
-def _period(rate: RateLimitItem) -> str:
-    return f"{rate.multiples} {rate.GRANULARITY.name}s" if rate.multiples > 1 else rate.GRANULARITY.name

@@ -19,10 +19,10 @@ class Visitors:
     def __init__(self, trusted: Sequence[str] = ()) -> None:
         self._trusted = networks(trusted)
 
-    def address(self, request: Request) -> Address:
+    def address(self, peer: str, forwarded: str) -> Address:
         """The client's address: the rightmost of X-Forwarded-For that is not one of our proxies."""
-        address = parse(request.remote_addr or "") or _UNIX_SOCKET_PEER
-        hops = request.headers.get("X-Forwarded-For", "").split(",")
+        address = parse(peer) or _UNIX_SOCKET_PEER
+        hops = forwarded.split(",")
         while hops and self._trusts(address):
             claimed = parse(hops.pop())
             if claimed is None:
