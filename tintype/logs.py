@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import Mapping, MutableMapping
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -14,6 +17,9 @@ from structlog.typing import Processor
 _SECRET_NAMES = re.compile(r"key$|token|secret|password|authorization|cookie", re.IGNORECASE)
 _USER_INFO = re.compile(r"(\w://)[^/@\s]*@")
 _MASK = "***"
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+_direct: logging.StreamHandler[TextIO] | None = None
+"""Where a line of JSON may be written without asking anybody."""
 _CHATTY = ("botocore", "boto3", "s3transfer", "urllib3", "httpx", "httpcore", "asyncio", "filelock", "pyvips")
 
 
@@ -46,9 +52,30 @@ def configure(level: str = "info", form: str = "auto") -> None:
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=_last(console), foreign_pre_chain=shared))
     root = logging.getLogger()
     root.handlers = [handler]
+    global _direct  # noqa: PLW0603 - there is one log a process
+    _direct = None if console else handler
     root.setLevel(level.upper())
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def write(name: str, event: str, fields: Mapping[str, Any]) -> None:
+    """Log an event as info, as the logger of that name would, but cheaply; nothing in the fields may be a secret.
+
+    For what is written at every hit: the way through structlog and logging (contexts, masks, two formatters) costs
+    more than all the rest of it. That way is taken where lines are for people, or somebody else listens too.
+    """
+    handler = _direct
+    if handler is None or logging.root.handlers != [handler]:
+        structlog.get_logger(name).info(event, **fields)
+        return
+    if not logging.getLogger(name).isEnabledFor(logging.INFO):
+        return
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    line = _encode({**fields, "event": event, "level": "info", "logger": name, "timestamp": now}) + "\n"
+    with handler.lock or nullcontext(), suppress(OSError, ValueError):  # a log that is gone must not cost the answer
+        handler.stream.write(line)
+        handler.flush()
 
 
 def mask_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

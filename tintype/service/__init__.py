@@ -58,6 +58,11 @@ class Service:
         """The picture for a request: remembered if fresh enough, taken otherwise."""
         return self.recall(request, freshness) or self._obtain(request, freshness)
 
+    def hit(self, request: CaptureRequest, freshness: Freshness) -> Answer | None:
+        """A remembered picture if it is fresh; nothing is done about one that is not."""
+        answer = self._remembered(request, freshness)
+        return answer if answer and answer.cache is CacheState.HIT else None
+
     def recall(self, request: CaptureRequest, freshness: Freshness) -> Answer | None:
         """A remembered picture; a stale one comes at once and is refreshed in the background."""
         answer = self._remembered(request, freshness)

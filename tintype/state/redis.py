@@ -259,7 +259,7 @@ class Counters(RedisStorage):
         self._count = client.script("count")
 
     def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
-        """Acquire one entry and tell the window in one trip; whether it was acquired comes first. Raises StorageError."""
+        """Acquire one entry in one trip: whether it was acquired, then the window. Raises StorageError."""
         names = self._previous_window_key(key), self._current_window_key(key)
         try:
             answer = self._count(keys=[self.prefixed_key(name) for name in names], args=[limit, period])

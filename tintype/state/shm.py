@@ -74,7 +74,7 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
         return row.previous, left if row.previous else 0.0, row.current, left + expiry
 
     def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
-        """Acquire one entry and tell the window in one turn; whether it was acquired comes first. Raises StorageError."""
+        """Acquire one entry in one turn: whether it was acquired, then the window. Raises StorageError."""
         now = time.time()
         try:
             with self._sliding(key) as slot:

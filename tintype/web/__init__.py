@@ -11,6 +11,8 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
 from tintype.web import journal, ops, persist, problems, thumb
+from tintype.web.fastpath import Fastpath
+from tintype.web.known import Questions
 from tintype.web.reading import LARGEST_BODY
 
 if TYPE_CHECKING:
@@ -28,13 +30,15 @@ def create_app(parts: Parts | None = None) -> Flask:
     app.json = _json(app)
     journal.install(app)
     problems.install(app)
-    app.register_blueprint(thumb.blueprint(parts.service, parts.gate, parts.reader, parts.clock))
+    questions = Questions()
+    app.register_blueprint(thumb.blueprint(parts.service, parts.gate, parts.reader, questions, parts.clock))
     app.register_blueprint(
         persist.persist_blueprint(parts.service, parts.gate, parts.reader, parts.visitors, parts.public_url)
     )
     if parts.stores_here:
         app.register_blueprint(persist.stored_blueprint(parts.service))
     app.register_blueprint(ops.blueprint(parts.service))
+    app.wsgi_app = Fastpath(app.wsgi_app, parts.service, parts.gate, questions, parts.clock)  # type: ignore[method-assign]
     return app
 
 

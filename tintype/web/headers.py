@@ -25,6 +25,8 @@ OPEN_TO_ALL = {
     "Timing-Allow-Origin": "*",
 }
 """Pages of any origin may show and read pictures (Fetch standard, CORS)."""
+NEVER_SNIFFED = {"X-Content-Type-Options": "nosniff"}
+"""What a Content-Type says is so (Fetch standard, 3.5)."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 _NOT_IN_TOKEN = re.compile(r"[^A-Za-z0-9_-]+")

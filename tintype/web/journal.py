@@ -1,10 +1,14 @@
-"""One log line a request, and the id that ties a caller's complaint to it."""
+"""One log line a request, and the id that ties a caller's complaint to it.
+
+A request ends in one of two places: here in ``_end`` when Flask answered it, in ``tell_hit`` when the fast path did.
+Whatever watches over requests is told in both.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import time
-import uuid
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +16,11 @@ import structlog
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-log = structlog.get_logger("tintype.web")
+from tintype import logs
+from tintype.web import headers
+
+LOGGER = "tintype.web"
+log = structlog.get_logger(LOGGER)
 
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -33,9 +41,24 @@ def request_id() -> str:
     return str(g.request_id)
 
 
+def identify(given: str) -> str:
+    """The id a request goes by: what the caller says if it is harmless, else a new one."""
+    return given if given and _ACCEPTED_ID.fullmatch(given) else os.urandom(16).hex()
+
+
+def tell_hit(*, method: str, status: int, ms: float, sent: int, **notes: str) -> None:
+    """Write the line of a hit on /thumb; ``sent`` is bytes of body."""
+    line = {"method": method, "route": "/thumb", "status": status, "ms": ms, "bytes": sent}
+    logs.write(LOGGER, "request", {**line, **notes})
+
+
+def spent_since(begin: float) -> float:
+    """Milliseconds since a moment of ``time.perf_counter``."""
+    return round((time.perf_counter() - begin) * 1000, 1)
+
+
 def _begin() -> None:
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _ACCEPTED_ID.fullmatch(given) else uuid.uuid4().hex
+    g.request_id = identify(request.headers.get("X-Request-Id", ""))
     g.begin = time.perf_counter()
     clear_contextvars()
     bind_contextvars(id=g.request_id)
@@ -43,8 +66,8 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = request_id()
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    spent = round((time.perf_counter() - g.begin) * 1000, 1)
+    response.headers.update(headers.NEVER_SNIFFED)
+    spent = spent_since(g.begin)
     if steps := response.headers.get("Server-Timing"):
         response.headers["Server-Timing"] = f"{steps}, total;dur={spent}"
     log.info(

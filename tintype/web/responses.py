@@ -15,9 +15,7 @@ YEAR = 31_536_000
 
 def picture(answer: Answer, wanted: Wanted, request: Request, now: float) -> Response:
     """A thumbnail, or 304 when the client's copy is the same; ``now`` is seconds since the epoch."""
-    response = Response(answer.thumbnail.body, headers=headers.of_answer(answer, wanted, now))
-    response.make_conditional(request)
-    return response
+    return _conditional(Response(answer.thumbnail.body, headers=headers.of_answer(answer, wanted, now)), request)
 
 
 def stored(found: Stored, request: Request) -> Response:
@@ -27,7 +25,13 @@ def stored(found: Stored, request: Request) -> Response:
     response.headers["Content-Disposition"] = headers.disposition(content_digest[:16], extension)
     response.headers["ETag"] = f'"{content_digest[:32]}"'
     response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
+    return _conditional(response, request)
+
+
+def _conditional(response: Response, request: Request) -> Response:
+    """A 304 without a body when the client's copy is the same (RFC 9110, 13.1)."""
     response.make_conditional(request)
+    del response.headers["Date"]  # the server's own business, and most would now say it twice
     return response
 
 

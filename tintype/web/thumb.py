@@ -11,10 +11,13 @@ from tintype.service import Service
 from tintype.urls import host_of
 from tintype.web import journal, responses
 from tintype.web.gate import Gate
+from tintype.web.known import Questions
 from tintype.web.params import Reader, Wanted
 
 
-def blueprint(service: Service, gate: Gate, reader: Reader, clock: Callable[[], float]) -> Blueprint:
+def blueprint(
+    service: Service, gate: Gate, reader: Reader, questions: Questions, clock: Callable[[], float]
+) -> Blueprint:
     """The route, with what it needs."""
     routes = Blueprint("thumb", __name__)
     routes.after_request(responses.open_to_all)
@@ -29,6 +32,7 @@ def blueprint(service: Service, gate: Gate, reader: Reader, clock: Callable[[], 
         journal.note(target=host_of(wanted.request.shot.url))
         answer = found or service.thumbnail(wanted.request, wanted.freshness)
         journal.note(cache=answer.cache, **{f"{step}_ms": round(ms, 1) for step, ms in answer.timings.items()})
+        questions.learn(request.environ, wanted)
         return responses.picture(answer, wanted, request, clock())
 
     return routes

@@ -1,0 +1,93 @@
+"""A hit made ready: picture and header fields, kept by each process for a moment."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from tintype.model import Answer
+from tintype.urls import host_of
+from tintype.web import headers
+from tintype.web.params import Wanted
+
+LIFETIME = 2.0
+"""Seconds a page is answered without another look: how late a purge or a newer picture may be noticed."""
+BUDGET = 32 << 20
+"""Bytes of pages kept by one process."""
+
+_OVERHEAD = 4096
+_OF_CONTENT = {"Content-Type", "Content-Length"}
+"""What a 304 does not repeat (RFC 9110, 15.4.5)."""
+
+Fields = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """All of an answer but what differs from hit to hit. Times are seconds since the epoch."""
+
+    body: bytes
+    full: Fields
+    """Header fields of a 200."""
+    bare: Fields
+    """Header fields of a 304."""
+    etag: str
+    timing: str
+    """``Server-Timing`` up to the total."""
+    host: str
+    taken_at: float
+    since: float
+    until: float
+
+    @classmethod
+    def of(cls, answer: Answer, wanted: Wanted, now: float) -> Page:
+        """What a fresh answer says as long as it is fresh."""
+        thumbnail = answer.thumbnail
+        said = {**headers.of_answer(answer, wanted, now), **headers.OPEN_TO_ALL, **headers.NEVER_SNIFFED}
+        del said["Age"]
+        timing = said.pop("Server-Timing")
+        said["Content-Length"] = str(len(thumbnail.body))
+        return cls(
+            body=thumbnail.body,
+            full=list(said.items()),
+            bare=[(name, value) for name, value in said.items() if name not in _OF_CONTENT],
+            etag=thumbnail.etag,
+            timing=timing,
+            host=host_of(wanted.request.shot.url),
+            taken_at=thumbnail.taken_at,
+            since=now,
+            until=min(now + LIFETIME, thumbnail.taken_at + answer.freshness.max_age),
+        )
+
+
+class Pages:
+    """Pages within a budget of bytes; those made longest ago go first, which after their lifetime costs nothing."""
+
+    def __init__(self, budget: int = BUDGET) -> None:
+        self._budget = budget
+        self._held = 0
+        self._pages: dict[Hashable, Page] = {}
+        self._turn = threading.Lock()
+
+    def get(self, key: Hashable, now: float) -> Page | None:
+        """The page, unless it is time to look again."""
+        page = self._pages.get(key)
+        return page if page and page.since <= now < page.until else None
+
+    def put(self, key: Hashable, page: Page) -> None:
+        """Keep a page, in the place of an older one."""
+        with self._turn:
+            self._drop(key)
+            self._pages[key] = page
+            self._held += _weight(page)
+            while self._held > self._budget:
+                self._drop(next(iter(self._pages)))
+
+    def _drop(self, key: Hashable) -> None:
+        if page := self._pages.pop(key, None):
+            self._held -= _weight(page)
+
+
+def _weight(page: Page) -> int:
+    return len(page.body) + _OVERHEAD
