@@ -237,9 +237,9 @@ STEPS = st.one_of(
 def test_whatever_happens_both_answer_the_same(steps: list[Any]) -> None:
     twins = Twins(allowances=Allowances(thumb="12 per minute", hit="20 per minute"))
     for step in steps:
+        twins.turn(page.LIFETIME)
         if isinstance(step, Ask):
             twins.ask(step)
-            twins.turn(page.LIFETIME)
         elif isinstance(step, float):
             twins.turn(step)
         elif step == "purge":
