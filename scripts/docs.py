@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tintype.reference import refresh
+from tintype.reference import edge, refresh
 
 ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    """Every page with markers, and a line for each that changed."""
+    """Every page with markers and every generated file, and a line for each that changed."""
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        before = path.read_text()
-        after = refresh(before)
-        if after != before:
-            path.write_text(after)
-            print(f"{path.relative_to(ROOT)} rewritten")
+        _write(path, refresh(path.read_text()))
+    _write(ROOT / "deploy" / "nginx" / "options.conf", edge())
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+        print(f"{path.relative_to(ROOT)} rewritten")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,10 @@ def test_tables_are_those_of_the_code(page: Path) -> None:
     assert page.read_text() == reference.refresh(page.read_text()), "run: make docs"
 
 
+def test_the_edge_knows_every_option() -> None:
+    assert (ROOT / "deploy" / "nginx" / "options.conf").read_text() == reference.edge(), "run: make docs"
+
+
 @pytest.mark.parametrize("table", ["options", "settings", "errors"])
 def test_the_readme_has_every_table(table: str) -> None:
     assert f"<!-- {table} -->" in README.read_text()

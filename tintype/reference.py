@@ -61,6 +61,29 @@ def devices_table() -> str:
     )
 
 
+def edge() -> str:
+    """``deploy/nginx/options.conf``: a query's options in one order, so that a cache can know it again."""
+    names = option_names()
+    known = "|".join(names)
+    lines = [
+        "# Made from the options of GET /thumb by `make docs`. Not to be edited.",
+        *(f'map $arg_{name} $tintype_{name} {{ "" ""; default "&{name}=$arg_{name}"; }}' for name in names),
+        'map "" $tintype_known { default "' + "".join(f"$tintype_{name}" for name in names) + '"; }',
+        "# What the service would refuse: an unknown name, nothing said, or a name that is there more than once.",
+        "map $args $tintype_unknown {",
+        "    default 1;",
+        f'    "~^(?:(?:{known})=[^&]+(?:&|$))*$" 0;',
+        "}",
+        'map "$tintype_unknown&$args" $tintype_irregular {',
+        "    default 0;",
+        '    "~^1" 1;',
+        r'    "~&([a-z_]+)=(?:.*&)?\1=" 1;',
+        "}",
+        'map $tintype_irregular $tintype_query { 0 "$tintype_known"; default "$args"; }',
+    ]
+    return "\n".join(lines) + "\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "options": options_table,
     "settings": settings_table,

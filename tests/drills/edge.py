@@ -1,0 +1,119 @@
+"""A real nginx with the shipped configuration, on free loopback ports, in front of a node."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Self
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.drills import processes
+from tests.drills.node import free_port
+
+SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx"
+NAME = "thumbs.example.com"
+
+_MAIN = """
+{user}
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+worker_processes 2;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/options.conf;
+    include {folder}/tintype.conf;
+}}
+"""
+
+
+class Edge:
+    """nginx in front of a port; a context manager. ``changes`` are replaced in the shipped configuration."""
+
+    def __init__(self, folder: Path, behind: int, changes: dict[str, str] | None = None) -> None:
+        self.port, self.plain = free_port(), free_port()
+        self._folder = folder
+        folder.mkdir(mode=0o755)
+        key, certificate = make_certificate(folder)
+        changes = {
+            "127.0.0.1:8000": f"127.0.0.1:{behind}",
+            "listen [::]:80;": "",
+            "listen [::]:443 ssl http2;": "",
+            "listen 80;": f"listen 127.0.0.1:{self.plain};",
+            "listen 443 ": f"listen 127.0.0.1:{self.port} ",
+            "/etc/letsencrypt/live/thumbs.example.com/fullchain.pem": str(certificate),
+            "/etc/letsencrypt/live/thumbs.example.com/privkey.pem": str(key),
+            "/var/cache/nginx/tintype": f"{folder}/cache",
+            **(changes or {}),
+        }
+        shutil.copy(SHIPPED / "options.conf", folder)
+        (folder / "tintype.conf").write_text(replaced((SHIPPED / "tintype.conf").read_text(), changes))
+        (folder / "nginx.conf").write_text(_MAIN.format(folder=folder, user="user root;" if os.geteuid() == 0 else ""))
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        self.client = httpx.Client(base_url=f"https://{NAME}", verify=trusted, trust_env=False, timeout=60)
+
+    def __enter__(self) -> Self:
+        command = ["nginx", "-p", str(self._folder), "-c", str(self._folder / "nginx.conf"), "-e", "stderr"]
+        with (self._folder / "output.log").open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        assert processes.eventually(self._answers, within=30), (self._folder / "output.log").read_text()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self._process.terminate()
+        self._process.wait(30)
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        """A path with its query string as it is, over TLS by the shipped name."""
+        named = {"Host": NAME, **(headers or {})}
+        url = f"https://127.0.0.1:{self.port}{path}"
+        return self.client.get(url, headers=named, extensions={"sni_hostname": NAME})
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None, (self._folder / "output.log").read_text()
+        try:
+            return self.get("/health").status_code in {200, 502}
+        except httpx.TransportError:
+            return False
+
+
+def replaced(text: str, changes: dict[str, str]) -> str:
+    """A text with every change made; each must apply."""
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """A key and a certificate for the shipped name and loopback."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
+    now = dt.datetime.now(dt.UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - dt.timedelta(days=1))
+    builder = builder.not_valid_after(now + dt.timedelta(days=2))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    signed = builder.sign(key, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    key_file, certificate_file = folder / "key.pem", folder / "certificate.pem"
+    plain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    key_file.write_bytes(plain)
+    certificate_file.write_bytes(signed.public_bytes(pem))
+    return key_file, certificate_file

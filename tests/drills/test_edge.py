@@ -1,0 +1,163 @@
+"""nginx as shipped in front of a node: what is answered there, what reaches the service, what is never mixed up."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from tests.drills.conftest import StartNode
+from tests.drills.edge import Edge
+from tests.drills.node import Node
+from tests.site_server import SiteServer
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed (Debian: nginx)"),
+]
+
+
+BEHIND_NGINX = {"TINTYPE_TRUSTED_PROXIES": "127.0.0.1"}
+FIVE_A_MINUTE = {**BEHIND_NGINX, "TINTYPE_LIMIT_EXEMPT": "", "TINTYPE_THUMB_LIMIT": "5 per minute"}
+
+
+@pytest.fixture(scope="module")
+def node(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    env = {**BEHIND_NGINX, "TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port}"}
+    with Node(data=tmp_path_factory.mktemp("node") / "data", env=env) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def edge(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    with Edge(tmp_path_factory.mktemp("nginx") / "edge", node.port) as running:
+        yield running
+
+
+@pytest.fixture
+def limited(start_node: StartNode, tmp_path: Path) -> Iterator[tuple[Edge, Node]]:
+    node = start_node(env=FIVE_A_MINUTE)
+    with Edge(tmp_path / "edge", node.port) as running:
+        yield running, node
+
+
+@pytest.fixture
+def page(site: SiteServer, request: pytest.FixtureRequest) -> str:
+    """A page of this test alone."""
+    return quote(site.url(f"/plain.html?{request.node.name}"), safe="")
+
+
+def thumb(page: str, more: str = "") -> str:
+    return f"/thumb?url={page}&thumb_width=320{more}"
+
+
+class Asked:
+    """How many requests for pictures reach a node inside the block."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def __enter__(self) -> Self:
+        self._before = self._lines()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.times = self._lines() - self._before
+
+    def _lines(self) -> int:
+        return sum('"route":"/thumb"' in line.replace(" ", "") for line in self._node.output().splitlines())
+
+
+class TestHits:
+    def test_are_answered_without_the_service(self, edge: Edge, node: Node, page: str) -> None:
+        with Asked(node) as asked:
+            first = edge.get(thumb(page))
+            again = [edge.get(thumb(page)) for _ in range(20)]
+        assert (first.status_code, first.headers["x-cache"]) == (200, "MISS")
+        assert {(a.status_code, a.headers["x-cache"], a.content) for a in again} == {(200, "HIT", first.content)}
+        assert asked.times == 1
+
+    def test_are_known_in_any_order_of_options(self, edge: Edge, page: str) -> None:
+        edge.get(f"/thumb?url={page}&width=800&format=webp")
+        assert edge.get(f"/thumb?format=webp&width=800&url={page}").headers["x-cache"] == "HIT"
+
+    def test_keep_the_life_the_service_gave_them(self, edge: Edge, page: str) -> None:
+        lives = {edge.get(thumb(page)).headers["cache-control"] for _ in range(2)}
+        assert lives == {"public, max-age=86400, stale-while-revalidate=604800"}
+
+    def test_are_304_for_whoever_has_them(self, edge: Edge, page: str) -> None:
+        etag = edge.get(thumb(page)).headers["etag"]
+        assert edge.get(thumb(page), {"If-None-Match": etag}).status_code == 304
+
+    def test_tell_nobody_what_was_said_to_another(self, edge: Edge, page: str) -> None:
+        edge.get(thumb(page))
+        told = set(edge.get(thumb(page)).headers)
+        assert told.isdisjoint({"ratelimit", "ratelimit-remaining", "ratelimit-limit", "server-timing", "x-request-id"})
+
+    def test_of_the_automatic_format_are_what_each_client_shows(self, edge: Edge, page: str) -> None:
+        accepts = ("image/avif,image/webp,*/*", "image/webp,*/*", "image/png", "text/html,image/avif;q=0.9", "*/*")
+        for _ in range(2):
+            answers = [edge.get(thumb(page, "&format=auto"), {"Accept": accept}) for accept in accepts]
+            types = [answer.headers["content-type"] for answer in answers]
+            assert types == ["image/avif", "image/webp", "image/png", "image/avif", "image/jpeg"]
+
+
+class TestMisses:
+    def test_of_a_crowd_are_one_request(self, edge: Edge, node: Node, page: str) -> None:
+        with ThreadPoolExecutor(12) as crowd, Asked(node) as asked:
+            answers = list(crowd.map(lambda _: edge.get(thumb(page)), range(12)))
+        assert {a.status_code for a in answers} == {200}
+        assert asked.times == 1
+
+    def test_are_within_the_client_s_allowance(self, limited: tuple[Edge, Node], page: str) -> None:
+        edge, node = limited
+        statuses = [edge.get(thumb(f"{page}{n}")).status_code for n in range(6)]
+        assert statuses == [200] * 5 + [429]
+        assert edge.get(thumb(f"{page}0")).headers["x-cache"] == "HIT"
+        with Asked(node) as asked:
+            assert edge.get(thumb(f"{page}5")).status_code == 429
+        assert asked.times == 1, "one client's refusal was kept for the next"
+
+    @pytest.mark.parametrize("more", ["&fresh=true", "&ttl=5"])
+    def test_that_insist_on_new_pictures_get_them(self, more: str, edge: Edge, node: Node, page: str) -> None:
+        with Asked(node) as asked:
+            answers = [edge.get(thumb(page, more)) for _ in range(2)]
+        assert {a.status_code for a in answers} == {200}
+        assert asked.times == 2
+
+
+class TestForeignArguments:
+    @pytest.mark.parametrize("more", ["&witdh=9", "&format=png&format=webp", "&URL=x", "&width=", "&"])
+    def test_are_told_by_the_service_as_ever(self, more: str, edge: Edge, node: Node, page: str) -> None:
+        edge.get(thumb(page))
+        through, direct = edge.get(thumb(page, more)), node.client.get(thumb(page, more))
+        assert through.status_code == direct.status_code
+        if direct.status_code == 400:
+            assert {**through.json(), "instance": ""} == {**direct.json(), "instance": ""}
+
+    def test_poison_nothing(self, edge: Edge, page: str) -> None:
+        assert edge.get(thumb(page, "&evil=1")).status_code == 400
+        assert edge.get(thumb(page)).status_code == 200
+
+
+class TestTheRest:
+    def test_reaches_the_service(self, edge: Edge) -> None:
+        assert edge.get("/health").status_code == 200
+        assert edge.get("/nowhere").headers["content-type"] == "application/problem+json"
+
+    def test_plain_http_is_sent_to_tls(self, edge: Edge) -> None:
+        moved = httpx.get(f"http://127.0.0.1:{edge.plain}/thumb?url=x", headers={"Host": "a.b"}, trust_env=False)
+        assert (moved.status_code, moved.headers["location"]) == (308, "https://a.b/thumb?url=x")
+
+    def test_a_service_that_is_down_leaves_the_known_pictures(self, limited: tuple[Edge, Node], page: str) -> None:
+        edge, node = limited
+        before = edge.get(thumb(page))
+        node.stop()
+        after = edge.get(thumb(page))
+        assert (after.status_code, after.content) == (200, before.content)
