@@ -142,6 +142,10 @@ class _Visit(BaseHTTPRequestHandler):
             self.site.ending.wait(_PATIENCE)
             return
         self.site.ending.wait(int(query.get("wait", "0")) / 1000)  # milliseconds
+        if parts.path == "/echo":
+            said = "\n".join(self.headers.get_all(query["name"], []))
+            self.answer(200, {"Content-Type": TYPES[".html"]}, f"<!doctype html><title>{said}</title><p>.".encode())
+            return
         self.answer(*find(parts.path, query))
 
     def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:

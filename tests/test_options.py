@@ -32,6 +32,19 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "thumb_width": st.integers(16, 3840),
     "thumb_height": st.integers(16, 3840),
     "fit": st.sampled_from(["cover", "contain", "inside", "fill"]),
+    "user_agent": st.sampled_from(["Teapot/1.0"]),
+    "locale": st.sampled_from(["de", "de-AT", "zh-Hant-TW"]),
+    "timezone": st.sampled_from(["Europe/Vienna", "UTC"]),
+    "geolocation": st.sampled_from([(48.2, 16.37, 10.0), (-33.9, 18.4, 250.0)]),
+    "media": st.sampled_from(["screen", "print"]),
+    "reduced_motion": st.booleans(),
+    "css": st.sampled_from(["p { color: red }"]),
+    "js": st.sampled_from(["document.title = 'é'"]),
+    "click": st.sampled_from(["#a", "button"]),
+    "hide_selectors": st.sampled_from(["#a, .b", "header"]),
+    "clip": st.sampled_from([(0, 0, 100, 100), (5, 2000, 640, 360)]),
+    "scroll_to": st.sampled_from(["0", "1200", "#a"]),
+    "omit_background": st.booleans(),
 }
 written = st.fixed_dictionaries({}, optional=OPTIONS)
 
@@ -50,7 +63,13 @@ def respell(name: str, value: Any, chance: random.Random) -> Any:
         return chance.choice([value, str(value), f"{value:.3f}", int(value) if value.is_integer() else value])
     if name == "device":
         return chance.choice([value, DEVICES[value].title, value.upper(), f" {value} ", value.replace("-", "_")])
-    if name in {"wait_for", "selector"}:
+    if isinstance(value, tuple):
+        return chance.choice([value, list(value), ",".join(map(str, value)), ", ".join(map(str, value))])
+    if name == "hide_selectors":
+        return chance.choice([value, value.split(", "), f" {value}"])
+    if name == "locale":
+        return chance.choice([value, value.upper(), value.lower()])
+    if name in {"wait_for", "selector", "click", "scroll_to"}:
         return chance.choice([value, f"  {value} "])
     return "jpg" if value == "jpeg" else value
 
@@ -91,6 +110,16 @@ class TestTheSameMeaningHasTheSameKey:
             ({"fit": "contain"}, {}),
             ({"fit": "contain", "thumb_width": 320}, {"thumb_width": 320}),
             ({"selector": "#a", "full_page": True}, {"selector": "#a"}),
+            ({"selector": "#a", "scroll_to": "9"}, {"selector": "#a"}),
+            ({"clip": "0,0,9,9", "full_page": True, "scroll_to": 5}, {"clip": [0, 0, 9, 9]}),
+            ({"clip": {"x": 0, "y": "0", "width": 9, "height": 9}}, {"clip": [0, 0, 9, 9]}),
+            ({"full_page": True, "scroll_to": "#a"}, {"full_page": True}),
+            ({"scroll_to": 0}, {"scroll_to": "00"}),
+            ({"media": "screen"}, {}),
+            ({"format": "jpeg", "omit_background": True}, {"format": "jpeg"}),
+            ({"geolocation": "48.2,16.37"}, {"geolocation": {"latitude": 48.2, "longitude": 16.37, "accuracy": 10}}),
+            ({"locale": "ZH-hant-tw"}, {"locale": "zh-Hant-TW"}),
+            ({"hide_selectors": [" #a", ".b "]}, {"hide_selectors": "#a, .b"}),
             ({"fresh": True, "ttl": 5, "on_error": "image"}, {}),
         ],
     )
@@ -136,6 +165,19 @@ class TestAnotherMeaningHasAnotherKey:
         {"thumb_width": 320, "thumb_height": 320, "fit": "contain"},
         {"thumb_width": 320, "thumb_height": 320, "fit": "inside"},
         {"thumb_width": 320, "thumb_height": 320, "fit": "fill"},
+        {"user_agent": "Teapot/1.0"},
+        {"locale": "de"},
+        {"timezone": "Asia/Tokyo"},
+        {"geolocation": "1,2"},
+        {"media": "print"},
+        {"reduced_motion": True},
+        {"css": "p { color: red }"},
+        {"js": "1"},
+        {"click": "#a"},
+        {"hide_selectors": "#a"},
+        {"clip": "0,0,9,9"},
+        {"scroll_to": "9"},
+        {"omit_background": True},
     )
 
     def test_for_every_option_alone(self) -> None:
@@ -160,14 +202,14 @@ class TestKeysAreLasting:
     @pytest.mark.parametrize(
         ("options", "key"),
         [
-            ({}, "6558c2a6d7f3a8cae3a78ded55683a94a31ef1e00cca660da9e4d440c8ac4511"),
+            ({}, "026b2845a4f12bd127606d97e51c9404b773e8e89e73e8a89df8e264af7e90fc"),
             (
                 {"device": "iphone-14", "dark_mode": True},
-                "12e7cd0a2ac95066b583829fe4b72c28b58112746a757efbdbe47879585f081b",
+                "080823273e2dcb1b5fae3edeaf05ef6a95018935d5198637f862c9c2597224b5",
             ),
             (
                 {"full_page": True, "format": "webp", "quality": 60, "thumb_width": 320},
-                "3a552311764eda0c3316ef5b61c27d04288067770555356030fadf285289d9f0",
+                "3739b9b5563857c2a9cff2cab56643a0d6dee6dfb4b76ba4f90a29ae048faeda",
             ),
             (
                 {
@@ -177,7 +219,7 @@ class TestKeysAreLasting:
                     "scale": 1.5,
                     "block_ads": False,
                 },
-                "beb5607887d048f9ea7f9e3a77b02b0143d81f3621cba92a51d94101b7e5bdcf",
+                "d73514baa5e002069aaa873a2445c7bd9526b8f07d300a2ecb5585bc03927168",
             ),
         ],
     )
@@ -213,6 +255,19 @@ class TestMistakes:
             ("ttl", [-1, "1d", 1.5]),
             ("on_error", ["picture", ""]),
             ("fresh", ["please"]),
+            ("user_agent", ["", " ", "a\nb", "Ä", "x" * 501, 5, None]),
+            ("locale", ["", "english", "de_AT", "de--AT", "-", "d", 5, None]),
+            ("timezone", ["", "Mars/Olympus", "../etc/passwd", "/etc/passwd", "Europe", "CEST+", None, 5]),
+            ("geolocation", ["", "1", "91,0", "0,181", "1,2,0", "1,2,3,4", "a,b", {"latitude": 1}, [None, 1], 5]),
+            ("media", ["", "tv"]),
+            ("reduced_motion", ["yes"]),
+            ("css", ["", "  ", "a\0b", "x" * 50_001, 5, None]),
+            ("js", ["", "\n", "x" * 50_001, "\ud800"]),
+            ("click", ["", "a\nb", "x" * 501, 5]),
+            ("hide_selectors", ["", [], ["a", ""], ["a", 5], "x" * 2001, {"a": "b"}]),
+            ("clip", ["", "1,2,3", "0,0,0,1", "-1,0,1,1", "0,0,1,16001", "0,0,1.5,1", [0, 0, 1], {"x": 1}, 5]),
+            ("scroll_to", ["", " ", "-1", "100001", "a\nb", "x" * 501, True, None, 1.5]),
+            ("omit_background", ["maybe"]),
         ],
     )
     def test_what_makes_no_sense_is_refused(self, name: str, values: list[Any]) -> None:

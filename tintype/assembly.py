@@ -70,7 +70,7 @@ def assemble(settings: Settings, *, serving: bool = False) -> Parts:
     parts = Parts(
         service=service,
         gate=Gate(state.counters, _allowances(settings), visitors),
-        reader=Reader(_rules(settings, policy), _freshness(settings), settings.max_ttl),
+        reader=Reader(_rules(settings, policy), _freshness(settings), settings.max_ttl, allow_js=settings.allow_js),
         visitors=visitors,
         public_url=settings.public_url.rstrip("/"),
         stores_here=storage.url("").startswith("/"),

@@ -129,6 +129,10 @@ class Settings(BaseModel):
         "TINTYPE_TRACKING_PARAMETERS", TRACKING, "Query parameters dropped from target URLs.", "names, * at the end"
     )
 
+    allow_js: Switch = setting(
+        "TINTYPE_ALLOW_JS", "1", "Let callers run scripts of their own in the page (the option js).", "1 or 0"
+    )
+
     # Engine
     engine: str = setting(
         "TINTYPE_ENGINE",

@@ -31,6 +31,7 @@ class Site:
     allowances: Allowances = field(default_factory=Allowances)
     trusted: tuple[str, ...] = ()
     public_url: str = ""
+    allow_js: bool = True
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -65,7 +66,12 @@ class Site:
         parts = Parts(
             service=self.service,
             gate=Gate(self.counters, self.allowances, visitors),
-            reader=Reader(Rules(tracking=("utm_*",)), Freshness(max_age=DAY, stale_for=7 * DAY), max_ttl=30 * DAY),
+            reader=Reader(
+                Rules(tracking=("utm_*",)),
+                Freshness(max_age=DAY, stale_for=7 * DAY),
+                max_ttl=30 * DAY,
+                allow_js=self.allow_js,
+            ),
             visitors=visitors,
             public_url=self.public_url,
             stores_here=self.storage.url("").startswith("/"),

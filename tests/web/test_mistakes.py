@@ -31,7 +31,9 @@ def mistakes(answer: TestResponse) -> dict[str, str]:
         ("scale", "nan"), ("scale", "inf"), ("dark_mode", "on"), ("device", "nokia-3310"), ("device", ""),
         ("delay", "10001"), ("delay", "-1"), ("wait_for", ""), ("wait_for", "x" * 501), ("wait_until", "never"),
         ("selector", "a\x00b"), ("block_ads", "null"), ("fresh", "maybe"), ("on_error", "text"), ("ttl", "-1"),
-        ("ttl", "1d"),
+        ("ttl", "1d"), ("clip", "0,0,100"), ("geolocation", "here"), ("locale", "german"), ("timezone", "Nowhere"),
+        ("media", "paper"), ("scroll_to", "-5"), ("user_agent", "ü"), ("css", " "), ("js", ""), ("click", ""),
+        ("hide_selectors", ""), ("omit_background", "yes"), ("reduced_motion", "a bit"),
     ],
 )  # fmt: skip
 def test_a_bad_value_is_answered_with_what_is_accepted(site: Site, name: str, value: str) -> None:
@@ -59,6 +61,7 @@ def test_a_bad_value_is_answered_with_what_is_accepted(site: Site, name: str, va
         (f"url={URL}&retina=true&scale=3", "retina", "scale=2"),
         (f"url={URL}&width=3840&height=2160&scale=3", "scale", "25 000 000 pixels"),
         (f"url={URL}&device=desktop-4k&retina=1", "scale", "25 000 000 pixels"),
+        (f"url={URL}&clip=0,0,9,9&selector=p", "clip", "cannot be combined with selector"),
     ],
 )
 def test_mistakes_are_named(site: Site, query: str, name: str, words: str) -> None:
@@ -70,6 +73,27 @@ def test_mistakes_are_named(site: Site, query: str, name: str, words: str) -> No
 def test_all_mistakes_come_at_once(site: Site) -> None:
     found = mistakes(site.raw("url=ftp://x&width=1&format=gif&nonsense=1&fit=cover&fit=cover&ttl=9999999"))
     assert set(found) == {"url", "width", "format", "nonsense", "fit"}
+
+
+def test_a_script_is_a_mistake_where_it_is_switched_off() -> None:
+    site = Site(allow_js=False)
+    assert mistakes(site.thumb(js="1")) == {"js": "is switched off here"}
+    assert mistakes(site.persist(js="1")) == {"js": "is switched off here"}
+    assert site.engine.visits == 0
+
+
+def test_structured_values_are_taken_as_json_too(site: Site) -> None:
+    assert site.persist(clip={"x": 0, "y": 0, "width": 9, "height": 9}, hide_selectors=["a", "b"]).status_code == 200
+    assert site.engine.shots[-1].expose.clip == (0, 0, 9, 9)
+    assert site.engine.shots[-1].retouch.hide_selectors == "a, b"
+
+
+@pytest.mark.parametrize(
+    "body", ['{"clip": {"x": 0, "x": 0, "y": 0, "width": 9}}', '{"clip": {"x": 0}}', '{"clip": [[1]]}']
+)
+def test_structured_values_have_their_shape(site: Site, body: str) -> None:
+    answer = site.client.post("/persist", data=body[:-1] + f', "url": "{URL}"}}', content_type="application/json")
+    assert list(mistakes(answer)) == ["clip"]
 
 
 def test_a_refused_target_is_listed_beside_other_mistakes(site: Site) -> None:

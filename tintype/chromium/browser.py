@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -102,7 +102,8 @@ class Browser:
         """One picture; raises TintypeError, or Ended when the page or the browser crashed under it."""
         self.captures += 1
         start = asyncio.get_running_loop().time()
-        async with self._page(blocked) as (tab, traffic):
+        permissions = ["geolocation"] if shot.emulate.geolocation else []
+        async with self._page(blocked, permissions) as (tab, traffic):
             page = Page(tab, shot, traffic, self.user_agent, max_height)
             page.timings["context"] = round((asyncio.get_running_loop().time() - start) * 1000, 1)
             return await page.capture(within)
@@ -146,7 +147,9 @@ class Browser:
         self._bounds = Bounds(tree=(lanes + 1) * _TREE_PER_LANE)
 
     @asynccontextmanager
-    async def _page(self, blocked: HostRules | None, *, quiet: bool = False) -> AsyncIterator[tuple[Tab, Traffic]]:
+    async def _page(
+        self, blocked: HostRules | None, permissions: Sequence[str] = (), *, quiet: bool = False
+    ) -> AsyncIterator[tuple[Tab, Traffic]]:
         """A fresh page in a fresh context behind a filter of its own; cleared away off the caller's time."""
         lane = await self._lanes.get()
         self._watch_over(+1)
@@ -159,14 +162,14 @@ class Browser:
         try:
             async with lane.session(blocked, quiet=quiet) as traffic:
                 id_ = (await asyncio.shield(context))["browserContextId"]
-                yield await self._open(id_), traffic
+                yield await self._open(id_, permissions), traffic
         finally:
             self._chore(self._clear(context, lane))
 
-    async def _open(self, context: str) -> Tab:
+    async def _open(self, context: str, permissions: Sequence[str]) -> Tab:
         guest = self._guests[context] = Guest()
         self._session.post("Browser.setDownloadBehavior", behavior="deny", browserContextId=context)
-        self._session.post("Browser.grantPermissions", permissions=[], browserContextId=context)
+        self._session.post("Browser.grantPermissions", permissions=[*permissions], browserContextId=context)
         created = await self._session.call("Target.createTarget", url="about:blank", browserContextId=context)
         guest.target = created["targetId"]
         attached = await self._session.call("Target.attachToTarget", targetId=guest.target, flatten=True)

@@ -23,6 +23,7 @@ class Refused(Exception):
 
     def __init__(self, method: str, message: str) -> None:
         super().__init__(f"{method}: {message}")
+        self.method = method
         self.message = message
 
 

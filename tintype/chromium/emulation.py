@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from tintype.chromium import disguise
+from tintype.chromium import disguise, retouch
 from tintype.chromium.cdp import Json, Session
 from tintype.chromium.tab import source
-from tintype.options import Shot
+from tintype.options import Emulate, Shot
 
 _QUOTA = 10_000_000
 """Bytes a page may store: storage of a context lives in the browser process's memory."""
@@ -20,12 +20,27 @@ def emulate(session: Session, shot: Shot, user_agent: str) -> Iterator[asyncio.F
     seen, post = shot.emulate, session.post
     yield post("Emulation.setDeviceMetricsOverride", **disguise.metrics(seen))
     yield post("Emulation.setUserAgentOverride", **disguise.identity(seen, user_agent))
-    scheme = {"name": "prefers-color-scheme", "value": "dark" if seen.dark_mode else "light"}
-    yield post("Emulation.setEmulatedMedia", features=[scheme])
+    yield post("Emulation.setEmulatedMedia", **disguise.medium(seen))
+    yield from _whereabouts(session, seen)
     yield post("Page.addScriptToEvaluateOnNewDocument", source=source("frames"))
+    yield from retouch.beforehand(session, shot)
     if disguise.is_mobile(seen):
         yield post("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5)
     if shot.navigate.wait_until == "networkidle":
         yield post("Page.setLifecycleEventsEnabled", enabled=True)
+    if shot.expose.omit_background:
+        yield post("Emulation.setDefaultBackgroundColorOverride", color={"r": 0, "g": 0, "b": 0, "a": 0})
     parts = urlsplit(shot.url)
     yield post("Storage.overrideQuotaForOrigin", origin=f"{parts.scheme}://{parts.netloc}", quotaSize=_QUOTA)
+
+
+def _whereabouts(session: Session, seen: Emulate) -> Iterator[asyncio.Future[Json]]:
+    """Language, time zone and place of the visitor."""
+    if seen.locale:
+        yield session.post("Emulation.setLocaleOverride", locale=seen.locale)
+    if seen.timezone:
+        yield session.post("Emulation.setTimezoneOverride", timezoneId=seen.timezone)
+    if seen.geolocation:
+        latitude, longitude, accuracy = seen.geolocation
+        place = {"latitude": latitude, "longitude": longitude, "accuracy": accuracy}
+        yield session.post("Emulation.setGeolocationOverride", **place)

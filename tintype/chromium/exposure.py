@@ -12,7 +12,7 @@ from tintype.chromium.cdp import Json, Refused
 from tintype.chromium.crop import Crop
 from tintype.chromium.settle import Settling, not_found
 from tintype.chromium.tab import ScriptFailed, Tab
-from tintype.errors import EngineFailed
+from tintype.errors import EngineFailed, InvalidRequest, Mistake
 from tintype.options import Shot
 
 _AGAIN = 0.1
@@ -64,11 +64,22 @@ class Exposure:
             if not box:
                 raise not_found("selector")
             return crop.fitting(Crop(**box), emulate.scale, self._max_height)
+        if expose.clip:
+            box = Crop(*expose.clip)
+            size = await self._page_size()
+            if box.x >= size["width"] or box.y >= max(size["height"], emulate.height):
+                where = f"{size['width']:.0f} × {size['height']:.0f} pixels"
+                raise InvalidRequest(Mistake("clip", f"lies outside of the page, which has {where}"))
+            return crop.fitting(box, emulate.scale, self._max_height)
         if expose.full_page:
-            size = (await self._session.call("Page.getLayoutMetrics"))["cssContentSize"]
+            size = await self._page_size()
             box = Crop(0, 0, emulate.width, max(size["height"], emulate.height))
             return crop.fitting(box, emulate.scale, self._max_height)
         return None
+
+    async def _page_size(self) -> Json:
+        """In CSS pixels."""
+        return dict((await self._session.call("Page.getLayoutMetrics"))["cssContentSize"])
 
     async def _photograph(self, area: Crop | None) -> bytes:
         more = area.parameters() if area else {}

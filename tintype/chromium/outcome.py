@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import structlog
 
+from tintype.chromium.cdp import Refused
 from tintype.chromium.traffic import Refusal
-from tintype.errors import NotAPage, TargetError, TargetRefused, TargetUnreachable, TintypeError
+from tintype.errors import (
+    InvalidRequest,
+    Mistake,
+    NotAPage,
+    TargetError,
+    TargetRefused,
+    TargetUnreachable,
+    TintypeError,
+)
 
 log = structlog.get_logger("tintype.chromium")
 
@@ -30,6 +39,11 @@ _WORDS = {
     "ERR_CERT_AUTHORITY_INVALID": "the host's certificate is not signed by a trusted authority",
     "ERR_CERT_DATE_INVALID": "the host's certificate has expired or is not valid yet",
     "ERR_CERT_COMMON_NAME_INVALID": "the host's certificate is for another name",
+}
+_EMULATIONS = {
+    "Emulation.setLocaleOverride": "locale",
+    "Emulation.setTimezoneOverride": "timezone",
+    "Emulation.setUserAgentOverride": "user_agent",
 }
 _FAMILIES = {
     "ERR_CERT_": "the host's certificate is not valid",
@@ -59,6 +73,12 @@ def of_navigation(error: str, refusal: Refusal | None, *, is_download: bool = Fa
     if refusal and (code.startswith("ERR_SOCKS_") or not code):
         return of_refusal(refusal)
     return TargetUnreachable(_words(code))
+
+
+def of_emulation(refused: Refused) -> TintypeError | None:
+    """The failure for what looks right and is not known to the browser: a language, a time zone."""
+    option = _EMULATIONS.get(refused.method)
+    return InvalidRequest(Mistake(option, "is not known to the browser")) if option else None
 
 
 def of_refusal(refusal: Refusal) -> TintypeError:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from tintype.chromium import outcome
+from tintype.chromium.cdp import Refused
 from tintype.chromium.emulation import emulate
 from tintype.chromium.exposure import Exposed, Exposure
 from tintype.chromium.settle import Settling
@@ -66,7 +67,7 @@ class Page:
     async def _navigate(self) -> None:
         shot, session = self._shot, self._session
         with self._timed("navigate"):
-            await asyncio.gather(session.call("Page.enable"), *emulate(session, shot, self._user_agent))
+            await self._prepare()
             answer = await session.call("Page.navigate", url=shot.url)
             if answer.get("errorText"):
                 refused = self._traffic.refused
@@ -77,6 +78,13 @@ class Page:
                 )
             await self._tab.reach("committed")
             self._check_document()
+
+    async def _prepare(self) -> None:
+        try:
+            calls = emulate(self._session, self._shot, self._user_agent)
+            await asyncio.gather(self._session.call("Page.enable"), *calls)
+        except Refused as unknown:
+            raise outcome.of_emulation(unknown) or unknown from None
 
     async def _expose(self) -> Capture:
         with self._timed("expose"):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+from collections.abc import Coroutine
 from typing import Any
 
 from tintype.chromium.clock import Clock
+from tintype.chromium.retouch import Retouch
 from tintype.chromium.tab import ScriptFailed, Tab
 from tintype.errors import InvalidRequest, Mistake, SelectorNotFound
 from tintype.options import Shot
@@ -19,6 +22,8 @@ _CALM_WITHIN = 1.0
 _SELECTOR_WITHIN = 3.0
 _BEAT = 0.05
 """Seconds between two looks for an element, and between two steps down a page."""
+_SEARCHES = {"wait_for": "present", "selector": "element", "click": "element", "scroll_to": "goto"}
+"""By which script each option's selector is looked for."""
 _HOPS = 5
 """Pages that a page may send its visitor on to."""
 
@@ -29,6 +34,7 @@ class Settling:
     def __init__(self, tab: Tab, shot: Shot, max_height: int) -> None:
         self._tab = tab
         self._clock = Clock(tab.session)
+        self._retouch = Retouch(tab, shot)
         self._shot = shot
         self._max_height = max_height
         self._waited = not shot.settle.wait_for
@@ -38,16 +44,23 @@ class Settling:
         """All of it; raises SelectorNotFound, InvalidRequest or Ended."""
         settle, expose = self._shot.settle, self._shot.expose
         await self._arrive()
+        await self._change()
         if settle.wait_for:
             await self._await_element("wait_for", settle.wait_for)
             self._waited = True
         if expose.selector:
-            await self._approach(expose.selector)
+            box = await self._find("selector", expose.selector)
+            await self._approach(box["y"], box["height"])
+        if expose.clip:
+            await self._approach(expose.clip[1], expose.clip[3])
         if expose.full_page:
             await self._walk_down()
+        if expose.scroll_to:
+            await self._find("scroll_to", expose.scroll_to)
         if settle.delay:
             await self._wait(settle.delay / 1000)
-        if settle.wait_for or expose.selector or expose.full_page or settle.delay:
+        elsewhere = expose.selector or expose.clip or expose.full_page or expose.scroll_to
+        if settle.wait_for or elsewhere or settle.delay:
             await self._arrive()
 
     async def insist(self) -> None:
@@ -78,20 +91,44 @@ class Settling:
             async with asyncio.timeout(_CALM_WITHIN):
                 await self._tab.evaluate("calm")
 
+    async def _change(self) -> None:
+        """Have the caller's changes made, and wait for what comes of them."""
+        wanted = self._shot.retouch
+        await self._retouch.style()
+        if wanted.js:
+            await self._while_time_passes(self._retouch.script())
+        if wanted.click:
+            await self._find("click", wanted.click)
+            await self._retouch.click()
+        if wanted.js or wanted.click:
+            await self._clock.keep_pace(_BEAT)
+            await self._arrive()
+            await self._retouch.style()
+
+    async def _while_time_passes(self, work: Coroutine[Any, Any, None]) -> None:
+        """The page's time keeps pace with ours until the work is done."""
+        passing = asyncio.create_task(self._wait(math.inf))
+        try:
+            await work
+        finally:
+            passing.cancel()
+
     async def _await_element(self, parameter: str, selector: str) -> Any:
-        script = "present" if parameter == "wait_for" else "element"
-        while not (found := await self.query(parameter, script, selector)):
+        while not (found := await self.query(parameter, _SEARCHES[parameter], selector)):
             await self._clock.keep_pace(_BEAT)
         return found
 
-    async def _approach(self, selector: str) -> None:
-        """The element to photograph may be drawn by a script, and what is lazy in it loads when it comes near."""
+    async def _find(self, parameter: str, selector: str) -> Any:
+        """An element a script may still have to draw; raises SelectorNotFound."""
         try:
             async with asyncio.timeout(_SELECTOR_WITHIN):
-                box = await self._await_element("selector", selector)
+                return await self._await_element(parameter, selector)
         except TimeoutError:
-            raise not_found("selector") from None
-        if await self._tab.evaluate("approach", box["y"], box["height"]):
+            raise not_found(parameter) from None
+
+    async def _approach(self, top: float, height: float) -> None:
+        """What is lazy in the part to photograph loads when it comes near."""
+        if await self._tab.evaluate("approach", top, height):
             await self._clock.keep_pace(_BEAT)
             await self._calm()
             await self._tab.evaluate("scroll", 0)

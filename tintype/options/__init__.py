@@ -41,9 +41,10 @@ __all__ = [
     "Settle",
     "Shot",
     "accepts",
+    "is_structured",
 ]
 
-KEY_VERSION = "tintype/1"
+KEY_VERSION = "tintype/2"
 """Part of every key. Raise it whenever a default or the meaning of an option changes."""
 
 MAX_PIXELS = 25_000_000
@@ -119,6 +120,8 @@ class Options(Emulate, Navigate, Settle, Retouch, Expose, Rendition):
     def _emulate(self) -> Emulate:
         emulate = self.pick(Emulate)
         changes: dict[str, Any] = {"scale": 2.0} if self.retina else {}
+        if self.media == "screen":
+            changes["media"] = None
         if preset := DEVICES.get(self.device):
             sizes = {"width": preset.width, "height": preset.height, "scale": preset.scale}
             changes = {**{n: v for n, v in sizes.items() if not self.said(n)}, **changes}
@@ -126,12 +129,27 @@ class Options(Emulate, Navigate, Settle, Retouch, Expose, Rendition):
         return emulate.model_copy(update=changes)
 
     def _expose(self) -> Expose:
-        """An element is photographed whole, so ``full_page`` says nothing beside ``selector``."""
-        expose = self.pick(Expose)
-        return expose.model_copy(update={"full_page": False}) if expose.selector else expose
+        """What says nothing beside other options is left out.
+
+        An element or a part is photographed whole wherever the page is scrolled to, and jpeg knows no transparency.
+        """
+        expose, idle = self.pick(Expose), dict[str, Any]()
+        if expose.selector or expose.clip:
+            idle["full_page"] = False
+        if expose.selector or expose.clip or expose.full_page:
+            idle["scroll_to"] = ""
+        if self.format == "jpeg":
+            idle["omit_background"] = False
+        return expose.model_copy(update=idle)
 
 
 def accepts(name: str) -> str:
     """What an option accepts, in the words of errors and docs."""
     extra = Options.model_fields[name].json_schema_extra
     return str(extra["accepts"]) if isinstance(extra, dict) else ""
+
+
+def is_structured(name: str) -> bool:
+    """Whether an option's value may be a list or an object in JSON."""
+    extra = Options.model_fields[name].json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("structured"))

@@ -7,14 +7,35 @@ from typing import Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from tintype.options.devices import DEVICES
-from tintype.options.values import Bool, Device, Fit, Format, Int, Number, Selector
+from tintype.options.values import (
+    Agent,
+    Bool,
+    Clip,
+    Code,
+    Device,
+    Fit,
+    Format,
+    Int,
+    Locale,
+    Number,
+    Place,
+    Selector,
+    Selectors,
+    Timezone,
+    Whereto,
+)
 
 _Part = TypeVar("_Part", bound="Part")
+_SELECTOR = "a CSS selector of at most 500 characters"
 
 
-def option(default: Any, meaning: str, accepts: str, **limits: Any) -> Any:
-    """A field: default, meaning and accepted values, as errors and the docs table print them."""
-    return Field(default, description=meaning, json_schema_extra={"accepts": accepts}, **limits)
+def option(default: Any, meaning: str, accepts: str, *, structured: bool = False, **limits: Any) -> Any:
+    """A field: default, meaning and accepted values, as errors and the docs table print them.
+
+    ``structured``: in JSON its value may be a list or an object as well.
+    """
+    extra: dict[str, Any] = {"accepts": accepts, "structured": structured}
+    return Field(default, description=meaning, json_schema_extra=extra, **limits)
 
 
 def between(default: Any, meaning: str, low: int, high: int, unit: str = "", kind: str = "whole number") -> Any:
@@ -51,6 +72,21 @@ class Emulate(Part):
         "An explicit width, height or scale wins over the preset.",
         "one of " + ", ".join(DEVICES),
     )
+    user_agent: Agent = option("", "Wins over that of the device.", "printable ASCII text of at most 500 characters")
+    locale: Locale = option(
+        "", "Language and region: Accept-Language, navigator.language, numbers and dates.", "a language tag: de-AT"
+    )
+    timezone: Timezone = option("", "Time zone of the page's clock.", "a name of the IANA time zones: Europe/Vienna")
+    geolocation: Place | None = option(
+        None,
+        "Where the visitor is, told to the page if it asks.",
+        "latitude,longitude or latitude,longitude,accuracy in degrees and metres: 48.21,16.37,25",
+        structured=True,
+    )
+    media: Literal["screen", "print"] | None = option(
+        None, "The medium whose styles apply; unset: screen, for a PDF print.", "screen or print"
+    )
+    reduced_motion: Bool = flag(False, "Ask the page to move less (prefers-reduced-motion).")
 
 
 class Navigate(Part):
@@ -65,12 +101,26 @@ class Navigate(Part):
 class Settle(Part):
     """What to wait for after navigation."""
 
-    wait_for: Selector = option("", "Wait until an element matches.", "a CSS selector of at most 500 characters")
+    wait_for: Selector = option("", "Wait until an element matches.", _SELECTOR)
     delay: Int = between(0, "Extra wait before the picture.", 0, 10_000, "milliseconds")
 
 
 class Retouch(Part):
     """What to change on the page."""
+
+    css: Code = option("", "Styles to add to the page.", "CSS of at most 50000 characters")
+    js: Code = option(
+        "",
+        "Script to run in the page once it has loaded; a promise is waited for.",
+        "JavaScript of at most 50000 characters",
+    )
+    click: Selector = option("", "Click this element once the page has loaded.", _SELECTOR)
+    hide_selectors: Selectors = option(
+        "",
+        "Hide every element that matches.",
+        "CSS selectors separated by commas, of at most 2000 characters",
+        structured=True,
+    )
 
     block_ads: Bool = flag(True, "Keep well-known advertising hosts from loading.")
 
@@ -79,7 +129,19 @@ class Expose(Part):
     """What of the page is in the picture."""
 
     full_page: Bool = flag(False, "The whole scrollable height instead of the viewport.")
-    selector: Selector = option("", "Photograph this one element.", "a CSS selector of at most 500 characters")
+    selector: Selector = option("", "Photograph this one element.", _SELECTOR)
+    clip: Clip | None = option(
+        None,
+        "Photograph this part of the page, in CSS pixels from its upper left corner.",
+        "x,y,width,height as whole pixels: 0,120,800,600",
+        structured=True,
+    )
+    scroll_to: Whereto = option(
+        "",
+        "Scroll here before the picture of the viewport.",
+        "a number of pixels up to 100000, or a CSS selector of at most 500 characters",
+    )
+    omit_background: Bool = flag(False, "Leave transparent what the page does not paint; jpeg stays white.")
 
 
 class Rendition(Part):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import zoneinfo
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -14,6 +16,13 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,6})?")
 _TOO_LARGE = 1e9
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LONE = re.compile(r"[\ud800-\udfff]")
+_PRINTABLE = re.compile(r"[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*")
+_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}")
+_ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
+_FARTHEST = 100_000
+_LARGEST = 16_000
+_ACCURACY = 10.0
 
 
 def _boolean(value: Any) -> bool:
@@ -47,6 +56,84 @@ def _line(value: str) -> str:
     return value.strip()
 
 
+def _text(value: str) -> str:
+    if not value.strip() or _LONE.search(value) or "\0" in value:
+        raise ValueError("empty, or no text")
+    return value
+
+
+def _selectors(value: Any) -> Any:
+    """A list of selectors is written as CSS writes it: with commas."""
+    if not isinstance(value, list | tuple):
+        return value
+    if not value or not all(isinstance(part, str) and part.strip() for part in value):
+        raise ValueError("not a list of selectors")
+    return ", ".join(part.strip() for part in value)
+
+
+def _whereto(value: Any) -> str:
+    """A number of pixels, or a selector: no selector is a number."""
+    text = _line(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if _INTEGER.fullmatch(text):
+        pixels = int(text)
+        if not 0 <= pixels <= _FARTHEST:
+            raise ValueError("too far")
+        return str(pixels)
+    return text
+
+
+def _agent(value: str) -> str:
+    if not _PRINTABLE.fullmatch(value):
+        raise ValueError("not printable ASCII")
+    return value.strip()
+
+
+def _locale(value: Any) -> str:
+    """A language tag in its canonical case (RFC 5646, 2.1.1)."""
+    if not isinstance(value, str) or not _TAG.fullmatch(value):
+        raise ValueError("not a language tag")
+    language, *rest = value.split("-")
+    cases: dict[int, Callable[[str], str]] = {2: str.upper, 4: str.title}
+    return "-".join((language.lower(), *(cases.get(len(part), str.lower)(part) for part in rest)))
+
+
+def _timezone(value: Any) -> str:
+    if not isinstance(value, str) or not _ZONE.fullmatch(value):
+        raise ValueError("not the name of a time zone")
+    try:
+        return zoneinfo.ZoneInfo(value).key
+    except (zoneinfo.ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError("unknown time zone") from error
+
+
+def _several(value: Any, names: tuple[str, ...], needed: int) -> list[Any]:
+    """The members of ``1,2,3``, of ``[1, 2, 3]`` or of an object with these names."""
+    if isinstance(value, dict):
+        if not set(names[:needed]) <= value.keys() <= set(names):
+            raise ValueError("other members")
+        return [value[name] for name in names if name in value]
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not needed <= len(parts) <= len(names):
+        raise ValueError("another number of values")
+    return [part.strip() if isinstance(part, str) else part for part in parts]
+
+
+def _clip(value: Any) -> tuple[int, int, int, int]:
+    x, y, width, height = (_integer(part) for part in _several(value, ("x", "y", "width", "height"), 4))
+    within = all(0 <= corner <= _FARTHEST for corner in (x, y)) and all(1 <= n <= _LARGEST for n in (width, height))
+    if not within:
+        raise ValueError("out of range")
+    return x, y, width, height
+
+
+def _place(value: Any) -> tuple[float, float, float]:
+    members = _several(value, ("latitude", "longitude", "accuracy"), 2)
+    latitude, longitude, accuracy = (*(_number(part) for part in members), _ACCURACY)[:3]
+    if abs(latitude) > 90 or abs(longitude) > 180 or not 0 < accuracy <= _FARTHEST:  # noqa: PLR2004 - degrees
+        raise ValueError("nowhere on earth")
+    return latitude, longitude, accuracy
+
+
 def _device(value: Any) -> str:
     name = slug(value) if isinstance(value, str) else ""
     if name not in DEVICES:
@@ -63,6 +150,14 @@ Int = Annotated[int, BeforeValidator(_integer)]
 Number = Annotated[float, BeforeValidator(_number)]
 Device = Annotated[str, BeforeValidator(_device)]
 Selector = Annotated[str, AfterValidator(_line), Field(min_length=1, max_length=500)]
+Selectors = Annotated[str, BeforeValidator(_selectors), AfterValidator(_line), Field(min_length=1, max_length=2000)]
+Whereto = Annotated[str, BeforeValidator(_whereto), Field(min_length=1, max_length=500)]
+Code = Annotated[str, AfterValidator(_text), Field(max_length=50_000)]
+Agent = Annotated[str, AfterValidator(_agent), Field(max_length=500)]
+Locale = Annotated[str, BeforeValidator(_locale)]
+Timezone = Annotated[str, BeforeValidator(_timezone)]
+Clip = Annotated[tuple[int, int, int, int], BeforeValidator(_clip)]
+Place = Annotated[tuple[float, float, float], BeforeValidator(_place)]
 FormatName = Literal["png", "jpeg", "webp", "avif"]
 Format = Annotated[FormatName, BeforeValidator(_format)]
 FormatOrAuto = Annotated[Literal["png", "jpeg", "webp", "avif", "auto"], BeforeValidator(_format)]

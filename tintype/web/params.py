@@ -12,7 +12,7 @@ from werkzeug.datastructures import MIMEAccept
 
 from tintype.errors import InvalidRequest, Mistake, TargetRefused, TintypeError
 from tintype.model import Freshness
-from tintype.options import MAX_PIXELS, CaptureRequest, FormatName, Options, accepts
+from tintype.options import MAX_PIXELS, CaptureRequest, FormatName, Options, accepts, is_structured
 from tintype.urls import Rules
 from tintype.web.reading import Pairs, body_pairs, query_pairs
 
@@ -34,7 +34,8 @@ class Wanted:
 class Reader:
     """Reads requests under the operator's rules and bounds; ``max_ttl`` is seconds."""
 
-    def __init__(self, rules: Rules, freshness: Freshness, max_ttl: float) -> None:
+    def __init__(self, rules: Rules, freshness: Freshness, max_ttl: float, *, allow_js: bool = True) -> None:
+        self._allow_js = allow_js
         self._rules = rules
         self._freshness = freshness
         self._max_ttl = int(max_ttl)
@@ -83,6 +84,10 @@ class Reader:
             mistakes.append(Mistake("ttl", f"must be a whole number from 0 to {self._max_ttl} seconds"))
         if options.retina and options.said("scale") and options.scale != _RETINA:
             mistakes.append(Mistake("retina", "is short for scale=2: leave out one of retina and scale"))
+        if options.js and not self._allow_js:
+            mistakes.append(Mistake("js", "is switched off here"))
+        if options.clip and options.selector:
+            mistakes.append(Mistake("clip", "cannot be combined with selector: each chooses what is photographed"))
         negotiated = options.format == "auto"
         request = (_with_format(options, negotiate(accept)) if negotiated else options).request()
         if _pixels(request) > MAX_PIXELS:
@@ -130,7 +135,7 @@ def _collect(pairs: Pairs) -> tuple[dict[str, Any], list[Mistake]]:
             mistakes[name] = Mistake(_short(name), _unknown(name))
         elif name in values:
             mistakes[name] = Mistake(name, f"is there more than once; give it once, as {accepts(name)}")
-        elif isinstance(value, list | dict):
+        elif isinstance(value, list | dict) and not is_structured(name):
             mistakes[name] = Mistake(name, f"must be {accepts(name)}, not a list or an object")
         else:
             values[name] = value

@@ -39,11 +39,19 @@ def body_pairs(request: Request) -> Pairs:
     members = _decode(raw)
     if not isinstance(members, _Members):
         raise InvalidRequest(Mistake("body", 'must be a JSON object such as {"url": "https://example.com/"}'))
-    return [(name, value) for name, value in members if value is not None]
+    return [(name, _plain(value)) for name, value in members if value is not None]
 
 
 class _Members(list[tuple[str, Any]]):
     """A JSON object with its repetitions."""
+
+
+def _plain(value: Any) -> Any:
+    """Objects inside as dictionaries. One that repeats a name is left as it is: no option takes that."""
+    if isinstance(value, _Members):
+        names = [name for name, _ in value]
+        return {name: _plain(inner) for name, inner in value} if len(set(names)) == len(names) else value
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _decode(raw: bytes) -> Any:

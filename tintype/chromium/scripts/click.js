@@ -1,0 +1,22 @@
+// Click the first visible match as a visitor would: pressed, let go, clicked.
+(selector) => {
+  const shown = (element) => {
+    const box = element.getBoundingClientRect();
+    return box.width >= 1 && box.height >= 1 && getComputedStyle(element).visibility === "visible";
+  };
+  const element = [...document.querySelectorAll(selector)].find(shown);
+  if (!element) return false;
+  const box = element.getBoundingClientRect();
+  const where = { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, view: window };
+  const init = { bubbles: true, cancelable: true, composed: true, button: 0, ...where };
+  const pointer = { ...init, pointerId: 1, pointerType: "mouse", isPrimary: true };
+  element.dispatchEvent(new PointerEvent("pointerdown", { ...pointer, buttons: 1 }));
+  element.dispatchEvent(new MouseEvent("mousedown", { ...init, buttons: 1 }));
+  // A field is written into, so it has the focus; a button focused by a script would show a ring no click leaves.
+  if (element.matches("input, textarea, select, [contenteditable]")) element.focus({ preventScroll: true });
+  element.dispatchEvent(new PointerEvent("pointerup", pointer));
+  element.dispatchEvent(new MouseEvent("mouseup", init));
+  if (element.click) element.click();
+  else element.dispatchEvent(new MouseEvent("click", init));
+  return true;
+}
