@@ -14,11 +14,15 @@ from tintype.chromium.tab import ScriptFailed, Tab
 from tintype.errors import InvalidRequest, Mistake, SelectorNotFound
 from tintype.options import Shot
 
-_AHEAD = 2000
+_AHEAD = 3000
 """Milliseconds of the page's own time that pass before the picture: most entry animations are over by then."""
+_LONGER = 1500
+"""More of them for what is not over."""
 _PATIENCE = {"load": 1.0, "networkidle": 1.0, "domcontentloaded": 0.25}
 """Seconds of our time for what a page loads after the event that ends navigation."""
 _CALM_WITHIN = 1.0
+_LITTLE_PATIENCE = 0.25
+_ROUNDS = 4
 _SELECTOR_WITHIN = 3.0
 _BEAT = 0.05
 """Seconds between two looks for an element, and between two steps down a page."""
@@ -82,14 +86,27 @@ class Settling:
             await self._tab.reach(until)
             journeys = self._tab.journeys
             await self._clock.skip(_AHEAD, _PATIENCE[until])
-            await self._calm()
+            await self._rest()
             if journeys == self._tab.journeys:
                 return
 
-    async def _calm(self) -> None:
-        with contextlib.suppress(TimeoutError):
+    async def _rest(self) -> None:
+        """Let a page that still moves run on until it stands still, within bounds: some never do."""
+        left = _LONGER
+        for _ in range(_ROUNDS):
+            wanted = min(await self._calm(), left)
+            if wanted <= 0:
+                return
+            left -= wanted
+            await self._clock.skip(wanted, _LITTLE_PATIENCE)
+        await self._calm()
+
+    async def _calm(self) -> int:
+        """Milliseconds of its own time that the page needs to stand still, as far as it can be seen."""
+        with contextlib.suppress(TimeoutError, ScriptFailed):
             async with asyncio.timeout(_CALM_WITHIN):
-                await self._tab.evaluate("calm")
+                return int(await self._tab.evaluate("calm") or 0)
+        return 0
 
     async def _change(self) -> None:
         """Have the caller's changes made, and wait for what comes of them."""

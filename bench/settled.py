@@ -1,0 +1,136 @@
+"""Is the picture the one of a settled page? Real pages, ours against the same page three seconds after load.
+
+``python -m bench.settled [--pages NAME …] [--rounds N] [--keep DIR]``. Compared too: at load, and at load with a
+second's sleep. Needs ``npm`` for the first run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from unittest import mock
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.likeness import psnr, ssim
+from bench.sites import PAGES, Shelf, Sites
+from tintype.chromium import account
+from tintype.chromium.browser import Browser
+from tintype.chromium.command import Recipe
+from tintype.chromium.judge import Judge
+from tintype.chromium.launch import Launcher
+from tintype.chromium.locate import find_chromium
+from tintype.chromium.settle import Settling
+from tintype.chromium.socks import Filter
+from tintype.chromium.territory import Territory
+from tintype.model import Capture
+from tintype.options import Navigate, Shot
+
+Settle = Callable[[Settling], Awaitable[None]]
+
+
+def slept(seconds: float) -> Settle:
+    """The naive rule: the load event, then so many seconds."""
+
+    async def settle(settling: Settling) -> None:
+        await settling._tab.reach("load")
+        await asyncio.sleep(seconds)
+
+    return settle
+
+
+REFERENCE = "load + 3 s"
+RULES: dict[str, Settle] = {
+    REFERENCE: slept(3),
+    "again": slept(3.2),
+    "at load": slept(0),
+    "load + 1 s": slept(1),
+    "ours": Settling.settle,
+}
+"""``again`` is the reference once more, a moment later: what differs there is not settled by any rule."""
+
+
+@asynccontextmanager
+async def browser(port: int, lanes: int = 3) -> AsyncIterator[Browser]:
+    """A browser as the service runs it, that may visit one port of loopback."""
+    judge = Judge.of([f"127.0.0.1:{port}"])
+    closed, territory = await Filter.start(judge), Territory.claim()
+    recipe = Recipe(
+        binary=str(find_chromium()), account=account.choose("tintype"), proxy_port=closed.port, listeners=lanes
+    )
+    running = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, lanes)
+    try:
+        yield running
+    finally:
+        await running.close()
+        await closed.close()
+        territory.release()
+
+
+async def photograph(running: Browser, url: str, settle: Settle) -> Capture:
+    """One picture by one rule."""
+    with mock.patch.object(Settling, "settle", settle):
+        return await running.capture(Shot(navigate=Navigate(url=url)), None, 30, 16_000)
+
+
+def took(capture: Capture) -> float:
+    """Milliseconds from the request to the picture."""
+    return sum(capture.timings.get(step, 0) for step in ("navigate", "settle", "expose"))
+
+
+async def measure(sites: Sites, pages: list[str], rounds: int, keep: Path | None) -> dict[str, list[dict[str, float]]]:
+    """Rows by page: decibels and likeness to the reference, and milliseconds, by rule."""
+    rows: dict[str, list[dict[str, float]]] = {}
+    async with browser(sites.server_port) as running:
+        for page in pages:
+            await photograph(running, sites.url(page), slept(0))  # packages are fetched, and nobody measures a first visit
+            rows[page] = [await compare(running, sites.url(page), keep and keep / page) for _ in range(rounds)]
+            print(page, " ".join(f"{name} {value:.3g}" for name, value in rows[page][0].items()), flush=True)
+    return rows
+
+
+async def compare(running: Browser, url: str, keep: Path | None) -> dict[str, float]:
+    """One page by every rule."""
+    taken = {name: await photograph(running, url, settle) for name, settle in RULES.items()}
+    if keep:
+        keep.mkdir(parents=True, exist_ok=True)
+        for name, capture in taken.items():
+            (keep / f"{name}.png").write_bytes(capture.body)
+    row, reference = {}, taken[REFERENCE].body
+    for name, capture in taken.items():
+        if name != REFERENCE:
+            row[f"{name} dB"] = await asyncio.to_thread(psnr, reference, capture.body)
+            row[f"{name} ssim"] = await asyncio.to_thread(ssim, reference, capture.body)
+        row[f"{name} ms"] = took(capture)
+    return row
+
+
+def table(rows: dict[str, list[dict[str, float]]]) -> Table:
+    """Medians of the rounds."""
+    rules = [name for name in RULES if name != REFERENCE]
+    shown = Table("page", *(f"{name}: dB, SSIM, ms" for name in rules))
+    for page, rounds in rows.items():
+        middle = {name: statistics.median(row[name] for row in rounds) for name in rounds[0]}
+        cells = (f"{middle[f'{n} dB']:.1f}  {middle[f'{n} ssim']:.3f}  {middle[f'{n} ms']:.0f}" for n in rules)
+        shown.add_row(page, *cells)
+    return shown
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pages", nargs="*", default=list(PAGES), choices=list(PAGES), metavar="NAME")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--shelf", type=Path, help="where packages are kept")
+    parser.add_argument("--keep", type=Path, help="a folder for the pictures")
+    asked = parser.parse_args()
+    sites = Sites(Shelf(asked.shelf))
+    Console(width=160).print(table(asyncio.run(measure(sites, asked.pages, asked.rounds, asked.keep))))
+
+
+if __name__ == "__main__":
+    main()
