@@ -38,7 +38,7 @@ def slept(seconds: float) -> Settle:
     """The naive rule: the load event, then so many seconds."""
 
     async def settle(settling: Settling) -> None:
-        await settling._tab.reach("load")
+        await settling._tab.reach("load")  # noqa: SLF001 - what the naive do, in our place
         await asyncio.sleep(seconds)
 
     return settle
@@ -88,7 +88,7 @@ async def measure(sites: Sites, pages: list[str], rounds: int, keep: Path | None
     rows: dict[str, list[dict[str, float]]] = {}
     async with browser(sites.server_port) as running:
         for page in pages:
-            await photograph(running, sites.url(page), slept(0))  # packages are fetched, and nobody measures a first visit
+            await photograph(running, sites.url(page), slept(0))  # fetches packages: a first visit is not measured
             rows[page] = [await compare(running, sites.url(page), keep and keep / page) for _ in range(rounds)]
             print(page, " ".join(f"{name} {value:.3g}" for name, value in rows[page][0].items()), flush=True)
     return rows
@@ -98,9 +98,7 @@ async def compare(running: Browser, url: str, keep: Path | None) -> dict[str, fl
     """One page by every rule."""
     taken = {name: await photograph(running, url, settle) for name, settle in RULES.items()}
     if keep:
-        keep.mkdir(parents=True, exist_ok=True)
-        for name, capture in taken.items():
-            (keep / f"{name}.png").write_bytes(capture.body)
+        await asyncio.to_thread(store, keep, taken)
     row, reference = {}, taken[REFERENCE].body
     for name, capture in taken.items():
         if name != REFERENCE:
@@ -108,6 +106,13 @@ async def compare(running: Browser, url: str, keep: Path | None) -> dict[str, fl
             row[f"{name} ssim"] = await asyncio.to_thread(ssim, reference, capture.body)
         row[f"{name} ms"] = took(capture)
     return row
+
+
+def store(folder: Path, taken: dict[str, Capture]) -> None:
+    """A file for each picture, to look at."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, capture in taken.items():
+        (folder / f"{name}.png").write_bytes(capture.body)
 
 
 def table(rows: dict[str, list[dict[str, float]]]) -> Table:

@@ -1,4 +1,4 @@
-"""Real pages to photograph: demos that come with public npm packages, served on loopback with their CDN files beside them.
+"""Real pages to photograph: demos in public npm packages, served on loopback with their CDN files beside them.
 
 Packages are fetched once by ``npm pack`` into a folder of the user's and never change there: their versions are fixed.
 """

@@ -118,19 +118,6 @@ class TestThePicture:
         seen = engine.capture(shot(site.url("/late.html?after=400"), delay=1000, **SMALL))
         assert colour(seen, 300, 200) == GREEN
 
-    @pytest.mark.parametrize("page", ["fading.html", "chart.html", "frames.html", "late.html?after=700"])
-    def test_shows_what_grows_and_fades_in_after_load(self, page: str, engine: DaemonEngine, site: SiteServer) -> None:
-        seen = engine.capture(shot(site.url(f"/{page}"), **SMALL))
-        assert {colour(seen, x, 400) for x in (10, 300, 630)} == {GREEN}
-
-    def test_shows_what_is_fetched_after_load(self, engine: DaemonEngine, site: SiteServer) -> None:
-        seen = engine.capture(shot(site.url("/fetching.html?after=400"), **SMALL))
-        assert colour(seen, 300, 200) == GREEN
-
-    def test_does_not_wait_for_ever_for_what_is_fetched(self, engine: DaemonEngine, site: SiteServer) -> None:
-        seen = engine.capture(shot(site.url("/fetching.html?after=60000"), **SMALL))
-        assert not seen.partial
-
     @pytest.mark.parametrize("until", ["domcontentloaded", "load", "networkidle"])
     def test_waits_for_the_asked_event(self, until: str, engine: DaemonEngine, site: SiteServer) -> None:
         seen = engine.capture(shot(site.url(f"/plain.html?{until}"), wait_until=until, **SMALL))

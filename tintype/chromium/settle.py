@@ -8,6 +8,7 @@ import math
 from collections.abc import Coroutine
 from typing import Any
 
+from tintype.chromium.cdp import Ended
 from tintype.chromium.clock import Clock
 from tintype.chromium.retouch import Retouch
 from tintype.chromium.tab import ScriptFailed, Tab
@@ -15,14 +16,17 @@ from tintype.errors import InvalidRequest, Mistake, SelectorNotFound
 from tintype.options import Shot
 
 _AHEAD = 3000
-"""Milliseconds of the page's own time that pass before the picture: most entry animations are over by then."""
-_LONGER = 1500
-"""More of them for what is not over."""
+"""Milliseconds of the page's own time that pass before the picture: most of what begins with a page is over by then."""
+_LONGEST = 5000
+"""Milliseconds an animation may still take to be shown at its end; what takes longer is no entry."""
+_FURTHER = 300
+"""Milliseconds that pass after each movement seen."""
+_ROUNDS = 4
+"""Movements after which the page counts as one that never rests."""
 _PATIENCE = {"load": 1.0, "networkidle": 1.0, "domcontentloaded": 0.25}
 """Seconds of our time for what a page loads after the event that ends navigation."""
 _CALM_WITHIN = 1.0
-_LITTLE_PATIENCE = 0.25
-_ROUNDS = 4
+"""Seconds of our time for what is in view to be there."""
 _SELECTOR_WITHIN = 3.0
 _BEAT = 0.05
 """Seconds between two looks for an element, and between two steps down a page."""
@@ -85,28 +89,38 @@ class Settling:
         for _ in range(_HOPS):
             await self._tab.reach(until)
             journeys = self._tab.journeys
-            await self._clock.skip(_AHEAD, _PATIENCE[until])
-            await self._rest()
+            await self._rest(_AHEAD)
             if journeys == self._tab.journeys:
                 return
 
-    async def _rest(self) -> None:
-        """Let a page that still moves run on until it stands still, within bounds: some never do."""
-        left = _LONGER
+    async def _rest(self, ahead: float = _FURTHER) -> None:
+        """Let the page's time pass until it stands still, within bounds: some never do."""
+        loop = asyncio.get_running_loop()
+        await self._look("calm", _LONGEST, False)
+        until = loop.time() + _PATIENCE[self._shot.navigate.wait_until]
+        await self._clock.skip(ahead, until - loop.time())
         for _ in range(_ROUNDS):
-            wanted = min(await self._calm(), left)
-            if wanted <= 0:
+            if not await self._look("calm", _LONGEST, True):
                 return
-            left -= wanted
-            await self._clock.skip(wanted, _LITTLE_PATIENCE)
-        await self._calm()
+            await self._clock.skip(_FURTHER, max(_BEAT, until - loop.time()))
 
-    async def _calm(self) -> int:
-        """Milliseconds of its own time that the page needs to stand still, as far as it can be seen."""
-        with contextlib.suppress(TimeoutError, ScriptFailed):
+    async def _look(self, script: str, *arguments: Any) -> Any:
+        """What a script finds that waits for the page; None when it waits in vain."""
+        pace = asyncio.create_task(self._keep_pace())
+        try:
             async with asyncio.timeout(_CALM_WITHIN):
-                return int(await self._tab.evaluate("calm") or 0)
-        return 0
+                return await self._tab.evaluate(script, *arguments)
+        except (TimeoutError, ScriptFailed):
+            return None
+        finally:
+            pace.cancel()
+
+    async def _keep_pace(self) -> None:
+        """The page's time passes with ours: while it stands still, nothing that is loading arrives."""
+        with contextlib.suppress(Ended):
+            await asyncio.sleep(2 * _BEAT)
+            while True:
+                await self._clock.keep_pace(_BEAT)
 
     async def _change(self) -> None:
         """Have the caller's changes made, and wait for what comes of them."""
@@ -147,7 +161,7 @@ class Settling:
         """What is lazy in the part to photograph loads when it comes near."""
         if await self._tab.evaluate("approach", top, height):
             await self._clock.keep_pace(_BEAT)
-            await self._calm()
+            await self._rest()
             await self._tab.evaluate("scroll", 0)
 
     async def _walk_down(self) -> None:
