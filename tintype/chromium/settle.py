@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from tintype.chromium.cdp import Ended
 from tintype.chromium.clock import Clock
@@ -14,6 +14,8 @@ from tintype.chromium.retouch import Retouch
 from tintype.chromium.tab import ScriptFailed, Tab
 from tintype.errors import InvalidRequest, Mistake, SelectorNotFound
 from tintype.options import Shot
+
+_Result = TypeVar("_Result")
 
 _AHEAD = 3000
 """Milliseconds of the page's own time that pass before the picture: most of what begins with a page is over by then."""
@@ -106,21 +108,11 @@ class Settling:
 
     async def _look(self, script: str, *arguments: Any) -> Any:
         """What a script finds that waits for the page; None when it waits in vain."""
-        pace = asyncio.create_task(self._keep_pace())
-        try:
+        with contextlib.suppress(TimeoutError, ScriptFailed):
             async with asyncio.timeout(_CALM_WITHIN):
-                return await self._tab.evaluate(script, *arguments)
-        except (TimeoutError, ScriptFailed):
-            return None
-        finally:
-            pace.cancel()
-
-    async def _keep_pace(self) -> None:
-        """The page's time passes with ours: while it stands still, nothing that is loading arrives."""
-        with contextlib.suppress(Ended):
-            await asyncio.sleep(2 * _BEAT)
-            while True:
-                await self._clock.keep_pace(_BEAT)
+                # Nothing that is loading arrives while time stands still.
+                return await self._while_time_passes(self._tab.evaluate(script, *arguments), after=2 * _BEAT)
+        return None
 
     async def _change(self) -> None:
         """Have the caller's changes made, and wait for what comes of them."""
@@ -136,13 +128,19 @@ class Settling:
             await self._arrive()
             await self._retouch.style()
 
-    async def _while_time_passes(self, work: Coroutine[Any, Any, None]) -> None:
-        """The page's time keeps pace with ours until the work is done."""
-        passing = asyncio.create_task(self._wait(math.inf))
+    async def _while_time_passes(self, work: Coroutine[Any, Any, _Result], after: float = 0) -> _Result:
+        """The page's time keeps pace with ours, from so many seconds on until the work is done."""
+
+        async def passing() -> None:
+            with contextlib.suppress(Ended):
+                await asyncio.sleep(after)
+                await self._wait(math.inf)
+
+        time = asyncio.create_task(passing())
         try:
-            await work
+            return await work
         finally:
-            passing.cancel()
+            time.cancel()
 
     async def _await_element(self, parameter: str, selector: str) -> Any:
         while not (found := await self.query(parameter, _SEARCHES[parameter], selector)):
