@@ -13,7 +13,6 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import structlog
@@ -22,6 +21,9 @@ log = structlog.get_logger("tintype.chromium")
 
 Kind = Literal["browser", "renderer", "gpu", "other"]
 _MEGABYTE = 1 << 20
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_FAMILY_EVERY = 10
+"""Counts between two looks for what the browser process itself started: zygotes, the GPU process, utilities."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +49,49 @@ class Usage:
     memory: int
 
 
+class Census:
+    """Who belongs to a browser, counted again and again.
+
+    What cannot change is asked once: each process has some thirty threads that could have children.
+    """
+
+    def __init__(self, browser: int) -> None:
+        self._browser = browser
+        self._leaves: dict[int, Kind] = {}
+        """Processes that start no others."""
+        self._branches: list[int] = []
+        """What the browser process itself started."""
+        self._counts = 0
+
+    def take(self) -> list[Usage]:
+        """Every process, the browser first; empty where there is no /proc or no such process."""
+        if self._counts % _FAMILY_EVERY == 0:
+            self._branches = _children_of_threads(self._browser)
+        self._counts += 1
+        own = memory(self._browser)
+        found = [Usage(self._browser, "browser", own)] if own else []
+        below = [usage for branch in self._branches for usage in self._below(branch)]
+        self._leaves = {usage.pid: usage.kind for usage in below if usage.kind != "other" and usage.memory}
+        return found + below
+
+    def _below(self, pid: int) -> Iterator[Usage]:
+        kind = self._leaves.get(pid) or _kind(pid)
+        yield Usage(pid, kind, memory(pid))
+        if kind == "other":
+            for child in _children(pid, pid):
+                yield from self._below(child)
+
+
 def usage(browser: int) -> list[Usage]:
     """Every process of a browser, itself first; empty where there is no /proc or no such process."""
-    return [Usage(pid, _kind(pid, browser), memory(pid)) for pid in _tree(browser)]
+    return Census(browser).take()
 
 
 async def watch(browser: int, bounds: Bounds, replace: Callable[[str], None], every: float = 0.1) -> None:
     """Poll until cancelled; ``replace`` is called with the reason when killing one process does not help."""
+    census = Census(browser)
     while await asyncio.sleep(every, result=True):
-        processes = usage(browser)
+        processes = census.take()
         for process in processes:
             if process.memory > bounds.of(process.kind):
                 _end(process, bounds, replace)
@@ -77,40 +113,35 @@ def _end(process: Usage, bounds: Bounds, replace: Callable[[str], None]) -> None
         os.kill(process.pid, signal.SIGKILL)
 
 
-def _tree(pid: int) -> Iterator[int]:
-    yield pid
-    for child in _children(pid):
-        yield from _tree(child)
-
-
-def _children(pid: int) -> list[int]:
+def _children_of_threads(pid: int) -> list[int]:
     """Children of every thread: Chromium starts processes from a thread of its own."""
     try:
-        threads = [thread.name for thread in Path(f"/proc/{pid}/task").iterdir()]
+        threads = [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208 - as cheap as can be
     except OSError:
         return []
-    return [int(child) for thread in threads for child in _read(pid, f"task/{thread}/children").split()]
+    return [child for thread in threads for child in _children(pid, thread)]
 
 
-def _kind(pid: int, browser: int) -> Kind:
-    if pid == browser:
-        return "browser"
+def _children(pid: int, thread: int) -> list[int]:
+    return [int(child) for child in _read(pid, f"task/{thread}/children").split()]
+
+
+def _kind(pid: int) -> Kind:
     command = _read(pid, "cmdline")
-    if "--type=renderer" in command:
+    if b"--type=renderer" in command:
         return "renderer"
-    return "gpu" if "--type=gpu-process" in command else "other"
+    return "gpu" if b"--type=gpu-process" in command else "other"
 
 
 def memory(pid: int) -> int:
-    """Bytes a process has of its own; 0 where that cannot be read."""
-    for line in _read(pid, "status").splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    """Bytes a process has of its own (RssAnon); 0 where that cannot be read."""
+    pages = _read(pid, "statm").split()
+    return (int(pages[1]) - int(pages[2])) * _PAGE if pages else 0
 
 
-def _read(pid: int, name: str) -> str:
+def _read(pid: int, name: str) -> bytes:
     try:
-        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
+        with open(f"/proc/{pid}/{name}", "rb", buffering=0) as file:  # noqa: PTH123 - as cheap as can be
+            return file.read()
     except OSError:
-        return ""
+        return b""
