@@ -24,7 +24,7 @@ for line in sys.stdin:
 ZYGOTE = """
 import subprocess, sys
 for line in sys.stdin:
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "--type=renderer"])
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "--type=" + "renderer"])
 """
 
 
