@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tintype.errors import BackendUnavailable, TintypeError
 from tintype.model import Capture, Stored
@@ -28,13 +29,16 @@ class Clock:
         self.now += seconds
 
 
-def png(width: int, height: int, colour: tuple[int, int, int] = (250, 240, 220)) -> bytes:
-    """A PNG of one colour, real enough for every decoder."""
+def png(width: int, height: int, colour: tuple[int, int, int] = (250, 240, 220), *, drawn: bool = False) -> bytes:
+    """A PNG of one colour, real enough for every decoder; something may be ``drawn`` on its lower half."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     rows = (b"\0" + bytes(colour) * width) * height
+    if drawn:
+        line = bytes(255 - level for level in colour) * width
+        rows = rows[: height // 2 * (3 * width + 1)] + (b"\0" + line) * (height - height // 2)
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = (chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows, 1)), chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
@@ -48,8 +52,11 @@ class FakeEngine:
     fail: TintypeError | None = None
     status: int = 200
     partial: bool = False
+    signs: dict[str, Any] = field(default_factory=dict)
     down: str = ""
     shots: list[Shot] = field(default_factory=list)
+    blanks: int = 0
+    """So many of the next pictures are blank."""
     gate: threading.Event = field(default_factory=threading.Event)
     checks: int = 0
     warns: tuple[str, ...] = ()
@@ -65,16 +72,18 @@ class FakeEngine:
         assert self.gate.wait(10), "nobody opened the gate"
         if self.fail:
             raise self.fail
-        seen = shot.emulate
+        seen, drawn = shot.emulate, self.blanks <= 0
+        self.blanks -= 1
         width, height = round(seen.width * seen.scale), round(seen.height * seen.scale)
         return Capture(
-            body=png(width, height, (len(self.shots) % 256, 128, 64)),
+            body=png(width, height, (len(self.shots) % 256, 128, 64), drawn=drawn),
             width=width,
             height=height,
             taken_at=self.clock(),
             final_url=shot.url,
             status=self.status,
             partial=self.partial,
+            signs=self.signs,
             timings={"navigate": 12.5},
         )
 

@@ -107,7 +107,7 @@ def test_every_command_and_flag_says_what_it_does() -> None:
 
 def test_every_option_is_a_flag_of_shot() -> None:
     text = CliRunner().invoke(cli.tintype, ["shot", "--help"]).output
-    flags = {f"--{name.replace('_', '-')}" for name in Options.model_fields} - {"--url", "--on-error"}
+    flags = {f"--{name.replace('_', '-')}" for name in Options.model_fields} - {"--url", "--on-error", "--placeholder"}
     assert {flag for flag in flags if flag not in text} == set()
 
 

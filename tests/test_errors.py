@@ -21,6 +21,7 @@ STATUSES = {
     "unsupported-media": 415,
     "not-a-page": 415,
     "selector-not-found": 422,
+    "bad-picture": 422,
     "rate-limited": 429,
     "target-unreachable": 502,
     "target-error": 502,

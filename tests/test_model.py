@@ -146,5 +146,5 @@ class TestNouns:
         members = Persisted(
             url="/u", key="k", cached=True, content_type="image/png", width=1, height=2, bytes=3
         ).members()
-        assert list(members) == ["url", "key", "cached", "content_type", "width", "height", "bytes"]
+        assert list(members) == ["url", "key", "cached", "content_type", "width", "height", "bytes", "verdict"]
         assert json.loads(json.dumps(members))["cached"] is True

@@ -12,7 +12,7 @@ from tintype.options import CaptureRequest, Emulate, Options, Rendition, Shot, a
 from tintype.options.devices import DEVICES, slug
 
 URL = "https://example.com/"
-OUTSIDE_THE_KEY = {"fresh", "ttl", "on_error"}
+OUTSIDE_THE_KEY = {"fresh", "ttl", "on_error", "placeholder", "fail_on"}
 
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "width": st.integers(320, 3840),

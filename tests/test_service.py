@@ -224,9 +224,10 @@ class TestPassingStates:
         world.clock.turn(DAY)
         assert world.ask() == "MISS"
 
-    def test_a_missing_page_is_a_picture_like_any_other(self, world: World) -> None:
+    def test_a_missing_page_is_looked_at_again_within_the_hour(self, world: World) -> None:
         world.engine.status = 404
-        assert world.service.thumbnail(wanted(), FRESHNESS).freshness == FRESHNESS
+        answer = world.service.thumbnail(wanted(), FRESHNESS)
+        assert (answer.thumbnail.verdict, answer.freshness.max_age) == ("error", 3600)
 
 
 class TestFailures:

@@ -12,6 +12,7 @@
   - UnsupportedMedia      415  unsupported-media     request body is not JSON
   - NotAPage              415  not-a-page            the target is a download, a PDF, a video ...
   - SelectorNotFound      422  selector-not-found    nothing on the page matches
+  - BadPicture            422  bad-picture           blank, a challenge, a login ... and the caller minds
   - RateLimited           429  rate-limited          allowance spent
   - TargetUnreachable     502  target-unreachable    DNS, TCP or TLS failed
   - TargetError           502  target-error          the page answered 4xx or 5xx and the caller minds
@@ -176,6 +177,14 @@ class SelectorNotFound(TintypeError):
     remembered = True
 
 
+class BadPicture(TintypeError):
+    """The picture would show something else than the page, named in ``fail_on``: nothing, a challenge, a login."""
+
+    status = 422
+    code = "bad-picture"
+    title = "There is no picture of the page itself"
+
+
 class RateLimited(TintypeError):
     """The caller's allowance is spent."""
 
@@ -194,7 +203,7 @@ class TargetUnreachable(TintypeError):
 
 
 class TargetError(TintypeError):
-    """The page answered 4xx or 5xx and the caller minds."""
+    """The page answered 4xx or 5xx and the caller minds (``fail_on=error``), or with nothing to draw."""
 
     status = 502
     code = "target-error"
@@ -249,8 +258,8 @@ class ConfigurationError(Exception):
 
 ALL: tuple[type[TintypeError], ...] = (
     InvalidRequest, TargetRefused, Unauthorized, BadSignature, NotFound, MethodNotAllowed, BodyTooLarge,
-    UnsupportedMedia, NotAPage, SelectorNotFound, RateLimited, TargetUnreachable, TargetError, BrowserLost,
-    EngineFailed, Overloaded, BackendUnavailable, CaptureTimeout,
+    UnsupportedMedia, NotAPage, SelectorNotFound, BadPicture, RateLimited, TargetUnreachable, TargetError,
+    BrowserLost, EngineFailed, Overloaded, BackendUnavailable, CaptureTimeout,
 )  # fmt: skip
 _LONGEST_WAIT = 1e9
 _BY_CODE: dict[str, type[TintypeError]] = {error.code: error for error in ALL}

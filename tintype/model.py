@@ -28,6 +28,27 @@ class CacheState(StrEnum):
     DERIVED = "DERIVED"
     MISS = "MISS"
     COALESCED = "COALESCED"
+    PLACEHOLDER = "PLACEHOLDER"
+    """Not the picture yet: it is being taken."""
+
+
+class Verdict(StrEnum):
+    """What a picture shows: the values of ``X-Verdict``."""
+
+    OK = "ok"
+    """The page."""
+    BLANK = "blank"
+    """Nothing: one colour, or next to nothing drawn on it."""
+    ERROR = "error"
+    """An error page: HTTP 4xx or 5xx, or one that says so."""
+    CHALLENGE = "challenge"
+    """A wall that asks visitors to prove that they are human, or turns them away as robots."""
+    LOGIN = "login"
+    """A form that asks who one is, in the place of the page."""
+    PARKED = "parked"
+    """What a registrar or a trader in domains shows where there is no site."""
+    CONSENT = "consent"
+    """A consent dialog that fills the picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +93,9 @@ class Capture:
     """A full page cut at the height limit."""
     timings: dict[str, float] = field(default_factory=dict)
     """Milliseconds per step, for Server-Timing and logs."""
+    signs: dict[str, Any] = field(default_factory=dict, repr=False)
+    """The page's bounded account of itself, from which the verdict is made; empty when the engine gives none."""
+    verdict: Verdict = Verdict.OK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +113,7 @@ class Thumbnail:
     final_url: str = ""
     partial: bool = False
     truncated: bool = False
+    verdict: Verdict = Verdict.OK
 
     @property
     def etag(self) -> str:
@@ -155,6 +180,7 @@ class Persisted:
     width: int
     height: int
     bytes: int
+    verdict: Verdict = Verdict.OK
 
     def members(self) -> dict[str, Any]:
         """As JSON members, in the order of the docs."""

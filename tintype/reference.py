@@ -108,7 +108,7 @@ def _default(name: str) -> str:
     field = Options.model_fields[name]
     if field.is_required():
         return "required"
-    if field.default in ("", None):
+    if field.default in ("", None, ()):
         return ""
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"

@@ -13,7 +13,7 @@ import zlib
 from typing import Any, get_origin, get_type_hints
 
 from tintype import errors
-from tintype.model import Capture, Thumbnail
+from tintype.model import Capture, Thumbnail, Verdict
 
 _VERSION = 1
 _HEAD = struct.Struct(">2sBII")
@@ -96,12 +96,16 @@ def _unpack_fields(kind: type[Capture | Thumbnail], data: bytes) -> dict[str, An
         raise Corrupt("fields of another version")
     if not all(isinstance(value, wanted[name]) for name, value in header.items()):
         raise Corrupt("a field of another type")
-    return {**header, "body": body}
+    try:
+        return {**header, "verdict": Verdict(header.get("verdict", Verdict.OK)), "body": body}
+    except ValueError:
+        raise Corrupt("a verdict of another version") from None
 
 
 def _types_of(kind: type[Capture | Thumbnail]) -> dict[str, Any]:
     hints = {name: get_origin(hint) or hint for name, hint in get_type_hints(kind).items() if name != "body"}
-    return {name: (int, float) if hint is float else hint for name, hint in hints.items()}
+    written = {float: (int, float), Verdict: str}
+    return {name: written.get(hint, hint) for name, hint in hints.items()}
 
 
 def _required_of(kind: type[Capture | Thumbnail]) -> set[str]:

@@ -64,8 +64,8 @@ class Twins:
 
     def both(self, act: Callable[[Site], object]) -> None:
         for site in self.sites:
+            assert site.service.settle(10), "a refresh under way would see the clock turn"
             act(site)
-            assert site.service.settle(10)
 
     def turn(self, seconds: float) -> None:
         self.both(lambda site: site.clock.turn(seconds))

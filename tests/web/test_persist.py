@@ -22,7 +22,7 @@ class TestPersisting:
     def test_answers_where_the_picture_lasts(self, site: Site) -> None:
         answer = site.persist(thumb_width=320, format="webp")
         assert answer.status_code == 200
-        assert list(answer.json) == ["url", "key", "cached", "content_type", "width", "height", "bytes"]
+        assert list(answer.json) == ["url", "key", "cached", "content_type", "width", "height", "bytes", "verdict"]
         assert is_storage_key(answer.json["key"])
         assert answer.json["url"] == f"http://localhost/stored/{answer.json['key']}"
         assert (answer.json["content_type"], answer.json["width"], answer.json["height"]) == ("image/webp", 320, 180)

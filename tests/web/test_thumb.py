@@ -9,6 +9,8 @@ import pytest
 
 from tests.web.conftest import DAY, URL, Site
 from tintype import imaging
+from tintype.errors import Overloaded
+from tintype.web.gate import Allowances
 
 CACHED = "public, max-age=86400, stale-while-revalidate=604800"
 CHROME_IMG = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
@@ -210,3 +212,106 @@ class TestRequestIds:
     @pytest.mark.parametrize("bad", ["", "a b", "x" * 65, "<script>", "ü"])
     def test_unless_it_could_do_harm(self, site: Site, bad: Any) -> None:
         assert re.fullmatch("[0-9a-f]{32}", site.thumb(headers={"X-Request-Id": bad}).headers["X-Request-Id"])
+
+
+class TestTheVerdict:
+    @pytest.mark.parametrize(("page", "verdict"), [({}, "ok"), ({"status": 404}, "error"), ({"blanks": 9}, "blank")])
+    def test_is_in_a_header(self, site: Site, page: dict[str, int], verdict: str) -> None:
+        vars(site.engine).update(page)
+        assert [site.thumb().headers["X-Verdict"] for _ in range(2)] == [verdict] * 2
+
+    def test_may_be_read_by_scripts_of_other_sites(self, site: Site) -> None:
+        exposed = site.thumb().headers["Access-Control-Expose-Headers"].split(", ")
+        assert {"X-Verdict", "X-Capture", "X-Target-Status", "Refresh"} <= set(exposed)
+
+    def test_of_a_missing_page_shortens_its_life(self, site: Site) -> None:
+        site.engine.status = 404
+        answer = site.thumb()
+        assert answer.headers["Cache-Control"] == "public, max-age=3600, stale-while-revalidate=86400"
+        assert answer.headers["X-Target-Status"] == "404"
+
+    @pytest.mark.parametrize(
+        ("page", "status", "error"), [({"status": 404}, 502, "target-error"), ({"blanks": 9}, 422, "bad-picture")]
+    )
+    def test_can_be_made_a_failure_also_from_the_cache(
+        self, site: Site, page: dict[str, int], status: int, error: str
+    ) -> None:
+        vars(site.engine).update(page)
+        minding = {"fail_on": "error, Blank", "thumb_width": 64}
+        states = [site.thumb(**minding), site.thumb(thumb_width=64), site.thumb(**minding)]
+        assert [answer.status_code for answer in states] == [status, 200, status]
+        assert states[0].json["error"] == states[2].json["error"] == error
+        assert states[1].headers["X-Cache"] == "HIT"
+
+    def test_that_nobody_minds_is_none(self, site: Site) -> None:
+        site.engine.status = 404
+        assert site.thumb(fail_on="blank,challenge").status_code == 200
+
+    @pytest.mark.parametrize("wrong", ["", "ok", "blank,,error", "blank error", "bad"])
+    def test_to_fail_on_is_one_of_those_there_are(self, site: Site, wrong: str) -> None:
+        answer = site.thumb(fail_on=wrong)
+        assert answer.status_code == 400
+        assert "a comma list of blank, error, challenge, login, parked, consent" in answer.json["detail"]
+
+    def test_on_a_page_once_good_never_reaches_who_minds(self, site: Site) -> None:
+        minding = {"fail_on": "error", "ttl": 60}
+        assert [site.thumb(**minding).status_code for _ in range(2)] == [200, 200]
+        site.service.purge(URL)
+        site.engine.status = 500
+        site.clock.turn(5)
+        assert [site.thumb(ttl=60).status_code, site.thumb(**minding).status_code] == [200, 502]
+        assert site.thumb(**minding).status_code == 502
+
+    def test_can_be_seen_as_a_card(self, site: Site) -> None:
+        site.engine.blanks = 9
+        answer = site.thumb(fail_on="blank", on_error="image", thumb_width=320)
+        assert (answer.status_code, answer.content_type) == (422, "image/png")
+
+
+class TestAPlaceholder:
+    def test_comes_at_once_and_the_picture_later(self, site: Site) -> None:
+        site.engine.gate.clear()
+        answer = site.thumb(placeholder="true", thumb_width=320, format="webp")
+        assert (answer.status_code, answer.content_type) == (200, "image/webp")
+        assert imaging.size(answer.data)[:2] == (320, 180)
+        site.engine.gate.set()
+        assert site.service.settle(10)
+        assert site.thumb(placeholder="true", thumb_width=320, format="webp").headers["X-Cache"] == "HIT"
+
+    def test_is_kept_by_nobody_and_says_when_to_come_back(self, site: Site) -> None:
+        headers = site.thumb(placeholder="true").headers
+        assert (headers["X-Cache"], headers["Cache-Control"]) == ("PLACEHOLDER", "no-store")
+        assert int(headers["Refresh"]) > 0
+        assert not {"ETag", "Age", "X-Verdict"} & set(headers.keys())
+        assert site.service.settle(10)
+
+    @pytest.mark.parametrize("options", [{"full_page": "true"}, {"device": "iphone-14"}, {"retina": "true"}])
+    def test_has_the_size_of_the_picture(self, site: Site, options: dict[str, str]) -> None:
+        first = imaging.size(site.thumb(placeholder="true", **options).data)
+        assert site.service.settle(10)
+        assert imaging.size(site.thumb(placeholder="true", **options).data) == first
+
+    def test_is_not_needed_where_there_is_a_picture(self, site: Site) -> None:
+        states = [site.thumb(), site.thumb(placeholder="true"), site.thumb(placeholder="true", thumb_width=64)]
+        site.clock.turn(8.5 * DAY)
+        states.append(site.thumb(placeholder="true"))
+        assert [answer.headers["X-Cache"] for answer in states] == ["MISS", "HIT", "DERIVED", "STALE"]
+        assert site.service.settle(10)
+
+    def test_gives_way_to_the_failure_there_was(self, site: Site) -> None:
+        site.engine.fail = Overloaded("busy", retry_after=3)
+        assert site.thumb(placeholder="true").headers["X-Cache"] == "PLACEHOLDER"
+        assert site.service.settle(10)
+        answer = site.thumb(placeholder="true")
+        assert (answer.status_code, answer.json["error"], answer.headers["Retry-After"]) == (503, "overloaded", "3")
+
+    @pytest.mark.parametrize("insisting", [{"fresh": "true"}, {"ttl": "0"}])
+    def test_is_refused_to_who_insists_on_a_new_picture(self, site: Site, insisting: dict[str, str]) -> None:
+        answer = site.thumb(placeholder="true", **insisting)
+        assert (answer.status_code, answer.json["errors"][0]["parameter"]) == (400, "placeholder")
+
+    def test_counts_as_a_request_for_a_picture(self) -> None:
+        site = Site(allowances=Allowances(thumb="1 per minute", hit="9 per minute"))
+        answers = [site.thumb(placeholder="true"), site.thumb("https://other.org/", placeholder="true")]
+        assert [answer.status_code for answer in answers] == [200, 429]
+        assert site.service.settle(10)

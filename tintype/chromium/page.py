@@ -111,6 +111,7 @@ class Page:
             partial=self._tab.frozen,
             truncated=exposed.truncated,
             timings=self.timings,
+            signs=facts.get("signs") or {},
         )
 
     def _check_document(self) -> None:

@@ -14,13 +14,14 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from tintype import assembly, logs
-from tintype.model import Answer
+from tintype.model import Answer, Verdict
 from tintype.options import Options, accepts
 from tintype.reference import option_names
+from tintype.service.verdict import insist
 from tintype.settings import Settings
 from tintype.urls import host_of
 
-_NOT_FLAGS = ("url", "on_error")
+_NOT_FLAGS = ("url", "on_error", "placeholder")
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".avif": "avif"}
 
 
@@ -30,7 +31,7 @@ def _flag(name: str) -> click.Option:
     spelled = name.replace("_", "-")
     if isinstance(field.default, bool):
         return click.Option([f"--{spelled}/--no-{spelled}"], default=None, help=field.description)
-    default = "" if field.default in (None, "") else f", default {field.default}"
+    default = "" if field.default in (None, "", ()) else f", default {field.default}"
     meaning = f"{field.description} ({accepts(name)}{default})"
     return click.Option([f"--{spelled}"], metavar="VALUE", help=meaning)
 
@@ -49,6 +50,7 @@ def _shot(url: str, output: str, *, verbose: bool, **_: Any) -> None:
         begin = perf_counter()
         with _patience(url):
             answer = parts.service.thumbnail(wanted.request, wanted.freshness)
+        insist(answer.thumbnail, wanted.fail_on)
         spent = perf_counter() - begin
     finally:
         parts.close()
@@ -100,6 +102,7 @@ def _summary(answer: Answer, path: str, spent: float) -> str:
         str(answer.cache),
         f"{spent:.2f} s",
         *([f"the page answered {picture.status}"] if picture.status >= 400 else []),  # noqa: PLR2004 - HTTP
+        *([f"verdict {picture.verdict}"] if picture.verdict is not Verdict.OK else []),
         *(["taken before the page was done"] if picture.partial else []),
         *(["cut at the height limit"] if picture.truncated else []),
     ]

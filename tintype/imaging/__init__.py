@@ -1,6 +1,7 @@
 """How does a master become the picture that is delivered? The only home of libvips."""
 
-from tintype.imaging.card import card
+from tintype.imaging.card import card, placeholder
+from tintype.imaging.look import Look, is_one_colour, look
 from tintype.imaging.render import pixel, render, size, verify
 
-__all__ = ["card", "pixel", "render", "size", "verify"]
+__all__ = ["Look", "card", "is_one_colour", "look", "pixel", "placeholder", "render", "size", "verify"]

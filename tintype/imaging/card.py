@@ -1,4 +1,4 @@
-"""How does a failure look as a picture? A neutral card with as much of the text as is legible."""
+"""How does what is no picture of a page look? A neutral card: a failure with its text, a placeholder without."""
 
 from __future__ import annotations
 
@@ -31,17 +31,54 @@ _CARD = """
 """
 
 
+_PLACEHOLDER = """
+<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">
+<rect width="100%" height="100%" fill="#f6f7f9"/>
+<svg x="{x}" y="{y}" width="{side}" height="{side}" viewBox="0 0 48 48" fill="none" stroke="#c9ced6" stroke-width="2">
+<rect x="3" y="6" width="42" height="36" rx="5" fill="#fff"/><path d="M3 15H45"/>
+<path d="M9 10.6h.01M14 10.6h.01M19 10.6h.01M16 28.5h.01M24 28.5h.01M32 28.5h.01" stroke-width="3"
+ stroke-linecap="round"/>
+</svg></svg>
+"""
+
+
 def card(title: str, reason: str, *, format: FormatName, quality: int, width: int, height: int) -> Thumbnail:  # noqa: A002 - named as the options are
     """A neutral picture that says what went wrong, with as much of the text as is legible at its size.
 
     A size no format could hold is shrunk.
     """
-    longest = max(width, height) / LONGEST_SIDE[format]
-    width, height = scale((width, height), 1 / max(1, longest, (width * height / _LARGEST_CARD) ** 0.5))
-    body = encode(_draw_card(title, reason, width, height), format, quality)
+    width, height = _fit(format, width, height)
+    return _finish(_draw_card(title, reason, width, height), format, quality)
+
+
+def placeholder(*, format: FormatName, quality: int, width: int, height: int) -> Thumbnail:  # noqa: A002 - named as the options are
+    """A neutral picture in the place of one that is being taken; without words, so that it suits every page."""
+    width, height = _fit(format, width, height)
+    side = round(min(0.42 * min(width, height), 160))
+    drawing = _PLACEHOLDER.format(width=width, height=height, x=(width - side) / 2, y=(height - side) / 2, side=side)
+    return _finish(_draw(drawing), format, quality)
+
+
+def _fit(form: FormatName, width: int, height: int) -> tuple[int, int]:
+    longest = max(width, height) / LONGEST_SIDE[form]
+    return scale((width, height), 1 / max(1, longest, (width * height / _LARGEST_CARD) ** 0.5))
+
+
+def _finish(image: Any, form: FormatName, quality: int) -> Thumbnail:
+    body = encode(image, form, quality)
     return Thumbnail(
-        body=body, mime=f"image/{format}", width=width, height=height, taken_at=time.time(), digest=digest_of(body)
+        body=body,
+        mime=f"image/{form}",
+        width=image.width,
+        height=image.height,
+        taken_at=time.time(),
+        digest=digest_of(body),
     )
+
+
+def _draw(drawing: str) -> Any:
+    image = library().Image.svgload_buffer(drawing.encode())
+    return image.flatten(background=_PAPER).copy(interpretation="srgb")
 
 
 def _draw_card(title: str, reason: str, width: int, height: int) -> Any:
@@ -53,7 +90,7 @@ def _draw_card(title: str, reason: str, width: int, height: int) -> Any:
     side = round(46 * unit if texts else 0.6 * min(width, height, 480))
     top = (height - side - sum(text.height + gap for text, _ in texts)) // 2
     drawing = _CARD.format(width=width, height=height, x=(width - side) / 2, y=top, side=side)
-    image = library().Image.svgload_buffer(drawing.encode()).flatten(background=_PAPER).copy(interpretation="srgb")
+    image = _draw(drawing)
     top += side
     for text, colour in texts:
         top += gap

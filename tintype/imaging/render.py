@@ -38,6 +38,7 @@ def render(capture: Capture, rendition: Rendition) -> Thumbnail:
         final_url=capture.final_url,
         partial=capture.partial,
         truncated=capture.truncated,
+        verdict=capture.verdict,
     )
 
 
@@ -65,7 +66,7 @@ def pixel(body: bytes, x: int, y: int) -> tuple[int, ...]:
     """The sRGB values (0 to 255, alpha last where there is one) at a place counted from the upper left corner."""
     seen = size(body)
     with reading():
-        return tuple(round(value) for value in _to_srgb(open_(body, seen[2])).getpoint(x, y))
+        return tuple(round(value) for value in to_srgb(open_(body, seen[2])).getpoint(x, y))
 
 
 def _preshrink(mime: str, layout: Layout) -> int:
@@ -75,7 +76,7 @@ def _preshrink(mime: str, layout: Layout) -> int:
 
 
 def _compose(image: Any, layout: Layout, source: Box, rendition: Rendition) -> Any:
-    image = _to_srgb(image)
+    image = to_srgb(image)
     if layout.crop != source:
         wanted = scale(layout.crop, image.width / source[0])
         width, height = min(wanted[0], image.width), min(wanted[1], image.height)
@@ -94,7 +95,8 @@ def _pad(image: Any, canvas: Box, *, opaque: bool) -> Any:
     return image.gravity("centre", *canvas, extend="background", background=background)
 
 
-def _to_srgb(image: Any) -> Any:
+def to_srgb(image: Any) -> Any:
+    """The picture in sRGB, whatever profile it came with."""
     if image.get_typeof("icc-profile-data"):
         image = image.icc_transform("srgb", embedded=True, black_point_compensation=True)
     return image if image.interpretation == "srgb" else image.colourspace("srgb")

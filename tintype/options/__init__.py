@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tintype.model import Verdict
 from tintype.options.devices import DEVICES
 from tintype.options.parts import (
     Emulate,
@@ -25,7 +26,7 @@ from tintype.options.parts import (
     flag,
     option,
 )
-from tintype.options.values import Bool, FormatName, FormatOrAuto, Int
+from tintype.options.values import Bool, FormatName, FormatOrAuto, Int, Verdicts
 
 __all__ = [
     "KEY_VERSION",
@@ -100,6 +101,15 @@ class Options(Emulate, Navigate, Settle, Retouch, Expose, Rendition):
     ttl: Int | None = between(None, "Accept a picture of at most this age.", 0, 315_360_000, "seconds")
     on_error: Literal["problem", "image"] = option(
         "problem", "image answers a failure with a picture that says so, under the true status.", "problem or image"
+    )
+    placeholder: Bool = flag(
+        False, "Answer at once: with a neutral picture while the first one is taken. See docs/verdicts.md."
+    )
+    fail_on: Verdicts = option(
+        (),
+        "Answer a picture that does not show the page with an error instead. See docs/verdicts.md.",
+        f"a comma list of {', '.join(verdict for verdict in Verdict if verdict is not Verdict.OK)}",
+        structured=True,
     )
 
     def said(self, name: str) -> bool:

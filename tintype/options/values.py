@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from tintype.model import Verdict
 from tintype.options.devices import DEVICES, slug
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -141,6 +142,17 @@ def _device(value: Any) -> str:
     return name
 
 
+def _verdicts(value: Any) -> tuple[Verdict, ...]:
+    """Each once, in their own order, so that equal wishes are equal values."""
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not words:
+        raise ValueError("not a list")
+    asked = {Verdict(str(word).strip().lower()) for word in words}
+    if Verdict.OK in asked:
+        raise ValueError("ok is no failure")
+    return tuple(verdict for verdict in Verdict if verdict in asked)
+
+
 def _format(value: Any) -> Any:
     return "jpeg" if value == "jpg" else value
 
@@ -161,4 +173,5 @@ Place = Annotated[tuple[float, float, float], BeforeValidator(_place)]
 FormatName = Literal["png", "jpeg", "webp", "avif"]
 Format = Annotated[FormatName, BeforeValidator(_format)]
 FormatOrAuto = Annotated[Literal["png", "jpeg", "webp", "avif", "auto"], BeforeValidator(_format)]
+Verdicts = Annotated[tuple[Verdict, ...], BeforeValidator(_verdicts)]
 Fit = Literal["cover", "contain", "inside", "fill"]

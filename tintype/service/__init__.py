@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 
@@ -11,14 +11,25 @@ import structlog
 
 from tintype import urls
 from tintype.errors import BackendUnavailable, Overloaded, TintypeError
-from tintype.model import Age, Answer, CacheState, Freshness, Persisted, Stored, Thumbnail, is_storage_key, storage_key
+from tintype.model import (
+    Age,
+    Answer,
+    CacheState,
+    Freshness,
+    Persisted,
+    Stored,
+    Thumbnail,
+    Verdict,
+    is_storage_key,
+    storage_key,
+)
 from tintype.options import CaptureRequest
 from tintype.protocols import Cache, Engine, Locks, Lookup, Storage
 from tintype.service.background import Background
 from tintype.service.checkup import Checkup
 from tintype.service.memory import Memory
 from tintype.service.studio import Studio, Task
-from tintype.service.verdict import deserved, is_passing
+from tintype.service.verdict import deserved, insist, is_bad, is_passing
 
 log = structlog.get_logger("tintype.service")
 
@@ -50,6 +61,7 @@ class Service:
         self._patience = patience
         self._clock = clock
         self._background = Background()
+        self._captures = Background(line=64)
         self._checkup = Checkup(
             {"engine": engine.check, "state": partial(check_cache, records), "storage": storage.check}
         )
@@ -70,13 +82,35 @@ class Service:
             self._background.submit(request.key, partial(self._refresh, request, freshness))
         return answer
 
-    def persist(self, request: CaptureRequest, freshness: Freshness) -> Persisted:
-        """The lasting address of a request's picture; on return it is durably stored."""
-        stored = None if freshness.forced else self._storage.newest(f"thumbs/{request.key}-")
-        if stored and not stored.meta.get("passing"):
-            return self._persisted(stored, cached=True)
+    def ahead(self, request: CaptureRequest, freshness: Freshness) -> Answer | None:
+        """A picture for which no page has to be visited; None while one is being taken in the background.
+
+        Raises how the last attempt failed.
+        """
+        task = Task(request, freshness, self._clock())
+        if self._studio.negative(task):
+            return self._obtain(request, freshness)
+        older = self._studio.older(task)
+        if older is None:
+            self._studio.refuse_known_failure(task)
+            self._studio.refuse_setback(task)
+        self._captures.submit(request.key, partial(self._take_ahead, request, freshness))
+        return older
+
+    def persist(self, request: CaptureRequest, freshness: Freshness, fail_on: Collection[Verdict] = ()) -> Persisted:
+        """The lasting address of a request's picture; on return it is durably stored.
+
+        Raises TargetError or BadPicture for a verdict in ``fail_on``.
+        """
+        lasting = self._storage.newest(f"thumbs/{request.key}-")
+        lasting = None if lasting and lasting.meta.get("passing") else lasting
+        if lasting and not freshness.forced:
+            return self._persisted(lasting, cached=True)
         recent = self._remembered(request, replace(freshness, stale_for=0))
-        answer = recent or self._obtain(request, freshness)
+        answer = recent or self._take(Task(request, freshness, self._clock()))
+        insist(answer.thumbnail, fail_on)
+        if lasting and is_bad(answer.thumbnail):
+            return self._persisted(lasting, cached=True)
         stored = _to_store(request, answer.thumbnail)
         self._storage.put(stored)
         return self._persisted(stored, cached=False)
@@ -102,8 +136,9 @@ class Service:
         return self._engine.cautions()
 
     def settle(self, within: float) -> bool:
-        """Wait at most ``within`` seconds for refreshes under way; whether they ended."""
-        return self._background.settle(within)
+        """Wait at most ``within`` seconds for captures and refreshes under way; whether they ended."""
+        until = time.monotonic() + within
+        return self._captures.settle(within) and self._background.settle(max(0.0, until - time.monotonic()))
 
     def _remembered(self, request: CaptureRequest, freshness: Freshness) -> Answer | None:
         thumbnail = None if freshness.forced else self._memory.thumbnail(request)
@@ -117,7 +152,25 @@ class Service:
         return Answer(thumbnail=thumbnail, cache=cache, freshness=bounds)
 
     def _obtain(self, request: CaptureRequest, freshness: Freshness) -> Answer:
+        """A new picture; while none of the page itself is to be had, an older good one (RFC 5861, stale-if-error)."""
         task = Task(request, freshness, self._clock())
+        if self._memory.resting(task.shot) and (older := self._studio.older(task)):
+            return older
+        try:
+            answer = self._take(task)
+        except TintypeError as error:
+            older = self._studio.older(task) if error.status >= 500 else None  # noqa: PLR2004 - RFC 9110, 15.6
+            if older is None:
+                raise
+            self._rest(task, error=error.code, reason=error.detail)
+            return older
+        if is_bad(answer.thumbnail) and (older := self._studio.older(task)):
+            log.info("kept_older_picture", target=urls.host_of(task.shot.url), verdict=answer.thumbnail.verdict)
+            return older
+        return answer
+
+    def _take(self, task: Task) -> Answer:
+        """A new picture, by whoever's turn it is."""
         self._studio.admit(task)
         begin = time.perf_counter()
         with self._locks.hold(_lock_of(task), self._patience) as held:
@@ -130,6 +183,21 @@ class Service:
                 raise Overloaded("many captures are waiting in line; try again shortly", retry_after=5)
             return self._studio.develop(task, *self._studio.photograph(task))
 
+    def _take_ahead(self, request: CaptureRequest, freshness: Freshness) -> None:
+        """Take a picture nobody waits for; whoever asks again finds it, or how it failed."""
+        task = Task(request, freshness, self._clock())
+        with self._locks.hold(_lock_of(task), wait=0) as held:
+            if not held or self._studio.finished(task):
+                return
+            try:
+                self._studio.admit(task)
+                self._studio.develop(task, *self._studio.photograph(task))
+            except TintypeError as error:
+                self._memory.keep_setback(task.shot, error)
+                log.warning(
+                    "capture_ahead_failed", target=urls.host_of(task.shot.url), error=error.code, reason=error.detail
+                )
+
     def _refresh(self, request: CaptureRequest, freshness: Freshness) -> None:
         """Replace a stale picture; a failure leaves it and pauses further attempts."""
         task = Task(request, freshness, self._clock())
@@ -139,19 +207,22 @@ class Service:
             try:
                 self._renew(task)
             except TintypeError as error:
-                self._memory.rest(task.shot)
-                log.warning("refresh_failed", target=urls.host_of(task.shot.url), error=error.code, reason=error.detail)
+                self._rest(task, error=error.code, reason=error.detail)
 
     def _renew(self, task: Task) -> None:
         old = self._memory.thumbnail(task.request)
         self._studio.admit(task)
         capture, state = self._studio.photograph(task)
-        if old and is_passing(capture) and not is_passing(old):
-            self._memory.rest(task.shot)
-            log.info("refresh_kept_older_picture", target=urls.host_of(task.shot.url), status=capture.status)
-            return
-        self._studio.develop(task, capture, state)
-        log.info("refreshed", target=urls.host_of(task.shot.url), cache=state)
+        if capture.partial and old and not (is_passing(old) or is_bad(old)):
+            return self._rest(task, error="partial", reason="the page was not done")
+        answer = self._studio.develop(task, capture, state)
+        log.info("refreshed", target=urls.host_of(task.shot.url), cache=state, verdict=answer.thumbnail.verdict)
+        return None
+
+    def _rest(self, task: Task, **why: str) -> None:
+        """Let an older picture do for a while."""
+        self._memory.rest(task.shot)
+        log.warning("older_picture_kept", target=urls.host_of(task.shot.url), **why)
 
     def _persisted(self, stored: Stored, *, cached: bool) -> Persisted:
         width, height, size = (int(stored.meta.get(name, 0)) for name in ("width", "height", "bytes"))
@@ -163,6 +234,7 @@ class Service:
             width=width,
             height=height,
             bytes=size,
+            verdict=Verdict(stored.meta.get("verdict", Verdict.OK)),
         )
 
 
@@ -179,6 +251,7 @@ def _lock_of(task: Task) -> str:
 
 def _to_store(request: CaptureRequest, thumbnail: Thumbnail) -> Stored:
     meta = {"width": str(thumbnail.width), "height": str(thumbnail.height), "bytes": str(len(thumbnail.body))}
-    if is_passing(thumbnail):
+    meta["verdict"] = thumbnail.verdict
+    if is_passing(thumbnail) or is_bad(thumbnail):
         meta["passing"] = "true"
     return Stored(key=storage_key(request.key, thumbnail), body=thumbnail.body, mime=thumbnail.mime, meta=meta)

@@ -11,44 +11,65 @@ log = structlog.get_logger("tintype.background")
 
 
 class Background:
-    """Runs each name at most once at a time and few names together; a job too many is dropped.
+    """Runs each name at most once at a time and ``limit`` names together; ``line`` more wait, beyond that they drop.
 
     Threads are started when needed, so a worker that was forked has its own.
     """
 
-    def __init__(self, limit: int = 4) -> None:
+    def __init__(self, limit: int = 4, line: int = 0) -> None:
         self._limit = limit
+        self._room = line
         self._running: set[str] = set()
+        self._line: dict[str, Callable[[], None]] = {}
         self._changed = threading.Condition()
 
     def submit(self, name: str, job: Callable[[], None]) -> bool:
-        """Start a job unless it is running already or too many are; whether it was started."""
+        """Start a job, or let it wait, unless it is there already or too many are; whether it was accepted."""
         with self._changed:
-            if name in self._running or len(self._running) >= self._limit:
+            if name in self._running or name in self._line:
                 return False
+            if len(self._running) >= self._limit:
+                return self._wait(name, job)
             self._running.add(name)
-        try:
-            threading.Thread(target=self._run, args=(name, job), name="tintype-background", daemon=True).start()
-        except RuntimeError as error:  # the operating system grants no more threads
-            log.warning("no_thread_for_background_job", error=str(error))
-            self._finish(name)
-            return False
-        return True
+        return self._start(name, job)
 
     def settle(self, within: float) -> bool:
         """Wait until nothing runs, at most ``within`` seconds; whether that came true."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._running, within)
 
-    def _run(self, name: str, job: Callable[[], None]) -> None:
-        try:
-            job()
-        except Exception:
-            log.exception("background_job_failed")
-        finally:
-            self._finish(name)
+    def _wait(self, name: str, job: Callable[[], None]) -> bool:
+        if len(self._line) >= self._room:
+            return False
+        self._line[name] = job
+        return True
 
-    def _finish(self, name: str) -> None:
+    def _start(self, name: str, job: Callable[[], None]) -> bool:
+        try:
+            threading.Thread(target=self._run, args=(name, job), name="tintype-background", daemon=True).start()
+        except RuntimeError as error:  # the operating system grants no more threads
+            log.warning("no_thread_for_background_job", error=str(error))
+            with self._changed:
+                self._running.discard(name)
+                self._changed.notify_all()
+            return False
+        return True
+
+    def _run(self, name: str, job: Callable[[], None]) -> None:
+        upcoming: tuple[str, Callable[[], None]] | None = (name, job)
+        while upcoming:
+            name, job = upcoming
+            try:
+                job()
+            except Exception:
+                log.exception("background_job_failed")
+            upcoming = self._next(name)
+
+    def _next(self, name: str) -> tuple[str, Callable[[], None]] | None:
+        """The one that waited longest takes the place of the one that ended."""
         with self._changed:
             self._running.discard(name)
+            first = next(iter(self._line), None)
+            self._running.update({first} if first else ())
             self._changed.notify_all()
+            return (first, self._line.pop(first)) if first else None

@@ -17,6 +17,8 @@ from tintype.protocols import Cache
 
 LINGER = 60.0
 """Seconds a picture is kept at least, so that those who wait for it in line still find it."""
+SETBACK = 10.0
+"""Seconds in which those who ask again learn of a failure that is otherwise not remembered."""
 
 _Value = TypeVar("_Value")
 
@@ -29,22 +31,25 @@ class Memory:
         self._masters = masters
         self._failure_ttl = failure_ttl
 
-    def thumbnail(self, request: CaptureRequest) -> Thumbnail | None:
-        """The picture last made for a request, however old."""
-        return _read(self._records, request.key, wire.unpack_thumbnail)
+    def thumbnail(self, request: CaptureRequest, *, aside: bool = False) -> Thumbnail | None:
+        """The picture last made for a request, however old; or the bad one that lies beside a good one."""
+        return _read(self._records, _place(request.key, aside), wire.unpack_thumbnail)
 
-    def keep_thumbnail(self, request: CaptureRequest, thumbnail: Thumbnail, seconds: float) -> None:
-        """Remember a finished picture."""
+    def keep_thumbnail(
+        self, request: CaptureRequest, thumbnail: Thumbnail, seconds: float, *, aside: bool = False
+    ) -> None:
+        """Remember a finished picture, in the place of the last one or beside it."""
         value = wire.pack_thumbnail(thumbnail)
-        self._records.put(request.key, value, max(seconds, LINGER), tag_of(request.shot.url))
+        self._records.put(_place(request.key, aside), value, max(seconds, LINGER), tag_of(request.shot.url))
 
-    def capture(self, shot: Shot) -> Capture | None:
-        """The master last taken of a shot."""
-        return _read(self._masters, shot.key, wire.unpack_capture)
+    def capture(self, shot: Shot, *, aside: bool = False) -> Capture | None:
+        """The master last taken of a shot, however old; or the bad one that lies beside a good one."""
+        return _read(self._masters, _place(shot.key, aside), wire.unpack_capture)
 
-    def keep_capture(self, shot: Shot, capture: Capture, seconds: float) -> None:
-        """Remember a master."""
-        self._masters.put(shot.key, wire.pack_capture(capture), max(seconds, LINGER), tag_of(shot.url))
+    def keep_capture(self, shot: Shot, capture: Capture, seconds: float, *, aside: bool = False) -> None:
+        """Remember a master, in the place of the last one or beside it."""
+        value = wire.pack_capture(capture)
+        self._masters.put(_place(shot.key, aside), value, max(seconds, LINGER), tag_of(shot.url))
 
     def failure(self, shot: Shot, since: float = -math.inf) -> TintypeError | None:
         """How taking a shot failed at or after a moment (seconds since the epoch), if that is remembered."""
@@ -68,6 +73,14 @@ class Memory:
         """Whether a refresh failed just now."""
         return self._records.get(f"rest:{shot.key}") is not None
 
+    def keep_setback(self, shot: Shot, error: TintypeError) -> None:
+        """Remember for a moment how a capture failed that nobody waited for."""
+        self._records.put(f"setback:{shot.key}", wire.pack_problem(error), SETBACK, tag_of(shot.url))
+
+    def setback(self, shot: Shot) -> TintypeError | None:
+        """How a capture that nobody waited for failed just now."""
+        return _read(self._records, f"setback:{shot.key}", wire.unpack_problem)
+
     def forget(self, url: str) -> int:
         """Forget everything about a canonical URL; how many values there were."""
         return self._records.purge(tag_of(url)) + self._masters.purge(tag_of(url))
@@ -84,6 +97,10 @@ class Memory:
 def tag_of(url: str) -> str:
     """What groups the values of one page; a digest, because URLs may hold secrets."""
     return digest_of(url.encode())
+
+
+def _place(key: str, aside: bool) -> str:
+    return f"aside:{key}" if aside else key
 
 
 def _failure_key(shot: Shot) -> str:

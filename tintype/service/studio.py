@@ -5,15 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from tintype import imaging
+import structlog
+
+from tintype import imaging, urls
 from tintype.errors import TintypeError
-from tintype.model import Age, Answer, CacheState, Capture, Freshness, Thumbnail
+from tintype.model import Age, Answer, CacheState, Capture, Freshness, Thumbnail, Verdict
 from tintype.options import CaptureRequest, Shot
 from tintype.protocols import Engine, Lookup
+from tintype.service.judgement import judge
 from tintype.service.memory import Memory
-from tintype.service.verdict import deserved
+from tintype.service.verdict import deserved, is_bad
+
+log = structlog.get_logger("tintype.service")
+
+SPARE = 86_400.0
+"""Seconds a picture is kept beyond its use, for the time when no better one is to be had."""
+QUICK = 10.0
+"""Seconds; a capture that took longer leaves no time for another."""
+LONGER, LONGEST = 1500, 10_000
+"""Milliseconds by which a second attempt at a blank page waits longer, and the longest wait there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +71,73 @@ class Studio:
         if failure := self._memory.failure(task.shot, since):
             raise failure
 
+    def refuse_setback(self, task: Task) -> None:
+        """Raise how a capture failed that nobody waited for."""
+        if setback := self._memory.setback(task.shot):
+            raise setback
+
     def finished(self, task: Task) -> Answer | None:
         """The very picture, when somebody else made it meanwhile."""
-        thumbnail = self._memory.thumbnail(task.request)
-        if thumbnail is None or not self._suits(task, thumbnail):
-            return None
-        return self._answer(task, thumbnail, CacheState.COALESCED)
+        for aside in (False, True):
+            thumbnail = self._memory.thumbnail(task.request, aside=aside)
+            if thumbnail and self._suits(task, thumbnail):
+                return self._answer(task, thumbnail, CacheState.COALESCED)
+        return None
+
+    def negative(self, task: Task) -> Capture | None:
+        """A remembered master that will do."""
+        masters = (self._memory.capture(task.shot, aside=aside) for aside in (False, True))
+        return next((master for master in masters if master and self._suits(task, master)), None)
 
     def photograph(self, task: Task) -> tuple[Capture, CacheState]:
         """The master from which to render: remembered, else taken now."""
-        master = self._memory.capture(task.shot)
-        if master and self._suits(task, master):
+        if master := self.negative(task):
             return master, CacheState.DERIVED
         with task.timed("capture"), self._remembering_failure(task.shot):
-            capture = self._engine.capture(task.shot)
+            capture = self._visit(task.shot)
         if task.freshness.forced:
             self._memory.forget_failure(task.shot)
         task.timings.update(capture.timings)
         return capture, CacheState.MISS
 
     def develop(self, task: Task, capture: Capture, state: CacheState) -> Answer:
-        """Render and remember; a master is kept only after it could be rendered."""
+        """Render and remember; a master is kept only after it could be rendered, a bad one beside a good one."""
         with task.timed("render"):
             thumbnail = imaging.render(capture, task.request.rendition)
-        if state is CacheState.MISS:
-            self._memory.keep_capture(task.shot, capture, deserved(task.freshness, capture).max_age)
+        aside = is_bad(capture) and self._good(task) is not None
         answer = self._answer(task, thumbnail, state)
-        self._memory.keep_thumbnail(task.request, thumbnail, answer.freshness.keep)
+        keep = answer.freshness.keep if not is_bad(capture) else answer.freshness.max_age
+        if state is CacheState.MISS:
+            self._memory.keep_capture(task.shot, capture, keep, aside=aside)
+        self._memory.keep_thumbnail(task.request, thumbnail, answer.freshness.keep + SPARE, aside=aside)
         return answer
+
+    def older(self, task: Task) -> Answer | None:
+        """A good picture from before, for a caller who does not insist on a new one."""
+        good = None if task.freshness.forced else self._good(task)
+        if isinstance(good, Capture):
+            good = imaging.render(good, task.request.rendition)
+        return self._answer(task, good, CacheState.STALE) if good else None
+
+    def _good(self, task: Task) -> Thumbnail | Capture | None:
+        """What is remembered that shows the page, however old: the picture, or a master to make it from."""
+        thumbnail = self._memory.thumbnail(task.request)
+        if thumbnail and not is_bad(thumbnail):
+            return thumbnail
+        master = self._memory.capture(task.shot)
+        return master if master and not is_bad(master) else None
+
+    def _visit(self, shot: Shot) -> Capture:
+        """A new capture; one that is blank is tried once more with more patience, if the first was quick."""
+        begin = time.perf_counter()
+        capture = judged(self._engine.capture(shot), shot)
+        if capture.verdict is not Verdict.BLANK or time.perf_counter() - begin > QUICK:
+            return capture
+        log.info("blank_tried_again", target=urls.host_of(shot.url))
+        try:
+            return judged(self._engine.capture(patient(shot)), shot)
+        except TintypeError:
+            return capture
 
     def _suits(self, task: Task, picture: Thumbnail | Capture) -> bool:
         """Taken since the call, or fresh enough for a caller who does not insist."""
@@ -107,3 +158,14 @@ class Studio:
             if error.remembered:
                 self._memory.keep_failure(shot, error, self._clock())
             raise
+
+
+def judged(capture: Capture, shot: Shot) -> Capture:
+    """A capture with its verdict in the place of what it was made from."""
+    return replace(capture, verdict=judge(capture, shot.url), signs={})
+
+
+def patient(shot: Shot) -> Shot:
+    """The same shot, with more time for the page to draw itself."""
+    settle = shot.settle.model_copy(update={"delay": min(shot.settle.delay + LONGER, LONGEST)})
+    return shot.model_copy(update={"settle": settle})

@@ -1,26 +1,61 @@
-"""Whether a picture deserves to be kept as a good one."""
+"""What does a picture deserve by its verdict? How long it is fresh, whether it may take a better one's place."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
-from tintype.model import Capture, Freshness, Thumbnail
+from tintype.errors import BadPicture, TargetError
+from tintype.model import Capture, Freshness, Thumbnail, Verdict
 
-PASSING_MAX_AGE = 60.0
-PASSING_STALE_FOR = 3600.0
-"""Bounds of freshness, in seconds, for a picture of a passing state."""
+PASSING = Freshness(max_age=60.0, stale_for=3600.0)
+"""Bounds of freshness for a picture of a state that will pass: an unfinished page, a server in trouble, a challenge."""
+LASTING = Freshness(max_age=3600.0, stale_for=86_400.0)
+"""The same for one of a state that may last, but is not the page: it is missing, wants a login, was sold."""
 
 _PASSING = (408, 425, 429)  # Request Timeout, Too Early, Too Many Requests
+_PASSING_VERDICTS = {Verdict.BLANK, Verdict.CHALLENGE}
+_REASONS = {
+    Verdict.BLANK: "the page is blank",
+    Verdict.CHALLENGE: "the page asks visitors to prove that they are human, or turns robots away",
+    Verdict.LOGIN: "the page asks visitors to log in",
+    Verdict.PARKED: "the domain is parked: there is no site",
+    Verdict.CONSENT: "a consent dialog fills the page",
+}
+
+
+def is_bad(picture: Thumbnail | Capture) -> bool:
+    """Whether a picture shows something else than the page."""
+    return picture.verdict is not Verdict.OK or picture.status >= 400  # noqa: PLR2004 - RFC 9110, 15.5
 
 
 def is_passing(picture: Thumbnail | Capture) -> bool:
-    """Whether a picture shows a state that will pass: an unfinished page, a server in trouble."""
-    return picture.partial or picture.status in _PASSING or picture.status >= 500  # noqa: PLR2004 - RFC 9110, 15.6
+    """Whether a picture shows a state that will soon pass."""
+    troubled = picture.status in _PASSING or picture.status >= 500  # noqa: PLR2004 - RFC 9110, 15.6
+    return picture.partial or troubled or picture.verdict in _PASSING_VERDICTS
+
+
+def may_replace(new: Thumbnail | Capture, old: Thumbnail | Capture) -> bool:
+    """Whether a picture may take an older one's place: a bad one never that of a good one."""
+    return is_bad(old) or not is_bad(new)
 
 
 def deserved(freshness: Freshness, picture: Thumbnail | Capture) -> Freshness:
-    """The freshness a picture deserves: a passing state is soon looked at again."""
-    if not is_passing(picture):
-        return freshness
-    max_age, stale_for = min(freshness.max_age, PASSING_MAX_AGE), min(freshness.stale_for, PASSING_STALE_FOR)
+    """The freshness a picture deserves: what is not the page is soon looked at again."""
+    if is_passing(picture):
+        return _within(freshness, PASSING)
+    return _within(freshness, LASTING) if is_bad(picture) else freshness
+
+
+def insist(picture: Thumbnail, fail_on: Collection[Verdict]) -> None:
+    """Raise TargetError or BadPicture for a verdict that the caller would rather have as a failure."""
+    if picture.verdict not in fail_on:
+        return
+    if picture.verdict is Verdict.ERROR:
+        raise TargetError(f"the page answered with HTTP error {picture.status or ''}".rstrip())
+    raise BadPicture(_REASONS[picture.verdict])
+
+
+def _within(freshness: Freshness, bounds: Freshness) -> Freshness:
+    max_age, stale_for = min(freshness.max_age, bounds.max_age), min(freshness.stale_for, bounds.stale_for)
     return replace(freshness, max_age=max_age, stale_for=stale_for)

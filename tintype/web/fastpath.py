@@ -63,7 +63,7 @@ class Fastpath:
             return page
         wanted = question.wanted
         answer = self._service.hit(wanted.request, wanted.freshness)
-        if answer is None:
+        if answer is None or answer.thumbnail.verdict in wanted.fail_on:
             return None
         page = Page.of(answer, wanted, now)
         self._pages.put(question, page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tintype.model import Answer, Freshness, Thumbnail
+from tintype.model import Answer, CacheState, Freshness, Thumbnail
 from tintype.urls import host_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ Fields = dict[str, str]
 
 _EXPOSED = (
     "Age, Content-Disposition, ETag, RateLimit, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining,"
-    " RateLimit-Reset, Retry-After, Server-Timing, X-Cache, X-Capture, X-Request-Id, X-Target-Status, X-Verdict"
+    " RateLimit-Reset, Refresh, Retry-After, Server-Timing, X-Cache, X-Capture, X-Request-Id, X-Target-Status,"
+    " X-Verdict"
 )
 OPEN_TO_ALL = {
     "Access-Control-Allow-Origin": "*",
@@ -27,6 +28,8 @@ OPEN_TO_ALL = {
 """Pages of any origin may show and read pictures (Fetch standard, CORS)."""
 NEVER_SNIFFED = {"X-Content-Type-Options": "nosniff"}
 """What a Content-Type says is so (Fetch standard, 3.5)."""
+REFRESH = 2
+"""Seconds after which a client that was given a placeholder asks again."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 _NOT_IN_TOKEN = re.compile(r"[^A-Za-z0-9_-]+")
@@ -50,6 +53,7 @@ def of_picture(thumbnail: Thumbnail, host: str, *, negotiated: bool) -> Fields:
         "Content-Type": thumbnail.mime,
         "Content-Disposition": disposition(host, thumbnail.extension),
         "ETag": thumbnail.etag,
+        "X-Verdict": thumbnail.verdict,
     }
     if negotiated:
         fields["Vary"] = "Accept"
@@ -58,6 +62,17 @@ def of_picture(thumbnail: Thumbnail, host: str, *, negotiated: bool) -> Fields:
     if shortcomings := _shortcomings(thumbnail):
         fields["X-Capture"] = ", ".join(shortcomings)
     return fields
+
+
+def of_placeholder(thumbnail: Thumbnail, host: str) -> Fields:
+    """What is said beside a picture that only holds the place of one: nobody may keep it."""
+    return {
+        "Content-Type": thumbnail.mime,
+        "Content-Disposition": disposition(host, thumbnail.extension),
+        "X-Cache": CacheState.PLACEHOLDER,
+        "Cache-Control": "no-store",
+        "Refresh": str(REFRESH),
+    }
 
 
 def disposition(name: str, extension: str) -> str:

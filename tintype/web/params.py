@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from werkzeug.datastructures import MIMEAccept
 
 from tintype.errors import InvalidRequest, Mistake, TargetRefused, TintypeError
-from tintype.model import Freshness
+from tintype.model import Freshness, Verdict
 from tintype.options import MAX_PIXELS, CaptureRequest, FormatName, Options, accepts, is_structured
 from tintype.urls import Rules
 from tintype.web.reading import Pairs, body_pairs, query_pairs
@@ -29,6 +29,10 @@ class Wanted:
     freshness: Freshness
     negotiated: bool = False
     """The format was chosen by the Accept header."""
+    placeholder: bool = False
+    """Whoever asks would rather see something at once than wait for the picture."""
+    fail_on: tuple[Verdict, ...] = ()
+    """Verdicts that are failures to whoever asks."""
 
 
 class Reader:
@@ -88,12 +92,23 @@ class Reader:
             mistakes.append(Mistake("js", "is switched off here"))
         if options.clip and options.selector:
             mistakes.append(Mistake("clip", "cannot be combined with selector: each chooses what is photographed"))
+        bounds = self._bounds(options)
+        if options.placeholder and bounds.forced:
+            mistakes.append(
+                Mistake("placeholder", "cannot go with fresh=true or ttl=0: nobody would fetch the picture")
+            )
         negotiated = options.format == "auto"
         request = (_with_format(options, negotiate(accept)) if negotiated else options).request()
         if _pixels(request) > MAX_PIXELS:
             limit = f"{MAX_PIXELS:,}".replace(",", " ")
             mistakes.append(Mistake("scale", f"is too large: width × height × scale² may be at most {limit} pixels"))
-        return Wanted(request=request, freshness=self._bounds(options), negotiated=negotiated)
+        return Wanted(
+            request=request,
+            freshness=bounds,
+            negotiated=negotiated,
+            placeholder=options.placeholder,
+            fail_on=options.fail_on,
+        )
 
     def _bounds(self, options: Options) -> Freshness:
         """How old the answer may be; ``ttl=0`` insists on a new picture as ``fresh`` does."""

@@ -22,7 +22,7 @@ def persist_blueprint(service: Service, gate: Gate, reader: Reader, visitors: Vi
         gate.enter_persist(request)
         wanted = reader.body(request)
         journal.note(target=host_of(wanted.request.shot.url))
-        persisted = service.persist(wanted.request, wanted.freshness)
+        persisted = service.persist(wanted.request, wanted.freshness, wanted.fail_on)
         base = public_url or visitors.base_url(request)
         members = persisted.members()
         return jsonify({**members, "url": responses.absolute(persisted.url, base)})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -14,12 +13,9 @@ from flask import Flask, Request, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from tintype import errors, imaging
+from tintype import errors
 from tintype.errors import TintypeError
-from tintype.imaging import layout
-from tintype.model import Thumbnail
-from tintype.options import CaptureRequest, FormatName
-from tintype.web import journal
+from tintype.web import cards, journal
 from tintype.web.params import negotiate, salvage
 from tintype.web.reading import TOO_LARGE
 
@@ -27,8 +23,6 @@ log = structlog.get_logger("tintype.web")
 
 JSON = "application/problem+json"
 SMALL_CARDS = ((640, 360), (320, 180), (160, 90), (80, 45))
-CARD_QUALITY = 80
-LONGEST_REASON = 200
 _STYLE = """
 body{margin:0;font:16px/1.5 system-ui,sans-serif;color:#222;background:#f6f6f4}
 main{max-width:42rem;margin:12vh auto;padding:0 1.5rem}
@@ -127,22 +121,10 @@ def _wants_picture(request: Request) -> bool:
 
 def _card(request: Request, error: TintypeError) -> Response:
     options = salvage(request)
-    chosen = negotiate(request.accept_mimetypes) if options.format == "auto" else options.format
-    size = _size(options.model_copy(update={"format": chosen}).request())
+    chosen = cards.drawable(negotiate(request.accept_mimetypes) if options.format == "auto" else options.format)
+    size = cards.size_of(options.model_copy(update={"format": chosen}).request())
     if isinstance(error, errors.RateLimited):
         # a client beyond its limit must not cost a drawing for each size it thinks of
         size = next((small for small in SMALL_CARDS if small <= size), SMALL_CARDS[-1])
-    drawn = _draw(error.title, error.detail[:LONGEST_REASON], chosen, *size)
+    drawn = cards.failure(error.title, error.detail[: cards.LONGEST_REASON], chosen, *size)
     return Response(drawn.body, mimetype=drawn.mime)
-
-
-def _size(asked: CaptureRequest) -> tuple[int, int]:
-    """The size the picture would have had, as far as one can know without it."""
-    seen = asked.shot.emulate
-    return layout.plan(seen.width, seen.height, asked.rendition).canvas
-
-
-@functools.lru_cache(maxsize=64)
-def _draw(title: str, reason: str, chosen: FormatName, width: int, height: int) -> Thumbnail:
-    """A card is drawn once for a page full of the same failures."""
-    return imaging.card(title, reason, format=chosen, quality=CARD_QUALITY, width=width, height=height)

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from flask import Request, Response
 
 from tintype.model import Answer, Stored
-from tintype.web import headers
+from tintype.urls import host_of
+from tintype.web import cards, headers
 from tintype.web.params import Wanted
 
 YEAR = 31_536_000
@@ -16,6 +17,17 @@ YEAR = 31_536_000
 def picture(answer: Answer, wanted: Wanted, request: Request, now: float) -> Response:
     """A thumbnail, or 304 when the client's copy is the same; ``now`` is seconds since the epoch."""
     return _conditional(Response(answer.thumbnail.body, headers=headers.of_answer(answer, wanted, now)), request)
+
+
+def placeholder(wanted: Wanted) -> Response:
+    """A neutral picture in the size and format of the one that is being taken."""
+    host = host_of(wanted.request.shot.url)
+    rendition = wanted.request.rendition
+    drawn = cards.waiting(cards.drawable(rendition.format), *cards.size_of(wanted.request))
+    response = Response(drawn.body, headers=headers.of_placeholder(drawn, host))
+    if wanted.negotiated:
+        response.headers["Vary"] = "Accept"
+    return response
 
 
 def stored(found: Stored, request: Request) -> Response:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from flask import Blueprint, Response, request
 
 from tintype.errors import TintypeError
+from tintype.model import CacheState
 from tintype.service import Service
+from tintype.service.verdict import insist
 from tintype.urls import host_of
 from tintype.web import journal, responses
 from tintype.web.gate import Gate
@@ -30,7 +32,12 @@ def blueprint(
         gate.settle_thumb(request, hit=found is not None)
         wanted = _readable(asked)
         journal.note(target=host_of(wanted.request.shot.url))
-        answer = found or service.thumbnail(wanted.request, wanted.freshness)
+        make = service.ahead if wanted.placeholder else service.thumbnail
+        answer = found or make(wanted.request, wanted.freshness)
+        if answer is None:
+            journal.note(cache=CacheState.PLACEHOLDER)
+            return responses.placeholder(wanted)
+        insist(answer.thumbnail, wanted.fail_on)
         journal.note(cache=answer.cache, **{f"{step}_ms": round(ms, 1) for step, ms in answer.timings.items()})
         questions.learn(request.environ, wanted)
         return responses.picture(answer, wanted, request, clock())

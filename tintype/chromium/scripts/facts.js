@@ -1,7 +1,132 @@
-// What the caller is told about the page.
-() => ({
-  status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
-  url: location.href.slice(0, 8192),
-  title: document.title.slice(0, 300),
-  empty: !document.head?.firstChild && !document.body?.firstChild,
-})
+// What the caller is told about the page, and signs by which a picture of it is judged. Everything bounded.
+() => {
+  const MARKS = {
+    cloudflare: "#challenge-form,#challenge-running,#challenge-stage,#challenge-error-text,#cf-challenge-running",
+    cloudflare_block: "#cf-error-details,#cf-wrapper .cf-error-title",
+    turnstile: ".cf-turnstile,#turnstile-wrapper",
+    akamai: "#sec-cpt-if,#sec-if-cpt-container,#sec-if-container,script[src*='/_sec/cp_challenge/']",
+    human: "#px-captcha,#px-captcha-wrapper,script[src*='captcha.px-cdn.net']",
+    datadome: "#ddv1-captcha-container,iframe[src*='captcha-delivery.com'],script[src*='captcha-delivery.com/c.js']",
+    imperva: "iframe[src*='_Incapsula_Resource'],script[src*='_Incapsula_Resource?SWUDNSAI']",
+    aws: "html:has(script[src*='.awswaf.com/']) :is(#captcha-container,#challenge-container)",
+    recaptcha: ".g-recaptcha,iframe[src*='/recaptcha/api2/anchor'],iframe[src*='/recaptcha/enterprise/anchor']",
+    hcaptcha: ".h-captcha,iframe[src*='hcaptcha.com/captcha']",
+    ddos_guard: "#ddg-captcha,script[src*='/.well-known/ddos-guard/']",
+    anubis: "script#anubis_challenge,script[src*='/.within.website/']",
+    parked: "script[src*='parking-lander'],script[src*='sedoparking.com'],script[src*='parkingcrew.net']," +
+      "script[src*='bodis.com'],link[href*='parking-lander'],#sedoAds",
+  };
+  const CONSENT = "#onetrust-consent-sdk,#CybotCookiebotDialog,#didomi-host,#usercentrics-root,#usercentrics-cmp-ui," +
+    "#qc-cmp2-container,[id^=sp_message_],#truste-consent-track,#cmpbox,#cmpwrapper,#cmplz-cookiebanner-container," +
+    ".fc-consent-root,#iubenda-cs-banner,#cookiescript_injected,#axeptio_overlay,#tarteaucitronRoot,#klaro," +
+    "#BorlabsCookieBox,#CookieBoxSaveButton,#sliding-popup,#gdpr-cookie-message,.osano-cm-window,.cky-consent-container," +
+    "[class*='cookie-consent'],[id*='cookie-consent'],[class*='consent-wall'],[id*='consent-wall'],[class*='cookie-wall']";
+  const UNSEEN = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "TITLE", "HEAD", "TEXTAREA"]);
+  const shown = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+  const inView = (box, least) => box.width >= least && box.height >= least && box.bottom > 0 && box.right > 0
+    && box.top < innerHeight && box.left < innerWidth;
+  const address = (text) => {
+    try {
+      const url = new URL(text, location.href);
+      return (url.host + url.pathname).slice(0, 120);
+    } catch {
+      return "";
+    }
+  };
+  const all = (selector, most = 200) => Array.from(document.querySelectorAll(selector)).slice(0, most);
+
+  // The visible text, shadow trees included: at most so many letters and so many nodes.
+  const read = (root, letters) => {
+    const found = { text: "", seen: 0 };
+    const roots = [root];
+    const range = document.createRange();
+    for (let left = 4000; roots.length && found.text.length < letters;) {
+      const walker = document.createTreeWalker(roots.shift(), NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, (node) =>
+        UNSEEN.has(node.nodeName) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
+      while (left-- > 0 && walker.nextNode() && found.text.length < letters) {
+        const node = walker.currentNode;
+        if (node.shadowRoot) roots.push(node.shadowRoot);
+        if (node.nodeType !== Node.TEXT_NODE) continue;
+        const words = node.data.slice(0, letters).replace(/\s+/g, " ").trim();
+        const holder = node.parentElement ?? node.getRootNode().host;
+        if (!words || !holder || !shown(holder)) continue;
+        found.text += `${words} `;
+        if (found.seen < 400) {
+          range.selectNodeContents(node);
+          if (inView(range.getBoundingClientRect(), 1)) found.seen += words.length;
+        }
+      }
+    }
+    return found;
+  };
+
+  // What lies above the page: of 25 places the part where something fixed, or a consent manager, is on top.
+  const above = () => {
+    const tops = new Map();
+    for (let place = 0; place < 25; place += 1) {
+      const spot = document.elementFromPoint((place % 5 + 0.5) / 5 * innerWidth, (Math.floor(place / 5) + 0.5) / 5 * innerHeight);
+      let top = spot?.closest(`${CONSENT},dialog[open]`) ?? null;
+      for (let up = spot; up && !top && up !== document.body; up = up.parentElement) {
+        if (getComputedStyle(up).position === "fixed") top = up;
+      }
+      if (top) tops.set(top, (tops.get(top) ?? 0) + 1);
+    }
+    const covering = [...tops.keys()].slice(0, 8);
+    return {
+      share: [...tops.values()].reduce((sum, count) => sum + count, 0) / 25,
+      text: covering.map((top) => read(top.shadowRoot ?? top, 400).text).join(" ").slice(0, 800),
+      consent: covering.some((top) => top.matches(CONSENT) || top.querySelector(CONSENT)),
+      password: covering.some((top) => top.querySelector("input[type=password]")),
+    };
+  };
+
+  // The form that asks for a password: how high it is, where its middle lies, as parts of the view, and its letters.
+  const login = () => {
+    const field = all("input[type=password]").find((input) => shown(input) && inView(input.getBoundingClientRect(), 2));
+    if (!field) return null;
+    const form = field.closest("form,[role=dialog],dialog,main,section") ?? field.parentElement;
+    const box = form.getBoundingClientRect();
+    const spot = field.getBoundingClientRect();
+    return {
+      height: Math.min(box.height / innerHeight, 9),
+      place: (spot.top + spot.height / 2) / innerHeight,
+      letters: read(form, 2000).text.length,
+    };
+  };
+
+  const signs = () => {
+    const { text, seen } = read(document.body ?? document, 4000);
+    const inline = all("script:not([src])", 40).map((script) => script.textContent.slice(0, 3000));
+    const marks = Object.keys(MARKS).filter((name) => document.querySelector(MARKS[name]));
+    if (inline.some((code) => code.includes("_cf_chl_opt"))) marks.push("cloudflare");
+    if (inline.some((code) => /\bvar dd\s*=\s*\{/.test(code))) marks.push("datadome");
+    if (inline.some((code) => code.includes("_pxAppId") && code.includes("captcha"))) marks.push("human");
+    return {
+      letters: text.length,
+      seen,
+      sample: text.slice(0, 2000),
+      headings: all("h1,h2", 5).map((heading) => (heading.textContent ?? "").trim().slice(0, 80)),
+      media: all("img,picture,canvas,video,svg,iframe,frame,object,embed", 400)
+        .filter((element) => shown(element) && inView(element.getBoundingClientRect(), 24)).length,
+      links: all("a[href]", 300).length,
+      frames: all("iframe[src],frame[src]", 10).map((frame) => address(frame.src)),
+      marks,
+      above: above(),
+      login: login(),
+    };
+  };
+  const attempt = () => {
+    try {
+      return signs();
+    } catch {
+      return {};
+    }
+  };
+  return {
+    status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
+    url: location.href.slice(0, 8192),
+    title: document.title.slice(0, 300),
+    empty: !document.head?.firstChild && !document.body?.firstChild,
+    signs: attempt(),
+  };
+}

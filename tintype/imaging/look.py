@@ -1,0 +1,67 @@
+"""What do the pixels of a picture say? Whether anything is drawn on it, and how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tintype.imaging.render import size, to_srgb
+from tintype.imaging.vips import library, open_, reading
+
+_SAME = 12
+"""Levels (of 255) between the darkest and the lightest pixel of what is one colour to the eye."""
+_NOTICED = 8
+"""Levels by which a pixel, averaged with its neighbours, must differ to count as drawn: noise is averaged away."""
+_TALLEST = 3
+"""How much of a long picture is looked at, in widths: whoever saw that much of nothing has seen enough."""
+_DENSE = 0.06
+"""Bytes a pixel that no PNG of one colour takes; Chromium's quick ones take a third."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is drawn on a picture: pixels that differ noticeably from what most of them are, in colour or opacity."""
+
+    ink: int
+    share: float
+    """The same as a part of all pixels, 0 to 1."""
+
+
+def is_one_colour(body: bytes) -> bool:
+    """Whether an eye sees one colour: a faint gradient and faint noise are no drawing. Raises EngineFailed."""
+    width, height, mime = size(body)
+    if mime == "image/png" and len(body) > _DENSE * width * height:
+        return False
+    with reading():
+        return _spread(_open(body, mime)) <= _SAME
+
+
+def look(body: bytes) -> Look:
+    """Look at a picture once, from its top; raises EngineFailed when it cannot be read."""
+    with reading():
+        image = _open(body, size(body)[2])
+        ink = _ink(image) if _spread(image) > _SAME else 0
+    return Look(ink, ink / (image.width * image.height))
+
+
+def _open(body: bytes, mime: str) -> Any:
+    image = to_srgb(open_(body, mime))
+    return image.crop(0, 0, image.width, min(image.height, _TALLEST * image.width)).copy_memory()
+
+
+def _spread(image: Any) -> float:
+    """Levels between darkest and lightest, in the band where that is most."""
+    stats = image.stats()
+    return max(float(stats(1, band)[0] - stats(0, band)[0]) for band in range(1, image.bands + 1))
+
+
+def _ink(image: Any) -> int:
+    ground = [_commonest(image[band]) for band in range(image.bands)]
+    even = image.conv(library().Image.new_from_array([[1] * 3] * 3, scale=9), precision="integer")
+    drawn = ((even - ground).abs() > _NOTICED).bandor()
+    return round(float(drawn.avg()) / 255 * int(image.width * image.height))
+
+
+def _commonest(band: Any) -> float:
+    """The level most pixels of a band have."""
+    return float(band.hist_find().maxpos()[1])

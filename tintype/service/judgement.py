@@ -1,0 +1,146 @@
+"""What does a picture show? Judged by HTTP status, the page's account of itself and, where that is in doubt, pixels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from tintype import imaging
+from tintype.model import Capture, Verdict
+from tintype.service import phrases
+from tintype.service.signs import Signs
+
+_BRIEF = 1_500
+"""Letters: a page that has more is about something, whatever words are in it."""
+_TERSE = 600
+_FEW_LINKS = 30
+_COVERED = 0.5
+"""Part of the view from which on what lies above is what the picture shows."""
+_SPECKS = 9
+"""Pixels: fewer are no letter."""
+_SPINNER, _SPLASH = 0.0015, 0.02
+"""Parts of the pixels that may be drawn on a page that says nothing, and on one that only says that it loads."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A capture with what is asked of it more than once."""
+
+    capture: Capture
+    asked: str
+    """The address that was asked for."""
+    signs: Signs | None
+
+    @property
+    def title(self) -> str:
+        return self.capture.title.strip()
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.capture.final_url).hostname or ""
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.capture.final_url).path
+
+    @property
+    def was_sent_elsewhere(self) -> bool:
+        asked, final = urlsplit(self.asked), urlsplit(self.capture.final_url)
+        return bool(final.netloc) and (asked.hostname, asked.path) != (final.hostname, final.path)
+
+    def says(self, words: re.Pattern[str], within: int) -> bool:
+        """Whether a page of at most so many letters says something, in title, headings or text."""
+        if not self.signs or self.signs.letters > within:
+            return False
+        return any(words.search(text) for text in (self.title, *self.signs.headings, self.signs.sample))
+
+
+def judge(capture: Capture, asked: str) -> Verdict:
+    """The verdict on what an engine brought from an address; one the engine itself passed stands.
+
+    Raises EngineFailed when the picture cannot be read.
+    """
+    if capture.verdict is not Verdict.OK:
+        return capture.verdict
+    case = _Case(capture, asked, Signs.of(capture.signs))
+    return next((verdict for verdict, holds in _RULES if holds(case)), Verdict.OK)
+
+
+def _is_challenge(case: _Case) -> bool:
+    if phrases.CHALLENGE_TITLES.search(case.title) and (not case.signs or case.signs.letters <= _BRIEF):
+        return True
+    if (signs := case.signs) is None or signs.letters > _BRIEF:
+        return False
+    if signs.marks & phrases.CHALLENGE_MARKS or case.says(phrases.CHALLENGE_WORDS, _BRIEF):
+        return True
+    walled = signs.marks & phrases.WIDGET_MARKS or any(phrases.CHALLENGE_FRAMES.search(f) for f in signs.frames)
+    return bool(walled) and signs.letters <= _TERSE and not signs.login and signs.links <= _FEW_LINKS // 2
+
+
+def _is_login(case: _Case) -> bool:
+    signs = case.signs
+    if signs and signs.above.password and signs.above.share >= _COVERED:
+        return True
+    if signs and signs.login:
+        outside = signs.letters - signs.login.letters
+        is_large = signs.login.height >= 0.2 or 0.2 <= signs.login.place <= 0.9  # noqa: PLR2004 - parts of the view
+        if is_large and outside <= _BRIEF and signs.links <= _FEW_LINKS:
+            return True
+    if not case.was_sent_elsewhere or (signs and signs.letters > _BRIEF):
+        return False
+    led_there = phrases.LOGIN_HOSTS.search(case.host) or phrases.LOGIN_PATHS.search(case.path)
+    return bool(led_there) and (signs is None or case.says(phrases.LOGIN_WORDS, _BRIEF))
+
+
+def _is_error(case: _Case) -> bool:
+    if case.capture.status >= 400:  # noqa: PLR2004 - RFC 9110, 15.5
+        return True
+    return bool(phrases.ERROR_TITLES.search(case.title)) and (not case.signs or case.signs.letters <= _BRIEF)
+
+
+def _is_parked(case: _Case) -> bool:
+    signs = case.signs
+    if case.was_sent_elsewhere and phrases.PARKED_HOSTS.search(case.host):
+        return True
+    if signs is None or signs.letters > _BRIEF:
+        return False
+    framed = any(phrases.PARKED_HOSTS.search(frame.partition("/")[0]) for frame in signs.frames)
+    return "parked" in signs.marks or framed or case.says(phrases.PARKED_WORDS, _BRIEF)
+
+
+def _is_consent(case: _Case) -> bool:
+    if (signs := case.signs) is None:
+        return False
+    if signs.above.share >= _COVERED:
+        return signs.above.consent or _asks_consent(signs.above.text)
+    if case.was_sent_elsewhere and phrases.CONSENT_HOSTS.search(case.host):
+        return signs.letters <= 2 * _BRIEF
+    return signs.letters <= _BRIEF and signs.links <= _FEW_LINKS // 2 and _asks_consent(signs.sample)
+
+
+def _asks_consent(text: str) -> bool:
+    """Whether a text is about consent more than in passing, and leaves a choice."""
+    topics = {found.group().lower() for found in phrases.CONSENT_WORDS.finditer(text)}
+    return len(topics) > 1 and bool(phrases.CONSENT_CHOICES.search(text))
+
+
+def _is_blank(case: _Case) -> bool:
+    signs, body = case.signs, case.capture.body
+    if signs and phrases.LOADING.fullmatch(signs.sample) and not signs.media:
+        return imaging.look(body).share < (_SPLASH if signs.seen else _SPINNER)
+    if signs and (signs.seen or signs.media):
+        return imaging.is_one_colour(body)
+    return imaging.look(body).ink < _SPECKS
+
+
+_RULES: tuple[tuple[Verdict, Callable[[_Case], bool]], ...] = (
+    (Verdict.CHALLENGE, _is_challenge),
+    (Verdict.LOGIN, _is_login),
+    (Verdict.ERROR, _is_error),
+    (Verdict.PARKED, _is_parked),
+    (Verdict.CONSENT, _is_consent),
+    (Verdict.BLANK, _is_blank),
+)
+"""In this order: a challenge and a login form come with statuses of errors."""

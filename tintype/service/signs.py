@@ -1,0 +1,77 @@
+"""How does a page describe itself? Its account of itself, read with care: it comes from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginForm:
+    """A form with a password field in view. ``height`` and ``place`` (of the field's middle) are parts of the view."""
+
+    height: float
+    place: float
+    letters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Above:
+    """What lies fixed above the page. ``share`` is the part of the view it covers, 0 to 1."""
+
+    share: float = 0.0
+    text: str = ""
+    consent: bool = False
+    """It is a consent manager's."""
+    password: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """What ``chromium/scripts/facts.js`` tells; counts are of what is visible, and end where it matters no more."""
+
+    letters: int = 0
+    """Of the whole page."""
+    seen: int = 0
+    """Letters in view."""
+    sample: str = ""
+    headings: tuple[str, ...] = ()
+    media: int = 0
+    """Pictures, canvases, videos and frames in view."""
+    links: int = 0
+    frames: tuple[str, ...] = ()
+    """Host and path of each."""
+    marks: frozenset[str] = frozenset()
+    above: Above = Above()
+    login: LoginForm | None = None
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Self | None:
+        """From plain values; None where there is no account, or it makes no sense."""
+        try:
+            return cls._read(said) if said else None
+        except (TypeError, ValueError, KeyError, AttributeError):
+            return None
+
+    @classmethod
+    def _read(cls, said: Mapping[str, Any]) -> Self:
+        above, login = said["above"], said["login"]
+        return cls(
+            letters=int(said["letters"]),
+            seen=int(said["seen"]),
+            sample=str(said["sample"]),
+            headings=tuple(str(heading) for heading in said["headings"]),
+            media=int(said["media"]),
+            links=int(said["links"]),
+            frames=tuple(str(frame) for frame in said["frames"]),
+            marks=frozenset(str(mark) for mark in said["marks"]),
+            above=Above(
+                share=float(above["share"]),
+                text=str(above["text"]),
+                consent=bool(above["consent"]),
+                password=bool(above["password"]),
+            ),
+            login=login
+            and LoginForm(height=float(login["height"]), place=float(login["place"]), letters=int(login["letters"])),
+        )
