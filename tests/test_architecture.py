@@ -17,7 +17,7 @@ HOMES = {
     "asyncio": ("chromium/",),
     "pyvips": ("imaging/",),
     "redis": ("state/redis.py",),
-    "sqlite3": ("state/sqlite.py",),
+    "sqlite3": ("state/sqlite",),
     "boto3": ("storage/s3.py",),
     "botocore": ("storage/s3.py",),
     "granian": ("cli.py", "commands/"),

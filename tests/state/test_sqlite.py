@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.contracts.cache import KB, CacheContract, OpenCache, body_of
 from tests.contracts.crowd import eventually
 from tintype import wire
 from tintype.protocols import Cache
-from tintype.state import sqlite
+from tintype.state import sqlite, sqlite_session
 from tintype.state.sqlite import SqliteCache
 
 
@@ -84,9 +85,9 @@ class TestBrokenFile:
             cache.put(key, wire.pack({}, body), 60)
         forget_connections(cache)
         with path.open("r+b") as file:
-            for page in range(3, path.stat().st_size // sqlite.PAGE, 3):
-                file.seek(page * sqlite.PAGE)
-                file.write(os.urandom(sqlite.PAGE))
+            for page in range(3, path.stat().st_size // sqlite_session.PAGE, 3):
+                file.seek(page * sqlite_session.PAGE)
+                file.write(os.urandom(sqlite_session.PAGE))
         assert all(read(cache.get(key)) in {None, body} for key, body in bodies.items())
         cache.put("key", b"1", 60)
         assert cache.get("key") == b"1"
@@ -95,7 +96,7 @@ class TestBrokenFile:
         cache.put("key", b"1", 60)
         forget_connections(cache)
         with sqlite3.connect(path) as database:
-            database.execute(f"PRAGMA user_version = {sqlite.SCHEMA_VERSION + 1}")
+            database.execute(f"PRAGMA user_version = {sqlite_session.SCHEMA_VERSION + 1}")
         database.close()
         assert cache.get("key") is None
         cache.put("key", b"2", 60)
@@ -160,7 +161,7 @@ class TestTrouble:
     def test_a_database_locked_by_others_is_read_and_not_written(
         self, cache: SqliteCache, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sqlite, "BUSY", 0.05)
+        monkeypatch.setattr(sqlite_session, "BUSY", 0.05)
         cache.put("key", b"1", 60)
         blocker = sqlite3.connect(path, isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
@@ -171,6 +172,23 @@ class TestTrouble:
         blocker.close()
         cache.put("key", b"3", 60)
         assert cache.get("key") == b"3"
+
+    def test_a_read_that_is_to_note_uses_leaves_that_for_later_while_others_write(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sqlite_session, "BUSY", 60.0)
+        cache = SqliteCache(path, 10 * KB, touch_after=0)
+        cache.put("key", b"1", 60)
+        with closing(sqlite3.connect(path, isolation_level=None)) as blocker:
+            blocker.execute("BEGIN IMMEDIATE")
+            (before,) = blocker.execute("SELECT used FROM entry").fetchone()
+            with structlog.testing.capture_logs() as logs:
+                assert cache.get("key") == b"1"  # or the test's time is up
+            assert logs == []
+            blocker.execute("COMMIT")
+            cache.put("other", b"2", 60)
+            assert blocker.execute("SELECT used FROM entry WHERE key = 'key'").fetchone()[0] > before
+        cache.close()
 
     def test_a_read_only_disk_is_a_miss_and_one_warning(self, small_disk: Path) -> None:
         cache = SqliteCache(small_disk / "records.sqlite", 100 * KB)

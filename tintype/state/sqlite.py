@@ -11,23 +11,17 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib import resources
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
 from tintype.state.outage import Outage
-from tintype.state.place import Inode, Place
+from tintype.state.place import Place
+from tintype.state.sqlite_session import BROKEN, PAGE, Session, code_of, connect
 
-SCHEMA_VERSION = 1
-SCHEMA = resources.files(__package__).joinpath("sqlite.sql").read_text()
 READ = "SELECT body, used, entry.id FROM entry CROSS JOIN value ON value.id = entry.id WHERE key = ? AND expires > ?"
 ADD = "INSERT INTO entry (key, tag, expires, used, size) VALUES (?, ?, ?, ?, ?)"
 
-PAGE = 8192
-LONGEST_LOG = 64 << 20
-"""Bytes the write-ahead log may keep after it was carried over."""
-BUSY = 2.0
-"""Seconds a write waits for another process's write."""
 TRUST = 1.0
 """Seconds until a connection looks again whether its file is still the one at the path."""
 BATCH = 64
@@ -38,20 +32,6 @@ FLUSH_EVERY, FLUSH_AT = 10.0, 256
 """Uses are noted together: when the first has waited this many seconds, or when this many wait."""
 PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL}
 """Errors that leave the connection good; it might be the last one to be had."""
-BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-class Outdated(sqlite3.DatabaseError):
-    """The file was made by another version of this module: as good as no database."""
-
-    sqlite_errorcode = sqlite3.SQLITE_NOTADB
-
-
-class Session(sqlite3.Connection):
-    """A connection that knows which file it opened."""
-
-    inode: Inode | None = None
-    trusted_until: float = 0.0
 
 
 class SqliteCache:
@@ -153,9 +133,10 @@ class SqliteCache:
         if not self._uses:
             self._flush_at = now + min(FLUSH_EVERY, self._touch_after)
         self._uses[entry] = now
-        if len(self._uses) >= FLUSH_AT or now >= self._flush_at:
-            with self._tolerating(), self._writing() as session:
-                self._write_uses(session, now)
+        if len(self._uses) % FLUSH_AT == 0 or now >= self._flush_at:
+            self._flush_at = now + FLUSH_EVERY
+            with self._tolerating(), self._session() as session:
+                session.in_passing(partial(self._write_uses, session, now))
 
     def _write_uses(self, session: Session, now: float) -> None:
         uses, self._uses = self._uses, {}
@@ -204,13 +185,13 @@ class SqliteCache:
 
     def _recover(self, session: Session, error: BaseException) -> None:
         """Undo what an error left half done; give up the connection, and the file if that is broken."""
-        if _code(error) in PASSING:
+        if code_of(error) in PASSING:
             with suppress(sqlite3.Error):
                 session.rollback()
             self._idle.append(session)
             return
         session.close()
-        if _code(error) in BROKEN:
+        if code_of(error) in BROKEN:
             with self._place.alone():
                 self._place.set_aside(session.inode, error)
 
@@ -221,42 +202,16 @@ class SqliteCache:
             try:
                 return self._connect()
             except sqlite3.DatabaseError as error:
-                if _code(error) not in BROKEN:
+                if code_of(error) not in BROKEN:
                     raise
                 self._place.set_aside(self._place.inode(), error)
                 return self._connect()
 
     def _connect(self) -> Session:
-        session = sqlite3.connect(
-            self._place.path, timeout=BUSY, isolation_level=None, check_same_thread=False, factory=Session
-        )
-        try:
-            _prepare(session, mapped=2 * self._budget)
-        except BaseException:
-            session.close()
-            raise
+        session = connect(self._place.path, mapped=2 * self._budget)
         session.inode = self._place.inode()
         session.trusted_until = self._clock() + TRUST
         return session
-
-
-def _prepare(session: Session, mapped: int) -> None:
-    """Set a connection up and create the tables in a new file; raises Outdated."""
-    version = session.execute("PRAGMA user_version").fetchone()[0]
-    if version != SCHEMA_VERSION:
-        _create(session, version)
-    session.execute(f"PRAGMA journal_size_limit = {LONGEST_LOG}")
-    session.execute("PRAGMA synchronous = NORMAL")
-    session.execute(f"PRAGMA mmap_size = {mapped}")
-
-
-def _create(session: Session, version: int) -> None:
-    if session.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise Outdated(f"made for version {version} of the cache, this is version {SCHEMA_VERSION}")
-    session.execute(f"PRAGMA page_size = {PAGE}")
-    session.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    session.execute("PRAGMA journal_mode = WAL")
-    session.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
 
 
 def _total(session: Session) -> int:
@@ -281,10 +236,6 @@ def _give_back(session: Session, spare: int) -> None:
     if free * PAGE > spare:
         # A script is stepped to its end; execute() would give back a single page.
         session.executescript(f"PRAGMA incremental_vacuum({8 * BATCH})")
-
-
-def _code(error: BaseException) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 _CACHES: weakref.WeakSet[SqliteCache] = weakref.WeakSet()
