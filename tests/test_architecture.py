@@ -29,7 +29,7 @@ HOMES = {
 """Third parties with one home each: where they may be imported."""
 
 RINGS = (
-    {"errors"},
+    {"errors", "brief"},
     {"options", "model"},
     {"protocols", "wire", "egress", "logs"},
     {"urls", "imaging"},

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import click
 
-from tintype import __version__, errors
+from tintype import __version__, brief, errors
 from tintype.errors import ConfigurationError, InvalidRequest, TintypeError
 
 COMMANDS = {
@@ -70,6 +70,7 @@ def tintype() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code; failures are one or a few lines, never a traceback."""
+    brief.import_structlog()
     sys.exit(run(arguments))
 
 

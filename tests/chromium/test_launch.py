@@ -56,6 +56,34 @@ def test_it_answers_and_leaves_nothing(recipe: Recipe, territory: Territory) -> 
     assert "Chrome/" in agent
 
 
+def test_one_begun_ahead_is_the_next_one_launched(recipe: Recipe, territory: Territory) -> None:
+    async def play() -> None:
+        launcher = Launcher(recipe, territory, allow_no_sandbox=False)
+        launcher.begin()
+        profiles = len(list(territory.folder.glob("profile-*")))
+        process, _ = await launcher.launch()
+        assert len(list(territory.folder.glob("profile-*"))) == 1 >= profiles
+        await process.close()
+        await launcher.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("come_up", [True, False])
+def test_one_begun_in_vain_is_ended(come_up: bool, recipe: Recipe, territory: Territory) -> None:
+    async def play() -> None:
+        launcher = Launcher(recipe, territory, allow_no_sandbox=False)
+        launcher.begin()
+        if come_up:
+            await asyncio.wait({launcher._ahead})
+        else:
+            await asyncio.sleep(0)
+        await launcher.close()
+
+    asyncio.run(play())
+    assert processes.mentioning(str(territory.folder)) == []
+
+
 def test_without_the_enclosure_it_answers_too(recipe: Recipe, territory: Territory) -> None:
     launcher = Launcher(replace(recipe, enclosed=False), territory, allow_no_sandbox=False)
     assert launched(launcher)[1] == 0

@@ -1,6 +1,6 @@
 """The capture daemon with one guard or another taken off, so that the others are seen to hold alone, or none to.
 
-``python -m tests.security.weakened MODE KEY-HASH ADDRESS CONFIG`` runs what ``tintype.chromium.daemon`` would.
+``python -m tests.security.weakened MODE KEY-HASH ADDRESS CONFIG`` runs what ``tintype.chromium`` would.
 """
 
 from __future__ import annotations

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import os
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tintype.chromium import account, selftest
-from tintype.chromium.browser import Browser
 from tintype.chromium.cdp import Ended, Refused
 from tintype.chromium.command import Recipe
 from tintype.chromium.config import DaemonConfig
@@ -15,12 +16,14 @@ from tintype.chromium.hosts import HostRules, bundled
 from tintype.chromium.judge import Judge
 from tintype.chromium.launch import Launcher, LaunchFailed
 from tintype.chromium.locate import find_chromium
-from tintype.chromium.pool import Pool, Terms
 from tintype.chromium.socks import Filter
 from tintype.chromium.tab import ScriptFailed
 from tintype.chromium.territory import Territory
 from tintype.errors import ConfigurationError
 from tintype.lookup import own_addresses
+
+if TYPE_CHECKING:
+    from tintype.chromium.pool import Pool
 
 _HOMES = ("/root", "/home")
 
@@ -57,8 +60,14 @@ class Booth:
         )
         territory = Territory.claim()
         launcher = Launcher(recipe, territory, allow_no_sandbox=config.allow_no_sandbox)
-        rules = HostRules(bundled().domains | HostRules.parse(config.block_hosts).domains)
-        pool = Pool(lambda: Browser.start(launcher, judge, lanes), _terms(config), rules)
+        launcher.begin()
+        try:
+            pool = await _pool(config, launcher, judge, lanes)
+        except BaseException:
+            await launcher.close()
+            await closed.close()
+            territory.release()
+            raise
         booth = cls(pool, launcher, closed, territory, config.slots)
         try:
             await pool.start()
@@ -81,6 +90,7 @@ class Booth:
     async def close(self) -> None:
         """End the browsers and remove their files. Idempotent."""
         await self.pool.close()
+        await self.launcher.close()
         await self.closed.close()
         self.territory.release()
 
@@ -103,8 +113,14 @@ class Booth:
         }
 
 
-def _terms(config: DaemonConfig) -> Terms:
-    return Terms(
+async def _pool(config: DaemonConfig, launcher: Launcher, judge: Judge, lanes: int) -> Pool:
+    """Pages and options take as long to import as the browser to start: both at once."""
+    await asyncio.to_thread(importlib.import_module, "tintype.chromium.pool")
+    from tintype.chromium.browser import Browser  # noqa: PLC0415
+    from tintype.chromium.pool import Pool, Terms  # noqa: PLC0415
+
+    rules = HostRules(bundled().domains | HostRules.parse(config.block_hosts).domains)
+    terms = Terms(
         slots=config.slots,
         queue=config.queue,
         timeout=config.timeout,
@@ -112,3 +128,4 @@ def _terms(config: DaemonConfig) -> Terms:
         recycle_age=config.recycle_age,
         max_page_height=config.max_page_height,
     )
+    return Pool(lambda: Browser.start(launcher, judge, lanes), terms, rules)

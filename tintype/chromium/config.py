@@ -68,7 +68,7 @@ def address_for(config: DaemonConfig, run_dir: Path) -> str:
 
 def command_for(config: DaemonConfig, address: str) -> list[str]:
     """The command line that runs such a daemon."""
-    return [sys.executable, "-m", "tintype.chromium.daemon", address, config.to_json()]
+    return [sys.executable, "-m", "tintype.chromium", address, config.to_json()]
 
 
 def _short_folder() -> Path:

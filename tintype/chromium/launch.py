@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import socket
@@ -48,9 +49,26 @@ class Launcher:
         self.recipe = recipe
         self._territory = territory
         self._allow_no_sandbox = allow_no_sandbox
+        self._ahead: asyncio.Task[tuple[Process, str]] | None = None
+
+    def begin(self) -> None:
+        """Start a browser ahead of time, for whoever launches next."""
+        self._ahead = asyncio.create_task(self._launch())
 
     async def launch(self) -> tuple[Process, str]:
         """A browser that answers, and its user agent; raises LaunchFailed."""
+        ahead, self._ahead = self._ahead, None
+        return await (ahead or self._launch())
+
+    async def close(self) -> None:
+        """End a browser that was begun and that nobody took. Idempotent."""
+        ahead, self._ahead = self._ahead, None
+        if ahead:
+            with contextlib.suppress(LaunchFailed):
+                process, _ = await ahead  # not cancelled: half a start would leave a process and its profile
+                await process.close()
+
+    async def _launch(self) -> tuple[Process, str]:
         while True:
             try:
                 return await self._try(self.recipe)

@@ -65,13 +65,13 @@ class News:
     workers: int
     untold: Semaphore
 
-    def tell(self) -> None:
-        """Wait until connections are taken, then say so unless another worker has."""
+    def tell(self) -> bool:
+        """Wait until connections are taken, then say so unless another worker has; whether it was said."""
         deadline = time.monotonic() + _STARTING
         while not self._listens() and time.monotonic() < deadline:
             time.sleep(0.02)
         if not self.untold.acquire(block=False):
-            return
+            return False
         shown = f"[{self.address}]" if ":" in self.address else self.address
         url = f"http://{shown}:{self.port}"
         if sys.stderr.isatty():
@@ -79,6 +79,7 @@ class News:
             click.echo(f"Try {url}/thumb?url=https://example.com   (Ctrl-C ends)", err=True)
         else:
             log.info("listening", url=url, version=__version__, workers=self.workers, engines=self.engines)
+        return True
 
     def _listens(self) -> bool:
         try:
@@ -95,8 +96,8 @@ def application(news: News) -> WSGIApplication:
     parts = assembly.from_environment()
 
     def warm_up() -> None:
-        news.tell()
-        parts.service.readiness()
+        if news.tell():
+            parts.service.readiness()  # starts what is not running, and logs what does not work
 
     threading.Thread(target=warm_up, name="tintype-warm-up", daemon=True).start()
     threading.Thread(target=_end_with_parent, name="tintype-parent", daemon=True).start()

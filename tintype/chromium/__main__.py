@@ -1,0 +1,11 @@
+"""``python -m tintype.chromium ADDRESS CONFIG [LOCK]`` is the capture daemon."""
+
+import sys
+
+from tintype import brief
+
+brief.import_structlog()
+
+from tintype.chromium import daemon  # noqa: E402 - after the above
+
+sys.exit(daemon.main(sys.argv[1:]))
