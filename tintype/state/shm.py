@@ -78,14 +78,14 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
         now = time.time()
         try:
             with self._sliding(key) as slot:
-                row, left = _slide(slot.read(), now, period)
-                admitted = row.previous * left / period + row.current < limit
+                (end, current, previous), left = _slide(slot.read(), now, period)
+                admitted = previous * left / period + current < limit
                 if admitted:
-                    row = row._replace(current=row.current + 1)
-                    slot.write(row)
+                    current += 1
+                    slot.write(Row(end, current, previous))
         except self.base_exceptions as error:
             raise StorageError(error) from error
-        return admitted, row.previous, left if row.previous else 0.0, row.current, left + period
+        return admitted, previous, left if previous else 0.0, current, left + period
 
     def clear_sliding_window(self, key: str, expiry: int) -> None:  # noqa: ARG002 - the library's signature
         """Forget a sliding window."""

@@ -7,6 +7,7 @@ A process killed in mid-write leaves at worst one wrong row. When a bucket is fu
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import mmap
 import os
@@ -28,6 +29,8 @@ SIZE = HEAD + BUCKETS * _LENGTH
 _MOST = 0xFFFF_FFFF
 _ALL = HEAD, BUCKETS * _LENGTH
 
+MOST_KNOWN = 8192
+"""Names whose place is remembered."""
 TRUST = 1.0
 """Seconds until a process looks again whether its file is still the one at the path."""
 
@@ -54,9 +57,8 @@ class Table:
         self._after_fork()
 
     def slot(self, name: str) -> Slot:
-        """The place of a name's row, to be entered; raises OSError when the file cannot be had."""
-        digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
-        return Slot(self, digest, HEAD + int.from_bytes(digest[:2]) % BUCKETS * _LENGTH)
+        """The place of a name's row, to be entered once; raises OSError when the file cannot be had."""
+        return Slot(self, *_home(name, BUCKETS))
 
     def reset(self) -> int:
         """Forget every row; how many were alive."""
@@ -138,10 +140,17 @@ class Table:
             raise
 
 
+@functools.lru_cache(MOST_KNOWN)
+def _home(name: str, buckets: int) -> tuple[bytes, int]:
+    """The digest of a name, and where its bucket starts."""
+    digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
+    return digest, HEAD + int.from_bytes(digest[:2]) % buckets * _LENGTH
+
+
 class Slot:
     """A name's row; inside the block it is ours alone."""
 
-    __slots__ = ("_digest", "_start", "_table")
+    __slots__ = ("_at", "_digest", "_start", "_table")
 
     def __init__(self, table: Table, digest: bytes, start: int) -> None:
         self._table = table
@@ -150,6 +159,8 @@ class Slot:
 
     def __enter__(self) -> Self:
         self._table.lock(self._start)
+        at = self._table.rows.find(self._digest, self._start, self._start + _LENGTH)
+        self._at = at if (at - self._start) % _ROW.size == 0 else -1
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -157,27 +168,20 @@ class Slot:
 
     def read(self) -> Row:
         """The row; all zeros when there is none."""
-        at = self._find()
-        return Row(*_ROW.unpack_from(self._table.rows, at)[1:]) if at >= 0 else Row()
+        return Row(*_ROW.unpack_from(self._table.rows, self._at)[1:]) if self._at >= 0 else Row()
 
     def write(self, row: Row) -> None:
         """Replace the row; in a full bucket the one that ends first gives way."""
-        at = self._find()
-        if at < 0:
+        if self._at < 0:
             ends = _ENDS.unpack_from(self._table.rows, self._start)
-            at = self._start + ends.index(min(ends)) * _ROW.size
-        counts = min(row.current, _MOST), min(row.previous, _MOST)
-        _ROW.pack_into(self._table.rows, at, self._digest, row.end, *counts)
+            self._at = self._start + ends.index(min(ends)) * _ROW.size
+        end, current, previous = row
+        _ROW.pack_into(self._table.rows, self._at, self._digest, end, min(current, _MOST), min(previous, _MOST))
 
     def forget(self) -> None:
         """Empty the row, if there is one."""
-        at = self._find()
-        if at >= 0:
-            self._table.rows[at : at + _ROW.size] = bytes(_ROW.size)
-
-    def _find(self) -> int:
-        at = self._table.rows.find(self._digest, self._start, self._start + _LENGTH)
-        return at if (at - self._start) % _ROW.size == 0 else -1
+        if self._at >= 0:
+            self._table.rows[self._at : self._at + _ROW.size] = bytes(_ROW.size)
 
 
 _TABLES: dict[Path, Table] = {}

@@ -92,9 +92,7 @@ class Fastpath:
             ],
         )
         sent = len(page.body) if body else 0
-        journal.tell_hit(
-            method=method, status=304 if unchanged else 200, ms=ms, sent=sent, id=name, target=page.host, cache="HIT"
-        )
+        journal.tell_hit(method, 304 if unchanged else 200, ms, sent, name, page.host)
         return body
 
 

@@ -112,12 +112,15 @@ class Rate(NamedTuple):
     limit: int
     period: int
     item: RateLimitItem
+    headers: tuple[tuple[str, str], ...]
 
     @classmethod
     def read(cls, name: str, text: str) -> Rate:
         """From a text such as ``30 per minute``; raises ValueError."""
         item = parse(text)
-        return cls(name, item.amount, item.get_expiry(), item)
+        limit, period = item.amount, item.get_expiry()
+        policy = f'"{name}";q={limit};w={period}'
+        return cls(name, limit, period, item, (("RateLimit-Limit", str(limit)), ("RateLimit-Policy", policy)))
 
     @property
     def text(self) -> str:
@@ -159,14 +162,12 @@ class Standing(NamedTuple):
 
     def headers(self) -> list[tuple[str, str]]:
         """What the client is told: the three headers in wide use, and the IETF draft's two (ratelimit-headers-10)."""
-        name, limit, period, _ = self.rate
         remaining, reset = self.remaining, math.ceil(max(self.reset, self.wait))
         return [
-            ("RateLimit-Limit", str(limit)),
+            *self.rate.headers,
             ("RateLimit-Remaining", str(remaining)),
             ("RateLimit-Reset", str(reset)),
-            ("RateLimit-Policy", f'"{name}";q={limit};w={period}'),
-            ("RateLimit", f'"{name}";r={remaining};t={reset}'),
+            ("RateLimit", f'"{self.rate.name}";r={remaining};t={reset}'),
         ]
 
     def stamp(self, response: Response) -> Response:

@@ -6,6 +6,9 @@ Whatever watches over requests is told in both.
 
 from __future__ import annotations
 
+import functools
+import json
+import logging
 import os
 import re
 import time
@@ -19,9 +22,9 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from tintype import logs
 from tintype.web import headers
 
-LOGGER = "tintype.web"
-log = structlog.get_logger(LOGGER)
+log = structlog.get_logger("tintype.web")
 
+_LOGGER = logging.getLogger("tintype.web")
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -46,10 +49,22 @@ def identify(given: str) -> str:
     return given if given and _ACCEPTED_ID.fullmatch(given) else os.urandom(16).hex()
 
 
-def tell_hit(*, method: str, status: int, ms: float, sent: int, **notes: str) -> None:
-    """Write the line of a hit on /thumb; ``sent`` is bytes of body."""
-    line = {"method": method, "route": "/thumb", "status": status, "ms": ms, "bytes": sent}
-    logs.write(LOGGER, "request", {**line, **notes})
+def tell_hit(method: str, status: int, ms: float, sent: int, name: str, target: str) -> None:
+    """Write the line of a hit on /thumb; ``sent`` is bytes of body, ``name`` the id, ``target`` a host."""
+    if not _LOGGER.isEnabledFor(logging.INFO):
+        return
+    if not logs.write(
+        f'"method": "{method}", "route": "/thumb", "status": {status}, "ms": {ms}, "bytes": {sent}, "id": "{name}", '
+        f'"target": {_quoted(target)}, "cache": "HIT", "event": "request", "level": "info", "logger": "tintype.web"'
+    ):
+        notes = {"id": name, "target": target, "cache": "HIT"}
+        log.info("request", method=method, route="/thumb", status=status, ms=ms, bytes=sent, **notes)
+
+
+@functools.lru_cache(8192)
+def _quoted(host: str) -> str:
+    """As JSON; a host may hold a quotation mark."""
+    return json.dumps(host, ensure_ascii=False)
 
 
 def spent_since(begin: float) -> float:

@@ -13,7 +13,7 @@ from tintype.web.params import Wanted
 
 LIFETIME = 2.0
 """Seconds a page is answered without another look: how late a purge or a newer picture may be noticed."""
-BUDGET = 32 << 20
+BUDGET = 64 << 20
 """Bytes of pages kept by one process."""
 
 _OVERHEAD = 4096

@@ -1,0 +1,142 @@
+"""What clients see of a server that is kept busy: wrk does the asking, else a slower generator of our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+CONNECTIONS = 16
+SCRIPT = """
+local asks = {}
+init = function(args)
+    wrk.init(args)
+    for line in io.lines(os.getenv('ASKS')) do
+        local path, held = line:match('^(%S+) ?(.*)$')
+        local headers = {Host = wrk.headers.Host, ['If-None-Match'] = held ~= '' and held or nil}
+        asks[#asks + 1] = wrk.format('GET', path, headers)
+    end
+end
+local at = 0
+request = function()
+    at = at % #asks + 1
+    return asks[at]
+end
+done = function(summary, latency)
+    local wrong = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout
+    io.write(string.format('{"requests":%d,"seconds":%f,"wrong":%d,"p50":%f,"p99":%f}',
+        summary.requests, summary.duration / 1e6, wrong, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request of the load: a path, and the entity tag of the copy the client holds."""
+
+    path: str
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Requests answered in so many seconds, ``wrong`` ones among them, and percentiles of latency in milliseconds."""
+
+    requests: int
+    seconds: float
+    wrong: int
+    p50: float
+    p99: float
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds
+
+
+def generator() -> str:
+    """What will do the asking."""
+    return "wrk" if shutil.which("wrk") else "python (slow; apt install wrk for figures that mean something)"
+
+
+def hammer(port: int, asks: Sequence[Ask], seconds: int, core: int) -> Seen:
+    """Ask in turn, over a few connections that are kept, from one core."""
+    with tempfile.TemporaryDirectory() as scratch:
+        script, listed = Path(scratch) / "load.lua", Path(scratch) / "asks"
+        script.write_text(SCRIPT)
+        listed.write_text("".join(f"{ask.path} {ask.etag}\n" for ask in asks))
+        command = [sys.executable, "-m", "bench.load", str(port), str(seconds)]
+        if wrk := shutil.which("wrk"):
+            url = f"http://127.0.0.1:{port}"
+            command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), url]
+        environ = {**os.environ, "ASKS": str(listed)}
+        done = subprocess.run(["taskset", "-c", str(core), *command], env=environ, check=True, capture_output=True)
+    return Seen(**json.loads(done.stdout[done.stdout.rindex(b"{") :]))
+
+
+class Client:
+    """One connection that always waits for one answer."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.connection = self._connect()
+
+    def ask(self, request: bytes) -> None:
+        self.began, self._heard = time.perf_counter(), b""
+        self.connection.sendall(request)
+
+    def heard(self) -> int:
+        """The status once the answer is whole, else 0."""
+        self._heard += self.connection.recv(1 << 18)
+        head, end, body = self._heard.partition(b"\r\n\r\n")
+        if not end:
+            return 0
+        status, length = int(head[9:12]), 0
+        for line in head.lower().split(b"\r\n"):
+            if line.startswith(b"content-length:"):
+                length = int(line[15:])
+        return status if status == 304 or len(body) >= length else 0  # noqa: PLR2004
+
+    def _connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self._port))
+
+
+def _generate(port: int, seconds: float, asks: Sequence[bytes]) -> Seen:
+    ready, clients = selectors.DefaultSelector(), [Client(port) for _ in range(CONNECTIONS)]
+    taken: list[float] = []
+    wrong, at, begin = 0, 0, time.perf_counter()
+    for client in clients:
+        ready.register(client.connection, selectors.EVENT_READ, client)
+        client.ask(asks[(at := at + 1) % len(asks)])
+    while time.perf_counter() - begin < seconds:
+        for key, _ in ready.select(1):
+            if status := key.data.heard():
+                taken.append((time.perf_counter() - key.data.began) * 1000)
+                wrong += status not in {200, 304}
+                key.data.ask(asks[(at := at + 1) % len(asks)])
+    cuts = statistics.quantiles(taken, n=100)
+    return Seen(requests=len(taken), seconds=time.perf_counter() - begin, wrong=wrong, p50=cuts[49], p99=cuts[98])
+
+
+def main() -> None:
+    """Stand in for wrk."""
+    asks = []
+    for line in Path(os.environ["ASKS"]).read_text().splitlines():
+        path, _, held = line.partition(" ")
+        condition = f"If-None-Match: {held}\r\n" if held else ""
+        asks.append(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{condition}\r\n".encode())
+    seen = _generate(int(sys.argv[1]), float(sys.argv[2]), asks)
+    print(json.dumps({name: getattr(seen, name) for name in Seen.__slots__}))
+
+
+if __name__ == "__main__":
+    main()
