@@ -158,7 +158,7 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]
 
 @contextmanager
 def ours(
-    data: Path, sizes: Sequence[int], command: tuple[str, ...] = SERVE, server: RedisServer | None = None
+    data: Path, sizes: Sequence[int], command: tuple[str, ...] = SERVE, server: RedisServer | None = None, **more: str
 ) -> Iterator[dict[str, Contestant]]:
     """The service without a browser, for nothing is captured: its hits, and its 304s."""
     environ = {
@@ -168,6 +168,7 @@ def ours(
         "TINTYPE_THUMB_LIMIT": PLENTY,
         "TINTYPE_LIMIT_EXEMPT": "",
         **({"REDIS_URL": server.unix_url} if server else {}),
+        **more,
     }
     tags = fill(environ, sizes)
     with Node(data=data, env=environ, command=command) as node:

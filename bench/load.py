@@ -19,8 +19,7 @@ from pathlib import Path
 CONNECTIONS = 16
 SCRIPT = """
 local asks = {}
-init = function(args)
-    wrk.init(args)
+init = function()
     for line in io.lines(os.getenv('ASKS')) do
         local path, held = line:match('^(%S+) ?(.*)$')
         local headers = {Host = wrk.headers.Host, ['If-None-Match'] = held ~= '' and held or nil}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import logging
+import os
 import re
 import sys
+import threading
 import time
 from collections.abc import MutableMapping
 from contextlib import suppress
@@ -18,6 +21,8 @@ from structlog.typing import Processor
 _SECRET_NAMES = re.compile(r"key$|token|secret|password|authorization|cookie", re.IGNORECASE)
 _USER_INFO = re.compile(r"(\w://)[^/@\s]*@")
 _MASK = "***"
+HELD = 0.05
+"""Seconds a line of :func:`write` may wait to be written with others."""
 _direct: logging.StreamHandler[TextIO] | None = None
 """Where a line of JSON may be written without asking anybody."""
 _CHATTY = ("botocore", "boto3", "s3transfer", "urllib3", "httpx", "httpcore", "asyncio", "filelock", "pyvips")
@@ -68,9 +73,55 @@ def write(fields: str) -> bool:
     handler = _direct
     if handler is None or logging.root.handlers != [handler]:
         return False
-    with suppress(OSError, ValueError):  # a log that is gone must not cost the answer
-        handler.stream.write(f'{{{fields}, "timestamp": "{_now()}"}}\n')
+    _spool.add(f'{{{fields}, "timestamp": "{_now()}"}}\n', handler)
     return True
+
+
+def flush() -> None:
+    """Have what :func:`write` took written."""
+    _spool.flush()
+
+
+class _Spool:
+    """Lines on their way to the log, written together by a thread of its own, at most ``HELD`` seconds later.
+
+    Each line by itself would be a system call, at which Python changes threads; that costs more than the line.
+    """
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._handler: logging.StreamHandler[TextIO] | None = None
+        self._some = threading.Event()
+        self._writer: threading.Thread | None = None
+
+    def add(self, line: str, handler: logging.StreamHandler[TextIO]) -> None:
+        """Take a line; the first one starts the thread."""
+        self._lines.append(line)
+        self._handler = handler
+        if not self._some.is_set():
+            self._some.set()
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._run, name="tintype-log", daemon=True)
+                self._writer.start()
+
+    def flush(self) -> None:
+        """Write what is there."""
+        lines, self._lines = self._lines, []
+        if lines and self._handler:
+            with suppress(OSError, ValueError):  # a log that is gone must not cost anything else
+                self._handler.stream.write("".join(lines))
+                self._handler.stream.flush()
+
+    def _run(self) -> None:
+        while self._some.wait():
+            time.sleep(HELD)
+            self._some.clear()
+            self.flush()
+
+
+_spool = _Spool()
+atexit.register(flush)
+os.register_at_fork(before=flush, after_in_child=_spool.__init__)  # type: ignore[misc]
 
 
 def _now() -> str:

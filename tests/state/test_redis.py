@@ -21,7 +21,7 @@ from tests.contracts.locks import LocksContract, OpenLocks
 from tests.servers import RedisServer
 from tintype.errors import ConfigurationError
 from tintype.state import redis as state
-from tintype.state.redis import RedisCache, RedisLocks, client_for, limits_uri
+from tintype.state.redis import Counters, RedisCache, RedisLocks, client_for, limits_uri
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +196,15 @@ class TestOutage:
         server.start()
         assert eventually(lambda: _admits(counters))
 
+    def test_counters_that_count_in_one_trip_say_so_too(self, server: RedisServer) -> None:
+        counters = storage_from_string(limits_uri(server.url), wrap_exceptions=True)
+        assert counters.count("client", 1, 60)[0]
+        server.stop()
+        with pytest.raises(StorageError):
+            counters.count("client", 1, 60)
+        server.start()
+        assert eventually(lambda: _admits(counters))
+
     def test_a_full_redis_keeps_nothing_new_and_says_so(self, server: RedisServer) -> None:
         cache = RedisCache(server.url, "records", 100_000 * KB)
         cache.put("old", b"1", 60)
@@ -204,6 +213,33 @@ class TestOutage:
             cache.put("new", b"1", 60)
             assert (cache.get("new"), cache.get("old")) == (None, b"1")
         assert "maxmemory" in logs[0]["reason"]
+
+
+class TestCountingInOneTrip:
+    """It goes by the library's own keys, so either way counts for the other."""
+
+    def test_admits_as_many_as_the_library(self, url: str) -> None:
+        counters = Counters(f"tintype+{url}")
+        admitted = [counters.count("one", 6, 60)[0], counters.acquire_sliding_window_entry("one", 6, 60)] * 1
+        admitted += [counters.count("one", 6, 60)[0] for _ in range(6)]
+        assert sum(admitted) == 6
+        assert not counters.acquire_sliding_window_entry("one", 6, 60)
+
+    def test_tells_the_window_as_the_library_does(self, url: str) -> None:
+        counters = Counters(f"tintype+{url}")
+        for _ in range(3):
+            told = counters.count("two", 2, 60)[1:]
+            assert told == pytest.approx(counters.get_sliding_window("two", 60), abs=1)
+
+    def test_a_window_that_is_over_becomes_the_previous_one(self, url: str) -> None:
+        counters, client = Counters(f"tintype+{url}"), client_for(url)
+        for _ in range(4):
+            counters.count("three", 10, 60)
+        client.pexpire("tintype:limits:{three}", 45_000)
+        admitted, previous, previous_life, current, current_life = counters.count("three", 10, 60)
+        assert (admitted, previous, current) == (True, 4, 1)
+        assert (previous_life, current_life) == pytest.approx((45, 105), abs=5)
+        assert client.pttl("tintype:limits:{three}/-1") <= 45_000
 
 
 def _try(locks: RedisLocks) -> bool:

@@ -112,6 +112,9 @@ def test_slides_like_the_storage_in_memory(storage: SharedMemoryStorage, monkeyp
         ]
         assert calls[0][0] == calls[1][0]
         assert calls[0][1] == pytest.approx(calls[1][1], abs=1e-6)
+        counted, *window = storage.count(key, 10, 60)
+        assert counted == model.acquire_sliding_window_entry(key, 10, 60)
+        assert window == pytest.approx(model.get_sliding_window(key, 60), abs=1e-6)
         assert storage.incr(key, 60, amount) == model.incr(key, 60, amount)
         assert storage.get_expiry(key) == model.get_expiry(key)
     model.timer.join()

@@ -306,8 +306,10 @@ class TestTheLog:
         logs.configure(form="json")
         capsys.readouterr()
         etag = twins.etag(Ask())
+        logs.flush()
         for ask in (Ask(method="HEAD"), Ask(headers={"If-None-Match": etag})):
             twins.ask(ask)
+            logs.flush()
         lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
         assert len(lines) == 6
         for fast, slow in zip(lines[::2], lines[1::2], strict=True):
