@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 from tintype import backends, logs, urls
 from tintype.egress import Allowed, Policy
@@ -41,9 +42,9 @@ class Parts:
         self.closing.close()
 
 
-def from_environment() -> Parts:
-    """Everything as the environment and ``.env`` say; raises ConfigurationError."""
-    settings = Settings.load()
+def from_environment(**chosen: Any) -> Parts:
+    """Everything as the environment and ``.env`` say, except for settings chosen here; raises ConfigurationError."""
+    settings = Settings.load().model_copy(update=chosen)
     logs.configure(settings.log_level, settings.log_format)
     return assemble(settings, serving=True)
 
@@ -66,6 +67,7 @@ def assemble(settings: Settings, *, serving: bool = False) -> Parts:
         lookup=Lookup(policy, LOOKUP_TIMEOUT),
         failure_ttl=settings.failure_ttl,
         patience=backends.patience(settings),
+        seats=settings.seats if serving else None,
     )
     parts = Parts(
         service=service,

@@ -68,6 +68,14 @@ class Settings(BaseModel):
         ge=1,
         le=512,
     )
+    waiting: int = setting(
+        "TINTYPE_WAITING",
+        0,
+        "Requests per web worker that may wait for captures; more are refused. 0 derives it from threads and slots.",
+        "a number from 0 to 511",
+        ge=0,
+        le=511,
+    )
     public_url: WebAddress = setting(
         "TINTYPE_PUBLIC_URL",
         "",
@@ -218,6 +226,14 @@ class Settings(BaseModel):
     def queue_length(self) -> int:
         """Captures that may wait, with the default filled in."""
         return self.queue or 4 * self.slot_count
+
+    @property
+    def seats(self) -> int | None:
+        """Requests of one worker that may wait: a full line's worth, at least half of the threads, at most 3 of 4."""
+        if self.threads == 1:
+            return None  # any number: a worker with one thread has nobody else to answer hits
+        derived = min(max(self.slot_count + self.queue_length, self.threads // 2), max(1, self.threads * 3 // 4))
+        return min(self.waiting or derived, self.threads - 1)
 
 
 _NAMES: dict[str, str] = {str(f.validation_alias): name for name, f in Settings.model_fields.items()}

@@ -52,7 +52,7 @@ def serve(settings: Settings, address: tuple[str, int], workers: int, threads: i
         websockets=False,
     )
     news = News(settings.engines, host, port, workers, multiprocessing.Semaphore(1))
-    server.serve(target_loader=partial(application, news), wrap_loader=False)
+    server.serve(target_loader=partial(application, news, threads), wrap_loader=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,11 @@ class News:
         return True
 
 
-def application(news: News) -> WSGIApplication:
+def application(news: News, threads: int) -> WSGIApplication:
     """The WSGI application of one worker; its browser starts while nobody waits for it yet."""
     for end in (signal.SIGTERM, signal.SIGINT):
         signal.signal(end, signal.SIG_DFL)  # until granian listens for them: what the parent left here does nothing
-    parts = assembly.from_environment()
+    parts = assembly.from_environment(threads=threads)
 
     def warm_up() -> None:
         if news.tell():

@@ -28,6 +28,7 @@ from tintype.protocols import Cache, Engine, Locks, Lookup, Storage
 from tintype.service.background import Background
 from tintype.service.checkup import Checkup
 from tintype.service.memory import Memory
+from tintype.service.seats import Seats
 from tintype.service.studio import Studio, Task
 from tintype.service.verdict import deserved, insist, is_bad, is_passing
 
@@ -37,7 +38,8 @@ log = structlog.get_logger("tintype.service")
 class Service:
     """Thumbnails for whoever asks: web, command line, later jobs.
 
-    ``patience`` is how long a caller waits for others who photograph the same page; seconds.
+    ``patience`` is how long a caller waits for others who photograph the same page; seconds. ``seats`` is how many
+    callers may wait at once, for that or for a capture; None is any number.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a part, named at the call
@@ -51,6 +53,7 @@ class Service:
         lookup: Lookup,
         failure_ttl: float = 60.0,
         patience: float = 60.0,
+        seats: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._memory = Memory(records, masters, failure_ttl)
@@ -60,6 +63,7 @@ class Service:
         self._storage = storage
         self._patience = patience
         self._clock = clock
+        self._seats = Seats(seats)
         self._background = Background()
         self._captures = Background(line=64)
         self._checkup = Checkup(
@@ -170,7 +174,11 @@ class Service:
         return answer
 
     def _take(self, task: Task) -> Answer:
-        """A new picture, by whoever's turn it is."""
+        """A new picture, by whoever's turn it is; at once Overloaded where too many wait already."""
+        with self._seats.taken():
+            return self._take_in_turn(task)
+
+    def _take_in_turn(self, task: Task) -> Answer:
         self._studio.admit(task)
         begin = time.perf_counter()
         with self._locks.hold(_lock_of(task), self._patience) as held:

@@ -1,0 +1,146 @@
+"""Hits while many callers ask for pages nobody has seen: their latency idle and in the flood, and that of refusals.
+
+``python -m bench.flood [--rounds N] [--seconds N] [--callers N]``. Each caller asks for one new page after another,
+each of which takes its server 3 s; who is refused waits for one or two seconds. The probe asks for a hit 200 times a
+second over a connection of its own. Idle and flooded in turn, in one service as it is by default, Chromium and all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import itertools
+import json
+import multiprocessing
+import random
+import statistics
+import tempfile
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.service import Plain, Site
+from tests.drills.node import Node
+
+SLOW = 3.0
+PAUSE = 0.005
+Answers = list[tuple[int, float]]
+"""Status and milliseconds of each."""
+
+
+class SlowSite(Site):
+    """A page that takes its time, unless it is the one all know."""
+
+    request_queue_size = 256
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.RequestHandlerClass = Slow
+
+
+class Slow(Plain):
+    def do_GET(self) -> None:  # noqa: N802 - the name the library calls
+        if not self.path.endswith("n=0"):
+            time.sleep(SLOW)
+        super().do_GET()
+
+
+def path_of(url: str) -> str:
+    return f"/thumb?thumb_width=320&format=jpeg&url={quote(url, safe='')}"
+
+
+def ask(connection: http.client.HTTPConnection, path: str) -> tuple[int, float]:
+    begin = time.perf_counter()
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status, (time.perf_counter() - begin) * 1000
+
+
+def probe(port: int, path: str, seconds: float) -> Answers:
+    """One visitor who sees what is there already."""
+    connection, until, seen = http.client.HTTPConnection("127.0.0.1", port, timeout=60), time.monotonic() + seconds, []
+    while time.monotonic() < until:
+        seen.append(ask(connection, path))
+        time.sleep(PAUSE)
+    return seen
+
+
+def flood(port: int, base: str, first: int, callers: int, seconds: float) -> Answers:
+    """Callers who all want something new."""
+    numbers, until = itertools.count(first), time.monotonic() + seconds
+    together = threading.Barrier(callers)
+
+    def call(_: int) -> Answers:
+        connection, seen = http.client.HTTPConnection("127.0.0.1", port, timeout=120), []
+        together.wait()
+        while time.monotonic() < until:
+            seen.append(ask(connection, path_of(f"{base}{next(numbers)}")))
+            time.sleep(random.uniform(1, 2) if seen[-1][0] != http.client.OK else 0)
+        return seen
+
+    with ThreadPoolExecutor(callers) as crowd:
+        return [answer for seen in crowd.map(call, range(callers)) for answer in seen]
+
+
+def measure(rounds: int, seconds: float, callers: int) -> dict[str, Answers]:
+    site, found = SlowSite(), {"idle": [], "flooded": [], "flood": []}
+    env = {"TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.server_port}", "TINTYPE_FAILURE_TTL": "0"}
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        Node(data=Path(scratch) / "flood", env=env) as node,
+        ProcessPoolExecutor(2, mp_context=spawn) as crowd,
+    ):
+        hit, base = path_of(site.url(0)), site.url(0)[:-1]
+        for _ in range(20):
+            node.client.get(hit).raise_for_status()
+        for round_ in range(rounds):
+            found["idle"] += crowd.submit(probe, node.port, hit, seconds).result()
+            wave = crowd.submit(flood, node.port, base, (round_ + 1) * 10**6, callers, seconds + 2)
+            time.sleep(2)
+            found["flooded"] += crowd.submit(probe, node.port, hit, seconds).result()
+            found["flood"] += wave.result()
+    return found
+
+
+def figures(found: dict[str, Answers]) -> dict[str, dict[str, float]]:
+    refused = [answer for answer in found["flood"] if answer[0] == http.client.SERVICE_UNAVAILABLE]
+    taken = [answer for answer in found["flood"] if answer[0] == http.client.OK]
+    groups = {"hits, idle": found["idle"], "hits, flooded": found["flooded"], "refusals": refused, "pictures": taken}
+    rows = {}
+    for name, answers in groups.items():
+        times = [ms for _, ms in answers] or [float("nan")]
+        cuts = statistics.quantiles(times, n=100) if len(times) > 1 else times * 99
+        wrong = sum(status not in {200, 503} for status, _ in answers)
+        rows[name] = {"answers": len(answers), "p50 ms": cuts[49], "p99 ms": cuts[98], "wrong": wrong}
+    rows["other answers"] = {"answers": len(found["flood"]) - len(refused) - len(taken)}
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--callers", type=int, default=200)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    rows = figures(measure(asked.rounds, asked.seconds, asked.callers))
+    if asked.json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table("", "answers", "p50 ms", "p99 ms", title=f"{asked.callers} callers, {asked.rounds} rounds")
+    for name, row in rows.items():
+        table.add_row(name, *(f"{row[cell]:.1f}" if cell in row else "" for cell in ("answers", "p50 ms", "p99 ms")))
+    Console().print(table)
+    ratio = rows["hits, flooded"]["p99 ms"] / rows["hits, idle"]["p99 ms"]
+    Console().print(f"p99 of hits, flooded / idle: {ratio:.1f} (A9: at most 3); refusals under 50 ms wanted")
+
+
+if __name__ == "__main__":
+    main()

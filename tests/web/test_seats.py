@@ -1,0 +1,89 @@
+"""Callers who wait for pictures are bounded; those who need not wait are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.contracts.crowd import eventually
+from tests.web.conftest import Site
+from tintype.errors import Overloaded
+from tintype.service.seats import Seats
+from tintype.settings import Settings
+
+
+def settings(**env: str) -> Settings:
+    return Settings.load(env, None)
+
+
+class TestSeats:
+    def test_are_given_back(self) -> None:
+        seats = Seats(1)
+        for _ in range(3):
+            with seats.taken():
+                pass
+
+    def test_are_given_back_after_a_failure(self) -> None:
+        seats = Seats(1)
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError), seats.taken():
+                raise ZeroDivisionError
+
+    def test_refuse_whoever_finds_none(self) -> None:
+        seats = Seats(1)
+        with seats.taken(), pytest.raises(Overloaded) as refusal, seats.taken():
+            pass
+        assert refusal.value.retry_after_seconds == 5
+
+    def test_without_a_number_there_is_always_one_more(self) -> None:
+        seats = Seats(None)
+        with seats.taken(), seats.taken():
+            pass
+
+
+class TestTheShare:
+    @pytest.mark.parametrize(
+        ("threads", "slots", "seats"),
+        [("64", "3", 32), ("64", "8", 40), ("64", "32", 48), ("16", "3", 12), ("4", "3", 3), ("2", "3", 1)],
+    )
+    def test_leaves_threads_for_hits(self, threads: str, slots: str, seats: int) -> None:
+        assert settings(TINTYPE_THREADS=threads, TINTYPE_SLOTS=slots).seats == seats
+
+    def test_is_not_drawn_where_there_is_one_thread(self) -> None:
+        assert settings(TINTYPE_THREADS="1").seats is None
+
+    def test_can_be_set_as_long_as_a_thread_is_left(self) -> None:
+        assert settings(TINTYPE_WAITING="5").seats == 5
+        assert settings(TINTYPE_WAITING="500", TINTYPE_THREADS="8").seats == 7
+
+
+class TestAFlood:
+    @pytest.fixture
+    def flooded(self, site: Site) -> Iterator[Site]:
+        """Both seats taken by captures that do not end."""
+        site.thumb()
+        site.service._seats = Seats(2)
+        site.engine.gate.clear()
+        with ThreadPoolExecutor(2) as crowd:
+            waiting = [crowd.submit(site.app.test_client().get, f"/thumb?url=https://{n}.org/") for n in "ab"]
+            assert eventually(lambda: site.engine.visits == 3)
+            yield site
+            site.engine.gate.set()
+            assert [answer.result().status_code for answer in waiting] == [200, 200]
+
+    def test_leaves_hits_alone(self, flooded: Site) -> None:
+        assert flooded.thumb().headers["X-Cache"] == "HIT"
+        assert flooded.thumb(headers={"If-Match": "*"}).headers["X-Cache"] == "HIT"
+
+    def test_leaves_stale_pictures_alone(self, flooded: Site) -> None:
+        flooded.clock.turn(2 * 86_400)
+        assert flooded.thumb().headers["X-Cache"] == "STALE"
+
+    @pytest.mark.parametrize("ask", [Site.thumb, Site.persist], ids=["thumb", "persist"])
+    def test_refuses_who_would_have_to_wait(self, flooded: Site, ask: Callable[..., object]) -> None:
+        answer = ask(flooded, url="https://c.org/") if ask is Site.persist else ask(flooded, "https://c.org/")
+        assert (answer.status_code, answer.json["error"]) == (503, "overloaded")  # type: ignore[attr-defined]
+        assert answer.headers["Retry-After"] == "5"  # type: ignore[attr-defined]
+        assert flooded.engine.visits == 3
