@@ -144,7 +144,7 @@ class TestTheSameAnswer:
         twins.ask(Ask())
         for _ in range(3):
             twins.ask(PASSED[name])
-            twins.turn(page.LIFETIME)
+            twins.both(lambda site: site.clock.turn(page.LIFETIME))
         assert twins.passed == 4
 
     @pytest.mark.parametrize("form", ["{}", "W/{}"])
@@ -168,6 +168,22 @@ class TestTheSameAnswer:
         assert twins.passed == 1
         twins.turn(3)
         twins.ask(Ask())
+
+    def test_is_a_failure_for_who_wants_one(self, twins: Twins) -> None:
+        picky = Ask(query=f"url={URL}&fail_on=error")
+        assert [state(twins.ask(picky)) for _ in range(2)] == ["MISS", "HIT"]
+        twins.both(lambda site: vars(site.engine).update(status=404))
+        twins.ask(Ask(query=f"url={URL}&fresh=true"))
+        twins.turn(page.LIFETIME)
+        assert state(twins.ask(Ask())) in {"HIT", "MISS"}
+        twins.ask(picky)
+
+    def test_is_a_picture_once_the_placeholder_is_over(self, twins: Twins) -> None:
+        ask = Ask(query=f"url={URL}&placeholder=true")
+        states = [state(twins.ask(ask))]
+        twins.both(lambda site: None)
+        assert [*states, *(state(twins.ask(ask)) for _ in range(2))] == ["PLACEHOLDER", "HIT", "HIT"]
+        assert twins.passed == 2
 
     def test_grows_old_by_the_second(self, twins: Twins) -> None:
         twins.ask(Ask())

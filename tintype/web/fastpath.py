@@ -13,15 +13,11 @@ import time
 from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from tintype.errors import TintypeError
-from tintype.model import Answer
 from tintype.service import Service
-from tintype.service.verdict import insist
 from tintype.web import journal
 from tintype.web.gate import Gate, Standing
 from tintype.web.known import Questions
 from tintype.web.page import Page, Pages
-from tintype.web.params import Wanted
 
 _ELSEWHERE = ("HTTP_IF_MATCH", "HTTP_IF_RANGE", "HTTP_RANGE", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE")
 """Conditions nobody has about pictures; the application knows what they mean."""
@@ -98,15 +94,6 @@ class Fastpath:
         sent = len(page.body) if body else 0
         journal.tell_hit(method, 304 if unchanged else 200, ms, sent, name, page.host)
         return body
-
-
-def _suits(answer: Answer, wanted: Wanted) -> bool:
-    """Whether the picture is not of a kind the caller would rather have an error for."""
-    try:
-        insist(answer.thumbnail, wanted.fail_on)
-    except TintypeError:
-        return False
-    return True
 
 
 def _is_plain(environ: WSGIEnvironment) -> bool:
