@@ -12,12 +12,14 @@ import pytest
 from tests.fakes import FakeEngine
 from tests.servers import RedisServer, S3Server, free_port
 from tintype import backends, cli, doctor
-from tintype.chromium import account, locate
+from tintype.chromium import account, fonts, locate
 from tintype.doctor import Finding, State
 from tintype.settings import Settings
 
 STARTS = 'case "$*" in *--version*) echo Chromium 1.2.3;; *) echo "<p>tintype-was-here</p>";; esac'
 NO_SANDBOX = 'case "$*" in *--version*) echo Chromium 1.2.3;; *) echo "FATAL: No usable sandbox!" >&2; exit 1;; esac'
+
+WIDTHS = "Liberation Sans,Liberation Serif,Liberation Mono,Carlito,Caladea"
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +45,14 @@ def browser(commands: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(locate, "is_open_to_all", lambda _: True)
     monkeypatch.setattr(account, "choose", lambda *_, **__: account.Account("me"))
     return program(commands / "chromium", STARTS)
+
+
+@pytest.fixture
+def all_fonts(commands: Path) -> Path:
+    """Programs that pass for fontconfig's where nothing is missing."""
+    program(commands / "fc-list", "echo False 0-ffff; echo True 20-10ffff")
+    program(commands / "fc-match", f"echo {WIDTHS}")
+    return commands
 
 
 def program(path: Path, text: str) -> Path:
@@ -130,17 +140,48 @@ class TestTheSandbox:
 
 
 class TestFonts:
-    def test_of_all_scripts_are_good(self, tmp_path: Path, commands: Path) -> None:
-        program(commands / "fc-list", "echo A Font")
+    def test_of_all_scripts_are_good(self, tmp_path: Path, all_fonts: Path) -> None:
         found = examine(settings(tmp_path))["fonts"]
-        assert (found.state, found.found) == (State.GOOD, ", ".join(doctor.SCRIPTS))
+        assert found.state is State.GOOD
+        assert found.found.startswith(f"for {len(fonts.SCRIPTS)} scripts, with emoji in colour")
 
-    def test_that_are_missing_are_named_with_their_packages(self, tmp_path: Path, commands: Path) -> None:
-        program(commands / "fc-list", 'case "$1" in *=th|*=ja|*zsye) ;; *) echo A Font;; esac')
+    def test_that_are_missing_are_named_with_their_packages(self, tmp_path: Path, all_fonts: Path) -> None:
+        program(all_fonts / "fc-list", 'echo "False 0-dff e80-3040 3100-10ffff"')
+        program(all_fonts / "fc-match", f"echo {WIDTHS.replace('Carlito', 'Noto Sans')}")
         found = examine(settings(tmp_path))["fonts"]
         assert found.state is State.DOUBTFUL
-        assert "none for Thai, Japanese, Emoji" in found.found
-        assert found.remedy.endswith("apt install fonts-noto-cjk fonts-noto-color-emoji fonts-noto-core")
+        assert found.found == (
+            "none as wide as Calibri: install fonts-crosextra-carlito; no font for Thai: install fonts-noto-core; "
+            "no font for Japanese: install fonts-noto-cjk; no font for Emoji: install fonts-noto-color-emoji"
+        )
+        assert found.remedy.endswith(
+            "apt install fonts-crosextra-carlito fonts-noto-cjk fonts-noto-color-emoji fonts-noto-core"
+        )
+
+    def test_need_one_font_for_a_script_as_a_whole(self, tmp_path: Path, all_fonts: Path) -> None:
+        program(all_fonts / "fc-list", "echo True 0-e2f; echo True e30-10ffff")
+        assert "no font for Thai" in examine(settings(tmp_path))["fonts"].found
+
+    def test_of_somebody_whose_home_the_browser_does_not_see_do_not_count(
+        self, tmp_path: Path, all_fonts: Path
+    ) -> None:
+        program(all_fonts / "fc-list", 'case "$HOME$XDG_DATA_HOME" in /nonexistent) ;; *) echo True 0-10ffff;; esac')
+        assert "no font for Latin" in examine(settings(tmp_path))["fonts"].found
+
+    @pytest.mark.parametrize("program_", ["fc-list", "fc-match"])
+    def test_that_cannot_be_asked_for_are_said_to_be_unknown(
+        self, program_: str, tmp_path: Path, all_fonts: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (all_fonts / program_).unlink()
+        monkeypatch.setenv("PATH", str(all_fonts))
+        found = examine(settings(tmp_path))["fonts"]
+        assert (found.state, found.found) == (State.DOUBTFUL, f"{program_} is missing, so nobody knows")
+        assert found.remedy == "apt install fontconfig"
+
+    def test_that_cannot_be_listed_are_said_to_be_unknown_and_why(self, tmp_path: Path, all_fonts: Path) -> None:
+        program(all_fonts / "fc-list", "echo Cannot load default config file >&2; exit 1")
+        found = examine(settings(tmp_path))["fonts"]
+        assert found.found == "fc-list failed: Cannot load default config file, so nobody knows"
 
 
 class TestTheCache:
@@ -192,8 +233,7 @@ def test_a_capture_that_fails_is_bad_with_its_reason(tmp_path: Path, engine: Fak
 
 class TestTheCommand:
     @pytest.fixture(autouse=True)
-    def _own_settings(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: Path, commands: Path) -> None:
-        program(commands / "fc-list", "echo A Font")
+    def _own_settings(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: Path, all_fonts: Path) -> None:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("TINTYPE_DATA_DIR", str(tmp_path / "data"))
         monkeypatch.setenv("TINTYPE_CHROMIUM", str(browser))

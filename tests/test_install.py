@@ -119,7 +119,8 @@ class TestAsRootOnDebian:
         installs = [call for call in as_root.calls if call.startswith("apt-get install")]
         assert installs[0].endswith(" chromium-headless-shell")
         assert installs[1].endswith(
-            " fontconfig fonts-liberation fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji"
+            " fontconfig fonts-liberation fonts-crosextra-carlito fonts-crosextra-caladea"
+            " fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji"
         )
         assert all("--no-install-recommends" in call for call in installs)
 
@@ -143,6 +144,17 @@ class TestAsRootOnDebian:
         binary = as_root.browser()
         assert as_root.install() == binary
         assert any("could not install fontconfig fonts-liberation" in line for line in as_root.said)
+
+    def test_scripts_that_stay_without_a_font_are_said(self, as_root: Machine) -> None:
+        as_root.debian(fonts=True)
+        as_root.browser()
+        as_root.command("fc-list", 'echo "True 0-dff e80-10ffff"')  # Thai lies between
+        as_root.command("fc-match", "echo Liberation Sans,Liberation Serif,Liberation Mono,Carlito")
+        as_root.install()
+        assert as_root.said == [
+            "Fonts: none as wide as Cambria: install fonts-crosextra-caladea.",
+            "Fonts: no font for Thai: install fonts-noto-core.",
+        ]
 
     def test_a_browser_in_roots_home_does_not_count(self, as_root: Machine) -> None:
         as_root.browser("home/.cache/ms-playwright/chromium_headless_shell-1/chrome-linux/headless_shell")

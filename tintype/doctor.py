@@ -16,27 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from tintype import backends
-from tintype.chromium import account, enclosure, locate
+from tintype.chromium import account, enclosure, fonts, locate
 from tintype.chromium.account import Account
 from tintype.chromium.enclosure import Plan
 from tintype.errors import ConfigurationError, TintypeError
 from tintype.service import check_cache
 from tintype.settings import Settings
-
-SCRIPTS = {
-    "Latin": ("en", "fonts-liberation"),
-    "Cyrillic": ("ru", "fonts-noto-core"),
-    "Greek": ("el", "fonts-noto-core"),
-    "Arabic": ("ar", "fonts-noto-core"),
-    "Hebrew": ("he", "fonts-noto-core"),
-    "Devanagari": ("hi", "fonts-noto-core"),
-    "Thai": ("th", "fonts-noto-core"),
-    "Chinese": ("zh-cn", "fonts-noto-cjk"),
-    "Japanese": ("ja", "fonts-noto-cjk"),
-    "Korean": ("ko", "fonts-noto-cjk"),
-    "Emoji": ("und-zsye", "fonts-noto-color-emoji"),
-}
-"""Script to a language fontconfig knows it by, and Debian's package that covers it."""
 
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - asked for its size only
 SMALL_SHM = 64 << 20
@@ -189,19 +174,16 @@ def _namespaces(chosen: Account) -> Finding:
 
 
 def _fonts() -> Finding:
-    if not shutil.which("fc-list"):
-        return Finding("fonts", State.DOUBTFUL, "fc-list is missing, so nobody knows", "apt install fontconfig")
-    missing = {script: package for script, (language, package) in SCRIPTS.items() if not _has_font(language)}
-    if not missing:
-        return Finding("fonts", State.GOOD, ", ".join(SCRIPTS))
-    remedy = f"Run tintype install-browser as root, or: apt install {' '.join(sorted(set(missing.values())))}"
-    return Finding("fonts", State.DOUBTFUL, f"none for {', '.join(missing)}: those texts become boxes", remedy)
-
-
-def _has_font(language: str) -> bool:
-    command = ["fc-list", f":lang={language}", "family"]
-    listed = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False)
-    return bool(listed.stdout.strip())
+    try:
+        scripts, substitutes = fonts.missing_scripts(), fonts.missing_substitutes()
+    except fonts.Unknown as unknown:
+        return Finding("fonts", State.DOUBTFUL, f"{unknown}, so nobody knows", "apt install fontconfig")
+    if not scripts and not substitutes:
+        found = f"for {len(fonts.SCRIPTS)} scripts, with emoji in colour and the usual fonts as wide as they should be"
+        return Finding("fonts", State.GOOD, found)
+    packages = sorted({script.package for script in scripts} | {other.package for other in substitutes})
+    remedy = f"Run tintype install-browser as root, or: apt install {' '.join(packages)}"
+    return Finding("fonts", State.DOUBTFUL, "; ".join(fonts.advice(scripts, substitutes)), remedy)
 
 
 def _shared_memory() -> Iterator[Finding]:

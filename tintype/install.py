@@ -16,10 +16,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tintype.chromium import locate
-
-FONTS = ("fontconfig", "fonts-liberation", "fonts-noto-core", "fonts-noto-cjk", "fonts-noto-color-emoji")
-"""Debian's packages: a list of what there is, metrics of the usual web fonts, nearly every script, and emoji."""
+from tintype.chromium import fonts, locate
 
 _BROWSERS = ("chromium-headless-shell", "chromium")
 _DOWNLOAD = ("install", "chromium-headless-shell")
@@ -53,6 +50,7 @@ def install_browser(explicit: str, user: str, say: Say) -> Path:
     if binary is None:
         raise InstallFailed(_NOTHING_HELPED)
     _check_that_it_starts(binary)
+    _check_fonts(say)
     return binary
 
 
@@ -79,15 +77,15 @@ def _ensure_user(user: str, say: Say) -> None:
 def _install_packages(binary: Path | None, say: Say) -> None:
     if not shutil.which("apt-get") or not shutil.which("dpkg-query"):
         return
-    fonts = [name for name in FONTS if not _is_installed(name)]
-    if binary and not fonts:
+    wanted = [name for name in fonts.PACKAGES if not _is_installed(name)]
+    if binary and not wanted:
         return
     if not _run(["apt-get", "update", "-qq"]):
         say("apt-get update failed; going on with the package lists there are.")
     if not binary and (browser := next(filter(_is_available, _BROWSERS), None)):
         _apt_install([browser], say)
-    if fonts:
-        _apt_install(fonts, say)
+    if wanted:
+        _apt_install(wanted, say)
 
 
 def _apt_install(packages: Sequence[str], say: Say) -> None:
@@ -132,6 +130,13 @@ def _check_that_it_starts(binary: Path) -> None:
         locate.version_of(binary)
     except OSError as error:
         raise InstallFailed(f"{binary} does not start: {error}") from error
+
+
+def _check_fonts(say: Say) -> None:
+    """Which letters will be boxes. Without fontconfig nobody knows, which ``tintype doctor`` says."""
+    with contextlib.suppress(fonts.Unknown):
+        for line in fonts.advice(fonts.missing_scripts(), fonts.missing_substitutes()):
+            say(f"Fonts: {line}.")
 
 
 def _run(command: Sequence[str], more: Mapping[str, str] | None = None) -> bool:
