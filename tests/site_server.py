@@ -1,4 +1,4 @@
-"""A site on a free loopback port: the pages of ``tests/site``, some made-up answers, and a count of visits per path."""
+"""A site on a free loopback port: our pages and the gallery's, some made-up answers, a count of visits per path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 PAGES = Path(__file__).parent / "site"
-TYPES = {".html": "text/html; charset=utf-8", ".svg": "image/svg+xml", ".css": "text/css", ".js": "text/javascript"}
+FOLDERS = (PAGES, Path(__file__).parent / "gallery/pages")
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".woff2": "font/woff2",
+}
 _PATIENCE = 30.0
 
 
@@ -124,9 +131,10 @@ def find(path: str, query: dict[str, str]) -> Answer:
     """What the site has under a path."""
     if path in ANSWERS:
         return ANSWERS[path](query)
-    file = PAGES / path.removeprefix("/")
-    if file.is_file() and file.is_relative_to(PAGES):
-        return 200, {"Content-Type": TYPES.get(file.suffix, "application/octet-stream")}, file.read_bytes()
+    for folder in FOLDERS:
+        file = folder / path.removeprefix("/")
+        if file.is_file() and file.is_relative_to(folder):
+            return 200, {"Content-Type": TYPES.get(file.suffix, "application/octet-stream")}, file.read_bytes()
     return 404, {"Content-Type": TYPES[".html"]}, (PAGES / "missing.html").read_bytes()
 
 
