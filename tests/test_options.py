@@ -13,6 +13,7 @@ from tintype.options.devices import DEVICES, slug
 
 URL = "https://example.com/"
 OUTSIDE_THE_KEY = {"fresh", "ttl", "on_error", "placeholder", "fail_on"}
+BLOCKS = ("block_ads", "block_trackers", "block_cookie_banners", "block_chats")
 
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "width": st.integers(320, 3840),
@@ -25,6 +26,9 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "wait_for": st.sampled_from(["#a", "main > p"]),
     "delay": st.integers(0, 10_000),
     "block_ads": st.booleans(),
+    "block_trackers": st.booleans(),
+    "block_cookie_banners": st.booleans(),
+    "block_chats": st.booleans(),
     "full_page": st.booleans(),
     "selector": st.sampled_from(["#a", "table"]),
     "format": st.sampled_from(["png", "jpeg", "webp", "avif"]),
@@ -152,6 +156,9 @@ class TestAnotherMeaningHasAnotherKey:
         {"wait_for": "#a"},
         {"delay": 1},
         {"block_ads": False},
+        {"block_trackers": False},
+        {"block_cookie_banners": False},
+        {"block_chats": False},
         {"full_page": True},
         {"selector": "#a"},
         {"selector": "#A"},
@@ -246,6 +253,9 @@ class TestMistakes:
             ("full_page", ["yes"]),
             ("retina", ["2"]),
             ("block_ads", ["no"]),
+            ("block_trackers", ["some"]),
+            ("block_cookie_banners", [""]),
+            ("block_chats", [2]),
             ("device", ["iphone", "", None, 14, "iPhone 99"]),
             ("wait_until", ["LOAD", "", "networkidle0"]),
             ("format", ["gif", "PNG", "image/png", None]),
@@ -305,6 +315,9 @@ class TestDefaults:
         assert not seen.shot.emulate.dark_mode
         assert (seen.shot.settle.delay, seen.shot.navigate.wait_until) == (0, "load")
         assert (seen.rendition.thumb_width, seen.rendition.thumb_height, seen.rendition.fit) == (None, None, "cover")
+
+    def test_take_off_the_page_what_is_not_its_own(self) -> None:
+        assert set(ask().shot.retouch.model_dump(include=set(BLOCKS)).values()) == {True}
 
 
 class TestDevices:

@@ -11,7 +11,7 @@ import pytest
 
 from tintype.chromium.browser import Browser
 from tintype.chromium.cdp import Ended
-from tintype.chromium.hosts import HostRules
+from tintype.chromium.hosts import Blocklists, HostRules
 from tintype.chromium.launch import LaunchFailed
 from tintype.chromium.pool import Pool, Terms
 from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, NotAPage, Overloaded
@@ -75,7 +75,7 @@ class Stable:
     ) -> None:
         self.horses = list(horses) or [FakeBrowser() for _ in range(3)]
         self.started: list[FakeBrowser] = []
-        self.pool = Pool(self._start, terms, blocked or HostRules())
+        self.pool = Pool(self._start, terms, Blocklists(ads=blocked or HostRules()))
 
     @property
     def browser(self) -> FakeBrowser:

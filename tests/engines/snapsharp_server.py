@@ -20,7 +20,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 KEY = "sk_live_" + "0123456789abcdef" * 3
 RANGES = {"width": (320, 3840), "height": (240, 2160), "quality": (1, 100), "delay": (0, 10_000)}
-SWITCHES = {"full_page", "retina", "dark_mode", "block_ads", "cache"}
+BLOCKS = {"block_ads", "block_trackers", "block_cookie_banners", "block_chats"}
+SWITCHES = {"full_page", "retina", "dark_mode", "cache", *BLOCKS}
 CHOICES = {
     "format": {"png", "jpeg", "webp"},
     "wait_until": {"load", "domcontentloaded", "networkidle"},

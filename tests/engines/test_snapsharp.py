@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.engines.snapsharp_server import DARK, KEY, LIGHT, SnapSharpServer
+from tests.engines.snapsharp_server import BLOCKS, DARK, KEY, LIGHT, SnapSharpServer
 from tintype import errors, imaging
 from tintype.engines.snapsharp import SnapSharpEngine
 from tintype.options import Options, Shot
@@ -70,6 +70,9 @@ class TestACapture:
             "full_page": "true",
             "dark_mode": "true",
             "block_ads": "false",
+            "block_trackers": "true",
+            "block_cookie_banners": "true",
+            "block_chats": "true",
             "delay": "250",
             "wait_for": "#a > b",
             "wait_until": "networkidle",
@@ -79,10 +82,11 @@ class TestACapture:
     def test_says_defaults_that_the_account_could_change(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.capture(shot())
         said = api.seen[-1].options
-        assert {name: said[name] for name in ("full_page", "dark_mode", "block_ads", "delay", "format", "cache")} == {
+        names = ("full_page", "dark_mode", *sorted(BLOCKS), "delay", "format", "cache")
+        assert {name: said[name] for name in names} == {
             "full_page": "false",
             "dark_mode": "false",
-            "block_ads": "true",
+            **dict.fromkeys(BLOCKS, "true"),
             "delay": "0",
             "format": "png",
             "cache": "false",

@@ -12,7 +12,7 @@ from tintype.chromium import account, selftest
 from tintype.chromium.cdp import Ended, Refused
 from tintype.chromium.command import Recipe
 from tintype.chromium.config import DaemonConfig
-from tintype.chromium.hosts import HostRules, bundled
+from tintype.chromium.hosts import blocklists
 from tintype.chromium.judge import Judge
 from tintype.chromium.launch import Launcher, LaunchFailed
 from tintype.chromium.locate import find_chromium
@@ -119,7 +119,6 @@ async def _pool(config: DaemonConfig, launcher: Launcher, judge: Judge, lanes: i
     from tintype.chromium.browser import Browser  # noqa: PLC0415
     from tintype.chromium.pool import Pool, Terms  # noqa: PLC0415
 
-    rules = HostRules(bundled().domains | HostRules.parse(config.block_hosts).domains)
     terms = Terms(
         slots=config.slots,
         queue=config.queue,
@@ -128,4 +127,4 @@ async def _pool(config: DaemonConfig, launcher: Launcher, judge: Judge, lanes: i
         recycle_age=config.recycle_age,
         max_page_height=config.max_page_height,
     )
-    return Pool(lambda: Browser.start(launcher, judge, lanes), terms, rules)
+    return Pool(lambda: Browser.start(launcher, judge, lanes), terms, blocklists(config.block_hosts))

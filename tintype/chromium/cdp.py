@@ -65,9 +65,21 @@ class Session:
         """Call a listener with the parameters of each such event."""
         self._listeners.setdefault(event, []).append(listener)
 
+    def off(self, event: str, listener: Listener) -> None:
+        """Call it no more."""
+        self._listeners[event].remove(listener)
+
+    def branch(self, id_: str) -> Session:
+        """The conversation with a frame in a process of its own, attached through this one."""
+        return self._connection.session(id_)
+
+    def leave(self) -> None:
+        """End it, and hear no more of it."""
+        self._connection.forget(self, Ended("the conversation is over"))
+
     def dispatch(self, event: str, parameters: Json) -> None:
         """Hand an event to its listeners."""
-        for listener in self._listeners.get(event, ()):
+        for listener in tuple(self._listeners.get(event, ())):
             listener(parameters)
 
     def end(self, failure: Exception) -> None:

@@ -25,6 +25,11 @@ class Clock:
         self._expired: asyncio.Future[Any] | None = None
         session.on("Emulation.virtualTimeBudgetExpired", self._expire)
 
+    @property
+    def begun(self) -> bool:
+        """Whether time passes as we say."""
+        return self._expired is not None
+
     async def skip(self, milliseconds: float, patience: float) -> None:
         """Let so much time pass at once, waiting up to ``patience`` seconds for what the page is loading."""
         if not await self._pass("pauseIfNetworkFetchesPending", milliseconds, patience):

@@ -1,12 +1,15 @@
-"""Which hosts carry advertising or tracking? Sets of domains, and the one that comes with Tintype."""
+"""Which hosts carry advertising, tracking or chats? Sets of domains, and those that come with Tintype."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:  # the daemon starts Chromium before it imports options
+    from tintype.options import Retouch
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +28,42 @@ class HostRules:
         """Whether a host or a domain above it is listed: one set look-up a label."""
         return any(domain in self.domains for domain in _upwards(host))
 
-    def sparing(self, host: str) -> Self:
-        """The same rules for a capture of this very host, which is what the caller wants to see."""
-        spared = self.domains.intersection(_upwards(host))
-        return type(self)(self.domains - spared) if spared else self
+
+@dataclass(frozen=True, slots=True)
+class Blocklists:
+    """What each option keeps from loading."""
+
+    ads: HostRules = HostRules()
+    trackers: HostRules = HostRules()
+    chats: HostRules = HostRules()
+
+    def rules_for(self, retouch: Retouch, host: str) -> HostRules | None:
+        """The rules of one capture; None when it has none. Whoever asks for a picture of a listed host gets it."""
+        wanted = (
+            (self.ads, retouch.block_ads),
+            (self.trackers, retouch.block_trackers),
+            (self.chats, retouch.block_chats),
+        )
+        lists = frozenset(rules for rules, blocks in wanted if blocks and rules.domains and not rules.matches(host))
+        return _together(lists) if lists else None
 
 
 @cache
-def bundled() -> HostRules:
-    """The list that comes with Tintype, read once."""
-    text = files("tintype").joinpath("chromium", "data", "advertising.txt").read_text(encoding="utf-8")
+def bundled(name: str) -> HostRules:
+    """One of the lists that come with Tintype, read once: ``advertising``, ``trackers`` or ``chats``."""
+    text = files("tintype").joinpath("chromium", "data", f"{name}.txt").read_text(encoding="utf-8")
     return HostRules.parse(text.splitlines())
+
+
+def blocklists(more: Iterable[str] = ()) -> Blocklists:
+    """All that come with Tintype, with more advertising hosts of the operator."""
+    ads = HostRules(bundled("advertising").domains | HostRules.parse(more).domains)
+    return Blocklists(ads, bundled("trackers"), bundled("chats"))
+
+
+@lru_cache(maxsize=32)
+def _together(lists: frozenset[HostRules]) -> HostRules:
+    return HostRules(frozenset().union(*(rules.domains for rules in lists)))
 
 
 def _upwards(host: str) -> Iterator[str]:

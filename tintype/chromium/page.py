@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from tintype.chromium import outcome
 from tintype.chromium.cdp import Refused
+from tintype.chromium.clean import Cleaning
 from tintype.chromium.emulation import emulate
 from tintype.chromium.exposure import Exposed, Exposure
 from tintype.chromium.settle import Settling
@@ -39,7 +40,8 @@ class Page:
         self._shot = shot
         self._traffic = traffic
         self._user_agent = user_agent
-        self._settling = Settling(tab, shot, max_height)
+        self._cleaning = Cleaning(tab, shot)
+        self._settling = Settling(tab, shot, self._cleaning, max_height)
         self._exposure = Exposure(tab, shot, self._settling, max_height)
 
     async def capture(self, within: float) -> Capture:
@@ -82,7 +84,7 @@ class Page:
     async def _prepare(self) -> None:
         try:
             calls = emulate(self._session, self._shot, self._user_agent)
-            await asyncio.gather(self._session.call("Page.enable"), *calls)
+            await asyncio.gather(self._session.call("Page.enable"), *calls, *self._cleaning.prepare())
         except Refused as unknown:
             raise outcome.of_emulation(unknown) or unknown from None
 

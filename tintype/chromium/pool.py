@@ -17,7 +17,7 @@ import structlog
 
 from tintype.chromium.browser import Browser
 from tintype.chromium.cdp import Ended, Refused
-from tintype.chromium.hosts import HostRules
+from tintype.chromium.hosts import Blocklists
 from tintype.chromium.launch import LaunchFailed
 from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, EngineFailed, Overloaded, TintypeError
 from tintype.model import Capture
@@ -58,14 +58,14 @@ class Flight:
 class Pool:
     """The supervisor of one browser at a time."""
 
-    def __init__(self, start: Callable[[], Awaitable[Browser]], terms: Terms, blocked: HostRules) -> None:
+    def __init__(self, start: Callable[[], Awaitable[Browser]], terms: Terms, blocklists: Blocklists) -> None:
         self.browser: Browser | None = None
         self.busy = 0
         self.captures = 0
         self.restarts = 0
         self._start = start
         self._terms = terms
-        self._blocked = blocked
+        self._blocklists = blocklists
         self._slots = asyncio.Semaphore(terms.slots)
         self._flights: dict[str, Flight] = {}
         self._aboard: set[asyncio.Task[Capture]] = set()
@@ -189,8 +189,7 @@ class Pool:
 
     async def _take(self, browser: Browser, shot: Shot) -> Capture:
         terms = self._terms
-        # Whoever asks for a picture of an advertising host gets it.
-        blocked = self._blocked if shot.retouch.block_ads and not self._blocked.matches(host_of(shot.url)) else None
+        blocked = self._blocklists.rules_for(shot.retouch, host_of(shot.url))
         return await browser.capture(shot, blocked, terms.timeout, terms.max_page_height)
 
     async def _fit(self) -> Browser:

@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from tintype.chromium.cdp import Ended
+from tintype.chromium.clean import Cleaning
 from tintype.chromium.clock import Clock
 from tintype.chromium.retouch import Retouch
 from tintype.chromium.tab import ScriptFailed, Tab
@@ -41,9 +42,10 @@ _HOPS = 5
 class Settling:
     """Waits for what a shot says, and for a page that stands still."""
 
-    def __init__(self, tab: Tab, shot: Shot, max_height: int) -> None:
+    def __init__(self, tab: Tab, shot: Shot, cleaning: Cleaning, max_height: int) -> None:
         self._tab = tab
         self._clock = Clock(tab.session)
+        self._cleaning = cleaning
         self._retouch = Retouch(tab, shot)
         self._shot = shot
         self._max_height = max_height
@@ -54,6 +56,7 @@ class Settling:
         """All of it; raises SelectorNotFound, InvalidRequest or Ended."""
         settle, expose = self._shot.settle, self._shot.expose
         await self._arrive()
+        await self._clean()
         await self._change()
         if settle.wait_for:
             await self._await_element("wait_for", settle.wait_for)
@@ -72,6 +75,7 @@ class Settling:
         elsewhere = expose.selector or expose.clip or expose.full_page or expose.scroll_to
         if settle.wait_for or elsewhere or settle.delay:
             await self._arrive()
+            await self._clean()
 
     async def insist(self) -> None:
         """Raise SelectorNotFound if the wait was cut short and what was to be waited for is not there."""
@@ -85,11 +89,20 @@ class Settling:
         except ScriptFailed:
             raise InvalidRequest(Mistake(parameter, "must be a valid CSS selector")) from None
 
+    async def _clean(self) -> None:
+        """What a dialogue covered comes to light, and the page may load anew when it is refused."""
+        if await self._cleaning.clean():
+            await self._clock.keep_pace(_BEAT)
+            await self._arrive()
+            await self._cleaning.clean()
+
     async def _arrive(self) -> None:
         """Wait until the page is there and calm; where it sends the visitor on, until the next one is."""
         until = self._shot.navigate.wait_until
         for _ in range(_HOPS):
-            await self._tab.reach(until)
+            reached = self._tab.reach(until)
+            # A page that loads anew does not get there while time stands still.
+            await (self._while_time_passes(reached, after=2 * _BEAT) if self._clock.begun else reached)
             journeys = self._tab.journeys
             await self._rest(_AHEAD)
             if journeys == self._tab.journeys:

@@ -10,6 +10,9 @@ from typing import Any
 
 from tintype.chromium.cdp import Json, Refused, Session
 
+WORLD = "tintype"
+"""The world of our scripts: they share the document with the page's, and nothing else."""
+
 _DIALOGS, _POPUPS = 1000, 50
 """After so many the page is stopped: it does not mean well."""
 _AGAIN = 0.05
@@ -46,12 +49,11 @@ class Tab:
 
     async def evaluate(self, script: str, *arguments: Any) -> Any:
         """Run one of ``scripts/`` in a world of its own, out of the page's reach; raises ScriptFailed and Ended."""
-        said = ",".join(json.dumps(argument) for argument in arguments)
         while True:
             try:
                 answer = await self.session.call(
                     "Runtime.evaluate",
-                    expression=f"({source(script)})({said})",
+                    expression=call_of(script, *arguments),
                     contextId=await self._own_world(),
                     awaitPromise=True,
                     returnByValue=True,
@@ -125,9 +127,14 @@ class Tab:
 
     async def _own_world(self) -> int:
         if self._world is None:
-            made = await self.session.call("Page.createIsolatedWorld", frameId=self._frame, worldName="tintype")
+            made = await self.session.call("Page.createIsolatedWorld", frameId=self._frame, worldName=WORLD)
             self._world = int(made["executionContextId"])
         return self._world
+
+
+def call_of(script: str, *arguments: Any) -> str:
+    """The expression that calls one of ``scripts/``."""
+    return f"({source(script)})({','.join(json.dumps(argument) for argument in arguments)})"
 
 
 @cache

@@ -17,6 +17,9 @@ _KNOWN = {
     "device",
     "dark_mode",
     "block_ads",
+    "block_trackers",
+    "block_cookie_banners",
+    "block_chats",
     "full_page",
     "delay",
     "wait_for",
@@ -32,13 +35,16 @@ def translate(shot: Shot) -> dict[str, Any]:
     """
     if mistakes := list(_not_offered(shot)):
         raise NotOffered(*mistakes)
-    seen = shot.emulate
+    seen, retouch = shot.emulate, shot.retouch
     options: dict[str, Any] = {
         "url": shot.url,
         "format": "png",
         "full_page": shot.expose.full_page,
         "dark_mode": seen.dark_mode,
-        "block_ads": shot.retouch.block_ads,
+        "block_ads": retouch.block_ads,
+        "block_trackers": retouch.block_trackers,
+        "block_cookie_banners": retouch.block_cookie_banners,
+        "block_chats": retouch.block_chats,
         "delay": shot.settle.delay,
         "wait_until": shot.navigate.wait_until,
         "cache": False,

@@ -122,7 +122,10 @@ class Retouch(Part):
         structured=True,
     )
 
-    block_ads: Bool = flag(True, "Keep well-known advertising hosts from loading.")
+    block_ads: Bool = flag(True, "Keep advertising from loading, and leave no holes where it was.")
+    block_trackers: Bool = flag(True, "Keep visitor counters and recorders from loading.")
+    block_cookie_banners: Bool = flag(True, "Refuse and hide consent dialogues, and what they cover the page with.")
+    block_chats: Bool = flag(True, "Keep chat widgets from loading, and hide their bubbles.")
 
 
 class Expose(Part):

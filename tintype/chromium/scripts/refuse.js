@@ -1,0 +1,44 @@
+// Say no in the words of the consent managers. Runs in the page's own world, where their interfaces are.
+() => {
+  const said = [];
+  const ways = {
+    OneTrust: () => OneTrust.RejectAll(),
+    Cookiebot: () => Cookiebot.submitCustomConsent(false, false, false),
+    Didomi: () => Didomi.setUserDisagreeToAll(),
+    Usercentrics: () => UC_UI.denyAllConsents().then(() => UC_UI.closeCMP()),
+    "Usercentrics 3": () => __ucCmp.denyAllConsents().then(() => __ucCmp.closeCmp()),
+    Osano: () => Osano.cm.denyAll(),
+    Iubenda: () => _iub.cs.api.rejectAll(),
+    CookieYes: () => performBannerAction("reject"),
+    Complianz: () => cmplz_deny_all(),
+    Klaro: () => {
+      const manager = klaro.getManager();
+      manager.changeAll(false);
+      manager.saveAndApplyConsents();
+    },
+    consentmanager: () => __cmp("setConsent", 0),
+    Sourcepoint: () => window._sp_ && __tcfapi("postRejectAll", 2, () => {}),
+    CookieConsent: () => {
+      CookieConsent.acceptCategory([]);
+      CookieConsent.hide();
+    },
+    CookieFirst: () => CookieFirst.rejectAllCategories(),
+    Shopify: () =>
+      Shopify.customerPrivacy.setTrackingConsent(
+        { analytics: false, marketing: false, preferences: false, sale_of_data: false }, () => {},
+      ),
+    tarteaucitron: () => tarteaucitron.userInterface.respondAll(false),
+    CookieScript: () => CookieScript.instance.reject(),
+    "Cookie Information": () => CookieInformation.declineAllCategories(),
+    "Commanders Act": () => tC.privacyCenter.optoutAll(),
+  };
+  for (const [name, way] of Object.entries(ways)) {
+    try {
+      Promise.resolve(way()).catch(() => {});
+      said.push(name);
+    } catch {
+      // That manager is not on this page.
+    }
+  }
+  return said;
+}

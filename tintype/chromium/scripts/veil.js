@@ -1,0 +1,7 @@
+// Hide what the rules name before it is first drawn. Runs before the page's own scripts, in every frame; ours is the top.
+(css) => {
+  if (window !== top) return;
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+}
