@@ -161,7 +161,7 @@ class Settings(BaseModel):
     )
     recycle_age: Duration = setting("TINTYPE_RECYCLE_AGE", "30m", "Age at which a browser is replaced.", DURATION)
     max_page_height: int = setting(
-        "TINTYPE_MAX_PAGE_HEIGHT", 16_000, "Cut full pages at this height.", "pixels, 1000 to 16000", ge=1000, le=16_000
+        "TINTYPE_MAX_PAGE_HEIGHT", 20_000, "Cut full pages at this height.", "pixels, 1000 to 50000", ge=1000, le=50_000
     )
     daemon_linger: Duration = setting(
         "TINTYPE_DAEMON_LINGER", "10s", "How long the capture daemon outlives its last client.", DURATION

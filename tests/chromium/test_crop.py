@@ -22,7 +22,7 @@ def test_a_box_that_starts_outside_the_page_is_cut_there() -> None:
     [
         (1280, 1, 16_000, 16_000),  # the operator's limit
         (1280, 1, 2_000, 2_000),
-        (320, 3, 16_000, 5_461),  # the longest side Chromium draws: 16 383 device pixels
+        (320, 3, 16_000, 8_680),
         (1280, 2, 16_000, 4_882),  # 25 million pixels
         (3840, 3, 16_000, 723),
     ],
@@ -34,6 +34,14 @@ def test_a_tall_page_is_cut_at_the_nearest_limit(width: int, scale: float, limit
 
 def test_a_wide_element_is_cut_too() -> None:
     assert fitting(Crop(0, 0, 100_000, 100), 1, LIMIT).width == 16_383
+
+
+@pytest.mark.parametrize(("scale", "heights"), [(1, [16_300, 16_300, 7_400]), (1.25, [13_100, 13_100, 13_100, 700])])
+def test_a_long_picture_is_taken_in_tiles(scale: float, heights: list[int]) -> None:
+    tiles = list(Crop(10, 20, 300, 40_000).tiles(scale))
+    assert [tile.height for tile in tiles] == heights
+    assert [tile.y for tile in tiles] == [20 + sum(heights[:n]) for n in range(len(heights))]
+    assert {(tile.x, tile.width) for tile in tiles} == {(10, 300)}
 
 
 def test_what_fits_is_left_alone() -> None:

@@ -28,7 +28,7 @@ class DaemonConfig:
     timeout: float = 20.0
     recycle_after: int = 100
     recycle_age: float = 1800.0
-    max_page_height: int = 16_000
+    max_page_height: int = 20_000
     linger: float = 10.0
     browser_user: str = "tintype"
     allow_no_sandbox: bool = False

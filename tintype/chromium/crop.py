@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tintype.options import MAX_PIXELS
 
 _LONGEST_SIDE = 16_383
-"""Device pixels. From 16 384 on Chromium's pictures repeat or come out empty."""
+"""Device pixels. From 16 384 on Chromium's pictures repeat or come out empty: longer ones are taken in tiles."""
+_EVEN = 100
+"""CSS pixels of which a tile is a multiple: scales have two decimals, so it ends between two device pixels."""
 _PNG_SIZE = struct.Struct(">II")
 
 
@@ -29,14 +32,19 @@ class Crop:
         clip = {"x": self.x, "y": self.y, "width": self.width, "height": self.height, "scale": 1}
         return {"clip": clip, "captureBeyondViewport": True}
 
+    def tiles(self, scale: float) -> Iterator[Crop]:
+        """The parts, from the top, that the browser can draw at once."""
+        step = int(_LONGEST_SIDE / scale) // _EVEN * _EVEN
+        for top in range(0, int(self.height), step):
+            yield replace(self, y=self.y + top, height=min(step, self.height - top))
+
 
 def fitting(box: Crop, scale: float, max_height: int) -> Crop:
     """The box on whole pixels, cut where the picture would be too tall, too wide or too many pixels."""
     x, y = max(0, math.floor(box.x)), max(0, math.floor(box.y))
     width = min(math.ceil(box.x + box.width) - x, int(_LONGEST_SIDE / scale))
-    tall = math.ceil(box.y + box.height) - y
-    bounds = (max_height, int(_LONGEST_SIDE / scale), int(MAX_PIXELS / (max(width, 1) * scale * scale)))
-    height = min(tall, *bounds)
+    tall = box.y + box.height - y
+    height = min(math.ceil(min(tall, max_height)), int(MAX_PIXELS / (max(width, 1) * scale * scale)))
     return Crop(x, y, max(width, 1), max(height, 1), truncated=height < tall)
 
 

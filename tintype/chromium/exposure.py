@@ -6,7 +6,9 @@ import asyncio
 import base64
 import contextlib
 from dataclasses import dataclass
+from typing import Any
 
+from tintype import imaging
 from tintype.chromium import crop
 from tintype.chromium.cdp import Json, Refused
 from tintype.chromium.crop import Crop
@@ -82,8 +84,13 @@ class Exposure:
         return dict((await self._session.call("Page.getLayoutMetrics"))["cssContentSize"])
 
     async def _photograph(self, area: Crop | None) -> bytes:
-        more = area.parameters() if area else {}
-        answer = await self._session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **more)
+        if area is None:
+            return await self._expose()
+        tiles = [await self._expose(**tile.parameters()) for tile in area.tiles(self._shot.emulate.scale)]
+        return tiles[0] if len(tiles) == 1 else await asyncio.to_thread(imaging.join, tiles)
+
+    async def _expose(self, **parameters: Any) -> bytes:
+        answer = await self._session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **parameters)
         return await asyncio.to_thread(base64.b64decode, answer["data"])
 
     async def _facts(self) -> Json:

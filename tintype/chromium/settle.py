@@ -8,11 +8,14 @@ import math
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from tintype.chromium import crop
 from tintype.chromium.cdp import Ended
 from tintype.chromium.clean import Cleaning
 from tintype.chromium.clock import Clock
+from tintype.chromium.crop import Crop
 from tintype.chromium.retouch import Retouch
 from tintype.chromium.tab import ScriptFailed, Tab
+from tintype.chromium.whole import Whole
 from tintype.errors import InvalidRequest, Mistake, SelectorNotFound
 from tintype.options import Shot
 
@@ -32,7 +35,7 @@ _CALM_WITHIN = 1.0
 """Seconds of our time for what is in view to be there."""
 _SELECTOR_WITHIN = 3.0
 _BEAT = 0.05
-"""Seconds between two looks for an element, and between two steps down a page."""
+"""Seconds between two looks for an element."""
 _SEARCHES = {"wait_for": "present", "selector": "element", "click": "element", "scroll_to": "goto"}
 """By which script each option's selector is looked for."""
 _HOPS = 5
@@ -48,7 +51,11 @@ class Settling:
         self._cleaning = cleaning
         self._retouch = Retouch(tab, shot)
         self._shot = shot
-        self._max_height = max_height
+        everything = Crop(0, 0, shot.emulate.width, math.inf)
+        tallest = crop.fitting(everything, shot.emulate.scale, max_height).height
+        self._whole = Whole(tab, self._clock, shot.emulate.height, int(tallest))
+        self._depth = 0
+        """How far down what is to be there is: the screen, or more of the page."""
         self._waited = not shot.settle.wait_for
         """Whether what was to be waited for has been there."""
 
@@ -67,7 +74,8 @@ class Settling:
         if expose.clip:
             await self._approach(expose.clip[1], expose.clip[3])
         if expose.full_page:
-            await self._walk_down()
+            await self._whole.unroll()
+            self._depth = self._whole.tallest
         if expose.scroll_to:
             await self._find("scroll_to", expose.scroll_to)
         if settle.delay:
@@ -76,6 +84,8 @@ class Settling:
         if settle.wait_for or elsewhere or settle.delay:
             await self._arrive()
             await self._clean()
+        if expose.full_page:
+            await self._whole.unpin()
 
     async def insist(self) -> None:
         """Raise SelectorNotFound if the wait was cut short and what was to be waited for is not there."""
@@ -110,12 +120,12 @@ class Settling:
 
     async def _rest(self, ahead: float = _FURTHER) -> None:
         """Let the page's time pass until it stands still, within bounds: some never do."""
-        loop = asyncio.get_running_loop()
-        await self._look("calm", _LONGEST, False)
+        loop, journeys = asyncio.get_running_loop(), self._tab.journeys
+        await self._look("calm", _LONGEST, self._depth, False)
         until = loop.time() + _PATIENCE[self._shot.navigate.wait_until]
         await self._clock.skip(ahead, until - loop.time())
         for _ in range(_ROUNDS):
-            if not await self._look("calm", _LONGEST, True):
+            if journeys != self._tab.journeys or not await self._look("calm", _LONGEST, self._depth, True):
                 return
             await self._clock.skip(_FURTHER, max(_BEAT, until - loop.time()))
 
@@ -174,14 +184,6 @@ class Settling:
             await self._clock.keep_pace(_BEAT)
             await self._rest()
             await self._tab.evaluate("scroll", 0)
-
-    async def _walk_down(self) -> None:
-        """Bring every part of the page into view, so that what loads then does; then go back to the top."""
-        step = top = self._shot.emulate.height
-        while top < min(await self._tab.evaluate("scroll", top), self._max_height):
-            await self._clock.keep_pace(_BEAT)
-            top += step
-        await self._tab.evaluate("scroll", 0)
 
     async def _wait(self, seconds: float) -> None:
         """The page's time keeps pace with ours, so that what the page does meanwhile shows."""

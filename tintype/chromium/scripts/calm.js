@@ -1,6 +1,6 @@
 // Until what is in view is there, moves no more and is on the screen; then true. False, at once, when only changes are of
 // interest and there were none since the last time. This world is ours alone: what is kept on its window no page sees.
-async (longest, changed) => {
+async (longest, depth, changed) => {
   if (changed && window.changes === 0) return false;
   if (window.changes === undefined) {
     const watch = new MutationObserver(() => window.changes++);
@@ -10,7 +10,8 @@ async (longest, changed) => {
 
   const inView = (element) => {
     const box = element.getBoundingClientRect();
-    return box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
+    const within = box.bottom > 0 && box.top < Math.max(innerHeight, depth) && box.right > 0 && box.left < innerWidth;
+    return within && box.width > 0;
   };
   const some = (elements) => [...elements].slice(0, 1000).filter(inView);
   const event = (element, ...names) =>
