@@ -108,6 +108,25 @@ class TestShot:
         assert tintype("shot", PAGE, "--device", "iPhone SE") == 0
         assert (engine.shots[0].emulate.width, engine.shots[0].emulate.scale) == (375, 2)
 
+    def test_takes_a_page_from_a_file(self, tintype: Terminal, engine: FakeEngine) -> None:
+        Path("card.html").write_text("<h1>Grüße</h1>", encoding="utf-8")
+        assert tintype("shot", "--html", "card.html", "-o", "card.png") == 0
+        assert engine.shots[0].navigate.html == "<h1>Grüße</h1>"
+
+    def test_needs_a_page(self, tintype: Terminal) -> None:
+        assert tintype("shot") == 2
+        assert "URL" in tintype.err
+        assert "--html" in tintype.err
+
+    def test_sends_what_it_is_told_to_the_page(self, tintype: Terminal, engine: FakeEngine) -> None:
+        flags = ["--headers", "X-Key: s3cret", "--headers", "X-B: 2", "--cookies", "a=1", "--cookies", "b=s3cret"]
+        assert tintype("shot", PAGE, *flags, "--basic-auth", "anna:s3cret", "-v") == 0
+        sent = engine.shots[0].identify
+        assert sent.headers == (("x-b", "2"), ("x-key", "s3cret"))
+        assert [cookie[:2] for cookie in sent.cookies] == [("a", "1"), ("b", "s3cret")]
+        assert sent.basic_auth == ("anna", "s3cret")
+        assert "s3cret" not in tintype.err + tintype.out
+
     def test_every_mistake_is_told_by_its_flag_and_ends_with_2(self, tintype: Terminal) -> None:
         assert tintype("shot", "ftp://site.org", "--width", "1", "--thumb-height", "much") == 2
         assert "URL must start with http:// or https://" in tintype.err

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import example, given
@@ -49,7 +50,15 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "clip": st.sampled_from([(0, 0, 100, 100), (5, 2000, 640, 360)]),
     "scroll_to": st.sampled_from(["0", "1200", "#a"]),
     "omit_background": st.booleans(),
+    "html": st.sampled_from(["<p>a", "<p>b"]),
+    "headers": st.sampled_from([(("x-a", "1"),), (("x-a", "1"), ("x-b", "2"))]),
+    "cookies": st.sampled_from([(("a", "1", "/", ""),), (("a", "1", "/", ""), ("b", "2", "/", ""))]),
+    "basic_auth": st.sampled_from([("anna", "one"), ("anna", "two")]),
 }
+FORBIDDEN = (
+    "Host", "connection", "Content-Length", "Transfer-Encoding", "TE", "Upgrade", "Keep-Alive", "Cookie", "cookie2",
+    "Proxy-Authorization", "Sec-Fetch-Site", "Metadata", "Metadata-Flavor", "X-aws-ec2-metadata-token", "Origin",
+)  # fmt: skip
 written = st.fixed_dictionaries({}, optional=OPTIONS)
 
 
@@ -59,30 +68,44 @@ def ask(url: str = URL, **options: Any) -> CaptureRequest:
 
 def respell(name: str, value: Any, chance: random.Random) -> Any:
     """Another way to write the same value, in a query or in JSON."""
+    if name in SPELLINGS:
+        return chance.choice([value, *SPELLINGS[name](value)])
     if isinstance(value, bool):
         return chance.choice([value, str(value), str(value).lower(), str(value).upper(), int(value), str(int(value))])
     if isinstance(value, int):
         return chance.choice([value, str(value), f"+{value}", f"0{value}"])
     if isinstance(value, float):
         return chance.choice([value, str(value), f"{value:.3f}", int(value) if value.is_integer() else value])
-    if name == "device":
-        return chance.choice([value, DEVICES[value].title, value.upper(), f" {value} ", value.replace("-", "_")])
-    if isinstance(value, tuple):
-        return chance.choice([value, list(value), ",".join(map(str, value)), ", ".join(map(str, value))])
-    if name == "hide_selectors":
-        return chance.choice([value, value.split(", "), f" {value}"])
-    if name == "locale":
-        return chance.choice([value, value.upper(), value.lower()])
-    if name in {"wait_for", "selector", "click", "scroll_to"}:
-        return chance.choice([value, f"  {value} "])
-    return "jpg" if value == "jpeg" else value
+    return value
+
+
+def _numbers(value: tuple[float, ...]) -> list[Any]:
+    return [list(value), ",".join(map(str, value)), ", ".join(map(str, value))]
+
+
+SPELLINGS: dict[str, Callable[[Any], list[Any]]] = {
+    "headers": lambda pairs: [dict(pairs), [*map(list, pairs)], "\n".join(map(": ".join, pairs)).upper()],
+    "cookies": lambda cookies: [
+        [{"name": cookie[0], "value": cookie[1]} for cookie in reversed(cookies)],
+        {cookie[0]: cookie[1] for cookie in cookies},
+        [*map(list, cookies)],
+    ],
+    "basic_auth": lambda pair: [":".join(pair), list(pair), dict(zip(("user", "password"), pair, strict=True))],
+    "clip": _numbers,
+    "geolocation": _numbers,
+    "hide_selectors": lambda text: [text.split(", "), f" {text}"],
+    "locale": lambda tag: [tag.upper(), tag.lower()],
+    "device": lambda name: [DEVICES[name].title, name.upper(), f" {name} ", name.replace("-", "_")],
+    "format": lambda name: ["jpg"] if name == "jpeg" else [],
+    **dict.fromkeys(("wait_for", "selector", "click", "scroll_to"), lambda text: [f"  {text} "]),
+}
 
 
 def flat(request: CaptureRequest) -> dict[str, Any]:
     """A request written out in full, as a caller could write it."""
     shot = request.shot
-    parts = (shot.navigate, shot.emulate, shot.settle, shot.retouch, shot.expose, request.rendition)
-    return {name: value for part in parts for name, value in part.model_dump().items() if value not in ("", None)}
+    parts = (shot.navigate, shot.identify, shot.emulate, shot.settle, shot.retouch, shot.expose, request.rendition)
+    return {name: value for part in parts for name, value in part.model_dump().items() if value not in ("", None, ())}
 
 
 class TestTheSameMeaningHasTheSameKey:
@@ -185,6 +208,14 @@ class TestAnotherMeaningHasAnotherKey:
         {"clip": "0,0,9,9"},
         {"scroll_to": "9"},
         {"omit_background": True},
+        {"html": "<p>a"},
+        {"html": "<p>b"},
+        {"headers": {"X-A": "1"}},
+        {"headers": {"X-A": "2"}},
+        {"cookies": {"a": "1"}},
+        {"cookies": [{"name": "a", "value": "1", "path": "/b"}]},
+        {"basic_auth": "anna:one"},
+        {"basic_auth": "anna:two"},
     )
 
     def test_for_every_option_alone(self) -> None:
@@ -278,6 +309,14 @@ class TestMistakes:
             ("clip", ["", "1,2,3", "0,0,0,1", "-1,0,1,1", "0,0,1,16001", "0,0,1.5,1", [0, 0, 1], {"x": 1}, 5]),
             ("scroll_to", ["", " ", "-1", "100001", "a\nb", "x" * 501, True, None, 1.5]),
             ("omit_background", ["maybe"]),
+            ("html", ["", " ", "a\0", "x" * 1_000_001, 5]),
+            ("headers", [{}, "", "X-A", {"X-A": ""}, {"X-A": 5}, {"X A": "1"}, {"X-A": "a\nb"}, {"X-A": "ü"}, 5, [1]]),
+            ("headers", [{f"X-{n}": "1" for n in range(21)}, {"X-A": "x" * 4097}, {"x-a": "1", "X-A": "2"}]),
+            ("headers", [{name: "1"} for name in FORBIDDEN]),
+            ("cookies", [{}, "", "a", {"a": 5}, {"a b": "1"}, {"a": "1;2"}, {"a": "1\n2"}, [{"name": "a"}], 5, [1]]),
+            ("cookies", [{f"c{n}": "" for n in range(51)}, {"a": "x" * 4097}, [{"name": "a", "value": "", "x": 1}]]),
+            ("cookies", [[{"name": "a", "value": "1", "path": "b"}], "a=1; a=2"]),
+            ("basic_auth", ["", "anna", ":", ":pw", "a\n:b", "x" * 501 + ":", ["a:b", "c"], {"user": "a"}, 5, ["a"]]),
         ],
     )
     def test_what_makes_no_sense_is_refused(self, name: str, values: list[Any]) -> None:
@@ -333,6 +372,33 @@ class TestDevices:
     def test_what_the_caller_says_wins_over_the_preset(self) -> None:
         seen = ask(device="iphone-14", width=1280, scale=1).shot.emulate
         assert (seen.width, seen.height, seen.scale, seen.device) == (1280, 844, 1, "iphone-14")
+
+
+class TestSecrets:
+    SECRETS: ClassVar[dict[str, Any]] = {
+        "headers": {"X-Key": "s3cret"}, "cookies": {"a": "s3cret"}, "basic_auth": "anna:s3cret", "html": "<p>s3cret",
+    }  # fmt: skip
+
+    @pytest.mark.parametrize("name", ["headers", "cookies", "basic_auth"])
+    def test_make_a_shot_secret(self, name: str) -> None:
+        assert ask(**{name: self.SECRETS[name]}).shot.secret
+        assert not ask().shot.secret
+
+    def test_are_not_shown(self) -> None:
+        options = Options(url=URL, **self.SECRETS)
+        request = options.request()
+        for value in (options, request, request.shot, request.shot.identify, request.shot.navigate):
+            assert "s3cret" not in repr(value) + str(value)
+
+    def test_are_not_quoted_when_something_is_wrong(self) -> None:
+        with pytest.raises(ValidationError) as mistake:
+            Options(url=URL, headers={"Host": "s3cret"}, cookies="s3cret", basic_auth="s3cret", html="s3cret\0")
+        assert mistake.value.error_count() == 4
+        assert "s3cret" not in str(mistake.value)
+
+    def test_cross_a_process_boundary(self) -> None:
+        shot = ask(**self.SECRETS).shot
+        assert Shot.model_validate_json(shot.model_dump_json(exclude_defaults=True)) == shot
 
 
 class TestValues:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tintype import errors
-from tintype.options import Emulate, Expose, Navigate, Options, Rendition, Retouch, Settle, accepts
+from tintype.options import Emulate, Expose, Identify, Navigate, Options, Rendition, Retouch, Settle, accepts, is_posted
 from tintype.options.devices import DEVICES
 from tintype.settings import Settings
 
-_PARTS = (Emulate, Navigate, Settle, Retouch, Expose, Rendition)
+_PARTS = (Emulate, Navigate, Identify, Settle, Retouch, Expose, Rendition)
 
 
 def option_names() -> tuple[str, ...]:
@@ -63,7 +63,7 @@ def devices_table() -> str:
 
 def edge() -> str:
     """``deploy/nginx/options.conf``: a query's options in one order, so that a cache can know it again."""
-    names = option_names()
+    names = [name for name in option_names() if not is_posted(name)]
     known = "|".join(names)
     lines = [
         "# Made from the options of GET /thumb by `make docs`. Not to be edited.",

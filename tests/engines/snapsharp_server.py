@@ -19,7 +19,13 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 KEY = "sk_live_" + "0123456789abcdef" * 3
-RANGES = {"width": (320, 3840), "height": (240, 2160), "quality": (1, 100), "delay": (0, 10_000)}
+RANGES = {
+    "width": (320, 3840),
+    "height": (240, 2160),
+    "quality": (1, 100),
+    "delay": (0, 10_000),
+    "scroll_y": (0, 100_000),
+}
 BLOCKS = {"block_ads", "block_trackers", "block_cookie_banners", "block_chats"}
 SWITCHES = {"full_page", "retina", "dark_mode", "cache", *BLOCKS}
 CHOICES = {
@@ -28,7 +34,7 @@ CHOICES = {
     "device": {"iPhone 14", "iPhone 14 Pro", "iPad Pro", "Desktop 1440p"},
 }
 DEVICES = {"iPhone 14": (390, 844, 3), "iPhone 14 Pro": (393, 852, 3), "iPad Pro": (1024, 1366, 2)}
-TEXTS = {"url", "wait_for"}
+TEXTS = {"url", "wait_for", "css", "js", "click", "hide_selectors", "user_agent"}
 LIGHT, DARK = (250, 240, 230), (20, 20, 30)
 
 
@@ -233,6 +239,7 @@ def find_mistake(options: dict[str, Any]) -> str:
         low, high = RANGES.get(name, (0, 0))
         good = (
             name in TEXTS
+            or (name == "clip" and isinstance(value, dict) and value.keys() == {"x", "y", "width", "height"})
             or (name in SWITCHES and text in {"true", "false"})
             or (name in CHOICES and value in CHOICES[name])
             or (name in RANGES and text.isdigit() and low <= int(text) <= high)

@@ -79,6 +79,19 @@ class TestACapture:
             "cache": "false",
         }
 
+    def test_says_changes_to_the_page_in_the_words_of_the_api(
+        self, api: SnapSharpServer, engine: SnapSharpEngine
+    ) -> None:
+        changes = {"css": "p{}", "js": "1", "click": "#a", "hide_selectors": "a, b", "user_agent": "Teapot/1"}
+        engine.capture(shot(**changes, clip="1,2,30,40"))
+        assert api.seen[-1].method == "POST"
+        assert changes.items() <= api.seen[-1].options.items()
+        assert api.seen[-1].options["clip"] == {"x": 1, "y": 2, "width": 30, "height": 40}
+
+    def test_says_how_far_to_scroll(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+        engine.capture(shot(scroll_to="1200"))
+        assert api.seen[-1].options["scroll_y"] == "1200"
+
     def test_says_defaults_that_the_account_could_change(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.capture(shot())
         said = api.seen[-1].options
@@ -148,6 +161,12 @@ class TestOptionsWithoutAWord:
         ("options", "parameter"),
         [
             ({"selector": "#main"}, "selector"),
+            ({"scroll_to": "#a"}, "scroll_to"),
+            ({"timezone": "UTC"}, "timezone"),
+            ({"headers": {"X-A": "1"}}, "headers"),
+            ({"cookies": {"a": "1"}}, "cookies"),
+            ({"basic_auth": "a:b"}, "basic_auth"),
+            ({"html": "<p>"}, "html"),
             ({"scale": 3}, "scale"),
             ({"scale": 1.5}, "scale"),
             ({"device": "iphone-14", "width": 500}, "width"),

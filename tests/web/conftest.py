@@ -32,6 +32,7 @@ class Site:
     trusted: tuple[str, ...] = ()
     public_url: str = ""
     allow_js: bool = True
+    allow_hosts: tuple[str, ...] = ()
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -67,7 +68,7 @@ class Site:
             service=self.service,
             gate=Gate(self.counters, self.allowances, visitors),
             reader=Reader(
-                Rules(tracking=("utm_*",)),
+                Rules(allow_hosts=self.allow_hosts, tracking=("utm_*",)),
                 Freshness(max_age=DAY, stale_for=7 * DAY),
                 max_ttl=30 * DAY,
                 allow_js=self.allow_js,

@@ -44,6 +44,7 @@ _EMULATIONS = {
     "Emulation.setLocaleOverride": "locale",
     "Emulation.setTimezoneOverride": "timezone",
     "Emulation.setUserAgentOverride": "user_agent",
+    "Network.setCookies": "cookies",
 }
 _FAMILIES = {
     "ERR_CERT_": "the host's certificate is not valid",
@@ -76,9 +77,9 @@ def of_navigation(error: str, refusal: Refusal | None, *, is_download: bool = Fa
 
 
 def of_emulation(refused: Refused) -> TintypeError | None:
-    """The failure for what looks right and is not known to the browser: a language, a time zone."""
+    """The failure for what looks right and the browser does not take: a language, a time zone."""
     option = _EMULATIONS.get(refused.method)
-    return InvalidRequest(Mistake(option, "is not known to the browser")) if option else None
+    return InvalidRequest(Mistake(option, "is not taken by the browser")) if option else None
 
 
 def of_refusal(refusal: Refusal) -> TintypeError:

@@ -13,16 +13,17 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from tintype.chromium import outcome
-from tintype.chromium.cdp import Refused
+from tintype.chromium.cdp import Json, Refused
 from tintype.chromium.clean import Cleaning
 from tintype.chromium.emulation import emulate
+from tintype.chromium.escort import Escort
 from tintype.chromium.exposure import Exposed, Exposure
 from tintype.chromium.settle import Settling
 from tintype.chromium.tab import Tab
 from tintype.chromium.traffic import Traffic
 from tintype.errors import CaptureTimeout, TintypeError
 from tintype.model import Capture
-from tintype.options import Shot
+from tintype.options import PASTED, Shot
 
 SOFT = 0.75
 """The soft deadline as a part of the time for a capture."""
@@ -40,6 +41,7 @@ class Page:
         self._shot = shot
         self._traffic = traffic
         self._user_agent = user_agent
+        self._escort = Escort(tab.session, shot)
         self._cleaning = Cleaning(tab, shot)
         self._settling = Settling(tab, shot, self._cleaning, max_height)
         self._exposure = Exposure(tab, shot, self._settling, max_height)
@@ -83,8 +85,9 @@ class Page:
 
     async def _prepare(self) -> None:
         try:
-            calls = emulate(self._session, self._shot, self._user_agent)
-            await asyncio.gather(self._session.call("Page.enable"), *calls, *self._cleaning.prepare())
+            calls = [*emulate(self._session, self._shot, self._user_agent)]
+            calls += [*self._escort.begin(), *self._cleaning.prepare()]
+            await asyncio.gather(self._session.call("Page.enable"), *calls)
         except Refused as unknown:
             raise outcome.of_emulation(unknown) or unknown from None
 
@@ -107,7 +110,7 @@ class Page:
             width=exposed.width,
             height=exposed.height,
             taken_at=time.time(),
-            final_url=facts.get("url") or str(self._tab.document.get("url", "")),
+            final_url=self._address(facts),
             status=status,
             title=str(facts.get("title", "")),
             partial=self._tab.frozen,
@@ -115,6 +118,11 @@ class Page:
             timings=self.timings,
             signs=facts.get("signs") or {},
         )
+
+    def _address(self, facts: Json) -> str:
+        """Where the page is at last; one that came as HTML is nowhere."""
+        address = str(facts.get("url") or self._tab.document.get("url", ""))
+        return "" if address.startswith(PASTED) else address
 
     def _check_document(self) -> None:
         """Raise what stands in the place of a page: an error page of Chromium's, a video, a document to download."""

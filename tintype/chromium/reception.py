@@ -18,7 +18,8 @@ from tintype.options import Shot
 log = structlog.get_logger("tintype.chromium")
 
 FRAME = struct.Struct(">I")
-_LONGEST_REQUEST = 1 << 20
+_LONGEST_REQUEST = 16 << 20
+"""Bytes: a million characters of HTML, each written as JSON escapes it."""
 
 
 class Reception:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 from click.core import ParameterSource
@@ -21,7 +21,15 @@ from tintype.service.verdict import insist
 from tintype.settings import Settings
 from tintype.urls import host_of
 
-_NOT_FLAGS = ("url", "on_error", "placeholder")
+_NOT_FLAGS = ("url", "html", "on_error", "placeholder")
+_REPEATED = {"headers": "\n", "cookies": ";"}
+"""Flags that may be given more than once, and what parts their values."""
+_TEXTS = {
+    "headers": "'Name: value', may be repeated; other users of this machine can see it in the list of processes",
+    "cookies": "name=value, may be repeated; visible as well",
+    "basic_auth": "user:password; visible as well",
+}
+"""What flags accept where that differs from JSON."""
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".avif": "avif"}
 
 
@@ -32,12 +40,16 @@ def _flag(name: str) -> click.Option:
     if isinstance(field.default, bool):
         return click.Option([f"--{spelled}/--no-{spelled}"], default=None, help=field.description)
     default = "" if field.default in (None, "", ()) else f", default {field.default}"
-    meaning = f"{field.description} ({accepts(name)}{default})"
-    return click.Option([f"--{spelled}"], metavar="VALUE", help=meaning)
+    meaning = f"{_meaning(name)} ({_TEXTS.get(name) or accepts(name)}{default})"
+    return click.Option([f"--{spelled}"], metavar="VALUE", multiple=name in _REPEATED, help=meaning)
 
 
-def _shot(url: str, output: str, *, verbose: bool, **_: Any) -> None:
-    """Photograph URL into a file.
+def _meaning(name: str) -> str:
+    return (Options.model_fields[name].description or "").replace("; only in a POST", "")
+
+
+def _shot(url: str | None, output: str, html: BinaryIO | None, *, verbose: bool, **_: Any) -> None:
+    """Photograph URL, or the page in an HTML file, into a file.
 
     The file is named for the host of the page unless -o says otherwise; - is standard output. A name that ends in
     .png, .jpg, .webp or .avif chooses the format.
@@ -46,9 +58,9 @@ def _shot(url: str, output: str, *, verbose: bool, **_: Any) -> None:
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
     parts = assembly.assemble(settings)
     try:
-        wanted = parts.reader.read([("url", url), *_said(output)])
+        wanted = parts.reader.read([*_page(url, html), *_said(output)])
         begin = perf_counter()
-        with _patience(url):
+        with _patience(url or "a page of your own"):
             answer = parts.service.thumbnail(wanted.request, wanted.freshness)
         insist(answer.thumbnail, wanted.fail_on)
         spent = perf_counter() - begin
@@ -58,12 +70,23 @@ def _shot(url: str, output: str, *, verbose: bool, **_: Any) -> None:
     click.echo(_summary(answer, path, spent), err=True)
 
 
+def _page(url: str | None, html: BinaryIO | None) -> Iterator[tuple[str, Any]]:
+    """What to photograph; raises UsageError when nothing is named."""
+    if url is None and html is None:
+        raise click.UsageError("Missing argument 'URL', or --html FILE.")
+    if url is not None:
+        yield "url", url
+    if html is not None:
+        yield "html", html.read().decode("utf-8", "replace")
+
+
 def _said(output: str) -> Iterator[tuple[str, Any]]:
     """The options that were really written, and the format that the file name implies."""
     context = click.get_current_context()
     for name in _names():
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            yield name, context.params[name]
+            value = context.params[name]
+            yield name, _REPEATED[name].join(value) if name in _REPEATED else value
     implied = _FORMATS.get(Path(output).suffix.lower())
     if implied and context.params["format"] is None:
         yield "format", implied
@@ -114,7 +137,10 @@ command = click.Command(
     "shot",
     callback=_shot,
     params=[
-        click.Argument(["url"]),
+        click.Argument(["url"], required=False),
+        click.Option(
+            ["--html"], type=click.File("rb"), metavar="FILE", help="Photograph this page; - is standard input."
+        ),
         click.Option(["-o", "--output"], default="", metavar="FILE", help="Where to; - is standard output."),
         *(_flag(name) for name in _names()),
         click.Option(["-v", "--verbose"], is_flag=True, help="Log what happens."),

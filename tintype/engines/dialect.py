@@ -24,12 +24,23 @@ _KNOWN = {
     "delay",
     "wait_for",
     "wait_until",
+    "css",
+    "js",
+    "click",
+    "hide_selectors",
+    "user_agent",
+    "clip",
+    "scroll_to",
 }
+_AS_THEY_ARE = ("css", "js", "click", "hide_selectors")
 _RETINA = 2
 
 
 def translate(shot: Shot) -> dict[str, Any]:
     """A shot in the API's words; raises NotOffered with every option it has no word for.
+
+    Headers, cookies and passwords are not offered: the API promises neither to keep them from other origins nor to
+    forget what they show.
 
     The account may have defaults of its own, so what they can touch is always said, even when it is the default.
     """
@@ -49,14 +60,24 @@ def translate(shot: Shot) -> dict[str, Any]:
         "wait_until": shot.navigate.wait_until,
         "cache": False,
     }
+    options.update(_said(shot))
     if seen.device:
-        return {**options, **_waiting(shot), "device": DEVICES[seen.device].title}
+        return {**options, "device": DEVICES[seen.device].title}
     retina = {"retina": True} if seen.scale == _RETINA else {}
-    return {**options, **_waiting(shot), "width": seen.width, "height": seen.height, **retina}
+    return {**options, "width": seen.width, "height": seen.height, **retina}
 
 
-def _waiting(shot: Shot) -> dict[str, str]:
-    return {"wait_for": shot.settle.wait_for} if shot.settle.wait_for else {}
+def _said(shot: Shot) -> Iterator[tuple[str, Any]]:
+    """What the account has no defaults for, so that it is said only when it was asked for."""
+    if shot.settle.wait_for:
+        yield "wait_for", shot.settle.wait_for
+    yield from ((name, value) for name in _AS_THEY_ARE if (value := getattr(shot.retouch, name)))
+    if shot.emulate.user_agent:
+        yield "user_agent", shot.emulate.user_agent
+    if shot.expose.clip:
+        yield "clip", dict(zip(("x", "y", "width", "height"), shot.expose.clip, strict=True))
+    if shot.expose.scroll_to:
+        yield "scroll_y", int(shot.expose.scroll_to)
 
 
 def _not_offered(shot: Shot) -> Iterator[Mistake]:
@@ -65,6 +86,8 @@ def _not_offered(shot: Shot) -> Iterator[Mistake]:
     seen, preset = shot.emulate, DEVICES.get(shot.emulate.device)
     if preset is None and seen.scale not in {1, _RETINA}:
         yield Mistake("scale", "must be 1 or 2 with the hosted engine")
+    if shot.expose.scroll_to and not shot.expose.scroll_to.isdigit():
+        yield Mistake("scroll_to", "must be a number of pixels with the hosted engine")
     for name in ("width", "height", "scale") if preset else ():
         if getattr(seen, name) != getattr(preset, name):
             yield Mistake(name, "cannot be combined with this device by the hosted engine")

@@ -52,6 +52,9 @@ _PAGE_FAULTS: dict[str, type[errors.TintypeError]] = {
 _REFUSAL = re.compile(r"ssrf|private|internal|loopback|metadata|not.allowed|blocked", re.IGNORECASE)
 """The API's word for a refused address is not documented; these are the ways to say it."""
 
+_IN_A_BODY = frozenset(("clip", "css", "js"))
+"""What an address cannot say, or only at length."""
+
 _OPERATORS = {
     httpx.codes.UNAUTHORIZED: "SNAPSHARP_API_KEY",
     httpx.codes.FORBIDDEN: "SNAPSHARP_API_KEY",
@@ -139,7 +142,7 @@ class SnapSharpEngine:
         address = f"{self._base}/v1/screenshot"
         said = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
         query = f"{address}?{urlencode(said, quote_via=quote)}"
-        if len(query) <= LONGEST_ADDRESS:
+        if len(query) <= LONGEST_ADDRESS and not options.keys() & _IN_A_BODY:
             return self._client().build_request("GET", query, headers=self._key)
         return self._client().build_request("POST", address, json=options, headers=self._key)
 

@@ -18,6 +18,7 @@ from tintype.options.devices import DEVICES
 from tintype.options.parts import (
     Emulate,
     Expose,
+    Identify,
     Navigate,
     Rendition,
     Retouch,
@@ -31,10 +32,12 @@ from tintype.options.values import Bool, FormatName, FormatOrAuto, Int, Verdicts
 __all__ = [
     "KEY_VERSION",
     "MAX_PIXELS",
+    "PASTED",
     "CaptureRequest",
     "Emulate",
     "Expose",
     "FormatName",
+    "Identify",
     "Navigate",
     "Options",
     "Rendition",
@@ -42,6 +45,7 @@ __all__ = [
     "Settle",
     "Shot",
     "accepts",
+    "is_posted",
     "is_structured",
 ]
 
@@ -52,10 +56,14 @@ MAX_PIXELS = 25_000_000
 """Upper bound for width x height after scaling: about 18 MB and 30 ms each million."""
 
 
+PASTED = "http://html.invalid/"
+"""The address of a page that came as HTML: an origin of its own that leads nowhere (RFC 6761, 6.4)."""
+
+
 class Keyed(BaseModel):
     """A frozen value that is its own cache key."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @property
     def key(self) -> str:
@@ -72,6 +80,7 @@ class Shot(Keyed):
     """What to photograph. Every field changes the pixels; each part is one step of a capture."""
 
     navigate: Navigate
+    identify: Identify = Identify()
     emulate: Emulate = Emulate()
     settle: Settle = Settle()
     retouch: Retouch = Retouch()
@@ -82,6 +91,11 @@ class Shot(Keyed):
         """The canonical address of the page."""
         return self.navigate.url
 
+    @property
+    def secret(self) -> bool:
+        """Whether it carries a caller's secrets, so that nothing of it may be remembered or shared."""
+        return self.identify != Identify()
+
 
 class CaptureRequest(Keyed):
     """What to photograph and how to deliver it: the identity of a thumbnail."""
@@ -90,7 +104,7 @@ class CaptureRequest(Keyed):
     rendition: Rendition = Rendition()
 
 
-class Options(Emulate, Navigate, Settle, Retouch, Expose, Rendition):
+class Options(Emulate, Navigate, Identify, Settle, Retouch, Expose, Rendition):
     """Everything a caller may write, flat as on the wire; the parts above plus what is not in the key."""
 
     format: FormatOrAuto = option(  # type: ignore[assignment]
@@ -120,6 +134,7 @@ class Options(Emulate, Navigate, Settle, Retouch, Expose, Rendition):
         """The normalised request; ``format=auto`` must have been resolved before."""
         shot = Shot(
             navigate=self.pick(Navigate),
+            identify=self.pick(Identify),
             emulate=self._emulate(),
             settle=self.pick(Settle),
             retouch=self.pick(Retouch),
@@ -161,5 +176,14 @@ def accepts(name: str) -> str:
 
 def is_structured(name: str) -> bool:
     """Whether an option's value may be a list or an object in JSON."""
+    return _is(name, "structured")
+
+
+def is_posted(name: str) -> bool:
+    """Whether an option is taken from the body of a POST only, and never repeated to anybody."""
+    return _is(name, "posted")
+
+
+def _is(name: str, trait: str) -> bool:
     extra = Options.model_fields[name].json_schema_extra
-    return isinstance(extra, dict) and bool(extra.get("structured"))
+    return isinstance(extra, dict) and bool(extra.get(trait))

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from tintype.options.devices import DEVICES
+from tintype.options.identity import BasicAuth, Cookies, Headers
 from tintype.options.values import (
     Agent,
     Bool,
@@ -18,6 +19,7 @@ from tintype.options.values import (
     Int,
     Locale,
     Number,
+    Page,
     Place,
     Selector,
     Selectors,
@@ -29,13 +31,16 @@ _Part = TypeVar("_Part", bound="Part")
 _SELECTOR = "a CSS selector of at most 500 characters"
 
 
-def option(default: Any, meaning: str, accepts: str, *, structured: bool = False, **limits: Any) -> Any:
+def option(
+    default: Any, meaning: str, accepts: str, *, structured: bool = False, posted: bool = False, **limits: Any
+) -> Any:
     """A field: default, meaning and accepted values, as errors and the docs table print them.
 
-    ``structured``: in JSON its value may be a list or an object as well.
+    ``structured``: in JSON its value may be a list or an object as well. ``posted``: it is taken from a body only and
+    never repeated.
     """
-    extra: dict[str, Any] = {"accepts": accepts, "structured": structured}
-    return Field(default, description=meaning, json_schema_extra=extra, **limits)
+    extra: dict[str, Any] = {"accepts": accepts, "structured": structured, "posted": posted}
+    return Field(default, description=meaning, json_schema_extra=extra, repr=not posted, **limits)
 
 
 def between(default: Any, meaning: str, low: int, high: int, unit: str = "", kind: str = "whole number") -> Any:
@@ -50,9 +55,9 @@ def flag(default: bool, meaning: str) -> Any:
 
 
 class Part(BaseModel):
-    """A frozen group of options."""
+    """A frozen group of options. Some are secrets, so what is wrong with one never quotes it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     def pick(self, part: type[_Part]) -> _Part:
         """The fields of another part that this (flat) model carries."""
@@ -93,8 +98,41 @@ class Navigate(Part):
     """Where to go, and when the page counts as there."""
 
     url: str = option(..., "The page to photograph.", "a public http:// or https:// address", max_length=8192)
+    html: Page = option(
+        "", "The page itself, in place of url; only in a POST.", "HTML of at most 1000000 characters", posted=True
+    )
     wait_until: Literal["load", "domcontentloaded", "networkidle"] = option(
         "load", "The event that ends navigation.", "load, domcontentloaded or networkidle"
+    )
+
+
+class Identify(Part):
+    """What is sent to the page in the caller's name: to the very origin of ``url``, and to no other.
+
+    Secrets: they come in a POST, are never logged, and what they show is never remembered.
+    """
+
+    headers: Headers = option(
+        (),
+        "Headers to send to the origin of url; only in a POST.",
+        'an object of up to 20 headers: {"Authorization": "Bearer …"}; none that belong to the connection or the'
+        " browser, such as Host, Cookie, Proxy-… or Sec-…",
+        structured=True,
+        posted=True,
+    )
+    cookies: Cookies = option(
+        (),
+        "Cookies for the host of url; only in a POST.",
+        'an object of up to 50 cookies: {"session": "…"}, or a list of objects with name, value and path',
+        structured=True,
+        posted=True,
+    )
+    basic_auth: BasicAuth | None = option(
+        None,
+        "Answer to the origin of url when it asks for a password; only in a POST.",
+        "user:password",
+        structured=True,
+        posted=True,
     )
 
 

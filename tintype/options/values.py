@@ -165,6 +165,7 @@ Selector = Annotated[str, AfterValidator(_line), Field(min_length=1, max_length=
 Selectors = Annotated[str, BeforeValidator(_selectors), AfterValidator(_line), Field(min_length=1, max_length=2000)]
 Whereto = Annotated[str, BeforeValidator(_whereto), Field(min_length=1, max_length=500)]
 Code = Annotated[str, AfterValidator(_text), Field(max_length=50_000)]
+Page = Annotated[str, AfterValidator(_text), Field(max_length=1_000_000)]
 Agent = Annotated[str, AfterValidator(_agent), Field(max_length=500)]
 Locale = Annotated[str, BeforeValidator(_locale)]
 Timezone = Annotated[str, BeforeValidator(_timezone)]

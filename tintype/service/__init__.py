@@ -27,6 +27,7 @@ from tintype.options import CaptureRequest
 from tintype.protocols import Cache, Engine, Locks, Lookup, Storage
 from tintype.service.background import Background
 from tintype.service.checkup import Checkup
+from tintype.service.discreet import Discreet
 from tintype.service.memory import Memory
 from tintype.service.seats import Seats
 from tintype.service.studio import Studio, Task
@@ -58,6 +59,7 @@ class Service:
     ) -> None:
         self._memory = Memory(records, masters, failure_ttl)
         self._studio = Studio(engine, lookup, self._memory, clock)
+        self._discreet = Discreet(engine, lookup)
         self._engine = engine
         self._locks = locks
         self._storage = storage
@@ -92,7 +94,7 @@ class Service:
         Raises how the last attempt failed.
         """
         task = Task(request, freshness, self._clock())
-        if self._studio.negative(task):
+        if request.shot.secret or self._studio.negative(task):
             return self._obtain(request, freshness)
         older = self._studio.older(task)
         if older is None:
@@ -106,7 +108,7 @@ class Service:
 
         Raises TargetError or BadPicture for a verdict in ``fail_on``.
         """
-        lasting = self._storage.newest(f"thumbs/{request.key}-")
+        lasting = None if request.shot.secret else self._storage.newest(f"thumbs/{request.key}-")
         lasting = None if lasting and lasting.meta.get("passing") else lasting
         if lasting and not freshness.forced:
             return self._persisted(lasting, cached=True)
@@ -145,7 +147,7 @@ class Service:
         return self._captures.settle(within) and self._background.settle(max(0.0, until - time.monotonic()))
 
     def _remembered(self, request: CaptureRequest, freshness: Freshness) -> Answer | None:
-        thumbnail = None if freshness.forced else self._memory.thumbnail(request)
+        thumbnail = None if freshness.forced or request.shot.secret else self._memory.thumbnail(request)
         if thumbnail is None:
             return None
         bounds = deserved(freshness, thumbnail)
@@ -157,6 +159,8 @@ class Service:
 
     def _obtain(self, request: CaptureRequest, freshness: Freshness) -> Answer:
         """A new picture; while none of the page itself is to be had, an older good one (RFC 5861, stale-if-error)."""
+        if request.shot.secret:
+            return self._take(Task(request, freshness, self._clock()))
         task = Task(request, freshness, self._clock())
         if self._memory.resting(task.shot) and (older := self._studio.older(task)):
             return older
@@ -176,7 +180,7 @@ class Service:
     def _take(self, task: Task) -> Answer:
         """A new picture, by whoever's turn it is; at once Overloaded where too many wait already."""
         with self._seats.taken():
-            return self._take_in_turn(task)
+            return self._discreet.take(task) if task.shot.secret else self._take_in_turn(task)
 
     def _take_in_turn(self, task: Task) -> Answer:
         self._studio.admit(task)

@@ -63,7 +63,8 @@ class Studio:
         """Raise at once what is already known to fail; look the target up."""
         self.refuse_known_failure(task)
         with task.timed("lookup"), self._remembering_failure(task.shot):
-            self._lookup.check(task.shot.url)
+            if not task.shot.navigate.html:
+                self._lookup.check(task.shot.url)
 
     def refuse_known_failure(self, task: Task) -> None:
         """Raise the remembered failure; for a caller who insists, only one younger than the call."""

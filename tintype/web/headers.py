@@ -42,7 +42,7 @@ def of_answer(answer: Answer, wanted: Wanted, now: float) -> Fields:
         **of_picture(answer.thumbnail, host, negotiated=wanted.negotiated),
         "X-Cache": answer.cache,
         "Age": str(max(0, int(now - answer.thumbnail.taken_at))),
-        "Cache-Control": cache_control(answer.freshness),
+        "Cache-Control": "private, no-store" if wanted.request.shot.secret else cache_control(answer.freshness),
         "Server-Timing": server_timing(answer),
     }
 

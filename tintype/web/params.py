@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -12,8 +13,18 @@ from werkzeug.datastructures import MIMEAccept
 
 from tintype.errors import InvalidRequest, Mistake, TargetRefused, TintypeError
 from tintype.model import Freshness, Verdict
-from tintype.options import MAX_PIXELS, CaptureRequest, FormatName, Options, accepts, is_structured
-from tintype.urls import Rules
+from tintype.options import (
+    MAX_PIXELS,
+    PASTED,
+    CaptureRequest,
+    FormatName,
+    Identify,
+    Options,
+    accepts,
+    is_posted,
+    is_structured,
+)
+from tintype.urls import Rules, host_of
 from tintype.web.reading import Pairs, body_pairs, query_pairs
 
 LONGEST_ECHO = 60
@@ -47,7 +58,14 @@ class Reader:
     def query(self, request: Request) -> Wanted | TintypeError:
         """What a query string asks for, or why it cannot be answered."""
         try:
-            return self.read(query_pairs(request.query_string), request.accept_mimetypes)
+            return self.read(query_pairs(request.query_string), request.accept_mimetypes, posted=False)
+        except TintypeError as error:
+            return error
+
+    def posted(self, request: Request) -> Wanted | TintypeError:
+        """What a JSON body asks for, or why it cannot be answered."""
+        try:
+            return self.body(request)
         except TintypeError as error:
             return error
 
@@ -55,10 +73,10 @@ class Reader:
         """What a JSON body asks for; raises InvalidRequest, TargetRefused or UnsupportedMedia."""
         return self.read(body_pairs(request), request.accept_mimetypes)
 
-    def read(self, pairs: Pairs, accept: MIMEAccept | None = None) -> Wanted:
+    def read(self, pairs: Pairs, accept: MIMEAccept | None = None, *, posted: bool = True) -> Wanted:
         """What names and values ask for; raises InvalidRequest with every mistake, or TargetRefused."""
-        values, mistakes = _collect(pairs)
-        url, refused = self._canonical(values.pop("url", None), mistakes)
+        values, mistakes = _collect(pairs, posted=posted)
+        url, refused = self._target(values, mistakes)
         options = _options({**values, "url": url}, mistakes)
         wanted = self._understand(options, accept or MIMEAccept(), mistakes) if options else None
         if mistakes:
@@ -67,9 +85,20 @@ class Reader:
             raise refused
         return cast("Wanted", wanted)
 
+    def _target(self, values: dict[str, Any], mistakes: list[Mistake]) -> tuple[str, TargetRefused | None]:
+        """The canonical address to photograph; that of a page that came as HTML is always the same."""
+        raw = values.pop("url", None)
+        if "html" not in values:
+            return self._canonical(raw, mistakes)
+        if raw is not None:
+            mistakes.append(Mistake("html", "takes the place of url: give one of them"))
+        if self._rules.allow_hosts:
+            mistakes.append(Mistake("html", "is not taken here: only certain hosts are photographed"))
+        return PASTED, None
+
     def _canonical(self, raw: Any, mistakes: list[Mistake]) -> tuple[str, TargetRefused | None]:
         if raw is None:
-            if not any(mistake.parameter == "url" for mistake in mistakes):
+            if not any(mistake.parameter in {"url", "html"} for mistake in mistakes):
                 mistakes.append(Mistake("url", f"is needed: {accepts('url')}"))
         elif not isinstance(raw, str) or not _is_text(raw):
             mistakes.append(Mistake("url", f"must be {accepts('url')}, not {_echo(raw)}"))
@@ -93,10 +122,10 @@ class Reader:
         if options.clip and options.selector:
             mistakes.append(Mistake("clip", "cannot be combined with selector: each chooses what is photographed"))
         bounds = self._bounds(options)
-        if options.placeholder and bounds.forced:
-            mistakes.append(
-                Mistake("placeholder", "cannot go with fresh=true or ttl=0: nobody would fetch the picture")
-            )
+        if options.placeholder and (bounds.forced or any(options.said(name) for name in Identify.model_fields)):
+            alone = "fresh=true, ttl=0, headers, cookies or basic_auth"
+            mistakes.append(Mistake("placeholder", f"cannot go with {alone}: nobody would fetch the picture"))
+        mistakes.extend(_of_identity(options))
         negotiated = options.format == "auto"
         request = (_with_format(options, negotiate(accept)) if negotiated else options).request()
         if _pixels(request) > MAX_PIXELS:
@@ -130,7 +159,7 @@ def negotiate(accept: MIMEAccept) -> FormatName:
 def salvage(request: Request) -> Options:
     """The options of a query string that are right by themselves, for drawing an error into a picture."""
     try:
-        values, _ = _collect(query_pairs(request.query_string))
+        values, _ = _collect(query_pairs(request.query_string), posted=False)
     except TintypeError:
         values = {}
     values["url"] = ""
@@ -141,13 +170,15 @@ def salvage(request: Request) -> Options:
         return Options.model_validate({name: value for name, value in values.items() if name not in wrong})
 
 
-def _collect(pairs: Pairs) -> tuple[dict[str, Any], list[Mistake]]:
+def _collect(pairs: Pairs, *, posted: bool) -> tuple[dict[str, Any], list[Mistake]]:
     """Known options by name, with the mistakes in the names themselves."""
     values: dict[str, Any] = {}
     mistakes: dict[str, Mistake] = {}
     for name, value in pairs:
         if name not in Options.model_fields:
             mistakes[name] = Mistake(_short(name), _unknown(name))
+        elif is_posted(name) and not posted:
+            mistakes[name] = Mistake(name, "is taken in the JSON body of a POST only: addresses end up in logs")
         elif name in values:
             mistakes[name] = Mistake(name, f"is there more than once; give it once, as {accepts(name)}")
         elif isinstance(value, list | dict) and not is_structured(name):
@@ -162,12 +193,27 @@ def _options(values: dict[str, Any], mistakes: list[Mistake]) -> Options | None:
         return Options.model_validate(values)
     except ValidationError as error:
         items = error.errors(include_url=False)
-        mistakes.extend(_explain(str(item["loc"][0]), item["input"]) for item in items)
+        mistakes.extend(_explain(str(item["loc"][0]), item["input"], item.get("ctx", {})) for item in items)
         return None
 
 
-def _explain(name: str, given: Any) -> Mistake:
-    return Mistake(name, f"must be {accepts(name)}, not {_echo(given)}")
+def _explain(name: str, given: Any, context: Mapping[str, Any]) -> Mistake:
+    """What is wrong with a value. What may be a secret is not repeated; what we say of it holds nothing of it."""
+    if not is_posted(name):
+        return Mistake(name, f"must be {accepts(name)}, not {_echo(given)}")
+    reason = f" ({context['error']})" if "error" in context else ""
+    return Mistake(name, f"must be {accepts(name)}{reason}")
+
+
+def _of_identity(options: Options) -> Iterator[Mistake]:
+    """What is sent in the caller's name needs an origin to be sent to."""
+    if options.html:
+        names = [name for name in Identify.model_fields if options.said(name)]
+        yield from (Mistake(name, "has nowhere to go to with html") for name in names)
+    elif options.url:
+        host = host_of(options.url)
+        if any(domain and not f".{host}".endswith(f".{domain}") for *_, domain in options.cookies):
+            yield Mistake("cookies", "are for another domain than that of url")
 
 
 def _unknown(name: str) -> str:

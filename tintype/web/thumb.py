@@ -1,4 +1,4 @@
-"""``GET /thumb``: the picture of a page."""
+"""``GET /thumb`` and ``POST /thumb``: the picture of a page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ def blueprint(
     @routes.get("/thumb")
     def thumb() -> Response:
         gate.enter_thumb(request)
-        asked = reader.query(request)
+        return _answer(reader.query(request), learn=True)
+
+    @routes.post("/thumb")
+    def posted() -> Response:
+        gate.enter_thumb(request)
+        return _answer(reader.posted(request))
+
+    def _answer(asked: Wanted | TintypeError, *, learn: bool = False) -> Response:
         found = service.recall(asked.request, asked.freshness) if isinstance(asked, Wanted) else None
         gate.settle_thumb(request, hit=found is not None)
         wanted = _readable(asked)
@@ -39,7 +46,8 @@ def blueprint(
             return responses.placeholder(wanted)
         insist(answer.thumbnail, wanted.fail_on)
         journal.note(cache=answer.cache, **{f"{step}_ms": round(ms, 1) for step, ms in answer.timings.items()})
-        questions.learn(request.environ, wanted)
+        if learn:
+            questions.learn(request.environ, wanted)
         return responses.picture(answer, wanted, request, clock())
 
     return routes
