@@ -60,6 +60,7 @@ class FakeEngine:
     gate: threading.Event = field(default_factory=threading.Event)
     checks: int = 0
     warns: tuple[str, ...] = ()
+    meta: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -74,6 +75,9 @@ class FakeEngine:
             raise self.fail
         seen, drawn = shot.emulate, self.blanks <= 0
         self.blanks -= 1
+        if shot.sheets:
+            body = b"%PDF-1.4\n%%EOF\n"
+            return Capture(body=body, width=794, height=1123, taken_at=self.clock(), status=self.status)
         width, height = round(seen.width * seen.scale), round(seen.height * seen.scale)
         return Capture(
             body=png(width, height, (len(self.shots) % 256, 128, 64), drawn=drawn),
@@ -85,6 +89,7 @@ class FakeEngine:
             partial=self.partial,
             signs=self.signs,
             timings={"navigate": 12.5},
+            meta=self.meta,
         )
 
     def check(self) -> None:

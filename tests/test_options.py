@@ -32,7 +32,7 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "block_chats": st.booleans(),
     "full_page": st.booleans(),
     "selector": st.sampled_from(["#a", "table"]),
-    "format": st.sampled_from(["png", "jpeg", "webp", "avif"]),
+    "format": st.sampled_from(["png", "jpeg", "webp", "avif", "pdf", "json"]),
     "quality": st.integers(1, 100),
     "thumb_width": st.integers(16, 3840),
     "thumb_height": st.integers(16, 3840),
@@ -50,6 +50,10 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "clip": st.sampled_from([(0, 0, 100, 100), (5, 2000, 640, 360)]),
     "scroll_to": st.sampled_from(["0", "1200", "#a"]),
     "omit_background": st.booleans(),
+    "paper": st.sampled_from(["a4", "letter"]),
+    "landscape": st.booleans(),
+    "margin": st.integers(0, 100),
+    "print_background": st.booleans(),
     "html": st.sampled_from(["<p>a", "<p>b"]),
     "headers": st.sampled_from([(("x-a", "1"),), (("x-a", "1"), ("x-b", "2"))]),
     "cookies": st.sampled_from([(("a", "1", "/", ""),), (("a", "1", "/", ""), ("b", "2", "/", ""))]),
@@ -105,7 +109,8 @@ def flat(request: CaptureRequest) -> dict[str, Any]:
     """A request written out in full, as a caller could write it."""
     shot = request.shot
     parts = (shot.navigate, shot.identify, shot.emulate, shot.settle, shot.retouch, shot.expose, request.rendition)
-    return {name: value for part in parts for name, value in part.model_dump().items() if value not in ("", None, ())}
+    said = {name: value for part in parts for name, value in part.model_dump().items() if value not in ("", None, ())}
+    return said | (shot.sheets.model_dump() if shot.sheets else {})
 
 
 class TestTheSameMeaningHasTheSameKey:
@@ -147,6 +152,10 @@ class TestTheSameMeaningHasTheSameKey:
             ({"geolocation": "48.2,16.37"}, {"geolocation": {"latitude": 48.2, "longitude": 16.37, "accuracy": 10}}),
             ({"locale": "ZH-hant-tw"}, {"locale": "zh-Hant-TW"}),
             ({"hide_selectors": [" #a", ".b "]}, {"hide_selectors": "#a, .b"}),
+            ({"format": "pdf", "media": "print"}, {"format": "pdf"}),
+            ({"format": "pdf", "full_page": True, "quality": 5}, {"format": "pdf"}),
+            ({"format": "json", "quality": 5}, {"format": "json"}),
+            ({"paper": "a3", "margin": 0}, {}),
             ({"fresh": True, "ttl": 5, "on_error": "image"}, {}),
         ],
     )
@@ -208,6 +217,13 @@ class TestAnotherMeaningHasAnotherKey:
         {"clip": "0,0,9,9"},
         {"scroll_to": "9"},
         {"omit_background": True},
+        {"format": "json"},
+        {"format": "pdf"},
+        {"format": "pdf", "media": "screen"},
+        {"format": "pdf", "paper": "a3"},
+        {"format": "pdf", "landscape": True},
+        {"format": "pdf", "margin": 0},
+        {"format": "pdf", "print_background": False},
         {"html": "<p>a"},
         {"html": "<p>b"},
         {"headers": {"X-A": "1"}},
@@ -228,6 +244,12 @@ class TestAnotherMeaningHasAnotherKey:
 
     def test_a_picture_and_its_master_never_share_a_key(self) -> None:
         assert ask().key != ask().shot.key
+
+    def test_what_a_page_says_comes_from_the_same_master(self) -> None:
+        assert ask(format="json").shot.key == ask(format="webp", thumb_width=64).shot.key
+
+    def test_a_print_has_a_master_of_its_own(self) -> None:
+        assert ask(format="pdf").shot.key != ask().shot.key
 
     def test_how_it_is_delivered_does_not_change_what_is_photographed(self) -> None:
         small = ask(format="webp", quality=5, thumb_width=64, thumb_height=64, fit="fill")
@@ -309,6 +331,10 @@ class TestMistakes:
             ("clip", ["", "1,2,3", "0,0,0,1", "-1,0,1,1", "0,0,1,16001", "0,0,1.5,1", [0, 0, 1], {"x": 1}, 5]),
             ("scroll_to", ["", " ", "-1", "100001", "a\nb", "x" * 501, True, None, 1.5]),
             ("omit_background", ["maybe"]),
+            ("paper", ["a6", ""]),
+            ("margin", [-1, 101, "1cm"]),
+            ("landscape", ["sideways"]),
+            ("print_background", [""]),
             ("html", ["", " ", "a\0", "x" * 1_000_001, 5]),
             ("headers", [{}, "", "X-A", {"X-A": ""}, {"X-A": 5}, {"X A": "1"}, {"X-A": "a\nb"}, {"X-A": "ü"}, 5, [1]]),
             ("headers", [{f"X-{n}": "1" for n in range(21)}, {"X-A": "x" * 4097}, {"x-a": "1", "X-A": "2"}]),
@@ -341,7 +367,7 @@ class TestMistakes:
         assert accepts("delay") == "a whole number from 0 to 10000 milliseconds"
         assert accepts("dark_mode") == "true, false, 1 or 0"
         assert "iphone-14-pro" in accepts("device")
-        assert accepts("format") == "png, jpeg, webp, avif or auto"
+        assert accepts("format") == "png, jpeg, webp, avif, pdf, json or auto"
 
 
 class TestDefaults:

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif"}
+_EXTENSIONS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "image/avif": "avif",
+    "application/pdf": "pdf",
+    "application/json": "json",
+}
 _MIMES = {extension: mime for mime, extension in _EXTENSIONS.items()}
 
 
@@ -78,7 +85,7 @@ class Capture:
     """What an engine hands back: the lossless master picture and what was seen on the way."""
 
     body: bytes = field(repr=False)
-    """The picture, normally PNG; anything libvips reads."""
+    """The picture, normally PNG; anything libvips reads. Or a PDF, where that was asked for."""
     width: int
     height: int
     taken_at: float
@@ -96,6 +103,13 @@ class Capture:
     signs: dict[str, Any] = field(default_factory=dict, repr=False)
     """The page's bounded account of itself, from which the verdict is made; empty when the engine gives none."""
     verdict: Verdict = Verdict.OK
+    meta: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What the page says of itself, bounded; empty when the engine does not ask."""
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether there is anything to look at; a PDF is delivered as it is."""
+        return not self.body.startswith(b"%PDF-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +165,7 @@ class Stored:
     meta: dict[str, str] = field(default_factory=dict)
 
 
-_STORAGE_KEY = re.compile(r"thumbs/[0-9a-f]{64}-[0-9a-f]{64}\.(png|jpg|webp|avif)")
+_STORAGE_KEY = re.compile(r"thumbs/[0-9a-f]{64}-[0-9a-f]{64}\.(png|jpg|webp|avif|pdf|json)")
 
 
 def storage_key(request_digest: str, thumbnail: Thumbnail) -> str:

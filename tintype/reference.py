@@ -10,11 +10,23 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tintype import errors
-from tintype.options import Emulate, Expose, Identify, Navigate, Options, Rendition, Retouch, Settle, accepts, is_posted
+from tintype.options import (
+    Emulate,
+    Expose,
+    Identify,
+    Navigate,
+    Options,
+    Print,
+    Rendition,
+    Retouch,
+    Settle,
+    accepts,
+    is_posted,
+)
 from tintype.options.devices import DEVICES
 from tintype.settings import Settings
 
-_PARTS = (Emulate, Navigate, Identify, Settle, Retouch, Expose, Rendition)
+_PARTS = (Emulate, Navigate, Identify, Settle, Retouch, Expose, Print, Rendition)
 
 
 def option_names() -> tuple[str, ...]:

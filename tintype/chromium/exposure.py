@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tintype import imaging
@@ -17,7 +17,7 @@ from tintype.chromium.tab import ScriptFailed, Tab
 from tintype.errors import EngineFailed, InvalidRequest, Mistake
 from tintype.options import Shot
 
-_AGAIN = 0.1
+AGAIN = 0.1
 """Seconds between two attempts while the page is between two documents."""
 
 
@@ -29,6 +29,7 @@ class Exposed:
     width: int
     height: int
     facts: Json
+    meta: Json = field(default_factory=dict)
     truncated: bool = False
 
 
@@ -46,17 +47,19 @@ class Exposure:
         """The picture of what is there; None while the page is between two documents. Raises TintypeError."""
         try:
             area = await self._area()
-            facts, picture = await asyncio.gather(self._facts(), self._photograph(area))
+            facts, meta, picture = await asyncio.gather(
+                tell(self._tab, "facts"), tell(self._tab, "meta"), self._photograph(area)
+            )
         except Refused as refusal:
             if "Unable to capture" in refusal.message:
                 raise EngineFailed("the page is too large to photograph") from None
-            await asyncio.sleep(_AGAIN)
+            await asyncio.sleep(AGAIN)
             return None
         try:
             width, height = crop.png_size(picture)
         except ValueError:
             raise EngineFailed("the browser gave an empty picture") from None
-        return Exposed(picture, width, height, facts, truncated=bool(area and area.truncated))
+        return Exposed(picture, width, height, facts, meta, truncated=bool(area and area.truncated))
 
     async def _area(self) -> Crop | None:
         """The part of the page to photograph; None is the viewport."""
@@ -93,9 +96,10 @@ class Exposure:
         answer = await self._session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **parameters)
         return await asyncio.to_thread(base64.b64decode, answer["data"])
 
-    async def _facts(self) -> Json:
-        """What the page says about itself; a page too busy to say has at least an address."""
-        with contextlib.suppress(TimeoutError, ScriptFailed):
-            async with asyncio.timeout(1):
-                return dict(await self._tab.evaluate("facts") or {})
-        return {}
+
+async def tell(tab: Tab, script: str) -> Json:
+    """What the page says about itself; a page too busy to say has at least an address."""
+    with contextlib.suppress(TimeoutError, ScriptFailed):
+        async with asyncio.timeout(1):
+            return dict(await tab.evaluate(script) or {})
+    return {}

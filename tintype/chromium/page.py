@@ -18,6 +18,7 @@ from tintype.chromium.clean import Cleaning
 from tintype.chromium.emulation import emulate
 from tintype.chromium.escort import Escort
 from tintype.chromium.exposure import Exposed, Exposure
+from tintype.chromium.pdf import Printing
 from tintype.chromium.settle import Settling
 from tintype.chromium.tab import Tab
 from tintype.chromium.traffic import Traffic
@@ -44,7 +45,7 @@ class Page:
         self._escort = Escort(tab.session, shot)
         self._cleaning = Cleaning(tab, shot)
         self._settling = Settling(tab, shot, self._cleaning, max_height)
-        self._exposure = Exposure(tab, shot, self._settling, max_height)
+        self._exposure = Printing(tab, shot.sheets) if shot.sheets else Exposure(tab, shot, self._settling, max_height)
 
     async def capture(self, within: float) -> Capture:
         """The picture, in so many seconds; raises TintypeError, or Ended when the page or the browser crashed."""
@@ -117,6 +118,7 @@ class Page:
             truncated=exposed.truncated,
             timings=self.timings,
             signs=facts.get("signs") or {},
+            meta=exposed.meta,
         )
 
     def _address(self, facts: Json) -> str:

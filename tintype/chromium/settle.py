@@ -73,14 +73,14 @@ class Settling:
             await self._approach(box["y"], box["height"])
         if expose.clip:
             await self._approach(expose.clip[1], expose.clip[3])
-        if expose.full_page:
+        if expose.full_page or self._shot.sheets:
             await self._whole.unroll()
             self._depth = self._whole.tallest
         if expose.scroll_to:
             await self._find("scroll_to", expose.scroll_to)
         if settle.delay:
             await self._wait(settle.delay / 1000)
-        elsewhere = expose.selector or expose.clip or expose.full_page or expose.scroll_to
+        elsewhere = expose.selector or expose.clip or expose.full_page or expose.scroll_to or self._shot.sheets
         if settle.wait_for or elsewhere or settle.delay:
             await self._arrive()
             await self._clean()

@@ -30,7 +30,15 @@ _TEXTS = {
     "basic_auth": "user:password; visible as well",
 }
 """What flags accept where that differs from JSON."""
-_FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".avif": "avif"}
+_FORMATS = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".webp": "webp",
+    ".avif": "avif",
+    ".pdf": "pdf",
+    ".json": "json",
+}
 
 
 def _flag(name: str) -> click.Option:
@@ -52,7 +60,7 @@ def _shot(url: str | None, output: str, html: BinaryIO | None, *, verbose: bool,
     """Photograph URL, or the page in an HTML file, into a file.
 
     The file is named for the host of the page unless -o says otherwise; - is standard output. A name that ends in
-    .png, .jpg, .webp or .avif chooses the format.
+    .png, .jpg, .webp, .avif, .pdf or .json chooses the format.
     """
     settings = Settings.load()
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
@@ -129,7 +137,7 @@ def _summary(answer: Answer, path: str, spent: float) -> str:
         *(["taken before the page was done"] if picture.partial else []),
         *(["cut at the height limit"] if picture.truncated else []),
     ]
-    size = f"{picture.width} × {picture.height} {picture.mime.removeprefix('image/')}, {len(picture.body):,} bytes"
+    size = f"{picture.width} × {picture.height} {picture.mime.partition('/')[2]}, {len(picture.body):,} bytes"
     return f"{path}: {size} ({', '.join(remarks)})"
 
 

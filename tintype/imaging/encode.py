@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tintype.options import FormatName
-
 _SWIFT = 4_000_000  # pixels that AVIF encodes within half a second
 
 
-def encode(image: Any, form: FormatName, quality: int) -> bytes:
+def encode(image: Any, form: str, quality: int) -> bytes:
     """Bytes in a format, at efforts measured by ``bench/imaging.py``."""
     writers = {"png": _to_png, "jpeg": _to_jpeg, "webp": _to_webp, "avif": _to_avif}
     return bytes(writers[form](image, quality))

@@ -5,21 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from tintype.errors import EngineFailed
+from tintype.imaging.document import document
 from tintype.imaging.encode import encode
 from tintype.imaging.layout import Box, Layout, plan, ratios, scale
 from tintype.imaging.vips import open_, reading, sniff
 from tintype.model import Capture, Thumbnail, digest_of
-from tintype.options import Rendition
+from tintype.options import DOCUMENTS, Rendition
 
 MAX_PIXELS = 60_000_000
 """Largest master that is decoded: hosted engines may answer anything, and 60 million can need 240 MB."""
 
 
 def render(capture: Capture, rendition: Rendition) -> Thumbnail:
-    """The delivered picture; raises EngineFailed when the master cannot be read.
+    """What is delivered; raises EngineFailed when the master cannot be read.
 
     A PNG delivered as PNG at its own size passes through untouched.
     """
+    if rendition.format in DOCUMENTS:
+        return _finished(capture, document(capture, rendition.format), rendition.mime, (capture.width, capture.height))
     width, height, mime = size(capture.body)
     layout, body = plan(width, height, rendition), capture.body
     untouched = mime == rendition.mime == "image/png" and layout.canvas == (width, height)
@@ -27,11 +30,15 @@ def render(capture: Capture, rendition: Rendition) -> Thumbnail:
         with reading():
             image = _compose(open_(body, mime, _preshrink(mime, layout)), layout, (width, height), rendition)
             body = encode(image, rendition.format, rendition.quality)
+    return _finished(capture, body, rendition.mime, layout.canvas)
+
+
+def _finished(capture: Capture, body: bytes, mime: str, box: Box) -> Thumbnail:
     return Thumbnail(
         body=body,
-        mime=rendition.mime,
-        width=layout.canvas[0],
-        height=layout.canvas[1],
+        mime=mime,
+        width=box[0],
+        height=box[1],
         taken_at=capture.taken_at,
         digest=digest_of(body),
         status=capture.status,

@@ -16,10 +16,13 @@ from pydantic import BaseModel, ConfigDict
 from tintype.model import Verdict
 from tintype.options.devices import DEVICES
 from tintype.options.parts import (
+    DOCUMENTS,
+    FORMATS,
     Emulate,
     Expose,
     Identify,
     Navigate,
+    Print,
     Rendition,
     Retouch,
     Settle,
@@ -30,6 +33,7 @@ from tintype.options.parts import (
 from tintype.options.values import Bool, FormatName, FormatOrAuto, Int, Verdicts
 
 __all__ = [
+    "DOCUMENTS",
     "KEY_VERSION",
     "MAX_PIXELS",
     "PASTED",
@@ -40,6 +44,7 @@ __all__ = [
     "Identify",
     "Navigate",
     "Options",
+    "Print",
     "Rendition",
     "Retouch",
     "Settle",
@@ -76,6 +81,12 @@ class Keyed(BaseModel):
         return hashlib.sha256(f"{KEY_VERSION}\n{text}".encode()).hexdigest()
 
 
+class Sheets(Print):
+    """That a page is printed, and how."""
+
+    format: Literal["pdf"]
+
+
 class Shot(Keyed):
     """What to photograph. Every field changes the pixels; each part is one step of a capture."""
 
@@ -85,6 +96,7 @@ class Shot(Keyed):
     settle: Settle = Settle()
     retouch: Retouch = Retouch()
     expose: Expose = Expose()
+    sheets: Sheets | None = None
 
     @property
     def url(self) -> str:
@@ -104,11 +116,11 @@ class CaptureRequest(Keyed):
     rendition: Rendition = Rendition()
 
 
-class Options(Emulate, Navigate, Identify, Settle, Retouch, Expose, Rendition):
+class Options(Emulate, Navigate, Identify, Settle, Retouch, Expose, Print, Rendition):
     """Everything a caller may write, flat as on the wire; the parts above plus what is not in the key."""
 
     format: FormatOrAuto = option(  # type: ignore[assignment]
-        "png", "Image format; auto chooses by the Accept header.", "png, jpeg, webp, avif or auto"
+        "png", FORMATS, "png, jpeg, webp, avif, pdf, json or auto"
     )
     retina: Bool = flag(False, "Short for scale=2.")
     fresh: Bool = flag(False, "Capture anew instead of answering from the cache.")
@@ -138,14 +150,15 @@ class Options(Emulate, Navigate, Identify, Settle, Retouch, Expose, Rendition):
             emulate=self._emulate(),
             settle=self.pick(Settle),
             retouch=self.pick(Retouch),
-            expose=self._expose(),
+            expose=Expose() if self.format == "pdf" else self._expose(),
+            sheets=Sheets(format="pdf", **dict(self.pick(Print))) if self.format == "pdf" else None,
         )
         return CaptureRequest(shot=shot, rendition=self.pick(Rendition).normal())
 
     def _emulate(self) -> Emulate:
         emulate = self.pick(Emulate)
         changes: dict[str, Any] = {"scale": 2.0} if self.retina else {}
-        if self.media == "screen":
+        if self.media == ("print" if self.format == "pdf" else "screen"):
             changes["media"] = None
         if preset := DEVICES.get(self.device):
             sizes = {"width": preset.width, "height": preset.height, "scale": preset.scale}

@@ -20,6 +20,7 @@ from tintype.options.values import (
     Locale,
     Number,
     Page,
+    Paper,
     Place,
     Selector,
     Selectors,
@@ -28,6 +29,9 @@ from tintype.options.values import (
 )
 
 _Part = TypeVar("_Part", bound="Part")
+DOCUMENTS = ("pdf", "json")
+"""Formats that are no pictures."""
+FORMATS = "Image format; auto chooses by the Accept header, pdf prints the page, json tells what it says of itself."
 _SELECTOR = "a CSS selector of at most 500 characters"
 
 
@@ -185,10 +189,19 @@ class Expose(Part):
     omit_background: Bool = flag(False, "Leave transparent what the page does not paint; jpeg stays white.")
 
 
+class Print(Part):
+    """How a PDF is laid out; pictures have none of it."""
+
+    paper: Paper = option("a4", "Size of the sheets of a PDF.", "a3, a4, a5, letter, legal or tabloid")
+    landscape: Bool = flag(False, "Sheets of a PDF on their side.")
+    margin: Int = between(10, "Margin of the sheets of a PDF.", 0, 100, "millimetres")
+    print_background: Bool = flag(True, "Colours and pictures behind the text of a PDF.")
+
+
 class Rendition(Part):
     """How the picture is delivered."""
 
-    format: Format = option("png", "Image format; auto chooses by the Accept header.", "png, jpeg, webp, avif or auto")
+    format: Format = option("png", FORMATS, "png, jpeg, webp, avif, pdf, json or auto")
     quality: Int = between(80, "Quality of jpeg, webp and avif.", 1, 100)
     thumb_width: Int | None = between(None, "Width of the delivered picture; never enlarges.", 16, 3840, "pixels")
     thumb_height: Int | None = between(None, "Height of the delivered picture; never enlarges.", 16, 3840, "pixels")
@@ -202,7 +215,7 @@ class Rendition(Part):
     def normal(self) -> Self:
         """The same delivery without options that change nothing, so that it has one key."""
         idle: dict[str, Any] = {}
-        if self.format == "png":
+        if self.format in {"png", *DOCUMENTS}:
             idle["quality"] = 80
         if self.thumb_width is None or self.thumb_height is None:
             idle["fit"] = "cover"
@@ -210,5 +223,5 @@ class Rendition(Part):
 
     @property
     def mime(self) -> str:
-        """Media type of the delivered picture."""
-        return f"image/{self.format}"
+        """Media type of what is delivered."""
+        return f"application/{self.format}" if self.format in DOCUMENTS else f"image/{self.format}"

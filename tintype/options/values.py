@@ -153,6 +153,10 @@ def _verdicts(value: Any) -> tuple[Verdict, ...]:
     return tuple(verdict for verdict in Verdict if verdict in asked)
 
 
+def _paper(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
 def _format(value: Any) -> Any:
     return "jpeg" if value == "jpg" else value
 
@@ -172,7 +176,8 @@ Timezone = Annotated[str, BeforeValidator(_timezone)]
 Clip = Annotated[tuple[int, int, int, int], BeforeValidator(_clip)]
 Place = Annotated[tuple[float, float, float], BeforeValidator(_place)]
 FormatName = Literal["png", "jpeg", "webp", "avif"]
-Format = Annotated[FormatName, BeforeValidator(_format)]
-FormatOrAuto = Annotated[Literal["png", "jpeg", "webp", "avif", "auto"], BeforeValidator(_format)]
+Format = Annotated[Literal["png", "jpeg", "webp", "avif", "pdf", "json"], BeforeValidator(_format)]
+FormatOrAuto = Annotated[Literal["png", "jpeg", "webp", "avif", "pdf", "json", "auto"], BeforeValidator(_format)]
+Paper = Annotated[Literal["a3", "a4", "a5", "letter", "legal", "tabloid"], BeforeValidator(_paper)]
 Verdicts = Annotated[tuple[Verdict, ...], BeforeValidator(_verdicts)]
 Fit = Literal["cover", "contain", "inside", "fill"]

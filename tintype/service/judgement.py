@@ -128,6 +128,8 @@ def _asks_consent(text: str) -> bool:
 
 def _is_blank(case: _Case) -> bool:
     signs, body = case.signs, case.capture.body
+    if not case.capture.is_picture:
+        return signs is not None and not (signs.letters or signs.media)
     if signs and phrases.LOADING.fullmatch(signs.sample) and not signs.media:
         return imaging.look(body).share < (_SPLASH if signs.seen else _SPINNER)
     if signs and (signs.seen or signs.media):

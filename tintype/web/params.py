@@ -20,6 +20,7 @@ from tintype.options import (
     FormatName,
     Identify,
     Options,
+    Print,
     accepts,
     is_posted,
     is_structured,
@@ -30,6 +31,8 @@ from tintype.web.reading import Pairs, body_pairs, query_pairs
 LONGEST_ECHO = 60
 PREFERRED: tuple[FormatName, ...] = ("avif", "webp", "jpeg", "png")
 _RETINA = 2.0
+_PICTURES_ONLY = ("thumb_width", "thumb_height", "fit")
+_PARTS = ("selector", "clip", "scroll_to", "omit_background")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +58,11 @@ class Reader:
         self._freshness = freshness
         self._max_ttl = int(max_ttl)
 
-    def query(self, request: Request) -> Wanted | TintypeError:
-        """What a query string asks for, or why it cannot be answered."""
+    def query(self, request: Request, **said: str) -> Wanted | TintypeError:
+        """What a query string asks for, or why it cannot be answered; ``said`` are options the route stands for."""
         try:
-            return self.read(query_pairs(request.query_string), request.accept_mimetypes, posted=False)
+            pairs = [*query_pairs(request.query_string), *said.items()]
+            return self.read(pairs, request.accept_mimetypes, posted=False)
         except TintypeError as error:
             return error
 
@@ -126,6 +130,7 @@ class Reader:
             alone = "fresh=true, ttl=0, headers, cookies or basic_auth"
             mistakes.append(Mistake("placeholder", f"cannot go with {alone}: nobody would fetch the picture"))
         mistakes.extend(_of_identity(options))
+        mistakes.extend(_of_documents(options))
         negotiated = options.format == "auto"
         request = (_with_format(options, negotiate(accept)) if negotiated else options).request()
         if _pixels(request) > MAX_PIXELS:
@@ -203,6 +208,14 @@ def _explain(name: str, given: Any, context: Mapping[str, Any]) -> Mistake:
         return Mistake(name, f"must be {accepts(name)}, not {_echo(given)}")
     reason = f" ({context['error']})" if "error" in context else ""
     return Mistake(name, f"must be {accepts(name)}{reason}")
+
+
+def _of_documents(options: Options) -> Iterator[Mistake]:
+    """What says nothing beside a format: sheets are for a PDF, and sizes and parts for pictures."""
+    idle = {"pdf": (*_PICTURES_ONLY, *_PARTS), "json": _PICTURES_ONLY}.get(options.format, ())
+    yield from (Mistake(name, f"does not apply to format={options.format}") for name in idle if options.said(name))
+    if options.format != "pdf":
+        yield from (Mistake(name, "applies to format=pdf only") for name in Print.model_fields if options.said(name))
 
 
 def _of_identity(options: Options) -> Iterator[Mistake]:

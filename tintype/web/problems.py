@@ -15,6 +15,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from tintype import errors
 from tintype.errors import TintypeError
+from tintype.options import DOCUMENTS
 from tintype.web import cards, journal
 from tintype.web.params import negotiate, salvage
 from tintype.web.reading import TOO_LARGE
@@ -35,7 +36,10 @@ _POLICY = (
 )
 
 _OURS = {
-    404: errors.NotFound("there is no such address here; there are GET /thumb, POST /persist, GET /health, GET /ready"),
+    404: errors.NotFound(
+        "there is no such address here; there are GET /thumb, POST /thumb, GET /meta, POST /persist, GET /health and"
+        " GET /ready"
+    ),
     413: errors.BodyTooLarge(TOO_LARGE),
     415: errors.UnsupportedMedia("send a JSON object with Content-Type: application/json"),
 }
@@ -116,7 +120,10 @@ def _prefers_page(request: Request) -> bool:
 
 
 def _wants_picture(request: Request) -> bool:
-    return request.path == "/thumb" and request.method in ("GET", "HEAD") and salvage(request).on_error == "image"
+    if request.path != "/thumb" or request.method not in ("GET", "HEAD"):
+        return False
+    options = salvage(request)
+    return options.on_error == "image" and options.format not in DOCUMENTS
 
 
 def _card(request: Request, error: TintypeError) -> Response:

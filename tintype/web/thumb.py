@@ -1,4 +1,4 @@
-"""``GET /thumb`` and ``POST /thumb``: the picture of a page."""
+"""``GET /thumb`` and ``POST /thumb``: the picture of a page. ``GET /meta``: what the page says of itself."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def blueprint(
     def posted() -> Response:
         gate.enter_thumb(request)
         return _answer(reader.posted(request))
+
+    @routes.get("/meta")
+    def meta() -> Response:
+        gate.enter_thumb(request)
+        return _answer(reader.query(request, format="json"))
 
     def _answer(asked: Wanted | TintypeError, *, learn: bool = False) -> Response:
         found = service.recall(asked.request, asked.freshness) if isinstance(asked, Wanted) else None

@@ -1,0 +1,94 @@
+"""What is no picture: a page printed, and what it says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.web.conftest import URL, Site
+from tests.web.test_mistakes import mistakes
+
+META = {"title": "Site", "description": "A site.", "icons": [], "open_graph": {"title": "Sité"}}
+
+
+class TestMeta:
+    def test_is_what_the_page_says_of_itself(self, site: Site) -> None:
+        site.engine.meta = META
+        answer = site.client.get("/meta", query_string={"url": URL})
+        assert (answer.status_code, answer.content_type) == (200, "application/json")
+        assert answer.json.items() >= {**META, "final_url": URL, "status": 200, "verdict": "ok"}.items()
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["X-Cache"] == "MISS"
+        assert answer.headers["ETag"]
+
+    def test_is_what_format_json_answers(self, site: Site) -> None:
+        site.engine.meta = META
+        assert site.thumb(format="json").data == site.client.get("/meta", query_string={"url": URL}).data
+
+    def test_shares_the_visit_with_pictures(self, site: Site) -> None:
+        site.engine.meta = META
+        states = [
+            site.thumb(thumb_width=320).headers["X-Cache"],
+            site.client.get("/meta", query_string={"url": URL}).headers["X-Cache"],
+            site.client.get("/meta", query_string={"url": URL}).headers["X-Cache"],
+            site.thumb(format="webp").headers["X-Cache"],
+        ]
+        assert states == ["MISS", "DERIVED", "HIT", "DERIVED"]
+        assert site.engine.visits == 1
+
+    def test_of_an_engine_that_does_not_ask_is_a_mistake(self, site: Site) -> None:
+        assert list(mistakes(site.thumb(format="json"))) == ["format"]
+
+    def test_has_one_format(self, site: Site) -> None:
+        answer = site.client.get("/meta", query_string={"url": URL, "format": "png"})
+        assert list(mistakes(answer)) == ["format"]
+
+    def test_can_be_persisted(self, site: Site) -> None:
+        site.engine.meta = META
+        kept = site.persist(format="json").json
+        assert (kept["content_type"], kept["key"][-5:]) == ("application/json", ".json")
+
+
+class TestPdf:
+    def test_is_what_the_engine_printed(self, site: Site) -> None:
+        answer = site.thumb(format="pdf", paper="letter", landscape=1)
+        assert (answer.status_code, answer.content_type) == (200, "application/pdf")
+        assert answer.data.startswith(b"%PDF-")
+        assert "site.org.pdf" in answer.headers["Content-Disposition"]
+        sheets = site.engine.shots[-1].sheets
+        assert sheets
+        assert (sheets.paper, sheets.landscape) == ("letter", True)
+        assert site.thumb(format="pdf", paper="letter", landscape=1).headers["X-Cache"] == "HIT"
+
+    def test_is_another_visit_than_a_picture(self, site: Site) -> None:
+        assert [site.thumb(format=name).headers["X-Cache"] for name in ("pdf", "png")] == ["MISS", "MISS"]
+
+    def test_is_persisted_and_served(self, site: Site) -> None:
+        kept = site.persist(format="pdf").json
+        assert (kept["content_type"], kept["key"][-4:]) == ("application/pdf", ".pdf")
+        served = site.client.get(kept["url"].removeprefix("http://localhost"))
+        assert (served.content_type, served.data[:5]) == ("application/pdf", b"%PDF-")
+
+    @pytest.mark.parametrize(
+        ("options", "wrong"),
+        [
+            ({"format": "pdf", "thumb_width": 320, "fit": "fill"}, {"thumb_width", "fit"}),
+            ({"format": "pdf", "selector": "p", "scroll_to": 5}, {"selector", "scroll_to"}),
+            ({"format": "pdf", "clip": "0,0,9,9", "omit_background": 1}, {"clip", "omit_background"}),
+            ({"format": "json", "thumb_width": 320}, {"thumb_width"}),
+            ({"paper": "a4", "landscape": 1, "margin": 5}, {"paper", "landscape", "margin"}),
+        ],
+    )
+    def test_and_what_does_not_go_together_is_a_mistake(
+        self, site: Site, options: dict[str, Any], wrong: set[str]
+    ) -> None:
+        found = mistakes(site.thumb(**options))
+        assert found.keys() == wrong
+        assert all("appl" in message for message in found.values())
+
+
+@pytest.mark.parametrize("format_", ["pdf", "json"])
+def test_an_error_in_their_place_is_a_problem_even_where_a_picture_was_wished_for(site: Site, format_: str) -> None:
+    answer = site.thumb(format=format_, on_error="image", width=1)
+    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
