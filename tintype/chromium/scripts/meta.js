@@ -17,8 +17,8 @@
       const name = (meta.getAttribute("property") || meta.name || "").toLowerCase();
       const rest = name.slice(prefix.length).slice(0, 64);
       if (!name.startsWith(prefix) || !rest || rest in found || Object.keys(found).length >= 40) continue;
-      const link = /(^|:)(url|secure_url|image|src|player|stream|video|audio)$/.test(rest) && !meta.content.startsWith("app");
-      found[rest] = link ? address(meta.content) || short(meta.content) : short(meta.content);
+      const value = /^(url|image|video|audio|player)(:(url|secure_url|src|stream))?$/.test(rest) ? address(meta.content) : short(meta.content);
+      if (value) found[rest] = value;
     }
     return found;
   };
