@@ -1,4 +1,4 @@
-"""A site on a free loopback port: our pages and the gallery's, some made-up answers, a count of visits per path."""
+"""A site on a free loopback port: pages of some folders, some made-up answers, a count of visits per path."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _PATIENCE = 30.0
 class SiteServer:
     """A context manager. Visits are counted by path with query, as they arrive."""
 
-    def __init__(self) -> None:
+    def __init__(self, *folders: Path) -> None:
+        self.folders = folders or FOLDERS
         self._visits: Counter[str] = Counter()
         self._changed = threading.Condition()
         self.ending = threading.Event()
@@ -127,14 +128,15 @@ ANSWERS: dict[str, Callable[[dict[str, str]], Answer]] = {
 }
 
 
-def find(path: str, query: dict[str, str]) -> Answer:
-    """What the site has under a path."""
+def find(folders: tuple[Path, ...], path: str, query: dict[str, str]) -> Answer:
+    """What a site with these folders has under a path; a page comes with the status that the query asks for."""
     if path in ANSWERS:
         return ANSWERS[path](query)
-    for folder in FOLDERS:
+    for folder in folders:
         file = folder / path.removeprefix("/")
         if file.is_file() and file.is_relative_to(folder):
-            return 200, {"Content-Type": TYPES.get(file.suffix, "application/octet-stream")}, file.read_bytes()
+            kind = {"Content-Type": TYPES.get(file.suffix, "application/octet-stream")}
+            return int(query.get("status", "200")), kind, file.read_bytes()
     return 404, {"Content-Type": TYPES[".html"]}, (PAGES / "missing.html").read_bytes()
 
 
@@ -154,7 +156,7 @@ class _Visit(BaseHTTPRequestHandler):
             said = "\n".join(self.headers.get_all(query["name"], []))
             self.answer(200, {"Content-Type": TYPES[".html"]}, f"<!doctype html><title>{said}</title><p>.".encode())
             return
-        self.answer(*find(parts.path, query))
+        self.answer(*find(self.site.folders, parts.path, query))
 
     def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)

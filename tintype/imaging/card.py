@@ -54,7 +54,7 @@ def card(title: str, reason: str, *, format: FormatName, quality: int, width: in
 def placeholder(*, format: FormatName, quality: int, width: int, height: int) -> Thumbnail:  # noqa: A002 - named as the options are
     """A neutral picture in the place of one that is being taken; without words, so that it suits every page."""
     width, height = _fit(format, width, height)
-    side = round(min(0.42 * min(width, height), 160))
+    side = round(min(0.42 * min(width, height), max(160, 0.22 * min(width, height))))
     drawing = _PLACEHOLDER.format(width=width, height=height, x=(width - side) / 2, y=(height - side) / 2, side=side)
     return _finish(_draw(drawing), format, quality)
 
@@ -82,7 +82,7 @@ def _draw(drawing: str) -> Any:
 
 
 def _draw_card(title: str, reason: str, width: int, height: int) -> Any:
-    unit = min(width / 320, height / 180, 4)
+    unit = min(width / 320, height / 180)
     gap = max(5, round(10 * unit))
     texts = _texts(title, reason, width, unit)
     while texts and 46 * unit + sum(text.height + gap for text, _ in texts) > 0.84 * height:

@@ -97,7 +97,10 @@ def _is_login(case: _Case) -> bool:
 def _is_error(case: _Case) -> bool:
     if case.capture.status >= 400:  # noqa: PLR2004 - RFC 9110, 15.5
         return True
-    return bool(phrases.ERROR_TITLES.search(case.title)) and (not case.signs or case.signs.letters <= _BRIEF)
+    if phrases.ERROR_TITLES.search(case.title) and (not case.signs or case.signs.letters <= _BRIEF):
+        return True
+    headings = case.signs.headings if case.signs and case.signs.letters <= _TERSE else ()
+    return any(phrases.ERROR_HEADINGS.search(heading) for heading in headings)
 
 
 def _is_parked(case: _Case) -> bool:

@@ -66,6 +66,13 @@ ERROR_TITLES = _any(
     r"^(bad gateway|service (temporarily )?unavailable|internal server error|gateway time-?out)\W*$",
 )
 
+ERROR_HEADINGS = _any(
+    r"^\W*(error )?404( error)?\W*$",
+    r"^\W*((error )?[45]\d\d\W+)?((this |the )?page (was )?not found|file not found|forbidden|internal server error"
+    r"|bad gateway|service (temporarily )?unavailable|gateway time-?out|oops\W*(page not found)?)\W*$",
+)
+"""Also of pages that come with 200: the largest words of a page that has few."""
+
 LOGIN_HOSTS = _any(
     r"^(login|signin|sso|auth|accounts?|idp|identity|secure-?login|adfs)\.",
     r"\.(okta|okta-emea|oktapreview|auth0|onelogin|pingone|pingidentity|duosecurity|b2clogin|cloudflareaccess)\.com$",

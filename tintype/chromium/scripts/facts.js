@@ -8,7 +8,8 @@
     human: "#px-captcha,#px-captcha-wrapper,script[src*='captcha.px-cdn.net']",
     datadome: "#ddv1-captcha-container,iframe[src*='captcha-delivery.com'],script[src*='captcha-delivery.com/c.js']",
     imperva: "iframe[src*='_Incapsula_Resource'],script[src*='_Incapsula_Resource?SWUDNSAI']",
-    aws: "html:has(script[src*='.awswaf.com/']) :is(#captcha-container,#challenge-container)",
+    aws: "head:has(script[src*='.awswaf.com/'])~body>#captcha-container,head:has(script[src*='.awswaf.com/'])~body"
+      + ">#challenge-container,script[src*='.awswaf.com/']~#captcha-container",
     recaptcha: ".g-recaptcha,iframe[src*='/recaptcha/api2/anchor'],iframe[src*='/recaptcha/enterprise/anchor']",
     hcaptcha: ".h-captcha,iframe[src*='hcaptcha.com/captcha']",
     ddos_guard: "#ddg-captcha,script[src*='/.well-known/ddos-guard/']",
@@ -40,7 +41,7 @@
     const found = { text: "", seen: 0 };
     const roots = [root];
     const range = document.createRange();
-    for (let left = 4000; roots.length && found.text.length < letters;) {
+    for (let left = 3000; roots.length && found.text.length < letters;) {
       const walker = document.createTreeWalker(roots.shift(), NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, (node) =>
         UNSEEN.has(node.nodeName) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
       while (left-- > 0 && walker.nextNode() && found.text.length < letters) {
@@ -95,7 +96,7 @@
   };
 
   const signs = () => {
-    const { text, seen } = read(document.body ?? document, 4000);
+    const { text, seen } = read(document.body ?? document, 3200);
     const inline = all("script:not([src])", 40).map((script) => script.textContent.slice(0, 3000));
     const marks = Object.keys(MARKS).filter((name) => document.querySelector(MARKS[name]));
     if (inline.some((code) => code.includes("_cf_chl_opt"))) marks.push("cloudflare");
@@ -106,8 +107,8 @@
       seen,
       sample: text.slice(0, 2000),
       headings: all("h1,h2", 5).map((heading) => (heading.textContent ?? "").trim().slice(0, 80)),
-      media: all("img,picture,canvas,video,svg,iframe,frame,object,embed", 400)
-        .filter((element) => shown(element) && inView(element.getBoundingClientRect(), 24)).length,
+      media: all("canvas,img,video,iframe,frame,object,embed,svg", 400)
+        .some((element) => inView(element.getBoundingClientRect(), 24) && shown(element)) ? 1 : 0,
       links: all("a[href]", 300).length,
       frames: all("iframe[src],frame[src]", 10).map((frame) => address(frame.src)),
       marks,

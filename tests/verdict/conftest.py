@@ -1,0 +1,25 @@
+"""The real browser, and a site of pages that are and are not what they seem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chromium.conftest import StartEngine, start_engine
+from tests.site_server import SiteServer
+from tintype.engines.daemon import DaemonEngine
+
+__all__ = ["start_engine"]
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[SiteServer]:
+    with SiteServer(Path(__file__).parent / "site") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def engine(start_engine: StartEngine, site: SiteServer) -> DaemonEngine:
+    return start_engine(slots=2, timeout=15.0, allow_addresses=(f"127.0.0.1:{site.port}",))

@@ -1,0 +1,117 @@
+"""What is said about pages as the real browser sees them, and as a hosted engine that only sends pixels does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.site_server import SiteServer
+from tintype.engines.daemon import DaemonEngine
+from tintype.model import Capture, Verdict
+from tintype.options import Options, Shot
+from tintype.service.judgement import judge
+from tintype.service.studio import patient
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "blank-white.html": "blank",
+    "blank-dark.html": "blank",
+    "blank-noise.html": "blank",
+    "blank-faint-gradient.html": "blank",
+    "blank-spinner.html": "blank",
+    "blank-loading.html": "blank",
+    "blank-covered.html": "blank",
+    "blank-transparent-text.html": "blank",
+    "one-sentence.html": "ok",
+    "one-tiny-word.html": "ok",
+    "dark-quiet.html": "ok",
+    "gradient.html": "ok",
+    "picture-only.html": "ok",
+    "shadow.html": "ok",
+    "canvas-late.html": "ok",
+    "shell-late.html": "ok",
+    "not-found-pretty.html?status=404": "error",
+    "not-found-pretty.html?status=200": "error",
+    "one-sentence.html?status=500": "error",
+    "blank-white.html?status=503": "error",
+    "error-by-title.html": "error",
+    "about-404.html": "ok",
+    "challenge-cloudflare.html?status=403": "challenge",
+    "challenge-cloudflare.html": "challenge",
+    "challenge-datadome.html?status=403": "challenge",
+    "challenge-akamai.html?status=403": "challenge",
+    "challenge-human.html?status=403": "challenge",
+    "challenge-imperva.html": "challenge",
+    "challenge-aws.html?status=405": "challenge",
+    "challenge-recaptcha.html": "challenge",
+    "contact-with-captcha.html": "ok",
+    "about-challenges.html": "ok",
+    "cloudflare-guarded.html": "ok",
+    "login-page.html": "login",
+    "login-page.html?status=401": "login",
+    "login-split.html": "login",
+    "login-over-page.html": "login",
+    "redirect?to=/signin.html": "login",
+    "signin.html": "ok",
+    "login-in-header.html": "ok",
+    "login-in-header-short.html": "ok",
+    "parked-sale.html": "parked",
+    "parked-lander.html": "parked",
+    "about-parking.html": "ok",
+    "consent-wall.html": "consent",
+    "consent-strip.html": "ok",
+    "dialog-other.html": "ok",
+    "article.html": "ok",
+}
+PIXELS_ALONE = {
+    "blank-white.html": "blank",
+    "blank-dark.html": "blank",
+    "blank-noise.html": "blank",
+    "blank-faint-gradient.html": "blank",
+    "blank-covered.html": "blank",
+    "one-sentence.html": "ok",
+    "one-tiny-word.html": "ok",
+    "dark-quiet.html": "ok",
+    "gradient.html": "ok",
+    "article.html": "ok",
+    "not-found-pretty.html?status=404": "error",
+}
+
+
+def shot(site: SiteServer, page: str) -> Shot:
+    return Options(url=site.url(f"/{page}"), block_ads=False).request().shot
+
+
+@pytest.mark.parametrize(("page", "verdict"), PAGES.items(), ids=PAGES)
+def test_the_page(page: str, verdict: str, engine: DaemonEngine, site: SiteServer) -> None:
+    asked = shot(site, page)
+    assert judge(engine.capture(asked), asked.url) == verdict
+
+
+@pytest.mark.parametrize(("page", "verdict"), PIXELS_ALONE.items(), ids=PIXELS_ALONE)
+def test_its_pixels_alone(page: str, verdict: str, engine: DaemonEngine, site: SiteServer) -> None:
+    asked = shot(site, page)
+    assert judge(_as_hosted(engine.capture(asked)), asked.url) == verdict
+
+
+def test_a_page_that_draws_late_is_there_at_the_second_attempt(engine: DaemonEngine, site: SiteServer) -> None:
+    asked = shot(site, "shell-very-late.html")
+    assert judge(engine.capture(patient(asked)), asked.url) == "ok"
+
+
+def test_text_without_a_ground_is_something(engine: DaemonEngine, site: SiteServer) -> None:
+    options = Options(url=site.url("/one-sentence.html"), omit_background=True, css="p { color: white }")
+    asked = options.request().shot
+    capture = engine.capture(asked)
+    assert {judge(seen, asked.url) for seen in (capture, _as_hosted(capture))} == {Verdict.OK}
+
+
+def test_the_account_of_a_page_is_bounded(engine: DaemonEngine, site: SiteServer) -> None:
+    for page in ("article.html", "challenge-datadome.html", "login-page.html"):
+        assert 100 < len(str(engine.capture(shot(site, page)).signs)) < 10_000
+
+
+def _as_hosted(capture: Capture) -> Capture:
+    return replace(capture, signs={}, title="", final_url="")
