@@ -42,6 +42,17 @@ def test_a_job_too_many_is_dropped() -> None:
     assert background.settle(10)
 
 
+def test_in_a_line_jobs_wait_for_their_turn() -> None:
+    background, gate, ran = Background(limit=1, line=2), threading.Event(), list[str]()
+    started = [background.submit("first", waiting(gate))]
+    started += [background.submit(name, lambda name=name: ran.append(name)) for name in ("second", "third", "fourth")]
+    started += [background.submit("second", gate.set)]
+    assert started == [True, True, True, False, False]
+    gate.set()
+    assert background.settle(10)
+    assert ran == ["second", "third"]
+
+
 def test_a_job_that_fails_makes_room() -> None:
     background = Background(limit=1)
 

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tintype import errors, wire
-from tintype.model import Capture, Thumbnail, digest_of
+from tintype.model import Capture, Thumbnail, Verdict, digest_of
 
 text = st.text(max_size=40)
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -33,6 +33,8 @@ captures = st.builds(
     partial=st.booleans(),
     truncated=st.booleans(),
     timings=st.dictionaries(text, finite, max_size=4),
+    signs=st.dictionaries(text, json_values, max_size=4),
+    verdict=st.sampled_from(Verdict),
 )
 thumbnails = st.builds(
     Thumbnail,
@@ -46,6 +48,7 @@ thumbnails = st.builds(
     final_url=text,
     partial=st.booleans(),
     truncated=st.booleans(),
+    verdict=st.sampled_from(Verdict),
 )
 
 UNPACKERS: tuple[Callable[[bytes], Any], ...] = (
@@ -67,6 +70,16 @@ def thumbnail() -> Thumbnail:
 
 
 class TestRoundTrips:
+    def test_values_of_before_there_were_verdicts_are_read(self) -> None:
+        header, body = wire.unpack(wire.pack_thumbnail(thumbnail()))
+        del header["verdict"]
+        assert wire.unpack_thumbnail(wire.pack(header, body)) == thumbnail()
+
+    def test_a_verdict_nobody_knows_is_none(self) -> None:
+        header, body = wire.unpack(wire.pack_thumbnail(thumbnail()))
+        with pytest.raises(wire.Corrupt):
+            wire.unpack_thumbnail(wire.pack({**header, "verdict": "splendid"}, body))
+
     @given(header=st.dictionaries(text, json_values, max_size=4), body=st.binary(max_size=300))
     def test_any_header_and_body(self, header: dict[str, Any], body: bytes) -> None:
         assert wire.unpack(wire.pack(header, body)) == (header, body)

@@ -138,11 +138,13 @@ class TestACapture:
         engine.close()
 
     def test_reads_what_a_node_of_our_own_kind_says(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
-        api.headers = {"X-Target-Status": "404", "X-Capture": "partial"}
+        api.headers = {"X-Target-Status": "404", "X-Capture": "partial, truncated", "X-Verdict": "challenge"}
         capture = engine.capture(shot())
-        assert (capture.status, capture.partial) == (404, True)
-        api.headers = {"X-Target-Status": "lots"}
-        assert engine.capture(shot()).status == 0
+        assert (capture.status, capture.partial, capture.truncated) == (404, True, True)
+        assert capture.verdict == "challenge"
+        api.headers = {"X-Target-Status": "lots", "X-Verdict": "splendid"}
+        capture = engine.capture(shot())
+        assert (capture.status, capture.verdict) == (0, "ok")
 
     def test_a_wrong_label_does_not_spoil_a_good_picture(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         api.fault = "mislabelled"

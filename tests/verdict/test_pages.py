@@ -81,7 +81,7 @@ PIXELS_ALONE = {
 
 
 def shot(site: SiteServer, page: str) -> Shot:
-    return Options(url=site.url(f"/{page}"), block_ads=False).request().shot
+    return Options(url=site.url(f"/{page}"), block_ads=False, block_cookie_banners=False).request().shot
 
 
 @pytest.mark.parametrize(("page", "verdict"), PAGES.items(), ids=PAGES)

@@ -23,7 +23,7 @@ import structlog
 from tintype import __version__, errors, imaging, urls
 from tintype.engines.dialect import translate
 from tintype.errors import BackendUnavailable, CaptureTimeout, EngineFailed, Overloaded
-from tintype.model import Capture
+from tintype.model import Capture, Verdict
 from tintype.options import Shot
 
 log = structlog.get_logger("tintype.snapsharp")
@@ -48,6 +48,9 @@ _PAGE_FAULTS: dict[str, type[errors.TintypeError]] = {
     )
 }
 """How a node of our own kind says that the page is at fault."""
+
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
+"""What a node of our own kind says of a picture."""
 
 _REFUSAL = re.compile(r"ssrf|private|internal|loopback|metadata|not.allowed|blocked", re.IGNORECASE)
 """The API's word for a refused address is not documented; these are the ways to say it."""
@@ -95,7 +98,9 @@ class SnapSharpEngine:
             height=height,
             taken_at=time.time(),
             status=_status(response.headers.get("X-Target-Status", "")),
-            partial=response.headers.get("X-Capture") == "partial",
+            partial="partial" in response.headers.get("X-Capture", ""),
+            truncated="truncated" in response.headers.get("X-Capture", ""),
+            verdict=_VERDICTS.get(response.headers.get("X-Verdict", ""), Verdict.OK),
             timings={"hosted": (time.monotonic() - begin) * 1000},
         )
 

@@ -14,8 +14,8 @@ _NOTICED = 8
 """Levels by which a pixel, averaged with its neighbours, must differ to count as drawn: noise is averaged away."""
 _TALLEST = 3
 """How much of a long picture is looked at, in widths: whoever saw that much of nothing has seen enough."""
-_DENSE = 0.06
-"""Bytes a pixel that no PNG of one colour takes; Chromium's quick ones take a third."""
+_HEAD, _DENSE = 1024, 0.06
+"""Bytes, and bytes a pixel, that no PNG of one colour takes; Chromium's quick ones take a third."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Look:
 def is_one_colour(body: bytes) -> bool:
     """Whether an eye sees one colour: a faint gradient and faint noise are no drawing. Raises EngineFailed."""
     width, height, mime = size(body)
-    if mime == "image/png" and len(body) > _DENSE * width * height:
+    if mime == "image/png" and len(body) > _HEAD + _DENSE * width * height:
         return False
     with reading():
         return _spread(_open(body, mime)) <= _SAME

@@ -39,16 +39,15 @@ class _Case:
 
     @property
     def host(self) -> str:
-        return urlsplit(self.capture.final_url).hostname or ""
+        return _place(self.capture.final_url)[0]
 
     @property
     def path(self) -> str:
-        return urlsplit(self.capture.final_url).path
+        return _place(self.capture.final_url)[1]
 
     @property
     def was_sent_elsewhere(self) -> bool:
-        asked, final = urlsplit(self.asked), urlsplit(self.capture.final_url)
-        return bool(final.netloc) and (asked.hostname, asked.path) != (final.hostname, final.path)
+        return bool(self.host) and _place(self.asked) != (self.host, self.path)
 
     def says(self, words: re.Pattern[str], within: int) -> bool:
         """Whether a page of at most so many letters says something, in title, headings or text."""
@@ -66,6 +65,15 @@ def judge(capture: Capture, asked: str) -> Verdict:
         return capture.verdict
     case = _Case(capture, asked, Signs.of(capture.signs))
     return next((verdict for verdict, holds in _RULES if holds(case)), Verdict.OK)
+
+
+def _place(address: str) -> tuple[str, str]:
+    """Host and path; an engine may answer anything."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "", ""
+    return parts.hostname or "", parts.path
 
 
 def _is_challenge(case: _Case) -> bool:
