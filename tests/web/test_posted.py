@@ -47,6 +47,15 @@ class TestAPost:
     def test_that_is_no_json_is_told_so(self, site: Site) -> None:
         assert site.client.post("/thumb", data="url=x").status_code == 415
 
+    def test_gets_a_picture_of_an_error_where_it_wishes_for_one(self, site: Site) -> None:
+        site.engine.fail = errors.TargetUnreachable()
+        answer = post(site, on_error="image", thumb_width=320, format="webp", **SECRETS)
+        assert (answer.status_code, answer.content_type) == (502, "image/webp")
+        assert imaging.size(answer.data)[0] == 320
+
+    def test_that_is_too_large_is_told_so(self, site: Site) -> None:
+        assert post(site, html="x" * (1 << 20)).status_code == 413
+
     def test_hears_of_every_mistake(self, site: Site) -> None:
         assert set(mistakes(post(site, width=1, fit="crop", cookies=5))) == {"width", "fit", "cookies"}
 

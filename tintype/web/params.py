@@ -10,6 +10,7 @@ from typing import Any, cast
 from flask import Request
 from pydantic import ValidationError
 from werkzeug.datastructures import MIMEAccept
+from werkzeug.exceptions import HTTPException
 
 from tintype.errors import InvalidRequest, Mistake, TargetRefused, TintypeError
 from tintype.model import Freshness, Verdict
@@ -162,10 +163,11 @@ def negotiate(accept: MIMEAccept) -> FormatName:
 
 
 def salvage(request: Request) -> Options:
-    """The options of a query string that are right by themselves, for drawing an error into a picture."""
+    """The options of a request that are right by themselves, for drawing an error into a picture."""
+    posted = request.method == "POST"
     try:
-        values, _ = _collect(query_pairs(request.query_string), posted=False)
-    except TintypeError:
+        values, _ = _collect(body_pairs(request) if posted else query_pairs(request.query_string), posted=posted)
+    except (TintypeError, HTTPException):
         values = {}
     values["url"] = ""
     try:

@@ -120,7 +120,7 @@ def _prefers_page(request: Request) -> bool:
 
 
 def _wants_picture(request: Request) -> bool:
-    if request.path != "/thumb" or request.method not in ("GET", "HEAD"):
+    if request.path != "/thumb" or request.method not in ("GET", "HEAD", "POST"):
         return False
     options = salvage(request)
     return options.on_error == "image" and options.format not in DOCUMENTS

@@ -32,7 +32,7 @@ def body_pairs(request: Request) -> Pairs:
     """Members of a JSON object; null is the same as absent. Raises UnsupportedMedia, BodyTooLarge or InvalidRequest."""
     if not request.is_json:
         raise UnsupportedMedia("send a JSON object with Content-Type: application/json")
-    raw = request.get_data(cache=False)
+    raw = request.get_data()  # kept: an error may have to be drawn in the size that was asked for
     if request.content_length is None and len(raw) >= LARGEST_BODY:
         # werkzeug cuts a chunked body at the limit, and refuses only one that announces its length
         raise BodyTooLarge(TOO_LARGE)
