@@ -13,8 +13,9 @@ from tests.site_server import SiteServer
 from tintype import imaging
 from tintype.engines.daemon import DaemonEngine
 from tintype.errors import CaptureTimeout, InvalidRequest, SelectorNotFound, TintypeError
-from tintype.model import Capture
+from tintype.model import Capture, Verdict
 from tintype.options import Options
+from tintype.service.studio import judged
 
 pytestmark = pytest.mark.browser
 
@@ -137,6 +138,12 @@ class TestThePart:
         seen = visit(clip="0,1900,300,200", scale=2)
         assert (seen.width, seen.height) == (600, 400)
         assert colours(seen, (5, 190), (5, 210)) == [BLUE, GREEN]
+
+    @pytest.mark.parametrize("part", [{"clip": "300,300,50,50"}, {"selector": "body"}])
+    def test_may_be_of_one_colour_without_being_blank(self, part: dict[str, Any], visit: Visit) -> None:
+        shot = Options(url="https://site.org/", **part).request().shot
+        script = "document.body.style.color = 'rgb(0, 102, 204)'"
+        assert judged(visit("/plain.html", js=script, **part), shot).verdict is Verdict.OK
 
     def test_outside_of_the_page_is_a_mistake(self, visit: Visit) -> None:
         assert mistake(visit, clip="0,5000,100,100") == "clip"

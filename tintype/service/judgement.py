@@ -32,6 +32,8 @@ class _Case:
     asked: str
     """The address that was asked for."""
     signs: Signs | None
+    is_part: bool
+    """One element or part of the page was asked for, which may well be of one colour."""
 
     @property
     def title(self) -> str:
@@ -56,14 +58,16 @@ class _Case:
         return any(words.search(text) for text in (self.title, *self.signs.headings, self.signs.sample))
 
 
-def judge(capture: Capture, asked: str) -> Verdict:
+def judge(capture: Capture, asked: str, *, is_part: bool = False) -> Verdict:
     """The verdict on what an engine brought from an address; one the engine itself passed stands.
+
+    ``is_part``: only a part of the page was asked for.
 
     Raises EngineFailed when the picture cannot be read.
     """
     if capture.verdict is not Verdict.OK:
         return capture.verdict
-    case = _Case(capture, asked, Signs.of(capture.signs))
+    case = _Case(capture, asked, Signs.of(capture.signs), is_part)
     return next((verdict for verdict, holds in _RULES if holds(case)), Verdict.OK)
 
 
@@ -144,7 +148,7 @@ def _is_blank(case: _Case) -> bool:
     if signs and phrases.LOADING.fullmatch(signs.sample) and not signs.media:
         return imaging.look(body).share < (_SPLASH if signs.seen else _SPINNER)
     if signs and (signs.seen or signs.media):
-        return imaging.is_one_colour(body)
+        return not case.is_part and imaging.is_one_colour(body)
     return imaging.look(body).ink < _SPECKS
 
 

@@ -163,7 +163,8 @@ class Studio:
 
 def judged(capture: Capture, shot: Shot) -> Capture:
     """A capture with its verdict in the place of what it was made from."""
-    return replace(capture, verdict=judge(capture, shot.url), signs={})
+    is_part = bool(shot.expose.clip or shot.expose.selector)
+    return replace(capture, verdict=judge(capture, shot.url, is_part=is_part), signs={})
 
 
 def patient(shot: Shot) -> Shot:
