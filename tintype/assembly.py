@@ -14,6 +14,7 @@ from tintype.errors import ConfigurationError
 from tintype.lookup import Lookup, own_addresses
 from tintype.model import Freshness
 from tintype.service import Service
+from tintype.service.seats import Seats
 from tintype.settings import Settings
 from tintype.urls import Rules
 from tintype.web.gate import Allowances, Gate
@@ -67,7 +68,7 @@ def assemble(settings: Settings, *, serving: bool = False) -> Parts:
         lookup=Lookup(policy, LOOKUP_TIMEOUT),
         failure_ttl=settings.failure_ttl,
         patience=backends.patience(settings),
-        seats=settings.seats if serving else None,
+        seats=_seats(settings) if serving else None,
     )
     parts = Parts(
         service=service,
@@ -79,6 +80,12 @@ def assemble(settings: Settings, *, serving: bool = False) -> Parts:
     )
     parts.closing.callback(engine.close)
     return parts
+
+
+def _seats(settings: Settings) -> Seats:
+    """For as many pages as our own browser's line can hold; how long that of another engine is, only it knows."""
+    own = settings.engines == ("chromium",)
+    return Seats(settings.seats, settings.slot_count + settings.queue_length if own else None)
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -62,7 +62,7 @@ class Settings(BaseModel):
     )
     threads: int = setting(
         "TINTYPE_THREADS",
-        64,
+        128,
         "Threads per web worker; each waiting capture holds one.",
         "a number from 1 to 512",
         ge=1,
@@ -71,7 +71,7 @@ class Settings(BaseModel):
     waiting: int = setting(
         "TINTYPE_WAITING",
         0,
-        "Requests per web worker that may wait for captures; more are refused. 0 derives it from threads and slots.",
+        "Requests per web worker that may wait for captures; more are refused. 0 means 3 of 4 threads.",
         "a number from 0 to 511",
         ge=0,
         le=511,
@@ -229,11 +229,8 @@ class Settings(BaseModel):
 
     @property
     def seats(self) -> int | None:
-        """Requests of one worker that may wait: a full line's worth, at least half of the threads, at most 3 of 4."""
-        if self.threads == 1:
-            return None  # any number: a worker with one thread has nobody else to answer hits
-        derived = min(max(self.slot_count + self.queue_length, self.threads // 2), max(1, self.threads * 3 // 4))
-        return min(self.waiting or derived, self.threads - 1)
+        """Requests of one worker that may wait; a thread is always left for hits, unless there is only one."""
+        return None if self.threads == 1 else min(self.waiting or self.threads * 3 // 4, self.threads - 1)
 
 
 _NAMES: dict[str, str] = {str(f.validation_alias): name for name, f in Settings.model_fields.items()}

@@ -22,34 +22,41 @@ class TestSeats:
     def test_are_given_back(self) -> None:
         seats = Seats(1)
         for _ in range(3):
-            with seats.taken():
+            with seats.taken("a"):
                 pass
 
     def test_are_given_back_after_a_failure(self) -> None:
         seats = Seats(1)
         for _ in range(3):
-            with pytest.raises(ZeroDivisionError), seats.taken():
+            with pytest.raises(ZeroDivisionError), seats.taken("a"):
                 raise ZeroDivisionError
 
     def test_refuse_whoever_finds_none(self) -> None:
         seats = Seats(1)
-        with seats.taken(), pytest.raises(Overloaded) as refusal, seats.taken():
+        with seats.taken("a"), pytest.raises(Overloaded) as refusal, seats.taken("a"):
             pass
         assert refusal.value.retry_after_seconds == 5
 
+    def test_are_for_so_many_pages_and_each_of_them_may_have_several(self) -> None:
+        seats = Seats(4, pages=2)
+        with seats.taken("a"), seats.taken("b"), seats.taken("a"):
+            with pytest.raises(Overloaded), seats.taken("c"):
+                pass
+            with seats.taken("b"), pytest.raises(Overloaded), seats.taken("a"):
+                pass
+        with seats.taken("c"), seats.taken("d"):
+            pass
+
     def test_without_a_number_there_is_always_one_more(self) -> None:
         seats = Seats(None)
-        with seats.taken(), seats.taken():
+        with seats.taken("a"), seats.taken("a"):
             pass
 
 
 class TestTheShare:
-    @pytest.mark.parametrize(
-        ("threads", "slots", "seats"),
-        [("64", "3", 32), ("64", "8", 40), ("64", "32", 48), ("16", "3", 12), ("4", "3", 3), ("2", "3", 1)],
-    )
-    def test_leaves_threads_for_hits(self, threads: str, slots: str, seats: int) -> None:
-        assert settings(TINTYPE_THREADS=threads, TINTYPE_SLOTS=slots).seats == seats
+    @pytest.mark.parametrize(("threads", "seats"), [("128", 96), ("16", 12), ("4", 3), ("3", 2), ("2", 1)])
+    def test_leaves_threads_for_hits(self, threads: str, seats: int) -> None:
+        assert settings(TINTYPE_THREADS=threads).seats == seats
 
     def test_is_not_drawn_where_there_is_one_thread(self) -> None:
         assert settings(TINTYPE_THREADS="1").seats is None
@@ -64,7 +71,7 @@ class TestAFlood:
     def flooded(self, site: Site) -> Iterator[Site]:
         """Both seats taken by captures that do not end."""
         site.thumb()
-        site.service._seats = Seats(2)
+        site.service._seats = Seats(2, pages=2)
         site.engine.gate.clear()
         with ThreadPoolExecutor(2) as crowd:
             waiting = [crowd.submit(site.app.test_client().get, f"/thumb?url=https://{n}.org/") for n in "ab"]

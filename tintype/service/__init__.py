@@ -39,8 +39,8 @@ log = structlog.get_logger("tintype.service")
 class Service:
     """Thumbnails for whoever asks: web, command line, later jobs.
 
-    ``patience`` is how long a caller waits for others who photograph the same page; seconds. ``seats`` is how many
-    callers may wait at once, for that or for a capture; None is any number.
+    ``patience`` is how long a caller waits for others who photograph the same page; seconds. ``seats`` bound
+    those who wait, for that or for a capture.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a part, named at the call
@@ -54,7 +54,7 @@ class Service:
         lookup: Lookup,
         failure_ttl: float = 60.0,
         patience: float = 60.0,
-        seats: int | None = None,
+        seats: Seats | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._memory = Memory(records, masters, failure_ttl)
@@ -65,7 +65,7 @@ class Service:
         self._storage = storage
         self._patience = patience
         self._clock = clock
-        self._seats = Seats(seats)
+        self._seats = seats or Seats()
         self._background = Background()
         self._captures = Background(line=64)
         self._checkup = Checkup(
@@ -179,7 +179,7 @@ class Service:
 
     def _take(self, task: Task) -> Answer:
         """A new picture, by whoever's turn it is; at once Overloaded where too many wait already."""
-        with self._seats.taken():
+        with self._seats.taken(task.shot.key):
             return self._discreet.take(task) if task.shot.secret else self._take_in_turn(task)
 
     def _take_in_turn(self, task: Task) -> Answer:

@@ -1,11 +1,13 @@
-"""How many callers may wait for pictures at once: who finds no seat is told so at once.
+"""How many callers may wait for pictures at once, and for how many different ones; who finds no seat is told at once.
 
-Each of them holds a thread of a web worker; with all of them waiting, nobody would be left to answer hits.
+Each of them holds a thread of a web worker: with all of them waiting, nobody would be left to answer hits. And where
+the line for the browser is full, it is here that a caller learns of it soonest.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,18 +18,23 @@ RETRY_AFTER = 5.0
 
 
 class Seats:
-    """So many seats in this process; without a number there is always one more."""
+    """So many seats in this process, for at most so many pages; without a number there is always one more."""
 
-    def __init__(self, number: int | None) -> None:
-        self._free = None if number is None else threading.Semaphore(number)
+    def __init__(self, number: int | None = None, pages: int | None = None) -> None:
+        self._number = float("inf") if number is None else number
+        self._pages = float("inf") if pages is None else pages
+        self._taken: Counter[str] = Counter()
+        self._turn = threading.Lock()
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """A seat for as long as the block lasts; raises Overloaded when there is none."""
-        if self._free and not self._free.acquire(blocking=False):
-            raise Overloaded("many callers are waiting for pictures; try again shortly", retry_after=RETRY_AFTER)
+    def taken(self, page: str) -> Iterator[None]:
+        """A seat among those who wait for a page, while the block lasts; raises Overloaded when there is none."""
+        with self._turn:
+            if self._taken.total() >= self._number or (page not in self._taken and len(self._taken) >= self._pages):
+                raise Overloaded("many callers are waiting for pictures; try again shortly", retry_after=RETRY_AFTER)
+            self._taken[page] += 1
         try:
             yield
         finally:
-            if self._free:
-                self._free.release()
+            with self._turn:
+                self._taken -= Counter((page,))
