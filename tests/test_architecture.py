@@ -25,6 +25,7 @@ HOMES = {
     "httpx": ("engines/snapsharp.py",),
     "dotenv": ("settings.py",),
     "ada_url": ("urls.py",),
+    "adblock": ("filters/engine.py",),
 }
 """Third parties with one home each: where they may be imported."""
 
@@ -34,6 +35,7 @@ RINGS = (
     {"protocols", "wire", "egress", "logs"},
     {"urls", "imaging"},
     {"lookup"},
+    {"filters"},
     {"service"},
     {"chromium"},
     {"engines", "state", "storage", "web"},

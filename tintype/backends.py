@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # and nothing else: `tintype serve` starts the browser before
     from tintype.chromium.config import DaemonConfig
     from tintype.engines.daemon import DaemonEngine
     from tintype.engines.starter import Starter
+    from tintype.filters.library import Library
     from tintype.protocols import Cache, Engine, Locks, Storage
     from tintype.web.gate import Counters
 
@@ -92,9 +93,17 @@ def daemon_config(settings: Settings) -> DaemonConfig:
         allow_addresses=settings.allow_addresses,
         allow_hosts=settings.allow_hosts,
         deny_hosts=settings.deny_hosts,
+        filters=str(library(settings).engine.resolve()) if settings.filter_lists else "",
         hidden=(str(settings.data_dir.resolve()),),
         log_level=settings.log_level,
     )
+
+
+def library(settings: Settings) -> Library:
+    """The filter lists of the data folder."""
+    from tintype.filters.library import Library  # noqa: PLC0415
+
+    return Library(settings.data_dir / "filters")
 
 
 def own_starter(settings: Settings) -> Starter | None:

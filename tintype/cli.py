@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "doctor",
     "purge": "purge",
     "install-browser": "install_browser",
+    "update-filters": "update_filters",
     "capture-daemon": "capture_daemon",
 }
 """Command to its module in ``commands/``; only the one that is called is imported."""

@@ -27,6 +27,8 @@ SHARED_MEMORY = "/dev/shm"  # noqa: S108 - asked for its size only
 SMALL_SHM = 64 << 20
 """Docker's default; a full-size page can need more."""
 LITTLE_DISK = 512 << 20
+STALE_LISTS = 30
+"""Days after which filter lists miss much."""
 _PATIENCE = 60.0
 _SIGN = "tintype-was-here"
 
@@ -56,6 +58,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from _browser(settings)
         yield _fonts()
         yield from _shared_memory()
+        yield from _filter_lists(settings)
     yield _check("cache", lambda: _state(settings), "Is the address in REDIS_URL right, and does that server answer?")
     yield _check("storage", lambda: _storage(settings), _storage_remedy(settings))
     yield _check("capture", lambda: _capture(settings), "Mend what is wrong above; the log says more.")
@@ -194,6 +197,22 @@ def _shared_memory() -> Iterator[Finding]:
     state = State.DOUBTFUL if size <= SMALL_SHM else State.GOOD
     remedy = "Large pages are slower without it. In a container: --shm-size=1g"
     yield Finding("shared memory", state, f"{SHARED_MEMORY}, {size >> 20:,} MB", remedy)
+
+
+def _filter_lists(settings: Settings) -> Iterator[Finding]:
+    """Whether the lists that are configured are those that were compiled, and lately."""
+    if not settings.filter_lists:
+        return
+    lists = {entry.source: entry for entry in backends.library(settings).lists()}
+    here = [entry for source in settings.filter_lists if (entry := lists.get(source)) and entry.file]
+    if len(here) < len(settings.filter_lists):
+        found = f"{len(settings.filter_lists) - len(here)} of {len(settings.filter_lists)} were never read"
+        yield Finding("filter lists", State.DOUBTFUL, found, "Run: tintype update-filters")
+        return
+    days = int((time.time() - min(entry.read_at for entry in here)) / 86_400)
+    found = f"{', '.join(entry.title for entry in here)}: {sum(entry.rules for entry in here):,} rules, {days} days old"
+    state = State.DOUBTFUL if days > STALE_LISTS else State.GOOD
+    yield Finding("filter lists", state, found, "Run tintype update-filters every few days, from cron.")
 
 
 def _state(settings: Settings) -> str:

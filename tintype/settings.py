@@ -77,10 +77,7 @@ class Settings(BaseModel):
         le=511,
     )
     public_url: WebAddress = setting(
-        "TINTYPE_PUBLIC_URL",
-        "",
-        "Where callers reach this service: the base of the URLs /persist answers. Its host is not photographed.",
-        WEB_ADDRESS,
+        "TINTYPE_PUBLIC_URL", "", "Base of the URLs /persist answers; its host is not photographed.", WEB_ADDRESS
     )
     trusted_proxies: Networks = setting(
         "TINTYPE_TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For is believed.", "networks, comma-separated"
@@ -139,6 +136,9 @@ class Settings(BaseModel):
 
     allow_js: Switch = setting(
         "TINTYPE_ALLOW_JS", "1", "Let callers run scripts of their own in the page (the option js).", "1 or 0"
+    )
+    filter_lists: List = setting(
+        "TINTYPE_FILTER_LISTS", "", "Filter lists to add, by tintype update-filters.", "addresses or paths, by commas"
     )
 
     # Engine

@@ -123,6 +123,19 @@ def test_chats_and_slots_leave_no_trace(photographer: Photographer, page: Captur
     assert len({page.body, chatty.body, crowded.body}) == 3
 
 
+def test_what_is_refused_leaves_nothing_broken(
+    start_engine: StartEngine, photographer: Photographer, page: Capture
+) -> None:
+    site, other = photographer.site, photographer.other
+    addresses = (f"127.0.0.1:{site.port}", f"127.0.0.1:{other.port}")
+    engine = start_engine(
+        slots=1, timeout=20.0, allow_addresses=addresses, allow_hosts=("localhost",), block_hosts=("localhost",)
+    )
+    clean = Photographer(engine, site, other)
+    assert clean.take("refused").body == page.body
+    assert clean.take("refused", block_ads=False).body != page.body
+
+
 def test_every_selector_is_one(photographer: Photographer, monkeypatch: pytest.MonkeyPatch) -> None:
     selectors = [
         *rules.selectors("ads"),

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tintype.chromium import account, selftest
@@ -118,7 +119,9 @@ async def _pool(config: DaemonConfig, launcher: Launcher, judge: Judge, lanes: i
     await asyncio.to_thread(importlib.import_module, "tintype.chromium.pool")
     from tintype.chromium.browser import Browser  # noqa: PLC0415
     from tintype.chromium.pool import Pool, Terms  # noqa: PLC0415
+    from tintype.filters.engine import FilterFile  # noqa: PLC0415
 
+    lists = FilterFile(Path(config.filters)) if config.filters else None
     terms = Terms(
         slots=config.slots,
         queue=config.queue,
@@ -127,4 +130,4 @@ async def _pool(config: DaemonConfig, launcher: Launcher, judge: Judge, lanes: i
         recycle_age=config.recycle_age,
         max_page_height=config.max_page_height,
     )
-    return Pool(lambda: Browser.start(launcher, judge, lanes), terms, blocklists(config.block_hosts))
+    return Pool(lambda: Browser.start(launcher, judge, lanes, lists), terms, blocklists(config.block_hosts))

@@ -21,6 +21,7 @@ from tintype.chromium.socks import Filter
 from tintype.chromium.tab import Tab
 from tintype.chromium.traffic import Traffic
 from tintype.chromium.watchdog import Bounds, memory, watch
+from tintype.filters.engine import FilterFile
 from tintype.model import Capture
 from tintype.options import Shot
 
@@ -42,7 +43,9 @@ class Guest:
 class Browser:
     """A process, its filters, and the pages in it."""
 
-    def __init__(self, process: Process, user_agent: str, filters: list[Filter]) -> None:
+    def __init__(
+        self, process: Process, user_agent: str, filters: list[Filter], lists: FilterFile | None = None
+    ) -> None:
         self.user_agent = user_agent
         self.born = asyncio.get_running_loop().time()
         self.captures = 0
@@ -54,6 +57,7 @@ class Browser:
         self._newborn = memory(process.pid)
         self._session: Session = process.connection.browser
         self._filters = filters
+        self._lists = lists
         self._lanes: asyncio.Queue[Filter] = asyncio.Queue()
         self._guests: dict[str, Guest] = {}
         self._chores: set[asyncio.Task[None]] = set()
@@ -62,12 +66,12 @@ class Browser:
         self._bounds = Bounds()
 
     @classmethod
-    async def start(cls, launcher: Launcher, judge: Judge, lanes: int) -> Self:
+    async def start(cls, launcher: Launcher, judge: Judge, lanes: int, lists: FilterFile | None = None) -> Self:
         """Start one that can serve ``lanes`` pages at a time; raises LaunchFailed."""
         process, user_agent = await launcher.launch()
         doors: list[socket.socket | None] = [*process.listeners] or [None] * lanes
         filters: list[Filter] = []
-        browser = cls(process, user_agent, filters)
+        browser = cls(process, user_agent, filters, lists)
         try:
             filters += [await Filter.start(judge, listener=door) for door in doors]
             process.listeners.clear()  # the filters own them now
@@ -104,7 +108,8 @@ class Browser:
         start = asyncio.get_running_loop().time()
         permissions = ["geolocation"] if shot.emulate.geolocation else []
         async with self._page(blocked, permissions) as (tab, traffic):
-            page = Page(tab, shot, traffic, self.user_agent, max_height)
+            filters = self._lists.current() if self._lists else None
+            page = Page(tab, shot, traffic, self.user_agent, max_height, filters)
             page.timings["context"] = round((asyncio.get_running_loop().time() - start) * 1000, 1)
             return await page.capture(within)
 

@@ -40,6 +40,7 @@ class Session:
         self._connection = connection
         self._waiting: set[asyncio.Future[Any]] = set()
         self._listeners: dict[str, list[Listener]] = {}
+        self._branches: list[Session] = []
 
     def post(self, method: str, **parameters: Any) -> asyncio.Future[Json]:
         """Send now; the answer is the result or raises Refused. It need not be awaited."""
@@ -65,13 +66,11 @@ class Session:
         """Call a listener with the parameters of each such event."""
         self._listeners.setdefault(event, []).append(listener)
 
-    def off(self, event: str, listener: Listener) -> None:
-        """Call it no more."""
-        self._listeners[event].remove(listener)
-
     def branch(self, id_: str) -> Session:
-        """The conversation with a frame in a process of its own, attached through this one."""
-        return self._connection.session(id_)
+        """The conversation with a frame in a process of its own, attached through this one; it ends with this one."""
+        branch = self._connection.session(id_)
+        self._branches.append(branch)
+        return branch
 
     def leave(self) -> None:
         """End it, and hear no more of it."""
@@ -87,6 +86,8 @@ class Session:
         if self.failure:
             return
         self.failure = failure
+        for branch in self._branches:
+            self._connection.forget(branch, failure)
         for future in tuple(self._waiting):
             if not future.done():
                 future.set_exception(failure)

@@ -13,9 +13,14 @@ from typing import Any
 
 import structlog
 
-from tintype.chromium import frames, rules
+from tintype.chromium import rules
 from tintype.chromium.cdp import Json, Refused
+from tintype.chromium.frames import Frame, Frames
+from tintype.chromium.lists import Lists
+from tintype.chromium.sieve import Sieve
 from tintype.chromium.tab import WORLD, ScriptFailed, Tab, call_of
+from tintype.chromium.traffic import Traffic
+from tintype.filters.engine import Filters
 from tintype.options import Shot
 from tintype.urls import host_of
 
@@ -28,31 +33,49 @@ _INTERFACES = 0.4
 
 
 class Cleaning:
-    """Of one page, as one shot wants it."""
+    """Of one page, as one shot wants it; ``filters`` are the operator's lists, if there are any."""
 
-    def __init__(self, tab: Tab, shot: Shot) -> None:
+    def __init__(self, tab: Tab, shot: Shot, traffic: Traffic, filters: Filters | None = None) -> None:
         self._tab = tab
         self._shot = shot
+        self._traffic = traffic
+        self._frames = Frames(tab.session)
+        asked = filters if shot.retouch.block_ads else None
+        self._lists = Lists(tab, self._frames, asked) if asked else None
+        self.sieve = Sieve(tab, self._frames, asked) if asked else None
         self._refused: set[str] = set()
         """Managers that were asked already: what they leave on the page is no news."""
 
     def prepare(self) -> Iterator[asyncio.Future[Json]]:
         """The calls before navigation."""
-        if css := rules.stylesheet(self._shot.retouch):
+        css = rules.stylesheet(self._shot.retouch)
+        if self._lists:
+            css += "\n" + self._lists.stylesheet(self._shot.url)
+        if self.sieve:
+            self.sieve.put_up()
+        if css:
             yield self._tab.session.post(
                 "Page.addScriptToEvaluateOnNewDocument", source=call_of("veil", css), worldName=WORLD
             )
 
     async def clean(self) -> bool:
         """Refuse consent dialogues and remove them; whether there was one not seen before. Raises Ended."""
-        if not self._shot.retouch.block_cookie_banners:
-            return False
         try:
             async with asyncio.timeout(_WITHIN):
-                return await self._clean()
+                await self._collapse()
+                return self._shot.retouch.block_cookie_banners and await self._clean()
         except (TimeoutError, ScriptFailed, Refused) as failure:
             log.debug("not_cleaned", host=host_of(self._shot.url), reason=type(failure).__name__)
             return False
+
+    async def _collapse(self) -> None:
+        """Leave no broken pictures and frames where something was refused."""
+        hosts = sorted({refusal.host for refusal in self._traffic.refused if refusal.reason == "blocked"})
+        addresses = sorted(self.sieve.addresses) if self.sieve else []
+        if hosts or addresses:
+            await self._tab.evaluate("collapse", hosts, addresses)
+        if self._lists:
+            await self._lists.hide(addresses)
 
     async def _clean(self) -> bool:
         found = await self._consent("find")
@@ -76,10 +99,9 @@ class Cleaning:
 
     async def _clean_frames(self) -> bool:
         """Answer the dialogues that are frames as a whole and lie over the page."""
-        async with frames.below(self._tab.session) as below:
-            return any([await self._clean_frame(frame) for frame in below])
+        return any([await self._clean_frame(frame) for frame in await self._frames.below()])
 
-    async def _clean_frame(self, frame: frames.Frame) -> bool:
+    async def _clean_frame(self, frame: Frame) -> bool:
         if not await frame.run("consent", "look", rules.managers(), rules.words()):
             return False
         if not await frame.ask_owner("owner", False):

@@ -37,6 +37,8 @@ class DaemonConfig:
     deny_hosts: tuple[str, ...] = ()
     block_hosts: tuple[str, ...] = ()
     """Hosts kept from loading besides the list that comes with Tintype, where advertising is blocked."""
+    filters: str = ""
+    """Compiled filter lists; empty: none."""
     hidden: tuple[str, ...] = ()
     """Folders the browser must not see, where the kernel allows hiding; the homes are hidden anyway."""
     log_level: str = "info"

@@ -1,7 +1,7 @@
 """What goes along with a page's requests? A caller's headers, cookies, password: to the origin of url, to no other.
 
-Also answers for a page that came as HTML. Requests are held up in the browser for such captures only; what is not held
-up (those of workers, sockets) carries nothing. This is no part of the guard: every connection still passes the filter.
+Also answers for a page that came as HTML, and asks an operator's filter lists. Requests are held up in the browser for
+such captures only; what is not held up (those of workers, sockets) carries nothing. This is no part of the guard: every connection still passes the filter.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from tintype.chromium.cdp import Json, Session
+from tintype.chromium.sieve import HELD, Sieve
 from tintype.options import PASTED, Shot
 
 _PASTED_TYPE = [{"name": "Content-Type", "value": "text/html; charset=utf-8"}]
@@ -22,8 +23,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class Escort:
     """Meets the requests of one page."""
 
-    def __init__(self, session: Session, shot: Shot) -> None:
+    def __init__(self, session: Session, shot: Shot, sieve: Sieve | None = None) -> None:
         self._session = session
+        self._sieve = sieve
         self._shot = shot
         self._own = _origin(shot.url)
         self._asked: set[str] = set()
@@ -32,15 +34,10 @@ class Escort:
     def begin(self) -> Iterator[asyncio.Future[Json]]:
         """The calls that have requests held up; none for a shot that has nothing to send."""
         sent = self._shot.identify
-        if self._shot.navigate.html:
-            self._session.on("Fetch.requestPaused", self._answer)
-            yield self._session.post("Fetch.enable", patterns=[{"urlPattern": PASTED, "resourceType": "Document"}])
-        if sent.headers or sent.basic_auth:
-            self._session.on("Fetch.requestPaused", self._accompany)
+        if patterns := [*self._patterns()]:
+            self._session.on("Fetch.requestPaused", self._meet)
             self._session.on("Fetch.authRequired", self._identify)
-            yield self._session.post(
-                "Fetch.enable", patterns=[{"urlPattern": "*"}], handleAuthRequests=sent.basic_auth is not None
-            )
+            yield self._session.post("Fetch.enable", patterns=patterns, handleAuthRequests=sent.basic_auth is not None)
         if sent.cookies:
             yield self._session.post("Network.setCookies", cookies=[*self._cookies()])
 
@@ -49,6 +46,22 @@ class Escort:
         secure = self._own[0] == "https"
         for name, value, path, _ in self._shot.identify.cookies:
             yield {"name": name, "value": value, "path": path, "url": self._shot.url, "secure": secure}
+
+    def _patterns(self) -> Iterator[Json]:
+        """What is held up."""
+        if self._shot.navigate.html:
+            yield {"urlPattern": PASTED, "resourceType": "Document"}
+        if self._shot.identify.headers or self._shot.identify.basic_auth:
+            yield {"urlPattern": "*"}
+        elif self._sieve:
+            yield from HELD
+
+    def _meet(self, event: Json) -> None:
+        is_document = event["resourceType"] == "Document"
+        if self._shot.navigate.html and is_document and event["request"]["url"] == PASTED:
+            self._answer(event)
+        elif not (self._sieve and self._sieve.refused(self._session, event)):
+            self._accompany(event)
 
     def _answer(self, event: Json) -> None:
         body = base64.b64encode(self._shot.navigate.html.encode()).decode()

@@ -1,9 +1,8 @@
-"""How are scripts of ours run in the frames of a page? Those of its own process and, for a moment, those of others."""
+"""How are the frames of a page reached? Those of its own process through its session, others through their own."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from tintype.chromium.tab import WORLD, call_of, source
 
 _MOST = 30
 """Frames looked at; a hostile page has any number."""
+_FRAMES_ONLY = [{"type": "iframe"}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Frame:
     """One frame below the main one. ``parent`` is the session of the document that holds its element."""
 
     id: str
+    url: str
     session: Session
     parent: Session
 
@@ -52,41 +53,62 @@ class Frame:
         return answer["result"].get("value")
 
 
-@asynccontextmanager
-async def below(session: Session) -> AsyncIterator[list[Frame]]:
-    """The frames of a page, those in other processes attached to for so long."""
-    attached: list[tuple[str, Session]] = []
+class Frames:
+    """The frames of one page. Those in other processes are attached to when first asked for, or as they come."""
 
-    def join(event: Json) -> None:
-        if event["targetInfo"]["type"] == "iframe":
-            attached.append((event["targetInfo"]["targetId"], session.branch(event["sessionId"])))
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._branches: dict[str, Session] = {}
+        self._attaching = False
+        self._welcome: Callable[[Session], None] = lambda _: None
+        session.on("Target.attachedToTarget", self._join)
+        session.on("Target.detachedFromTarget", self._part)
 
-    session.on("Target.attachedToTarget", join)
-    await session.call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
-    try:
-        found = await _of(session)
-        for id_, branch in attached:
-            found += [Frame(id_, branch, session), *await _of(branch)]
-        yield found[:_MOST]
-    finally:
-        session.off("Target.attachedToTarget", join)
-        session.post("Target.setAutoAttach", autoAttach=False, waitForDebuggerOnStart=False, flatten=True)
-        for _, branch in attached:
+    def follow(self, welcome: Callable[[Session], None]) -> None:
+        """Before navigation: hold each frame of another process until it was welcomed."""
+        self._welcome = welcome
+        self._attach(hold=True)
+
+    async def below(self) -> list[Frame]:
+        """The frames there are now."""
+        if not self._attaching:
+            await self._attach(hold=False)
+        found = await self._of(self._session)
+        for branch in tuple(self._branches.values()):
+            found += await self._of(branch)
+        return found[:_MOST]
+
+    def _attach(self, *, hold: bool) -> Any:
+        self._attaching = True
+        return self._session.post(
+            "Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=hold, flatten=True, filter=_FRAMES_ONLY
+        )
+
+    def _join(self, event: Json) -> None:
+        branch = self._branches[event["sessionId"]] = self._session.branch(event["sessionId"])
+        self._welcome(branch)
+        if event.get("waitingForDebugger"):
+            branch.post("Runtime.runIfWaitingForDebugger")
+
+    def _part(self, event: Json) -> None:
+        if branch := self._branches.pop(event["sessionId"], None):
             branch.leave()
 
+    async def _of(self, session: Session) -> list[Frame]:
+        """The frames that live in the process of a session, of a branch the first one too."""
+        try:
+            tree = (await session.call("Page.getFrameTree"))["frameTree"]
+        except (Refused, Ended):
+            return []
+        frames = [Frame(frame["id"], frame["url"], session, session) for frame in _children(tree)]
+        if session is self._session:
+            return frames
+        return [Frame(tree["frame"]["id"], tree["frame"]["url"], session, self._session), *frames]
 
-async def _of(session: Session) -> list[Frame]:
-    """The frames that live in the process of a session, without its own."""
-    try:
-        tree = (await session.call("Page.getFrameTree"))["frameTree"]
-    except (Refused, Ended):
-        return []
-    return [Frame(id_, session, session) for id_ in _children(tree)]
 
-
-def _children(tree: Json) -> list[str]:
-    nested = [(child["frame"]["id"], child) for child in tree.get("childFrames", [])]
-    return [id_ for name, child in nested for id_ in (name, *_children(child))]
+def _children(tree: Json) -> list[Json]:
+    nested = tree.get("childFrames", [])
+    return [frame for child in nested for frame in (child["frame"], *_children(child))]
 
 
 async def _world(session: Session, frame: str) -> int:

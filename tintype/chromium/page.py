@@ -23,6 +23,7 @@ from tintype.chromium.settle import Settling
 from tintype.chromium.tab import Tab
 from tintype.chromium.traffic import Traffic
 from tintype.errors import CaptureTimeout, TintypeError
+from tintype.filters.engine import Filters
 from tintype.model import Capture
 from tintype.options import PASTED, Shot
 
@@ -35,15 +36,23 @@ _HTTP_ERROR = 400
 class Page:
     """One capture of one shot in a fresh tab."""
 
-    def __init__(self, tab: Tab, shot: Shot, traffic: Traffic, user_agent: str, max_height: int) -> None:
+    def __init__(
+        self,
+        tab: Tab,
+        shot: Shot,
+        traffic: Traffic,
+        user_agent: str,
+        max_height: int,
+        filters: Filters | None = None,
+    ) -> None:
         self.timings: dict[str, float] = {}
         self._tab = tab
         self._session = tab.session
         self._shot = shot
         self._traffic = traffic
         self._user_agent = user_agent
-        self._escort = Escort(tab.session, shot)
-        self._cleaning = Cleaning(tab, shot)
+        self._cleaning = Cleaning(tab, shot, traffic, filters)
+        self._escort = Escort(tab.session, shot, self._cleaning.sieve)
         self._settling = Settling(tab, shot, self._cleaning, max_height)
         self._exposure = Printing(tab, shot.sheets) if shot.sheets else Exposure(tab, shot, self._settling, max_height)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -11,11 +12,16 @@ from tintype.options import Retouch
 
 
 def stylesheet(retouch: Retouch) -> str:
-    """The style sheet that hides what a retouch leaves out; empty when that is nothing.
+    """The style sheet that hides what a retouch leaves out; empty when that is nothing."""
+    return hiding(_hidden(retouch))
+
+
+def hiding(selectors: Iterable[str]) -> str:
+    """A style sheet that hides whatever matches.
 
     One rule a selector: browsers drop the whole rule for one selector they do not understand.
     """
-    return "\n".join(f"{selector}{{display:none!important}}" for selector in _hidden(retouch))
+    return "\n".join(f"{selector}{{display:none!important}}" for selector in selectors)
 
 
 @cache

@@ -33,7 +33,7 @@ class Tab:
         self.journeys = 0
         """Navigations of the main frame so far."""
         self.frozen = False
-        self._frame = frame
+        self.frame = frame
         self._reached: set[str] = set()
         self._change: asyncio.Future[Any] | None = None
         self._world: int | None = None
@@ -90,7 +90,7 @@ class Tab:
         on("Page.javascriptDialogOpening", self._dialog)
 
     def _started(self, event: Json) -> None:
-        if event["frameId"] == self._frame:
+        if event["frameId"] == self.frame:
             self._reached.clear()
 
     def _navigated(self, event: Json) -> None:
@@ -105,11 +105,11 @@ class Tab:
 
     def _stopped(self, event: Json) -> None:
         """Loading is over, with or without a load event: a navigation may have ended as a download."""
-        if event["frameId"] == self._frame:
+        if event["frameId"] == self.frame:
             self._arrive("committed", "domcontentloaded", "load")
 
     def _lifecycle(self, event: Json) -> None:
-        if event["name"] == "networkIdle" and event["frameId"] == self._frame:
+        if event["name"] == "networkIdle" and event["frameId"] == self.frame:
             self._arrive("networkidle")
 
     def _arrive(self, *milestones: str) -> None:
@@ -127,7 +127,7 @@ class Tab:
 
     async def _own_world(self) -> int:
         if self._world is None:
-            made = await self.session.call("Page.createIsolatedWorld", frameId=self._frame, worldName=WORLD)
+            made = await self.session.call("Page.createIsolatedWorld", frameId=self.frame, worldName=WORLD)
             self._world = int(made["executionContextId"])
         return self._world
 

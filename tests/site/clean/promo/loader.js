@@ -1,0 +1,2 @@
+document.title = "advertised";
+document.body.style.background = "#c00";

@@ -1,0 +1,1 @@
+"""Filter lists in EasyList's format, where an operator configures some: fetched, compiled, asked."""
