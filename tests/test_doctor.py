@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.servers import RedisServer, S3Server, free_port
 from tintype import backends, cli, doctor
 from tintype.chromium import account, fonts, locate
 from tintype.doctor import Finding, State
+from tintype.filters import library
 from tintype.settings import Settings
 
 STARTS = 'case "$*" in *--version*) echo Chromium 1.2.3;; *) echo "<p>tintype-was-here</p>";; esac'
@@ -284,3 +286,30 @@ def test_this_very_machine_has_a_browser_that_starts(tmp_path: Path) -> None:
     assert found["browser"].state is State.GOOD, found["browser"]
     assert "hromi" in found["browser"].found or "hrome" in found["browser"].found
     assert found["sandbox"].found
+
+
+class TestFilterLists:
+    @pytest.fixture
+    def lists(self, tmp_path: Path) -> Path:
+        path = tmp_path / "list.txt"
+        path.write_text("! Title: Ours\n||ads.example^\n")
+        return path
+
+    def test_are_not_spoken_of_where_there_are_none(self, tmp_path: Path) -> None:
+        assert "filter lists" not in examine(settings(tmp_path))
+
+    def test_have_to_be_read_first(self, lists: Path, tmp_path: Path) -> None:
+        found = examine(settings(tmp_path, TINTYPE_FILTER_LISTS=str(lists)))["filter lists"]
+        assert (found.state, "update-filters" in found.remedy) == (State.DOUBTFUL, True)
+
+    @pytest.mark.parametrize(("days", "state"), [(0, State.GOOD), (40, State.DOUBTFUL)])
+    def test_grow_old(
+        self, days: int, state: State, lists: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wanted = settings(tmp_path, TINTYPE_FILTER_LISTS=str(lists))
+        backends.folder(wanted, "filters")
+        monkeypatch.setattr(library, "now", lambda: time.time() - days * 86_400)
+        backends.library(wanted).update(wanted.filter_lists, lambda source: Path(source).read_text())
+        found = examine(wanted)["filter lists"]
+        assert found.state is state
+        assert "Ours: 1 rules" in found.found

@@ -52,6 +52,12 @@ def test_a_caller_may_want_it(photographer: Photographer) -> None:
     assert photographer.other.visits("/clean/promo/banner.svg") == 1
 
 
+def test_what_a_caller_sends_along_goes_past_the_lists_too(photographer: Photographer) -> None:
+    page = photographer.take("listed", without=True)
+    seen = photographer.take("listed", headers={"X-Test": "yes"}, basic_auth="me:secret")
+    assert seen.body == page.body
+
+
 def test_dialogues_in_frames_are_refused_as_well(photographer: Photographer) -> None:
     page = photographer.take("onetrust", without=True)
     for name in ("sourcepoint", "trustarc"):

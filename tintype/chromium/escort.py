@@ -1,7 +1,8 @@
 """What goes along with a page's requests? A caller's headers, cookies, password: to the origin of url, to no other.
 
 Also answers for a page that came as HTML, and asks an operator's filter lists. Requests are held up in the browser for
-such captures only; what is not held up (those of workers, sockets) carries nothing. This is no part of the guard: every connection still passes the filter.
+such captures only; what is not held up (those of workers, sockets) carries nothing. This is no part of the guard: every
+connection still passes the filter.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ import json
 import os
 import re
 import tempfile
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import time as now
 from typing import Any
 
 from tintype.filters.fetch import NotFetched
@@ -90,7 +90,7 @@ class Library:
             licence=header.get("license", "") or header.get("licence", ""),
             version=header.get("version", "") or header.get("last modified", ""),
             rules=rules,
-            read_at=time.time(),
+            read_at=now(),
         )
 
     def _put(self, name: str, body: bytes) -> None:
