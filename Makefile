@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test lint format demo shot doctor docs lock bench soak clean
+.PHONY: help setup serve test lint format gallery demo shot doctor docs lock bench soak clean
 
 export PYTHON ?= python3
 BIN := .venv/bin
@@ -36,6 +36,9 @@ format: $(STAMPS)/dev ## Format the code and apply safe fixes
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
+gallery: $(STAMPS)/dev $(STAMPS)/browser ## Pictures before and after in gallery/index.html (ACCEPT=1 takes the new ones as right)
+	@$(BIN)/python -m tests.gallery $(if $(filter 1,$(ACCEPT)),--accept) $(ARGS)
+
 demo: $(STAMPS)/base $(STAMPS)/browser ## The whole thing unattended: pictures of a bundled page in demo/
 	@$(BIN)/python scripts/demo.py
 
@@ -59,7 +62,7 @@ soak: $(STAMPS)/dev $(STAMPS)/browser ## Fifteen minutes of hostile pages in ran
 	@TINTYPE_TEST_SOAK=$(or $(SECONDS),900) $(BIN)/python -m pytest -s tests/hostile -k mixed
 
 clean: ## Remove the environment, caches and demo pictures; keeps data/
-	rm -rf .venv demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv demo gallery dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMPS)/base: requirements.lock pyproject.toml scripts/environment.sh

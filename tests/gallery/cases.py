@@ -1,0 +1,63 @@
+"""Which pictures does the gallery show? One line each: a page, the options, and what a person must see on it.
+
+Pages are those of ``gallery/pages`` and of ``tests/site``. A new case is a line here and ``make gallery ACCEPT=1``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+GOLDEN = FOLDER / "golden"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One picture as a caller gets it."""
+
+    name: str
+    path: str
+    """On the site of the tests: ``/page.html?query``."""
+    shows: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def golden(self) -> Path:
+        """Where the picture lies that is right."""
+        return GOLDEN / f"{self.name}.png"
+
+
+def case(name: str, path: str, shows: str, **options: object) -> Case:
+    """With a window of 800 x 500 unless a device or another one is asked for, since pictures are kept."""
+    window = {} if "device" in options else {"width": 800, "height": 500}
+    return Case(name, path, shows, {key: str(value) for key, value in {**window, **options}.items()})
+
+
+CASES = (
+    case("article", "/article.html", "Header, title, landscape, the beginning of the text; black on white."),
+    case("article-dark", "/article.html", "The same, light on dark, links pale blue.", dark_mode=1),
+    case("article-print", "/article.html", "No header; the title ends in (printed).", media="print", full_page=1),
+    case("article-thumbnail", "/article.html", "The upper part of the page, small and sharp.", thumb_width=240),
+    case("phone", "/article.html", "A phone's width: two links in the header, no third.", device="iphone-se", scale=1),
+    case("dashboard", "/dashboard.html", "48,250, 1,934 and 99 %; the line up to the right edge; all bars at length."),
+    case("skeleton", "/skeleton.html", "Four cards with pictures, no grey boxes; the message slid in, lower right."),
+    case("lazy", "/lazy.html", "Seven landscapes, the sixth slid in to the left edge.", width=520, full_page=1),
+    case("sticky", "/sticky.html", "Header, red bar and yellow dot once; three colours, then the end.", full_page=1),
+    case("inner", "/inner.html", "Header, menu, messages as far as the window."),
+    case("tower", "/tower.html", "24 storeys from 0 px to 11500 px, each of a colour.", width=320, full_page=1),
+    case("scripts", "/scripts.html", "28 scripts, no boxes, emoji in colour.", width=1280, height=480),
+    case("right-to-left", "/rtl.html", "Title and picture at the right, links at the left, code in Latin order."),
+    case("web-font", "/webfont.html", "Title, three houses and LATE made of squares; one line in typewriter letters."),
+    case("density", "/density.html", "A dense screen, landscape, hairline.", width=400, height=300, scale=2),
+    case("light", "/light.html", "Gradients even, blends and masks as named."),
+    case("see-through", "/light.html", "The same without paper behind it.", omit_background=1),
+    case("canvas", "/canvas.html", "Pie, bars, waves, flower, rings; no WebGL and a sentence instead."),
+    case("form", "/form.html", "A form with values; the wrong address red; Send in focus."),
+    case("table", "/table.html", "A table with lines, Monday over two rows; a list in three columns."),
+    case("nested", "/nested.html", "A table and green in frames, posters, an open fold, a dialog."),
+    case("element", "/table.html", "The table alone, to its edges.", selector="table"),
+    case("missing", "/no-such-page", "The site's own page for what is missing: red.", width=480, height=240),
+    case("error-card", "/broken?status=502", "A card that says the page answered with an error.", on_error="image"),
+)
