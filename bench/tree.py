@@ -22,7 +22,7 @@ def busy() -> float:
 
 def memory(pid: int) -> int:
     """Bytes a tree holds, what it shares counted in parts (PSS)."""
-    return sum(_pss(each) for each in members(pid))
+    return sum(pss(each) for each in members(pid))
 
 
 def members(pid: int) -> list[int]:
@@ -32,6 +32,20 @@ def members(pid: int) -> list[int]:
         found.append(left.pop())
         left += _children(found[-1])
     return found
+
+
+def pss(pid: int, name: str = "Pss") -> int:
+    """Bytes one process holds; ``Pss_Anon`` leaves out what a file backs (proc(5), smaps_rollup)."""
+    lines = [line for line in _read(pid, "smaps_rollup").splitlines() if line.startswith(f"{name}:")]
+    return int(lines[0].split()[1]) * 1024 if lines else 0
+
+
+def descriptors(pid: int) -> int:
+    """Open files and sockets of one process."""
+    try:
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return 0
 
 
 def _children(pid: int) -> list[int]:
@@ -46,11 +60,6 @@ def _children(pid: int) -> list[int]:
 def _cpu(pid: int) -> float:
     fields = _read(pid, "stat").rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
-
-
-def _pss(pid: int) -> int:
-    lines = [line for line in _read(pid, "smaps_rollup").splitlines() if line.startswith("Pss:")]
-    return int(lines[0].split()[1]) * 1024 if lines else 0
 
 
 def _read(pid: int, name: str) -> str:

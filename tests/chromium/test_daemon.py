@@ -139,6 +139,14 @@ class TestALostBrowser:
 
 
 class TestTheDaemon:
+    def test_counts_what_is_open_in_the_browser_and_it_comes_to_nothing(
+        self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor
+    ) -> None:
+        pending = start_slowly(own, site, crowd, "counted")
+        assert (own.status()["contexts"], own.status()["pages"]) == (1, 1)
+        assert is_blue(pending.result())
+        assert processes.eventually(lambda: (own.status()["contexts"], own.status()["pages"]) == (0, 0))
+
     def test_killed_under_a_capture_is_started_again(
         self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor
     ) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tintype.chromium.pool import Pool
 
 _HOMES = ("/root", "/home")
+_COUNTED_WITHIN = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +96,11 @@ class Booth:
         await self.closed.close()
         self.territory.release()
 
-    def status(self) -> dict[str, Any]:
+    async def status(self) -> dict[str, Any]:
         """What an operator wants to know."""
         pool, recipe = self.pool, self.launcher.recipe
         return {
+            **await self._inventory(),
             "pid": os.getpid(),
             "slots": self.slots,
             "busy": pool.busy,
@@ -112,6 +114,14 @@ class Booth:
             "sandbox": recipe.sandbox,
             "enclosed": recipe.enclosed,
         }
+
+    async def _inventory(self) -> dict[str, int]:
+        """What is open in the browser; empty while there is none that answers."""
+        try:
+            async with asyncio.timeout(_COUNTED_WITHIN):
+                return await self.pool.browser.inventory() if self.pool.browser else {}
+        except (TimeoutError, Ended):
+            return {}
 
 
 async def _pool(config: DaemonConfig, launcher: Launcher, judge: Judge, lanes: int) -> Pool:

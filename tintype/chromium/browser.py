@@ -127,6 +127,12 @@ class Browser:
         async with self._page(None, quiet=True) as (tab, _):
             return await tab.evaluate(script, *arguments)
 
+    async def inventory(self) -> dict[str, int]:
+        """How many contexts and pages there are by Chromium's own account; raises Ended."""
+        contexts = await self._session.call("Target.getBrowserContexts")
+        pages = await self._session.call("Target.getTargets", filter=[{"type": "page"}])
+        return {"contexts": len(contexts["browserContextIds"]), "pages": len(pages["targetInfos"])}
+
     async def close(self) -> None:
         """End the process and all that belongs to it. Idempotent."""
         self._process.kill()

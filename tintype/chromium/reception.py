@@ -106,7 +106,7 @@ class Reception:
         return wire.pack_capture(await self._booth.pool.capture(Shot.model_validate(header["shot"])))
 
     async def _status(self, _: dict[str, Any]) -> bytes:
-        return wire.pack({"kind": "status", **self._booth.status(), "clients": len(self._clients)})
+        return wire.pack({"kind": "status", **await self._booth.status(), "clients": len(self._clients)})
 
     async def _probe(self, _: dict[str, Any]) -> bytes:
         await self._booth.pool.check()

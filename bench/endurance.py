@@ -1,0 +1,197 @@
+"""Does anything grow? Thousands of captures in a row through the service, and what its whole tree holds meanwhile.
+
+``python -m bench.endurance [--captures N] [--every N]``. Quick pages that open windows, leave workers, break off or
+hold dialogs, and a real one (``bench.pages``) now and then. After every so many captures the service is left alone
+until it is idle, and looked at: memory, processes, descriptors and files of web, daemon and Chromium, and what
+Chromium says is open in it. Compared is the middle of five looks around capture 500 with that of the last five.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import pages, tree
+from tests.drills.node import Node
+from tests.site_server import SiteServer
+from tintype.engines.daemon import DaemonEngine
+
+QUICK = (
+    "/plain.html",
+    "/leave-traces.html",
+    "/popups.html",
+    "/alerts.html",
+    "/frames.html",
+    "/chart.html",
+    "/late.html",
+    "/noise.html",
+    "/elements.html",
+    "/broken",
+    "/download",
+    "/nothing",
+)
+"""Of the tests' site; the last three give no picture or one that is not kept."""
+REAL_EVERY = 25
+COMPARED_AT, LOOKS = 500, 5
+ALLOWED = 1.10
+"""A10 and A11: what may be held after all captures, times what was held after 500."""
+_MEGABYTE = 1 << 20
+_IDLE_WITHIN = 60.0
+_BUDGET = 16 * _MEGABYTE
+"""Bytes each cache may hold: full long before capture 500, so that mapped files do not look like growth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an idle service holds. Memory in bytes."""
+
+    captures: int
+    memory: int
+    """Shared pages counted in parts (PSS)."""
+    own: int
+    """Of it what no file backs."""
+    web: int
+    """PSS of what is neither daemon nor Chromium."""
+    daemon: int
+    processes: int
+    descriptors: int
+    contexts: int
+    pages: int
+    kept: int
+    """Files in the data folder, but those of locks: they have a fixed number of names."""
+    temporary: int
+    """Files and folders in the temporary folder."""
+
+
+@dataclass
+class Service:
+    """A node with folders of its own, and a line to its daemon."""
+
+    node: Node
+    temporary: Path
+
+    def look(self, captures: int) -> Look:
+        """Wait until it is idle, then count."""
+        daemon = self._idle_daemon()
+        status, everyone = daemon.status(), tree.members(self.node.process.pid)
+        daemon.close()
+        below = set(tree.members(status["pid"]))
+        files = [path for path in self.node.data.rglob("*") if path.is_file() and path.suffix != ".lock"]
+        return Look(
+            captures=captures,
+            memory=sum(map(tree.pss, everyone)),
+            own=sum(tree.pss(pid, "Pss_Anon") for pid in everyone),
+            web=sum(tree.pss(pid) for pid in everyone if pid not in below),
+            daemon=tree.pss(status["pid"]),
+            processes=len(everyone),
+            descriptors=sum(map(tree.descriptors, everyone)),
+            contexts=status["contexts"],
+            pages=status["pages"],
+            kept=len(files),
+            temporary=sum(1 for _ in self.temporary.rglob("*")),
+        )
+
+    def _idle_daemon(self) -> DaemonEngine:
+        run = self.node.data / "run"
+        daemon = DaemonEngine(f"unix://{next(run.glob('*.sock'))}", None, run, patience=10)
+        until = time.monotonic() + _IDLE_WITHIN
+        while _stirs(daemon) and time.monotonic() < until:
+            time.sleep(0.2)
+        time.sleep(1)  # processes of pages that were closed just now
+        return daemon
+
+
+def _stirs(daemon: DaemonEngine) -> bool:
+    status = daemon.status()
+    return bool(status["busy"] or status["waiting"] or status.get("contexts", 1))
+
+
+def addresses(site: SiteServer, real: pages.Sites) -> Iterator[str]:
+    """Without end, none twice."""
+    quick, slow = itertools.cycle(QUICK), itertools.cycle(real.names)
+    for number in itertools.count():
+        if number % REAL_EVERY == REAL_EVERY - 1:
+            yield real.url(next(slow), number)
+        else:
+            yield f"{site.url(next(quick))}?n={number}"
+
+
+def endure(service: Service, urls: Iterator[str], captures: int, every: int, callers: int) -> Iterator[Look]:
+    """Photograph on and on; a look after every so many."""
+    seen: Counter[int] = Counter()
+    with ThreadPoolExecutor(callers) as crowd:
+        for done in range(every, captures + 1, every):
+            begin = time.perf_counter()
+            asked = list(itertools.islice(urls, every))
+            seen.update(answer.status_code for answer in crowd.map(service.node.thumb, asked))
+            speed = every / (time.perf_counter() - begin)
+            look = service.look(done)
+            Console(stderr=True).print(f"{speed:.1f}/s", dict(seen), look)
+            yield look
+
+
+def measure(captures: int, every: int, callers: int, recycle_after: int) -> tuple[list[Look], list[str]]:
+    """The looks, and what is there when the service has ended."""
+    with tempfile.TemporaryDirectory() as scratch, SiteServer() as site, pages.serve() as real:
+        Path(scratch).chmod(0o711)  # the browser's user passes through
+        temporary = Path(scratch) / "tmp"
+        temporary.mkdir()
+        temporary.chmod(0o1777)
+        env = {
+            "TMPDIR": str(temporary),
+            "TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port},{real.allowed}",
+            "TINTYPE_WORKERS": "2",
+            "TINTYPE_CACHE_SIZE": str(_BUDGET),
+            "TINTYPE_MASTER_SIZE": str(_BUDGET),
+            "TINTYPE_RECYCLE_AFTER": str(recycle_after),
+        }
+        with Node(data=Path(scratch) / "data", env=env) as node:
+            node.thumb(site.url("/plain.html")).raise_for_status()
+            looks = list(endure(Service(node, temporary), addresses(site, real), captures, every, callers))
+        return looks, sorted(str(path.relative_to(temporary)) for path in temporary.rglob("*"))
+
+
+def compared(looks: Sequence[Look]) -> dict[str, tuple[float, float]]:
+    """The middle of the looks around capture 500, or of the first, and of the last ones, by name."""
+    middle = min(range(len(looks)), key=lambda number: abs(looks[number].captures - COMPARED_AT))
+    begin = max(0, min(middle - LOOKS // 2, len(looks) - LOOKS))
+    sides = [asdict(look) for look in looks[begin : begin + LOOKS]], [asdict(look) for look in looks[-LOOKS:]]
+    names = [name for name in sides[0][0] if name != "captures"]
+    return {name: tuple(statistics.median(row[name] for row in side) for side in sides) for name in names}  # type: ignore[misc]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--captures", type=int, default=5000)
+    parser.add_argument("--every", type=int, default=100)
+    parser.add_argument("--callers", type=int, default=(os.cpu_count() or 1) + 2)
+    parser.add_argument("--recycle-after", type=int, default=100, help="captures of one browser, as by default")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    looks, left = measure(asked.captures, asked.every, asked.callers, asked.recycle_after)
+    if asked.json:
+        print(json.dumps({"looks": [asdict(look) for look in looks], "left": left, "compared": compared(looks)}))
+        return
+    table = Table("held", f"after {COMPARED_AT}", f"after {looks[-1].captures}", f"times (A11: ≤ {ALLOWED:.2f})")
+    for name, (early, late) in compared(looks).items():
+        unit = _MEGABYTE if name in {"memory", "own", "web", "daemon"} else 1
+        ratio = f"{late / early:.2f}" if early else "–"
+        table.add_row(name if unit == 1 else f"{name} MB", f"{early / unit:.0f}", f"{late / unit:.0f}", ratio)
+    Console().print(table, f"left behind when the service had ended: {', '.join(left) or 'nothing'}")
+
+
+if __name__ == "__main__":
+    main()
