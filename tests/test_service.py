@@ -119,6 +119,42 @@ class TestRemembering:
         assert timings.keys() == {"lookup", "wait", "capture", "render", "navigate"}
 
 
+class TestDeriving:
+    def test_asks_nobody_where_the_page_is(self, world: World) -> None:
+        world.ask()
+        world.lookup.refuse = TargetUnreachable("no such host")
+        assert [world.ask(thumb_width=320), world.ask(format="jpeg")] == ["DERIVED", "DERIVED"]
+        assert world.lookup.asked == ["https://site.org/"]
+        assert world.service.persist(wanted(thumb_width=100), FRESHNESS).width == 100
+
+    def test_does_not_wait_for_a_visit_under_way(self, world: World) -> None:
+        world.ask()
+        world.clock.turn(1)
+        world.engine.gate.clear()
+        with ThreadPoolExecutor(1) as pool:
+            visit = pool.submit(world.ask, FORCED)
+            while world.engine.visits < 2:
+                threading.Event().wait(0.001)
+            assert world.ask(thumb_width=320) == "DERIVED"
+            assert not visit.done()
+            world.engine.gate.set()
+
+    def test_goes_on_after_a_visit_that_failed(self, world: World) -> None:
+        world.ask()
+        world.clock.turn(1)
+        world.engine.fail = TargetUnreachable("no such host")
+        with pytest.raises(TargetUnreachable):
+            world.ask(FORCED)
+        assert [world.ask(thumb_width=320), world.ask(thumb_width=320)] == ["DERIVED", "HIT"]
+
+    def test_many_who_want_the_same_have_it_rendered_once(self, world: World) -> None:
+        world.ask()
+        with ThreadPoolExecutor(8) as pool:
+            states = list(pool.map(lambda _: world.ask(thumb_width=320), range(8)))
+        assert states.count("DERIVED") == 1
+        assert set(states) <= {"DERIVED", "COALESCED", "HIT"}
+
+
 class TestForcing:
     def test_fresh_takes_a_new_photograph_for_everybody(self, world: World) -> None:
         world.ask()

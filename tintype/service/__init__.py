@@ -15,6 +15,7 @@ from tintype.model import (
     Age,
     Answer,
     CacheState,
+    Capture,
     Freshness,
     Persisted,
     Stored,
@@ -113,7 +114,8 @@ class Service:
         if lasting and not freshness.forced:
             return self._persisted(lasting, cached=True)
         recent = self._remembered(request, replace(freshness, stale_for=0))
-        answer = recent or self._take(Task(request, freshness, self._clock()))
+        task = Task(request, freshness, self._clock())
+        answer = recent or self._derive(task) or self._take(task)
         insist(answer.thumbnail, fail_on)
         if lasting and is_bad(answer.thumbnail):
             return self._persisted(lasting, cached=True)
@@ -162,10 +164,10 @@ class Service:
         if request.shot.secret:
             return self._take(Task(request, freshness, self._clock()))
         task = Task(request, freshness, self._clock())
-        if self._memory.resting(task.shot) and (older := self._studio.older(task)):
+        if self._memory.resting(task.shot) and not self._studio.negative(task) and (older := self._studio.older(task)):
             return older
         try:
-            answer = self._take(task)
+            answer = self._derive(task) or self._take(task)
         except TintypeError as error:
             older = self._studio.older(task) if error.status >= 500 else None  # noqa: PLR2004 - RFC 9110, 15.6
             if older is None:
@@ -176,6 +178,16 @@ class Service:
             log.info("kept_older_picture", target=urls.host_of(task.shot.url), verdict=answer.thumbnail.verdict)
             return older
         return answer
+
+    def _derive(self, task: Task) -> Answer | None:
+        """Another rendition of what was photographed lately, if anything was: no page is visited, no host looked up."""
+        master = None if task.shot.secret else self._studio.negative(task)
+        return self._render(task, master) if master else None
+
+    def _render(self, task: Task, master: Capture) -> Answer:
+        """One rendition is made once; several of one master are made at the same time."""
+        with self._locks.hold(f"rendition:{task.request.key}", self._patience):
+            return self._studio.finished(task) or self._studio.develop(task, master, CacheState.DERIVED)
 
     def _take(self, task: Task) -> Answer:
         """A new picture, by whoever's turn it is; at once Overloaded where too many wait already."""
@@ -190,10 +202,13 @@ class Service:
             # Whoever held the lock before may have made this very picture, or failed to.
             if found := self._studio.finished(task):
                 return found
-            self._studio.refuse_known_failure(task)
-            if not held:
-                raise Overloaded("many captures are waiting in line; try again shortly", retry_after=5)
-            return self._studio.develop(task, *self._studio.photograph(task))
+            master = self._studio.negative(task)
+            if master is None:
+                self._studio.refuse_known_failure(task)
+                if not held:
+                    raise Overloaded("many captures are waiting in line; try again shortly", retry_after=5)
+                return self._studio.develop(task, *self._studio.photograph(task))
+        return self._render(task, master)
 
     def _take_ahead(self, request: CaptureRequest, freshness: Freshness) -> None:
         """Take a picture nobody waits for; whoever asks again finds it, or how it failed."""
