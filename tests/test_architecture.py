@@ -32,7 +32,7 @@ HOMES = {
 RINGS = (
     {"errors", "brief"},
     {"options", "model"},
-    {"protocols", "wire", "egress", "logs"},
+    {"protocols", "wire", "egress", "logs", "allocator"},
     {"urls", "imaging"},
     {"lookup"},
     {"filters"},

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from tintype import backends, logs, urls
+from tintype import allocator, backends, logs, urls
 from tintype.egress import Allowed, Policy
 from tintype.errors import ConfigurationError
 from tintype.lookup import Lookup, own_addresses
@@ -45,6 +45,7 @@ class Parts:
 
 def from_environment(**chosen: Any) -> Parts:
     """Everything as the environment and ``.env`` say, except for settings chosen here; raises ConfigurationError."""
+    allocator.share_arenas()
     settings = Settings.load().model_copy(update=chosen)
     logs.configure(settings.log_level, settings.log_format)
     return assemble(settings, serving=True)
