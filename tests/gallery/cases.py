@@ -43,9 +43,17 @@ CASES = (
     case("phone", "/article.html", "A phone's width: two links in the header, no third.", device="iphone-se", scale=1),
     case("dashboard", "/dashboard.html", "48,250, 1,934 and 99 %; the line up to the right edge; all bars at length."),
     case("skeleton", "/skeleton.html", "Four cards with pictures, no grey boxes; the message slid in, lower right."),
-    case("lazy", "/lazy.html", "Seven landscapes, the sixth slid in to the left edge.", width=520, full_page=1),
-    case("sticky", "/sticky.html", "Header, red bar and yellow dot once; three colours, then the end.", full_page=1),
+    case(
+        "lazy", "/late-pictures.html", "Seven landscapes, the sixth slid in to the left edge.", width=520, full_page=1
+    ),
+    case(
+        "sticky",
+        "/staying.html",
+        "Header and red bar once, at the top; three colours; the yellow dot once, at the end.",
+        full_page=1,
+    ),
     case("inner", "/inner.html", "Header, menu, messages as far as the window."),
+    case("inner-unfolded", "/inner.html", "Header, menu down to the end, all twelve messages.", full_page=1),
     case("tower", "/tower.html", "24 storeys from 0 px to 11500 px, each of a colour.", width=320, full_page=1),
     case("scripts", "/scripts.html", "28 scripts, no boxes, emoji in colour.", width=1280, height=480),
     case("right-to-left", "/rtl.html", "Title and picture at the right, links at the left, code in Latin order."),
