@@ -104,6 +104,17 @@ class TestTheCompiledFile:
         assert FilterFile(path).current() is None
 
 
+DEBIAN = Path("/usr/share/chromium/extensions/ublock-origin/assets/thirdparties/easylist/easylist.txt")
+
+
+@pytest.mark.skipif(not DEBIAN.is_file(), reason="apt install webext-ublock-origin-chromium")
+def test_easylist_as_debian_has_it_compiles(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    (entry,) = library.update([str(DEBIAN)], lambda source: fetch.read(source, Policy()))
+    assert (entry.title, entry.rules > 10_000, "easylist.to" in entry.licence) == ("EasyList", True, True)
+    assert Filters.load(library.engine).refuse("https://ad.doubleclick.net/x.js", PAGE, "Script")
+
+
 def test_lists_of_hosts_are_recognised() -> None:
     hosts = "# hosts\n0.0.0.0 ads.example.net\n0.0.0.0 count.example.net\n"
     assert is_hosts(hosts)

@@ -1,0 +1,141 @@
+"""What cleaning costs a page that has nothing to be cleaned, and whether it leaves such a page alone.
+
+``python -m bench.clean [--rounds N] [--only tabler,reveal] [--list FILE …]``. Each page is photographed with cleaning
+off and on, and with filter lists where some are given, in turn; ratios are to cleaning off, pair by pair.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import likeness, pages, tree
+from bench.pages import Sites
+from tintype.chromium.config import DaemonConfig, address_for, command_for
+from tintype.engines.daemon import DaemonEngine
+from tintype.filters.engine import compile_lists
+from tintype.options import Options
+
+OFF = dict.fromkeys(("block_ads", "block_trackers", "block_cookie_banners", "block_chats"), False)
+_GRACE = 0.3
+"""Seconds for what is cleared away after a picture: it costs CPU too."""
+
+Contestant = tuple[DaemonEngine, dict[str, bool]]
+
+
+@contextmanager
+def engine(config: DaemonConfig, run_dir: Path) -> Iterator[DaemonEngine]:
+    """A daemon of its own."""
+    address = address_for(config, run_dir)
+    client = DaemonEngine(address, command_for(config, address), run_dir, patience=60, log_file=run_dir / "log")
+    try:
+        yield client
+    finally:
+        client.close()
+        client.stop_if_idle()
+
+
+def measure(sites: Sites, contestants: dict[str, Contestant], rounds: int) -> dict[str, Any]:
+    """Ratios to the first contestant, and pictures, by page."""
+    numbers = iter(range(1, 10**9))
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    cpu: dict[str, list[float]] = {name: [] for name in contestants}
+    pictures: dict[str, dict[str, bytes]] = {page: {} for page in sites.names}
+    for round_ in range(-1, rounds):  # the first is to get warm
+        order = list(contestants)[:: 1 if round_ % 2 else -1]
+        for page in sites.names:
+            for name in order:
+                took, spent, pictures[page][name] = _take(contestants[name], sites.url(page, next(numbers)))
+                if round_ >= 0:
+                    seconds[name].append(took)
+                    cpu[name].append(spent)
+    return {"seconds": seconds, "cpu": cpu, "pictures": pictures}
+
+
+def _take(contestant: Contestant, url: str) -> tuple[float, float, bytes]:
+    client, options = contestant
+    pid = client.status()["pid"]
+    begin, before = time.perf_counter(), tree.cpu(pid)
+    body = client.capture(Options(url=url, **options).request().shot).body
+    took = time.perf_counter() - begin
+    time.sleep(_GRACE)
+    return took, tree.cpu(pid) - before, body
+
+
+def summary(found: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Figures of each contestant; the ratio of CPU is that of sums, because it is counted in hundredths."""
+    first = next(iter(found["seconds"]))
+    base, base_cpu = found["seconds"][first], sum(found["cpu"][first])
+    return {
+        name: {
+            "p50 s": statistics.median(taken),
+            "time ratio": statistics.median(a / b for a, b in zip(taken, base, strict=True)),
+            "cpu ratio": sum(found["cpu"][name]) / base_cpu,
+        }
+        for name, taken in found["seconds"].items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", help="names of pages, separated by commas")
+    parser.add_argument("--list", type=Path, action="append", default=[], help="a filter list; may be repeated")
+    parser.add_argument("--pictures", type=Path, help="a folder for the pictures, to look at")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    names = asked.only.split(",") if asked.only else list(pages.PAGES)
+    with tempfile.TemporaryDirectory() as scratch, pages.serve(names) as sites:
+        folder, compiled = Path(scratch), Path(scratch) / "engine.dat"
+        plain = DaemonConfig(slots=1, allow_addresses=(sites.allowed,))
+        listed = DaemonConfig(slots=1, allow_addresses=(sites.allowed,), filters=str(compiled))
+        with engine(plain, folder) as one, engine(listed, folder) as other:
+            contestants: dict[str, Contestant] = {"off": (one, OFF), "on": (one, {})}
+            if asked.list:
+                compiled.write_bytes(compile_lists(path.read_text() for path in asked.list))
+                contestants["on, with lists"] = (other, {})
+            found = measure(sites, contestants, asked.rounds)
+    if asked.pictures:
+        keep(asked.pictures, found["pictures"])
+    figures, alike = summary(found), changed(found["pictures"])
+    print(json.dumps({"figures": figures, "likeness": alike}, indent=2)) if asked.json else show(figures, alike)
+
+
+def changed(pictures: dict[str, dict[str, bytes]]) -> dict[str, dict[str, float]]:
+    """How alike the cleaned pictures are to those that were not (SSIM)."""
+    return {
+        page: {name: likeness.ssim(body, taken["off"]) for name, body in taken.items() if name != "off"}
+        for page, taken in pictures.items()
+    }
+
+
+def keep(folder: Path, pictures: dict[str, dict[str, bytes]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for page, taken in pictures.items():
+        for name, body in taken.items():
+            (folder / f"{page}-{name.replace(', ', '-').replace(' ', '-')}.png").write_bytes(body)
+
+
+def show(figures: dict[str, dict[str, float]], alike: dict[str, dict[str, float]]) -> None:
+    """Two tables."""
+    console = Console(width=100)
+    for title, rows in (("cleaning", figures), ("likeness to cleaning off (SSIM)", alike)):
+        names = list(next(iter(rows.values())))
+        table = Table("", *names, title=title)
+        for row, values in rows.items():
+            table.add_row(row, *(f"{values[name]:.3f}" for name in names))
+        console.print(table)
+
+
+if __name__ == "__main__":
+    main()
