@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from tests.terminal import Terminal
 from tintype.chromium import locate
+
+settings.register_profile("crowded", deadline=None)  # what a crowded machine takes long for is not wrong
+settings.load_profile("crowded")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

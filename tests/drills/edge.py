@@ -46,6 +46,8 @@ class Edge:
 
     def __init__(self, folder: Path, behind: int, changes: dict[str, str] | None = None) -> None:
         self.port, self.plain = free_port(), free_port()
+        self.signed = "test"
+        """The id of the requests to come, by which the service's log knows them."""
         self._folder = folder
         folder.mkdir(mode=0o755)
         key, certificate = make_certificate(folder)
@@ -80,7 +82,7 @@ class Edge:
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         """A path with its query string as it is, over TLS by the shipped name."""
-        named = {"Host": NAME, **(headers or {})}
+        named = {"Host": NAME, "X-Request-Id": self.signed, **(headers or {})}
         url = f"https://127.0.0.1:{self.port}{path}"
         return self.client.get(url, headers=named, extensions={"sni_hostname": NAME})
 

@@ -100,8 +100,9 @@ def test_an_attack_is_answered_and_leaves_the_next_capture_fine(name: str, rig: 
     assert rig.healthy()
 
 
-def test_a_full_page_attack_is_cut_to_a_height_that_works(rig: Rig) -> None:
-    seen = rig.capture("hundred-thousand-pixels-high", expose=Expose(full_page=True))
+def test_a_full_page_attack_is_cut_to_a_height_that_works(rig: Rig, start_engine: StartEngine) -> None:
+    patient = start_engine(timeout=30.0, allow_addresses=(f"127.0.0.1:{rig.site.port}",))
+    seen = Rig(patient, rig.site).capture("hundred-thousand-pixels-high", expose=Expose(full_page=True))
     assert isinstance(seen, Capture)
     assert seen.truncated
     assert imaging.size(seen.body)[:2] == (seen.width, seen.height)

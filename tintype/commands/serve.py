@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import click
 
@@ -35,6 +37,8 @@ def command(*, host: str | None, port: int | None, workers: int | None, threads:
 @contextmanager
 def capture_daemon(settings: Settings) -> Iterator[None]:
     """Have it starting meanwhile, and ended afterwards unless somebody else uses it."""
+    # Until granian listens for it: the usual way to die would leave the daemon behind.
+    signal.signal(signal.SIGTERM, _leave)
     starter = backends.own_starter(settings)
     if starter:
         starter.begin()
@@ -45,6 +49,10 @@ def capture_daemon(settings: Settings) -> Iterator[None]:
         if starter and daemon:
             starter.withdraw()
             daemon.stop_if_idle()
+
+
+def _leave(*_: object) -> NoReturn:
+    raise SystemExit(0)
 
 
 def free_address(host: str, port: int) -> tuple[str, int]:
