@@ -29,6 +29,7 @@ from rich.table import Table
 
 from bench import load, tree
 from bench.load import Ask, Seen
+from tests.drills.edge import Edge
 from tests.drills.node import GUNICORN, SERVE, Node, free_port
 from tests.servers import RedisServer
 from tintype import backends
@@ -45,6 +46,7 @@ TARGETS = {
     "embedded": "A1: 0.40 × nginx, 40 × recipe",
     "limiter in Redis": "A2: 0.17 × nginx, 18 × recipe",
     "304": "A3: 0.45 × nginx",
+    "behind the edge": "A4: 0.75 × nginx",
 }
 
 
@@ -194,10 +196,18 @@ def contestants(stack: ExitStack, sizes: Sequence[int], python: str) -> dict[str
         report("the recipe is left out: pip install 'tintype[bench]', or --recipe with a Python that has flask-limiter")
     embedded = stack.enter_context(ours(scratch / "embedded", sizes))
     found |= {"embedded": embedded["hits"], "304": embedded["304"]}
+    if "nginx static" in found:
+        found["behind the edge"] = edge(stack, scratch, embedded["hits"])
     shared = stack.enter_context(RedisServer())
     found["limiter in Redis"] = stack.enter_context(ours(scratch / "redis", sizes, server=shared))["hits"]
     found["under gunicorn"] = stack.enter_context(ours(scratch / "gunicorn", sizes, GUNICORN))["hits"]
     return found
+
+
+def edge(stack: ExitStack, scratch: Path, behind: Contestant) -> Contestant:
+    """The shipped nginx configuration in front of the embedded service."""
+    running = stack.enter_context(Edge(scratch / "edge", behind.port, bare=True))
+    return Contestant(running.port, behind.asks, [running.pid, *behind.members])
 
 
 def report(what: str) -> None:

@@ -26,7 +26,7 @@ _MAIN = """
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
-worker_processes 2;
+worker_processes {workers};
 events {{}}
 http {{
     access_log off;
@@ -40,12 +40,15 @@ http {{
 }}
 """
 
+_BARE = {"ssl http2;": ";", "limit_req zone=tintype_hits burst=200 nodelay;": ""}
+
 
 class Edge:
-    """nginx in front of a port; a context manager. ``changes`` are replaced in the shipped configuration."""
+    """nginx in front of a port; a context manager. For measuring, without TLS and the flood limit, on one core."""
 
-    def __init__(self, folder: Path, behind: int, changes: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, behind: int, *, bare: bool = False) -> None:
         self.port, self.plain = free_port(), free_port()
+        self._scheme = "http" if bare else "https"
         self.signed = "test"
         """The id of the requests to come, by which the service's log knows them."""
         self._folder = folder
@@ -60,13 +63,20 @@ class Edge:
             "/etc/letsencrypt/live/thumbs.example.com/fullchain.pem": str(certificate),
             "/etc/letsencrypt/live/thumbs.example.com/privkey.pem": str(key),
             "/var/cache/nginx/tintype": f"{folder}/cache",
-            **(changes or {}),
+            **(_BARE if bare else {}),
         }
         shutil.copy(SHIPPED / "options.conf", folder)
         (folder / "tintype.conf").write_text(replaced((SHIPPED / "tintype.conf").read_text(), changes))
-        (folder / "nginx.conf").write_text(_MAIN.format(folder=folder, user="user root;" if os.geteuid() == 0 else ""))
+        (folder / "nginx.conf").write_text(
+            _MAIN.format(folder=folder, user="user root;" if os.geteuid() == 0 else "", workers=1 if bare else 2)
+        )
         trusted = ssl.create_default_context(cafile=str(certificate))
         self.client = httpx.Client(base_url=f"https://{NAME}", verify=trusted, trust_env=False, timeout=60)
+
+    @property
+    def pid(self) -> int:
+        """Its first process."""
+        return self._process.pid
 
     def __enter__(self) -> Self:
         command = ["nginx", "-p", str(self._folder), "-c", str(self._folder / "nginx.conf"), "-e", "stderr"]
@@ -83,7 +93,7 @@ class Edge:
     def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         """A path with its query string as it is, over TLS by the shipped name."""
         named = {"Host": NAME, "X-Request-Id": self.signed, **(headers or {})}
-        url = f"https://127.0.0.1:{self.port}{path}"
+        url = f"{self._scheme}://127.0.0.1:{self.port}{path}"
         return self.client.get(url, headers=named, extensions={"sni_hostname": NAME})
 
     def _answers(self) -> bool:
