@@ -20,6 +20,9 @@ from tintype.options import Shot
 AGAIN = 0.1
 """Seconds between two attempts while the page is between two documents."""
 
+_SLOW = 0.3
+"""Seconds after which the page's time passes with ours while a picture is taken: it may wait for a frame."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
@@ -93,7 +96,8 @@ class Exposure:
         return tiles[0] if len(tiles) == 1 else await asyncio.to_thread(imaging.join, tiles)
 
     async def _expose(self, **parameters: Any) -> bytes:
-        answer = await self._session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **parameters)
+        taking = self._session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **parameters)
+        answer = await self._settling.while_time_passes(taking, after=_SLOW)
         return await asyncio.to_thread(base64.b64decode, answer["data"])
 
 

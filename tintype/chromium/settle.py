@@ -110,9 +110,7 @@ class Settling:
         """Wait until the page is there and calm; where it sends the visitor on, until the next one is."""
         until = self._shot.navigate.wait_until
         for _ in range(_HOPS):
-            reached = self._tab.reach(until)
-            # A page that loads anew does not get there while time stands still.
-            await (self._while_time_passes(reached, after=2 * _BEAT) if self._clock.begun else reached)
+            await self.while_time_passes(self._tab.reach(until), after=2 * _BEAT)
             journeys = self._tab.journeys
             await self._rest(_AHEAD)
             if journeys == self._tab.journeys:
@@ -133,8 +131,7 @@ class Settling:
         """What a script finds that waits for the page; None when it waits in vain."""
         with contextlib.suppress(TimeoutError, ScriptFailed):
             async with asyncio.timeout(_CALM_WITHIN):
-                # Nothing that is loading arrives while time stands still.
-                return await self._while_time_passes(self._tab.evaluate(script, *arguments), after=2 * _BEAT)
+                return await self.while_time_passes(self._tab.evaluate(script, *arguments), after=2 * _BEAT)
         return None
 
     async def _change(self) -> None:
@@ -142,7 +139,7 @@ class Settling:
         wanted = self._shot.retouch
         await self._retouch.style()
         if wanted.js:
-            await self._while_time_passes(self._retouch.script())
+            await self.while_time_passes(self._retouch.script())
         if wanted.click:
             await self._find("click", wanted.click)
             await self._retouch.click()
@@ -151,13 +148,17 @@ class Settling:
             await self._arrive()
             await self._retouch.style()
 
-    async def _while_time_passes(self, work: Coroutine[Any, Any, _Result], after: float = 0) -> _Result:
-        """The page's time keeps pace with ours, from so many seconds on until the work is done."""
+    async def while_time_passes(self, work: Coroutine[Any, Any, _Result], after: float = 0) -> _Result:
+        """The page's time keeps pace with ours, from so many seconds on until the work is done.
+
+        While it stands still nothing that is loading arrives, and no frame that is due in its future is drawn.
+        """
 
         async def passing() -> None:
             with contextlib.suppress(Ended):
                 await asyncio.sleep(after)
-                await self._wait(math.inf)
+                if self._clock.begun:
+                    await self._wait(math.inf)
 
         time = asyncio.create_task(passing())
         try:
