@@ -15,6 +15,7 @@ class Played:
 
     def __init__(self) -> None:
         self.portions: list[tuple[str, float | None]] = []
+        self._asked = asyncio.Condition()
         self._connection = Connection(self._take)
         self.clock = Clock(self._connection.session("page"))
 
@@ -23,14 +24,21 @@ class Played:
         self._say(sessionId="page", method="Emulation.virtualTimeBudgetExpired", params={})
 
     async def until_granted(self, count: int) -> None:
-        async with asyncio.timeout(30):
-            while len(self.portions) < count:
-                await asyncio.sleep(0)
+        async with asyncio.timeout(30), self._asked:
+            await self._asked.wait_for(lambda: len(self.portions) >= count)
 
     def _take(self, message: bytes) -> None:
         call = json.loads(message.rstrip(b"\0"))
         self.portions.append((call["params"]["policy"], call["params"].get("budget")))
-        asyncio.get_running_loop().call_soon(lambda: self._say(id=call["id"], result={}))
+        asyncio.get_running_loop().call_soon(self._granted, call["id"])
+
+    def _granted(self, call: int) -> None:
+        self._say(id=call, result={})
+        self._telling = asyncio.create_task(self._tell())
+
+    async def _tell(self) -> None:
+        async with self._asked:
+            self._asked.notify_all()
 
     def _say(self, **message: Any) -> None:
         self._connection.feed(json.dumps(message).encode() + b"\0")
