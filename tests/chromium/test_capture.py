@@ -90,6 +90,15 @@ class TestThePicture:
         assert (seen.width, seen.height) == (1280, 2000)
         assert [colour(seen, 600, y) for y in (715, 725)] == [BLUE, RED]
 
+    @pytest.mark.parametrize(("page", "title"), [("touchy", "Untouched"), ("scripted", "Scripts are on")])
+    @pytest.mark.parametrize("part", [{"full_page": True}, {"selector": "div"}, {"clip": "0,0,400,900"}])
+    def test_of_a_part_is_taken_without_the_page_noticing(
+        self, part: dict[str, Any], page: str, title: str, engine: DaemonEngine, site: SiteServer
+    ) -> None:
+        seen = engine.capture(shot(site.url(f"/{page}.html"), **SMALL, **part))
+        assert {colour(seen, 10, y) for y in (10, 400, 890)} == {GREEN}
+        assert (seen.title, seen.status) == (title, 200)
+
     def test_of_a_short_page_is_as_high_as_the_screen(self, engine: DaemonEngine, site: SiteServer) -> None:
         seen = engine.capture(shot(site.url("/plain.html"), full_page=True, **SMALL))
         assert (seen.width, seen.height) == (640, 480)

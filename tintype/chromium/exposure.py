@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,8 +93,24 @@ class Exposure:
     async def _photograph(self, area: Crop | None) -> bytes:
         if area is None:
             return await self._expose()
-        tiles = [await self._expose(**tile.parameters()) for tile in area.tiles(self._shot.emulate.scale)]
+        async with self._unnoticed():
+            tiles = [await self._expose(**tile.parameters()) for tile in area.tiles(self._shot.emulate.scale)]
         return tiles[0] if len(tiles) == 1 else await asyncio.to_thread(imaging.join, tiles)
+
+    @contextlib.asynccontextmanager
+    async def _unnoticed(self) -> AsyncIterator[None]:
+        """No script of the page runs meanwhile, unless its styles would notice that.
+
+        For a part of a page Chromium makes the window one pixel small and back: whoever listens builds the page anew.
+        """
+        if self._tab.frozen or await self._tab.evaluate("scripting"):
+            yield
+            return
+        self._session.post("Emulation.setScriptExecutionDisabled", value=True)
+        try:
+            yield
+        finally:
+            self._session.post("Emulation.setScriptExecutionDisabled", value=self._tab.frozen)
 
     async def _expose(self, **parameters: Any) -> bytes:
         taking = self._session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **parameters)
