@@ -10,7 +10,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 def cpu(pid: int) -> float:
     """CPU seconds a tree has used so far, children that ended and were waited for included."""
-    return sum(_cpu(each) for each in members(pid))
+    return sum(cpu_of(each) for each in members(pid))
 
 
 def busy() -> float:
@@ -30,7 +30,7 @@ def members(pid: int) -> list[int]:
     found, left = [], [pid]
     while left:
         found.append(left.pop())
-        left += _children(found[-1])
+        left += children(found[-1])
     return found
 
 
@@ -48,7 +48,7 @@ def descriptors(pid: int) -> int:
         return 0
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     """Of every thread: Chromium starts processes from a thread of its own."""
     try:
         threads = [thread.name for thread in Path(f"/proc/{pid}/task").iterdir()]
@@ -57,7 +57,8 @@ def _children(pid: int) -> list[int]:
     return [int(child) for thread in threads for child in _read(pid, f"task/{thread}/children").split()]
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
+    """CPU seconds of one process so far, children that ended and were waited for included."""
     fields = _read(pid, "stat").rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
 

@@ -1,0 +1,162 @@
+"""What another size or format costs while a page's photograph is fresh, against photographing it anew.
+
+``python -m bench.renditions [--rounds N] [--only tabler,reveal] [--pictures DIR]``. Real pages (``bench.pages``) over
+HTTP, one caller. Each round photographs every page anew, then asks for each rendition of it, in random order, at a
+quality nobody asked for before; what does not come as DERIVED ends the run. "Render" is the service's own account,
+"CPU" the mean of all web processes: on a busy machine that is what can be trusted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from bench import pages, tree
+from bench.pages import Sites
+from tests.drills.node import Node
+
+SIZES: dict[str, dict[str, str]] = {
+    "320 wide": {"thumb_width": "320"},
+    "640 × 360 cover": {"thumb_width": "640", "thumb_height": "360", "fit": "cover"},
+    "400 × 400 contain": {"thumb_width": "400", "thumb_height": "400", "fit": "contain"},
+    "300 × 300 fill": {"thumb_width": "300", "thumb_height": "300", "fit": "fill"},
+    "as it is": {},
+}
+FORMATS = ("jpeg", "webp", "avif", "png")
+TARGET = 25.0
+"""Milliseconds: the median of A7."""
+WIDTHS = range(160, 1280, 160)
+"""Of one page, asked for at the same time, as a ``srcset`` does."""
+
+
+@dataclass
+class Times:
+    """Milliseconds of one kind of answer, and the CPU of web processes."""
+
+    cpu: float = 0.0
+    all: list[float] = field(default_factory=list)
+    render: list[float] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+
+    def note(self, answer: httpx.Response, ms: float, cpu: float = 0.0) -> None:
+        parts = dict(part.strip().split(";dur=") for part in answer.headers["Server-Timing"].split(",")[1:])
+        self.cpu += cpu
+        self.all.append(ms)
+        self.render.append(float(parts.get("render", 0)))
+        self.sizes.append(len(answer.content))
+
+    def row(self) -> dict[str, float]:
+        cuts = statistics.quantiles(self.all, n=20)
+        kilobytes = statistics.median(self.sizes) / 1024
+        return {
+            "p50 ms": cuts[9],
+            "p95 ms": cuts[18],
+            "render ms": statistics.median(self.render),
+            "CPU ms": self.cpu / len(self.all),
+            "KB": kilobytes,
+        }
+
+
+def ask(node: Node, url: str, state: str, **options: str) -> tuple[httpx.Response, float]:
+    begin = time.perf_counter()
+    answer = node.thumb(url, **options)
+    ms = (time.perf_counter() - begin) * 1000
+    answer.raise_for_status()
+    if answer.headers["X-Cache"] != state:
+        raise RuntimeError(f"{answer.headers['X-Cache']} where {state} was expected: {options}")
+    return answer, ms
+
+
+def web_cpu(node: Node) -> float:
+    """CPU milliseconds of the server and its workers so far."""
+    serving = [node.process.pid, *(pid for pid in tree.children(node.process.pid) if pid != node.daemon())]
+    return sum(map(tree.cpu_of, serving)) * 1000
+
+
+def wishes(round_: int) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every rendition in random order, none the same as in another round."""
+    everything = [(f"{form}, {size}", form, SIZES[size]) for form in FORMATS for size in SIZES]
+    for name, form, size in random.Random(round_).sample(everything, len(everything)):
+        if form != "png":
+            yield name, {"format": form, "quality": str(80 - round_), **size}
+        elif size:  # as it is, it is the photograph itself
+            yield name, {"format": form, **size, "thumb_width": str(int(size["thumb_width"]) - round_)}
+
+
+def measure(node: Node, sites: Sites, rounds: int, keep: Path | None) -> dict[str, Times]:
+    """Times by rendition; ``fresh`` is the capture."""
+    found: dict[str, Times] = defaultdict(Times)
+    for round_ in range(rounds + 1):
+        for page in sites.names:
+            url = sites.url(page, round_)
+            fresh = ask(node, url, "MISS", format="png")
+            together = at_once(node, url)
+            for name, options in [*wishes(round_)]:
+                before = web_cpu(node)
+                answer, ms = ask(node, url, "DERIVED", **options)
+                if round_:  # the first is to get warm
+                    found[name].note(answer, ms, web_cpu(node) - before)
+                elif keep:
+                    store(keep / page, name, options["format"], answer.content)
+            if round_:
+                found["fresh"].note(*fresh)
+                found[f"{len(WIDTHS)} widths at once"].note(fresh[0], together)
+    return found
+
+
+def at_once(node: Node, url: str) -> float:
+    """Milliseconds until a page's whole ``srcset`` is there."""
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(len(WIDTHS)) as crowd:
+        for answer in crowd.map(
+            lambda width: node.thumb(url, thumb_width=str(width), format="webp", quality="60"), WIDTHS
+        ):
+            answer.raise_for_status()
+    return (time.perf_counter() - begin) * 1000
+
+
+def store(folder: Path, name: str, form: str, body: bytes) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.{form}").write_bytes(body)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", help="names of pages, separated by commas")
+    parser.add_argument("--pictures", type=Path, help="a folder for the pictures, to look at")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    names = asked.only.split(",") if asked.only else list(pages.PAGES)
+    with tempfile.TemporaryDirectory() as scratch, pages.serve(names) as sites:
+        env = {"TINTYPE_ALLOW_ADDRESSES": sites.allowed, "TINTYPE_WORKERS": str(os.cpu_count() or 1)}
+        with Node(data=Path(scratch) / "data", env=env) as node:
+            rows = {name: times.row() for name, times in measure(node, sites, asked.rounds, asked.pictures).items()}
+    if asked.json:
+        print(json.dumps(rows, indent=2))
+        return
+    fresh = rows.pop("fresh")
+    order = [f"{form}, {size}" for form in FORMATS for size in SIZES]
+    table = Table("rendition", *fresh, "of a fresh capture", f"A7: p50 ≤ {TARGET:.0f} ms")
+    for name, row in sorted(rows.items(), key=lambda item: order.index(item[0]) if item[0] in order else -1):
+        ratio, met = row["p50 ms"] / fresh["p50 ms"], "yes" if row["p50 ms"] <= TARGET else "no"
+        table.add_row(name, *(f"{value:.1f}" for value in row.values()), f"{ratio:.3f}", met)
+    Console().print(table, f"a fresh capture: p50 {fresh['p50 ms']:.0f} ms, p95 {fresh['p95 ms']:.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
