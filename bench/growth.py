@@ -1,22 +1,27 @@
 """What a large cache costs: hits among a thousand and among a million records, and pauses while the budget is kept.
 
-``python -m bench.growth [--records N] [--bytes N] [--seconds N]``. Both caches are asked in turn in one process: by
-themselves, and through the WSGI application as a hit that no worker remembers, without a server's share. Then the large
-one is given more than its budget, by one process, while another reads. ``--folder`` says where the files go.
+``python -m bench.growth [--records N] [--bytes N] [--seconds N] [--writers N]``. Both caches are asked in turn in one
+process: by themselves, and through the WSGI application as a hit that no worker remembers, without a server's share.
+Then several processes write more than the budget into the large one, while another reads. On a machine that others use
+a process often waits for a core: how long is known from ``/proc/self/schedstat``, and left out of the pauses; what that
+left out at most is shown beside them. ``--folder`` says where the files go.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import multiprocessing
 import os
 import random
+import sqlite3
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing.synchronize import Event
@@ -31,7 +36,6 @@ from tintype import backends, logs, wire
 from tintype.assembly import assemble
 from tintype.model import Thumbnail, digest_of
 from tintype.options import CaptureRequest
-from tintype.service.memory import Memory
 from tintype.settings import Settings
 from tintype.state.sqlite import SqliteCache
 from tintype.web import create_app, page
@@ -52,19 +56,25 @@ LIFE = 86_400.0
 RESULTS = multiprocessing.get_context("fork")
 
 
+CHUNK = 10_000
+
+
 @dataclass
 class Spread:
-    """Times of one kind of act, in microseconds."""
+    """Times of one kind of act, in microseconds; ``scheduling`` is the longest wait for a core that was left out."""
 
     count: int
     p50: float
     p99: float
     longest: float
+    scheduling: float = 0.0
 
     @classmethod
-    def of(cls, seconds: list[float]) -> Spread:
+    def of(cls, seconds: list[float], waits: list[float] | None = None) -> Spread:
         ranks = statistics.quantiles(seconds, n=100)
-        return cls(len(seconds), ranks[49] * 1e6, ranks[98] * 1e6, max(seconds) * 1e6)
+        return cls(
+            len(seconds), ranks[49] * 1e6, ranks[98] * 1e6, max(seconds) * 1e6, max(waits) * 1e6 if waits else 0.0
+        )
 
 
 def key(number: int) -> str:
@@ -82,18 +92,30 @@ class Node:
         self.state = backends.open_state(settings)
         self._parts = assemble(settings)
         self._application = create_app(self._parts)
-        memory, body = Memory(self.state.records, self.state.masters, 60), os.urandom(size)
+        body = os.urandom(size)
         sample = Thumbnail(
             body=body, mime="image/jpeg", width=320, height=180, taken_at=time.time(), digest=digest_of(body)
         )
-        for number in track(range(count), f"{count:,} pictures of {size:,} bytes", transient=True):
-            if number < KNOWN:
-                memory.keep_thumbnail(self._request(number), sample, LIFE)
-            else:
-                self.state.records.put(key(number), wire.pack_thumbnail(sample), LIFE, tag=key(number // 3))
+        self._fill(wire.pack_thumbnail(sample))
         self.keys = [self._request(number).key for number in range(KNOWN)]
         for number in range(KNOWN):
             self.ask(number)
+
+    def _fill(self, value: bytes) -> None:
+        """As a million puts would, in fewer transactions; what is asked for lies scattered among the rest."""
+        every, now = self.count // KNOWN, time.time()
+        self.state.records.put("first", b"", 0)  # makes the file
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as database:
+            for begin in track(range(1, self.count + 1, CHUNK), f"{self.count:,} pictures", transient=True):
+                numbers = range(begin, min(begin + CHUNK, self.count + 1))
+                names = [self._request(n // every - 1).key if n % every == 0 else key(n) for n in numbers]
+                entries = [
+                    (n, name, key(n // 3), now + LIFE, now, len(value)) for n, name in zip(numbers, names, strict=True)
+                ]
+                database.execute("BEGIN")
+                database.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", entries)
+                database.executemany("INSERT INTO value VALUES (?, ?)", ((n, value) for n in numbers))
+                database.execute("COMMIT")
 
     def ask(self, number: int) -> None:
         """One of the pictures whose questions the worker knows."""
@@ -126,28 +148,48 @@ def in_turn(nodes: list[Node], act: Callable[[Node, int], None], seconds: float)
     return [Spread.of(spent) for spent in times]
 
 
+def without_scheduling(act: Callable[[], object], seconds: Event | float) -> Spread:
+    """An act again and again, for so long or until told; the time without a core is not counted."""
+    fd, times, waits, end = os.open("/proc/self/schedstat", os.O_RDONLY), [], [], time.monotonic()
+    while not seconds.is_set() if isinstance(seconds, Event) else time.monotonic() < end + seconds:
+        before = int(os.pread(fd, 64, 0).split()[1])
+        spent = timed(act)
+        waits.append((int(os.pread(fd, 64, 0).split()[1]) - before) / 1e9)
+        times.append(max(0.0, spent - waits[-1]))
+    return Spread.of(times, waits)
+
+
 def keep_reading(path: Path, budget: int, keys: list[str], over: Event, tell: multiprocessing.Queue[Spread]) -> None:
-    cache, chance, times = SqliteCache(path, budget), random.Random(2), []
-    while not over.is_set():
-        name = chance.choice(keys)
-        times.append(timed(partial(cache.get, name)))
-    tell.put(Spread.of(times))
+    cache, chance = SqliteCache(path, budget), random.Random(2)
+    tell.put(without_scheduling(lambda: cache.get(chance.choice(keys)), over))
 
 
-def evict(path: Path, budget: int, keys: list[str], size: int, seconds: float) -> tuple[Spread, Spread, int]:
-    """Write on over the budget while another process reads: times of writes, times of reads, bytes kept."""
-    cache, body, number = SqliteCache(path, budget), os.urandom(size), 0
-    over, tell = RESULTS.Event(), RESULTS.Queue()
-    reader = RESULTS.Process(target=keep_reading, args=(path, budget, keys, over, tell))
-    reader.start()
-    end, writes = time.monotonic() + seconds, []
-    while time.monotonic() < end:
-        name, number = f"new-{number}", number + 1
-        writes.append(timed(partial(cache.put, name, body, LIFE, tag=name)))
+def keep_writing(path: Path, budget: int, size: int, seconds: float, tell: multiprocessing.Queue[Spread]) -> None:
+    cache, body, numbers = SqliteCache(path, budget), os.urandom(size), itertools.count()
+    pid = os.getpid()
+
+    def write() -> None:
+        name = key(next(numbers) + pid * 1_000_000_000)
+        cache.put(name, body, LIFE, tag=name)
+
+    tell.put(without_scheduling(write, seconds))
+
+
+def evict(
+    path: Path, budget: int, keys: list[str], size: int, seconds: float, writers: int
+) -> tuple[list[Spread], Spread, int]:
+    """Write on over the budget while another process reads: times of each writer, times of reads, bytes kept."""
+    over, reads, writes = RESULTS.Event(), RESULTS.Queue(), RESULTS.Queue()
+    reader = RESULTS.Process(target=keep_reading, args=(path, budget, keys, over, reads))
+    crowd = [RESULTS.Process(target=keep_writing, args=(path, budget, size, seconds, writes)) for _ in range(writers)]
+    for process in (reader, *crowd):
+        process.start()
+    written = [writes.get(timeout=seconds + 60) for _ in crowd]
     over.set()
-    reads = tell.get(timeout=60)
-    reader.join()
-    return Spread.of(writes), reads, cache.size()
+    read = reads.get(timeout=60)
+    for process in (reader, *crowd):
+        process.join()
+    return written, read, SqliteCache(path, budget).size()
 
 
 def main() -> None:
@@ -155,6 +197,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--bytes", type=int, default=1000, help="size of a record")
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--writers", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=None)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
@@ -165,24 +208,35 @@ def main() -> None:
         few, many = (Node(Path(folder) / str(n), n, asked.bytes, budget) for n in (FEW, asked.records))
         reads = in_turn([few, many], Node.read, asked.seconds)
         hits = in_turn([few, many], Node.ask, asked.seconds)
-        kept = many.state.records.size()
-        writes, beside, after = evict(many.path, kept, many.keys, asked.bytes, asked.seconds)
+        full = many.state.records.size()
+        writes, beside, kept = evict(many.path, full, many.keys, asked.bytes, asked.seconds, asked.writers)
+        on_disk = sum(file.stat().st_size for file in many.path.parent.glob(f"{many.path.name}*"))
     names = [f"{act}, {n:,} records" for act in ("read", "hit") for n in (FEW, asked.records)]
-    spreads = dict(
-        zip([*names, "write over the budget", "read meanwhile"], [*reads, *hits, writes, beside], strict=True)
-    )
-    report(spreads, {"hit": hits[1].p50 / hits[0].p50, "kept": after / kept}, as_json=asked.json)
+    spreads = dict(zip(names, [*reads, *hits], strict=True))
+    spreads |= {f"writer {number}, over the budget": spread for number, spread in enumerate(writes, 1)}
+    spreads["reader meanwhile"] = beside
+    ratios = {
+        "read": reads[1].p50 / reads[0].p50,
+        "hit": hits[1].p50 / hits[0].p50,
+        "kept": kept / full,
+        "on disk": on_disk / full,
+    }
+    report(spreads, ratios, as_json=asked.json)
 
 
 def report(spreads: dict[str, Spread], ratios: dict[str, float], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({**{name: asdict(spread) for name, spread in spreads.items()}, **ratios}))
         return
-    table = Table("what", "count", "p50 µs", "p99 µs", "longest ms")
-    for name, spread in spreads.items():
+    table = Table("what", "count", "p50 µs", "p99 µs", "longest ms", "no core, longest ms")
+    for what, spread in spreads.items():
         figures = f"{spread.p50:.1f}", f"{spread.p99:.1f}", f"{spread.longest / 1000:.1f}"
-        table.add_row(name, f"{spread.count:,}", *figures)
-    Console().print(table, f"p50 of a hit: {ratios['hit']:.2f} × (A10: ≤ 1.2); kept {ratios['kept']:.3f} of the budget")
+        table.add_row(what, f"{spread.count:,}", *figures, f"{spread.scheduling / 1000:.1f}")
+    words = (
+        f"p50 of a hit: {ratios['hit']:.2f} × (A10: ≤ 1.2), of a read {ratios['read']:.2f} ×; "
+        f"kept {ratios['kept']:.3f} of the budget, {ratios['on disk']:.2f} on disk"
+    )
+    Console().print(table, words)
 
 
 if __name__ == "__main__":
