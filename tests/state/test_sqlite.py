@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -172,6 +173,22 @@ class TestTrouble:
         blocker.close()
         cache.put("key", b"3", 60)
         assert cache.get("key") == b"3"
+
+    def test_a_write_that_waits_comes_soon_after_the_one_before(
+        self, cache: SqliteCache, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sqlite_session, "BUSY", 60.0)
+        cache.put("key", b"1", 60)
+        tries: list[str] = []
+        with closing(sqlite3.connect(path, isolation_level=None)) as blocker, ThreadPoolExecutor(1) as pool:
+            blocker.execute("BEGIN IMMEDIATE")
+            (session,) = cache._idle
+            session.set_trace_callback(tries.append)
+            put = pool.submit(cache.put, "key", b"2", 60)
+            assert eventually(lambda: tries.count("BEGIN IMMEDIATE") > 100)  # or it would sleep ever longer
+            blocker.execute("COMMIT")
+            put.result(10)
+        assert cache.get("key") == b"2"
 
     def test_a_read_that_is_to_note_uses_leaves_that_for_later_while_others_write(
         self, path: Path, monkeypatch: pytest.MonkeyPatch

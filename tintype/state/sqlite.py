@@ -154,7 +154,7 @@ class SqliteCache:
     @contextmanager
     def _writing(self) -> Iterator[Session]:
         with self._session() as session:
-            session.execute("BEGIN IMMEDIATE")
+            session.begin()
             yield session
             session.execute("COMMIT")
             _give_back(session, spare=self._budget // 8)

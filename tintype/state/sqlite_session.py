@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -18,6 +19,8 @@ CARRY_OVER = 1000
 """Pages of the log after which a write carries them over into the file; SQLite's default."""
 BUSY = 2.0
 """Seconds a write waits for another process's write."""
+PAUSE = 0.002
+"""Seconds between two tries to write; SQLite's own grow to 0.1, so that who waits long waits ever longer."""
 BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 """Errors after which the file is of no use."""
 
@@ -33,6 +36,25 @@ class Session(sqlite3.Connection):
 
     inode: Inode | None = None
     trusted_until: float = 0.0
+
+    def begin(self) -> None:
+        """Begin to write, as soon as nobody else does; raises sqlite3.OperationalError after ``BUSY`` seconds."""
+        until = time.monotonic() + BUSY
+        self.execute("PRAGMA busy_timeout = 0")
+        try:
+            while not self._begin(patient=time.monotonic() < until):
+                time.sleep(PAUSE)
+        finally:
+            self.execute(f"PRAGMA busy_timeout = {BUSY * 1000:.0f}")
+
+    def _begin(self, *, patient: bool) -> bool:
+        try:
+            self.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if code_of(error) != sqlite3.SQLITE_BUSY or not patient:
+                raise
+            return False
+        return True
 
     def in_passing(self, write: Callable[[], None]) -> None:
         """Write unless somebody else does: without waiting, and without carrying the log over for everybody."""
