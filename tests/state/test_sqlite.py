@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -262,6 +262,13 @@ def test_writers_killed_in_mid_write_leave_no_torn_value_and_a_true_sum(path: Pa
     database.close()
     assert cache.size() == counted
     assert not Path(f"{path}.broken").exists()
+
+
+def test_what_a_crowd_opened_is_closed_again(cache: SqliteCache) -> None:
+    with ExitStack() as crowd:
+        for _ in range(3 * sqlite.KEPT):
+            crowd.enter_context(cache._session())
+    assert len(cache._idle) == sqlite.KEPT
 
 
 def test_space_is_given_back_after_clear(cache: SqliteCache, path: Path) -> None:

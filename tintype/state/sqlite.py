@@ -30,6 +30,8 @@ ROUNDS = 64
 """Transactions of removal one write may add; what is still too much then is left to the next write."""
 FLUSH_EVERY, FLUSH_AT = 10.0, 256
 """Uses are noted together: when the first has waited this many seconds, or when this many wait."""
+KEPT = 4
+"""Idle connections that stay open."""
 PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL}
 """Errors that leave the connection good; it might be the last one to be had."""
 
@@ -67,7 +69,7 @@ class SqliteCache:
         except (sqlite3.Error, OSError) as error:
             self._outage.complain(error)
             return None
-        self._idle.append(session)
+        self._keep(session)
         if row is None:
             return None
         value: bytes = row[0]
@@ -167,7 +169,7 @@ class SqliteCache:
         except BaseException as error:
             self._recover(session, error)
             raise
-        self._idle.append(session)
+        self._keep(session)
 
     def _take(self, now: float) -> Session:
         """An idle connection to the file that is at the path now, else a new one."""
@@ -183,12 +185,19 @@ class SqliteCache:
         session.trusted_until = now + TRUST
         return session
 
+    def _keep(self, session: Session) -> None:
+        """For the next one who asks; what a crowd opened is closed again, for each holds some megabytes."""
+        if len(self._idle) < KEPT:
+            self._idle.append(session)
+        else:
+            session.close()
+
     def _recover(self, session: Session, error: BaseException) -> None:
         """Undo what an error left half done; give up the connection, and the file if that is broken."""
         if code_of(error) in PASSING:
             with suppress(sqlite3.Error):
                 session.rollback()
-            self._idle.append(session)
+            self._keep(session)
             return
         session.close()
         if code_of(error) in BROKEN:
