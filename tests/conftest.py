@@ -15,6 +15,7 @@ import structlog
 from hypothesis import settings
 
 from tests.terminal import Terminal
+from tintype import logs
 from tintype.chromium import locate
 
 settings.register_profile("crowded", deadline=None)  # what a crowded machine takes long for is not wrong
@@ -33,6 +34,7 @@ def _log_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     handlers, level = root.handlers[:], root.level
     configure = structlog.configure
     monkeypatch.setattr(structlog, "configure", lambda **new: configure(**new | {"cache_logger_on_first_use": False}))
+    monkeypatch.setattr(logs, "_direct", None)
     yield
     root.handlers, root.level = handlers, level
     configure(**before)

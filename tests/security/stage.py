@@ -141,9 +141,9 @@ def engine(mode: str, key_hash: str, **settings: Any) -> Iterator[DaemonEngine]:
                 sys.stderr.write(log.read_text())
 
 
-def journeys() -> dict[str, tuple[str, int]]:
+def journeys(patience: int = 4000) -> dict[str, tuple[str, int]]:
     """What is captured: a URL and how long to stay, in milliseconds, by name."""
-    found = {f"vectors {scheme}": (f"{scheme}://page.attacker.com/vectors", 4000) for scheme in ("http", "https")}
+    found = {f"vectors {scheme}": (f"{scheme}://page.attacker.com/vectors", patience) for scheme in ("http", "https")}
     for name in moves.MOVES:
         stay = 1500 if name.endswith(("late", "again")) else 300
         found[f"move {name}"] = f"http://page.attacker.com/move/{name}", stay
@@ -173,9 +173,10 @@ def _attempt(client: DaemonEngine, url: str, stay: int) -> dict[str, Any]:
     return {**outcome, "seconds": round(time.monotonic() - begin, 2)}
 
 
-def travel(client: DaemonEngine, chosen: Callable[[str], bool]) -> dict[str, dict[str, Any]]:
-    """All chosen journeys, several at a time."""
-    todo = {name: journey for name, journey in journeys().items() if chosen(name)}
+def travel(client: DaemonEngine, mode: str) -> dict[str, dict[str, Any]]:
+    """A mode's journeys, several at a time; where something is to be heard there is time for it."""
+    chosen, patience = _chosen(mode), 9000 if mode in {"opened", "unguarded"} else 4000
+    todo = {name: journey for name, journey in journeys(patience).items() if chosen(name)}
     with ThreadPoolExecutor(6) as several:
         done = several.map(lambda journey: capture(client, *journey), todo.values())
         return dict(zip(todo, done, strict=True))
@@ -206,7 +207,7 @@ def main(mode: str, report: Path) -> None:
         else:
             strength = "shipped" if mode == "opened" else mode
             with engine(strength, key_hash, allow_addresses=opened) as client:
-                outcomes = travel(client, _chosen(mode))
+                outcomes = travel(client, mode)
                 status = client.status()
         threading.Event().wait(0.5)  # packets on their way
     packets = {str(packet): count for sniffer in (cable, loopback) for packet, count in sniffer.heard.items()}
