@@ -36,7 +36,8 @@ def _log_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(structlog, "configure", lambda **new: configure(**new | {"cache_logger_on_first_use": False}))
     monkeypatch.setattr(logs, "_direct", None)
     yield
-    root.handlers, root.level = handlers, level
+    root.handlers = handlers
+    root.setLevel(level)  # not by assignment: loggers remember what they are enabled for
     configure(**before)
 
 

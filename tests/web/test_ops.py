@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 import structlog
 from structlog.testing import LogCapture
@@ -15,6 +17,7 @@ def lines() -> LogCapture:
     capture = LogCapture()
     before = structlog.get_config()
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, capture])
+    logging.getLogger().setLevel(logging.INFO)
     yield capture
     structlog.configure(**before)
 
