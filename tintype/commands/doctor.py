@@ -15,7 +15,7 @@ from rich.text import Text
 from tintype import __version__, doctor, logs
 from tintype.doctor import Finding, State
 from tintype.notation import DURATION, SIZE
-from tintype.settings import Settings, is_secret
+from tintype.settings import Settings
 
 _MARKS = {
     State.GOOD: Text("ok", "green"),
@@ -59,7 +59,7 @@ def _settings(settings: Settings) -> Table:
 
 def _shown(name: str, value: Any) -> Text:
     """A value as an operator would read it; of a secret no more than where it leads."""
-    if is_secret(name):
+    if Settings.is_secret(name):
         return Text(_covered(str(value)))
     if isinstance(value, tuple):
         return Text(", ".join(map(str, value)))

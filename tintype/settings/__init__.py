@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from dotenv import dotenv_values
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -35,6 +34,7 @@ from tintype.notation import (
     Switch,
     WebAddress,
 )
+from tintype.settings import reading
 
 TRACKING = "utm_*,gclid,gclsrc,dclid,fbclid,msclkid,yclid,twclid,igshid,mc_cid,mc_eid,_hsenc,_hsmi,mkt_tok"
 
@@ -195,13 +195,13 @@ class Settings(BaseModel):
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Self:
         """Read ``.env``, then the environment over it; raises ConfigurationError with every mistake."""
-        said, mistakes = _gather(os.environ if environ is None else environ, env_file)
-        mistakes += _unknown(said) + _secrets_from_files(said)
-        values = {name: value.strip() for name, (value, _) in said.items() if name in _NAMES and value.strip()}
+        said, mistakes = reading.gather(os.environ if environ is None else environ, env_file)
+        mistakes += reading.unknown(said, NAMES, SECRETS) + reading.secrets_from_files(said, SECRETS)
+        values = {name: value.strip() for name, (value, _) in said.items() if name in NAMES and value.strip()}
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
-            mistakes += [_explain(cls, item) for item in error.errors()]
+            mistakes += [_explain(item) for item in error.errors()]
         if mistakes:
             raise ConfigurationError("\n".join(mistakes))
         settings._sources.update({name: said[name][1] for name in values})  # noqa: SLF001 - of this very class
@@ -232,64 +232,24 @@ class Settings(BaseModel):
         """Requests of one worker that may wait; a thread is always left for hits, unless there is only one."""
         return None if self.threads == 1 else min(self.waiting or self.threads * 3 // 4, self.threads - 1)
 
-
-_NAMES: dict[str, str] = {str(f.validation_alias): name for name, f in Settings.model_fields.items()}
-
-
-def _gather(environ: Mapping[str, str], env_file: Path | None) -> tuple[dict[str, tuple[str, str]], list[str]]:
-    """Every variable with where it was said; the environment wins over the file."""
-    filed, mistakes = _read_env_file(env_file)
-    said = {name: (value or "", str(env_file)) for name, value in filed.items()}
-    return {**said, **{name: (value, "environment") for name, value in environ.items()}}, mistakes
+    @classmethod
+    def is_secret(cls, field: str) -> bool:
+        """Whether a setting must never be shown."""
+        return bool(_extra(field)["secret"])
 
 
-def _read_env_file(path: Path | None) -> tuple[Mapping[str, str | None], list[str]]:
-    try:
-        return (dotenv_values(path) if path and path.is_file() else {}), []
-    except OSError as error:
-        return {}, [f"{path}: cannot be read: {error.strerror}"]
-    except UnicodeDecodeError:
-        return {}, [f"{path}: must be UTF-8 text"]
-
-
-def _unknown(said: Mapping[str, tuple[str, str]]) -> list[str]:
-    known = set(_NAMES) | {f"{name}_FILE" for name, field in _NAMES.items() if is_secret(field)}
-    typos = sorted(name for name in said if name.startswith("TINTYPE_") and name not in known)
-    return [f"{name}: there is no such setting" for name in typos]
-
-
-def _secrets_from_files(said: dict[str, tuple[str, str]]) -> list[str]:
-    """Fill secrets from their ``NAME_FILE`` variables, as container platforms hand them over; what went wrong."""
-    mistakes = []
-    for name in (name for name, field in _NAMES.items() if is_secret(field)):
-        path = said.get(f"{name}_FILE", ("", ""))[0].strip()
-        if not path or said.get(name, ("", ""))[0].strip():
-            continue
-        try:
-            said[name] = (_read_secret(Path(path)), f"{name}_FILE")
-        except ValueError:
-            mistakes.append(f"{name}_FILE: {path} must hold the secret as text")
-        except OSError as error:
-            mistakes.append(f"{name}_FILE: cannot read {path}: {error.strerror}")
-    return mistakes
-
-
-def _read_secret(path: Path) -> str:
-    secret = path.read_text(encoding="utf-8").strip()
-    if not secret:
-        raise ValueError("empty")
-    return secret
-
-
-def is_secret(field: str) -> bool:
-    """Whether a setting must never be shown."""
+def _extra(field: str) -> dict[str, JsonValue]:
     extra = Settings.model_fields[field].json_schema_extra
-    return bool(isinstance(extra, dict) and extra["secret"])
+    return extra if isinstance(extra, dict) else {}
 
 
-def _explain(model: type[BaseModel], item: Any) -> str:
+NAMES: dict[str, str] = {str(f.validation_alias): name for name, f in Settings.model_fields.items()}
+"""Each setting's field by its name in the environment."""
+SECRETS = [name for name, field in NAMES.items() if Settings.is_secret(field)]
+
+
+def _explain(item: Any) -> str:
     alias = str(item["loc"][0])
-    extra = model.model_fields[_NAMES[alias]].json_schema_extra
-    wanted = extra["accepts"] if isinstance(extra, dict) else ""
-    given = "" if is_secret(_NAMES[alias]) else f", not {str(item['input'])[:80]!r}"
-    return f"{alias}: must be {wanted}{given}"
+    field = NAMES[alias]
+    given = "" if Settings.is_secret(field) else f", not {str(item['input'])[:80]!r}"
+    return f"{alias}: must be {_extra(field)['accepts']}{given}"
