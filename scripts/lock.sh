@@ -25,5 +25,5 @@ compile() {
     fi
 }
 
-compile requirements.lock "$@"
-compile requirements-dev.lock --constraint requirements.lock --extra dev "$@"
+compile requirements.lock --extra traces "$@"
+compile requirements-dev.lock --constraint requirements.lock --extra traces --extra dev "$@"
