@@ -99,6 +99,17 @@ class TestThePicture:
         assert {colour(seen, 10, y) for y in (10, 400, 890)} == {GREEN}
         assert (seen.title, seen.status) == (title, 200)
 
+    @pytest.mark.parametrize("part", [{"selector": "header"}, {"clip": "0,0,400,150"}])
+    def test_of_a_part_on_the_screen_leaves_the_window_as_it_is(
+        self, part: dict[str, Any], engine: DaemonEngine, site: SiteServer
+    ) -> None:
+        seen = engine.capture(shot(site.url("/header-by-width.html"), **SMALL, **part))
+        assert {colour(seen, 10, y) for y in (0, 70, 140)} == {GREEN}
+
+    def test_of_a_part_is_counted_from_the_top_of_a_scrolled_page(self, engine: DaemonEngine, site: SiteServer) -> None:
+        seen = engine.capture(shot(site.url("/tall.html?scrolled"), clip="0,0,400,400", scroll_to="500", **SMALL))
+        assert colour(seen, 10, 200) == BLUE
+
     def test_of_a_short_page_is_as_high_as_the_screen(self, engine: DaemonEngine, site: SiteServer) -> None:
         seen = engine.capture(shot(site.url("/plain.html"), full_page=True, **SMALL))
         assert (seen.width, seen.height) == (640, 480)

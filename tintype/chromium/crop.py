@@ -27,10 +27,14 @@ class Crop:
     height: float
     truncated: bool = False
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self, *, beyond: bool = True) -> dict[str, Any]:
         """As ``Page.captureScreenshot`` wants it; the scale is that of the emulated screen."""
         clip = {"x": self.x, "y": self.y, "width": self.width, "height": self.height, "scale": 1}
-        return {"clip": clip, "captureBeyondViewport": True}
+        return {"clip": clip, "captureBeyondViewport": beyond}
+
+    def within(self, width: float, height: float) -> bool:
+        """Whether it lies in a window of this size at the top of the page."""
+        return self.x + self.width <= width and self.y + self.height <= height
 
     def tiles(self, scale: float) -> Iterator[Crop]:
         """The parts, from the top, that the browser can draw at once."""

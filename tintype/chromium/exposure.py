@@ -90,9 +90,17 @@ class Exposure:
         """In CSS pixels."""
         return dict((await self._session.call("Page.getLayoutMetrics"))["cssContentSize"])
 
+    async def _is_on_screen(self, area: Crop) -> bool:
+        """Whether all of it is seen as the page stands: at its top, not scrolled."""
+        seen = (await self._session.call("Page.getLayoutMetrics"))["cssVisualViewport"]
+        at_the_top = not (seen["pageX"] or seen["pageY"])
+        return at_the_top and area.within(seen["clientWidth"], seen["clientHeight"])
+
     async def _photograph(self, area: Crop | None) -> bytes:
         if area is None:
             return await self._expose()
+        if await self._is_on_screen(area):
+            return await self._expose(**area.parameters(beyond=False))  # the window may stay as it is
         async with self._unnoticed():
             tiles = [await self._expose(**tile.parameters()) for tile in area.tiles(self._shot.emulate.scale)]
         return tiles[0] if len(tiles) == 1 else await asyncio.to_thread(imaging.join, tiles)
