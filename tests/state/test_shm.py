@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter, RateLimiter, SlidingWindowCounterRateLimiter
 
 from tests.contracts.crowd import eventually, in_fork, in_processes, in_threads
+from tests.disks import mounted
 from tintype.state import table
 from tintype.state.shm import SharedMemoryStorage
 
@@ -162,12 +164,71 @@ class TestExactness:
         assert counts == [0] + [1] * table.ROWS
 
 
+def count_often(uri: str, times: int) -> int:
+    """How many of so many hits the web's own way of counting admits."""
+    storage = SharedMemoryStorage(uri)
+    return sum(storage.count("client", 500, 86_400)[0] for _ in range(times))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+class TestColumns:
+    def test_processes_and_their_threads_admit_exactly_the_limit(self, uri: str) -> None:
+        def threads() -> int:
+            return sum(in_threads(count_often, [(uri, 400)] * 4))
+
+        with ThreadPoolExecutor(1) as beside:
+            others = beside.submit(in_processes, count_often, [(uri, 2000)] * 3)
+            assert threads() + sum(others.result()) == 500
+
+    def test_each_process_has_its_own(self, storage: SharedMemoryStorage, uri: str) -> None:
+        count_often(uri, 1)
+        own = storage._table.column
+        assert own
+        assert in_fork(lambda: count_often(uri, 1) == 1 and storage._table.column not in (0, own))
+
+    def test_what_a_process_counted_stays_when_it_ends_and_the_next_goes_on_there(self, uri: str) -> None:
+        assert in_fork(lambda: count_often(uri, 200) == 200)
+        assert in_fork(lambda: count_often(uri, 200) == 200)
+        assert count_often(uri, 200) == 100
+
+    def test_who_finds_none_left_counts_under_the_lock(
+        self, storage: SharedMemoryStorage, uri: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(table, "COLUMNS", 2)
+        assert count_often(uri, 100) == 100
+        assert storage._table.column == 1
+        assert in_fork(lambda: count_often(uri, 450) == 400 and storage._table.column == 0)
+        assert count_often(uri, 1) == 0
+
+    def test_a_row_that_gave_way_is_made_again(
+        self, storage: SharedMemoryStorage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(table, "BUCKETS", 1)
+        for number in range(table.ROWS + 1):
+            storage.count(f"client-{number}", 500, 86_400 + number)
+        windows = [storage.count(f"client-{number}", 500, 86_400 + number)[3] for number in range(table.ROWS + 1)]
+        assert min(windows) == 1
+        assert max(windows) == 2
+
+    def test_the_last_entries_come_back_with_the_next_window(
+        self, storage: SharedMemoryStorage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = [1_700_000_040.0]
+        monkeypatch.setattr(time, "time", lambda: now[0])
+        assert [storage.count("client", 40, 60)[0] for _ in range(50)] == [True] * 40 + [False] * 10
+        now[0] += 90  # half of the previous window counts
+        assert [storage.count("client", 40, 60)[0] for _ in range(50)].count(True) == 20
+        now[0] += 120
+        assert [storage.count("client", 40, 60)[0] for _ in range(50)].count(True) == 40
+
+
 HITTER = """
 import sys
 from tintype.state.shm import SharedMemoryStorage
 storage = SharedMemoryStorage(sys.argv[1])
 while True:
     storage.acquire_sliding_window_entry("same", 10**9, 86400)
+    storage.count("same", 10**9, 86400)
 """
 
 
@@ -220,15 +281,15 @@ class TestFile:
             storage.acquire_sliding_window_entry("client", 1, 60)
         assert not storage.check()
 
-    def test_a_full_disk_is_an_error_and_leaves_nothing(self, small_disk: Path) -> None:
-        with (small_disk / "filler").open("wb") as file:
-            file.write(bytes(3 << 20))
-        storage = SharedMemoryStorage(f"shm://{small_disk}/limits", wrap_exceptions=True)
-        with pytest.raises(StorageError):
-            storage.incr("client", 60)
-        (small_disk / "filler").unlink()
-        assert storage.incr("client", 60) == 1
-        assert sorted(file.name for file in small_disk.iterdir()) == ["limits", "limits.lock"]
+    def test_a_full_disk_is_an_error_and_leaves_nothing(self, tmp_path: Path) -> None:
+        with mounted(tmp_path / "small", megabytes=2 * table.SIZE >> 20) as disk:
+            (disk / "filler").write_bytes(bytes(table.SIZE * 3 // 2))
+            storage = SharedMemoryStorage(f"shm://{disk}/limits", wrap_exceptions=True)
+            with pytest.raises(StorageError):
+                storage.incr("client", 60)
+            (disk / "filler").unlink()
+            assert storage.incr("client", 60) == 1
+            assert sorted(file.name for file in disk.iterdir()) == ["limits", "limits.lock"]
 
     def test_a_healthy_one_says_so(self, storage: SharedMemoryStorage) -> None:
         assert storage.check()

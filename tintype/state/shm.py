@@ -7,12 +7,55 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from limits.errors import StorageError
 from limits.storage import SlidingWindowCounterSupport, Storage
 
-from tintype.state.table import Row, Slot, table_at
+from tintype.state import table, window
+from tintype.state.table import Slot, table_at
+
+SLACK = table.COLUMNS
+"""So near to the limit one counts under the lock: as many may be adding at the same moment."""
+
+
+class Moment(NamedTuple):
+    """Where in time one counts: the number of the window, and how much of it is left; seconds."""
+
+    window: int
+    left: float
+    period: int
+
+    @classmethod
+    def now(cls, period: int) -> Moment:
+        """Now, by the clock that all processes share."""
+        now = time.time()
+        window = int(now // period)
+        return cls(window, (window + 1) * period - now, period)
+
+    @property
+    def end(self) -> float:
+        """When what is counted now may be forgotten, in seconds since the epoch."""
+        return float((self.window + 2) * self.period)
+
+    def weigh(self, previous: int, current: int) -> float:
+        """The previous window counts as much as there is left of the current one."""
+        return previous * self.left / self.period + current
+
+    def told(self, previous: int, current: int) -> tuple[int, float, int, float]:
+        """Counts and lives in seconds, as the library wants them."""
+        return previous, self.left if previous else 0.0, current, self.left + self.period
+
+
+@dataclass(slots=True)
+class _Known:
+    """Where a row was, and in which window little was left of the allowance."""
+
+    row: int
+    digest: int
+    scarce: int
 
 
 class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
@@ -23,6 +66,7 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
     def __init__(self, uri: str, wrap_exceptions: bool = False, **options: float | str | bool) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
         self._table = table_at(Path(uri.partition("://")[2]))
+        self._known: dict[str, _Known] = {}
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
@@ -33,24 +77,25 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
         """Count into the fixed window, which begins with its first hit; the new count."""
         now = time.time()
         with self._fixed(key) as slot:
-            row = slot.read()
+            row = slot.made()
+            end, count = self._table.ends[row + 2], window.fixed(self._table, row)
             # An end too far away was written by a clock that was put back since, or is damage.
-            if not now < row.end <= now + expiry:
-                row = Row(now + expiry)
-            row = row._replace(current=row.current + amount)
-            slot.write(row)
-        return row.current
+            if not now < end <= now + expiry:
+                window.extend(self._table, row, now + expiry)
+                count = 0
+            window.fix(self._table, row, count + amount)
+        return count + amount
 
     def get(self, key: str) -> int:
         """The count of the fixed window."""
         with self._fixed(key) as slot:
-            row = slot.read()
-        return row.current if row.end > time.time() else 0
+            alive = slot.row and self._table.ends[slot.row + 2] > time.time()
+            return window.fixed(self._table, slot.row) if alive else 0
 
     def get_expiry(self, key: str) -> float:
         """When the fixed window ends, in seconds since the epoch; now when there is none."""
         with self._fixed(key) as slot:
-            return max(slot.read().end, time.time())
+            return max(self._table.ends[slot.row + 2] if slot.row else 0.0, time.time())
 
     def clear(self, key: str) -> None:
         """Forget a fixed window."""
@@ -59,33 +104,26 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Count if the weighted sum of the previous and the current window allows it; whether it did."""
-        now = time.time()
-        with self._sliding(key) as slot:
-            row, left = _slide(slot.read(), now, expiry)
-            if math.floor(row.previous * left / expiry + row.current) + amount > limit:
-                return False
-            slot.write(row._replace(current=row.current + amount))
-        return True
+        return self._acquire(key, limit, Moment.now(expiry), amount)[0]
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         """Count and life in seconds of the previous window, then of the current one."""
+        moment = Moment.now(expiry)
         with self._sliding(key) as slot:
-            row, left = _slide(slot.read(), time.time(), expiry)
-        return row.previous, left if row.previous else 0.0, row.current, left + expiry
+            return moment.told(*self._sums(slot.row, moment.window)) if slot.row else moment.told(0, 0)
 
     def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
-        """Acquire one entry in one turn: whether it was acquired, then the window. Raises StorageError."""
-        now = time.time()
+        """Acquire one entry: whether it was acquired, then the window. Raises StorageError.
+
+        As long as the limit is far away this asks the system for nothing.
+        """
+        moment = Moment.now(period)
         try:
-            with self._sliding(key) as slot:
-                (end, current, previous), left = _slide(slot.read(), now, period)
-                admitted = previous * left / period + current < limit
-                if admitted:
-                    current += 1
-                    slot.write(Row(end, current, previous))
+            acquired = self._acquire_alone(key, limit, moment) or self._acquire(key, limit, moment, 1)
         except self.base_exceptions as error:
             raise StorageError(error) from error
-        return admitted, previous, left if previous else 0.0, current, left + period
+        admitted, previous, current = acquired
+        return admitted, *moment.told(previous, current)
 
     def clear_sliding_window(self, key: str, expiry: int) -> None:  # noqa: ARG002 - the library's signature
         """Forget a sliding window."""
@@ -104,17 +142,53 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
         """Forget everything; how many windows there were."""
         return self._table.reset()
 
+    def _acquire_alone(self, key: str, limit: int, moment: Moment) -> tuple[bool, int, int] | None:
+        """Acquire one entry in our own column, if the row is known and so much is left that others do not matter.
+
+        One adds first and looks then: of two who do so at the same moment, at least one sees the other.
+        """
+        known, shared = self._known.get(key), self._table
+        if known is None or known.scarce == moment.window:
+            return None
+        with shared.turn:
+            row = known.row
+            if time.monotonic() >= shared.trusted_until or shared.words[row] != known.digest:
+                return None
+            window.add(shared, row, moment.window, 1)
+            previous, current = self._sums(row, moment.window)
+            if moment.weigh(previous, current) > limit - SLACK:
+                window.add(shared, row, moment.window, -1)
+                known.scarce = moment.window
+                return None
+            window.extend(shared, row, moment.end)
+        return True, previous, current
+
+    def _acquire(self, key: str, limit: int, moment: Moment, amount: int) -> tuple[bool, int, int]:
+        """Acquire entries under the lock: whether they were acquired, and the counts of both windows."""
+        with self._sliding(key) as slot:
+            row = slot.made()
+            previous, current = self._sums(row, moment.window)
+            admitted = math.floor(moment.weigh(previous, current)) + amount <= limit
+            if admitted:
+                window.add(self._table, row, moment.window, amount)
+                current += amount
+            window.extend(self._table, row, moment.end)
+            scarce = moment.weigh(previous, current) > limit - 2 * SLACK
+            if self._table.column:
+                self._know(key, _Known(row, slot.name.first, moment.window if scarce else -1))
+        return admitted, previous, current
+
+    def _know(self, key: str, known: _Known) -> None:
+        if len(self._known) >= table.MOST_KNOWN:
+            self._known.clear()
+        self._known[key] = known
+
+    def _sums(self, row: int, now: int) -> tuple[int, int]:
+        """The counts of the previous and the current window."""
+        return window.total(self._table, row, now - 1), window.total(self._table, row, now)
+
     def _fixed(self, key: str) -> Slot:
         return self._table.slot(f"fixed {key}")
 
     def _sliding(self, key: str) -> Slot:
         return self._table.slot(f"sliding {key}")
-
-
-def _slide(row: Row, now: float, expiry: int) -> tuple[Row, float]:
-    """The row as of now, and the seconds left of the current window. A row ends one window after its own."""
-    window_end = (now // expiry + 1) * expiry
-    left, end = window_end - now, window_end + expiry
-    if row.end == end:
-        return row, left
-    return Row(end, 0, row.current if row.end == window_end else 0), left

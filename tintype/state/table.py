@@ -1,7 +1,10 @@
-"""Where does a machine keep its counters? In a mapped file of small rows, found by a digest of their name.
+"""Where does a machine keep its counters? In a mapped file of rows, found by a digest of their name.
 
-Rows lie in buckets; a range lock per bucket excludes other processes, and the kernel frees it when one dies.
-A process killed in mid-write leaves at worst one wrong row. When a bucket is full its oldest row gives way.
+Rows lie in buckets; a range lock per bucket excludes other processes, and the kernel frees it when one dies. A lock
+costs two calls of the system, so a row has a column for each process, where only that one writes, and may do so
+without a lock: what a name counts is the sum of its columns. The first column is everybody's, under the lock.
+A column whose process died counts on, and goes to the next one that asks. When a bucket is full its oldest row gives
+way; who was adding to it at that moment leaves one count with a stranger.
 """
 
 from __future__ import annotations
@@ -11,7 +14,6 @@ import functools
 import hashlib
 import mmap
 import os
-import struct
 import threading
 import time
 from contextlib import suppress
@@ -20,13 +22,20 @@ from typing import NamedTuple, Self
 
 from tintype.state.place import Inode, Place
 
-MAGIC = b"tintype counters, version 1\n"
-HEAD, BUCKETS, ROWS = 4096, 4096, 16
-_ROW = struct.Struct("<16sdII")
-_ENDS = struct.Struct("<" + "16xd8x" * ROWS)
-_LENGTH = ROWS * _ROW.size
+MAGIC = b"tintype counters, version 2\n"
+HEAD, BUCKETS, ROWS, COLUMNS = 4096, 2048, 16, 16
+WORD = 8
+"""Bytes; a word is read and written in one piece."""
+CELLS = 4
+"""Words of a row before its cells: digest, end, one to spare. Two rounds of columns follow, for windows in turn."""
+ROW = CELLS + 2 * COLUMNS
+"""Words."""
+_LENGTH = ROWS * ROW * WORD
 SIZE = HEAD + BUCKETS * _LENGTH
-_MOST = 0xFFFF_FFFF
+_USED = 2048 // WORD
+"""The word that says how many columns were ever owned, the first included."""
+_OWNERS = 1024
+"""One byte for each column, locked for life by its process; the first byte is locked to choose one."""
 _ALL = HEAD, BUCKETS * _LENGTH
 
 MOST_KNOWN = 8192
@@ -35,12 +44,12 @@ TRUST = 1.0
 """Seconds until a process looks again whether its file is still the one at the path."""
 
 
-class Row(NamedTuple):
-    """``end`` is when the row may be forgotten, in seconds since the epoch."""
+class Name(NamedTuple):
+    """A digest in two words, and the byte where its bucket starts."""
 
-    end: float = 0.0
-    current: int = 0
-    previous: int = 0
+    first: int
+    second: int
+    start: int
 
 
 class Table:
@@ -49,38 +58,52 @@ class Table:
     Range locks belong to a process and are lost when it closes *any* descriptor of the file.
     """
 
+    words: memoryview[int]
+    """The file as unsigned words of eight bytes; to be touched in one's turn only."""
+    ends: memoryview[float]
+    """The same as floats."""
+    turn: threading.Lock
+    """Excludes other threads of this process."""
+    column: int
+    """The column of this process; 0 as long as it has none."""
+    trusted_until: float
+    """By ``time.monotonic``: until then the file is ours without another look."""
+
     def __init__(self, path: Path) -> None:
         self._place = Place(path)
         self._descriptor = -1
         self._inode: Inode | None = None
-        self._trusted_until = float("-inf")
-        self._after_fork()
+        self.after_fork()
 
     def slot(self, name: str) -> Slot:
         """The place of a name's row, to be entered once; raises OSError when the file cannot be had."""
-        return Slot(self, *_home(name, BUCKETS))
+        return Slot(self, name_of(name, BUCKETS))
+
+    @property
+    def used(self) -> int:
+        """Columns in which something may be."""
+        used = self.words[_USED]
+        return used if 0 < used <= COLUMNS else COLUMNS
 
     def reset(self) -> int:
         """Forget every row; how many were alive."""
-        now = time.time()
+        now, rows = time.time(), range(HEAD // WORD, SIZE // WORD, ROW)
         self.lock(*_ALL)
         try:
-            alive = [row for row in _ROW.iter_unpack(self.rows[HEAD:SIZE]) if row[1] > now]
-            self.rows[HEAD:SIZE] = bytes(SIZE - HEAD)
+            alive = sum(self.ends[row + 2] > now for row in rows)
+            self._bytes[HEAD:SIZE] = bytes(SIZE - HEAD)
         finally:
             self.unlock(*_ALL)
-        return len(alive)
+        return alive
 
     def lock(self, start: int, length: int = 1) -> None:
-        """Exclude threads of this process and other processes from a range."""
-        if self._pid != os.getpid():
-            self._after_fork()
-        self._turn.acquire()
+        """Exclude threads of this process and other processes from a range of bytes."""
+        self.turn.acquire()
         try:
             self._verify()
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX, length, start)
         except BaseException:
-            self._turn.release()
+            self.turn.release()
             raise
 
     def unlock(self, start: int, length: int = 1) -> None:
@@ -88,21 +111,45 @@ class Table:
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, length, start)
         finally:
-            self._turn.release()
+            self.turn.release()
 
-    def _after_fork(self) -> None:
-        # The file and its mapping go on in the child; a lock that a thread of the parent held would never be released.
-        self._pid = os.getpid()
-        self._turn = threading.Lock()
+    def find(self, name: Name) -> int:
+        """The word where a name's row starts; 0 when there is none."""
+        digest = name.first.to_bytes(WORD, "little") + name.second.to_bytes(WORD, "little")
+        at = self._bytes.find(digest, name.start, name.start + _LENGTH)
+        return at // WORD if at >= 0 and (at - name.start) % (ROW * WORD) == 0 else 0
+
+    def make(self, name: Name) -> int:
+        """Under its bucket's lock, a row for a name that has none; in a full bucket the first to end gives way."""
+        first = name.start // WORD
+        row = min(range(first, first + ROWS * ROW, ROW), key=lambda row: self.ends[row + 2])
+        self.clear(row)
+        self.words[row], self.words[row + 1] = name.first, name.second
+        return row
+
+    def clear(self, row: int) -> None:
+        """Under its bucket's lock, empty a row."""
+        self._bytes[row * WORD : (row + ROW) * WORD] = bytes(ROW * WORD)
+
+    def after_fork(self) -> None:
+        """Begin anew in a child. File and mapping go on.
+
+        A lock that a thread of the parent held would never be released, and the parent's column is not ours.
+        """
+        self.turn = threading.Lock()
+        self.trusted_until = float("-inf")
+        self.column = 0
 
     def _verify(self) -> None:
-        """Open the file unless it was looked at lately and is the one at the path."""
+        """Open the file unless it was looked at lately and is the one at the path; see to a column."""
         now = time.monotonic()
-        if now < self._trusted_until:
+        if now < self.trusted_until:
             return
         if self._descriptor < 0 or self._inode != self._place.inode() or self._place.path.stat().st_size != SIZE:
             self._open()
-        self._trusted_until = now + TRUST
+        if not self.column:
+            self.column = self._claim()
+        self.trusted_until = now + TRUST
 
     def _open(self) -> None:
         self._close()
@@ -113,13 +160,29 @@ class Table:
                 self._create()
             self._descriptor = os.open(self._place.path, os.O_RDWR | os.O_CLOEXEC)
             self._inode = self._place.inode()
-            self.rows = mmap.mmap(self._descriptor, SIZE)
+            self._bytes = mmap.mmap(self._descriptor, SIZE)
+            self.words, self.ends = memoryview(self._bytes).cast("Q"), memoryview(self._bytes).cast("d")
 
     def _close(self) -> None:
         if self._descriptor >= 0:
-            self.rows.close()
+            self.words.release()
+            self.ends.release()
+            self._bytes.close()
             os.close(self._descriptor)
-            self._descriptor = -1
+            self._descriptor, self.column = -1, 0
+
+    def _claim(self) -> int:
+        """Own a column as long as this process lives; 0 when all are taken."""
+        fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, _OWNERS)
+        try:
+            for column in range(1, COLUMNS):
+                with suppress(BlockingIOError, PermissionError):
+                    fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _OWNERS + column)
+                    self.words[_USED] = max(self.words[_USED], column + 1)
+                    return column
+        finally:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _OWNERS)
+        return 0
 
     def _is_whole(self) -> bool:
         try:
@@ -141,51 +204,53 @@ class Table:
 
 
 @functools.lru_cache(MOST_KNOWN)
-def _home(name: str, buckets: int) -> tuple[bytes, int]:
-    """The digest of a name, and where its bucket starts."""
-    digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
-    return digest, HEAD + int.from_bytes(digest[:2]) % buckets * _LENGTH
+def name_of(text: str, buckets: int) -> Name:
+    """Where a name's row may be."""
+    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    first, second = int.from_bytes(digest[:WORD], "little"), int.from_bytes(digest[WORD:], "little")
+    return Name(first, second, HEAD + int.from_bytes(digest[:2]) % buckets * _LENGTH)
 
 
 class Slot:
-    """A name's row; inside the block it is ours alone."""
+    """A name's row; inside the block other processes stay out, but for what they add to their own columns."""
 
-    __slots__ = ("_at", "_digest", "_start", "_table")
+    __slots__ = ("_table", "name", "row")
 
-    def __init__(self, table: Table, digest: bytes, start: int) -> None:
+    def __init__(self, table: Table, name: Name) -> None:
         self._table = table
-        self._digest = digest
-        self._start = start
+        self.name = name
+        self.row = 0
+        """The word where it starts; 0 when there is none."""
 
     def __enter__(self) -> Self:
-        self._table.lock(self._start)
-        at = self._table.rows.find(self._digest, self._start, self._start + _LENGTH)
-        self._at = at if (at - self._start) % _ROW.size == 0 else -1
+        self._table.lock(self.name.start)
+        self.row = self._table.find(self.name)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._table.unlock(self._start)
+        self._table.unlock(self.name.start)
 
-    def read(self) -> Row:
-        """The row; all zeros when there is none."""
-        return Row(*_ROW.unpack_from(self._table.rows, self._at)[1:]) if self._at >= 0 else Row()
-
-    def write(self, row: Row) -> None:
-        """Replace the row; in a full bucket the one that ends first gives way."""
-        if self._at < 0:
-            ends = _ENDS.unpack_from(self._table.rows, self._start)
-            self._at = self._start + ends.index(min(ends)) * _ROW.size
-        end, current, previous = row
-        _ROW.pack_into(self._table.rows, self._at, self._digest, end, min(current, _MOST), min(previous, _MOST))
+    def made(self) -> int:
+        """The row, made if there was none."""
+        self.row = self.row or self._table.make(self.name)
+        return self.row
 
     def forget(self) -> None:
         """Empty the row, if there is one."""
-        if self._at >= 0:
-            self._table.rows[self._at : self._at + _ROW.size] = bytes(_ROW.size)
+        if self.row:
+            self._table.clear(self.row)
 
 
 _TABLES: dict[Path, Table] = {}
 _OPENING = threading.Lock()
+
+
+def _after_fork() -> None:
+    for table in _TABLES.values():
+        table.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def table_at(path: Path) -> Table:

@@ -90,8 +90,10 @@ class Gate:
 
     def _count(self, name: str, environ: WSGIEnvironment) -> Standing | None:
         rate = self._rates.get(name)
-        key = rate and self._key(rate, environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
-        if not rate or not key:
+        if rate is None:
+            return None
+        key = self._key(name, environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
+        if not key:
             return None
         try:
             return Standing(rate, *self._counters.count(key, rate.limit, rate.period))
@@ -99,10 +101,10 @@ class Gate:
             self._alarm.raise_(error)
             return None
 
-    def _key_of(self, rate: Rate, peer: str, forwarded: str) -> str:
+    def _key_of(self, name: str, peer: str, forwarded: str) -> str:
         """Under which name a client's requests are counted; empty for those without limits."""
         address = self._visitors.address(peer, forwarded)
-        return "" if within(address, self._exempt) else rate.item.key_for(rate.name, allowance_key(address))
+        return "" if within(address, self._exempt) else self._rates[name].item.key_for(name, allowance_key(address))
 
 
 class Rate(NamedTuple):
@@ -162,7 +164,8 @@ class Standing(NamedTuple):
 
     def headers(self) -> list[tuple[str, str]]:
         """What the client is told: the three headers in wide use, and the IETF draft's two (ratelimit-headers-10)."""
-        remaining, reset = self.remaining, math.ceil(max(self.reset, self.wait))
+        remaining = self.remaining
+        reset = math.ceil(self.reset if remaining else max(self.reset, self.wait))
         return [
             *self.rate.headers,
             ("RateLimit-Remaining", str(remaining)),
