@@ -16,7 +16,7 @@ HOMES = {
     "werkzeug": ("web/",),
     "asyncio": ("chromium/",),
     "pyvips": ("imaging/",),
-    "redis": ("state/redis.py",),
+    "redis": ("state/redis",),
     "sqlite3": ("state/sqlite",),
     "boto3": ("storage/s3.py",),
     "botocore": ("storage/s3.py",),

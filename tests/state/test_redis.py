@@ -16,12 +16,13 @@ from limits.storage import storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from tests.contracts.cache import KB, CacheContract, OpenCache
-from tests.contracts.crowd import eventually, in_processes
+from tests.contracts.crowd import eventually, in_fork, in_processes
 from tests.contracts.locks import LocksContract, OpenLocks
 from tests.servers import RedisServer
 from tintype.errors import ConfigurationError
-from tintype.state import redis as state
-from tintype.state.redis import Counters, RedisCache, RedisLocks, client_for, limits_uri
+from tintype.state import redis_client
+from tintype.state.redis import Counters, RedisCache, RedisLocks, limits_uri
+from tintype.state.redis_client import client_for
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +46,8 @@ def server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "REST", 0.05)
-    monkeypatch.setattr(state, "ANSWER_WITHIN", 0.2)
+    monkeypatch.setattr(redis_client, "REST", 0.05)
+    monkeypatch.setattr(redis_client, "ANSWER_WITHIN", 0.2)
 
 
 class TestCache(CacheContract):
@@ -146,7 +147,7 @@ class TestOutage:
         assert logs == []
 
     def test_frozen_it_holds_up_few_callers(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(state, "REST", 60)
+        monkeypatch.setattr(redis_client, "REST", 60)
         cache = RedisCache(server.url, "records", 10 * KB)
         cache.put("key", b"1", 60)
         server.freeze()
@@ -204,6 +205,33 @@ class TestOutage:
             counters.count("client", 1, 60)
         server.start()
         assert eventually(lambda: _admits(counters))
+
+    def test_counters_do_not_notice_a_restart(self, server: RedisServer) -> None:
+        counters = Counters(limits_uri(server.url))
+        with ThreadPoolExecutor(4) as crowd:
+            assert all(admitted for admitted, *_ in crowd.map(lambda _: counters.count("client", 99, 60), range(8)))
+            server.stop()
+            server.start()
+            with structlog.testing.capture_logs() as logs:
+                assert all(admitted for admitted, *_ in crowd.map(lambda _: counters.count("client", 99, 60), range(8)))
+        assert logs == []
+
+    def test_a_frozen_redis_holds_up_few_requests(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(redis_client, "REST", 60)
+        counters = Counters(limits_uri(server.url))
+        counters.count("client", 9, 60)
+        server.freeze()
+        for _ in range(50):
+            with pytest.raises(StorageError):
+                counters.count("client", 9, 60)
+        server.thaw()
+
+    @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+    def test_a_fork_asks_on_a_connection_of_its_own(self, url: str) -> None:
+        counters = Counters(limits_uri(url))
+        assert counters.count("forked", 9, 60)[3] == 1
+        assert in_fork(lambda: counters.count("forked", 9, 60)[3] == 2)
+        assert counters.count("forked", 9, 60)[3] == 3
 
     def test_a_full_redis_keeps_nothing_new_and_says_so(self, server: RedisServer) -> None:
         cache = RedisCache(server.url, "records", 100_000 * KB)

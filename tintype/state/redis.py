@@ -8,34 +8,23 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from importlib import resources
 from itertools import islice
-from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
+from typing import Any
 
 import redis
 import structlog
 from limits.errors import StorageError
 from limits.storage import RedisStorage
-from redis.backoff import NoBackoff
 from redis.exceptions import LockError
 from redis.lock import Lock
-from redis.retry import Retry
 
-from tintype.errors import ConfigurationError
-from tintype.state.outage import Outage
+from tintype.state.redis_client import client_for
 from tintype.state.turn import Turns, acquire
 
 log = structlog.get_logger("tintype.state")
 
-Result = TypeVar("Result")
-
-CONNECT_WITHIN, ANSWER_WITHIN = 1.0, 2.0
-"""Seconds until a connection, or an answer, counts as lost."""
-REST = 1.0
-"""Seconds a Redis that failed is left alone; then one caller tries."""
 POLL = 0.05
 """Seconds between two tries for a lock that another process holds; one thread per process tries."""
 ROUNDS = 64
@@ -44,66 +33,6 @@ CHUNK = 500
 """Keys forgotten by one script, so that nobody waits long."""
 MOST_NOTED = 20_000
 """Keys whose last use a process knows; beyond that some are noted too often."""
-
-
-class Resting(redis.ConnectionError):
-    """Refused here: Redis failed a moment ago."""
-
-
-class Client(redis.Redis):
-    """A client that, once Redis has failed, refuses at once instead of waiting again and again."""
-
-    def __init__(self, pool: redis.ConnectionPool, outage: Outage) -> None:
-        super().__init__(connection_pool=pool)
-        self.outage = outage
-
-    def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Ask Redis, as every other method does in the end; raises RedisError."""
-        if not self.outage.may_try():
-            raise Resting("left alone for a moment after a failure")
-        try:
-            answer = super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            self.outage.failed(error)
-            raise
-        except redis.ResponseError:
-            # A refusal is an answer too: after a restart the first one is that a script is unknown.
-            self.outage.passed()
-            raise
-        self.outage.passed()
-        return answer
-
-    def attempt(self, question: Callable[[], Any], otherwise: Result) -> Result:
-        """What Redis answers to a question, or something else if it cannot."""
-        try:
-            return cast("Result", question())
-        except redis.RedisError as error:
-            if not isinstance(error, Resting):
-                self.outage.complain(error)
-            return otherwise
-
-    def script(self, *names: str) -> Callable[..., Any]:
-        """A script of this folder, made of several files."""
-        folder = resources.files(__package__)
-        text = "\n".join(folder.joinpath(f"{name}.lua").read_text() for name in names)
-        return cast("Callable[..., Any]", self.register_script(text))
-
-
-@functools.cache
-def client_for(url: str) -> Client:
-    """The one client of this process for an address; connects when first asked. Raises ConfigurationError."""
-    # A connection that Redis closed meanwhile deserves a second try, one that times out does not.
-    retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-    try:
-        parts = urlsplit(url)
-        where = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
-        pool = redis.ConnectionPool.from_url(
-            url, protocol=2, retry=retry, socket_connect_timeout=CONNECT_WITHIN, socket_timeout=ANSWER_WITHIN
-        )
-    except ValueError as error:
-        # the text is left out: it may quote what was written, a password included
-        raise ConfigurationError("REDIS_URL: must be redis://…, rediss://… or unix://…") from error
-    return Client(pool, Outage("redis", where, pause=REST))
 
 
 class RedisCache:
@@ -254,7 +183,7 @@ class Counters(RedisStorage):
             key_prefix="tintype:limits",
             wrap_exceptions=wrap_exceptions,
         )
-        self.storage = client
+        self.storage = self._client = client
         self.initialize_storage("redis://")
         self._count = client.script("count")
 
@@ -262,11 +191,17 @@ class Counters(RedisStorage):
         """Acquire one entry in one trip: whether it was acquired, then the window. Raises StorageError."""
         names = self._previous_window_key(key), self._current_window_key(key)
         try:
-            answer = self._count(keys=[self.prefixed_key(name) for name in names], args=[limit, period])
+            answer = self._ask([self.prefixed_key(name) for name in names], limit, period)
         except redis.RedisError as error:
             raise StorageError(error) from error
         admitted, previous, previous_life, current, current_life = answer
         return bool(admitted), previous, previous_life / 1000, current, current_life / 1000
+
+    def _ask(self, names: Sequence[str], limit: int, period: int) -> Any:
+        try:
+            return self._client.ask("EVALSHA", self._count.sha, len(names), *names, limit, period)
+        except redis.exceptions.NoScriptError:
+            return self._count(keys=names, args=[limit, period])
 
 
 def limits_uri(url: str) -> str:
