@@ -38,12 +38,43 @@ PAGES = {
     "tabler-gallery": ("@tabler/preview@1.2.0", "dist/gallery.html"),
 }
 """Name to package and page."""
+MORE = {
+    "clean-blog-post": ("startbootstrap-clean-blog@6.0.9", "dist/post.html"),
+    "coming-soon": ("startbootstrap-coming-soon@6.0.7", "dist/index.html"),
+    "new-age": ("startbootstrap-new-age@6.0.7", "dist/index.html"),
+    "resume": ("startbootstrap-resume@7.0.6", "dist/index.html"),
+    "stylish-portfolio": ("startbootstrap-stylish-portfolio@6.0.6", "dist/index.html"),
+    "sb-admin": ("startbootstrap-sb-admin@7.0.7", "dist/index.html"),
+    "sb-admin-charts": ("startbootstrap-sb-admin@7.0.7", "dist/charts.html"),
+    "sb-admin-2-charts": ("startbootstrap-sb-admin-2@4.1.4", "charts.html"),
+    "admin-lte-second": ("admin-lte@4.0.0-rc3", "dist/index2.html"),
+    "admin-lte-third": ("admin-lte@4.0.0-rc3", "dist/index3.html"),
+    "tabler-charts": ("@tabler/preview@1.2.0", "dist/charts.html"),
+    "tabler-widgets": ("@tabler/preview@1.2.0", "dist/widgets.html"),
+    "tabler-carousel": ("@tabler/preview@1.2.0", "dist/carousel.html"),
+    "tabler-masonry": ("@tabler/preview@1.2.0", "dist/cards-masonry.html"),
+    "tabler-placeholder": ("@tabler/preview@1.2.0", "dist/placeholder.html"),
+    "tabler-tables": ("@tabler/preview@1.2.0", "dist/datatables.html"),
+    "tabler-uptime": ("@tabler/preview@1.2.0", "dist/uptime.html"),
+    "tabler-maps": ("@tabler/preview@1.2.0", "dist/maps-vector.html"),
+}
+"""Those on which it is hard to see when a page is settled."""
+_ALL = PAGES | MORE
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "tintype-bench"
 
 _COPIES = (
     (re.compile(r"https?://cdn\.jsdelivr\.net/npm/"), "/npm/"),
     (re.compile(r"https?://use\.fontawesome\.com/releases/v([0-9.]+)/"), r"/npm/@fortawesome/fontawesome-free@\1/"),
+    (re.compile(r"https?://cdnjs\.cloudflare\.com/ajax/libs/Chart\.js/([0-9.]+)/"), r"/npm/chart.js@\1/dist/"),
+    (
+        re.compile(r"https?://cdnjs\.cloudflare\.com/ajax/libs/simple-line-icons/([0-9.]+)/"),
+        r"/npm/simple-line-icons@\1/",
+    ),
+    (
+        re.compile(r"https?://cdnjs\.cloudflare\.com/ajax/libs/SimpleLightbox/([0-9.]+)/"),
+        r"/npm/simplelightbox@\1/dist/",
+    ),
     (re.compile(r"""((?:src|href)=["'])https?://[^"']+(["'][^>]*rel=["']stylesheet)"""), r"\1/elsewhere\2"),
     (re.compile(r"""(<link[^>]*(?:stylesheet|preconnect)[^>]*href=["'])https?://[^"']+"""), r"\1/elsewhere"),
     (re.compile(r"""(src=["'])https?://[^"']+"""), r"\1/elsewhere"),
@@ -55,9 +86,9 @@ _FIRST_ADDRESS = 11
 """Sites are 127.0.0.11, 127.0.0.12, …: cross-site to each other, as pages of the world are."""
 
 
-def fetch(folder: Path = CACHE) -> Path:
-    """Have every package in a folder, with the libraries its pages load; raises OSError where npm does not help."""
-    for package, page in dict.fromkeys(PAGES.values()):
+def fetch(names: Sequence[str] = tuple(PAGES), folder: Path = CACHE) -> Path:
+    """Have the packages of pages in a folder, with the libraries they load; raises OSError where npm does not help."""
+    for package, page in [_ALL[name] for name in names]:
         source = (_package(folder, package) / page).read_text(encoding="utf-8")
         for library in dict.fromkeys(_LIBRARY.findall(localised(source))):
             _package(folder, library)
@@ -104,15 +135,15 @@ class Sites:
 
     def url(self, name: str, number: int = 0) -> str:
         """A page that no cache of ours has seen under this number."""
-        page = urlsplit(PAGES[name][1]).path.rpartition("/")[2]
+        page = urlsplit(_ALL[name][1]).path.rpartition("/")[2]
         return f"http://{_address(name)}:{self.port}/{page}?n={number}"
 
 
 @contextmanager
 def serve(names: Sequence[str] = tuple(PAGES), folder: Path = CACHE) -> Iterator[Sites]:
     """Serve pages for a while."""
-    fetch(folder)
-    command = [sys.executable, "-m", "bench.pages", "--folder", str(folder)]
+    fetch(names, folder)
+    command = [sys.executable, "-m", "bench.pages", "--folder", str(folder), *names]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout
@@ -122,15 +153,15 @@ def serve(names: Sequence[str] = tuple(PAGES), folder: Path = CACHE) -> Iterator
 
 
 def _address(name: str) -> str:
-    return f"127.0.0.{_FIRST_ADDRESS + list(PAGES).index(name)}"
+    return f"127.0.0.{_FIRST_ADDRESS + list(_ALL).index(name)}"
 
 
 class Shelf:
     """Answers by site and path, read once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, names: Sequence[str], folder: Path) -> None:
         self._folder = folder
-        self._roots = {_address(name): (folder / PAGES[name][0] / PAGES[name][1]).parent for name in PAGES}
+        self._roots = {_address(name): (folder / _ALL[name][0] / _ALL[name][1]).parent for name in names}
         self._ready: dict[tuple[str, str], bytes] = {}
 
     def answer(self, host: str, target: str) -> bytes:
@@ -177,22 +208,24 @@ class Visit(asyncio.Protocol):
             self._transport.write(self._shelf.answer(host, first.split(" ")[1]))
 
 
-async def _serve(folder: Path) -> None:
-    shelf, loop = Shelf(folder), asyncio.get_running_loop()
-    hosts = [_address(name) for name in PAGES]
-    server = await loop.create_server(lambda: Visit(shelf), hosts[0], 0)
+async def _serve(names: Sequence[str], folder: Path) -> None:
+    shelf, loop = Shelf(names, folder), asyncio.get_running_loop()
+    first, *others = hosts = [_address(name) for name in names]
+    server = await loop.create_server(lambda: Visit(shelf), first, 0)
     port = server.sockets[0].getsockname()[1]
-    await loop.create_server(lambda: Visit(shelf), hosts[1:], port)
+    if others:
+        await loop.create_server(lambda: Visit(shelf), others, port)
     print(json.dumps({"port": port, "pages": [f"http://{host}:{port}/" for host in hosts]}), flush=True)
     await server.serve_forever()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=tuple(PAGES), choices=_ALL, metavar="NAME")
     parser.add_argument("--folder", type=Path, default=CACHE)
     asked = parser.parse_args()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    asyncio.run(_serve(fetch(asked.folder)))
+    asyncio.run(_serve(asked.names, fetch(asked.names, asked.folder)))
 
 
 def _end_with_parent() -> None:

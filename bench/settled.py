@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.likeness import psnr, ssim
-from bench.sites import PAGES, Shelf, Sites
+from bench.pages import CACHE, MORE, PAGES, Sites, serve
 from tintype.chromium import account
 from tintype.chromium.browser import Browser
 from tintype.chromium.command import Recipe
@@ -56,9 +56,9 @@ RULES: dict[str, Settle] = {
 
 
 @asynccontextmanager
-async def browser(port: int, lanes: int = 3) -> AsyncIterator[Browser]:
-    """A browser as the service runs it, that may visit one port of loopback."""
-    judge = Judge.of([f"127.0.0.1:{port}"])
+async def browser(allowed: str, lanes: int = 3) -> AsyncIterator[Browser]:
+    """A browser as the service runs it, that may visit the sites."""
+    judge = Judge.of([allowed])
     closed, territory = await Filter.start(judge), Territory.claim()
     recipe = Recipe(
         binary=str(find_chromium()), account=account.choose("tintype"), proxy_port=closed.port, listeners=lanes
@@ -83,12 +83,12 @@ def took(capture: Capture) -> float:
     return sum(capture.timings.get(step, 0) for step in ("navigate", "settle", "expose"))
 
 
-async def measure(sites: Sites, pages: list[str], rounds: int, keep: Path | None) -> dict[str, list[dict[str, float]]]:
+async def measure(sites: Sites, rounds: int, keep: Path | None) -> dict[str, list[dict[str, float]]]:
     """Rows by page: decibels and likeness to the reference, and milliseconds, by rule."""
     rows: dict[str, list[dict[str, float]]] = {}
-    async with browser(sites.server_port) as running:
-        for page in pages:
-            await photograph(running, sites.url(page), slept(0))  # fetches packages: a first visit is not measured
+    async with browser(sites.allowed) as running:
+        for page in sites.names:
+            await photograph(running, sites.url(page), slept(0))  # the server reads its files once
             rows[page] = [await compare(running, sites.url(page), keep and keep / page) for _ in range(rounds)]
             print(page, " ".join(f"{name} {value:.3g}" for name, value in rows[page][0].items()), flush=True)
     return rows
@@ -128,13 +128,13 @@ def table(rows: dict[str, list[dict[str, float]]]) -> Table:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pages", nargs="*", default=list(PAGES), choices=list(PAGES), metavar="NAME")
+    parser.add_argument("--pages", nargs="*", default=[*PAGES, *MORE], choices=[*PAGES, *MORE], metavar="NAME")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--shelf", type=Path, help="where packages are kept")
+    parser.add_argument("--folder", type=Path, default=CACHE, help="where packages are kept")
     parser.add_argument("--keep", type=Path, help="a folder for the pictures")
     asked = parser.parse_args()
-    sites = Sites(Shelf(asked.shelf))
-    Console(width=160).print(table(asyncio.run(measure(sites, asked.pages, asked.rounds, asked.keep))))
+    with serve(asked.pages, asked.folder) as sites:
+        Console(width=160).print(table(asyncio.run(measure(sites, asked.rounds, asked.keep))))
 
 
 if __name__ == "__main__":
