@@ -56,6 +56,16 @@ def test_it_answers_and_leaves_nothing(recipe: Recipe, territory: Territory) -> 
     assert "Chrome/" in agent
 
 
+def test_it_goes_behind_who_answers_hits(recipe: Recipe, territory: Territory) -> None:
+    async def play() -> int:
+        process, _ = await Launcher(recipe, territory, allow_no_sandbox=False).launch()
+        nice = os.getpriority(os.PRIO_PROCESS, process.pid)
+        await process.close()
+        return nice
+
+    assert asyncio.run(play()) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 5)
+
+
 def test_one_begun_ahead_is_the_next_one_launched(recipe: Recipe, territory: Territory) -> None:
     async def play() -> None:
         launcher = Launcher(recipe, territory, allow_no_sandbox=False)

@@ -27,9 +27,12 @@ from tintype.chromium.territory import remove
 log = structlog.get_logger("tintype.chromium")
 
 _SHELL = (
-    'ulimit -c 0; ulimit -n 1024 2>/dev/null; ulimit -f 1048576 2>/dev/null; exec "$@" 3<&0 4>&1 </dev/null >/dev/null'
+    "ulimit -c 0; ulimit -n 1024 2>/dev/null; ulimit -f 1048576 2>/dev/null; "
+    '{ echo 5 >/proc/self/autogroup; } 2>/dev/null; command -v nice >/dev/null && set -- nice -n 5 "$@"; '
+    'exec "$@" 3<&0 4>&1 </dev/null >/dev/null'
 )
-"""Limits: no core files, 1024 descriptors, files up to 512 MB (blocks of 512 bytes).
+"""Limits: no core files, 1024 descriptors, files up to 512 MB (blocks of 512 bytes). A hit goes before a capture, so
+the browser is nice to others; where the kernel groups processes by session (sched(7)), the group has to be.
 
 Shared memory counts as a file: at 64 MB Chromium dies of a picture of 25 million pixels, which is 100 MB.
 """

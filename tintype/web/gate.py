@@ -164,8 +164,10 @@ class Standing(NamedTuple):
 
     def headers(self) -> list[tuple[str, str]]:
         """What the client is told: the three headers in wide use, and the IETF draft's two (ratelimit-headers-10)."""
-        remaining = self.remaining
-        reset = math.ceil(self.reset if remaining else max(self.reset, self.wait))
+        rate, _, previous, previous_life, current, current_life = self  # at every hit: once, without properties
+        weighted = previous * previous_life / rate.period + current if previous else current
+        remaining = max(0, rate.limit - math.floor(weighted))
+        reset = math.ceil(current_life % rate.period if current and remaining else max(self.reset, self.wait))
         return [
             *self.rate.headers,
             ("RateLimit-Remaining", str(remaining)),

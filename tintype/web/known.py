@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 from wsgiref.types import WSGIEnvironment
 
 from tintype.web.params import Wanted
+
+Part = TypeVar("Part")
 
 MOST = 8192
 LONGEST = 2048
@@ -43,6 +47,20 @@ class Questions:
         if wanted.freshness.forced or len(query) + len(accept) > LONGEST or key in self._known:
             return
         with self._turn:
-            self._known[key] = Question(wanted)
+            self._known[key] = Question(_slim(wanted))
             if len(self._known) > self._most:
                 del self._known[next(iter(self._known))]
+
+
+def _slim(wanted: Wanted) -> Wanted:
+    """The same with parts shared among all questions, for most are alike: 2 KB instead of 7."""
+    request, shot = wanted.request, wanted.request.shot
+    parts = ("identify", "emulate", "settle", "retouch", "expose")
+    shot = shot.model_copy(update={name: _shared(getattr(shot, name)) for name in parts})
+    slim = request.model_copy(update={"shot": shot, "rendition": _shared(request.rendition)})
+    return replace(wanted, request=slim)
+
+
+@functools.lru_cache(1024)
+def _shared(part: Part) -> Part:
+    return part
