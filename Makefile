@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test lint format gallery demo shot doctor docs lock bench soak clean
+.PHONY: help setup serve test lint format gallery demo shot doctor docs site site-serve lock bench soak clean
 
 export PYTHON ?= python3
 BIN := .venv/bin
@@ -14,7 +14,7 @@ WORKERS ?= 2
 
 help: ## List the commands
 	@printf 'Tintype: give it a URL, it gives back a picture.\n\n'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nStart with: make serve\n'
 
 setup: $(STAMPS)/dev $(STAMPS)/browser ## Everything for working on it: .venv, locked packages, Chromium, fonts
@@ -52,6 +52,12 @@ doctor: $(STAMPS)/base ## Check settings, browser, fonts, cache and storage
 docs: $(STAMPS)/base ## Rewrite the tables of options, settings and errors in README.md and docs/
 	@$(BIN)/python scripts/docs.py
 
+site: $(STAMPS)/dev ## The documentation as a site, in site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo 'site/index.html is built'
+
+site-serve: $(STAMPS)/dev ## The documentation while you write it, on 127.0.0.1:8100 (ARGS='-a HOST:PORT')
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8100 $(ARGS)
+
 lock: $(STAMPS)/dev ## Pin all packages anew (ARGS=--upgrade for the latest)
 	@scripts/lock.sh $(ARGS)
 
@@ -62,7 +68,7 @@ soak: $(STAMPS)/dev $(STAMPS)/browser ## Fifteen minutes of hostile pages in ran
 	@TINTYPE_TEST_SOAK=$(or $(SECONDS),900) $(BIN)/python -m pytest -s tests/hostile -k mixed
 
 clean: ## Remove the environment, caches and demo pictures; keeps data/
-	rm -rf .venv demo gallery dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv demo gallery site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMPS)/base: requirements.lock pyproject.toml scripts/environment.sh

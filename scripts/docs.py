@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 def main() -> None:
     """Every page with markers and every generated file, and a line for each that changed."""
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         _write(path, refresh(path.read_text()))
     _write(ROOT / "deploy" / "nginx" / "options.conf", edge())
 

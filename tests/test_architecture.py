@@ -41,7 +41,7 @@ RINGS = (
     {"service"},
     {"chromium"},
     {"engines", "state", "storage", "web"},
-    {"notation"},
+    {"notation", "migration"},
     {"settings"},
     {"backends"},
     {"reference"},

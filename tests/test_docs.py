@@ -18,7 +18,7 @@ from tintype.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 ALL_PAGES = [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 SETTING_NAMES = {str(field.validation_alias) for field in Settings.model_fields.values()}
 
@@ -92,8 +92,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_commands_that_pages_name_exist(page: Path) -> None:
     named = set(re.findall(r"(?:`|/bin/|^)tintype ([a-z-]+)", page.read_text(), re.MULTILINE))
     assert named <= set(cli.COMMANDS)
-    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"`?\bmake ([a-z]+)\b`", page.read_text())) <= targets
+    targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`?\bmake ([a-z-]+)\b`", page.read_text())) <= targets
 
 
 def test_every_command_and_flag_says_what_it_does() -> None:

@@ -21,6 +21,7 @@ COMMANDS = {
     "shot": "shot",
     "doctor": "doctor",
     "purge": "purge",
+    "migrate": "migrate",
     "install-browser": "install_browser",
     "update-filters": "update_filters",
     "capture-daemon": "capture_daemon",

@@ -5,11 +5,13 @@ A page holds a table between ``<!-- options -->`` and ``<!-- /options -->``; :fu
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tintype import errors
+from tintype.migration import VENDORS, Vendor
 from tintype.options import (
     Emulate,
     Expose,
@@ -73,6 +75,12 @@ def devices_table() -> str:
     )
 
 
+def migration_table(vendor: Vendor) -> str:
+    """Every parameter of another service, and what it is here."""
+    rows = ((", ".join(f"`{name}`" for name in rule.there), rule.here or "—", rule.note) for rule in vendor.rules)
+    return _table((vendor.title, "here", "what to know"), rows)
+
+
 def edge() -> str:
     """``deploy/nginx/options.conf``: a query's options in one order, so that a cache can know it again."""
     names = [name for name in option_names() if not is_posted(name)]
@@ -101,6 +109,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "settings": settings_table,
     "errors": errors_table,
     "devices": devices_table,
+    **{f"from-{name}": functools.partial(migration_table, vendor) for name, vendor in VENDORS.items()},
 }
 
 

@@ -1,0 +1,100 @@
+"""What MkDocs asks while it builds the site: pages and files from beside docs/, and links that lead to them.
+
+The same Markdown is read on a repository host, where ``../deploy/…`` is one click away. In the site such a link leads
+to a copy of the file, and the pages at the root of the repository are pages of the site.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parent.parent
+DOCS = "docs"
+COPIES = "repository"
+PAGES = {
+    "ARCHITECTURE.md": "architecture.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "README.md": "index.md",
+    "SECURITY.md": "reporting.md",
+}
+"""Pages at the root of the repository, and where they are in the site."""
+_LINK = re.compile(r'(?P<before>\]\(|<(?:img|a|source)\b[^>]*?\b(?:src|href)=")(?P<target>[^)\s"]+)')
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Leave out of the menu what is announced there and not written yet."""
+    config.nav = _written(config.nav)
+    return config
+
+
+def _written(entries: list[Any]) -> list[Any]:
+    known = set(PAGES.values())
+    kept = []
+    for entry in entries:
+        ((title, where),) = entry.items()
+        if isinstance(where, list):
+            kept.append({title: _written(where)})
+        elif where in known or (ROOT / DOCS / where).exists():
+            kept.append(entry)
+    return kept
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages from the root, and every file of the repository that a page links to."""
+    for source, page in PAGES.items():
+        if page != "index.md":
+            files.append(File.generated(config, page, content=(ROOT / source).read_text()))
+    for copy in sorted({copy for page in files.documentation_pages() for copy in _copies(page)}):
+        source = ROOT / copy.removeprefix(f"{COPIES}/")
+        files.append(File.generated(config, copy, abs_src_path=str(source)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Let links that leave docs/ lead to where their targets are in the site."""
+    here = _home(page.file.src_uri)
+    return _LINK.sub(lambda found: found["before"] + _relinked(found["target"], here, page.file.src_uri), markdown)
+
+
+def _relinked(link: str, here: str, page: str) -> str:
+    target = _target(link, here)
+    if target is None:
+        return link
+    fragment = urlsplit(link).fragment
+    return posixpath.relpath(target, posixpath.dirname(page) or ".") + (f"#{fragment}" if fragment else "")
+
+
+def _copies(file: File) -> Iterator[str]:
+    here = _home(file.src_uri)
+    for found in _LINK.finditer(file.content_string):
+        target = _target(found["target"], here)
+        if target and target.startswith(f"{COPIES}/"):
+            yield target
+
+
+def _target(link: str, here: str) -> str | None:
+    """Where in the site a link leads that MkDocs does not understand by itself; None for all others."""
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc or not parts.path:
+        return None
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(here), parts.path))
+    if path in PAGES:
+        return PAGES[path]
+    if path.startswith(f"{DOCS}/"):
+        return None if here.startswith(f"{DOCS}/") else path.removeprefix(f"{DOCS}/")
+    return f"{COPIES}/{path}" if (ROOT / path).is_file() else None
+
+
+def _home(page: str) -> str:
+    """The path in the repository of a page of the site."""
+    return next((source for source, name in PAGES.items() if name == page != "index.md"), f"{DOCS}/{page}")

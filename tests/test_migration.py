@@ -1,0 +1,182 @@
+"""Addresses of other services: what they become is accepted here, and what cannot be said is told."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import pytest
+from click.testing import CliRunner
+
+from tintype import cli
+from tintype.migration import VENDORS, Unknown, Vendor, translate
+from tintype.migration.rule import Rule
+from tintype.model import Freshness
+from tintype.options import Options
+from tintype.urls import Rules
+from tintype.web.params import Reader
+
+PAGES = sorted((Path(__file__).parent.parent / "docs" / "migrating").glob("*.md"))
+PAGE = "https://example.com/?a=1&b=2"
+SAMPLES = {
+    "true": "dark_mode retina transparent cache force png allowJPG refresh forceReload reduced_motion omit_background",
+    "https://example.com/": "url",
+    "400": "width height thumb_width thumb_height viewport_width viewport_height image_width image_height crop",
+    "500": "viewPortWidth viewPortHeight viewportWidth viewportHeight scroll_y clip_width clip_height",
+    "0": "clip_x clip_y",
+    "0,0,400,300": "clip",
+    "70": "quality image_quality",
+    "3600": "cache_ttl ttl",
+    "2": "delay wait deviceScaleFactor device_scale_factor geolocation_accuracy maxAge",
+    "48.2": "geolocation_latitude geolocation_longitude",
+    "load": "wait_until",
+    "jpg": "format",
+    "print": "media media_type",
+    "Europe/Vienna": "tz time_zone",
+    "de-AT": "accept_lang",
+    "iPhone 14": "device",
+    "iphone_14": "viewport_device",
+    "Letter": "pdf_page_size pdf_paper_format",
+    "landscape": "pdf_orientation",
+    "none": "pdf_margin",
+    "main": "selector wait_for wait_for_selector click hide_selectors hide_selector scroll_to scroll_into_view "
+    "css styles js scripts user_agent",
+}
+VALUES = {name: value for value, names in SAMPLES.items() for name in names.split()}
+WORDS = {("Urlbox", "wait_until"): "loaded"}
+RULES = [
+    pytest.param(vendor, rule, id=f"{name}-{rule.there[0]}")
+    for name, vendor in VENDORS.items()
+    for rule in vendor.rules
+]
+
+
+def ours(query: str) -> Options:
+    """What our own parser makes of a query; it raises on whatever is not accepted."""
+    pairs = parse_qsl(query, strict_parsing=True)
+    assert Reader(Rules(), Freshness(max_age=86_400), 2_592_000).read(pairs, posted=False)
+    return Options.model_validate(dict(pairs))
+
+
+def address(vendor: Vendor, **said: str) -> str:
+    """As that service writes it."""
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in said.items())
+    if vendor.title == "thum.io":
+        path = "".join(f"{name}/" if value == "true" else f"{name}/{value}/" for name, value in said.items())
+        return f"https://{vendor.hosts[0]}/get/{path}{PAGE}"
+    path = {"Urlbox": "/v1/KEY/TOKEN/png", "ScreenshotOne": "/take"}.get(vendor.title, "/v1/screenshot")
+    return f"https://{(*vendor.hosts, 'localhost')[0]}{path}?url={quote(PAGE, safe='')}&{query}"
+
+
+@pytest.mark.parametrize(("vendor", "rule"), RULES)
+def test_every_parameter_becomes_what_the_table_says(vendor: Vendor, rule: Rule) -> None:
+    said = {name: WORDS.get((vendor.title, name), VALUES.get(name, "true")) for name in rule.there}
+    if any(name.startswith("pdf_") for name in said):
+        said["format"] = "pdf"
+    translation = translate(address(vendor, **said), vendor)
+    assert ours(translation.query()).url == PAGE
+    if rule.lost:
+        assert [note for note in translation.notes if rule.note in note], "whoever used it is told"
+        return
+    assert translation.notes == ()
+    if rule.here != "always":
+        named = {pair.partition("=")[0] for pair in rule.here.strip("`").split("&")}
+        assert named <= set(translation.options)
+
+
+@pytest.mark.parametrize("vendor", VENDORS.values(), ids=list(VENDORS))
+def test_no_parameter_has_two_meanings(vendor: Vendor) -> None:
+    names = [name for rule in vendor.rules for name in rule.there]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("vendor", VENDORS.values(), ids=list(VENDORS))
+def test_options_that_tables_name_exist(vendor: Vendor) -> None:
+    named = {pair.partition("=")[0] for rule in vendor.rules for pair in rule.here.strip("`").split("&")}
+    assert named - {"", "always"} <= set(Options.model_fields)
+
+
+class TestTranslating:
+    def test_keeps_the_shape_that_a_picture_had_by_default(self) -> None:
+        assert translate("https://api.screenshotone.com/take?url=https://example.com").options == {
+            "url": "https://example.com",
+            "height": "1024",
+            "format": "jpeg",
+        }
+        assert translate("https://image.thum.io/get/https://example.com").options["thumb_width"] == "600"
+        assert translate("http://x/?url=https://example.com", VENDORS["url-to-png"]).options["thumb_height"] == "250"
+
+    def test_finds_the_page_in_a_path(self) -> None:
+        base = "https://image.thum.io/get/"
+        for written in (
+            f"width/400/{PAGE}",
+            f"width/400/{quote(PAGE, safe='')}",
+            f"width/400/?url={quote(PAGE, safe='')}",
+        ):
+            assert translate(base + written).options["url"] == PAGE
+        assert translate(f"{base}auth/1-k/example.com").options["url"] == "https://example.com"
+
+    def test_counts_in_our_units(self) -> None:
+        assert translate("https://api.screenshotone.com/take?url=a.com&delay=1.5").options["delay"] == "1500"
+        assert translate("https://image.thum.io/get/maxAge/12/a.com").options["ttl"] == "43200"
+
+    def test_turns_round_what_means_the_opposite(self) -> None:
+        base = "https://api.snapsharp.dev/v1/screenshot?url=a.com&cache="
+        assert [translate(base + said).options["fresh"] for said in ("false", "true")] == ["true", "false"]
+
+    def test_joins_what_is_said_several_times(self) -> None:
+        said = "hide_selectors=.a&hide_selectors=.b&clip_y=5&clip_width=30&clip_height=40"
+        options = translate(f"https://api.screenshotone.com/take?url=a.com&{said}").options
+        assert (options["hide_selectors"], options["clip"]) == (".a,.b", "0,5,30,40")
+
+    @pytest.mark.parametrize(
+        ("said", "told"),
+        [
+            ("device_scale_factor=5", "scale=5 is left out: must be a number from 1 to 3"),
+            ("format=gif", "format=gif: there is no such format here"),
+            ("delay=soon", "soon is no number"),
+            ("full_page=perhaps", "perhaps is neither true nor false"),
+            ("format=pdf&image_width=400", "thumb_width says nothing about a PDF"),
+            ("colour=red", "colour is not known here"),
+        ],
+    )
+    def test_tells_what_cannot_be_said(self, said: str, told: str) -> None:
+        translation = translate(f"https://api.screenshotone.com/take?url=a.com&{said}")
+        assert told in " ".join(translation.notes)
+        assert ours(translation.query())
+
+    @pytest.mark.parametrize(
+        "written", ["https://example.com/?url=https://a.com", "https://api.urlbox.com/v1/", "x", "http://[/"]
+    )
+    def test_says_when_it_is_nobodys_address(self, written: str) -> None:
+        with pytest.raises(Unknown):
+            translate(written)
+
+
+def examples() -> list[tuple[list[str], list[str]]]:
+    """Every call of ``tintype migrate`` in the pages with the lines that are said to come of it."""
+    blocks = [
+        block for page in PAGES for block in re.findall(r"```sh\n(tintype migrate .*?)```", page.read_text(), re.DOTALL)
+    ]
+    calls = [block.replace("\\\n", " ").splitlines() for block in blocks]
+    return [(shlex.split(first)[2:], [line.removeprefix("# ") for line in rest]) for first, *rest in calls]
+
+
+@pytest.mark.parametrize(("arguments", "lines"), examples(), ids=lambda value: value[-1][:60])
+def test_the_pages_show_what_the_command_says(arguments: list[str], lines: list[str]) -> None:
+    result = CliRunner().invoke(cli.tintype, ["migrate", *arguments])
+    assert result.exit_code == 0
+    told = [*result.stdout.splitlines(), *(line.removeprefix("# ") for line in result.stderr.splitlines())]
+    assert told == lines
+    assert ours(urlsplit(lines[0]).query)
+
+
+class TestTheCommand:
+    def test_takes_lines_and_goes_on_after_one_it_does_not_know(self) -> None:
+        lines = "https://nobody.test/x\nhttps://image.thum.io/get/https://example.com\n"
+        result = CliRunner().invoke(cli.tintype, ["migrate", "--to", "https://t.test/"], input=lines)
+        assert result.stdout.startswith("https://t.test/thumb?url=https://example.com&")
+        assert "nobody.test" in result.stderr
+        assert result.exit_code == 1

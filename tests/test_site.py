@@ -1,0 +1,102 @@
+"""The documentation as a site: it builds without a warning, and reading it asks nobody else for anything."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 100.0
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built as ``make site`` does; pages that the menu leaves out, dead links and dead anchors are errors."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "mkdocs",
+        "build",
+        "--quiet",
+        "--strict",
+        "--site-dir",
+        str(folder),
+    ]
+    built = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert built.returncode == 0, f"Every page of docs/ is in the nav of mkdocs.yml?\n{built.stdout}{built.stderr}"
+    return folder
+
+
+def pages(site: Path) -> list[Path]:
+    return [page for page in site.rglob("*.html") if "repository" not in page.relative_to(site).parts]
+
+
+class Loads(HTMLParser):
+    """What a browser fetches by itself when it opens a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in {"src", "srcset", "poster", "data"}]
+        if tag == "link":
+            self.addresses += [value or "" for name, value in attrs if name == "href"]
+
+
+def loads(page: Path) -> list[str]:
+    parser = Loads()
+    parser.feed(page.read_text())
+    return parser.addresses
+
+
+def test_has_a_page_for_every_file(site: Path) -> None:
+    sources = (path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md"))
+    assert [str(page) for page in sources if not (site / page).exists()] == []
+
+
+def test_reading_it_asks_no_other_host(site: Path) -> None:
+    away = {
+        (page.name, address) for page in pages(site) for address in loads(page) if re.match(r"(https?:)?//", address)
+    }
+    assert away == set()
+    sheets = "".join(sheet.read_text() for sheet in site.rglob("*.css"))
+    assert re.findall(r"(?:@import|url\()\s*[\"']?(?:https?:)?//[^)]+", sheets) == []
+
+
+def test_what_pages_load_is_there(site: Path) -> None:
+    def missing() -> Iterator[str]:
+        for page in pages(site):
+            for address in loads(page):
+                if not address.startswith(("data:", "/")) and not (page.parent / address.partition("?")[0]).exists():
+                    yield f"{page.name}: {address}"
+
+    assert list(missing()) == []
+
+
+def test_files_of_the_repository_that_pages_name_come_along(site: Path) -> None:
+    assert "tintype" in (site / "repository" / "deploy" / "nginx" / "tintype.conf").read_text()
+    assert 'href="repository/deploy/nginx/tintype.conf"' in (site / "deploy.html").read_text()
+
+
+def test_the_pages_at_the_root_of_the_repository_are_part_of_it(site: Path) -> None:
+    assert 'href="security.html"' in (site / "reporting.html").read_text()
+    assert "Unreleased" in (site / "changelog.html").read_text()
