@@ -52,9 +52,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def site() -> Iterator[int]:
-    """The bundled page on a free loopback port."""
-    handler = functools.partial(Quiet, directory=str(ROOT / "examples/site"))
+def site(folder: Path = ROOT / "examples/site") -> Iterator[int]:
+    """The bundled page, or another folder, on a free loopback port."""
+    handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_port

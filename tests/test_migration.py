@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlsplit
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
+from tests.contracts.crowd import eventually
 from tintype import cli
 from tintype.migration import VENDORS, Unknown, Vendor, translate
 from tintype.migration.rule import Rule
@@ -180,3 +185,51 @@ class TestTheCommand:
         assert result.stdout.startswith("https://t.test/thumb?url=https://example.com&")
         assert "nobody.test" in result.stderr
         assert result.exit_code == 1
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Every nginx snippet of the pages, in one server of a real nginx."""
+    folder = tmp_path_factory.mktemp("nginx")
+    snippets = [block for page in PAGES for block in re.findall(r"```nginx\n(.*?)```", page.read_text(), re.DOTALL)]
+    socket = folder / "socket"
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder}/pid; error_log stderr; events {{}} http {{ access_log off;"
+        + "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        + f"server {{ listen unix:{socket}; {''.join(snippets)} }} }}"
+    )
+    process = subprocess.Popen(["nginx", "-p", str(folder), "-c", "nginx.conf"], stderr=subprocess.PIPE)
+    try:
+        assert eventually(lambda: socket.exists() or process.poll() is not None)
+        assert process.poll() is None, process.communicate()[1].decode()
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://t") as client:
+            yield client
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@pytest.mark.skipif(not shutil.which("nginx"), reason="needs nginx")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/?url=https%3A%2F%2Fe.com%2F%3Fa%3D1&width=400&isDarkMode=true", {"thumb_width": 400, "dark_mode": True}),
+        (
+            "/take?url=https%3A%2F%2Fe.com%2F%3Fa%3D1&image_width=400&full_page=true",
+            {"thumb_width": 400, "height": 1024},
+        ),
+        ("/get/width/400/crop/800/noanimate/https://e.com/?a=1", None),
+        ("/get/width/400/crop/800/noanimate/https://e.com/a", {"thumb_width": 400, "height": 800, "width": 1200}),
+        ("/", None),
+    ],
+)
+def test_redirects_of_the_pages_lead_to_what_is_accepted(
+    nginx: httpx.Client, old: str, new: dict[str, object] | None
+) -> None:
+    answer = nginx.get(old)
+    if new is None:
+        assert answer.status_code == 404
+        return
+    options = ours(urlsplit(answer.headers["Location"]).query)
+    assert options.url in {"https://e.com/?a=1", "https://e.com/a"}
+    assert {name: getattr(options, name) for name in new} == new

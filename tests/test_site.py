@@ -100,3 +100,10 @@ def test_files_of_the_repository_that_pages_name_come_along(site: Path) -> None:
 def test_the_pages_at_the_root_of_the_repository_are_part_of_it(site: Path) -> None:
     assert 'href="security.html"' in (site / "reporting.html").read_text()
     assert "Unreleased" in (site / "changelog.html").read_text()
+
+
+def test_every_picture_of_the_options_is_drawn_by_the_script_and_shown() -> None:
+    drawn = set(re.findall(r'^    "([a-z0-9-]+)": \(', (ROOT / "scripts" / "pictures.py").read_text(), re.MULTILINE))
+    shown = set(re.findall(r"images/options/([a-z0-9-]+)\.webp", (ROOT / "docs" / "options.md").read_text()))
+    there = {path.stem for path in (ROOT / "docs" / "images" / "options").iterdir()}
+    assert drawn == shown == there
