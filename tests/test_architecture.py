@@ -34,7 +34,7 @@ HOMES = {
 RINGS = (
     {"errors", "brief"},
     {"options", "model"},
-    {"protocols", "wire", "egress", "logs", "allocator"},
+    {"protocols", "wire", "egress", "logs", "allocator", "signing"},
     {"urls", "imaging"},
     {"lookup"},
     {"filters"},

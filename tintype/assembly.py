@@ -16,7 +16,9 @@ from tintype.model import Freshness
 from tintype.service import Service
 from tintype.service.seats import Seats
 from tintype.settings import Settings
+from tintype.signing import Signatures
 from tintype.urls import Rules
+from tintype.web.access import Access, ApiKey
 from tintype.web.gate import Allowances, Gate
 from tintype.web.params import Reader
 from tintype.web.visitor import Visitors
@@ -31,6 +33,7 @@ class Parts:
     service: Service
     gate: Gate
     reader: Reader
+    access: Access = field(default_factory=Access)
     visitors: Visitors
     public_url: str = ""
     stores_here: bool = True
@@ -59,7 +62,7 @@ def assemble(settings: Settings, *, serving: bool = False) -> Parts:
     policy = policy_of(settings)
     state, storage = backends.open_state(settings), backends.open_storage(settings)
     engine = backends.open_engine(settings, serving=serving)
-    visitors = Visitors(settings.trusted_proxies)
+    visitors, access = Visitors(settings.trusted_proxies), _access(settings)
     service = Service(
         engine=engine,
         records=state.records,
@@ -73,8 +76,9 @@ def assemble(settings: Settings, *, serving: bool = False) -> Parts:
     )
     parts = Parts(
         service=service,
-        gate=Gate(state.counters, _allowances(settings), visitors),
+        gate=Gate(state.counters, _allowances(settings, access), visitors),
         reader=Reader(_rules(settings, policy), _freshness(settings), settings.max_ttl, allow_js=settings.allow_js),
+        access=access,
         visitors=visitors,
         public_url=settings.public_url.rstrip("/"),
         stores_here=storage.url("").startswith("/"),
@@ -108,10 +112,16 @@ def _freshness(settings: Settings) -> Freshness:
     return Freshness(max_age=settings.cache_ttl, stale_for=settings.stale_for)
 
 
-def _allowances(settings: Settings) -> Allowances:
+def _access(settings: Settings) -> Access:
+    signatures = Signatures(settings.signing_keys) if settings.signing_keys else None
+    return Access([ApiKey.read(text) for text in settings.api_keys], signatures)
+
+
+def _allowances(settings: Settings, access: Access) -> Allowances:
     return Allowances(
         thumb=settings.thumb_limit,
         persist=settings.persist_limit,
         hit=settings.hit_limit,
         exempt=settings.limit_exempt,
+        own={key.name: key.rate for key in access.keys},
     )

@@ -21,6 +21,7 @@ COMMANDS = {
     "shot": "shot",
     "doctor": "doctor",
     "purge": "purge",
+    "sign": "sign",
     "migrate": "migrate",
     "install-browser": "install_browser",
     "update-filters": "update_filters",

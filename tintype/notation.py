@@ -28,7 +28,8 @@ def _measure(value: Any, units: Mapping[str, float]) -> float:
     return measured
 
 
-def _duration(value: Any) -> float:
+def seconds(value: Any) -> float:
+    """A duration such as ``10m``; raises ValueError."""
     return _measure(value, _SECONDS)
 
 
@@ -72,15 +73,41 @@ def _web(value: str) -> str:
     return value.rstrip("/")
 
 
+_API_KEY = re.compile(rf"([\w.-]{{1,40}}):[^\s:]{{16,200}}(?::{_RATE.pattern})?", re.ASCII | re.IGNORECASE)
+_HASHED_KEY = re.compile(r"sha256-[0-9a-f]{64}")
+_SHORTEST_KEY = 16
+
+
+def _api_keys(values: tuple[str, ...]) -> tuple[str, ...]:
+    found = [_API_KEY.fullmatch(value) for value in values]
+    names = [match[1] for match in found if match]
+    if len(set(names)) != len(values):
+        raise ValueError("keys")
+    for key in (value.split(":")[1] for value in values):
+        if key.startswith("sha256-") and not _HASHED_KEY.fullmatch(key):
+            raise ValueError("digest")
+    return values
+
+
+def _signing_keys(values: tuple[str, ...]) -> tuple[str, ...]:
+    if any(len(value) < _SHORTEST_KEY for value in values):
+        raise ValueError("too short")
+    return values
+
+
 WebAddress = Annotated[str, AfterValidator(_web)]
-Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
+Duration = Annotated[float, BeforeValidator(seconds), Field(ge=0)]
 Size = Annotated[int, BeforeValidator(_size), Field(ge=0)]
 List = Annotated[tuple[str, ...], BeforeValidator(_list)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(_list), AfterValidator(_networks)]
 Rate = Annotated[str, AfterValidator(_rate)]
+ApiKeys = Annotated[tuple[str, ...], BeforeValidator(_list), AfterValidator(_api_keys)]
+SigningKeys = Annotated[tuple[str, ...], BeforeValidator(_list), AfterValidator(_signing_keys)]
 
 DURATION = "a duration such as 30s, 10m, 1d"
 SIZE = "a size such as 512m, 2g"
 RATE = "a rate such as 30 per minute, or off"
+API_KEYS = "name:key or name:key:600 per minute, by commas; names once, keys of 16 characters or more"
+SIGNING_KEYS = "texts of 16 characters or more, by commas"
 WEB_ADDRESS = "an http:// or https:// address"

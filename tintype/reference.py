@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tintype import errors
+from tintype import errors, signing
 from tintype.migration import VENDORS, Vendor
 from tintype.options import (
     Emulate,
@@ -83,7 +83,7 @@ def migration_table(vendor: Vendor) -> str:
 
 def edge() -> str:
     """``deploy/nginx/options.conf``: a query's options in one order, so that a cache can know it again."""
-    names = [name for name in option_names() if not is_posted(name)]
+    names = [*(name for name in option_names() if not is_posted(name)), *signing.PARAMETERS]
     known = "|".join(names)
     lines = [
         "# Made from the options of GET /thumb by `make docs`. Not to be edited.",

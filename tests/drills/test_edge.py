@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlencode
 
 import httpx
 import pytest
@@ -17,6 +17,7 @@ from tests.drills.conftest import StartNode
 from tests.drills.edge import Edge
 from tests.drills.node import Node
 from tests.site_server import SiteServer
+from tintype.signing import Signatures
 
 pytestmark = [
     pytest.mark.browser,
@@ -142,6 +143,33 @@ class TestForeignArguments:
     def test_poison_nothing(self, edge: Edge, page: str) -> None:
         assert edge.get(thumb(page, "&evil=1")).status_code == 400
         assert edge.get(thumb(page)).status_code == 200
+
+
+class TestWhereAddressesAreSigned:
+    KEYS = ("a key that signs addresses",)
+
+    @pytest.fixture
+    def closed(self, start_node: StartNode, tmp_path: Path) -> Iterator[Edge]:
+        keys = {"TINTYPE_SIGNING_KEYS": self.KEYS[0], "TINTYPE_API_KEYS": "shop:a-key-of-the-shop-1"}
+        node = start_node(env={**BEHIND_NGINX, **keys})
+        with Edge(tmp_path / "edge", node.port) as running:
+            yield running
+
+    def signed(self, page: str, **more: str) -> str:
+        pairs = [("url", unquote(page)), *more.items()]
+        return f"/thumb?{urlencode([*pairs, ('sig', Signatures(self.KEYS).sign('/thumb', pairs))])}"
+
+    def test_what_is_kept_for_one_is_not_for_another(self, closed: Edge, page: str) -> None:
+        signed = self.signed(page, thumb_width="320")
+        assert [closed.get(signed).headers["x-cache"] for _ in range(2)] == ["MISS", "HIT"]
+        assert closed.get(thumb(page)).status_code == 401
+        assert closed.get(signed.replace("thumb_width=320", "thumb_width=640")).status_code == 403
+        assert closed.get(f"{signed}0").status_code == 403
+
+    def test_what_a_key_opens_is_kept_for_nobody(self, closed: Edge, page: str) -> None:
+        answer = closed.get(thumb(page), {"X-Api-Key": "a-key-of-the-shop-1"})
+        assert (answer.status_code, answer.headers["cache-control"][:7]) == (200, "private")
+        assert closed.get(thumb(page)).status_code == 401
 
 
 class TestTheRest:

@@ -16,6 +16,7 @@ from tintype.model import Freshness
 from tintype.service import Service
 from tintype.urls import Rules
 from tintype.web import create_app
+from tintype.web.access import Access
 from tintype.web.gate import Allowances, Gate
 from tintype.web.params import Reader
 from tintype.web.visitor import Visitors
@@ -33,6 +34,7 @@ class Site:
     public_url: str = ""
     allow_js: bool = True
     allow_hosts: tuple[str, ...] = ()
+    access: Access = field(default_factory=Access)
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class Site:
                 max_ttl=30 * DAY,
                 allow_js=self.allow_js,
             ),
+            access=self.access,
             visitors=visitors,
             public_url=self.public_url,
             stores_here=self.storage.url("").startswith("/"),

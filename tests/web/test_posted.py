@@ -42,7 +42,7 @@ class TestAPost:
     def test_may_come_from_pages_of_any_origin(self, site: Site) -> None:
         answer = site.client.options("/thumb")
         assert "POST" in answer.headers["Access-Control-Allow-Methods"]
-        assert answer.headers["Access-Control-Allow-Headers"] == "*"
+        assert answer.headers["Access-Control-Allow-Headers"] == "*, Authorization"
 
     def test_that_is_no_json_is_told_so(self, site: Site) -> None:
         assert site.client.post("/thumb", data="url=x").status_code == 415

@@ -10,26 +10,16 @@ from time import perf_counter
 from typing import Any, BinaryIO
 
 import click
-from click.core import ParameterSource
 from rich.console import Console
 
 from tintype import assembly, logs
+from tintype.commands.flags import flags, said
 from tintype.model import Answer, Verdict
-from tintype.options import Options, accepts
-from tintype.reference import option_names
 from tintype.service.verdict import insist
 from tintype.settings import Settings
 from tintype.urls import host_of
 
 _NOT_FLAGS = ("url", "html", "on_error", "placeholder")
-_REPEATED = {"headers": "\n", "cookies": ";"}
-"""Flags that may be given more than once, and what parts their values."""
-_TEXTS = {
-    "headers": "'Name: value', may be repeated; other users of this machine can see it in the list of processes",
-    "cookies": "name=value, may be repeated; visible as well",
-    "basic_auth": "user:password; visible as well",
-}
-"""What flags accept where that differs from JSON."""
 _FORMATS = {
     ".png": "png",
     ".jpg": "jpeg",
@@ -39,21 +29,6 @@ _FORMATS = {
     ".pdf": "pdf",
     ".json": "json",
 }
-
-
-def _flag(name: str) -> click.Option:
-    """One option of the model as a flag; its value is judged by the model, not by click."""
-    field = Options.model_fields[name]
-    spelled = name.replace("_", "-")
-    if isinstance(field.default, bool):
-        return click.Option([f"--{spelled}/--no-{spelled}"], default=None, help=field.description)
-    default = "" if field.default in (None, "", ()) else f", default {field.default}"
-    meaning = f"{_meaning(name)} ({_TEXTS.get(name) or accepts(name)}{default})"
-    return click.Option([f"--{spelled}"], metavar="VALUE", multiple=name in _REPEATED, help=meaning)
-
-
-def _meaning(name: str) -> str:
-    return (Options.model_fields[name].description or "").replace("; only in a POST", "")
 
 
 def _shot(url: str | None, output: str, html: BinaryIO | None, *, verbose: bool, **_: Any) -> None:
@@ -90,18 +65,10 @@ def _page(url: str | None, html: BinaryIO | None) -> Iterator[tuple[str, Any]]:
 
 def _said(output: str) -> Iterator[tuple[str, Any]]:
     """The options that were really written, and the format that the file name implies."""
-    context = click.get_current_context()
-    for name in _names():
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            value = context.params[name]
-            yield name, _REPEATED[name].join(value) if name in _REPEATED else value
+    yield from said(_NOT_FLAGS)
     implied = _FORMATS.get(Path(output).suffix.lower())
-    if implied and context.params["format"] is None:
+    if implied and click.get_current_context().params["format"] is None:
         yield "format", implied
-
-
-def _names() -> Iterator[str]:
-    return (name for name in option_names() if name not in _NOT_FLAGS)
 
 
 @contextmanager
@@ -150,7 +117,7 @@ command = click.Command(
             ["--html"], type=click.File("rb"), metavar="FILE", help="Photograph this page; - is standard input."
         ),
         click.Option(["-o", "--output"], default="", metavar="FILE", help="Where to; - is standard output."),
-        *(_flag(name) for name in _names()),
+        *flags(_NOT_FLAGS),
         click.Option(["-v", "--verbose"], is_flag=True, help="Log what happens."),
     ],
     help=_shot.__doc__,

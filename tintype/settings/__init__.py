@@ -21,15 +21,19 @@ from pydantic import (
 
 from tintype.errors import ConfigurationError
 from tintype.notation import (
+    API_KEYS,
     DURATION,
     RATE,
+    SIGNING_KEYS,
     SIZE,
     WEB_ADDRESS,
     AnyCase,
+    ApiKeys,
     Duration,
     List,
     Networks,
     Rate,
+    SigningKeys,
     Size,
     Switch,
     WebAddress,
@@ -109,7 +113,17 @@ class Settings(BaseModel):
         secret=True,
     )
 
-    # Limits
+    # Callers
+    api_keys: ApiKeys = setting(
+        "TINTYPE_API_KEYS", "", "Only who sends a key is answered. See docs/access.md.", API_KEYS, secret=True
+    )
+    signing_keys: SigningKeys = setting(
+        "TINTYPE_SIGNING_KEYS",
+        "",
+        "Only signed addresses are answered; the first key signs.",
+        SIGNING_KEYS,
+        secret=True,
+    )
     thumb_limit: Rate = setting("TINTYPE_THUMB_LIMIT", "30 per minute", "Allowance of a client on /thumb.", RATE)
     persist_limit: Rate = setting("TINTYPE_PERSIST_LIMIT", "5 per minute", "Allowance on /persist.", RATE)
     hit_limit: Rate = setting(

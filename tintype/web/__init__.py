@@ -31,14 +31,19 @@ def create_app(parts: Parts | None = None) -> Flask:
     journal.install(app)
     problems.install(app)
     questions = Questions()
-    app.register_blueprint(thumb.blueprint(parts.service, parts.gate, parts.reader, questions, parts.clock))
+    counter = thumb.Counter(parts.service, parts.access, parts.gate, parts.reader, questions, parts.clock)
+    app.register_blueprint(thumb.blueprint(counter))
     app.register_blueprint(
-        persist.persist_blueprint(parts.service, parts.gate, parts.reader, parts.visitors, parts.public_url)
+        persist.persist_blueprint(
+            parts.service, parts.access, parts.gate, parts.reader, parts.visitors, parts.public_url
+        )
     )
     if parts.stores_here:
         app.register_blueprint(persist.stored_blueprint(parts.service))
     app.register_blueprint(ops.blueprint(parts.service))
-    app.wsgi_app = Fastpath(app.wsgi_app, parts.service, parts.gate, questions, parts.clock)  # type: ignore[method-assign]
+    app.wsgi_app = Fastpath(  # type: ignore[method-assign]
+        app.wsgi_app, parts.service, parts.access, parts.gate, questions, parts.clock
+    )
     return app
 
 

@@ -3,7 +3,7 @@
 A layer of WSGI in front of the application, because on a hit the application's own machinery costs ten times what
 there is to do. It answers as the application would, field by field (``tests/web/test_fastpath.py`` compares them), and
 nothing is counted or logged before it is sure that it can. What else may come to decide over a request than query,
-Accept and client has to be asked here too.
+Accept, credentials and client has to be asked here too.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from tintype.service import Service
 from tintype.web import journal
+from tintype.web.access import Access
 from tintype.web.gate import Gate, Standing
-from tintype.web.known import Questions
+from tintype.web.known import Question, Questions
 from tintype.web.page import Page, Pages
 
 _ELSEWHERE = ("HTTP_IF_MATCH", "HTTP_IF_RANGE", "HTTP_RANGE", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE")
@@ -31,12 +32,14 @@ class Fastpath:
         self,
         application: WSGIApplication,
         service: Service,
+        access: Access,
         gate: Gate,
         questions: Questions,
         clock: Callable[[], float],
     ) -> None:
         self._application = application
         self._service = service
+        self._access = access
         self._gate = gate
         self._questions = questions
         self._pages = Pages()
@@ -45,19 +48,18 @@ class Fastpath:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a hit, or let the application answer."""
         begin = time.perf_counter()
-        page = self._page(environ) if _is_plain(environ) else None
-        if page is None:
+        question = self._questions.find(environ) if _is_plain(environ) else None
+        credential = self._access.enter_hit(environ, question.wanted) if question else None
+        page = self._page(question) if question and credential else None
+        if page is None or credential is None:
             return self._application(environ, start_response)
-        standing = self._gate.count_hit(environ)
+        standing = self._gate.count_hit(environ, credential.name)
         if standing and not standing.admitted:
             return self._application(environ, start_response)  # which counts nothing either, and says why
-        return self._answer(page, standing, environ, start_response, begin)
+        return self._answer(page, standing, credential.name, environ, start_response, begin)
 
-    def _page(self, environ: WSGIEnvironment) -> Page | None:
-        """The page that a request asks for, if it is known and fresh."""
-        question = self._questions.find(environ)
-        if question is None:
-            return None
+    def _page(self, question: Question) -> Page | None:
+        """The page that a question asks for, if it is fresh."""
         now = self._clock()
         if page := self._pages.get(question, now):
             return page
@@ -73,6 +75,7 @@ class Fastpath:
         self,
         page: Page,
         standing: Standing | None,
+        who: str,
         environ: WSGIEnvironment,
         start_response: StartResponse,
         begin: float,
@@ -92,7 +95,7 @@ class Fastpath:
             ],
         )
         sent = len(page.body) if body else 0
-        journal.tell_hit(method, 304 if unchanged else 200, ms, sent, name, page.host)
+        journal.tell_hit(method, 304 if unchanged else 200, ms, sent, name, (page.host, who))
         return body
 
 

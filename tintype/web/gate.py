@@ -6,8 +6,8 @@ import functools
 import math
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 from wsgiref.types import WSGIEnvironment
 
@@ -46,6 +46,8 @@ class Allowances:
     persist: str = ""
     hit: str = ""
     exempt: Sequence[str] = ()
+    own: Mapping[str, str] = field(default_factory=dict)
+    """By name of an API key, in place of ``thumb`` and ``hit``."""
 
 
 class Gate:
@@ -55,31 +57,32 @@ class Gate:
         self._counters = counters
         rates = {"thumb": allowances.thumb, "persist": allowances.persist, "hit": allowances.hit}
         self._rates = {name: Rate.read(name, text) for name, text in rates.items() if text}
+        self._own = {who: Rate.read("thumb", text) for who, text in allowances.own.items() if text}
         self._exempt = networks(allowances.exempt)
         self._visitors = visitors
         self._key = functools.lru_cache(MOST_KNOWN)(self._key_of)
         self._alarm = _Alarm()
 
-    def enter_thumb(self, request: Request) -> None:
-        """Count a request for a picture, unless hits have an allowance of their own."""
-        if "hit" not in self._rates:
-            self._admit("thumb", request)
+    def enter_thumb(self, request: Request, who: str = "") -> None:
+        """Count a request for a picture, unless hits have an allowance of their own; ``who`` is a key's name."""
+        if "hit" not in self._rates or who in self._own:
+            self._admit("thumb", request, who)
 
-    def settle_thumb(self, request: Request, *, hit: bool) -> None:
+    def settle_thumb(self, request: Request, who: str = "", *, hit: bool) -> None:
         """Count it now that one knows whether it is a hit, if that matters."""
-        if "hit" in self._rates:
-            self._admit("hit" if hit else "thumb", request)
+        if "hit" in self._rates and who not in self._own:
+            self._admit("hit" if hit else "thumb", request, who)
 
-    def enter_persist(self, request: Request) -> None:
+    def enter_persist(self, request: Request, who: str = "") -> None:
         """Count a request to persist."""
-        self._admit("persist", request)
+        self._admit("persist", request, who)
 
-    def count_hit(self, environ: WSGIEnvironment) -> Standing | None:
+    def count_hit(self, environ: WSGIEnvironment, who: str = "") -> Standing | None:
         """Count what is known to be a hit: how the client stands, or None where nothing is counted."""
-        return self._count("hit" if "hit" in self._rates else "thumb", environ)
+        return self._count("hit" if "hit" in self._rates and who not in self._own else "thumb", environ, who)
 
-    def _admit(self, name: str, request: Request) -> None:
-        standing = self._count(name, request.environ)
+    def _admit(self, name: str, request: Request, who: str) -> None:
+        standing = self._count(name, request.environ, who)
         if standing is None:
             return
         after_this_request(standing.stamp)
@@ -88,11 +91,11 @@ class Gate:
             detail = f"the allowance of {standing.rate.text} is spent; try again in {seconds} s"
             raise RateLimited(detail, retry_after=standing.wait)
 
-    def _count(self, name: str, environ: WSGIEnvironment) -> Standing | None:
-        rate = self._rates.get(name)
+    def _count(self, name: str, environ: WSGIEnvironment, who: str) -> Standing | None:
+        rate = self._rates.get(name) if name == "persist" or who not in self._own else self._own[who]
         if rate is None:
             return None
-        key = self._key(name, environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
+        key = self._key(name, who, environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
         if not key:
             return None
         try:
@@ -101,10 +104,13 @@ class Gate:
             self._alarm.raise_(error)
             return None
 
-    def _key_of(self, name: str, peer: str, forwarded: str) -> str:
+    def _key_of(self, name: str, who: str, peer: str, forwarded: str) -> str:
         """Under which name a client's requests are counted; empty for those without limits."""
         address = self._visitors.address(peer, forwarded)
-        return "" if within(address, self._exempt) else self._rates[name].item.key_for(name, allowance_key(address))
+        if within(address, self._exempt):
+            return ""
+        rate = self._own.get(who) or self._rates[name]
+        return rate.item.key_for(name, f"key {who}" if who else allowance_key(address))
 
 
 class Rate(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tintype.model import Answer, CacheState, Freshness, Thumbnail
+from tintype.model import Answer, CacheState, Thumbnail
 from tintype.urls import host_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def of_answer(answer: Answer, wanted: Wanted, now: float) -> Fields:
         **of_picture(answer.thumbnail, host, negotiated=wanted.negotiated),
         "X-Cache": answer.cache,
         "Age": str(max(0, int(now - answer.thumbnail.taken_at))),
-        "Cache-Control": "private, no-store" if wanted.request.shot.secret else cache_control(answer.freshness),
+        "Cache-Control": cache_control(answer, wanted),
         "Server-Timing": server_timing(answer),
     }
 
@@ -80,12 +80,17 @@ def disposition(name: str, extension: str) -> str:
     return f'inline; filename="{_UNSAFE.sub("-", name).strip("-.")}.{extension}"'
 
 
-def cache_control(freshness: Freshness) -> str:
-    """The whole lifetime; Age says how much of it is spent (RFC 9111, 4.2.3)."""
-    if freshness.forced:
-        return "no-cache"
-    stale = f", stale-while-revalidate={int(freshness.stale_for)}" if freshness.stale_for >= 1 else ""
-    return f"public, max-age={int(freshness.max_age)}{stale}"
+def cache_control(answer: Answer, wanted: Wanted) -> str:
+    """The whole lifetime, which ends with that of the address; Age says how much is spent (RFC 9111, 4.2.3)."""
+    if wanted.request.shot.secret:
+        return "private, no-store"
+    if answer.freshness.forced:
+        return "private, no-cache" if wanted.private else "no-cache"
+    left = max(0.0, wanted.until - answer.thumbnail.taken_at)
+    max_age = min(answer.freshness.max_age, left)
+    stale_for = min(answer.freshness.stale_for, left - max_age)
+    stale = f", stale-while-revalidate={int(stale_for)}" if stale_for >= 1 else ""
+    return f"{'private' if wanted.private else 'public'}, max-age={int(max_age)}{stale}"
 
 
 def server_timing(answer: Answer) -> str:

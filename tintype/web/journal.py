@@ -51,22 +51,30 @@ def identify(given: str) -> str:
     return random.randbytes(16).hex()  # noqa: S311 - a name, not a secret
 
 
-def tell_hit(method: str, status: int, ms: float, sent: int, name: str, target: str) -> None:
-    """Write the line of a hit on /thumb; ``sent`` is bytes of body, ``name`` the id, ``target`` a host."""
+def tell_hit(method: str, status: int, ms: float, sent: int, name: str, about: tuple[str, str]) -> None:
+    """Write the line of a hit on /thumb; ``sent`` is bytes of body, ``name`` the id.
+
+    ``about`` is the host of the page and the name of the caller's key, if it has one.
+    """
     if not _LOGGER.isEnabledFor(logging.INFO):
         return
     if not logs.write(
         f'"method": "{method}", "route": "/thumb", "status": {status}, "ms": {ms}, "bytes": {sent}, "id": "{name}", '
-        f'"target": {_quoted(target)}, "cache": "HIT", "event": "request", "level": "info", "logger": "tintype.web"'
+        f'{_noted(about)}, "cache": "HIT", "event": "request", "level": "info", "logger": "tintype.web"'
     ):
-        notes = {"id": name, "target": target, "cache": "HIT"}
+        notes = {"id": name, **_notes(about), "cache": "HIT"}
         log.info("request", method=method, route="/thumb", status=status, ms=ms, bytes=sent, **notes)
 
 
+def _notes(about: tuple[str, str]) -> dict[str, str]:
+    host, who = about
+    return {"target": host, "caller": who} if who else {"target": host}
+
+
 @functools.lru_cache(8192)
-def _quoted(host: str) -> str:
-    """As JSON; a host may hold a quotation mark."""
-    return json.dumps(host, ensure_ascii=False)
+def _noted(about: tuple[str, str]) -> str:
+    """As members of a JSON object; a host may hold a quotation mark."""
+    return json.dumps(_notes(about), ensure_ascii=False)[1:-1]
 
 
 def spent_since(begin: float) -> float:

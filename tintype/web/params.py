@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import HTTPException
 
+from tintype import signing
 from tintype.errors import InvalidRequest, Mistake, TargetRefused, TintypeError
 from tintype.model import Freshness, Verdict
 from tintype.options import (
@@ -48,6 +50,10 @@ class Wanted:
     """Whoever asks would rather see something at once than wait for the picture."""
     fail_on: tuple[Verdict, ...] = ()
     """Verdicts that are failures to whoever asks."""
+    until: float = math.inf
+    """Seconds since the epoch, when the address ends to be good."""
+    private: bool = False
+    """Shared caches must not keep the answer."""
 
 
 class Reader:
@@ -62,7 +68,8 @@ class Reader:
     def query(self, request: Request, **said: str) -> Wanted | TintypeError:
         """What a query string asks for, or why it cannot be answered; ``said`` are options the route stands for."""
         try:
-            pairs = [*query_pairs(request.query_string), *said.items()]
+            asked = [pair for pair in query_pairs(request.query_string) if pair[0] not in signing.PARAMETERS]
+            pairs = [*asked, *said.items()]
             return self.read(pairs, request.accept_mimetypes, posted=False)
         except TintypeError as error:
             return error

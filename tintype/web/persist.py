@@ -8,18 +8,21 @@ from tintype.errors import NotFound
 from tintype.service import Service
 from tintype.urls import host_of
 from tintype.web import journal, responses
+from tintype.web.access import Access
 from tintype.web.gate import Gate
 from tintype.web.params import Reader
 from tintype.web.visitor import Visitors
 
 
-def persist_blueprint(service: Service, gate: Gate, reader: Reader, visitors: Visitors, public_url: str) -> Blueprint:
+def persist_blueprint(
+    service: Service, access: Access, gate: Gate, reader: Reader, visitors: Visitors, public_url: str
+) -> Blueprint:
     """The route that stores. ``public_url`` is where callers reach this service; empty: as they did now."""
     routes = Blueprint("persist", __name__)
 
     @routes.post("/persist")
     def persist() -> Response:
-        gate.enter_persist(request)
+        gate.enter_persist(request, access.enter(request).name)
         wanted = reader.body(request)
         journal.note(target=host_of(wanted.request.shot.url))
         persisted = service.persist(wanted.request, wanted.freshness, wanted.fail_on)

@@ -109,6 +109,8 @@ def _finish(response: Response, status: int, error: TintypeError | None) -> Resp
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     response.headers.add("Vary", "Accept")
+    if isinstance(error, errors.Unauthorized):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="tintype"'
     if error and error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response

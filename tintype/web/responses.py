@@ -52,7 +52,7 @@ def open_to_all(response: Response) -> Response:
     response.headers.update(headers.OPEN_TO_ALL)
     if "Allow" in response.headers:
         response.headers["Access-Control-Allow-Methods"] = response.headers["Allow"]
-        response.headers["Access-Control-Allow-Headers"] = "*"
+        response.headers["Access-Control-Allow-Headers"] = "*, Authorization"
         response.headers["Access-Control-Max-Age"] = "86400"
     return response
 

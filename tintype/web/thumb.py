@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from flask import Blueprint, Response, request
 
@@ -12,39 +13,38 @@ from tintype.service import Service
 from tintype.service.verdict import insist
 from tintype.urls import host_of
 from tintype.web import journal, responses
+from tintype.web.access import Access, Credential
 from tintype.web.gate import Gate
 from tintype.web.known import Questions
 from tintype.web.params import Reader, Wanted
 
 
-def blueprint(
-    service: Service, gate: Gate, reader: Reader, questions: Questions, clock: Callable[[], float]
-) -> Blueprint:
-    """The route, with what it needs."""
-    routes = Blueprint("thumb", __name__)
-    routes.after_request(responses.open_to_all)
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Where pictures are handed out, with what that needs."""
 
-    @routes.get("/thumb")
-    def thumb() -> Response:
-        gate.enter_thumb(request)
-        return _answer(reader.query(request), learn=True)
+    service: Service
+    access: Access
+    gate: Gate
+    reader: Reader
+    questions: Questions
+    clock: Callable[[], float]
 
-    @routes.post("/thumb")
-    def posted() -> Response:
-        gate.enter_thumb(request)
-        return _answer(reader.posted(request))
+    def enter(self) -> Credential:
+        """Why this request may be answered; it is counted."""
+        credential = self.access.enter(request)
+        self.gate.enter_thumb(request, credential.name)
+        return credential
 
-    @routes.get("/meta")
-    def meta() -> Response:
-        gate.enter_thumb(request)
-        return _answer(reader.query(request, format="json"))
-
-    def _answer(asked: Wanted | TintypeError, *, learn: bool = False) -> Response:
-        found = service.recall(asked.request, asked.freshness) if isinstance(asked, Wanted) else None
-        gate.settle_thumb(request, hit=found is not None)
-        wanted = _readable(asked)
+    def answer(self, asked: Wanted | TintypeError, credential: Credential, *, learn: bool = False) -> Response:
+        """The picture, however it is had. A mistake is raised only once it has been counted."""
+        found = self.service.recall(asked.request, asked.freshness) if isinstance(asked, Wanted) else None
+        self.gate.settle_thumb(request, credential.name, hit=found is not None)
+        if isinstance(asked, TintypeError):
+            raise asked
+        wanted = replace(asked, until=credential.until, private=credential.private)
         journal.note(target=host_of(wanted.request.shot.url))
-        make = service.ahead if wanted.placeholder else service.thumbnail
+        make = self.service.ahead if wanted.placeholder else self.service.thumbnail
         answer = found or make(wanted.request, wanted.freshness)
         if answer is None:
             journal.note(cache=CacheState.PLACEHOLDER)
@@ -52,14 +52,28 @@ def blueprint(
         insist(answer.thumbnail, wanted.fail_on)
         journal.note(cache=answer.cache, **{f"{step}_ms": round(ms, 1) for step, ms in answer.timings.items()})
         if learn:
-            questions.learn(request.environ, wanted)
-        return responses.picture(answer, wanted, request, clock())
+            self.questions.learn(request.environ, wanted)
+        return responses.picture(answer, wanted, request, self.clock())
+
+
+def blueprint(counter: Counter) -> Blueprint:
+    """The routes."""
+    routes, reader = Blueprint("thumb", __name__), counter.reader
+    routes.after_request(responses.open_to_all)
+
+    @routes.get("/thumb")
+    def thumb() -> Response:
+        credential = counter.enter()
+        return counter.answer(reader.query(request), credential, learn=True)
+
+    @routes.post("/thumb")
+    def posted() -> Response:
+        credential = counter.enter()
+        return counter.answer(reader.posted(request), credential)
+
+    @routes.get("/meta")
+    def meta() -> Response:
+        credential = counter.enter()
+        return counter.answer(reader.query(request, format="json"), credential)
 
     return routes
-
-
-def _readable(asked: Wanted | TintypeError) -> Wanted:
-    """What was asked; a mistake is raised only here, once it has been counted."""
-    if isinstance(asked, TintypeError):
-        raise asked
-    return asked

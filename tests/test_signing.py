@@ -1,0 +1,122 @@
+"""Signed addresses: what is signed, what breaks it, how keys are replaced; other languages agree."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tintype.errors import BadSignature
+from tintype.signing import Signatures, canonical
+
+KEY, OLD = "the key of this year", "the key of last year"
+NOW = 1_790_000_000.0
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+QUERY = st.lists(st.tuples(TEXT.filter(lambda name: name not in {"sig", "expires"}), TEXT), max_size=5)
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+VECTORS = json.loads((EXAMPLES / "sign-vectors.json").read_text())
+
+
+def signed(path: str, pairs: list[tuple[str, str]], key: str = KEY) -> list[tuple[str, str]]:
+    return [*pairs, ("sig", Signatures([key]).sign(path, pairs))]
+
+
+@given(QUERY, st.randoms())
+def test_any_order_has_the_same_signature(pairs: list[tuple[str, str]], dice: random.Random) -> None:
+    shuffled = signed("/thumb", pairs)
+    dice.shuffle(shuffled)
+    assert Signatures([KEY]).verify("/thumb", shuffled, NOW) == math.inf
+
+
+@given(QUERY, QUERY)
+def test_queries_that_differ_are_signed_apart(one: list[tuple[str, str]], other: list[tuple[str, str]]) -> None:
+    assert (canonical("/thumb", one) == canonical("/thumb", other)) == (sorted(one) == sorted(other))
+
+
+class TestRefused:
+    PAIRS = (("url", "https://example.com/"), ("width", "400"))
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda pairs: [*pairs, ("height", "300")],
+            lambda pairs: pairs[1:],
+            lambda pairs: [*pairs, pairs[1]],
+            lambda pairs: [pairs[0], ("width", "0400"), pairs[2]],
+            lambda pairs: [("url", "https://example.com"), *pairs[1:]],
+            lambda pairs: [*pairs[:2], ("sig", pairs[2][1].upper())],
+            lambda pairs: [*pairs[:2], ("sig", "")],
+            lambda pairs: [*pairs[:2], ("sig", "ä" * 64)],
+            lambda pairs: [*pairs, pairs[2]],
+            lambda pairs: pairs[:2],
+            lambda pairs: [*pairs, ("expires", "1999999999")],
+        ],
+    )
+    def test_is_what_was_changed(self, change: object) -> None:
+        pairs = change(signed("/thumb", list(self.PAIRS)))  # type: ignore[operator]
+        with pytest.raises(BadSignature, match=r"^sig: "):
+            Signatures([KEY]).verify("/thumb", pairs, NOW)
+
+    def test_is_another_path(self) -> None:
+        with pytest.raises(BadSignature):
+            Signatures([KEY]).verify("/meta", signed("/thumb", list(self.PAIRS)), NOW)
+
+    @pytest.mark.parametrize("moment", ["", "soon", "-1", "1e12", "1" * 13, "1.5", " 1999999999"])
+    def test_is_a_strange_moment(self, moment: str) -> None:
+        with pytest.raises(BadSignature, match=r"^expires: must be"):
+            Signatures([KEY]).verify("/thumb", signed("/thumb", [("expires", moment)]), NOW)
+
+    def test_is_what_is_over(self) -> None:
+        pairs = signed("/thumb", [("expires", str(int(NOW)))])
+        with pytest.raises(BadSignature, match="is over"):
+            Signatures([KEY]).verify("/thumb", pairs, NOW)
+        assert Signatures([KEY]).verify("/thumb", pairs, NOW - 1) == NOW
+
+
+class TestKeys:
+    def test_are_replaced_one_after_the_other(self) -> None:
+        before, both, after = Signatures([OLD]), Signatures([KEY, OLD]), Signatures([KEY])
+        pairs = [("url", "https://example.com/")]
+        old = [*pairs, ("sig", before.sign("/thumb", pairs))]
+        new = [*pairs, ("sig", both.sign("/thumb", pairs))]
+        assert both.verify("/thumb", old, NOW) == both.verify("/thumb", new, NOW) == math.inf
+        assert after.verify("/thumb", new, NOW) == math.inf
+        with pytest.raises(BadSignature):
+            after.verify("/thumb", old, NOW)
+
+    def test_are_needed(self) -> None:
+        with pytest.raises(ValueError, match="key"):
+            Signatures([])
+
+
+COMMANDS = {
+    "python": (sys.executable, "sign.py"),
+    "node": ("node", "sign.mjs"),
+    "php": ("php", "sign.php"),
+    "go": ("go", "run", "sign.go"),
+}
+
+
+@pytest.mark.parametrize("language", COMMANDS)
+@pytest.mark.parametrize("vector", VECTORS, ids=range(len(VECTORS)))
+def test_an_example_signs_as_the_service_does(language: str, vector: dict[str, object], tmp_path: Path) -> None:
+    command = COMMANDS[language]
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not installed")
+    parameters: dict[str, str] = vector["parameters"]  # type: ignore[assignment]
+    asked = [*command, str(vector["key"]), str(vector["path"]), *(f"{n}={v}" for n, v in parameters.items())]
+    done = subprocess.run(asked, cwd=EXAMPLES, capture_output=True, text=True, check=True)
+    address = urlsplit(done.stdout.strip())
+    said = parse_qsl(address.query, keep_blank_values=True, strict_parsing=True)
+    assert (address.path, dict(said)) == (vector["path"], {**parameters, "sig": vector["sig"]})
+    assert Signatures([str(vector["key"])]).verify(address.path, said, NOW)

@@ -1,0 +1,72 @@
+"""``tintype sign``: the address of a picture that an ``<img>`` may ask for where not everybody may."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from tintype import assembly
+from tintype.commands.flags import flags, said
+from tintype.errors import ConfigurationError
+from tintype.notation import DURATION, seconds
+from tintype.options import Options, is_posted
+from tintype.settings import Settings
+from tintype.signing import EXPIRES, SIGNATURE, Signatures
+
+_NOT_FLAGS = ("url", *(name for name in Options.model_fields if is_posted(name)))
+
+
+def _sign(url: str, *, base: str | None, expires: str | None, meta: bool, **_: Any) -> None:
+    """Sign the address of a picture of URL, with the first of TINTYPE_SIGNING_KEYS.
+
+    The options are part of what is signed: nobody can change the size, or the page. Without --expires it is good as
+    long as the key is.
+    """
+    settings = Settings.load()
+    if not settings.signing_keys:
+        raise ConfigurationError("TINTYPE_SIGNING_KEYS: is needed to sign, and where the service runs to check it")
+    pairs = [("url", url), *((name, _written(value)) for name, value in said(_NOT_FLAGS))]
+    _judge(settings, pairs, meta=meta)
+    if expires is not None:
+        pairs.append((EXPIRES, str(int(time.time() + _life(expires)))))
+    path = "/meta" if meta else "/thumb"
+    pairs.append((SIGNATURE, Signatures(settings.signing_keys).sign(path, pairs)))
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs)
+    click.echo(f"{(settings.public_url if base is None else base).rstrip('/')}{path}?{query}")
+
+
+def _judge(settings: Settings, pairs: list[tuple[str, str]], *, meta: bool) -> None:
+    """Refuse what the service would refuse; raises InvalidRequest or TargetRefused."""
+    parts = assembly.assemble(settings)
+    try:
+        parts.reader.read([*pairs, *([("format", "json")] if meta else [])], posted=False)
+    finally:
+        parts.close()
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _life(text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError:
+        raise click.BadParameter(f"must be {DURATION}, not {text!r}", param_hint="--expires") from None
+
+
+command = click.Command(
+    "sign",
+    callback=_sign,
+    params=[
+        click.Argument(["url"]),
+        click.Option(["--base"], metavar="URL", help="Where the service is reached; TINTYPE_PUBLIC_URL unless given."),
+        click.Option(["--expires"], metavar="DURATION", help=f"How long the address is good: {DURATION}."),
+        click.Option(["--meta"], is_flag=True, help="Sign an address of /meta instead."),
+        *flags(_NOT_FLAGS),
+    ],
+    help=_sign.__doc__,
+)
