@@ -34,7 +34,7 @@ HOMES = {
 RINGS = (
     {"errors", "brief"},
     {"options", "model"},
-    {"protocols", "wire", "egress", "logs", "allocator", "signing"},
+    {"protocols", "wire", "egress", "logs", "allocator", "signing", "telemetry"},
     {"urls", "imaging"},
     {"lookup"},
     {"filters"},

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from tintype import allocator, backends, logs, urls
+from tintype import allocator, backends, logs, telemetry, urls
 from tintype.egress import Allowed, Policy
 from tintype.errors import ConfigurationError
 from tintype.lookup import Lookup, own_addresses
@@ -17,9 +17,11 @@ from tintype.service import Service
 from tintype.service.seats import Seats
 from tintype.settings import Settings
 from tintype.signing import Signatures
+from tintype.telemetry.wrapper import WatchedCache, WatchedStorage
 from tintype.urls import Rules
 from tintype.web.access import Access, ApiKey
 from tintype.web.gate import Allowances, Gate
+from tintype.web.metric import Audience
 from tintype.web.params import Reader
 from tintype.web.visitor import Visitors
 
@@ -38,6 +40,7 @@ class Parts:
     public_url: str = ""
     stores_here: bool = True
     """Whether this service itself serves what was persisted."""
+    audience: Audience = field(default_factory=Audience)
     clock: Callable[[], float] = time.time
     closing: ExitStack = field(default_factory=ExitStack)
 
@@ -65,10 +68,10 @@ def assemble(settings: Settings, *, serving: bool = False) -> Parts:
     visitors, access = Visitors(settings.trusted_proxies), _access(settings)
     service = Service(
         engine=engine,
-        records=state.records,
-        masters=state.masters,
+        records=WatchedCache(state.records, "records"),
+        masters=WatchedCache(state.masters, "masters"),
         locks=state.locks,
-        storage=storage,
+        storage=WatchedStorage(storage),
         lookup=Lookup(policy, LOOKUP_TIMEOUT),
         failure_ttl=settings.failure_ttl,
         patience=backends.patience(settings),
@@ -82,9 +85,26 @@ def assemble(settings: Settings, *, serving: bool = False) -> Parts:
         visitors=visitors,
         public_url=settings.public_url.rstrip("/"),
         stores_here=storage.url("").startswith("/"),
+        audience=Audience(access=settings.metrics, token=settings.metrics_token),
     )
     parts.closing.callback(engine.close)
+    if serving:
+        _watch(settings, state, parts.closing)
     return parts
+
+
+def _watch(settings: Settings, state: backends.State, closing: ExitStack) -> None:
+    """Count with the node's other processes, and know where to look for what nobody counts."""
+    daemon = backends.any_daemon(settings)
+    if daemon:
+        closing.callback(daemon.close)
+    node = telemetry.Node(
+        daemon=daemon.figures if daemon else None,
+        caches={"records": (state.records, settings.cache_size), "masters": (state.masters, settings.master_size)},
+        seats=settings.seats,
+        folder=settings.data_dir,
+    )
+    telemetry.begin(backends.folder(settings, "run") / "metrics", node)
 
 
 def _seats(settings: Settings) -> Seats:

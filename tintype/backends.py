@@ -44,7 +44,14 @@ def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
     A server's capture daemon logs where the server logs; anybody else's into the data folder.
     """
     openers = [_choose(_ENGINES, "TINTYPE_ENGINE", name) for name in settings.engines]
-    engines = [opener(settings, name, serving) for opener, name in zip(openers, settings.engines, strict=True)]
+    engines: list[Engine] = [
+        opener(settings, name, serving) for opener, name in zip(openers, settings.engines, strict=True)
+    ]
+    if serving:
+        from tintype.telemetry.wrapper import WatchedEngine  # noqa: PLC0415
+
+        labels = (name.partition("://")[0] for name in settings.engines)  # an address is nobody else's business
+        engines = [WatchedEngine(engine, label) for engine, label in zip(engines, labels, strict=True)]
     if len(engines) == 1:
         return engines[0]
     from tintype.engines.wrappers import Fallback  # noqa: PLC0415
@@ -121,6 +128,14 @@ def own_daemon(settings: Settings) -> DaemonEngine | None:
     return _chromium(settings, "", True) if "chromium" in settings.engines else None
 
 
+def any_daemon(settings: Settings) -> DaemonEngine | None:
+    """A client of the first capture daemon among the engines, here or elsewhere."""
+    if "chromium" in settings.engines:
+        return own_daemon(settings)
+    addresses = (name for name in settings.engines if name.startswith(("unix://", "tcp://")))
+    return next((_daemon_elsewhere(settings, address, True) for address in addresses), None)
+
+
 def patience(settings: Settings) -> float:
     """Seconds to wait for one capture: those ahead in line, and its own time."""
     ahead = settings.queue_length / settings.slot_count
@@ -144,7 +159,7 @@ def _own_daemon(settings: Settings) -> tuple[str, list[str], Path]:
     return address, command_for(config, address), run_dir
 
 
-def _daemon_elsewhere(settings: Settings, address: str, _: bool) -> Engine:
+def _daemon_elsewhere(settings: Settings, address: str, _: bool) -> DaemonEngine:
     from tintype.engines.daemon import DaemonEngine  # noqa: PLC0415
 
     return DaemonEngine(address, None, folder(settings, "run"), patience(settings))

@@ -66,7 +66,7 @@ class Site:
 
     def _app(self) -> Flask:
         visitors = Visitors(self.trusted)
-        parts = Parts(
+        self.parts = Parts(
             service=self.service,
             gate=Gate(self.counters, self.allowances, visitors),
             reader=Reader(
@@ -81,7 +81,7 @@ class Site:
             stores_here=self.storage.url("").startswith("/"),
             clock=self.clock,
         )
-        return create_app(parts)
+        return create_app(self.parts)
 
 
 @pytest.fixture

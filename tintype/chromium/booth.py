@@ -20,6 +20,8 @@ from tintype.chromium.locate import find_chromium
 from tintype.chromium.socks import Filter
 from tintype.chromium.tab import ScriptFailed
 from tintype.chromium.territory import Territory
+from tintype.chromium.traffic import LEDGER
+from tintype.chromium.watchdog import memory, usage
 from tintype.errors import ConfigurationError
 from tintype.lookup import own_addresses
 
@@ -113,6 +115,26 @@ class Booth:
             "user": recipe.account.name,
             "sandbox": recipe.sandbox,
             "enclosed": recipe.enclosed,
+        }
+
+    def figures(self) -> dict[str, Any]:
+        """What is measured over time; counts begin with this process."""
+        pool, recipe = self.pool, self.launcher.recipe
+        tree = usage(pool.browser.pid) if pool.browser else []
+        return {
+            "slots": self.slots,
+            "queue": pool.limit,
+            "busy": pool.busy,
+            "waiting": pool.waiting,
+            "captures": pool.captures,
+            "restarts": pool.restarts,
+            "renewals": pool.renewals,
+            "browser": pool.browser.version if pool.browser else "",
+            "bytes": LEDGER.bytes,
+            "connections": LEDGER.connections,
+            "refused": dict(LEDGER.refused),
+            "memory": {"daemon": memory(os.getpid()), "browser": sum(process.memory for process in tree)},
+            "layers": {"sandbox": recipe.sandbox, "enclosure": recipe.enclosed},
         }
 
     async def _inventory(self) -> dict[str, int]:

@@ -63,6 +63,7 @@ class Pool:
         self.busy = 0
         self.captures = 0
         self.restarts = 0
+        self.renewals = 0
         self._start = start
         self._terms = terms
         self._blocklists = blocklists
@@ -81,6 +82,11 @@ class Pool:
     def waiting(self) -> int:
         """Captures in line."""
         return len(self._aboard) - self.busy
+
+    @property
+    def limit(self) -> int:
+        """Captures that may be in line."""
+        return self._terms.queue
 
     async def capture(self, shot: Shot) -> Capture:
         """One picture, shared with whoever asks for the same one meanwhile; raises TintypeError."""
@@ -222,6 +228,7 @@ class Pool:
             return
         if self.browser is old and not self._closing:
             self.browser = fresh
+            self.renewals += 1
             await self._retire(old, "served its time")
         else:
             await fresh.close()

@@ -34,6 +34,7 @@ class Reception:
         self._operations: dict[str, Callable[[dict[str, Any]], Awaitable[bytes]]] = {
             "capture": self._capture,
             "status": self._status,
+            "figures": self._figures,
             "probe": self._probe,
             "stop-if-idle": self._stop_if_idle,
         }
@@ -107,6 +108,9 @@ class Reception:
 
     async def _status(self, _: dict[str, Any]) -> bytes:
         return wire.pack({"kind": "status", **await self._booth.status(), "clients": len(self._clients)})
+
+    async def _figures(self, _: dict[str, Any]) -> bytes:
+        return wire.pack({"kind": "figures", **self._booth.figures(), "clients": len(self._clients)})
 
     async def _probe(self, _: dict[str, Any]) -> bytes:
         await self._booth.pool.check()

@@ -19,7 +19,7 @@ import structlog
 from tintype.chromium.handshake import GRANTED, REFUSED, Handshake, Malformed, Request
 from tintype.chromium.hosts import HostRules
 from tintype.chromium.judge import Judge
-from tintype.chromium.traffic import Reason, Refusal, Traffic
+from tintype.chromium.traffic import LEDGER, Reason, Refusal, Traffic
 from tintype.chromium.tunnel import End, dial
 from tintype.egress import Address, is_public, parse_address
 from tintype.lookup import Busy, Resolve, Resolver
@@ -190,6 +190,7 @@ class Client(End):
         try:
             await self._reach(request, far)
         except Refused as refused:
+            LEDGER.refused[refused.reason] += not self._session.quiet
             if self._session.traffic.note(request, refused.reason):
                 is_news = refused.reason in {"policy", "limit"} and not self._session.quiet
                 say = log.warning if is_news else log.debug
@@ -254,6 +255,7 @@ class Filter:
         finally:
             self._session = None
             session.close()
+            LEDGER.enter(session.traffic)
 
     async def close(self) -> None:
         """Stop listening and end every connection. Idempotent."""

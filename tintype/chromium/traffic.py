@@ -1,9 +1,10 @@
-"""What a capture did on the network, and what it was refused."""
+"""What a capture did on the network, and what it was refused; and what all of them did."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from tintype.chromium.handshake import Request
 
@@ -44,3 +45,20 @@ class Traffic:
         if is_news:
             self.refused.append(refusal)
         return is_news
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What all captures of this process did together; those whose refusals are expected are left out."""
+
+    refused: Counter[Reason] = field(default_factory=lambda: Counter(dict.fromkeys(get_args(Reason), 0)))
+    bytes: int = 0
+    connections: int = 0
+
+    def enter(self, traffic: Traffic) -> None:
+        """Add a capture that is over."""
+        self.bytes += traffic.bytes
+        self.connections += traffic.connections
+
+
+LEDGER = Ledger()

@@ -86,6 +86,16 @@ class DaemonEngine:
         header, _ = wire.unpack(self._ask({"op": "status"}))
         return {name: value for name, value in header.items() if name != "kind"}
 
+    def figures(self) -> dict[str, Any] | None:
+        """What a running daemon counts and holds; None while there is none, for nobody starts it for this."""
+        try:
+            connection = self._borrow() or self._dial()
+            header, _ = wire.unpack(_checked(_exchange(connection, {"op": "figures"}, self._connect_timeout)))
+        except (OSError, TintypeError, wire.Corrupt):
+            return None
+        self._give_back(connection)
+        return {name: value for name, value in header.items() if name != "kind"}
+
     def cautions(self) -> tuple[str, ...]:
         """Which layers of the guard are missing; nothing while the daemon cannot be asked."""
         try:

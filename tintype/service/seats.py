@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tintype import telemetry
 from tintype.errors import Overloaded
 
 RETRY_AFTER = 5.0
@@ -33,8 +34,10 @@ class Seats:
             if self._taken.total() >= self._number or (page not in self._taken and len(self._taken) >= self._pages):
                 raise Overloaded("many callers are waiting for pictures; try again shortly", retry_after=RETRY_AFTER)
             self._taken[page] += 1
+        telemetry.move("tintype_seats_taken", by=1)
         try:
             yield
         finally:
+            telemetry.move("tintype_seats_taken", by=-1)
             with self._turn:
                 self._taken -= Counter((page,))

@@ -17,6 +17,7 @@ from tintype.protocols import Engine, Lookup
 from tintype.service.judgement import judge
 from tintype.service.memory import Memory
 from tintype.service.verdict import deserved, is_bad
+from tintype.telemetry.step import step
 
 log = structlog.get_logger("tintype.service")
 
@@ -46,7 +47,8 @@ class Task:
     def timed(self, name: str) -> Iterator[None]:
         """Note how long a step took."""
         begin = time.perf_counter()
-        yield
+        with step(name):
+            yield
         self.timings[name] = (time.perf_counter() - begin) * 1000
 
 

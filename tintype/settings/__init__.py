@@ -92,6 +92,18 @@ class Settings(BaseModel):
     log_format: Annotated[Literal["auto", "console", "json"], AnyCase] = setting(
         "TINTYPE_LOG_FORMAT", "auto", "auto is console on a terminal, else JSON.", "auto, console or json"
     )
+    metrics: Annotated[Literal["private", "open", "off"], AnyCase] = setting(
+        "TINTYPE_METRICS",
+        "private",
+        "Who may read /metrics: peers on private networks that ask directly, everybody, or nobody.",
+        "private, open or off",
+    )
+    metrics_token: str = setting(
+        "TINTYPE_METRICS_TOKEN", "", "If set, /metrics is for whoever sends it as a Bearer token.", secret=True
+    )
+    traces_endpoint: WebAddress = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "", "Where OpenTelemetry traces are sent; unset: nowhere.", WEB_ADDRESS
+    )
     data_dir: Path = setting("TINTYPE_DATA_DIR", "data", "Folder for cache, stored pictures and sockets.", "a folder")
 
     # Cache

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import structlog
 
+from tintype import telemetry
+
 log = structlog.get_logger("tintype.state")
 
 QUIET_FOR = 60.0
@@ -49,7 +51,8 @@ class Outage:
         self.complain(reason)
 
     def complain(self, reason: object) -> None:
-        """Log that something went wrong, unless that was said within the last minute."""
+        """Count that something went wrong, and log it unless that was said within the last minute."""
+        telemetry.count("tintype_backend_failures_total", self._name)
         with self._turn:
             if self._clock() < self._quiet_until:
                 return

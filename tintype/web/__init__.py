@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from tintype.web import journal, ops, persist, problems, thumb
+from tintype.web import journal, metric, ops, persist, problems, thumb
 from tintype.web.fastpath import Fastpath
 from tintype.web.known import Questions
 from tintype.web.reading import LARGEST_BODY
@@ -41,6 +41,7 @@ def create_app(parts: Parts | None = None) -> Flask:
     if parts.stores_here:
         app.register_blueprint(persist.stored_blueprint(parts.service))
     app.register_blueprint(ops.blueprint(parts.service))
+    app.register_blueprint(metric.blueprint(parts.audience))
     app.wsgi_app = Fastpath(  # type: ignore[method-assign]
         app.wsgi_app, parts.service, parts.access, parts.gate, questions, parts.clock
     )

@@ -16,6 +16,7 @@ from flask import Request, Response, after_this_request
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
 
+from tintype import telemetry
 from tintype.errors import RateLimited
 from tintype.web.visitor import Visitors, allowance_key, networks, within
 
@@ -101,6 +102,7 @@ class Gate:
         try:
             return Standing(rate, *self._counters.count(key, rate.limit, rate.period))
         except StorageError as error:
+            telemetry.count("tintype_backend_failures_total", "limits")
             self._alarm.raise_(error)
             return None
 

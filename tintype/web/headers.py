@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tintype.model import Answer, CacheState, Thumbnail
@@ -95,8 +96,12 @@ def cache_control(answer: Answer, wanted: Wanted) -> str:
 
 def server_timing(answer: Answer) -> str:
     """Where it came from and how long each step took, in milliseconds (W3C Server Timing)."""
-    steps = (f"{_NOT_IN_TOKEN.sub('-', name)};dur={spent:.1f}" for name, spent in answer.timings.items())
-    return ", ".join((f"cache;desc={answer.cache}", *steps))
+    return ", ".join(filter(None, (f"cache;desc={answer.cache}", step_timing(answer.timings))))
+
+
+def step_timing(steps: Mapping[str, float]) -> str:
+    """Milliseconds of each step, as Server-Timing has them."""
+    return ", ".join(f"{_NOT_IN_TOKEN.sub('-', name)};dur={spent:.1f}" for name, spent in steps.items())
 
 
 def _shortcomings(thumbnail: Thumbnail) -> list[str]:

@@ -19,7 +19,8 @@ import structlog
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from tintype import logs
+from tintype import logs, telemetry
+from tintype.telemetry.step import begin_steps, steps
 from tintype.web import headers
 
 log = structlog.get_logger("tintype.web")
@@ -32,6 +33,7 @@ def install(app: Flask) -> None:
     """Note when each request begins and write a line when it ends."""
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(_leave)
 
 
 def note(**fields: Any) -> None:
@@ -52,10 +54,11 @@ def identify(given: str) -> str:
 
 
 def tell_hit(method: str, status: int, ms: float, sent: int, name: str, about: tuple[str, str]) -> None:
-    """Write the line of a hit on /thumb; ``sent`` is bytes of body, ``name`` the id.
+    """Count a hit on /thumb and write its line; ``sent`` is bytes of body, ``name`` the id.
 
     ``about`` is the host of the page and the name of the caller's key, if it has one.
     """
+    telemetry.request("/thumb", status, "HIT", ms / 1000, sent)
     if not _LOGGER.isEnabledFor(logging.INFO):
         return
     if not logs.write(
@@ -85,6 +88,8 @@ def spent_since(begin: float) -> float:
 def _begin() -> None:
     g.request_id = identify(request.headers.get("X-Request-Id", ""))
     g.begin = time.perf_counter()
+    telemetry.move("tintype_requests_in_progress", by=1)
+    begin_steps()
     clear_contextvars()
     bind_contextvars(id=g.request_id)
 
@@ -93,19 +98,18 @@ def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = request_id()
     response.headers.update(headers.NEVER_SNIFFED)
     spent = spent_since(g.begin)
-    if steps := response.headers.get("Server-Timing"):
-        response.headers["Server-Timing"] = f"{steps}, total;dur={spent}"
-    log.info(
-        "request",
-        method=request.method,
-        # the pattern, never the path: that may hold a key, and the query string a secret
-        route=request.url_rule.rule if request.url_rule else "-",
-        status=response.status_code,
-        ms=spent,
-        bytes=_sent(response),
-    )
+    noted = response.headers.get("Server-Timing") or headers.step_timing(steps())
+    response.headers["Server-Timing"] = f"{noted}, total;dur={spent}" if noted else f"total;dur={spent}"
+    # the pattern, never the path: that may hold a key, and the query string a secret
+    route, sent = request.url_rule.rule if request.url_rule else "-", _sent(response)
+    telemetry.request(route, response.status_code, response.headers.get("X-Cache", ""), spent / 1000, sent)
+    log.info("request", method=request.method, route=route, status=response.status_code, ms=spent, bytes=sent)
     clear_contextvars()
     return response
+
+
+def _leave(_: BaseException | None) -> None:
+    telemetry.move("tintype_requests_in_progress", by=-1)
 
 
 def _sent(response: Response) -> int:

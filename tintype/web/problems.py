@@ -13,7 +13,7 @@ from flask import Flask, Request, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from tintype import errors
+from tintype import errors, telemetry
 from tintype.errors import TintypeError
 from tintype.options import DOCUMENTS
 from tintype.web import cards, journal
@@ -55,6 +55,7 @@ def install(app: Flask) -> None:
 def answer(error: TintypeError, **members: Any) -> Response:
     """An error as the client can best use it; ``members`` are added to the problem object."""
     journal.note(error=error.code)
+    telemetry.count("tintype_problems_total", error.code)
     if error.status >= 500:  # noqa: PLR2004 - ours or the target's fault, RFC 9110 section 15.6
         log.warning("failed", reason=error.detail)
     return _finish(_represent({**error.problem(), **members}, error), error.status, error)
@@ -87,6 +88,7 @@ def _foreign(status: int) -> Response:
     code = title.lower().replace(" ", "-")
     problem = {"type": "about:blank", "title": title, "status": status, "detail": title, "error": code}
     journal.note(error=code)
+    telemetry.count("tintype_problems_total", code)
     return _finish(_represent({**problem, "message": title}, None), status, None)
 
 

@@ -1,0 +1,29 @@
+"""A meter of one's own, so that counts begin at nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.web.conftest import Site
+from tintype import telemetry
+from tintype.telemetry import meter
+from tintype.telemetry.node import Look
+
+
+@pytest.fixture(autouse=True)
+def metered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The file that this test counts into."""
+    monkeypatch.setattr(meter, "_board", None)
+    monkeypatch.setattr(telemetry, "_look", Look(telemetry.Node()))
+    path = tmp_path / "run" / "metrics"
+    telemetry.begin(path, telemetry.Node())
+    yield path
+    meter._forget_places()
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()

@@ -1,0 +1,250 @@
+"""What ``/metrics`` tells, and whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from limits.errors import StorageError
+
+from tests.fakes import FakeEngine, MemoryStorage
+from tests.telemetry.reading import value
+from tests.web.conftest import Site
+from tintype import errors, telemetry
+from tintype.model import Stored
+from tintype.options import Options
+from tintype.telemetry.catalog import METRICS
+from tintype.telemetry.node import Look, Node
+from tintype.telemetry.wrapper import WatchedCache, WatchedEngine, WatchedStorage
+from tintype.web import create_app
+from tintype.web.gate import Allowances
+from tintype.web.metric import Audience
+
+SHOT = Options(url="https://site.org/").request().shot
+DAEMON = {
+    "waiting": 3,
+    "queue": 8,
+    "busy": 2,
+    "slots": 2,
+    "clients": 4,
+    "captures": 9,
+    "restarts": 1,
+    "renewals": 2,
+    "browser": "HeadlessChrome/1",
+    "bytes": 5000,
+    "connections": 7,
+    "later": "unknown",
+    "refused": {"policy": 6, "limit": 1},
+    "memory": {"daemon": 1000, "browser": 2000},
+    "layers": {"sandbox": True, "enclosure": False},
+}
+
+
+def metrics(site: Site, **headers: str) -> str:
+    answer = site.client.get("/metrics", headers=headers)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def requests(text: str, route: str, status: str, cache: str) -> float:
+    return value(text, "tintype_requests_total", route=route, status=status, cache=cache)
+
+
+class TestRequests:
+    def test_are_told_by_route_status_and_cache_state(self, site: Site) -> None:
+        site.thumb()
+        site.client.get("/nowhere")
+        text = metrics(site)
+        assert requests(text, "/thumb", "200", "MISS") == 1
+        assert requests(text, "-", "404", "none") == 1
+
+    def test_hits_of_both_paths_count(self, site: Site) -> None:
+        for _ in range(4):
+            site.thumb()
+        site.thumb(headers={"Range": "bytes=0-1"})
+        text = metrics(site)
+        assert requests(text, "/thumb", "200", "HIT") + requests(text, "/thumb", "206", "HIT") == 4
+        assert value(text, "tintype_request_duration_seconds_count", route="/thumb", cache="HIT") == 4
+
+    def test_an_unchanged_picture_is_a_hit_without_bytes(self, site: Site) -> None:
+        etag = site.thumb().headers["ETag"]
+        before = value(metrics(site), "tintype_sent_bytes_total", route="/thumb")
+        site.thumb(headers={"If-None-Match": etag})
+        text = metrics(site)
+        assert requests(text, "/thumb", "304", "HIT") == 1
+        assert value(text, "tintype_sent_bytes_total", route="/thumb") == before > 0
+
+    def test_refusals_are_told_by_their_code(self) -> None:
+        site = Site(allowances=Allowances(thumb="1 per day"))
+        site.thumb()
+        site.thumb(url="https://other.org/")
+        assert value(metrics(site), "tintype_problems_total", error="rate-limited") == 1
+
+    def test_what_has_not_happened_yet_is_told_as_nothing(self, site: Site) -> None:
+        text = metrics(site)
+        assert all(f'tintype_problems_total{{error="{kind.code}"}} ' in text for kind in errors.ALL)
+
+    def test_those_under_way_are_told(self, site: Site) -> None:
+        assert value(metrics(site), "tintype_requests_in_progress") == 1
+        assert value(telemetry.expose()[0].decode(), "tintype_requests_in_progress") == 0
+
+
+class TestWhatIsWatched:
+    def test_captures_are_told_by_engine_and_result(self, site: Site) -> None:
+        engine = FakeEngine(site.clock)
+        watched = WatchedEngine(engine, "chromium")
+        watched.capture(SHOT)
+        engine.fail = errors.CaptureTimeout()
+        with pytest.raises(errors.CaptureTimeout):
+            watched.capture(SHOT)
+        text = metrics(site)
+        assert value(text, "tintype_captures_total", engine="chromium", result="ok") == 1
+        assert value(text, "tintype_captures_total", engine="chromium", result="capture-timeout") == 1
+        assert value(text, "tintype_capture_duration_seconds_count", engine="chromium") == 2
+
+    def test_phases_are_those_the_engine_tells_and_our_own(self, site: Site) -> None:
+        site.service._studio._engine = WatchedEngine(site.engine, "chromium")
+        site.thumb()
+        text = metrics(site)
+        told = {
+            p: value(text, "tintype_capture_phase_seconds_count", phase=p) for p in ("lookup", "navigate", "encode")
+        }
+        assert told == {"lookup": 1, "navigate": 1, "encode": 1}
+        assert value(text, "tintype_capture_phase_seconds_sum", phase="navigate") == 0.0125
+        assert value(text, "tintype_capture_phase_seconds_bucket", phase="navigate", le="0.01") == 0
+        assert value(text, "tintype_capture_phase_seconds_bucket", phase="navigate", le="0.025") == 1
+
+    def test_a_storage_that_is_down_is_counted(self, site: Site) -> None:
+        storage = MemoryStorage()
+        watched = WatchedStorage(storage)
+        stored = Stored(key="k", body=b"x", mime="image/png")
+        watched.put(stored)
+        storage.down = "down"
+        with pytest.raises(errors.BackendUnavailable):
+            watched.put(stored)
+        text = metrics(site)
+        assert value(text, "tintype_storage_operation_seconds_count", operation="put") == 2
+        assert value(text, "tintype_backend_failures_total", backend="storage") == 1
+
+    def test_counters_that_are_down_are_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def down(*_: object) -> None:
+            raise StorageError(OSError("down"))
+
+        site = Site(allowances=Allowances(thumb="1 per day"))
+        monkeypatch.setattr(site.counters, "count", down)
+        site.thumb()
+        assert value(metrics(site), "tintype_backend_failures_total", backend="limits") == 1
+
+    def test_caches_are_measured(self, site: Site) -> None:
+        watched = WatchedCache(site.records, "records")
+        watched.put("key", b"value", 60)
+        assert watched.get("key") == b"value"
+        text = metrics(site)
+        for operation in ("put", "get"):
+            name = "tintype_cache_operation_seconds_count"
+            assert value(text, name, cache="records", operation=operation) == 1
+
+
+class TestTheNode:
+    def test_the_daemon_is_told_of(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(telemetry, "_look", Look(Node(daemon=lambda: DAEMON)))
+        text = metrics(site)
+        assert value(text, "tintype_line_captures") == 3
+        assert value(text, "tintype_browser_restarts_total") == 1
+        assert value(text, "tintype_egress_refusals_total", reason="policy") == 6
+        assert value(text, "tintype_memory_bytes", process="browser") == 2000
+        assert value(text, "tintype_guard_layer", layer="enclosure") == 0
+        assert value(text, "tintype_daemon_up") == 1
+
+    def test_one_that_does_not_run_is_down_and_not_started(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(telemetry, "_look", Look(Node(daemon=lambda: None)))
+        assert "tintype_daemon_up 0.0" in metrics(site)
+        assert "tintype_line_captures 0" not in metrics(site)
+
+    def test_it_is_asked_once_for_a_crowd(self) -> None:
+        asked: list[int] = []
+        look = Look(Node(daemon=lambda: asked.append(1) or DAEMON), clock=lambda: 0.0)
+        for _ in range(5):
+            look.samples()
+        assert len(asked) == 1
+
+    def test_caches_are_told_beside_their_budgets(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        site.thumb()
+        monkeypatch.setattr(telemetry, "_look", Look(Node(caches={"records": (site.records, 1000)})))
+        text = metrics(site)
+        assert value(text, "tintype_cache_bytes", cache="records") == site.records.size() > 0
+        assert value(text, "tintype_cache_budget_bytes", cache="records") == 1000
+
+
+class TestTheText:
+    def test_every_metric_says_what_it_is(self, site: Site) -> None:
+        text = metrics(site)
+        for metric in METRICS:
+            if f"\n{metric.name}" in text:
+                assert f"# HELP {metric.name} " in text
+                assert f"# TYPE {metric.name} {metric.kind}\n" in text
+
+    def test_is_openmetrics_for_who_asks_for_it(self, site: Site) -> None:
+        answer = site.client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+        assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+        assert answer.text.endswith("# EOF\n")
+
+    def test_is_never_kept(self, site: Site) -> None:
+        assert site.client.get("/metrics").headers["Cache-Control"] == "no-store"
+
+    def test_names_no_page_that_was_photographed(self, site: Site) -> None:
+        site.thumb()
+        assert "site.org" not in metrics(site)
+
+
+class TestTotals:
+    def test_are_those_of_the_metrics(self, site: Site) -> None:
+        for _ in range(3):
+            site.thumb()
+        site.client.get("/thumb")
+        found = telemetry.totals()
+        assert (found.requests, found.misses, found.hits, found.problems) == (4, 1, 2, 1)
+        assert found.hit_ratio == pytest.approx(2 / 3)
+        assert (found.waiting, found.slots) == (None, None)
+
+    def test_the_line_is_the_daemons(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(telemetry, "_look", Look(Node(daemon=lambda: DAEMON)))
+        found = telemetry.totals()
+        assert (found.waiting, found.busy, found.slots, found.browser_restarts) == (3, 2, 2, 1)
+        assert found.guard_refusals == found.refusals == 6
+
+    def test_nothing_served_is_no_ratio(self) -> None:
+        assert telemetry.totals().hit_ratio is None
+
+
+def served(peer: str = "127.0.0.1", headers: dict[str, str] | None = None, **audience: Any) -> int:
+    """The status that a peer gets."""
+    site = Site()
+    parts = replace(site.parts, audience=Audience(**audience))
+    client = create_app(parts).test_client()
+    return client.get("/metrics", headers=headers, environ_overrides={"REMOTE_ADDR": peer}).status_code
+
+
+class TestWhoMayRead:
+    @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "10.4.2.1", "172.18.0.7", "192.168.1.2", "fd00::2", ""])
+    def test_private_peers_may(self, peer: str) -> None:
+        assert served(peer) == 200
+
+    @pytest.mark.parametrize("peer", ["8.8.8.8", "2606:4700::1111", "nonsense"])
+    def test_for_others_there_is_no_such_address(self, peer: str) -> None:
+        assert served(peer) == 404
+
+    @pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "CF-Connecting-IP"])
+    def test_not_through_a_proxy(self, name: str) -> None:
+        assert served(headers={name: "127.0.0.1"}) == 404
+
+    def test_everybody_where_it_is_open(self) -> None:
+        assert served("8.8.8.8", {"Via": "1.1 edge"}, access="open") == 200
+
+    def test_nobody_where_it_is_off(self) -> None:
+        assert served(access="off") == served(access="off", token="t", headers={"Authorization": "Bearer t"}) == 404
+
+    def test_a_token_opens_it_from_anywhere_and_its_lack_closes_it(self) -> None:
+        assert served("8.8.8.8", {"Authorization": "Bearer right", "X-Forwarded-For": "8.8.4.4"}, token="right") == 200
+        assert served(token="right") == served("127.0.0.1", {"Authorization": "Bearer wrong"}, token="right") == 401

@@ -1,0 +1,41 @@
+"""What does the service tell those who watch it? Counts, levels and times of all processes of a node; traces.
+
+The only home of prometheus_client and opentelemetry, both imported when first needed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tintype import errors
+from tintype.telemetry import meter
+from tintype.telemetry.meter import count, move, observe, request
+from tintype.telemetry.node import Look, Node
+from tintype.telemetry.total import Totals, of
+
+__all__ = ["Node", "Totals", "begin", "count", "expose", "move", "observe", "request", "totals"]
+
+_look = Look(Node())
+
+
+def begin(path: Path, node: Node) -> None:
+    """Count into the file at a path together with all processes of the node; ``node`` is what else there is to see."""
+    global _look  # noqa: PLW0603 - one node a process
+    meter.begin(path)
+    for error in errors.ALL:
+        meter.announce("tintype_problems_total", error.code)
+    for backend in ("storage", "limits"):
+        meter.announce("tintype_backend_failures_total", backend)
+    _look = Look(node)
+
+
+def totals() -> Totals:
+    """What all worker processes of this node have done so far, and how it stands now."""
+    return of(_look)
+
+
+def expose(accept: str = "") -> tuple[bytes, str]:
+    """Everything for Prometheus, and its media type; ``accept`` is an Accept header."""
+    from tintype.telemetry import exposition  # noqa: PLC0415 - asked for by scrapes alone
+
+    return exposition.expose(_look, accept)
