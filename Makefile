@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test lint format gallery demo shot doctor docs site site-serve lock bench soak clean
+.PHONY: help setup serve test lint format gallery demo shot doctor docs site site-serve dist-check lock bench soak clean
 
 export PYTHON ?= python3
 BIN := .venv/bin
@@ -60,6 +60,9 @@ site-serve: $(STAMPS)/dev ## The documentation while you write it, on 127.0.0.1:
 
 lock: $(STAMPS)/dev ## Pin all packages anew (ARGS=--upgrade for the latest)
 	@scripts/lock.sh $(ARGS)
+
+dist-check: $(STAMPS)/dev $(STAMPS)/browser ## Build what is released, install it elsewhere, photograph a page with it
+	@rm -rf dist && $(BIN)/python scripts/distribution.py
 
 bench: $(STAMPS)/dev $(STAMPS)/browser ## Measure captures and hits per second
 	@$(BIN)/python -m bench.service $(ARGS)
