@@ -82,26 +82,16 @@ def migration_table(vendor: Vendor) -> str:
 
 
 def edge() -> str:
-    """``deploy/nginx/options.conf``: a query's options in one order, so that a cache can know it again."""
-    names = [*(name for name in option_names() if not is_posted(name)), *signing.PARAMETERS]
-    known = "|".join(names)
-    lines = [
-        "# Made from the options of GET /thumb by `make docs`. Not to be edited.",
-        *(f'map $arg_{name} $tintype_{name} {{ "" ""; default "&{name}=$arg_{name}"; }}' for name in names),
-        'map "" $tintype_known { default "' + "".join(f"$tintype_{name}" for name in names) + '"; }',
-        "# What the service would refuse: an unknown name, nothing said, or a name that is there more than once.",
-        "map $args $tintype_unknown {",
-        "    default 1;",
-        f'    "~^(?:(?:{known})=[^&]+(?:&|$))*$" 0;',
-        "}",
-        'map "$tintype_unknown&$args" $tintype_irregular {',
-        "    default 0;",
-        '    "~^1" 1;',
-        r'    "~&([a-z_]+)=(?:.*&)?\1=" 1;',
-        "}",
-        'map $tintype_irregular $tintype_query { 0 "$tintype_known"; default "$args"; }',
-    ]
-    return "\n".join(lines) + "\n"
+    """``deploy/nginx/options.conf``: which queries name known options alone, so that a cache may keep their answers."""
+    known = "|".join([*(name for name in option_names() if not is_posted(name)), *signing.PARAMETERS])
+    return f"""\
+# Made from the options of GET /thumb by `make docs`. Not to be edited.
+# One expression for all: a variable for each option cost more than everything else about a hit.
+map $args $tintype_foreign {{
+    default 1;
+    "~^(?:(?:{known})=[^&]++(?:&|$))++$" "";
+}}
+"""
 
 
 TABLES: dict[str, Callable[[], str]] = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import shutil
 import ssl
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +24,7 @@ SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx"
 NAME = "thumbs.example.com"
 
 _MAIN = """
+include {folder}/main.conf;
 {user}
 daemon off;
 pid {folder}/nginx.pid;
@@ -29,7 +32,8 @@ error_log {folder}/error.log warn;
 worker_processes {workers};
 events {{}}
 http {{
-    access_log off;
+    sendfile on;
+    tcp_nopush on;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -51,7 +55,7 @@ class Edge:
         self._scheme = "http" if bare else "https"
         self.signed = "test"
         """The id of the requests to come, by which the service's log knows them."""
-        self._folder = folder
+        self.folder = folder
         folder.mkdir(mode=0o755)
         key, certificate = make_certificate(folder)
         changes = {
@@ -63,15 +67,18 @@ class Edge:
             "/etc/letsencrypt/live/thumbs.example.com/fullchain.pem": str(certificate),
             "/etc/letsencrypt/live/thumbs.example.com/privkey.pem": str(key),
             "/var/cache/nginx/tintype": f"{folder}/cache",
+            "/var/log/nginx/tintype.log": f"{folder}/access.log",
+            "/var/www/acme": f"{folder}/acme",
             **(_BARE if bare else {}),
         }
-        shutil.copy(SHIPPED / "options.conf", folder)
+        for name in ("main.conf", "options.conf"):
+            shutil.copy(SHIPPED / name, folder)
         (folder / "tintype.conf").write_text(replaced((SHIPPED / "tintype.conf").read_text(), changes))
         (folder / "nginx.conf").write_text(
             _MAIN.format(folder=folder, user="user root;" if os.geteuid() == 0 else "", workers=1 if bare else 2)
         )
-        trusted = ssl.create_default_context(cafile=str(certificate))
-        self.client = httpx.Client(base_url=f"https://{NAME}", verify=trusted, trust_env=False, timeout=60)
+        self._trusted = ssl.create_default_context(cafile=str(certificate))
+        self.client = self._client()
 
     @property
     def pid(self) -> int:
@@ -79,10 +86,10 @@ class Edge:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        command = ["nginx", "-p", str(self._folder), "-c", str(self._folder / "nginx.conf"), "-e", "stderr"]
-        with (self._folder / "output.log").open("wb") as log:
+        command = ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e", "stderr"]
+        with (self.folder / "output.log").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        assert processes.eventually(self._answers, within=30), (self._folder / "output.log").read_text()
+        assert processes.eventually(self._answers, within=30), (self.folder / "output.log").read_text()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -96,8 +103,22 @@ class Edge:
         url = f"{self._scheme}://127.0.0.1:{self.port}{path}"
         return self.client.get(url, headers=named, extensions={"sni_hostname": NAME})
 
+    @contextlib.contextmanager
+    def coming_from(self, address: str) -> Iterator[None]:
+        """Ask as another client, of this loopback address."""
+        usual, self.client = self.client, self._client(address)
+        try:
+            yield
+        finally:
+            self.client.close()
+            self.client = usual
+
+    def _client(self, address: str | None = None) -> httpx.Client:
+        transport = httpx.HTTPTransport(verify=self._trusted, local_address=address, trust_env=False)
+        return httpx.Client(transport=transport, trust_env=False, timeout=60)
+
     def _answers(self) -> bool:
-        assert self._process.poll() is None, (self._folder / "output.log").read_text()
+        assert self._process.poll() is None, (self.folder / "output.log").read_text()
         try:
             return self.get("/health").status_code in {200, 502}
         except httpx.TransportError:

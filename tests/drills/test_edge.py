@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -79,9 +80,12 @@ class TestHits:
         assert {(a.status_code, a.headers["x-cache"], a.content) for a in again} == {(200, "HIT", first.content)}
         assert asked.is_(1)
 
-    def test_are_known_in_any_order_of_options(self, edge: Edge, page: str) -> None:
-        edge.get(f"/thumb?url={page}&width=800&format=webp")
-        assert edge.get(f"/thumb?format=webp&width=800&url={page}").headers["x-cache"] == "HIT"
+    def test_written_in_another_order_or_by_another_path_are_the_same_picture(self, edge: Edge, page: str) -> None:
+        first = edge.get(f"/%74humb?url={page}&width=800&format=webp")
+        again = edge.get(f"/thumb?url={page}&width=800&format=webp")
+        turned = edge.get(f"/thumb?format=webp&width=800&url={page}")
+        assert (again.content, again.headers["x-cache"]) == (first.content, "HIT")
+        assert (turned.content, turned.headers["x-cache"]) == (first.content, "HIT"), "visited twice"
 
     def test_keep_the_life_the_service_gave_them(self, edge: Edge, page: str) -> None:
         lives = {edge.get(thumb(page)).headers["cache-control"] for _ in range(2)}
@@ -123,6 +127,12 @@ class TestMisses:
         assert edge.get(thumb(f"{page}5")).status_code == 429
         assert asked.is_(1), "one client's refusal was kept for the next"
 
+    def test_of_another_client_are_within_that_one_s(self, limited: tuple[Edge, Node], page: str) -> None:
+        edge, _ = limited
+        assert [edge.get(thumb(f"{page}{n}")).status_code for n in range(6)] == [200] * 5 + [429]
+        with edge.coming_from("127.0.0.2"):
+            assert edge.get(thumb(f"{page}6")).status_code == 200
+
     @pytest.mark.parametrize("more", ["&fresh=true", "&ttl=5"])
     def test_that_insist_on_new_pictures_get_them(self, more: str, edge: Edge, node: Node, page: str) -> None:
         asked = Asked(edge, node)
@@ -131,14 +141,37 @@ class TestMisses:
         assert asked.is_(2)
 
 
+class TestKeys:
+    @pytest.mark.parametrize("key", [{"Authorization": "Bearer some-key"}, {"X-Api-Key": "some-key"}])
+    def test_are_the_service_s_to_judge_each_time(self, key: dict[str, str], edge: Edge, node: Node, page: str) -> None:
+        asked = Asked(edge, node)
+        for _ in range(2):
+            edge.get(thumb(page), key)
+        assert asked.is_(2)
+
+    def test_open_nothing_for_those_without(self, edge: Edge, node: Node, page: str) -> None:
+        edge.get(thumb(page), {"X-Api-Key": "some-key"})
+        asked = Asked(edge, node)
+        edge.get(thumb(page))
+        assert asked.is_(1), "kept what was answered to a key"
+
+
 class TestForeignArguments:
-    @pytest.mark.parametrize("more", ["&witdh=9", "&format=png&format=webp", "&URL=x", "&width=", "&"])
+    @pytest.mark.parametrize(
+        "more", ["&sig=wrong&expires=1", "&witdh=9", "&format=png&format=webp", "&URL=x", "&width=", "&"]
+    )
     def test_are_told_by_the_service_as_ever(self, more: str, edge: Edge, node: Node, page: str) -> None:
         edge.get(thumb(page))
         through, direct = edge.get(thumb(page, more)), node.client.get(thumb(page, more))
         assert through.status_code == direct.status_code
         if direct.status_code == 400:
             assert {**through.json(), "instance": ""} == {**direct.json(), "instance": ""}
+
+    def test_fill_nothing(self, edge: Edge, node: Node, page: str) -> None:
+        asked = Asked(edge, node)
+        for _ in range(2):
+            edge.get(thumb(page, "&invented=1"))
+        assert asked.is_(2), "kept an answer to names that anybody can invent"
 
     def test_poison_nothing(self, edge: Edge, page: str) -> None:
         assert edge.get(thumb(page, "&evil=1")).status_code == 400
@@ -180,6 +213,26 @@ class TestTheRest:
     def test_plain_http_is_sent_to_tls(self, edge: Edge) -> None:
         moved = httpx.get(f"http://127.0.0.1:{edge.plain}/thumb?url=x", headers={"Host": "a.b"}, trust_env=False)
         assert (moved.status_code, moved.headers["location"]) == (308, "https://a.b/thumb?url=x")
+
+    def test_keeps_the_service_s_figures_to_itself(self, edge: Edge) -> None:
+        assert edge.get("/metrics").status_code == 404
+
+    def test_proves_to_certificate_authorities_whose_name_it_is(self, edge: Edge) -> None:
+        token = edge.folder / "acme" / ".well-known" / "acme-challenge" / "token"
+        token.parent.mkdir(parents=True)
+        token.write_text("proof")
+        asked = f"http://127.0.0.1:{edge.plain}/.well-known/acme-challenge/token"
+        assert httpx.get(asked, trust_env=False).text == "proof"
+
+    def test_is_logged_without_what_was_asked_for(self, edge: Edge, page: str) -> None:
+        edge.get(thumb(page))
+        assert processes.eventually(lambda: '"GET /thumb" 200' in (edge.folder / "access.log").read_text())
+        assert "url=" not in (edge.folder / "access.log").read_text()
+
+    def test_makes_nginx_warn_of_nothing(self, edge: Edge) -> None:
+        command = ["nginx", "-t", "-p", str(edge.folder), "-c", str(edge.folder / "nginx.conf"), "-e", "stderr"]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+        assert "[" not in said, said
 
     def test_a_service_that_is_down_leaves_the_known_pictures(self, limited: tuple[Edge, Node], page: str) -> None:
         edge, node = limited
