@@ -36,9 +36,13 @@ def test_the_edge_knows_every_option() -> None:
     assert (ROOT / "deploy" / "nginx" / "options.conf").read_text() == reference.edge(), "run: make docs"
 
 
-@pytest.mark.parametrize("table", ["options", "settings", "errors"])
-def test_the_readme_has_every_table(table: str) -> None:
-    assert f"<!-- {table} -->" in README.read_text()
+@pytest.mark.parametrize("table", reference.TABLES)
+def test_every_table_stands_somewhere(table: str) -> None:
+    assert [page for page in PAGES if f"<!-- {table} -->" in page.read_text()] != []
+
+
+def test_the_front_page_is_no_wall() -> None:
+    assert len(README.read_text().splitlines()) < 180
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_every_parameter_becomes_what_the_table_says(vendor: Vendor, rule: Rule)
     translation = translate(address(vendor, **said), vendor)
     assert ours(translation.query()).url == PAGE
     if rule.lost:
-        assert [note for note in translation.notes if rule.note in note], "whoever used it is told"
+        assert [note for note in translation.notes if rule.told in note], "whoever used it is told"
         return
     assert translation.notes == ()
     if rule.here != "always":

@@ -28,6 +28,22 @@ from tintype.options import (
 from tintype.options.devices import DEVICES
 from tintype.settings import Settings
 
+OFTEN = (
+    *(
+        "url",
+        "thumb_width",
+        "thumb_height",
+        "format",
+        "width",
+        "height",
+        "device",
+        "dark_mode",
+        "full_page",
+        "selector",
+    ),
+    *("retina", "delay", "block_cookie_banners", "fresh", "placeholder", "on_error"),
+)
+"""The options that the front page names."""
 _PARTS = (Emulate, Navigate, Identify, Settle, Retouch, Expose, Print, Rendition)
 
 
@@ -37,13 +53,13 @@ def option_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys(stepwise))
 
 
-def options_table() -> str:
-    """Every option of /thumb, /persist and ``tintype shot``."""
+def options_table(names: Iterable[str] = ()) -> str:
+    """Options of /thumb, /persist and ``tintype shot``: all of them, unless some are named."""
     return _table(
         ("option", "accepts", "default", "meaning"),
         (
             (f"`{name}`", _accepted(name), _default(name), Options.model_fields[name].description or "")
-            for name in option_names()
+            for name in names or option_names()
         ),
     )
 
@@ -96,6 +112,7 @@ map $args $tintype_foreign {{
 
 TABLES: dict[str, Callable[[], str]] = {
     "options": options_table,
+    "options-often": functools.partial(options_table, OFTEN),
     "settings": settings_table,
     "errors": errors_table,
     "devices": devices_table,

@@ -75,7 +75,7 @@ def _apply(rule: Rule, said: Values, notes: list[str]) -> Values:
     if not mine:
         return {}
     if rule.lost:
-        notes.append(f"{', '.join(mine)}: {rule.note}")
+        notes.append(f"{', '.join(mine)}: {rule.told}")
     try:
         return rule.convert(mine)
     except Untranslatable as error:

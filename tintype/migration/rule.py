@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult
@@ -16,6 +17,7 @@ EVENTS = {name: name for name in ("load", "domcontentloaded", "networkidle")}
 PAPER = {name: name for name in ("a3", "a4", "a5", "letter", "legal", "tabloid")}
 FORMATS = {"jpg": "jpeg", **{name: name for name in ("jpeg", "png", "webp", "avif", "pdf")}}
 
+_LINK = re.compile(r"\[([^]]+)\]\([^)]*\)")
 _YES, _NO = frozenset({"true", "1", "yes", "on", ""}), frozenset({"false", "0", "no", "off"})
 
 
@@ -37,6 +39,11 @@ class Rule:
     def lost(self) -> bool:
         """Whether whoever used it has to be told."""
         return not self.here
+
+    @property
+    def told(self) -> str:
+        """The note without its links."""
+        return _LINK.sub(r"\1", self.note)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ VENDOR = Vendor(
         absent("async,webhook_url,webhook_sign", "`placeholder=true` answers at once while the page is photographed"),
         absent("timeout,navigation_timeout", "the operator's `TINTYPE_TIMEOUT`; what is there by then is the picture"),
         absent("proxy,ip_country_code", ALONE),
-        absent("access_key,signature", "your own keys and signatures, if you switch them on"),
+        absent("access_key,signature", "your own [keys or signatures](../access.md), if you switch them on"),
         absent("markdown", "no other sources than pages and HTML"),
     ),
     {"height": "1024", "format": "jpeg"},

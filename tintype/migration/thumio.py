@@ -27,7 +27,7 @@ VENDOR = Vendor(
         needless("hidePopovers", "consent dialogues and chats are taken off unless you say otherwise"),
         absent("ogImage", "`GET /meta` tells the address of a page's Open Graph picture"),
         absent("prefetch", "ask with `placeholder=true`: the page is photographed meanwhile"),
-        absent("auth", "your own keys and signatures, if you switch them on"),
+        absent("auth", "your own [keys or signatures](../access.md), if you switch them on"),
         absent("image,pdfSource,page,height", "pages only: pictures and PDFs are not made smaller"),
     ),
     {"width": "1200", "height": "1200", "thumb_width": "600"},

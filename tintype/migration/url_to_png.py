@@ -19,7 +19,7 @@ VENDOR = Vendor(
         flag("isDarkMode", "dark_mode"),
         when("isMobile", "device=pixel-7", "any preset; `viewPortWidth` and `viewPortHeight` win over its size"),
         flag("forceReload", "fresh"),
-        absent("hash", "an encrypted query cannot be read by anybody else: sign ours instead"),
+        absent("hash", "an encrypted query cannot be read by anybody else; [sign](../access.md) ours instead"),
     ),
     {"width": "1080", "height": "1080", "thumb_width": "250", "thumb_height": "250"},
 )
