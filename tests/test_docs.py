@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 import yaml
@@ -12,9 +14,12 @@ from click import Context, Option
 from click.testing import CliRunner
 
 from tintype import cli, errors, reference
+from tintype.model import Freshness
 from tintype.options import Options
 from tintype.options.devices import DEVICES
 from tintype.settings import Settings
+from tintype.urls import Rules
+from tintype.web.params import Reader
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -98,6 +103,16 @@ def test_commands_that_pages_name_exist(page: Path) -> None:
     assert named <= set(cli.COMMANDS)
     targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`?\bmake ([a-z-]+)\b`", page.read_text())) <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=title)
+def test_addresses_that_pages_show_are_accepted(page: Path) -> None:
+    """Those of examples, that is, without a gap to be filled in."""
+    reader = Reader(Rules(), Freshness(max_age=86_400), 2_592_000)
+    for query in re.findall(r"/(?:thumb|meta)\?(url=[^\s\"'`|)<>]+)", page.read_text()):
+        if not re.search(r"[…$]|^url=$", query):
+            pairs = parse_qsl(unescape(query), strict_parsing=True)
+            reader.read([pair for pair in pairs if pair[0] not in {"sig", "expires"}], posted=False)
 
 
 def test_every_command_and_flag_says_what_it_does() -> None:

@@ -60,6 +60,37 @@ def test_curl_asks_every_route(service: str, example: str, tmp_path: Path) -> No
 
 
 @pytest.mark.browser
+class TestTheSnippetsOfTheGuide:
+    GUIDE = (ROOT / "docs" / "embedding.md").read_text()
+
+    def snippet(self, language: str, service: str, example: str) -> str:
+        """The last of that language, asking this service for the example page."""
+        code = re.findall(rf"```{language}\n(.*?)```", self.GUIDE, re.DOTALL)[-1]
+        ours = re.sub(r"http://127\.0\.0\.1:8000|https://thumbs\.example\.com", service, code)
+        return ours.replace("https://example.com/", example).replace("https://example.com", example)
+
+    @pytest.mark.parametrize(("language", "program"), [("python", sys.executable), ("sh", "sh")])
+    def test_save_a_thumbnail(self, service: str, example: str, tmp_path: Path, language: str, program: str) -> None:
+        (tmp_path / "snippet").write_text(self.snippet(language, service, example))
+        done = run(program, "snippet", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert imaging.size((tmp_path / "example.webp").read_bytes())[:2] == (320, 180)
+
+    @pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+    def test_fetch_one_in_javascript(self, service: str, example: str, tmp_path: Path) -> None:
+        (tmp_path / "snippet.mjs").write_text(self.snippet("js", service, example) + "console.log(picture.length);")
+        done = run("node", "snippet.mjs", folder=tmp_path)
+        assert int(done.stdout) > 1000, done.stderr
+
+    @pytest.mark.skipif(not shutil.which("php"), reason="php is not installed")
+    def test_make_an_address_in_php(self, service: str, example: str, tmp_path: Path) -> None:
+        (tmp_path / "snippet.php").write_text(self.snippet("php", service, example))
+        said = run("php", "snippet.php", folder=tmp_path).stdout
+        query = dict(parse_qsl(urlsplit(unescape(re.findall(r'src="([^"]+)"', said)[0])).query))
+        assert query == {"url": example, "thumb_width": "320", "format": "auto"}
+
+
+@pytest.mark.browser
 def test_the_demo_ends_well_and_leaves_pictures(tmp_path: Path) -> None:
     done = run(sys.executable, str(ROOT / "scripts/demo.py"), str(tmp_path / "demo"), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
