@@ -34,7 +34,7 @@ HOMES = {
 RINGS = (
     {"errors", "brief"},
     {"options", "model"},
-    {"protocols", "wire", "egress", "logs", "allocator", "signing", "telemetry"},
+    {"protocols", "wire", "challenge", "egress", "logs", "allocator", "signing", "telemetry"},
     {"urls", "imaging"},
     {"lookup"},
     {"filters"},

@@ -128,7 +128,7 @@ class TestEngines:
         [
             ({"TINTYPE_ENGINE": "chromium"}, DaemonEngine),
             ({"TINTYPE_ENGINE": "unix:///run/tintype.sock"}, DaemonEngine),
-            ({"TINTYPE_ENGINE": "tcp://capture:9000"}, DaemonEngine),
+            ({"TINTYPE_ENGINE": "tcp://capture:9000", "TINTYPE_ENGINE_SECRET": "0123456789abcdef"}, DaemonEngine),
             ({"TINTYPE_ENGINE": "snapsharp", "SNAPSHARP_API_KEY": "k"}, SnapSharpEngine),
             ({"SNAPSHARP_API_KEY": "k"}, SnapSharpEngine),
             ({"TINTYPE_ENGINE": "Chromium, snapsharp", "SNAPSHARP_API_KEY": "k"}, Fallback),
@@ -139,8 +139,16 @@ class TestEngines:
         assert isinstance(engine, kind)
         engine.close()
 
+    @pytest.mark.parametrize("address", ["tcp://capture:9000", "tcp://10.0.0.5:9000", "tcp://0.0.0.0:1"])
+    def test_on_other_machines_need_the_secret(self, folder: Path, address: str) -> None:
+        with pytest.raises(ConfigurationError, match="TINTYPE_ENGINE_SECRET"):
+            backends.open_engine(settings(folder, TINTYPE_ENGINE=address))
+        for local in ("tcp://127.0.0.1:9000", "tcp://[::1]:9000", "tcp://localhost:9000"):
+            backends.open_engine(settings(folder, TINTYPE_ENGINE=local)).close()
+
     def test_the_daemon_is_told_no_secrets(self, folder: Path) -> None:
         secrets = {"REDIS_URL": "redis://:hunter2@h/0", "SNAPSHARP_API_KEY": "hunter2", "S3_BUCKET": "private"}
+        secrets["TINTYPE_ENGINE_SECRET"] = "hunter2, and more of it"
         config = backends.daemon_config(settings(folder, **secrets)).to_json()
         assert "hunter2" not in config
         assert "private" not in config

@@ -160,9 +160,13 @@ def _own_daemon(settings: Settings) -> tuple[str, list[str], Path]:
 
 
 def _daemon_elsewhere(settings: Settings, address: str, _: bool) -> DaemonEngine:
+    from tintype.challenge import is_exposed  # noqa: PLC0415
     from tintype.engines.daemon import DaemonEngine  # noqa: PLC0415
 
-    return DaemonEngine(address, None, folder(settings, "run"), patience(settings))
+    secret = settings.engine_secret if address.startswith("tcp://") else ""
+    if is_exposed(address) and not secret:
+        raise ConfigurationError(f"TINTYPE_ENGINE_SECRET: must be set for {address}, as it is where that listens")
+    return DaemonEngine(address, None, folder(settings, "run"), patience(settings), secret=secret)
 
 
 def _snapsharp(settings: Settings, _: str, __: bool) -> Engine:

@@ -95,6 +95,12 @@ def _signing_keys(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _secret(value: str) -> str:
+    if value and len(value) < _SHORTEST_KEY:
+        raise ValueError("too short")
+    return value
+
+
 WebAddress = Annotated[str, AfterValidator(_web)]
 Duration = Annotated[float, BeforeValidator(seconds), Field(ge=0)]
 Size = Annotated[int, BeforeValidator(_size), Field(ge=0)]
@@ -103,6 +109,7 @@ Switch = Annotated[bool, BeforeValidator(_switch)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(_list), AfterValidator(_networks)]
 Rate = Annotated[str, AfterValidator(_rate)]
 ApiKeys = Annotated[tuple[str, ...], BeforeValidator(_list), AfterValidator(_api_keys)]
+Secret = Annotated[str, AfterValidator(_secret)]
 SigningKeys = Annotated[tuple[str, ...], BeforeValidator(_list), AfterValidator(_signing_keys)]
 
 DURATION = "a duration such as 30s, 10m, 1d"
@@ -110,4 +117,5 @@ SIZE = "a size such as 512m, 2g"
 RATE = "a rate such as 30 per minute, or off"
 API_KEYS = "name:key or name:key:600 per minute, by commas; names once, keys of 16 characters or more"
 SIGNING_KEYS = "texts of 16 characters or more, by commas"
+SHARED = "a text of 16 characters or more"
 WEB_ADDRESS = "an http:// or https:// address"

@@ -22,9 +22,10 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from tintype import logs
+from tintype import challenge, logs
 from tintype.chromium.booth import Booth
 from tintype.chromium.config import DaemonConfig, address_for, command_for
+from tintype.chromium.door import Door
 from tintype.chromium.launch import LaunchFailed
 from tintype.errors import ConfigurationError
 
@@ -38,8 +39,13 @@ log = structlog.get_logger("tintype.chromium")
 _LOCK_WITHIN = 10.0
 
 
-async def run(config: DaemonConfig, address: str, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until told to end or no longer needed; raises ConfigurationError, LaunchFailed or OSError."""
+async def run(config: DaemonConfig, address: str, ready: Callable[[], None] = lambda: None, secret: str = "") -> None:
+    """Serve until told to end or no longer needed; raises ConfigurationError, LaunchFailed or OSError.
+
+    With a ``secret`` only clients that know it are served over TCP; addresses beyond loopback are not without.
+    """
+    if challenge.is_exposed(address) and not secret:
+        raise ConfigurationError(f"TINTYPE_ENGINE_SECRET: must be set to listen on {address}, beyond loopback")
     finished = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, finished.set)
@@ -50,7 +56,7 @@ async def run(config: DaemonConfig, address: str, ready: Callable[[], None] = la
         from tintype.chromium.reception import Reception  # noqa: PLC0415 - the browser starts first, see Booth
 
         try:
-            await _serve(Reception(booth, config.linger, finished), address, ready)
+            await _serve(Reception(booth, config.linger, finished), address, ready, secret)
         finally:
             await booth.close()
     log.info("daemon_ended", address=address, pid=os.getpid())
@@ -69,8 +75,8 @@ async def _open(config: DaemonConfig, finished: asyncio.Event) -> Booth | None:
     return None
 
 
-async def _serve(reception: Reception, address: str, ready: Callable[[], None]) -> None:
-    server = await _listen(address, reception)
+async def _serve(reception: Reception, address: str, ready: Callable[[], None], secret: str) -> None:
+    server = await _listen(address, reception, secret)
     try:
         log.info("daemon_ready", address=address, pid=os.getpid())
         ready()
@@ -81,10 +87,11 @@ async def _serve(reception: Reception, address: str, ready: Callable[[], None]) 
         await reception.close()
 
 
-async def _listen(address: str, reception: Reception) -> asyncio.Server:
+async def _listen(address: str, reception: Reception, secret: str) -> asyncio.Server:
     parts = urlsplit(address)
     if parts.scheme == "tcp":
-        return await asyncio.start_server(reception.serve, parts.hostname, parts.port)
+        serve = Door(secret, reception.serve).serve if secret else reception.serve
+        return await asyncio.start_server(serve, parts.hostname, parts.port)
     _unlink(address)
     before = os.umask(0o177)
     try:
@@ -127,13 +134,13 @@ def _take(path: Path, deadline: float) -> int:
     raise OSError("another capture daemon serves this address")
 
 
-def main(arguments: list[str]) -> int:
-    """Run from the command line; the exit status."""
+def main(arguments: list[str], secret: str = "") -> int:
+    """Run from the command line, which any user may read, and so without a secret in it; the exit status."""
     address, config = arguments[0], DaemonConfig.from_json(arguments[1] if len(arguments) > 1 else "{}")
     lock = int(arguments[2]) if len(arguments) > 2 else None  # noqa: PLR2004 - it may be left out
     logs.configure(config.log_level, "json")
     try:
-        asyncio.run(run(config, address, lambda: _report({"ready": True}, lock)))
+        asyncio.run(run(config, address, lambda: _report({"ready": True}, lock), secret))
     except (ConfigurationError, LaunchFailed, OSError, ValueError) as error:
         log.error("daemon_does_not_start", reason=str(error))
         _report({"error": str(error)})

@@ -18,8 +18,10 @@ from tintype.settings import Settings
 def command(*, listen: str) -> None:
     """Take pictures for other machines or containers until SIGTERM.
 
-    They name it in TINTYPE_ENGINE. It needs no secrets: give it only the settings about captures and targets. Who
-    reaches it may have any page photographed that the settings allow, so keep it on a private network.
+    They name it in TINTYPE_ENGINE and have the same TINTYPE_ENGINE_SECRET, without which only loopback is listened on.
+    It needs no other secret: give it only the settings about captures and targets. What is said is not encrypted, so
+    keep it on a private network.
     """
-    config = replace(backends.daemon_config(Settings.load()), linger=math.inf)
-    sys.exit(daemon.main([listen, config.to_json()]))
+    settings = Settings.load()
+    config = replace(backends.daemon_config(settings), linger=math.inf)
+    sys.exit(daemon.main([listen, config.to_json()], settings.engine_secret))

@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from tintype import wire
+from tintype import challenge, wire
 from tintype.engines.starter import Starter, StartFailed, dial
 from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, EngineFailed, TintypeError
 from tintype.model import Capture
@@ -48,7 +48,7 @@ class DaemonEngine:
     """The client of a capture daemon at ``unix://path`` or ``tcp://host:port``.
 
     With a ``command`` the daemon is started when nobody answers; without, it is run elsewhere. ``patience`` is the
-    time in seconds for one answer, waiting in the daemon's line included.
+    time in seconds for one answer, waiting in the daemon's line included. With a ``secret`` both ends must know it.
     """
 
     def __init__(  # noqa: PLR0913 - three of them are seldom said
@@ -61,9 +61,11 @@ class DaemonEngine:
         connect_timeout: float = 5.0,
         start_timeout: float = 30.0,
         log_file: Path | None = None,
+        secret: str = "",
     ) -> None:
         self.address = address
         self._patience = patience
+        self._secret = secret
         self._connect_timeout = connect_timeout
         self._starter = Starter(command, run_dir, address, start_timeout, log_file) if command else None
         self._shelf = _Shelf()
@@ -166,7 +168,10 @@ class DaemonEngine:
             raise BackendUnavailable("the capture engine does not start", retry_after=5) from failure
 
     def _dial(self) -> socket.socket:
-        return dial(self.address, self._connect_timeout)
+        connection = dial(self.address, self._connect_timeout)
+        if self._secret:
+            _introduce(connection, self._secret, self._connect_timeout)
+        return connection
 
     def _borrow(self) -> socket.socket | None:
         shelf = self._own_shelf()
@@ -193,6 +198,22 @@ class DaemonEngine:
             inherited, self._shelf = self._shelf.idle, _Shelf()
             _close_all(inherited)  # our copies: the parent's stay open
         return self._shelf
+
+
+def _introduce(connection: socket.socket, secret: str, patience: float) -> None:
+    """Prove that we know the secret to a daemon that does too; raises OSError, and then the connection is closed."""
+    deadline, ours = time.monotonic() + patience, challenge.make_nonce()
+    try:
+        connection.sendall(challenge.GREETING + ours)
+        answer = _receive(connection, challenge.NONCE + challenge.PROOF, deadline)
+        theirs, proof = answer[: challenge.NONCE], answer[challenge.NONCE :]
+        if not challenge.matches(proof, challenge.prove(secret, "server", ours, theirs)):
+            raise challenge.Impostor("the capture daemon does not know TINTYPE_ENGINE_SECRET")
+        connection.sendall(challenge.prove(secret, "client", ours, theirs))
+        _receive(connection, len(challenge.ADMITTED), deadline)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _exchange(connection: socket.socket, header: dict[str, Any], patience: float) -> bytes:

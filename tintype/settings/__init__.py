@@ -24,6 +24,7 @@ from tintype.notation import (
     API_KEYS,
     DURATION,
     RATE,
+    SHARED,
     SIGNING_KEYS,
     SIZE,
     WEB_ADDRESS,
@@ -33,6 +34,7 @@ from tintype.notation import (
     List,
     Networks,
     Rate,
+    Secret,
     SigningKeys,
     Size,
     Switch,
@@ -173,6 +175,9 @@ class Settings(BaseModel):
         "",
         "What takes the pictures, in order of preference; unset: snapsharp if its key is set, else chromium.",
         "chromium, snapsharp, unix://…, tcp://…, comma-separated",
+    )
+    engine_secret: Secret = setting(
+        "TINTYPE_ENGINE_SECRET", "", "What tcp:// engines and their clients both know.", SHARED, secret=True
     )
     chromium: str = setting("TINTYPE_CHROMIUM", "", "Chromium binary; unset: searched for.", "a path")
     slots: int = setting(
