@@ -13,6 +13,7 @@ import yaml
 from click import Context, Option
 from click.testing import CliRunner
 
+from scripts import docs
 from tintype import cli, errors, reference
 from tintype.model import Freshness
 from tintype.options import Options
@@ -34,7 +35,7 @@ def title(path: Path) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=title)
 def test_tables_are_those_of_the_code(page: Path) -> None:
-    assert page.read_text() == reference.refresh(page.read_text()), "run: make docs"
+    assert page.read_text() == docs.refresh(page.read_text()), "run: make docs"
 
 
 def test_the_edge_knows_every_option() -> None:
@@ -122,6 +123,11 @@ def test_every_command_and_flag_says_what_it_does() -> None:
         assert command is not None
         assert command.help, name
         assert [flag.name for flag in command.params if isinstance(flag, Option) and not flag.help] == []
+
+
+def test_every_command_has_its_section() -> None:
+    sections = re.findall(r"^## tintype (.*)$", (ROOT / "docs" / "commands.md").read_text(), re.MULTILINE)
+    assert sections == list(cli.COMMANDS)
 
 
 def test_every_option_is_a_flag_of_shot() -> None:
