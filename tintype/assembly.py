@@ -104,6 +104,8 @@ def _watch(settings: Settings, state: backends.State, closing: ExitStack) -> Non
         seats=settings.seats,
         folder=settings.data_dir,
     )
+    if settings.traces_endpoint:
+        closing.callback(telemetry.send_traces(settings.traces_endpoint))
     telemetry.begin(backends.folder(settings, "run") / "metrics", node)
 
 

@@ -33,6 +33,7 @@ from tintype.service.memory import Memory
 from tintype.service.seats import Seats
 from tintype.service.studio import Studio, Task
 from tintype.service.verdict import deserved, insist, is_bad, is_passing
+from tintype.telemetry.step import step
 
 log = structlog.get_logger("tintype.service")
 
@@ -213,7 +214,7 @@ class Service:
     def _take_ahead(self, request: CaptureRequest, freshness: Freshness) -> None:
         """Take a picture nobody waits for; whoever asks again finds it, or how it failed."""
         task = Task(request, freshness, self._clock())
-        with self._locks.hold(_lock_of(task), wait=0) as held:
+        with step("ahead"), self._locks.hold(_lock_of(task), wait=0) as held:
             if not held or self._studio.finished(task):
                 return
             try:
@@ -228,7 +229,7 @@ class Service:
     def _refresh(self, request: CaptureRequest, freshness: Freshness) -> None:
         """Replace a stale picture; a failure leaves it and pauses further attempts."""
         task = Task(request, freshness, self._clock())
-        with self._locks.hold(_lock_of(task), wait=0) as held:
+        with step("refresh"), self._locks.hold(_lock_of(task), wait=0) as held:
             if not held or self._memory.resting(task.shot) or self._studio.finished(task):
                 return
             try:

@@ -5,15 +5,33 @@ The only home of prometheus_client and opentelemetry, both imported when first n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
 from tintype import errors
-from tintype.telemetry import meter
+from tintype.telemetry import meter, step
 from tintype.telemetry.meter import count, move, observe, request
 from tintype.telemetry.node import Look, Node
+from tintype.telemetry.step import traced
 from tintype.telemetry.total import Totals, of
 
-__all__ = ["Node", "Totals", "begin", "count", "expose", "move", "observe", "request", "totals"]
+__all__ = [
+    "Node",
+    "Totals",
+    "begin",
+    "count",
+    "expose",
+    "move",
+    "observe",
+    "request",
+    "send_traces",
+    "totals",
+    "traced",
+]
+
+log = structlog.get_logger("tintype.telemetry")
 
 _look = Look(Node())
 
@@ -27,6 +45,23 @@ def begin(path: Path, node: Node) -> None:
     for backend in ("storage", "limits"):
         meter.announce("tintype_backend_failures_total", backend)
     _look = Look(node)
+
+
+def send_traces(endpoint: str) -> Callable[[], None]:
+    """Send traces to an OTLP endpoint from now on, if OpenTelemetry is installed; gives what ends that."""
+    try:
+        from tintype.telemetry.trace import Traces  # noqa: PLC0415 - an extra, for those who have an endpoint
+    except ImportError as error:
+        log.warning("traces_off", reason=f"{error.name} is not installed", hint="pip install 'tintype[traces]'")
+        return lambda: None
+    traces = Traces(endpoint)
+    step.trace_with(traces)
+
+    def end() -> None:
+        step.trace_with(None)
+        traces.close()
+
+    return end
 
 
 def totals() -> Totals:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Protocol
+from wsgiref.types import WSGIApplication
 
 from tintype.telemetry.meter import observe
 
@@ -25,6 +26,14 @@ class Tracer(Protocol):
         """Steps one after another that are over just now; seconds."""
         ...
 
+    def around(self, application: WSGIApplication) -> WSGIApplication:
+        """The application with a span for each request."""
+        ...
+
+    def close(self) -> None:
+        """Send what is there, and end."""
+        ...
+
 
 _tracer: Tracer | None = None
 _steps: ContextVar[dict[str, float] | None] = ContextVar("tintype_steps", default=None)
@@ -34,6 +43,11 @@ def trace_with(tracer: Tracer | None) -> None:
     """Have a tracer told of every step from now on."""
     global _tracer  # noqa: PLW0603 - one a process
     _tracer = tracer
+
+
+def traced(application: WSGIApplication) -> WSGIApplication:
+    """The application as it is, or with a span for each request while traces are on."""
+    return _tracer.around(application) if _tracer else application
 
 
 def begin_steps() -> None:

@@ -102,6 +102,7 @@ def _end(response: Response) -> Response:
     response.headers["Server-Timing"] = f"{noted}, total;dur={spent}" if noted else f"total;dur={spent}"
     # the pattern, never the path: that may hold a key, and the query string a secret
     route, sent = request.url_rule.rule if request.url_rule else "-", _sent(response)
+    request.environ["tintype.route"] = route
     telemetry.request(route, response.status_code, response.headers.get("X-Cache", ""), spent / 1000, sent)
     log.info("request", method=request.method, route=route, status=response.status_code, ms=spent, bytes=sent)
     clear_contextvars()
