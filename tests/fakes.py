@@ -135,6 +135,9 @@ class MemoryCache:
     def size(self) -> int:
         return sum(len(value) for value, _, _ in self._values.values())
 
+    def entries(self) -> int:
+        return len(self.keys())
+
     def spoil(self) -> None:
         """Tear every value."""
         self._values = {key: (value[:-1], until, tag) for key, (value, until, tag) in self._values.items()}

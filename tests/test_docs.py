@@ -19,6 +19,7 @@ from tintype.model import Freshness
 from tintype.options import Options
 from tintype.options.devices import DEVICES
 from tintype.settings import Settings
+from tintype.telemetry.catalog import BY_NAME
 from tintype.urls import Rules
 from tintype.web.params import Reader
 
@@ -58,6 +59,7 @@ def test_the_front_page_is_no_wall() -> None:
         ("settings", SETTING_NAMES),
         ("errors", {error.code for error in errors.ALL}),
         ("devices", set(DEVICES)),
+        ("metrics", set(BY_NAME)),
     ],
 )
 def test_a_table_leaves_nothing_out(table: str, names: set[str]) -> None:

@@ -64,6 +64,10 @@ class Cache(Protocol):
         """Bytes of all values held now."""
         ...
 
+    def entries(self) -> int:
+        """How many values are held now; expired ones may count until they are swept."""
+        ...
+
 
 class Locks(Protocol):
     """Mutual exclusion by name over all workers, machines included where the technology spans them."""

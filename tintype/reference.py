@@ -27,6 +27,7 @@ from tintype.options import (
 )
 from tintype.options.devices import DEVICES
 from tintype.settings import Settings
+from tintype.telemetry.catalog import METRICS
 
 OFTEN = (
     *(
@@ -97,6 +98,12 @@ def migration_table(vendor: Vendor) -> str:
     return _table((vendor.title, "here", "what to know"), rows)
 
 
+def metrics_table() -> str:
+    """Every figure of /metrics."""
+    rows = ((f"`{m.name}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.meaning) for m in METRICS)
+    return _table(("metric", "kind", "labels", "meaning"), rows)
+
+
 def edge() -> str:
     """``deploy/nginx/options.conf``: which queries name known options alone, so that a cache may keep their answers."""
     known = "|".join([*(name for name in option_names() if not is_posted(name)), *signing.PARAMETERS])
@@ -116,6 +123,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "settings": settings_table,
     "errors": errors_table,
     "devices": devices_table,
+    "metrics": metrics_table,
     **{f"from-{name}": functools.partial(migration_table, vendor) for name, vendor in VENDORS.items()},
 }
 

@@ -52,6 +52,15 @@ class CacheContract:
         cache.put("key", b"value\0\xff", 60)
         assert cache.get("key") == b"value\0\xff"
 
+    def test_counts_its_entries(self, cache: Cache) -> None:
+        assert cache.entries() == 0
+        cache.put("one", b"1", 60)
+        cache.put("two", b"2", 60)
+        cache.put("two", b"3", 60)
+        assert cache.entries() == 2
+        assert cache.clear() == 2
+        assert cache.entries() == 0
+
     def test_knows_nothing_it_was_not_told(self, cache: Cache) -> None:
         assert cache.get("key") is None
 

@@ -23,7 +23,7 @@ def get(url: str, path: str) -> str:
     connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=60)
     try:
         connection.request("GET", path)
-        return connection.getresponse().read().decode()
+        return connection.getresponse().read().decode(errors="replace")
     finally:
         connection.close()
 

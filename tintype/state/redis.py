@@ -90,6 +90,10 @@ class RedisCache:
         """Bytes of all values held now."""
         return self._client.attempt(lambda: self._trim(keys=[self._prefix], args=[self._budget]), 0)
 
+    def entries(self) -> int:
+        """How many values are held now; those Redis dropped by itself count until they would have expired."""
+        return self._client.attempt(lambda: int(self._client.zcard(f"{self._prefix}used")), 0)
+
     def _forget_all(self, keys: Iterable[str | bytes]) -> int:
         found, keys = 0, iter(keys)
         while chunk := list(islice(keys, CHUNK)):

@@ -117,6 +117,12 @@ class SqliteCache:
             return _total(session)
         return 0
 
+    def entries(self) -> int:
+        """How many values are held now, expired ones included until they are swept."""
+        with self._tolerating(), self._session() as session:
+            return int(session.execute("SELECT count(*) FROM entry").fetchone()[0])
+        return 0
+
     def close(self) -> None:
         """Close idle connections; the next call opens new ones."""
         while self._idle:

@@ -31,6 +31,10 @@ class Measurable(Protocol):
         """Bytes of all values held now."""
         ...
 
+    def entries(self) -> int:
+        """How many values are held now."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
@@ -84,9 +88,7 @@ class Look:
         found: list[Sample] = []
         for name, (cache, budget) in self._node.caches.items():
             found += [("tintype_cache_bytes", (name,), cache.size()), ("tintype_cache_budget_bytes", (name,), budget)]
-            entries = getattr(cache, "entries", None)
-            if entries is not None:
-                found.append(("tintype_cache_entries", (name,), entries()))
+            found.append(("tintype_cache_entries", (name,), cache.entries()))
         return found
 
     def _daemon(self) -> list[Sample]:

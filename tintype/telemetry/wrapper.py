@@ -86,6 +86,10 @@ class WatchedCache:
         """Bytes of all values held now."""
         return self.cache.size()
 
+    def entries(self) -> int:
+        """How many values are held now."""
+        return self.cache.entries()
+
 
 @dataclass(frozen=True, slots=True)
 class WatchedStorage:
