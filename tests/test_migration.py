@@ -113,6 +113,16 @@ class TestTranslating:
         assert translate("https://image.thum.io/get/https://example.com").options["thumb_width"] == "600"
         assert translate("http://x/?url=https://example.com", VENDORS["url-to-png"]).options["thumb_height"] == "250"
 
+    def test_takes_the_window_of_a_device_that_is_named(self) -> None:
+        phone = translate("https://api.screenshotone.com/take?url=a.com&viewport_device=iphone_14").options
+        assert phone["device"] == "iphone-14"
+        assert "height" not in phone
+        assert "width" not in translate("https://image.thum.io/get/iphone6/a.com").options
+
+    def test_lets_a_mobile_page_keep_its_window(self) -> None:
+        mobile = translate("http://x/?url=a.com&isMobile=true&viewPortWidth=400", VENDORS["url-to-png"]).options
+        assert (mobile["device"], mobile["width"], mobile["height"]) == ("pixel-7", "400", "1080")
+
     def test_finds_the_page_in_a_path(self) -> None:
         base = "https://image.thum.io/get/"
         for written in (
@@ -140,6 +150,7 @@ class TestTranslating:
         ("said", "told"),
         [
             ("device_scale_factor=5", "scale=5 is left out: must be a number from 1 to 3"),
+            ("viewport_device=nokia_3310", "viewport_device=nokia_3310: there is no such device here"),
             ("format=gif", "format=gif: there is no such format here"),
             ("delay=soon", "soon is no number"),
             ("full_page=perhaps", "perhaps is neither true nor false"),

@@ -59,7 +59,7 @@ def translate(address: str, vendor: Vendor | None = None) -> Translation:
         options |= _apply(rule, said, notes)
     known = {"url", *(name for rule in vendor.rules for name in rule.there)}
     notes += [f"{name} is not known here" for name in said if name not in known]
-    asked = _of_its_kind(dict(vendor.defaults) | options, options, notes)
+    asked = _of_its_kind(_defaults(vendor, options) | options, options, notes)
     return Translation(dict(_accepted(asked, notes)), tuple(notes))
 
 
@@ -81,6 +81,12 @@ def _apply(rule: Rule, said: Values, notes: list[str]) -> Values:
     except Untranslatable as error:
         notes.append(f"{', '.join(mine)}: {error}")
         return {}
+
+
+def _defaults(vendor: Vendor, options: Values) -> dict[str, str]:
+    """Theirs; the window is that of the device where one is named."""
+    window = ("width", "height") if "device" in options else ()
+    return {name: value for name, value in vendor.defaults.items() if name not in window}
 
 
 def _of_its_kind(options: Values, said: Values, notes: list[str]) -> Values:

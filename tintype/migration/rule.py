@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult
 
 from tintype.migration.reading import from_query
+from tintype.options.devices import DEVICES
 
 Values = Mapping[str, str]
 
@@ -90,6 +91,18 @@ def words(there: str, here: str, known: Values, note: str = "") -> Rule:
         return {here: known[word]}
 
     return Rule((there,), f"`{here}`", note, convert)
+
+
+def device(there: str) -> Rule:
+    """One of our presets, however its name is put together."""
+
+    def convert(said: Values) -> Values:
+        name = re.sub(r"[\s_]+", "-", said[there].strip().lower())
+        if name not in DEVICES:
+            raise Untranslatable(f"{there}={said[there]}: there is no such device here; say width, height and scale")
+        return {"device": name}
+
+    return Rule((there,), "`device`", "small and with dashes: [our presets](../options.md#devices)", convert)
 
 
 def joined(there: str, here: str, note: str = "") -> Rule:

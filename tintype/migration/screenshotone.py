@@ -10,6 +10,7 @@ from tintype.migration.rule import (
     POSTED,
     Vendor,
     absent,
+    device,
     flag,
     joined,
     needless,
@@ -26,22 +27,7 @@ VENDOR = Vendor(
         same("viewport_width", "width"),
         same("viewport_height", "height", "1024 there, 720 here"),
         same("device_scale_factor", "scale", "from 1 to 3"),
-        words(
-            "viewport_device",
-            "device",
-            {
-                "iphone_13": "iphone-13",
-                "iphone_14": "iphone-14",
-                "iphone_14_pro": "iphone-14-pro",
-                "iphone_15": "iphone-15",
-                "iphone_15_pro_max": "iphone-15-pro-max",
-                "iphone_se": "iphone-se",
-                "ipad": "ipad",
-                "ipad_mini": "ipad-mini",
-                "ipad_pro": "ipad-pro",
-            },
-            "our presets are in [Options](../options.md#devices)",
-        ),
+        device("viewport_device"),
         when(
             "viewport_mobile", "device=pixel-8", "any preset; `viewport_width` and `viewport_height` win over its size"
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tintype.migration.rule import ALONE, EVENTS, FORMATS, POSTED, Vendor, absent, flag, same, words
+from tintype.migration.rule import ALONE, EVENTS, FORMATS, POSTED, Vendor, absent, device, flag, same, words
 
 VENDOR = Vendor(
     "SnapSharp",
@@ -15,18 +15,7 @@ VENDOR = Vendor(
         flag("full_page", "full_page"),
         flag("retina", "retina"),
         flag("dark_mode", "dark_mode"),
-        words(
-            "device",
-            "device",
-            {
-                "iphone 14": "iphone-14",
-                "iphone 14 pro": "iphone-14-pro",
-                "iphone 15": "iphone-15",
-                "ipad pro": "ipad-pro",
-                "desktop 1440p": "desktop-1440p",
-            },
-            "names are written small and with dashes",
-        ),
+        device("device"),
         same("user_agent", "user_agent"),
         same("delay", "delay"),
         same("wait_for", "wait_for", "a 422 when it never appears"),

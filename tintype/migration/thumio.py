@@ -22,7 +22,7 @@ VENDOR = Vendor(
         when("iphone6", "device=iphone-se", "the same 375 × 667"),
         when("iphone6plus", "device=iphone-14&width=414&height=736"),
         when("iphoneX", "device=iphone-14&width=375&height=812"),
-        when("ipad", "device=ipad"),
+        when("galaxys5", "device=galaxy-s23&width=360&height=640"),
         needless("noanimate", "there is no loading picture: the answer is the picture"),
         needless("hidePopovers", "consent dialogues and chats are taken off unless you say otherwise"),
         absent("ogImage", "`GET /meta` tells the address of a page's Open Graph picture"),

@@ -8,6 +8,7 @@ VENDOR = Vendor(
     "url-to-png",
     (),
     (
+        when("isMobile", "device=pixel-7&width=1080&height=1080", "any preset; theirs keeps the size of the window"),
         same("width", "thumb_width", "never enlarges; the side not said follows the page, there it is 250"),
         same("height", "thumb_height", "with both, `fit=cover` keeps the top; there the middle"),
         same("viewPortWidth", "width", "from 320; there 1080 unless configured"),
@@ -17,7 +18,6 @@ VENDOR = Vendor(
         same("deviceScaleFactor", "scale", "at most 3"),
         flag("isFullPage", "full_page", "lazy pictures are loaded, what is fixed appears once"),
         flag("isDarkMode", "dark_mode"),
-        when("isMobile", "device=pixel-7", "any preset; `viewPortWidth` and `viewPortHeight` win over its size"),
         flag("forceReload", "fresh"),
         absent("hash", "an encrypted query cannot be read by anybody else; [sign](../access.md) ours instead"),
     ),
