@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from tests.chromium.test_daemon import free_port, is_blue, shot
 from tests.chromium.wiring import asynchronous
+from tests.drills import processes
 from tests.site_server import SiteServer
 from tintype import challenge
 from tintype.chromium.door import Door
@@ -111,6 +113,34 @@ class TestADaemonOverTcp:
             engine.capture(shot(site.url("/plain.html?stranger")))
         assert site.visits("/plain.html?stranger") == 0
         engine.close()
+
+
+@pytest.mark.browser
+class TestToldToEnd:
+    """SIGTERM, as a rollout sends it."""
+
+    def test_a_daemon_finishes_what_is_under_way_and_takes_no_more(self, site: SiteServer, tmp_path: Path) -> None:
+        address = f"tcp://127.0.0.1:{free_port()}"
+        said = {"TINTYPE_DATA_DIR": str(tmp_path), "TINTYPE_SLOTS": "1"}
+        with run("--listen", address, TINTYPE_ALLOW_ADDRESSES=f"127.0.0.1:{site.port}", **said) as daemon:
+            assert daemon.stdout
+            assert "ready" in daemon.stdout.readline()
+            busy, idle = (DaemonEngine(address, None, tmp_path, patience=60) for _ in range(2))
+            idle.warm()
+            with ThreadPoolExecutor(2) as crowd:
+                page = "/plain.html?told-to-end"
+                under_way = crowd.submit(busy.capture, shot(site.url(page), delay=4000))
+                site.wait_for_visit(page)
+                in_line = crowd.submit(busy.capture, shot(site.url("/plain.html?in-line")))
+                assert processes.eventually(lambda: idle.status()["waiting"] == 1)
+                daemon.terminate()
+                assert is_blue(under_way.result())
+                assert is_blue(in_line.result())
+            with pytest.raises(BackendUnavailable):
+                idle.status()
+            assert daemon.wait(60) == 0
+            busy.close()
+            idle.close()
 
 
 def test_a_client_with_a_secret_trusts_no_daemon_without(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ class DaemonConfig:
     recycle_age: float = 1800.0
     max_page_height: int = 20_000
     linger: float = 10.0
+    grace: float = 0.0
+    """Time for captures under way when it is told to end."""
     browser_user: str = "tintype"
     allow_no_sandbox: bool = False
     allow_addresses: tuple[str, ...] = ()

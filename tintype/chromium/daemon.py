@@ -56,7 +56,7 @@ async def run(config: DaemonConfig, address: str, ready: Callable[[], None] = la
         from tintype.chromium.reception import Reception  # noqa: PLC0415 - the browser starts first, see Booth
 
         try:
-            await _serve(Reception(booth, config.linger, finished), address, ready, secret)
+            await _serve(Reception(booth, config.linger, finished), address, ready, secret, config.grace)
         finally:
             await booth.close()
     log.info("daemon_ended", address=address, pid=os.getpid())
@@ -75,7 +75,7 @@ async def _open(config: DaemonConfig, finished: asyncio.Event) -> Booth | None:
     return None
 
 
-async def _serve(reception: Reception, address: str, ready: Callable[[], None], secret: str) -> None:
+async def _serve(reception: Reception, address: str, ready: Callable[[], None], secret: str, grace: float) -> None:
     server = await _listen(address, reception, secret)
     try:
         log.info("daemon_ready", address=address, pid=os.getpid())
@@ -84,6 +84,7 @@ async def _serve(reception: Reception, address: str, ready: Callable[[], None], 
     finally:
         server.close()
         _unlink(address)
+        await reception.drain(grace)
         await reception.close()
 
 

@@ -30,6 +30,8 @@ class Reception:
         self._booth = booth
         self._linger = linger
         self._clients: set[asyncio.Task[None]] = set()
+        self._answered: set[asyncio.Task[None]] = set()
+        self._leaving = False
         self._timer: asyncio.TimerHandle | None = None
         self._operations: dict[str, Callable[[dict[str, Any]], Awaitable[bytes]]] = {
             "capture": self._capture,
@@ -48,14 +50,24 @@ class Reception:
         if self._timer:
             self._timer.cancel()
         try:
-            await self._converse(reader, writer)
+            await self._converse(reader, writer, task)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             self._clients.discard(task)
+            self._answered.discard(task)
             writer.close()
             if not self._clients:
                 self._wait_for_clients()
+
+    async def drain(self, within: float) -> None:
+        """Let answers under way be finished, for so many seconds; whoever asks nothing is let go and asks elsewhere."""
+        self._leaving = True
+        for client in self._clients - self._answered:
+            client.cancel()
+        if within and self._answered:
+            log.info("daemon_draining", answers=len(self._answered))
+            await asyncio.wait(self._answered, timeout=within)
 
     async def close(self) -> None:
         """Tell whoever waits, and let every client go."""
@@ -71,11 +83,14 @@ class Reception:
         if not self._clients:
             self.finished.set()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, task: asyncio.Task[None]
+    ) -> None:
         """Requests and answers. A client that hangs up meanwhile has lost interest."""
         following = asyncio.ensure_future(_read(reader))
         try:
-            while request := await following:
+            while not self._leaving and (request := await following):
+                self._answered.add(task)
                 following = asyncio.ensure_future(_read(reader))
                 answer = asyncio.ensure_future(self._answer(request))
                 try:
@@ -87,6 +102,7 @@ class Reception:
                     answer.cancel()
                 writer.writelines((FRAME.pack(len(body)), body))
                 await writer.drain()
+                self._answered.discard(task)
         finally:
             following.cancel()
 

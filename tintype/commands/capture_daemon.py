@@ -16,12 +16,12 @@ from tintype.settings import Settings
 @click.command("capture-daemon")
 @click.option("--listen", required=True, metavar="ADDRESS", help="unix:///path/to/socket or tcp://host:port.")
 def command(*, listen: str) -> None:
-    """Take pictures for other machines or containers until SIGTERM.
+    """Take pictures for other machines or containers until SIGTERM; captures under way are finished first.
 
     They name it in TINTYPE_ENGINE and have the same TINTYPE_ENGINE_SECRET, without which only loopback is listened on.
     It needs no other secret: give it only the settings about captures and targets. What is said is not encrypted, so
     keep it on a private network.
     """
     settings = Settings.load()
-    config = replace(backends.daemon_config(settings), linger=math.inf)
+    config = replace(backends.daemon_config(settings), linger=math.inf, grace=backends.patience(settings))
     sys.exit(daemon.main([listen, config.to_json()], settings.engine_secret))
