@@ -101,6 +101,7 @@ def _watch(settings: Settings, state: backends.State, closing: ExitStack) -> Non
     node = telemetry.Node(
         daemon=daemon.figures if daemon else None,
         caches={"records": (state.records, settings.cache_size), "masters": (state.masters, settings.master_size)},
+        engines=settings.engines,
         seats=settings.seats,
         folder=settings.data_dir,
     )

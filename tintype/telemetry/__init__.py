@@ -33,6 +33,7 @@ __all__ = [
 
 log = structlog.get_logger("tintype.telemetry")
 
+_OF_ENGINES = (errors.CaptureTimeout, errors.BrowserLost, errors.EngineFailed, errors.BackendUnavailable)
 _look = Look(Node())
 
 
@@ -40,11 +41,19 @@ def begin(path: Path, node: Node) -> None:
     """Count into the file at a path together with all processes of the node; ``node`` is what else there is to see."""
     global _look  # noqa: PLW0603 - one node a process
     meter.begin(path)
+    _look = Look(node)
+    _announce(node)
+
+
+def _announce(node: Node) -> None:
+    """Tell what has not happened yet, so that it is seen to rise when it does."""
     for error in errors.ALL:
         meter.announce("tintype_problems_total", error.code)
     for backend in ("storage", "limits"):
         meter.announce("tintype_backend_failures_total", backend)
-    _look = Look(node)
+    for engine in node.engines:
+        for result in ("ok", "partial", *(failure.code for failure in _OF_ENGINES)):
+            meter.announce("tintype_captures_total", engine, result)
 
 
 def send_traces(endpoint: str) -> Callable[[], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -45,6 +45,8 @@ class Node:
 
     daemon: Callable[[], Mapping[str, Any] | None] | None = None
     caches: Mapping[str, tuple[Measurable, int]] = field(default_factory=dict)
+    engines: Sequence[str] = ()
+    """What operators call the engines."""
     seats: int | None = None
     folder: Path | None = None
 
