@@ -63,6 +63,7 @@ _ALL = PAGES | MORE
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "tintype-bench"
 
+# What a page asks for and npm never had is replaced by the next version it has.
 _COPIES = (
     (re.compile(r"https?://cdn\.jsdelivr\.net/npm/"), "/npm/"),
     (re.compile(r"https?://use\.fontawesome\.com/releases/v([0-9.]+)/"), r"/npm/@fortawesome/fontawesome-free@\1/"),
@@ -72,8 +73,8 @@ _COPIES = (
         r"/npm/simple-line-icons@\1/",
     ),
     (
-        re.compile(r"https?://cdnjs\.cloudflare\.com/ajax/libs/SimpleLightbox/([0-9.]+)/"),
-        r"/npm/simplelightbox@\1/dist/",
+        re.compile(r"https?://cdnjs\.cloudflare\.com/ajax/libs/SimpleLightbox/2\.1\.[0-9]+/simpleLightbox"),
+        r"/npm/simplelightbox@2.1.5/dist/simple-lightbox",
     ),
     (re.compile(r"""((?:src|href)=["'])https?://[^"']+(["'][^>]*rel=["']stylesheet)"""), r"\1/elsewhere\2"),
     (re.compile(r"""(<link[^>]*(?:stylesheet|preconnect)[^>]*href=["'])https?://[^"']+"""), r"\1/elsewhere"),
