@@ -23,6 +23,7 @@ from tintype.web.access import Access, ApiKey
 from tintype.web.gate import Allowances, Gate
 from tintype.web.metric import Audience
 from tintype.web.params import Reader
+from tintype.web.playground import Playground
 from tintype.web.visitor import Visitors
 
 LOOKUP_TIMEOUT = 5.0
@@ -41,6 +42,7 @@ class Parts:
     stores_here: bool = True
     """Whether this service itself serves what was persisted."""
     audience: Audience = field(default_factory=Audience)
+    playground: Playground = field(default_factory=Playground)
     clock: Callable[[], float] = time.time
     closing: ExitStack = field(default_factory=ExitStack)
 
@@ -86,6 +88,7 @@ def assemble(settings: Settings, *, serving: bool = False) -> Parts:
         public_url=settings.public_url.rstrip("/"),
         stores_here=storage.url("").startswith("/"),
         audience=Audience(access=settings.metrics, token=settings.metrics_token),
+        playground=Playground(on=settings.playground, without=() if settings.allow_js else ("js",)),
     )
     parts.closing.callback(engine.close)
     if serving:

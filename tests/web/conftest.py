@@ -19,6 +19,7 @@ from tintype.web import create_app
 from tintype.web.access import Access
 from tintype.web.gate import Allowances, Gate
 from tintype.web.params import Reader
+from tintype.web.playground import Playground
 from tintype.web.visitor import Visitors
 
 DAY = 86_400
@@ -35,6 +36,7 @@ class Site:
     allow_js: bool = True
     allow_hosts: tuple[str, ...] = ()
     access: Access = field(default_factory=Access)
+    playground: Playground = field(default_factory=Playground)
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -76,6 +78,7 @@ class Site:
                 allow_js=self.allow_js,
             ),
             access=self.access,
+            playground=self.playground,
             visitors=visitors,
             public_url=self.public_url,
             stores_here=self.storage.url("").startswith("/"),

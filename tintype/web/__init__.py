@@ -11,7 +11,7 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
 from tintype import telemetry
-from tintype.web import journal, metric, ops, persist, problems, thumb
+from tintype.web import journal, metric, ops, persist, playground, problems, thumb
 from tintype.web.fastpath import Fastpath
 from tintype.web.known import Questions
 from tintype.web.reading import LARGEST_BODY
@@ -43,6 +43,8 @@ def create_app(parts: Parts | None = None) -> Flask:
         app.register_blueprint(persist.stored_blueprint(parts.service))
     app.register_blueprint(ops.blueprint(parts.service))
     app.register_blueprint(metric.blueprint(parts.audience))
+    if parts.playground.on:
+        app.register_blueprint(playground.blueprint(parts.playground, parts.access))
     fast = Fastpath(app.wsgi_app, parts.service, parts.access, parts.gate, questions, parts.clock)
     app.wsgi_app = telemetry.traced(fast)  # type: ignore[method-assign, assignment]
     return app

@@ -76,6 +76,11 @@ class Access:
         """Whether everybody may ask."""
         return not self.keys and self._signatures is None
 
+    @property
+    def signs(self) -> bool:
+        """Whether signed addresses are answered."""
+        return self._signatures is not None
+
     def enter(self, request: Request) -> Credential:
         """Why a request may be answered; raises Unauthorized or BadSignature."""
         if self.open:

@@ -1,0 +1,229 @@
+"""The page at ``/`` as it is sent: what it may do, what it asks for, and who sees the figures."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from werkzeug.datastructures import MultiDict
+
+from tests.web.conftest import Site
+from tests.web.test_access import BEARER, SHOP, SIGNATURES, closed
+from tintype import telemetry
+from tintype.options import Options, is_posted
+from tintype.telemetry import Totals
+from tintype.web import controls
+from tintype.web.bundle import FOLDER, bundle
+from tintype.web.playground import GLANCE, Glance, Playground
+
+
+class Page(HTMLParser):
+    """Elements of a page: their names and attributes, in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def all(self, *tags: str) -> list[dict[str, str]]:
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+
+@pytest.fixture
+def page(site: Site) -> Page:
+    return Page(site.client.get("/").text)
+
+
+class TestThePage:
+    def test_may_load_from_nowhere_but_here(self, site: Site) -> None:
+        answer = site.client.get("/")
+        policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
+        assert policy["default-src"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+        assert policy["img-src"] == "'self' blob:"
+        assert policy["form-action"] == "'self'"
+        assert policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+
+    def test_tells_no_other_site_where_people_come_from(self, site: Site) -> None:
+        headers = site.client.get("/").headers
+        assert (headers["Referrer-Policy"], headers["X-Content-Type-Options"]) == ("no-referrer", "nosniff")
+
+    def test_holds_no_script_and_no_style_itself(self, page: Page) -> None:
+        assert all("src" in script for script in page.all("script"))
+        assert page.all("style") == []
+        assert [a for _, attributes in page.elements for a in attributes if a == "style" or a.startswith("on")] == []
+
+    def test_names_no_other_host(self, page: Page) -> None:
+        named = [each.get("src") or each.get("href") or "" for each in page.all("script", "link", "img", "a", "form")]
+        assert [address for address in named if urlsplit(address).netloc] == []
+
+    def test_is_looked_at_anew_and_sent_only_when_it_changed(self, site: Site) -> None:
+        answer = site.client.get("/")
+        again = site.client.get("/", headers={"If-None-Match": answer.headers["ETag"]})
+        assert (answer.headers["Cache-Control"], again.status_code, again.data) == ("no-cache", 304, b"")
+        assert "Content-Security-Policy" in again.headers
+
+    def test_takes_the_usual_methods(self, site: Site) -> None:
+        assert site.client.head("/").data == b""
+        assert {"GET", "HEAD", "OPTIONS"} == set(site.client.options("/").headers["Allow"].split(", "))
+        assert site.client.post("/").status_code == 405
+
+    def test_can_be_switched_off(self) -> None:
+        site = Site(playground=Playground(on=False))
+        addresses = ("/", "/status.json", f"/static/{bundle().digest}/playground.css")
+        assert [site.client.get(address).status_code for address in addresses] == [404, 404, 404]
+
+    def test_is_shown_to_everybody_where_keys_are_needed(self) -> None:
+        text = closed(SHOP, signatures=None).client.get("/").text
+        assert 'id="key"' in text
+        assert 'id="key"' not in Site().client.get("/").text
+
+    def test_asks_for_a_signed_address_where_there_are_no_keys(self) -> None:
+        assert "data-address" in closed().client.get("/").text
+
+
+class TestItsFiles:
+    def test_are_kept_for_good_under_a_name_that_changes_with_them(self, site: Site, page: Page) -> None:
+        for each in [*page.all("script"), *page.all("link")]:
+            answer = site.client.get("/" + (each.get("src") or each["href"]))
+            assert answer.status_code == 200
+            assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+    def test_have_their_types(self, site: Site) -> None:
+        types = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+        for name, body in bundle().files.items():
+            answer = site.client.get(f"/static/{bundle().digest}/{name}")
+            assert (answer.mimetype, answer.data) == (types[name[name.rindex(".") :]], body)
+
+    @pytest.mark.parametrize("path", ["0/playground.css", "{}/none.css", "{}/../__init__.py", "{}/%2e%2e/gate.py"])
+    def test_are_these_and_no_others(self, site: Site, path: str) -> None:
+        assert site.client.get(f"/static/{path.format(bundle().digest)}").status_code == 404
+
+    def test_import_only_each_other(self) -> None:
+        for script in FOLDER.glob("*.js"):
+            imported = re.findall(r"^import .* from \"(.+)\";", script.read_text(), re.MULTILINE)
+            assert {name.removeprefix("./") for name in imported} <= bundle().files.keys()
+
+    def test_never_write_markup(self) -> None:
+        written = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function"
+        assert [script.name for script in FOLDER.glob("*.js") if re.search(written, script.read_text())] == []
+
+
+class TestItsForm:
+    def test_asks_for_every_option(self, page: Page) -> None:
+        asked = {each["name"] for each in page.all("input", "select", "textarea") if "data-kind" in each}
+        assert asked == set(Options.model_fields)
+
+    def test_asks_for_each_once(self, page: Page) -> None:
+        ids = [each["id"] for _, each in page.elements if "id" in each]
+        assert len(ids) == len(set(ids))
+
+    def test_has_a_label_for_each(self, page: Page) -> None:
+        labelled = {each["for"] for each in page.all("label") if "for" in each}
+        fields = [each for each in page.all("input", "select", "textarea") if "id" in each]
+        assert {each["id"] for each in fields} <= labelled
+
+    def test_describes_by_what_is_there(self, page: Page) -> None:
+        ids = {each["id"] for _, each in page.elements if "id" in each}
+        named = [
+            name
+            for _, each in page.elements
+            for about in ("aria-describedby", "aria-labelledby")
+            for name in each.get(about, "").split()
+        ]
+        assert set(named) <= ids
+
+    def test_knows_bounds_and_choices(self, page: Page) -> None:
+        fields = {each["id"]: each for each in page.all("input", "select") if "id" in each}
+        assert (fields["thumb_width"]["min"], fields["thumb_width"]["max"]) == ("16", "3840")
+        assert fields["width"]["placeholder"] == "1280"
+        assert {"webp", "avif", "pdf", "iphone-15", "contain"} <= {each["value"] for each in page.all("option")}
+        assert ("checked" in fields["block_ads"], "checked" in fields["dark_mode"]) == (True, False)
+
+    def test_leaves_out_what_an_operator_switched_off(self) -> None:
+        page = Page(Site(playground=Playground(without=("js",))).client.get("/").text)
+        assert "js" not in {each.get("id") for each in page.all("textarea")}
+
+    def test_sends_secrets_by_no_address(self, page: Page) -> None:
+        posted = {each["name"] for each in page.all("input", "textarea") if "data-posted" in each}
+        assert posted == {name for name in Options.model_fields if is_posted(name)}
+
+
+class TestWithoutScripts:
+    def untouched(self) -> MultiDict[str, str]:
+        """What a browser sends of a form in which nothing but the address was written."""
+        form = MultiDict({"plain": "1", "url": "example.com"})
+        for control in (*controls.often(), *(each for group in controls.groups() for each in group.controls)):
+            if control.kind == "flag" and control.default == "true":
+                form.add(control.name, "true")
+            elif control.kind not in {"several", "flag"}:
+                form.add(control.name, control.default if control.kind == "choice" else "")
+        return form
+
+    def test_the_form_leads_to_the_picture(self, site: Site) -> None:
+        answer = site.client.get("/", query_string=self.untouched())
+        assert (answer.status_code, answer.headers["Location"]) == (303, "thumb?url=https%3A%2F%2Fexample.com")
+
+    def test_what_was_chosen_is_said(self, site: Site) -> None:
+        form = self.untouched()
+        form.setlist("fail_on", ["blank", "login"])
+        form["dark_mode"], form["width"] = "true", "800"
+        del form["block_ads"]
+        said = parse_qsl(urlsplit(site.client.get("/", query_string=form).headers["Location"]).query)
+        assert dict(said) == {
+            "url": "https://example.com",
+            "dark_mode": "true",
+            "width": "800",
+            "block_ads": "false",
+            "fail_on": "blank,login",
+        }
+        assert site.client.get("/thumb", query_string=said).status_code == 200
+
+    def test_what_is_posted_is_never_put_into_an_address(self, site: Site) -> None:
+        form = self.untouched()
+        form["cookies"] = "session=s3cret"
+        assert "s3cret" not in site.client.get("/", query_string=form).headers["Location"]
+
+
+class TestTheFigures:
+    def test_are_those_of_the_node(self, site: Site) -> None:
+        before = telemetry.totals()
+        assert site.thumb().headers["X-Cache"] == "MISS"
+        assert site.thumb().headers["X-Cache"] == "HIT"
+        told = site.client.get("/status.json")
+        assert told.headers["Cache-Control"] == "no-store"
+        assert told.json["pictures"]["hits"] == before.hits + 1
+        assert told.json["pictures"]["misses"] == before.misses + 1
+        assert told.json["line"] is None
+        assert 0 < told.json["hit_ratio"] < 1
+
+    def test_say_nothing_of_pages_and_people(self, site: Site) -> None:
+        site.thumb()
+        assert "site.org" not in site.client.get("/status.json").text
+
+    def test_are_for_holders_of_keys_where_there_are_keys(self) -> None:
+        site = closed(SHOP)
+        assert site.client.get("/status.json").status_code == 401
+        assert site.client.get("/status.json", headers=BEARER).status_code == 200
+
+    def test_are_for_nobody_where_there_are_signatures_alone(self) -> None:
+        assert closed(signatures=SIGNATURES).client.get("/status.json").status_code == 403
+
+    def test_cost_one_look_however_many_pages_are_open(self) -> None:
+        now, looks = [100.0], []
+
+        def look() -> Totals:
+            looks.append(now[0])
+            return telemetry.totals()
+
+        glance = Glance(look, lambda: now[0])
+        first = glance.figures()
+        assert glance.figures() is first
+        now[0] += GLANCE * 2
+        assert glance.figures() is not first
+        assert len(looks) == 2

@@ -1,0 +1,137 @@
+"""``GET /``: the page on which people try the service. ``GET /status.json``: the figures it shows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from tintype import __version__, telemetry
+from tintype.errors import NotFound
+from tintype.telemetry import Totals
+from tintype.web import controls
+from tintype.web.access import Access
+from tintype.web.bundle import bundle
+from tintype.web.responses import YEAR
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self';"
+    " base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+_LINKS = (("API", "docs"), ("OpenAPI", "openapi.json"))
+"""Pages of the same service, where they are."""
+GLANCE = 1.0
+"""Seconds for which one look at the figures will do, however many pages are open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playground:
+    """Whether there is a page at ``/``, and which options it does not offer."""
+
+    on: bool = True
+    without: tuple[str, ...] = ()
+
+
+def blueprint(playground: Playground, access: Access) -> Blueprint:
+    """The routes; nobody has a key to this page itself, and there is nothing in it but what the package ships."""
+    routes, glance = Blueprint("playground", __name__), Glance()
+    text = cache(lambda: _text(playground, access))
+
+    @routes.get("/")
+    def page() -> ResponseReturnValue:
+        if "plain" in request.args:
+            return redirect(f"thumb?{urlencode(controls.submitted(request.args))}", 303)
+        return _guarded(_page(text()))
+
+    @routes.get("/static/<digest>/<name>")
+    def static(digest: str, name: str) -> Response:
+        shipped = bundle()
+        if digest != shipped.digest or name not in shipped.files:
+            raise NotFound("there is no such file; the page may be of another version")
+        response = Response(shipped.files[name], content_type=shipped.media(name))
+        response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
+        return response
+
+    @routes.get("/status.json")
+    def status() -> Response:
+        access.enter(request)
+        response = jsonify(glance.figures())
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return routes
+
+
+def _page(text: str) -> Response:
+    """The page, for those who have another."""
+    response = Response(text, content_type="text/html; charset=utf-8")
+    response.headers["Cache-Control"] = "no-cache"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _text(playground: Playground, access: Access) -> str:
+    addresses = {rule.rule for rule in current_app.url_map.iter_rules()}
+    return render_template(
+        "playground.html",
+        often=controls.often(playground.without),
+        groups=controls.groups(playground.without),
+        static=f"static/{bundle().digest}",
+        access="open" if access.open else "keys" if access.keys else "signed",
+        signed=access.signs,
+        links=[link for link in _LINKS if f"/{link[1]}" in addresses],
+        version=__version__,
+    )
+
+
+def _guarded(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    return response
+
+
+class Glance:
+    """The node's figures, looked at once in a while."""
+
+    def __init__(
+        self, look: Callable[[], Totals] = telemetry.totals, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._look = look
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._seen: tuple[float, dict[str, Any]] | None = None
+
+    def figures(self) -> dict[str, Any]:
+        """As members of a JSON object; nothing in them tells who asked for which page."""
+        with self._turn:
+            if self._seen is None or self._clock() - self._seen[0] > GLANCE:
+                self._seen = self._clock(), _figures(self._look())
+            return self._seen[1]
+
+
+def _figures(totals: Totals) -> dict[str, Any]:
+    own = totals.slots is not None
+    return {
+        "time": round(time.time(), 1),
+        "hit_ratio": None if totals.hit_ratio is None else round(totals.hit_ratio, 4),
+        "pictures": {
+            "hits": totals.hits,
+            "stale": totals.stale,
+            "derived": totals.derived,
+            "coalesced": totals.coalesced,
+            "misses": totals.misses,
+        },
+        "captures": totals.captures,
+        "failures": totals.failures,
+        "capture_seconds": round(totals.capture_seconds, 3),
+        "line": {"waiting": totals.waiting, "busy": totals.busy, "slots": totals.slots} if own else None,
+    }
