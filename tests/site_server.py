@@ -30,6 +30,9 @@ class SiteServer:
         self._visits: Counter[str] = Counter()
         self._changed = threading.Condition()
         self.ending = threading.Event()
+        self.gate = threading.Event()
+        """While it is not set, pages asked for with ``held`` in the query do not come."""
+        self.gate.set()
         self._server = _Server(("127.0.0.1", 0), type("Visit", (_Visit,), {"site": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 

@@ -94,6 +94,14 @@ def test_settings_that_pages_name_exist(page: Path) -> None:
     assert {name.removesuffix("_FILE") for name in named} <= SETTING_NAMES
 
 
+def test_the_two_nodes_have_names_and_settings_that_exist() -> None:
+    folder = ROOT / "deploy" / "two-nodes"
+    services = yaml.safe_load((folder / "compose.yml").read_text())["services"]
+    upstream = re.findall(r"^server (\w+):", (folder / "nodes.conf").read_text(), re.MULTILINE)
+    assert upstream == services["nginx"]["depends_on"]
+    assert all(set(services[node]["environment"]) <= SETTING_NAMES for node in upstream)
+
+
 @pytest.mark.parametrize("page", ALL_PAGES, ids=title)
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"(?:\]\(|<img src=\")(?!https?://)([^)#\"]+)", page.read_text())

@@ -1,4 +1,4 @@
-"""A real nginx with the shipped configuration, on free loopback ports, in front of a node."""
+"""A real nginx with the shipped configuration, on free loopback ports, in front of a node or two."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx
 from cryptography import x509
@@ -21,6 +21,7 @@ from tests.drills import processes
 from tests.drills.node import free_port
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx"
+NODES = SHIPPED.parent / "two-nodes" / "nodes.conf"
 NAME = "thumbs.example.com"
 
 _MAIN = """
@@ -48,9 +49,9 @@ _BARE = {"ssl http2;": ";", "limit_req zone=tintype_hits burst=200 nodelay;": ""
 
 
 class Edge:
-    """nginx in front of a port; a context manager. For measuring, without TLS and the flood limit, on one core."""
+    """nginx before one port or two; a context manager. For measuring, without TLS and the flood limit, on one core."""
 
-    def __init__(self, folder: Path, behind: int, *, bare: bool = False) -> None:
+    def __init__(self, folder: Path, behind: int, also: int = 0, *, bare: bool = False) -> None:
         self.port, self.plain = free_port(), free_port()
         self._scheme = "http" if bare else "https"
         self.signed = "test"
@@ -59,7 +60,7 @@ class Edge:
         folder.mkdir(mode=0o755)
         key, certificate = make_certificate(folder)
         changes = {
-            "127.0.0.1:8000": f"127.0.0.1:{behind}",
+            "server 127.0.0.1:8000;": f"include {folder}/nodes.conf;" if also else f"server 127.0.0.1:{behind};",
             "listen [::]:80;": "",
             "listen [::]:443 ssl http2;": "",
             "listen 80;": f"listen 127.0.0.1:{self.plain};",
@@ -73,6 +74,9 @@ class Edge:
         }
         for name in ("main.conf", "options.conf"):
             shutil.copy(SHIPPED / name, folder)
+        if also:
+            nodes = {"north:8000": f"127.0.0.1:{behind}", "south:8000": f"127.0.0.1:{also}"}
+            (folder / "nodes.conf").write_text(replaced(NODES.read_text(), nodes))
         (folder / "tintype.conf").write_text(replaced((SHIPPED / "tintype.conf").read_text(), changes))
         (folder / "nginx.conf").write_text(
             _MAIN.format(folder=folder, user="user root;" if os.geteuid() == 0 else "", workers=1 if bare else 2)
@@ -99,9 +103,16 @@ class Edge:
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         """A path with its query string as it is, over TLS by the shipped name."""
-        named = {"Host": NAME, "X-Request-Id": self.signed, **(headers or {})}
+        return self._ask("GET", path, headers or {})
+
+    def post(self, path: str, body: object) -> httpx.Response:
+        """The same with a body of JSON."""
+        return self._ask("POST", path, {}, json=body)
+
+    def _ask(self, method: str, path: str, headers: dict[str, str], **more: Any) -> httpx.Response:
+        named = {"Host": NAME, "X-Request-Id": self.signed, **headers}
         url = f"{self._scheme}://127.0.0.1:{self.port}{path}"
-        return self.client.get(url, headers=named, extensions={"sni_hostname": NAME})
+        return self.client.request(method, url, headers=named, extensions={"sni_hostname": NAME}, **more)
 
     @contextlib.contextmanager
     def coming_from(self, address: str) -> Iterator[None]:
@@ -120,7 +131,7 @@ class Edge:
     def _answers(self) -> bool:
         assert self._process.poll() is None, (self.folder / "output.log").read_text()
         try:
-            return self.get("/health").status_code in {200, 502}
+            return self.get("/health").status_code in {200, 503}
         except httpx.TransportError:
             return False
 

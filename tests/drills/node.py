@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -66,6 +67,15 @@ class Node:
         self._let_go()
         assert processes.eventually(lambda: processes.gone(family), within=30), self.output()
         return code
+
+    def kill(self) -> None:
+        """Kill it and everything it started, as a machine that is gone; nothing is finished or given back."""
+        family = {*processes.tree(self.process.pid), *processes.tree(self.daemon())}
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):  # workers notice the end of their parent
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(30)
+        assert processes.eventually(lambda: processes.gone(family), within=30), self.output()
 
     def get(self, path: str, **params: str) -> httpx.Response:
         return self.client.get(path, params=params)

@@ -1,0 +1,170 @@
+"""Two nodes behind nginx, one killed under load: visits of cold pages, hits lost, what became of misses, and how soon.
+
+``python -m bench.nodes [--rounds N] [--pages N] [--json]``. Nodes, nginx as shipped, Redis and an S3 server run on
+loopback. A round asks for cold pages over both at once, each twice and in two spellings; then, under a load of hits
+that pass by nginx's cache, kills one node with every process it has while pages are being taken, waits for all answers
+and starts it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from tests.drills import processes
+from tests.drills.pair import Load, Pair, hits
+from tests.site_server import SiteServer
+
+KNOWN = 20
+LOST = 4
+"""Pages under way when the node dies."""
+ENOUGH = 100
+"""Hits before and after."""
+
+
+@dataclass
+class Found:
+    """Figures of all rounds."""
+
+    visits: list[int] = field(default_factory=list)
+    cold: Counter[str] = field(default_factory=Counter)
+    hits: int = 0
+    failed: int = 0
+    slowest: list[float] = field(default_factory=list)
+    over: list[float] = field(default_factory=list)
+    fates: Counter[str] = field(default_factory=Counter)
+    again: list[int] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
+    back: list[float] = field(default_factory=list)
+    edge: Counter[str] = field(default_factory=Counter)
+
+
+def cold(pair: Pair, site: SiteServer, pages: list[str], found: Found) -> None:
+    """Ask for each page four times at once."""
+    asked = [(site.url(page), more) for page in pages for more in ("", "&format=png") * 2]
+    found.cold.update(told(answer) for answer in pair.thumbs(asked))
+    found.visits += [site.visits(page) for page in pages]
+
+
+def through_the_edge(pair: Pair, urls: list[str], found: Found) -> None:
+    """Known pages, as browsers ask for them: nginx may answer."""
+    found.edge.update(told(pair.thumb(url)) for _ in range(5) for url in urls)
+
+
+def killed(pair: Pair, site: SiteServer, urls: list[str], pages: list[str], found: Found) -> None:
+    """One node dies under load and comes back."""
+    site.gate.clear()
+    with hits(pair, urls) as load, ThreadPoolExecutor(1) as background:
+        load.grows(by=ENOUGH)
+        misses = background.submit(pair.thumbs, [(site.url(page), "") for page in pages])
+        for page in pages:
+            site.wait_for_visit(page)
+        died = time.monotonic()
+        pair.north.kill()
+        gone = time.monotonic()
+        site.gate.set()
+        load.grows(by=ENOUGH)
+        answers = misses.result()
+        found.waited.append(time.monotonic() - gone)
+        started = time.monotonic()
+        pair.north.start()
+        if not processes.eventually(lambda: pair.took_part(pair.north) > 0, within=60):
+            raise RuntimeError("the node did not take part again")
+        found.back.append(time.monotonic() - started)
+        load.grows(by=ENOUGH)
+    note_load(load, died, found)
+    for page, answer in zip(pages, answers, strict=True):
+        tried = site.visits(page)
+        found.fates["tried again: picture" if told(answer) == "MISS" and tried > 1 else fate(answer)] += 1
+        found.again.append(pair.thumb(site.url(page)).status_code)
+
+
+def note_load(load: Load, died: float, found: Found) -> None:
+    """What the callers of known pictures noticed of it."""
+    found.hits += len(load.seen)
+    found.failed += len(load.failed)
+    after = [seen for seen in load.seen if seen[3] + seen[2] >= died]
+    found.slowest.append(max(seconds for _, _, seconds, _ in after))
+    # what was under way when it died was lost there, and answered by the other one
+    found.over.append(max([begun + seconds - died for _, _, seconds, begun in after if begun <= died], default=0.0))
+
+
+def told(answer: httpx.Response) -> str:
+    return answer.headers.get("x-cache", "") if answer.is_success else str(answer.status_code)
+
+
+def fate(answer: httpx.Response) -> str:
+    if answer.is_success:
+        return "undisturbed: picture"
+    return (
+        f"told: {answer.status_code} {answer.json()['error']}, Retry-After {answer.headers.get('retry-after', 'none')}"
+    )
+
+
+def measure(rounds: int, count: int) -> Found:
+    found = Found()
+    with tempfile.TemporaryDirectory() as scratch, SiteServer() as site, Pair(Path(scratch), site) as pair:
+        urls = [site.url(f"/plain.html?known={number}") for number in range(KNOWN)]
+        for url in urls:
+            pair.thumb(url).raise_for_status()
+        for round_ in range(rounds):
+            cold(pair, site, [f"/plain.html?cold={round_}-{number}" for number in range(count)], found)
+            through_the_edge(pair, urls, found)
+            killed(pair, site, urls, [f"/plain.html?held=1&lost={round_}-{number}" for number in range(LOST)], found)
+    return found
+
+
+def part(counted: Counter[str], names: Iterable[str]) -> float:
+    return sum(counted[name] for name in names) / counted.total()
+
+
+def figures(found: Found) -> dict[str, object]:
+    return {
+        "cold pages": len(found.visits),
+        "requests for them": found.cold.total(),
+        "visits per cold page": sum(found.visits) / len(found.visits),
+        "most visits of a cold page": max(found.visits),
+        "hit ratio through nginx": part(found.edge, ["HIT"]),
+        "hits asked of the nodes while one was killed": found.hits,
+        "failed hits": found.failed,
+        "seconds from the kill until the hits under way were answered": max(found.over),
+        "slowest hit after the kill, seconds": max(found.slowest),
+        "fates of misses under way": dict(found.fates),
+        "seconds until the last of them was answered": max(found.waited),
+        "of these pages afterwards": dict(Counter(map(str, found.again))),
+        "seconds from start to taking part again": max(found.back),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pages", type=int, default=6, help="cold pages a round")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    rows = figures(measure(asked.rounds, asked.pages))
+    if asked.json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table("two nodes, one killed", f"{asked.rounds} rounds")
+    for name, value in rows.items():
+        shown = (
+            "\n".join(f"{count} {what}" for what, count in value.items()) if isinstance(value, dict) else f"{value:.4g}"
+        )
+        table.add_row(name, shown)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
