@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test lint format gallery demo shot doctor docs site site-serve dist-check lock bench soak clean
+.PHONY: help setup serve test lint format gallery demo shot doctor docs site site-serve dist-check image image-drill lock bench soak clean
 
 export PYTHON ?= python3
 BIN := .venv/bin
@@ -63,6 +63,12 @@ lock: $(STAMPS)/dev ## Pin all packages anew (ARGS=--upgrade for the latest)
 
 dist-check: $(STAMPS)/dev $(STAMPS)/browser ## Build what is released, install it elsewhere, photograph a page with it
 	@rm -rf dist && $(BIN)/python scripts/distribution.py
+
+image: ## The image tintype:latest (TARGET=slim or full)
+	docker build --target $(or $(TARGET),full) --tag tintype .
+
+image-drill: ## Build the image without a registry and take a thumbnail from it (root, debootstrap, buildah, runc)
+	@scripts/image-drill.sh $(or $(TARGET),slim)
 
 bench: $(STAMPS)/dev $(STAMPS)/browser ## Measure captures and hits per second
 	@$(BIN)/python -m bench.service $(ARGS)

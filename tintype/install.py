@@ -36,16 +36,17 @@ class InstallFailed(Exception):
     """There is no browser that starts; the text says what the operator can do."""
 
 
-def install_browser(explicit: str, user: str, say: Say) -> Path:
+def install_browser(explicit: str, user: str, say: Say, packages: Sequence[str] = fonts.PACKAGES) -> Path:
     """A browser that starts, with fonts and its user; raises InstallFailed.
 
-    ``explicit`` is TINTYPE_CHROMIUM. Needs root for packages and ``user``; without root it uses what there is.
+    ``explicit`` is TINTYPE_CHROMIUM, ``packages`` are Debian's of fonts. Needs root for packages and ``user``; without
+    root it uses what there is.
     """
     if explicit and not locate.find_chromium(explicit):
         raise InstallFailed(f"TINTYPE_CHROMIUM: there is no browser at {explicit}")
     if os.geteuid() == 0:
         _ensure_user(user, say)
-        _install_packages(_usable(explicit), say)
+        _install_packages(_usable(explicit), packages, say)
     binary = _usable(explicit) or _download(say)
     if binary is None:
         raise InstallFailed(_NOTHING_HELPED)
@@ -74,10 +75,10 @@ def _ensure_user(user: str, say: Say) -> None:
         say(f"Could not create the system user {user}: name an existing one in TINTYPE_BROWSER_USER.")
 
 
-def _install_packages(binary: Path | None, say: Say) -> None:
+def _install_packages(binary: Path | None, packages: Sequence[str], say: Say) -> None:
     if not shutil.which("apt-get") or not shutil.which("dpkg-query"):
         return
-    wanted = [name for name in fonts.PACKAGES if not _is_installed(name)]
+    wanted = [name for name in packages if not _is_installed(name)]
     if binary and not wanted:
         return
     if not _run(["apt-get", "update", "-qq"]):

@@ -19,8 +19,10 @@ _NOWHERE = Path("/nonexistent")
 _LIBERATION, _CARLITO, _CALADEA = "fonts-liberation", "fonts-crosextra-carlito", "fonts-crosextra-caladea"
 _CORE, _CJK, _EMOJI = "fonts-noto-core", "fonts-noto-cjk", "fonts-noto-color-emoji"
 
-PACKAGES = ("fontconfig", _LIBERATION, _CARLITO, _CALADEA, _CORE, _CJK, _EMOJI)
-"""Debian's: a list of what there is, metrics of the usual web fonts, nearly every script, and emoji."""
+SLIM_PACKAGES = ("fontconfig", _LIBERATION, _CARLITO, _CALADEA)
+"""Debian's: a list of what there is, and the metrics of the usual web fonts, in Latin, Greek and Cyrillic."""
+PACKAGES = (*SLIM_PACKAGES, _CORE, _CJK, _EMOJI)
+"""Nearly every script besides, and emoji."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,137 @@
+"""The image and what is composed around it: pinned, without privileges, made by the scripts that ``make`` uses.
+
+That it builds and serves a thumbnail is shown by ``make image-drill``, which wants root, minutes and a gigabyte.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.drills.edge import make_certificate
+from tests.security.confined import allowed
+from tintype.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+PINNED = re.compile(r"[a-z/]+:[A-Z.]*[0-9]+\.[0-9][\w.-]*|[a-z/]+:RELEASE\.[\w-]+")
+
+
+def instructions(name: str) -> list[str]:
+    """Arguments of an instruction of the Dockerfile, in order, continued lines joined."""
+    lines = re.sub(r"\\\n\s*", " ", re.sub(r"(?m)^#.*\n", "", DOCKERFILE)).splitlines()
+    return [line.split(maxsplit=1)[1] for line in lines if line.split(maxsplit=1)[:1] == [name]]
+
+
+def default(text: str) -> str:
+    """A value of the compose file where the environment says nothing."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+
+
+class TestTheImage:
+    def test_starts_from_one_python_by_its_whole_version(self) -> None:
+        (base,) = instructions("ARG")
+        assert re.fullmatch(r"BASE=python:3\.\d+\.\d+-slim-\w+", base)
+        assert {line.split()[0] for line in instructions("FROM")} == {"${BASE}", "slim"}
+
+    def test_has_the_targets_that_are_documented(self) -> None:
+        targets = {line.split(" AS ")[1] for line in instructions("FROM")}
+        assert {"slim", "full"} <= targets
+        assert SERVICES["tintype"]["build"]["target"] in targets
+
+    def test_is_made_by_the_scripts_of_make(self) -> None:
+        steps = " ".join(instructions("RUN"))
+        assert "scripts/environment.sh requirements.lock" in steps
+        assert "tintype install-browser" in steps
+        assert "pip install" not in steps
+        assert "scripts/environment.sh" in (ROOT / "Makefile").read_text()
+
+    def test_runs_as_a_user_who_is_not_root_known_by_number(self) -> None:
+        assert instructions("USER")[-1] == "10001:10001"
+        assert "--uid 10001" in " ".join(instructions("RUN"))
+
+    def test_reaps_and_passes_signals_on_and_tells_its_health(self) -> None:
+        assert instructions("ENTRYPOINT") == ['["tini", "--", "tintype"]']
+        assert "/health" in instructions("HEALTHCHECK")[0]
+
+    def test_bakes_no_secret_in(self) -> None:
+        said = " ".join(instructions("ENV") + instructions("ARG"))
+        assert not re.search(r"KEY|SECRET|TOKEN|PASSWORD|REDIS_URL", said)
+
+    def test_takes_only_what_it_copies_from_the_folder(self) -> None:
+        lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+        assert lines[0] == "*"
+        kept = {line[1:] for line in lines if line.startswith("!")}
+        copied = {
+            path.rstrip("/")
+            for line in instructions("COPY")
+            if not line.startswith("--from")
+            for path in line.split()[:-1]
+        }
+        assert copied - {"tintype/__init__.py"} == kept
+        assert all((ROOT / path).exists() for path in kept)
+
+
+class TestWhatIsComposed:
+    @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"tintype"}))
+    def test_takes_images_by_their_version(self, name: str) -> None:
+        assert PINNED.fullmatch(SERVICES[name]["image"])
+
+    def test_mounts_what_there_is(self) -> None:
+        for service in SERVICES.values():
+            for mount in service.get("volumes", []):
+                source = default(mount).split(":")[0]
+                assert source in COMPOSE["volumes"] or source == "./certificates" or (ROOT / source).exists()
+
+    def test_gives_the_service_no_privilege_and_a_profile_its_sandbox_works_under(self) -> None:
+        service = SERVICES["tintype"]
+        assert (service["cap_drop"], service["read_only"]) == (["ALL"], True)
+        assert "no-new-privileges:true" in service["security_opt"]
+        (profile,) = (said.removeprefix("seccomp=") for said in service["security_opt"] if "seccomp=" in said)
+        assert allowed(ROOT / profile) >= {"clone", "setns", "unshare"}
+
+    def test_bounds_memory_processes_and_cores(self) -> None:
+        assert {"mem_limit", "pids_limit", "cpus"} <= set(SERVICES["tintype"])
+
+    def test_waits_for_captures_under_way(self) -> None:
+        grace = float(SERVICES["tintype"]["stop_grace_period"].removesuffix("s"))
+        assert grace > Settings.load({}, None).timeout
+
+    def test_is_heard_on_this_machine_alone_but_for_the_edge(self) -> None:
+        ports = [port for name, service in SERVICES.items() if name != "nginx" for port in service.get("ports", [])]
+        assert all(port.startswith("127.0.0.1:") for port in ports)
+
+    def test_passes_settings_of_the_environment_on(self) -> None:
+        service = SERVICES["tintype"]
+        assert service["env_file"] == [{"path": ".env", "required": False}]
+        settings = {name: default(value) for name, value in service["environment"].items()}
+        assert Settings.load(settings, None).redis_url == "redis://redis:6379/0"
+
+    def test_gives_nginx_a_configuration_it_accepts(self, tmp_path: Path) -> None:
+        (shell, flag, script) = SERVICES["nginx"]["command"]
+        key, certificate = make_certificate(tmp_path)
+        key.rename(tmp_path / "privkey.pem")
+        certificate.rename(tmp_path / "fullchain.pem")
+        changes = {
+            "$$": "$",
+            "/etc/tintype": str(ROOT / "deploy/nginx"),
+            "/etc/nginx/conf.d": str(tmp_path),
+            "tintype:8000/": "127.0.0.1:8000/",
+            "nginx -g '": f"nginx -t -e stderr -c {tmp_path}/nginx.conf -g 'pid {tmp_path}/pid; ",
+            "sed '": f"sed -e 's#/etc/letsencrypt/live/[^/]*/#{tmp_path}/#; s#/var/[a-z]*/nginx/#{tmp_path}/#' -e '",
+        }
+        (tmp_path / "nginx.conf").write_text(
+            f"events {{}} http {{ include {tmp_path}/options.conf; include {tmp_path}/default.conf; }}"
+        )
+        for old, new in changes.items():
+            script = script.replace(old, new)
+        done = subprocess.run([shell, flag, script], capture_output=True, text=True, check=False)
+        assert "test is successful" in done.stderr, done.stdout + done.stderr
+        assert "server 127.0.0.1:8000;" in (tmp_path / "default.conf").read_text()
