@@ -125,7 +125,7 @@ function begun() {
   });
   wireCopying();
   refresh();
-  look = watch(key, access.keys);
+  look = watch(key, !access.open);
 }
 
 begun();

@@ -1,0 +1,216 @@
+"""The page at ``/``: from an address to a picture, by hand and by keyboard."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from html import unescape
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from playwright.sync_api import expect
+
+from tests.drills.node import Node
+from tests.playground.conftest import Visit
+from tests.site_server import SiteServer
+from tintype import cli
+
+pytestmark = pytest.mark.browser
+
+
+class TestAPicture:
+    def test_appears_and_comes_from_the_cache_the_next_time(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node)
+        at.take(site.url("/plain.html?appears"))
+        assert at.picture == (1280, 720)
+        assert at.text("cache") == "MISS"
+        expect(at.find("said")).to_contain_text("The picture of 127.0.0.1")
+        assert "navigate" in at.text("legend")
+        at.take()
+        assert at.text("cache") == "HIT"
+        assert site.visits("/plain.html?appears") == 1
+
+    def test_shows_what_was_chosen(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node)
+        at.choose(thumb_width="320", format="webp", width="800", block_ads=False)
+        at.take(site.url("/plain.html?chosen"))
+        assert at.picture[0] == 320
+        assert "webp" in at.text("about")
+        said = dict(parse_qsl(urlsplit(at.page.url).query))
+        assert said.pop("url") == site.url("/plain.html?chosen")
+        assert said == {"thumb_width": "320", "format": "webp", "width": "800", "block_ads": "false"}
+
+    def test_can_be_sent_as_an_address_that_takes_nothing_by_itself(
+        self, visit: Visit, node: Node, site: SiteServer
+    ) -> None:
+        at = visit(node, f"/?url={site.url('/plain.html')}&dark_mode=true&fail_on=blank,login&width=640")
+        assert at.find("url").input_value() == site.url("/plain.html")
+        assert at.find("dark_mode").is_checked()
+        assert at.page.locator("[name=fail_on]:checked").count() == 2
+        assert at.find("width").input_value() == "640"
+        assert at.pictures_asked() == 0
+
+    def test_may_be_of_a_page_that_was_written_here(self, visit: Visit, node: Node) -> None:
+        at = visit(node)
+        at.choose(html="<h1>Written here</h1>", width="640", height="480")
+        at.take()
+        assert at.picture == (640, 480)
+        assert at.page.locator(".card").count() == 0
+        assert at.text("img") == ""
+        assert "requests.post(" in at.text("python")
+
+    def test_may_be_a_document(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node)
+        at.choose(format="json")
+        at.take(site.url("/plain.html?document"))
+        assert json.loads(at.text("shown"))["title"] == "Plain page"
+        at.choose(format="pdf")
+        at.take()
+        with at.page.expect_download() as saved:
+            at.page.click("#shown a")
+        assert saved.value.suggested_filename.endswith(".pdf")
+
+    def test_takes_the_place_of_its_placeholder(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node)
+        at.choose(placeholder=True)
+        at.take(site.url("/plain.html?placeholder"))
+        assert at.text("cache") in {"HIT", "DERIVED", "COALESCED"}
+
+    def test_need_not_be_waited_for(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node)
+        at.page.fill("#url", site.url("/never-loads.html"))
+        at.page.click("#go")
+        expect(at.find("go")).to_have_text("Cancel")
+        at.page.click("#go")
+        at.settle()
+        expect(at.find("said")).to_have_text("Cancelled.")
+        assert at.find("empty").is_visible()
+
+
+class TestAMistake:
+    def test_is_named_beside_its_option(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node, viewport={"width": 390, "height": 844})
+        at.unfold()
+        at.choose(delay="99999", locale="nowhere!")
+        at.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = false; })")
+        at.take(site.url("/plain.html"))
+        assert at.text("delay-mistake").startswith("delay must be a whole number from 0 to 10000")
+        assert at.find("locale-mistake").is_visible()
+        assert at.find("locale").get_attribute("aria-invalid") == "true"
+        expect(at.page.get_by_role("alert")).to_contain_text("The request has mistakes")
+        assert at.page.evaluate("document.activeElement.name") in {"delay", "locale"}
+
+    def test_is_gone_once_it_is_put_right(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node)
+        at.choose(thumb_width="1")
+        at.take(site.url("/plain.html?put-right"))
+        assert "thumb_width" in at.text("thumb_width-mistake")
+        at.choose(thumb_width="100")
+        at.take()
+        assert at.find("thumb_width-mistake").is_hidden()
+        assert at.text("alert") == ""
+        assert at.picture[0] == 100
+
+    @pytest.mark.parametrize("url", ["http://10.0.0.1/", "", "not an address"])
+    def test_in_the_address_is_beside_the_address(self, visit: Visit, node: Node, url: str) -> None:
+        at = visit(node)
+        at.take(url)
+        assert at.text("url-mistake").startswith("url ")
+
+
+class TestSnippets:
+    def test_are_copied(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node, permissions=["clipboard-read", "clipboard-write"])
+        at.page.fill("#url", site.url("/plain.html"))
+        for name in ("img", "curl", "python", "signed"):
+            at.page.click(f"[data-copies={name}]")
+            expect(at.page.locator(f"[data-copies={name}] span").first).to_have_text("Copied")
+            assert at.page.evaluate("navigator.clipboard.readText()") == at.find(name).text_content()
+
+    def test_get_the_picture(self, visit: Visit, node: Node, site: SiteServer, tmp_path: Path) -> None:
+        at = visit(node)
+        at.choose(thumb_width="200", css='body::before { content: "it\'s <&>" }')
+        at.page.fill("#url", site.url("/plain.html?a=1&b='2'"))
+        at.take()
+        subprocess.run(["sh", "-c", at.text("curl")], cwd=tmp_path, check=True)
+        (by_curl,) = tmp_path.iterdir()
+        (address,) = re.findall(r'src="([^"]+)"', at.text("img"))
+        by_page = httpx.get(unescape(address), trust_env=False)
+        assert (by_page.headers["X-Cache"], by_page.content) == ("HIT", by_curl.read_bytes())
+
+    def test_are_programs(self, visit: Visit, node: Node) -> None:
+        at = visit(node)
+        at.page.fill("#url", 'https://example.com/ü?"quoted"')
+        compile(at.text("python"), "snippet", "exec")
+
+    def test_sign_what_is_chosen(self, visit: Visit, node: Node) -> None:
+        at = visit(node)
+        at.choose(thumb_width="200", dark_mode=True, block_ads=False)
+        at.page.fill("#url", "example.com")
+        _, *arguments = shlex.split(at.text("signed").replace("\\\n", " "))
+        signed = CliRunner().invoke(cli.tintype, arguments, env={"TINTYPE_SIGNING_KEYS": "a key that signs addresses"})
+        said = dict(parse_qsl(urlsplit(signed.output.strip()).query))
+        assert {"thumb_width": "200", "dark_mode": "true", "block_ads": "false"}.items() <= said.items()
+
+
+class TestTheGallery:
+    def test_is_this_browsers_own(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node)
+        at.take(site.url("/plain.html?first"))
+        at.choose(dark_mode=True)
+        at.take(site.url("/plain.html?second"))
+        expect(at.page.locator(".card")).to_have_count(2)
+        assert visit(node).page.locator(".card").count() == 0
+        asked = at.pictures_asked()
+        at.page.goto(at.base)
+        expect(at.page.locator(".card")).to_have_count(2)
+        assert at.page.locator(".card img").first.evaluate("each => each.decode().then(() => each.naturalWidth)") > 0
+        assert at.pictures_asked() == asked
+
+    def test_gives_back_what_was_asked(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node)
+        at.choose(thumb_width="300")
+        at.take(site.url("/plain.html?again"))
+        at.page.click("button[type=reset]")
+        expect(at.find("url")).to_have_value("")
+        at.page.click(".card")
+        expect(at.find("thumb_width")).to_have_value("300")
+        at.settle()
+        assert at.text("cache") == "HIT"
+
+    def test_forgets(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node)
+        at.take(site.url("/plain.html?forget"))
+        at.page.click("#forget")
+        expect(at.page.locator(".card")).to_have_count(0)
+        assert at.page.evaluate("localStorage.length") == 0
+
+
+class TestTheFigures:
+    def test_are_told_in_words_too(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node)
+        at.take(site.url("/plain.html?figures"))
+        expect(at.find("ratio-value")).to_contain_text("%")
+        expect(at.find("line-about")).to_contain_text("slots")
+        expect(at.find("rate-about")).to_contain_text("on average")
+        expect(at.find("ratio-told")).to_contain_text("in the last five minutes")
+        expect(at.page.locator("#ratio-chart polyline")).to_have_count(1)
+
+
+class TestWithoutScripts:
+    def test_the_form_leads_to_the_picture(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node, java_script_enabled=False)
+        at.page.fill("#url", site.url("/plain.html?scriptless"))
+        at.page.check("#full_page")
+        with at.page.expect_navigation() as there:
+            at.page.click("#go")
+        assert there.value.headers["content-type"] == "image/png"
+        assert dict(parse_qsl(urlsplit(at.page.url).query)) == {
+            "url": site.url("/plain.html?scriptless"),
+            "full_page": "true",
+        }
