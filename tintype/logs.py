@@ -10,7 +10,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -64,22 +64,27 @@ def configure(level: str = "info", form: str = "auto") -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def write(fields: str) -> bool:
-    """Write a line whose fields are JSON already and hold no secret, with the time added; whether that was possible.
+def write(render: Callable[..., str], *values: object) -> bool:
+    """Write a line, to be made of values later: fields as JSON without secrets; whether that was possible.
 
     For what is logged at every hit: the way through structlog and logging (contexts, masks, two formatters) costs more
-    than all the rest of it. It has to be gone where lines are for people, or where somebody else listens too.
+    than all the rest of it, and many lines made one after another cost half of what each would cost alone. It has to
+    be gone where lines are for people, or where somebody else listens too.
     """
     handler = _direct
     if handler is None or logging.root.handlers != [handler]:
         return False
-    _spool.add(f'{{{fields}, "timestamp": "{_now()}"}}\n', handler)
+    _spool.add((time.time(), render, values), handler)
     return True
 
 
 def flush() -> None:
     """Have what :func:`write` took written."""
     _spool.flush()
+
+
+_Line = tuple[float, Callable[..., str], tuple[object, ...]]
+"""When it was, how its fields are made, and of what."""
 
 
 class _Spool:
@@ -89,12 +94,12 @@ class _Spool:
     """
 
     def __init__(self) -> None:
-        self._lines: list[str] = []
+        self._lines: list[_Line] = []
         self._handler: logging.StreamHandler[TextIO] | None = None
         self._some = threading.Event()
         self._writer: threading.Thread | None = None
 
-    def add(self, line: str, handler: logging.StreamHandler[TextIO]) -> None:
+    def add(self, line: _Line, handler: logging.StreamHandler[TextIO]) -> None:
         """Take a line; the first one starts the thread."""
         self._lines.append(line)
         self._handler = handler
@@ -109,7 +114,7 @@ class _Spool:
         lines, self._lines = self._lines, []
         if lines and self._handler:
             with suppress(OSError, ValueError):  # a log that is gone must not cost anything else
-                self._handler.stream.write("".join(lines))
+                self._handler.stream.write("".join([_told(*line) for line in lines]))
                 self._handler.stream.flush()
 
     def _run(self) -> None:
@@ -124,10 +129,10 @@ atexit.register(flush)
 os.register_at_fork(before=flush, after_in_child=_spool.__init__)  # type: ignore[misc]
 
 
-def _now() -> str:
-    """The moment as structlog's TimeStamper writes it; the part down to seconds is made once a second."""
-    now = time.time()
-    return f"{_second(int(now))}.{int(now % 1 * 1e6):06d}Z"
+def _told(moment: float, render: Callable[..., str], values: tuple[object, ...]) -> str:
+    """A line, its time as structlog's TimeStamper writes it; the part down to seconds is made once a second."""
+    second = int(moment)
+    return f'{{{render(*values)}, "timestamp": "{_second(second)}.{int((moment - second) * 1e6):06d}Z"}}\n'
 
 
 @functools.lru_cache(1)

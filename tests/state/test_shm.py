@@ -137,6 +137,23 @@ class TestExactness:
         assert sum(admitted) == 500
 
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+    def test_who_was_overtaken_while_waiting_counts_into_the_window_that_began_meanwhile(
+        self, storage: SharedMemoryStorage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now, table = [1_700_000_000.0], storage._table
+        storage.get("opens the file")
+        lock = table.lock
+
+        def overtaken(*where: int) -> None:
+            monkeypatch.setattr(table, "lock", lock)
+            now[0] += 1
+            storage.incr("client", 60)
+            lock(*where)
+
+        monkeypatch.setattr(time, "time", lambda: now[0])
+        monkeypatch.setattr(table, "lock", overtaken)
+        assert storage.incr("client", 60) == 2
+
     def test_a_fork_counts_on(self, uri: str) -> None:
         assert hit_often(uri, FixedWindowRateLimiter, 499) == 499
         assert in_fork(lambda: hit_often(uri, FixedWindowRateLimiter, 2) == 1)

@@ -100,7 +100,7 @@ class Gate:
         if not key:
             return None
         try:
-            return Standing(rate, *self._counters.count(key, rate.limit, rate.period))
+            return Standing(rate, self._counters.count(key, rate.limit, rate.period))
         except StorageError as error:
             telemetry.count("tintype_backend_failures_total", "limits")
             self._alarm.raise_(error)
@@ -139,49 +139,52 @@ class Rate(NamedTuple):
         return f"{self.limit} per {f'{number} {unit}s' if number > 1 else unit}"
 
 
-class Standing(NamedTuple):
+@dataclass(slots=True)  # not frozen: every hit makes one
+class Standing:
     """How a client stands in a sliding window: two fixed windows, the previous one weighted by its rest of life."""
 
     rate: Rate
-    admitted: bool
-    previous: int
-    previous_life: float
-    current: int
-    current_life: float
+    counted: tuple[bool, int, float, int, float]
+    """What :meth:`Counters.count` said."""
+
+    @property
+    def admitted(self) -> bool:
+        """Whether this request was within the allowance."""
+        return self.counted[0]
 
     @property
     def remaining(self) -> int:
         """Requests that would be admitted now."""
-        weighted = self.previous * self.previous_life / self.rate.period + self.current
-        return max(0, self.rate.limit - math.floor(weighted))
+        _, previous, previous_life, current, _ = self.counted
+        return max(0, self.rate.limit - math.floor(previous * previous_life / self.rate.period + current))
 
     @property
     def reset(self) -> float:
         """Seconds until the current window ends."""
-        return self.current_life % self.rate.period if self.current else 0.0
+        _, _, _, current, current_life = self.counted
+        return current_life % self.rate.period if current else 0.0
 
     @property
     def wait(self) -> float:
         """Seconds until one more request is admitted."""
+        _, previous, previous_life, current, _ = self.counted
         if self.remaining:
             return 0.0
-        if self.current < self.rate.limit and self.previous:
+        if current < self.rate.limit and previous:
             # the previous window's weight shrinks evenly until the sum is below the limit
-            return self.previous_life - (self.rate.limit - self.current) * self.rate.period / self.previous
+            return previous_life - (self.rate.limit - current) * self.rate.period / previous
         return self.reset
 
-    def headers(self) -> list[tuple[str, str]]:
+    def headers(self) -> tuple[tuple[str, str], ...]:
         """What the client is told: the three headers in wide use, and the IETF draft's two (ratelimit-headers-10)."""
-        rate, _, previous, previous_life, current, current_life = self  # at every hit: once, without properties
-        weighted = previous * previous_life / rate.period + current if previous else current
-        remaining = max(0, rate.limit - math.floor(weighted))
-        reset = math.ceil(current_life % rate.period if current and remaining else max(self.reset, self.wait))
-        return [
-            *self.rate.headers,
+        rate, remaining = self.rate, self.remaining
+        reset = math.ceil(self.reset if remaining else max(self.reset, self.wait))
+        return (
+            *rate.headers,
             ("RateLimit-Remaining", str(remaining)),
             ("RateLimit-Reset", str(reset)),
-            ("RateLimit", f'"{self.rate.name}";r={remaining};t={reset}'),
-        ]
+            ("RateLimit", f'"{rate.name}";r={remaining};t={reset}'),
+        )
 
     def stamp(self, response: Response) -> Response:
         """Tell the client."""

@@ -61,12 +61,16 @@ def tell_hit(method: str, status: int, ms: float, sent: int, name: str, about: t
     telemetry.request("/thumb", status, "HIT", ms / 1000, sent)
     if not _LOGGER.isEnabledFor(logging.INFO):
         return
-    if not logs.write(
-        f'"method": "{method}", "route": "/thumb", "status": {status}, "ms": {ms}, "bytes": {sent}, "id": "{name}", '
-        f'{_noted(about)}, "cache": "HIT", "event": "request", "level": "info", "logger": "tintype.web"'
-    ):
+    if not logs.write(_hit, method, status, ms, sent, name, about):
         notes = {"id": name, **_notes(about), "cache": "HIT"}
         log.info("request", method=method, route="/thumb", status=status, ms=ms, bytes=sent, **notes)
+
+
+def _hit(method: str, status: int, ms: float, sent: int, name: str, about: tuple[str, str]) -> str:
+    return (
+        f'"method": "{method}", "route": "/thumb", "status": {status}, "ms": {ms}, "bytes": {sent}, "id": "{name}", '
+        f'{_noted(about)}, "cache": "HIT", "event": "request", "level": "info", "logger": "tintype.web"'
+    )
 
 
 def _notes(about: tuple[str, str]) -> dict[str, str]:

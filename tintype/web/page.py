@@ -48,10 +48,11 @@ class Page:
         del said["Age"]
         timing = said.pop("Server-Timing")
         said["Content-Length"] = str(len(thumbnail.body))
+        fields = [(name, str(value)) for name, value in said.items()]  # plain strings, which servers pass on quicker
         return cls(
             body=thumbnail.body,
-            full=list(said.items()),
-            bare=[(name, value) for name, value in said.items() if name not in _OF_CONTENT],
+            full=fields,
+            bare=[(name, value) for name, value in fields if name not in _OF_CONTENT],
             etag=thumbnail.etag,
             timing=timing,
             host=host_of(wanted.request.shot.url),
