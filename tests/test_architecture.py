@@ -46,7 +46,7 @@ RINGS = (
     {"backends"},
     {"reference"},
     {"assembly"},
-    {"doctor", "install"},
+    {"doctor", "install", "batch"},
     {"commands"},
     {"cli"},
     {"__main__"},

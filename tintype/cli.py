@@ -19,6 +19,7 @@ from tintype.errors import ConfigurationError, InvalidRequest, TintypeError
 COMMANDS = {
     "serve": "serve",
     "shot": "shot",
+    "batch": "batch",
     "doctor": "doctor",
     "purge": "purge",
     "sign": "sign",

@@ -1,0 +1,37 @@
+"""How does a list end up on paper? Its entries as CSV or as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from tintype.batch import write_whole
+from tintype.batch.entry import NAMES, Entry
+
+_COLUMNS = NAMES[:-1]
+"""Without the key, which means nothing to anybody else."""
+
+
+def write(path: Path, entries: Iterable[Entry]) -> None:
+    """Write a report of the kind that the file's name says; raises OSError, or KeyError for another kind."""
+    write_whole(path, KINDS[path.suffix.lower()](entries).encode())
+
+
+def _as_csv(entries: Iterable[Entry]) -> str:
+    text = io.StringIO()
+    table = csv.DictWriter(text, _COLUMNS, extrasaction="ignore", lineterminator="\n")
+    table.writeheader()
+    table.writerows(asdict(entry) for entry in entries)
+    return text.getvalue()
+
+
+def _as_json(entries: Iterable[Entry]) -> str:
+    listed = [{name: getattr(entry, name) for name in _COLUMNS} for entry in entries]
+    return json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
+
+
+KINDS: dict[str, Callable[[Iterable[Entry]], str]] = {".csv": _as_csv, ".json": _as_json}
