@@ -62,7 +62,7 @@ def site(folder: Path = ROOT / "examples/site") -> Iterator[int]:
 
 
 @contextmanager
-def service(allowed: str, python: str | Path = sys.executable) -> Iterator[httpx.Client]:
+def service(allowed: str, python: str | Path = sys.executable, **settings: str) -> Iterator[httpx.Client]:
     """The service as an operator starts it, in a folder of its own that is gone afterwards."""
     port = free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
@@ -72,7 +72,7 @@ def service(allowed: str, python: str | Path = sys.executable) -> Iterator[httpx
         kept.pop("PYTHONPATH", None)
     with tempfile.TemporaryDirectory(prefix="tintype-demo-") as folder:
         env = {**kept, "PORT": str(port), "TINTYPE_DATA_DIR": folder, "TINTYPE_ALLOW_ADDRESSES": allowed}
-        env |= {"TINTYPE_WORKERS": "2", "TINTYPE_LOG_LEVEL": "error", "TINTYPE_DAEMON_LINGER": "1s"}
+        env |= {"TINTYPE_WORKERS": "2", "TINTYPE_LOG_LEVEL": "error", "TINTYPE_DAEMON_LINGER": "1s", **settings}
         process = subprocess.Popen([str(python), "-m", "tintype", "serve"], env=env, cwd=folder)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=90, trust_env=False) as client:

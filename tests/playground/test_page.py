@@ -92,6 +92,20 @@ class TestAPicture:
         assert at.find("empty").is_visible()
 
 
+class TestTheTiming:
+    def test_tells_no_step_twice(self, visit: Visit, node: Node) -> None:
+        at = visit(node)
+        parts_of = """async (steps) => {
+            const here = document.querySelector('script[type=module]').src;
+            return (await import(here.replace('playground.js', 'timing.js'))).partsOf(steps);
+        }"""
+        steps = [["lookup", 20], ["capture", 500], ["queue", 100], ["navigate", 300], ["render", 40], ["total", 600]]
+        told = at.page.evaluate(parts_of, steps)
+        names = ["lookup", "queue", "navigate", "render", "everything else"]
+        assert [name for name, _ in told["parts"]] == names
+        assert sum(ms for _, ms in told["parts"]) == told["whole"] == 600
+
+
 class TestAMistake:
     def test_is_named_beside_its_option(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node, viewport={"width": 390, "height": 844})

@@ -15,6 +15,7 @@ export function open(choose) {
     render();
     find("url").focus();
   });
+  setInterval(age, 15_000);
   addEventListener("storage", (event) => { if (event.key === PLACE) render(); });
   render();
 }
@@ -75,9 +76,13 @@ function card({ query, small, at }) {
     make("img", { src: picture(small), alt: "", width: WIDTH, height: HEIGHT, loading: "lazy" }),
     make("span", { class: "card-page" }, page),
     make("span", { class: "card-options" }, options.join(" · ") || "as it is"),
-    make("span", { class: "card-age" }, ago((Date.now() - at) / 1000)));
+    make("span", { class: "card-age", "data-at": at }, ago((Date.now() - at) / 1000)));
   button.addEventListener("click", () => chosen(pairs));
   return make("li", {}, button);
+}
+
+function age() {
+  for (const each of document.querySelectorAll(".card-age")) each.textContent = ago((Date.now() - Number(each.dataset.at)) / 1000);
 }
 
 function picture(small) {

@@ -49,7 +49,7 @@ async function view(answer, page) {
 function tell(answer, page, image) {
   const facts = [
     ["Cache", answer.cache && [make("span", { class: `chip ${answer.cache.toLowerCase()}`, id: "cache" }, answer.cache), ` ${CACHE[answer.cache] ?? ""}`]],
-    ["Time", [make("b", {}, milliseconds(answer.ms)), " until it was here", inService(answer)]],
+    ["Time", [make("b", {}, milliseconds(answer.ms)), inService(answer)]],
     ["File", `${answer.type.split("/").pop()}, ${bytes(answer.body.size)}${image ? `, ${image.naturalWidth} × ${image.naturalHeight}` : ""}`],
     ["Taken", answer.cache === "PLACEHOLDER" ? "" : ago(answer.age)],
     ["Shows", answer.verdict && `${VERDICT[answer.verdict] ?? answer.verdict}${answer.target ? `, status ${answer.target}` : ""}`],
@@ -67,7 +67,7 @@ function tell(answer, page, image) {
 
 function inService({ steps }) {
   const total = steps.find(([name]) => name === "total");
-  return total ? `, ${milliseconds(total[1])} of it in the service` : "";
+  return total ? ` (${milliseconds(total[1])} in the service)` : "";
 }
 
 /** A failure in words; `mistakes` are those that could not be shown beside a control. */
