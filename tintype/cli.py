@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": "serve",
     "shot": "shot",
     "batch": "batch",
+    "top": "top",
     "doctor": "doctor",
     "purge": "purge",
     "sign": "sign",
