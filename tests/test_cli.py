@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +218,7 @@ class TestInstallBrowser:
     def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         asked: list[tuple[str, str]] = []
 
-        def installed(explicit: str, user: str, say: Callable[[str], None]) -> Path:
+        def installed(explicit: str, user: str, say: Callable[[str], None], _: Sequence[str]) -> Path:
             asked.append((explicit, user))
             say("Installing ...")
             return Path("/bin/true")
