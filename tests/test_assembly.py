@@ -48,6 +48,13 @@ class TestDefaults:
         assert client.get("/thumb?url=http://localhost/").json["error"] == "target-refused"
         assert parts.stores_here
 
+    def test_there_is_a_page_for_people_unless_it_is_switched_off(self, parts: Parts, folder: Path) -> None:
+        without = assembly.assemble(settings(folder, TINTYPE_PLAYGROUND="0", TINTYPE_ALLOW_JS="0"))
+        pages = [create_app(each).test_client().get("/").status_code for each in (parts, without)]
+        assert pages == [200, 404]
+        assert (parts.playground.without, without.playground.without) == ((), ("js",))
+        without.close()
+
     def test_the_data_folder_is_ours_alone(self, parts: Parts, folder: Path) -> None:
         for name in (".", "cache", "stored", "run", "run/locks"):
             assert stat.S_IMODE((folder / name).stat().st_mode) == 0o700, name

@@ -31,7 +31,7 @@ class TestWithKeys:
     def test_one_is_asked_for_where_it_is_missing(self, visit: Visit, keyed: Node, site: SiteServer) -> None:
         at = visit(keyed)
         at.take(site.url("/plain.html"))
-        assert "X-Api-Key" in at.text("key-mistake")
+        assert at.text("key-mistake") == "key is needed: enter the one you were given"
         assert at.page.evaluate("document.activeElement.id") == "key"
         assert at.find("figures").is_hidden()
 

@@ -157,6 +157,12 @@ class TestSnippets:
         by_page = httpx.get(unescape(address), trust_env=False)
         assert (by_page.headers["X-Cache"], by_page.content) == ("HIT", by_curl.read_bytes())
 
+    def test_show_no_document_in_a_page(self, visit: Visit, node: Node) -> None:
+        at = visit(node)
+        at.choose(format="pdf")
+        assert (at.text("img"), at.text("img-note")) == ("", "An <img> cannot show pdf.")
+        assert "example.com.pdf" in at.text("curl")
+
     def test_are_programs(self, visit: Visit, node: Node) -> None:
         at = visit(node)
         at.page.fill("#url", 'https://example.com/ü?"quoted"')
@@ -215,11 +221,24 @@ class TestTheFigures:
         expect(at.find("ratio-told")).to_contain_text("in the last five minutes")
         expect(at.page.locator("#ratio-chart polyline")).to_have_count(1)
 
+    def test_are_not_asked_for_where_nobody_is(self, visit: Visit, node: Node) -> None:
+        at = visit(node)
+        at.page.clock.install()
+        at.page.reload()
+        at.find("rate-value").wait_for()
+        at.page.clock.fast_forward("30:00")
+        asked = len(at.asked)
+        at.page.clock.fast_forward("30:00")
+        assert len(at.asked) == asked
+        with at.page.expect_request("**/status.json"):
+            at.page.keyboard.press("Tab")
+
 
 class TestWithoutScripts:
     def test_the_form_leads_to_the_picture(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node, java_script_enabled=False)
         at.page.fill("#url", site.url("/plain.html?scriptless"))
+        assert at.find("result").is_hidden()
         at.page.check("#full_page")
         with at.page.expect_navigation() as there:
             at.page.click("#go")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect
 
 PATIENCE = 60_000.0
 """Milliseconds for a picture on a crowded machine."""
+expect.set_options(timeout=PATIENCE)
 
 
 class Visitor:

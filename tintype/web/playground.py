@@ -85,6 +85,7 @@ def _text(playground: Playground, access: Access) -> str:
         often=controls.often(playground.without),
         groups=controls.groups(playground.without),
         static=f"static/{bundle().digest}",
+        modules=[name for name in bundle().files if name.endswith(".js") and name != "playground.js"],
         access="open" if access.open else "keys" if access.keys else "signed",
         signed=access.signs,
         links=[link for link in _LINKS if f"/{link[1]}" in addresses],

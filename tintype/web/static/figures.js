@@ -1,10 +1,11 @@
 // How is the service doing? Asked every few seconds while somebody looks, drawn over the last five minutes.
+// A page that was left open must not keep a machine awake that would sleep without visitors.
 
 import { drawChart } from "./chart.js";
 import { find, show } from "./dom.js";
 import { percent } from "./words.js";
 
-const EVERY = 5, SPAN = 300, MINUTE = 60, SHORT = 20, PLACE = "tintype.figures";
+const EVERY = 5, SPAN = 300, AWAKE = 600, MINUTE = 60, SHORT = 20, PLACE = "tintype.figures";
 const PICTURES = ["hits", "stale", "derived", "coalesced", "misses"];
 let samples = load();
 let timer = 0;
@@ -13,12 +14,20 @@ let keyOf = () => "";
 /** Begin to look; `key` gives the API key, if one was entered. `needed`: there is nothing to see without. */
 export function watch(key, needed) {
   keyOf = () => (needed ? key() : "");
+  let touched = performance.now();
+  const sleeping = () => performance.now() - touched > AWAKE * 1000;
   const look = async () => {
     clearTimeout(timer);
-    if (document.visibilityState !== "visible") return;
+    if (document.visibilityState !== "visible" || sleeping()) return;
     if (!needed || key()) await ask();
     timer = setTimeout(look, samples.length < 2 ? 1500 : EVERY * 1000);
   };
+  const touch = () => {
+    const slept = sleeping();
+    touched = performance.now();
+    if (slept) look();
+  };
+  for (const event of ["pointermove", "pointerdown", "keydown", "scroll"]) addEventListener(event, touch, { passive: true });
   document.addEventListener("visibilitychange", look);
   look();
   return look;

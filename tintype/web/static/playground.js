@@ -1,7 +1,7 @@
 // The page: what is said becomes a picture, an address and snippets.
 
 import { capture } from "./capture.js";
-import { find, say, show } from "./dom.js";
+import { find, make, say, show } from "./dom.js";
 import { watch } from "./figures.js";
 import { blame, count, forgive, said, set } from "./form.js";
 import { open as openGallery, remember } from "./gallery.js";
@@ -82,9 +82,12 @@ async function shoot(asked, signal) {
 function explain(problem) {
   const mistakes = problem.errors ?? [];
   if (problem.error === "target-refused") mistakes.push({ parameter: "url", message: problem.detail });
-  if (["unauthorized", "bad-signature"].includes(problem.error) && keyField) mistakes.push({ parameter: "key", message: problem.detail });
+  if (["unauthorized", "bad-signature"].includes(problem.error) && keyField) {
+    mistakes.push({ parameter: "key", message: access.keys && !key() ? "is needed: enter the one you were given" : problem.detail });
+  }
   const homeless = blame(mistakes);
   fail(problem.title, mistakes.length ? named(mistakes) : problem.detail, homeless);
+  if (homeless.length === mistakes.length) find("alert").scrollIntoView({ block: "nearest" });
 }
 
 const named = (mistakes) => (mistakes[0].parameter === "key" ? "" : `Look at ${mistakes.map(({ parameter }) => parameter).join(", ")}.`);
@@ -100,6 +103,14 @@ function reveal() {
 function refresh() {
   count();
   write(said(), access);
+}
+
+/** The names of time zones, as this browser knows them. */
+function suggestZones() {
+  const zones = Intl.supportedValuesOf?.("timeZone") ?? [];
+  const field = find("timezone");
+  field?.after(make("datalist", { id: "zones" }, ...zones.map((value) => make("option", { value }))));
+  field?.setAttribute("list", "zones");
 }
 
 function begun() {
@@ -124,6 +135,7 @@ function begun() {
     find("title").scrollIntoView({ block: "nearest" });
   });
   wireCopying();
+  suggestZones();
   refresh();
   look = watch(key, !access.open);
 }

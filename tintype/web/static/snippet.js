@@ -4,6 +4,7 @@ import { addressOf } from "./capture.js";
 import { find, say, show } from "./dom.js";
 
 const BASE = new URL("./", location.href).href;
+const DOCUMENTS = ["pdf", "json"];
 const EXTENSIONS = { jpeg: "jpg", auto: "jpg" };
 
 /** Write the snippets for what the form says. */
@@ -12,10 +13,17 @@ export function write(asked, access) {
   const open = asking ? asked.open : [["url", "https://example.com"], ...asked.open];
   const page = { open, posted: asked.posted, keyed: access.keys, file: fileOf(open) };
   const posted = asked.posted.length > 0;
-  put("img", posted ? "" : image(page), posted ? "What is sent by POST cannot be an <img>." : access.open ? "" : "With keys or signatures switched on, an <img> needs a signed address.");
+  put("img", ...inPage(page, posted, access));
   put("curl", curl(page));
   put("python", python(page));
   put("signed", posted ? "" : sign(page), signedNote(posted, access));
+}
+
+function inPage(page, posted, access) {
+  const format = valueOf(page.open, "format");
+  if (posted) return ["", "What is sent by POST cannot be an <img>."];
+  if (DOCUMENTS.includes(format)) return ["", `An <img> cannot show ${format}.`];
+  return [image(page), access.open ? "" : "Here an <img> needs a signed address."];
 }
 
 function signedNote(posted, access) {
