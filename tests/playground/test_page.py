@@ -86,10 +86,27 @@ class TestAPicture:
         at.page.fill("#url", site.url("/never-loads.html"))
         at.page.click("#go")
         expect(at.find("go")).to_have_text("Cancel")
+        expect(at.find("elapsed")).to_have_text(re.compile(r"^[1-9]"))
         at.page.click("#go")
         at.settle()
         expect(at.find("said")).to_have_text("Cancelled.")
         assert at.find("empty").is_visible()
+
+    def test_is_taken_once_when_asked_for_twice_at_once(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node)
+        at.page.fill("#url", site.url("/plain.html?twice"))
+        at.page.evaluate("(go => { go.click(); go.click(); })(document.querySelector('#go'))")
+        at.settle()
+        assert at.picture == (1280, 720)
+        assert at.pictures_asked() == 1
+
+    def test_gives_way_to_one_of_something_else(self, visit: Visit, node: Node, site: SiteServer) -> None:
+        at = visit(node)
+        at.page.fill("#url", site.url("/never-loads.html?gives-way"))
+        at.page.click("#go")
+        at.take(site.url("/plain.html?gives-way"))
+        assert at.picture == (1280, 720)
+        expect(at.find("caption")).to_contain_text("/plain.html")
 
 
 class TestTheTiming:

@@ -8,7 +8,7 @@ import { open as openGallery, remember } from "./gallery.js";
 import { clearFailure, fail, present, waiting } from "./result.js";
 import { wireCopying, write } from "./snippet.js";
 
-const KEY = "tintype.key", MOST_LOOKS = 30;
+const KEY = "tintype.key", MOST_LOOKS = 30, AT_ONCE = 600;
 const access = { open: document.body.dataset.access === "open", keys: document.body.dataset.access === "keys", signed: "signed" in document.body.dataset };
 const form = find("ask"), keyField = find("key");
 let under = null;
@@ -28,27 +28,33 @@ function shortName(asked) {
   return url ? url.replace(/^https?:\/\//, "").replace(/\/$/, "") : "the page you wrote";
 }
 
+/** Ask for what the form says now. Asking for the same again while one waits is to cancel, but twice at once is one. */
 async function take(event) {
   event?.preventDefault();
+  const asked = said(), text = JSON.stringify(asked);
   if (under) {
-    under.abort();
-    return;
+    if (under.text === text && performance.now() - under.since < AT_ONCE) return;
+    under.control.abort();
+    if (under.text === text) return;
   }
-  const asked = said();
-  const control = under = new AbortController();
+  const mine = under = { text, control: new AbortController(), since: performance.now() };
   begin(asked);
   try {
-    await shoot(asked, control.signal);
+    await shoot(asked, mine.control.signal);
   } catch (error) {
-    if (error.name === "AbortError") say("Cancelled.");
-    else fail("No answer came", "The service could not be reached. Is it running?");
+    if (error.name !== "AbortError") fail("No answer came", "The service could not be reached. Is it running?");
+    else if (under === mine) say("Cancelled.");
   } finally {
-    under = null;
-    waiting(false);
-    find("go").firstElementChild.textContent = "Take the picture";
-    find("go").classList.remove("cancels");
-    look();
+    if (under === mine) end();
   }
+}
+
+function end() {
+  under = null;
+  waiting(false);
+  find("go").firstElementChild.textContent = "Take the picture";
+  find("go").classList.remove("cancels");
+  look();
 }
 
 function begin(asked) {
