@@ -3,7 +3,7 @@
 ``python -m bench.nodes [--rounds N] [--pages N] [--json]``. Nodes, nginx as shipped, Redis and an S3 server run on
 loopback. A round asks for cold pages over both at once, each twice and in two spellings; then, under a load of hits
 that pass by nginx's cache, kills one node with every process it has while pages are being taken, waits for all answers
-and starts it again.
+and starts it again; then does the same with one that is told to end (SIGTERM), as a new version does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +47,9 @@ class Found:
     waited: list[float] = field(default_factory=list)
     back: list[float] = field(default_factory=list)
     edge: Counter[str] = field(default_factory=Counter)
+    ended_hits: int = 0
+    ended_failed: int = 0
+    ended_fates: Counter[str] = field(default_factory=Counter)
 
 
 def cold(pair: Pair, site: SiteServer, pages: list[str], found: Found) -> None:
@@ -70,16 +72,17 @@ def killed(pair: Pair, site: SiteServer, urls: list[str], pages: list[str], foun
         misses = background.submit(pair.thumbs, [(site.url(page), "") for page in pages])
         for page in pages:
             site.wait_for_visit(page)
+        lost = pair.busy()
         died = time.monotonic()
-        pair.north.kill()
+        lost.kill()
         gone = time.monotonic()
         site.gate.set()
         load.grows(by=ENOUGH)
         answers = misses.result()
         found.waited.append(time.monotonic() - gone)
         started = time.monotonic()
-        pair.north.start()
-        if not processes.eventually(lambda: pair.took_part(pair.north) > 0, within=60):
+        lost.start()
+        if not processes.eventually(lambda: pair.took_part(lost) > 0, within=60):
             raise RuntimeError("the node did not take part again")
         found.back.append(time.monotonic() - started)
         load.grows(by=ENOUGH)
@@ -88,6 +91,26 @@ def killed(pair: Pair, site: SiteServer, urls: list[str], pages: list[str], foun
         tried = site.visits(page)
         found.fates["tried again: picture" if told(answer) == "MISS" and tried > 1 else fate(answer)] += 1
         found.again.append(pair.thumb(site.url(page)).status_code)
+
+
+def ended(pair: Pair, site: SiteServer, urls: list[str], pages: list[str], found: Found) -> None:
+    """One node is told to end under load, and started again."""
+    pair.gather(urls[0])
+    site.gate.clear()
+    with hits(pair, urls) as load, ThreadPoolExecutor(2) as background:
+        misses = background.submit(pair.thumbs, [(site.url(page), "") for page in pages])
+        for page in pages:
+            site.wait_for_visit(page)
+        ending = background.submit(pair.busy().stop)
+        load.grows(by=ENOUGH)
+        site.gate.set()
+        ending.result()
+        load.grows(by=ENOUGH)
+        answers = misses.result()
+        pair.gather(urls[0])
+    found.ended_hits += len(load.seen)
+    found.ended_failed += len(load.failed)
+    found.ended_fates.update(fate(answer) for answer in answers)
 
 
 def note_load(load: Load, died: float, found: Found) -> None:
@@ -121,12 +144,10 @@ def measure(rounds: int, count: int) -> Found:
         for round_ in range(rounds):
             cold(pair, site, [f"/plain.html?cold={round_}-{number}" for number in range(count)], found)
             through_the_edge(pair, urls, found)
-            killed(pair, site, urls, [f"/plain.html?held=1&lost={round_}-{number}" for number in range(LOST)], found)
+            held = [f"/plain.html?held=1&round={round_}-{number}" for number in range(2 * LOST)]
+            killed(pair, site, urls, held[:LOST], found)
+            ended(pair, site, urls, held[LOST:], found)
     return found
-
-
-def part(counted: Counter[str], names: Iterable[str]) -> float:
-    return sum(counted[name] for name in names) / counted.total()
 
 
 def figures(found: Found) -> dict[str, object]:
@@ -135,7 +156,8 @@ def figures(found: Found) -> dict[str, object]:
         "requests for them": found.cold.total(),
         "visits per cold page": sum(found.visits) / len(found.visits),
         "most visits of a cold page": max(found.visits),
-        "hit ratio through nginx": part(found.edge, ["HIT"]),
+        "hit ratio through nginx": found.edge["HIT"] / found.edge.total(),
+        "answers through nginx": dict(found.edge),
         "hits asked of the nodes while one was killed": found.hits,
         "failed hits": found.failed,
         "seconds from the kill until the hits under way were answered": max(found.over),
@@ -144,6 +166,9 @@ def figures(found: Found) -> dict[str, object]:
         "seconds until the last of them was answered": max(found.waited),
         "of these pages afterwards": dict(Counter(map(str, found.again))),
         "seconds from start to taking part again": max(found.back),
+        "hits asked of the nodes while one was told to end": found.ended_hits,
+        "failed hits then": found.ended_failed,
+        "fates of misses under way then": dict(found.ended_fates),
     }
 
 

@@ -51,7 +51,7 @@ _BARE = {"ssl http2;": ";", "limit_req zone=tintype_hits burst=200 nodelay;": ""
 class Edge:
     """nginx before one port or two; a context manager. For measuring, without TLS and the flood limit, on one core."""
 
-    def __init__(self, folder: Path, behind: int, also: int = 0, *, bare: bool = False) -> None:
+    def __init__(self, folder: Path, behind: int, also: int = 0, *, bare: bool = False, keeps: str = "30s") -> None:
         self.port, self.plain = free_port(), free_port()
         self._scheme = "http" if bare else "https"
         self.signed = "test"
@@ -70,6 +70,7 @@ class Edge:
             "/var/cache/nginx/tintype": f"{folder}/cache",
             "/var/log/nginx/tintype.log": f"{folder}/access.log",
             "/var/www/acme": f"{folder}/acme",
+            "proxy_cache_valid 200 30s;": f"proxy_cache_valid 200 {keeps};",
             **(_BARE if bare else {}),
         }
         for name in ("main.conf", "options.conf"):

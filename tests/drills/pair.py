@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
+from tests.drills import processes
 from tests.drills.edge import Edge
 from tests.drills.node import Node
 from tests.servers import RedisServer, S3Server
@@ -46,6 +48,7 @@ class Pair:
                 "TINTYPE_TRUSTED_PROXIES": "127.0.0.1",
                 "TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{self._site.port}",
                 "TINTYPE_WORKERS": "1",
+                "TINTYPE_SLOTS": "4",
                 "TINTYPE_LIMIT_EXEMPT": "127.0.0.1/32",
                 **self._env,
             }
@@ -78,11 +81,32 @@ class Pair:
         with ThreadPoolExecutor(len(asked)) as crowd:
             return list(crowd.map(ask, asked))
 
+    def gather(self, url: str) -> None:
+        """Start who is not running, and wait until nginx gives work to both; the picture of ``url`` is known."""
+        for node in self.nodes:
+            if node.process.poll() is not None:
+                node.start()
+        before = [self.took_part(node) for node in self.nodes]
+
+        def both() -> bool:
+            self.thumb(url, headers=PASSING)
+            return all(self.took_part(node) > known for node, known in zip(self.nodes, before, strict=True))
+
+        assert processes.eventually(both, within=60), self.north.output() + self.south.output()
+
+    def busy(self) -> Node:
+        """A node at which a caller waits for a picture."""
+        return next(node for node in self.nodes if self._waits(node))
+
     def took_part(self, node: Node) -> int:
         """How many answers a node has given for /thumb so far."""
         lines = node.get("/metrics").text.splitlines()
         counts = [line for line in lines if line.startswith("tintype_requests_total{") and 'route="/thumb"' in line]
         return round(sum(float(line.rpartition(" ")[2]) for line in counts))
+
+    @staticmethod
+    def _waits(node: Node) -> bool:
+        return re.search("^tintype_seats_taken [1-9]", node.get("/metrics").text, re.MULTILINE) is not None
 
 
 @dataclass

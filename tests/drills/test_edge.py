@@ -68,7 +68,11 @@ class Asked:
         self._signed = edge.signed = uuid.uuid4().hex
 
     def is_(self, times: int) -> bool:
-        return processes.eventually(lambda: self._node.output().count(self._signed) == times)
+        return processes.eventually(lambda: self.so_far() == times)
+
+    def so_far(self) -> int:
+        """How many of which the log tells by now."""
+        return self._node.output().count(self._signed)
 
 
 class TestHits:
@@ -90,6 +94,20 @@ class TestHits:
     def test_keep_the_life_the_service_gave_them(self, edge: Edge, page: str) -> None:
         lives = {edge.get(thumb(page)).headers["cache-control"] for _ in range(2)}
         assert lives == {"public, max-age=86400, stale-while-revalidate=604800"}
+
+    def test_that_the_service_confirmed_are_hits_too(self, node: Node, page: str, tmp_path: Path) -> None:
+        with Edge(tmp_path / "edge", node.port, keeps="1s") as edge:
+            asked = Asked(edge, node)
+            first = edge.get(thumb(page))
+            told = set()
+
+            def confirmed() -> bool:
+                answer = edge.get(thumb(page))
+                told.add((answer.headers["x-cache"], answer.headers.get("x-request-id", ""), answer.content))
+                return asked.so_far() >= 2
+
+            assert processes.eventually(confirmed)
+        assert told == {("HIT", "", first.content)}
 
     def test_are_304_for_whoever_has_them(self, edge: Edge, page: str) -> None:
         etag = edge.get(thumb(page)).headers["etag"]

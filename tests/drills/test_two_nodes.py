@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -36,11 +36,9 @@ def running(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def pair(running: Pair) -> Pair:
-    """Both nodes alive."""
-    for node in running.nodes:
-        if node.process.poll() is not None:
-            node.start()
+def pair(running: Pair, site: SiteServer) -> Pair:
+    """Both nodes taking part."""
+    running.gather(site.url("/plain.html"))
     return running
 
 
@@ -50,6 +48,13 @@ def held(site: SiteServer) -> Iterator[threading.Event]:
     site.gate.clear()
     yield site.gate
     site.gate.set()
+
+
+@pytest.fixture
+def known(pair: Pair, site: SiteServer) -> list[str]:
+    urls = [site.url(f"/plain.html?known={number}") for number in range(3)]
+    assert [pair.thumb(url).status_code for url in urls] == [200] * len(urls)
+    return urls
 
 
 class TestTogether:
@@ -96,12 +101,6 @@ class TestTogether:
 
 
 class TestOneDies:
-    @pytest.fixture
-    def known(self, pair: Pair, site: SiteServer) -> list[str]:
-        urls = [site.url(f"/plain.html?known={number}") for number in range(3)]
-        assert [pair.thumb(url).status_code for url in urls] == [200] * len(urls)
-        return urls
-
     def test_no_hit_fails_misses_are_tried_again_and_who_returns_takes_part(
         self, pair: Pair, known: list[str], held: threading.Event, site: SiteServer
     ) -> None:
@@ -110,15 +109,15 @@ class TestOneDies:
             load.grows(by=50)
             misses = background.submit(pair.thumbs, [(site.url(page), "") for page in pages])
             assert processes.eventually(lambda: all(map(site.visits, pages)))
-            assert all(somebody_waits(node) for node in pair.nodes)
-            pair.north.kill()
+            lost = pair.busy()
+            lost.kill()
             held.set()
             load.grows(by=50)
             answers = misses.result()
             assert {is_picture_or_honest(answer) for answer in answers} == {True}
             assert {pair.thumb(site.url(page)).status_code for page in pages} == {200}
-            pair.north.start()
-            assert processes.eventually(lambda: pair.took_part(pair.north) > 5)
+            lost.start()
+            assert processes.eventually(lambda: pair.took_part(lost) > 5)
         assert load.failed == []
         assert all(site.visits(page) <= 2 for page in pages), "tried again more than once"
 
@@ -129,7 +128,7 @@ class TestOneDies:
         with ThreadPoolExecutor(1) as background:
             posted = background.submit(pair.edge.post, "/persist", {"url": site.url(page)})
             site.wait_for_visit(page)
-            next(node for node in pair.nodes if somebody_waits(node)).kill()
+            pair.busy().kill()
             held.set()
             answer = posted.result()
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
@@ -138,9 +137,32 @@ class TestOneDies:
         assert site.visits(page) == 1
 
 
-def somebody_waits(node: Node) -> bool:
-    """Whether a node is taking a picture that was asked for."""
-    return re.search("^tintype_seats_taken [1-9]", node.get("/metrics").text, re.MULTILINE) is not None
+class TestOneIsToldToEnd:
+    def test_it_finishes_what_it_has_begun_and_nobody_notices(
+        self, pair: Pair, known: list[str], held: threading.Event, site: SiteServer
+    ) -> None:
+        pages = [f"/plain.html?held=1&last={number}" for number in range(4)]
+        with hits(pair, known) as load, ThreadPoolExecutor(2) as background:
+            misses = background.submit(pair.thumbs, [(site.url(page), "") for page in pages])
+            assert processes.eventually(lambda: all(map(site.visits, pages)))
+            leaving = pair.busy()
+            ending = background.submit(leaving.stop)
+            assert processes.eventually(lambda: not listens(leaving))
+            held.set()
+            assert ending.result() == 0
+            load.grows(by=50)
+            assert [answer.status_code for answer in misses.result()] == [200] * len(pages)
+        assert load.failed == []
+        assert [site.visits(page) for page in pages] == [1] * len(pages)
+
+
+def listens(node: Node) -> bool:
+    """Whether a node takes connections."""
+    try:
+        socket.create_connection(("127.0.0.1", node.port), 5).close()
+    except OSError:
+        return False
+    return True
 
 
 def is_picture_or_honest(answer: httpx.Response) -> bool:
