@@ -35,7 +35,7 @@ RINGS = (
     {"errors", "brief"},
     {"options", "model"},
     {"protocols", "wire", "challenge", "egress", "logs", "allocator", "signing", "telemetry"},
-    {"urls", "imaging"},
+    {"urls", "imaging", "openapi"},
     {"lookup"},
     {"filters"},
     {"service"},

@@ -25,6 +25,7 @@ COMMANDS = {
     "purge": "purge",
     "sign": "sign",
     "migrate": "migrate",
+    "openapi": "openapi",
     "install-browser": "install_browser",
     "update-filters": "update_filters",
     "capture-daemon": "capture_daemon",

@@ -44,6 +44,10 @@ class TestMeta:
         answer = site.client.get("/meta", query_string={"url": URL, "format": "png"})
         assert list(mistakes(answer)) == ["format"]
 
+    def test_has_no_picture_to_hold_its_place(self, site: Site) -> None:
+        answer = site.client.get("/meta", query_string={"url": URL, "placeholder": "true"})
+        assert list(mistakes(answer)) == ["placeholder"]
+
     def test_can_be_persisted(self, site: Site) -> None:
         site.engine.meta = META
         kept = site.persist(format="json").json

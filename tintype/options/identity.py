@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 MOST_HEADERS, LONGEST_HEADER = 20, 4096
 MOST_COOKIES, LONGEST_COOKIE = 50, 4096  # RFC 6265, 6.1
@@ -125,6 +125,22 @@ def _is_pair(entry: Any) -> bool:
     return isinstance(entry, list | tuple) and len(entry) == 2 and all(isinstance(each, str) for each in entry)  # noqa: PLR2004
 
 
-Headers = Annotated[tuple[Pair, ...], BeforeValidator(_headers)]
-Cookies = Annotated[tuple[Cookie, ...], BeforeValidator(_cookies)]
-BasicAuth = Annotated[Pair, BeforeValidator(_basic_auth)]
+_TEXT = {"type": "string"}
+_NAMED = {"type": "object", "minProperties": 1, "additionalProperties": _TEXT}
+_COOKIE = {
+    "type": "object",
+    "required": ["name", "value"],
+    "properties": dict.fromkeys(("name", "value", "path", "domain"), _TEXT),
+}
+
+Headers = Annotated[
+    tuple[Pair, ...], BeforeValidator(_headers), WithJsonSchema({**_NAMED, "maxProperties": MOST_HEADERS})
+]
+Cookies = Annotated[
+    tuple[Cookie, ...],
+    BeforeValidator(_cookies),
+    WithJsonSchema({"anyOf": [_NAMED, {"type": "array", "items": _COOKIE, "minItems": 1, "maxItems": MOST_COOKIES}]}),
+]
+BasicAuth = Annotated[
+    Pair, BeforeValidator(_basic_auth), WithJsonSchema({"type": "string", "pattern": "^[^:]+:", "writeOnly": True})
+]

@@ -7,7 +7,7 @@ import zoneinfo
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tintype.model import Verdict
 from tintype.options.devices import DEVICES, slug
@@ -161,23 +161,43 @@ def _format(value: Any) -> Any:
     return "jpeg" if value == "jpg" else value
 
 
+def _written(pattern: re.Pattern[str]) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^(?:{pattern.pattern})$"}
+
+
+def _listed(low: int, *members: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "prefixItems": [*members], "items": False, "minItems": low, "maxItems": len(members)}
+
+
+_CORNER = {"type": "integer", "minimum": 0, "maximum": _FARTHEST}
+_LENGTH = {"type": "integer", "minimum": 1, "maximum": _LARGEST}
+_CLIP = _listed(4, _CORNER, _CORNER, _LENGTH, _LENGTH)
+_PLACE = _listed(
+    2,
+    {"type": "number", "minimum": -90, "maximum": 90},
+    {"type": "number", "minimum": -180, "maximum": 180},
+    {"type": "number", "exclusiveMinimum": 0, "maximum": _FARTHEST},
+)
+_BAD = [verdict.value for verdict in Verdict if verdict is not Verdict.OK]
+_VERDICTS = {"type": "array", "items": {"type": "string", "enum": _BAD}, "minItems": 1}
+
 Bool = Annotated[bool, BeforeValidator(_boolean)]
 Int = Annotated[int, BeforeValidator(_integer)]
 Number = Annotated[float, BeforeValidator(_number)]
-Device = Annotated[str, BeforeValidator(_device)]
+Device = Annotated[str, BeforeValidator(_device), WithJsonSchema({"type": "string", "enum": [*DEVICES]})]
 Selector = Annotated[str, AfterValidator(_line), Field(min_length=1, max_length=500)]
 Selectors = Annotated[str, BeforeValidator(_selectors), AfterValidator(_line), Field(min_length=1, max_length=2000)]
 Whereto = Annotated[str, BeforeValidator(_whereto), Field(min_length=1, max_length=500)]
-Code = Annotated[str, AfterValidator(_text), Field(max_length=50_000)]
-Page = Annotated[str, AfterValidator(_text), Field(max_length=1_000_000)]
-Agent = Annotated[str, AfterValidator(_agent), Field(max_length=500)]
-Locale = Annotated[str, BeforeValidator(_locale)]
-Timezone = Annotated[str, BeforeValidator(_timezone)]
-Clip = Annotated[tuple[int, int, int, int], BeforeValidator(_clip)]
-Place = Annotated[tuple[float, float, float], BeforeValidator(_place)]
+Code = Annotated[str, AfterValidator(_text), Field(min_length=1, max_length=50_000)]
+Page = Annotated[str, AfterValidator(_text), Field(min_length=1, max_length=1_000_000)]
+Agent = Annotated[str, AfterValidator(_agent), Field(min_length=1, max_length=500)]
+Locale = Annotated[str, BeforeValidator(_locale), WithJsonSchema(_written(_TAG))]
+Timezone = Annotated[str, BeforeValidator(_timezone), WithJsonSchema(_written(_ZONE))]
+Clip = Annotated[tuple[int, int, int, int], BeforeValidator(_clip), WithJsonSchema(_CLIP)]
+Place = Annotated[tuple[float, float, float], BeforeValidator(_place), WithJsonSchema(_PLACE)]
 FormatName = Literal["png", "jpeg", "webp", "avif"]
 Format = Annotated[Literal["png", "jpeg", "webp", "avif", "pdf", "json"], BeforeValidator(_format)]
 FormatOrAuto = Annotated[Literal["png", "jpeg", "webp", "avif", "pdf", "json", "auto"], BeforeValidator(_format)]
 Paper = Annotated[Literal["a3", "a4", "a5", "letter", "legal", "tabloid"], BeforeValidator(_paper)]
-Verdicts = Annotated[tuple[Verdict, ...], BeforeValidator(_verdicts)]
+Verdicts = Annotated[tuple[Verdict, ...], BeforeValidator(_verdicts), WithJsonSchema(_VERDICTS)]
 Fit = Literal["cover", "contain", "inside", "fill"]

@@ -103,7 +103,9 @@ class Settings(BaseModel):
     metrics_token: str = setting(
         "TINTYPE_METRICS_TOKEN", "", "If set, /metrics is for whoever sends it as a Bearer token.", secret=True
     )
-    playground: Switch = setting("TINTYPE_PLAYGROUND", "1", "The page at / on which people try the service.", "1 or 0")
+    playground: Switch = setting(
+        "TINTYPE_PLAYGROUND", "1", "The page at / on which people try the service, and /docs.", "1 or 0"
+    )
     traces_endpoint: WebAddress = setting(
         "OTEL_EXPORTER_OTLP_ENDPOINT", "", "Where OpenTelemetry traces are sent; unset: nowhere.", WEB_ADDRESS
     )

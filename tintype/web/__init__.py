@@ -11,7 +11,7 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
 from tintype import telemetry
-from tintype.web import journal, metric, ops, persist, playground, problems, thumb
+from tintype.web import description, journal, metric, ops, persist, playground, problems, thumb
 from tintype.web.fastpath import Fastpath
 from tintype.web.known import Questions
 from tintype.web.reading import LARGEST_BODY
@@ -43,6 +43,7 @@ def create_app(parts: Parts | None = None) -> Flask:
         app.register_blueprint(persist.stored_blueprint(parts.service))
     app.register_blueprint(ops.blueprint(parts.service))
     app.register_blueprint(metric.blueprint(parts.audience))
+    app.register_blueprint(description.blueprint(description.about(parts), pages=parts.playground.on))
     if parts.playground.on:
         app.register_blueprint(playground.blueprint(parts.playground, parts.access))
     fast = Fastpath(app.wsgi_app, parts.service, parts.access, parts.gate, questions, parts.clock)

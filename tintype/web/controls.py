@@ -143,16 +143,16 @@ def _schema(name: str) -> dict[str, Any]:
 
 
 def _kind(name: str, schema: dict[str, Any]) -> tuple[Kind, tuple[tuple[str, str], ...]]:
-    listed = _SCHEMA["$defs"].get(schema.get("items", {}).get("$ref", "").rpartition("/")[2], {})
+    items = schema.get("items") or {}
     if name == "device":
         return "choice", (("", _NO_DEFAULT["device"]), *((slug, device.title) for slug, device in DEVICES.items()))
     if schema.get("type") == "boolean":
         return "flag", ()
+    if "enum" in items:
+        return "several", tuple((value, value) for value in items["enum"])
     if "enum" in schema:
         unset = () if schema["default"] else (("", _NO_DEFAULT["choice"]),)
         return "choice", (*unset, *((value, value) for value in schema["enum"]))
-    if "enum" in listed:
-        return "several", tuple((value, value) for value in listed["enum"] if value in accepts(name))
     if schema.get("type") in {"integer", "number"}:
         return "number", ()
     return ("code" if schema.get("maxLength", 0) > LONG or schema.get("default") == [] else "text"), ()

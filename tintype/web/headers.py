@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tintype.model import Answer, CacheState, Thumbnail
+from tintype.openapi.field import FIELDS
 from tintype.urls import host_of
 
 if TYPE_CHECKING:
@@ -15,14 +16,9 @@ if TYPE_CHECKING:
 Fields = dict[str, str]
 """Header fields by name, each once."""
 
-_EXPOSED = (
-    "Age, Content-Disposition, ETag, RateLimit, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining,"
-    " RateLimit-Reset, Refresh, Retry-After, Server-Timing, X-Cache, X-Capture, X-Request-Id, X-Target-Status,"
-    " X-Verdict"
-)
 OPEN_TO_ALL = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": _EXPOSED,
+    "Access-Control-Expose-Headers": ", ".join(FIELDS),
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Timing-Allow-Origin": "*",
 }

@@ -34,7 +34,7 @@ from tintype.web.reading import Pairs, body_pairs, query_pairs
 LONGEST_ECHO = 60
 PREFERRED: tuple[FormatName, ...] = ("avif", "webp", "jpeg", "png")
 _RETINA = 2.0
-_PICTURES_ONLY = ("thumb_width", "thumb_height", "fit")
+_PICTURES_ONLY = ("thumb_width", "thumb_height", "fit", "placeholder")
 _PARTS = ("selector", "clip", "scroll_to", "omit_background")
 
 

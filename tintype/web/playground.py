@@ -48,7 +48,7 @@ def blueprint(playground: Playground, access: Access) -> Blueprint:
     def page() -> ResponseReturnValue:
         if "plain" in request.args:
             return redirect(f"thumb?{urlencode(controls.submitted(request.args))}", 303)
-        return _guarded(_page(text()))
+        return guarded(_page(text()))
 
     @routes.get("/static/<digest>/<name>")
     def static(digest: str, name: str) -> Response:
@@ -93,7 +93,8 @@ def _text(playground: Playground, access: Access) -> str:
     )
 
 
-def _guarded(response: Response) -> Response:
+def guarded(response: Response) -> Response:
+    """A page that loads nothing but what comes from here, and stands in nobody's frame."""
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"

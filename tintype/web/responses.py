@@ -40,6 +40,13 @@ def stored(found: Stored, request: Request) -> Response:
     return _conditional(response, request)
 
 
+def revalidated(text: str, media: str, request: Request) -> Response:
+    """What changes with the version and the settings only: 304 for those who have it."""
+    response = Response(text, content_type=media, headers={"Cache-Control": "no-cache"})
+    response.add_etag()
+    return _conditional(response, request)
+
+
 def _conditional(response: Response, request: Request) -> Response:
     """A 304 without a body when the client's copy is the same (RFC 9110, 13.1)."""
     response.make_conditional(request)

@@ -1,0 +1,32 @@
+"""``tintype openapi``: what programs may ask of the service, for tools that make clients and tests of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from tintype import assembly
+from tintype.openapi import document
+from tintype.settings import Settings
+from tintype.web.description import about
+
+
+@click.command("openapi")
+@click.option("-o", "--output", default="-", metavar="FILE", help="Where to; - is standard output.")
+def command(output: str) -> None:
+    """Print the API as OpenAPI 3.1, as GET /openapi.json would answer with these settings."""
+    parts = assembly.assemble(Settings.load())
+    try:
+        told = document(about(parts))
+    finally:
+        parts.close()
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    if output == "-":
+        click.echo(text)
+        return
+    try:
+        Path(output).write_text(f"{text}\n", encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{output}: {error.strerror}") from error
