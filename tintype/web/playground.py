@@ -19,7 +19,7 @@ from tintype.telemetry import Totals
 from tintype.web import controls
 from tintype.web.access import Access
 from tintype.web.bundle import bundle
-from tintype.web.responses import YEAR
+from tintype.web.responses import YEAR, revalidated
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self';"
@@ -48,7 +48,7 @@ def blueprint(playground: Playground, access: Access) -> Blueprint:
     def page() -> ResponseReturnValue:
         if "plain" in request.args:
             return redirect(f"thumb?{urlencode(controls.submitted(request.args))}", 303)
-        return guarded(_page(text()))
+        return guarded(revalidated(text(), "text/html; charset=utf-8", request))
 
     @routes.get("/static/<digest>/<name>")
     def static(digest: str, name: str) -> Response:
@@ -67,15 +67,6 @@ def blueprint(playground: Playground, access: Access) -> Blueprint:
         return response
 
     return routes
-
-
-def _page(text: str) -> Response:
-    """The page, for those who have another."""
-    response = Response(text, content_type="text/html; charset=utf-8")
-    response.headers["Cache-Control"] = "no-cache"
-    response.add_etag()
-    response.make_conditional(request)
-    return response
 
 
 def _text(playground: Playground, access: Access) -> str:
