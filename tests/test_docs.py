@@ -98,7 +98,7 @@ def test_the_two_nodes_have_names_and_settings_that_exist() -> None:
     folder = ROOT / "deploy" / "two-nodes"
     services = yaml.safe_load((folder / "compose.yml").read_text())["services"]
     upstream = re.findall(r"^server (\w+):", (folder / "nodes.conf").read_text(), re.MULTILINE)
-    assert upstream == services["nginx"]["depends_on"]
+    assert upstream == list(services["nginx"]["depends_on"])
     assert all(set(services[node]["environment"]) <= SETTING_NAMES for node in upstream)
 
 

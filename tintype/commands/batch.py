@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -108,8 +109,8 @@ def _interruptible(batch: Batch) -> Iterator[list[int]]:
         if heard:
             raise KeyboardInterrupt
         heard.append(number)
-        under_way = batch.stop()
-        click.echo(f"Finishing {under_way} under way; Ctrl-C again leaves at once.", err=True)
+        said = f"\rFinishing {batch.stop()} under way; Ctrl-C again leaves at once.\n"
+        os.write(2, said.encode())  # not through a buffer, which may be in the middle of something
 
     before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
