@@ -49,6 +49,7 @@ class Pair:
                 "TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{self._site.port}",
                 "TINTYPE_WORKERS": "1",
                 "TINTYPE_SLOTS": "4",
+                "TINTYPE_TIMEOUT": "60s",
                 "TINTYPE_LIMIT_EXEMPT": "127.0.0.1/32",
                 **self._env,
             }

@@ -108,7 +108,7 @@ class TestOneDies:
         with hits(pair, known) as load, ThreadPoolExecutor(1) as background:
             load.grows(by=50)
             misses = background.submit(pair.thumbs, [(site.url(page), "") for page in pages])
-            assert processes.eventually(lambda: all(map(site.visits, pages)))
+            assert processes.eventually(lambda: all(map(site.visits, pages)), within=60)
             lost = pair.busy()
             lost.kill()
             held.set()
@@ -144,7 +144,7 @@ class TestOneIsToldToEnd:
         pages = [f"/plain.html?held=1&last={number}" for number in range(4)]
         with hits(pair, known) as load, ThreadPoolExecutor(2) as background:
             misses = background.submit(pair.thumbs, [(site.url(page), "") for page in pages])
-            assert processes.eventually(lambda: all(map(site.visits, pages)))
+            assert processes.eventually(lambda: all(map(site.visits, pages)), within=60)
             leaving = pair.busy()
             ending = background.submit(leaving.stop)
             assert processes.eventually(lambda: not listens(leaving))
