@@ -27,7 +27,8 @@ class Question:
 class Questions:
     """Query strings by what they mean, with the Accept header where that chose the format.
 
-    Only what Flask has answered is learned, so that nothing is understood in two ways.
+    Only what Flask has answered is learned, so that nothing is understood in two ways; and only hits are, so that a
+    crowd of questions asked once drives none out that is asked often.
     """
 
     def __init__(self, most: int = MOST) -> None:

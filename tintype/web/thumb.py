@@ -51,7 +51,7 @@ class Counter:
             return responses.placeholder(wanted)
         insist(answer.thumbnail, wanted.fail_on)
         journal.note(cache=answer.cache, **{f"{step}_ms": round(ms, 1) for step, ms in answer.timings.items()})
-        if learn:
+        if learn and found:  # what is asked for once is not worth its memory
             self.questions.learn(request.environ, wanted)
         return responses.picture(answer, wanted, request, self.clock())
 
