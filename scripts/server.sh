@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure of what the tests use besides us: a real redis-server, nginx and Caddy, network
+# Makes sure of what the tests use besides us: a real redis-server, nginx and Caddy, systemd's checker of units, network
 # namespaces, kernel headers for the seccomp profile.
 set -euo pipefail
 
@@ -7,6 +7,7 @@ missing=()
 command -v redis-server >/dev/null || missing+=(redis-server)
 command -v nginx >/dev/null || missing+=(nginx)
 command -v caddy >/dev/null || missing+=(caddy)
+command -v systemd-analyze >/dev/null || missing+=(systemd)
 command -v ip >/dev/null || missing+=(iproute2)
 test -e /usr/include/linux/seccomp.h || missing+=(linux-libc-dev)
 [ ${#missing[@]} = 0 ] && exit 0
