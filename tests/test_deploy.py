@@ -1,0 +1,237 @@
+"""What is shipped for Fly.io and Kubernetes: of the right shape, with names, ports and times that are the service's."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tomllib
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests import manifests
+from tintype import backends
+from tintype.settings import NAMES, SECRETS, Settings
+from tintype.telemetry.catalog import BY_NAME
+
+ROOT = Path(__file__).parent.parent
+DEFAULTS = Settings.load({}, None)
+DRAIN = int(DEFAULTS.timeout) + 15
+"""Seconds that workers get to finish their answers (tintype/commands/worker.py)."""
+
+FLY: dict[str, Any] = tomllib.loads((ROOT / "deploy" / "fly.toml").read_text())
+_TIME = {"type": "string", "pattern": "^[0-9]+(ms|s|m)$"}
+_TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
+# Written after https://fly.io/docs/reference/configuration/: Fly ships no schema that can be had offline.
+_FLY_SCHEMA: dict[str, Any] = {
+    "app": {"type": "string"},
+    "primary_region": {"type": "string", "pattern": "^[a-z]{3}$"},
+    "kill_signal": {"enum": ["SIGINT", "SIGTERM", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGKILL", "SIGSTOP"]},
+    "kill_timeout": {"type": "integer", "minimum": 1, "maximum": 300},
+    "build": {"properties": {"dockerfile": {"type": "string"}, "build-target": {"type": "string"}}},
+    "deploy": {"properties": {"strategy": {"enum": ["rolling", "immediate", "canary", "bluegreen"]}}},
+    "env": {**_TEXTS, "propertyNames": {"not": {"pattern": "^FLY_"}}},
+    "mounts": {
+        "items": {
+            "required": ["source", "destination"],
+            "properties": {
+                "source": {"type": "string", "pattern": "^[a-z0-9_]{1,30}$"},
+                "destination": {"type": "string", "pattern": "^/."},
+                "initial_size": {"type": "string", "pattern": "^[0-9]+(gb)?$"},
+            },
+        }
+    },
+    "http_service": {
+        "required": ["internal_port"],
+        "properties": {
+            "internal_port": {"type": "integer"},
+            "force_https": {"type": "boolean"},
+            "auto_stop_machines": {"enum": ["off", "stop", "suspend"]},
+            "auto_start_machines": {"type": "boolean"},
+            "min_machines_running": {"type": "integer", "minimum": 0},
+            "concurrency": {
+                "properties": {
+                    "type": {"enum": ["connections", "requests"]},
+                    "soft_limit": {"type": "integer"},
+                    "hard_limit": {"type": "integer"},
+                }
+            },
+            "checks": {
+                "items": {
+                    "properties": {
+                        "method": {"type": "string"},
+                        "path": {"type": "string"},
+                        "grace_period": _TIME,
+                        "interval": _TIME,
+                        "timeout": _TIME,
+                    }
+                }
+            },
+        },
+    },
+    "metrics": {"properties": {"port": {"type": "integer"}, "path": {"type": "string"}}},
+    "vm": {
+        "items": {"properties": {"size": {"type": "string"}, "memory": {"type": "string", "pattern": "^[0-9]+gb$"}}}
+    },
+}
+
+
+def closed(schema: Any) -> Any:
+    """The same where every object knows its properties: a misspelt one is a mistake."""
+    if not isinstance(schema, dict):
+        return schema
+    inner = {name: closed(value) for name, value in schema.items()}
+    return (
+        {**inner, "type": "object", "additionalProperties": False}
+        if isinstance(inner.get("properties"), dict)
+        else inner
+    )
+
+
+class TestFly:
+    def test_has_the_shape_that_fly_documents(self) -> None:
+        jsonschema.validate(FLY, closed({"properties": _FLY_SCHEMA}))
+
+    def test_says_settings_that_exist_and_no_secret(self) -> None:
+        assert set(FLY["env"]) <= set(NAMES)
+        assert set(FLY["env"]).isdisjoint(SECRETS)
+        commented = re.findall(r"^\s+# ([A-Z0-9_]+) = ", (ROOT / "deploy" / "fly.toml").read_text(), re.MULTILINE)
+        assert set(commented) <= set(NAMES)
+        assert Settings.load(FLY["env"], None).workers == 2
+
+    def test_asks_the_port_that_is_listened_on(self) -> None:
+        assert {int(FLY["env"]["PORT"]), FLY["metrics"]["port"]} == {FLY["http_service"]["internal_port"]}
+        assert FLY["mounts"][0]["destination"] == FLY["env"]["TINTYPE_DATA_DIR"]
+
+    def test_builds_a_target_that_there_is(self) -> None:
+        assert f" AS {FLY['build']['build-target']}\n" in (ROOT / "Dockerfile").read_text()
+
+    def test_ends_as_gently_as_the_service_does(self) -> None:
+        assert (FLY["kill_signal"], FLY["kill_timeout"] > DRAIN + 10) == ("SIGTERM", True)
+
+    def test_sends_no_more_than_threads_can_take(self) -> None:
+        concurrency = FLY["http_service"]["concurrency"]
+        assert concurrency["soft_limit"] < concurrency["hard_limit"] <= 2 * DEFAULTS.threads
+
+
+def pods() -> list[dict[str, Any]]:
+    return [manifests.pod("tintype-web"), manifests.pod("tintype-capture")]
+
+
+class TestKubernetes:
+    @pytest.mark.parametrize("name", [*manifests.BASE, "seccomp.yaml"])
+    @pytest.mark.parametrize("version", ["1.29", "1.33"])
+    def test_has_the_shape_that_kubernetes_knows(self, name: str, version: str) -> None:
+        for document in manifests.documents(name):
+            kubernetes_validate.validate(document, version, strict=True)
+
+    @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
+    def test_is_put_together_by_kustomize(self) -> None:
+        made = subprocess.run(
+            ["kubectl", "kustomize", str(manifests.FOLDER)], check=True, capture_output=True, text=True
+        )
+        found = list(yaml.safe_load_all(made.stdout))
+        assert len(found) == len(manifests.documents(*manifests.BASE))
+        assert {document["metadata"]["namespace"] for document in found} == {"tintype"}
+        assert made.stdout.count("image: registry.example.com/tintype:") == 2
+
+    @pytest.mark.parametrize("name", ["tintype-web", "tintype-capture"])
+    def test_says_settings_that_exist_and_secrets_as_files(self, name: str) -> None:
+        said = manifests.environment(name)
+        assert {key.removesuffix("_FILE") for key in said} <= set(NAMES)
+        assert set(said).isdisjoint(SECRETS)
+        mounts = {mount["mountPath"] for mount in manifests.container(name)["volumeMounts"]}
+        assert {str(Path(value).parent) for key, value in said.items() if key.endswith("_FILE")} <= mounts
+
+    def test_gives_captures_no_secret_but_the_common_key(self) -> None:
+        files = {key for key in manifests.environment("tintype-capture") if key.endswith("_FILE")}
+        (volume,) = [v for v in manifests.pod("tintype-capture")["volumes"] if "secret" in v]
+        assert files == {"TINTYPE_ENGINE_SECRET_FILE"}
+        assert [item["key"] for item in volume["secret"]["items"]] == ["engine-secret"]
+
+    def test_puts_no_names_of_services_where_settings_are_looked_for(self) -> None:
+        assert [pod["enableServiceLinks"] for pod in pods()] == [False, False]
+        with pytest.raises(Exception, match="TINTYPE_CAPTURE_PORT"):
+            Settings.load({"TINTYPE_CAPTURE_PORT": "tcp://10.0.0.1:9222"}, None)
+
+    def test_is_nobody_and_may_nothing(self) -> None:
+        for pod in pods():
+            nobody = pod["securityContext"]
+            (container,) = pod["containers"]
+            assert (nobody["runAsNonRoot"], nobody["runAsUser"], nobody["fsGroup"]) == (True, 10001, 10001)
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert pod["automountServiceAccountToken"] is False
+            assert {"/data", "/tmp"} <= {mount["mountPath"] for mount in container["volumeMounts"]}
+
+    def test_lets_the_browser_have_the_profile_that_is_brought_to_the_nodes(self) -> None:
+        profile = manifests.pod("tintype-capture")["securityContext"]["seccompProfile"]
+        (node,) = manifests.documents("seccomp.yaml")
+        brought = node["spec"]["template"]["spec"]
+        folder = next(v["hostPath"]["path"] for v in brought["volumes"] if "hostPath" in v)
+        written = Path(folder) / Path(brought["initContainers"][0]["command"][-1]).name
+        assert str(written) == f"/var/lib/kubelet/seccomp/{profile['localhostProfile']}"
+
+    def test_waits_until_what_is_under_way_is_done(self) -> None:
+        web, capture = (pod["terminationGracePeriodSeconds"] for pod in pods())
+        assert web > 5 + DRAIN + 10
+        slots = manifests.environment("tintype-capture")["TINTYPE_SLOTS"]
+        assert capture > 5 + backends.patience(Settings.load({"TINTYPE_SLOTS": slots}, None)) + 10
+
+    def test_speaks_by_ports_and_names_that_are_listened_on(self) -> None:
+        engine = manifests.environment("tintype-web")["TINTYPE_ENGINE"]
+        service = manifests.one("Service", "tintype-capture")["spec"]
+        (port,) = manifests.container("tintype-capture")["ports"]
+        listen = manifests.container("tintype-capture")["args"][-1]
+        assert engine == f"tcp://tintype-capture:{service['ports'][0]['port']}"
+        assert listen == f"tcp://0.0.0.0:{port['containerPort']}" == f"tcp://0.0.0.0:{service['ports'][0]['port']}"
+        (web,) = manifests.container("tintype-web")["ports"]
+        assert str(web["containerPort"]) == manifests.environment("tintype-web")["PORT"]
+
+    @pytest.mark.parametrize("name", ["tintype-web", "tintype-capture"])
+    def test_selects_the_pods_that_there_are(self, name: str) -> None:
+        labels = manifests.one("Deployment", name)["spec"]["template"]["metadata"]["labels"]
+        budget = manifests.one("PodDisruptionBudget", name)["spec"]["selector"]["matchLabels"]
+        policy = manifests.one("NetworkPolicy", name)["spec"]["podSelector"]["matchLabels"]
+        service = manifests.one("Service", "tintype" if name == "tintype-web" else name)["spec"]["selector"]
+        assert budget == policy == service == labels
+
+    @pytest.mark.parametrize(
+        ("address", "reached"),
+        [
+            ("93.184.215.14", True),
+            ("2606:2800::1", True),
+            ("10.96.0.1", False),
+            ("172.20.1.1", False),
+            ("192.168.1.1", False),
+            ("169.254.169.254", False),
+            ("100.64.0.1", False),
+            ("fd00::1", False),
+        ],
+    )
+    def test_lets_captures_reach_the_world_and_not_the_cluster(self, address: str, reached: bool) -> None:
+        rules = manifests.one("NetworkPolicy", "tintype-capture")["spec"]["egress"]
+        blocks = [to["ipBlock"] for rule in rules for to in rule["to"] if "ipBlock" in to]
+        assert any(_within(address, block) for block in blocks) is reached
+
+    def test_counts_captures_by_figures_that_there_are(self) -> None:
+        (rule,) = manifests.documents("adapter.yaml")[0]["rules"]["external"]
+        (metric,) = manifests.one("HorizontalPodAutoscaler", "tintype-capture")["spec"]["metrics"]
+        assert rule["name"]["as"] == metric["external"]["metric"]["name"]
+        assert set(re.findall(r"tintype_\w+", rule["metricsQuery"])) <= set(BY_NAME)
+        assert metric["external"]["target"]["value"] == manifests.environment("tintype-capture")["TINTYPE_SLOTS"]
+
+
+def _within(address: str, block: dict[str, Any]) -> bool:
+    asked = ip_address(address)
+    excepted = any(asked in ip_network(network) for network in block.get("except", []))
+    return asked in ip_network(block["cidr"]) and not excepted
