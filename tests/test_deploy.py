@@ -131,6 +131,11 @@ class TestKubernetes:
         for document in manifests.documents(name):
             kubernetes_validate.validate(document, version, strict=True)
 
+    def test_runs_the_image_that_kustomization_names(self) -> None:
+        (image,) = manifests.KUSTOMIZATION["images"]
+        assert {container["image"] for pod in pods() for container in pod["containers"]} == {image["name"]}
+        assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", image["newTag"]), "a version, so that all pods are the same"
+
     @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
     def test_is_put_together_by_kustomize(self) -> None:
         made = subprocess.run(

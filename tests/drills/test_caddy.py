@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -141,7 +142,7 @@ class _Cutter:
                 client, _ = self._socket.accept()
             except OSError:
                 return
-            with client:
+            with contextlib.suppress(OSError), client:
                 head = client.recv(65536)
                 self._seen.append(head)
                 if head.startswith(b"GET /health"):

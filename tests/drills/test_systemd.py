@@ -57,9 +57,8 @@ class TestAUnit:
     def test_is_accepted_by_systemd(self, unit: str, tmp_path: Path) -> None:
         installed = (SHIPPED / unit).read_text().replace("/opt/tintype/.venv/bin/tintype", "/bin/true")
         (tmp_path / unit).write_text(installed)
-        done = subprocess.run(
-            ["systemd-analyze", "verify", str(tmp_path / unit)], capture_output=True, text=True, check=False
-        )
+        command = ["systemd-analyze", "verify", "--recursive-errors=no", str(tmp_path / unit)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert [line for line in done.stderr.splitlines() if unit in line] == []
         assert done.returncode == 0
 
