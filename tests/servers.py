@@ -137,7 +137,7 @@ class S3Server(_Server):
         self._ask("PUT", f"/{name}?policy", json.dumps({"Version": "2012-10-17", "Statement": [read]}).encode())
 
     def _command(self) -> list[str]:
-        return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        return [sys.executable, str(Path(__file__).with_name("s3_server.py")), str(self.port)]
 
     def _answers(self) -> bool:
         try:

@@ -99,6 +99,10 @@ class Pair:
         """A node at which a caller waits for a picture."""
         return next(node for node in self.nodes if self._waits(node))
 
+    def rest(self) -> None:
+        """Wait until no caller waits for a picture, a refresh that an earlier one began included."""
+        assert processes.eventually(lambda: not any(map(self._waits, self.nodes)), within=60)
+
     def took_part(self, node: Node) -> int:
         """How many answers a node has given for /thumb so far."""
         lines = node.get("/metrics").text.splitlines()

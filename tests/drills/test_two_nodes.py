@@ -125,6 +125,7 @@ class TestOneDies:
         self, pair: Pair, held: threading.Event, site: SiteServer
     ) -> None:
         page = "/plain.html?held=1&posted=1"
+        pair.rest()
         with ThreadPoolExecutor(1) as background:
             posted = background.submit(pair.edge.post, "/persist", {"url": site.url(page)})
             site.wait_for_visit(page)
