@@ -20,7 +20,7 @@ import pytest
 from tests.security.moves import MOVES
 from tests.security.places import CANARY, INTERNAL, OWN, SPELLINGS
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).parents[2]
 _ENTER = ("unshare", "--net", "--mount", "--fork", "--kill-child")
@@ -52,6 +52,15 @@ def perform(mode: str, folder: Path) -> dict[str, Any]:
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert run.returncode == 0, run.stderr[-4000:]
     return dict(json.loads(report.read_text()))
+
+
+def perform_until(heard: set[str], mode: str, folder: Path) -> dict[str, Any]:
+    """A control's run. One in which a slow machine cut the page short, before its WebRTC sockets, is made again."""
+    for _ in range(3):
+        report = perform(mode, folder)
+        if heard <= set(report["packets"]):
+            break
+    return report
 
 
 def ended(report: dict[str, Any], journey: str) -> dict[str, dict[str, Any]]:
@@ -109,17 +118,19 @@ class TestEachLayerAlone:
 @pytest.mark.browser
 class TestControls:
     def test_without_guards_the_attacks_work(self, tmp_path: Path) -> None:
-        report = perform("unguarded", tmp_path)
+        reached = {f"UDP {CANARY} 3478", f"TCP {CANARY} 3478", "UDP 127.0.0.1 3478"}
+        report = perform_until(reached, "unguarded", tmp_path)
         packets, paths = set(report["packets"]), {heard.partition(" /hit/")[2] for heard in report["canaries"]}
         assert len(paths & set(report["tried"])) >= 80
         assert {f"TCP {address} 80" for address in INTERNAL} <= packets
         assert {"TCP 127.0.0.1 8000", "TCP ::1 8000", f"TCP {OWN} 8000"} <= packets
-        assert {f"UDP {CANARY} 3478", f"TCP {CANARY} 3478", "UDP 127.0.0.1 3478"} <= packets
+        assert reached <= packets
         assert "canary" in {end["title"] for end in ended(report, "move").values()}
         assert "canary" in {end["title"] for end in ended(report, "direct").values()}
 
     def test_what_the_operator_opens_is_reached_and_nothing_beside_it(self, tmp_path: Path) -> None:
-        report = perform("opened", tmp_path)
-        assert set(report["packets"]) >= {f"TCP {CANARY} 80", f"TCP {CANARY} 3478"}
+        reached = {f"TCP {CANARY} 80", f"TCP {CANARY} 3478"}
+        report = perform_until(reached, "opened", tmp_path)
+        assert set(report["packets"]) >= reached
         assert {packet.split()[1] for packet in report["packets"]} == {CANARY}
         assert {packet.split()[0] for packet in report["packets"]} == {"TCP"}
