@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
@@ -32,6 +33,7 @@ from tintype.service.discreet import Discreet
 from tintype.service.memory import Memory
 from tintype.service.seats import Seats
 from tintype.service.studio import Studio, Task
+from tintype.service.turns import Turns
 from tintype.service.verdict import deserved, insist, is_bad, is_passing
 from tintype.telemetry.step import step
 
@@ -68,11 +70,16 @@ class Service:
         self._patience = patience
         self._clock = clock
         self._seats = seats or Seats()
+        self._turns = Turns()
         self._background = Background()
         self._captures = Background(line=64)
         self._checkup = Checkup(
             {"engine": engine.check, "state": partial(check_cache, records), "storage": storage.check}
         )
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Among those who ask for pictures: to be held while a request is worked on, lent to others while it waits."""
+        return self._turns.taken()
 
     def thumbnail(self, request: CaptureRequest, freshness: Freshness) -> Answer:
         """The picture for a request: remembered if fresh enough, taken otherwise."""
@@ -187,12 +194,12 @@ class Service:
 
     def _render(self, task: Task, master: Capture) -> Answer:
         """One rendition is made once; several of one master are made at the same time."""
-        with self._locks.hold(f"rendition:{task.request.key}", self._patience):
+        with self._turns.lent(), self._locks.hold(f"rendition:{task.request.key}", self._patience):
             return self._studio.finished(task) or self._studio.develop(task, master, CacheState.DERIVED)
 
     def _take(self, task: Task) -> Answer:
         """A new picture, by whoever's turn it is; at once Overloaded where too many wait already."""
-        with self._seats.taken(task.shot.key):
+        with self._seats.taken(task.shot.key), self._turns.lent():
             return self._discreet.take(task) if task.shot.secret else self._take_in_turn(task)
 
     def _take_in_turn(self, task: Task) -> Answer:

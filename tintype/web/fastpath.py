@@ -23,6 +23,8 @@ from tintype.web.page import Page, Pages
 
 _ELSEWHERE = ("HTTP_IF_MATCH", "HTTP_IF_RANGE", "HTTP_RANGE", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE")
 """Conditions nobody has about pictures; the application knows what they mean."""
+_READS = {"GET", "HEAD"}
+_OF_PICTURES = {"/thumb", "/meta"}
 _ONE_ETAG = re.compile(r'(W/)?"[^"]*"')
 
 
@@ -53,11 +55,18 @@ class Fastpath:
         credential = self._access.enter_hit(environ, question.wanted) if question else None
         page = self._page(question) if question and credential else None
         if page is None or credential is None:
-            return self._application(environ, start_response)
+            return self._pass_on(environ, start_response)
         standing = self._gate.count_hit(environ, credential.name)
         if standing and not standing.admitted:
-            return self._application(environ, start_response)  # which counts nothing either, and says why
+            return self._pass_on(environ, start_response)  # which counts nothing either, and says why
         return self._answer(page, standing, credential.name, environ, start_response, begin)
+
+    def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Let the application answer; pictures a few at a time (:mod:`tintype.service.turns`)."""
+        if environ["PATH_INFO"] not in _OF_PICTURES or environ["REQUEST_METHOD"] not in _READS:  # a body may be slow
+            return self._application(environ, start_response)
+        with self._service.turn():
+            return self._application(environ, start_response)
 
     def _page(self, question: Question) -> Page | None:
         """The page that a question asks for, if it is fresh."""
@@ -107,7 +116,7 @@ def _timed(steps: str, ms: float) -> tuple[str, str]:
 
 def _is_plain(environ: WSGIEnvironment) -> bool:
     """Whether a request could be a hit that needs no thought."""
-    if environ["PATH_INFO"] != "/thumb" or environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+    if environ["PATH_INFO"] != "/thumb" or environ["REQUEST_METHOD"] not in _READS:
         return False
     held = environ.get("HTTP_IF_NONE_MATCH")
     return environ.keys().isdisjoint(_ELSEWHERE) and (held is None or _ONE_ETAG.fullmatch(held) is not None)
