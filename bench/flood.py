@@ -71,8 +71,8 @@ def probe(port: int, path: str, seconds: float) -> Answers:
     return seen
 
 
-def flood(port: int, base: str, first: int, callers: int, seconds: float) -> Answers:
-    """Callers who all want something new."""
+def flood(port: int, base: str, first: int, callers: int, seconds: float) -> tuple[Answers, Answers]:
+    """Callers who all want something new: what they hear at first, all at one moment, and later."""
     numbers, until = itertools.count(first), time.monotonic() + seconds
     together = threading.Barrier(callers)
 
@@ -85,11 +85,12 @@ def flood(port: int, base: str, first: int, callers: int, seconds: float) -> Ans
         return seen
 
     with ThreadPoolExecutor(callers) as crowd:
-        return [answer for seen in crowd.map(call, range(callers)) for answer in seen]
+        heard = list(crowd.map(call, range(callers)))
+    return [seen[0] for seen in heard], [answer for seen in heard for answer in seen[1:]]
 
 
 def measure(rounds: int, seconds: float, callers: int) -> dict[str, Answers]:
-    site, found = SlowSite(), {"idle": [], "flooded": [], "flood": []}
+    site, found = SlowSite(), {"idle": [], "flooded": [], "burst": [], "flood": []}
     env = {"TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.server_port}", "TINTYPE_FAILURE_TTL": "0"}
     spawn = multiprocessing.get_context("spawn")
     with (
@@ -105,22 +106,33 @@ def measure(rounds: int, seconds: float, callers: int) -> dict[str, Answers]:
             wave = crowd.submit(flood, node.port, base, (round_ + 1) * 10**6, callers, seconds + 2)
             time.sleep(2)
             found["flooded"] += crowd.submit(probe, node.port, hit, seconds).result()
-            found["flood"] += wave.result()
+            burst, later = wave.result()
+            found["burst"] += burst
+            found["flood"] += later
     return found
 
 
 def figures(found: dict[str, Answers]) -> dict[str, dict[str, float]]:
-    refused = [answer for answer in found["flood"] if answer[0] == http.client.SERVICE_UNAVAILABLE]
-    taken = [answer for answer in found["flood"] if answer[0] == http.client.OK]
-    groups = {"hits, idle": found["idle"], "hits, flooded": found["flooded"], "refusals": refused, "pictures": taken}
+    asked = found["burst"] + found["flood"]
+    groups = {
+        "hits, idle": found["idle"],
+        "hits, flooded": found["flooded"],
+        "refusals, all at once": _with(http.client.SERVICE_UNAVAILABLE, found["burst"]),
+        "refusals, later": _with(http.client.SERVICE_UNAVAILABLE, found["flood"]),
+        "pictures": _with(http.client.OK, asked),
+    }
     rows = {}
     for name, answers in groups.items():
         times = [ms for _, ms in answers] or [float("nan")]
         cuts = statistics.quantiles(times, n=100) if len(times) > 1 else times * 99
         wrong = sum(status not in {200, 503} for status, _ in answers)
         rows[name] = {"answers": len(answers), "p50 ms": cuts[49], "p99 ms": cuts[98], "wrong": wrong}
-    rows["other answers"] = {"answers": len(found["flood"]) - len(refused) - len(taken)}
+    rows["other answers"] = {"answers": sum(status not in {200, 503} for status, _ in asked)}
     return rows
+
+
+def _with(status: int, answers: Answers) -> Answers:
+    return [answer for answer in answers if answer[0] == status]
 
 
 def main() -> None:
