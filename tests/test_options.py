@@ -173,6 +173,12 @@ class TestAnotherMeaningHasAnotherKey:
         assert (ask(**one).key == ask(**other).key) == (ask(**one) == ask(**other))
         assert (ask(**one).shot.key == ask(**other).shot.key) == (ask(**one).shot == ask(**other).shot)
 
+    def test_a_copy_with_a_change_does_not_keep_the_key_of_what_it_was_copied_from(self) -> None:
+        shot = ask().shot
+        assert shot.key
+        longer = shot.model_copy(update={"settle": shot.settle.model_copy(update={"delay": 1500})})
+        assert longer.key == ask(delay="1500").shot.key != shot.key
+
     EFFECTIVE = (
         {"url": "https://example.com/a"},
         {"url": "https://example.com/?"},

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -70,15 +72,22 @@ class Keyed(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """64 hex digits: SHA-256 over a canonical encoding in which defaults are left out.
 
-        Leaving defaults out at every depth means that a new option renames no picture ever made.
+        Leaving defaults out at every depth means that a new option renames no picture ever made. Worked out once: on
+        the way of a request it is asked for eight times.
         """
         said = self.model_dump(mode="json", exclude_defaults=True)
         text = json.dumps({name: part for name, part in said.items() if part}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(f"{KEY_VERSION}\n{text}".encode()).hexdigest()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with changes, which has a key of its own."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("key", None)
+        return copy
 
 
 class Sheets(Print):

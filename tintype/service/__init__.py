@@ -83,7 +83,7 @@ class Service:
 
     def thumbnail(self, request: CaptureRequest, freshness: Freshness) -> Answer:
         """The picture for a request: remembered if fresh enough, taken otherwise."""
-        return self.recall(request, freshness) or self._obtain(request, freshness)
+        return self.recall(request, freshness) or self.obtain(request, freshness)
 
     def hit(self, request: CaptureRequest, freshness: Freshness) -> Answer | None:
         """A remembered picture if it is fresh; nothing is done about one that is not."""
@@ -97,6 +97,26 @@ class Service:
             self._background.submit(request.key, partial(self._refresh, request, freshness))
         return answer
 
+    def obtain(self, request: CaptureRequest, freshness: Freshness) -> Answer:
+        """A new picture; while none of the page itself is to be had, an older good one (RFC 5861, stale-if-error)."""
+        if request.shot.secret:
+            return self._take(Task(request, freshness, self._clock()))
+        task = Task(request, freshness, self._clock())
+        if self._memory.resting(task.shot) and not self._studio.negative(task) and (older := self._studio.older(task)):
+            return older
+        try:
+            answer = self._derive(task) or self._take(task)
+        except TintypeError as error:
+            older = self._studio.older(task) if error.status >= 500 else None  # noqa: PLR2004 - RFC 9110, 15.6
+            if older is None:
+                raise
+            self._rest(task, error=error.code, reason=error.detail)
+            return older
+        if is_bad(answer.thumbnail) and (older := self._studio.older(task)):
+            log.info("kept_older_picture", target=urls.host_of(task.shot.url), verdict=answer.thumbnail.verdict)
+            return older
+        return answer
+
     def ahead(self, request: CaptureRequest, freshness: Freshness) -> Answer | None:
         """A picture for which no page has to be visited; None while one is being taken in the background.
 
@@ -104,7 +124,7 @@ class Service:
         """
         task = Task(request, freshness, self._clock())
         if request.shot.secret or self._studio.negative(task):
-            return self._obtain(request, freshness)
+            return self.obtain(request, freshness)
         older = self._studio.older(task)
         if older is None:
             self._studio.refuse_known_failure(task)
@@ -166,26 +186,6 @@ class Service:
             return None
         cache = CacheState.HIT if age is Age.FRESH else CacheState.STALE
         return Answer(thumbnail=thumbnail, cache=cache, freshness=bounds)
-
-    def _obtain(self, request: CaptureRequest, freshness: Freshness) -> Answer:
-        """A new picture; while none of the page itself is to be had, an older good one (RFC 5861, stale-if-error)."""
-        if request.shot.secret:
-            return self._take(Task(request, freshness, self._clock()))
-        task = Task(request, freshness, self._clock())
-        if self._memory.resting(task.shot) and not self._studio.negative(task) and (older := self._studio.older(task)):
-            return older
-        try:
-            answer = self._derive(task) or self._take(task)
-        except TintypeError as error:
-            older = self._studio.older(task) if error.status >= 500 else None  # noqa: PLR2004 - RFC 9110, 15.6
-            if older is None:
-                raise
-            self._rest(task, error=error.code, reason=error.detail)
-            return older
-        if is_bad(answer.thumbnail) and (older := self._studio.older(task)):
-            log.info("kept_older_picture", target=urls.host_of(task.shot.url), verdict=answer.thumbnail.verdict)
-            return older
-        return answer
 
     def _derive(self, task: Task) -> Answer | None:
         """Another rendition of what was photographed lately, if anything was: no page is visited, no host looked up."""

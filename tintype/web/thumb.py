@@ -44,7 +44,7 @@ class Counter:
             raise asked
         wanted = replace(asked, until=credential.until, private=credential.private)
         journal.note(target=host_of(wanted.request.shot.url))
-        make = self.service.ahead if wanted.placeholder else self.service.thumbnail
+        make = self.service.ahead if wanted.placeholder else self.service.obtain
         answer = found or make(wanted.request, wanted.freshness)
         if answer is None:
             journal.note(cache=CacheState.PLACEHOLDER)
