@@ -87,11 +87,18 @@ class TestTheLog:
         sent = [line["bytes"] for line in self.request_lines(lines)]
         assert (sent[0] > 0, sent[1:]) == (True, [0, 0])
 
-    def test_names_the_error(self, site: Site, lines: LogCapture) -> None:
+    def test_says_what_failed_and_why_on_the_same_line(self, site: Site, lines: LogCapture) -> None:
         site.engine.fail = errors.Overloaded("the line is full")
         site.thumb()
         (line,) = self.request_lines(lines)
         assert (line["status"], line["error"], line["target"]) == (503, "overloaded", "site.org")
+        assert (line["log_level"], line["reason"]) == ("warning", "the line is full")
+
+    def test_takes_a_callers_mistake_for_nothing_to_warn_of(self, site: Site, lines: LogCapture) -> None:
+        site.thumb(width="wide")
+        (line,) = self.request_lines(lines)
+        assert (line["status"], line["error"], line["log_level"]) == (400, "invalid-request", "info")
+        assert "reason" not in line
 
     def test_never_holds_keys_or_query_strings(self, site: Site, lines: LogCapture) -> None:
         key = site.persist(url="https://site.org/?token=hidden").json["key"]

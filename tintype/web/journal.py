@@ -108,7 +108,8 @@ def _end(response: Response) -> Response:
     route, sent = request.url_rule.rule if request.url_rule else "-", _sent(response)
     request.environ["tintype.route"] = route
     telemetry.request(route, response.status_code, response.headers.get("X-Cache", ""), spent / 1000, sent)
-    log.info("request", method=request.method, route=route, status=response.status_code, ms=spent, bytes=sent)
+    level = logging.WARNING if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
+    log.log(level, "request", method=request.method, route=route, status=response.status_code, ms=spent, bytes=sent)
     clear_contextvars()
     return response
 

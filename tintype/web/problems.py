@@ -57,7 +57,7 @@ def answer(error: TintypeError, **members: Any) -> Response:
     journal.note(error=error.code)
     telemetry.count("tintype_problems_total", error.code)
     if error.status >= 500:  # noqa: PLR2004 - ours or the target's fault, RFC 9110 section 15.6
-        log.warning("failed", reason=error.detail)
+        journal.note(reason=error.detail)
     return _finish(_represent({**error.problem(), **members}, error), error.status, error)
 
 
