@@ -6,6 +6,7 @@ import functools
 import http.server
 import logging
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,12 @@ from tintype.chromium import locate
 
 settings.register_profile("crowded", deadline=None)  # what a crowded machine takes long for is not wrong
 settings.load_profile("crowded")
+
+
+def pytest_configure() -> None:
+    """What tests start hears Ctrl-C, even if a shell started them in the background, where it is not heard."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 BEHIND_CADDY = {"TINTYPE_TRUSTED_PROXIES": "127.0.0.1", "TINTYPE_METRICS": "open"}
-FIVE_A_MINUTE = {**BEHIND_CADDY, "TINTYPE_LIMIT_EXEMPT": "", "TINTYPE_THUMB_LIMIT": "5 per minute"}
+FIVE_A_DAY = {**BEHIND_CADDY, "TINTYPE_LIMIT_EXEMPT": "", "TINTYPE_THUMB_LIMIT": "5 per day"}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_a_body_beyond_what_options_need_is_refused_by_the_service(edge: Caddy, 
 
 
 def test_each_client_spends_its_own_allowance_whatever_it_claims(start_node: StartNode, tmp_path: Path) -> None:
-    with Caddy(tmp_path / "edge", start_node(env=FIVE_A_MINUTE).port) as edge:
+    with Caddy(tmp_path / "edge", start_node(env=FIVE_A_DAY).port) as edge:
         claims = [{"X-Forwarded-For": f"203.0.113.{n}"} for n in range(6)]
         answers = [edge.get("/thumb?url=http%3A%2F%2F10.0.0.1%2F", claim) for claim in claims]
     assert [answer.status_code for answer in answers][-1] == 429, "believed what anybody can write"

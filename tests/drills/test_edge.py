@@ -27,7 +27,7 @@ pytestmark = [
 
 
 BEHIND_NGINX = {"TINTYPE_TRUSTED_PROXIES": "127.0.0.1"}
-FIVE_A_MINUTE = {**BEHIND_NGINX, "TINTYPE_LIMIT_EXEMPT": "", "TINTYPE_THUMB_LIMIT": "5 per minute"}
+FIVE_A_DAY = {**BEHIND_NGINX, "TINTYPE_LIMIT_EXEMPT": "", "TINTYPE_THUMB_LIMIT": "5 per day"}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def edge(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]
 
 @pytest.fixture
 def limited(start_node: StartNode, tmp_path: Path) -> Iterator[tuple[Edge, Node]]:
-    node = start_node(env=FIVE_A_MINUTE)
+    node = start_node(env=FIVE_A_DAY)
     with Edge(tmp_path / "edge", node.port) as running:
         yield running, node
 
