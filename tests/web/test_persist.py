@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 
 from tests.web.conftest import URL, Site
 from tintype.model import is_storage_key
 
 FOREVER = "public, max-age=31536000, immutable"
+CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
 
 
 def path(url: str) -> str:
     return url.removeprefix("http://localhost")
+
+
+def post(site: Site, body: io.BytesIO, environ: Mapping[str, object]) -> TestResponse:
+    return site.client.post(
+        "/persist", input_stream=body, content_type="application/json", environ_overrides=dict(environ)
+    )
+
+
+def read_of(site: Site, size: int, environ: Mapping[str, object]) -> int:
+    """Bytes of a body of so many that were read before it was refused."""
+    sent = io.BytesIO(bytes(size))
+    answer = post(site, sent, environ)
+    assert (answer.status_code, answer.json["error"]) == (413, "body-too-large")
+    return sent.tell()
 
 
 class TestPersisting:
@@ -137,19 +154,23 @@ class TestBodies:
         answer = site.client.post("/persist", json=body)
         assert (answer.status_code, answer.json["error"]) == (413, "body-too-large")
 
+    @pytest.mark.parametrize("environ", [CHUNKED, {"CONTENT_LENGTH": str(3 << 20)}], ids=["chunked", "announced"])
+    def test_what_is_refused_is_read_lest_the_client_miss_why(self, site: Site, environ: dict[str, object]) -> None:
+        assert read_of(site, 3 << 20, environ) == 3 << 20
+
+    @pytest.mark.parametrize("environ", [CHUNKED, {"CONTENT_LENGTH": str(40 << 20)}], ids=["chunked", "announced"])
+    def test_what_is_far_too_large_is_not_read_for_ever(self, site: Site, environ: dict[str, object]) -> None:
+        assert read_of(site, 40 << 20, environ) < 20 << 20
+
+    def test_what_a_client_only_asks_to_send_is_not_read(self, site: Site) -> None:
+        assert read_of(site, 3 << 20, {"CONTENT_LENGTH": str(3 << 20), "HTTP_EXPECT": "100-continue"}) == 0
+
     @pytest.mark.parametrize(("size", "status"), [(1000, 200), (1 << 20, 413), (2 << 20, 413)])
     def test_a_body_that_does_not_announce_its_length_is_read_up_to_there(
         self, site: Site, size: int, status: int
     ) -> None:
-        body = json.dumps({"url": URL}).ljust(size)
-        chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
-        answer = site.client.post(
-            "/persist",
-            input_stream=io.BytesIO(body.encode()),
-            content_type="application/json",
-            environ_overrides=chunked,
-        )
-        assert answer.status_code == status
+        sent = io.BytesIO(json.dumps({"url": URL}).ljust(size).encode())
+        assert post(site, sent, CHUNKED).status_code == status
 
     def test_get_is_not_how_to_ask(self, site: Site) -> None:
         answer = site.client.get("/persist")

@@ -18,7 +18,6 @@ from tintype.errors import TintypeError
 from tintype.options import DOCUMENTS
 from tintype.web import cards, journal
 from tintype.web.params import negotiate, salvage
-from tintype.web.reading import TOO_LARGE
 
 log = structlog.get_logger("tintype.web")
 
@@ -40,7 +39,6 @@ _OURS = {
         "there is no such address here; there are GET /thumb, POST /thumb, GET /meta, POST /persist, GET /health and"
         " GET /ready"
     ),
-    413: errors.BodyTooLarge(TOO_LARGE),
     415: errors.UnsupportedMedia("send a JSON object with Content-Type: application/json"),
 }
 

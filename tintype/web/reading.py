@@ -7,13 +7,16 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from tintype.errors import BodyTooLarge, InvalidRequest, Mistake, UnsupportedMedia
 
 MOST_PARAMETERS = 64
 LARGEST_BODY = 1 << 20
 """Bytes of a request body."""
-TOO_LARGE = "the request body may hold at most 1 MB"
+_LARGEST_HEARD = 16 << 20
+"""Bytes of a body that is refused and read all the same: a client that still sends may not hear why, if we hang up."""
+_CHUNK = 1 << 16
 
 Pairs = list[tuple[str, Any]]
 
@@ -32,14 +35,26 @@ def body_pairs(request: Request) -> Pairs:
     """Members of a JSON object; null is the same as absent. Raises UnsupportedMedia, BodyTooLarge or InvalidRequest."""
     if not request.is_json:
         raise UnsupportedMedia("send a JSON object with Content-Type: application/json")
-    raw = request.get_data()  # kept: an error may have to be drawn in the size that was asked for
+    try:
+        raw = request.get_data()  # kept: an error may have to be drawn in the size that was asked for
+    except RequestEntityTooLarge:
+        raise _too_large(request) from None
     if request.content_length is None and len(raw) >= LARGEST_BODY:
         # werkzeug cuts a chunked body at the limit, and refuses only one that announces its length
-        raise BodyTooLarge(TOO_LARGE)
+        raise _too_large(request)
     members = _decode(raw)
     if not isinstance(members, _Members):
         raise InvalidRequest(Mistake("body", 'must be a JSON object such as {"url": "https://example.com/"}'))
     return [(name, _plain(value)) for name, value in members if value is not None]
+
+
+def _too_large(request: Request) -> BodyTooLarge:
+    """Hear the client out, unless it waits to be asked for its body (RFC 9110, 10.1.1)."""
+    if "Expect" not in request.headers:
+        left = min(request.content_length or _LARGEST_HEARD, _LARGEST_HEARD)
+        while left > 0 and (heard := request.environ["wsgi.input"].read(min(left, _CHUNK))):
+            left -= len(heard)
+    return BodyTooLarge("the request body may hold at most 1 MB")
 
 
 class _Members(list[tuple[str, Any]]):
