@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from tintype import imaging
 from tintype.errors import EngineFailed
+from tintype.imaging import vips
 from tintype.imaging.layout import LONGEST_SIDE, plan
 from tintype.model import Capture, Thumbnail, digest_of
 from tintype.options import Rendition
@@ -374,6 +376,22 @@ class TestProcesses:
 
         with ThreadPoolExecutor(8) as crowd:
             assert len(set(crowd.map(work, range(8)))) == 2
+
+    def test_the_first_pictures_of_a_process_may_come_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        blocked: list[str] = []
+        others = threading.Barrier(8)
+
+        def block(loaders: str, state: bool) -> None:
+            if state:
+                blocked.append(loaders)
+                with suppress(threading.BrokenBarrierError):
+                    others.wait(0.2)  # whoever else gets here would block what the first has just allowed
+
+        monkeypatch.setattr(pyvips, "operation_block_set", block)
+        monkeypatch.setattr(vips, "_set_up", functools.cache(vips._set_up.__wrapped__))
+        with ThreadPoolExecutor(8) as crowd:
+            assert list(crowd.map(lambda _: vips.library(), range(8))) == [pyvips] * 8
+        assert blocked == ["VipsForeignLoad"]
 
     def test_a_process_may_fork_before_its_first_picture(self) -> None:
         assert self.fork("") == "320"

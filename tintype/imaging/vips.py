@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,8 @@ from tintype.errors import EngineFailed
 log = structlog.get_logger("tintype.imaging")
 
 _LOADERS = {"image/png": "Png", "image/jpeg": "Jpeg", "image/webp": "Webp", "image/avif": "Heif"}
+_SETTING_UP = threading.Lock()
+"""Held lest one thread block for a moment what another, quicker one already reads with."""
 
 
 def sniff(body: bytes) -> str:
@@ -50,7 +53,8 @@ def library() -> Any:
 
     Its worker threads do not survive a fork: a process may fork before its first picture, not after.
     """
-    vips, pid = _set_up()
+    with _SETTING_UP:
+        vips, pid = _set_up()
     if pid != os.getpid():
         raise RuntimeError("this process was forked from one that had already rendered pictures")
     return vips
