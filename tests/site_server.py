@@ -151,6 +151,8 @@ class _Visit(BaseHTTPRequestHandler):
         self.site.note(self.path)
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        if "held" in query:
+            self.site.gate.wait(_PATIENCE)
         if parts.path == "/hang":
             self.site.ending.wait(_PATIENCE)
             return
