@@ -68,6 +68,7 @@ def assemble(settings: Settings, *, serving: bool = False) -> Parts:
     state, storage = backends.open_state(settings), backends.open_storage(settings)
     engine = backends.open_engine(settings, serving=serving)
     visitors, access = Visitors(settings.trusted_proxies), _access(settings)
+    seats = _seats(settings) if serving else None
     service = Service(
         engine=engine,
         records=WatchedCache(state.records, "records"),
@@ -77,12 +78,12 @@ def assemble(settings: Settings, *, serving: bool = False) -> Parts:
         lookup=Lookup(policy, LOOKUP_TIMEOUT),
         failure_ttl=settings.failure_ttl,
         patience=backends.patience(settings),
-        seats=_seats(settings) if serving else None,
+        seats=seats,
     )
     parts = Parts(
         service=service,
         gate=Gate(state.counters, _allowances(settings, access), visitors),
-        reader=Reader(_rules(settings, policy), _freshness(settings), settings.max_ttl, allow_js=settings.allow_js),
+        reader=_reader(settings, policy, seats),
         access=access,
         visitors=visitors,
         public_url=settings.public_url.rstrip("/"),
@@ -125,6 +126,11 @@ def policy_of(settings: Settings) -> Policy:
         return Policy(tuple(Allowed.parse(text) for text in settings.allow_addresses), own_addresses())
     except ValueError as error:
         raise ConfigurationError(f"TINTYPE_ALLOW_ADDRESSES: {error}") from error
+
+
+def _reader(settings: Settings, policy: Policy, seats: Seats | None) -> Reader:
+    rules, freshness = _rules(settings, policy), _freshness(settings)
+    return Reader(rules, freshness, settings.max_ttl, allow_js=settings.allow_js, seats=seats)
 
 
 def _rules(settings: Settings, policy: Policy) -> Rules:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
@@ -118,6 +121,27 @@ def ask_all(node: Node, urls: list[str]) -> list[httpx.Response | None]:
 
     with ThreadPoolExecutor(len(urls)) as crowd:
         return list(crowd.map(ask, urls))
+
+
+def begin_to_post(port: int) -> socket.socket:
+    """A connection whose client says how much it will send, and sends none of it."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    lines = ["POST /thumb HTTP/1.1", "Host: localhost", "Content-Type: application/json", "Content-Length: 100"]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode())
+    return connection
+
+
+def test_senders_who_never_finish(start_node: StartNode, site: SiteServer) -> None:
+    node = start_node(env={"TINTYPE_WORKERS": "1", "TINTYPE_THREADS": "4"})
+    assert node.thumb(site.url("/plain.html")).status_code == 200
+    with ExitStack() as senders:
+        connections = [senders.enter_context(begin_to_post(node.port)) for _ in range(9)]
+        assert processes.eventually(lambda: len(select.select(connections, [], [], 0)[0]) == 6)  # of three seats
+        refused, _, _ = select.select(connections, [], [], 0)
+        assert all(b" 503 " in connection.recv(200).split(b"\r\n")[0] for connection in refused)
+        assert node.thumb(site.url("/plain.html")).headers["X-Cache"] == "HIT"
+        assert node.get("/health").status_code == 200
+    assert processes.eventually(lambda: node.thumb(site.url("/plain.html?later=1")).status_code == 200)
 
 
 def test_sigterm_under_load(start_node: StartNode, site: SiteServer) -> None:

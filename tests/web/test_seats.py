@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 
 import pytest
 
 from tests.contracts.crowd import eventually
-from tests.web.conftest import Site
+from tests.web.conftest import URL, Site
 from tintype.errors import Overloaded
 from tintype.service.seats import Seats
 from tintype.settings import Settings
+from tintype.web.gate import Allowances
 
 
 def settings(**env: str) -> Settings:
@@ -45,6 +47,16 @@ class TestSeats:
             with seats.taken("b"), pytest.raises(Overloaded), seats.taken("a"):
                 pass
         with seats.taken("c"), seats.taken("d"):
+            pass
+
+    def test_are_for_those_too_who_have_not_named_a_page(self) -> None:
+        seats = Seats(3, pages=1)
+        with seats.taken(), seats.taken("a"), seats.taken():
+            with pytest.raises(Overloaded), seats.taken():
+                pass
+            with pytest.raises(Overloaded), seats.taken("a"):
+                pass
+        with seats.taken("b"):
             pass
 
     def test_without_a_number_there_is_always_one_more(self) -> None:
@@ -94,3 +106,43 @@ class TestAFlood:
         assert (answer.status_code, answer.json["error"]) == (503, "overloaded")  # type: ignore[attr-defined]
         assert answer.headers["Retry-After"] == "5"  # type: ignore[attr-defined]
         assert flooded.engine.visits == 3
+
+
+class TestSenders:
+    @pytest.fixture
+    def full(self, site: Site) -> Iterator[Site]:
+        """A site with one seat, which somebody holds who is still sending."""
+        seats = site.parts.reader._seats = Seats(1)
+        with seats.taken():
+            yield site
+
+    @pytest.mark.parametrize("path", ["/thumb", "/persist"])
+    def test_are_refused_before_anything_is_read_of_them(self, full: Site, path: str) -> None:
+        body = Unsent()
+        answer = full.client.post(path, input_stream=body, content_type="application/json")
+        assert (answer.status_code, answer.json["error"]) == (503, "overloaded")
+        assert answer.headers["Retry-After"] == "5"
+        assert not body.asked
+
+    def test_do_not_keep_others_from_their_pictures(self, full: Site) -> None:
+        assert full.thumb().status_code == 200
+
+    def test_give_their_seats_back(self, site: Site) -> None:
+        site.parts.reader._seats = Seats(1)
+        assert [site.persist(url=url).status_code for url in ("ftp://x", URL, URL)] == [400, 200, 200]
+
+    def test_whose_limit_is_reached_are_told_before_anything_is_read_of_them(self) -> None:
+        site, body = Site(allowances=Allowances(persist="1 per minute")), Unsent()
+        site.persist()
+        answer = site.client.post("/persist", input_stream=body, content_type="application/json")
+        assert (answer.status_code, body.asked) == (429, False)
+
+
+class Unsent(BytesIO):
+    """A body that never comes, and knows whether somebody waited for it."""
+
+    asked = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.asked = True
+        return super().read(size)

@@ -1,7 +1,8 @@
 """How many callers may wait for pictures at once, and for how many different ones; who finds no seat is told at once.
 
-Each of them holds a thread of a web worker: with all of them waiting, nobody would be left to answer hits. And where
-the line for the browser is full, it is here that a caller learns of it soonest.
+Each of them holds a thread of a web worker: with all of them waiting, nobody would be left to answer hits. So does
+whoever takes long to send what he asks for. And where the line for the browser is full, it is here that a caller learns
+of it soonest.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from tintype.errors import Overloaded
 
 RETRY_AFTER = 5.0
 """Seconds."""
+NO_PAGE = ""
+"""Whoever has not said yet which page he waits for."""
 
 
 class Seats:
@@ -28,10 +31,10 @@ class Seats:
         self._turn = threading.Lock()
 
     @contextmanager
-    def taken(self, page: str) -> Iterator[None]:
+    def taken(self, page: str = NO_PAGE) -> Iterator[None]:
         """A seat among those who wait for a page, while the block lasts; raises Overloaded when there is none."""
         with self._turn:
-            if self._taken.total() >= self._number or (page not in self._taken and len(self._taken) >= self._pages):
+            if self._taken.total() >= self._number or self._is_one_too_many(page):
                 raise Overloaded("many callers are waiting for pictures; try again shortly", retry_after=RETRY_AFTER)
             self._taken[page] += 1
         telemetry.move("tintype_seats_taken", by=1)
@@ -41,3 +44,7 @@ class Seats:
             telemetry.move("tintype_seats_taken", by=-1)
             with self._turn:
                 self._taken -= Counter((page,))
+
+    def _is_one_too_many(self, page: str) -> bool:
+        pages = self._taken.keys() - {NO_PAGE}
+        return page not in {NO_PAGE, *pages} and len(pages) >= self._pages

@@ -1,4 +1,4 @@
-"""What does a picture deserve by its verdict? How long it is fresh, whether it may take a better one's place."""
+"""What does a picture deserve by its verdict? How long it is fresh, and whether it will do for who asks."""
 
 from __future__ import annotations
 
@@ -33,11 +33,6 @@ def is_passing(picture: Thumbnail | Capture) -> bool:
     """Whether a picture shows a state that will soon pass."""
     troubled = picture.status in _PASSING or picture.status >= 500  # noqa: PLR2004 - RFC 9110, 15.6
     return picture.partial or troubled or picture.verdict in _PASSING_VERDICTS
-
-
-def may_replace(new: Thumbnail | Capture, old: Thumbnail | Capture) -> bool:
-    """Whether a picture may take an older one's place: a bad one never that of a good one."""
-    return is_bad(old) or not is_bad(new)
 
 
 def deserved(freshness: Freshness, picture: Thumbnail | Capture) -> Freshness:

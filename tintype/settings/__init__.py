@@ -77,7 +77,7 @@ class Settings(BaseModel):
     waiting: int = setting(
         "TINTYPE_WAITING",
         0,
-        "Requests per web worker that may wait for captures; more are refused. 0 means 3 of 4 threads.",
+        "Requests per web worker that wait for captures or still send; more are refused. 0 means 3 of 4 threads.",
         "a number from 0 to 511",
         ge=0,
         le=511,

@@ -55,8 +55,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("tintype_sent_bytes_total", "counter", ("route",), "Bytes of bodies sent."),
     Metric("tintype_problems_total", "counter", ("error",), "Errors answered, by the code of the errors table."),
     Metric("tintype_requests_in_progress", "gauge", (), "Requests being answered, hits of the fast path left out."),
-    Metric("tintype_seats_taken", "gauge", (), "Requests waiting for a picture; each holds a thread."),
-    Metric("tintype_seats", "gauge", (), "Requests that may wait for a picture; those beyond get 503 overloaded."),
+    Metric(
+        "tintype_seats_taken",
+        "gauge",
+        (),
+        "Requests that wait for a picture or still send a body; each holds a thread.",
+    ),
+    Metric("tintype_seats", "gauge", (), "Requests that may hold a thread so; those beyond get 503 overloaded."),
     Metric(
         "tintype_captures_total",
         "counter",

@@ -11,7 +11,6 @@ from typing import Any, cast
 from flask import Request
 from pydantic import ValidationError
 from werkzeug.datastructures import MIMEAccept
-from werkzeug.exceptions import HTTPException
 
 from tintype import signing
 from tintype.errors import InvalidRequest, Mistake, TargetRefused, TintypeError
@@ -28,8 +27,9 @@ from tintype.options import (
     is_posted,
     is_structured,
 )
+from tintype.service.seats import Seats
 from tintype.urls import Rules, host_of
-from tintype.web.reading import Pairs, body_pairs, query_pairs
+from tintype.web.reading import Pairs, body_pairs, heard_pairs, query_pairs
 
 LONGEST_ECHO = 60
 PREFERRED: tuple[FormatName, ...] = ("avif", "webp", "jpeg", "png")
@@ -57,10 +57,13 @@ class Wanted:
 
 
 class Reader:
-    """Reads requests under the operator's rules and bounds; ``max_ttl`` is seconds."""
+    """Reads requests under the operator's rules and bounds; ``max_ttl`` is seconds, ``seats`` bound who still sends."""
 
-    def __init__(self, rules: Rules, freshness: Freshness, max_ttl: float, *, allow_js: bool = True) -> None:
+    def __init__(
+        self, rules: Rules, freshness: Freshness, max_ttl: float, *, allow_js: bool = True, seats: Seats | None = None
+    ) -> None:
         self._allow_js = allow_js
+        self._seats = seats or Seats()
         self._rules = rules
         self._freshness = freshness
         self._max_ttl = int(max_ttl)
@@ -82,8 +85,10 @@ class Reader:
             return error
 
     def body(self, request: Request) -> Wanted:
-        """What a JSON body asks for; raises InvalidRequest, TargetRefused or UnsupportedMedia."""
-        return self.read(body_pairs(request), request.accept_mimetypes)
+        """What a JSON body asks for; raises InvalidRequest, TargetRefused, UnsupportedMedia or Overloaded."""
+        with self._seats.taken():
+            pairs = body_pairs(request)
+        return self.read(pairs, request.accept_mimetypes)
 
     def read(self, pairs: Pairs, accept: MIMEAccept | None = None, *, posted: bool = True) -> Wanted:
         """What names and values ask for; raises InvalidRequest with every mistake, or TargetRefused."""
@@ -173,8 +178,8 @@ def salvage(request: Request) -> Options:
     """The options of a request that are right by themselves, for drawing an error into a picture."""
     posted = request.method == "POST"
     try:
-        values, _ = _collect(body_pairs(request) if posted else query_pairs(request.query_string), posted=posted)
-    except (TintypeError, HTTPException):
+        values, _ = _collect(heard_pairs(request) if posted else query_pairs(request.query_string), posted=posted)
+    except InvalidRequest:
         values = {}
     values["url"] = ""
     try:

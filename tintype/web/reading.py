@@ -20,6 +20,9 @@ _CHUNK = 1 << 16
 
 Pairs = list[tuple[str, Any]]
 
+_HEARD = "tintype.heard"
+"""Where a request keeps what its body said."""
+
 
 def query_pairs(raw: bytes) -> Pairs:
     """Names and texts of a query string, repeated ones included; raises InvalidRequest."""
@@ -36,7 +39,7 @@ def body_pairs(request: Request) -> Pairs:
     if not request.is_json:
         raise UnsupportedMedia("send a JSON object with Content-Type: application/json")
     try:
-        raw = request.get_data()  # kept: an error may have to be drawn in the size that was asked for
+        raw = request.get_data(cache=False)
     except RequestEntityTooLarge:
         raise _too_large(request) from None
     if request.content_length is None and len(raw) >= LARGEST_BODY:
@@ -45,7 +48,15 @@ def body_pairs(request: Request) -> Pairs:
     members = _decode(raw)
     if not isinstance(members, _Members):
         raise InvalidRequest(Mistake("body", 'must be a JSON object such as {"url": "https://example.com/"}'))
-    return [(name, _plain(value)) for name, value in members if value is not None]
+    pairs = [(name, _plain(value)) for name, value in members if value is not None]
+    request.environ[_HEARD] = pairs
+    return pairs
+
+
+def heard_pairs(request: Request) -> Pairs:
+    """What was read of a JSON body so far; for an error, which must not wait for a client that sends slowly."""
+    heard: Pairs = request.environ.get(_HEARD, [])
+    return heard
 
 
 def _too_large(request: Request) -> BodyTooLarge:
