@@ -10,7 +10,8 @@ STAMPS := .venv/.stamps
 ARGS ?=
 export OUT ?=
 export URL ?=
-WORKERS ?= 2
+# More than cores: tests wait for pages, servers and deadlines half of their time.
+WORKERS ?= 3
 
 help: ## List the commands
 	@printf 'Tintype: give it a URL, it gives back a picture.\n\n'
@@ -25,7 +26,7 @@ serve: $(STAMPS)/base $(STAMPS)/browser ## The service on 127.0.0.1:8000 (HOST=â
 test: $(STAMPS)/dev ## All tests, with real servers on free loopback ports (ARGS='-k words')
 	@$(BIN)/tintype install-browser --quiet || echo '!! There is no Chromium: every test that needs it will be SKIPPED.' >&2
 	@scripts/server.sh
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMPS)/dev ## Formatting, rules and types
 	$(BIN)/ruff format --check .
