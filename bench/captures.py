@@ -29,14 +29,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import likeness, pages, tree
+from bench import pages, process_tree, similarity
 from bench.pages import Sites
-from tests.drills.node import Node
-from tintype.chromium.booth import Booth
-from tintype.chromium.config import DaemonConfig
-from tintype.chromium.emulation import emulate
-from tintype.chromium.locate import find_chromium
+from tests.support.node import Node
+from tintype.chromium.capture.emulation import emulate
+from tintype.chromium.daemon.config import DaemonConfig
+from tintype.chromium.daemon.runtime import Booth
 from tintype.options import Navigate, Shot
+from tintype.provision.find_browser import find_chromium
 
 SETTLED = 4.0
 """Seconds after load at which the reference is taken."""
@@ -98,7 +98,7 @@ def service(sites: Sites, scratch: Path) -> Iterator[tuple[int, Take]]:
 @contextmanager
 def playwright(python: str, scratch: Path) -> Iterator[tuple[int, Take]]:
     """The script everybody writes, on the same Chromium."""
-    script = Path(__file__).with_name("playwright_rival.py")
+    script = Path(__file__).with_name("playwright_baseline.py")
     command = [python, "-I", str(script), str(find_chromium()), str(scratch)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rival:
         assert rival.stdin
@@ -142,10 +142,10 @@ def measure(sites: Sites, contestants: dict[str, tuple[int, Take]], rounds: int,
         for (name, crowd), run in runs.items():
             pid, take = contestants[name]
             number = next(numbers)
-            begin, spent, busy = time.perf_counter(), tree.cpu(pid), tree.busy()
+            begin, spent, busy = time.perf_counter(), process_tree.cpu(pid), process_tree.busy()
             wall, seconds, pictures = take([sites.url(page, number) for page in sites.names], crowd)
             time.sleep(_GRACE)
-            spent, busy = tree.cpu(pid) - spent, tree.busy() - busy
+            spent, busy = process_tree.cpu(pid) - spent, process_tree.busy() - busy
             bodies[name] = dict(zip(sites.names, pictures, strict=True))
             if round_ < 0:
                 continue
@@ -162,7 +162,7 @@ def judged(bodies: dict[str, dict[str, bytes]], settled: dict[str, bytes]) -> di
     """PSNR and SSIM to the settled page, by page and contestant."""
     return {
         page: {
-            name: (likeness.psnr(taken[page], right), likeness.ssim(taken[page], right))
+            name: (similarity.psnr(taken[page], right), similarity.ssim(taken[page], right))
             for name, taken in bodies.items()
         }
         for page, right in settled.items()

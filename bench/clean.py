@@ -19,10 +19,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import likeness, pages, tree
+from bench import pages, process_tree, similarity
 from bench.pages import Sites
-from tintype.chromium.config import DaemonConfig, address_for, command_for
-from tintype.engines.daemon import DaemonEngine
+from tintype.chromium.daemon.config import DaemonConfig, address_for, command_for
+from tintype.engines.chromium import DaemonEngine
 from tintype.filters.engine import compile_lists
 from tintype.options import Options
 
@@ -65,11 +65,11 @@ def measure(sites: Sites, contestants: dict[str, Contestant], rounds: int) -> di
 def _take(contestant: Contestant, url: str) -> tuple[float, float, bytes]:
     client, options = contestant
     pid = client.status()["pid"]
-    begin, before = time.perf_counter(), tree.cpu(pid)
+    begin, before = time.perf_counter(), process_tree.cpu(pid)
     body = client.capture(Options(url=url, **options).request().shot).body
     took = time.perf_counter() - begin
     time.sleep(_GRACE)
-    return took, tree.cpu(pid) - before, body
+    return took, process_tree.cpu(pid) - before, body
 
 
 def summary(found: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -114,7 +114,7 @@ def main() -> None:
 def changed(pictures: dict[str, dict[str, bytes]]) -> dict[str, dict[str, float]]:
     """How alike the cleaned pictures are to those that were not (SSIM)."""
     return {
-        page: {name: likeness.ssim(body, taken["off"]) for name, body in taken.items() if name != "off"}
+        page: {name: similarity.ssim(body, taken["off"]) for name, body in taken.items() if name != "off"}
         for page, taken in pictures.items()
     }
 

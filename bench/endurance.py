@@ -24,10 +24,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import pages, tree
-from tests.drills.node import Node
-from tests.site_server import SiteServer
-from tintype.engines.daemon import DaemonEngine
+from bench import pages, process_tree
+from tests.support.node import Node
+from tests.support.site_server import SiteServer
+from tintype.engines.chromium import DaemonEngine
 
 QUICK = (
     "/plain.html",
@@ -88,20 +88,20 @@ class Service:
     def look(self, captures: int) -> Look:
         """Wait until it is idle, then count."""
         daemon = self._idle_daemon()
-        status, everyone = daemon.status(), tree.members(self.node.process.pid)
+        status, everyone = daemon.status(), process_tree.members(self.node.process.pid)
         daemon.close()
-        below = set(tree.members(status["pid"]))
+        below = set(process_tree.members(status["pid"]))
         files = [path for path in self.node.data.rglob("*") if path.is_file() and path.suffix != ".lock"]
         web = [pid for pid in everyone if pid not in below]
         return Look(
             captures=captures,
-            memory=sum(map(tree.pss, everyone)),
-            own=sum(tree.pss(pid, "Pss_Anon") for pid in everyone),
-            web=sum(map(tree.pss, web)),
-            web_own=sum(tree.pss(pid, "Pss_Anon") for pid in web),
-            daemon=tree.pss(status["pid"]),
+            memory=sum(map(process_tree.pss, everyone)),
+            own=sum(process_tree.pss(pid, "Pss_Anon") for pid in everyone),
+            web=sum(map(process_tree.pss, web)),
+            web_own=sum(process_tree.pss(pid, "Pss_Anon") for pid in web),
+            daemon=process_tree.pss(status["pid"]),
             processes=len(everyone),
-            descriptors=sum(map(tree.descriptors, everyone)),
+            descriptors=sum(map(process_tree.descriptors, everyone)),
             contexts=status["contexts"],
             pages=status["pages"],
             kept=len(files),

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.service import Plain, Site
-from tests.drills.node import Node
+from tests.support.node import Node
 
 SLOW = 3.0
 PAUSE = 0.005

@@ -32,13 +32,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tintype import backends, logs, wire
-from tintype.assembly import assemble
+from tintype import backends, logs
+from tintype.application import assemble
 from tintype.model import Thumbnail, digest_of
 from tintype.options import CaptureRequest
+from tintype.rpc import codec
 from tintype.settings import Settings
 from tintype.state.sqlite import SqliteCache
-from tintype.web import create_app, page
+from tintype.web import create_app, response_cache
 
 FEW = KNOWN = 1000
 SETTINGS = {"TINTYPE_ENGINE": "snapsharp", "SNAPSHARP_API_KEY": "-", "TINTYPE_THUMB_LIMIT": "1000000000 per minute"}
@@ -96,7 +97,7 @@ class Node:
         sample = Thumbnail(
             body=body, mime="image/jpeg", width=320, height=180, taken_at=time.time(), digest=digest_of(body)
         )
-        self._fill(wire.pack_thumbnail(sample))
+        self._fill(codec.pack_thumbnail(sample))
         self.keys = [self._request(number).key for number in range(KNOWN)]
         for number in range(KNOWN):
             self.ask(number)
@@ -202,7 +203,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     logs.configure("warning", "json")
-    page.LIFETIME = 0.0  # or the worker would answer from its own memory
+    response_cache.LIFETIME = 0.0  # or the worker would answer from its own memory
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         budget = asked.records * (asked.bytes + 300)
         few, many = (Node(Path(folder) / str(n), n, asked.bytes, budget) for n in (FEW, asked.records))

@@ -19,31 +19,32 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.service import Site
-from tintype.chromium import account, cdp, command
 from tintype.chromium.browser import Browser
-from tintype.chromium.command import Recipe
-from tintype.chromium.judge import Judge
-from tintype.chromium.launch import Launcher
-from tintype.chromium.locate import find_chromium
-from tintype.chromium.socks import Filter
-from tintype.chromium.territory import Territory
+from tintype.chromium.cdp import connection
+from tintype.chromium.process import launch_options, user
+from tintype.chromium.process.launch import Launcher
+from tintype.chromium.process.launch_options import Recipe
+from tintype.chromium.process.profiles import Territory
+from tintype.chromium.proxy.policy import Judge
+from tintype.chromium.proxy.server import Filter
 from tintype.options import Navigate, Shot
+from tintype.provision.find_browser import find_chromium
 
 TABS = 3
 
 
 def unguarded() -> ExitStack:
     """Make browsers connect directly: no proxy on the command line, none for a context."""
-    stack, post = ExitStack(), cdp.Session.post
+    stack, post = ExitStack(), connection.Session.post
 
-    def without_proxy(session: cdp.Session, method: str, **params: Any) -> Any:
+    def without_proxy(session: connection.Session, method: str, **params: Any) -> Any:
         kept = {name: value for name, value in params.items() if not name.startswith("proxy")}
         return post(session, method, **kept)
 
-    flags = tuple(flag for flag in command.FLAGS if not flag.startswith("--proxy"))
+    flags = tuple(flag for flag in launch_options.FLAGS if not flag.startswith("--proxy"))
     arguments = Recipe.arguments
-    stack.enter_context(mock.patch.object(cdp.Session, "post", without_proxy))
-    stack.enter_context(mock.patch.object(command, "FLAGS", flags))
+    stack.enter_context(mock.patch.object(connection.Session, "post", without_proxy))
+    stack.enter_context(mock.patch.object(launch_options, "FLAGS", flags))
     stack.enter_context(
         mock.patch.object(
             Recipe, "arguments", lambda recipe, profile: [a for a in arguments(recipe, profile) if "--proxy" not in a]
@@ -58,7 +59,7 @@ async def measure(site: Site, number: int, captures: int, *, guarded: bool) -> t
     closed, territory = await Filter.start(judge), Territory.claim()
     recipe = Recipe(
         binary=str(find_chromium()),
-        account=account.choose("tintype"),
+        account=user.choose("tintype"),
         proxy_port=closed.port,
         listeners=2 * TABS + 1,
         enclosed=guarded,

@@ -27,15 +27,15 @@ from redis import Redis
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, tree
+from bench import load, process_tree
 from bench.load import Ask, Seen
-from tests.drills.edge import Edge
-from tests.drills.node import GUNICORN, SERVE, Node, free_port
-from tests.servers import RedisServer
+from tests.support.nginx import Edge
+from tests.support.node import GUNICORN, SERVE, Node, free_port
+from tests.support.servers import RedisServer
 from tintype import backends
-from tintype.assembly import assemble
+from tintype.application import assemble
 from tintype.model import Thumbnail, digest_of
-from tintype.service.memory import Memory
+from tintype.service.thumbnail_cache import Memory
 from tintype.settings import Settings
 
 SERVERS, LOAD = 0, 1
@@ -61,10 +61,10 @@ class Contestant:
     cpu: dict[int, list[float]] = field(default_factory=dict)
 
     def run(self, size: int, seconds: int) -> None:
-        before = sum(map(tree.cpu, self.members))
+        before = sum(map(process_tree.cpu, self.members))
         seen = load.hammer(self.port, self.asks(size), seconds, LOAD)
         self.seen.setdefault(size, []).append(seen)
-        self.cpu.setdefault(size, []).append((sum(map(tree.cpu, self.members)) - before) / seen.requests * 1e6)
+        self.cpu.setdefault(size, []).append((sum(map(process_tree.cpu, self.members)) - before) / seen.requests * 1e6)
 
 
 def picture(size: int, number: int) -> bytes:

@@ -21,9 +21,9 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from tests.drills import processes
-from tests.drills.pair import Load, Pair, hits
-from tests.site_server import SiteServer
+from tests.support import processes
+from tests.support.site_server import SiteServer
+from tests.support.two_nodes import Load, Pair, hits
 
 KNOWN = 20
 LOST = 4

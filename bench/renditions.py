@@ -25,9 +25,9 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench import pages, tree
+from bench import pages, process_tree
 from bench.pages import Sites
-from tests.drills.node import Node
+from tests.support.node import Node
 
 SIZES: dict[str, dict[str, str]] = {
     "320 wide": {"thumb_width": "320"},
@@ -83,8 +83,8 @@ def ask(node: Node, url: str, state: str, **options: str) -> tuple[httpx.Respons
 
 def web_cpu(node: Node) -> float:
     """CPU milliseconds of the server and its workers so far."""
-    serving = [node.process.pid, *(pid for pid in tree.children(node.process.pid) if pid != node.daemon())]
-    return sum(map(tree.cpu_of, serving)) * 1000
+    serving = [node.process.pid, *(pid for pid in process_tree.children(node.process.pid) if pid != node.daemon())]
+    return sum(map(process_tree.cpu_of, serving)) * 1000
 
 
 def wishes(round_: int) -> Iterator[tuple[str, dict[str, str]]]:

@@ -17,19 +17,19 @@ from unittest import mock
 from rich.console import Console
 from rich.table import Table
 
-from bench.likeness import psnr, ssim
 from bench.pages import CACHE, MORE, PAGES, Sites, serve
-from tintype.chromium import account
+from bench.similarity import psnr, ssim
 from tintype.chromium.browser import Browser
-from tintype.chromium.command import Recipe
-from tintype.chromium.judge import Judge
-from tintype.chromium.launch import Launcher
-from tintype.chromium.locate import find_chromium
-from tintype.chromium.settle import Settling
-from tintype.chromium.socks import Filter
-from tintype.chromium.territory import Territory
+from tintype.chromium.capture.readiness import Settling
+from tintype.chromium.process import user
+from tintype.chromium.process.launch import Launcher
+from tintype.chromium.process.launch_options import Recipe
+from tintype.chromium.process.profiles import Territory
+from tintype.chromium.proxy.policy import Judge
+from tintype.chromium.proxy.server import Filter
 from tintype.model import Capture
 from tintype.options import Navigate, Shot
+from tintype.provision.find_browser import find_chromium
 
 Settle = Callable[[Settling], Awaitable[None]]
 
@@ -61,7 +61,7 @@ async def browser(allowed: str, lanes: int = 3) -> AsyncIterator[Browser]:
     judge = Judge.of([allowed])
     closed, territory = await Filter.start(judge), Territory.claim()
     recipe = Recipe(
-        binary=str(find_chromium()), account=account.choose("tintype"), proxy_port=closed.port, listeners=lanes
+        binary=str(find_chromium()), account=user.choose("tintype"), proxy_port=closed.port, listeners=lanes
     )
     running = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, lanes)
     try:

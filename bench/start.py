@@ -20,10 +20,10 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench import tree
+from bench import process_tree
 from bench.service import Plain
-from tests.drills import processes
-from tests.drills.node import Node
+from tests.support import processes
+from tests.support.node import Node
 
 TARGET = 1.5
 """Seconds to the first picture, which PERFORMANCE promises on an idle machine with two cores."""
@@ -43,7 +43,7 @@ def once(folder: Path, allowed: str, url: str) -> dict[str, float]:
     begin = time.time()
     with Waiting(data=folder, env=env) as node:
         first_picture(node, url)
-        took = {"first picture": time.time() - begin, "cpu": tree.cpu(node.process.pid)}
+        took = {"first picture": time.time() - begin, "cpu": process_tree.cpu(node.process.pid)}
         took |= {name: at - begin for name, at in milestones(node.output())}
         family = processes.mentioning(str(folder))
         begin = time.time()

@@ -24,9 +24,9 @@ from limits.storage import MemoryStorage, storage_from_string
 from rich.console import Console
 from rich.table import Table
 
-from tests.servers import RedisServer
-from tintype.state import shm  # noqa: F401 - registers shm://
-from tintype.state.files import FileLocks
+from tests.support.servers import RedisServer
+from tintype.state import rate_limit_storage  # noqa: F401 - registers shm://
+from tintype.state.file_locks import FileLocks
 from tintype.state.redis import RedisCache, RedisLocks, limits_uri
 from tintype.state.sqlite import SqliteCache
 

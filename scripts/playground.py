@@ -18,7 +18,7 @@ from demo import ROOT, service
 from pictures import pages
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tintype.chromium import locate
+from tintype.provision import find_browser
 
 PICTURES = ROOT / "docs" / "images"
 QUALITY = 88
@@ -106,7 +106,7 @@ def tell(browser: Browser, client: httpx.Client, origin: str) -> None:
 
 def main() -> None:
     """Start everything, draw, end it."""
-    executable = locate.find_chromium(os.environ.get("TINTYPE_CHROMIUM", ""))
+    executable = find_browser.find_chromium(os.environ.get("TINTYPE_CHROMIUM", ""))
     with (
         pages() as port,
         service(f"127.0.0.1:{port}", TINTYPE_LIMIT_EXEMPT="127.0.0.0/8") as client,

@@ -15,9 +15,10 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from tests.terminal import Terminal
+from tests.support.paths import ROOT
+from tests.support.terminal import Terminal
 from tintype import logs
-from tintype.chromium import locate
+from tintype.provision import find_browser
 
 settings.register_profile("crowded", deadline=None)  # what a crowded machine takes long for is not wrong
 settings.load_profile("crowded")
@@ -30,7 +31,7 @@ def pytest_configure() -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("browser") and not locate.find_chromium(os.environ.get("TINTYPE_CHROMIUM", "")):
+    if item.get_closest_marker("browser") and not find_browser.find_chromium(os.environ.get("TINTYPE_CHROMIUM", "")):
         pytest.skip("THERE IS NO CHROMIUM: run tintype install-browser")
 
 
@@ -56,7 +57,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def example() -> Iterator[str]:
     """The bundled example page on a free loopback port."""
-    handler = functools.partial(_Quiet, directory=str(Path(__file__).parent.parent / "examples/site"))
+    handler = functools.partial(_Quiet, directory=str(ROOT / "examples/site"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "tintype"
+from tests.support.paths import ROOT
+
+PACKAGE = ROOT / "tintype"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 HOMES = {
@@ -23,7 +25,7 @@ HOMES = {
     "granian": ("cli.py", "commands/"),
     "click": ("cli.py", "commands/"),
     "httpx": ("engines/snapsharp.py",),
-    "dotenv": ("settings/reading.py",),
+    "dotenv": ("settings/sources.py",),
     "ada_url": ("urls.py",),
     "adblock": ("filters/engine.py",),
     "prometheus_client": ("telemetry/",),
@@ -34,26 +36,26 @@ HOMES = {
 RINGS = (
     {"errors", "brief"},
     {"options", "model"},
-    {"protocols", "wire", "challenge", "egress", "logs", "allocator", "signing", "telemetry"},
+    {"protocols", "rpc", "network.egress", "logs", "malloc", "signing", "telemetry"},
     {"urls", "imaging", "openapi"},
-    {"lookup"},
+    {"network"},
     {"filters"},
     {"service"},
-    {"chromium"},
+    {"chromium", "provision"},
     {"engines", "state", "storage", "web"},
-    {"notation", "migration"},
+    {"migrate"},
     {"settings"},
     {"backends"},
     {"reference"},
-    {"assembly"},
-    {"doctor", "install", "batch"},
+    {"application"},
+    {"provision.doctor", "batch"},
     {"commands"},
     {"cli"},
     {"__main__"},
 )
 """From the inside out: a module imports from its own ring's inner neighbours only."""
 
-INWARD_EXCEPTIONS = {("web", "assembly")}
+INWARD_EXCEPTIONS = {("web", "application")}
 """create_app() without arguments is the WSGI server's entry: it assembles itself, lazily."""
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40
@@ -63,19 +65,40 @@ def room(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def dotted(path: Path) -> str:
+    return str(path.relative_to(PACKAGE).with_suffix("")).replace("/", ".").removesuffix(".__init__")
+
+
+def same_room(one: str, other: str) -> bool:
+    """Whether two modules lie in one package, or are siblings that use each other: the browser and what installs it."""
+    first, second = one.partition(".")[0], other.partition(".")[0]
+    return first == second or {first, second} == {"chromium", "provision"}
+
+
 def imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            if node.module == "tintype":
-                yield from (f"tintype.{name.name}" for name in node.names)
-            else:
-                yield node.module
+            yield from {imported(node.module, name.name) for name in node.names}
 
 
-def ring_of(name: str) -> int:
-    return next(depth for depth, ring in enumerate(RINGS) if name in ring)
+def imported(package: str, name: str) -> str:
+    """The module that ``from package import name`` imports: a module of that package, or the package itself."""
+    inside = PACKAGE.parent.joinpath(*package.split("."), name)
+    is_module = package == "tintype" or inside.with_suffix(".py").exists() or inside.is_dir()
+    return f"{package}.{name}" if is_module else package
+
+
+def ring_of(module: str) -> int:
+    """The ring of a dotted module name without ``tintype.``; the longest name in a ring that fits decides."""
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        name = ".".join(parts[:length])
+        for depth, ring in enumerate(RINGS):
+            if name in ring:
+                return depth
+    raise AssertionError(f"{module} is in no ring")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -93,12 +116,15 @@ class TestEveryModule:
         mine = room(path)
         if mine == "__init__":
             return
-        rooms = {name.split(".")[1] for name in imports(path) if name.startswith("tintype.")} - {"__version__"}
+        depth = ring_of(dotted(path))
+        others = {name.removeprefix("tintype.") for name in imports(path) if name.startswith("tintype.")}
         outward = [
             name
-            for name in sorted(rooms - {mine})
-            if ring_of(name) >= ring_of(mine) and (mine, name) not in INWARD_EXCEPTIONS
-            if not (ring_of(name) == ring_of(mine) and ring_of(mine) < ring_of("service"))
+            for name in sorted(others - {"__version__"})
+            if name.split(".")[0] != mine or "." in name
+            if (mine, name.split(".")[0]) not in INWARD_EXCEPTIONS
+            if ring_of(name) > depth
+            or (ring_of(name) == depth >= ring_of("service") and not same_room(name, dotted(path)))
         ]
         assert outward == []
 
@@ -120,7 +146,7 @@ class TestEveryModule:
 
 def test_settings_are_read_only_at_the_rim() -> None:
     readers = {room(path) for path in MODULES if "tintype.settings" in set(imports(path))}
-    assert readers <= {"assembly", "backends", "cli", "commands", "doctor", "install", "reference", "settings"}
+    assert readers <= {"application", "backends", "cli", "commands", "provision", "reference", "settings"}
 
 
 def test_nothing_is_ever_pickled() -> None:

@@ -12,7 +12,7 @@ brief.import_structlog()
 assert "structlog" in sys.modules and "rich" not in sys.modules
 import rich.console
 import tintype.chromium.daemon
-assert not {"pydantic", "tintype.options", "tintype.chromium.page"} & set(sys.modules)
+assert not {"pydantic", "tintype.options", "tintype.chromium.capture.page_capture"} & set(sys.modules)
 """
 
 

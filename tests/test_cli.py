@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import FakeEngine
-from tests.terminal import Terminal
-from tintype import __version__, backends, cli, errors, imaging, install
+from tests.support.fakes import FakeEngine
+from tests.support.terminal import Terminal
+from tintype import __version__, backends, cli, errors, imaging
 from tintype.errors import TintypeError
+from tintype.provision import install
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -224,7 +225,7 @@ class TestInstallBrowser:
             return Path("/bin/true")
 
         monkeypatch.setattr("tintype.commands.install_browser.install_browser", installed)
-        monkeypatch.setattr("tintype.chromium.locate.version_of", lambda _: "Chromium 1.2.3")
+        monkeypatch.setattr("tintype.provision.find_browser.version_of", lambda _: "Chromium 1.2.3")
         return asked
 
     def test_says_what_is_used(self, tintype: Terminal, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:

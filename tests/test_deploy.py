@@ -15,12 +15,12 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests import manifests
+from tests.support import manifests
+from tests.support.paths import ROOT
 from tintype import backends
 from tintype.settings import NAMES, SECRETS, Settings
-from tintype.telemetry.catalog import BY_NAME
+from tintype.telemetry.definitions import BY_NAME
 
-ROOT = Path(__file__).parent.parent
 DEFAULTS = Settings.load({}, None)
 DRAIN = int(DEFAULTS.timeout) + 15
 """Seconds that workers get to finish their answers (tintype/commands/worker.py)."""

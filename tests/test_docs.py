@@ -14,16 +14,16 @@ from click import Context, Option
 from click.testing import CliRunner
 
 from scripts import docs
+from tests.support.paths import ROOT
 from tintype import cli, errors, reference
 from tintype.model import Freshness
 from tintype.options import Options
 from tintype.options.devices import DEVICES
 from tintype.settings import Settings
-from tintype.telemetry.catalog import BY_NAME
+from tintype.telemetry.definitions import BY_NAME
 from tintype.urls import Rules
 from tintype.web.params import Reader
 
-ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 ALL_PAGES = [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]

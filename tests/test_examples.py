@@ -14,11 +14,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.drills.node import Node
+from tests.support.node import Node
+from tests.support.paths import ROOT
 from tintype import imaging
 from tintype.options import Options
 
-ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.drills.edge import make_certificate
 from tests.security.confined import allowed
+from tests.support.nginx import make_certificate
+from tests.support.paths import ROOT
 from tintype.settings import Settings
 
-ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

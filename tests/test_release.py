@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tintype import __version__
 
-ROOT = Path(__file__).parent.parent
 PARTS = ("tintype", "scripts", "examples", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", ".gitignore")
 NAMES = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.paths import ROOT
 from tintype.errors import BadSignature
 from tintype.signing import Signatures, canonical
 
@@ -23,7 +24,7 @@ NOW = 1_790_000_000.0
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 QUERY = st.lists(st.tuples(TEXT.filter(lambda name: name not in {"sig", "expires"}), TEXT), max_size=5)
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = ROOT / "examples"
 VECTORS = json.loads((EXAMPLES / "sign-vectors.json").read_text())
 
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests import url_table
-from tintype import egress, urls
+from tests.support import url_table
+from tintype import urls
 from tintype.errors import InvalidRequest, TargetRefused
+from tintype.network import egress
 from tintype.urls import Rules
 
 TRACKING = ("utm_*", "gclid", "fbclid")

@@ -12,12 +12,12 @@ from tintype.errors import ConfigurationError
 from tintype.settings import Settings
 
 if TYPE_CHECKING:  # and nothing else: `tintype serve` starts the browser before it imports the rest
-    from tintype.chromium.config import DaemonConfig
-    from tintype.engines.daemon import DaemonEngine
-    from tintype.engines.starter import Starter
-    from tintype.filters.library import Library
+    from tintype.chromium.daemon.config import DaemonConfig
+    from tintype.engines.chromium import DaemonEngine
+    from tintype.engines.daemon_launcher import Starter
+    from tintype.filters.store import Library
     from tintype.protocols import Cache, Engine, Locks, Storage
-    from tintype.web.gate import Counters
+    from tintype.web.rate_limit import Counters
 
 _Opener = TypeVar("_Opener")
 
@@ -48,13 +48,13 @@ def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
         opener(settings, name, serving) for opener, name in zip(openers, settings.engines, strict=True)
     ]
     if serving:
-        from tintype.telemetry.wrapper import WatchedEngine  # noqa: PLC0415
+        from tintype.telemetry.instrumented import WatchedEngine  # noqa: PLC0415
 
         labels = (name.partition("://")[0] for name in settings.engines)  # an address is nobody else's business
         engines = [WatchedEngine(engine, label) for engine, label in zip(engines, labels, strict=True)]
     if len(engines) == 1:
         return engines[0]
-    from tintype.engines.wrappers import Fallback  # noqa: PLC0415
+    from tintype.engines.fallback import Fallback  # noqa: PLC0415
 
     return Fallback(engines)
 
@@ -84,7 +84,7 @@ def folder(settings: Settings, name: str = "") -> Path:
 
 def daemon_config(settings: Settings) -> DaemonConfig:
     """What the capture daemon is told: no secrets, no addresses of caches and storage."""
-    from tintype.chromium.config import DaemonConfig  # noqa: PLC0415
+    from tintype.chromium.daemon.config import DaemonConfig  # noqa: PLC0415
 
     return DaemonConfig(
         binary=settings.chromium,
@@ -108,7 +108,7 @@ def daemon_config(settings: Settings) -> DaemonConfig:
 
 def library(settings: Settings) -> Library:
     """The filter lists of the data folder."""
-    from tintype.filters.library import Library  # noqa: PLC0415
+    from tintype.filters.store import Library  # noqa: PLC0415
 
     return Library(settings.data_dir / "filters")
 
@@ -117,7 +117,7 @@ def own_starter(settings: Settings) -> Starter | None:
     """Who starts the capture daemon that a server has on its machine; None when no engine needs one."""
     if "chromium" not in settings.engines:
         return None
-    from tintype.engines.starter import Starter  # noqa: PLC0415
+    from tintype.engines.daemon_launcher import Starter  # noqa: PLC0415
 
     address, command, run_dir = _own_daemon(settings)
     return Starter(command, run_dir, address)
@@ -143,7 +143,7 @@ def patience(settings: Settings) -> float:
 
 
 def _chromium(settings: Settings, _: str, serving: bool) -> DaemonEngine:
-    from tintype.engines.daemon import DaemonEngine  # noqa: PLC0415
+    from tintype.engines.chromium import DaemonEngine  # noqa: PLC0415
 
     address, command, run_dir = _own_daemon(settings)
     log_file = None if serving else run_dir / "capture.log"
@@ -152,7 +152,7 @@ def _chromium(settings: Settings, _: str, serving: bool) -> DaemonEngine:
 
 def _own_daemon(settings: Settings) -> tuple[str, list[str], Path]:
     """Address, command line and folder of the daemon that these settings describe."""
-    from tintype.chromium.config import address_for, command_for  # noqa: PLC0415
+    from tintype.chromium.daemon.config import address_for, command_for  # noqa: PLC0415
 
     config, run_dir = daemon_config(settings), folder(settings, "run")
     address = address_for(config, run_dir)
@@ -160,8 +160,8 @@ def _own_daemon(settings: Settings) -> tuple[str, list[str], Path]:
 
 
 def _daemon_elsewhere(settings: Settings, address: str, _: bool) -> DaemonEngine:
-    from tintype.challenge import is_exposed  # noqa: PLC0415
-    from tintype.engines.daemon import DaemonEngine  # noqa: PLC0415
+    from tintype.engines.chromium import DaemonEngine  # noqa: PLC0415
+    from tintype.rpc.auth import is_exposed  # noqa: PLC0415
 
     secret = settings.engine_secret if address.startswith("tcp://") else ""
     if is_exposed(address) and not secret:
@@ -178,8 +178,8 @@ def _snapsharp(settings: Settings, _: str, __: bool) -> Engine:
 
 
 def _embedded(settings: Settings) -> State:
-    from tintype.state import shm  # noqa: F401, PLC0415 - registers shm:// with limits
-    from tintype.state.files import FileLocks  # noqa: PLC0415
+    from tintype.state import rate_limit_storage  # noqa: F401, PLC0415 - registers shm:// with limits
+    from tintype.state.file_locks import FileLocks  # noqa: PLC0415
     from tintype.state.sqlite import SqliteCache  # noqa: PLC0415
 
     cache = folder(settings, "cache")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tintype import errors, signing
-from tintype.migration import VENDORS, Vendor
+from tintype.migrate import VENDORS, Vendor
 from tintype.options import (
     Emulate,
     Expose,
@@ -27,7 +27,7 @@ from tintype.options import (
 )
 from tintype.options.devices import DEVICES
 from tintype.settings import Settings
-from tintype.telemetry.catalog import METRICS
+from tintype.telemetry.definitions import METRICS
 
 OFTEN = (
     *(

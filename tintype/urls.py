@@ -14,9 +14,9 @@ from urllib.parse import unquote_plus
 
 import ada_url
 
-from tintype import egress
-from tintype.egress import matches_host
 from tintype.errors import InvalidRequest, Mistake, TargetRefused
+from tintype.network import egress
+from tintype.network.egress import matches_host
 
 MAX_BYTES = 2048
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)

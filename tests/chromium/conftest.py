@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.site_server import SiteServer
-from tintype.chromium.daemon import DaemonConfig, address_for, command_for
-from tintype.chromium.locate import find_chromium
-from tintype.engines.daemon import DaemonEngine
+from tests.support.site_server import SiteServer
+from tintype.chromium.daemon.daemon import DaemonConfig, address_for, command_for
+from tintype.engines.chromium import DaemonEngine
+from tintype.provision.find_browser import find_chromium
 
 StartEngine = Callable[..., DaemonEngine]
 

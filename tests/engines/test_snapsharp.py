@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.engines.snapsharp_server import BLOCKS, DARK, KEY, LIGHT, SnapSharpServer
+from tests.support.snapsharp_server import BLOCKS, DARK, KEY, LIGHT, SnapSharpServer
 from tintype import errors, imaging
 from tintype.engines.snapsharp import SnapSharpEngine
 from tintype.options import Options, Shot

@@ -13,13 +13,12 @@ from tests.gallery import exhibition
 from tests.gallery.cases import CASES
 from tests.gallery.comparison import Finding
 from tests.gallery.report import write
-
-_ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=_ROOT / "gallery")
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "gallery")
     parser.add_argument("--accept", action="store_true", help="make the pictures of today the golden ones")
     parser.add_argument("--only", default="", help="names of cases, separated by commas")
     asked = parser.parse_args()

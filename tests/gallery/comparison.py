@@ -12,7 +12,7 @@ from typing import Any
 
 import pyvips
 
-from bench import likeness
+from bench import similarity
 
 CELL = 8
 """Pixels of a neighbourhood's side: a letter counts, its edge does not."""
@@ -56,7 +56,7 @@ class Comparison:
         if self.before is None:
             return 0.0, 0.0
         pair = _png(self.before), _png(self.after)
-        return likeness.psnr(*pair), likeness.ssim(*pair)
+        return similarity.psnr(*pair), similarity.ssim(*pair)
 
     def difference(self) -> bytes:
         """The picture of today, pale, with what differs in red; empty without one to compare with."""

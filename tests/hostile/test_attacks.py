@@ -14,11 +14,11 @@ from statistics import median
 import pytest
 
 from tests.chromium.conftest import StartEngine
-from tests.drills.processes import eventually, tree
 from tests.hostile.site import ATTACKS, HostileSite
+from tests.support.processes import eventually, tree
 from tintype import imaging
-from tintype.chromium import watchdog
-from tintype.engines.daemon import DaemonEngine
+from tintype.chromium.process import watchdog
+from tintype.engines.chromium import DaemonEngine
 from tintype.errors import TintypeError
 from tintype.model import Capture
 from tintype.options import Expose, Navigate, Settle, Shot

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.drills.node import Node
 from tests.playground.visitor import Visitor
-from tests.site_server import SiteServer
-from tintype.chromium import locate
+from tests.support.node import Node
+from tests.support.site_server import SiteServer
+from tintype.provision import find_browser
 
 Visit = Callable[..., Visitor]
 
@@ -44,7 +44,7 @@ def node(start: Callable[..., Node]) -> Node:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The Chromium that takes the pictures as well; Playwright gives it no sandbox, and it sees our own page alone."""
-    executable = locate.find_chromium(os.environ.get("TINTYPE_CHROMIUM", ""))
+    executable = find_browser.find_chromium(os.environ.get("TINTYPE_CHROMIUM", ""))
     with sync_playwright() as play, play.chromium.launch(executable_path=str(executable)) as found:
         yield found
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.drills.node import Node
 from tests.playground.conftest import Visit, visiting
 from tests.playground.visitor import Visitor
-from tests.site_server import SiteServer
+from tests.support.node import Node
+from tests.support.site_server import SiteServer
 
 pytestmark = pytest.mark.browser
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.drills.node import Node
 from tests.playground.conftest import Visit
-from tests.site_server import SiteServer
+from tests.support.node import Node
+from tests.support.site_server import SiteServer
 from tintype.signing import Signatures
 
 pytestmark = pytest.mark.browser

@@ -1,7 +1,7 @@
 """No page and no caller reaches an internal address: a hostile site is captured while canaries listen for packets.
 
-Each test is one run of :mod:`tests.security.stage` in network namespaces of its own. Two controls show that the
-canaries hear and that the attacks work where nothing guards.
+Each test is one run of :mod:`tests.security.canary_harness` in network namespaces of its own. Two controls show that
+the canaries hear and that the attacks work where nothing guards.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.security.moves import MOVES
-from tests.security.places import CANARY, INTERNAL, OWN, SPELLINGS
+from tests.security.addresses import CANARY, INTERNAL, OWN, SPELLINGS
+from tests.security.navigation_attacks import MOVES
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.timeout(900)
 
-ROOT = Path(__file__).parents[2]
 _ENTER = ("unshare", "--net", "--mount", "--fork", "--kill-child")
 VECTORS = 250
 """What the vector page tries at least: ways, and spellings of internal addresses."""
@@ -48,7 +48,7 @@ def _harness() -> None:
 def perform(mode: str, folder: Path) -> dict[str, Any]:
     """One run: what was tried, and what the canaries heard."""
     report = folder / "report.json"
-    command = [*_ENTER, sys.executable, "-m", "tests.security.stage", mode, str(report), "-v"]
+    command = [*_ENTER, sys.executable, "-m", "tests.security.canary_harness", mode, str(report), "-v"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert run.returncode == 0, run.stderr[-4000:]
     return dict(json.loads(report.read_text()))

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from tests.security import confined
-from tests.site_server import SiteServer
-from tintype.chromium.daemon import DaemonConfig, address_for, command_for
-from tintype.engines.daemon import DaemonEngine
+from tests.support.paths import ROOT
+from tests.support.site_server import SiteServer
+from tintype.chromium.daemon.daemon import DaemonConfig, address_for, command_for
+from tintype.engines.chromium import DaemonEngine
 from tintype.options import Options
 
-PROFILE = Path(__file__).parents[2] / "deploy/seccomp.json"
+PROFILE = ROOT / "deploy/seccomp.json"
 DANGEROUS = {
     "add_key", "bpf", "create_module", "delete_module", "finit_module", "init_module", "io_uring_enter",
     "io_uring_register", "io_uring_setup", "ioperm", "iopl", "kexec_file_load", "kexec_load", "keyctl",

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.chromium.conftest import StartEngine
-from tests.site_server import SiteServer
-from tintype.engines.daemon import DaemonEngine
+from tests.support.site_server import SiteServer
+from tintype.engines.chromium import DaemonEngine
 from tintype.options import Navigate, Settle, Shot
 
 pytestmark = pytest.mark.browser

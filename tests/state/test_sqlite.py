@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.contracts.cache import KB, CacheContract, OpenCache, body_of
-from tests.contracts.crowd import eventually
-from tintype import wire
+from tests.support.concurrency import eventually
+from tests.support.contracts.cache import KB, CacheContract, OpenCache, body_of
 from tintype.protocols import Cache
-from tintype.state import sqlite, sqlite_session
+from tintype.rpc import codec
+from tintype.state import sqlite, sqlite_connection
 from tintype.state.sqlite import SqliteCache
 
 
@@ -73,7 +73,7 @@ class TestBrokenFile:
     def test_a_torn_file_gives_what_is_right_or_nothing(self, cache: SqliteCache, path: Path, kept: float) -> None:
         bodies = {f"key-{number}": body_of(str(number), 10 * KB) for number in range(50)}
         for key, body in bodies.items():
-            cache.put(key, wire.pack({}, body), 60)
+            cache.put(key, codec.pack({}, body), 60)
         forget_connections(cache)
         os.truncate(path, int(path.stat().st_size * kept))
         assert all(read(cache.get(key)) in {None, body} for key, body in bodies.items())
@@ -83,12 +83,12 @@ class TestBrokenFile:
     def test_damage_all_over_the_file_gives_what_is_right_or_nothing(self, cache: SqliteCache, path: Path) -> None:
         bodies = {f"key-{number}": body_of(str(number), 10 * KB) for number in range(50)}
         for key, body in bodies.items():
-            cache.put(key, wire.pack({}, body), 60)
+            cache.put(key, codec.pack({}, body), 60)
         forget_connections(cache)
         with path.open("r+b") as file:
-            for page in range(3, path.stat().st_size // sqlite_session.PAGE, 3):
-                file.seek(page * sqlite_session.PAGE)
-                file.write(os.urandom(sqlite_session.PAGE))
+            for page in range(3, path.stat().st_size // sqlite_connection.PAGE, 3):
+                file.seek(page * sqlite_connection.PAGE)
+                file.write(os.urandom(sqlite_connection.PAGE))
         assert all(read(cache.get(key)) in {None, body} for key, body in bodies.items())
         cache.put("key", b"1", 60)
         assert cache.get("key") == b"1"
@@ -97,7 +97,7 @@ class TestBrokenFile:
         cache.put("key", b"1", 60)
         forget_connections(cache)
         with sqlite3.connect(path) as database:
-            database.execute(f"PRAGMA user_version = {sqlite_session.SCHEMA_VERSION + 1}")
+            database.execute(f"PRAGMA user_version = {sqlite_connection.SCHEMA_VERSION + 1}")
         database.close()
         assert cache.get("key") is None
         cache.put("key", b"2", 60)
@@ -142,8 +142,8 @@ class TestBrokenFile:
 def read(value: bytes | None) -> bytes | None:
     """A value as the service reads it: what fails its checksum is a miss."""
     try:
-        return wire.unpack(value)[1] if value is not None else None
-    except wire.Corrupt:
+        return codec.unpack(value)[1] if value is not None else None
+    except codec.Corrupt:
         return None
 
 
@@ -162,7 +162,7 @@ class TestTrouble:
     def test_a_database_locked_by_others_is_read_and_not_written(
         self, cache: SqliteCache, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sqlite_session, "BUSY", 0.05)
+        monkeypatch.setattr(sqlite_connection, "BUSY", 0.05)
         cache.put("key", b"1", 60)
         blocker = sqlite3.connect(path, isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
@@ -177,7 +177,7 @@ class TestTrouble:
     def test_a_write_that_waits_comes_soon_after_the_one_before(
         self, cache: SqliteCache, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sqlite_session, "BUSY", 60.0)
+        monkeypatch.setattr(sqlite_connection, "BUSY", 60.0)
         cache.put("key", b"1", 60)
         tries: list[str] = []
         with closing(sqlite3.connect(path, isolation_level=None)) as blocker, ThreadPoolExecutor(1) as pool:
@@ -193,7 +193,7 @@ class TestTrouble:
     def test_a_read_that_is_to_note_uses_leaves_that_for_later_while_others_write(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sqlite_session, "BUSY", 60.0)
+        monkeypatch.setattr(sqlite_connection, "BUSY", 60.0)
         cache = SqliteCache(path, 10 * KB, touch_after=0)
         cache.put("key", b"1", 60)
         with closing(sqlite3.connect(path, isolation_level=None)) as blocker:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.disks import small_disk
+from tests.support.disks import small_disk
 
 __all__ = ["small_disk"]
 
-pytest.register_assert_rewrite("tests.contracts.storage")
+pytest.register_assert_rewrite("tests.support.contracts.storage")

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.contracts.crowd import eventually
-from tests.contracts.storage import OpenStorage, StorageContract, picture, prefix_of
+from tests.support.concurrency import eventually
+from tests.support.contracts.storage import OpenStorage, StorageContract, picture, prefix_of
 from tintype.errors import BackendUnavailable
 from tintype.model import digest_of
 from tintype.storage import disk

@@ -9,19 +9,19 @@ import pytest
 
 from tests.web.conftest import Site
 from tintype import telemetry
-from tintype.telemetry import meter
-from tintype.telemetry.node import Look
+from tintype.telemetry import recorder
+from tintype.telemetry.collectors import Look
 
 
 @pytest.fixture(autouse=True)
 def metered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The file that this test counts into."""
-    monkeypatch.setattr(meter, "_board", None)
+    monkeypatch.setattr(recorder, "_board", None)
     monkeypatch.setattr(telemetry, "_look", Look(telemetry.Node()))
     path = tmp_path / "run" / "metrics"
     telemetry.begin(path, telemetry.Node())
     yield path
-    meter._forget_places()
+    recorder._forget_places()
 
 
 @pytest.fixture

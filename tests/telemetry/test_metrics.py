@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from limits.errors import StorageError
 
-from tests.fakes import FakeEngine, MemoryStorage
-from tests.telemetry.reading import value
+from tests.support.fakes import FakeEngine, MemoryStorage
+from tests.support.metrics import value
 from tests.web.conftest import Site
 from tintype import errors, telemetry
 from tintype.model import Stored
 from tintype.options import Options
-from tintype.telemetry.catalog import METRICS
-from tintype.telemetry.node import Look, Node
-from tintype.telemetry.wrapper import WatchedCache, WatchedEngine, WatchedStorage
+from tintype.telemetry.collectors import Look, Node
+from tintype.telemetry.definitions import METRICS
+from tintype.telemetry.instrumented import WatchedCache, WatchedEngine, WatchedStorage
 from tintype.web import create_app
-from tintype.web.gate import Allowances
-from tintype.web.metric import Audience
+from tintype.web.metrics import Audience
+from tintype.web.rate_limit import Allowances
 
 SHOT = Options(url="https://site.org/").request().shot
 DAEMON = {

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.telemetry.reading import value
-from tests.test_serve import Served, children, eventually
+from tests.commands.test_serve import Served, children, eventually
+from tests.support.metrics import value
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.chromium.conftest import StartEngine, start_engine
-from tests.site_server import SiteServer
-from tintype.engines.daemon import DaemonEngine
+from tests.support.site_server import SiteServer
+from tintype.engines.chromium import DaemonEngine
 
 __all__ = ["start_engine"]
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.site_server import SiteServer
-from tintype.engines.daemon import DaemonEngine
+from tests.support.site_server import SiteServer
+from tintype.engines.chromium import DaemonEngine
 from tintype.model import Capture, Verdict
 from tintype.options import Options, Shot
-from tintype.service.judgement import judge
-from tintype.service.studio import patient
+from tintype.service.classify.classifier import judge
+from tintype.service.pipeline import patient
 
 pytestmark = pytest.mark.browser
 

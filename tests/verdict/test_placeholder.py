@@ -11,14 +11,15 @@ import pytest
 from werkzeug.serving import make_server
 
 from tests.chromium.conftest import StartEngine
-from tests.site_server import SiteServer
+from tests.support.paths import ROOT
+from tests.support.site_server import SiteServer
 from tests.web.conftest import Site
 from tintype import imaging
 from tintype.options import Options
 
 pytestmark = pytest.mark.browser
 
-DOCS = Path(__file__).parents[2] / "docs" / "verdicts.md"
+DOCS = ROOT / "docs" / "verdicts.md"
 
 
 @pytest.fixture

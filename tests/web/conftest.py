@@ -10,17 +10,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.fakes import Clock, FakeEngine, FakeLookup, MemoryCache, MemoryCounters, MemoryStorage, ThreadLocks
-from tintype.assembly import Parts
+from tests.support.fakes import Clock, FakeEngine, FakeLookup, MemoryCache, MemoryCounters, MemoryStorage, ThreadLocks
+from tintype.application import Parts
 from tintype.model import Freshness
 from tintype.service import Service
 from tintype.urls import Rules
 from tintype.web import create_app
-from tintype.web.access import Access
-from tintype.web.gate import Allowances, Gate
+from tintype.web.auth import Access
+from tintype.web.client_address import Visitors
 from tintype.web.params import Reader
 from tintype.web.playground import Playground
-from tintype.web.visitor import Visitors
+from tintype.web.rate_limit import Allowances, Gate
 
 DAY = 86_400
 URL = "https://site.org/"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.web.conftest import URL, Site
-from tests.web.test_mistakes import mistakes
+from tests.web.test_invalid_requests import mistakes
 
 META = {"title": "Site", "description": "A site.", "icons": [], "open_graph": {"title": "Sité"}}
 

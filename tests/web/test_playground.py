@@ -10,13 +10,12 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from tests.web.conftest import Site
-from tests.web.test_access import BEARER, SHOP, SIGNATURES, closed
+from tests.web.test_auth import BEARER, SHOP, SIGNATURES, closed
 from tintype import telemetry
 from tintype.options import Options, is_posted
 from tintype.telemetry import Totals
-from tintype.web import controls
-from tintype.web.bundle import FOLDER, bundle
 from tintype.web.playground import GLANCE, Glance, Playground
+from tintype.web.static_files import FOLDER, bundle
 
 
 class Page(HTMLParser):
@@ -158,7 +157,7 @@ class TestWithoutScripts:
     def untouched(self) -> MultiDict[str, str]:
         """What a browser sends of a form in which nothing but the address was written."""
         form = MultiDict({"plain": "1", "url": "example.com"})
-        for control in (*controls.often(), *(each for group in controls.groups() for each in group.controls)):
+        for control in (*form.often(), *(each for group in form.groups() for each in group.controls)):
             if control.kind == "flag" and control.default == "true":
                 form.add(control.name, "true")
             elif control.kind not in {"several", "flag"}:

@@ -10,7 +10,7 @@ import pytest
 from tests.web.conftest import DAY, URL, Site
 from tintype import imaging
 from tintype.errors import Overloaded
-from tintype.web.gate import Allowances
+from tintype.web.rate_limit import Allowances
 
 CACHED = "public, max-age=86400, stale-while-revalidate=604800"
 CHROME_IMG = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"

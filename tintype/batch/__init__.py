@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from tintype.batch.crew import Crew, Outcome, Take
-from tintype.batch.entry import Entry, State, failed, taken
-from tintype.batch.filename import Names
-from tintype.batch.ledger import LEDGER, Ledger, LedgerInUse
-from tintype.batch.listing import Listing, Task, read
+from tintype.batch.filenames import Names
+from tintype.batch.manifest import LEDGER, Ledger, LedgerInUse
+from tintype.batch.record import Entry, State, failed, taken
+from tintype.batch.url_list import Listing, Task, read
+from tintype.batch.workers import Crew, Outcome, Take
 from tintype.errors import BackendUnavailable, TintypeError
 
 __all__ = ["LEDGER", "Batch", "Entry", "Ledger", "LedgerInUse", "Listing", "State", "Task", "read"]

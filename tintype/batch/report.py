@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tintype.batch import write_whole
-from tintype.batch.entry import NAMES, Entry
+from tintype.batch.record import NAMES, Entry
 
 _COLUMNS = NAMES[:-1]
 """Without the key, which means nothing to anybody else."""

@@ -6,6 +6,6 @@ from tintype import brief
 
 brief.import_structlog()
 
-from tintype.chromium import daemon  # noqa: E402 - after the above
+from tintype.chromium.daemon import daemon  # noqa: E402 - after the above
 
 sys.exit(daemon.main(sys.argv[1:]))

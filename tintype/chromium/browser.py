@@ -11,16 +11,16 @@ from typing import Any, Self
 
 import structlog
 
-from tintype.chromium.cdp import Ended, Json, Refused, Session
-from tintype.chromium.hosts import HostRules
-from tintype.chromium.judge import Judge
-from tintype.chromium.launch import Launcher
-from tintype.chromium.page import Page
-from tintype.chromium.process import Process
-from tintype.chromium.socks import Filter
-from tintype.chromium.tab import Tab
-from tintype.chromium.traffic import Traffic
-from tintype.chromium.watchdog import Bounds, memory, watch
+from tintype.chromium.capture.page_capture import Page
+from tintype.chromium.cdp.connection import Ended, Json, Refused, Session
+from tintype.chromium.cdp.tab import Tab
+from tintype.chromium.process.launch import Launcher
+from tintype.chromium.process.process import Process
+from tintype.chromium.process.watchdog import Bounds, memory, watch
+from tintype.chromium.proxy.blocklist import HostRules
+from tintype.chromium.proxy.policy import Judge
+from tintype.chromium.proxy.server import Filter
+from tintype.chromium.proxy.traffic import Traffic
 from tintype.filters.engine import FilterFile
 from tintype.model import Capture
 from tintype.options import Shot

@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tintype import assembly, logs
-from tintype.assembly import Parts
+from tintype import application, logs
+from tintype.application import Parts
 from tintype.batch import LEDGER, Batch, Entry, Ledger, LedgerInUse, Listing, State, read, report
 from tintype.commands.flags import flags, said
 from tintype.model import Answer, Verdict
-from tintype.service.verdict import insist
+from tintype.service.policy import insist
 from tintype.settings import Settings
 from tintype.web.params import Wanted
 
@@ -46,7 +46,7 @@ def _batch(listed: TextIO, output: Path, report_file: Path | None, **how: Any) -
         raise click.UsageError("--report must end in .csv or .json.")
     settings = Settings.load()
     logs.configure(settings.log_level if how["verbose"] else "critical", settings.log_format)
-    parts = assembly.assemble(settings)
+    parts = application.assemble(settings)
     try:
         listing = _read(listed, parts)
         with _ledger(output) as ledger:

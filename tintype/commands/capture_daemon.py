@@ -9,7 +9,7 @@ from dataclasses import replace
 import click
 
 from tintype import backends
-from tintype.chromium import daemon
+from tintype.chromium.daemon import daemon
 from tintype.settings import Settings
 
 

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tintype import __version__, doctor, logs
-from tintype.doctor import Finding, State
-from tintype.notation import DURATION, SIZE
+from tintype import __version__, logs
+from tintype.provision import doctor
+from tintype.provision.doctor import Finding, State
 from tintype.settings import Settings
+from tintype.settings.types import DURATION, SIZE
 
 _MARKS = {
     State.GOOD: Text("ok", "green"),

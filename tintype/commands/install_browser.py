@@ -6,8 +6,8 @@ from functools import partial
 
 import click
 
-from tintype.chromium import fonts, locate
-from tintype.install import InstallFailed, install_browser
+from tintype.provision import find_browser, fonts
+from tintype.provision.install import InstallFailed, install_browser
 from tintype.settings import Settings
 
 
@@ -31,4 +31,4 @@ def command(*, if_needed: bool, quiet: bool, slim: bool) -> None:
     except InstallFailed as error:
         raise click.ClickException(str(error)) from error
     if not quiet:
-        click.echo(f"{locate.version_of(binary)} at {binary}")
+        click.echo(f"{find_browser.version_of(binary)} at {binary}")

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from tintype.migration import VENDORS, Unknown, translate
+from tintype.migrate import VENDORS, Unknown, translate
 
 
 @click.command("migrate")

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import click
 
-from tintype import assembly
+from tintype import application
 from tintype.openapi import document
 from tintype.settings import Settings
-from tintype.web.description import about
+from tintype.web.api_docs import about
 
 
 @click.command("openapi")
 @click.option("-o", "--output", default="-", metavar="FILE", help="Where to; - is standard output.")
 def command(output: str) -> None:
     """Print the API as OpenAPI 3.1, as GET /openapi.json would answer with these settings."""
-    parts = assembly.assemble(Settings.load())
+    parts = application.assemble(Settings.load())
     try:
         told = document(about(parts))
     finally:

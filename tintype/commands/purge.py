@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tintype import assembly, logs
+from tintype import application, logs
 from tintype.settings import Settings
 
 
@@ -20,7 +20,7 @@ def command(*, urls: tuple[str, ...], everything: bool) -> None:
         raise click.UsageError("Say what to forget: --url URL, or --all.")
     settings = Settings.load()
     logs.configure("warning", settings.log_format)
-    parts = assembly.assemble(settings)
+    parts = application.assemble(settings)
     try:
         pages = [parts.reader.read([("url", url)]).request.shot.url for url in urls]
         count = parts.service.clear() if everything else sum(map(parts.service.purge, pages))

@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 import click
 from rich.console import Console
 
-from tintype import assembly, logs
+from tintype import application, logs
 from tintype.commands.flags import flags, said
 from tintype.model import Answer, Verdict
-from tintype.service.verdict import insist
+from tintype.service.policy import insist
 from tintype.settings import Settings
 from tintype.urls import host_of
 
@@ -39,7 +39,7 @@ def _shot(url: str | None, output: str, html: BinaryIO | None, *, verbose: bool,
     """
     settings = Settings.load()
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
-    parts = assembly.assemble(settings)
+    parts = application.assemble(settings)
     try:
         wanted = parts.reader.read([*_page(url, html), *_said(output)])
         begin = perf_counter()

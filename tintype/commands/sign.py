@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 import click
 
-from tintype import assembly
+from tintype import application
 from tintype.commands.flags import flags, said
 from tintype.errors import ConfigurationError
-from tintype.notation import DURATION, seconds
 from tintype.options import Options, is_posted
 from tintype.settings import Settings
+from tintype.settings.types import DURATION, seconds
 from tintype.signing import EXPIRES, SIGNATURE, Signatures
 
 _NOT_FLAGS = ("url", *(name for name in Options.model_fields if is_posted(name)))
@@ -40,7 +40,7 @@ def _sign(url: str, *, base: str | None, expires: str | None, meta: bool, **_: A
 
 def _judge(settings: Settings, pairs: list[tuple[str, str]], *, meta: bool) -> None:
     """Refuse what the service would refuse; raises InvalidRequest or TargetRefused."""
-    parts = assembly.assemble(settings)
+    parts = application.assemble(settings)
     try:
         parts.reader.read([*pairs, *([("format", "json")] if meta else [])], posted=False)
     finally:

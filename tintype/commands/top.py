@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from tintype.commands import screen
+from tintype.commands import top_view
 from tintype.errors import BackendUnavailable
 from tintype.settings import Settings
 from tintype.telemetry.scrape import Scrape
@@ -70,14 +70,14 @@ def _say(status: Status, node: Watched, console: Console, *, as_json: bool) -> N
         sys.stdout.write(json.dumps({"url": node.url, **asdict(status)}) + "\n")
         sys.stdout.flush()
     else:
-        console.print(screen.draw(status, node.url))
+        console.print(top_view.draw(status, node.url))
 
 
 def _show(looks: Iterator[Status], node: Watched, console: Console) -> None:
     history: deque[Status] = deque(maxlen=_KEPT)
     with Live(console=console, screen=True, auto_refresh=False) as live:
         for status in looks:
-            live.update(screen.draw(status, node.url, list(history), node.silent), refresh=True)
+            live.update(top_view.draw(status, node.url, list(history), node.silent), refresh=True)
             if not node.silent:
                 history.append(status)
 

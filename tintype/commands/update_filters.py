@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from tintype import assembly, backends, logs
-from tintype.filters import fetch
-from tintype.filters.library import Listed
+from tintype import application, backends, logs
+from tintype.filters.store import Listed
+from tintype.network import outbound
 from tintype.settings import Settings
 
 
@@ -21,11 +21,11 @@ def command() -> None:
     logs.configure("warning", settings.log_format)
     if not settings.filter_lists:
         raise click.UsageError("There are no lists: set TINTYPE_FILTER_LISTS.")
-    policy = assembly.policy_of(settings)
+    policy = application.policy_of(settings)
     backends.folder(settings, "filters")
     try:
-        lists = backends.library(settings).update(settings.filter_lists, lambda source: fetch.read(source, policy))
-    except fetch.NotFetched as failure:
+        lists = backends.library(settings).update(settings.filter_lists, lambda source: outbound.read(source, policy))
+    except outbound.NotFetched as failure:
         raise click.ClickException(str(failure)) from failure
     for entry in lists:
         click.echo(_line(entry))

@@ -22,7 +22,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from tintype import __version__, assembly
+from tintype import __version__, application
 from tintype.settings import Settings
 from tintype.web import create_app
 
@@ -36,7 +36,7 @@ _THROUGH_OUR_LOG: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers":
 
 def serve(settings: Settings, address: tuple[str, int], workers: int, threads: int) -> None:
     """Serve until told to end; raises ConfigurationError."""
-    assembly.assemble(settings).close()  # mistakes that only show now are told once, not by each worker
+    application.assemble(settings).close()  # mistakes that only show now are told once, not by each worker
     host, port = address
     server = Granian(
         "tintype",
@@ -52,7 +52,7 @@ def serve(settings: Settings, address: tuple[str, int], workers: int, threads: i
         websockets=False,
     )
     news = News(settings.engines, host, port, workers, multiprocessing.Semaphore(1))
-    server.serve(target_loader=partial(application, news, threads), wrap_loader=False)
+    server.serve(target_loader=partial(load_application, news, threads), wrap_loader=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,11 @@ class News:
         return True
 
 
-def application(news: News, threads: int) -> WSGIApplication:
+def load_application(news: News, threads: int) -> WSGIApplication:
     """The WSGI application of one worker; its browser starts while nobody waits for it yet."""
     for end in (signal.SIGTERM, signal.SIGINT):
         signal.signal(end, signal.SIG_DFL)  # until granian listens for them: what the parent left here does nothing
-    parts = assembly.from_environment(threads=threads)
+    parts = application.from_environment(threads=threads)
 
     def warm_up() -> None:
         if news.tell():

@@ -21,7 +21,7 @@ import httpx
 import structlog
 
 from tintype import __version__, errors, imaging, urls
-from tintype.engines.dialect import translate
+from tintype.engines.snapsharp_params import translate
 from tintype.errors import BackendUnavailable, CaptureTimeout, EngineFailed, Overloaded
 from tintype.model import Capture, Verdict
 from tintype.options import Shot

@@ -1,13 +1,13 @@
-"""How is a master rendered? Met with the sizes of :mod:`tintype.imaging.layout`, in sRGB, without metadata."""
+"""How is a master rendered? Met with the sizes of :mod:`tintype.imaging.geometry`, in sRGB, without metadata."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tintype.errors import EngineFailed
-from tintype.imaging.document import document
+from tintype.imaging.documents import document
 from tintype.imaging.encode import encode
-from tintype.imaging.layout import Box, Layout, plan, ratios, scale
+from tintype.imaging.geometry import Box, Layout, plan, ratios, scale
 from tintype.imaging.vips import open_, reading, sniff
 from tintype.model import Capture, Thumbnail, digest_of
 from tintype.options import DOCUMENTS, Rendition

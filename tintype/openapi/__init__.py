@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tintype import __version__, signing
-from tintype.openapi import answer, field, member, schema
-from tintype.openapi.path import About, paths
+from tintype.openapi import field, parameters, responses, schemas
+from tintype.openapi.paths import About, paths
 
 __all__ = ["About", "document"]
 
@@ -36,10 +36,10 @@ def document(about: About) -> dict[str, Any]:
         "tags": _TAGS,
         "paths": paths(about),
         "components": {
-            "schemas": {"Request": schema.body(), **member.SCHEMAS},
-            "parameters": schema.components(),
+            "schemas": {"Request": parameters.body(), **schemas.SCHEMAS},
+            "parameters": parameters.components(),
             "headers": field.components(),
-            "examples": answer.examples(),
+            "examples": responses.examples(),
             **({"securitySchemes": schemes} if (schemes := _schemes(about)) else {}),
         },
     }

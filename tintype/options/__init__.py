@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tintype.model import Verdict
 from tintype.options.devices import DEVICES
-from tintype.options.parts import (
+from tintype.options.groups import (
     DOCUMENTS,
     FORMATS,
     Emulate,
@@ -32,7 +32,7 @@ from tintype.options.parts import (
     flag,
     option,
 )
-from tintype.options.values import Bool, FormatName, FormatOrAuto, Int, Verdicts
+from tintype.options.types import Bool, FormatName, FormatOrAuto, Int, Verdicts
 
 __all__ = [
     "DOCUMENTS",

@@ -28,14 +28,14 @@ from tintype.model import (
 from tintype.options import CaptureRequest
 from tintype.protocols import Cache, Engine, Locks, Lookup, Storage
 from tintype.service.background import Background
-from tintype.service.checkup import Checkup
 from tintype.service.discreet import Discreet
-from tintype.service.memory import Memory
+from tintype.service.health import Checkup
+from tintype.service.pipeline import Studio, Task
+from tintype.service.policy import deserved, insist, is_bad, is_passing
 from tintype.service.seats import Seats
-from tintype.service.studio import Studio, Task
+from tintype.service.thumbnail_cache import Memory
 from tintype.service.turns import Turns
-from tintype.service.verdict import deserved, insist, is_bad, is_passing
-from tintype.telemetry.step import step
+from tintype.telemetry.timing import step
 
 log = structlog.get_logger("tintype.service")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tintype import imaging
 from tintype.model import Answer, CacheState
 from tintype.protocols import Engine, Lookup
-from tintype.service.studio import Task, judged
+from tintype.service.pipeline import Task, judged
 
 
 class Discreet:

@@ -20,7 +20,8 @@ from pydantic import (
 )
 
 from tintype.errors import ConfigurationError
-from tintype.notation import (
+from tintype.settings import sources
+from tintype.settings.types import (
     API_KEYS,
     DURATION,
     RATE,
@@ -40,7 +41,6 @@ from tintype.notation import (
     Switch,
     WebAddress,
 )
-from tintype.settings import reading
 
 TRACKING = "utm_*,gclid,gclsrc,dclid,fbclid,msclkid,yclid,twclid,igshid,mc_cid,mc_eid,_hsenc,_hsmi,mkt_tok"
 
@@ -229,8 +229,8 @@ class Settings(BaseModel):
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Self:
         """Read ``.env``, then the environment over it; raises ConfigurationError with every mistake."""
-        said, mistakes = reading.gather(os.environ if environ is None else environ, env_file)
-        mistakes += reading.unknown(said, NAMES, SECRETS) + reading.secrets_from_files(said, SECRETS)
+        said, mistakes = sources.gather(os.environ if environ is None else environ, env_file)
+        mistakes += sources.unknown(said, NAMES, SECRETS) + sources.secrets_from_files(said, SECRETS)
         values = {name: value.strip() for name, (value, _) in said.items() if name in NAMES and value.strip()}
         try:
             settings = cls.model_validate(values)

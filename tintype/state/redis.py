@@ -21,7 +21,7 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from tintype.state.redis_client import client_for
-from tintype.state.turn import Turns, acquire
+from tintype.state.striped_locks import Turns, acquire
 
 log = structlog.get_logger("tintype.state")
 

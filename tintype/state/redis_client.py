@@ -17,7 +17,7 @@ from redis.commands.core import Script
 from redis.retry import Retry
 
 from tintype.errors import ConfigurationError
-from tintype.state.outage import Outage
+from tintype.state.circuit_breaker import Outage
 
 Result = TypeVar("Result")
 

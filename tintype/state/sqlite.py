@@ -15,9 +15,9 @@ from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
-from tintype.state.outage import Outage
-from tintype.state.place import Place
-from tintype.state.sqlite_session import BROKEN, PAGE, Session, code_of, connect
+from tintype.state.circuit_breaker import Outage
+from tintype.state.shared_file import Place
+from tintype.state.sqlite_connection import BROKEN, PAGE, Session, code_of, connect
 
 READ = "SELECT body, used, entry.id FROM entry CROSS JOIN value ON value.id = entry.id WHERE key = ? AND expires > ?"
 ADD = "INSERT INTO entry (key, tag, expires, used, size) VALUES (?, ?, ?, ?, ?)"

@@ -11,11 +11,11 @@ from pathlib import Path
 import structlog
 
 from tintype import errors
-from tintype.telemetry import meter, step
-from tintype.telemetry.meter import count, move, observe, request
-from tintype.telemetry.node import Look, Node
-from tintype.telemetry.step import traced
-from tintype.telemetry.total import Totals, of
+from tintype.telemetry import recorder, timing
+from tintype.telemetry.collectors import Look, Node
+from tintype.telemetry.recorder import count, move, observe, request
+from tintype.telemetry.summary import Totals, of
+from tintype.telemetry.timing import traced
 
 __all__ = [
     "Node",
@@ -40,7 +40,7 @@ _look = Look(Node())
 def begin(path: Path, node: Node) -> None:
     """Count into the file at a path together with all processes of the node; ``node`` is what else there is to see."""
     global _look  # noqa: PLW0603 - one node a process
-    meter.begin(path)
+    recorder.begin(path)
     _look = Look(node)
     _announce(node)
 
@@ -48,26 +48,26 @@ def begin(path: Path, node: Node) -> None:
 def _announce(node: Node) -> None:
     """Tell what has not happened yet, so that it is seen to rise when it does."""
     for error in errors.ALL:
-        meter.announce("tintype_problems_total", error.code)
+        recorder.announce("tintype_problems_total", error.code)
     for backend in ("storage", "limits"):
-        meter.announce("tintype_backend_failures_total", backend)
+        recorder.announce("tintype_backend_failures_total", backend)
     for engine in node.engines:
         for result in ("ok", "partial", *(failure.code for failure in _OF_ENGINES)):
-            meter.announce("tintype_captures_total", engine, result)
+            recorder.announce("tintype_captures_total", engine, result)
 
 
 def send_traces(endpoint: str) -> Callable[[], None]:
     """Send traces to an OTLP endpoint from now on, if OpenTelemetry is installed; gives what ends that."""
     try:
-        from tintype.telemetry.trace import Traces  # noqa: PLC0415 - an extra, for those who have an endpoint
+        from tintype.telemetry.otlp import Traces  # noqa: PLC0415 - an extra, for those who have an endpoint
     except ImportError as error:
         log.warning("traces_off", reason=f"{error.name} is not installed", hint="pip install 'tintype[traces]'")
         return lambda: None
     traces = Traces(endpoint)
-    step.trace_with(traces)
+    timing.trace_with(traces)
 
     def end() -> None:
-        step.trace_with(None)
+        timing.trace_with(None)
         traces.close()
 
     return end

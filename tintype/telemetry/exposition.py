@@ -11,9 +11,9 @@ from prometheus_client import Metric as Family
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from tintype.telemetry import meter
-from tintype.telemetry.catalog import METRICS, Metric
-from tintype.telemetry.node import Look
+from tintype.telemetry import recorder
+from tintype.telemetry.collectors import Look
+from tintype.telemetry.definitions import METRICS, Metric
 
 
 def expose(look: Look, accept: str) -> tuple[bytes, str]:
@@ -31,7 +31,7 @@ class _Everything(Collector):
     def collect(self) -> Iterator[Family]:
         """Every metric of the catalogue that has something to say."""
         found: dict[str, list[tuple[tuple[str, ...], list[float]]]] = defaultdict(list)
-        for (name, *labels), cells in meter.readings().items():
+        for (name, *labels), cells in recorder.readings().items():
             found[name].append((tuple(labels), [*map(float, cells)]))
         for name, values, value in self._look.samples():
             found[name].append((values, [float(value)]))
@@ -56,5 +56,5 @@ def _add_histogram(family: Family, metric: Metric, labels: dict[str, str], cells
     counts = list(accumulate(cells[:-1]))
     for edge, count in zip((*map(str, metric.buckets), "+Inf"), counts, strict=True):
         family.add_sample(f"{metric.name}_bucket", {**labels, "le": edge}, count)
-    family.add_sample(f"{metric.name}_sum", labels, cells[-1] / meter.NANOSECONDS)
+    family.add_sample(f"{metric.name}_sum", labels, cells[-1] / recorder.NANOSECONDS)
     family.add_sample(f"{metric.name}_count", labels, counts[-1])

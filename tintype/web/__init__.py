@@ -11,25 +11,25 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
 from tintype import telemetry
-from tintype.web import description, journal, metric, ops, persist, playground, problems, thumb
-from tintype.web.fastpath import Fastpath
-from tintype.web.known import Questions
-from tintype.web.reading import LARGEST_BODY
+from tintype.web import api_docs, health, metrics, persist, playground, problems, request_log, thumb
+from tintype.web.fast_path import Fastpath
+from tintype.web.query_cache import Questions
+from tintype.web.raw_params import LARGEST_BODY
 
 if TYPE_CHECKING:
-    from tintype.assembly import Parts
+    from tintype.application import Parts
 
 
 def create_app(parts: Parts | None = None) -> Flask:
     """The WSGI application; without parts it assembles itself from the environment."""
     if parts is None:
-        from tintype import assembly  # noqa: PLC0415 - the one import outwards, only for WSGI servers
+        from tintype import application  # noqa: PLC0415 - the one import outwards, only for WSGI servers
 
-        parts = assembly.from_environment()
+        parts = application.from_environment()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json = _json(app)
-    journal.install(app)
+    request_log.install(app)
     problems.install(app)
     questions = Questions()
     counter = thumb.Counter(parts.service, parts.access, parts.gate, parts.reader, questions, parts.clock)
@@ -41,9 +41,9 @@ def create_app(parts: Parts | None = None) -> Flask:
     )
     if parts.stores_here:
         app.register_blueprint(persist.stored_blueprint(parts.service))
-    app.register_blueprint(ops.blueprint(parts.service))
-    app.register_blueprint(metric.blueprint(parts.audience))
-    app.register_blueprint(description.blueprint(description.about(parts), pages=parts.playground.on))
+    app.register_blueprint(health.blueprint(parts.service))
+    app.register_blueprint(metrics.blueprint(parts.audience))
+    app.register_blueprint(api_docs.blueprint(api_docs.about(parts), pages=parts.playground.on))
     if parts.playground.on:
         app.register_blueprint(playground.blueprint(parts.playground, parts.access))
     fast = Fastpath(app.wsgi_app, parts.service, parts.access, parts.gate, questions, parts.clock)

@@ -29,7 +29,7 @@ from tintype.options import (
 )
 from tintype.service.seats import Seats
 from tintype.urls import Rules, host_of
-from tintype.web.reading import Pairs, body_pairs, heard_pairs, query_pairs
+from tintype.web.raw_params import Pairs, body_pairs, heard_pairs, query_pairs
 
 LONGEST_ECHO = 60
 PREFERRED: tuple[FormatName, ...] = ("avif", "webp", "jpeg", "png")

@@ -7,11 +7,11 @@ from flask import Blueprint, Response, jsonify, request
 from tintype.errors import NotFound
 from tintype.service import Service
 from tintype.urls import host_of
-from tintype.web import journal, responses
-from tintype.web.access import Access
-from tintype.web.gate import Gate
+from tintype.web import request_log, responses
+from tintype.web.auth import Access
+from tintype.web.client_address import Visitors
 from tintype.web.params import Reader
-from tintype.web.visitor import Visitors
+from tintype.web.rate_limit import Gate
 
 
 def persist_blueprint(
@@ -24,7 +24,7 @@ def persist_blueprint(
     def persist() -> Response:
         gate.enter_persist(request, access.enter(request).name)
         wanted = reader.body(request)
-        journal.note(target=host_of(wanted.request.shot.url))
+        request_log.note(target=host_of(wanted.request.shot.url))
         persisted = service.persist(wanted.request, wanted.freshness, wanted.fail_on)
         base = public_url or visitors.base_url(request)
         members = persisted.members()

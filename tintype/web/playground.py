@@ -16,10 +16,10 @@ from flask.typing import ResponseReturnValue
 from tintype import __version__, telemetry
 from tintype.errors import NotFound
 from tintype.telemetry import Totals
-from tintype.web import controls
-from tintype.web.access import Access
-from tintype.web.bundle import bundle
+from tintype.web import form
+from tintype.web.auth import Access
 from tintype.web.responses import YEAR, revalidated
+from tintype.web.static_files import bundle
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self';"
@@ -47,7 +47,7 @@ def blueprint(playground: Playground, access: Access) -> Blueprint:
     @routes.get("/")
     def page() -> ResponseReturnValue:
         if "plain" in request.args:
-            return redirect(f"thumb?{urlencode(controls.submitted(request.args))}", 303)
+            return redirect(f"thumb?{urlencode(form.submitted(request.args))}", 303)
         return guarded(revalidated(text(), "text/html; charset=utf-8", request))
 
     @routes.get("/static/<digest>/<name>")
@@ -73,8 +73,8 @@ def _text(playground: Playground, access: Access) -> str:
     addresses = {rule.rule for rule in current_app.url_map.iter_rules()}
     return render_template(
         "playground.html",
-        often=controls.often(playground.without),
-        groups=controls.groups(playground.without),
+        often=form.often(playground.without),
+        groups=form.groups(playground.without),
         static=f"static/{bundle().digest}",
         modules=[name for name in bundle().files if name.endswith(".js") and name != "playground.js"],
         access="open" if access.open else "keys" if access.keys else "signed",

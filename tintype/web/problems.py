@@ -16,7 +16,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from tintype import errors, telemetry
 from tintype.errors import TintypeError
 from tintype.options import DOCUMENTS
-from tintype.web import cards, journal
+from tintype.web import fallback_images, request_log
 from tintype.web.params import negotiate, salvage
 
 log = structlog.get_logger("tintype.web")
@@ -52,10 +52,10 @@ def install(app: Flask) -> None:
 
 def answer(error: TintypeError, **members: Any) -> Response:
     """An error as the client can best use it; ``members`` are added to the problem object."""
-    journal.note(error=error.code)
+    request_log.note(error=error.code)
     telemetry.count("tintype_problems_total", error.code)
     if error.status >= 500:  # noqa: PLR2004 - ours or the target's fault, RFC 9110 section 15.6
-        journal.note(reason=error.detail)
+        request_log.note(reason=error.detail)
     return _finish(_represent({**error.problem(), **members}, error), error.status, error)
 
 
@@ -85,7 +85,7 @@ def _foreign(status: int) -> Response:
     title = HTTP_STATUS_CODES.get(status, "Error")
     code = title.lower().replace(" ", "-")
     problem = {"type": "about:blank", "title": title, "status": status, "detail": title, "error": code}
-    journal.note(error=code)
+    request_log.note(error=code)
     telemetry.count("tintype_problems_total", code)
     return _finish(_represent({**problem, "message": title}, None), status, None)
 
@@ -97,7 +97,7 @@ def _allowed(error: HTTPException) -> str:
 def _represent(problem: Mapping[str, Any], error: TintypeError | None) -> Response:
     if error and _wants_picture(request):
         return _card(request, error)
-    members = {**problem, "instance": f"urn:tintype:request:{journal.request_id()}"}
+    members = {**problem, "instance": f"urn:tintype:request:{request_log.request_id()}"}
     if _prefers_page(request):
         page = Response(render_template("problem.html", problem=members, style=_STYLE), mimetype="text/html")
         page.headers["Content-Security-Policy"] = _POLICY
@@ -130,10 +130,12 @@ def _wants_picture(request: Request) -> bool:
 
 def _card(request: Request, error: TintypeError) -> Response:
     options = salvage(request)
-    chosen = cards.drawable(negotiate(request.accept_mimetypes) if options.format == "auto" else options.format)
-    size = cards.size_of(options.model_copy(update={"format": chosen}).request())
+    chosen = fallback_images.drawable(
+        negotiate(request.accept_mimetypes) if options.format == "auto" else options.format
+    )
+    size = fallback_images.size_of(options.model_copy(update={"format": chosen}).request())
     if isinstance(error, errors.RateLimited):
         # a client beyond its limit must not cost a drawing for each size it thinks of
         size = next((small for small in SMALL_CARDS if small <= size), SMALL_CARDS[-1])
-    drawn = cards.failure(error.title, error.detail[: cards.LONGEST_REASON], chosen, *size)
+    drawn = fallback_images.failure(error.title, error.detail[: fallback_images.LONGEST_REASON], chosen, *size)
     return Response(drawn.body, mimetype=drawn.mime)

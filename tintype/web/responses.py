@@ -8,7 +8,7 @@ from flask import Request, Response
 
 from tintype.model import Answer, Stored
 from tintype.urls import host_of
-from tintype.web import cards, headers
+from tintype.web import fallback_images, headers
 from tintype.web.params import Wanted
 
 YEAR = 31_536_000
@@ -23,7 +23,9 @@ def placeholder(wanted: Wanted) -> Response:
     """A neutral picture in the size and format of the one that is being taken."""
     host = host_of(wanted.request.shot.url)
     rendition = wanted.request.rendition
-    drawn = cards.waiting(cards.drawable(rendition.format), *cards.size_of(wanted.request))
+    drawn = fallback_images.waiting(
+        fallback_images.drawable(rendition.format), *fallback_images.size_of(wanted.request)
+    )
     response = Response(drawn.body, headers=headers.of_placeholder(drawn, host))
     if wanted.negotiated:
         response.headers["Vary"] = "Accept"

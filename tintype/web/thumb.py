@@ -10,13 +10,13 @@ from flask import Blueprint, Response, request
 from tintype.errors import TintypeError
 from tintype.model import CacheState
 from tintype.service import Service
-from tintype.service.verdict import insist
+from tintype.service.policy import insist
 from tintype.urls import host_of
-from tintype.web import journal, responses
-from tintype.web.access import Access, Credential
-from tintype.web.gate import Gate
-from tintype.web.known import Questions
+from tintype.web import request_log, responses
+from tintype.web.auth import Access, Credential
 from tintype.web.params import Reader, Wanted
+from tintype.web.query_cache import Questions
+from tintype.web.rate_limit import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ class Counter:
         if isinstance(asked, TintypeError):
             raise asked
         wanted = replace(asked, until=credential.until, private=credential.private)
-        journal.note(target=host_of(wanted.request.shot.url))
+        request_log.note(target=host_of(wanted.request.shot.url))
         make = self.service.ahead if wanted.placeholder else self.service.obtain
         answer = found or make(wanted.request, wanted.freshness)
         if answer is None:
-            journal.note(cache=CacheState.PLACEHOLDER)
+            request_log.note(cache=CacheState.PLACEHOLDER)
             return responses.placeholder(wanted)
         insist(answer.thumbnail, wanted.fail_on)
-        journal.note(cache=answer.cache, **{f"{step}_ms": round(ms, 1) for step, ms in answer.timings.items()})
+        request_log.note(cache=answer.cache, **{f"{step}_ms": round(ms, 1) for step, ms in answer.timings.items()})
         if learn and found:  # what is asked for once is not worth its memory
             self.questions.learn(request.environ, wanted)
         return responses.picture(answer, wanted, request, self.clock())

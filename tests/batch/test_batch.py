@@ -1,0 +1,350 @@
+"""``tintype batch``: a list in, pictures out, nothing taken twice. The engine is a fake one, except where marked."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import processes
+from tests.support.fakes import FakeEngine
+from tests.support.site_server import SiteServer
+from tests.support.terminal import Terminal
+from tintype import backends, errors, imaging
+from tintype.batch import workers
+from tintype.batch.filenames import LONGEST, Names, stem_of
+from tintype.batch.manifest import LEDGER, Ledger
+from tintype.model import Capture
+from tintype.options import Shot
+
+pytestmark = pytest.mark.usefixtures("own_settings")
+
+HOST = "http://127.0.0.1:9"
+
+
+class Photographer(FakeEngine):
+    """Fails for pages whose address names an error, so often as it says: ``/overloaded_2``; for good without one."""
+
+    def capture(self, shot: Shot) -> Capture:
+        code, _, times = shot.url.rpartition("/")[2].partition("_")
+        kind = next((kind for kind in errors.ALL if kind.code == code), None)
+        before = sum(one.url == shot.url for one in self.shots)
+        if kind and before < int(times or 1_000_000):
+            self.shots.append(shot)
+            raise kind("as the address says", retry_after=0)
+        return super().capture(shot)
+
+    def taken(self) -> list[str]:
+        return sorted(shot.url.removeprefix(HOST) for shot in self.shots)
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Photographer:
+    fake = Photographer(clock=time.time)
+    monkeypatch.setattr(backends, "open_engine", lambda *_, **__: fake)
+    monkeypatch.setattr(workers, "PAUSES", (0, 0))
+    monkeypatch.setenv("TINTYPE_FAILURE_TTL", "0")
+    return fake
+
+
+def write_list(*lines: str) -> str:
+    Path("urls.txt").write_text("".join(f"{line}\n" for line in lines))
+    return "urls.txt"
+
+
+def pictures() -> list[str]:
+    return sorted(path.name for path in Path("out").iterdir() if path.name != LEDGER)
+
+
+def states() -> dict[str, str]:
+    return {entry["url"].removeprefix(HOST): entry["state"] for entry in json.loads(Path("report.json").read_text())}
+
+
+@pytest.mark.usefixtures("engine")
+class TestAList:
+    def test_becomes_pictures_named_for_their_addresses(self, tintype: Terminal) -> None:
+        listed = write_list(f"{HOST}/", f"{HOST}/blog/post?id=7")
+        assert tintype("batch", listed, "-o", "out") == 0
+        assert pictures() == ["127.0.0.1-9-blog-post-id-7.png", "127.0.0.1-9.png"]
+        assert imaging.size((Path("out") / "127.0.0.1-9.png").read_bytes())[:2] == (1280, 720)
+        assert (tintype.out, tintype.err.splitlines()[-1]) == ("", "out: 2 taken.")
+
+    def test_has_comments_empty_lines_and_pages_named_twice(self, tintype: Terminal, engine: Photographer) -> None:
+        listed = write_list(
+            "# mine", "", f"  {HOST}/a  ", f"{HOST}/a?utm_source=mail", "HTTP://127.0.0.1:9/a#top", "\t"
+        )
+        assert tintype("batch", listed, "-o", "out") == 0
+        assert engine.taken() == ["/a"]
+        assert tintype.err.splitlines()[-1] == "out: 1 taken, 2 named twice."
+
+    def test_may_come_from_another_program(self) -> None:
+        command = [sys.executable, "-m", "tintype", "batch", "-", "-o", "out", "--report", "report.json"]
+        done = subprocess.run(command, input="http://10.0.0.1/\n", capture_output=True, text=True, check=False)
+        assert (done.returncode, states()) == (1, {"http://10.0.0.1/": "failed"})
+
+    def test_may_be_as_windows_writes_it(self, tintype: Terminal, engine: Photographer) -> None:
+        Path("urls.txt").write_bytes(f"\ufeff{HOST}/a\r\n{HOST}/b\r\n".encode())
+        assert tintype("batch", "urls.txt", "-o", "out") == 0
+        assert engine.taken() == ["/a", "/b"]
+
+    def test_that_names_nothing_is_wrong_usage(self, tintype: Terminal) -> None:
+        assert tintype("batch", write_list("# nothing"), "-o", "out") == 2
+        assert "urls.txt names no page" in tintype.err
+
+    def test_that_is_not_there_is_wrong_usage(self, tintype: Terminal) -> None:
+        assert tintype("batch", "nowhere.txt", "-o", "out") == 2
+        assert "nowhere.txt" in tintype.err
+
+    def test_is_taken_with_the_options_of_the_service(self, tintype: Terminal, engine: Photographer) -> None:
+        flags = "--width 800 --height 600 --dark-mode --format webp --thumb-width 400"
+        assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", *flags.split()) == 0
+        assert imaging.size((Path("out") / "127.0.0.1-9-a.webp").read_bytes())[:2] == (400, 300)
+        assert engine.shots[0].emulate.dark_mode
+
+    def test_is_not_begun_under_wrong_options(self, tintype: Terminal, engine: Photographer) -> None:
+        assert tintype("batch", write_list("ftp://a", f"{HOST}/a"), "-o", "out", "--width", "1") == 2
+        assert "--width must be a whole number from 320 to 3840 pixels, not 1" in tintype.err
+        assert (engine.visits, Path("out").exists()) == (0, False)
+
+    def test_is_taken_several_pages_at_a_time(self, tintype: Terminal, engine: Photographer) -> None:
+        engine.gate.clear()
+
+        def open_gate() -> None:
+            assert processes.eventually(lambda: engine.visits == 3)
+            engine.gate.set()
+
+        opening = threading.Thread(target=open_gate)
+        opening.start()
+        listed = write_list(*(f"{HOST}/{number}" for number in range(6)))
+        assert tintype("batch", listed, "-o", "out", "--parallel", "3") == 0
+        opening.join()
+        assert engine.visits == 6
+
+
+@pytest.mark.usefixtures("engine")
+class TestFailures:
+    def test_do_not_stop_the_rest(self, tintype: Terminal) -> None:
+        listed = write_list("nonsense", "http://10.0.0.1/", f"{HOST}/target-unreachable", f"{HOST}/a")
+        assert tintype("batch", listed, "-o", "out") == 1
+        assert pictures() == ["127.0.0.1-9-a.png"]
+        assert "line 1: nonsense: invalid-request: url: must start with http:// or https://" in tintype.err
+        assert "line 2: http://10.0.0.1/: target-refused: " in tintype.err
+        assert f"{HOST}/target-unreachable: target-unreachable: as the address says" in tintype.err
+        assert tintype.err.splitlines()[-1] == "out: 1 taken, 3 failed."
+
+    def test_that_pass_are_waited_out(self, tintype: Terminal, engine: Photographer) -> None:
+        assert tintype("batch", write_list(f"{HOST}/overloaded_2", f"{HOST}/browser-lost_1"), "-o", "out") == 0
+        assert engine.taken() == ["/browser-lost_1"] * 2 + ["/overloaded_2"] * 3
+
+    def test_of_a_part_of_ours_end_the_run_and_are_not_the_page_s(
+        self, tintype: Terminal, engine: Photographer
+    ) -> None:
+        listed = write_list(*(f"{HOST}/{number}/backend-unavailable" for number in range(20)))
+        assert tintype("batch", listed, "-o", "out", "--parallel", "1", "--report", "report.json") == 4
+        assert set(states().values()) == {"left"}
+        assert "tintype: A part of the service does not answer" in tintype.err
+        assert engine.visits < 20
+
+    def test_may_be_verdicts_one_minds(self, tintype: Terminal, engine: Photographer) -> None:
+        engine.status = 404
+        assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", "--fail-on", "error") == 1
+        assert pictures() == []
+
+    def test_to_write_end_the_run_and_are_told(self, tintype: Terminal) -> None:
+        Path("out").write_text("a file")
+        assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out") == 2
+        assert "out" in tintype.err
+
+
+class TestAnotherRun:
+    @pytest.fixture(autouse=True)
+    def _first(self, tintype: Terminal, engine: Photographer) -> None:
+        listed = write_list(f"{HOST}/a", f"{HOST}/target-unreachable", f"{HOST}/b")
+        assert tintype("batch", listed, "-o", "out") == 1
+        engine.shots.clear()
+        tintype("purge", "--all")
+
+    def test_takes_only_what_is_missing(self, tintype: Terminal, engine: Photographer) -> None:
+        (Path("out") / "127.0.0.1-9-b.png").unlink()
+        listed = write_list(f"{HOST}/new", f"{HOST}/b", f"{HOST}/target-unreachable", f"{HOST}/a")
+        assert tintype("batch", listed, "-o", "out", "--report", "report.json") == 1
+        assert engine.taken() == ["/b", "/new"]
+        assert states() == {"/new": "taken", "/b": "taken", "/target-unreachable": "failed", "/a": "kept"}
+        assert tintype.err.splitlines()[-1] == "out: 2 taken, 1 there already, 1 failed."
+
+    def test_tries_again_what_failed_when_told(self, tintype: Terminal, engine: Photographer) -> None:
+        assert tintype("batch", "urls.txt", "-o", "out", "--retry-failed") == 1
+        assert engine.taken() == ["/target-unreachable"]
+
+    def test_takes_everything_again_when_told_and_keeps_the_names(
+        self, tintype: Terminal, engine: Photographer
+    ) -> None:
+        assert tintype("batch", "urls.txt", "-o", "out", "--again") == 1
+        assert engine.taken() == ["/a", "/b", "/target-unreachable"]
+        assert pictures() == ["127.0.0.1-9-a.png", "127.0.0.1-9-b.png"]
+
+    def test_takes_a_picture_that_is_not_whole_again(self, tintype: Terminal, engine: Photographer) -> None:
+        (Path("out") / "127.0.0.1-9-a.png").write_bytes(b"half")
+        assert tintype("batch", "urls.txt", "-o", "out") == 1
+        assert engine.taken() == ["/a"]
+
+    def test_with_other_options_leaves_the_first_pictures(self, tintype: Terminal, engine: Photographer) -> None:
+        before = (Path("out") / "127.0.0.1-9-a.png").read_bytes()
+        assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", "--dark-mode") == 0
+        assert engine.taken() == ["/a"]
+        assert (Path("out") / "127.0.0.1-9-a.png").read_bytes() == before
+        assert len(pictures()) == 3
+
+    def test_gets_over_half_a_line_in_its_ledger(self, tintype: Terminal, engine: Photographer) -> None:
+        ledger = Path("out") / LEDGER
+        lines = ledger.read_bytes().splitlines(keepends=True)
+        ledger.write_bytes(b"".join(lines[:-1]) + lines[-1][:20])
+        assert tintype("batch", "urls.txt", "-o", "out") in {0, 1}
+        assert len(engine.taken()) == 1
+        assert tintype("batch", "urls.txt", "-o", "out") in {0, 1}
+        assert len(engine.taken()) == 1
+
+    def test_does_not_follow_a_ledger_out_of_its_folder(self, tintype: Terminal, engine: Photographer) -> None:
+        ledger = Path("out") / LEDGER
+        ledger.write_text(ledger.read_text().replace("127.0.0.1-9-a.png", "../a.png"))
+        assert tintype("batch", "urls.txt", "-o", "out") == 1
+        assert engine.taken() == ["/a"]
+        assert not Path("a.png").exists()
+
+    def test_waits_for_no_other_that_writes_there(self, tintype: Terminal, engine: Photographer) -> None:
+        with Ledger(Path("out")):
+            assert tintype("batch", "urls.txt", "-o", "out") == 1
+        assert "is in use: another batch writes there" in tintype.err
+        assert engine.visits == 0
+
+
+@pytest.mark.usefixtures("engine")
+class TestTheReport:
+    def test_is_a_table_of_every_line(self, tintype: Terminal) -> None:
+        listed = write_list(f"{HOST}/a", f"{HOST}/target-unreachable", "nonsense")
+        assert tintype("batch", listed, "-o", "out", "--report", "report.csv") == 1
+        with Path("report.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["url"] for row in rows] == [f"{HOST}/a", f"{HOST}/target-unreachable", "nonsense"]
+        assert [row["state"] for row in rows] == ["taken", "failed", "failed"]
+        assert [row["error"] for row in rows] == ["", "target-unreachable", "invalid-request"]
+        assert (rows[0]["file"], rows[0]["width"], rows[0]["verdict"]) == ("127.0.0.1-9-a.png", "1280", "ok")
+
+    def test_is_the_same_in_json(self, tintype: Terminal) -> None:
+        assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", "--report", "report.json") == 0
+        entry = json.loads(Path("report.json").read_text())[0]
+        assert (entry["state"], entry["cache"], entry["status"], entry["width"]) == ("taken", "MISS", 200, 1280)
+        assert entry["bytes"] == (Path("out") / entry["file"]).stat().st_size
+
+    def test_is_of_one_of_two_kinds(self, tintype: Terminal) -> None:
+        assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", "--report", "report.xml") == 2
+        assert "--report must end in .csv or .json" in tintype.err
+
+
+class TestCtrlC:
+    @pytest.fixture
+    def stopped(self, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+        """Set once the crew knows that it shall begin nothing else."""
+        stopped, stop = threading.Event(), workers.Crew.stop
+
+        def stop_and_tell(ours: workers.Crew) -> int:
+            under_way = stop(ours)
+            stopped.set()
+            return under_way
+
+        monkeypatch.setattr(workers.Crew, "stop", stop_and_tell)
+        return stopped
+
+    def test_finishes_what_is_under_way_and_leaves_the_rest_for_another_run(
+        self, tintype: Terminal, engine: Photographer, stopped: threading.Event
+    ) -> None:
+        engine.gate.clear()
+
+        def interrupt() -> None:
+            assert processes.eventually(lambda: engine.visits == 1)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            assert stopped.wait(30)
+            engine.gate.set()
+
+        listed = write_list(*(f"{HOST}/{number}" for number in range(5)))
+        interrupting = threading.Thread(target=interrupt)
+        interrupting.start()
+        assert tintype("batch", listed, "-o", "out", "--parallel", "1", "--report", "report.json") == 130
+        interrupting.join()
+        assert sorted(states().values()) == ["left"] * 4 + ["taken"]
+        assert "Finishing 1 under way" in tintype.err
+        assert "left for another run" in tintype.err
+        assert tintype("batch", listed, "-o", "out") == 0
+        assert len(pictures()) == 5
+        assert engine.visits == 5
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("url", "stem"),
+        [
+            ("https://example.com/", "example.com"),
+            ("https://example.com/a/b.html", "example.com-a-b.html"),
+            ("https://example.com:8443/?q=a%20b&c=%2e%2e%2f", "example.com-8443-q-a-b-c-.."),
+            ("https://example.com/../../etc/passwd", "example.com-..-..-etc-passwd"),
+            ("https://example.com/%00%0a$(rm)`x`", "example.com-rm-x"),
+            ("https://xn--bcher-kva.example/ä", "xn--bcher-kva.example"),
+            ("https://example.com/#/route", "example.com-route"),
+            ("http://[2001:db8::1]/", "2001-db8-1"),
+        ],
+    )
+    def test_are_safe_everywhere(self, url: str, stem: str) -> None:
+        assert stem_of(url) == stem.strip("-.")
+
+    def test_are_never_too_long(self) -> None:
+        assert len(stem_of("https://example.com/" + "a" * 2000)) == LONGEST
+
+    def test_are_of_one_page_each_on_any_file_system(self, tmp_path: Path) -> None:
+        (tmp_path / "example.com-theirs.png").touch()
+        names = Names(tmp_path, ["example.com-given.png"])
+        paths = ["a", "A", "a/", "a?", "theirs", "given"]
+        made = [
+            names.of(f"https://example.com/{path}", f"{number:064x}"[::-1], "png") for number, path in enumerate(paths)
+        ]
+        assert len({name.casefold() for name in [*made, "example.com-theirs.png", "example.com-given.png"]}) == 8
+
+
+@pytest.mark.browser
+class TestWithARealBrowser:
+    @pytest.fixture
+    def site(self) -> Iterator[SiteServer]:
+        with SiteServer() as server:
+            yield server
+
+    def start(self, site: SiteServer, *flags: str) -> subprocess.Popen[str]:
+        env = {"TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port}", "TINTYPE_DAEMON_LINGER": "1s"}
+        command = [sys.executable, "-m", "tintype", "batch", "urls.txt", "-o", "out", *flags]
+        return subprocess.Popen(command, env={**os.environ, **env}, stderr=subprocess.PIPE, text=True)
+
+    def test_pages_become_files_an_interrupted_run_is_gone_on_with(self, site: SiteServer) -> None:
+        good = ["/plain.html", "/plain.html?second=1", "/plain.html?third=1"]
+        write_list(*map(site.url, good), site.url("/download"), site.url("/plain.html?held=1"))
+        site.gate.clear()
+        running = self.start(site, "--format", "webp", "--thumb-width", "320")
+        site.wait_for_visit("/plain.html?held=1")
+        assert processes.eventually(lambda: len(pictures()) == 3, within=60)
+        running.send_signal(signal.SIGINT)
+        site.gate.set()
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == 130, said
+        assert "not-a-page" in said
+        again = self.start(site, "--format", "webp", "--thumb-width", "320", "--report", "report.json")
+        assert again.wait(60) == 1
+        again.communicate()
+        assert sorted(states().values()) == ["failed", "kept", "kept", "kept", "kept"]
+        assert all(imaging.size((Path("out") / name).read_bytes())[0] == 320 for name in pictures())
+        assert [site.visits(path) for path in good] == [1, 1, 1]

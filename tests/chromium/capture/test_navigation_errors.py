@@ -1,0 +1,61 @@
+"""Why a page did not come, in words for the caller."""
+
+from __future__ import annotations
+
+import pytest
+
+from tintype import errors
+from tintype.chromium.capture import navigation_errors
+from tintype.chromium.proxy.traffic import Reason, Refusal
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("net::ERR_NAME_NOT_RESOLVED", errors.TargetUnreachable),
+        ("net::ERR_CERT_DATE_INVALID", errors.TargetUnreachable),
+        ("net::ERR_CERT_SOMETHING_NEW", errors.TargetUnreachable),
+        ("net::ERR_SSL_PROTOCOL_ERROR", errors.TargetUnreachable),
+        ("net::ERR_TOO_MANY_REDIRECTS", errors.TargetUnreachable),
+        ("net::ERR_SOMETHING_NEW", errors.TargetUnreachable),
+        ("net::ERR_UNSAFE_PORT", errors.TargetRefused),
+        ("net::ERR_UNSAFE_REDIRECT", errors.TargetRefused),
+        ("net::ERR_ABORTED", errors.NotAPage),
+        ("net::ERR_HTTP_RESPONSE_CODE_FAILURE", errors.TargetError),
+    ],
+)
+def test_net_errors_have_a_class(error: str, kind: type[errors.TintypeError]) -> None:
+    failure = navigation_errors.of_navigation(error, None)
+    assert type(failure) is kind
+    assert "ERR_" not in failure.detail
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("policy", errors.TargetRefused),
+        ("unknown-host", errors.TargetUnreachable),
+        ("unreachable", errors.TargetUnreachable),
+        ("limit", errors.TargetUnreachable),
+    ],
+)
+def test_what_the_filter_refused_decides(reason: Reason, kind: type[errors.TintypeError]) -> None:
+    refusal = Refusal("10.0.0.5", 80, reason)
+    for error in ("net::ERR_SOCKS_CONNECTION_FAILED", ""):
+        failure = navigation_errors.of_navigation(error, refusal)
+        assert type(failure) is kind
+        assert "10.0.0.5" not in failure.detail
+
+
+def test_a_refusal_of_something_else_does_not_explain_a_broken_certificate() -> None:
+    failure = navigation_errors.of_navigation("net::ERR_CERT_DATE_INVALID", Refusal("a.example", 443, "policy"))
+    assert isinstance(failure, errors.TargetUnreachable)
+
+
+def test_a_download_is_not_a_page() -> None:
+    assert isinstance(navigation_errors.of_navigation("net::ERR_ABORTED", None, is_download=True), errors.NotAPage)
+
+
+@pytest.mark.parametrize(("mime", "drawn"), [("text/html", True), ("image/svg+xml", True), ("video/mp4", False)])
+def test_films_are_no_pages(mime: str, drawn: bool) -> None:
+    assert (navigation_errors.of_content(mime) is None) is drawn

@@ -1,0 +1,60 @@
+"""A page is photographed as it looks three seconds later: one fixture page for each cause of a picture too early."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.chromium.conftest import StartEngine
+from tests.support.site_server import SiteServer
+from tintype import imaging
+from tintype.engines.chromium import DaemonEngine
+from tintype.model import Capture
+from tintype.options import Options
+
+pytestmark = pytest.mark.browser
+
+BLUE, GREEN = (0, 102, 204), (0, 153, 0)
+
+
+@pytest.fixture(scope="module")
+def engine(start_engine: StartEngine, site: SiteServer) -> DaemonEngine:
+    return start_engine(slots=2, timeout=12.0, allow_addresses=(f"127.0.0.1:{site.port}",))
+
+
+def capture(engine: DaemonEngine, url: str, **options: Any) -> Capture:
+    return engine.capture(Options(url=url, width=640, height=480, **options).request().shot)
+
+
+def colours(capture: Capture) -> set[tuple[int, ...]]:
+    return {imaging.pixel(capture.body, x, y)[:3] for x in (10, 300, 630) for y in (100, 400)}
+
+
+class TestASettledPage:
+    @pytest.mark.parametrize(
+        "page",
+        [
+            "fading.html",
+            "delayed-fading.html",
+            "after-another.html",
+            "coming-into-view.html",
+            "chart.html",
+            "frames.html",
+            "late.html?after=700",
+            "late.html?after=2500",
+            "fetching.html?after=400",
+            "late-image.html",
+            "late-background.html",
+        ],
+    )
+    def test_shows_the_end_of_what_begins_with_it(self, page: str, engine: DaemonEngine, site: SiteServer) -> None:
+        assert colours(capture(engine, site.url(f"/{page}"))) == {GREEN}
+
+    def test_is_not_waited_for_where_it_waits_for_ever(self, engine: DaemonEngine, site: SiteServer) -> None:
+        assert not capture(engine, site.url("/fetching.html?after=60000")).partial
+
+    def test_need_not_rest(self, engine: DaemonEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/restless.html"))
+        assert BLUE in colours(seen)
+        assert not seen.partial

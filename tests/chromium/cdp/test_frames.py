@@ -1,0 +1,72 @@
+"""Frames of other sites in processes of their own, as full Chrome has them and headless shell may."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.support.proxy_fixtures import eventually
+from tests.support.site_server import SiteServer
+from tintype.chromium.browser import Browser
+from tintype.chromium.process import user
+from tintype.chromium.process.launch import Launcher
+from tintype.chromium.process.launch_options import Recipe
+from tintype.chromium.process.profiles import Territory
+from tintype.chromium.proxy.policy import Judge
+from tintype.filters.engine import FilterFile, compile_lists
+from tintype.model import Capture
+from tintype.options import Options
+from tintype.provision.find_browser import find_chromium
+
+pytestmark = pytest.mark.browser
+
+LIST = "/promo/loader.js$script\n/promo/banner.$image\n##.sponsored-box\n##div[data-kind=advert]\n"
+
+
+class Isolating(Recipe):
+    """Every site in a process of its own, whatever the machine."""
+
+    def arguments(self, profile: Path) -> list[str]:
+        return [*super().arguments(profile), "--site-per-process"]
+
+
+async def photograph(site: SiteServer, other: SiteServer, lists: FilterFile | None, *names: str) -> list[Capture]:
+    recipe = Isolating(binary=str(find_chromium()), account=user.choose("nobody"), proxy_port=9, listeners=3)
+    judge = Judge.of([f"127.0.0.1:{each.port}" for each in (site, other)], ["localhost"])
+    territory = Territory.claim()
+    browser = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, 3, lists)
+    try:
+        taken = []
+        for name in names:
+            page, _, more = name.partition("&")
+            url = site.url(f"/clean/{page}.html?other={other.port}&{more}")
+            shot = Options(url=url, width=640, height=480).request().shot
+            taken.append(await browser.capture(shot, None, 20.0, 16_000))
+        # No session of a frame is left behind.
+        await eventually(lambda: len(browser._session._connection._sessions) == 1)
+        return taken
+    finally:
+        await browser.close()
+        territory.release()
+
+
+def test_dialogues_in_them_are_refused() -> None:
+    with SiteServer() as site, SiteServer() as other:
+        page, *seen = asyncio.run(
+            photograph(site, other, None, "onetrust&without", "sourcepoint", "trustarc", "home-made-frame")
+        )
+    assert [capture.title for capture in seen] == ["refused"] * 3
+    assert [capture.body == page.body for capture in seen] == [True] * 3
+
+
+def test_lists_hold_in_them(tmp_path: Path) -> None:
+    (tmp_path / "engine.dat").write_bytes(compile_lists([LIST]))
+    with SiteServer() as site, SiteServer() as other:
+        lists = FilterFile(tmp_path / "engine.dat")
+        page, seen, dialogue = asyncio.run(photograph(site, other, lists, "listed&without", "listed", "sourcepoint"))
+        assert other.visits("/clean/promo/banner.svg") == 0
+    assert seen.title == "unanswered"
+    assert seen.body == page.body
+    assert dialogue.title == "refused"

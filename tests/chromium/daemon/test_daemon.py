@@ -1,0 +1,274 @@
+"""The daemon under trouble: hostile pages, lost browsers, crowds, and its own end. With the real browser."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chromium.conftest import StartEngine, end
+from tests.support import processes
+from tests.support.site_server import SiteServer
+from tintype import imaging
+from tintype.chromium.daemon.daemon import DaemonConfig, address_for, command_for
+from tintype.engines.chromium import DaemonEngine
+from tintype.errors import BrowserLost, CaptureTimeout, Overloaded
+from tintype.model import Capture
+from tintype.options import Options, Shot
+from tintype.provision.find_browser import is_open_to_all
+
+pytestmark = pytest.mark.browser
+
+BLUE = (0, 102, 204)
+TIMEOUT = 3.0
+AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env")
+
+
+@pytest.fixture(scope="module")
+def engine(start_engine: StartEngine, site: SiteServer) -> DaemonEngine:
+    """Shared by tests that leave it as they found it."""
+    return start_engine(slots=2, queue=50, timeout=TIMEOUT, allow_addresses=(f"127.0.0.1:{site.port}",))
+
+
+@pytest.fixture
+def own(start_engine: StartEngine, site: SiteServer) -> DaemonEngine:
+    """A daemon of the test's own, to be mistreated."""
+    return start_engine(slots=1, queue=1, timeout=8.0, linger=30.0, allow_addresses=(f"127.0.0.1:{site.port}",))
+
+
+@pytest.fixture
+def crowd() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(20) as threads:
+        yield threads
+
+
+def shot(url: str, **options: Any) -> Shot:
+    return Options(url=url, width=640, height=480, **options).request().shot
+
+
+def is_blue(capture: Capture) -> bool:
+    return imaging.pixel(capture.body, 630, 470)[:3] == BLUE
+
+
+def folder_of(pid: int) -> Path:
+    """Where a daemon keeps its browsers' files."""
+    return next(Path(tempfile.gettempdir()).glob(f"tintype-browser-{pid}-*"))
+
+
+class TestAPageThatMisbehaves:
+    @pytest.mark.parametrize("page", ["loop.html", "loop-later.html", "never-loads.html"])
+    def test_is_taken_as_it_is_at_the_soft_deadline(self, page: str, engine: DaemonEngine, site: SiteServer) -> None:
+        seen = engine.capture(shot(site.url(f"/{page}")))
+        assert seen.partial
+        assert is_blue(seen)
+        assert engine.capture(shot(site.url("/plain.html"))).partial is False
+
+    @pytest.mark.parametrize("page", ["alerts.html", "popups.html"])
+    def test_is_calmed(self, page: str, engine: DaemonEngine, site: SiteServer) -> None:
+        seen = engine.capture(shot(site.url(f"/{page}")))
+        assert is_blue(seen)
+        assert not seen.partial
+
+    def test_is_no_picture_if_it_never_answers(self, engine: DaemonEngine, site: SiteServer) -> None:
+        with pytest.raises(CaptureTimeout):
+            engine.capture(shot(site.url("/hang")))
+        assert is_blue(engine.capture(shot(site.url("/plain.html"))))
+
+    def test_is_given_up_if_it_crashes_its_renderer_twice(self, engine: DaemonEngine, site: SiteServer) -> None:
+        with pytest.raises(BrowserLost):
+            engine.capture(shot(site.url("/deep.html")))
+        assert site.visits("/deep.html") == 2
+        assert is_blue(engine.capture(shot(site.url("/plain.html"))))
+
+
+class TestACrowd:
+    def test_that_asks_for_one_page_causes_one_visit(
+        self, engine: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor
+    ) -> None:
+        wanted = shot(site.url("/plain.html?crowd"), delay=300)
+        seen = [crowd.submit(engine.capture, wanted) for _ in range(20)]
+        assert len({one.result().taken_at for one in seen}) == 1
+        assert site.visits("/plain.html?crowd") == 1
+
+    def test_is_turned_away_when_the_line_is_full(
+        self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor
+    ) -> None:
+        urls = [site.url(f"/plain.html?full={number}") for number in range(8)]
+        seen = [crowd.submit(own.capture, shot(url, delay=1000)) for url in urls]
+        failures = [one.exception() for one in seen if one.exception()]
+        assert 1 <= len(failures) < 8
+        assert all(isinstance(failure, Overloaded) and failure.retry_after for failure in failures)
+
+    def test_that_hangs_up_frees_the_slot(self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor) -> None:
+        own.warm()
+        impatient = DaemonEngine(own.address, None, Path("/nowhere"), patience=0.5)
+        with pytest.raises(CaptureTimeout):
+            impatient.capture(shot(site.url("/plain.html?impatient"), delay=6000))
+        assert processes.eventually(lambda: own.status()["busy"] == 0, within=3)
+
+
+class TestALostBrowser:
+    def test_is_replaced_under_a_capture(self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor) -> None:
+        pending = start_slowly(own, site, crowd, "killed")
+        browser = own.status()["browser_pid"]
+        os.killpg(browser, signal.SIGKILL)
+        assert is_blue(pending.result())
+        assert own.status()["browser_pid"] != browser
+
+    def test_is_replaced_between_captures(self, own: DaemonEngine, site: SiteServer) -> None:
+        own.check()
+        os.killpg(own.status()["browser_pid"], signal.SIGKILL)
+        assert is_blue(own.capture(shot(site.url("/plain.html?between"))))
+
+    def test_is_replaced_after_its_time(self, start_engine: StartEngine, site: SiteServer) -> None:
+        engine = start_engine(slots=1, recycle_after=2, allow_addresses=(f"127.0.0.1:{site.port}",))
+        first = engine.status()["browser_pid"]
+        for number in range(4):
+            assert is_blue(engine.capture(shot(site.url(f"/plain.html?{number}"))))
+        assert processes.eventually(lambda: engine.status()["browser_pid"] != first)
+        assert processes.eventually(lambda: processes.gone([first]))
+
+
+class TestTheDaemon:
+    def test_counts_what_is_open_in_the_browser_and_it_comes_to_nothing(
+        self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor
+    ) -> None:
+        pending = start_slowly(own, site, crowd, "counted")
+        assert (own.status()["contexts"], own.status()["pages"]) == (1, 1)
+        assert is_blue(pending.result())
+        assert processes.eventually(lambda: (own.status()["contexts"], own.status()["pages"]) == (0, 0))
+
+    def test_killed_under_a_capture_is_started_again(
+        self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor
+    ) -> None:
+        pending = start_slowly(own, site, crowd, "daemon")
+        before = own.status()
+        left = folder_of(before["pid"])
+        os.kill(before["pid"], signal.SIGKILL)
+        assert is_blue(pending.result())
+        assert own.status()["pid"] != before["pid"]
+        assert processes.eventually(lambda: processes.gone([before["browser_pid"]]), within=5)
+        assert not left.exists()
+
+    def test_leaves_nothing_when_told_to_end(self, own: DaemonEngine, site: SiteServer) -> None:
+        own.capture(shot(site.url("/plain.html?end")))
+        daemon = own.status()["pid"]
+        family, folder = processes.tree(daemon), folder_of(daemon)
+        os.kill(daemon, signal.SIGTERM)
+        assert processes.eventually(lambda: processes.gone(family), within=5)
+        assert not folder.exists()
+        assert not Path(own.address.removeprefix("unix://")).exists()
+
+    def test_ends_at_once_under_load(self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor) -> None:
+        pending = start_slowly(own, site, crowd, "load")
+        daemon = own.status()["pid"]
+        os.kill(daemon, signal.SIGTERM)
+        assert processes.eventually(lambda: processes.gone([daemon]), within=3)
+        assert pending.exception() is None or pending.exception().retry_after  # type: ignore[union-attr]
+
+    def test_ends_when_nobody_needs_it(self, start_engine: StartEngine) -> None:
+        engine = start_engine(slots=1, linger=0.2)
+        daemon = engine.status()["pid"]
+        engine.close()
+        assert processes.eventually(lambda: processes.gone([daemon]), within=5)
+
+    def test_says_how_it_is(self, own: DaemonEngine) -> None:
+        own.check()
+        said = own.status()
+        assert (said["slots"], said["busy"], said["waiting"]) == (1, 0, 0)
+        assert said["browser"].startswith("HeadlessChrome/")
+        assert said["sandbox"] is True
+        assert said["user"] != "root"
+
+    def test_runs_renderers_in_the_sandbox(
+        self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor
+    ) -> None:
+        pending = start_slowly(own, site, crowd, "sandbox")
+        family = processes.tree(own.status()["browser_pid"])
+        renderers = [pid for pid in family if "--type=renderer" in read(pid, "cmdline")]
+        assert renderers
+        assert all("Seccomp:\t2" in read(pid, "status") for pid in renderers)
+        assert not any("--no-sandbox" in read(pid, "cmdline") for pid in family)
+        assert is_blue(pending.result())
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+    def test_works_for_a_user_that_is_not_root(self, site: SiteServer) -> None:
+        with tempfile.TemporaryDirectory(prefix="tintype-run-") as folder:
+            os.chown(folder, 65534, 65534)
+            config = DaemonConfig(slots=1, linger=2.0, allow_addresses=(f"127.0.0.1:{site.port}",))
+            address = f"unix://{folder}/capture.sock"
+            _, *arguments = command_for(config, address)
+            command = [*AS_NOBODY, *python_for_all(), *arguments]
+            engine = DaemonEngine(address, command, Path(folder), patience=30, log_file=Path(folder) / "log")
+            assert is_blue(engine.capture(shot(site.url("/plain.html?nobody"))))
+            assert (engine.status()["user"], engine.status()["sandbox"]) == ("nobody", True)
+            end(engine)
+
+    def test_says_why_it_does_not_start(self, tmp_path: Path) -> None:
+        config = DaemonConfig(binary=str(tmp_path / "no-browser"))
+        done = subprocess.run(
+            [*command_for(config, address_for(config, tmp_path))], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert "TINTYPE_CHROMIUM" in done.stdout
+        assert "install-browser" in done.stdout
+
+    def test_listens_on_tcp_too(self, site: SiteServer, tmp_path: Path) -> None:
+        config = DaemonConfig(slots=1, linger=5.0, allow_addresses=(f"127.0.0.1:{site.port}",))
+        address = f"tcp://127.0.0.1:{free_port()}"
+        with subprocess.Popen(
+            command_for(config, address), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as daemon:
+            assert daemon.stdout
+            assert "ready" in daemon.stdout.readline()
+            engine = DaemonEngine(address, None, tmp_path, patience=30)
+            assert is_blue(engine.capture(shot(site.url("/plain.html?tcp"))))
+            engine.close()
+            daemon.terminate()
+            assert daemon.wait(10) == 0
+
+
+def start_slowly(engine: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor, name: str) -> Future[Capture]:
+    """A capture under way: the page was asked for, the picture is not taken yet."""
+    path = f"/plain.html?{name}"
+    pending = crowd.submit(engine.capture, shot(site.url(path), delay=1500))
+    site.wait_for_visit(path)
+    return pending
+
+
+def read(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def python_for_all() -> tuple[str, str]:
+    """An interpreter of this version that any user may start: ours may be in root's home."""
+    libraries = os.pathsep.join(path for path in sys.path if path)
+    version = sys.version_info[:2]
+    for python in (sys.executable, "/usr/bin/python3"):
+        if Path(python).exists() and is_open_to_all(Path(python).resolve()) and version_of(python) == version:
+            return f"PYTHONPATH={libraries}", python
+    pytest.skip("THERE IS NO PYTHON FOR OTHERS THAN ROOT: the daemon is not tested as another user")
+
+
+def version_of(python: str) -> tuple[int, ...]:
+    said = subprocess.run(
+        [python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True, check=True
+    )
+    return tuple(int(part) for part in said.stdout.split())
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

@@ -1,0 +1,146 @@
+"""How a browser comes up, and what the operator reads when it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support import processes
+from tintype.chromium.process import namespaces
+from tintype.chromium.process.launch import Launcher, LaunchFailed, SandboxUnusable
+from tintype.chromium.process.launch_options import Recipe
+from tintype.chromium.process.profiles import Territory
+from tintype.chromium.process.user import Account, choose
+from tintype.provision.find_browser import find_chromium
+
+pytestmark = pytest.mark.browser
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do it wrongly")
+
+
+@pytest.fixture
+def territory() -> Iterator[Territory]:
+    claimed = Territory.claim()
+    yield claimed
+    assert [entry.name for entry in claimed.folder.iterdir()] == ["lock"], "a profile was left behind"
+    claimed.release()
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return Recipe(binary=str(find_chromium()), account=choose("nobody"), proxy_port=9, listeners=2)
+
+
+def launched(launcher: Launcher) -> tuple[str, int]:
+    """Start and end a browser: its user agent, and how many listeners came out of the enclosure."""
+
+    async def play() -> tuple[str, int]:
+        process, agent = await launcher.launch()
+        listeners = len(process.listeners)
+        await process.close()
+        assert processes.gone([process.pid])
+        return agent, listeners
+
+    return asyncio.run(play())
+
+
+def test_it_answers_and_leaves_nothing(recipe: Recipe, territory: Territory) -> None:
+    agent, _ = launched(Launcher(recipe, territory, allow_no_sandbox=False))
+    assert "Chrome/" in agent
+
+
+def test_it_goes_behind_who_answers_hits(recipe: Recipe, territory: Territory) -> None:
+    async def play() -> int:
+        process, _ = await Launcher(recipe, territory, allow_no_sandbox=False).launch()
+        nice = os.getpriority(os.PRIO_PROCESS, process.pid)
+        await process.close()
+        return nice
+
+    assert asyncio.run(play()) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 5)
+
+
+def test_one_begun_ahead_is_the_next_one_launched(recipe: Recipe, territory: Territory) -> None:
+    async def play() -> None:
+        launcher = Launcher(recipe, territory, allow_no_sandbox=False)
+        launcher.begin()
+        profiles = len(list(territory.folder.glob("profile-*")))
+        process, _ = await launcher.launch()
+        assert len(list(territory.folder.glob("profile-*"))) == 1 >= profiles
+        await process.close()
+        await launcher.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("come_up", [True, False])
+def test_one_begun_in_vain_is_ended(come_up: bool, recipe: Recipe, territory: Territory) -> None:
+    async def play() -> None:
+        launcher = Launcher(recipe, territory, allow_no_sandbox=False)
+        launcher.begin()
+        if come_up:
+            await asyncio.wait({launcher._ahead})
+        else:
+            await asyncio.sleep(0)
+        await launcher.close()
+
+    asyncio.run(play())
+    assert processes.mentioning(str(territory.folder)) == []
+
+
+def test_without_the_enclosure_it_answers_too(recipe: Recipe, territory: Territory) -> None:
+    launcher = Launcher(replace(recipe, enclosed=False), territory, allow_no_sandbox=False)
+    assert launched(launcher)[1] == 0
+
+
+def test_where_the_kernel_refuses_the_enclosure_it_goes_on_without(
+    recipe: Recipe, territory: Territory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(namespaces, "command", lambda *_: ["/bin/sh", "-c", f"exit {namespaces.REFUSED}"])
+    launcher = Launcher(replace(recipe, enclosed=True), territory, allow_no_sandbox=False)
+    assert launched(launcher)[1] == 0
+    assert launcher.recipe.enclosed is False
+
+
+@as_root
+class TestWithoutAUsableSandbox:
+    """Chromium refuses its sandbox to root, as it does where there are no user namespaces."""
+
+    def test_it_does_not_start_and_names_the_remedies(self, recipe: Recipe, territory: Territory) -> None:
+        launcher = Launcher(replace(recipe, account=Account("root")), territory, allow_no_sandbox=False)
+        with pytest.raises(SandboxUnusable, match=r"user namespaces.*ALLOW_NO_SANDBOX=1"):
+            launched(launcher)
+
+    def test_it_starts_where_the_operator_gave_the_sandbox_up(self, recipe: Recipe, territory: Territory) -> None:
+        launcher = Launcher(replace(recipe, account=Account("root")), territory, allow_no_sandbox=True)
+        assert "Chrome/" in launched(launcher)[0]
+        assert launcher.recipe.sandbox is False
+
+
+def test_a_sandbox_that_works_is_used_even_where_it_was_given_up(recipe: Recipe, territory: Territory) -> None:
+    launcher = Launcher(recipe, territory, allow_no_sandbox=True)
+    launched(launcher)
+    assert launcher.recipe.sandbox is True
+
+
+@pytest.mark.parametrize("binary", ["/no/such/browser", "/bin/true"])
+def test_what_is_no_browser_is_named(binary: str, recipe: Recipe, territory: Territory) -> None:
+    for enclosed in (True, False):
+        launcher = Launcher(replace(recipe, binary=binary, enclosed=enclosed), territory, allow_no_sandbox=False)
+        with pytest.raises(LaunchFailed, match=binary):
+            launched(launcher)
+
+
+@as_root
+def test_a_binary_that_the_browsers_user_may_not_start_is_named(recipe: Recipe, territory: Territory) -> None:
+    with tempfile.TemporaryDirectory() as closed:
+        binary = shutil.copy("/bin/true", Path(closed, "browser"))
+        launcher = Launcher(replace(recipe, binary=str(binary), enclosed=False), territory, allow_no_sandbox=False)
+        with pytest.raises(LaunchFailed, match="the user nobody may not start"):
+            launched(launcher)

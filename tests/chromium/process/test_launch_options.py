@@ -1,0 +1,72 @@
+"""The command line of Chromium, which is half of the egress guard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tintype.chromium.process.launch_options import Recipe, environment, hideable
+from tintype.chromium.process.user import Account
+
+SHELL = Recipe(binary="/usr/lib/chromium/headless_shell", account=Account("nobody", 65534, 65534), proxy_port=1080)
+
+
+def test_every_connection_goes_through_the_filter() -> None:
+    line = SHELL.arguments(Path("/tmp/p"))
+    assert "--proxy-server=socks5://127.0.0.1:1080" in line
+    assert "--proxy-bypass-list=<-loopback>" in line
+    assert "--force-webrtc-ip-handling-policy=disable_non_proxied_udp" in line
+    assert "--webrtc-ip-handling-policy=disable_non_proxied_udp" in line
+    assert {"--disable-quic", "--dns-prefetch-disable"} <= set(line)
+
+
+def test_there_is_a_pipe_and_no_port() -> None:
+    line = " ".join(SHELL.arguments(Path("/tmp/p")))
+    assert "--remote-debugging-pipe" in line
+    assert "--remote-debugging-port" not in line
+    assert "--remote-allow-origins" not in line
+
+
+@pytest.mark.parametrize("sandbox", [True, False])
+def test_the_sandbox_is_on_unless_it_was_given_up(sandbox: bool) -> None:
+    recipe = Recipe(binary="b", account=Account("me"), proxy_port=1, sandbox=sandbox)
+    assert ("--no-sandbox" in recipe.arguments(Path("/tmp/p"))) is not sandbox
+
+
+@pytest.mark.parametrize(
+    ("binary", "headless"),
+    [("/usr/lib/chromium/chromium", True), ("/opt/google/chrome/chrome", True), ("/x/chrome-headless-shell", False)],
+)
+def test_a_full_browser_is_told_to_show_no_window(binary: str, headless: bool) -> None:
+    recipe = Recipe(binary=binary, account=Account("me"), proxy_port=1)
+    assert ("--headless=new" in recipe.arguments(Path("/tmp/p"))) is headless
+
+
+def test_dangerous_flags_are_not_there() -> None:
+    flags = {flag.partition("=")[0] for flag in SHELL.arguments(Path("/tmp/p"))}
+    assert not flags & {
+        "--disable-web-security",
+        "--ignore-certificate-errors",
+        "--allow-file-access-from-files",
+        "--single-process",
+        "--in-process-gpu",
+        "--disable-ipc-flooding-protection",
+        "--disable-popup-blocking",
+        "--no-zygote",
+    }
+
+
+def test_the_browser_sees_nothing_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    seen = environment(Path("/tmp/p"))
+    assert set(seen) == {"PATH", "HOME", "LANG", "TZ"}
+    assert (seen["HOME"], seen["TZ"]) == ("/tmp/p", "Europe/Berlin")
+
+
+def test_what_the_browser_needs_is_not_hidden(tmp_path: Path) -> None:
+    home, data = tmp_path / "home", tmp_path / "data"
+    for folder in (home, data):
+        folder.mkdir()
+    assert hideable((str(home), str(data)), home / "cache/chrome") == (str(data),)

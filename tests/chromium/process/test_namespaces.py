@@ -1,0 +1,109 @@
+"""Inside the enclosure there is loopback, our listeners, no root and none of the hidden folders."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tintype.chromium.process import namespaces
+from tintype.chromium.process.namespaces import Plan
+
+NOBODY = pwd.getpwnam("nobody")
+AS_SOMEBODY = Plan(passage=-1, uid=NOBODY.pw_uid, gid=NOBODY.pw_gid) if os.geteuid() == 0 else Plan(passage=-1)
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the programs inside are bash")
+
+
+@contextmanager
+def inside(plan: Plan, program: str, line: Sequence[str] = ()) -> Iterator[tuple[list[socket.socket], str]]:
+    """Run a bash program inside; the listeners that were passed out and what it printed."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        plan = replace(plan, passage=theirs.fileno())
+        command = [*line, plan.to_argument(), "--"] if line else namespaces.command(plan, [])
+        process = subprocess.Popen(
+            [*command, "/bin/bash", "-c", program], pass_fds=[theirs.fileno()], stdout=subprocess.PIPE, text=True
+        )
+        theirs.close()
+        listeners = namespaces.receive_listeners(ours, plan.listeners)
+        output, _ = process.communicate(timeout=30)
+    if process.returncode == namespaces.REFUSED:
+        pytest.skip("THE KERNEL REFUSES NAMESPACES HERE: the enclosure is not tested")
+    try:
+        assert len(listeners) == plan.listeners
+        yield listeners, output
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+def test_the_host_network_is_out_of_reach() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as canary:
+        canary.setblocking(False)
+        port = canary.getsockname()[1]
+        with inside(AS_SOMEBODY, f"(: </dev/tcp/127.0.0.1/{port}) 2>/dev/null && echo reached || echo refused") as (
+            _,
+            said,
+        ):
+            assert said.strip() == "refused"
+        with pytest.raises(BlockingIOError):
+            canary.accept()
+
+
+def test_loopback_is_the_only_interface() -> None:
+    with inside(AS_SOMEBODY, "tail -n +3 /proc/net/dev") as (_, output):
+        assert [row.partition(":")[0].strip() for row in output.splitlines()] == ["lo"]
+
+
+def test_our_listeners_are_reached_from_inside() -> None:
+    program = (
+        "while read -r _ at _; do echo hello >/dev/tcp/127.0.0.1/$((16#${at#*:})); done < <(tail -n +2 /proc/net/tcp)"
+    )
+    with inside(replace(AS_SOMEBODY, listeners=2), program) as (listeners, _):
+        for listener in listeners:
+            listener.settimeout(5)
+            connection, _ = listener.accept()
+            with connection:
+                assert connection.recv(5) == b"hello"
+
+
+def test_hidden_folders_are_empty_and_cannot_be_written(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "key").write_text("hush")
+    plan = replace(AS_SOMEBODY, hidden=(str(secret), "/absent"))
+    with inside(plan, f"cat {secret}/* 2>/dev/null; touch {secret}/new 2>/dev/null && echo wrote") as (_, output):
+        assert output == ""
+    assert [entry.name for entry in secret.iterdir()] == ["key"]
+
+
+def test_root_and_privileges_are_gone_for_good() -> None:
+    with inside(AS_SOMEBODY, "echo uid $UID; cat /proc/self/status") as (_, output):
+        assert "uid 0\n" not in output
+        assert "CapEff:\t0000000000000000" in output
+        assert "NoNewPrivs:\t1" in output
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else first")
+def test_it_needs_no_privileges_where_user_namespaces_work() -> None:
+    python = shutil.which("python3", path="/usr/local/bin:/usr/bin")
+    if python is None:
+        pytest.skip("no interpreter that another user may run")
+    with tempfile.NamedTemporaryFile(suffix=".py", dir="/tmp") as script:
+        script.write(Path(namespaces.__file__).read_bytes())
+        script.flush()
+        os.fchmod(script.fileno(), 0o644)
+        drop = ["setpriv", "--reuid", str(NOBODY.pw_uid), "--regid", str(NOBODY.pw_gid), "--clear-groups"]
+        line = [*drop, python, "-I", script.name]
+        with inside(Plan(passage=-1, listeners=1), "id -u; tail -n +3 /proc/net/dev", line) as (_, output):
+            assert output.split()[:2] == [str(NOBODY.pw_uid), "lo:"]

@@ -1,0 +1,73 @@
+"""The folders of browsers: kept while their owner lives, swept when it is dead."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tintype.chromium.process import profiles
+from tintype.chromium.process.profiles import Territory
+
+
+@pytest.fixture(autouse=True)
+def _own_temp_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+def test_a_profile_belongs_to_the_browsers_user_alone() -> None:
+    mine = Territory.claim()
+    profile = mine.new_profile()
+    assert profile.stat().st_mode & 0o777 == 0o700
+    assert mine.folder.stat().st_mode & 0o777 == 0o711
+    mine.release()
+    assert not mine.folder.exists()
+    mine.release()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_profile_is_given_to_another_user() -> None:
+    mine = Territory.claim()
+    assert mine.new_profile(65534, 65534).stat().st_uid == 65534
+    mine.release()
+
+
+def test_what_lives_is_left_alone() -> None:
+    first = Territory.claim()
+    second = Territory.claim()
+    assert first.folder.exists()
+    assert first.folder != second.folder
+    first.release()
+    second.release()
+
+
+def test_what_a_dead_owner_left_is_swept(tmp_path: Path) -> None:
+    program = (
+        "import os; from tintype.chromium.process.profiles import Territory; t = Territory.claim();"
+        "(t.new_profile() / 'Default').mkdir(); print(t.folder, flush=True); os.kill(os.getpid(), 9)"
+    )
+    died = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, check=False
+    )
+    left = Path(died.stdout.decode().strip())
+    assert left.is_dir()
+    mine = Territory.claim()
+    assert not left.exists()
+    mine.release()
+
+
+def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "lock").touch()
+    link = tmp_path / "tintype-browser-1-link"
+    link.symlink_to(elsewhere)
+    half_made = tmp_path / "tintype-browser-2-new"
+    half_made.mkdir()
+    profiles.sweep()
+    assert (elsewhere / "lock").exists()
+    assert half_made.exists()

@@ -1,0 +1,74 @@
+"""Who is watched: every process of a browser, the new ones too."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import processes
+from tintype.chromium.process.watchdog import Census, memory, usage
+
+PARENT = """
+import subprocess, sys, threading
+def start(kind):
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", f"--type={kind}"])
+threading.Thread(target=lambda: start("gpu-process")).start()  # Chromium starts processes from threads as well
+zygote = subprocess.Popen([sys.executable, "-c", ZYGOTE, "--type=zygote"], stdin=subprocess.PIPE, text=True)
+for line in sys.stdin:
+    print(line, end="", file=zygote.stdin, flush=True)
+"""
+ZYGOTE = """
+import subprocess, sys
+for line in sys.stdin:
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "--type=" + "renderer"])
+"""
+
+
+@pytest.fixture
+def browser() -> Iterator[subprocess.Popen[str]]:
+    """Something with the family of a browser; each line makes a renderer."""
+    program = f"ZYGOTE = {ZYGOTE!r}{PARENT}"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, text=True) as process:
+        yield process
+        for pid in processes.tree(process.pid):
+            os.kill(pid, 9)
+
+
+def kinds(census: Census) -> list[str]:
+    return sorted(usage.kind for usage in census.take())
+
+
+def test_every_process_is_counted_and_known_by_its_kind(browser: subprocess.Popen[str]) -> None:
+    assert processes.eventually(lambda: kinds(Census(browser.pid)) == ["browser", "gpu", "other"])
+
+
+def test_a_renderer_that_comes_later_is_counted_at_once(browser: subprocess.Popen[str]) -> None:
+    census = Census(browser.pid)
+    assert processes.eventually(lambda: kinds(census) == ["browser", "gpu", "other"])
+    for count in (1, 2):
+        print(file=browser.stdin, flush=True)
+        assert processes.eventually(lambda n=count: kinds(census).count("renderer") == n)
+
+
+def test_one_that_has_ended_is_not(browser: subprocess.Popen[str]) -> None:
+    census = Census(browser.pid)
+    assert processes.eventually(lambda: "gpu" in kinds(census))
+    gpu = next(usage.pid for usage in census.take() if usage.kind == "gpu")
+    os.kill(gpu, 9)
+    assert processes.eventually(lambda: not next((u.memory for u in census.take() if u.pid == gpu), 0))
+
+
+def test_memory_is_what_a_process_has_of_its_own() -> None:
+    before = memory(os.getpid())
+    held = bytearray(os.urandom(64 << 20))
+    assert memory(os.getpid()) - before >= 60 << 20
+    assert held
+
+
+def test_a_browser_that_is_gone_has_no_family() -> None:
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    assert usage(int(gone.stdout)) == []

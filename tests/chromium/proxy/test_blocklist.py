@@ -1,0 +1,108 @@
+"""Host rules by suffix, and the lists that come with Tintype."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tintype.chromium.proxy.blocklist import Blocklists, HostRules, blocklists, bundled
+from tintype.network.egress import is_name, is_private_name
+from tintype.options import Retouch
+
+RULES = HostRules.parse(["# ads", "", "ads.example.com", "Tracker.NET.  # a comment", ".dotted.org"])
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["ads.example.com", "www.ads.example.com", "a.b.c.tracker.net", "TRACKER.net", "tracker.net.", "x.dotted.org"],
+)
+def test_a_domain_stands_for_everything_below_it(host: str) -> None:
+    assert RULES.matches(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["example.com", "myads.example.com", "xtracker.net", "net", "", ".", "tracker.net.org", "[::1]"]
+)
+def test_and_for_nothing_beside_it(host: str) -> None:
+    assert not RULES.matches(host)
+
+
+@given(st.text(max_size=300))
+def test_any_text_has_an_answer(host: str) -> None:
+    assert HostRules().matches(host) is False
+    assert RULES.matches(host) in {True, False}
+
+
+class TestWhatACaptureIsKeptFrom:
+    LISTS = Blocklists(*(HostRules.parse([f"{name}.example"]) for name in ("ads", "trackers", "chats")))
+
+    @staticmethod
+    def blocked(host: str = "example.com", **options: bool) -> set[str]:
+        rules = TestWhatACaptureIsKeptFrom.LISTS.rules_for(Retouch(**options), host)
+        return {name.removesuffix(".example") for name in rules.domains} if rules else set()
+
+    def test_is_everything_unless_a_caller_says_otherwise(self) -> None:
+        assert self.blocked() == {"ads", "trackers", "chats"}
+
+    @pytest.mark.parametrize("name", ["ads", "trackers", "chats"])
+    def test_is_said_list_by_list(self, name: str) -> None:
+        assert self.blocked(**{f"block_{name}": False}) == {"ads", "trackers", "chats"} - {name}
+        others = {f"block_{other}": False for other in ("ads", "trackers", "chats") if other != name}
+        assert self.blocked(**others) == {name}
+
+    def test_may_be_nothing(self) -> None:
+        assert self.LISTS.rules_for(Retouch(block_ads=False, block_trackers=False, block_chats=False), "a.b") is None
+        assert Blocklists().rules_for(Retouch(), "example.com") is None
+
+    def test_is_not_what_was_asked_for(self) -> None:
+        assert self.blocked("www.chats.example") == {"ads", "trackers"}
+
+
+class TestTheBundledLists:
+    @pytest.mark.parametrize(("name", "least"), [("advertising", 350), ("trackers", 150), ("chats", 50)])
+    def test_are_of_many_well_formed_names(self, name: str, least: int) -> None:
+        domains = bundled(name).domains
+        assert len(domains) > least
+        assert [name for name in domains if not is_name(name) or is_private_name(name)] == []
+
+    def test_name_nothing_twice(self) -> None:
+        names = [*bundled("advertising").domains, *bundled("trackers").domains, *bundled("chats").domains]
+        assert len(names) == len(set(names))
+        assert [name for name in names if HostRules(frozenset(names) - {name}).matches(name)] == []
+
+    def test_take_more_of_the_operator(self) -> None:
+        assert blocklists(["mine.example"]).ads.matches("a.mine.example")
+
+    @pytest.mark.parametrize(
+        "host",
+        ["securepubads.g.doubleclick.net", "pagead2.googlesyndication.com", "www.google-analytics.com",
+         "www.googletagmanager.com", "ib.adnxs.com", "c.amazon-adsystem.com", "cdn.taboola.com",
+         "widgets.outbrain.com", "static.criteo.net", "static.hotjar.com", "bat.bing.com", "mc.yandex.ru",
+         "eu.i.posthog.com", "widget.intercom.io", "embed.tawk.to", "client.crisp.chat", "js.usemessages.com"],
+    )  # fmt: skip
+    def test_know_the_usual_ones(self, host: str) -> None:
+        rules = blocklists().rules_for(Retouch(), "example.com")
+        assert rules
+        assert rules.matches(host)
+
+    @pytest.mark.parametrize(
+        "host",
+        ["example.com", "www.google.com", "fonts.googleapis.com", "fonts.gstatic.com", "www.gstatic.com",
+         "ajax.googleapis.com", "maps.googleapis.com", "www.youtube.com", "i.ytimg.com", "use.typekit.net",
+         "www.recaptcha.net", "js.hcaptcha.com", "challenges.cloudflare.com", "cdn.jsdelivr.net", "unpkg.com",
+         "cdnjs.cloudflare.com", "code.jquery.com", "s3.amazonaws.com", "d111.cloudfront.net", "images.amazon.com",
+         "m.media-amazon.com", "static.xx.fbcdn.net", "connect.facebook.net", "platform.twitter.com", "pbs.twimg.com",
+         "disqus.com", "player.vimeo.com", "cdn.shopify.com", "js.stripe.com", "cdn.cookielaw.org",
+         "consent.cookiebot.com", "cdn.optimizely.com", "kit.fontawesome.com", "i0.wp.com", "s.w.org",
+         "upload.wikimedia.org", "raw.githubusercontent.com", "akamaihd.net", "fastly.net", "app.launchdarkly.com",
+         "tile.openstreetmap.org", "api.mapbox.com", "secure.gravatar.com", "static.wixstatic.com",
+         "images.squarespace-cdn.com", "tt.omtrdc.net", "www.bing.com", "yandex.ru", "www.baidu.com", "mail.ru",
+         "www.reddit.com", "www.pinterest.com", "i.pinimg.com", "www.linkedin.com", "media.licdn.com",
+         "www.hotjar.com", "static.zdassets.com", "theme.zdassets.com", "downloads.intercomcdn.com", "www.intercom.com",
+         "js.hs-scripts.com", "js.hsforms.net", "js.hs-banner.com", "assets.adobedtm.com", "tags.tiqcdn.com"],
+    )  # fmt: skip
+    def test_leave_what_makes_up_the_picture(self, host: str) -> None:
+        rules = blocklists().rules_for(Retouch(), "example.com")
+        assert rules
+        assert not rules.matches(host)

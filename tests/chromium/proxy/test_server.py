@@ -1,0 +1,596 @@
+"""What the filter lets the browser reach: real connections on loopback, names answered by the test."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.proxy_fixtures import (
+    GREETING,
+    INTERNAL,
+    Browser,
+    Names,
+    Site,
+    asynchronous,
+    eventually,
+    request,
+    request_address,
+)
+from tintype.chromium.proxy import relay
+from tintype.chromium.proxy.blocklist import HostRules
+from tintype.chromium.proxy.server import Filter, Judge, Limits
+from tintype.chromium.proxy.socks5 import GRANTED, REFUSED
+
+HOST = "site.example.org"
+HELLO = b"hello from 127.0.0.1"
+REACHABLE = {HOST: ["127.0.0.1"]}
+
+
+@asynccontextmanager
+async def world(names: Any = None, **limits: Any) -> AsyncIterator[tuple[Site, Filter]]:
+    """A site on loopback and a filter for which its address is opened and its name known."""
+    async with Site.running() as site:
+        judge = Judge.of([f"127.0.0.1:{site.port}"], deny_hosts=["denied.example.org", "*.denied.example.org"])
+        filter_ = await Filter.start(judge, Limits(**limits), resolve=names or Names(REACHABLE))
+        try:
+            yield site, filter_
+        finally:
+            await filter_.close()
+
+
+@pytest.fixture
+def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every address that was dialled, in order."""
+    log: list[str] = []
+    connect = relay._connect
+
+    async def noting(address: Any, port: int) -> socket.socket:
+        log.append(str(address))
+        return await connect(address, port)
+
+    monkeypatch.setattr(relay, "_connect", noting)
+    return log
+
+
+@pytest.fixture
+def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
+    """Every connection to a site, in order."""
+    made: list[socket.socket] = []
+    connect = relay._connect
+
+    async def noting(address: Any, port: int) -> socket.socket:
+        made.append(await connect(address, port))
+        made[-1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        return made[-1]
+
+    monkeypatch.setattr(relay, "_connect", noting)
+    return made
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """Holds names back until it is set; it is at the end, so that no thread outlives its test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+class TestASite:
+    @pytest.mark.parametrize("host", [HOST, HOST.upper(), f"{HOST}.", "127.0.0.1"])
+    @asynchronous
+    async def test_is_reached_by_name_and_by_address(self, host: str) -> None:
+        async with world() as (site, filter_), filter_.session() as traffic:
+            assert await Browser(filter_).fetch(host, site.port) == HELLO
+            assert (traffic.refused, traffic.connections, traffic.exceeded) == ([], 1, "")
+            assert traffic.bytes == len(b"/\n" + HELLO)
+
+    @asynchronous
+    async def test_is_reached_by_a_request_in_numbers(self) -> None:
+        async with world() as (site, filter_), filter_.session():
+            assert await Browser(filter_).ask(request_address("127.0.0.1", site.port)) == GRANTED
+
+    @asynchronous
+    async def test_is_reached_when_the_handshake_comes_byte_by_byte_or_all_at_once(self) -> None:
+        async with world() as (site, filter_), filter_.session():
+            whole = GREETING + request(HOST, site.port) + b"/\n"
+            for parts in ([whole], [bytes([byte]) for byte in whole]):
+                browser = await Browser(filter_).dial()
+                await browser.say(*parts)
+                assert await browser.hear_all() == b"\x05\x00" + GRANTED + HELLO
+
+    @asynchronous
+    async def test_that_speaks_first_is_heard_after_the_reply(self) -> None:
+        async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"220 ready")
+            writer.close()
+
+        server = await asyncio.start_server(greet, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        filter_ = await Filter.start(Judge.of([f"127.0.0.1:{port}"]))
+        async with filter_.session():
+            for _ in range(20):
+                browser = Browser(filter_)
+                assert await browser.connect("127.0.0.1", port) == GRANTED
+                assert await browser.hear_all() == b"220 ready"
+        await filter_.close()
+        server.close()
+
+    @asynchronous
+    async def test_may_answer_after_the_browser_has_ended_its_half(self) -> None:
+        async with world() as (site, filter_), filter_.session():
+            browser = Browser(filter_)
+            await browser.connect(HOST, site.port)
+            await browser.say(b"/echo\n", bytes(3_000_000))
+            browser.writer.write_eof()
+            assert await browser.hear_all() == bytes(3_000_000)
+
+    @asynchronous
+    async def test_does_not_hear_the_next_site_s_requests(self) -> None:
+        names = Names({"a.example.org": ["127.0.0.1"], "b.example.org": ["127.0.0.2"]})
+        async with Site.running() as a, Site.running("127.0.0.2", a.port) as b:
+            filter_ = await Filter.start(Judge.of([f"127.0.0.0/8:{a.port}"]), resolve=names)
+            async with filter_.session():
+                for _ in range(10):
+                    assert await Browser(filter_).fetch("a.example.org", a.port) == b"hello from 127.0.0.1"
+                    assert await Browser(filter_).fetch("b.example.org", b.port) == b"hello from 127.0.0.2"
+            await filter_.close()
+            assert (a.visits, b.visits) == (10, 10)
+
+    @asynchronous
+    async def test_that_is_faster_than_the_browser_is_held_back(self) -> None:
+        async with world(bytes=1_000_000_000) as (site, filter_), filter_.session():
+            browser = Browser(filter_)
+            await browser.connect(HOST, site.port)
+            await browser.say(b"/flood\n")
+            before = -1
+            while site.sent == 0 or site.sent > before:
+                before = site.sent
+                await asyncio.sleep(0.2)
+            assert site.sent < 50_000_000
+            assert len(await browser.hear_all()) == 200_000_000
+
+    @asynchronous
+    async def test_is_reached_at_its_next_address_when_the_first_does_not_answer(self, dialled: list[str]) -> None:
+        names = Names({HOST: ["127.0.0.3", "127.0.0.4", "127.0.0.1", "127.0.0.5"]})
+        async with Site.running() as site:
+            filter_ = await Filter.start(Judge.of([f"127.0.0.0/8:{site.port}"]), resolve=names)
+            async with filter_.session():
+                assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+            await filter_.close()
+        assert dialled == ["127.0.0.3", "127.0.0.4", "127.0.0.1"]
+
+
+class TestInternalAddresses:
+    @pytest.mark.parametrize("address", INTERNAL)
+    @asynchronous
+    async def test_are_refused_in_every_form_of_request(self, address: str, dialled: list[str]) -> None:
+        filter_ = await Filter.start(
+            Judge.of(), resolve=Names({HOST: [address], "two.example.org": ["8.8.8.8", address]})
+        )
+        async with filter_.session() as traffic:
+            for wanted in (
+                request(address, 80),
+                request(f"[{address}]", 80),
+                request_address(address, 80),
+                request(HOST, 80),
+                request("two.example.org", 443),
+            ):
+                assert await Browser(filter_).ask(wanted) == REFUSED
+        await filter_.close()
+        assert {refusal.reason for refusal in traffic.refused} == {"policy"}
+        assert dialled == []
+
+    @pytest.mark.parametrize(
+        "host",
+        ["localhost", "x.localhost", "LOCALHOST.", "intranet", "redis", "metadata.google.internal", "printer.local",
+         "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "127.0.0.1.", "127.0.0.01", "fe80::1%lo",
+         "\xff\xfe", "a\x00b.example.org", "a b.example.org", "", ".", "..", "a..example.org", "[::1", "*", "-",
+         "user@site.example.org", "site.example.org:80", "http://site.example.org/", "\xc2\x80"],
+    )  # fmt: skip
+    @asynchronous
+    async def test_are_refused_by_name_before_any_look_up(self, host: str, dialled: list[str]) -> None:
+        names = Names({})
+        filter_ = await Filter.start(Judge.of(), resolve=names)
+        async with filter_.session() as traffic:
+            assert await Browser(filter_).connect(host, 80) == REFUSED
+        await filter_.close()
+        assert [refusal.reason for refusal in traffic.refused] == ["policy"]
+        assert (names.asked, dialled, traffic.connections) == ([], [], 0)
+
+    @asynchronous
+    async def test_are_not_reached_by_a_name_that_changes_its_mind(self, dialled: list[str]) -> None:
+        names = Names({HOST: [["127.0.0.1"], ["127.0.0.99"]]})
+        async with world(names) as (site, filter_):
+            async with filter_.session():
+                for _ in range(3):
+                    assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+            async with filter_.session() as traffic:
+                assert await Browser(filter_).fetch(HOST, site.port) == b""
+                assert [refusal.reason for refusal in traffic.refused] == ["policy"]
+        assert dialled == ["127.0.0.1"] * 3
+        assert names.asked == [HOST] * 2
+
+    @asynchronous
+    async def test_are_opened_at_one_port_only(self) -> None:
+        async with world() as (site, filter_), filter_.session():
+            assert await Browser(filter_).connect("127.0.0.1", site.port) == GRANTED
+            assert await Browser(filter_).connect("127.0.0.1", site.port - 1) == REFUSED
+            assert await Browser(filter_).connect("127.0.0.2", site.port) == REFUSED
+            assert await Browser(filter_).connect("::ffff:127.0.0.1", site.port) == REFUSED
+
+    @asynchronous
+    async def test_of_this_machine_are_refused_even_when_public(self) -> None:
+        filter_ = await Filter.start(Judge.of(own=[ip_address("8.8.8.8")]))
+        async with filter_.session() as traffic:
+            assert await Browser(filter_).connect("8.8.8.8", 443) == REFUSED
+            assert traffic.refusal("8.8.8.8", 443)
+        await filter_.close()
+
+    @asynchronous
+    async def test_never_include_the_filter_itself(self) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        judge = Judge.of([f"127.0.0.0/8:{port}"])
+        filter_ = await Filter.start(judge, listener=listener)
+        async with filter_.session() as traffic:
+            for address in ("127.0.0.1", "127.0.0.2"):
+                assert await Browser(filter_).connect(address, port) == REFUSED
+            assert {refusal.reason for refusal in traffic.refused} == {"policy"}
+        await filter_.close()
+
+
+class TestARefusal:
+    @asynchronous
+    async def test_reads_the_same_whatever_the_reason(self) -> None:
+        names = Names({**REACHABLE, "inside.example.org": ["10.0.0.5"], "empty.example.org": []})
+        async with world(names) as (site, filter_), filter_.session(HostRules.parse(["ads.example.org"])) as traffic:
+            closed = site.port
+            refused = ["inside.example.org", "empty.example.org", "unknown.example.org", "www.ads.example.org",
+                       "denied.example.org", "x.denied.example.org", "10.0.0.5"]  # fmt: skip
+            replies = {await Browser(filter_).connect(host, closed) for host in refused}
+            assert replies == {REFUSED}
+            assert [(note.host, note.reason) for note in traffic.refused] == [
+                ("inside.example.org", "policy"),
+                ("empty.example.org", "unknown-host"),
+                ("unknown.example.org", "unknown-host"),
+                ("www.ads.example.org", "blocked"),
+                ("denied.example.org", "policy"),
+                ("x.denied.example.org", "policy"),
+                ("10.0.0.5", "policy"),
+            ]
+
+    @asynchronous
+    async def test_of_a_closed_port_is_unreachable(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        filter_ = await Filter.start(Judge.of([f"127.0.0.1:{port}"]))
+        async with filter_.session() as traffic:
+            assert await Browser(filter_).connect("127.0.0.1", port) == REFUSED
+            assert traffic.refusal("127.0.0.1", port).reason == "unreachable"
+        await filter_.close()
+
+    @asynchronous
+    async def test_of_a_silent_address_comes_within_the_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def silent(*_: Any) -> socket.socket:
+            return await asyncio.Future()
+
+        monkeypatch.setattr(relay, "_connect", silent)
+        names = Names({HOST: ["8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1"]})
+        filter_ = await Filter.start(Judge.of(), Limits(connect=0.05), resolve=names)
+        async with filter_.session() as traffic:
+            assert await Browser(filter_).connect(HOST, 443) == REFUSED
+            assert traffic.refusal(HOST, 443).reason == "unreachable"
+        await filter_.close()
+
+    @asynchronous
+    async def test_is_found_by_the_host_as_a_url_writes_it(self) -> None:
+        filter_ = await Filter.start(Judge.of())
+        async with filter_.session() as traffic:
+            await Browser(filter_).connect("::1", 8080)
+            assert traffic.refusal("[::1]", 8080).reason == "policy"
+            assert traffic.refusal("[::1]", 80) is None
+        await filter_.close()
+
+    @asynchronous
+    async def test_repeated_or_in_thousands_fills_no_memory(self) -> None:
+        filter_ = await Filter.start(Judge.of())
+        async with filter_.session() as traffic:
+            for number in range(300):
+                await Browser(filter_).connect("10.0.0.1", 1)
+                await Browser(filter_).connect(f"10.0.{number // 256}.{number % 256}", 80)
+            assert len(traffic.refused) == 256
+        await filter_.close()
+
+
+class TestNames:
+    @asynchronous
+    async def test_that_are_slow_do_not_hold_up_others(self, gate: threading.Event) -> None:
+        def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
+            if host != HOST:
+                gate.wait()
+            return Names(REACHABLE)(host)
+
+        async with world(resolve, lookup=0.5) as (site, filter_), filter_.session() as traffic:
+            slow = asyncio.ensure_future(Browser(filter_).connect("slow.example.org", site.port))
+            assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+            assert await slow == REFUSED
+            assert traffic.refusal("slow.example.org", site.port).reason == "unknown-host"
+
+    @asynchronous
+    async def test_that_never_resolve_are_bounded_in_number_and_do_not_spoil_the_next_capture(
+        self, gate: threading.Event
+    ) -> None:
+        def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
+            if host != HOST:
+                gate.wait()
+            return Names(REACHABLE)(host)
+
+        async with world(resolve, lookup=0.1, lookups=4) as (site, filter_):
+            async with filter_.session():
+                slow = [Browser(filter_).connect(f"{n}.slow.example.org", 80) for n in range(20)]
+                assert set(await asyncio.gather(*slow)) == {REFUSED}
+                assert sum(thread.name == "lookup" for thread in threading.enumerate()) == 4
+            async with filter_.session():
+                assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+
+    @asynchronous
+    async def test_are_asked_once_a_capture(self) -> None:
+        names = Names(REACHABLE)
+        async with world(names) as (site, filter_), filter_.session():
+            answers = [Browser(filter_).fetch(HOST, site.port) for _ in range(6)]
+            assert await asyncio.gather(*answers) == [HELLO] * 6
+        assert names.asked == [HOST]
+
+    @asynchronous
+    async def test_private_ones_may_lead_to_opened_addresses(self) -> None:
+        async with Site.running() as site:
+            opened = Judge.of([f"127.0.0.1:{site.port}"])
+            named = Judge.of([f"127.0.0.1:{site.port}"], allow_hosts=["Wiki"])
+            for judge in (opened, named):
+                filter_ = await Filter.start(judge, resolve=Names({"wiki": ["127.0.0.1"]}))
+                async with filter_.session():
+                    assert await Browser(filter_).fetch("wiki", site.port) == HELLO
+                await filter_.close()
+
+
+class TestTheProtocol:
+    @pytest.mark.parametrize("command", [0, 2, 3, 4, 255])
+    @asynchronous
+    async def test_knows_no_command_but_connect(self, command: int, dialled: list[str]) -> None:
+        async with world() as (site, filter_), filter_.session():
+            assert await Browser(filter_).ask(request(HOST, site.port, command)) == REFUSED
+        assert dialled == []
+
+    @pytest.mark.parametrize("methods", [b"\x02", b"\x01\x02\x03", b""])
+    @asynchronous
+    async def test_knows_no_authentication(self, methods: bytes) -> None:
+        async with world() as (_, filter_), filter_.session():
+            browser = await Browser(filter_).dial()
+            await browser.say(bytes((5, len(methods))) + methods)
+            assert await browser.hear_all() == b"\x05\xff"
+
+    @pytest.mark.parametrize(
+        "opening",
+        [b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00", b"GET / HTTP/1.1\r\n\r\n", b"CONNECT 10.0.0.5:80 HTTP/1.1\r\n\r\n",
+         b"\x16\x03\x01\x02\x00", b"\x00", bytes(5000)],
+    )  # fmt: skip
+    @asynchronous
+    async def test_is_not_spoken_by_others(self, opening: bytes) -> None:
+        async with world() as (_, filter_), filter_.session():
+            browser = await Browser(filter_).dial()
+            await browser.say(opening)
+            assert await browser.hear_all() == b""
+
+    @pytest.mark.parametrize(
+        "asked",
+        [b"\x04\x01\x00\x01", b"\x05\x01\x00\x02", b"\x05\x01\x00\x00", b"\x00\x00\x00\x00",
+         b"\x05\x01\x00\xff" + bytes(2000)],
+    )  # fmt: skip
+    @asynchronous
+    async def test_ends_at_requests_that_are_none(self, asked: bytes) -> None:
+        async with world() as (_, filter_), filter_.session():
+            assert await Browser(filter_).ask(asked) == REFUSED
+
+    @asynchronous
+    async def test_has_no_room_for_much_behind_the_request(self) -> None:
+        async with world(connect=0.2) as (site, filter_), filter_.session():
+            browser = await Browser(filter_).dial()
+            await browser.say(GREETING + request(HOST, site.port) + b"/echo\n" + bytes(900_000))
+            browser.writer.write_eof()
+            assert len(await browser.hear_all()) == 2 + 10 + 900_000
+
+    @asynchronous
+    async def test_ends_with_whoever_takes_too_long(self) -> None:
+        async with world(handshake=0.05) as (_, filter_), filter_.session():
+            for part in (b"", b"\x05", GREETING, GREETING + b"\x05\x01\x00\x03\xff"):
+                browser = await Browser(filter_).dial()
+                await browser.say(part)
+                assert await browser.hear_all() in {b"", b"\x05\x00"}
+
+    @asynchronous
+    async def test_bears_whoever_leaves_in_the_middle(self) -> None:
+        async with world() as (site, filter_), filter_.session():
+            whole = GREETING + request(HOST, site.port) + b"/echo\n"
+            for end in range(len(whole)):
+                browser = await Browser(filter_).dial()
+                await browser.say(whole[:end])
+                browser.writer.transport.abort()
+            assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+
+
+class TestACapture:
+    @asynchronous
+    async def test_is_needed_for_any_connection(self) -> None:
+        async with world() as (site, filter_):
+            browser = await Browser(filter_).dial()
+            assert await browser.hear_all() == b""
+            async with filter_.session():
+                assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+            browser = await Browser(filter_).dial()
+            assert await browser.hear_all() == b""
+            assert site.visits == 1
+
+    @asynchronous
+    async def test_takes_its_connections_along_when_it_ends(self) -> None:
+        async with world() as (site, filter_):
+            async with filter_.session():
+                tunnels, waiting = [Browser(filter_) for _ in range(5)], await Browser(filter_).dial()
+                for each in tunnels:
+                    assert await each.connect(HOST, site.port) == GRANTED
+                await waiting.say(GREETING)
+                await waiting.hear(2)
+            for each in (*tunnels, waiting):
+                assert await each.hear_all() == b""
+
+    @asynchronous
+    async def test_takes_along_what_a_browser_left_behind(self, sockets: list[socket.socket]) -> None:
+        async with world() as (site, filter_):
+            async with filter_.session():
+                browser = Browser(filter_)
+                await browser.connect(HOST, site.port)
+                await browser.say(b"/deaf\n", bytes(480_000))  # more than the site's side takes, less than we hold
+                browser.writer.write_eof()
+                assert await browser.hear_all() == b""
+                browser.writer.close()
+                await asyncio.sleep(0.1)
+                assert [each.fileno() == -1 for each in sockets] == [False]
+            await eventually(lambda: [each.fileno() for each in sockets] == [-1])
+
+    @asynchronous
+    async def test_takes_look_ups_and_dials_along_when_it_ends(self, gate: threading.Event) -> None:
+        def resolve(*_: Any, **__: Any) -> list[Any]:
+            gate.wait()
+            return []
+
+        async with world(resolve) as (_, filter_):
+            async with filter_.session() as traffic:
+                waiting = asyncio.ensure_future(Browser(filter_).connect("slow.example.org", 80))
+                await eventually(lambda: traffic.connections == 1)
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+                await waiting
+
+    @asynchronous
+    async def test_is_alone_on_its_filter(self) -> None:
+        async with world() as (_, filter_), filter_.session():
+            with pytest.raises(RuntimeError):
+                async with filter_.session():
+                    pass
+
+    @asynchronous
+    async def test_has_an_account_of_its_own(self) -> None:
+        async with world() as (site, filter_):
+            async with filter_.session() as first:
+                await Browser(filter_).connect("10.0.0.1", 80)
+                await Browser(filter_).fetch(HOST, site.port)
+            async with filter_.session() as second:
+                pass
+            assert (len(first.refused), first.connections) == (1, 1)
+            assert (len(second.refused), second.connections, second.bytes) == (0, 0, 0)
+
+    @asynchronous
+    async def test_may_have_only_so_many_connections(self) -> None:
+        async with (
+            world(connections=3) as (site, filter_),
+            filter_.session(HostRules.parse(["ads.example.org"])) as traffic,
+        ):
+            await Browser(filter_).connect("ads.example.org", site.port)
+            await Browser(filter_).connect("10.0.0.1", site.port)
+            for _ in range(3):
+                assert await Browser(filter_).connect(HOST, site.port) == GRANTED
+            assert await Browser(filter_).connect(HOST, site.port) == REFUSED
+            assert (traffic.connections, traffic.exceeded) == (3, "connections")
+            assert traffic.refusal(HOST, site.port).reason == "limit"
+
+    @asynchronous
+    async def test_may_move_only_so_many_bytes(self) -> None:
+        async with world(bytes=5_000_000) as (site, filter_), filter_.session() as traffic:
+            other = Browser(filter_)
+            await other.connect(HOST, site.port)
+            flooded = Browser(filter_)
+            await flooded.connect(HOST, site.port)
+            await flooded.say(b"/flood\n")
+            assert len(await flooded.hear_all()) <= 5_000_000
+            assert await other.hear_all() == b""
+            assert traffic.exceeded == "bytes"
+            assert traffic.bytes < 6_000_000
+            assert await Browser(filter_).connect(HOST, site.port) == REFUSED
+
+
+class TestTheFilter:
+    @asynchronous
+    async def test_bears_a_thousand_connections_at_once(self) -> None:
+        async with world(connections=2000) as (site, filter_), filter_.session() as traffic:
+            answers = await asyncio.gather(
+                *(Browser(filter_).fetch(HOST, site.port) for _ in range(1000)), return_exceptions=True
+            )
+            served = [answer for answer in answers if answer == HELLO]
+            assert len(served) >= 256
+            assert {answer for answer in answers if isinstance(answer, bytes)} == {HELLO}
+            assert traffic.connections >= len(served)
+            assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+
+    @asynchronous
+    async def test_bears_a_thousand_that_say_nothing(self) -> None:
+        async with world() as (site, filter_), filter_.session():
+            silent = await asyncio.gather(*(Browser(filter_).dial() for _ in range(1000)))
+            for browser in silent[:600]:
+                browser.writer.transport.abort()
+            await eventually(lambda: len(filter_._session._clients) < 512)
+            assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+
+    @asynchronous
+    async def test_listens_where_it_is_told(self) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        filter_ = await Filter.start(Judge.of(), listener=listener)
+        assert filter_.port == listener.getsockname()[1]
+        await filter_.close()
+
+    @asynchronous
+    async def test_is_gone_once_closed(self) -> None:
+        async with world() as (site, filter_):
+            async with filter_.session():
+                browser = Browser(filter_)
+                await browser.connect(HOST, site.port)
+                await filter_.close()
+                assert await browser.hear_all() == b""
+            with pytest.raises(ConnectionError):
+                await Browser(filter_).dial()
+            await filter_.close()
+
+    @pytest.mark.parametrize("text", ["127.0.0.1", "127.0.0.1:0", "x:80"])
+    def test_has_no_judge_that_cannot_read_its_rules(self, text: str) -> None:
+        with pytest.raises(ValueError, match=r".+"):
+            Judge.of([text])
+
+
+chunks = st.lists(
+    st.binary(max_size=300) | st.sampled_from([GREETING, request(HOST, 1), request_address("10.0.0.5", 80)])
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(chunks)
+def test_no_bytes_at_all_hurt_the_filter(parts: list[bytes]) -> None:
+    @asynchronous
+    async def story() -> None:
+        # long enough for the honest client at the end on a busy machine, short enough for forty silent ones
+        async with world(handshake=0.3, lookup=1.0) as (site, filter_), filter_.session():
+            browser = await Browser(filter_).dial()
+            began = time.monotonic()
+            with suppress(ConnectionError):  # it may have heard enough, and hang up at any point
+                await browser.say(*parts)
+                assert len(await browser.hear_all()) <= 12
+            assert time.monotonic() - began < 10
+            assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+
+    story()

@@ -1,0 +1,68 @@
+"""SOCKS5 as bytes: the same request however it is cut, and a bound for everything that is none."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.proxy_fixtures import GREETING, WELCOME, request, request_address
+from tintype.chromium.proxy.socks5 import LONGEST, REFUSED, Handshake, Malformed, Request
+
+
+def cut(data: bytes, where: list[int]) -> list[bytes]:
+    borders = [0, *sorted(min(place, len(data)) for place in where), len(data)]
+    return [data[start:end] for start, end in pairwise(borders)]
+
+
+@given(
+    st.binary(max_size=255),
+    st.integers(0, 65535),
+    st.binary(max_size=100),
+    st.lists(st.integers(0, 500), max_size=20),
+)
+def test_a_request_by_name_is_read_however_it_is_cut(name: bytes, port: int, rest: bytes, where: list[int]) -> None:
+    handshake = Handshake()
+    whole = GREETING + request(name.decode("latin-1"), port)
+    replies = [handshake.feed(part) for part in cut(whole, where)]
+    assert b"".join(replies) == WELCOME
+    assert handshake.request is not None
+    assert handshake.request.port == port
+    assert handshake.request.host == name.decode("ascii", errors="replace")
+    handshake.feed(rest)
+    assert handshake.buffer == rest
+
+
+@given(st.ip_addresses(), st.integers(0, 65535))
+def test_a_request_by_address_is_read_as_its_text(address: object, port: int) -> None:
+    handshake = Handshake()
+    handshake.feed(GREETING + request_address(str(address), port))
+    assert handshake.request is not None
+    assert handshake.request.port == port
+
+
+@given(st.lists(st.binary(max_size=400)))
+def test_anything_else_is_refused_or_waited_for_within_bounds(parts: list[bytes]) -> None:
+    handshake = Handshake()
+    try:
+        for part in parts:
+            assert handshake.feed(part) in {b"", WELCOME}
+            assert handshake.request or len(handshake.buffer) < LONGEST
+    except Malformed as error:
+        assert error.reply in {b"", b"\x05\xff", REFUSED}  # noqa: PT017 - either outcome is fine
+
+
+@given(st.binary(min_size=LONGEST))
+def test_none_is_longer_than_its_longest_form(data: bytes) -> None:
+    handshake = Handshake()
+    with suppress(Malformed):
+        handshake.feed(b"\x05" + data)
+        assert handshake.request
+
+
+def test_a_long_name_fits() -> None:
+    handshake = Handshake()
+    handshake.feed(GREETING + request("a" * 255, 80))
+    assert handshake.request == Request("a" * 255, 80)

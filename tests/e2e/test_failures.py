@@ -1,0 +1,170 @@
+"""Parts are killed, stopped and filled up: answers are right or honest errors, nothing is orphaned or corrupt."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import StartNode
+from tests.support import processes
+from tests.support.disks import mounted
+from tests.support.node import Node
+from tests.support.servers import RedisServer, S3Server
+from tests.support.site_server import SiteServer
+from tintype import imaging
+
+pytestmark = pytest.mark.browser
+
+
+def is_whole(answer: httpx.Response) -> bool:
+    """A picture that decodes, or a problem that says what failed."""
+    if answer.status_code == 200:
+        return imaging.size(BytesIO(answer.content).getvalue())[:2] == (1280, 720)
+    return answer.status_code in (429, 502, 503, 504) and bool(answer.json()["error"])
+
+
+def test_the_browser_killed_mid_capture(start_node: StartNode, site: SiteServer) -> None:
+    node = start_node()
+    assert node.thumb(site.url("/plain.html")).status_code == 200
+    browser = processes.tree(node.daemon())[1]
+    with ThreadPoolExecutor(1) as background:
+        pending = background.submit(node.thumb, site.url("/plain.html?kill=1"), delay="1500")
+        assert processes.eventually(lambda: site.visits("/plain.html?kill=1") == 1)
+        os.kill(browser, signal.SIGKILL)
+        assert is_whole(pending.result())
+    assert node.thumb(site.url("/plain.html?after=1")).status_code == 200
+
+
+def test_the_daemon_killed(start_node: StartNode, site: SiteServer) -> None:
+    node = start_node()
+    assert node.thumb(site.url("/plain.html")).status_code == 200
+    family = processes.tree(node.daemon())
+    os.kill(family[0], signal.SIGKILL)
+    assert processes.eventually(lambda: processes.gone(family))
+    assert node.thumb(site.url("/plain.html?reborn=1")).status_code == 200
+
+
+def test_redis_stopped_and_started(start_node: StartNode, redis_server: RedisServer, site: SiteServer) -> None:
+    node = start_node(env={"REDIS_URL": redis_server.url})
+    url = site.url("/plain.html?redis=1")
+    assert [node.thumb(url).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]
+    redis_server.stop()
+    # The page just seen may be in a worker's own memory for a moment; another one is in nobody's.
+    assert node.thumb(url).status_code == 200
+    during = node.thumb(site.url("/plain.html?redis=2"))
+    assert (during.status_code, during.headers["X-Cache"]) == (200, "MISS")
+    redis_server.start()
+    assert processes.eventually(lambda: node.thumb(url).headers["X-Cache"] == "HIT")
+
+
+def test_s3_refusing(start_node: StartNode, s3_server: S3Server, site: SiteServer) -> None:
+    s3_server.create_bucket("thumbs")
+    env = {"S3_BUCKET": "thumbs", "S3_REGION": "us-east-1", "S3_ENDPOINT_URL": s3_server.url}
+    node = start_node(env={**env, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"})
+    assert node.persist(site.url("/plain.html")).status_code == 200
+    s3_server.stop()
+    refused = node.persist(site.url("/plain.html?s3=1"))
+    assert (refused.status_code, refused.json()["error"]) == (503, "backend-unavailable")
+    assert str(s3_server.port) not in refused.text
+    s3_server.start()
+    s3_server.create_bucket("thumbs")
+    assert node.persist(site.url("/plain.html?s3=1")).json()["cached"] is False
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Room for a service and one large picture."""
+    with mounted(tmp_path / "small", megabytes=6) as folder:
+        yield folder
+
+
+def fill(path: Path) -> None:
+    """Write until nothing more fits."""
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(64 << 10))
+
+
+def test_disk_full(start_node: StartNode, small_disk: Path, site: SiteServer) -> None:
+    node = start_node(data=small_disk)
+    filler = small_disk / "filler"
+    fill(filler)
+    answer = node.thumb(site.url("/noise.html"))
+    assert answer.status_code == 200, answer.text
+    refused = node.persist(site.url("/noise.html"))
+    assert (refused.status_code, refused.json()["error"]) == (503, "backend-unavailable")
+    assert not [p for p in (small_disk / "stored").rglob("*") if p.is_file()]
+    filler.unlink()
+    assert node.persist(site.url("/noise.html")).status_code == 200
+    assert node.thumb(site.url("/noise.html?again=1")).status_code == 200
+
+
+def ask_all(node: Node, urls: list[str]) -> list[httpx.Response | None]:
+    """Every answer; None where the connection ended first."""
+
+    def ask(url: str) -> httpx.Response | None:
+        try:
+            return httpx.get(f"http://127.0.0.1:{node.port}/thumb", params={"url": url}, timeout=60, trust_env=False)
+        except httpx.TransportError:
+            return None
+
+    with ThreadPoolExecutor(len(urls)) as crowd:
+        return list(crowd.map(ask, urls))
+
+
+def begin_to_post(port: int) -> socket.socket:
+    """A connection whose client says how much it will send, and sends none of it."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    lines = ["POST /thumb HTTP/1.1", "Host: localhost", "Content-Type: application/json", "Content-Length: 100"]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode())
+    return connection
+
+
+def test_senders_who_never_finish(start_node: StartNode, site: SiteServer) -> None:
+    node = start_node(env={"TINTYPE_WORKERS": "1", "TINTYPE_THREADS": "4"})
+    assert node.thumb(site.url("/plain.html")).status_code == 200
+    with ExitStack() as senders:
+        connections = [senders.enter_context(begin_to_post(node.port)) for _ in range(9)]
+        assert processes.eventually(lambda: len(select.select(connections, [], [], 0)[0]) == 6)  # of three seats
+        refused, _, _ = select.select(connections, [], [], 0)
+        assert all(b" 503 " in connection.recv(200).split(b"\r\n")[0] for connection in refused)
+        assert node.thumb(site.url("/plain.html")).headers["X-Cache"] == "HIT"
+        assert node.get("/health").status_code == 200
+    assert processes.eventually(lambda: node.thumb(site.url("/plain.html?later=1")).status_code == 200)
+
+
+def test_sigterm_under_load(start_node: StartNode, site: SiteServer) -> None:
+    node = start_node()
+    urls = [site.url(f"/plain.html?load={number}") for number in range(12)]
+    with ThreadPoolExecutor(1) as background:
+        pending = background.submit(ask_all, node, urls)
+        assert processes.eventually(lambda: site.visits("/plain.html?load=0") == 1 or site.total_visits() > 0)
+        assert node.stop() == 0
+        answers = pending.result()
+    assert all(answer is None or is_whole(answer) for answer in answers)
+    node.start()
+    assert all(is_whole(answer) for answer in ask_all(node, urls[:6]) if answer)
+
+
+def test_kill_nine_of_the_whole_service_leaves_nothing_running(start_node: StartNode, site: SiteServer) -> None:
+    node = start_node()
+    assert node.thumb(site.url("/plain.html")).status_code == 200
+    family = {*processes.tree(node.process.pid), *processes.tree(node.daemon())}
+    for pid in processes.tree(node.process.pid):
+        with contextlib.suppress(ProcessLookupError):  # workers notice the end of their parent
+            os.kill(pid, signal.SIGKILL)
+    node.process.wait(10)
+    assert processes.eventually(lambda: processes.gone(family), within=30)
+    node.start()
+    assert node.thumb(site.url("/plain.html")).headers["X-Cache"] == "HIT"

@@ -1,0 +1,87 @@
+"""Web and captures as two processes over tcp, with arguments and environment of the manifests: no cluster is asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import manifests, processes
+from tests.support.node import Node, free_port
+from tests.support.servers import RedisServer
+from tests.support.site_server import SiteServer
+
+pytestmark = pytest.mark.browser
+
+SECRETS = Path("/run/secrets/tintype")
+
+
+def environment(name: str, secrets: Path, **here: str) -> dict[str, str]:
+    """That of the manifest, its folder of secrets and some addresses being here."""
+    said = {key: value.replace(str(SECRETS), str(secrets)) for key, value in manifests.environment(name).items()}
+    return {**said, **here}
+
+
+def listens(port: int) -> bool:
+    """As the probes of the manifest ask."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_picture_is_taken_by_the_other_pod(site: SiteServer, redis_server: RedisServer, tmp_path: Path) -> None:
+    port, data = free_port(), tmp_path / "capture"
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    for name, value in {
+        "engine-secret": "a key that both pods know",
+        "redis-url": redis_server.url,
+        "aws-access-key-id": "somebody",
+        "aws-secret-access-key": "somebody's",
+    }.items():
+        (secrets / name).write_text(f"{value}\n")
+    data.mkdir()
+    listen = [
+        arg.replace("0.0.0.0:9222", f"127.0.0.1:{port}") for arg in manifests.container("tintype-capture")["args"]
+    ]
+    here = {"TINTYPE_DATA_DIR": str(data), "TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port}"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TINTYPE_", "S3_"))}
+    with (tmp_path / "capture.log").open("wb") as log:
+        capture = subprocess.Popen(
+            [sys.executable, "-m", "tintype", *listen],
+            env={**inherited, **environment("tintype-capture", secrets, **here)},
+            cwd=data,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        web = environment(
+            "tintype-web",
+            secrets,
+            HOST="127.0.0.1",
+            PORT=str(free_port()),
+            TINTYPE_DATA_DIR=str(tmp_path / "web"),
+            TINTYPE_ENGINE=f"tcp://127.0.0.1:{port}",
+            TINTYPE_ALLOW_ADDRESSES=here["TINTYPE_ALLOW_ADDRESSES"],
+        )
+        command = (sys.executable, "-m", "tintype", *manifests.container("tintype-web")["args"])
+        with Node(data=tmp_path / "web", env=web, command=command, port=int(web["PORT"])) as node:
+            assert processes.eventually(lambda: listens(port), within=60), (tmp_path / "capture.log").read_text()
+            first = node.thumb(site.url("/plain.html"), thumb_width="320")
+            again = node.thumb(site.url("/plain.html"), thumb_width="320")
+            assert (first.status_code, first.headers["x-cache"]) == (200, "MISS"), node.output()
+            assert (again.headers["x-cache"], again.content) == ("HIT", first.content)
+            below = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes.tree(node.process.pid)]
+            assert not any(b"chrom" in command for command in below), "the web pod has a browser of its own"
+        capture.send_signal(signal.SIGTERM)
+        assert capture.wait(90) == 0
+    finally:
+        capture.kill()
+        capture.wait(30)

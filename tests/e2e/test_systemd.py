@@ -1,0 +1,110 @@
+"""The units as shipped: accepted and rated by systemd's own checker, and a node under what they allow takes a picture.
+
+Nothing here is started by systemd: what a unit restricts is laid upon a node by other means, as far as a test may.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import StartNode
+from tests.security.test_container import _STRANGER, strangers_exist
+from tests.support.paths import ROOT
+from tests.support.site_server import SiteServer
+from tintype import backends
+from tintype.cli import COMMANDS
+from tintype.settings import NAMES, Settings
+
+SHIPPED = ROOT / "deploy" / "systemd"
+UNITS = ["tintype.service", "tintype-capture.service"]
+NAMESPACES = {"user", "pid", "net", "mnt"}
+"""Chromium's sandbox is made of the first three, the enclosure of user, net and mnt."""
+
+needs_systemd = pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed (Debian: systemd)"
+)
+
+
+def said(unit: str, name: str) -> list[str]:
+    """Values of a directive, in order."""
+    return re.findall(rf"^{name}=(.*)$", (SHIPPED / unit).read_text(), re.MULTILINE)
+
+
+def settings(unit: str) -> dict[str, str]:
+    """What a unit puts into the environment, uncommented or not, without what is not ours."""
+    words = " ".join(re.findall(r"^#?Environment=(.*)$", (SHIPPED / unit).read_text(), re.MULTILINE)).split()
+    return {name: value for name, value in (word.split("=", 1) for word in words) if name != "HOME"}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+class TestAUnit:
+    def test_names_settings_and_a_command_that_exist(self, unit: str) -> None:
+        assert {name.removesuffix("_FILE") for name in settings(unit)} <= set(NAMES)
+        (command,) = said(unit, "ExecStart")
+        assert command.split()[1] in COMMANDS
+
+    def test_leaves_the_sandbox_its_namespaces(self, unit: str) -> None:
+        assert set(said(unit, "RestrictNamespaces")[0].split()) == NAMESPACES
+        assert said(unit, "MemoryDenyWriteExecute") == [], "there would be no JavaScript"
+
+    @needs_systemd
+    def test_is_accepted_by_systemd(self, unit: str, tmp_path: Path) -> None:
+        installed = (SHIPPED / unit).read_text().replace("/opt/tintype/.venv/bin/tintype", "/bin/true")
+        (tmp_path / unit).write_text(installed)
+        command = ["systemd-analyze", "verify", "--recursive-errors=no", str(tmp_path / unit)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert [line for line in done.stderr.splitlines() if unit in line] == []
+        assert done.returncode == 0
+
+    @needs_systemd
+    def test_is_rated_as_safe(self, unit: str) -> None:
+        """From 0.0, nothing to fear, to 10.0; 9.6 is a unit that says nothing."""
+        command = ["systemd-analyze", "security", "--offline=true", "--threshold=30", str(SHIPPED / unit)]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_the_service_is_waited_for_as_long_as_it_waits_for_its_workers() -> None:
+    assert float(said(UNITS[0], "TimeoutStopSec")[0]) > Settings.load({}, None).timeout + 15 + 10
+
+
+def test_captures_for_others_are_waited_for_as_long_as_their_clients_wait() -> None:
+    assert float(said(UNITS[1], "TimeoutStopSec")[0]) > backends.patience(Settings.load({}, None))
+
+
+def test_the_example_of_settings_names_real_ones() -> None:
+    named = re.findall(r"^#?([A-Z_0-9]+)=", (SHIPPED / "tintype.env").read_text(), re.MULTILINE)
+    assert {name.removesuffix("_FILE") for name in named} <= set(NAMES)
+
+
+@needs_systemd
+@pytest.mark.browser
+@pytest.mark.skipif(not strangers_exist(), reason="needs x86-64, kernel headers, and a user namespace to be a stranger")
+def test_what_the_units_allow_is_enough(start_node: StartNode, site: SiteServer, tmp_path: Path) -> None:
+    profile = tmp_path / "profile.json"
+    (allowed,) = {value for unit in UNITS for value in said(unit, "SystemCallFilter")}
+    calls = sorted(expanded(allowed.split()))
+    profile.write_text(json.dumps({"syscalls": [{"names": calls, "action": "SCMP_ACT_ALLOW"}]}))
+    confined = (*_STRANGER, sys.executable, "-m", "tests.security.confined", str(profile))
+    node = start_node(command=(*confined, sys.executable, "-m", "tintype", "serve"))
+    answer = node.thumb(site.url("/plain.html"), thumb_width="320")
+    assert (answer.status_code, answer.headers["x-cache"]) == (200, "MISS"), node.output()
+    assert node.get("/ready").json()["cautions"] == []
+
+
+def expanded(names: list[str]) -> set[str]:
+    """System calls of a filter, sets resolved as systemd does."""
+    found = {name for name in names if not name.startswith("@")}
+    for group in set(names) - found:
+        shown = subprocess.run(
+            ["systemd-analyze", "syscall-filter", group], check=True, capture_output=True, text=True
+        ).stdout
+        members = [line.strip() for line in shown.splitlines()[1:] if line.strip() and not line.strip().startswith("#")]
+        found |= expanded(members)
+    return found

@@ -1,0 +1,173 @@
+"""Two nodes behind nginx, one Redis, one S3 server: they are one service, and one of them may die."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.support import processes
+from tests.support.node import Node
+from tests.support.site_server import SiteServer
+from tests.support.two_nodes import PASSING, Pair, hits
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed (Debian: nginx)"),
+]
+
+
+LIMIT = 6
+
+
+@pytest.fixture(scope="module")
+def running(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    # an hour instead of the default minute: windows follow the clock, and this drill may cross a minute
+    with Pair(tmp_path_factory.mktemp("pair"), site, TINTYPE_THUMB_LIMIT=f"{LIMIT} per hour") as pair:
+        yield pair
+
+
+@pytest.fixture
+def pair(running: Pair, site: SiteServer) -> Pair:
+    """Both nodes taking part."""
+    running.gather(site.url("/plain.html"))
+    return running
+
+
+@pytest.fixture
+def held(site: SiteServer) -> Iterator[threading.Event]:
+    """Pages asked for with ``held`` come when it is set."""
+    site.gate.clear()
+    yield site.gate
+    site.gate.set()
+
+
+@pytest.fixture
+def known(pair: Pair, site: SiteServer) -> list[str]:
+    urls = [site.url(f"/plain.html?known={number}") for number in range(3)]
+    assert [pair.thumb(url).status_code for url in urls] == [200] * len(urls)
+    return urls
+
+
+class TestTogether:
+    def test_they_visit_a_cold_page_once(self, pair: Pair, site: SiteServer) -> None:
+        pages = [f"/plain.html?cold={number}" for number in range(4)]
+        # in two spellings, which are two to nginx and one to the service
+        asked = [(site.url(page), more) for page in pages for more in ("", "&format=png", "", "&format=png")]
+        before = [pair.took_part(node) for node in pair.nodes]
+        answers = pair.thumbs(asked)
+        assert {a.status_code for a in answers} == {200}
+        assert [site.visits(page) for page in pages] == [1] * len(pages)
+        assert all(pair.took_part(node) > known for node, known in zip(pair.nodes, before, strict=True))
+
+    def test_they_share_what_is_persisted(self, pair: Pair, site: SiteServer) -> None:
+        url = site.url("/plain.html?lasting=1")
+        first, again = pair.north.persist(url).json(), pair.south.persist(url).json()
+        assert [first["cached"], again["cached"]] == [False, True]
+        assert first["url"] == again["url"]
+        assert site.visits("/plain.html?lasting=1") == 1
+
+    def test_they_forget_together(self, pair: Pair, site: SiteServer) -> None:
+        page = "/plain.html?forgotten=1"
+        url = site.url(page)
+        assert [node.thumb(url).headers["x-cache"] for node in pair.nodes] == ["MISS", "HIT"]
+        command = [sys.executable, "-m", "tintype", "purge", "--url", url]
+        settings = {**os.environ, **pair.env, "TINTYPE_DATA_DIR": str(pair.north.data)}
+        subprocess.run(command, env=settings, cwd=pair.north.data, check=True, capture_output=True)
+
+        def asked(node: Node) -> bool:
+            node.thumb(url)  # what a worker saw lately it may show for a moment more
+            return site.visits(page) == 2
+
+        assert processes.eventually(lambda: asked(pair.south))
+        assert pair.north.thumb(url).headers["x-cache"] == "HIT"
+        assert site.visits(page) == 2
+
+    def test_they_count_a_client_s_allowance_together(self, pair: Pair, site: SiteServer) -> None:
+        url = site.url("/plain.html?limited=1")
+        pair.thumb(url)
+        with pair.edge.coming_from("127.0.0.2"):
+            answers = [pair.thumb(url, headers=PASSING) for _ in range(LIMIT + 3)]
+        assert [a.status_code for a in answers] == [200] * LIMIT + [429] * 3
+        assert all(int(a.headers["retry-after"]) >= 1 for a in answers[LIMIT:])
+
+
+class TestOneDies:
+    def test_no_hit_fails_misses_are_tried_again_and_who_returns_takes_part(
+        self, pair: Pair, known: list[str], held: threading.Event, site: SiteServer
+    ) -> None:
+        pages = [f"/plain.html?held=1&lost={number}" for number in range(4)]
+        with hits(pair, known) as load, ThreadPoolExecutor(1) as background:
+            load.grows(by=50)
+            misses = background.submit(pair.thumbs, [(site.url(page), "") for page in pages])
+            assert processes.eventually(lambda: all(map(site.visits, pages)), within=60)
+            lost = pair.busy()
+            lost.kill()
+            held.set()
+            load.grows(by=50)
+            answers = misses.result()
+            assert {is_picture_or_honest(answer) for answer in answers} == {True}
+            assert {pair.thumb(site.url(page)).status_code for page in pages} == {200}
+            lost.start()
+            assert processes.eventually(lambda: pair.took_part(lost) > 5)
+        assert load.failed == []
+        assert all(site.visits(page) <= 2 for page in pages), "tried again more than once"
+
+    def test_a_post_is_not_sent_twice_and_the_loss_is_told(
+        self, pair: Pair, held: threading.Event, site: SiteServer
+    ) -> None:
+        page = "/plain.html?held=1&posted=1"
+        pair.rest()
+        with ThreadPoolExecutor(1) as background:
+            posted = background.submit(pair.edge.post, "/persist", {"url": site.url(page)})
+            site.wait_for_visit(page)
+            pair.busy().kill()
+            held.set()
+            answer = posted.result()
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (answer.json()["error"], answer.json()["status"]) == ("backend-unavailable", 503)
+        assert site.visits(page) == 1
+
+
+class TestOneIsToldToEnd:
+    def test_it_finishes_what_it_has_begun_and_nobody_notices(
+        self, pair: Pair, known: list[str], held: threading.Event, site: SiteServer
+    ) -> None:
+        pages = [f"/plain.html?held=1&last={number}" for number in range(4)]
+        with hits(pair, known) as load, ThreadPoolExecutor(2) as background:
+            misses = background.submit(pair.thumbs, [(site.url(page), "") for page in pages])
+            assert processes.eventually(lambda: all(map(site.visits, pages)), within=60)
+            leaving = pair.busy()
+            ending = background.submit(leaving.stop)
+            assert processes.eventually(lambda: not listens(leaving))
+            held.set()
+            assert ending.result() == 0
+            load.grows(by=50)
+            assert [answer.status_code for answer in misses.result()] == [200] * len(pages)
+        assert load.failed == []
+        assert [site.visits(page) for page in pages] == [1] * len(pages)
+
+
+def listens(node: Node) -> bool:
+    """Whether a node takes connections."""
+    try:
+        socket.create_connection(("127.0.0.1", node.port), 5).close()
+    except OSError:
+        return False
+    return True
+
+
+def is_picture_or_honest(answer: httpx.Response) -> bool:
+    """A picture, or a problem that says when to come back."""
+    if answer.status_code == 200:
+        return answer.headers["content-type"].startswith("image/")
+    return answer.status_code == 503 and bool(answer.json()["error"]) and int(answer.headers["retry-after"]) >= 1

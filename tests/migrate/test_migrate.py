@@ -1,0 +1,246 @@
+"""Addresses of other services: what they become is accepted here, and what cannot be said is told."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from tests.support.concurrency import eventually
+from tests.support.paths import ROOT
+from tintype import cli
+from tintype.migrate import VENDORS, Unknown, Vendor, translate
+from tintype.migrate.rules import Rule
+from tintype.model import Freshness
+from tintype.options import Options
+from tintype.urls import Rules
+from tintype.web.params import Reader
+
+PAGES = sorted((ROOT / "docs" / "migrating").glob("*.md"))
+PAGE = "https://example.com/?a=1&b=2"
+SAMPLES = {
+    "true": "dark_mode retina transparent cache force png allowJPG refresh forceReload reduced_motion omit_background",
+    "https://example.com/": "url",
+    "400": "width height thumb_width thumb_height viewport_width viewport_height image_width image_height crop",
+    "500": "viewPortWidth viewPortHeight viewportWidth viewportHeight scroll_y clip_width clip_height",
+    "0": "clip_x clip_y",
+    "0,0,400,300": "clip",
+    "70": "quality image_quality",
+    "3600": "cache_ttl ttl",
+    "2": "delay wait deviceScaleFactor device_scale_factor geolocation_accuracy maxAge",
+    "48.2": "geolocation_latitude geolocation_longitude",
+    "load": "wait_until",
+    "jpg": "format",
+    "print": "media media_type",
+    "Europe/Vienna": "tz time_zone",
+    "de-AT": "accept_lang",
+    "iPhone 14": "device",
+    "iphone_14": "viewport_device",
+    "Letter": "pdf_page_size pdf_paper_format",
+    "landscape": "pdf_orientation",
+    "none": "pdf_margin",
+    "main": "selector wait_for wait_for_selector click hide_selectors hide_selector scroll_to scroll_into_view "
+    "css styles js scripts user_agent",
+}
+VALUES = {name: value for value, names in SAMPLES.items() for name in names.split()}
+WORDS = {("Urlbox", "wait_until"): "loaded"}
+RULES = [
+    pytest.param(vendor, rule, id=f"{name}-{rule.there[0]}")
+    for name, vendor in VENDORS.items()
+    for rule in vendor.rules
+]
+
+
+def ours(query: str) -> Options:
+    """What our own parser makes of a query; it raises on whatever is not accepted."""
+    pairs = parse_qsl(query, strict_parsing=True)
+    assert Reader(Rules(), Freshness(max_age=86_400), 2_592_000).read(pairs, posted=False)
+    return Options.model_validate(dict(pairs))
+
+
+def address(vendor: Vendor, **said: str) -> str:
+    """As that service writes it."""
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in said.items())
+    if vendor.title == "thum.io":
+        path = "".join(f"{name}/" if value == "true" else f"{name}/{value}/" for name, value in said.items())
+        return f"https://{vendor.hosts[0]}/get/{path}{PAGE}"
+    path = {"Urlbox": "/v1/KEY/TOKEN/png", "ScreenshotOne": "/take"}.get(vendor.title, "/v1/screenshot")
+    return f"https://{(*vendor.hosts, 'localhost')[0]}{path}?url={quote(PAGE, safe='')}&{query}"
+
+
+@pytest.mark.parametrize(("vendor", "rule"), RULES)
+def test_every_parameter_becomes_what_the_table_says(vendor: Vendor, rule: Rule) -> None:
+    said = {name: WORDS.get((vendor.title, name), VALUES.get(name, "true")) for name in rule.there}
+    if any(name.startswith("pdf_") for name in said):
+        said["format"] = "pdf"
+    translation = translate(address(vendor, **said), vendor)
+    assert ours(translation.query()).url == PAGE
+    if rule.lost:
+        assert [note for note in translation.notes if rule.told in note], "whoever used it is told"
+        return
+    assert translation.notes == ()
+    if rule.here != "always":
+        named = {pair.partition("=")[0] for pair in rule.here.strip("`").split("&")}
+        assert named <= set(translation.options)
+
+
+@pytest.mark.parametrize("vendor", VENDORS.values(), ids=list(VENDORS))
+def test_no_parameter_has_two_meanings(vendor: Vendor) -> None:
+    names = [name for rule in vendor.rules for name in rule.there]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("vendor", VENDORS.values(), ids=list(VENDORS))
+def test_options_that_tables_name_exist(vendor: Vendor) -> None:
+    named = {pair.partition("=")[0] for rule in vendor.rules for pair in rule.here.strip("`").split("&")}
+    assert named - {"", "always"} <= set(Options.model_fields)
+
+
+class TestTranslating:
+    def test_keeps_the_shape_that_a_picture_had_by_default(self) -> None:
+        assert translate("https://api.screenshotone.com/take?url=https://example.com").options == {
+            "url": "https://example.com",
+            "height": "1024",
+            "format": "jpeg",
+        }
+        assert translate("https://image.thum.io/get/https://example.com").options["thumb_width"] == "600"
+        assert translate("http://x/?url=https://example.com", VENDORS["url-to-png"]).options["thumb_height"] == "250"
+
+    def test_takes_the_window_of_a_device_that_is_named(self) -> None:
+        phone = translate("https://api.screenshotone.com/take?url=a.com&viewport_device=iphone_14").options
+        assert phone["device"] == "iphone-14"
+        assert "height" not in phone
+        assert "width" not in translate("https://image.thum.io/get/iphone6/a.com").options
+
+    def test_lets_a_mobile_page_keep_its_window(self) -> None:
+        mobile = translate("http://x/?url=a.com&isMobile=true&viewPortWidth=400", VENDORS["url-to-png"]).options
+        assert (mobile["device"], mobile["width"], mobile["height"]) == ("pixel-7", "400", "1080")
+
+    def test_finds_the_page_in_a_path(self) -> None:
+        base = "https://image.thum.io/get/"
+        for written in (
+            f"width/400/{PAGE}",
+            f"width/400/{quote(PAGE, safe='')}",
+            f"width/400/?url={quote(PAGE, safe='')}",
+        ):
+            assert translate(base + written).options["url"] == PAGE
+        assert translate(f"{base}auth/1-k/example.com").options["url"] == "https://example.com"
+
+    def test_counts_in_our_units(self) -> None:
+        assert translate("https://api.screenshotone.com/take?url=a.com&delay=1.5").options["delay"] == "1500"
+        assert translate("https://image.thum.io/get/maxAge/12/a.com").options["ttl"] == "43200"
+
+    def test_turns_round_what_means_the_opposite(self) -> None:
+        base = "https://api.snapsharp.dev/v1/screenshot?url=a.com&cache="
+        assert [translate(base + said).options["fresh"] for said in ("false", "true")] == ["true", "false"]
+
+    def test_joins_what_is_said_several_times(self) -> None:
+        said = "hide_selectors=.a&hide_selectors=.b&clip_y=5&clip_width=30&clip_height=40"
+        options = translate(f"https://api.screenshotone.com/take?url=a.com&{said}").options
+        assert (options["hide_selectors"], options["clip"]) == (".a,.b", "0,5,30,40")
+
+    @pytest.mark.parametrize(
+        ("said", "told"),
+        [
+            ("device_scale_factor=5", "scale=5 is left out: must be a number from 1 to 3"),
+            ("viewport_device=nokia_3310", "viewport_device=nokia_3310: there is no such device here"),
+            ("format=gif", "format=gif: there is no such format here"),
+            ("delay=soon", "soon is no number"),
+            ("full_page=perhaps", "perhaps is neither true nor false"),
+            ("format=pdf&image_width=400", "thumb_width says nothing about a PDF"),
+            ("colour=red", "colour is not known here"),
+        ],
+    )
+    def test_tells_what_cannot_be_said(self, said: str, told: str) -> None:
+        translation = translate(f"https://api.screenshotone.com/take?url=a.com&{said}")
+        assert told in " ".join(translation.notes)
+        assert ours(translation.query())
+
+    @pytest.mark.parametrize(
+        "written", ["https://example.com/?url=https://a.com", "https://api.urlbox.com/v1/", "x", "http://[/"]
+    )
+    def test_says_when_it_is_nobodys_address(self, written: str) -> None:
+        with pytest.raises(Unknown):
+            translate(written)
+
+
+def examples() -> list[tuple[list[str], list[str]]]:
+    """Every call of ``tintype migrate`` in the pages with the lines that are said to come of it."""
+    blocks = [
+        block for page in PAGES for block in re.findall(r"```sh\n(tintype migrate .*?)```", page.read_text(), re.DOTALL)
+    ]
+    calls = [block.replace("\\\n", " ").splitlines() for block in blocks]
+    return [(shlex.split(first)[2:], [line.removeprefix("# ") for line in rest]) for first, *rest in calls]
+
+
+@pytest.mark.parametrize(("arguments", "lines"), examples(), ids=lambda value: value[-1][:60])
+def test_the_pages_show_what_the_command_says(arguments: list[str], lines: list[str]) -> None:
+    result = CliRunner().invoke(cli.tintype, ["migrate", *arguments])
+    assert result.exit_code == 0
+    told = [*result.stdout.splitlines(), *(line.removeprefix("# ") for line in result.stderr.splitlines())]
+    assert told == lines
+    assert ours(urlsplit(lines[0]).query)
+
+
+class TestTheCommand:
+    def test_takes_lines_and_goes_on_after_one_it_does_not_know(self) -> None:
+        lines = "https://nobody.test/x\nhttps://image.thum.io/get/https://example.com\n"
+        result = CliRunner().invoke(cli.tintype, ["migrate", "--to", "https://t.test/"], input=lines)
+        assert result.stdout.startswith("https://t.test/thumb?url=https://example.com&")
+        assert "nobody.test" in result.stderr
+        assert result.exit_code == 1
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Every nginx snippet of the pages, in one server of a real nginx."""
+    folder = tmp_path_factory.mktemp("nginx")
+    snippets = [block for page in PAGES for block in re.findall(r"```nginx\n(.*?)```", page.read_text(), re.DOTALL)]
+    socket = folder / "socket"
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder}/pid; error_log stderr; events {{}} http {{ access_log off;"
+        + "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        + f"server {{ listen unix:{socket}; {''.join(snippets)} }} }}"
+    )
+    process = subprocess.Popen(["nginx", "-p", str(folder), "-c", "nginx.conf"], stderr=subprocess.PIPE)
+    try:
+        assert eventually(lambda: socket.exists() or process.poll() is not None)
+        assert process.poll() is None, process.communicate()[1].decode()
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://t") as client:
+            yield client
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@pytest.mark.skipif(not shutil.which("nginx"), reason="needs nginx")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/?url=https%3A%2F%2Fe.com%2F%3Fa%3D1&width=400&isDarkMode=true", {"thumb_width": 400, "dark_mode": True}),
+        (
+            "/take?url=https%3A%2F%2Fe.com%2F%3Fa%3D1&image_width=400&full_page=true",
+            {"thumb_width": 400, "height": 1024},
+        ),
+        ("/get/width/400/crop/800/noanimate/https://e.com/?a=1", None),
+        ("/get/width/400/crop/800/noanimate/https://e.com/a", {"thumb_width": 400, "height": 800, "width": 1200}),
+        ("/", None),
+    ],
+)
+def test_redirects_of_the_pages_lead_to_what_is_accepted(
+    nginx: httpx.Client, old: str, new: dict[str, object] | None
+) -> None:
+    answer = nginx.get(old)
+    if new is None:
+        assert answer.status_code == 404
+        return
+    options = ours(urlsplit(answer.headers["Location"]).query)
+    assert options.url in {"https://e.com/?a=1", "https://e.com/a"}
+    assert {name: getattr(options, name) for name in new} == new

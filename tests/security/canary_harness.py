@@ -1,0 +1,231 @@
+"""The canary harness itself: ``python -m tests.security.canary_harness MODE REPORT``, in namespaces of its own.
+
+This process is the machine that serves captures. A thread of it lives in a second network namespace, the world: the
+attacker's public site and the internal hosts that must stay silent, a cable's length away. Both ends are listened to.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.security import navigation_attacks
+from tests.security.addresses import (
+    CANARY,
+    GATEWAY,
+    GATEWAY_V6,
+    INTERNAL,
+    NAMES,
+    NAMESERVER,
+    OTHER,
+    OWN,
+    OWN_V6,
+    PUBLIC,
+    SITE,
+    SITE_V6,
+    SPELLINGS,
+    STUN,
+    TCP_PORTS,
+)
+from tests.security.canary_servers import Register, open_village
+from tests.security.dns_server import NameServer
+from tests.security.sniffer import Packet, Sniffer
+from tintype.chromium.daemon.daemon import DaemonConfig, address_for
+from tintype.engines.chromium import DaemonEngine
+from tintype.errors import TintypeError
+from tintype.options import Navigate, Settle, Shot
+
+_ATTEMPTS = 3
+_CUT_SHORT = ("capture-timeout", "target-unreachable", "browser-lost")
+_NEW_NETWORK = 0x40000000  # CLONE_NEWNET, sched.h
+
+
+def build(register: Register, certificate: Path) -> NameServer:
+    """Both namespaces, the cable between them, every server; this process is already in the machine's."""
+    _ip("link set lo up")
+    with ThreadPoolExecutor(1) as world:  # the namespace lives on in its sockets
+        names = world.submit(_build_world, register, certificate).result()
+    for address in (f"{OWN}/24", f"{OWN_V6}/64"):
+        _ip(f"addr add {address} dev service" + (" nodad" if ":" in address else ""))
+    _ip("link set service up")
+    _ip(f"route add default via {GATEWAY}")
+    _ip(f"-6 route add default via {GATEWAY_V6}")
+    open_village(register, certificate)
+    resolver = Path(tempfile.mkdtemp()) / "resolv.conf"
+    resolver.write_text(f"nameserver {NAMESERVER}\noptions timeout:5 attempts:2\n")
+    subprocess.run(["mount", "--bind", resolver, "/etc/resolv.conf"], check=True)
+    return names
+
+
+def _build_world(register: Register, certificate: Path) -> NameServer:
+    if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    _ip("link set lo up")
+    _ip(f"link add world type veth peer name service netns {os.getpid()}")
+    for address in (SITE, NAMESERVER, *INTERNAL, SITE_V6):
+        _ip(f"addr add {address}/{'128 nodad' if ':' in address else '32'} dev world")
+    _ip(f"addr add {GATEWAY}/24 dev world")
+    _ip(f"addr add {GATEWAY_V6}/64 dev world nodad")
+    _ip("link set world up")
+    open_village(register, certificate)
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound.bind((NAMESERVER, 53))
+    return NameServer(bound, NAMES)
+
+
+def _ip(command: str) -> None:
+    subprocess.run(["ip", *command.split()], check=True, capture_output=True)
+
+
+def on_the_cable(packet: Packet) -> bool:
+    """Everything that is not for the attacker's public addresses."""
+    return packet.address not in PUBLIC or (packet.address == NAMESERVER and packet.port != 53)
+
+
+def on_loopback(packet: Packet) -> bool:
+    """What is for the canaries' ports: the filters and the daemon are at others."""
+    return packet.port in (*TCP_PORTS, STUN)
+
+
+def make_certificate(folder: Path) -> tuple[Path, str]:
+    """A certificate and key in one file, and the hash by which Chromium is told to trust them."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "page.attacker.com")])
+    begin = datetime.now(UTC) - timedelta(days=1)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(begin).not_valid_after(begin + timedelta(days=9))
+    alternatives = x509.SubjectAlternativeName([x509.DNSName("*.attacker.com")])
+    certificate = builder.add_extension(alternatives, critical=False).sign(key, hashes.SHA256())
+    pem, private = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    file = folder / "certificate.pem"
+    file.write_bytes(certificate.public_bytes(pem) + key.private_bytes(pem, private, serialization.NoEncryption()))
+    der = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return file, base64.b64encode(hashlib.sha256(key.public_key().public_bytes(*der)).digest()).decode()
+
+
+@contextlib.contextmanager
+def engine(mode: str, key_hash: str, **settings: Any) -> Iterator[DaemonEngine]:
+    """The real capture daemon, weakened as the mode says."""
+    with tempfile.TemporaryDirectory() as folder:
+        # Time enough for a crowded machine: what is tested is silence, not speed.
+        config = DaemonConfig(slots=3, queue=200, timeout=30.0, linger=5.0, **settings)
+        address = address_for(config, Path(folder))
+        command = [sys.executable, "-m", "tests.security.weakened_daemon", mode, key_hash, address, config.to_json()]
+        log = Path(folder) / "daemon.log"
+        client = DaemonEngine(address, command, Path(folder), patience=120, log_file=log)
+        try:
+            yield client
+        finally:
+            client.close()
+            client.stop_if_idle()
+            if "-v" in sys.argv:
+                sys.stderr.write(log.read_text())
+
+
+def journeys(patience: int = 4000) -> dict[str, tuple[str, int]]:
+    """What is captured: a URL and how long to stay, in milliseconds, by name."""
+    found = {f"vectors {scheme}": (f"{scheme}://page.attacker.com/vectors", patience) for scheme in ("http", "https")}
+    for name in navigation_attacks.MOVES:
+        stay = 1500 if name.endswith(("late", "again")) else 300
+        found[f"move {name}"] = f"http://page.attacker.com/move/{name}", stay
+        if name in navigation_attacks.SECURELY:
+            found[f"move {name} https"] = f"https://page.attacker.com/move/{name}", stay
+    found |= {f"direct {host}": (f"http://{host}/hit/direct", 0) for host in SPELLINGS}
+    return found | {"public": ("http://six.attacker.com/", 0)}
+
+
+def capture(client: DaemonEngine, url: str, stay: int) -> dict[str, Any]:
+    """How one journey ended; one that a crowded machine cut short is made again."""
+    for _ in range(_ATTEMPTS):
+        end = _attempt(client, url, stay)
+        if end["outcome"] not in _CUT_SHORT:
+            break
+    return end
+
+
+def _attempt(client: DaemonEngine, url: str, stay: int) -> dict[str, Any]:
+    shot = Shot(navigate=Navigate.model_construct(url=url, wait_until="load"), settle=Settle(delay=stay))
+    begin = time.monotonic()
+    try:
+        taken = client.capture(shot)
+        outcome = {"outcome": "picture", "title": taken.title, "url": taken.final_url}
+    except TintypeError as error:
+        outcome = {"outcome": error.code, "title": "", "detail": error.detail}
+    return {**outcome, "seconds": round(time.monotonic() - begin, 2)}
+
+
+def travel(client: DaemonEngine, mode: str) -> dict[str, dict[str, Any]]:
+    """A mode's journeys, several at a time; where something is to be heard there is time for it."""
+    chosen, patience = _chosen(mode), 9000 if mode in {"opened", "unguarded"} else 4000
+    todo = {name: journey for name, journey in journeys(patience).items() if chosen(name)}
+    with ThreadPoolExecutor(6) as several:
+        done = several.map(lambda journey: capture(client, *journey), todo.values())
+        return dict(zip(todo, done, strict=True))
+
+
+def knock() -> None:
+    """What the canaries must be able to hear: a plain connection and a plain packet to each of them."""
+    for host in (*INTERNAL, "127.0.0.1", "::1", OWN):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with contextlib.suppress(TimeoutError), socket.socket(family, socket.SOCK_STREAM) as caller:
+            caller.settimeout(2)
+            caller.connect((host, OTHER))
+        with socket.socket(family, socket.SOCK_DGRAM) as caller:
+            caller.sendto(b"knock", (host, STUN))
+
+
+def main(mode: str, report: Path) -> None:
+    """Build, travel, and write down what was heard."""
+    register = Register()
+    certificate, key_hash = make_certificate(Path(tempfile.mkdtemp()))
+    names = build(register, certificate)
+    opened = tuple(f"{CANARY}:{port}" for port in TCP_PORTS) if mode == "opened" else ()
+    with Sniffer("service", on_the_cable) as cable, Sniffer("lo", on_loopback) as loopback:
+        outcomes: dict[str, Any] = {}
+        status: dict[str, Any] = {}
+        if mode == "knock":
+            knock()
+        else:
+            strength = "shipped" if mode == "opened" else mode
+            with engine(strength, key_hash, allow_addresses=opened) as client:
+                outcomes = travel(client, mode)
+                status = client.status()
+        threading.Event().wait(0.5)  # packets on their way
+    packets = {str(packet): count for sniffer in (cable, loopback) for packet, count in sniffer.heard.items()}
+    said = {"outcomes": outcomes, "packets": packets, "canaries": register.canaries, "status": status}
+    report.write_text(json.dumps({**said, "tried": sorted(register.tried), "asked": names.asked}, indent=1))
+
+
+def _chosen(mode: str) -> Callable[[str], bool]:
+    """A mode's part of the journeys: controls need only show that they hear."""
+    parts = {
+        "shipped": ("",),
+        "filter-alone": ("vectors", "move"),
+        "enclosure-alone": ("vectors",),
+        "opened": ("vectors http",),
+        "unguarded": ("vectors", "move redirect-302", "move location", "move script-to-", "direct"),
+    }[mode]
+    return lambda name: name.startswith(parts)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

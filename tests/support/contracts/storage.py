@@ -1,0 +1,130 @@
+"""What every storage promises, whatever it is made of. Mixed into each backend's tests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.support.concurrency import in_processes, in_threads
+from tintype.model import Stored, digest_of
+from tintype.protocols import Storage
+
+OpenStorage = Callable[[], Storage]
+
+
+def picture(request: str = "one", content: bytes = b"\x89PNG\0picture", extension: str = "png") -> Stored:
+    """An object with a proper key; ``request`` names the page."""
+    key = f"thumbs/{hashlib.sha256(request.encode()).hexdigest()}-{digest_of(content)}.{extension}"
+    mime = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "avif": "image/avif"}[extension]
+    return Stored(key=key, body=content, mime=mime, meta={"width": "320", "bytes": str(len(content)), "title": "Ä % ☃"})
+
+
+def prefix_of(stored: Stored) -> str:
+    return stored.key.partition("-")[0] + "-"
+
+
+def put_many(open_storage: OpenStorage, worker: int, count: int) -> None:
+    storage = open_storage()
+    for number in range(count):
+        storage.put(picture(f"page-{number}", f"{worker}-{number}".encode() * 500))
+        storage.put(picture("the same for all", b"same" * 5000))
+
+
+class StorageContract:
+    @pytest.fixture
+    def open_storage(self) -> OpenStorage:
+        """Opens one and the same place; a partial of a plain class."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def storage(self, open_storage: OpenStorage) -> Storage:
+        return open_storage()
+
+    @pytest.mark.parametrize("extension", ["png", "jpg", "webp", "avif"])
+    def test_gives_back_what_was_stored(self, storage: Storage, extension: str) -> None:
+        stored = picture(extension=extension)
+        storage.put(stored)
+        assert storage.get(stored.key) == stored
+
+    def test_a_large_picture_comes_back_whole(self, storage: Storage) -> None:
+        stored = picture(content=bytes(range(256)) * 40_000)
+        storage.put(stored)
+        assert storage.get(stored.key) == stored
+
+    def test_knows_nothing_that_was_not_stored(self, storage: Storage) -> None:
+        assert storage.get(picture().key) is None
+        assert storage.newest(prefix_of(picture())) is None
+        assert list(storage.keys()) == []
+
+    def test_another_opening_sees_it(self, open_storage: OpenStorage, storage: Storage) -> None:
+        storage.put(picture())
+        assert open_storage().get(picture().key) == picture()
+
+    def test_storing_again_changes_nothing(self, storage: Storage) -> None:
+        for _ in range(3):
+            storage.put(picture())
+        assert list(storage.keys()) == [picture().key]
+        assert storage.get(picture().key) == picture()
+
+    def test_the_newest_of_a_request_is_the_one_stored_last(self, storage: Storage) -> None:
+        versions = [picture(content=content) for content in (b"first", b"second", b"third")]
+        for stored in versions:
+            storage.put(stored)
+            assert storage.newest(prefix_of(stored)) == replace(stored, body=b"")
+        storage.put(versions[0])
+        assert storage.newest(prefix_of(versions[0])) == replace(versions[0], body=b"")
+
+    def test_the_newest_of_one_request_is_not_that_of_another(self, storage: Storage) -> None:
+        storage.put(picture("one", b"one"))
+        storage.put(picture("two", b"two"))
+        newest = storage.newest(prefix_of(picture("one")))
+        assert newest
+        assert newest.key == picture("one", b"one").key
+
+    def test_lists_every_key(self, storage: Storage) -> None:
+        stored = [picture(f"page-{number}") for number in range(20)]
+        for one in stored:
+            storage.put(one)
+        assert sorted(storage.keys()) == sorted(one.key for one in stored)
+
+    def test_what_is_deleted_is_gone(self, storage: Storage) -> None:
+        storage.put(picture("one"))
+        storage.put(picture("two"))
+        assert storage.delete(picture("one").key)
+        assert not storage.delete(picture("one").key)
+        assert storage.get(picture("one").key) is None
+        assert storage.newest(prefix_of(picture("one"))) is None
+        assert list(storage.keys()) == [picture("two").key]
+
+    @pytest.mark.parametrize(
+        "key", ["", "thumbs/", "thumbs/../../etc/passwd", "/etc/passwd", "thumbs/x.png", picture().key + ".json"]
+    )
+    def test_what_is_no_key_reaches_nothing(self, storage: Storage, key: str) -> None:
+        assert storage.get(key) is None
+        assert not storage.delete(key)
+        with pytest.raises(ValueError, match="not a storage key"):
+            storage.put(replace(picture(), key=key))
+
+    def test_an_address_ends_with_the_key(self, storage: Storage) -> None:
+        assert storage.url(picture().key).endswith(f"/{picture().key}")
+
+    def test_a_healthy_one_passes_its_check(self, storage: Storage) -> None:
+        storage.check()
+        assert list(storage.keys()) == []
+
+    def test_threads_share_one(self, storage: Storage) -> None:
+        in_threads(put_many, [(lambda: storage, number, 10) for number in range(6)])
+        assert len(list(storage.keys())) == 61
+
+    def test_processes_share_one(self, open_storage: OpenStorage) -> None:
+        in_processes(put_many, [(open_storage, number, 10) for number in range(3)])
+        storage = open_storage()
+        keys = list(storage.keys())
+        assert len(keys) == 31
+        for key in keys:
+            found = storage.get(key)
+            assert found
+            assert digest_of(found.body) in key

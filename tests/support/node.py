@@ -1,0 +1,130 @@
+"""A whole node as an operator starts it: the real command, a data folder, an environment."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Self
+
+import httpx
+
+from tests.support import processes
+from tests.support.paths import ROOT
+
+SERVE = (sys.executable, "-m", "tintype", "serve")
+GUNICORN = (sys.executable, "-m", "gunicorn", "-w", "4", "--timeout", "120", "tintype.web:create_app()")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Node:
+    """One running service; a context manager that leaves nothing behind."""
+
+    data: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = SERVE
+    port: int = field(default_factory=free_port)
+    log: BinaryIO | None = None
+    client: httpx.Client = field(default_factory=httpx.Client)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.stop()
+        self._let_go()
+
+    def start(self) -> None:
+        """Start and wait until it answers /health."""
+        self._let_go()
+        bind = ("-b", f"127.0.0.1:{self.port}") if self.command is GUNICORN else ()
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.log = (self.data.parent / f"{self.data.name}.log").open("ab")
+        self.process = subprocess.Popen(
+            [*self.command, *bind], env=self._environment(), cwd=self.data.parent, stdout=self.log, stderr=self.log
+        )
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60, trust_env=False)
+        assert processes.eventually(self._healthy, within=30), self.output()
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        """End it, wait for everything it started, and give its exit code."""
+        family = processes.mentioning(str(self.data))
+        self.process.send_signal(how)
+        code = self.process.wait(90)  # answers under way are finished first, on a crowded machine too
+        self._let_go()
+        assert processes.eventually(lambda: processes.gone(family), within=30), self.output()
+        return code
+
+    def kill(self) -> None:
+        """Kill it and everything it started, as a machine that is gone; nothing is finished or given back."""
+        family = {*processes.tree(self.process.pid), *processes.tree(self.daemon())}
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):  # workers notice the end of their parent
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(30)
+        assert processes.eventually(lambda: processes.gone(family), within=30), self.output()
+
+    def get(self, path: str, **params: str) -> httpx.Response:
+        return self.client.get(path, params=params)
+
+    def thumb(self, url: str, **options: str) -> httpx.Response:
+        return self.get("/thumb", url=url, **options)
+
+    def persist(self, url: str, **options: object) -> httpx.Response:
+        return self.client.post("/persist", json={"url": url, **options})
+
+    def output(self) -> str:
+        """What it logged so far."""
+        return (self.data.parent / f"{self.data.name}.log").read_text(errors="replace")
+
+    def daemon(self) -> int:
+        """The capture daemon's process id."""
+        found = [p for p in processes.mentioning(str(self.data)) if "tintype.chromium" in _command(p)]
+        assert found, self.output()
+        return found[0]
+
+    def _let_go(self) -> None:
+        """Close what belongs to a process that has ended."""
+        for ours in (self.client, self.log):
+            if ours:
+                ours.close()
+
+    def _healthy(self) -> bool:
+        assert self.process.poll() is None, self.output()
+        try:
+            return self.get("/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TINTYPE_", "S3_", "REDIS_"))}
+        base = {
+            "PORT": str(self.port),
+            "TINTYPE_DATA_DIR": str(self.data),
+            "TINTYPE_WORKERS": "2",
+            "TINTYPE_DAEMON_LINGER": "1s",
+            "TINTYPE_LIMIT_EXEMPT": "127.0.0.0/8",
+            "PYTHONPATH": str(ROOT),
+        }
+        return {**kept, **base, **self.env}
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""

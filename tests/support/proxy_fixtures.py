@@ -1,0 +1,186 @@
+"""The two sides of the filter under test: a browser that speaks SOCKS5 and sites on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import wraps
+from typing import Any
+
+from tintype.chromium.proxy.server import Filter
+
+GREETING, WELCOME = b"\x05\x01\x00", b"\x05\x00"
+
+INTERNAL = (
+    "0.0.0.0", "10.0.0.5", "100.64.0.1", "127.0.0.1", "127.9.9.9", "168.63.129.16", "169.254.169.254", "172.16.0.1",
+    "192.0.0.192", "192.168.1.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "::7f00:1",
+    "::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::a00:5", "64:ff9b:1::1", "2001::1", "2001:db8::1", "2002:a00:5::1",
+    "fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1",
+)  # fmt: skip
+
+
+_LIMIT = 30.0
+_opened: list[asyncio.StreamWriter] = []
+
+
+def asynchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test on an event loop of its own; one that hangs fails, and no connection outlives it."""
+
+    async def bounded(*args: Any, **kwargs: Any) -> None:
+        try:
+            async with asyncio.timeout(_LIMIT):
+                await test(*args, **kwargs)
+        finally:
+            for writer in _opened:
+                with suppress(AttributeError):  # asyncio's abort fails on a transport that has just been closed
+                    writer.transport.abort()
+            _opened.clear()
+            await asyncio.sleep(0.01)  # the loop's time to close them
+
+    @wraps(test)
+    def call(*args: Any, **kwargs: Any) -> None:
+        asyncio.run(bounded(*args, **kwargs))
+
+    return call
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something holds; the test's own limit bounds it."""
+    while not holds():  # noqa: ASYNC110 - what is watched belongs to the code under test
+        await asyncio.sleep(0.005)
+
+
+def request(host: str, port: int, command: int = 1) -> bytes:
+    """A request by name, as Chromium makes it for addresses too."""
+    name = host.encode("latin-1")
+    return bytes((5, command, 0, 3, len(name))) + name + struct.pack("!H", port)
+
+
+def request_address(address: str, port: int) -> bytes:
+    """A request by address."""
+    family, kind = (socket.AF_INET6, 4) if ":" in address else (socket.AF_INET, 1)
+    return bytes((5, 1, 0, kind)) + socket.inet_pton(family, address) + struct.pack("!H", port)
+
+
+class Names:
+    """A resolver by the book. A list of lists is answered in turn, the last one for ever."""
+
+    def __init__(self, answers: Mapping[str, Sequence[Any]]) -> None:
+        self.answers = {host: list(answer) for host, answer in answers.items()}
+        self.asked: list[str] = []
+
+    def __call__(self, host: str, *_: Any, **__: Any) -> list[Any]:
+        self.asked.append(host)
+        answer = self.answers.get(host)
+        if answer is None:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if answer and isinstance(answer[0], list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        return [(0, socket.SOCK_STREAM, 6, "", (address, 0)) for address in answer]
+
+
+class Browser:
+    """One connection through a filter."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def __init__(self, filter_: Filter) -> None:
+        self.filter = filter_
+
+    async def dial(self) -> Browser:
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.filter.port)
+        _opened.append(self.writer)
+        return self
+
+    async def say(self, *parts: bytes) -> None:
+        for part in parts:
+            self.writer.write(part)
+        await self.writer.drain()
+
+    async def hear(self, size: int) -> bytes:
+        return await self.reader.readexactly(size)
+
+    async def hear_all(self) -> bytes:
+        """Everything until the other side is done; a reset counts as done."""
+        heard = bytearray()
+        with suppress(ConnectionError):
+            while part := await self.reader.read(1 << 16):
+                heard += part
+        return bytes(heard)
+
+    async def ask(self, wanted: bytes) -> bytes:
+        """The filter's reply to a request."""
+        await self.dial()
+        await self.say(GREETING)
+        assert await self.hear(2) == WELCOME
+        await self.say(wanted)
+        return await self.hear(10)
+
+    async def connect(self, host: str, port: int) -> bytes:
+        return await self.ask(request(host, port))
+
+    async def fetch(self, host: str, port: int, path: bytes = b"/") -> bytes:
+        """The whole answer of a site, or nothing when refused."""
+        reply = await self.connect(host, port)
+        if reply[1] != 0:
+            return b""
+        await self.say(path + b"\n")
+        heard = await self.hear_all()
+        self.writer.close()
+        return heard
+
+
+class Site:
+    """A server that says where it is, then ends; ``/echo`` gives back what it hears until the other side ends."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.port = self.visits = self.sent = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, address: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Site]:
+        site = cls(address)
+        listener = socket.create_server((address, port), backlog=1024)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        server = await asyncio.start_server(site._answer, sock=listener)
+        site.port = server.sockets[0].getsockname()[1]
+        try:
+            yield site
+        finally:
+            server.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.visits += 1
+        _opened.append(writer)
+        try:
+            await getattr(self, "_" + (await reader.readline()).decode().strip("/\n"), self._hello)(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def _hello(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"hello from {self.address}".encode())
+        await writer.drain()
+
+    async def _echo(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard = await reader.read(-1)
+        writer.write(heard)
+        await writer.drain()
+
+    async def _flood(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while self.sent < 200_000_000:
+            writer.write(bytes(100_000))
+            await writer.drain()
+            self.sent += 100_000
+
+    async def _deaf(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Says that it is done, and hears nothing any more."""
+        writer.write_eof()
+        writer.transport.pause_reading()
+        await asyncio.Future()

@@ -1,0 +1,220 @@
+"""Settings become objects: the right ones, told by what they do, and mistakes told in the operator's words."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import RedisServer, S3Server
+from tintype import application, backends
+from tintype.application import Parts
+from tintype.engines.chromium import DaemonEngine
+from tintype.engines.fallback import Fallback
+from tintype.engines.snapsharp import SnapSharpEngine
+from tintype.errors import ConfigurationError, TargetRefused
+from tintype.network.egress import Policy
+from tintype.settings import Settings
+from tintype.state.file_locks import FileLocks
+from tintype.state.redis import RedisCache, RedisLocks
+from tintype.state.sqlite import SqliteCache
+from tintype.storage.disk import DiskStorage
+from tintype.storage.s3 import S3Storage
+from tintype.web import create_app
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def settings(folder: Path, **said: str) -> Settings:
+    return Settings.load({"TINTYPE_DATA_DIR": str(folder), **said}, env_file=None)
+
+
+@pytest.fixture
+def parts(folder: Path) -> Iterator[Parts]:
+    made = application.assemble(settings(folder))
+    yield made
+    made.close()
+
+
+class TestDefaults:
+    def test_nothing_but_a_folder_is_needed(self, parts: Parts) -> None:
+        client = create_app(parts).test_client()
+        assert client.get("/health").status_code == 200
+        assert client.get("/thumb?url=http://localhost/").json["error"] == "target-refused"
+        assert parts.stores_here
+
+    def test_there_is_a_page_for_people_unless_it_is_switched_off(self, parts: Parts, folder: Path) -> None:
+        without = application.assemble(settings(folder, TINTYPE_PLAYGROUND="0", TINTYPE_ALLOW_JS="0"))
+        pages = [create_app(each).test_client().get("/").status_code for each in (parts, without)]
+        assert pages == [200, 404]
+        assert (parts.playground.without, without.playground.without) == ((), ("js",))
+        without.close()
+
+    def test_the_data_folder_is_ours_alone(self, parts: Parts, folder: Path) -> None:
+        for name in (".", "cache", "stored", "run", "run/locks"):
+            assert stat.S_IMODE((folder / name).stat().st_mode) == 0o700, name
+
+    def test_the_technologies_of_one_machine(self, folder: Path) -> None:
+        chosen = settings(folder)
+        state = backends.open_state(chosen)
+        assert isinstance(state.records, SqliteCache)
+        assert isinstance(state.masters, SqliteCache)
+        assert isinstance(state.locks, FileLocks)
+        assert isinstance(backends.open_storage(chosen), DiskStorage)
+        assert isinstance(backends.open_engine(chosen), DaemonEngine)
+
+    def test_limits_are_shared_by_workers(self, folder: Path) -> None:
+        answers = []
+        for _ in range(2):
+            # by the day, as the turn of a minute would let another one through
+            made = application.assemble(settings(folder, TINTYPE_THUMB_LIMIT="30 per day"))
+            client = create_app(made).test_client()
+            answers += [client.get("/thumb").status_code for _ in range(16)]
+            made.close()
+        assert answers == [400] * 30 + [429] * 2
+
+    def test_limits_are_the_recipes(self, parts: Parts) -> None:
+        client = create_app(parts).test_client()
+        policies = [
+            client.get("/thumb").headers["RateLimit-Policy"],
+            client.post("/persist").headers["RateLimit-Policy"],
+        ]
+        assert policies == ['"thumb";q=30;w=60', '"persist";q=5;w=60']
+
+    def test_closing_twice_is_fine(self, folder: Path) -> None:
+        made = application.assemble(settings(folder))
+        made.close()
+        made.close()
+
+
+class TestSeveralMachines:
+    def test_redis_holds_cache_locks_and_limits(self, folder: Path) -> None:
+        with RedisServer() as server:
+            state = backends.open_state(settings(folder, REDIS_URL=server.url))
+            assert isinstance(state.records, RedisCache)
+            assert isinstance(state.locks, RedisLocks)
+            state.records.put("key", b"record", 60)
+            state.masters.put("key", b"master", 60)
+            assert (state.records.get("key"), state.masters.get("key")) == (b"record", b"master")
+            made = application.assemble(settings(folder, REDIS_URL=server.url, TINTYPE_THUMB_LIMIT="2 per day"))
+            client = create_app(made).test_client()
+            assert [client.get("/thumb").status_code for _ in range(3)] == [400, 400, 429]
+            made.close()
+
+    def test_a_redis_that_is_down_refuses_nobody(self, folder: Path) -> None:
+        with RedisServer() as server:
+            url = server.url
+        made = application.assemble(settings(folder, REDIS_URL=url))
+        answer = create_app(made).test_client().get("/thumb?url=http://localhost/")
+        assert (answer.status_code, answer.json["error"]) == (400, "target-refused")
+        made.close()
+
+    def test_a_bucket_takes_what_is_persisted(self, folder: Path) -> None:
+        with S3Server() as server:
+            server.create_bucket("thumbs")
+            login = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+            where = {"S3_BUCKET": "thumbs", "S3_REGION": "us-east-1", "S3_ENDPOINT_URL": server.url}
+            chosen = settings(folder, **where, **login)
+            storage = backends.open_storage(chosen)
+            assert isinstance(storage, S3Storage)
+            storage.check()
+            made = application.assemble(chosen)
+            assert not made.stores_here
+            assert create_app(made).test_client().get("/stored/x").status_code == 404
+            made.close()
+
+
+class TestEngines:
+    @pytest.mark.parametrize(
+        ("said", "kind"),
+        [
+            ({"TINTYPE_ENGINE": "chromium"}, DaemonEngine),
+            ({"TINTYPE_ENGINE": "unix:///run/tintype.sock"}, DaemonEngine),
+            ({"TINTYPE_ENGINE": "tcp://capture:9000", "TINTYPE_ENGINE_SECRET": "0123456789abcdef"}, DaemonEngine),
+            ({"TINTYPE_ENGINE": "snapsharp", "SNAPSHARP_API_KEY": "k"}, SnapSharpEngine),
+            ({"SNAPSHARP_API_KEY": "k"}, SnapSharpEngine),
+            ({"TINTYPE_ENGINE": "Chromium, snapsharp", "SNAPSHARP_API_KEY": "k"}, Fallback),
+        ],
+    )
+    def test_are_chosen_by_name(self, folder: Path, said: dict[str, str], kind: type) -> None:
+        engine = backends.open_engine(settings(folder, **said))
+        assert isinstance(engine, kind)
+        engine.close()
+
+    @pytest.mark.parametrize("address", ["tcp://capture:9000", "tcp://10.0.0.5:9000", "tcp://0.0.0.0:1"])
+    def test_on_other_machines_need_the_secret(self, folder: Path, address: str) -> None:
+        with pytest.raises(ConfigurationError, match="TINTYPE_ENGINE_SECRET"):
+            backends.open_engine(settings(folder, TINTYPE_ENGINE=address))
+        for local in ("tcp://127.0.0.1:9000", "tcp://[::1]:9000", "tcp://localhost:9000"):
+            backends.open_engine(settings(folder, TINTYPE_ENGINE=local)).close()
+
+    def test_the_daemon_is_told_no_secrets(self, folder: Path) -> None:
+        secrets = {"REDIS_URL": "redis://:hunter2@h/0", "SNAPSHARP_API_KEY": "hunter2", "S3_BUCKET": "private"}
+        secrets["TINTYPE_ENGINE_SECRET"] = "hunter2, and more of it"
+        config = backends.daemon_config(settings(folder, **secrets)).to_json()
+        assert "hunter2" not in config
+        assert "private" not in config
+
+    def test_the_daemon_is_told_what_concerns_captures(self, folder: Path) -> None:
+        said = {"TINTYPE_SLOTS": "3", "TINTYPE_TIMEOUT": "7s", "TINTYPE_ALLOW_ADDRESSES": "127.0.0.1:80"}
+        config = backends.daemon_config(settings(folder, **said))
+        assert (config.slots, config.queue, config.timeout) == (3, 12, 7.0)
+        assert config.allow_addresses == ("127.0.0.1:80",)
+
+    def test_differently_configured_services_have_daemons_of_their_own(self, folder: Path) -> None:
+        engines = [backends.open_engine(settings(folder, TINTYPE_SLOTS=slots)) for slots in ("1", "2", "2")]
+        assert len({engine.address for engine in engines if isinstance(engine, DaemonEngine)}) == 2
+
+    @pytest.mark.parametrize(
+        ("said", "seconds"), [({}, 90), ({"TINTYPE_TIMEOUT": "60s"}, 120), ({"TINTYPE_QUEUE": "1"}, 30)]
+    )
+    def test_patience_covers_the_line_within_reason(self, folder: Path, said: dict[str, str], seconds: float) -> None:
+        assert backends.patience(settings(folder, TINTYPE_SLOTS="2", **said)) == seconds
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("said", "words"),
+        [
+            (
+                {"TINTYPE_ENGINE": "firefox"},
+                "TINTYPE_ENGINE: there is no firefox; there are chromium, snapsharp, unix://",
+            ),
+            ({"TINTYPE_ENGINE": "ftp://x"}, "TINTYPE_ENGINE: there is no ftp://; there are chromium"),
+            ({"TINTYPE_ENGINE": "snapsharp"}, "SNAPSHARP_API_KEY: must be set"),
+            (
+                {"REDIS_URL": "memcached://:hunter2@h"},
+                "REDIS_URL: there is no memcached://; there are redis://, rediss://",
+            ),
+            ({"REDIS_URL": "hunter2:hunter2"}, "REDIS_URL: there is no that; there are redis://"),
+            ({"TINTYPE_ALLOW_ADDRESSES": "127.0.0.1"}, "TINTYPE_ALLOW_ADDRESSES: '127.0.0.1' needs"),
+        ],
+    )
+    def test_name_the_variable_and_what_exists(self, folder: Path, said: dict[str, str], words: str) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            application.assemble(settings(folder, **said))
+        assert words in str(caught.value)
+        assert "hunter2" not in str(caught.value)
+
+    def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(ConfigurationError, match=r"TINTYPE_DATA_DIR: cannot make .*/file/data"):
+            application.assemble(settings(tmp_path / "file" / "data"))
+
+
+class TestOurOwnHost:
+    def test_is_not_photographed(self) -> None:
+        rules = application._rules(Settings.load({"TINTYPE_PUBLIC_URL": "https://thumbs.example.com/"}, None), Policy())
+        with pytest.raises(TargetRefused):
+            rules.canonical("https://thumbs.example.com/thumb?url=https://thumbs.example.com/")
+        assert rules.canonical("https://www.example.com/") == "https://www.example.com/"
+
+    def test_is_photographed_where_an_operator_names_it(self) -> None:
+        said = {"TINTYPE_PUBLIC_URL": "https://www.example.com", "TINTYPE_ALLOW_HOSTS": "www.example.com"}
+        rules = application._rules(Settings.load(said, None), Policy())
+        assert rules.canonical("https://www.example.com/about") == "https://www.example.com/about"

@@ -1,0 +1,361 @@
+"""The fast path answers what Flask answers, only sooner: twins of one service, one asked in front of it, one behind."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from limits.errors import StorageError
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from tests.web.conftest import DAY, URL, Site
+from tintype import logs
+from tintype.web import query_cache, response_cache
+from tintype.web.fast_path import Fastpath
+from tintype.web.rate_limit import Allowances
+
+OTHER = "https://other.org/a%20b?q=1"
+Seen = tuple[str, list[tuple[str, str]], bytes]
+
+
+@dataclass
+class Ask:
+    """One request."""
+
+    query: str = f"url={URL}"
+    method: str = "GET"
+    headers: dict[str, str] = field(default_factory=dict)
+    peer: str = "192.0.2.1"
+
+    def environ(self) -> dict[str, Any]:
+        headers = {"X-Request-Id": "same", **self.headers}
+        environ = EnvironBuilder(path="/thumb", method=self.method, headers=headers).get_environ()
+        return {**environ, "QUERY_STRING": self.query, "REMOTE_ADDR": self.peer}
+
+
+class Twins:
+    """Two services in the same state. ``passed`` counts what the fast path left to Flask."""
+
+    def __init__(self, **options: Any) -> None:
+        self.sites = Site(**options), Site(**options)
+        self.passed = 0
+        front, behind = (site.app.wsgi_app for site in self.sites)
+        assert isinstance(front, Fastpath)
+        assert isinstance(behind, Fastpath)
+        front._application = self._counting(front._application)
+        self.front, self.behind = front, behind._application
+
+    def ask(self, ask: Ask) -> Seen:
+        """What both answer, which is the same."""
+        fast, slow = (_run(app, ask.environ()) for app in (self.front, self.behind))
+        assert fast == slow
+        return fast
+
+    def etag(self, ask: Ask) -> str:
+        return dict(self.ask(ask)[1])["ETag"]
+
+    def both(self, act: Callable[[Site], object]) -> None:
+        for site in self.sites:
+            assert site.service.settle(10), "a refresh under way would see the clock turn"
+            act(site)
+
+    def turn(self, seconds: float) -> None:
+        self.both(lambda site: site.clock.turn(seconds))
+
+    def _counting(self, application: Any) -> Any:
+        def counted(environ: Any, start_response: Any) -> Any:
+            self.passed += 1
+            return application(environ, start_response)
+
+        return counted
+
+
+def _run(app: Any, environ: dict[str, Any]) -> Seen:
+    body, status, headers = run_wsgi_app(app, environ)
+    assert len({name.lower() for name, _ in headers}) == len(list(headers)), "a header is there twice"
+    timeless = [(name, re.sub(r"dur=[0-9.]+", "dur=*", value)) for name, value in headers]
+    return status, sorted(timeless), b"".join(body)
+
+
+@pytest.fixture
+def twins() -> Twins:
+    return Twins()
+
+
+def state(seen: Seen) -> str:
+    return dict(seen[1]).get("X-Cache", seen[0])
+
+
+HITS = {
+    "GET": Ask(),
+    "HEAD": Ask(method="HEAD"),
+    "another etag": Ask(headers={"If-None-Match": '"0"'}),
+    "an empty etag": Ask(headers={"If-None-Match": '""'}),
+    "escaped": Ask(query=f"url={quote(OTHER, safe='')}&thumb_width=64&format=webp"),
+    "raw utf-8": Ask(query="url=https://münchen.de/".encode().decode("latin-1")),
+    "ttl": Ask(query=f"url={URL}&ttl=60"),
+    "auto": Ask(query=f"url={URL}&format=auto&thumb_width=64", headers={"Accept": "image/webp,*/*"}),
+    "auto, no Accept": Ask(query=f"url={URL}&format=auto&thumb_width=64"),
+    "odd id": Ask(headers={"X-Request-Id": "job_7.a-B"}),
+    "gzip": Ask(headers={"Accept-Encoding": "gzip", "Cookie": "a=b", "Origin": "https://a.org"}),
+    "reload": Ask(headers={"Cache-Control": "no-cache", "Pragma": "no-cache"}),
+}
+PASSED = {
+    "several etags": Ask(headers={"If-None-Match": '"0", "1"'}),
+    "any etag": Ask(headers={"If-None-Match": "*"}),
+    "a bare word as etag": Ask(headers={"If-None-Match": "word"}),
+    "no etag": Ask(headers={"If-None-Match": ""}),
+    "If-Match": Ask(headers={"If-Match": '"0"'}),
+    "If-Modified-Since": Ask(headers={"If-Modified-Since": "Mon, 23 Nov 2026 00:00:00 GMT"}),
+    "If-Unmodified-Since": Ask(headers={"If-Unmodified-Since": "Mon, 23 Nov 2026 00:00:00 GMT"}),
+    "Range": Ask(headers={"Range": "bytes=0-9"}),
+    "If-Range": Ask(headers={"Range": "bytes=0-9", "If-Range": '"0"'}),
+    "no query": Ask(query=""),
+    "an unknown option": Ask(query=f"url={URL}&widht=1"),
+    "a wrong value": Ask(query=f"url={URL}&width=one"),
+    "a value twice": Ask(query=f"url={URL}&width=400&width=500"),
+    "a refused address": Ask(query="url=http://127.0.0.1/"),
+    "an error as a picture": Ask(query=f"url={URL}&width=1&on_error=image&thumb_width=64"),
+    "an error as a page": Ask(query=f"url={URL}&width=1", headers={"Accept": "text/html"}),
+    "fresh": Ask(query=f"url={URL}&fresh=true"),
+    "ttl 0": Ask(query=f"url={URL}&ttl=0"),
+    "an endless query": Ask(query=f"url={URL}?{'a' * query_cache.LONGEST}"),
+    "POST": Ask(method="POST"),
+    "OPTIONS": Ask(method="OPTIONS"),
+}
+
+
+class TestTheSameAnswer:
+    @pytest.mark.parametrize("name", HITS)
+    def test_comes_quickly_for_a_hit(self, twins: Twins, name: str) -> None:
+        states = [state(twins.ask(HITS[name])) for _ in range(4)]
+        assert (states, twins.passed) == (["MISS", "HIT", "HIT", "HIT"], 2)
+
+    @pytest.mark.parametrize("name", PASSED)
+    def test_comes_from_flask_for_everything_else(self, twins: Twins, name: str) -> None:
+        twins.ask(Ask())
+        for _ in range(3):
+            twins.ask(PASSED[name])
+            twins.both(lambda site: site.clock.turn(response_cache.LIFETIME))
+        assert twins.passed == 4
+
+    @pytest.mark.parametrize("form", ["{}", "W/{}"])
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    def test_is_304_for_a_client_that_has_it(self, twins: Twins, form: str, method: str) -> None:
+        ask = Ask(method=method, headers={"If-None-Match": form.format(twins.etag(Ask()))})
+        assert [twins.ask(ask)[0] for _ in range(3)] == ["304 NOT MODIFIED"] * 3
+        assert twins.passed == 2
+
+    @pytest.mark.parametrize("form", ['"other", {}', '{},W/"other"', "{},"])
+    def test_is_304_from_flask_for_a_list(self, twins: Twins, form: str) -> None:
+        ask = Ask(headers={"If-None-Match": form.format(twins.etag(Ask()))})
+        assert [twins.ask(ask)[0] for _ in range(2)] == ["304 NOT MODIFIED"] * 2
+
+    @pytest.mark.parametrize(("status", "partial"), [(404, False), (503, False), (0, False), (200, True)])
+    def test_tells_what_kind_of_picture_it_is(self, twins: Twins, status: int, partial: bool) -> None:
+        twins.both(lambda site: vars(site.engine).update(status=status, partial=partial))
+        assert [state(twins.ask(Ask())) for _ in range(3)] == ["MISS", "HIT", "HIT"]
+        twins.turn(59)
+        assert state(twins.ask(Ask())) == "HIT"
+        assert twins.passed == 2
+        twins.turn(3)
+        twins.ask(Ask())
+
+    def test_is_a_failure_for_who_wants_one(self, twins: Twins) -> None:
+        picky = Ask(query=f"url={URL}&fail_on=error")
+        assert [state(twins.ask(picky)) for _ in range(2)] == ["MISS", "HIT"]
+        twins.both(lambda site: vars(site.engine).update(status=404))
+        twins.ask(Ask(query=f"url={URL}&fresh=true"))
+        twins.turn(response_cache.LIFETIME)
+        assert state(twins.ask(Ask())) in {"HIT", "MISS"}
+        twins.ask(picky)
+
+    def test_is_a_picture_once_the_placeholder_is_over(self, twins: Twins) -> None:
+        ask = Ask(query=f"url={URL}&placeholder=true")
+        states = [state(twins.ask(ask))]
+        twins.both(lambda site: None)
+        assert [*states, *(state(twins.ask(ask)) for _ in range(2))] == ["PLACEHOLDER", "HIT", "HIT"]
+        assert twins.passed == 2
+
+    def test_grows_old_by_the_second(self, twins: Twins) -> None:
+        twins.ask(Ask())
+        ages = []
+        for _ in range(5):
+            ages.append(dict(twins.ask(Ask())[1])["Age"])
+            twins.turn(0.5)
+        assert ages == ["0", "0", "1", "1", "2"]
+
+    def test_is_stale_after_its_time(self, twins: Twins) -> None:
+        twins.ask(Ask())
+        twins.turn(DAY - 1)
+        states = [state(twins.ask(Ask()))]
+        twins.turn(1)
+        states.append(state(twins.ask(Ask())))
+        twins.both(lambda site: None)
+        twins.turn(response_cache.LIFETIME)
+        states.append(state(twins.ask(Ask())))
+        assert states == ["HIT", "STALE", "HIT"]
+
+    def test_depends_on_accept_only_where_the_format_does(self, twins: Twins) -> None:
+        accepts = ["image/webp", "image/avif,image/webp", "image/png", "", "*/*"]
+        for query in (f"url={URL}&format=auto&thumb_width=64", f"url={URL}&thumb_width=64"):
+            for accept in accepts * 3:
+                twins.ask(Ask(query=query, headers={"Accept": accept}))
+        # the first visit and the hit that is learned from; of two that mean jpeg, and for the png, only the hit
+        assert twins.passed == 2 * len(accepts)
+
+
+class TestCounting:
+    @pytest.mark.parametrize(
+        "allowances",
+        [
+            Allowances(thumb="5 per minute"),
+            Allowances(thumb="3 per minute", hit="4 per minute"),
+            Allowances(hit="4 per minute"),
+            Allowances(thumb="3 per minute", exempt=("192.0.2.0/24",)),
+        ],
+    )
+    def test_is_the_same_to_the_last_request(self, allowances: Allowances) -> None:
+        twins = Twins(allowances=allowances, trusted=("10.0.0.0/8",))
+        asks = [Ask(), Ask(query=f"url={URL}&width=1"), Ask(query=f"url={OTHER}"), Ask(peer="203.0.113.9")]
+        asks += [Ask(peer="10.0.0.1", headers={"X-Forwarded-For": "6.6.6.6, 198.51.100.7"})]
+        for _ in range(4):
+            for ask in asks * 2:
+                twins.ask(ask)
+            twins.turn(17)
+
+    def test_that_is_down_lets_hits_through(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: object) -> None:
+            raise StorageError(ConnectionError())
+
+        twins = Twins(allowances=Allowances(thumb="1 per minute"))
+        twins.both(lambda site: monkeypatch.setattr(site.counters, "count", refuse))
+        assert [state(twins.ask(Ask())) for _ in range(3)] == ["MISS", "HIT", "HIT"]
+
+
+ASKS = [*HITS.values(), *PASSED.values(), Ask(peer="198.51.100.2"), Ask(query=f"url={OTHER}")]
+STEPS = st.one_of(
+    st.sampled_from(ASKS),
+    st.sampled_from([0.4, 30.0, 61.0, DAY / 2, DAY * 8.0]),
+    st.sampled_from(["purge", "404", "503", "200", "ask for what it has"]),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(STEPS, min_size=5, max_size=25))
+def test_whatever_happens_both_answer_the_same(steps: list[Any]) -> None:
+    twins = Twins(allowances=Allowances(thumb="12 per minute", hit="20 per minute"))
+    for step in steps:
+        twins.turn(response_cache.LIFETIME)
+        if isinstance(step, Ask):
+            twins.ask(step)
+        elif isinstance(step, float):
+            twins.turn(step)
+        elif step == "purge":
+            twins.both(lambda site: site.service.purge(URL))
+        elif step == "ask for what it has":
+            held = dict(twins.ask(Ask())[1]).get("ETag", '"none"')
+            twins.both(lambda site: None)
+            twins.ask(Ask(headers={"If-None-Match": held}))
+        else:
+            twins.both(lambda site, step=step: vars(site.engine).update(status=int(step)))
+
+
+class TestWhatIsKept:
+    def test_a_purge_is_noticed_within_the_lifetime(self, site: Site) -> None:
+        assert [site.thumb().headers["X-Cache"] for _ in range(3)] == ["MISS", "HIT", "HIT"]
+        site.service.purge(URL)
+        site.clock.turn(response_cache.LIFETIME)
+        assert site.thumb().headers["X-Cache"] == "MISS"
+
+    def test_a_hit_does_not_ask_the_cache_again_within_it(self, site: Site) -> None:
+        for _ in range(3):
+            site.thumb()
+        site.records.down = True
+        assert site.thumb().headers["X-Cache"] == "HIT"
+
+    def test_a_clock_that_was_put_back_makes_it_look_again(self, site: Site) -> None:
+        for _ in range(3):
+            site.thumb()
+        site.service.purge(URL)
+        site.clock.turn(-3600)
+        assert site.thumb().headers["X-Cache"] == "MISS"
+
+    def test_pages_stay_within_their_budget(self) -> None:
+        pages, one = response_cache.Pages(budget=3 * 10_000), _page(5000)
+        for number in range(20):
+            pages.put(number % 7, one)
+        kept = [number for number in range(7) if pages.get(number, one.since)]
+        assert kept == [3, 4, 5]
+
+    def test_a_page_larger_than_the_budget_is_not_kept(self) -> None:
+        pages, one = response_cache.Pages(budget=1000), _page(5000)
+        pages.put("large", one)
+        assert pages.get("large", one.since) is None
+
+    def test_what_is_asked_once_drives_nothing_out(self, site: Site) -> None:
+        front = site.app.wsgi_app
+        assert isinstance(front, Fastpath)
+        front._questions._most = 2
+        often = Ask(query=f"url={URL}&thumb_width=100")
+        for ask in (often, often, *(Ask(query=f"url={URL}&thumb_width={width}") for width in range(200, 210))):
+            _run(site.app, ask.environ())
+        assert front._questions.find(often.environ())
+
+    def test_of_too_many_questions_the_oldest_is_forgotten(self, site: Site) -> None:
+        front = site.app.wsgi_app
+        assert isinstance(front, Fastpath)
+        front._questions._most = 2
+        asks = [Ask(query=f"url={URL}&thumb_width={width}") for width in (100, 200, 300)]
+        for ask in asks * 2:
+            _run(site.app, ask.environ())
+        found = [front._questions.find(ask.environ()) for ask in asks]
+        assert [bool(question) for question in found] == [False, True, True]
+
+
+def _page(size: int) -> response_cache.Page:
+    times = {"taken_at": 0.0, "since": 0.0, "until": 9.0}
+    return response_cache.Page(body=bytes(size), full=[], bare=[], etag='"0"', timing="", host="site.org", **times)
+
+
+class TestTheLog:
+    def test_has_the_same_line_for_a_hit_from_either(self, twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
+        twins.ask(Ask())
+        logs.configure(form="json")
+        capsys.readouterr()
+        etag = twins.etag(Ask())
+        logs.flush()
+        for ask in (Ask(method="HEAD"), Ask(headers={"If-None-Match": etag})):
+            twins.ask(ask)
+            logs.flush()
+        lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        assert len(lines) == 6
+        for fast, slow in zip(lines[::2], lines[1::2], strict=True):
+            assert fast.keys() == slow.keys()
+            differing = {name for name in fast if fast[name] != slow[name]}
+            assert differing <= {"ms", "timestamp"}
+            assert (fast["event"], fast["id"], fast["cache"], fast["target"]) == ("request", "same", "HIT", "site.org")
+        assert [line["bytes"] > 0 for line in lines[::2]] == [True, False, False]
+
+    def test_says_nothing_below_its_level(self, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+        site.thumb()
+        logs.configure("warning", "json")
+        site.thumb()
+        assert capsys.readouterr().err == ""
+
+    def test_has_it_where_somebody_else_listens_too(self, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+        site.thumb()
+        logs.configure(form="json")
+        logging.getLogger().addHandler(caplog.handler)
+        site.thumb()
+        assert (
+            sum("'cache': 'HIT'" in record.getMessage() or "HIT" in str(record.msg) for record in caplog.records) == 1
+        )

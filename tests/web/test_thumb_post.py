@@ -1,0 +1,171 @@
+"""``POST /thumb``: the same options as JSON, those that hold secrets, and pages that come as HTML."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from werkzeug.test import TestResponse
+
+from tests.web.conftest import URL, Site
+from tests.web.test_invalid_requests import mistakes
+from tintype import errors, imaging
+from tintype.options import PASTED
+
+SECRETS: dict[str, Any] = {
+    "headers": {"Authorization": "Bearer s3cret"},
+    "cookies": {"session": "s3cret"},
+    "basic_auth": "anna:s3cret",
+}
+secretly = pytest.mark.parametrize("secret", [{name: value} for name, value in SECRETS.items()], ids=SECRETS)
+
+
+def post(site: Site, **members: Any) -> TestResponse:
+    return site.client.post("/thumb", json={"url": URL, **members})
+
+
+class TestAPost:
+    def test_is_answered_as_a_get(self, site: Site) -> None:
+        posted = post(site, thumb_width=320, format="webp")
+        got = site.thumb(thumb_width=320, format="webp")
+        assert (posted.status_code, posted.content_type) == (200, "image/webp")
+        assert posted.data == got.data
+        assert (posted.headers["X-Cache"], got.headers["X-Cache"]) == ("MISS", "HIT")
+        assert posted.headers["Access-Control-Allow-Origin"] == "*"
+
+    def test_negotiates_the_format(self, site: Site) -> None:
+        answer = site.client.post("/thumb", json={"url": URL, "format": "auto"}, headers={"Accept": "image/avif"})
+        assert (answer.content_type, answer.headers["Vary"]) == ("image/avif", "Accept")
+
+    def test_may_come_from_pages_of_any_origin(self, site: Site) -> None:
+        answer = site.client.options("/thumb")
+        assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+        assert answer.headers["Access-Control-Allow-Headers"] == "*, Authorization"
+
+    def test_that_is_no_json_is_told_so(self, site: Site) -> None:
+        assert site.client.post("/thumb", data="url=x").status_code == 415
+
+    def test_gets_a_picture_of_an_error_where_it_wishes_for_one(self, site: Site) -> None:
+        site.engine.fail = errors.TargetUnreachable()
+        answer = post(site, on_error="image", thumb_width=320, format="webp", **SECRETS)
+        assert (answer.status_code, answer.content_type) == (502, "image/webp")
+        assert imaging.size(answer.data)[0] == 320
+
+    def test_that_is_too_large_is_told_so(self, site: Site) -> None:
+        assert post(site, html="x" * (1 << 20)).status_code == 413
+
+    def test_hears_of_every_mistake(self, site: Site) -> None:
+        assert set(mistakes(post(site, width=1, fit="crop", cookies=5))) == {"width", "fit", "cookies"}
+
+
+class TestSecrets:
+    @secretly
+    def test_are_not_taken_from_an_address(self, site: Site, secret: dict[str, Any]) -> None:
+        ((name, value),) = secret.items()
+        query = {"url": URL, name: value if isinstance(value, str) else json.dumps(value)}
+        answer = site.client.get("/thumb", query_string=query)
+        assert "POST" in mistakes(answer)[name]
+        assert "s3cret" not in answer.text
+        assert site.engine.visits == 0
+
+    def test_reach_the_engine(self, site: Site) -> None:
+        assert post(site, **SECRETS).status_code == 200
+        sent = site.engine.shots[-1].identify
+        assert sent.headers == (("authorization", "Bearer s3cret"),)
+        assert sent.cookies == (("session", "s3cret", "/", ""),)
+        assert sent.basic_auth == ("anna", "s3cret")
+
+    @secretly
+    def test_leave_nothing_behind(self, site: Site, secret: dict[str, Any]) -> None:
+        first, second = post(site, **secret), post(site, **secret)
+        assert first.data != second.data
+        assert site.engine.visits == 2
+        assert [answer.headers["X-Cache"] for answer in (first, second)] == ["MISS", "MISS"]
+        assert first.headers["Cache-Control"] == "private, no-store"
+        assert site.records.keys() == site.masters.keys() == []
+
+    @secretly
+    def test_do_not_meet_what_others_see(self, site: Site, secret: dict[str, Any]) -> None:
+        public = site.thumb()
+        private = post(site, **secret)
+        assert private.data != public.data
+        assert site.thumb().data == public.data
+        assert post(site).data == public.data
+
+    def test_do_not_make_failures_remembered(self, site: Site) -> None:
+        site.engine.fail = errors.TargetUnreachable()
+        assert post(site, **SECRETS).status_code == 502
+        site.engine.fail = None
+        assert post(site, **SECRETS).status_code == 200
+        assert site.records.keys() == []
+
+    def test_are_looked_up_as_any_target(self, site: Site) -> None:
+        site.lookup.refuse = errors.TargetRefused()
+        assert post(site, **SECRETS).json["error"] == "target-refused"
+        assert site.engine.visits == 0
+
+    @secretly
+    def test_are_persisted_and_never_reused(self, site: Site, secret: dict[str, Any]) -> None:
+        first, second = site.persist(**secret), site.persist(**secret)
+        assert (first.json["cached"], second.json["cached"]) == (False, False)
+        assert first.json["key"] != second.json["key"]
+        assert site.client.get(first.json["url"].removeprefix("http://localhost")).status_code == 200
+        assert site.records.keys() == site.masters.keys() == []
+
+    def test_are_never_repeated_nor_logged(self, site: Site) -> None:
+        broken = {"headers": {"Host": "s3cret"}, "cookies": {"s3cret;": "s3cret"}, "basic_auth": "s3cret"}
+        with capture_logs() as lines:
+            answers = [post(site, **SECRETS), post(site, **broken), site.persist(**SECRETS)]
+            site.engine.fail = errors.EngineFailed()
+            answers.append(post(site, **SECRETS))
+        assert set(mistakes(answers[1])) == set(broken)
+        assert "s3cret" not in str(lines) + "".join(answer.text for answer in answers[1:])
+        assert all("s3cret" not in str(answer.headers) for answer in answers)
+
+    def test_of_an_unforeseen_failure_are_not_logged(self, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+        site.engine.fail = RuntimeError("boom")  # type: ignore[assignment]
+        assert post(site, **SECRETS).status_code == 500
+        assert "s3cret" not in "".join(capsys.readouterr())
+
+    @pytest.mark.parametrize(("domain", "fits"), [("site.org", True), (".org", True), ("other.org", False)])
+    def test_cookies_of_another_domain_are_a_mistake(self, site: Site, domain: str, fits: bool) -> None:
+        answer = post(site, cookies=[{"name": "a", "value": "1", "domain": domain, "httpOnly": True}])
+        assert answer.status_code == (200 if fits else 400)
+
+
+class TestHtml:
+    PAGE = "<!doctype html><h1>Hello</h1>"
+
+    def test_takes_the_place_of_an_address(self, site: Site) -> None:
+        answer = site.client.post("/thumb", json={"html": self.PAGE})
+        assert imaging.size(answer.data)[:2] == (1280, 720)
+        assert site.engine.shots[-1].navigate.html == self.PAGE
+        assert site.engine.shots[-1].url == PASTED
+        assert site.lookup.asked == []
+
+    def test_is_remembered_by_what_it_is(self, site: Site) -> None:
+        states = [
+            site.client.post("/thumb", json={"html": html}).headers["X-Cache"]
+            for html in (self.PAGE, self.PAGE + "!", self.PAGE)
+        ]
+        assert states == ["MISS", "MISS", "HIT"]
+
+    def test_can_be_persisted(self, site: Site) -> None:
+        assert site.client.post("/persist", json={"html": self.PAGE}).json["cached"] is False
+        assert site.client.post("/persist", json={"html": self.PAGE}).json["cached"] is True
+
+    def test_is_not_taken_from_an_address(self, site: Site) -> None:
+        assert "POST" in mistakes(site.client.get("/thumb", query_string={"html": self.PAGE}))["html"]
+
+    def test_beside_an_address_is_a_mistake(self, site: Site) -> None:
+        assert "url" in mistakes(post(site, html=self.PAGE))["html"]
+
+    @secretly
+    def test_has_no_origin_for_secrets(self, site: Site, secret: dict[str, Any]) -> None:
+        assert list(mistakes(site.client.post("/thumb", json={"html": self.PAGE, **secret}))) == list(secret)
+
+    def test_is_not_taken_where_only_certain_hosts_are(self) -> None:
+        site = Site(allow_hosts=("site.org",))
+        assert list(mistakes(site.client.post("/thumb", json={"html": self.PAGE}))) == ["html"]

@@ -1,0 +1,159 @@
+"""Settings become objects: here, in this order, and nowhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from tintype import backends, logs, malloc, telemetry, urls
+from tintype.errors import ConfigurationError
+from tintype.model import Freshness
+from tintype.network.egress import Allowed, Policy
+from tintype.network.resolver import Lookup, own_addresses
+from tintype.service import Service
+from tintype.service.seats import Seats
+from tintype.settings import Settings
+from tintype.signing import Signatures
+from tintype.telemetry.instrumented import WatchedCache, WatchedStorage
+from tintype.urls import Rules
+from tintype.web.auth import Access, ApiKey
+from tintype.web.client_address import Visitors
+from tintype.web.metrics import Audience
+from tintype.web.params import Reader
+from tintype.web.playground import Playground
+from tintype.web.rate_limit import Allowances, Gate
+
+LOOKUP_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the web and the command line stand on."""
+
+    service: Service
+    gate: Gate
+    reader: Reader
+    access: Access = field(default_factory=Access)
+    visitors: Visitors
+    public_url: str = ""
+    stores_here: bool = True
+    """Whether this service itself serves what was persisted."""
+    audience: Audience = field(default_factory=Audience)
+    playground: Playground = field(default_factory=Playground)
+    clock: Callable[[], float] = time.time
+    closing: ExitStack = field(default_factory=ExitStack)
+
+    def close(self) -> None:
+        """Give back connections and processes. Idempotent."""
+        self.closing.close()
+
+
+def from_environment(**chosen: Any) -> Parts:
+    """Everything as the environment and ``.env`` say, except for settings chosen here; raises ConfigurationError."""
+    malloc.share_arenas()
+    settings = Settings.load().model_copy(update=chosen)
+    logs.configure(settings.log_level, settings.log_format)
+    return assemble(settings, serving=True)
+
+
+def assemble(settings: Settings, *, serving: bool = False) -> Parts:
+    """Everything as the settings say; raises ConfigurationError. Nothing is started or connected yet.
+
+    ``serving`` tells a server from a command that is done soon.
+    """
+    policy = policy_of(settings)
+    state, storage = backends.open_state(settings), backends.open_storage(settings)
+    engine = backends.open_engine(settings, serving=serving)
+    visitors, access = Visitors(settings.trusted_proxies), _access(settings)
+    seats = _seats(settings) if serving else None
+    service = Service(
+        engine=engine,
+        records=WatchedCache(state.records, "records"),
+        masters=WatchedCache(state.masters, "masters"),
+        locks=state.locks,
+        storage=WatchedStorage(storage),
+        lookup=Lookup(policy, LOOKUP_TIMEOUT),
+        failure_ttl=settings.failure_ttl,
+        patience=backends.patience(settings),
+        seats=seats,
+    )
+    parts = Parts(
+        service=service,
+        gate=Gate(state.counters, _allowances(settings, access), visitors),
+        reader=_reader(settings, policy, seats),
+        access=access,
+        visitors=visitors,
+        public_url=settings.public_url.rstrip("/"),
+        stores_here=storage.url("").startswith("/"),
+        audience=Audience(access=settings.metrics, token=settings.metrics_token),
+        playground=Playground(on=settings.playground, without=() if settings.allow_js else ("js",)),
+    )
+    parts.closing.callback(engine.close)
+    if serving:
+        _watch(settings, state, parts.closing)
+    return parts
+
+
+def _watch(settings: Settings, state: backends.State, closing: ExitStack) -> None:
+    """Count with the node's other processes, and know where to look for what nobody counts."""
+    daemon = backends.any_daemon(settings)
+    if daemon:
+        closing.callback(daemon.close)
+    node = telemetry.Node(
+        daemon=daemon.figures if daemon else None,
+        caches={"records": (state.records, settings.cache_size), "masters": (state.masters, settings.master_size)},
+        engines=settings.engines,
+        seats=settings.seats,
+        folder=settings.data_dir,
+    )
+    if settings.traces_endpoint:
+        closing.callback(telemetry.send_traces(settings.traces_endpoint))
+    telemetry.begin(backends.folder(settings, "run") / "metrics", node)
+
+
+def _seats(settings: Settings) -> Seats:
+    """For as many pages as our own browser's line can hold; how long that of another engine is, only it knows."""
+    own = settings.engines == ("chromium",)
+    return Seats(settings.seats, settings.slot_count + settings.queue_length if own else None)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Which addresses may be photographed."""
+    try:
+        return Policy(tuple(Allowed.parse(text) for text in settings.allow_addresses), own_addresses())
+    except ValueError as error:
+        raise ConfigurationError(f"TINTYPE_ALLOW_ADDRESSES: {error}") from error
+
+
+def _reader(settings: Settings, policy: Policy, seats: Seats | None) -> Reader:
+    rules, freshness = _rules(settings, policy), _freshness(settings)
+    return Reader(rules, freshness, settings.max_ttl, allow_js=settings.allow_js, seats=seats)
+
+
+def _rules(settings: Settings, policy: Policy) -> Rules:
+    """Our own pictures of our own pictures are not taken, unless an operator allows our host by name."""
+    host = urls.host_of(settings.public_url) if settings.public_url else ""
+    denied = (*settings.deny_hosts, host) if host and host not in settings.allow_hosts else settings.deny_hosts
+    return Rules(policy, settings.allow_hosts, denied, settings.tracking_parameters)
+
+
+def _freshness(settings: Settings) -> Freshness:
+    return Freshness(max_age=settings.cache_ttl, stale_for=settings.stale_for)
+
+
+def _access(settings: Settings) -> Access:
+    signatures = Signatures(settings.signing_keys) if settings.signing_keys else None
+    return Access([ApiKey.read(text) for text in settings.api_keys], signatures)
+
+
+def _allowances(settings: Settings, access: Access) -> Allowances:
+    return Allowances(
+        thumb=settings.thumb_limit,
+        persist=settings.persist_limit,
+        hit=settings.hit_limit,
+        exempt=settings.limit_exempt,
+        own={key.name: key.rate for key in access.keys},
+    )

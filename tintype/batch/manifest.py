@@ -1,0 +1,69 @@
+"""What is done already? A line of JSON for each page, written as soon as it is known, in the folder of the pictures."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Self
+
+import structlog
+
+from tintype.batch.record import Entry, State
+
+log = structlog.get_logger("tintype.batch")
+
+LEDGER = "batch.jsonl"
+
+
+class LedgerInUse(Exception):
+    """Another run writes into the same folder."""
+
+
+class Ledger:
+    """A context manager: one run at a time, and what earlier ones left, in ``known`` by key."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.known: dict[str, Entry] = {}
+
+    def __enter__(self) -> Self:
+        """Raises LedgerInUse, or OSError where the folder cannot be written."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._file: BinaryIO = (self.folder / LEDGER).open("a+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise LedgerInUse(str(self.folder)) from None
+        self.known = {entry.key: entry for entry in self._entries()}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, entry: Entry) -> None:
+        """Note what became of a page; it outlives this process."""
+        self._file.write(f"{entry.to_json()}\n".encode())
+        self._file.flush()
+        self.known[entry.key] = entry
+
+    def is_there(self, entry: Entry) -> bool:
+        """Whether the picture lies where the entry says, as long as it says."""
+        try:
+            found = (self.folder / entry.file).stat().st_size if entry.file else -1
+        except OSError:
+            return False
+        return entry.state is State.TAKEN and found == entry.bytes
+
+    def _entries(self) -> Iterator[Entry]:
+        self._file.seek(0)
+        lines = self._file.read().split(b"\n")
+        if lines[-1]:
+            self._file.write(b"\n")  # half a line: the machine went down while it was written
+        for number, line in enumerate(lines, 1):
+            try:
+                if line.strip():
+                    yield Entry.from_json(line.decode())
+            except ValueError:
+                log.warning("ledger_line_skipped", file=str(self.folder / LEDGER), line=number)

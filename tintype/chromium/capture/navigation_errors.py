@@ -1,0 +1,107 @@
+"""Why did a page not come? Chromium's net errors and the filter's refusals, in words for the caller."""
+
+from __future__ import annotations
+
+import structlog
+
+from tintype.chromium.cdp.connection import Refused
+from tintype.chromium.proxy.traffic import Refusal
+from tintype.errors import (
+    InvalidRequest,
+    Mistake,
+    NotAPage,
+    TargetError,
+    TargetRefused,
+    TargetUnreachable,
+    TintypeError,
+)
+
+log = structlog.get_logger("tintype.chromium")
+
+_REFUSALS: dict[str, type[TintypeError]] = {"policy": TargetRefused}
+_REFUSED_WORDS = {
+    "policy": "",
+    "unknown-host": "the host name is not known",
+    "unreachable": "the host does not accept the connection",
+    "blocked": "the page is served by an advertising host",
+    "limit": "the page opened too many connections",
+}
+_WORDS = {
+    "ERR_NAME_NOT_RESOLVED": "the host name is not known",
+    "ERR_CONNECTION_REFUSED": "the host does not accept the connection",
+    "ERR_CONNECTION_RESET": "the host broke the connection off",
+    "ERR_CONNECTION_CLOSED": "the host broke the connection off",
+    "ERR_CONNECTION_TIMED_OUT": "the host did not answer in time",
+    "ERR_TIMED_OUT": "the host did not answer in time",
+    "ERR_EMPTY_RESPONSE": "the host answered with nothing",
+    "ERR_TOO_MANY_REDIRECTS": "the page redirects in a circle",
+    "ERR_RESPONSE_HEADERS_TOO_BIG": "the host's answer has headers that are too large",
+    "ERR_CERT_AUTHORITY_INVALID": "the host's certificate is not signed by a trusted authority",
+    "ERR_CERT_DATE_INVALID": "the host's certificate has expired or is not valid yet",
+    "ERR_CERT_COMMON_NAME_INVALID": "the host's certificate is for another name",
+}
+_EMULATIONS = {
+    "Emulation.setLocaleOverride": "locale",
+    "Emulation.setTimezoneOverride": "timezone",
+    "Emulation.setUserAgentOverride": "user_agent",
+    "Network.setCookies": "cookies",
+}
+_FAMILIES = {
+    "ERR_CERT_": "the host's certificate is not valid",
+    "ERR_SSL_": "the host does not speak TLS as it should",
+    "ERR_HTTP2_": "the host broke the rules of HTTP/2",
+}
+_NOT_ALLOWED = {
+    "ERR_UNSAFE_PORT": "browsers do not open this port",
+    "ERR_UNSAFE_REDIRECT": "the page redirects to an address that is not http or https",
+    "ERR_UNKNOWN_URL_SCHEME": "the page redirects to an address that is not http or https",
+    "ERR_DISALLOWED_URL_SCHEME": "the page redirects to an address that is not http or https",
+}
+_NOT_DRAWN = ("application/pdf", "application/octet-stream", "video/", "audio/")
+
+
+def of_navigation(error: str, refusal: Refusal | None, *, is_download: bool = False) -> TintypeError:
+    """The failure for the ``errorText`` of a navigation and what the filter refused, if it did."""
+    code = error.removeprefix("net::")
+    if is_download:
+        return NotAPage("the URL leads to a download")
+    if code == "ERR_ABORTED":
+        return NotAPage("the host answered without a page")
+    if code == "ERR_HTTP_RESPONSE_CODE_FAILURE":
+        return of_empty_error()
+    if code in _NOT_ALLOWED:
+        return TargetRefused(_NOT_ALLOWED[code])
+    if refusal and (code.startswith("ERR_SOCKS_") or not code):
+        return of_refusal(refusal)
+    return TargetUnreachable(_words(code))
+
+
+def of_emulation(refused: Refused) -> TintypeError | None:
+    """The failure for what looks right and the browser does not take: a language, a time zone."""
+    option = _EMULATIONS.get(refused.method)
+    return InvalidRequest(Mistake(option, "is not taken by the browser")) if option else None
+
+
+def of_refusal(refusal: Refusal) -> TintypeError:
+    """The failure for a page whose host the filter refused."""
+    return _REFUSALS.get(refusal.reason, TargetUnreachable)(_REFUSED_WORDS[refusal.reason])
+
+
+def of_empty_error(status: int = 0) -> TintypeError:
+    """The failure for an HTTP error with nothing to draw, which some Chromiums show as a page of their own."""
+    return TargetError(f"the page answered with HTTP error {status or ''}".rstrip() + " and no content")
+
+
+def of_content(mime: str) -> TintypeError | None:
+    """The failure for a document that browsers play or download instead of drawing it as a page."""
+    if mime.startswith(_NOT_DRAWN):
+        return NotAPage(f"the URL leads to {mime.partition(';')[0][:60]}, which is not a web page")
+    return None
+
+
+def _words(code: str) -> str:
+    family = next((words for prefix, words in _FAMILIES.items() if code.startswith(prefix)), "")
+    if words := _WORDS.get(code) or family:
+        return words
+    log.info("net_error_without_words", code=code)
+    return "the connection to the host failed"

@@ -1,0 +1,159 @@
+"""How is one picture taken? The steps of a capture: emulate, navigate, settle, retouch, expose.
+
+Two deadlines: at the soft one the page is frozen and taken as it is, at the hard one there is no picture. The blank
+page before the first navigation and Chromium's own error pages are never a picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from tintype.chromium.capture import navigation_errors
+from tintype.chromium.capture.emulation import emulate
+from tintype.chromium.capture.interception import Escort
+from tintype.chromium.capture.pdf import Printing
+from tintype.chromium.capture.readiness import Settling
+from tintype.chromium.capture.screenshot import Exposed, Exposure
+from tintype.chromium.cdp.connection import Json, Refused
+from tintype.chromium.cdp.tab import Tab
+from tintype.chromium.cleaning.cleaner import Cleaning
+from tintype.chromium.proxy.traffic import Traffic
+from tintype.errors import CaptureTimeout, TintypeError
+from tintype.filters.engine import Filters
+from tintype.model import Capture
+from tintype.options import PASTED, Shot
+
+SOFT = 0.75
+"""The soft deadline as a part of the time for a capture."""
+
+_HTTP_ERROR = 400
+
+
+class Page:
+    """One capture of one shot in a fresh tab."""
+
+    def __init__(
+        self,
+        tab: Tab,
+        shot: Shot,
+        traffic: Traffic,
+        user_agent: str,
+        max_height: int,
+        filters: Filters | None = None,
+    ) -> None:
+        self.timings: dict[str, float] = {}
+        self._tab = tab
+        self._session = tab.session
+        self._shot = shot
+        self._traffic = traffic
+        self._user_agent = user_agent
+        self._cleaning = Cleaning(tab, shot, traffic, filters)
+        self._escort = Escort(tab.session, shot, self._cleaning.sieve)
+        self._settling = Settling(tab, shot, self._cleaning, max_height)
+        self._exposure = Printing(tab, shot.sheets) if shot.sheets else Exposure(tab, shot, self._settling, max_height)
+
+    async def capture(self, within: float) -> Capture:
+        """The picture, in so many seconds; raises TintypeError, or Ended when the page or the browser crashed."""
+        now = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(now + within):
+                await self._navigate()
+                late = asyncio.get_running_loop().time() + within * (1 - SOFT) / 2
+                return await self._take(max(now + within * SOFT, late))
+        except TimeoutError:
+            raise CaptureTimeout from None
+
+    async def _take(self, soft: float) -> Capture:
+        try:
+            async with asyncio.timeout_at(soft):
+                with self._timed("settle"):
+                    await self._settling.settle()
+                return await self._expose()
+        except TimeoutError:
+            self._tab.freeze()
+        await self._settling.insist()
+        return await self._expose()
+
+    async def _navigate(self) -> None:
+        shot, session = self._shot, self._session
+        with self._timed("navigate"):
+            await self._prepare()
+            answer = await session.call("Page.navigate", url=shot.url)
+            if answer.get("errorText"):
+                refused = self._traffic.refused
+                raise navigation_errors.of_navigation(
+                    answer["errorText"],
+                    refused[-1] if refused else None,
+                    is_download=bool(answer.get("isDownload")),
+                )
+            await self._tab.reach("committed")
+            self._check_document()
+
+    async def _prepare(self) -> None:
+        try:
+            calls = [*emulate(self._session, self._shot, self._user_agent)]
+            calls += [*self._escort.begin(), *self._cleaning.prepare()]
+            await asyncio.gather(self._session.call("Page.enable"), *calls)
+        except Refused as unknown:
+            raise navigation_errors.of_emulation(unknown) or unknown from None
+
+    async def _expose(self) -> Capture:
+        with self._timed("expose"):
+            while True:
+                self._check_document()
+                exposed = await self._exposure.take()
+                self._check_document()
+                if exposed:
+                    return self._finish(exposed)
+
+    def _finish(self, exposed: Exposed) -> Capture:
+        facts = exposed.facts
+        status = int(facts.get("status", 0))
+        if facts.get("empty") and status >= _HTTP_ERROR:
+            raise navigation_errors.of_empty_error(status)
+        return Capture(
+            body=exposed.picture,
+            width=exposed.width,
+            height=exposed.height,
+            taken_at=time.time(),
+            final_url=self._address(facts),
+            status=status,
+            title=str(facts.get("title", "")),
+            partial=self._tab.frozen,
+            truncated=exposed.truncated,
+            timings=self.timings,
+            signs=facts.get("signs") or {},
+            meta=exposed.meta,
+        )
+
+    def _address(self, facts: Json) -> str:
+        """Where the page is at last; one that came as HTML is nowhere."""
+        address = str(facts.get("url") or self._tab.document.get("url", ""))
+        return "" if address.startswith(PASTED) else address
+
+    def _check_document(self) -> None:
+        """Raise what stands in the place of a page: an error page of Chromium's, a video, a document to download."""
+        document = self._tab.document
+        failed = document.get("unreachableUrl")
+        if failed:
+            raise self._of_unreachable(failed)
+        failure = navigation_errors.of_content(str(document.get("mimeType", "")))
+        if failure:
+            raise failure
+
+    def _of_unreachable(self, url: str) -> TintypeError:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return navigation_errors.of_navigation("", self._traffic.refusal(parts.hostname or "", port))
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[step] = self.timings.get(step, 0) + round((time.perf_counter() - start) * 1000, 1)

@@ -1,0 +1,66 @@
+"""How is a settled page printed? On sheets of the asked size, as the browser's own print dialog would."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+
+from tintype.chromium.capture.screenshot import AGAIN, Exposed, tell
+from tintype.chromium.cdp.connection import Json, Refused
+from tintype.chromium.cdp.tab import Tab
+from tintype.errors import EngineFailed
+from tintype.options import Sheets
+
+_PAPERS = {
+    "a3": (11.7, 16.54),
+    "a4": (8.27, 11.7),
+    "a5": (5.83, 8.27),
+    "letter": (8.5, 11),
+    "legal": (8.5, 14),
+    "tabloid": (11, 17),
+}
+"""Inches."""
+_MILLIMETRES, _PIXELS = 25.4, 96
+"""In an inch; pixels are those of CSS."""
+_MOST_SHEETS = 500
+
+
+class Printing:
+    """Prints one page."""
+
+    def __init__(self, tab: Tab, sheets: Sheets) -> None:
+        self._tab = tab
+        self._sheets = sheets
+
+    async def take(self) -> Exposed | None:
+        """The PDF; None while the page is between two documents. Raises EngineFailed."""
+        try:
+            answer, facts, meta = await asyncio.gather(
+                self._tab.session.call("Page.printToPDF", **self._parameters()),
+                tell(self._tab, "facts"),
+                tell(self._tab, "meta"),
+            )
+        except Refused:
+            await asyncio.sleep(AGAIN)
+            return None
+        document = base64.b64decode(answer["data"])
+        if not document.startswith(b"%PDF-"):
+            raise EngineFailed("the browser gave an empty document")
+        width, height = (round(side * _PIXELS) for side in self._size())
+        return Exposed(document, width, height, facts, meta)
+
+    def _parameters(self) -> Json:
+        width, height = _PAPERS[self._sheets.paper]
+        margin = self._sheets.margin / _MILLIMETRES
+        return {
+            "paperWidth": width,
+            "paperHeight": height,
+            "landscape": self._sheets.landscape,
+            "printBackground": self._sheets.print_background,
+            **dict.fromkeys(("marginTop", "marginBottom", "marginLeft", "marginRight"), margin),
+            "pageRanges": f"1-{_MOST_SHEETS}",
+        }
+
+    def _size(self) -> tuple[float, float]:
+        width, height = _PAPERS[self._sheets.paper]
+        return (height, width) if self._sheets.landscape else (width, height)

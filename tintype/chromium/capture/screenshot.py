@@ -1,0 +1,134 @@
+"""How does what is on the screen become a picture? Which area, its pixels, and what the page says about itself."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tintype import imaging
+from tintype.chromium.capture import clip
+from tintype.chromium.capture.clip import Crop
+from tintype.chromium.capture.readiness import Settling, not_found
+from tintype.chromium.cdp.connection import Json, Refused
+from tintype.chromium.cdp.tab import ScriptFailed, Tab
+from tintype.errors import EngineFailed, InvalidRequest, Mistake
+from tintype.options import Shot
+
+AGAIN = 0.1
+"""Seconds between two attempts while the page is between two documents."""
+
+_SLOW = 0.3
+"""Seconds after which the page's time passes with ours while a picture is taken: it may wait for a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """A picture as the browser gave it: PNG, device pixels, with the page's own account of itself."""
+
+    picture: bytes
+    width: int
+    height: int
+    facts: Json
+    meta: Json = field(default_factory=dict)
+    truncated: bool = False
+
+
+class Exposure:
+    """Takes the picture of a settled page; ``max_height`` is in CSS pixels."""
+
+    def __init__(self, tab: Tab, shot: Shot, settling: Settling, max_height: int) -> None:
+        self._tab = tab
+        self._session = tab.session
+        self._shot = shot
+        self._settling = settling
+        self._max_height = max_height
+
+    async def take(self) -> Exposed | None:
+        """The picture of what is there; None while the page is between two documents. Raises TintypeError."""
+        try:
+            area = await self._area()
+            facts, meta, picture = await asyncio.gather(
+                tell(self._tab, "facts"), tell(self._tab, "meta"), self._photograph(area)
+            )
+        except Refused as refusal:
+            if "Unable to capture" in refusal.message:
+                raise EngineFailed("the page is too large to photograph") from None
+            await asyncio.sleep(AGAIN)
+            return None
+        try:
+            width, height = clip.png_size(picture)
+        except ValueError:
+            raise EngineFailed("the browser gave an empty picture") from None
+        return Exposed(picture, width, height, facts, meta, truncated=bool(area and area.truncated))
+
+    async def _area(self) -> Crop | None:
+        """The part of the page to photograph; None is the viewport."""
+        emulate, expose = self._shot.emulate, self._shot.expose
+        if expose.selector:
+            box = await self._settling.query("selector", "element", expose.selector)
+            if not box:
+                raise not_found("selector")
+            return clip.fitting(Crop(**box), emulate.scale, self._max_height)
+        if expose.clip:
+            box = Crop(*expose.clip)
+            size = await self._page_size()
+            if box.x >= size["width"] or box.y >= max(size["height"], emulate.height):
+                where = f"{size['width']:.0f} × {size['height']:.0f} pixels"
+                raise InvalidRequest(Mistake("clip", f"lies outside of the page, which has {where}"))
+            return clip.fitting(box, emulate.scale, self._max_height)
+        if expose.full_page:
+            size = await self._page_size()
+            box = Crop(0, 0, emulate.width, max(size["height"], emulate.height))
+            return clip.fitting(box, emulate.scale, self._max_height)
+        return None
+
+    async def _page_size(self) -> Json:
+        """In CSS pixels."""
+        return dict((await self._session.call("Page.getLayoutMetrics"))["cssContentSize"])
+
+    async def _is_on_screen(self, area: Crop) -> bool:
+        """Whether all of it is seen as the page stands: at its top, not scrolled."""
+        seen = (await self._session.call("Page.getLayoutMetrics"))["cssVisualViewport"]
+        at_the_top = not (seen["pageX"] or seen["pageY"])
+        return at_the_top and area.within(seen["clientWidth"], seen["clientHeight"])
+
+    async def _photograph(self, area: Crop | None) -> bytes:
+        if area is None:
+            return await self._expose()
+        if await self._is_on_screen(area):
+            return await self._expose(**area.parameters(beyond=False))  # the window may stay as it is
+        async with self._unnoticed():
+            tiles = [await self._expose(**tile.parameters()) for tile in area.tiles(self._shot.emulate.scale)]
+        return tiles[0] if len(tiles) == 1 else await asyncio.to_thread(imaging.join, tiles)
+
+    @contextlib.asynccontextmanager
+    async def _unnoticed(self) -> AsyncIterator[None]:
+        """No script of the page runs meanwhile, unless its styles would notice that.
+
+        For a part of a page Chromium makes the window one pixel small and back: whoever listens builds the page anew.
+        """
+        if self._tab.frozen or await self._tab.evaluate("scripting"):
+            yield
+            return
+        self._session.post("Emulation.setScriptExecutionDisabled", value=True)
+        try:
+            yield
+        finally:
+            self._session.post("Emulation.setScriptExecutionDisabled", value=self._tab.frozen)
+
+    async def _expose(self, **parameters: Any) -> bytes:
+        taking = self._session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **parameters)
+        answer = await self._settling.while_time_passes(taking, after=_SLOW)
+        return await asyncio.to_thread(base64.b64decode, answer["data"])
+
+
+async def tell(tab: Tab, script: str) -> Json:
+    """What the page says about itself; a page too busy to say has at least an address."""
+    with contextlib.suppress(TimeoutError, ScriptFailed):
+        async with asyncio.timeout(1):
+            return dict(await tab.evaluate(script) or {})
+    return {}

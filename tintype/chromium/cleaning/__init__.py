@@ -1,0 +1,1 @@
+"""Removal of consent dialogs, ads, chat widgets and trackers from pages."""

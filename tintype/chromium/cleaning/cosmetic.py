@@ -1,0 +1,41 @@
+"""What do an operator's filter lists hide on a page? By its address at once, by what is on it afterwards."""
+
+from __future__ import annotations
+
+from tintype.chromium.cdp.frames import Frames
+from tintype.chromium.cdp.tab import Tab
+from tintype.chromium.cleaning import bundled_rules
+from tintype.filters.engine import Filters
+
+_NAMES = 5000
+"""Class names, and ids, that are asked about."""
+
+
+class Lists:
+    """The element rules of the lists, on one page and in its frames."""
+
+    def __init__(self, tab: Tab, frames: Frames, filters: Filters) -> None:
+        self._tab = tab
+        self._frames = frames
+        self._filters = filters
+
+    def stylesheet(self, url: str) -> str:
+        """What is hidden on a page of this address, whatever is on it."""
+        return bundled_rules.hiding(self._filters.hidden(url).selectors)
+
+    async def hide(self, refused: list[str]) -> None:
+        """Hide, in the frames too, what the names there stand for and what was refused.
+
+        Raises Ended, Refused, ScriptFailed.
+        """
+        url = str(self._tab.document.get("url", ""))
+        if css := self._by_names(url, await self._tab.evaluate("names", _NAMES)):
+            await self._tab.evaluate("hide", css)
+        for frame in await self._frames.below():
+            if frame.url.startswith("http") and (found := await frame.run("names", _NAMES)):
+                await frame.run("collapse", [], refused)
+                await frame.run("hide", self.stylesheet(frame.url) + "\n" + self._by_names(frame.url, found))
+
+    def _by_names(self, url: str, found: list[list[str]]) -> str:
+        names, ids = found
+        return bundled_rules.hiding(self._filters.hidden_by_name(names, ids, self._filters.hidden(url)))

@@ -1,0 +1,1 @@
+"""The capture daemon: RPC server, capture pool, configuration."""

@@ -1,0 +1,49 @@
+"""Who may come in from other machines? Clients that prove to know the secret, each within a few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from tintype.rpc import auth
+
+log = structlog.get_logger("tintype.chromium")
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+_WITHIN = 5.0
+"""Seconds."""
+
+
+class Door:
+    """In front of a server's conversation: whoever is not admitted is hung up on and told nothing."""
+
+    def __init__(self, secret: str, beyond: Serve, within: float = _WITHIN) -> None:
+        self._secret = secret
+        self._beyond = beyond
+        self._within = within
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One client until it is gone."""
+        try:
+            async with asyncio.timeout(self._within):
+                await self._admit(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError) as error:
+            if not (isinstance(error, asyncio.IncompleteReadError) and not error.partial):  # a probe of the port
+                log.warning("client_refused", peer=writer.get_extra_info("peername"), reason=type(error).__name__)
+            writer.close()
+            return
+        await self._beyond(reader, writer)
+
+    async def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Raises ConnectionError for whoever does not know the secret, IncompleteReadError for whoever leaves."""
+        if await reader.readexactly(len(auth.GREETING)) != auth.GREETING:
+            raise auth.Impostor
+        theirs, ours = await reader.readexactly(auth.NONCE), auth.make_nonce()
+        writer.write(ours + auth.prove(self._secret, "server", theirs, ours))
+        expected = auth.prove(self._secret, "client", theirs, ours)
+        if not auth.matches(await reader.readexactly(auth.PROOF), expected):
+            raise auth.Impostor
+        writer.write(auth.ADMITTED)
+        await writer.drain()

@@ -1,0 +1,1 @@
+"""Chromium processes: launch, user, namespaces, profiles, memory limits, self-test."""

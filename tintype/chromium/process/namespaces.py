@@ -1,0 +1,142 @@
+"""The kernel layer: Chromium in namespaces of its own, with nothing but loopback and our listeners.
+
+Run as a script in front of Chromium: ``python -m tintype.chromium.process.namespaces PLAN -- chromium FLAGS``. It
+leaves the host's network, brings up loopback, opens the listeners inside and passes them out, hides folders under
+empty file systems, drops root, and becomes Chromium. Then even a wrong flag or a browser bug reaches no address but
+those listeners, and no file of the service.
+
+Unprivileged it needs user namespaces; as root it needs CAP_SYS_ADMIN. Where the kernel refuses, it exits with
+:data:`REFUSED` before anything was started, and the caller goes on with the other layers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import socket
+import struct
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+REFUSED = 71
+"""Exit status when the kernel does not allow namespaces (sysexits.h: EX_OSERR)."""
+
+_CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000  # sched.h
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 2, 4, 8, 0x4000, 0x40000  # sys/mount.h
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1  # linux/sockios.h, net/if.h
+_PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the enclosure is made of."""
+
+    passage: int
+    """Descriptor of the socket over which the listeners are passed out; -1 keeps the host's network."""
+    listeners: int = 0
+    hidden: tuple[str, ...] = ()
+    """Folders that appear empty inside; those that do not exist are skipped."""
+    uid: int = -1
+    """User to become; -1 stays who we are."""
+    gid: int = -1
+
+    def to_argument(self) -> str:
+        """One command line argument."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_argument(cls, text: str) -> Plan:
+        """The inverse of :meth:`to_argument`."""
+        members = json.loads(text)
+        return cls(**{**members, "hidden": tuple(members["hidden"])})
+
+
+def command(plan: Plan, chromium: Sequence[str]) -> list[str]:
+    """The command line that enters the enclosure and becomes Chromium."""
+    return [sys.executable, "-I", __file__, plan.to_argument(), "--", *chromium]
+
+
+def receive_listeners(passage: socket.socket, count: int) -> list[socket.socket]:
+    """The listeners opened inside; empty when the enclosure was refused (the other end is closed)."""
+    _, descriptors, _, _ = socket.recv_fds(passage, 1, count)
+    return [socket.socket(fileno=descriptor) for descriptor in descriptors]
+
+
+def _enter(plan: Plan) -> None:
+    root = os.geteuid() == 0
+    uid, gid = os.geteuid(), os.getegid()
+    _call("unshare", _CLONE_NEWNET | _CLONE_NEWNS | (0 if root else _CLONE_NEWUSER))
+    if not root:
+        # Mapped to itself and not to 0: a Chromium that believes to be root refuses its own sandbox.
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    _raise_loopback()
+    try:
+        _hide(plan.hidden)
+    except OSError as error:
+        # Docker's AppArmor profile refuses mounts to everybody; the network is the layer that matters more
+        sys.stderr.write(f"enclosure without hidden folders: {error}\n")
+
+
+def _raise_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        fcntl.ioctl(probe, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP))
+
+
+def _hide(folders: Sequence[str]) -> None:
+    _mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE)
+    for folder in folders:
+        if Path(folder).is_dir():
+            _mount(b"tmpfs", os.fsencode(folder), b"tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+
+
+def _mount(source: bytes, target: bytes, kind: bytes | None, flags: int) -> None:
+    _call("mount", source, target, kind, ctypes.c_ulong(flags), b"mode=555,size=4k" if kind else None)
+
+
+def _call(name: str, *arguments: object) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(*arguments) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{name}: {os.strerror(code)}")
+
+
+def _pass_listeners(plan: Plan) -> None:
+    opened = [socket.create_server(("127.0.0.1", 0), backlog=512) for _ in range(plan.listeners)]
+    with socket.socket(fileno=plan.passage) as passage:
+        socket.send_fds(passage, [b"L"], [listener.fileno() for listener in opened])
+    for listener in opened:
+        listener.close()
+
+
+def drop_root(uid: int, gid: int) -> None:
+    """Become another user for good: no extra groups, no way back."""
+    if uid < 0 or os.geteuid() != 0:
+        return
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Enter, pass the listeners out, become Chromium. Does not return."""
+    plan = Plan.from_argument(arguments[0])
+    chromium = list(arguments[arguments.index("--") + 1 :])
+    try:
+        _enter(plan)
+        _pass_listeners(plan)
+    except OSError as error:
+        sys.stderr.write(f"enclosure refused: {error}\n")
+        sys.exit(REFUSED)
+    drop_root(plan.uid, plan.gid)
+    _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    os.execv(chromium[0], chromium)  # noqa: S606 - the binary we were told to become
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,143 @@
+"""The browser as a process: its pipe, its last words, its end.
+
+Its standard streams are our pipe; a shell moves them to the descriptors 3 and 4 where Chromium looks for it, sets
+limits as backstops and becomes Chromium, so its process is the one we started and its group is all there is to kill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import structlog
+
+from tintype.chromium.cdp.connection import Connection, Ended
+from tintype.chromium.process.launch_options import environment
+from tintype.chromium.process.profiles import remove
+
+log = structlog.get_logger("tintype.chromium")
+
+_SHELL = (
+    "ulimit -c 0; ulimit -n 1024 2>/dev/null; ulimit -f 1048576 2>/dev/null; "
+    '{ echo 5 >/proc/self/autogroup; } 2>/dev/null; command -v nice >/dev/null && set -- nice -n 5 "$@"; '
+    'exec "$@" 3<&0 4>&1 </dev/null >/dev/null'
+)
+"""Limits: no core files, 1024 descriptors, files up to 512 MB (blocks of 512 bytes). A hit goes before a capture, so
+the browser is nice to others; where the kernel groups processes by session (sched(7)), the group has to be.
+
+Shared memory counts as a file: at 64 MB Chromium dies of a picture of 25 million pixels, which is 100 MB.
+"""
+_SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, linux/fcntl.h
+_PIPE_SIZE = 1 << 20
+_STDERR, _STDERR_KEPT = 2, 4096
+_END_WITHIN = 5.0
+
+
+class Process(asyncio.SubprocessProtocol):
+    """The running browser process and the connection to it."""
+
+    def __init__(self, profile: Path) -> None:
+        self.connection = Connection(self._write)
+        self.profile = profile
+        self.listeners: list[socket.socket] = []
+        self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.said = b""
+        """The end of what it wrote to its standard error."""
+        self.silent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when it can say no more."""
+        self._transport: asyncio.SubprocessTransport | None = None
+
+    @classmethod
+    async def start(cls, command: Sequence[str], profile: Path, **how: Any) -> Self:
+        """Start a command line; ``how`` goes to the system call (user, inherited descriptors). Raises OSError."""
+        _, process = await asyncio.get_running_loop().subprocess_exec(
+            lambda: cls(profile),
+            shutil.which("sh") or "/bin/sh",
+            *("-c", _SHELL, "sh", *command),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment(profile),
+            cwd=profile,
+            start_new_session=True,
+            **how,
+        )
+        return process
+
+    @property
+    def pid(self) -> int:
+        """Process id, also of its group."""
+        pid = self._transport.get_pid() if self._transport else None
+        return pid or 0
+
+    @property
+    def status(self) -> int | None:
+        """Exit status once it has ended."""
+        return self._transport.get_returncode() if self._transport else None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It was started."""
+        assert isinstance(transport, asyncio.SubprocessTransport)  # noqa: S101 - what subprocess_exec gives
+        self._transport = transport
+        pipe = transport.get_pipe_transport(1)
+        if pipe and sys.platform == "linux":
+            with contextlib.suppress(OSError, ValueError):  # ValueError: it has ended already
+                fcntl.fcntl(pipe.get_extra_info("pipe"), _SET_PIPE_SIZE, _PIPE_SIZE)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Messages, or what it says on standard error."""
+        if fd == _STDERR:
+            self.said = (self.said + data)[-_STDERR_KEPT:]
+            return
+        try:
+            self.connection.feed(data)
+        except ValueError as error:
+            log.error("browser_spoke_nonsense", error=str(error)[:200])
+            self.kill()
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002
+        """Without the pipe it is as good as dead."""
+        if fd == 1:
+            self.connection.end(Ended("the browser closed its pipe"))
+        if fd == _STDERR and not self.silent.done():
+            self.silent.set_result(None)
+
+    def process_exited(self) -> None:
+        """It has ended."""
+        self.connection.end(Ended("the browser ended"))
+        if not self.exited.done():
+            self.exited.set_result(None)
+
+    def kill(self) -> None:
+        """End the whole process group. Idempotent."""
+        self.connection.end(Ended("the browser was ended"))
+        if self.status is None and self.pid:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    async def close(self) -> None:
+        """End it, wait for it, and remove its files. Idempotent."""
+        self.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_END_WITHIN):
+                await asyncio.shield(self.exited)
+                await asyncio.shield(self.silent)
+        if self._transport:
+            self._transport.close()
+        for listener in self.listeners:
+            listener.close()
+        remove(self.profile)
+
+    def _write(self, data: bytes) -> None:
+        pipe = self._transport.get_pipe_transport(0) if self._transport else None
+        if isinstance(pipe, asyncio.WriteTransport) and not pipe.is_closing():
+            pipe.write(data)

@@ -1,0 +1,1 @@
+"""The egress proxy between Chromium and the network."""

@@ -1,0 +1,276 @@
+"""Through which hole does the browser reach the world? A SOCKS5 filter that dials only what it checked.
+
+A name is resolved once, every answer must pass the policy, and the connection goes to an answer that passed: a name
+that changes its mind between check and use gains nothing, and redirects, frames, workers and sockets all come by here.
+One filter belongs to one slot and serves one capture at a time, so refusals and bytes belong to that capture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import structlog
+
+from tintype.chromium.proxy.blocklist import HostRules
+from tintype.chromium.proxy.policy import Judge
+from tintype.chromium.proxy.relay import End, dial
+from tintype.chromium.proxy.socks5 import GRANTED, REFUSED, Handshake, Malformed, Request
+from tintype.chromium.proxy.traffic import LEDGER, Reason, Refusal, Traffic
+from tintype.network.egress import Address, is_public, parse_address
+from tintype.network.resolver import Busy, Resolve, Resolver
+
+__all__ = ["Filter", "HostRules", "Judge", "Limits", "Refusal", "Traffic"]
+
+log = structlog.get_logger("tintype.chromium.socks")
+
+_CLIENTS = 512
+"""Clients of one listener at a time, those that have not said anything yet included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one capture may use. Times in seconds."""
+
+    connections: int = 256
+    bytes: int = 100_000_000
+    handshake: float = 15.0
+    lookup: float = 5.0
+    lookups: int = 16
+    """Look-ups under way at once."""
+    connect: float = 8.0
+    addresses: int = 3
+
+
+class Refused(Exception):
+    """Why a connection is not made."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
+
+
+class Session:
+    """One capture's connections: admits, resolves, counts, and ends all of them with the capture."""
+
+    def __init__(self, filter_: Filter, blocked: HostRules | None, *, quiet: bool = False) -> None:
+        self.traffic = Traffic()
+        self.quiet = quiet
+        self.limits = filter_.limits
+        self._filter = filter_
+        self._blocked = blocked or HostRules()
+        self._resolver = Resolver(self.limits.lookups, filter_.resolve)
+        self._room = asyncio.Semaphore(self.limits.lookups)
+        self._answers: dict[str, asyncio.Task[tuple[Address, ...]]] = {}
+        self._clients: set[Client] = set()
+
+    def join(self, client: Client) -> bool:
+        """Whether there is room for a client."""
+        if len(self._clients) >= _CLIENTS:
+            return False
+        self._clients.add(client)
+        return True
+
+    def leave(self, client: Client) -> None:
+        """A client is gone."""
+        self._clients.discard(client)
+
+    def count(self, size: int) -> None:
+        """Bytes went by, one way or the other."""
+        self.traffic.bytes += size
+        if self.traffic.bytes > self.limits.bytes and self.traffic.exceeded != "bytes":
+            self.traffic.exceeded = "bytes"
+            self.abort()
+
+    def abort(self) -> None:
+        """End every connection."""
+        for client in tuple(self._clients):
+            client.abort()
+
+    def close(self) -> None:
+        """End every connection and look-up."""
+        self.abort()
+        for answer in self._answers.values():
+            answer.cancel()
+
+    async def admit(self, request: Request) -> tuple[Address, ...]:
+        """The checked addresses to dial for a request; raises Refused."""
+        host, port = request.host.lower().removesuffix("."), request.port
+        address = parse_address(host)
+        allowed = self._permits(address, port) if address else self._filter.judge.permits_name(host, port)
+        if not allowed:
+            raise Refused("policy")
+        if self._blocked.matches(host):
+            raise Refused("blocked")
+        self._charge()
+        addresses = (address,) if address else await self._look_up(host)
+        if not all(self._permits(each, port) for each in addresses):
+            raise Refused("policy")
+        return addresses[: self.limits.addresses]
+
+    def _charge(self) -> None:
+        """One connection off the allowance. What is refused by its text alone costs nothing."""
+        if self.traffic.exceeded == "bytes" or self.traffic.connections >= self.limits.connections:
+            self.traffic.exceeded = self.traffic.exceeded or "connections"
+            raise Refused("limit")
+        self.traffic.connections += 1
+
+    def _permits(self, address: Address, port: int) -> bool:
+        """The judge's word, except that nobody is let back into this filter, whatever the allow-list says."""
+        to_itself = port == self._filter.port and not is_public(address)
+        return self._filter.judge.permits(address, port) and not to_itself
+
+    async def _look_up(self, host: str) -> tuple[Address, ...]:
+        """Each name once a capture: a browser opens up to six connections to one host."""
+        answer = self._answers.get(host)
+        if answer is None:
+            answer = self._answers[host] = asyncio.ensure_future(self._resolve(host))
+        addresses = await asyncio.shield(answer)
+        if not addresses:
+            raise Refused("unknown-host")
+        return addresses
+
+    async def _resolve(self, host: str) -> tuple[Address, ...]:
+        try:
+            async with asyncio.timeout(self.limits.lookup), self._room:
+                return await asyncio.wrap_future(self._resolver.submit(host))
+        except (OSError, Busy):  # TimeoutError is an OSError
+            return ()
+
+
+class Client(End):
+    """The browser's end of a tunnel: a handshake, then whatever the far end says."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session.count)
+        self._session = session
+        self._handshake = Handshake()
+        self._opening: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Give the client so long to say what it wants."""
+        super().connection_made(transport)
+        if not self._session.join(self):
+            self.transport.abort()
+            return
+        self._timer = asyncio.get_running_loop().call_later(self._session.limits.handshake, self.transport.abort)
+        self.transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the handshake, later of the tunnel."""
+        if self.peer:
+            super().data_received(data)
+            return
+        try:
+            self.transport.write(self._handshake.feed(data))
+        except Malformed as error:
+            self._refuse(error.reply)
+            return
+        if self._handshake.request:
+            self._timer.cancel()
+            self.transport.pause_reading()
+            self._opening = asyncio.ensure_future(self._open(self._handshake.request))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Open nothing for a browser that hung up."""
+        super().connection_lost(error)
+        if self._opening:
+            self._opening.cancel()
+
+    def over(self) -> None:
+        """Belong to the session until the far end is gone too: it may still be sending."""
+        self._session.leave(self)
+
+    async def _open(self, request: Request) -> None:
+        far = End(self._session.count)
+        try:
+            await self._reach(request, far)
+        except Refused as refused:
+            LEDGER.refused[refused.reason] += not self._session.quiet
+            if self._session.traffic.note(request, refused.reason):
+                is_news = refused.reason in {"policy", "limit"} and not self._session.quiet
+                say = log.warning if is_news else log.debug
+                say("connection_refused", host=request.host, port=request.port, reason=refused.reason)
+            self._refuse(REFUSED)
+            return
+        self.transport.write(GRANTED)
+        self.link(far)
+        if self._handshake.buffer:
+            super().data_received(self._handshake.buffer)
+
+    async def _reach(self, request: Request, far: End) -> None:
+        addresses = await self._session.admit(request)
+        try:
+            await dial(addresses, request.port, far, self._session.limits.connect)
+        except OSError:
+            raise Refused("unreachable") from None
+
+    def _refuse(self, reply: bytes) -> None:
+        self._timer.cancel()
+        self.transport.write(reply)
+        self.transport.close()
+
+
+class Filter:
+    """A listener on loopback for one slot. Outside of a session everything is refused."""
+
+    _server: asyncio.Server
+
+    def __init__(self, judge: Judge, limits: Limits, resolve: Resolve, port: int) -> None:
+        self.judge = judge
+        self.limits = limits
+        self.resolve = resolve
+        self.port = port
+        self._session: Session | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        judge: Judge,
+        limits: Limits = Limits(),
+        *,
+        listener: socket.socket | None = None,
+        resolve: Resolve = socket.getaddrinfo,
+    ) -> Self:
+        """Listen on a free port of 127.0.0.1, or on a listener from the browser's network namespace."""
+        listener = listener or socket.create_server(("127.0.0.1", 0), backlog=_CLIENTS)
+        listener.setblocking(False)
+        filter_ = cls(judge, limits, resolve, port=listener.getsockname()[1])
+        loop = asyncio.get_running_loop()
+        filter_._server = await loop.create_server(filter_._accept, sock=listener, backlog=_CLIENTS)
+        return filter_
+
+    @asynccontextmanager
+    async def session(self, blocked: HostRules | None = None, *, quiet: bool = False) -> AsyncIterator[Traffic]:
+        """The time of one capture; at its end all its connections are closed. ``quiet``: refusals are expected."""
+        if self._session:
+            raise RuntimeError("a filter serves one capture at a time")
+        self._session = session = Session(self, blocked, quiet=quiet)
+        try:
+            yield session.traffic
+        finally:
+            self._session = None
+            session.close()
+            LEDGER.enter(session.traffic)
+
+    async def close(self) -> None:
+        """Stop listening and end every connection. Idempotent."""
+        self._server.close()
+        if self._session:
+            self._session.close()
+        await self._server.wait_closed()
+
+    def _accept(self) -> asyncio.Protocol:
+        return Client(self._session) if self._session else _Closed()
+
+
+class _Closed(asyncio.Protocol):
+    """What a client meets while no capture is under way."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what TCP servers give
+        transport.abort()

@@ -1,0 +1,255 @@
+"""Our own Chromium as an engine: asks the capture daemon over a socket, and starts it when there is none.
+
+Safe to use from many threads, and after a fork: connections belong to the process that made them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from tintype.engines.daemon_launcher import Starter, StartFailed, dial
+from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, EngineFailed, TintypeError
+from tintype.model import Capture
+from tintype.options import Shot
+from tintype.rpc import auth, codec
+
+log = structlog.get_logger("tintype.engines.daemon")
+
+_FRAME = struct.Struct(">I")
+_PIECE = 1 << 20
+_ATTEMPTS = 3
+"""Fresh connections tried for one answer: the daemon's, one that a dying daemon may still accept, its successor's."""
+_PAUSE = 0.05
+_KEPT = 64
+"""Idle connections kept for later; more are closed."""
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """Idle connections of one process."""
+
+    pid: int = field(default_factory=os.getpid)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    idle: list[socket.socket] = field(default_factory=list)
+
+
+class DaemonEngine:
+    """The client of a capture daemon at ``unix://path`` or ``tcp://host:port``.
+
+    With a ``command`` the daemon is started when nobody answers; without, it is run elsewhere. ``patience`` is the
+    time in seconds for one answer, waiting in the daemon's line included. With a ``secret`` both ends must know it.
+    """
+
+    def __init__(  # noqa: PLR0913 - three of them are seldom said
+        self,
+        address: str,
+        command: Sequence[str] | None,
+        run_dir: Path,
+        patience: float,
+        *,
+        connect_timeout: float = 5.0,
+        start_timeout: float = 30.0,
+        log_file: Path | None = None,
+        secret: str = "",
+    ) -> None:
+        self.address = address
+        self._patience = patience
+        self._secret = secret
+        self._connect_timeout = connect_timeout
+        self._starter = Starter(command, run_dir, address, start_timeout, log_file) if command else None
+        self._shelf = _Shelf()
+        self._closed = False
+
+    def capture(self, shot: Shot) -> Capture:
+        """Photograph a page; tried again when the daemon dies under it. Raises TintypeError."""
+        header = {"op": "capture", "shot": shot.model_dump(mode="json", exclude_defaults=True)}
+        return codec.unpack_capture(self._ask(header))
+
+    def check(self) -> None:
+        """Take a tiny real picture; raises BackendUnavailable."""
+        try:
+            self._ask({"op": "probe"})
+        except (BrowserLost, EngineFailed, CaptureTimeout) as error:
+            raise BackendUnavailable(error.detail) from error
+
+    def status(self) -> dict[str, Any]:
+        """What the daemon says about itself; raises BackendUnavailable."""
+        header, _ = codec.unpack(self._ask({"op": "status"}))
+        return {name: value for name, value in header.items() if name != "kind"}
+
+    def figures(self) -> dict[str, Any] | None:
+        """What a running daemon counts and holds; None while there is none, for nobody starts it for this."""
+        try:
+            connection = self._borrow() or self._dial()
+            header, _ = codec.unpack(_checked(_exchange(connection, {"op": "figures"}, self._connect_timeout)))
+        except (OSError, TintypeError, codec.Corrupt):
+            return None
+        self._give_back(connection)
+        return {name: value for name, value in header.items() if name != "kind"}
+
+    def cautions(self) -> tuple[str, ...]:
+        """Which layers of the guard are missing; nothing while the daemon cannot be asked."""
+        try:
+            status = self.status()
+        except TintypeError:
+            return ()
+        layers = {"sandbox": "Chromium runs without its sandbox", "enclosed": "the kernel refuses Chromium namespaces"}
+        return tuple(caution for name, caution in layers.items() if not status[name])
+
+    def warm(self) -> None:
+        """Have the daemon running, so that the first capture need not wait for it; raises BackendUnavailable."""
+        self._give_back(self._connect())
+
+    def close(self) -> None:
+        """Close the connections; a daemon that nobody else uses ends by itself. Idempotent."""
+        self._closed = True
+        self._drop_idle()
+
+    def stop_if_idle(self) -> bool:
+        """End the daemon at once if we are its only client; whether it ends. Never starts one."""
+        try:
+            connection = self._borrow() or self._dial()
+            answer = _exchange(connection, {"op": "stop-if-idle"}, self._connect_timeout)
+        except OSError:
+            return False
+        connection.close()
+        return bool(codec.unpack(answer)[0].get("stopping"))
+
+    def _ask(self, header: dict[str, Any]) -> bytes:
+        """One answer; raises TintypeError. A connection that was idle may be dead without our fault."""
+        fresh_attempts = 0
+        while True:
+            connection = self._borrow()
+            if connection is None:
+                connection = self._connect()
+                fresh_attempts += 1
+            try:
+                answer = _exchange(connection, header, self._patience)
+            except TimeoutError:
+                connection.close()
+                raise CaptureTimeout("the capture engine did not answer in time") from None
+            except OSError as error:
+                connection.close()
+                self._drop_idle()
+                log.warning("capture_daemon_lost", address=self.address, error=str(error), attempt=fresh_attempts)
+                if fresh_attempts >= _ATTEMPTS:
+                    raise BrowserLost(retry_after=1) from error
+                time.sleep(_PAUSE)
+                continue
+            except BaseException:
+                connection.close()  # half an answer must not be read as the next one's
+                raise
+            self._give_back(connection)
+            return _checked(answer)
+
+    def _connect(self) -> socket.socket:
+        """A connection to a daemon that runs; raises BackendUnavailable."""
+        try:
+            return self._dial()
+        except OSError as error:
+            if not self._starter:
+                log.error("capture_daemon_unreachable", address=self.address, error=str(error))
+                raise BackendUnavailable("the capture engine does not answer", retry_after=5) from error
+        try:
+            return self._starter.start(self._connect_timeout)
+        except StartFailed as failure:
+            log.error("capture_daemon_does_not_start", address=self.address, reason=str(failure))
+            raise BackendUnavailable("the capture engine does not start", retry_after=5) from failure
+
+    def _dial(self) -> socket.socket:
+        connection = dial(self.address, self._connect_timeout)
+        if self._secret:
+            _introduce(connection, self._secret, self._connect_timeout)
+        return connection
+
+    def _borrow(self) -> socket.socket | None:
+        shelf = self._own_shelf()
+        with shelf.lock:
+            return shelf.idle.pop() if shelf.idle else None
+
+    def _give_back(self, connection: socket.socket) -> None:
+        shelf = self._own_shelf()
+        with shelf.lock:
+            if not self._closed and len(shelf.idle) < _KEPT:
+                shelf.idle.append(connection)
+                return
+        connection.close()
+
+    def _drop_idle(self) -> None:
+        shelf = self._own_shelf()
+        with shelf.lock:
+            shelf.idle, dropped = [], shelf.idle
+        _close_all(dropped)
+
+    def _own_shelf(self) -> _Shelf:
+        """That of this process; after a fork a new one, for the old lock may be held by a thread that is not here."""
+        if self._shelf.pid != os.getpid():
+            inherited, self._shelf = self._shelf.idle, _Shelf()
+            _close_all(inherited)  # our copies: the parent's stay open
+        return self._shelf
+
+
+def _introduce(connection: socket.socket, secret: str, patience: float) -> None:
+    """Prove that we know the secret to a daemon that does too; raises OSError, and then the connection is closed."""
+    deadline, ours = time.monotonic() + patience, auth.make_nonce()
+    try:
+        connection.sendall(auth.GREETING + ours)
+        answer = _receive(connection, auth.NONCE + auth.PROOF, deadline)
+        theirs, proof = answer[: auth.NONCE], answer[auth.NONCE :]
+        if not auth.matches(proof, auth.prove(secret, "server", ours, theirs)):
+            raise auth.Impostor("the capture daemon does not know TINTYPE_ENGINE_SECRET")
+        connection.sendall(auth.prove(secret, "client", ours, theirs))
+        _receive(connection, len(auth.ADMITTED), deadline)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _exchange(connection: socket.socket, header: dict[str, Any], patience: float) -> bytes:
+    """Send a request, read its answer; raises OSError, TimeoutError among them."""
+    deadline = time.monotonic() + patience
+    request = codec.pack(header)
+    connection.settimeout(patience)
+    connection.sendall(_FRAME.pack(len(request)) + request)
+    (length,) = _FRAME.unpack(_receive(connection, _FRAME.size, deadline))
+    return _receive(connection, length, deadline)
+
+
+def _receive(connection: socket.socket, length: int, deadline: float) -> bytes:
+    body = memoryview(bytearray(length))
+    have = 0
+    while have < length:
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        got = connection.recv_into(body[have : have + _PIECE])
+        if not got:
+            raise ConnectionResetError("the capture daemon hung up")
+        have += got
+    return bytes(body)
+
+
+def _checked(answer: bytes) -> bytes:
+    """The answer, unless it is a problem: then that is raised."""
+    try:
+        header, _ = codec.unpack(answer)
+    except codec.Corrupt as error:
+        raise EngineFailed("the capture engine's answer is torn") from error
+    if header.get("kind") == "problem":
+        raise codec.unpack_problem(answer)
+    return answer
+
+
+def _close_all(connections: Sequence[socket.socket]) -> None:
+    for connection in connections:
+        with contextlib.suppress(OSError):
+            connection.close()

@@ -1,0 +1,131 @@
+"""Which lists are here, whose are they, and how old? A folder with a copy of each, and what they were compiled into."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import time as now
+from typing import Any
+
+from tintype.network.outbound import NotFetched
+
+ENGINE = "engine.dat"
+_INDEX = "lists.json"
+_HEADER_LINES = 60
+_FIELD = re.compile(r"^[!#]\s*([A-Za-z ]{3,20}):\s*(.+?)\s*$")
+_MARKUP = ("<!doctype", "<html")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One list: where it came from, what its header says, and when it was read (Unix time)."""
+
+    source: str
+    file: str
+    title: str
+    licence: str
+    version: str
+    rules: int
+    read_at: float
+    failure: str = ""
+    """Why this is an older copy, or none: empty when it is of now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The lists of one data folder."""
+
+    folder: Path
+
+    @property
+    def engine(self) -> Path:
+        """The file with the compiled lists."""
+        return self.folder / ENGINE
+
+    def lists(self) -> tuple[Listed, ...]:
+        """What was compiled last; empty when nothing was."""
+        try:
+            said = json.loads((self.folder / _INDEX).read_text(encoding="utf-8"))
+            return tuple(Listed(**entry) for entry in said) if self.engine.is_file() else ()
+        except (OSError, ValueError, TypeError):
+            return ()
+
+    def update(self, sources: Iterable[str], read: Callable[[str], str]) -> tuple[Listed, ...]:
+        """Read every list, compile them, and put the result in the place of the last one, whole or not at all.
+
+        A list that cannot be read is compiled from the copy of last time. Raises NotFetched when there is none at all.
+        """
+        from tintype.filters.engine import compile_lists  # noqa: PLC0415 - only who compiles needs the engine
+
+        earlier = {entry.source: entry for entry in self.lists()}
+        read_now = [self._take(source, read, earlier.get(source)) for source in sources]
+        texts = [(self.folder / entry.file).read_text(encoding="utf-8") for entry in read_now if entry.file]
+        if not texts:
+            raise NotFetched("; ".join(f"{entry.source}: {entry.failure}" for entry in read_now))
+        self._put(ENGINE, compile_lists(texts))
+        self._put(_INDEX, json.dumps([asdict(entry) for entry in read_now], indent=1).encode())
+        self._forget_all_but({entry.file for entry in read_now})
+        return tuple(read_now)
+
+    def _take(self, source: str, read: Callable[[str], str], earlier: Listed | None) -> Listed:
+        try:
+            text = read(source)
+            rules = _count(text)
+        except NotFetched as failure:
+            known: dict[str, Any] = asdict(earlier) if earlier else _nothing(source)
+            return Listed(**{**known, "failure": str(failure)})
+        name = f"{hashlib.sha256(source.encode()).hexdigest()[:12]}.txt"
+        self._put(name, text.encode())
+        header = _header(text)
+        return Listed(
+            source=source,
+            file=name,
+            title=header.get("title", "") or source.rpartition("/")[2],
+            licence=header.get("license", "") or header.get("licence", ""),
+            version=header.get("version", "") or header.get("last modified", ""),
+            rules=rules,
+            read_at=now(),
+        )
+
+    def _put(self, name: str, body: bytes) -> None:
+        descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self.folder / name)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def _forget_all_but(self, wanted: set[str]) -> None:
+        for path in self.folder.glob("*.txt"):
+            if path.name not in wanted:
+                path.unlink(missing_ok=True)
+
+
+def _count(text: str) -> int:
+    """How many rules a text holds; raises NotFetched for what is no list."""
+    if text.lstrip()[:200].lower().startswith(_MARKUP):
+        raise NotFetched("it is a web page, not a list")
+    rules = sum(1 for line in text.splitlines() if line.strip() and not line.startswith(("!", "[", "# ")))
+    if not rules:
+        raise NotFetched("it holds no rules")
+    return rules
+
+
+def _header(text: str) -> dict[str, str]:
+    found = (_FIELD.match(line) for line in text.splitlines()[:_HEADER_LINES])
+    fields = [match.groups() for match in found if match and "%" not in match[2]]
+    return {name.strip().lower(): value for name, value in reversed(fields)}
+
+
+def _nothing(source: str) -> dict[str, Any]:
+    return {"source": source, "file": "", "title": source, "licence": "", "version": "", "rules": 0, "read_at": 0.0}

@@ -1,0 +1,137 @@
+"""How does what is no picture of a page look? A neutral card: a failure with its text, a placeholder without."""
+
+from __future__ import annotations
+
+import functools
+import time
+from bisect import bisect_right
+from html import escape
+from typing import Any
+
+from tintype.imaging.encode import encode
+from tintype.imaging.geometry import LONGEST_SIDE, scale
+from tintype.imaging.vips import library
+from tintype.model import Thumbnail, digest_of
+from tintype.options import FormatName
+
+_LARGEST_CARD = 8_294_400  # 3840 x 2160
+_PAPER, _INK, _PALE = (246, 247, 249), (31, 41, 55), (107, 114, 128)
+_FACES = "Inter, Noto Sans, Liberation Sans, DejaVu Sans, sans-serif"
+_LONG_WORD = 24  # letters
+_CARD = """
+<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">
+<rect width="100%" height="100%" fill="#f6f7f9"/>
+<svg x="{x}" y="{y}" width="{side}" height="{side}" viewBox="0 0 48 48" fill="none" stroke-width="2.4">
+<rect x="3" y="6" width="42" height="34" rx="5" fill="#fff" stroke="#9ca3af"/>
+<path d="M3 15H45" stroke="#9ca3af"/>
+<path d="M9 10.6h.01M14 10.6h.01M19 10.6h.01" stroke="#9ca3af" stroke-linecap="round"/>
+<circle cx="37" cy="35" r="10" fill="#d97706" stroke="#f6f7f9"/>
+<path d="M37 30v5.4M37 39.6h.01" stroke="#fff" stroke-width="2.8" stroke-linecap="round"/>
+</svg></svg>
+"""
+
+
+_PLACEHOLDER = """
+<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">
+<rect width="100%" height="100%" fill="#f6f7f9"/>
+<svg x="{x}" y="{y}" width="{side}" height="{side}" viewBox="0 0 48 48" fill="none" stroke="#c9ced6" stroke-width="2">
+<rect x="3" y="6" width="42" height="36" rx="5" fill="#fff"/><path d="M3 15H45"/>
+<path d="M9 10.6h.01M14 10.6h.01M19 10.6h.01M16 28.5h.01M24 28.5h.01M32 28.5h.01" stroke-width="3"
+ stroke-linecap="round"/>
+</svg></svg>
+"""
+
+
+def card(title: str, reason: str, *, format: FormatName, quality: int, width: int, height: int) -> Thumbnail:  # noqa: A002 - named as the options are
+    """A neutral picture that says what went wrong, with as much of the text as is legible at its size.
+
+    A size no format could hold is shrunk.
+    """
+    width, height = _fit(format, width, height)
+    return _finish(_draw_card(title, reason, width, height), format, quality)
+
+
+def placeholder(*, format: FormatName, quality: int, width: int, height: int) -> Thumbnail:  # noqa: A002 - named as the options are
+    """A neutral picture in the place of one that is being taken; without words, so that it suits every page."""
+    width, height = _fit(format, width, height)
+    side = round(min(0.42 * min(width, height), max(160, 0.22 * min(width, height))))
+    drawing = _PLACEHOLDER.format(width=width, height=height, x=(width - side) / 2, y=(height - side) / 2, side=side)
+    return _finish(_draw(drawing), format, quality)
+
+
+def _fit(form: FormatName, width: int, height: int) -> tuple[int, int]:
+    longest = max(width, height) / LONGEST_SIDE[form]
+    return scale((width, height), 1 / max(1, longest, (width * height / _LARGEST_CARD) ** 0.5))
+
+
+def _finish(image: Any, form: FormatName, quality: int) -> Thumbnail:
+    body = encode(image, form, quality)
+    return Thumbnail(
+        body=body,
+        mime=f"image/{form}",
+        width=image.width,
+        height=image.height,
+        taken_at=time.time(),
+        digest=digest_of(body),
+    )
+
+
+def _draw(drawing: str) -> Any:
+    image = library().Image.svgload_buffer(drawing.encode())
+    return image.flatten(background=_PAPER).copy(interpretation="srgb")
+
+
+def _draw_card(title: str, reason: str, width: int, height: int) -> Any:
+    unit = min(width / 320, height / 180)
+    gap = max(5, round(10 * unit))
+    texts = _texts(title, reason, width, unit)
+    while texts and 46 * unit + sum(text.height + gap for text, _ in texts) > 0.84 * height:
+        texts.pop()
+    side = round(46 * unit if texts else 0.6 * min(width, height, 480))
+    top = (height - side - sum(text.height + gap for text, _ in texts)) // 2
+    drawing = _CARD.format(width=width, height=height, x=(width - side) / 2, y=top, side=side)
+    image = _draw(drawing)
+    top += side
+    for text, colour in texts:
+        top += gap
+        mask = text.embed((width - text.width) // 2, top, width, height)
+        image, top = mask.ifthenelse(colour, image, blend=True), top + text.height
+    return image
+
+
+def _texts(title: str, reason: str, width: int, unit: float) -> list[tuple[Any, tuple[int, ...]]]:
+    """Title and reason as masks; less where they would be illegible or there are no fonts."""
+    big, small = max(10.5, 15 * unit), max(9.5, 10.5 * unit)
+    if width < 8 * big or not _has_fonts():
+        return []
+    room = round(min(0.86 * width, 32 * big))
+    said = [(title, f"bold {big:.1f}px", 2.9 * big, _INK), (reason, f"{small:.1f}px", 4.4 * small, _PALE)]
+    return [(_write(text, style, room, most), colour) for text, style, most, colour in said if text.strip()]
+
+
+def _write(text: str, style: str, width: int, height: float) -> Any:
+    """A text as a mask of at most these sizes, broken into lines, cut with an ellipsis."""
+    words = " ".join("".join(c if c.isprintable() else " " for c in text).split()) or "…"
+    mask = _set(words, style, width)
+    if mask.height <= height:
+        return mask
+    fitting = bisect_right(range(1, len(words)), height, key=lambda n: _set(_cut(words, n), style, width).height)
+    return _set(_cut(words, fitting), style, width)
+
+
+def _cut(words: str, length: int) -> str:
+    """The beginning, up to a whole word unless the last one is long or the script has no spaces."""
+    head, _, tail = words[:length].rpartition(" ")
+    return (head if head and len(tail) < _LONG_WORD else words[:length]).rstrip(" ,.;:") + "…"
+
+
+def _set(words: str, style: str, width: int) -> Any:
+    markup, font = escape(words, quote=False), f"{_FACES} {style}"
+    return library().Image.text(markup, font=font, width=width, align="centre", wrap="word-char", dpi=72)
+
+
+@functools.cache
+def _has_fonts() -> bool:
+    """Without any font all letters are the same empty box."""
+    one, other = (library().Image.text(letters, font=_FACES, dpi=72) for letters in ("AB", "LI"))
+    return bool((one.width, one.height, one.avg()) != (other.width, other.height, other.avg()))

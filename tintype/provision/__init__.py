@@ -1,0 +1,1 @@
+"""Installation and checks of the browser, the fonts and the system user."""

@@ -1,0 +1,157 @@
+"""Which letters can the browser draw here, and how wide? fontconfig knows, asked in the browser's own environment.
+
+Fonts in somebody's home folder are out of the browser's sight.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tintype.chromium.process.launch_options import environment
+
+LIST, MATCH = "fc-list", "fc-match"
+_PATIENCE = 60.0
+_NOWHERE = Path("/nonexistent")
+
+_LIBERATION, _CARLITO, _CALADEA = "fonts-liberation", "fonts-crosextra-carlito", "fonts-crosextra-caladea"
+_CORE, _CJK, _EMOJI = "fonts-noto-core", "fonts-noto-cjk", "fonts-noto-color-emoji"
+
+SLIM_PACKAGES = ("fontconfig", _LIBERATION, _CARLITO, _CALADEA)
+"""Debian's: a list of what there is, and the metrics of the usual web fonts, in Latin, Greek and Cyrillic."""
+PACKAGES = (*SLIM_PACKAGES, _CORE, _CJK, _EMOJI)
+"""Nearly every script besides, and emoji."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A way of writing: letters that one font must have together, and Debian's package that brings such a font."""
+
+    name: str
+    letters: str
+    package: str
+    coloured: bool = False
+
+
+SCRIPTS = (
+    Script("Latin", "AzÄéßçłőžıșĐ", _LIBERATION),
+    Script("Greek", "ΑλφάΏ", _LIBERATION),
+    Script("Cyrillic", "ЖяїЂў", _LIBERATION),
+    Script("Arabic", "سلامپچگ", _CORE),
+    Script("Hebrew", "שלוםץ", _CORE),
+    Script("Devanagari", "नमस्तेक्ष", _CORE),
+    Script("Bengali", "নমস্কার", _CORE),
+    Script("Gurmukhi", "ਸਤਿਸ੍ਰੀ", _CORE),
+    Script("Gujarati", "નમસ્તે", _CORE),
+    Script("Tamil", "வணக்கம்", _CORE),
+    Script("Telugu", "నమస్కారం", _CORE),
+    Script("Kannada", "ನಮಸ್ಕಾರ", _CORE),
+    Script("Malayalam", "നമസ്കാരം", _CORE),
+    Script("Sinhala", "ආයුබෝවන්", _CORE),
+    Script("Thai", "สวัสดีครับ", _CORE),
+    Script("Lao", "ສະບາຍດີ", _CORE),
+    Script("Khmer", "សួស្តី", _CORE),
+    Script("Burmese", "မင်္ဂလာပါ", _CORE),
+    Script("Georgian", "გამარჯობა", _CORE),
+    Script("Armenian", "Բարեւ", _CORE),
+    Script("Ethiopic", "ሰላም", _CORE),
+    Script("Simplified Chinese", "简体汉语门龙", _CJK),
+    Script("Traditional Chinese", "繁體漢語門龍", _CJK),
+    Script("Japanese", "ひらがなカタカナ峠込", _CJK),
+    Script("Korean", "안녕하세요", _CJK),
+    Script("Mathematics", "∀∃∑∫ℝ𝔸𝑥", _CORE),
+    Script("Emoji", "😀👩🏽🚀❤🇺🇳", _EMOJI, coloured=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Substitute:
+    """Fonts as wide as one that pages ask for and that may not be passed on, and Debian's package that has one."""
+
+    name: str
+    families: tuple[str, ...]
+    package: str
+
+
+_SANS = ("Arial", "Liberation Sans", "Arimo", "Nimbus Sans", "TeX Gyre Heros")
+_SERIF = ("Times New Roman", "Liberation Serif", "Tinos", "Nimbus Roman", "TeX Gyre Termes")
+_MONO = ("Courier New", "Liberation Mono", "Cousine", "Nimbus Mono PS", "TeX Gyre Cursor")
+
+SUBSTITUTES = (
+    Substitute("Arial", _SANS, _LIBERATION),
+    Substitute("Helvetica", ("Helvetica", *_SANS), _LIBERATION),
+    Substitute("Times New Roman", _SERIF, _LIBERATION),
+    Substitute("Courier New", _MONO, _LIBERATION),
+    Substitute("Calibri", ("Calibri", "Carlito"), _CARLITO),
+    Substitute("Cambria", ("Cambria", "Caladea"), _CALADEA),
+)
+
+
+class Unknown(Exception):
+    """There is no fontconfig to ask, or it does not answer; the text says which."""
+
+
+def missing_scripts() -> list[Script]:
+    """Those that come out as boxes; raises Unknown."""
+    fonts = [_font(line) for line in _ask(LIST, "--format=%{color} %{charset}\n").splitlines()]
+    return [script for script in SCRIPTS if not any(_covers(font, script) for font in fonts)]
+
+
+def missing_substitutes() -> list[Substitute]:
+    """Usual fonts in whose place one of other widths comes, so that lines break elsewhere; raises Unknown."""
+    return [wanted for wanted in SUBSTITUTES if not set(_match(wanted.name)) & set(wanted.families)]
+
+
+def advice(scripts: list[Script], substitutes: list[Substitute]) -> list[str]:
+    """A sentence for each package that helps, with what it helps for."""
+    lines = []
+    for package in PACKAGES:
+        without = [script.name for script in scripts if script.package == package]
+        other = [substitute.name for substitute in substitutes if substitute.package == package]
+        wrongs = [f"no font for {', '.join(without)}"] if without else []
+        wrongs += [f"none as wide as {', '.join(other)}"] if other else []
+        lines += [f"{' and '.join(wrongs)}: install {package}"] if wrongs else []
+    return lines
+
+
+_Font = tuple[bool, list[range]]
+
+
+def _font(line: str) -> _Font:
+    """Of fontconfig's line: whether it is in colour, and its code points, such as ``20-7e a0 a3-ff``."""
+    colour, _, points = line.partition(" ")
+    bounds = [(first, last or first) for first, _, last in (part.partition("-") for part in points.split())]
+    return colour == "True", [range(int(first, 16), int(last, 16) + 1) for first, last in bounds]
+
+
+def _covers(font: _Font, script: Script) -> bool:
+    coloured, points = font
+    letters = set(map(ord, script.letters))
+    return coloured >= script.coloured and all(any(letter in part for part in points) for letter in letters)
+
+
+def _match(name: str) -> list[str]:
+    return _ask(MATCH, "--format=%{family}", name).strip().split(",")
+
+
+def _ask(program: str, *arguments: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        raise Unknown(f"{program} is missing")
+    try:
+        done = subprocess.run(
+            [path, *arguments],
+            env=environment(_NOWHERE),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unknown(f"{program} does not answer: {error}") from error
+    if done.returncode:
+        raise Unknown(f"{program} failed: {done.stderr.strip()[:200]}")
+    return done.stdout

@@ -1,0 +1,1 @@
+"""Protocol between web workers and the capture daemon: codec and authentication."""

@@ -1,0 +1,1 @@
+"""Page classification: verdicts such as ok, blank, error, login or challenge."""

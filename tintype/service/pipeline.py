@@ -1,0 +1,175 @@
+"""How a picture comes about once it is its turn: from the master if that will do, else from the engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from tintype import imaging, urls
+from tintype.errors import TintypeError
+from tintype.model import Age, Answer, CacheState, Capture, Freshness, Thumbnail, Verdict
+from tintype.options import CaptureRequest, Shot
+from tintype.protocols import Engine, Lookup
+from tintype.service.classify.classifier import judge
+from tintype.service.policy import deserved, is_bad
+from tintype.service.thumbnail_cache import Memory
+from tintype.telemetry.timing import step
+
+log = structlog.get_logger("tintype.service")
+
+SPARE = 86_400.0
+"""Seconds a picture is kept beyond its use, for the time when no better one is to be had."""
+QUICK = 10.0
+"""Seconds; a capture that took longer leaves no time for another."""
+LONGER, LONGEST = 1500, 10_000
+"""Milliseconds by which a second attempt at a blank page waits longer, and the longest wait there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A request that needs a picture. ``arrived`` is seconds since the epoch, ``timings`` are milliseconds."""
+
+    request: CaptureRequest
+    freshness: Freshness
+    arrived: float
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def shot(self) -> Shot:
+        """What to photograph."""
+        return self.request.shot
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Note how long a step took."""
+        begin = time.perf_counter()
+        with step(name):
+            yield
+        self.timings[name] = (time.perf_counter() - begin) * 1000
+
+
+class Studio:
+    """Takes, renders and remembers; whoever calls holds the lock of the shot."""
+
+    def __init__(self, engine: Engine, lookup: Lookup, memory: Memory, clock: Callable[[], float]) -> None:
+        self._engine = engine
+        self._lookup = lookup
+        self._memory = memory
+        self._clock = clock
+
+    def admit(self, task: Task) -> None:
+        """Raise at once what is already known to fail; look the target up."""
+        self.refuse_known_failure(task)
+        with task.timed("lookup"), self._remembering_failure(task.shot):
+            if not task.shot.navigate.html:
+                self._lookup.check(task.shot.url)
+
+    def refuse_known_failure(self, task: Task) -> None:
+        """Raise the remembered failure; for a caller who insists, only one younger than the call."""
+        since = task.arrived if task.freshness.forced else float("-inf")
+        if failure := self._memory.failure(task.shot, since):
+            raise failure
+
+    def refuse_setback(self, task: Task) -> None:
+        """Raise how a capture failed that nobody waited for."""
+        if setback := self._memory.setback(task.shot):
+            raise setback
+
+    def finished(self, task: Task) -> Answer | None:
+        """The very picture, when somebody else made it meanwhile."""
+        for aside in (False, True):
+            thumbnail = self._memory.thumbnail(task.request, aside=aside)
+            if thumbnail and self._suits(task, thumbnail):
+                return self._answer(task, thumbnail, CacheState.COALESCED)
+        return None
+
+    def negative(self, task: Task) -> Capture | None:
+        """A remembered master that will do."""
+        masters = (self._memory.capture(task.shot, aside=aside) for aside in (False, True))
+        return next((master for master in masters if master and self._suits(task, master)), None)
+
+    def photograph(self, task: Task) -> tuple[Capture, CacheState]:
+        """The master from which to render: remembered, else taken now."""
+        if master := self.negative(task):
+            return master, CacheState.DERIVED
+        with task.timed("capture"), self._remembering_failure(task.shot):
+            capture = self._visit(task.shot)
+        if task.freshness.forced:
+            self._memory.forget_failure(task.shot)
+        task.timings.update(capture.timings)
+        return capture, CacheState.MISS
+
+    def develop(self, task: Task, capture: Capture, state: CacheState) -> Answer:
+        """Render and remember; a master is kept only after it could be rendered, a bad one beside a good one."""
+        with task.timed("render"):
+            thumbnail = imaging.render(capture, task.request.rendition)
+        aside = is_bad(capture) and self._good(task) is not None
+        answer = self._answer(task, thumbnail, state)
+        keep = answer.freshness.keep if not is_bad(capture) else answer.freshness.max_age
+        if state is CacheState.MISS:
+            self._memory.keep_capture(task.shot, capture, keep, aside=aside)
+        self._memory.keep_thumbnail(task.request, thumbnail, answer.freshness.keep + SPARE, aside=aside)
+        return answer
+
+    def older(self, task: Task) -> Answer | None:
+        """A good picture from before, for a caller who does not insist on a new one."""
+        good = None if task.freshness.forced else self._good(task)
+        if isinstance(good, Capture):
+            good = imaging.render(good, task.request.rendition)
+        return self._answer(task, good, CacheState.STALE) if good else None
+
+    def _good(self, task: Task) -> Thumbnail | Capture | None:
+        """What is remembered that shows the page, however old: the picture, or a master to make it from."""
+        thumbnail = self._memory.thumbnail(task.request)
+        if thumbnail and not is_bad(thumbnail):
+            return thumbnail
+        master = self._memory.capture(task.shot)
+        return master if master and not is_bad(master) else None
+
+    def _visit(self, shot: Shot) -> Capture:
+        """A new capture; one that is blank is tried once more with more patience, if the first was quick."""
+        begin = time.perf_counter()
+        capture = judged(self._engine.capture(shot), shot)
+        if capture.verdict is not Verdict.BLANK or time.perf_counter() - begin > QUICK:
+            return capture
+        log.info("blank_tried_again", target=urls.host_of(shot.url))
+        try:
+            return judged(self._engine.capture(patient(shot)), shot)
+        except TintypeError:
+            return capture
+
+    def _suits(self, task: Task, picture: Thumbnail | Capture) -> bool:
+        """Taken since the call, or fresh enough for a caller who does not insist."""
+        if picture.taken_at >= task.arrived:
+            return True
+        age = deserved(task.freshness, picture).judge(picture.taken_at, self._clock())
+        return age is Age.FRESH and not task.freshness.forced
+
+    def _answer(self, task: Task, thumbnail: Thumbnail, state: CacheState) -> Answer:
+        bounds = deserved(task.freshness, thumbnail)
+        return Answer(thumbnail=thumbnail, cache=state, freshness=bounds, timings=task.timings)
+
+    @contextmanager
+    def _remembering_failure(self, shot: Shot) -> Iterator[None]:
+        try:
+            yield
+        except TintypeError as error:
+            if error.remembered:
+                self._memory.keep_failure(shot, error, self._clock())
+            raise
+
+
+def judged(capture: Capture, shot: Shot) -> Capture:
+    """A capture with its verdict in the place of what it was made from."""
+    is_part = bool(shot.expose.clip or shot.expose.selector)
+    return replace(capture, verdict=judge(capture, shot.url, is_part=is_part), signs={})
+
+
+def patient(shot: Shot) -> Shot:
+    """The same shot, with more time for the page to draw itself."""
+    settle = shot.settle.model_copy(update={"delay": min(shot.settle.delay + LONGER, LONGEST)})
+    return shot.model_copy(update={"settle": settle})

@@ -1,0 +1,193 @@
+"""Counters for the ``limits`` library on one machine: ``shm:///path/to/file``, exact over all processes.
+
+Importing this module registers the scheme. Failures are OSError, or StorageError with ``wrap_exceptions``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from limits.errors import StorageError
+from limits.storage import SlidingWindowCounterSupport, Storage
+
+from tintype.state import counter_table, sliding_window
+from tintype.state.counter_table import Slot, table_at
+
+SLACK = counter_table.COLUMNS
+"""So near to the limit one counts under the lock: as many may be adding at the same moment."""
+
+
+@dataclass(slots=True)  # not frozen, nor a named tuple: every hit makes one, and those take three times as long
+class Moment:
+    """Where in time one counts: the number of the window, and how much of it is left; seconds."""
+
+    window: int
+    left: float
+    period: int
+
+    @classmethod
+    def now(cls, period: int) -> Moment:
+        """Now, by the clock that all processes share."""
+        now = time.time()
+        window = int(now // period)
+        return cls(window, (window + 1) * period - now, period)
+
+    @property
+    def end(self) -> float:
+        """When what is counted now may be forgotten, in seconds since the epoch."""
+        return float((self.window + 2) * self.period)
+
+    def weigh(self, previous: int, current: int) -> float:
+        """The previous window counts as much as there is left of the current one."""
+        return previous * self.left / self.period + current
+
+    def told(self, previous: int, current: int) -> tuple[int, float, int, float]:
+        """Counts and lives in seconds, as the library wants them."""
+        return previous, self.left if previous else 0.0, current, self.left + self.period
+
+
+@dataclass(slots=True)
+class _Known:
+    """Where a row was, and in which window little was left of the allowance."""
+
+    row: int
+    digest: int
+    scarce: int
+
+
+class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
+    """Fixed windows and sliding window counters; ``expiry`` is the length of a window in seconds."""
+
+    STORAGE_SCHEME: list[str] | None = ["shm"]  # noqa: RUF012 - as the library declares it
+
+    def __init__(self, uri: str, wrap_exceptions: bool = False, **options: float | str | bool) -> None:
+        super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
+        self._table = table_at(Path(uri.partition("://")[2]))
+        self._known: dict[str, _Known] = {}
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        """What a file that cannot be had raises; a mapping of one that shrank raises ValueError."""
+        return OSError, ValueError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Count into the fixed window, which begins with its first hit; the new count."""
+        with self._fixed(key) as slot:
+            now = time.time()  # not before one's turn: the window of another, begun while we waited, would look damaged
+            row = slot.made()
+            end, count = self._table.ends[row + 2], sliding_window.fixed(self._table, row)
+            # An end too far away was written by a clock that was put back since, or is damage.
+            if not now < end <= now + expiry:
+                sliding_window.extend(self._table, row, now + expiry)
+                count = 0
+            sliding_window.fix(self._table, row, count + amount)
+        return count + amount
+
+    def get(self, key: str) -> int:
+        """The count of the fixed window."""
+        with self._fixed(key) as slot:
+            alive = slot.row and self._table.ends[slot.row + 2] > time.time()
+            return sliding_window.fixed(self._table, slot.row) if alive else 0
+
+    def get_expiry(self, key: str) -> float:
+        """When the fixed window ends, in seconds since the epoch; now when there is none."""
+        with self._fixed(key) as slot:
+            return max(self._table.ends[slot.row + 2] if slot.row else 0.0, time.time())
+
+    def clear(self, key: str) -> None:
+        """Forget a fixed window."""
+        with self._fixed(key) as slot:
+            slot.forget()
+
+    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Count if the weighted sum of the previous and the current window allows it; whether it did."""
+        return self._acquire(key, limit, Moment.now(expiry), amount)[0]
+
+    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+        """Count and life in seconds of the previous window, then of the current one."""
+        moment = Moment.now(expiry)
+        with self._sliding(key) as slot:
+            return moment.told(*self._sums(slot.row, moment.window)) if slot.row else moment.told(0, 0)
+
+    def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
+        """Acquire one entry: whether it was acquired, then the window. Raises StorageError.
+
+        As long as the limit is far away this asks the system for nothing.
+        """
+        moment = Moment.now(period)
+        try:
+            acquired = self._acquire_alone(key, limit, moment) or self._acquire(key, limit, moment, 1)
+        except self.base_exceptions as error:
+            raise StorageError(error) from error
+        admitted, previous, current = acquired
+        return admitted, *moment.told(previous, current)
+
+    def clear_sliding_window(self, key: str, expiry: int) -> None:  # noqa: ARG002 - the library's signature
+        """Forget a sliding window."""
+        with self._sliding(key) as slot:
+            slot.forget()
+
+    def check(self) -> bool:
+        """Whether the file can be had."""
+        try:
+            self.get("check")
+        except (StorageError, OSError, ValueError):
+            return False
+        return True
+
+    def reset(self) -> int | None:
+        """Forget everything; how many windows there were."""
+        return self._table.reset()
+
+    def _acquire_alone(self, key: str, limit: int, moment: Moment) -> tuple[bool, int, int] | None:
+        """Acquire one entry in our own column, if the row is known and so much is left that others do not matter.
+
+        One adds first and looks then: of two who do so at the same moment, at least one sees the other.
+        """
+        known, shared = self._known.get(key), self._table
+        if known is None or known.scarce == moment.window:
+            return None
+        with shared.turn:
+            row = known.row
+            if time.monotonic() >= shared.trusted_until or shared.words[row] != known.digest:
+                return None
+            previous, current = sliding_window.enter(shared, row, moment.window)
+            if moment.weigh(previous, current) > limit - SLACK:
+                sliding_window.add(shared, row, moment.window, -1)
+                known.scarce = moment.window
+                return None
+            sliding_window.extend(shared, row, moment.end)
+        return True, previous, current
+
+    def _acquire(self, key: str, limit: int, moment: Moment, amount: int) -> tuple[bool, int, int]:
+        """Acquire entries under the lock: whether they were acquired, and the counts of both windows."""
+        with self._sliding(key) as slot:
+            row = slot.made()
+            previous, current = self._sums(row, moment.window)
+            admitted = math.floor(moment.weigh(previous, current)) + amount <= limit
+            if admitted:
+                sliding_window.add(self._table, row, moment.window, amount)
+                current += amount
+            sliding_window.extend(self._table, row, moment.end)
+            scarce = moment.weigh(previous, current) > limit - 2 * SLACK
+            if self._table.column:
+                self._know(key, _Known(row, slot.name.first, moment.window if scarce else -1))
+        return admitted, previous, current
+
+    def _know(self, key: str, known: _Known) -> None:
+        if len(self._known) >= counter_table.MOST_KNOWN:
+            self._known.clear()
+        self._known[key] = known
+
+    def _sums(self, row: int, now: int) -> tuple[int, int]:
+        """The counts of the previous and the current window."""
+        return sliding_window.total(self._table, row, now - 1), sliding_window.total(self._table, row, now)
+
+    def _fixed(self, key: str) -> Slot:
+        return self._table.slot(f"fixed {key}")
+
+    def _sliding(self, key: str) -> Slot:
+        return self._table.slot(f"sliding {key}")

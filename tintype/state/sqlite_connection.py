@@ -1,0 +1,107 @@
+"""How is a cache file opened? One connection, set up alike everywhere, to a file made here or by this version."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+from tintype.state.shared_file import Inode
+
+SCHEMA_VERSION = 1
+SCHEMA = resources.files(__package__).joinpath("sqlite.sql").read_text()
+PAGE = 8192
+LONGEST_LOG = 64 << 20
+"""Bytes the write-ahead log may keep after it was carried over."""
+CARRY_OVER = 1000
+"""Pages of the log after which a write carries them over into the file; SQLite's default."""
+BUSY = 2.0
+"""Seconds a write waits for another process's write."""
+PAUSE = 0.002
+"""Seconds between two tries to write; SQLite's own grow to 0.1, so that who waits long waits ever longer."""
+BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""Errors after which the file is of no use."""
+
+
+class Outdated(sqlite3.DatabaseError):
+    """The file was made by another version of this module: as good as no database."""
+
+    sqlite_errorcode = sqlite3.SQLITE_NOTADB
+
+
+class Session(sqlite3.Connection):
+    """A connection that knows which file it opened."""
+
+    inode: Inode | None = None
+    trusted_until: float = 0.0
+
+    def begin(self) -> None:
+        """Begin to write, as soon as nobody else does; raises sqlite3.OperationalError after ``BUSY`` seconds."""
+        until = time.monotonic() + BUSY
+        self.execute("PRAGMA busy_timeout = 0")
+        try:
+            while not self._begin(patient=time.monotonic() < until):
+                time.sleep(PAUSE)
+        finally:
+            self.execute(f"PRAGMA busy_timeout = {BUSY * 1000:.0f}")
+
+    def _begin(self, *, patient: bool) -> bool:
+        try:
+            self.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if code_of(error) != sqlite3.SQLITE_BUSY or not patient:
+                raise
+            return False
+        return True
+
+    def in_passing(self, write: Callable[[], None]) -> None:
+        """Write unless somebody else does: without waiting, and without carrying the log over for everybody."""
+        self.execute("PRAGMA busy_timeout = 0")
+        self.execute("PRAGMA wal_autocheckpoint = 0")
+        try:
+            self.execute("BEGIN IMMEDIATE")
+            write()
+            self.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if code_of(error) != sqlite3.SQLITE_BUSY:
+                raise
+        finally:
+            self.execute(f"PRAGMA wal_autocheckpoint = {CARRY_OVER}")
+            self.execute(f"PRAGMA busy_timeout = {BUSY * 1000:.0f}")
+
+
+def connect(path: Path, mapped: int) -> Session:
+    """A connection that maps so many bytes of the file; raises sqlite3.Error, Outdated among them."""
+    session = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False, factory=Session)
+    try:
+        _prepare(session, mapped)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def code_of(error: BaseException) -> int:
+    """SQLite's primary result code (sqlite.org/rescode.html); 0 for what is not SQLite's."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _prepare(session: Session, mapped: int) -> None:
+    """Set a connection up and create the tables in a new file; raises Outdated."""
+    version = session.execute("PRAGMA user_version").fetchone()[0]
+    if version != SCHEMA_VERSION:
+        _create(session, version)
+    session.execute(f"PRAGMA journal_size_limit = {LONGEST_LOG}")
+    session.execute("PRAGMA synchronous = NORMAL")
+    session.execute(f"PRAGMA mmap_size = {mapped}")
+
+
+def _create(session: Session, version: int) -> None:
+    if session.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise Outdated(f"made for version {version} of the cache, this is version {SCHEMA_VERSION}")
+    session.execute(f"PRAGMA page_size = {PAGE}")
+    session.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    session.execute("PRAGMA journal_mode = WAL")
+    session.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")

@@ -1,0 +1,133 @@
+"""How does the node stand right now? What nobody counts and everybody can look at: line, caches, memory, disk."""
+
+from __future__ import annotations
+
+import platform
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from tintype import __version__
+from tintype.telemetry import procfs, recorder
+
+log = structlog.get_logger("tintype.telemetry")
+
+_GLANCE = 1.0
+"""Seconds for which one look will do, whoever asks."""
+
+Sample = tuple[str, tuple[str, ...], float]
+"""A metric's name, its labels' values, its value."""
+
+
+class Measurable(Protocol):
+    """A cache that says how much is in it."""
+
+    def size(self) -> int:
+        """Bytes of all values held now."""
+        ...
+
+    def entries(self) -> int:
+        """How many values are held now."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """What can be looked at. ``daemon`` gives the capture daemon's figures, or None while it does not run.
+
+    ``caches`` come with their budgets in bytes; ``seats`` are those of one worker, None where they are not bounded.
+    """
+
+    daemon: Callable[[], Mapping[str, Any] | None] | None = None
+    caches: Mapping[str, tuple[Measurable, int]] = field(default_factory=dict)
+    engines: Sequence[str] = ()
+    """What operators call the engines."""
+    seats: int | None = None
+    folder: Path | None = None
+
+
+class Look:
+    """One look at a node, kept for a moment."""
+
+    def __init__(self, node: Node, clock: Callable[[], float] = time.monotonic) -> None:
+        self._node = node
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._taken: tuple[float, Mapping[str, Any] | None] | None = None
+
+    def daemon(self) -> Mapping[str, Any] | None:
+        """The capture daemon's figures; None while it does not run, or where there is none."""
+        if self._node.daemon is None:
+            return None
+        with self._turn:
+            if self._taken is None or self._clock() - self._taken[0] > _GLANCE:
+                self._taken = self._clock(), self._node.daemon()
+            return self._taken[1]
+
+    def samples(self) -> list[Sample]:
+        """Everything there is to see."""
+        return [*self._workers(), *self._caches(), *self._daemon()]
+
+    def _workers(self) -> list[Sample]:
+        owners, node = recorder.board().owners(), self._node
+        found: list[Sample] = [
+            ("tintype_workers", (), len(owners)),
+            ("tintype_memory_bytes", ("web",), procfs.memory(owner.pid for owner in owners)),
+            ("tintype_start_time_seconds", (), min((owner.birth for owner in owners), default=time.time())),
+        ]
+        if node.seats is not None:
+            found.append(("tintype_seats", (), node.seats * len(owners)))
+        if node.folder and (free := procfs.free_space(node.folder)) is not None:
+            found.append(("tintype_disk_free_bytes", (), free))
+        return found
+
+    def _caches(self) -> list[Sample]:
+        found: list[Sample] = []
+        for name, (cache, budget) in self._node.caches.items():
+            found += [("tintype_cache_bytes", (name,), cache.size()), ("tintype_cache_budget_bytes", (name,), budget)]
+            found.append(("tintype_cache_entries", (name,), cache.entries()))
+        return found
+
+    def _daemon(self) -> list[Sample]:
+        figures = self.daemon()
+        browser = str(figures.get("browser", "")) if figures else ""
+        found: list[Sample] = [("tintype_build_info", (__version__, platform.python_version(), browser), 1)]
+        if self._node.daemon is None:
+            return found
+        found.append(("tintype_daemon_up", (), figures is not None))
+        for figure, value in (figures or {}).items():
+            found += _told(figure, value)
+        return found
+
+
+_PLAIN = {
+    "waiting": "tintype_line_captures",
+    "queue": "tintype_line_limit",
+    "busy": "tintype_slots_busy",
+    "slots": "tintype_slots",
+    "clients": "tintype_daemon_clients",
+    "captures": "tintype_browser_captures_total",
+    "restarts": "tintype_browser_restarts_total",
+    "renewals": "tintype_browser_renewals_total",
+    "bytes": "tintype_egress_bytes_total",
+    "connections": "tintype_egress_connections_total",
+}
+_LABELLED = {
+    "refused": "tintype_egress_refusals_total",
+    "memory": "tintype_memory_bytes",
+    "layers": "tintype_guard_layer",
+}
+
+
+def _told(figure: str, value: Any) -> list[Sample]:
+    """The daemon's word as samples; one of another version may say less, or more."""
+    if figure in _PLAIN and isinstance(value, int | float):
+        return [(_PLAIN[figure], (), value)]
+    if figure in _LABELLED and isinstance(value, Mapping):
+        return [(_LABELLED[figure], (str(label),), float(number)) for label, number in value.items()]
+    return []

@@ -1,0 +1,150 @@
+"""Engines, caches and storages that are watched: the same interface, and what they watch does not know."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tintype.errors import BackendUnavailable, TintypeError
+from tintype.model import Capture, Stored
+from tintype.options import Shot
+from tintype.protocols import Cache, Engine, Storage
+from tintype.telemetry import timing
+from tintype.telemetry.definitions import PHASES
+from tintype.telemetry.recorder import count, observe
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedEngine:
+    """Counts visits and their ends, and how long each phase took; ``name`` is what operators call the engine."""
+
+    engine: Engine
+    name: str
+
+    def capture(self, shot: Shot) -> Capture:
+        """Photograph a page; raises TintypeError."""
+        begin, result = time.perf_counter(), "internal-error"
+        try:
+            capture = self.engine.capture(shot)
+            result = "partial" if capture.partial else "ok"
+        except TintypeError as error:
+            result = error.code
+            raise
+        finally:
+            count("tintype_captures_total", self.name, result)
+            observe("tintype_capture_duration_seconds", self.name, seconds=time.perf_counter() - begin)
+        self._tell_phases(capture)
+        return capture
+
+    def check(self) -> None:
+        """Raise BackendUnavailable unless a capture could work right now."""
+        self.engine.check()
+
+    def cautions(self) -> tuple[str, ...]:
+        """What an operator should know although captures work."""
+        return self.engine.cautions()
+
+    def close(self) -> None:
+        """Give back connections and processes. Idempotent."""
+        self.engine.close()
+
+    def _tell_phases(self, capture: Capture) -> None:
+        known = {name: ms / 1000 for name, ms in capture.timings.items() if name in PHASES}
+        for name, seconds in known.items():
+            observe("tintype_capture_phase_seconds", name, seconds=seconds)
+        timing.tell_phases(known)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedCache:
+    """Measures reads and writes; ``name`` is which of the caches it is."""
+
+    cache: Cache
+    name: str
+
+    def get(self, key: str) -> bytes | None:
+        """The value, or None."""
+        with _timed("tintype_cache_operation_seconds", self.name, "get"):
+            return self.cache.get(key)
+
+    def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
+        """Remember a value for ``ttl`` seconds."""
+        with _timed("tintype_cache_operation_seconds", self.name, "put"):
+            self.cache.put(key, value, ttl, tag)
+
+    def purge(self, tag: str) -> int:
+        """Forget every value put under a tag; how many there were."""
+        return self.cache.purge(tag)
+
+    def clear(self) -> int:
+        """Forget everything; how many values there were."""
+        return self.cache.clear()
+
+    def size(self) -> int:
+        """Bytes of all values held now."""
+        return self.cache.size()
+
+    def entries(self) -> int:
+        """How many values are held now."""
+        return self.cache.entries()
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedStorage:
+    """Measures what is stored, read and found, and counts failures."""
+
+    storage: Storage
+
+    def put(self, stored: Stored) -> None:
+        """Durably store."""
+        with _storing("put"):
+            self.storage.put(stored)
+
+    def get(self, key: str) -> Stored | None:
+        """The object, body included."""
+        with _storing("get"):
+            return self.storage.get(key)
+
+    def newest(self, prefix: str) -> Stored | None:
+        """The latest object whose key starts with ``prefix``, with an empty body."""
+        with _storing("newest"):
+            return self.storage.newest(prefix)
+
+    def keys(self) -> Iterator[str]:
+        """Every key, in no order."""
+        return self.storage.keys()
+
+    def delete(self, key: str) -> bool:
+        """Whether there was something to delete."""
+        with _storing("delete"):
+            return self.storage.delete(key)
+
+    def url(self, key: str) -> str:
+        """The lasting public URL."""
+        return self.storage.url(key)
+
+    def check(self) -> None:
+        """Raise BackendUnavailable unless objects can be stored right now."""
+        with _storing("check"):
+            self.storage.check()
+
+
+@contextmanager
+def _storing(operation: str) -> Iterator[None]:
+    with timing.step(f"storage {operation}"), _timed("tintype_storage_operation_seconds", operation):
+        try:
+            yield
+        except BackendUnavailable:
+            count("tintype_backend_failures_total", "storage")
+            raise
+
+
+@contextmanager
+def _timed(name: str, *labels: str) -> Iterator[None]:
+    begin = time.perf_counter()
+    try:
+        yield
+    finally:
+        observe(name, *labels, seconds=time.perf_counter() - begin)

@@ -1,0 +1,110 @@
+"""Where did one request spend its time? OpenTelemetry spans over OTLP: request, its steps, the phases of a capture.
+
+Imported only where an endpoint is configured. What else OpenTelemetry's own variables say (``OTEL_SERVICE_NAME``,
+``OTEL_TRACES_SAMPLER``, ``OTEL_EXPORTER_OTLP_HEADERS`` …) its SDK reads itself. No photographed address is told.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from tintype import __version__
+from tintype.telemetry.recorder import NANOSECONDS
+
+_UNTRACED = {"/health", "/ready", "/metrics"}
+"""Asked every few seconds by machines; a trace of each would bury the others."""
+_OFTEN = 1000
+"""Milliseconds between two sendings: a worker that ends loses no more than that."""
+_SERVER_ERROR = 500
+
+
+class Traces:
+    """Makes spans and sends them to an OTLP endpoint, in the background and in batches."""
+
+    def __init__(self, endpoint: str) -> None:
+        address = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or f"{endpoint}/v1/traces"
+        self._provider = TracerProvider(resource=_resource())
+        often = None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else _OFTEN
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(address), schedule_delay_millis=often))
+        self._tracer = self._provider.get_tracer("tintype", __version__)
+        self._propagator = TraceContextTextMapPropagator()
+
+    @contextmanager
+    def span(self, name: str) -> Iterator[None]:
+        """The time of a step; one that fails says how, without words that may quote an address."""
+        with self._tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False) as span:
+            try:
+                yield
+            except Exception as error:
+                span.set_status(Status(StatusCode.ERROR, getattr(error, "code", type(error).__name__)))
+                raise
+
+    def phases(self, phases: Mapping[str, float]) -> None:
+        """Steps one after another that are over just now; seconds."""
+        at = time.time_ns() - round(sum(phases.values()) * NANOSECONDS)
+        for name, seconds in phases.items():
+            span = self._tracer.start_span(name, start_time=at)
+            at += round(seconds * NANOSECONDS)
+            span.end(end_time=at)
+
+    def around(self, application: WSGIApplication) -> WSGIApplication:
+        """The application with a span for each request, in the caller's trace if it has one (W3C Trace Context)."""
+
+        def traced(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if environ["PATH_INFO"] in _UNTRACED:
+                return application(environ, start_response)
+            context = self._propagator.extract(_carrier(environ))
+            with self._tracer.start_as_current_span("request", context=context, kind=SpanKind.SERVER) as span:
+                return application(environ, _noting(span, environ, start_response))
+
+        return traced
+
+    def flush(self) -> None:
+        """Send what is there."""
+        self._provider.force_flush()
+
+    def close(self) -> None:
+        """Send what is there, and end."""
+        self._provider.shutdown()
+
+
+def _resource() -> Resource:
+    named = {} if "OTEL_SERVICE_NAME" in os.environ else {"service.name": "tintype"}
+    return Resource.create({"service.version": __version__, **named})
+
+
+def _carrier(environ: WSGIEnvironment) -> dict[str, str]:
+    names = ("traceparent", "tracestate")
+    return {name: environ[key] for name in names if (key := f"HTTP_{name.upper()}") in environ}
+
+
+def _noting(span: Span, environ: WSGIEnvironment, start_response: StartResponse) -> StartResponse:
+    """Note in the span what is answered, by OpenTelemetry's conventions for HTTP."""
+
+    def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        code, said = int(status[:3]), {name.lower(): value for name, value in headers}
+        method, route = environ["REQUEST_METHOD"], environ.get("tintype.route", environ["PATH_INFO"])
+        span.update_name(f"{method} {route}")
+        span.set_attribute("http.request.method", method)
+        span.set_attribute("http.route", route)
+        span.set_attribute("http.response.status_code", code)
+        for name in ("x-cache", "x-verdict", "x-request-id"):
+            if name in said:
+                span.set_attribute(f"tintype.{name[2:].replace('-', '_')}", said[name])
+        if code >= _SERVER_ERROR:
+            span.set_status(Status(StatusCode.ERROR))
+        return start_response(status, headers, *error)
+
+    return start

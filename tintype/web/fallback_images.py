@@ -1,0 +1,39 @@
+"""Pictures of our own in the place of a page's: one that says why there is none, one that says wait."""
+
+from __future__ import annotations
+
+import functools
+from typing import cast
+
+from tintype import imaging
+from tintype.imaging import geometry
+from tintype.model import Thumbnail
+from tintype.options import CaptureRequest, FormatName
+
+QUALITY = 80
+LONGEST_REASON = 200
+"""Letters of a reason that are drawn."""
+
+
+def drawable(wanted: str) -> FormatName:
+    """The format of a picture in the place of something that may be no picture."""
+    return cast("FormatName", wanted) if wanted in geometry.LONGEST_SIDE else "png"
+
+
+def size_of(asked: CaptureRequest) -> geometry.Box:
+    """The size the picture would have had, as far as one can know without it."""
+    seen = asked.shot.emulate
+    width, height = round(seen.width * seen.scale), round(seen.height * seen.scale)
+    return geometry.plan(width, height, asked.rendition).canvas
+
+
+@functools.lru_cache(maxsize=64)
+def failure(title: str, reason: str, chosen: FormatName, width: int, height: int) -> Thumbnail:
+    """A card is drawn once for a page full of the same failures."""
+    return imaging.card(title, reason, format=chosen, quality=QUALITY, width=width, height=height)
+
+
+@functools.lru_cache(maxsize=64)
+def waiting(chosen: FormatName, width: int, height: int) -> Thumbnail:
+    """A placeholder is drawn once for a page full of pictures of one size."""
+    return imaging.placeholder(format=chosen, quality=QUALITY, width=width, height=height)

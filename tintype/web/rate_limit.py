@@ -1,0 +1,208 @@
+"""Who may ask how often: allowances shared by all workers, counted before anything is done."""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+from wsgiref.types import WSGIEnvironment
+
+import structlog
+from flask import Request, Response, after_this_request
+from limits import RateLimitItem, parse
+from limits.errors import StorageError
+
+from tintype import telemetry
+from tintype.errors import RateLimited
+from tintype.web.client_address import Visitors, allowance_key, networks, within
+
+log = structlog.get_logger("tintype.gate")
+
+QUIET_FOR = 60.0
+"""Seconds between two log lines about counters that are down."""
+MOST_KNOWN = 8192
+"""Clients whose name for the counters is remembered, so that a hit need not work it out again."""
+
+
+class Counters(Protocol):
+    """Sliding windows shared by every worker, as the ``limits`` library defines them."""
+
+    def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
+        """Count one request if the limit allows it: whether it did, and how the window then stands.
+
+        That is the previous count with its life in seconds, then the current one with its. Raises StorageError.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowances:
+    """Rates such as ``30 per minute``; empty is unlimited. Without ``hit``, cache hits count as thumbs."""
+
+    thumb: str = ""
+    persist: str = ""
+    hit: str = ""
+    exempt: Sequence[str] = ()
+    own: Mapping[str, str] = field(default_factory=dict)
+    """By name of an API key, in place of ``thumb`` and ``hit``."""
+
+
+class Gate:
+    """Counts requests; raises RateLimited. Counters that are down let everybody through, loudly."""
+
+    def __init__(self, counters: Counters, allowances: Allowances, visitors: Visitors) -> None:
+        self._counters = counters
+        rates = {"thumb": allowances.thumb, "persist": allowances.persist, "hit": allowances.hit}
+        self._rates = {name: Rate.read(name, text) for name, text in rates.items() if text}
+        self._own = {who: Rate.read("thumb", text) for who, text in allowances.own.items() if text}
+        self._exempt = networks(allowances.exempt)
+        self._visitors = visitors
+        self._key = functools.lru_cache(MOST_KNOWN)(self._key_of)
+        self._alarm = _Alarm()
+
+    def enter_thumb(self, request: Request, who: str = "") -> None:
+        """Count a request for a picture, unless hits have an allowance of their own; ``who`` is a key's name."""
+        if "hit" not in self._rates or who in self._own:
+            self._admit("thumb", request, who)
+
+    def settle_thumb(self, request: Request, who: str = "", *, hit: bool) -> None:
+        """Count it now that one knows whether it is a hit, if that matters."""
+        if "hit" in self._rates and who not in self._own:
+            self._admit("hit" if hit else "thumb", request, who)
+
+    def enter_persist(self, request: Request, who: str = "") -> None:
+        """Count a request to persist."""
+        self._admit("persist", request, who)
+
+    def count_hit(self, environ: WSGIEnvironment, who: str = "") -> Standing | None:
+        """Count what is known to be a hit: how the client stands, or None where nothing is counted."""
+        return self._count("hit" if "hit" in self._rates and who not in self._own else "thumb", environ, who)
+
+    def _admit(self, name: str, request: Request, who: str) -> None:
+        standing = self._count(name, request.environ, who)
+        if standing is None:
+            return
+        after_this_request(standing.stamp)
+        if not standing.admitted:
+            seconds = math.ceil(standing.wait)
+            detail = f"the allowance of {standing.rate.text} is spent; try again in {seconds} s"
+            raise RateLimited(detail, retry_after=standing.wait)
+
+    def _count(self, name: str, environ: WSGIEnvironment, who: str) -> Standing | None:
+        rate = self._rates.get(name) if name == "persist" or who not in self._own else self._own[who]
+        if rate is None:
+            return None
+        key = self._key(name, who, environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
+        if not key:
+            return None
+        try:
+            return Standing(rate, self._counters.count(key, rate.limit, rate.period))
+        except StorageError as error:
+            telemetry.count("tintype_backend_failures_total", "limits")
+            self._alarm.raise_(error)
+            return None
+
+    def _key_of(self, name: str, who: str, peer: str, forwarded: str) -> str:
+        """Under which name a client's requests are counted; empty for those without limits."""
+        address = self._visitors.address(peer, forwarded)
+        if within(address, self._exempt):
+            return ""
+        rate = self._own.get(who) or self._rates[name]
+        return rate.item.key_for(name, f"key {who}" if who else allowance_key(address))
+
+
+class Rate(NamedTuple):
+    """What is allowed: ``limit`` requests in ``period`` seconds."""
+
+    name: str
+    limit: int
+    period: int
+    item: RateLimitItem
+    headers: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def read(cls, name: str, text: str) -> Rate:
+        """From a text such as ``30 per minute``; raises ValueError."""
+        item = parse(text)
+        limit, period = item.amount, item.get_expiry()
+        policy = f'"{name}";q={limit};w={period}'
+        return cls(name, limit, period, item, (("RateLimit-Limit", str(limit)), ("RateLimit-Policy", policy)))
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        unit, number = self.item.GRANULARITY.name, self.item.multiples
+        return f"{self.limit} per {f'{number} {unit}s' if number > 1 else unit}"
+
+
+@dataclass(slots=True)  # not frozen: every hit makes one
+class Standing:
+    """How a client stands in a sliding window: two fixed windows, the previous one weighted by its rest of life."""
+
+    rate: Rate
+    counted: tuple[bool, int, float, int, float]
+    """What :meth:`Counters.count` said."""
+
+    @property
+    def admitted(self) -> bool:
+        """Whether this request was within the allowance."""
+        return self.counted[0]
+
+    @property
+    def remaining(self) -> int:
+        """Requests that would be admitted now."""
+        _, previous, previous_life, current, _ = self.counted
+        return max(0, self.rate.limit - math.floor(previous * previous_life / self.rate.period + current))
+
+    @property
+    def reset(self) -> float:
+        """Seconds until the current window ends."""
+        _, _, _, current, current_life = self.counted
+        return current_life % self.rate.period if current else 0.0
+
+    @property
+    def wait(self) -> float:
+        """Seconds until one more request is admitted."""
+        _, previous, previous_life, current, _ = self.counted
+        if self.remaining:
+            return 0.0
+        if current < self.rate.limit and previous:
+            # the previous window's weight shrinks evenly until the sum is below the limit
+            return previous_life - (self.rate.limit - current) * self.rate.period / previous
+        return self.reset
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What the client is told: the three headers in wide use, and the IETF draft's two (ratelimit-headers-10)."""
+        rate, remaining = self.rate, self.remaining
+        reset = math.ceil(self.reset if remaining else max(self.reset, self.wait))
+        return (
+            *rate.headers,
+            ("RateLimit-Remaining", str(remaining)),
+            ("RateLimit-Reset", str(reset)),
+            ("RateLimit", f'"{rate.name}";r={remaining};t={reset}'),
+        )
+
+    def stamp(self, response: Response) -> Response:
+        """Tell the client."""
+        response.headers.extend(self.headers())
+        return response
+
+
+class _Alarm:
+    """Says that counting does not work, at most once in a while."""
+
+    def __init__(self) -> None:
+        self._quiet_until = float("-inf")
+        self._turn = threading.Lock()
+
+    def raise_(self, error: Exception) -> None:
+        with self._turn:
+            if time.monotonic() < self._quiet_until:
+                return
+            self._quiet_until = time.monotonic() + QUIET_FOR
+        cause = type(error.__cause__ or error).__name__
+        log.error("limits_not_counted", error=cause, effect="everybody is let through")

@@ -1,0 +1,125 @@
+"""One log line a request, and the id that ties a caller's complaint to it.
+
+A request ends in one of two places: here in ``_end`` when Flask answered it, in ``tell_hit`` when the fast path did.
+Whatever watches over requests is told in both.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import random
+import re
+import time
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from tintype import logs, telemetry
+from tintype.telemetry.timing import begin_steps, steps
+from tintype.web import headers
+
+log = structlog.get_logger("tintype.web")
+
+_LOGGER = logging.getLogger("tintype.web")
+_ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def install(app: Flask) -> None:
+    """Note when each request begins and write a line when it ends."""
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.teardown_request(_leave)
+
+
+def note(**fields: Any) -> None:
+    """Add fields to every further line of this request."""
+    bind_contextvars(**fields)
+
+
+def request_id() -> str:
+    """The id of this request: the caller's own if it is harmless, else a new one."""
+    return str(g.request_id)
+
+
+def identify(given: str) -> str:
+    """The id a request goes by: what the caller says if it is harmless, else a new one."""
+    if given and _ACCEPTED_ID.fullmatch(given):
+        return given
+    return random.randbytes(16).hex()  # noqa: S311 - a name, not a secret
+
+
+def tell_hit(method: str, status: int, ms: float, sent: int, name: str, about: tuple[str, str]) -> None:
+    """Count a hit on /thumb and write its line; ``sent`` is bytes of body, ``name`` the id.
+
+    ``about`` is the host of the page and the name of the caller's key, if it has one.
+    """
+    telemetry.request("/thumb", status, "HIT", ms / 1000, sent)
+    if not _LOGGER.isEnabledFor(logging.INFO):
+        return
+    if not logs.write(_hit, method, status, ms, sent, name, about):
+        notes = {"id": name, **_notes(about), "cache": "HIT"}
+        log.info("request", method=method, route="/thumb", status=status, ms=ms, bytes=sent, **notes)
+
+
+def _hit(method: str, status: int, ms: float, sent: int, name: str, about: tuple[str, str]) -> str:
+    return (
+        f'"method": "{method}", "route": "/thumb", "status": {status}, "ms": {ms}, "bytes": {sent}, "id": "{name}", '
+        f'{_noted(about)}, "cache": "HIT", "event": "request", "level": "info", "logger": "tintype.web"'
+    )
+
+
+def _notes(about: tuple[str, str]) -> dict[str, str]:
+    host, who = about
+    return {"target": host, "caller": who} if who else {"target": host}
+
+
+@functools.lru_cache(8192)
+def _noted(about: tuple[str, str]) -> str:
+    """As members of a JSON object; a host may hold a quotation mark."""
+    return json.dumps(_notes(about), ensure_ascii=False)[1:-1]
+
+
+def spent_since(begin: float) -> float:
+    """Milliseconds since a moment of ``time.perf_counter``."""
+    return round((time.perf_counter() - begin) * 1000, 1)
+
+
+def _begin() -> None:
+    g.request_id = identify(request.headers.get("X-Request-Id", ""))
+    g.begin = time.perf_counter()
+    telemetry.move("tintype_requests_in_progress", by=1)
+    begin_steps()
+    clear_contextvars()
+    bind_contextvars(id=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-Id"] = request_id()
+    response.headers.update(headers.NEVER_SNIFFED)
+    spent = spent_since(g.begin)
+    noted = response.headers.get("Server-Timing") or headers.step_timing(steps())
+    response.headers["Server-Timing"] = f"{noted}, total;dur={spent}" if noted else f"total;dur={spent}"
+    # the pattern, never the path: that may hold a key, and the query string a secret
+    route, sent = request.url_rule.rule if request.url_rule else "-", _sent(response)
+    request.environ["tintype.route"] = route
+    telemetry.request(route, response.status_code, response.headers.get("X-Cache", ""), spent / 1000, sent)
+    level = logging.WARNING if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
+    log.log(level, "request", method=request.method, route=route, status=response.status_code, ms=spent, bytes=sent)
+    clear_contextvars()
+    return response
+
+
+def _leave(_: BaseException | None) -> None:
+    telemetry.move("tintype_requests_in_progress", by=-1)
+
+
+def _sent(response: Response) -> int:
+    """Bytes of the body that really goes out."""
+    if request.method == "HEAD" or response.status_code == HTTPStatus.NOT_MODIFIED:
+        return 0
+    return response.calculate_content_length() or 0
