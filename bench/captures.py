@@ -34,8 +34,8 @@ from bench.pages import Sites
 from tests.support.node import Node
 from tintype.chromium.capture.emulation import emulate
 from tintype.chromium.daemon.config import DaemonConfig
-from tintype.chromium.daemon.runtime import Booth
-from tintype.options import Navigate, Shot
+from tintype.chromium.daemon.runtime import CaptureRuntime
+from tintype.options import Navigation, Shot
 from tintype.provision.find_browser import find_chromium
 
 SETTLED = 4.0
@@ -115,15 +115,15 @@ def playwright(python: str, scratch: Path) -> Iterator[tuple[int, Take]]:
 
 async def references(sites: Sites) -> dict[str, bytes]:
     """Every page as it looks when it has been left alone for a while, in real time."""
-    booth = await Booth.open(DaemonConfig(slots=1, allow_addresses=(sites.allowed,)))
+    booth = await CaptureRuntime.open(DaemonConfig(slots=1, allow_addresses=(sites.allowed,)))
     try:
         return {name: await _settled(booth, sites.url(name)) for name in sites.names}
     finally:
         await booth.close()
 
 
-async def _settled(booth: Booth, url: str) -> bytes:
-    browser, shot = booth.pool.browser, Shot(navigate=Navigate(url=url))
+async def _settled(booth: CaptureRuntime, url: str) -> bytes:
+    browser, shot = booth.pool.browser, Shot(navigate=Navigation(url=url))
     assert browser
     async with browser._page(None) as (tab, _):  # noqa: SLF001 - beside the way under test, so that it can be judged
         await asyncio.gather(tab.session.call("Page.enable"), *emulate(tab.session, shot, browser.user_agent))

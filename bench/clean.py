@@ -22,7 +22,7 @@ from rich.table import Table
 from bench import pages, process_tree, similarity
 from bench.pages import Sites
 from tintype.chromium.daemon.config import DaemonConfig, address_for, command_for
-from tintype.engines.chromium import DaemonEngine
+from tintype.engines.chromium import ChromiumEngine
 from tintype.filters.engine import compile_lists
 from tintype.options import Options
 
@@ -30,14 +30,14 @@ OFF = dict.fromkeys(("block_ads", "block_trackers", "block_cookie_banners", "blo
 _GRACE = 0.3
 """Seconds for what is cleared away after a picture: it costs CPU too."""
 
-Contestant = tuple[DaemonEngine, dict[str, bool]]
+Contestant = tuple[ChromiumEngine, dict[str, bool]]
 
 
 @contextmanager
-def engine(config: DaemonConfig, run_dir: Path) -> Iterator[DaemonEngine]:
+def engine(config: DaemonConfig, run_dir: Path) -> Iterator[ChromiumEngine]:
     """A daemon of its own."""
     address = address_for(config, run_dir)
-    client = DaemonEngine(address, command_for(config, address), run_dir, patience=60, log_file=run_dir / "log")
+    client = ChromiumEngine(address, command_for(config, address), run_dir, patience=60, log_file=run_dir / "log")
     try:
         yield client
     finally:

@@ -27,7 +27,7 @@ from rich.table import Table
 from bench import pages, process_tree
 from tests.support.node import Node
 from tests.support.site_server import SiteServer
-from tintype.engines.chromium import DaemonEngine
+from tintype.engines.chromium import ChromiumEngine
 
 QUICK = (
     "/plain.html",
@@ -108,9 +108,9 @@ class Service:
             temporary=sum(1 for _ in self.temporary.rglob("*")),
         )
 
-    def _idle_daemon(self) -> DaemonEngine:
+    def _idle_daemon(self) -> ChromiumEngine:
         run = self.node.data / "run"
-        daemon = DaemonEngine(f"unix://{next(run.glob('*.sock'))}", None, run, patience=10)
+        daemon = ChromiumEngine(f"unix://{next(run.glob('*.sock'))}", None, run, patience=10)
         until = time.monotonic() + _IDLE_WITHIN
         while _stirs(daemon) and time.monotonic() < until:
             time.sleep(0.2)
@@ -118,7 +118,7 @@ class Service:
         return daemon
 
 
-def _stirs(daemon: DaemonEngine) -> bool:
+def _stirs(daemon: ChromiumEngine) -> bool:
     status = daemon.status()
     return bool(status["busy"] or status["waiting"] or status.get("contexts", 1))
 

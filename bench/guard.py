@@ -23,11 +23,11 @@ from tintype.chromium.browser import Browser
 from tintype.chromium.cdp import connection
 from tintype.chromium.process import launch_options, user
 from tintype.chromium.process.launch import Launcher
-from tintype.chromium.process.launch_options import Recipe
-from tintype.chromium.process.profiles import Territory
-from tintype.chromium.proxy.policy import Judge
-from tintype.chromium.proxy.server import Filter
-from tintype.options import Navigate, Shot
+from tintype.chromium.process.launch_options import LaunchOptions
+from tintype.chromium.process.profiles import ProfileRoot
+from tintype.chromium.proxy.policy import EgressPolicy
+from tintype.chromium.proxy.server import EgressProxy
+from tintype.options import Navigation, Shot
 from tintype.provision.find_browser import find_chromium
 
 TABS = 3
@@ -35,19 +35,21 @@ TABS = 3
 
 def unguarded() -> ExitStack:
     """Make browsers connect directly: no proxy on the command line, none for a context."""
-    stack, post = ExitStack(), connection.Session.post
+    stack, post = ExitStack(), connection.CdpSession.post
 
-    def without_proxy(session: connection.Session, method: str, **params: Any) -> Any:
+    def without_proxy(session: connection.CdpSession, method: str, **params: Any) -> Any:
         kept = {name: value for name, value in params.items() if not name.startswith("proxy")}
         return post(session, method, **kept)
 
     flags = tuple(flag for flag in launch_options.FLAGS if not flag.startswith("--proxy"))
-    arguments = Recipe.arguments
-    stack.enter_context(mock.patch.object(connection.Session, "post", without_proxy))
+    arguments = LaunchOptions.arguments
+    stack.enter_context(mock.patch.object(connection.CdpSession, "post", without_proxy))
     stack.enter_context(mock.patch.object(launch_options, "FLAGS", flags))
     stack.enter_context(
         mock.patch.object(
-            Recipe, "arguments", lambda recipe, profile: [a for a in arguments(recipe, profile) if "--proxy" not in a]
+            LaunchOptions,
+            "arguments",
+            lambda recipe, profile: [a for a in arguments(recipe, profile) if "--proxy" not in a],
         )
     )
     return stack
@@ -55,9 +57,9 @@ def unguarded() -> ExitStack:
 
 async def measure(site: Site, number: int, captures: int, *, guarded: bool) -> tuple[float, float]:
     """Captures per second of a saturated browser, and seconds from start to a browser that answers."""
-    judge = Judge.of([f"127.0.0.1:{site.server_port}"])
-    closed, territory = await Filter.start(judge), Territory.claim()
-    recipe = Recipe(
+    judge = EgressPolicy.of([f"127.0.0.1:{site.server_port}"])
+    closed, territory = await EgressProxy.start(judge), ProfileRoot.claim()
+    recipe = LaunchOptions(
         binary=str(find_chromium()),
         account=user.choose("tintype"),
         proxy_port=closed.port,
@@ -68,7 +70,7 @@ async def measure(site: Site, number: int, captures: int, *, guarded: bool) -> t
     browser = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, 2 * TABS + 1)
     started = time.perf_counter() - begin
     try:
-        shots = iter([Shot(navigate=Navigate(url=site.url(number * 10_000 + n))) for n in range(captures + TABS)])
+        shots = iter([Shot(navigate=Navigation(url=site.url(number * 10_000 + n))) for n in range(captures + TABS)])
         for _ in range(TABS):
             await browser.capture(next(shots), None, 20, 16_000)
         begin = time.perf_counter()

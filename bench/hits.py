@@ -35,7 +35,7 @@ from tests.support.servers import RedisServer
 from tintype import backends
 from tintype.application import assemble
 from tintype.model import Thumbnail, digest_of
-from tintype.service.thumbnail_cache import Memory
+from tintype.service.thumbnail_cache import ThumbnailCache
 from tintype.settings import Settings
 
 SERVERS, LOAD = 0, 1
@@ -84,7 +84,7 @@ def fill(environ: dict[str, str], sizes: Sequence[int]) -> dict[int, list[str]]:
     """Put pictures where the service with these settings finds them; their entity tags by size."""
     settings = Settings.load(environ, None)
     state, parts, tags = backends.open_state(settings), assemble(settings), {}
-    memory = Memory(state.records, state.masters, 60)
+    memory = ThumbnailCache(state.records, state.masters, 60)
     for size in sizes:
         tags[size] = []
         for number in range(PAGES):

@@ -20,24 +20,24 @@ from rich.table import Table
 from bench.pages import CACHE, MORE, PAGES, Sites, serve
 from bench.similarity import psnr, ssim
 from tintype.chromium.browser import Browser
-from tintype.chromium.capture.readiness import Settling
+from tintype.chromium.capture.readiness import PageReadiness
 from tintype.chromium.process import user
 from tintype.chromium.process.launch import Launcher
-from tintype.chromium.process.launch_options import Recipe
-from tintype.chromium.process.profiles import Territory
-from tintype.chromium.proxy.policy import Judge
-from tintype.chromium.proxy.server import Filter
+from tintype.chromium.process.launch_options import LaunchOptions
+from tintype.chromium.process.profiles import ProfileRoot
+from tintype.chromium.proxy.policy import EgressPolicy
+from tintype.chromium.proxy.server import EgressProxy
 from tintype.model import Capture
-from tintype.options import Navigate, Shot
+from tintype.options import Navigation, Shot
 from tintype.provision.find_browser import find_chromium
 
-Settle = Callable[[Settling], Awaitable[None]]
+Settle = Callable[[PageReadiness], Awaitable[None]]
 
 
 def slept(seconds: float) -> Settle:
     """The naive rule: the load event, then so many seconds."""
 
-    async def settle(settling: Settling) -> None:
+    async def settle(settling: PageReadiness) -> None:
         await settling._tab.reach("load")  # noqa: SLF001 - what the naive do, in our place
         await asyncio.sleep(seconds)
 
@@ -50,7 +50,7 @@ RULES: dict[str, Settle] = {
     "again": slept(3.2),
     "at load": slept(0),
     "load + 1 s": slept(1),
-    "ours": Settling.settle,
+    "ours": PageReadiness.settle,
 }
 """``again`` is the reference once more, a moment later: what differs there is not settled by any rule."""
 
@@ -58,9 +58,9 @@ RULES: dict[str, Settle] = {
 @asynccontextmanager
 async def browser(allowed: str, lanes: int = 3) -> AsyncIterator[Browser]:
     """A browser as the service runs it, that may visit the sites."""
-    judge = Judge.of([allowed])
-    closed, territory = await Filter.start(judge), Territory.claim()
-    recipe = Recipe(
+    judge = EgressPolicy.of([allowed])
+    closed, territory = await EgressProxy.start(judge), ProfileRoot.claim()
+    recipe = LaunchOptions(
         binary=str(find_chromium()), account=user.choose("tintype"), proxy_port=closed.port, listeners=lanes
     )
     running = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, lanes)
@@ -74,8 +74,8 @@ async def browser(allowed: str, lanes: int = 3) -> AsyncIterator[Browser]:
 
 async def photograph(running: Browser, url: str, settle: Settle) -> Capture:
     """One picture by one rule."""
-    with mock.patch.object(Settling, "settle", settle):
-        return await running.capture(Shot(navigate=Navigate(url=url)), None, 30, 16_000)
+    with mock.patch.object(PageReadiness, "settle", settle):
+        return await running.capture(Shot(navigate=Navigation(url=url)), None, 30, 16_000)
 
 
 def took(capture: Capture) -> float:

@@ -10,11 +10,11 @@ import pytest
 
 from tests.support.servers import RedisServer, S3Server
 from tintype import application, backends
-from tintype.application import Parts
-from tintype.engines.chromium import DaemonEngine
-from tintype.engines.fallback import Fallback
+from tintype.application import Application
+from tintype.engines.chromium import ChromiumEngine
+from tintype.engines.fallback import FallbackEngine
 from tintype.engines.snapsharp import SnapSharpEngine
-from tintype.errors import ConfigurationError, TargetRefused
+from tintype.errors import ConfigurationError, TargetDenied
 from tintype.network.egress import Policy
 from tintype.settings import Settings
 from tintype.state.file_locks import FileLocks
@@ -35,27 +35,27 @@ def settings(folder: Path, **said: str) -> Settings:
 
 
 @pytest.fixture
-def parts(folder: Path) -> Iterator[Parts]:
+def parts(folder: Path) -> Iterator[Application]:
     made = application.assemble(settings(folder))
     yield made
     made.close()
 
 
 class TestDefaults:
-    def test_nothing_but_a_folder_is_needed(self, parts: Parts) -> None:
+    def test_nothing_but_a_folder_is_needed(self, parts: Application) -> None:
         client = create_app(parts).test_client()
         assert client.get("/health").status_code == 200
         assert client.get("/thumb?url=http://localhost/").json["error"] == "target-refused"
         assert parts.stores_here
 
-    def test_there_is_a_page_for_people_unless_it_is_switched_off(self, parts: Parts, folder: Path) -> None:
+    def test_there_is_a_page_for_people_unless_it_is_switched_off(self, parts: Application, folder: Path) -> None:
         without = application.assemble(settings(folder, TINTYPE_PLAYGROUND="0", TINTYPE_ALLOW_JS="0"))
         pages = [create_app(each).test_client().get("/").status_code for each in (parts, without)]
         assert pages == [200, 404]
         assert (parts.playground.without, without.playground.without) == ((), ("js",))
         without.close()
 
-    def test_the_data_folder_is_ours_alone(self, parts: Parts, folder: Path) -> None:
+    def test_the_data_folder_is_ours_alone(self, parts: Application, folder: Path) -> None:
         for name in (".", "cache", "stored", "run", "run/locks"):
             assert stat.S_IMODE((folder / name).stat().st_mode) == 0o700, name
 
@@ -66,7 +66,7 @@ class TestDefaults:
         assert isinstance(state.masters, SqliteCache)
         assert isinstance(state.locks, FileLocks)
         assert isinstance(backends.open_storage(chosen), DiskStorage)
-        assert isinstance(backends.open_engine(chosen), DaemonEngine)
+        assert isinstance(backends.open_engine(chosen), ChromiumEngine)
 
     def test_limits_are_shared_by_workers(self, folder: Path) -> None:
         answers = []
@@ -78,7 +78,7 @@ class TestDefaults:
             made.close()
         assert answers == [400] * 30 + [429] * 2
 
-    def test_limits_are_the_recipes(self, parts: Parts) -> None:
+    def test_limits_are_the_recipes(self, parts: Application) -> None:
         client = create_app(parts).test_client()
         policies = [
             client.get("/thumb").headers["RateLimit-Policy"],
@@ -133,12 +133,12 @@ class TestEngines:
     @pytest.mark.parametrize(
         ("said", "kind"),
         [
-            ({"TINTYPE_ENGINE": "chromium"}, DaemonEngine),
-            ({"TINTYPE_ENGINE": "unix:///run/tintype.sock"}, DaemonEngine),
-            ({"TINTYPE_ENGINE": "tcp://capture:9000", "TINTYPE_ENGINE_SECRET": "0123456789abcdef"}, DaemonEngine),
+            ({"TINTYPE_ENGINE": "chromium"}, ChromiumEngine),
+            ({"TINTYPE_ENGINE": "unix:///run/tintype.sock"}, ChromiumEngine),
+            ({"TINTYPE_ENGINE": "tcp://capture:9000", "TINTYPE_ENGINE_SECRET": "0123456789abcdef"}, ChromiumEngine),
             ({"TINTYPE_ENGINE": "snapsharp", "SNAPSHARP_API_KEY": "k"}, SnapSharpEngine),
             ({"SNAPSHARP_API_KEY": "k"}, SnapSharpEngine),
-            ({"TINTYPE_ENGINE": "Chromium, snapsharp", "SNAPSHARP_API_KEY": "k"}, Fallback),
+            ({"TINTYPE_ENGINE": "Chromium, snapsharp", "SNAPSHARP_API_KEY": "k"}, FallbackEngine),
         ],
     )
     def test_are_chosen_by_name(self, folder: Path, said: dict[str, str], kind: type) -> None:
@@ -168,7 +168,7 @@ class TestEngines:
 
     def test_differently_configured_services_have_daemons_of_their_own(self, folder: Path) -> None:
         engines = [backends.open_engine(settings(folder, TINTYPE_SLOTS=slots)) for slots in ("1", "2", "2")]
-        assert len({engine.address for engine in engines if isinstance(engine, DaemonEngine)}) == 2
+        assert len({engine.address for engine in engines if isinstance(engine, ChromiumEngine)}) == 2
 
     @pytest.mark.parametrize(
         ("said", "seconds"), [({}, 90), ({"TINTYPE_TIMEOUT": "60s"}, 120), ({"TINTYPE_QUEUE": "1"}, 30)]
@@ -210,7 +210,7 @@ class TestMistakes:
 class TestOurOwnHost:
     def test_is_not_photographed(self) -> None:
         rules = application._rules(Settings.load({"TINTYPE_PUBLIC_URL": "https://thumbs.example.com/"}, None), Policy())
-        with pytest.raises(TargetRefused):
+        with pytest.raises(TargetDenied):
             rules.canonical("https://thumbs.example.com/thumb?url=https://thumbs.example.com/")
         assert rules.canonical("https://www.example.com/") == "https://www.example.com/"
 

@@ -165,7 +165,7 @@ class TestShot:
             (errors.SelectorNotFound("nothing matches #chart"), 3),
             (errors.Overloaded("the line is full"), 4),
             (errors.CaptureTimeout("not settled in 20 seconds"), 4),
-            (errors.BrowserLost("the browser was lost"), 4),
+            (errors.BrowserCrashed("the browser was lost"), 4),
             (errors.BackendUnavailable("the browser does not start"), 4),
         ],
         ids=lambda value: getattr(value, "code", value),

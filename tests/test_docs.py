@@ -21,8 +21,8 @@ from tintype.options import Options
 from tintype.options.devices import DEVICES
 from tintype.settings import Settings
 from tintype.telemetry.definitions import BY_NAME
-from tintype.urls import Rules
-from tintype.web.params import Reader
+from tintype.urls import TargetPolicy
+from tintype.web.params import RequestParser
 
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
@@ -119,7 +119,7 @@ def test_commands_that_pages_name_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=title)
 def test_addresses_that_pages_show_are_accepted(page: Path) -> None:
     """Those of examples, that is, without a gap to be filled in."""
-    reader = Reader(Rules(), Freshness(max_age=86_400), 2_592_000)
+    reader = RequestParser(TargetPolicy(), Freshness(max_age=86_400), 2_592_000)
     for query in re.findall(r"/(?:thumb|meta)\?(url=[^\s\"'`|)<>]+)", page.read_text()):
         if not re.search(r"[…$]|^url=$", query):
             pairs = parse_qsl(unescape(query), strict_parsing=True)

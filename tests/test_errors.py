@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tintype import errors
-from tintype.errors import ALL, InvalidRequest, Mistake, NotOffered, TintypeError, from_problem
+from tintype.errors import ALL, InvalidParameter, InvalidRequest, TintypeError, UnsupportedOption, from_problem
 
 STATUSES = {
     "invalid-request": 400,
@@ -43,9 +43,9 @@ class TestTheTree:
 
     def test_lists_every_leaf(self) -> None:
         ours = {kind for kind in subclasses(TintypeError) if kind.__module__ == errors.__name__}
-        assert ours - set(ALL) == {TintypeError, NotOffered}
+        assert ours - set(ALL) == {TintypeError, UnsupportedOption}
 
-    @pytest.mark.parametrize("kind", [*ALL, NotOffered])
+    @pytest.mark.parametrize("kind", [*ALL, UnsupportedOption])
     def test_is_drawn_at_the_head_of_its_module(self, kind: type[TintypeError]) -> None:
         drawn = " ".join((errors.__doc__ or "").split())
         assert f"- {kind.__name__} {kind.status} {kind.code} " in drawn
@@ -80,7 +80,9 @@ class TestProblems:
         assert errors.Overloaded().problem()["detail"] == errors.Overloaded.title == str(errors.Overloaded())
 
     def test_mistakes_are_listed_and_told_in_one_line(self) -> None:
-        problem = InvalidRequest(Mistake("width", "must be a number"), Mistake("url", "is needed")).problem()
+        problem = InvalidRequest(
+            InvalidParameter("width", "must be a number"), InvalidParameter("url", "is needed")
+        ).problem()
         assert problem["detail"] == "width: must be a number; url: is needed"
         assert problem["errors"] == [
             {"parameter": "width", "message": "must be a number"},
@@ -105,14 +107,14 @@ class TestReadingAProblem:
             assert again.problem() == failure.problem()
 
     def test_gives_mistakes_back(self) -> None:
-        failure = InvalidRequest(Mistake("width", "must be a number"), detail="look again")
+        failure = InvalidRequest(InvalidParameter("width", "must be a number"), detail="look again")
         again = from_problem(failure.problem())
         assert isinstance(again, InvalidRequest)
         assert again.mistakes == failure.mistakes
         assert again.problem() == failure.problem()
 
     def test_an_engines_missing_word_is_a_mistake_to_the_caller(self) -> None:
-        failure = NotOffered(Mistake("selector", "is not offered"))
+        failure = UnsupportedOption(InvalidParameter("selector", "is not offered"))
         again = from_problem(failure.problem())
         assert type(again) is InvalidRequest
         assert again.problem() == failure.problem()

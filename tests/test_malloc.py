@@ -10,7 +10,7 @@ import pytest
 
 ARENAS = """
 import ctypes, threading
-from tintype import allocator
+from tintype import malloc
 {prepare}
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.fdopen.restype = ctypes.c_void_p
@@ -29,7 +29,7 @@ libc.fflush(out)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="arenas are glibc's")
 def test_threads_share_arenas() -> None:
-    assert arenas("allocator.share_arenas()") <= 2 < arenas("pass")
+    assert arenas("malloc.share_arenas()") <= 2 < arenas("pass")
 
 
 def arenas(prepare: str) -> int:

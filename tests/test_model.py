@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tintype.model import (
-    Age,
-    Answer,
+    CacheAge,
     CacheState,
     Capture,
     Freshness,
-    Persisted,
-    Stored,
+    PersistResult,
+    StoredObject,
     Thumbnail,
+    ThumbnailResult,
     digest_of,
     is_storage_key,
     storage_key,
@@ -33,31 +33,31 @@ class TestFreshness:
     @pytest.mark.parametrize(
         ("age", "judged"),
         [
-            (-5, Age.FRESH),  # taken by a machine whose clock is ahead
-            (0, Age.FRESH),
-            (59.999, Age.FRESH),
-            (60, Age.STALE),
-            (89.999, Age.STALE),
-            (90, Age.GONE),
-            (10**9, Age.GONE),
+            (-5, CacheAge.FRESH),  # taken by a machine whose clock is ahead
+            (0, CacheAge.FRESH),
+            (59.999, CacheAge.FRESH),
+            (60, CacheAge.STALE),
+            (89.999, CacheAge.STALE),
+            (90, CacheAge.GONE),
+            (10**9, CacheAge.GONE),
         ],
     )
-    def test_ages_from_fresh_over_stale_to_gone(self, age: float, judged: Age) -> None:
+    def test_ages_from_fresh_over_stale_to_gone(self, age: float, judged: CacheAge) -> None:
         assert Freshness(max_age=60, stale_for=30).judge(1000, 1000 + age) is judged
 
     def test_without_a_stale_window_a_picture_is_gone_at_once(self) -> None:
-        assert Freshness(max_age=60).judge(0, 60) is Age.GONE
+        assert Freshness(max_age=60).judge(0, 60) is CacheAge.GONE
 
     def test_nothing_is_fresh_for_no_time(self) -> None:
-        assert Freshness(max_age=0).judge(0, 0) is Age.GONE
-        assert Freshness(max_age=0, stale_for=1).judge(0, 0) is Age.STALE
+        assert Freshness(max_age=0).judge(0, 0) is CacheAge.GONE
+        assert Freshness(max_age=0, stale_for=1).judge(0, 0) is CacheAge.STALE
 
     def test_some_things_are_fresh_for_ever(self) -> None:
-        assert Freshness(max_age=math.inf).judge(0, 1e12) is Age.FRESH
+        assert Freshness(max_age=math.inf).judge(0, 1e12) is CacheAge.FRESH
 
     @given(max_age=st.floats(0, 1e9), stale_for=st.floats(0, 1e9), earlier=st.floats(0, 1e9), later=st.floats(0, 1e9))
     def test_nothing_grows_younger(self, max_age: float, stale_for: float, earlier: float, later: float) -> None:
-        order = list(Age)
+        order = list(CacheAge)
         bounds = Freshness(max_age=max_age, stale_for=stale_for)
         first, second = sorted((earlier, later))
         assert order.index(bounds.judge(0, first)) <= order.index(bounds.judge(0, second))
@@ -65,7 +65,7 @@ class TestFreshness:
     def test_what_is_gone_need_not_be_kept(self) -> None:
         bounds = Freshness(max_age=60, stale_for=30)
         assert bounds.keep == 90
-        assert bounds.judge(0, bounds.keep) is Age.GONE
+        assert bounds.judge(0, bounds.keep) is CacheAge.GONE
 
 
 class TestThumbnails:
@@ -127,9 +127,9 @@ class TestNouns:
         Freshness(max_age=1),
         thumbnail(),
         Capture(body=b"", width=1, height=1, taken_at=0),
-        Stored(key="k", body=b"", mime="image/png"),
-        Answer(thumbnail=thumbnail(), cache=CacheState.HIT, freshness=Freshness(max_age=1)),
-        Persisted(url="/u", key="k", cached=True, content_type="image/png", width=1, height=2, bytes=3),
+        StoredObject(key="k", body=b"", mime="image/png"),
+        ThumbnailResult(thumbnail=thumbnail(), cache=CacheState.HIT, freshness=Freshness(max_age=1)),
+        PersistResult(url="/u", key="k", cached=True, content_type="image/png", width=1, height=2, bytes=3),
     )
 
     @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: type(noun).__name__)
@@ -143,7 +143,7 @@ class TestNouns:
         assert "body" not in repr(noun)
 
     def test_a_persisted_picture_is_told_in_the_order_of_the_docs(self) -> None:
-        members = Persisted(
+        members = PersistResult(
             url="/u", key="k", cached=True, content_type="image/png", width=1, height=2, bytes=3
         ).members()
         assert list(members) == ["url", "key", "cached", "content_type", "width", "height", "bytes", "verdict"]

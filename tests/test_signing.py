@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.support.paths import ROOT
 from tintype.errors import BadSignature
-from tintype.signing import Signatures, canonical
+from tintype.signing import UrlSigner, canonical
 
 KEY, OLD = "the key of this year", "the key of last year"
 NOW = 1_790_000_000.0
@@ -29,14 +29,14 @@ VECTORS = json.loads((EXAMPLES / "sign-vectors.json").read_text())
 
 
 def signed(path: str, pairs: list[tuple[str, str]], key: str = KEY) -> list[tuple[str, str]]:
-    return [*pairs, ("sig", Signatures([key]).sign(path, pairs))]
+    return [*pairs, ("sig", UrlSigner([key]).sign(path, pairs))]
 
 
 @given(QUERY, st.randoms())
 def test_any_order_has_the_same_signature(pairs: list[tuple[str, str]], dice: random.Random) -> None:
     shuffled = signed("/thumb", pairs)
     dice.shuffle(shuffled)
-    assert Signatures([KEY]).verify("/thumb", shuffled, NOW) == math.inf
+    assert UrlSigner([KEY]).verify("/thumb", shuffled, NOW) == math.inf
 
 
 @given(QUERY, QUERY)
@@ -66,27 +66,27 @@ class TestRefused:
     def test_is_what_was_changed(self, change: object) -> None:
         pairs = change(signed("/thumb", list(self.PAIRS)))  # type: ignore[operator]
         with pytest.raises(BadSignature, match=r"^sig: "):
-            Signatures([KEY]).verify("/thumb", pairs, NOW)
+            UrlSigner([KEY]).verify("/thumb", pairs, NOW)
 
     def test_is_another_path(self) -> None:
         with pytest.raises(BadSignature):
-            Signatures([KEY]).verify("/meta", signed("/thumb", list(self.PAIRS)), NOW)
+            UrlSigner([KEY]).verify("/meta", signed("/thumb", list(self.PAIRS)), NOW)
 
     @pytest.mark.parametrize("moment", ["", "soon", "-1", "1e12", "1" * 13, "1.5", " 1999999999"])
     def test_is_a_strange_moment(self, moment: str) -> None:
         with pytest.raises(BadSignature, match=r"^expires: must be"):
-            Signatures([KEY]).verify("/thumb", signed("/thumb", [("expires", moment)]), NOW)
+            UrlSigner([KEY]).verify("/thumb", signed("/thumb", [("expires", moment)]), NOW)
 
     def test_is_what_is_over(self) -> None:
         pairs = signed("/thumb", [("expires", str(int(NOW)))])
         with pytest.raises(BadSignature, match="is over"):
-            Signatures([KEY]).verify("/thumb", pairs, NOW)
-        assert Signatures([KEY]).verify("/thumb", pairs, NOW - 1) == NOW
+            UrlSigner([KEY]).verify("/thumb", pairs, NOW)
+        assert UrlSigner([KEY]).verify("/thumb", pairs, NOW - 1) == NOW
 
 
 class TestKeys:
     def test_are_replaced_one_after_the_other(self) -> None:
-        before, both, after = Signatures([OLD]), Signatures([KEY, OLD]), Signatures([KEY])
+        before, both, after = UrlSigner([OLD]), UrlSigner([KEY, OLD]), UrlSigner([KEY])
         pairs = [("url", "https://example.com/")]
         old = [*pairs, ("sig", before.sign("/thumb", pairs))]
         new = [*pairs, ("sig", both.sign("/thumb", pairs))]
@@ -97,7 +97,7 @@ class TestKeys:
 
     def test_are_needed(self) -> None:
         with pytest.raises(ValueError, match="key"):
-            Signatures([])
+            UrlSigner([])
 
 
 COMMANDS = {
@@ -120,4 +120,4 @@ def test_an_example_signs_as_the_service_does(language: str, vector: dict[str, o
     address = urlsplit(done.stdout.strip())
     said = parse_qsl(address.query, keep_blank_values=True, strict_parsing=True)
     assert (address.path, dict(said)) == (vector["path"], {**parameters, "sig": vector["sig"]})
-    assert Signatures([str(vector["key"])]).verify(address.path, said, NOW)
+    assert UrlSigner([str(vector["key"])]).verify(address.path, said, NOW)

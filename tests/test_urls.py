@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from tests.support import url_table
 from tintype import urls
-from tintype.errors import InvalidRequest, TargetRefused
+from tintype.errors import InvalidRequest, TargetDenied
 from tintype.network import egress
-from tintype.urls import Rules
+from tintype.urls import TargetPolicy
 
 TRACKING = ("utm_*", "gclid", "fbclid")
-REFUSALS = (InvalidRequest, TargetRefused)
+REFUSALS = (InvalidRequest, TargetDenied)
 
 
 def each(sections: Mapping[str, Sequence[Any]]) -> list[Any]:
@@ -26,18 +26,18 @@ def each(sections: Mapping[str, Sequence[Any]]) -> list[Any]:
 
 
 @pytest.fixture
-def rules() -> Rules:
-    return Rules(tracking=TRACKING)
+def rules() -> TargetPolicy:
+    return TargetPolicy(tracking=TRACKING)
 
 
 @pytest.mark.parametrize("raw", each(url_table.refused()))
-def test_refused_by_text(rules: Rules, raw: str) -> None:
+def test_refused_by_text(rules: TargetPolicy, raw: str) -> None:
     with pytest.raises(REFUSALS):
         rules.canonical(raw)
 
 
 @pytest.mark.parametrize("case", each(url_table.accepted()))
-def test_accepted_in_one_spelling(rules: Rules, case: tuple[str, str]) -> None:
+def test_accepted_in_one_spelling(rules: TargetPolicy, case: tuple[str, str]) -> None:
     raw, canonical = case
     assert rules.canonical(raw) == canonical
     assert rules.canonical(canonical) == canonical
@@ -49,21 +49,21 @@ def test_the_table_is_large() -> None:
 
 
 class TestLength:
-    def test_counts_bytes_as_sent(self, rules: Rules) -> None:
+    def test_counts_bytes_as_sent(self, rules: TargetPolicy) -> None:
         room = urls.MAX_BYTES - len("http://example.com/")
         assert rules.canonical("http://example.com/" + "a" * room)
         for path in ("a" * (room + 1), "ü" * (room // 2 + 1), "ü" * (room // 4)):
             with pytest.raises(InvalidRequest, match="2048 bytes"):
                 rules.canonical("http://example.com/" + path)
 
-    def test_is_bounded_before_anything_is_parsed(self, rules: Rules) -> None:
+    def test_is_bounded_before_anything_is_parsed(self, rules: TargetPolicy) -> None:
         with pytest.raises(InvalidRequest):
             rules.canonical("http://" + "a" * 10_000_000)
 
 
 class TestTheOperator:
     def test_opens_an_address_at_a_port(self) -> None:
-        rules = Rules(egress.Policy((egress.Allowed.parse("127.0.0.1:8090"),)))
+        rules = TargetPolicy(egress.Policy((egress.AllowRule.parse("127.0.0.1:8090"),)))
         assert rules.canonical("http://127.0.0.1:8090/x") == "http://127.0.0.1:8090/x"
         for raw in (
             "http://127.0.0.1/",
@@ -75,51 +75,51 @@ class TestTheOperator:
                 rules.canonical(raw)
 
     def test_opens_a_network_to_private_names_at_its_port(self) -> None:
-        rules = Rules(egress.Policy((egress.Allowed.parse("10.0.0.0/8:443"),)))
+        rules = TargetPolicy(egress.Policy((egress.AllowRule.parse("10.0.0.0/8:443"),)))
         assert rules.canonical("https://wiki.corp/") == "https://wiki.corp/"
-        with pytest.raises(TargetRefused):
+        with pytest.raises(TargetDenied):
             rules.canonical("http://wiki.corp/")
 
     def test_opens_an_ipv6_address_at_a_port(self) -> None:
-        rules = Rules(egress.Policy((egress.Allowed.parse("[fd00::1]:80"),)))
+        rules = TargetPolicy(egress.Policy((egress.AllowRule.parse("[fd00::1]:80"),)))
         assert rules.canonical("http://[FD00::0:1]/") == "http://[fd00::1]/"
 
     @pytest.mark.parametrize("raw", ["http://a.com/", "http://A.COM./", "http://x.b.com/", "http://xn--bcher-kva.de/"])
     def test_names_the_only_hosts_there_are(self, raw: str) -> None:
-        rules = Rules(allow_hosts=("A.com", "*.b.com", "bücher.de"))
+        rules = TargetPolicy(allow_hosts=("A.com", "*.b.com", "bücher.de"))
         assert rules.canonical(raw)
-        with pytest.raises(TargetRefused):
+        with pytest.raises(TargetDenied):
             rules.canonical("http://c.com/")
 
     def test_may_name_a_private_host(self) -> None:
-        assert Rules(allow_hosts=("wiki.corp",)).canonical("http://wiki.corp/") == "http://wiki.corp/"
+        assert TargetPolicy(allow_hosts=("wiki.corp",)).canonical("http://wiki.corp/") == "http://wiki.corp/"
 
     def test_cannot_open_an_address_by_naming_it(self) -> None:
         for host in ("127.0.0.1", "[::1]"):
-            with pytest.raises(TargetRefused):
-                Rules(allow_hosts=(host,)).canonical(f"http://{host}/")
+            with pytest.raises(TargetDenied):
+                TargetPolicy(allow_hosts=(host,)).canonical(f"http://{host}/")
 
     @pytest.mark.parametrize(
         "raw", ["http://a.com/", "http://A.Com./", "http://www.b.com/", "http://8.8.8.8/", "http://[2606:4700::1]/"]
     )
     def test_names_hosts_that_are_never_photographed(self, raw: str) -> None:
-        rules = Rules(deny_hosts=("a.com", "*.B.com", "8.8.8.8", "[2606:4700:0::1]"))
-        with pytest.raises(TargetRefused):
+        rules = TargetPolicy(deny_hosts=("a.com", "*.B.com", "8.8.8.8", "[2606:4700:0::1]"))
+        with pytest.raises(TargetDenied):
             rules.canonical(raw)
         assert rules.canonical("http://b.com/")
 
     def test_keeps_this_machine_out_of_the_picture(self) -> None:
-        rules = Rules(egress.Policy(own=frozenset({ip_address("93.184.216.34")})))
-        with pytest.raises(TargetRefused):
+        rules = TargetPolicy(egress.Policy(own=frozenset({ip_address("93.184.216.34")})))
+        with pytest.raises(TargetDenied):
             rules.canonical("http://93.184.216.34/")
 
 
 class TestRefusals:
     @pytest.mark.parametrize("raw", ["http://127.0.0.1/", "http://localhost/", "http://printer.local/"])
-    def test_say_nothing_about_the_network(self, rules: Rules, raw: str) -> None:
-        with pytest.raises(TargetRefused) as refused:
+    def test_say_nothing_about_the_network(self, rules: TargetPolicy, raw: str) -> None:
+        with pytest.raises(TargetDenied) as refused:
             rules.canonical(raw)
-        assert refused.value.detail == TargetRefused.title
+        assert refused.value.detail == TargetDenied.title
 
     @pytest.mark.parametrize(
         ("raw", "reason"),
@@ -133,7 +133,7 @@ class TestRefusals:
             ("http://example.com/\t", "control characters"),
         ],
     )
-    def test_name_the_parameter_and_what_it_accepts(self, rules: Rules, raw: str, reason: str) -> None:
+    def test_name_the_parameter_and_what_it_accepts(self, rules: TargetPolicy, raw: str, reason: str) -> None:
         with pytest.raises(InvalidRequest, match=reason) as refused:
             rules.canonical(raw)
         assert [mistake.parameter for mistake in refused.value.mistakes] == ["url"]
@@ -164,7 +164,7 @@ webby = st.builds(
 @example("http://x.com/" + "ü" * 400)
 @example("http://x.com/?&utm_a&")
 def test_a_url_is_refused_or_has_one_spelling(raw: str) -> None:
-    rules = Rules(tracking=TRACKING)
+    rules = TargetPolicy(tracking=TRACKING)
     try:
         canonical = rules.canonical(raw)
     except REFUSALS:
@@ -181,8 +181,8 @@ def test_a_url_is_refused_or_has_one_spelling(raw: str) -> None:
 def test_an_address_is_accepted_only_when_public(address: egress.Address) -> None:
     raw = f"http://{address}/" if address.version == 4 else f"http://[{address}]/"
     try:
-        assert Rules().canonical(raw)
-    except TargetRefused:
+        assert TargetPolicy().canonical(raw)
+    except TargetDenied:
         assert not egress.is_public(address)
     else:
         assert egress.is_public(address)

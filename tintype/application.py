@@ -11,37 +11,37 @@ from typing import Any
 from tintype import backends, logs, malloc, telemetry, urls
 from tintype.errors import ConfigurationError
 from tintype.model import Freshness
-from tintype.network.egress import Allowed, Policy
-from tintype.network.resolver import Lookup, own_addresses
-from tintype.service import Service
-from tintype.service.seats import Seats
+from tintype.network.egress import AllowRule, Policy
+from tintype.network.resolver import TargetResolver, own_addresses
+from tintype.service import ThumbnailService
+from tintype.service.seats import WaitingLimit
 from tintype.settings import Settings
-from tintype.signing import Signatures
-from tintype.telemetry.instrumented import WatchedCache, WatchedStorage
-from tintype.urls import Rules
-from tintype.web.auth import Access, ApiKey
-from tintype.web.client_address import Visitors
-from tintype.web.metrics import Audience
-from tintype.web.params import Reader
+from tintype.signing import UrlSigner
+from tintype.telemetry.instrumented import InstrumentedCache, InstrumentedStorage
+from tintype.urls import TargetPolicy
+from tintype.web.auth import ApiKey, Authenticator
+from tintype.web.client_address import ProxyTrust
+from tintype.web.metrics import MetricsAccess
+from tintype.web.params import RequestParser
 from tintype.web.playground import Playground
-from tintype.web.rate_limit import Allowances, Gate
+from tintype.web.rate_limit import RateLimiter, RateLimits
 
 LOOKUP_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Application:
     """What the web and the command line stand on."""
 
-    service: Service
-    gate: Gate
-    reader: Reader
-    access: Access = field(default_factory=Access)
-    visitors: Visitors
+    service: ThumbnailService
+    gate: RateLimiter
+    reader: RequestParser
+    access: Authenticator = field(default_factory=Authenticator)
+    visitors: ProxyTrust
     public_url: str = ""
     stores_here: bool = True
     """Whether this service itself serves what was persisted."""
-    audience: Audience = field(default_factory=Audience)
+    audience: MetricsAccess = field(default_factory=MetricsAccess)
     playground: Playground = field(default_factory=Playground)
     clock: Callable[[], float] = time.time
     closing: ExitStack = field(default_factory=ExitStack)
@@ -51,7 +51,7 @@ class Parts:
         self.closing.close()
 
 
-def from_environment(**chosen: Any) -> Parts:
+def from_environment(**chosen: Any) -> Application:
     """Everything as the environment and ``.env`` say, except for settings chosen here; raises ConfigurationError."""
     malloc.share_arenas()
     settings = Settings.load().model_copy(update=chosen)
@@ -59,7 +59,7 @@ def from_environment(**chosen: Any) -> Parts:
     return assemble(settings, serving=True)
 
 
-def assemble(settings: Settings, *, serving: bool = False) -> Parts:
+def assemble(settings: Settings, *, serving: bool = False) -> Application:
     """Everything as the settings say; raises ConfigurationError. Nothing is started or connected yet.
 
     ``serving`` tells a server from a command that is done soon.
@@ -67,28 +67,28 @@ def assemble(settings: Settings, *, serving: bool = False) -> Parts:
     policy = policy_of(settings)
     state, storage = backends.open_state(settings), backends.open_storage(settings)
     engine = backends.open_engine(settings, serving=serving)
-    visitors, access = Visitors(settings.trusted_proxies), _access(settings)
+    visitors, access = ProxyTrust(settings.trusted_proxies), _access(settings)
     seats = _seats(settings) if serving else None
-    service = Service(
+    service = ThumbnailService(
         engine=engine,
-        records=WatchedCache(state.records, "records"),
-        masters=WatchedCache(state.masters, "masters"),
+        records=InstrumentedCache(state.records, "records"),
+        masters=InstrumentedCache(state.masters, "masters"),
         locks=state.locks,
-        storage=WatchedStorage(storage),
-        lookup=Lookup(policy, LOOKUP_TIMEOUT),
+        storage=InstrumentedStorage(storage),
+        lookup=TargetResolver(policy, LOOKUP_TIMEOUT),
         failure_ttl=settings.failure_ttl,
         patience=backends.patience(settings),
         seats=seats,
     )
-    parts = Parts(
+    parts = Application(
         service=service,
-        gate=Gate(state.counters, _allowances(settings, access), visitors),
+        gate=RateLimiter(state.counters, _allowances(settings, access), visitors),
         reader=_reader(settings, policy, seats),
         access=access,
         visitors=visitors,
         public_url=settings.public_url.rstrip("/"),
         stores_here=storage.url("").startswith("/"),
-        audience=Audience(access=settings.metrics, token=settings.metrics_token),
+        audience=MetricsAccess(access=settings.metrics, token=settings.metrics_token),
         playground=Playground(on=settings.playground, without=() if settings.allow_js else ("js",)),
     )
     parts.closing.callback(engine.close)
@@ -97,12 +97,12 @@ def assemble(settings: Settings, *, serving: bool = False) -> Parts:
     return parts
 
 
-def _watch(settings: Settings, state: backends.State, closing: ExitStack) -> None:
+def _watch(settings: Settings, state: backends.StateBackends, closing: ExitStack) -> None:
     """Count with the node's other processes, and know where to look for what nobody counts."""
     daemon = backends.any_daemon(settings)
     if daemon:
         closing.callback(daemon.close)
-    node = telemetry.Node(
+    node = telemetry.NodeSources(
         daemon=daemon.figures if daemon else None,
         caches={"records": (state.records, settings.cache_size), "masters": (state.masters, settings.master_size)},
         engines=settings.engines,
@@ -114,43 +114,43 @@ def _watch(settings: Settings, state: backends.State, closing: ExitStack) -> Non
     telemetry.begin(backends.folder(settings, "run") / "metrics", node)
 
 
-def _seats(settings: Settings) -> Seats:
+def _seats(settings: Settings) -> WaitingLimit:
     """For as many pages as our own browser's line can hold; how long that of another engine is, only it knows."""
     own = settings.engines == ("chromium",)
-    return Seats(settings.seats, settings.slot_count + settings.queue_length if own else None)
+    return WaitingLimit(settings.seats, settings.slot_count + settings.queue_length if own else None)
 
 
 def policy_of(settings: Settings) -> Policy:
     """Which addresses may be photographed."""
     try:
-        return Policy(tuple(Allowed.parse(text) for text in settings.allow_addresses), own_addresses())
+        return Policy(tuple(AllowRule.parse(text) for text in settings.allow_addresses), own_addresses())
     except ValueError as error:
         raise ConfigurationError(f"TINTYPE_ALLOW_ADDRESSES: {error}") from error
 
 
-def _reader(settings: Settings, policy: Policy, seats: Seats | None) -> Reader:
+def _reader(settings: Settings, policy: Policy, seats: WaitingLimit | None) -> RequestParser:
     rules, freshness = _rules(settings, policy), _freshness(settings)
-    return Reader(rules, freshness, settings.max_ttl, allow_js=settings.allow_js, seats=seats)
+    return RequestParser(rules, freshness, settings.max_ttl, allow_js=settings.allow_js, seats=seats)
 
 
-def _rules(settings: Settings, policy: Policy) -> Rules:
+def _rules(settings: Settings, policy: Policy) -> TargetPolicy:
     """Our own pictures of our own pictures are not taken, unless an operator allows our host by name."""
     host = urls.host_of(settings.public_url) if settings.public_url else ""
     denied = (*settings.deny_hosts, host) if host and host not in settings.allow_hosts else settings.deny_hosts
-    return Rules(policy, settings.allow_hosts, denied, settings.tracking_parameters)
+    return TargetPolicy(policy, settings.allow_hosts, denied, settings.tracking_parameters)
 
 
 def _freshness(settings: Settings) -> Freshness:
     return Freshness(max_age=settings.cache_ttl, stale_for=settings.stale_for)
 
 
-def _access(settings: Settings) -> Access:
-    signatures = Signatures(settings.signing_keys) if settings.signing_keys else None
-    return Access([ApiKey.read(text) for text in settings.api_keys], signatures)
+def _access(settings: Settings) -> Authenticator:
+    signatures = UrlSigner(settings.signing_keys) if settings.signing_keys else None
+    return Authenticator([ApiKey.read(text) for text in settings.api_keys], signatures)
 
 
-def _allowances(settings: Settings, access: Access) -> Allowances:
-    return Allowances(
+def _allowances(settings: Settings, access: Authenticator) -> RateLimits:
+    return RateLimits(
         thumb=settings.thumb_limit,
         persist=settings.persist_limit,
         hit=settings.hit_limit,

@@ -13,11 +13,11 @@ from tintype.settings import Settings
 
 if TYPE_CHECKING:  # and nothing else: `tintype serve` starts the browser before it imports the rest
     from tintype.chromium.daemon.config import DaemonConfig
-    from tintype.engines.chromium import DaemonEngine
-    from tintype.engines.daemon_launcher import Starter
-    from tintype.filters.store import Library
+    from tintype.engines.chromium import ChromiumEngine
+    from tintype.engines.daemon_launcher import DaemonLauncher
+    from tintype.filters.store import FilterListStore
     from tintype.protocols import Cache, Engine, Locks, Storage
-    from tintype.web.rate_limit import Counters
+    from tintype.web.rate_limit import RateLimitStorage
 
 _Opener = TypeVar("_Opener")
 
@@ -29,13 +29,13 @@ _HARMLESS = re.compile(r"[a-z0-9.+-]+(://)?")
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StateBackends:
     """What workers share: remembered pictures, locks, allowances."""
 
     records: Cache
     masters: Cache
     locks: Locks
-    counters: Counters
+    counters: RateLimitStorage
 
 
 def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
@@ -48,18 +48,18 @@ def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
         opener(settings, name, serving) for opener, name in zip(openers, settings.engines, strict=True)
     ]
     if serving:
-        from tintype.telemetry.instrumented import WatchedEngine  # noqa: PLC0415
+        from tintype.telemetry.instrumented import InstrumentedEngine  # noqa: PLC0415
 
         labels = (name.partition("://")[0] for name in settings.engines)  # an address is nobody else's business
-        engines = [WatchedEngine(engine, label) for engine, label in zip(engines, labels, strict=True)]
+        engines = [InstrumentedEngine(engine, label) for engine, label in zip(engines, labels, strict=True)]
     if len(engines) == 1:
         return engines[0]
-    from tintype.engines.fallback import Fallback  # noqa: PLC0415
+    from tintype.engines.fallback import FallbackEngine  # noqa: PLC0415
 
-    return Fallback(engines)
+    return FallbackEngine(engines)
 
 
-def open_state(settings: Settings) -> State:
+def open_state(settings: Settings) -> StateBackends:
     """Caches, locks and counters, all of one technology."""
     return _choose(_STATES, "REDIS_URL", settings.redis_url)(settings)
 
@@ -106,29 +106,29 @@ def daemon_config(settings: Settings) -> DaemonConfig:
     )
 
 
-def library(settings: Settings) -> Library:
+def library(settings: Settings) -> FilterListStore:
     """The filter lists of the data folder."""
-    from tintype.filters.store import Library  # noqa: PLC0415
+    from tintype.filters.store import FilterListStore  # noqa: PLC0415
 
-    return Library(settings.data_dir / "filters")
+    return FilterListStore(settings.data_dir / "filters")
 
 
-def own_starter(settings: Settings) -> Starter | None:
+def own_starter(settings: Settings) -> DaemonLauncher | None:
     """Who starts the capture daemon that a server has on its machine; None when no engine needs one."""
     if "chromium" not in settings.engines:
         return None
-    from tintype.engines.daemon_launcher import Starter  # noqa: PLC0415
+    from tintype.engines.daemon_launcher import DaemonLauncher  # noqa: PLC0415
 
     address, command, run_dir = _own_daemon(settings)
-    return Starter(command, run_dir, address)
+    return DaemonLauncher(command, run_dir, address)
 
 
-def own_daemon(settings: Settings) -> DaemonEngine | None:
+def own_daemon(settings: Settings) -> ChromiumEngine | None:
     """The client of that daemon."""
     return _chromium(settings, "", True) if "chromium" in settings.engines else None
 
 
-def any_daemon(settings: Settings) -> DaemonEngine | None:
+def any_daemon(settings: Settings) -> ChromiumEngine | None:
     """A client of the first capture daemon among the engines, here or elsewhere."""
     if "chromium" in settings.engines:
         return own_daemon(settings)
@@ -142,12 +142,12 @@ def patience(settings: Settings) -> float:
     return min((ahead + 1) * settings.timeout, max(MOST_PATIENCE, 2 * settings.timeout))
 
 
-def _chromium(settings: Settings, _: str, serving: bool) -> DaemonEngine:
-    from tintype.engines.chromium import DaemonEngine  # noqa: PLC0415
+def _chromium(settings: Settings, _: str, serving: bool) -> ChromiumEngine:
+    from tintype.engines.chromium import ChromiumEngine  # noqa: PLC0415
 
     address, command, run_dir = _own_daemon(settings)
     log_file = None if serving else run_dir / "capture.log"
-    return DaemonEngine(address, command, run_dir, patience(settings), log_file=log_file)
+    return ChromiumEngine(address, command, run_dir, patience(settings), log_file=log_file)
 
 
 def _own_daemon(settings: Settings) -> tuple[str, list[str], Path]:
@@ -159,14 +159,14 @@ def _own_daemon(settings: Settings) -> tuple[str, list[str], Path]:
     return address, command_for(config, address), run_dir
 
 
-def _daemon_elsewhere(settings: Settings, address: str, _: bool) -> DaemonEngine:
-    from tintype.engines.chromium import DaemonEngine  # noqa: PLC0415
+def _daemon_elsewhere(settings: Settings, address: str, _: bool) -> ChromiumEngine:
+    from tintype.engines.chromium import ChromiumEngine  # noqa: PLC0415
     from tintype.rpc.auth import is_exposed  # noqa: PLC0415
 
     secret = settings.engine_secret if address.startswith("tcp://") else ""
     if is_exposed(address) and not secret:
         raise ConfigurationError(f"TINTYPE_ENGINE_SECRET: must be set for {address}, as it is where that listens")
-    return DaemonEngine(address, None, folder(settings, "run"), patience(settings), secret=secret)
+    return ChromiumEngine(address, None, folder(settings, "run"), patience(settings), secret=secret)
 
 
 def _snapsharp(settings: Settings, _: str, __: bool) -> Engine:
@@ -177,13 +177,13 @@ def _snapsharp(settings: Settings, _: str, __: bool) -> Engine:
     return SnapSharpEngine(settings.snapsharp_base_url, settings.snapsharp_api_key, timeout=settings.timeout)
 
 
-def _embedded(settings: Settings) -> State:
+def _embedded(settings: Settings) -> StateBackends:
     from tintype.state import rate_limit_storage  # noqa: F401, PLC0415 - registers shm:// with limits
     from tintype.state.file_locks import FileLocks  # noqa: PLC0415
     from tintype.state.sqlite import SqliteCache  # noqa: PLC0415
 
     cache = folder(settings, "cache")
-    return State(
+    return StateBackends(
         records=SqliteCache(cache / "records.db", settings.cache_size),
         masters=SqliteCache(cache / "masters.db", settings.master_size),
         locks=FileLocks(folder(settings, "run/locks")),
@@ -191,11 +191,11 @@ def _embedded(settings: Settings) -> State:
     )
 
 
-def _redis(settings: Settings) -> State:
+def _redis(settings: Settings) -> StateBackends:
     from tintype.state import redis  # noqa: PLC0415
 
     url = settings.redis_url
-    return State(
+    return StateBackends(
         records=redis.RedisCache(url, "records", settings.cache_size),
         masters=redis.RedisCache(url, "masters", settings.master_size),
         locks=redis.RedisLocks(url),
@@ -228,7 +228,7 @@ def _credentials(settings: Settings) -> dict[str, str]:
     return {name: value for name in names if (value := getattr(settings, name))}
 
 
-def _counters(uri: str) -> Counters:
+def _counters(uri: str) -> RateLimitStorage:
     from limits.storage import storage_from_string  # noqa: PLC0415
 
     return storage_from_string(uri, wrap_exceptions=True)  # type: ignore[return-value]
@@ -240,7 +240,7 @@ _ENGINES: dict[str, Callable[[Settings, str, bool], Engine]] = {
     "unix://": _daemon_elsewhere,
     "tcp://": _daemon_elsewhere,
 }
-_STATES: dict[str, Callable[[Settings], State]] = {
+_STATES: dict[str, Callable[[Settings], StateBackends]] = {
     "": _embedded,
     "redis://": _redis,
     "rediss://": _redis,

@@ -35,13 +35,13 @@ COMMANDS = {
 _THE_REQUEST, _THE_PAGE, _US = 2, 3, 4
 EXIT_CODES: dict[type[TintypeError], int] = {
     errors.InvalidRequest: _THE_REQUEST,
-    errors.TargetRefused: _THE_PAGE,
+    errors.TargetDenied: _THE_PAGE,
     errors.NotAPage: _THE_PAGE,
     errors.SelectorNotFound: _THE_PAGE,
     errors.TargetUnreachable: _THE_PAGE,
     errors.TargetError: _THE_PAGE,
-    errors.BrowserLost: _US,
-    errors.EngineFailed: _US,
+    errors.BrowserCrashed: _US,
+    errors.EngineError: _US,
     errors.Overloaded: _US,
     errors.BackendUnavailable: _US,
     errors.CaptureTimeout: _US,
@@ -105,7 +105,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return EXIT_CODES.get(type(error), 1)
 
 
-def _as_flag(mistake: errors.Mistake) -> str:
+def _as_flag(mistake: errors.InvalidParameter) -> str:
     name = "URL" if mistake.parameter == "url" else f"--{mistake.parameter.replace('_', '-')}"
     return f"{name} {mistake.message}"
 

@@ -1,26 +1,26 @@
 """Everything that can go wrong, as one tree; the web turns it into RFC 9457 problems.
 
 * TintypeError
-  - InvalidRequest        400  invalid-request       parameters missing, malformed, out of range or unknown
-    - NotOffered          400  invalid-request       an option this engine does not know
-  - TargetRefused         400  target-refused        not a public http(s) address
-  - Unauthorized          401  unauthorized          no key, or a wrong one
-  - BadSignature          403  bad-signature         not signed by a current key
-  - NotFound              404  not-found             no such route, no such stored picture
-  - MethodNotAllowed      405  method-not-allowed    the route exists, the method does not
-  - BodyTooLarge          413  body-too-large        request body over the limit
-  - UnsupportedMedia      415  unsupported-media     request body is not JSON
-  - NotAPage              415  not-a-page            the target is a download, a PDF, a video ...
-  - SelectorNotFound      422  selector-not-found    nothing on the page matches
-  - BadPicture            422  bad-picture           blank, a challenge, a login ... and the caller minds
-  - RateLimited           429  rate-limited          allowance spent
-  - TargetUnreachable     502  target-unreachable    DNS, TCP or TLS failed
-  - TargetError           502  target-error          the page answered 4xx or 5xx and the caller minds
-  - BrowserLost           502  browser-lost          the browser died under the capture (retryable)
-  - EngineFailed          502  engine-failed         the capture engine answered nonsense
-  - Overloaded            503  overloaded            the line is full (retryable)
-  - BackendUnavailable    503  backend-unavailable   engine or storage does not answer (retryable)
-  - CaptureTimeout        504  capture-timeout       nothing usable at the hard deadline
+  - InvalidRequest      400  invalid-request       parameters missing, malformed, out of range or unknown
+    - UnsupportedOption 400  invalid-request       an option this engine does not know
+  - TargetDenied        400  target-refused        not a public http(s) address
+  - Unauthorized        401  unauthorized          no key, or a wrong one
+  - BadSignature        403  bad-signature         not signed by a current key
+  - NotFound            404  not-found             no such route, no such stored picture
+  - MethodNotAllowed    405  method-not-allowed    the route exists, the method does not
+  - BodyTooLarge        413  body-too-large        request body over the limit
+  - UnsupportedMedia    415  unsupported-media     request body is not JSON
+  - NotAPage            415  not-a-page            the target is a download, a PDF, a video ...
+  - SelectorNotFound    422  selector-not-found    nothing on the page matches
+  - UnusableCapture     422  bad-picture           blank, a challenge, a login ... and the caller minds
+  - RateLimited         429  rate-limited          allowance spent
+  - TargetUnreachable   502  target-unreachable    DNS, TCP or TLS failed
+  - TargetError         502  target-error          the page answered 4xx or 5xx and the caller minds
+  - BrowserCrashed      502  browser-lost          the browser died under the capture (retryable)
+  - EngineError         502  engine-failed         the capture engine answered nonsense
+  - Overloaded          503  overloaded            the line is full (retryable)
+  - BackendUnavailable  503  backend-unavailable   engine or storage does not answer (retryable)
+  - CaptureTimeout      504  capture-timeout       nothing usable at the hard deadline
 * ConfigurationError           never over HTTP: the process does not start
 """
 
@@ -33,7 +33,7 @@ from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class InvalidParameter:
     """One wrong parameter: its name on the wire, and what it accepts."""
 
     parameter: str
@@ -88,7 +88,7 @@ class InvalidRequest(TintypeError):
     code = "invalid-request"
     title = "The request has mistakes"
 
-    def __init__(self, *mistakes: Mistake, detail: str = "") -> None:
+    def __init__(self, *mistakes: InvalidParameter, detail: str = "") -> None:
         super().__init__(detail or "; ".join(f"{m.parameter}: {m.message}" for m in mistakes))
         self.mistakes = mistakes
 
@@ -98,11 +98,11 @@ class InvalidRequest(TintypeError):
         return {**super().problem(), "errors": listed}
 
 
-class NotOffered(InvalidRequest):
+class UnsupportedOption(InvalidRequest):
     """The request is good, but this engine has no word for one of its options; another engine may have."""
 
 
-class TargetRefused(TintypeError):
+class TargetDenied(TintypeError):
     """The egress policy does not allow this page: by text, by look-up or at connect time."""
 
     status = 400
@@ -177,7 +177,7 @@ class SelectorNotFound(TintypeError):
     remembered = True
 
 
-class BadPicture(TintypeError):
+class UnusableCapture(TintypeError):
     """The picture would show something else than the page, named in ``fail_on``: nothing, a challenge, a login."""
 
     status = 422
@@ -211,7 +211,7 @@ class TargetError(TintypeError):
     remembered = True
 
 
-class BrowserLost(TintypeError):
+class BrowserCrashed(TintypeError):
     """The browser died under the capture."""
 
     status = 502
@@ -219,7 +219,7 @@ class BrowserLost(TintypeError):
     title = "The browser was lost during the capture"
 
 
-class EngineFailed(TintypeError):
+class EngineError(TintypeError):
     """The capture engine answered something that is not a picture."""
 
     status = 502
@@ -257,9 +257,9 @@ class ConfigurationError(Exception):
 
 
 ALL: tuple[type[TintypeError], ...] = (
-    InvalidRequest, TargetRefused, Unauthorized, BadSignature, NotFound, MethodNotAllowed, BodyTooLarge,
-    UnsupportedMedia, NotAPage, SelectorNotFound, BadPicture, RateLimited, TargetUnreachable, TargetError,
-    BrowserLost, EngineFailed, Overloaded, BackendUnavailable, CaptureTimeout,
+    InvalidRequest, TargetDenied, Unauthorized, BadSignature, NotFound, MethodNotAllowed, BodyTooLarge,
+    UnsupportedMedia, NotAPage, SelectorNotFound, UnusableCapture, RateLimited, TargetUnreachable, TargetError,
+    BrowserCrashed, EngineError, Overloaded, BackendUnavailable, CaptureTimeout,
 )  # fmt: skip
 _LONGEST_WAIT = 1e9
 _BY_CODE: dict[str, type[TintypeError]] = {error.code: error for error in ALL}
@@ -279,6 +279,6 @@ def from_problem(problem: Mapping[str, Any]) -> TintypeError:
     return kind(detail, retry_after=wait if sensible else None)
 
 
-def _mistakes(listed: Any) -> list[Mistake]:
+def _mistakes(listed: Any) -> list[InvalidParameter]:
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
-    return [Mistake(str(entry.get("parameter", "")), str(entry.get("message", ""))) for entry in entries]
+    return [InvalidParameter(str(entry.get("parameter", "")), str(entry.get("message", ""))) for entry in entries]

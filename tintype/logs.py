@@ -87,7 +87,7 @@ _Line = tuple[float, Callable[..., str], tuple[object, ...]]
 """When it was, how its fields are made, and of what."""
 
 
-class _Spool:
+class BatchedWriter:
     """Lines on their way to the log, written together by a thread of its own, at most ``HELD`` seconds later.
 
     Each line by itself would be a system call, at which Python changes threads; that costs more than the line.
@@ -124,7 +124,7 @@ class _Spool:
             self.flush()
 
 
-_spool = _Spool()
+_spool = BatchedWriter()
 atexit.register(flush)
 os.register_at_fork(before=flush, after_in_child=_spool.__init__)  # type: ignore[misc]
 

@@ -19,7 +19,7 @@ _EXTENSIONS = {
 _MIMES = {extension: mime for mime, extension in _EXTENSIONS.items()}
 
 
-class Age(StrEnum):
+class CacheAge(StrEnum):
     """How a remembered picture stands against the freshness asked for."""
 
     FRESH = "fresh"
@@ -67,12 +67,12 @@ class Freshness:
     forced: bool = False
     """Capture anew whatever is remembered."""
 
-    def judge(self, taken_at: float, now: float) -> Age:
+    def judge(self, taken_at: float, now: float) -> CacheAge:
         """FRESH up to ``max_age``, STALE for ``stale_for`` after it, then GONE."""
         age = now - taken_at
         if age < self.max_age:
-            return Age.FRESH
-        return Age.STALE if age < self.max_age + self.stale_for else Age.GONE
+            return CacheAge.FRESH
+        return CacheAge.STALE if age < self.max_age + self.stale_for else CacheAge.GONE
 
     @property
     def keep(self) -> float:
@@ -146,7 +146,7 @@ def digest_of(body: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ThumbnailResult:
     """What the service answers: a picture, where it came from and how fresh it had to be."""
 
     thumbnail: Thumbnail
@@ -156,7 +156,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class StoredObject:
     """A persisted picture. ``meta`` is small text about it (width, height, request digest ...)."""
 
     key: str
@@ -184,7 +184,7 @@ def mime_of(key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Persisted:
+class PersistResult:
     """The answer to a persist request."""
 
     url: str

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from tintype.model import Capture, Stored
+from tintype.model import Capture, StoredObject
 from tintype.options import Shot
 
 
@@ -30,7 +30,7 @@ class Engine(Protocol):
         ...
 
 
-class Lookup(Protocol):
+class TargetChecker(Protocol):
     """Looks the host of a target up, early and cheaply; the decision to trust is made at connect time."""
 
     def check(self, url: str) -> None:
@@ -84,15 +84,15 @@ class Locks(Protocol):
 class Storage(Protocol):
     """What was persisted, kept until deleted. Failures are BackendUnavailable."""
 
-    def put(self, stored: Stored) -> None:
+    def put(self, stored: StoredObject) -> None:
         """Durably store; on return it is safe, on an error nothing half-written is left."""
         ...
 
-    def get(self, key: str) -> Stored | None:
+    def get(self, key: str) -> StoredObject | None:
         """The object, body included."""
         ...
 
-    def newest(self, prefix: str) -> Stored | None:
+    def newest(self, prefix: str) -> StoredObject | None:
         """The latest object whose key starts with ``prefix``, with an empty body."""
         ...
 

@@ -13,15 +13,15 @@ from typing import Any
 from tintype import errors, signing
 from tintype.migrate import VENDORS, Vendor
 from tintype.options import (
-    Emulate,
-    Expose,
-    Identify,
-    Navigate,
+    Credentials,
+    Emulation,
+    Navigation,
     Options,
-    Print,
+    PageChanges,
+    PdfOptions,
+    Region,
     Rendition,
-    Retouch,
-    Settle,
+    WaitOptions,
     accepts,
     is_posted,
 )
@@ -45,7 +45,7 @@ OFTEN = (
     *("retina", "delay", "block_cookie_banners", "fresh", "placeholder", "on_error"),
 )
 """The options that the front page names."""
-_PARTS = (Emulate, Navigate, Identify, Settle, Retouch, Expose, Print, Rendition)
+_PARTS = (Emulation, Navigation, Credentials, WaitOptions, PageChanges, Region, PdfOptions, Rendition)
 
 
 def option_names() -> tuple[str, ...]:

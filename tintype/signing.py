@@ -24,7 +24,7 @@ PARAMETERS = (SIGNATURE, EXPIRES)
 _MOMENT = re.compile(r"[0-9]{1,12}")
 
 
-class Signatures:
+class UrlSigner:
     """Signs with the first of some keys and believes all of them, so that keys can be replaced one after the other."""
 
     def __init__(self, keys: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 
 import ada_url
 
-from tintype.errors import InvalidRequest, Mistake, TargetRefused
+from tintype.errors import InvalidParameter, InvalidRequest, TargetDenied
 from tintype.network import egress
 from tintype.network.egress import matches_host
 
@@ -26,7 +26,7 @@ _DEFAULT_PORTS = {"http:": 80, "https:": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class TargetPolicy:
     """What an operator allows as a target."""
 
     policy: egress.Policy = field(default_factory=egress.Policy)
@@ -55,12 +55,12 @@ class Rules:
         allowed = canonical_hosts(self.allow_hosts)
         named = matches_host(host, allowed)
         if matches_host(host, canonical_hosts(self.deny_hosts)) or (allowed and not named):
-            raise TargetRefused("this host is not photographed here")
+            raise TargetDenied("this host is not photographed here")
         address = egress.parse_address(host)
         if address is not None and not self.policy.permits(address, port):
-            raise TargetRefused
+            raise TargetDenied
         if address is None and not self.policy.permits_name(host, port, named=named):
-            raise TargetRefused
+            raise TargetDenied
 
     def _without_tracking(self, query: str) -> str:
         if not query or not self.tracking:
@@ -141,4 +141,4 @@ def _canonical_pattern(text: str) -> str:
 
 
 def _mistake(message: str) -> InvalidRequest:
-    return InvalidRequest(Mistake("url", message))
+    return InvalidRequest(InvalidParameter("url", message))

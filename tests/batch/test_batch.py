@@ -21,8 +21,8 @@ from tests.support.site_server import SiteServer
 from tests.support.terminal import Terminal
 from tintype import backends, errors, imaging
 from tintype.batch import workers
-from tintype.batch.filenames import LONGEST, Names, stem_of
-from tintype.batch.manifest import LEDGER, Ledger
+from tintype.batch.filenames import LONGEST, FileNamer, stem_of
+from tintype.batch.manifest import LEDGER, Manifest
 from tintype.model import Capture
 from tintype.options import Shot
 
@@ -221,7 +221,7 @@ class TestAnotherRun:
         assert not Path("a.png").exists()
 
     def test_waits_for_no_other_that_writes_there(self, tintype: Terminal, engine: Photographer) -> None:
-        with Ledger(Path("out")):
+        with Manifest(Path("out")):
             assert tintype("batch", "urls.txt", "-o", "out") == 1
         assert "is in use: another batch writes there" in tintype.err
         assert engine.visits == 0
@@ -254,14 +254,14 @@ class TestCtrlC:
     @pytest.fixture
     def stopped(self, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         """Set once the crew knows that it shall begin nothing else."""
-        stopped, stop = threading.Event(), workers.Crew.stop
+        stopped, stop = threading.Event(), workers.WorkerPool.stop
 
-        def stop_and_tell(ours: workers.Crew) -> int:
+        def stop_and_tell(ours: workers.WorkerPool) -> int:
             under_way = stop(ours)
             stopped.set()
             return under_way
 
-        monkeypatch.setattr(workers.Crew, "stop", stop_and_tell)
+        monkeypatch.setattr(workers.WorkerPool, "stop", stop_and_tell)
         return stopped
 
     def test_finishes_what_is_under_way_and_leaves_the_rest_for_another_run(
@@ -310,7 +310,7 @@ class TestNames:
 
     def test_are_of_one_page_each_on_any_file_system(self, tmp_path: Path) -> None:
         (tmp_path / "example.com-theirs.png").touch()
-        names = Names(tmp_path, ["example.com-given.png"])
+        names = FileNamer(tmp_path, ["example.com-given.png"])
         paths = ["a", "A", "a/", "a?", "theirs", "given"]
         made = [
             names.of(f"https://example.com/{path}", f"{number:064x}"[::-1], "png") for number, path in enumerate(paths)

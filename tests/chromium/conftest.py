@@ -12,10 +12,10 @@ import pytest
 
 from tests.support.site_server import SiteServer
 from tintype.chromium.daemon.daemon import DaemonConfig, address_for, command_for
-from tintype.engines.chromium import DaemonEngine
+from tintype.engines.chromium import ChromiumEngine
 from tintype.provision.find_browser import find_chromium
 
-StartEngine = Callable[..., DaemonEngine]
+StartEngine = Callable[..., ChromiumEngine]
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +31,11 @@ def start_engine() -> Iterator[StartEngine]:
         pytest.skip("Chromium is not installed: tintype install-browser")
     with ExitStack() as running:
 
-        def start(**settings: Any) -> DaemonEngine:
+        def start(**settings: Any) -> ChromiumEngine:
             run_dir = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="tintype-run-")))
             config = DaemonConfig(**{"linger": 5.0, **settings})
             address = address_for(config, run_dir)
-            engine = DaemonEngine(
+            engine = ChromiumEngine(
                 address, command_for(config, address), run_dir, patience=60, log_file=run_dir / "daemon.log"
             )
             running.callback(end, engine)
@@ -44,6 +44,6 @@ def start_engine() -> Iterator[StartEngine]:
         yield start
 
 
-def end(engine: DaemonEngine) -> None:
+def end(engine: ChromiumEngine) -> None:
     engine.close()
     engine.stop_if_idle()

@@ -23,7 +23,7 @@ from tests.commands.test_serve import Served
 from tests.support.terminal import Terminal
 from tintype.commands import top_view
 from tintype.telemetry.scrape import Scrape
-from tintype.telemetry.status import Status, compare
+from tintype.telemetry.status import NodeRates, compare
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -64,7 +64,7 @@ tintype_build_info{{version="1.2.3",python="3.11",browser="Chromium"}} 1
 """
 
 
-def status(earlier: str, later: str, over: float = 10.0) -> Status:
+def status(earlier: str, later: str, over: float = 10.0) -> NodeRates:
     return compare(Scrape.read(earlier, 50.0), Scrape.read(later, 50.0 + over), now=8260.0)
 
 
@@ -92,7 +92,7 @@ class TestAStatus:
 
 
 class TestTheScreen:
-    def drawn(self, seen: Status, **more: Any) -> str:
+    def drawn(self, seen: NodeRates, **more: Any) -> str:
         console = Console(width=80, height=24, force_terminal=False)
         with console.capture() as captured:
             console.print(top_view.draw(seen, "http://127.0.0.1:8000", **more))

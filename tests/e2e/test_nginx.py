@@ -18,7 +18,7 @@ from tests.support import processes
 from tests.support.nginx import Edge
 from tests.support.node import Node
 from tests.support.site_server import SiteServer
-from tintype.signing import Signatures
+from tintype.signing import UrlSigner
 
 pytestmark = [
     pytest.mark.browser,
@@ -208,7 +208,7 @@ class TestWhereAddressesAreSigned:
 
     def signed(self, page: str, **more: str) -> str:
         pairs = [("url", unquote(page)), *more.items()]
-        return f"/thumb?{urlencode([*pairs, ('sig', Signatures(self.KEYS).sign('/thumb', pairs))])}"
+        return f"/thumb?{urlencode([*pairs, ('sig', UrlSigner(self.KEYS).sign('/thumb', pairs))])}"
 
     def test_what_is_kept_for_one_is_not_for_another(self, closed: Edge, page: str) -> None:
         signed = self.signed(page, thumb_width="320")

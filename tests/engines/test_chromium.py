@@ -16,12 +16,12 @@ import pytest
 from tests.support import processes
 from tests.support.paths import ROOT
 from tintype.engines import daemon_launcher
-from tintype.engines.chromium import DaemonEngine
-from tintype.engines.daemon_launcher import Starter
-from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, EngineFailed, NotAPage
-from tintype.options import Navigate, Shot
+from tintype.engines.chromium import ChromiumEngine
+from tintype.engines.daemon_launcher import DaemonLauncher
+from tintype.errors import BackendUnavailable, BrowserCrashed, CaptureTimeout, EngineError, NotAPage
+from tintype.options import Navigation, Shot
 
-SHOT = Shot(navigate=Navigate(url="http://a.example.com/"))
+SHOT = Shot(navigate=Navigation(url="http://a.example.com/"))
 
 DAEMON = """
 import os, socket, struct, sys, threading, time
@@ -70,12 +70,12 @@ class Scripted:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.socket = folder / "d.sock"
-        self.engines: list[DaemonEngine] = []
+        self.engines: list[ChromiumEngine] = []
 
-    def engine(self, answer: str = "pass", start: str = "pass", **options: float) -> DaemonEngine:
+    def engine(self, answer: str = "pass", start: str = "pass", **options: float) -> ChromiumEngine:
         program = self.folder / "daemon.py"
         program.write_text(DAEMON.replace("@ANSWER@", answer).replace("@START@", start), encoding="utf-8")
-        engine = DaemonEngine(
+        engine = ChromiumEngine(
             f"unix://{self.socket}",
             [sys.executable, str(program), str(self.socket)],
             self.folder,
@@ -85,9 +85,9 @@ class Scripted:
         self.engines.append(engine)
         return engine
 
-    def starter(self) -> Starter:
+    def starter(self) -> DaemonLauncher:
         """Of the program that the last engine wrote."""
-        return Starter(
+        return DaemonLauncher(
             [sys.executable, str(self.folder / "daemon.py"), str(self.socket)], self.folder, f"unix://{self.socket}"
         )
 
@@ -112,7 +112,7 @@ def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scripted:
             os.kill(pid, signal.SIGKILL)
 
 
-def who_answered(engine: DaemonEngine) -> int:
+def who_answered(engine: ChromiumEngine) -> int:
     return int(engine.capture(SHOT).body)
 
 
@@ -200,7 +200,7 @@ class TestStarting:
     def test_a_daemon_run_elsewhere_is_not_started(self, tmp_path: Path) -> None:
         for address in (f"unix://{tmp_path}/none.sock", "tcp://127.0.0.1:1"):
             with pytest.raises(BackendUnavailable):
-                DaemonEngine(address, None, tmp_path, patience=5).capture(SHOT)
+                ChromiumEngine(address, None, tmp_path, patience=5).capture(SHOT)
 
 
 class TestAsking:
@@ -214,7 +214,7 @@ class TestAsking:
             engine.capture(SHOT)
 
     def test_a_torn_answer_is_the_engines_failure(self, scripted: Scripted) -> None:
-        with pytest.raises(EngineFailed):
+        with pytest.raises(EngineError):
             scripted.engine(answer="return b'nonsense'").capture(SHOT)
 
     def test_patience_has_an_end(self, scripted: Scripted) -> None:
@@ -240,7 +240,7 @@ class TestLosing:
         assert scripted.starts == 2
 
     def test_a_capture_that_kills_one_daemon_after_the_other_is_given_up(self, scripted: Scripted) -> None:
-        with pytest.raises(BrowserLost):
+        with pytest.raises(BrowserCrashed):
             scripted.engine(answer="os._exit(1)").capture(SHOT)
         assert 1 < scripted.starts <= 3
 

@@ -152,7 +152,7 @@ class TestACapture:
 
     def test_base_addresses_may_have_a_path_and_a_slash(self, api: SnapSharpServer) -> None:
         engine = SnapSharpEngine(f"{api.url}/prefix/", KEY, timeout=5)
-        with pytest.raises(errors.EngineFailed):
+        with pytest.raises(errors.EngineError):
             engine.capture(shot())
         assert api.seen[-1].path.startswith("/prefix/v1/screenshot?")
         engine.close()
@@ -179,14 +179,14 @@ class TestOptionsWithoutAWord:
     def test_are_refused_by_name(
         self, api: SnapSharpServer, engine: SnapSharpEngine, options: Any, parameter: str
     ) -> None:
-        with pytest.raises(errors.NotOffered, match="hosted engine") as refusal:
+        with pytest.raises(errors.UnsupportedOption, match="hosted engine") as refusal:
             engine.capture(shot(**options))
         assert [mistake.parameter for mistake in refusal.value.mistakes] == [parameter]
         assert refusal.value.status == 400
         assert api.seen == []
 
     def test_are_named_all_at_once(self, engine: SnapSharpEngine) -> None:
-        with pytest.raises(errors.NotOffered) as refusal:
+        with pytest.raises(errors.UnsupportedOption) as refusal:
             engine.capture(shot(selector="#main", scale=3))
         assert [mistake.parameter for mistake in refusal.value.mistakes] == ["selector", "scale"]
 
@@ -206,18 +206,18 @@ class TestFaults:
             ("queue_unavailable", errors.BackendUnavailable, 5),
             ("inside", errors.BackendUnavailable, None),
             ("with_a_list", errors.BackendUnavailable, None),
-            ("validation", errors.EngineFailed, None),
-            ("ssrf", errors.TargetRefused, None),
+            ("validation", errors.EngineError, None),
+            ("ssrf", errors.TargetDenied, None),
             ("as_our_own_kind", errors.TargetUnreachable, None),
-            ("redirect", errors.EngineFailed, None),
-            ("missing", errors.EngineFailed, None),
-            ("garbage", errors.EngineFailed, None),
-            ("page", errors.EngineFailed, None),
-            ("svg", errors.EngineFailed, None),
-            ("torn_picture", errors.EngineFailed, None),
-            ("broken_off", errors.EngineFailed, None),
-            ("oversized", errors.EngineFailed, None),
-            ("bomb", errors.EngineFailed, None),
+            ("redirect", errors.EngineError, None),
+            ("missing", errors.EngineError, None),
+            ("garbage", errors.EngineError, None),
+            ("page", errors.EngineError, None),
+            ("svg", errors.EngineError, None),
+            ("torn_picture", errors.EngineError, None),
+            ("broken_off", errors.EngineError, None),
+            ("oversized", errors.EngineError, None),
+            ("bomb", errors.EngineError, None),
             ("reset", errors.BackendUnavailable, None),
             ("nonsense", errors.BackendUnavailable, None),
         ],
@@ -251,7 +251,7 @@ class TestFaults:
         engine.close()
 
     def test_a_private_address_is_refused_to_the_caller(self, engine: SnapSharpEngine) -> None:
-        with pytest.raises(errors.TargetRefused):
+        with pytest.raises(errors.TargetDenied):
             engine.capture(shot("http://10.0.0.1/"))
 
     @pytest.mark.parametrize(

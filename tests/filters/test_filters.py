@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.terminal import Terminal
-from tintype.filters.engine import FilterFile, Filters, NotCompiled, compile_lists, is_hosts
-from tintype.filters.store import Library
+from tintype.filters.engine import FilterEngine, FilterFile, NotCompiled, compile_lists, is_hosts
+from tintype.filters.store import FilterListStore
 from tintype.network import outbound
-from tintype.network.egress import Allowed, Policy
-from tintype.network.outbound import NotFetched
+from tintype.network.egress import AllowRule, Policy
+from tintype.network.outbound import FetchError
 
 LIST = """[Adblock Plus 2.0]
 ! Title: Our list
@@ -33,9 +33,9 @@ PAGE = "https://www.example.com/"
 
 
 @pytest.fixture
-def filters(tmp_path: Path) -> Filters:
+def filters(tmp_path: Path) -> FilterEngine:
     (tmp_path / "engine.dat").write_bytes(compile_lists([LIST]))
-    return Filters.load(tmp_path / "engine.dat")
+    return FilterEngine.load(tmp_path / "engine.dat")
 
 
 class TestRequests:
@@ -47,7 +47,7 @@ class TestRequests:
             ("https://cdn.example/banner/a/ad.js", "Script"),
         ],
     )
-    def test_that_lists_name_are_refused(self, url: str, kind: str, filters: Filters) -> None:
+    def test_that_lists_name_are_refused(self, url: str, kind: str, filters: FilterEngine) -> None:
         assert filters.refuse(url, PAGE, kind)
 
     @pytest.mark.parametrize(
@@ -61,22 +61,22 @@ class TestRequests:
             ("not an address", "Script"),
         ],
     )
-    def test_that_they_do_not_are_let_through(self, url: str, kind: str, filters: Filters) -> None:
+    def test_that_they_do_not_are_let_through(self, url: str, kind: str, filters: FilterEngine) -> None:
         assert not filters.refuse(url, PAGE, kind)
 
 
 class TestElements:
-    def test_are_hidden_by_address(self, filters: Filters) -> None:
+    def test_are_hidden_by_address(self, filters: FilterEngine) -> None:
         assert ".promo" in filters.hidden("https://news.example/today").selectors
         assert 'div[data-kind="advert"]' in filters.hidden(PAGE).selectors
         assert ".promo" not in filters.hidden(PAGE).selectors
 
-    def test_are_hidden_by_names_that_are_there(self, filters: Filters) -> None:
+    def test_are_hidden_by_names_that_are_there(self, filters: FilterEngine) -> None:
         hidden = filters.hidden(PAGE)
         assert filters.hidden_by_name(["sponsored-box", "other"], [], hidden) == (".sponsored-box",)
         assert filters.hidden_by_name(["other"], ["top"], hidden) == ()
 
-    def test_stay_where_a_list_makes_an_exception(self, filters: Filters) -> None:
+    def test_stay_where_a_list_makes_an_exception(self, filters: FilterEngine) -> None:
         assert filters.hidden_by_name(["sponsored-box"], [], filters.hidden("https://quiet.example/")) == ()
 
 
@@ -100,7 +100,7 @@ class TestTheCompiledFile:
         path = tmp_path / "engine.dat"
         path.write_bytes(body)
         with pytest.raises(NotCompiled):
-            Filters.load(path)
+            FilterEngine.load(path)
         assert FilterFile(path).current() is None
 
 
@@ -109,10 +109,10 @@ DEBIAN = Path("/usr/share/chromium/extensions/ublock-origin/assets/thirdparties/
 
 @pytest.mark.skipif(not DEBIAN.is_file(), reason="apt install webext-ublock-origin-chromium")
 def test_easylist_as_debian_has_it_compiles(tmp_path: Path) -> None:
-    library = Library(tmp_path)
+    library = FilterListStore(tmp_path)
     (entry,) = library.update([str(DEBIAN)], lambda source: outbound.read(source, Policy()))
     assert (entry.title, entry.rules > 10_000, "easylist.to" in entry.licence) == ("EasyList", True, True)
-    assert Filters.load(library.engine).refuse("https://ad.doubleclick.net/x.js", PAGE, "Script")
+    assert FilterEngine.load(library.engine).refuse("https://ad.doubleclick.net/x.js", PAGE, "Script")
 
 
 def test_lists_of_hosts_are_recognised() -> None:
@@ -124,12 +124,12 @@ def test_lists_of_hosts_are_recognised() -> None:
 
 def test_lists_of_hosts_hold_too(tmp_path: Path) -> None:
     (tmp_path / "e").write_bytes(compile_lists(["0.0.0.0 count.example.net\n"]))
-    assert Filters.load(tmp_path / "e").refuse("https://count.example.net/x", PAGE, "Script")
+    assert FilterEngine.load(tmp_path / "e").refuse("https://count.example.net/x", PAGE, "Script")
 
 
 class TestALibrary:
     def test_keeps_every_list_with_its_header_beside_what_was_compiled(self, tmp_path: Path) -> None:
-        library = Library(tmp_path)
+        library = FilterListStore(tmp_path)
         assert library.lists() == ()
         (entry,) = library.update(["https://lists.example/a.txt"], lambda _: LIST)
         assert (entry.title, entry.licence, entry.version, entry.rules, entry.failure) == (
@@ -141,41 +141,41 @@ class TestALibrary:
         )
         assert library.lists() == (entry,)
         assert (tmp_path / entry.file).read_text() == LIST
-        assert Filters.load(library.engine).refuse("https://ads.example.net/", PAGE, "Script")
+        assert FilterEngine.load(library.engine).refuse("https://ads.example.net/", PAGE, "Script")
 
     def test_goes_on_with_the_last_copy_of_a_list_that_is_gone(self, tmp_path: Path) -> None:
-        library, texts = Library(tmp_path), {"a": LIST, "b": "||other.example^\n"}
+        library, texts = FilterListStore(tmp_path), {"a": LIST, "b": "||other.example^\n"}
 
         def read(source: str) -> str:
             if source not in texts:
-                raise NotFetched("no answer")
+                raise FetchError("no answer")
             return texts[source]
 
         library.update(["a", "b"], read)
         del texts["a"]
         kept, fresh = library.update(["a", "b"], read)
         assert (kept.failure, kept.rules, fresh.failure) == ("no answer", 8, "")
-        assert Filters.load(library.engine).refuse("https://ads.example.net/", PAGE, "Script")
+        assert FilterEngine.load(library.engine).refuse("https://ads.example.net/", PAGE, "Script")
 
     def test_forgets_lists_that_are_no_longer_wanted(self, tmp_path: Path) -> None:
-        library = Library(tmp_path)
+        library = FilterListStore(tmp_path)
         library.update(["a", "b"], lambda source: f"||{source}.example^\n")
         library.update(["b"], lambda source: f"||{source}.example^\n")
         assert len(list(tmp_path.glob("*.txt"))) == 1
-        assert not Filters.load(library.engine).refuse("https://a.example/", PAGE, "Script")
+        assert not FilterEngine.load(library.engine).refuse("https://a.example/", PAGE, "Script")
 
     @pytest.mark.parametrize("text", ["", "! only comments\n", "<!DOCTYPE html><p>404", "\n<html>"])
     def test_leaves_what_it_has_when_nothing_usable_comes(self, text: str, tmp_path: Path) -> None:
-        library = Library(tmp_path)
+        library = FilterListStore(tmp_path)
         before = library.update(["a"], lambda _: LIST)
         (after,) = library.update(["a"], lambda _: text)
         assert after.failure
         assert after.rules == before[0].rules
-        with pytest.raises(NotFetched):
-            Library(tmp_path / "empty").update(["a"], lambda _: text)
+        with pytest.raises(FetchError):
+            FilterListStore(tmp_path / "empty").update(["a"], lambda _: text)
 
     def test_of_a_torn_index_counts_as_empty(self, tmp_path: Path) -> None:
-        library = Library(tmp_path)
+        library = FilterListStore(tmp_path)
         library.update(["a"], lambda _: LIST)
         (tmp_path / "lists.json").write_text("[{]")
         assert library.lists() == ()
@@ -215,7 +215,7 @@ Get = Callable[[str], str]
 
 @pytest.fixture
 def get(server: ThreadingHTTPServer) -> Get:
-    policy = Policy((Allowed.parse(f"127.0.0.1:{server.server_port}"),))
+    policy = Policy((AllowRule.parse(f"127.0.0.1:{server.server_port}"),))
     return lambda path: outbound.read(f"http://127.0.0.1:{server.server_port}{path}", policy)
 
 
@@ -225,25 +225,25 @@ class TestFetching:
 
     @pytest.mark.parametrize("path", ["/circle", "/inside", "/scheme", "/none"])
     def test_says_why_there_is_no_list(self, path: str, get: Get) -> None:
-        with pytest.raises(NotFetched) as failure:
+        with pytest.raises(FetchError) as failure:
             get(path)
         assert str(failure.value)
 
     def test_stays_out_of_the_house(self, server: ThreadingHTTPServer) -> None:
-        with pytest.raises(NotFetched):
+        with pytest.raises(FetchError):
             outbound.read(f"http://127.0.0.1:{server.server_port}/list.txt", Policy())
 
     def test_takes_no_more_than_a_list_can_be(self, get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(outbound, "MOST_BYTES", 100)
         (tmp_path / "long.txt").write_text(LIST)
         for reading in (lambda: get("/list.txt"), lambda: outbound.read(str(tmp_path / "long.txt"), Policy())):
-            with pytest.raises(NotFetched, match="longer"):
+            with pytest.raises(FetchError, match="longer"):
                 reading()
 
     def test_reads_files(self, tmp_path: Path) -> None:
         (tmp_path / "list.txt").write_text(LIST)
         assert outbound.read(str(tmp_path / "list.txt"), Policy()) == LIST
-        with pytest.raises(NotFetched):
+        with pytest.raises(FetchError):
             outbound.read(str(tmp_path / "none.txt"), Policy())
 
 

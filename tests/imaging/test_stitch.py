@@ -6,7 +6,7 @@ import pytest
 import pyvips
 
 from tintype import imaging
-from tintype.errors import EngineFailed
+from tintype.errors import EngineError
 
 
 def tile(height: int, *colour: int) -> bytes:
@@ -27,5 +27,5 @@ def test_what_is_see_through_stays_so() -> None:
 
 
 def test_a_torn_tile_makes_no_picture() -> None:
-    with pytest.raises(EngineFailed):
+    with pytest.raises(EngineError):
         imaging.join([tile(300, 255, 0, 0), tile(300, 0, 255, 0)[:-40]])

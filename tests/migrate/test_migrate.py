@@ -16,12 +16,12 @@ from click.testing import CliRunner
 from tests.support.concurrency import eventually
 from tests.support.paths import ROOT
 from tintype import cli
-from tintype.migrate import VENDORS, Unknown, Vendor, translate
+from tintype.migrate import VENDORS, UnknownService, Vendor, translate
 from tintype.migrate.rules import Rule
 from tintype.model import Freshness
 from tintype.options import Options
-from tintype.urls import Rules
-from tintype.web.params import Reader
+from tintype.urls import TargetPolicy
+from tintype.web.params import RequestParser
 
 PAGES = sorted((ROOT / "docs" / "migrating").glob("*.md"))
 PAGE = "https://example.com/?a=1&b=2"
@@ -61,7 +61,7 @@ RULES = [
 def ours(query: str) -> Options:
     """What our own parser makes of a query; it raises on whatever is not accepted."""
     pairs = parse_qsl(query, strict_parsing=True)
-    assert Reader(Rules(), Freshness(max_age=86_400), 2_592_000).read(pairs, posted=False)
+    assert RequestParser(TargetPolicy(), Freshness(max_age=86_400), 2_592_000).read(pairs, posted=False)
     return Options.model_validate(dict(pairs))
 
 
@@ -167,7 +167,7 @@ class TestTranslating:
         "written", ["https://example.com/?url=https://a.com", "https://api.urlbox.com/v1/", "x", "http://[/"]
     )
     def test_says_when_it_is_nobodys_address(self, written: str) -> None:
-        with pytest.raises(Unknown):
+        with pytest.raises(UnknownService):
             translate(written)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tintype.network.egress import Allowed, Policy, is_name, is_private_name, is_public, matches_host, parse_address
+from tintype.network.egress import AllowRule, Policy, is_name, is_private_name, is_public, matches_host, parse_address
 
 INTERNAL = {
     "this network": ["0.0.0.0", "0.0.0.1", "0.255.255.255"],
@@ -96,13 +96,15 @@ class TestThisMachine:
         assert self.policy.permits(ip_address("93.184.216.35"), 443)
 
     def test_is_reached_where_the_operator_says_so(self) -> None:
-        policy = Policy((Allowed.parse("93.184.216.34:8443"),), self.policy.own)
+        policy = Policy((AllowRule.parse("93.184.216.34:8443"),), self.policy.own)
         assert policy.permits(ip_address("93.184.216.34"), 8443)
         assert not policy.permits(ip_address("93.184.216.34"), 443)
 
 
 class TestTheAllowList:
-    policy = Policy(tuple(map(Allowed.parse, ("127.0.0.1:8090", "10.1.0.0/16:443", "[fd00::1]:80", "[fe80::/10]:81"))))
+    policy = Policy(
+        tuple(map(AllowRule.parse, ("127.0.0.1:8090", "10.1.0.0/16:443", "[fd00::1]:80", "[fe80::/10]:81")))
+    )
 
     @pytest.mark.parametrize(
         ("address", "port"), [("127.0.0.1", 8090), ("10.1.2.3", 443), ("fd00::1", 80), ("fe80::1", 81)]
@@ -134,7 +136,7 @@ class TestTheAllowList:
     )  # fmt: skip
     def test_takes_nothing_but_an_address_or_network_with_a_port(self, text: str) -> None:
         with pytest.raises(ValueError, match=r".+"):
-            Allowed.parse(text)
+            AllowRule.parse(text)
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
@@ -174,7 +176,7 @@ class TestNames:
         assert not Policy().permits_name(name, 443, named=True)
 
     def test_of_private_networks_may_where_the_operator_opened_the_port(self) -> None:
-        policy = Policy((Allowed.parse("10.1.0.0/16:443"),))
+        policy = Policy((AllowRule.parse("10.1.0.0/16:443"),))
         assert policy.permits_name("wiki.corp", 443)
         assert not policy.permits_name("wiki.corp", 80)
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.support import url_table
-from tintype.errors import Overloaded, TargetRefused, TargetUnreachable
-from tintype.network.egress import Allowed, Policy, parse_address
-from tintype.network.resolver import Busy, Lookup, Resolver, own_addresses
-from tintype.urls import Rules, endpoint_of
+from tintype.errors import Overloaded, TargetDenied, TargetUnreachable
+from tintype.network.egress import AllowRule, Policy, parse_address
+from tintype.network.resolver import Resolver, TargetResolver, TooManyLookups, own_addresses
+from tintype.urls import TargetPolicy, endpoint_of
 
 PUBLIC, PUBLIC_V6 = "93.184.216.34", "2606:4700::1111"
 ACCEPTED = [canonical for lines in url_table.accepted().values() for _, canonical in lines]
@@ -62,7 +62,7 @@ def held(gate: threading.Event, *addresses: str) -> Any:
 
 @pytest.mark.parametrize("addresses", [[PUBLIC], [PUBLIC_V6], [PUBLIC, PUBLIC_V6], [PUBLIC] * 20])
 def test_a_name_that_leads_to_public_addresses_passes(addresses: list[str]) -> None:
-    Lookup(Policy(), resolve=Names(a_com=addresses)).check("https://a.com/")
+    TargetResolver(Policy(), resolve=Names(a_com=addresses)).check("https://a.com/")
 
 
 @pytest.mark.parametrize(
@@ -85,22 +85,22 @@ def test_a_name_that_leads_to_public_addresses_passes(addresses: list[str]) -> N
     ],
 )
 def test_a_name_with_one_internal_answer_is_refused(addresses: list[str]) -> None:
-    with pytest.raises(TargetRefused) as refused:
-        Lookup(Policy(), resolve=Names(a_com=addresses)).check("https://a.com/")
-    assert refused.value.detail == TargetRefused.title
+    with pytest.raises(TargetDenied) as refused:
+        TargetResolver(Policy(), resolve=Names(a_com=addresses)).check("https://a.com/")
+    assert refused.value.detail == TargetDenied.title
 
 
 @pytest.mark.parametrize("url", ACCEPTED)
 class TestEveryAcceptedUrl:
     def test_passes_when_its_name_leads_to_public_addresses(self, url: str) -> None:
-        Lookup(Policy(), resolve=everything_at(PUBLIC)).check(url)
+        TargetResolver(Policy(), resolve=everything_at(PUBLIC)).check(url)
 
     def test_is_refused_when_its_name_leads_inside(self, url: str) -> None:
-        lookup = Lookup(Policy(), resolve=everything_at("10.0.0.5"))
+        lookup = TargetResolver(Policy(), resolve=everything_at("10.0.0.5"))
         if parse_address(endpoint_of(url)[0]):
             lookup.check(url)
         else:
-            with pytest.raises(TargetRefused):
+            with pytest.raises(TargetDenied):
                 lookup.check(url)
 
 
@@ -109,16 +109,16 @@ class TestEveryAcceptedUrl:
 )
 def test_a_name_without_an_answer_is_unreachable(answer: Any) -> None:
     with pytest.raises(TargetUnreachable):
-        Lookup(Policy(), resolve=Names(a_com=answer)).check("https://a.com/")
+        TargetResolver(Policy(), resolve=Names(a_com=answer)).check("https://a.com/")
 
 
 def test_a_name_that_is_slow_to_resolve_is_unreachable(gate: threading.Event) -> None:
     with pytest.raises(TargetUnreachable, match="within"):
-        Lookup(Policy(), timeout=0.05, resolve=held(gate, PUBLIC)).check("https://a.com/")
+        TargetResolver(Policy(), timeout=0.05, resolve=held(gate, PUBLIC)).check("https://a.com/")
 
 
 def test_many_slow_names_do_not_take_threads_without_end(gate: threading.Event) -> None:
-    lookup = Lookup(Policy(), timeout=0.001, resolve=held(gate, PUBLIC))
+    lookup = TargetResolver(Policy(), timeout=0.001, resolve=held(gate, PUBLIC))
     for number in range(64):
         with pytest.raises(TargetUnreachable):
             lookup.check(f"https://{number}.a.com/")
@@ -129,25 +129,25 @@ def test_many_slow_names_do_not_take_threads_without_end(gate: threading.Event) 
 
 def test_an_address_is_judged_without_a_look_up() -> None:
     names = Names()
-    lookup = Lookup(Policy((Allowed.parse("127.0.0.1:8090"),)), resolve=names)
+    lookup = TargetResolver(Policy((AllowRule.parse("127.0.0.1:8090"),)), resolve=names)
     lookup.check("http://93.184.216.34/")
     lookup.check("http://[2606:4700::1111]:8080/")
     lookup.check("http://127.0.0.1:8090/")
-    with pytest.raises(TargetRefused):
+    with pytest.raises(TargetDenied):
         lookup.check("http://127.0.0.1:8091/")
     assert names.asked == []
 
 
 def test_an_opened_network_is_reached_by_name_at_its_port_only() -> None:
-    lookup = Lookup(Policy((Allowed.parse("10.1.0.0/16:443"),)), resolve=Names(wiki_corp=["10.1.2.3"]))
+    lookup = TargetResolver(Policy((AllowRule.parse("10.1.0.0/16:443"),)), resolve=Names(wiki_corp=["10.1.2.3"]))
     lookup.check("https://wiki.corp/")
-    with pytest.raises(TargetRefused):
+    with pytest.raises(TargetDenied):
         lookup.check("http://wiki.corp/")
 
 
 def test_an_answer_is_used_again_for_a_moment() -> None:
     names = Names(a_com=[PUBLIC])
-    lookup = Lookup(Policy(), resolve=names)
+    lookup = TargetResolver(Policy(), resolve=names)
     for _ in range(3):
         lookup.check("https://a.com/")
     assert names.asked == ["a.com"]
@@ -155,7 +155,7 @@ def test_an_answer_is_used_again_for_a_moment() -> None:
 
 def test_a_failure_is_not() -> None:
     names = Names()
-    lookup = Lookup(Policy(), resolve=names)
+    lookup = TargetResolver(Policy(), resolve=names)
     for _ in range(2):
         with pytest.raises(TargetUnreachable):
             lookup.check("https://a.com/")
@@ -165,7 +165,7 @@ def test_a_failure_is_not() -> None:
 
 
 def test_answers_remembered_are_bounded() -> None:
-    lookup = Lookup(Policy(), resolve=everything_at(PUBLIC))
+    lookup = TargetResolver(Policy(), resolve=everything_at(PUBLIC))
     for number in range(1100):
         lookup.check(f"https://{number}.a.com/")
     assert len(lookup._answers) <= 1024
@@ -175,7 +175,7 @@ def test_answers_remembered_are_bounded() -> None:
 def test_a_forked_child_looks_up_on_its_own(gate: threading.Event) -> None:
     resolver = Resolver(limit=1, resolve=held(gate, PUBLIC))
     resolver.submit("a.com")
-    with pytest.raises(Busy):
+    with pytest.raises(TooManyLookups):
         resolver.submit("b.com")
     child = os.fork()
     if not child:
@@ -190,9 +190,9 @@ def test_a_forked_child_looks_up_on_its_own(gate: threading.Event) -> None:
 
 def test_the_systems_own_resolver_is_asked_in_earnest() -> None:
     with pytest.raises(TargetUnreachable):
-        Lookup(Policy()).check("http://no-such-name.example.com.invalid/")
-    with pytest.raises(TargetRefused):
-        Lookup(Policy()).check("http://localhost/")
+        TargetResolver(Policy()).check("http://no-such-name.example.com.invalid/")
+    with pytest.raises(TargetDenied):
+        TargetResolver(Policy()).check("http://localhost/")
 
 
 def test_own_addresses_are_those_of_the_interfaces() -> None:
@@ -204,7 +204,7 @@ def test_own_addresses_are_those_of_the_interfaces() -> None:
 
 
 def test_text_and_look_up_agree_about_addresses() -> None:
-    with pytest.raises(TargetRefused):
-        Rules().canonical("http://10.0.0.5/")
-    with pytest.raises(TargetRefused):
-        Lookup(Policy()).check("http://10.0.0.5/")
+    with pytest.raises(TargetDenied):
+        TargetPolicy().canonical("http://10.0.0.5/")
+    with pytest.raises(TargetDenied):
+        TargetResolver(Policy()).check("http://10.0.0.5/")

@@ -19,14 +19,14 @@ from tintype import errors
 from tintype.cli import Commands
 from tintype.commands.openapi import command
 from tintype.errors import TintypeError
-from tintype.openapi import About, document
+from tintype.openapi import ApiFeatures, document
 from tintype.openapi.field import FIELDS
 from tintype.options import Options, is_posted
-from tintype.signing import Signatures
-from tintype.web.auth import Access, ApiKey
+from tintype.signing import UrlSigner
+from tintype.web.auth import ApiKey, Authenticator
 from tintype.web.playground import Playground
 
-EVERYTHING = About(base="https://thumbs.example.com", keys=True, signatures=True)
+EVERYTHING = ApiFeatures(base="https://thumbs.example.com", keys=True, signatures=True)
 FOR_PEOPLE = {"/", "/docs", "/static/<digest>/<name>"}
 
 
@@ -47,8 +47,10 @@ def validator(told: dict[str, Any], name: str) -> Draft202012Validator:
 
 
 class TestTheDocument:
-    @pytest.mark.parametrize("about", [About(), EVERYTHING, About(stores_here=False, status=False, metrics=False)])
-    def test_is_valid_openapi(self, about: About) -> None:
+    @pytest.mark.parametrize(
+        "about", [ApiFeatures(), EVERYTHING, ApiFeatures(stores_here=False, status=False, metrics=False)]
+    )
+    def test_is_valid_openapi(self, about: ApiFeatures) -> None:
         assert [error.message for error in OpenAPIV31SpecValidator(document(about)).iter_errors()] == []
 
     def test_names_every_option_once_where_it_may_be_said(self, told: dict[str, Any]) -> None:
@@ -88,7 +90,7 @@ class TestTheDocument:
         assert (ttl["minimum"], ttl["type"]) == (0, "integer")
 
     def test_asks_for_keys_and_signatures_only_where_they_are_asked_for(self) -> None:
-        assert "securitySchemes" not in document(About())["components"]
+        assert "securitySchemes" not in document(ApiFeatures())["components"]
         paths = document(EVERYTHING)["paths"]
         assert paths["/thumb"]["get"]["security"] == [{"bearer": []}, {"key": []}, {"signature": []}]
         assert paths["/persist"]["post"]["security"] == [{"bearer": []}, {"key": []}]
@@ -182,7 +184,7 @@ class TestTheRoute:
         assert {(path, method) for path, method, _ in operations(told)} == there
 
     def test_tells_how_one_gets_in(self) -> None:
-        site = Site(access=Access([ApiKey.read("shop:" + "k" * 32)], Signatures(["s" * 32])))
+        site = Site(access=Authenticator([ApiKey.read("shop:" + "k" * 32)], UrlSigner(["s" * 32])))
         assert set(site.client.get("/openapi.json").json["components"]["securitySchemes"]) == {
             "bearer",
             "key",
@@ -228,7 +230,7 @@ class TestTheCommand:
         monkeypatch.setenv("TINTYPE_PUBLIC_URL", "https://thumbs.example.com")
         told = json.loads(CliRunner().invoke(command).stdout)
         assert told["servers"] == [{"url": "https://thumbs.example.com"}]
-        assert set(told["paths"]) == set(document(About())["paths"])
+        assert set(told["paths"]) == set(document(ApiFeatures())["paths"])
         assert "openapi" in Commands().list_commands(None)  # type: ignore[arg-type]
 
     def test_writes_a_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

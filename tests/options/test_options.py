@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from tintype.options import CaptureRequest, Emulate, Options, Rendition, Shot, accepts
+from tintype.options import CaptureRequest, Emulation, Options, Rendition, Shot, accepts
 from tintype.options.devices import DEVICES, slug
 
 URL = "https://example.com/"
@@ -399,7 +399,7 @@ class TestDevices:
         seen = ask(device=preset.title).shot.emulate
         assert (seen.width, seen.height, seen.scale) == (preset.width, preset.height, preset.scale)
         assert seen.device == (name if preset.mobile else "")
-        Emulate(width=seen.width, height=seen.height, scale=seen.scale)
+        Emulation(width=seen.width, height=seen.height, scale=seen.scale)
 
     def test_what_the_caller_says_wins_over_the_preset(self) -> None:
         seen = ask(device="iphone-14", width=1280, scale=1).shot.emulate

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.playground.conftest import Visit
 from tests.support.node import Node
 from tests.support.site_server import SiteServer
-from tintype.signing import Signatures
+from tintype.signing import UrlSigner
 
 pytestmark = pytest.mark.browser
 
@@ -70,7 +70,7 @@ class TestWithSignaturesAlone:
         assert f"--base http://127.0.0.1:{signed.port}" in at.text("signed")
         pairs = [("url", site.url("/plain.html?signed")), ("thumb_width", "320")]
         query = f"{'&'.join(f'{name}={value}' for name, value in pairs)}"
-        signature = Signatures([SIGNING]).sign("/thumb", pairs)
+        signature = UrlSigner([SIGNING]).sign("/thumb", pairs)
         at.page.fill("#key", f"http://127.0.0.1:{signed.port}/thumb?{query}&sig={signature}")
         at.take()
         assert at.picture[0] == 320

@@ -16,7 +16,7 @@ from tintype import backends, cli
 from tintype.chromium.process import user
 from tintype.filters import store
 from tintype.provision import doctor, find_browser, fonts
-from tintype.provision.doctor import Finding, State
+from tintype.provision.doctor import CheckLevel, CheckResult
 from tintype.settings import Settings
 
 STARTS = 'case "$*" in *--version*) echo Chromium 1.2.3;; *) echo "<p>tintype-was-here</p>";; esac'
@@ -46,7 +46,7 @@ def browser(commands: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program that passes for Chromium."""
     monkeypatch.setattr(find_browser, "_MAGIC", (b"#!/b",))
     monkeypatch.setattr(find_browser, "is_open_to_all", lambda _: True)
-    monkeypatch.setattr(user, "choose", lambda *_, **__: user.Account("me"))
+    monkeypatch.setattr(user, "choose", lambda *_, **__: user.BrowserUser("me"))
     return program(commands / "chromium", STARTS)
 
 
@@ -68,91 +68,94 @@ def settings(tmp_path: Path, **said: str) -> Settings:
     return Settings.load({"TINTYPE_DATA_DIR": str(tmp_path / "data"), **said}, env_file=None)
 
 
-def examine(chosen: Settings) -> dict[str, Finding]:
+def examine(chosen: Settings) -> dict[str, CheckResult]:
     return {finding.what: finding for finding in doctor.examine(chosen)}
 
 
 class TestTheDataFolder:
     def test_is_named_with_what_is_free(self, tmp_path: Path) -> None:
         found = examine(settings(tmp_path))["data folder"]
-        assert found.state is State.GOOD
+        assert found.state is CheckLevel.GOOD
         assert f"{tmp_path}/data, " in found.found
 
     def test_that_cannot_be_used_is_bad(self, tmp_path: Path) -> None:
         (tmp_path / "data").write_text("a file")
         found = examine(settings(tmp_path))["data folder"]
-        assert found.state is State.BAD
+        assert found.state is CheckLevel.BAD
         assert "TINTYPE_DATA_DIR" in found.remedy
 
 
 class TestTheBrowser:
     def test_is_named_with_its_version(self, tmp_path: Path, browser: Path) -> None:
         found = examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["browser"]
-        assert (found.state, found.found) == (State.GOOD, f"Chromium 1.2.3 at {browser}")
+        assert (found.state, found.found) == (CheckLevel.GOOD, f"Chromium 1.2.3 at {browser}")
 
     def test_that_is_missing_is_bad(self, tmp_path: Path) -> None:
         found = examine(settings(tmp_path, TINTYPE_CHROMIUM="/nowhere"))["browser"]
-        assert (found.state, found.found) == (State.BAD, "none at /nowhere")
+        assert (found.state, found.found) == (CheckLevel.BAD, "none at /nowhere")
         assert "install-browser" in found.remedy
 
     def test_that_does_not_start_is_bad_with_its_reason(self, tmp_path: Path, browser: Path) -> None:
         program(browser, "echo libnss3.so: cannot open shared object file >&2; exit 127")
         found = examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))
-        assert found["browser"].state is State.BAD
+        assert found["browser"].state is CheckLevel.BAD
         assert "libnss3.so" in found["browser"].found
         assert "sandbox" not in found
 
     def test_is_not_needed_for_another_engine(self, tmp_path: Path) -> None:
         found = examine(settings(tmp_path, SNAPSHARP_API_KEY="sk"))
         assert not {"browser", "sandbox", "fonts"} & set(found)
-        assert found["capture"].state is State.GOOD
+        assert found["capture"].state is CheckLevel.GOOD
 
     def test_runs_as_somebody_else_for_want_of_its_user(
         self, tmp_path: Path, browser: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        stand_in = user.Account("nobody", os.geteuid(), os.getegid())
+        stand_in = user.BrowserUser("nobody", os.geteuid(), os.getegid())
         monkeypatch.setattr(user, "choose", lambda *_, **__: stand_in)
         if os.geteuid() != 0:
             monkeypatch.setattr(doctor, "_start", lambda *_: pytest.fail("needs root"))
         found = next(f for f in doctor._browser(settings(tmp_path, TINTYPE_CHROMIUM=str(browser))) if "user" in f.what)
-        assert (found.state, found.found) == (State.DOUBTFUL, "there is no user tintype, so Chromium runs as nobody")
+        assert (found.state, found.found) == (
+            CheckLevel.DOUBTFUL,
+            "there is no user tintype, so Chromium runs as nobody",
+        )
         monkeypatch.setattr(find_browser, "is_open_to_all", lambda _: False)
         found = next(f for f in doctor._browser(settings(tmp_path, TINTYPE_CHROMIUM=str(browser))) if "user" in f.what)
-        assert (found.state, found.found) == (State.BAD, f"nobody cannot reach {browser}")
+        assert (found.state, found.found) == (CheckLevel.BAD, f"nobody cannot reach {browser}")
 
 
 class TestTheSandbox:
     def test_that_works_is_good(self, tmp_path: Path, browser: Path) -> None:
-        assert examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["sandbox"].state is State.GOOD
+        assert examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["sandbox"].state is CheckLevel.GOOD
 
     def test_that_does_not_is_bad_with_what_chromium_says(self, tmp_path: Path, browser: Path) -> None:
         program(browser, NO_SANDBOX)
         found = examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["sandbox"]
-        assert (found.state, found.found) == (State.BAD, "FATAL: No usable sandbox!")
+        assert (found.state, found.found) == (CheckLevel.BAD, "FATAL: No usable sandbox!")
         assert "user namespaces" in found.remedy
 
     def test_that_was_given_up_stays_doubtful(self, tmp_path: Path, browser: Path) -> None:
         given_up = settings(tmp_path, TINTYPE_CHROMIUM=str(browser), ALLOW_NO_SANDBOX="1")
         assert "ALLOW_NO_SANDBOX" in examine(given_up)["sandbox"].remedy
         program(browser, NO_SANDBOX)
-        assert examine(given_up)["sandbox"].state is State.DOUBTFUL
+        assert examine(given_up)["sandbox"].state is CheckLevel.DOUBTFUL
 
     @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
     def test_namespaces_are_tried(self, tmp_path: Path, browser: Path) -> None:
-        assert examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["namespaces"].state in State
+        assert examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["namespaces"].state in CheckLevel
 
 
 class TestFonts:
     def test_of_all_scripts_are_good(self, tmp_path: Path, all_fonts: Path) -> None:
         found = examine(settings(tmp_path))["fonts"]
-        assert found.state is State.GOOD
+        assert found.state is CheckLevel.GOOD
         assert found.found.startswith(f"for {len(fonts.SCRIPTS)} scripts, with emoji in colour")
 
     def test_that_are_missing_are_named_with_their_packages(self, tmp_path: Path, all_fonts: Path) -> None:
         program(all_fonts / "fc-list", 'echo "False 0-dff e80-3040 3100-10ffff"')
         program(all_fonts / "fc-match", f"echo {WIDTHS.replace('Carlito', 'Noto Sans')}")
         found = examine(settings(tmp_path))["fonts"]
-        assert found.state is State.DOUBTFUL
+        assert found.state is CheckLevel.DOUBTFUL
         assert found.found == (
             "none as wide as Calibri: install fonts-crosextra-carlito; no font for Thai: install fonts-noto-core; "
             "no font for Japanese: install fonts-noto-cjk; no font for Emoji: install fonts-noto-color-emoji"
@@ -178,7 +181,7 @@ class TestFonts:
         (all_fonts / program_).unlink()
         monkeypatch.setenv("PATH", str(all_fonts))
         found = examine(settings(tmp_path))["fonts"]
-        assert (found.state, found.found) == (State.DOUBTFUL, f"{program_} is missing, so nobody knows")
+        assert (found.state, found.found) == (CheckLevel.DOUBTFUL, f"{program_} is missing, so nobody knows")
         assert found.remedy == "apt install fontconfig"
 
     def test_that_cannot_be_listed_are_said_to_be_unknown_and_why(self, tmp_path: Path, all_fonts: Path) -> None:
@@ -190,18 +193,18 @@ class TestFonts:
 class TestTheCache:
     def test_on_this_machine(self, tmp_path: Path) -> None:
         found = examine(settings(tmp_path))["cache"]
-        assert found.state is State.GOOD
+        assert found.state is CheckLevel.GOOD
         assert found.found.startswith("SQLite in ")
 
     def test_in_redis(self, tmp_path: Path) -> None:
         with RedisServer() as server:
             found = examine(settings(tmp_path, REDIS_URL=server.url))["cache"]
-        assert found.state is State.GOOD
+        assert found.state is CheckLevel.GOOD
         assert found.found.startswith("Redis, ")
 
     def test_in_a_redis_that_is_gone_is_bad(self, tmp_path: Path) -> None:
         found = examine(settings(tmp_path, REDIS_URL=f"redis://:hush@127.0.0.1:{free_port()}"))["cache"]
-        assert found.state is State.BAD
+        assert found.state is CheckLevel.BAD
         assert "REDIS_URL" in found.remedy
         assert "hush" not in found.found
 
@@ -220,18 +223,18 @@ class TestStorage:
 
     def test_in_a_bucket(self, tmp_path: Path, bucket: dict[str, str]) -> None:
         found = examine(settings(tmp_path, **bucket))["storage"]
-        assert (found.state, found.found) == (State.GOOD, "bucket thumbs")
+        assert (found.state, found.found) == (CheckLevel.GOOD, "bucket thumbs")
 
     def test_in_a_bucket_that_does_not_exist_is_bad(self, tmp_path: Path, bucket: dict[str, str]) -> None:
         found = examine(settings(tmp_path, **{**bucket, "S3_BUCKET": "nowhere"}))["storage"]
-        assert found.state is State.BAD
+        assert found.state is CheckLevel.BAD
         assert "S3_BUCKET" in found.remedy
 
 
 def test_a_capture_that_fails_is_bad_with_its_reason(tmp_path: Path, engine: FakeEngine) -> None:
     engine.down = "the browser does not start"
     found = examine(settings(tmp_path))["capture"]
-    assert (found.state, found.found) == (State.BAD, "the browser does not start")
+    assert (found.state, found.found) == (CheckLevel.BAD, "the browser does not start")
 
 
 class TestTheCommand:
@@ -284,7 +287,7 @@ class TestTheCommand:
 @pytest.mark.usefixtures("engine")
 def test_this_very_machine_has_a_browser_that_starts(tmp_path: Path) -> None:
     found = examine(settings(tmp_path, **{k: v for k, v in os.environ.items() if k == "TINTYPE_CHROMIUM"}))
-    assert found["browser"].state is State.GOOD, found["browser"]
+    assert found["browser"].state is CheckLevel.GOOD, found["browser"]
     assert "hromi" in found["browser"].found or "hrome" in found["browser"].found
     assert found["sandbox"].found
 
@@ -301,11 +304,11 @@ class TestFilterLists:
 
     def test_have_to_be_read_first(self, lists: Path, tmp_path: Path) -> None:
         found = examine(settings(tmp_path, TINTYPE_FILTER_LISTS=str(lists)))["filter lists"]
-        assert (found.state, "update-filters" in found.remedy) == (State.DOUBTFUL, True)
+        assert (found.state, "update-filters" in found.remedy) == (CheckLevel.DOUBTFUL, True)
 
-    @pytest.mark.parametrize(("days", "state"), [(0, State.GOOD), (40, State.DOUBTFUL)])
+    @pytest.mark.parametrize(("days", "state"), [(0, CheckLevel.GOOD), (40, CheckLevel.DOUBTFUL)])
     def test_grow_old(
-        self, days: int, state: State, lists: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, days: int, state: CheckLevel, lists: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         wanted = settings(tmp_path, TINTYPE_FILTER_LISTS=str(lists))
         backends.folder(wanted, "filters")

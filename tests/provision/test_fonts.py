@@ -10,7 +10,7 @@ import pytest
 
 from tests.chromium.conftest import StartEngine
 from tests.support.site_server import FOLDERS, SiteServer
-from tintype.engines.chromium import DaemonEngine
+from tintype.engines.chromium import ChromiumEngine
 from tintype.options import Options
 from tintype.provision import fonts
 
@@ -23,7 +23,7 @@ LANGUAGES = dict(re.findall(r'<h2>(.+?)</h2><p lang="([^"]+)"', PAGE))
 NOTO = "/usr/share/fonts/truetype/noto"
 
 
-def letters(engine: DaemonEngine, site: SiteServer) -> dict[str, list[str]]:
+def letters(engine: ChromiumEngine, site: SiteServer) -> dict[str, list[str]]:
     """What the probe found on the page with all scripts."""
     shot = Options(url=site.url("/scripts.html"), js=PROBE).request().shot
     found = json.loads(engine.capture(shot).title)

@@ -78,7 +78,7 @@ class TestRoundTrips:
 
     def test_a_verdict_nobody_knows_is_none(self) -> None:
         header, body = codec.unpack(codec.pack_thumbnail(thumbnail()))
-        with pytest.raises(codec.Corrupt):
+        with pytest.raises(codec.CorruptValue):
             codec.unpack_thumbnail(codec.pack({**header, "verdict": "splendid"}, body))
 
     @given(header=st.dictionaries(text, json_values, max_size=4), body=st.binary(max_size=300))
@@ -96,7 +96,9 @@ class TestRoundTrips:
     @pytest.mark.parametrize("kind", [*errors.ALL, errors.TintypeError])
     def test_problems(self, kind: type[errors.TintypeError]) -> None:
         failure = (
-            kind(errors.Mistake("url", "is needed")) if kind is errors.InvalidRequest else kind("why", retry_after=3)
+            kind(errors.InvalidParameter("url", "is needed"))
+            if kind is errors.InvalidRequest
+            else kind("why", retry_after=3)
         )
         again = codec.unpack_problem(codec.pack_problem(failure))
         assert type(again) is kind
@@ -116,7 +118,7 @@ class TestWhatIsNoValue:
     @example(b"TT")
     def test_is_corrupt_and_nothing_else(self, data: bytes) -> None:
         for unpack in UNPACKERS:
-            with pytest.raises(codec.Corrupt):
+            with pytest.raises(codec.CorruptValue):
                 unpack(data)
 
     @given(header=st.binary(max_size=60) | json_values.map(lambda value: json.dumps(value).encode()))
@@ -133,30 +135,30 @@ class TestWhatIsNoValue:
     @example(b'{"kind":["capture"]}')
     def test_is_corrupt_even_when_its_checksum_is_right(self, header: bytes) -> None:
         for unpack in UNPACKERS:
-            with suppress(codec.Corrupt):
+            with suppress(codec.CorruptValue):
                 unpack(sealed(header))
         for unpack in (codec.unpack_capture, codec.unpack_thumbnail):
-            with pytest.raises(codec.Corrupt):
+            with pytest.raises(codec.CorruptValue):
                 unpack(sealed(header))
 
     @given(cut=st.integers(0, 2000))
     def test_torn_values_are_corrupt(self, cut: int) -> None:
         whole = codec.pack_thumbnail(thumbnail())
         for torn in (whole[: min(cut, len(whole) - 1)], whole + b"\0" * (cut + 1)):
-            with pytest.raises(codec.Corrupt):
+            with pytest.raises(codec.CorruptValue):
                 codec.unpack_thumbnail(torn)
 
     @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
     def test_a_flipped_bit_is_noticed(self, place: int, bit: int) -> None:
         data = bytearray(codec.pack_thumbnail(thumbnail()))
         data[place % len(data)] ^= 1 << bit
-        with pytest.raises(codec.Corrupt):
+        with pytest.raises(codec.CorruptValue):
             codec.unpack_thumbnail(bytes(data))
 
     def test_other_versions_are_corrupt(self) -> None:
         header = codec.pack_thumbnail(thumbnail())[11:]
         for version in (0, 2, 255):
-            with pytest.raises(codec.Corrupt):
+            with pytest.raises(codec.CorruptValue):
                 codec.unpack(sealed(header, version=version))
 
     def test_kinds_are_not_mistaken_for_each_other(self) -> None:
@@ -168,5 +170,5 @@ class TestWhatIsNoValue:
             (codec.unpack_problem, (capture, codec.pack_thumbnail(thumbnail()), codec.pack({}))),
         ):
             for other in others:
-                with pytest.raises(codec.Corrupt):
+                with pytest.raises(codec.CorruptValue):
                     unpack(other)

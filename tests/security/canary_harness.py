@@ -50,9 +50,9 @@ from tests.security.canary_servers import Register, open_village
 from tests.security.dns_server import NameServer
 from tests.security.sniffer import Packet, Sniffer
 from tintype.chromium.daemon.daemon import DaemonConfig, address_for
-from tintype.engines.chromium import DaemonEngine
+from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import TintypeError
-from tintype.options import Navigate, Settle, Shot
+from tintype.options import Navigation, Shot, WaitOptions
 
 _ATTEMPTS = 3
 _CUT_SHORT = ("capture-timeout", "target-unreachable", "browser-lost")
@@ -123,7 +123,7 @@ def make_certificate(folder: Path) -> tuple[Path, str]:
 
 
 @contextlib.contextmanager
-def engine(mode: str, key_hash: str, **settings: Any) -> Iterator[DaemonEngine]:
+def engine(mode: str, key_hash: str, **settings: Any) -> Iterator[ChromiumEngine]:
     """The real capture daemon, weakened as the mode says."""
     with tempfile.TemporaryDirectory() as folder:
         # Time enough for a crowded machine: what is tested is silence, not speed.
@@ -131,7 +131,7 @@ def engine(mode: str, key_hash: str, **settings: Any) -> Iterator[DaemonEngine]:
         address = address_for(config, Path(folder))
         command = [sys.executable, "-m", "tests.security.weakened_daemon", mode, key_hash, address, config.to_json()]
         log = Path(folder) / "daemon.log"
-        client = DaemonEngine(address, command, Path(folder), patience=120, log_file=log)
+        client = ChromiumEngine(address, command, Path(folder), patience=120, log_file=log)
         try:
             yield client
         finally:
@@ -153,7 +153,7 @@ def journeys(patience: int = 4000) -> dict[str, tuple[str, int]]:
     return found | {"public": ("http://six.attacker.com/", 0)}
 
 
-def capture(client: DaemonEngine, url: str, stay: int) -> dict[str, Any]:
+def capture(client: ChromiumEngine, url: str, stay: int) -> dict[str, Any]:
     """How one journey ended; one that a crowded machine cut short is made again."""
     for _ in range(_ATTEMPTS):
         end = _attempt(client, url, stay)
@@ -162,8 +162,8 @@ def capture(client: DaemonEngine, url: str, stay: int) -> dict[str, Any]:
     return end
 
 
-def _attempt(client: DaemonEngine, url: str, stay: int) -> dict[str, Any]:
-    shot = Shot(navigate=Navigate.model_construct(url=url, wait_until="load"), settle=Settle(delay=stay))
+def _attempt(client: ChromiumEngine, url: str, stay: int) -> dict[str, Any]:
+    shot = Shot(navigate=Navigation.model_construct(url=url, wait_until="load"), settle=WaitOptions(delay=stay))
     begin = time.monotonic()
     try:
         taken = client.capture(shot)
@@ -173,7 +173,7 @@ def _attempt(client: DaemonEngine, url: str, stay: int) -> dict[str, Any]:
     return {**outcome, "seconds": round(time.monotonic() - begin, 2)}
 
 
-def travel(client: DaemonEngine, mode: str) -> dict[str, dict[str, Any]]:
+def travel(client: ChromiumEngine, mode: str) -> dict[str, dict[str, Any]]:
     """A mode's journeys, several at a time; where something is to be heard there is time for it."""
     chosen, patience = _chosen(mode), 9000 if mode in {"opened", "unguarded"} else 4000
     todo = {name: journey for name, journey in journeys(patience).items() if chosen(name)}

@@ -18,7 +18,7 @@ from tests.security import confined
 from tests.support.paths import ROOT
 from tests.support.site_server import SiteServer
 from tintype.chromium.daemon.daemon import DaemonConfig, address_for, command_for
-from tintype.engines.chromium import DaemonEngine
+from tintype.engines.chromium import ChromiumEngine
 from tintype.options import Options
 
 PROFILE = ROOT / "deploy/seccomp.json"
@@ -64,12 +64,12 @@ class TestUnderTheProfile:
         if not strangers_exist():
             pytest.skip("THE SECCOMP PROFILE IS NOT TRIED: it needs x86_64, linux-libc-dev and user namespaces")
 
-    def start(self, profile: Path, folder: Path, site: SiteServer) -> DaemonEngine:
+    def start(self, profile: Path, folder: Path, site: SiteServer) -> ChromiumEngine:
         config = DaemonConfig(slots=1, linger=5.0, allow_addresses=(f"127.0.0.1:{site.port}",))
         address = address_for(config, folder)
         confine = [*_STRANGER, sys.executable, "-m", "tests.security.confined", str(profile)]
         command = [*confine, *command_for(config, address)]
-        return DaemonEngine(address, command, folder, patience=60, log_file=folder / "daemon.log")
+        return ChromiumEngine(address, command, folder, patience=60, log_file=folder / "daemon.log")
 
     def test_pictures_are_taken_with_sandbox_and_enclosure(self, site: SiteServer) -> None:
         with tempfile.TemporaryDirectory() as folder:

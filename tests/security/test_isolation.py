@@ -8,8 +8,8 @@ import pytest
 
 from tests.chromium.conftest import StartEngine
 from tests.support.site_server import SiteServer
-from tintype.engines.chromium import DaemonEngine
-from tintype.options import Navigate, Settle, Shot
+from tintype.engines.chromium import ChromiumEngine
+from tintype.options import Navigation, Shot, WaitOptions
 
 pytestmark = pytest.mark.browser
 
@@ -17,26 +17,28 @@ LEFT = "left cookie localStorage indexedDB caches files serviceWorker"
 
 
 @pytest.fixture(scope="module")
-def engine(start_engine: StartEngine, site: SiteServer) -> DaemonEngine:
+def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
     return start_engine(allow_addresses=(f"127.0.0.1:{site.port}",), slots=2)
 
 
 def leave(site: SiteServer, number: int, stay: int = 0) -> Shot:
     url = site.url(f"/leave-traces.html?{number}")
-    return Shot(navigate=Navigate(url=url), settle=Settle(wait_for="#left", delay=stay))
+    return Shot(navigate=Navigation(url=url), settle=WaitOptions(wait_for="#left", delay=stay))
 
 
 def look(site: SiteServer, number: int) -> Shot:
-    return Shot(navigate=Navigate(url=site.url(f"/find-traces.html?{number}")), settle=Settle(wait_for="#looked"))
+    return Shot(
+        navigate=Navigation(url=site.url(f"/find-traces.html?{number}")), settle=WaitOptions(wait_for="#looked")
+    )
 
 
-def test_the_next_capture_finds_nothing(engine: DaemonEngine, site: SiteServer) -> None:
+def test_the_next_capture_finds_nothing(engine: ChromiumEngine, site: SiteServer) -> None:
     for number in range(3):
         assert engine.capture(leave(site, number)).title == LEFT
         assert engine.capture(look(site, number)).title == "found nothing"
 
 
-def test_a_capture_beside_it_finds_nothing(engine: DaemonEngine, site: SiteServer) -> None:
+def test_a_capture_beside_it_finds_nothing(engine: ChromiumEngine, site: SiteServer) -> None:
     with ThreadPoolExecutor(1) as beside:
         staying = beside.submit(engine.capture, leave(site, 10, stay=3000))
         site.wait_for_visit("/leave-traces.html?10")
@@ -45,7 +47,7 @@ def test_a_capture_beside_it_finds_nothing(engine: DaemonEngine, site: SiteServe
         assert staying.result().title == LEFT
 
 
-def test_cached_files_are_not_shared(engine: DaemonEngine, site: SiteServer) -> None:
+def test_cached_files_are_not_shared(engine: ChromiumEngine, site: SiteServer) -> None:
     before = site.visits("/cacheable")
     engine.capture(look(site, 20))
     engine.capture(look(site, 21))

@@ -43,7 +43,7 @@ def weaken(mode: str) -> None:
 
 
 def _leave_the_enclosure() -> None:
-    launch_options.Recipe.__init__.__kwdefaults__["enclosed"] = False
+    launch_options.LaunchOptions.__init__.__kwdefaults__["enclosed"] = False
 
 
 def _forget_bypass_rules() -> None:
@@ -53,12 +53,12 @@ def _forget_bypass_rules() -> None:
 
 def _go_direct() -> None:
     _edit_contexts("proxyBypassList", "proxyServer")
-    arguments = launch_options.Recipe.arguments
+    arguments = launch_options.LaunchOptions.arguments
 
-    def unproxied(self: launch_options.Recipe, profile: Path) -> list[str]:
+    def unproxied(self: launch_options.LaunchOptions, profile: Path) -> list[str]:
         return [argument for argument in arguments(self, profile) if "--proxy" not in argument]
 
-    launch_options.Recipe.arguments = unproxied  # type: ignore[method-assign]
+    launch_options.LaunchOptions.arguments = unproxied  # type: ignore[method-assign]
     _skip_self_test()
 
 
@@ -72,12 +72,12 @@ def _skip_self_test() -> None:
 
 
 def _edit_contexts(*dropped: str) -> None:
-    post = connection.Session.post
+    post = connection.CdpSession.post
 
-    def edited(self: connection.Session, method: str, **parameters: Any) -> Any:
+    def edited(self: connection.CdpSession, method: str, **parameters: Any) -> Any:
         return post(self, method, **{name: value for name, value in parameters.items() if name not in dropped})
 
-    connection.Session.post = edited  # type: ignore[method-assign]
+    connection.CdpSession.post = edited  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

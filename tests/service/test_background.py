@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tintype.service.background import Background
+from tintype.service.background import BackgroundTasks
 
 
 def waiting(gate: threading.Event) -> Callable[[], None]:
@@ -18,14 +18,14 @@ def waiting(gate: threading.Event) -> Callable[[], None]:
 
 
 def test_a_job_runs_and_ends() -> None:
-    background, ran = Background(), threading.Event()
+    background, ran = BackgroundTasks(), threading.Event()
     assert background.submit("job", ran.set)
     assert background.settle(10)
     assert ran.is_set()
 
 
 def test_a_name_runs_once_at_a_time_and_again_later() -> None:
-    background, gate = Background(), threading.Event()
+    background, gate = BackgroundTasks(), threading.Event()
     assert background.submit("job", waiting(gate))
     assert not background.submit("job", gate.set)
     gate.set()
@@ -35,7 +35,7 @@ def test_a_name_runs_once_at_a_time_and_again_later() -> None:
 
 
 def test_a_job_too_many_is_dropped() -> None:
-    background, gate = Background(limit=2), threading.Event()
+    background, gate = BackgroundTasks(limit=2), threading.Event()
     started = [background.submit(str(number), waiting(gate)) for number in range(3)]
     gate.set()
     assert started == [True, True, False]
@@ -43,7 +43,7 @@ def test_a_job_too_many_is_dropped() -> None:
 
 
 def test_in_a_line_jobs_wait_for_their_turn() -> None:
-    background, gate, ran = Background(limit=1, line=2), threading.Event(), list[str]()
+    background, gate, ran = BackgroundTasks(limit=1, line=2), threading.Event(), list[str]()
     started = [background.submit("first", waiting(gate))]
     started += [background.submit(name, lambda name=name: ran.append(name)) for name in ("second", "third", "fourth")]
     started += [background.submit("second", gate.set)]
@@ -54,7 +54,7 @@ def test_in_a_line_jobs_wait_for_their_turn() -> None:
 
 
 def test_a_job_that_fails_makes_room() -> None:
-    background = Background(limit=1)
+    background = BackgroundTasks(limit=1)
 
     def fail() -> None:
         raise ValueError("a bug")
@@ -69,7 +69,7 @@ def test_a_system_without_threads_drops_the_job(monkeypatch: pytest.MonkeyPatch)
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    background = Background(limit=1)
+    background = BackgroundTasks(limit=1)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         assert not background.submit("job", lambda: None)
@@ -78,7 +78,7 @@ def test_a_system_without_threads_drops_the_job(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_settling_has_an_end() -> None:
-    background, gate = Background(), threading.Event()
+    background, gate = BackgroundTasks(), threading.Event()
     background.submit("job", waiting(gate))
     assert not background.settle(0.01)
     gate.set()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fakes import Clock
 from tintype.errors import BackendUnavailable
-from tintype.service.health import HOLDS_FOR, Checkup
+from tintype.service.health import HOLDS_FOR, HealthChecks
 
 
 class Part:
@@ -40,27 +40,27 @@ def part() -> Part:
 
 
 @pytest.fixture
-def checkup(part: Part, clock: Clock) -> Checkup:
-    return Checkup({"part": part.check}, clock)
+def checkup(part: Part, clock: Clock) -> HealthChecks:
+    return HealthChecks({"part": part.check}, clock)
 
 
-def test_a_part_that_works_is_told_as_none(checkup: Checkup) -> None:
+def test_a_part_that_works_is_told_as_none(checkup: HealthChecks) -> None:
     assert checkup.report() == {"part": None}
 
 
-def test_a_known_failure_speaks_for_itself(checkup: Checkup, part: Part) -> None:
+def test_a_known_failure_speaks_for_itself(checkup: HealthChecks, part: Part) -> None:
     part.wrong = BackendUnavailable("the disk is full")
     assert checkup.report() == {"part": "the disk is full"}
 
 
-def test_an_unforeseen_failure_tells_nothing_to_strangers(checkup: Checkup, part: Part) -> None:
+def test_an_unforeseen_failure_tells_nothing_to_strangers(checkup: HealthChecks, part: Part) -> None:
     part.wrong = ValueError("redis://:hunter2@10.0.0.1")
     assert checkup.report() == {"part": "failed in an unforeseen way; the log says more"}
 
 
 @pytest.mark.parametrize("wrong", [None, BackendUnavailable("down")])
 def test_an_answer_good_or_bad_holds_for_a_while(
-    checkup: Checkup, part: Part, clock: Clock, wrong: Exception | None
+    checkup: HealthChecks, part: Part, clock: Clock, wrong: Exception | None
 ) -> None:
     part.wrong = wrong
     first = checkup.report()
@@ -71,7 +71,7 @@ def test_an_answer_good_or_bad_holds_for_a_while(
     assert (checkup.report(), part.asked) == ({"part": None}, 2)
 
 
-def test_those_who_come_first_together_ask_once(checkup: Checkup, part: Part) -> None:
+def test_those_who_come_first_together_ask_once(checkup: HealthChecks, part: Part) -> None:
     part.gate.clear()
     with ThreadPoolExecutor(5) as crowd:
         pending = [crowd.submit(checkup.report) for _ in range(5)]
@@ -81,7 +81,7 @@ def test_those_who_come_first_together_ask_once(checkup: Checkup, part: Part) ->
     assert part.asked == 1
 
 
-def test_while_one_asks_again_the_others_get_the_last_answer(checkup: Checkup, part: Part, clock: Clock) -> None:
+def test_while_one_asks_again_the_others_get_the_last_answer(checkup: HealthChecks, part: Part, clock: Clock) -> None:
     checkup.report()
     clock.turn(HOLDS_FOR)
     part.entered.clear()

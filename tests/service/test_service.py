@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.support.fakes import Clock, FakeEngine, FakeLookup, MemoryCache, MemoryStorage, ThreadLocks
-from tintype.errors import BackendUnavailable, CaptureTimeout, Overloaded, TargetRefused, TargetUnreachable
+from tintype.errors import BackendUnavailable, CaptureTimeout, Overloaded, TargetDenied, TargetUnreachable
 from tintype.model import CacheState, Freshness, is_storage_key
 from tintype.options import CaptureRequest, Options
-from tintype.service import Service
+from tintype.service import ThumbnailService
 
 DAY = 86_400.0
 FRESHNESS = Freshness(max_age=DAY, stale_for=7 * DAY)
@@ -39,8 +39,8 @@ class World:
         self.locks, self.storage, self.lookup = ThreadLocks(), MemoryStorage(), FakeLookup()
         self.service = self.another_worker()
 
-    def another_worker(self) -> Service:
-        return Service(
+    def another_worker(self) -> ThumbnailService:
+        return ThumbnailService(
             engine=self.engine,
             records=self.records,
             masters=self.masters,
@@ -292,9 +292,9 @@ class TestFailures:
         assert world.engine.visits == 2
 
     def test_a_refused_target_is_never_visited(self, world: World) -> None:
-        world.lookup.refuse = TargetRefused()
+        world.lookup.refuse = TargetDenied()
         for _ in range(2):
-            with pytest.raises(TargetRefused):
+            with pytest.raises(TargetDenied):
                 world.ask()
         assert (world.engine.visits, len(world.lookup.asked)) == (0, 1)
 

@@ -10,14 +10,14 @@ import pytest
 from tests.service.test_service import DAY, FORCED, FRESHNESS, World, together, wanted
 from tintype.errors import (
     BackendUnavailable,
-    BadPicture,
     CaptureTimeout,
     Overloaded,
     SelectorNotFound,
+    TargetDenied,
     TargetError,
-    TargetRefused,
     TargetUnreachable,
     TintypeError,
+    UnusableCapture,
 )
 from tintype.model import Freshness, Verdict
 
@@ -159,7 +159,7 @@ class TestWhileThePageFails:
             assert (world.ask(BRIEFLY), world.body(BRIEFLY)) == ("STALE", old)
         assert world.engine.visits == 2, "and the page has its rest"
 
-    @pytest.mark.parametrize("failure", [TargetRefused("x"), SelectorNotFound("x")])
+    @pytest.mark.parametrize("failure", [TargetDenied("x"), SelectorNotFound("x")])
     def test_but_not_when_the_request_is_at_fault(self, world: World, failure: TintypeError) -> None:
         world.ask(BRIEFLY)
         world.clock.turn(3600)
@@ -199,7 +199,7 @@ class TestPersisting:
         assert world.service.persist(wanted(), FORCED) == dataclasses.replace(good, cached=True)
         assert world.service.persist(wanted(), FRESHNESS) == dataclasses.replace(good, cached=True)
 
-    @pytest.mark.parametrize(("bad", "error"), [("missing", TargetError), ("blank", BadPicture)])
+    @pytest.mark.parametrize(("bad", "error"), [("missing", TargetError), ("blank", UnusableCapture)])
     def test_nothing_is_stored_that_the_caller_minds(self, world: World, bad: str, error: type[TintypeError]) -> None:
         show(world, BAD[bad])
         with pytest.raises(error):
@@ -241,7 +241,7 @@ class TestAhead:
         world.refreshed()
         assert world.ask(BRIEFLY) == "HIT"
 
-    @pytest.mark.parametrize("failure", [TargetUnreachable("x"), Overloaded("x"), TargetRefused("x")])
+    @pytest.mark.parametrize("failure", [TargetUnreachable("x"), Overloaded("x"), TargetDenied("x")])
     def test_a_failure_when_asked_again(self, world: World, failure: TintypeError) -> None:
         world.engine.fail = failure
         assert world.service.ahead(wanted(), FRESHNESS) is None

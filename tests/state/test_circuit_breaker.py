@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support.fakes import Clock
-from tintype.state.circuit_breaker import QUIET_FOR, Outage
+from tintype.state.circuit_breaker import QUIET_FOR, CircuitBreaker
 
 
 @pytest.fixture
@@ -15,15 +15,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def outage(clock: Clock) -> Outage:
-    return Outage("redis", "cache.internal:6379", pause=1.0, clock=clock)
+def outage(clock: Clock) -> CircuitBreaker:
+    return CircuitBreaker("redis", "cache.internal:6379", pause=1.0, clock=clock)
 
 
-def test_while_all_is_well_everybody_may_try(outage: Outage) -> None:
+def test_while_all_is_well_everybody_may_try(outage: CircuitBreaker) -> None:
     assert all(outage.may_try() for _ in range(5))
 
 
-def test_after_a_failure_nobody_tries_for_a_pause_and_then_one_does(outage: Outage, clock: Clock) -> None:
+def test_after_a_failure_nobody_tries_for_a_pause_and_then_one_does(outage: CircuitBreaker, clock: Clock) -> None:
     outage.failed("refused")
     assert not outage.may_try()
     clock.turn(1.1)
@@ -32,13 +32,13 @@ def test_after_a_failure_nobody_tries_for_a_pause_and_then_one_does(outage: Outa
     assert [outage.may_try() for _ in range(3)] == [True, False, False]
 
 
-def test_after_one_success_everybody_may_try_again(outage: Outage) -> None:
+def test_after_one_success_everybody_may_try_again(outage: CircuitBreaker) -> None:
     outage.failed("refused")
     outage.passed()
     assert all(outage.may_try() for _ in range(5))
 
 
-def test_failures_are_told_once_a_minute_and_the_end_once(outage: Outage, clock: Clock) -> None:
+def test_failures_are_told_once_a_minute_and_the_end_once(outage: CircuitBreaker, clock: Clock) -> None:
     with capture_logs() as logs:
         for _ in range(3):
             for _ in range(10):
@@ -56,7 +56,7 @@ def test_failures_are_told_once_a_minute_and_the_end_once(outage: Outage, clock:
     }
 
 
-def test_an_outage_after_a_recovery_is_told_at_once(outage: Outage) -> None:
+def test_an_outage_after_a_recovery_is_told_at_once(outage: CircuitBreaker) -> None:
     with capture_logs() as logs:
         for _ in range(2):
             outage.failed("refused")

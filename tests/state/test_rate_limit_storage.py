@@ -243,7 +243,7 @@ class TestColumns:
 
 HITTER = """
 import sys
-from tintype.state.shm import SharedMemoryStorage
+from tintype.state.rate_limit_storage import SharedMemoryStorage
 storage = SharedMemoryStorage(sys.argv[1])
 while True:
     storage.acquire_sliding_window_entry("same", 10**9, 86400)

@@ -21,7 +21,7 @@ from tests.support.contracts.locks import LocksContract, OpenLocks
 from tests.support.servers import RedisServer
 from tintype.errors import ConfigurationError
 from tintype.state import redis_client
-from tintype.state.redis import Counters, RedisCache, RedisLocks, limits_uri
+from tintype.state.redis import RedisCache, RedisLocks, RedisRateLimitStorage, limits_uri
 from tintype.state.redis_client import client_for
 
 
@@ -207,7 +207,7 @@ class TestOutage:
         assert eventually(lambda: _admits(counters))
 
     def test_counters_do_not_notice_a_restart(self, server: RedisServer) -> None:
-        counters = Counters(limits_uri(server.url))
+        counters = RedisRateLimitStorage(limits_uri(server.url))
         with ThreadPoolExecutor(4) as crowd:
             assert all(admitted for admitted, *_ in crowd.map(lambda _: counters.count("client", 99, 60), range(8)))
             server.stop()
@@ -218,7 +218,7 @@ class TestOutage:
 
     def test_a_frozen_redis_holds_up_few_requests(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(redis_client, "REST", 60)
-        counters = Counters(limits_uri(server.url))
+        counters = RedisRateLimitStorage(limits_uri(server.url))
         counters.count("client", 9, 60)
         server.freeze()
         for _ in range(50):
@@ -228,7 +228,7 @@ class TestOutage:
 
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
     def test_a_fork_asks_on_a_connection_of_its_own(self, url: str) -> None:
-        counters = Counters(limits_uri(url))
+        counters = RedisRateLimitStorage(limits_uri(url))
         assert counters.count("forked", 9, 60)[3] == 1
         assert in_fork(lambda: counters.count("forked", 9, 60)[3] == 2)
         assert counters.count("forked", 9, 60)[3] == 3
@@ -247,20 +247,20 @@ class TestCountingInOneTrip:
     """It goes by the library's own keys, so either way counts for the other."""
 
     def test_admits_as_many_as_the_library(self, url: str) -> None:
-        counters = Counters(f"tintype+{url}")
+        counters = RedisRateLimitStorage(f"tintype+{url}")
         admitted = [counters.count("one", 6, 60)[0], counters.acquire_sliding_window_entry("one", 6, 60)] * 1
         admitted += [counters.count("one", 6, 60)[0] for _ in range(6)]
         assert sum(admitted) == 6
         assert not counters.acquire_sliding_window_entry("one", 6, 60)
 
     def test_tells_the_window_as_the_library_does(self, url: str) -> None:
-        counters = Counters(f"tintype+{url}")
+        counters = RedisRateLimitStorage(f"tintype+{url}")
         for _ in range(3):
             told = counters.count("two", 2, 60)[1:]
             assert told == pytest.approx(counters.get_sliding_window("two", 60), abs=1)
 
     def test_a_window_that_is_over_becomes_the_previous_one(self, url: str) -> None:
-        counters, client = Counters(f"tintype+{url}"), client_for(url)
+        counters, client = RedisRateLimitStorage(f"tintype+{url}"), client_for(url)
         for _ in range(4):
             counters.count("three", 10, 60)
         client.pexpire("tintype:limits:{three}", 45_000)

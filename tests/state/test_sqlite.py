@@ -143,7 +143,7 @@ def read(value: bytes | None) -> bytes | None:
     """A value as the service reads it: what fails its checksum is a miss."""
     try:
         return codec.unpack(value)[1] if value is not None else None
-    except codec.Corrupt:
+    except codec.CorruptValue:
         return None
 
 
@@ -235,7 +235,7 @@ class TestTrouble:
 SCRIBBLER = """
 import sys
 from pathlib import Path
-from tests.contracts.cache import scribble
+from tests.support.contracts.cache import scribble
 from tintype.state.sqlite import SqliteCache
 cache = SqliteCache(Path(sys.argv[1]), 500_000, touch_after=0)
 cache.put(f"ready-{sys.argv[2]}", b"1", 600)

@@ -149,7 +149,7 @@ class TestTrouble:
 WRITER = """
 import sys
 from pathlib import Path
-from tests.contracts.storage import picture
+from tests.support.contracts.storage import picture
 from tintype.storage.disk import DiskStorage
 storage = DiskStorage(Path(sys.argv[1]))
 number = 0

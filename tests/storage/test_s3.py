@@ -19,7 +19,7 @@ from tests.support.concurrency import in_fork
 from tests.support.contracts.storage import OpenStorage, StorageContract, picture, prefix_of
 from tests.support.servers import S3Server
 from tintype.errors import BackendUnavailable
-from tintype.model import Stored
+from tintype.model import StoredObject
 from tintype.storage import s3
 from tintype.storage.s3 import S3Storage
 
@@ -89,7 +89,7 @@ class TestObject:
 
     def test_an_object_somebody_else_uploaded_is_read(self, server: S3Server, bucket: str, storage: S3Storage) -> None:
         httpx.put(storage.url(picture().key), content=b"png", headers={"Content-Type": "image/png"}, trust_env=False)
-        assert storage.get(picture().key) == Stored(key=picture().key, body=b"png", mime="image/png")
+        assert storage.get(picture().key) == StoredObject(key=picture().key, body=b"png", mime="image/png")
 
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
     def test_a_fork_opens_connections_of_its_own(self, storage: S3Storage) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tintype.errors import BackendUnavailable, TintypeError
-from tintype.model import Capture, Stored
+from tintype.model import Capture, StoredObject
 from tintype.options import Shot
 
 
@@ -169,19 +169,19 @@ class MemoryStorage:
     """A dictionary in the order of storing."""
 
     def __init__(self, base: str = "/stored/") -> None:
-        self._objects: dict[str, Stored] = {}
+        self._objects: dict[str, StoredObject] = {}
         self._base = base
         self.down = ""
 
-    def put(self, stored: Stored) -> None:
+    def put(self, stored: StoredObject) -> None:
         self.check()
         self._objects[stored.key] = stored
 
-    def get(self, key: str) -> Stored | None:
+    def get(self, key: str) -> StoredObject | None:
         self.check()
         return self._objects.get(key)
 
-    def newest(self, prefix: str) -> Stored | None:
+    def newest(self, prefix: str) -> StoredObject | None:
         self.check()
         found = [stored for key, stored in self._objects.items() if key.startswith(prefix)]
         return replace(found[-1], body=b"") if found else None

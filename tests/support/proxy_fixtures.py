@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import wraps
 from typing import Any
 
-from tintype.chromium.proxy.server import Filter
+from tintype.chromium.proxy.server import EgressProxy
 
 GREETING, WELCOME = b"\x05\x01\x00", b"\x05\x00"
 
@@ -88,7 +88,7 @@ class Browser:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    def __init__(self, filter_: Filter) -> None:
+    def __init__(self, filter_: EgressProxy) -> None:
         self.filter = filter_
 
     async def dial(self) -> Browser:

@@ -10,16 +10,16 @@ import pytest
 from tests.web.conftest import Site
 from tintype import telemetry
 from tintype.telemetry import recorder
-from tintype.telemetry.collectors import Look
+from tintype.telemetry.collectors import NodeCollector
 
 
 @pytest.fixture(autouse=True)
 def metered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The file that this test counts into."""
     monkeypatch.setattr(recorder, "_board", None)
-    monkeypatch.setattr(telemetry, "_look", Look(telemetry.Node()))
+    monkeypatch.setattr(telemetry, "_look", NodeCollector(telemetry.NodeSources()))
     path = tmp_path / "run" / "metrics"
-    telemetry.begin(path, telemetry.Node())
+    telemetry.begin(path, telemetry.NodeSources())
     yield path
     recorder._forget_places()
 

@@ -12,14 +12,14 @@ from tests.support.fakes import FakeEngine, MemoryStorage
 from tests.support.metrics import value
 from tests.web.conftest import Site
 from tintype import errors, telemetry
-from tintype.model import Stored
+from tintype.model import StoredObject
 from tintype.options import Options
-from tintype.telemetry.collectors import Look, Node
+from tintype.telemetry.collectors import NodeCollector, NodeSources
 from tintype.telemetry.definitions import METRICS
-from tintype.telemetry.instrumented import WatchedCache, WatchedEngine, WatchedStorage
+from tintype.telemetry.instrumented import InstrumentedCache, InstrumentedEngine, InstrumentedStorage
 from tintype.web import create_app
-from tintype.web.metrics import Audience
-from tintype.web.rate_limit import Allowances
+from tintype.web.metrics import MetricsAccess
+from tintype.web.rate_limit import RateLimits
 
 SHOT = Options(url="https://site.org/").request().shot
 DAEMON = {
@@ -76,7 +76,7 @@ class TestRequests:
         assert value(text, "tintype_sent_bytes_total", route="/thumb") == before > 0
 
     def test_refusals_are_told_by_their_code(self) -> None:
-        site = Site(allowances=Allowances(thumb="1 per day"))
+        site = Site(allowances=RateLimits(thumb="1 per day"))
         site.thumb()
         site.thumb(url="https://other.org/")
         assert value(metrics(site), "tintype_problems_total", error="rate-limited") == 1
@@ -93,7 +93,7 @@ class TestRequests:
 class TestWhatIsWatched:
     def test_captures_are_told_by_engine_and_result(self, site: Site) -> None:
         engine = FakeEngine(site.clock)
-        watched = WatchedEngine(engine, "chromium")
+        watched = InstrumentedEngine(engine, "chromium")
         watched.capture(SHOT)
         engine.fail = errors.CaptureTimeout()
         with pytest.raises(errors.CaptureTimeout):
@@ -104,7 +104,7 @@ class TestWhatIsWatched:
         assert value(text, "tintype_capture_duration_seconds_count", engine="chromium") == 2
 
     def test_phases_are_those_the_engine_tells_and_our_own(self, site: Site) -> None:
-        site.service._studio._engine = WatchedEngine(site.engine, "chromium")
+        site.service._studio._engine = InstrumentedEngine(site.engine, "chromium")
         site.thumb()
         text = metrics(site)
         told = {
@@ -117,8 +117,8 @@ class TestWhatIsWatched:
 
     def test_a_storage_that_is_down_is_counted(self, site: Site) -> None:
         storage = MemoryStorage()
-        watched = WatchedStorage(storage)
-        stored = Stored(key="k", body=b"x", mime="image/png")
+        watched = InstrumentedStorage(storage)
+        stored = StoredObject(key="k", body=b"x", mime="image/png")
         watched.put(stored)
         storage.down = "down"
         with pytest.raises(errors.BackendUnavailable):
@@ -131,13 +131,13 @@ class TestWhatIsWatched:
         def down(*_: object) -> None:
             raise StorageError(OSError("down"))
 
-        site = Site(allowances=Allowances(thumb="1 per day"))
+        site = Site(allowances=RateLimits(thumb="1 per day"))
         monkeypatch.setattr(site.counters, "count", down)
         site.thumb()
         assert value(metrics(site), "tintype_backend_failures_total", backend="limits") == 1
 
     def test_caches_are_measured(self, site: Site) -> None:
-        watched = WatchedCache(site.records, "records")
+        watched = InstrumentedCache(site.records, "records")
         watched.put("key", b"value", 60)
         assert watched.get("key") == b"value"
         text = metrics(site)
@@ -148,7 +148,7 @@ class TestWhatIsWatched:
 
 class TestTheNode:
     def test_the_daemon_is_told_of(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(telemetry, "_look", Look(Node(daemon=lambda: DAEMON)))
+        monkeypatch.setattr(telemetry, "_look", NodeCollector(NodeSources(daemon=lambda: DAEMON)))
         text = metrics(site)
         assert value(text, "tintype_line_captures") == 3
         assert value(text, "tintype_browser_restarts_total") == 1
@@ -158,20 +158,20 @@ class TestTheNode:
         assert value(text, "tintype_daemon_up") == 1
 
     def test_one_that_does_not_run_is_down_and_not_started(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(telemetry, "_look", Look(Node(daemon=lambda: None)))
+        monkeypatch.setattr(telemetry, "_look", NodeCollector(NodeSources(daemon=lambda: None)))
         assert "tintype_daemon_up 0.0" in metrics(site)
         assert "tintype_line_captures 0" not in metrics(site)
 
     def test_it_is_asked_once_for_a_crowd(self) -> None:
         asked: list[int] = []
-        look = Look(Node(daemon=lambda: asked.append(1) or DAEMON), clock=lambda: 0.0)
+        look = NodeCollector(NodeSources(daemon=lambda: asked.append(1) or DAEMON), clock=lambda: 0.0)
         for _ in range(5):
             look.samples()
         assert len(asked) == 1
 
     def test_caches_are_told_beside_their_budgets(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         site.thumb()
-        monkeypatch.setattr(telemetry, "_look", Look(Node(caches={"records": (site.records, 1000)})))
+        monkeypatch.setattr(telemetry, "_look", NodeCollector(NodeSources(caches={"records": (site.records, 1000)})))
         text = metrics(site)
         assert value(text, "tintype_cache_bytes", cache="records") == site.records.size() > 0
         assert value(text, "tintype_cache_budget_bytes", cache="records") == 1000
@@ -209,7 +209,7 @@ class TestTotals:
         assert (found.waiting, found.slots) == (None, None)
 
     def test_the_line_is_the_daemons(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(telemetry, "_look", Look(Node(daemon=lambda: DAEMON)))
+        monkeypatch.setattr(telemetry, "_look", NodeCollector(NodeSources(daemon=lambda: DAEMON)))
         found = telemetry.totals()
         assert (found.waiting, found.busy, found.slots, found.browser_restarts) == (3, 2, 2, 1)
         assert found.guard_refusals == found.refusals == 6
@@ -221,7 +221,7 @@ class TestTotals:
 def served(peer: str = "127.0.0.1", headers: dict[str, str] | None = None, **audience: Any) -> int:
     """The status that a peer gets."""
     site = Site()
-    parts = replace(site.parts, audience=Audience(**audience))
+    parts = replace(site.parts, audience=MetricsAccess(**audience))
     client = create_app(parts).test_client()
     return client.get("/metrics", headers=headers, environ_overrides={"REMOTE_ADDR": peer}).status_code
 

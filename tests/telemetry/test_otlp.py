@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from tests.support.metrics import value
 from tests.web.conftest import Site
 from tintype import errors, telemetry
-from tintype.telemetry.instrumented import WatchedEngine
+from tintype.telemetry.instrumented import InstrumentedEngine
 from tintype.telemetry.timing import step
 from tintype.web import create_app
 
@@ -71,7 +71,7 @@ def traced(collector: Collector, *paths: str, site: Site | None = None, **header
     end = telemetry.send_traces(collector.url)
     try:
         site = site or Site()
-        site.service._studio._engine = WatchedEngine(site.engine, "chromium")
+        site.service._studio._engine = InstrumentedEngine(site.engine, "chromium")
         client = create_app(site.parts).test_client()
         for path in paths:
             client.get(path, headers=headers)
@@ -155,7 +155,7 @@ class TestWithoutThem:
 
 class TestSteps:
     def test_a_step_that_fails_is_measured(self) -> None:
-        with pytest.raises(errors.TargetRefused), step("lookup"):
-            raise errors.TargetRefused
+        with pytest.raises(errors.TargetDenied), step("lookup"):
+            raise errors.TargetDenied
         text = telemetry.expose()[0].decode()
         assert value(text, "tintype_capture_phase_seconds_count", phase="lookup") == 1

@@ -10,7 +10,7 @@ import pytest
 
 from tintype import telemetry
 from tintype.telemetry import recorder, shared_metrics
-from tintype.telemetry.shared_metrics import Board, board_at
+from tintype.telemetry.shared_metrics import SharedMetrics, board_at
 
 SAID = ("tintype_problems_total", "said")
 
@@ -82,7 +82,7 @@ class TestTheFile:
 
     def test_without_it_each_process_counts_alone(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        telemetry.begin(tmp_path / "file" / "metrics", telemetry.Node())
+        telemetry.begin(tmp_path / "file" / "metrics", telemetry.NodeSources())
         telemetry.count(*SAID)
         assert said() == 1
 
@@ -98,7 +98,7 @@ class TestRoom:
             "SIZE",
             shared_metrics.HEAD + shared_metrics.NAMES + shared_metrics.COLUMNS * (shared_metrics.FIRST + 1) * 8,
         )
-        full = Board()
+        full = SharedMetrics()
         assert full.place(("first",)) == shared_metrics.FIRST
         assert full.place(("second",)) == shared_metrics.SPARE
         assert full.sums()[("tintype_series_dropped_total",)] == [1]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.chromium.conftest import StartEngine, start_engine
 from tests.support.site_server import SiteServer
-from tintype.engines.chromium import DaemonEngine
+from tintype.engines.chromium import ChromiumEngine
 
 __all__ = ["start_engine"]
 
@@ -21,5 +21,5 @@ def site() -> Iterator[SiteServer]:
 
 
 @pytest.fixture(scope="session")
-def engine(start_engine: StartEngine, site: SiteServer) -> DaemonEngine:
+def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
     return start_engine(slots=2, timeout=15.0, allow_addresses=(f"127.0.0.1:{site.port}",))

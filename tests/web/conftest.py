@@ -11,16 +11,16 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.support.fakes import Clock, FakeEngine, FakeLookup, MemoryCache, MemoryCounters, MemoryStorage, ThreadLocks
-from tintype.application import Parts
+from tintype.application import Application
 from tintype.model import Freshness
-from tintype.service import Service
-from tintype.urls import Rules
+from tintype.service import ThumbnailService
+from tintype.urls import TargetPolicy
 from tintype.web import create_app
-from tintype.web.auth import Access
-from tintype.web.client_address import Visitors
-from tintype.web.params import Reader
+from tintype.web.auth import Authenticator
+from tintype.web.client_address import ProxyTrust
+from tintype.web.params import RequestParser
 from tintype.web.playground import Playground
-from tintype.web.rate_limit import Allowances, Gate
+from tintype.web.rate_limit import RateLimiter, RateLimits
 
 DAY = 86_400
 URL = "https://site.org/"
@@ -30,12 +30,12 @@ URL = "https://site.org/"
 class Site:
     """The application with everything it stands on; options are set before the first request."""
 
-    allowances: Allowances = field(default_factory=Allowances)
+    allowances: RateLimits = field(default_factory=RateLimits)
     trusted: tuple[str, ...] = ()
     public_url: str = ""
     allow_js: bool = True
     allow_hosts: tuple[str, ...] = ()
-    access: Access = field(default_factory=Access)
+    access: Authenticator = field(default_factory=Authenticator)
     playground: Playground = field(default_factory=Playground)
     clock: Clock = field(default_factory=Clock)
 
@@ -43,7 +43,7 @@ class Site:
         self.engine = FakeEngine(self.clock)
         self.records, self.masters = MemoryCache(self.clock), MemoryCache(self.clock)
         self.storage, self.lookup, self.counters = MemoryStorage(), FakeLookup(), MemoryCounters(self.clock)
-        self.service = Service(
+        self.service = ThumbnailService(
             engine=self.engine,
             records=self.records,
             masters=self.masters,
@@ -67,12 +67,12 @@ class Site:
         return self.client.post("/persist", json={"url": URL, **members})
 
     def _app(self) -> Flask:
-        visitors = Visitors(self.trusted)
-        self.parts = Parts(
+        visitors = ProxyTrust(self.trusted)
+        self.parts = Application(
             service=self.service,
-            gate=Gate(self.counters, self.allowances, visitors),
-            reader=Reader(
-                Rules(allow_hosts=self.allow_hosts, tracking=("utm_*",)),
+            gate=RateLimiter(self.counters, self.allowances, visitors),
+            reader=RequestParser(
+                TargetPolicy(allow_hosts=self.allow_hosts, tracking=("utm_*",)),
                 Freshness(max_age=DAY, stale_for=7 * DAY),
                 max_ttl=30 * DAY,
                 allow_js=self.allow_js,

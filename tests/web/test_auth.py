@@ -13,14 +13,14 @@ from werkzeug.test import TestResponse
 from tests.web.conftest import DAY, URL, Site
 from tests.web.test_fast_path import Ask, Twins, state
 from tintype import logs
-from tintype.signing import Signatures
-from tintype.web.auth import Access, ApiKey
-from tintype.web.rate_limit import Allowances
+from tintype.signing import UrlSigner
+from tintype.web.auth import ApiKey, Authenticator
+from tintype.web.rate_limit import RateLimits
 
 KEY, SIGNING = "a-key-of-the-shop-1", "a key that signs addresses"
 BEARER, HEADER = {"Authorization": f"Bearer {KEY}"}, {"X-Api-Key": KEY}
 SHOP = ApiKey.read(f"shop:{KEY}")
-SIGNATURES = Signatures([SIGNING])
+SIGNATURES = UrlSigner([SIGNING])
 
 
 def query(path: str = "/thumb", **parameters: Any) -> dict[str, str]:
@@ -28,9 +28,9 @@ def query(path: str = "/thumb", **parameters: Any) -> dict[str, str]:
     return {**dict(pairs), "sig": SIGNATURES.sign(path, pairs)}
 
 
-def closed(*keys: ApiKey, signatures: Signatures | None = SIGNATURES, **options: Any) -> Site:
+def closed(*keys: ApiKey, signatures: UrlSigner | None = SIGNATURES, **options: Any) -> Site:
     site = Site(**options)
-    return Site(access=Access(keys, signatures, site.clock), clock=site.clock, **options)
+    return Site(access=Authenticator(keys, signatures, site.clock), clock=site.clock, **options)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ class TestAKey:
 class TestAnAllowance:
     def test_belongs_to_the_key_wherever_it_comes_from(self) -> None:
         blog = ApiKey.read("blog:a-key-of-the-blog-1:4 per minute")
-        site = closed(SHOP, blog, allowances=Allowances(thumb="2 per minute", own={"blog": blog.rate}))
+        site = closed(SHOP, blog, allowances=RateLimits(thumb="2 per minute", own={"blog": blog.rate}))
 
         def statuses(key: str, times: int) -> list[int]:
             return [
@@ -120,11 +120,11 @@ class TestAnAllowance:
         assert statuses("a-key-of-the-blog-1", 5) == [200] * 4 + [429]
 
     def test_of_signed_addresses_is_that_of_the_client(self) -> None:
-        site = closed(allowances=Allowances(thumb="2 per minute"))
+        site = closed(allowances=RateLimits(thumb="2 per minute"))
         assert [ask(site, query()).status_code for _ in range(3)] == [200, 200, 429]
 
     def test_is_not_spent_by_who_is_refused(self) -> None:
-        site = closed(SHOP, allowances=Allowances(thumb="2 per minute"))
+        site = closed(SHOP, allowances=RateLimits(thumb="2 per minute"))
         for _ in range(5):
             site.thumb()
         assert site.thumb(headers=HEADER).headers["RateLimit-Remaining"] == "1"
@@ -179,7 +179,7 @@ class TestASignature:
 class TestTheFastPath:
     @pytest.fixture
     def twins(self) -> Twins:
-        twins = Twins(allowances=Allowances(thumb="50 per minute"))
+        twins = Twins(allowances=RateLimits(thumb="50 per minute"))
         for site in twins.sites:
             site.access.keys, site.access._signatures, site.access._clock = (SHOP,), SIGNATURES, site.clock
         return twins

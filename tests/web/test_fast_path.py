@@ -19,8 +19,8 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from tests.web.conftest import DAY, URL, Site
 from tintype import logs
 from tintype.web import query_cache, response_cache
-from tintype.web.fast_path import Fastpath
-from tintype.web.rate_limit import Allowances
+from tintype.web.fast_path import FastPath
+from tintype.web.rate_limit import RateLimits
 
 OTHER = "https://other.org/a%20b?q=1"
 Seen = tuple[str, list[tuple[str, str]], bytes]
@@ -48,8 +48,8 @@ class Twins:
         self.sites = Site(**options), Site(**options)
         self.passed = 0
         front, behind = (site.app.wsgi_app for site in self.sites)
-        assert isinstance(front, Fastpath)
-        assert isinstance(behind, Fastpath)
+        assert isinstance(front, FastPath)
+        assert isinstance(behind, FastPath)
         front._application = self._counting(front._application)
         self.front, self.behind = front, behind._application
 
@@ -217,13 +217,13 @@ class TestCounting:
     @pytest.mark.parametrize(
         "allowances",
         [
-            Allowances(thumb="5 per minute"),
-            Allowances(thumb="3 per minute", hit="4 per minute"),
-            Allowances(hit="4 per minute"),
-            Allowances(thumb="3 per minute", exempt=("192.0.2.0/24",)),
+            RateLimits(thumb="5 per minute"),
+            RateLimits(thumb="3 per minute", hit="4 per minute"),
+            RateLimits(hit="4 per minute"),
+            RateLimits(thumb="3 per minute", exempt=("192.0.2.0/24",)),
         ],
     )
-    def test_is_the_same_to_the_last_request(self, allowances: Allowances) -> None:
+    def test_is_the_same_to_the_last_request(self, allowances: RateLimits) -> None:
         twins = Twins(allowances=allowances, trusted=("10.0.0.0/8",))
         asks = [Ask(), Ask(query=f"url={URL}&width=1"), Ask(query=f"url={OTHER}"), Ask(peer="203.0.113.9")]
         asks += [Ask(peer="10.0.0.1", headers={"X-Forwarded-For": "6.6.6.6, 198.51.100.7"})]
@@ -236,7 +236,7 @@ class TestCounting:
         def refuse(*_: object) -> None:
             raise StorageError(ConnectionError())
 
-        twins = Twins(allowances=Allowances(thumb="1 per minute"))
+        twins = Twins(allowances=RateLimits(thumb="1 per minute"))
         twins.both(lambda site: monkeypatch.setattr(site.counters, "count", refuse))
         assert [state(twins.ask(Ask())) for _ in range(3)] == ["MISS", "HIT", "HIT"]
 
@@ -252,7 +252,7 @@ STEPS = st.one_of(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STEPS, min_size=5, max_size=25))
 def test_whatever_happens_both_answer_the_same(steps: list[Any]) -> None:
-    twins = Twins(allowances=Allowances(thumb="12 per minute", hit="20 per minute"))
+    twins = Twins(allowances=RateLimits(thumb="12 per minute", hit="20 per minute"))
     for step in steps:
         twins.turn(response_cache.LIFETIME)
         if isinstance(step, Ask):
@@ -290,20 +290,20 @@ class TestWhatIsKept:
         assert site.thumb().headers["X-Cache"] == "MISS"
 
     def test_pages_stay_within_their_budget(self) -> None:
-        pages, one = response_cache.Pages(budget=3 * 10_000), _page(5000)
+        pages, one = response_cache.ResponseCache(budget=3 * 10_000), _page(5000)
         for number in range(20):
             pages.put(number % 7, one)
         kept = [number for number in range(7) if pages.get(number, one.since)]
         assert kept == [3, 4, 5]
 
     def test_a_page_larger_than_the_budget_is_not_kept(self) -> None:
-        pages, one = response_cache.Pages(budget=1000), _page(5000)
+        pages, one = response_cache.ResponseCache(budget=1000), _page(5000)
         pages.put("large", one)
         assert pages.get("large", one.since) is None
 
     def test_what_is_asked_once_drives_nothing_out(self, site: Site) -> None:
         front = site.app.wsgi_app
-        assert isinstance(front, Fastpath)
+        assert isinstance(front, FastPath)
         front._questions._most = 2
         often = Ask(query=f"url={URL}&thumb_width=100")
         for ask in (often, often, *(Ask(query=f"url={URL}&thumb_width={width}") for width in range(200, 210))):
@@ -312,7 +312,7 @@ class TestWhatIsKept:
 
     def test_of_too_many_questions_the_oldest_is_forgotten(self, site: Site) -> None:
         front = site.app.wsgi_app
-        assert isinstance(front, Fastpath)
+        assert isinstance(front, FastPath)
         front._questions._most = 2
         asks = [Ask(query=f"url={URL}&thumb_width={width}") for width in (100, 200, 300)]
         for ask in asks * 2:
@@ -321,9 +321,11 @@ class TestWhatIsKept:
         assert [bool(question) for question in found] == [False, True, True]
 
 
-def _page(size: int) -> response_cache.Page:
+def _page(size: int) -> response_cache.CachedResponse:
     times = {"taken_at": 0.0, "since": 0.0, "until": 9.0}
-    return response_cache.Page(body=bytes(size), full=[], bare=[], etag='"0"', timing="", host="site.org", **times)
+    return response_cache.CachedResponse(
+        body=bytes(size), full=[], bare=[], etag='"0"', timing="", host="site.org", **times
+    )
 
 
 class TestTheLog:

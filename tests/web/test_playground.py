@@ -13,8 +13,8 @@ from tests.web.conftest import Site
 from tests.web.test_auth import BEARER, SHOP, SIGNATURES, closed
 from tintype import telemetry
 from tintype.options import Options, is_posted
-from tintype.telemetry import Totals
-from tintype.web.playground import GLANCE, Glance, Playground
+from tintype.telemetry import Summary
+from tintype.web.playground import GLANCE, Playground, StatusCache
 from tintype.web.static_files import FOLDER, bundle
 
 
@@ -216,11 +216,11 @@ class TestTheFigures:
     def test_cost_one_look_however_many_pages_are_open(self) -> None:
         now, looks = [100.0], []
 
-        def look() -> Totals:
+        def look() -> Summary:
             looks.append(now[0])
             return telemetry.totals()
 
-        glance = Glance(look, lambda: now[0])
+        glance = StatusCache(look, lambda: now[0])
         first = glance.figures()
         assert glance.figures() is first
         now[0] += GLANCE * 2

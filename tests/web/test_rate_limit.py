@@ -8,9 +8,9 @@ from werkzeug.test import TestResponse
 
 from tests.web.conftest import URL, Site
 from tintype import imaging
-from tintype.web.rate_limit import Allowances, Rate, Standing
+from tintype.web.rate_limit import Rate, RateLimits, WindowStats
 
-RECIPE = Allowances(thumb="30 per minute", persist="5 per minute")
+RECIPE = RateLimits(thumb="30 per minute", persist="5 per minute")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ class TestTheRecipesLimits:
         assert {site.client.get("/health").status_code for _ in range(40)} == {200}
 
     def test_nothing_is_counted_without_a_rate(self) -> None:
-        site = Site(allowances=Allowances())
+        site = Site(allowances=RateLimits())
         answers = [site.thumb() for _ in range(40)]
         assert {answer.status_code for answer in answers} == {200}
         assert "RateLimit-Limit" not in answers[0].headers
@@ -106,7 +106,7 @@ class TestHeaders:
     def test_the_time_to_wait_is_the_time_until_the_next_is_admitted(
         self, window: tuple[int, float, int, float], remaining: int, wait: float
     ) -> None:
-        standing = Standing(Rate.read("thumb", "30 per minute"), (True, *window))
+        standing = WindowStats(Rate.read("thumb", "30 per minute"), (True, *window))
         assert (standing.remaining, standing.wait) == (remaining, wait)
 
 
@@ -150,7 +150,7 @@ class TestWhoIsCounted:
         assert ask(site, "", forwarded="[2001:db8::1]:443") == 200
 
     def test_exempt_networks_are_not_counted(self) -> None:
-        site = Site(allowances=Allowances(thumb="1 per minute", exempt=("192.0.2.0/24",)))
+        site = Site(allowances=RateLimits(thumb="1 per minute", exempt=("192.0.2.0/24",)))
         assert [ask(site, "192.0.2.9") for _ in range(3)] == [200] * 3
         assert [ask(site, "198.51.100.1") for _ in range(2)] == [200, 429]
 
@@ -158,7 +158,7 @@ class TestWhoIsCounted:
 class TestHitsWithAnAllowanceOfTheirOwn:
     @pytest.fixture
     def site(self) -> Site:
-        return Site(allowances=Allowances(thumb="2 per minute", hit="3 per minute"))
+        return Site(allowances=RateLimits(thumb="2 per minute", hit="3 per minute"))
 
     def states(self, answers: list[TestResponse]) -> list[str]:
         return [answer.headers.get("X-Cache", str(answer.status_code)) for answer in answers]

@@ -10,7 +10,7 @@ import pytest
 from tests.web.conftest import DAY, URL, Site
 from tintype import imaging
 from tintype.errors import Overloaded
-from tintype.web.rate_limit import Allowances
+from tintype.web.rate_limit import RateLimits
 
 CACHED = "public, max-age=86400, stale-while-revalidate=604800"
 CHROME_IMG = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
@@ -311,7 +311,7 @@ class TestAPlaceholder:
         assert (answer.status_code, answer.json["errors"][0]["parameter"]) == (400, "placeholder")
 
     def test_counts_as_a_request_for_a_picture(self) -> None:
-        site = Site(allowances=Allowances(thumb="1 per minute", hit="9 per minute"))
+        site = Site(allowances=RateLimits(thumb="1 per minute", hit="9 per minute"))
         answers = [site.thumb(placeholder="true"), site.thumb("https://other.org/", placeholder="true")]
         assert [answer.status_code for answer in answers] == [200, 429]
         assert site.service.settle(10)

@@ -102,7 +102,7 @@ class TestSecrets:
         assert site.records.keys() == []
 
     def test_are_looked_up_as_any_target(self, site: Site) -> None:
-        site.lookup.refuse = errors.TargetRefused()
+        site.lookup.refuse = errors.TargetDenied()
         assert post(site, **SECRETS).json["error"] == "target-refused"
         assert site.engine.visits == 0
 
@@ -118,7 +118,7 @@ class TestSecrets:
         broken = {"headers": {"Host": "s3cret"}, "cookies": {"s3cret;": "s3cret"}, "basic_auth": "s3cret"}
         with capture_logs() as lines:
             answers = [post(site, **SECRETS), post(site, **broken), site.persist(**SECRETS)]
-            site.engine.fail = errors.EngineFailed()
+            site.engine.fail = errors.EngineError()
             answers.append(post(site, **SECRETS))
         assert set(mistakes(answers[1])) == set(broken)
         assert "s3cret" not in str(lines) + "".join(answer.text for answer in answers[1:])

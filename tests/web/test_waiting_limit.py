@@ -11,9 +11,9 @@ import pytest
 from tests.support.concurrency import eventually
 from tests.web.conftest import URL, Site
 from tintype.errors import Overloaded
-from tintype.service.seats import Seats
+from tintype.service.seats import WaitingLimit
 from tintype.settings import Settings
-from tintype.web.rate_limit import Allowances
+from tintype.web.rate_limit import RateLimits
 
 
 def settings(**env: str) -> Settings:
@@ -22,25 +22,25 @@ def settings(**env: str) -> Settings:
 
 class TestSeats:
     def test_are_given_back(self) -> None:
-        seats = Seats(1)
+        seats = WaitingLimit(1)
         for _ in range(3):
             with seats.taken("a"):
                 pass
 
     def test_are_given_back_after_a_failure(self) -> None:
-        seats = Seats(1)
+        seats = WaitingLimit(1)
         for _ in range(3):
             with pytest.raises(ZeroDivisionError), seats.taken("a"):
                 raise ZeroDivisionError
 
     def test_refuse_whoever_finds_none(self) -> None:
-        seats = Seats(1)
+        seats = WaitingLimit(1)
         with seats.taken("a"), pytest.raises(Overloaded) as refusal, seats.taken("a"):
             pass
         assert refusal.value.retry_after_seconds == 5
 
     def test_are_for_so_many_pages_and_each_of_them_may_have_several(self) -> None:
-        seats = Seats(4, pages=2)
+        seats = WaitingLimit(4, pages=2)
         with seats.taken("a"), seats.taken("b"), seats.taken("a"):
             with pytest.raises(Overloaded), seats.taken("c"):
                 pass
@@ -50,7 +50,7 @@ class TestSeats:
             pass
 
     def test_are_for_those_too_who_have_not_named_a_page(self) -> None:
-        seats = Seats(3, pages=1)
+        seats = WaitingLimit(3, pages=1)
         with seats.taken(), seats.taken("a"), seats.taken():
             with pytest.raises(Overloaded), seats.taken():
                 pass
@@ -60,7 +60,7 @@ class TestSeats:
             pass
 
     def test_without_a_number_there_is_always_one_more(self) -> None:
-        seats = Seats(None)
+        seats = WaitingLimit(None)
         with seats.taken("a"), seats.taken("a"):
             pass
 
@@ -83,7 +83,7 @@ class TestAFlood:
     def flooded(self, site: Site) -> Iterator[Site]:
         """Both seats taken by captures that do not end."""
         site.thumb()
-        site.service._seats = Seats(2, pages=2)
+        site.service._seats = WaitingLimit(2, pages=2)
         site.engine.gate.clear()
         with ThreadPoolExecutor(2) as crowd:
             waiting = [crowd.submit(site.app.test_client().get, f"/thumb?url=https://{n}.org/") for n in "ab"]
@@ -112,7 +112,7 @@ class TestSenders:
     @pytest.fixture
     def full(self, site: Site) -> Iterator[Site]:
         """A site with one seat, which somebody holds who is still sending."""
-        seats = site.parts.reader._seats = Seats(1)
+        seats = site.parts.reader._seats = WaitingLimit(1)
         with seats.taken():
             yield site
 
@@ -128,11 +128,11 @@ class TestSenders:
         assert full.thumb().status_code == 200
 
     def test_give_their_seats_back(self, site: Site) -> None:
-        site.parts.reader._seats = Seats(1)
+        site.parts.reader._seats = WaitingLimit(1)
         assert [site.persist(url=url).status_code for url in ("ftp://x", URL, URL)] == [400, 200, 200]
 
     def test_whose_limit_is_reached_are_told_before_anything_is_read_of_them(self) -> None:
-        site, body = Site(allowances=Allowances(persist="1 per minute")), Unsent()
+        site, body = Site(allowances=RateLimits(persist="1 per minute")), Unsent()
         site.persist()
         answer = site.client.post("/persist", input_stream=body, content_type="application/json")
         assert (answer.status_code, body.asked) == (429, False)

@@ -13,7 +13,7 @@ _DIGEST = 8
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-class Names:
+class FileNamer:
     """Gives each page one name in a folder; those that are in use there or in ``given`` are left alone."""
 
     def __init__(self, folder: Path, given: Iterable[str]) -> None:

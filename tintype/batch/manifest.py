@@ -9,23 +9,23 @@ from typing import BinaryIO, Self
 
 import structlog
 
-from tintype.batch.record import Entry, State
+from tintype.batch.record import Record, RecordStatus
 
 log = structlog.get_logger("tintype.batch")
 
 LEDGER = "batch.jsonl"
 
 
-class LedgerInUse(Exception):
+class ManifestLocked(Exception):
     """Another run writes into the same folder."""
 
 
-class Ledger:
+class Manifest:
     """A context manager: one run at a time, and what earlier ones left, in ``known`` by key."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.known: dict[str, Entry] = {}
+        self.known: dict[str, Record] = {}
 
     def __enter__(self) -> Self:
         """Raises LedgerInUse, or OSError where the folder cannot be written."""
@@ -35,28 +35,28 @@ class Ledger:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.close()
-            raise LedgerInUse(str(self.folder)) from None
+            raise ManifestLocked(str(self.folder)) from None
         self.known = {entry.key: entry for entry in self._entries()}
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: Record) -> None:
         """Note what became of a page; it outlives this process."""
         self._file.write(f"{entry.to_json()}\n".encode())
         self._file.flush()
         self.known[entry.key] = entry
 
-    def is_there(self, entry: Entry) -> bool:
+    def is_there(self, entry: Record) -> bool:
         """Whether the picture lies where the entry says, as long as it says."""
         try:
             found = (self.folder / entry.file).stat().st_size if entry.file else -1
         except OSError:
             return False
-        return entry.state is State.TAKEN and found == entry.bytes
+        return entry.state is RecordStatus.TAKEN and found == entry.bytes
 
-    def _entries(self) -> Iterator[Entry]:
+    def _entries(self) -> Iterator[Record]:
         self._file.seek(0)
         lines = self._file.read().split(b"\n")
         if lines[-1]:
@@ -64,6 +64,6 @@ class Ledger:
         for number, line in enumerate(lines, 1):
             try:
                 if line.strip():
-                    yield Entry.from_json(line.decode())
+                    yield Record.from_json(line.decode())
             except ValueError:
                 log.warning("ledger_line_skipped", file=str(self.folder / LEDGER), line=number)

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import Any
 
 from tintype.errors import TintypeError
-from tintype.model import Answer
+from tintype.model import ThumbnailResult
 
 
-class State(StrEnum):
+class RecordStatus(StrEnum):
     """How a page stands."""
 
     TAKEN = "taken"
@@ -26,12 +26,12 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Record:
     """The members of a report, in order. ``error`` is a code of the errors table, ``status`` that of the page."""
 
     url: str
     """As the list has it."""
-    state: State
+    state: RecordStatus
     file: str = ""
     width: int = 0
     height: int = 0
@@ -53,14 +53,14 @@ class Entry:
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, line: str) -> Entry:
+    def from_json(cls, line: str) -> Record:
         """Read a line; raises ValueError. Members that it does not know are left out."""
         members: Any = json.loads(line)
         if not isinstance(members, dict):
             raise ValueError("not an object")  # noqa: TRY004 - a wrong value, not a wrong call
         known = {field.name: members[field.name] for field in fields(cls) if field.name in members}
         try:
-            entry = cls(**{**known, "state": State(known.get("state", ""))})
+            entry = cls(**{**known, "state": RecordStatus(known.get("state", ""))})
         except TypeError as error:
             raise ValueError(str(error)) from None
         if not isinstance(entry.key, str) or not isinstance(entry.bytes, int) or not _is_plain(entry.file):
@@ -68,15 +68,15 @@ class Entry:
         return entry
 
 
-NAMES = tuple(field.name for field in fields(Entry))
+NAMES = tuple(field.name for field in fields(Record))
 
 
-def taken(url: str, answer: Answer, *, key: str, file: str, seconds: float) -> Entry:
+def taken(url: str, answer: ThumbnailResult, *, key: str, file: str, seconds: float) -> Record:
     """A page with its picture."""
     picture = answer.thumbnail
-    return Entry(
+    return Record(
         url=url,
-        state=State.TAKEN,
+        state=RecordStatus.TAKEN,
         file=file,
         width=picture.width,
         height=picture.height,
@@ -91,9 +91,11 @@ def taken(url: str, answer: Answer, *, key: str, file: str, seconds: float) -> E
     )
 
 
-def failed(url: str, error: TintypeError, *, key: str = "", seconds: float = 0.0) -> Entry:
+def failed(url: str, error: TintypeError, *, key: str = "", seconds: float = 0.0) -> Record:
     """A page without one."""
-    return Entry(url=url, state=State.FAILED, error=error.code, detail=error.detail, key=key, seconds=round(seconds, 3))
+    return Record(
+        url=url, state=RecordStatus.FAILED, error=error.code, detail=error.detail, key=key, seconds=round(seconds, 3)
+    )
 
 
 def _is_plain(name: Any) -> bool:

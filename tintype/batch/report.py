@@ -10,18 +10,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tintype.batch import write_whole
-from tintype.batch.record import NAMES, Entry
+from tintype.batch.record import NAMES, Record
 
 _COLUMNS = NAMES[:-1]
 """Without the key, which means nothing to anybody else."""
 
 
-def write(path: Path, entries: Iterable[Entry]) -> None:
+def write(path: Path, entries: Iterable[Record]) -> None:
     """Write a report of the kind that the file's name says; raises OSError, or KeyError for another kind."""
     write_whole(path, KINDS[path.suffix.lower()](entries).encode())
 
 
-def _as_csv(entries: Iterable[Entry]) -> str:
+def _as_csv(entries: Iterable[Record]) -> str:
     text = io.StringIO()
     table = csv.DictWriter(text, _COLUMNS, extrasaction="ignore", lineterminator="\n")
     table.writeheader()
@@ -29,9 +29,9 @@ def _as_csv(entries: Iterable[Entry]) -> str:
     return text.getvalue()
 
 
-def _as_json(entries: Iterable[Entry]) -> str:
+def _as_json(entries: Iterable[Record]) -> str:
     listed = [{name: getattr(entry, name) for name in _COLUMNS} for entry in entries]
     return json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
 
 
-KINDS: dict[str, Callable[[Iterable[Entry]], str]] = {".csv": _as_csv, ".json": _as_json}
+KINDS: dict[str, Callable[[Iterable[Record]], str]] = {".csv": _as_csv, ".json": _as_json}

@@ -11,32 +11,32 @@ from dataclasses import dataclass
 
 import structlog
 
-from tintype.batch.url_list import Task
-from tintype.errors import BackendUnavailable, BrowserLost, Overloaded, TintypeError
-from tintype.model import Answer
-from tintype.web.params import Wanted
+from tintype.batch.url_list import BatchItem
+from tintype.errors import BackendUnavailable, BrowserCrashed, Overloaded, TintypeError
+from tintype.model import ThumbnailResult
+from tintype.web.params import ThumbnailRequest
 
 log = structlog.get_logger("tintype.batch")
 
-Take = Callable[[Wanted], Answer]
+Take = Callable[[ThumbnailRequest], ThumbnailResult]
 PAUSES = (1.0, 5.0, 15.0)
 """Seconds before a page is tried again for which the line was full, the browser died or did not start."""
-_PASSING = (Overloaded, BrowserLost, BackendUnavailable)
+_PASSING = (Overloaded, BrowserCrashed, BackendUnavailable)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A picture or why there is none, after so many seconds."""
 
-    task: Task
-    result: Answer | TintypeError
+    task: BatchItem
+    result: ThumbnailResult | TintypeError
     seconds: float
 
 
-class Crew:
+class WorkerPool:
     """Iterates over outcomes as they come; whoever iterates is never called from another thread."""
 
-    def __init__(self, tasks: Iterable[Task], take: Take, size: int) -> None:
+    def __init__(self, tasks: Iterable[BatchItem], take: Take, size: int) -> None:
         self._waiting = deque(tasks)
         self._take = take
         self._outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
@@ -74,10 +74,10 @@ class Crew:
             self._outcomes.put(outcome)
         self._outcomes.put(None)
 
-    def _outcome(self, task: Task) -> Outcome:
+    def _outcome(self, task: BatchItem) -> Outcome:
         begin = time.perf_counter()
         try:
-            result: Answer | TintypeError = self._persistently(task)
+            result: ThumbnailResult | TintypeError = self._persistently(task)
         except TintypeError as error:
             result = error
         except Exception:  # one page must not end the others
@@ -85,7 +85,7 @@ class Crew:
             result = TintypeError()
         return Outcome(task, result, time.perf_counter() - begin)
 
-    def _persistently(self, task: Task) -> Answer:
+    def _persistently(self, task: BatchItem) -> ThumbnailResult:
         for pause in PAUSES:
             try:
                 return self._take(task.wanted)

@@ -11,15 +11,15 @@ from typing import Any, Self
 
 import structlog
 
-from tintype.chromium.capture.page_capture import Page
-from tintype.chromium.cdp.connection import Ended, Json, Refused, Session
+from tintype.chromium.capture.page_capture import PageCapture
+from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, TargetClosed
 from tintype.chromium.cdp.tab import Tab
 from tintype.chromium.process.launch import Launcher
 from tintype.chromium.process.process import Process
-from tintype.chromium.process.watchdog import Bounds, memory, watch
-from tintype.chromium.proxy.blocklist import HostRules
-from tintype.chromium.proxy.policy import Judge
-from tintype.chromium.proxy.server import Filter
+from tintype.chromium.process.watchdog import MemoryLimits, memory, watch
+from tintype.chromium.proxy.blocklist import DomainSet
+from tintype.chromium.proxy.policy import EgressPolicy
+from tintype.chromium.proxy.server import EgressProxy
 from tintype.chromium.proxy.traffic import Traffic
 from tintype.filters.engine import FilterFile
 from tintype.model import Capture
@@ -33,7 +33,7 @@ _TREE_PER_LANE = 1 << 30
 
 
 @dataclass(slots=True)
-class Guest:
+class PageContext:
     """A browser context and the one page that belongs in it."""
 
     target: str = ""
@@ -44,7 +44,7 @@ class Browser:
     """A process, its filters, and the pages in it."""
 
     def __init__(
-        self, process: Process, user_agent: str, filters: list[Filter], lists: FilterFile | None = None
+        self, process: Process, user_agent: str, filters: list[EgressProxy], lists: FilterFile | None = None
     ) -> None:
         self.user_agent = user_agent
         self.born = asyncio.get_running_loop().time()
@@ -55,25 +55,25 @@ class Browser:
         """Why it should be replaced; empty while it need not."""
         self._process = process
         self._newborn = memory(process.pid)
-        self._session: Session = process.connection.browser
+        self._session: CdpSession = process.connection.browser
         self._filters = filters
         self._lists = lists
-        self._lanes: asyncio.Queue[Filter] = asyncio.Queue()
-        self._guests: dict[str, Guest] = {}
+        self._lanes: asyncio.Queue[EgressProxy] = asyncio.Queue()
+        self._guests: dict[str, PageContext] = {}
         self._chores: set[asyncio.Task[None]] = set()
         self._pages = 0
         self._watch: asyncio.Task[None] | None = None
-        self._bounds = Bounds()
+        self._bounds = MemoryLimits()
 
     @classmethod
-    async def start(cls, launcher: Launcher, judge: Judge, lanes: int, lists: FilterFile | None = None) -> Self:
+    async def start(cls, launcher: Launcher, judge: EgressPolicy, lanes: int, lists: FilterFile | None = None) -> Self:
         """Start one that can serve ``lanes`` pages at a time; raises LaunchFailed."""
         process, user_agent = await launcher.launch()
         doors: list[socket.socket | None] = [*process.listeners] or [None] * lanes
-        filters: list[Filter] = []
+        filters: list[EgressProxy] = []
         browser = cls(process, user_agent, filters, lists)
         try:
-            filters += [await Filter.start(judge, listener=door) for door in doors]
+            filters += [await EgressProxy.start(judge, listener=door) for door in doors]
             process.listeners.clear()  # the filters own them now
             await browser._settle_in(lanes)
         except BaseException:
@@ -102,14 +102,14 @@ class Browser:
         """Process id."""
         return self._process.pid
 
-    async def capture(self, shot: Shot, blocked: HostRules | None, within: float, max_height: int) -> Capture:
+    async def capture(self, shot: Shot, blocked: DomainSet | None, within: float, max_height: int) -> Capture:
         """One picture; raises TintypeError, or Ended when the page or the browser crashed under it."""
         self.captures += 1
         start = asyncio.get_running_loop().time()
         permissions = ["geolocation"] if shot.emulate.geolocation else []
         async with self._page(blocked, permissions) as (tab, traffic):
             filters = self._lists.current() if self._lists else None
-            page = Page(tab, shot, traffic, self.user_agent, max_height, filters)
+            page = PageCapture(tab, shot, traffic, self.user_agent, max_height, filters)
             page.timings["context"] = round((asyncio.get_running_loop().time() - start) * 1000, 1)
             return await page.capture(within)
 
@@ -119,7 +119,7 @@ class Browser:
             async with asyncio.timeout(_PROBE_WITHIN), self._page(None) as (tab, _):
                 answer = await tab.session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True)
                 return bool(answer["data"])
-        except (TimeoutError, Ended, Refused):
+        except (TimeoutError, TargetClosed, ProtocolError):
             return False
 
     async def attempt(self, script: str, *arguments: Any) -> Any:
@@ -155,11 +155,11 @@ class Browser:
         on("Target.targetCreated", self._target_created)
         on("Target.targetCrashed", self._target_crashed)
         await call("Target.setDiscoverTargets", discover=True, filter=[{"type": "page"}])
-        self._bounds = Bounds(tree=(lanes + 1) * _TREE_PER_LANE)
+        self._bounds = MemoryLimits(tree=(lanes + 1) * _TREE_PER_LANE)
 
     @asynccontextmanager
     async def _page(
-        self, blocked: HostRules | None, permissions: Sequence[str] = (), *, quiet: bool = False
+        self, blocked: DomainSet | None, permissions: Sequence[str] = (), *, quiet: bool = False
     ) -> AsyncIterator[tuple[Tab, Traffic]]:
         """A fresh page in a fresh context behind a filter of its own; cleared away off the caller's time."""
         lane = await self._lanes.get()
@@ -178,7 +178,7 @@ class Browser:
             self._chore(self._clear(context, lane))
 
     async def _open(self, context: str, permissions: Sequence[str]) -> Tab:
-        guest = self._guests[context] = Guest()
+        guest = self._guests[context] = PageContext()
         self._session.post("Browser.setDownloadBehavior", behavior="deny", browserContextId=context)
         self._session.post("Browser.grantPermissions", permissions=[*permissions], browserContextId=context)
         created = await self._session.call("Target.createTarget", url="about:blank", browserContextId=context)
@@ -187,18 +187,18 @@ class Browser:
         guest.tab = Tab(self._process.connection.session(attached["sessionId"]), guest.target)
         return guest.tab
 
-    async def _clear(self, context: asyncio.Future[Json], lane: Filter) -> None:
+    async def _clear(self, context: asyncio.Future[Json], lane: EgressProxy) -> None:
         """Dispose of a context; a browser that cannot is replaced."""
         try:
             async with asyncio.timeout(_DISPOSE_WITHIN):
                 id_ = (await context)["browserContextId"]
-                guest = self._guests.pop(id_, Guest())
+                guest = self._guests.pop(id_, PageContext())
                 if guest.tab:
-                    self._process.connection.forget(guest.tab.session, Ended("the capture is over"))
+                    self._process.connection.forget(guest.tab.session, TargetClosed("the capture is over"))
                 await self._session.call("Target.disposeBrowserContext", browserContextId=id_)
         except TimeoutError:
             self.worn = self.worn or "a page could not be closed"
-        except (Ended, Refused):
+        except (TargetClosed, ProtocolError):
             pass
         self._lanes.put_nowait(lane)
         self._watch_over(-1)
@@ -228,7 +228,7 @@ class Browser:
     def _target_crashed(self, event: Json) -> None:
         guest = next((guest for guest in self._guests.values() if guest.target == event["targetId"]), None)
         if guest and guest.tab:
-            guest.tab.session.end(Ended("the page crashed"))
+            guest.tab.session.end(TargetClosed("the page crashed"))
 
     def _chore(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -17,18 +17,18 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tintype import application, logs
-from tintype.application import Parts
-from tintype.batch import LEDGER, Batch, Entry, Ledger, LedgerInUse, Listing, State, read, report
+from tintype.application import Application
+from tintype.batch import LEDGER, Batch, Manifest, ManifestLocked, Record, RecordStatus, UrlList, read, report
 from tintype.commands.flags import flags, said
-from tintype.model import Answer, Verdict
+from tintype.model import ThumbnailResult, Verdict
 from tintype.service.policy import insist
 from tintype.settings import Settings
-from tintype.web.params import Wanted
+from tintype.web.params import ThumbnailRequest
 
 _NOT_FLAGS = ("url", "html", "on_error", "placeholder")
 _SOME_FAILED, _OURS_FAILED, _INTERRUPTED = 1, 4, 130
 _MOST = 64
-Tell = Callable[[Entry], None]
+Tell = Callable[[Record], None]
 
 
 def _batch(listed: TextIO, output: Path, report_file: Path | None, **how: Any) -> None:
@@ -62,10 +62,12 @@ def _batch(listed: TextIO, output: Path, report_file: Path | None, **how: Any) -
     click.echo(_summary(listing, counts, output), err=True)
     if batch.stopped_by:
         raise batch.stopped_by
-    click.get_current_context().exit(_INTERRUPTED if interrupted else _SOME_FAILED if counts[State.FAILED] else 0)
+    click.get_current_context().exit(
+        _INTERRUPTED if interrupted else _SOME_FAILED if counts[RecordStatus.FAILED] else 0
+    )
 
 
-def _read(listed: TextIO, parts: Parts) -> Listing:
+def _read(listed: TextIO, parts: Application) -> UrlList:
     """The list under the options that were said; raises InvalidRequest or UsageError."""
     options = list(said(_NOT_FLAGS))
     listing = read(listed, lambda url: parts.reader.read([("url", url), *options]))
@@ -77,18 +79,18 @@ def _read(listed: TextIO, parts: Parts) -> Listing:
 
 
 @contextmanager
-def _ledger(folder: Path) -> Iterator[Ledger]:
+def _ledger(folder: Path) -> Iterator[Manifest]:
     try:
-        with Ledger(folder) as ledger:
+        with Manifest(folder) as ledger:
             yield ledger
-    except LedgerInUse:
+    except ManifestLocked:
         raise click.ClickException(f"{folder / LEDGER} is in use: another batch writes there.") from None
 
 
-def _run(batch: Batch, parts: Parts, size: int) -> bool:
+def _run(batch: Batch, parts: Application, size: int) -> bool:
     """Take what there is to do and tell of each; whether somebody interrupted it."""
 
-    def take(wanted: Wanted) -> Answer:
+    def take(wanted: ThumbnailRequest) -> ThumbnailResult:
         # who makes files wants the picture of now rather than an older one with a new one later
         answer = parts.service.thumbnail(wanted.request, replace(wanted.freshness, stale_for=0))
         insist(answer.thumbnail, wanted.fail_on)
@@ -131,9 +133,9 @@ def _progress(total: int) -> Iterator[Tell]:
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
         bar = progress.add_task("Photographing", total=total)
 
-        def tell(entry: Entry) -> None:
+        def tell(entry: Record) -> None:
             progress.advance(bar)
-            if entry.state is State.FAILED:
+            if entry.state is RecordStatus.FAILED:
                 progress.console.print(f"[red]{escape(_line(entry))}")
 
         yield tell
@@ -142,14 +144,14 @@ def _progress(total: int) -> Iterator[Tell]:
 def _lines(total: int) -> Tell:
     done = iter(range(1, total + 1))
 
-    def tell(entry: Entry) -> None:
+    def tell(entry: Record) -> None:
         click.echo(f"{next(done)}/{total} {_line(entry)}", err=True)
 
     return tell
 
 
-def _line(entry: Entry) -> str:
-    if entry.state is State.FAILED:
+def _line(entry: Record) -> str:
+    if entry.state is RecordStatus.FAILED:
         return f"{entry.url}: {entry.error}: {entry.detail}"
     remarks = [entry.cache, f"{entry.seconds:.1f} s"]
     if entry.verdict != Verdict.OK:
@@ -157,14 +159,14 @@ def _line(entry: Entry) -> str:
     return f"{entry.url}: {entry.file} ({', '.join(remarks)})"
 
 
-def _summary(listing: Listing, counts: Counter[State], folder: Path) -> str:
-    told = [f"{counts[State.TAKEN]} taken"]
+def _summary(listing: UrlList, counts: Counter[RecordStatus], folder: Path) -> str:
+    told = [f"{counts[RecordStatus.TAKEN]} taken"]
     told += [f"{counts[state]} {words}" for state, words in _REST.items() if counts[state]]
     told += [f"{listing.duplicates} named twice"] if listing.duplicates else []
     return f"{folder}: {', '.join(told)}."
 
 
-_REST = {State.KEPT: "there already", State.FAILED: "failed", State.LEFT: "left for another run"}
+_REST = {RecordStatus.KEPT: "there already", RecordStatus.FAILED: "failed", RecordStatus.LEFT: "left for another run"}
 
 command = click.Command(
     "batch",

@@ -14,14 +14,14 @@ from rich.text import Text
 
 from tintype import __version__, logs
 from tintype.provision import doctor
-from tintype.provision.doctor import Finding, State
+from tintype.provision.doctor import CheckLevel, CheckResult
 from tintype.settings import Settings
 from tintype.settings.types import DURATION, SIZE
 
 _MARKS = {
-    State.GOOD: Text("ok", "green"),
-    State.DOUBTFUL: Text("look", "yellow"),
-    State.BAD: Text("WRONG", "bold red"),
+    CheckLevel.GOOD: Text("ok", "green"),
+    CheckLevel.DOUBTFUL: Text("look", "yellow"),
+    CheckLevel.BAD: Text("WRONG", "bold red"),
 }
 _WIDTH = 120
 """Columns when nobody is there to have a terminal."""
@@ -42,7 +42,7 @@ def command() -> None:
     for finding in doctor.examine(settings):
         findings.append(finding)
         console.print(_line(finding))
-    if any(finding.state is State.BAD for finding in findings):
+    if any(finding.state is CheckLevel.BAD for finding in findings):
         console.print("\nSomething essential does not work.", style="bold red")
         click.get_current_context().exit(1)
     console.print("\nReady to take pictures.", style="bold green")
@@ -87,12 +87,12 @@ def _accepts(name: str) -> Any:
     return extra["accepts"] if isinstance(extra, dict) else ""
 
 
-def _line(finding: Finding) -> Table:
+def _line(finding: CheckResult) -> Table:
     line = Table.grid(padding=(0, 2))
     line.add_column(width=6)
     line.add_column(width=13)
     line.add_row(_MARKS[finding.state], finding.what, Text(finding.found))
-    if finding.state is not State.GOOD and finding.remedy:
+    if finding.state is not CheckLevel.GOOD and finding.remedy:
         line.add_row("", "", Text(f"→ {finding.remedy}", "yellow"))
     return line
 

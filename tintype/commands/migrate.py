@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from tintype.migrate import VENDORS, Unknown, translate
+from tintype.migrate import VENDORS, UnknownService, translate
 
 
 @click.command("migrate")
@@ -25,7 +25,7 @@ def command(*, urls: tuple[str, ...], service: str, vendor: str | None) -> None:
     for line in urls or (line.strip() for line in sys.stdin):
         try:
             translation = translate(line, VENDORS[vendor] if vendor else None)
-        except Unknown as error:
+        except UnknownService as error:
             click.echo(f"# {line}: {error}", err=True)
             unknown = True
             continue

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tintype import application, logs
 from tintype.commands.flags import flags, said
-from tintype.model import Answer, Verdict
+from tintype.model import ThumbnailResult, Verdict
 from tintype.service.policy import insist
 from tintype.settings import Settings
 from tintype.urls import host_of
@@ -82,7 +82,7 @@ def _patience(url: str) -> Iterator[None]:
         yield
 
 
-def _write(answer: Answer, output: str) -> str:
+def _write(answer: ThumbnailResult, output: str) -> str:
     if output == "-":
         sys.stdout.buffer.write(answer.thumbnail.body)
         sys.stdout.buffer.flush()
@@ -94,7 +94,7 @@ def _write(answer: Answer, output: str) -> str:
     return output
 
 
-def _summary(answer: Answer, path: str, spent: float) -> str:
+def _summary(answer: ThumbnailResult, path: str, spent: float) -> str:
     picture = answer.thumbnail
     remarks = [
         str(answer.cache),

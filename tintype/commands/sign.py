@@ -14,7 +14,7 @@ from tintype.errors import ConfigurationError
 from tintype.options import Options, is_posted
 from tintype.settings import Settings
 from tintype.settings.types import DURATION, seconds
-from tintype.signing import EXPIRES, SIGNATURE, Signatures
+from tintype.signing import EXPIRES, SIGNATURE, UrlSigner
 
 _NOT_FLAGS = ("url", *(name for name in Options.model_fields if is_posted(name)))
 
@@ -33,7 +33,7 @@ def _sign(url: str, *, base: str | None, expires: str | None, meta: bool, **_: A
     if expires is not None:
         pairs.append((EXPIRES, str(int(time.time() + _life(expires)))))
     path = "/meta" if meta else "/thumb"
-    pairs.append((SIGNATURE, Signatures(settings.signing_keys).sign(path, pairs)))
+    pairs.append((SIGNATURE, UrlSigner(settings.signing_keys).sign(path, pairs)))
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs)
     click.echo(f"{(settings.public_url if base is None else base).rstrip('/')}{path}?{query}")
 

@@ -20,7 +20,7 @@ from tintype.commands import top_view
 from tintype.errors import BackendUnavailable
 from tintype.settings import Settings
 from tintype.telemetry.scrape import Scrape
-from tintype.telemetry.status import Status, compare
+from tintype.telemetry.status import NodeRates, compare
 
 _PATIENCE = 5.0
 _KEPT = 60
@@ -50,7 +50,7 @@ def command(*, url: str, once: bool, as_json: bool, interval: float, token: str)
     there is no terminal, it is said once.
     """
     settings = Settings.load()
-    node = Watched(_address(url, settings), token or settings.metrics_token)
+    node = MetricsPoller(_address(url, settings), token or settings.metrics_token)
     looks = node.looks(interval)
     console = Console(highlight=False)
     try:
@@ -65,7 +65,7 @@ def command(*, url: str, once: bool, as_json: bool, interval: float, token: str)
         return
 
 
-def _say(status: Status, node: Watched, console: Console, *, as_json: bool) -> None:
+def _say(status: NodeRates, node: MetricsPoller, console: Console, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({"url": node.url, **asdict(status)}) + "\n")
         sys.stdout.flush()
@@ -73,8 +73,8 @@ def _say(status: Status, node: Watched, console: Console, *, as_json: bool) -> N
         console.print(top_view.draw(status, node.url))
 
 
-def _show(looks: Iterator[Status], node: Watched, console: Console) -> None:
-    history: deque[Status] = deque(maxlen=_KEPT)
+def _show(looks: Iterator[NodeRates], node: MetricsPoller, console: Console) -> None:
+    history: deque[NodeRates] = deque(maxlen=_KEPT)
     with Live(console=console, screen=True, auto_refresh=False) as live:
         for status in looks:
             live.update(top_view.draw(status, node.url, list(history), node.silent), refresh=True)
@@ -82,7 +82,7 @@ def _show(looks: Iterator[Status], node: Watched, console: Console) -> None:
                 history.append(status)
 
 
-class Watched:
+class MetricsPoller:
     """A node that is asked again and again."""
 
     def __init__(self, url: str, token: str) -> None:
@@ -92,10 +92,10 @@ class Watched:
         self.silent = 0.0
         """Seconds since it answered, if it did not answer last time."""
 
-    def looks(self, interval: float) -> Iterator[Status]:
+    def looks(self, interval: float) -> Iterator[NodeRates]:
         """How it stands, once in so many seconds; raises BackendUnavailable unless it answers at first."""
         earlier = self._scrape()
-        status: Status | None = None
+        status: NodeRates | None = None
         while True:
             time.sleep(interval)
             try:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tintype.telemetry.status import GUARD, Status
+from tintype.telemetry.status import GUARD, NodeRates
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDE = 24
@@ -19,7 +19,7 @@ _FEW = 10
 """Below it a decimal is shown."""
 
 
-def draw(status: Status, address: str, history: Sequence[Status] = (), silent: float = 0.0) -> RenderableType:
+def draw(status: NodeRates, address: str, history: Sequence[NodeRates] = (), silent: float = 0.0) -> RenderableType:
     """Everything; ``history`` are earlier ones, and ``silent`` the seconds since the node answered."""
     head = Text.assemble((f"Tintype {status.version}", "bold"), f"  {address}  up {span(status.uptime)}")
     head.append(f"  {status.workers} worker{'' if status.workers == 1 else 's'}", "dim")
@@ -28,7 +28,7 @@ def draw(status: Status, address: str, history: Sequence[Status] = (), silent: f
     return Group(head, "", _pictures(status), "", _rest(status, [*history, status]))
 
 
-def _pictures(status: Status) -> Table:
+def _pictures(status: NodeRates) -> Table:
     rates = status.requests_per_second
     table = Table("pictures", "a second", "in all", "", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in table.columns[1:3]:
@@ -41,7 +41,7 @@ def _pictures(status: Status) -> Table:
     return table
 
 
-def _rest(status: Status, history: Sequence[Status]) -> Table:
+def _rest(status: NodeRates, history: Sequence[NodeRates]) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold")
     for name, text in _lines(status, history):
@@ -49,7 +49,7 @@ def _rest(status: Status, history: Sequence[Status]) -> Table:
     return grid
 
 
-def _lines(status: Status, history: Sequence[Status]) -> Iterator[tuple[str, str]]:
+def _lines(status: NodeRates, history: Sequence[NodeRates]) -> Iterator[tuple[str, str]]:
     asked, taken = [sum(s.requests_per_second.values()) for s in history], [s.captures_per_minute for s in history]
     mean = "" if status.capture_seconds is None else f", {status.capture_seconds:.1f} s each"
     failed = f", {number(status.failures_per_minute)} failed" if status.failures_per_minute else ""
@@ -64,7 +64,7 @@ def _lines(status: Status, history: Sequence[Status]) -> Iterator[tuple[str, str
     yield "refused", _refused(status)
 
 
-def _refused(status: Status) -> str:
+def _refused(status: NodeRates) -> str:
     rates = [(_CALLED.get(reason, reason), rate) for reason, rate in status.refusals_per_minute.items() if rate]
     now = ", ".join(f"{number(rate)} {reason}" for reason, rate in rates)
     return f"{now or 'nothing'} a minute, {sum(status.refusals.values()):,.0f} in all"

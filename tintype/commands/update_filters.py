@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tintype import application, backends, logs
-from tintype.filters.store import Listed
+from tintype.filters.store import FilterListInfo
 from tintype.network import outbound
 from tintype.settings import Settings
 
@@ -25,7 +25,7 @@ def command() -> None:
     backends.folder(settings, "filters")
     try:
         lists = backends.library(settings).update(settings.filter_lists, lambda source: outbound.read(source, policy))
-    except outbound.NotFetched as failure:
+    except outbound.FetchError as failure:
         raise click.ClickException(str(failure)) from failure
     for entry in lists:
         click.echo(_line(entry))
@@ -33,7 +33,7 @@ def command() -> None:
         click.get_current_context().exit(1)
 
 
-def _line(entry: Listed) -> str:
+def _line(entry: FilterListInfo) -> str:
     if entry.failure:
         kept = f"kept {entry.rules:,} rules of last time" if entry.file else "left out"
         return f"{entry.source}: {entry.failure}; {kept}"

@@ -51,12 +51,12 @@ def serve(settings: Settings, address: tuple[str, int], workers: int, threads: i
         log_level=LogLevels.error,  # what is below comments on our own choice of threads
         websockets=False,
     )
-    news = News(settings.engines, host, port, workers, multiprocessing.Semaphore(1))
+    news = StartupNotice(settings.engines, host, port, workers, multiprocessing.Semaphore(1))
     server.serve(target_loader=partial(load_application, news, threads), wrap_loader=False)
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class StartupNotice:
     """That the service listens: told once, by the first worker that does."""
 
     engines: tuple[str, ...]
@@ -89,7 +89,7 @@ class News:
         return True
 
 
-def load_application(news: News, threads: int) -> WSGIApplication:
+def load_application(news: StartupNotice, threads: int) -> WSGIApplication:
     """The WSGI application of one worker; its browser starts while nobody waits for it yet."""
     for end in (signal.SIGTERM, signal.SIGINT):
         signal.signal(end, signal.SIG_DFL)  # until granian listens for them: what the parent left here does nothing

@@ -18,8 +18,8 @@ from typing import Any
 
 import structlog
 
-from tintype.engines.daemon_launcher import Starter, StartFailed, dial
-from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, EngineFailed, TintypeError
+from tintype.engines.daemon_launcher import DaemonLauncher, StartFailed, dial
+from tintype.errors import BackendUnavailable, BrowserCrashed, CaptureTimeout, EngineError, TintypeError
 from tintype.model import Capture
 from tintype.options import Shot
 from tintype.rpc import auth, codec
@@ -36,7 +36,7 @@ _KEPT = 64
 
 
 @dataclass(slots=True)
-class _Shelf:
+class _ConnectionPool:
     """Idle connections of one process."""
 
     pid: int = field(default_factory=os.getpid)
@@ -44,7 +44,7 @@ class _Shelf:
     idle: list[socket.socket] = field(default_factory=list)
 
 
-class DaemonEngine:
+class ChromiumEngine:
     """The client of a capture daemon at ``unix://path`` or ``tcp://host:port``.
 
     With a ``command`` the daemon is started when nobody answers; without, it is run elsewhere. ``patience`` is the
@@ -67,8 +67,8 @@ class DaemonEngine:
         self._patience = patience
         self._secret = secret
         self._connect_timeout = connect_timeout
-        self._starter = Starter(command, run_dir, address, start_timeout, log_file) if command else None
-        self._shelf = _Shelf()
+        self._starter = DaemonLauncher(command, run_dir, address, start_timeout, log_file) if command else None
+        self._shelf = _ConnectionPool()
         self._closed = False
 
     def capture(self, shot: Shot) -> Capture:
@@ -80,7 +80,7 @@ class DaemonEngine:
         """Take a tiny real picture; raises BackendUnavailable."""
         try:
             self._ask({"op": "probe"})
-        except (BrowserLost, EngineFailed, CaptureTimeout) as error:
+        except (BrowserCrashed, EngineError, CaptureTimeout) as error:
             raise BackendUnavailable(error.detail) from error
 
     def status(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class DaemonEngine:
         try:
             connection = self._borrow() or self._dial()
             header, _ = codec.unpack(_checked(_exchange(connection, {"op": "figures"}, self._connect_timeout)))
-        except (OSError, TintypeError, codec.Corrupt):
+        except (OSError, TintypeError, codec.CorruptValue):
             return None
         self._give_back(connection)
         return {name: value for name, value in header.items() if name != "kind"}
@@ -144,7 +144,7 @@ class DaemonEngine:
                 self._drop_idle()
                 log.warning("capture_daemon_lost", address=self.address, error=str(error), attempt=fresh_attempts)
                 if fresh_attempts >= _ATTEMPTS:
-                    raise BrowserLost(retry_after=1) from error
+                    raise BrowserCrashed(retry_after=1) from error
                 time.sleep(_PAUSE)
                 continue
             except BaseException:
@@ -192,10 +192,10 @@ class DaemonEngine:
             shelf.idle, dropped = [], shelf.idle
         _close_all(dropped)
 
-    def _own_shelf(self) -> _Shelf:
+    def _own_shelf(self) -> _ConnectionPool:
         """That of this process; after a fork a new one, for the old lock may be held by a thread that is not here."""
         if self._shelf.pid != os.getpid():
-            inherited, self._shelf = self._shelf.idle, _Shelf()
+            inherited, self._shelf = self._shelf.idle, _ConnectionPool()
             _close_all(inherited)  # our copies: the parent's stay open
         return self._shelf
 
@@ -208,7 +208,7 @@ def _introduce(connection: socket.socket, secret: str, patience: float) -> None:
         answer = _receive(connection, auth.NONCE + auth.PROOF, deadline)
         theirs, proof = answer[: auth.NONCE], answer[auth.NONCE :]
         if not auth.matches(proof, auth.prove(secret, "server", ours, theirs)):
-            raise auth.Impostor("the capture daemon does not know TINTYPE_ENGINE_SECRET")
+            raise auth.AuthenticationFailed("the capture daemon does not know TINTYPE_ENGINE_SECRET")
         connection.sendall(auth.prove(secret, "client", ours, theirs))
         _receive(connection, len(auth.ADMITTED), deadline)
     except BaseException:
@@ -242,8 +242,8 @@ def _checked(answer: bytes) -> bytes:
     """The answer, unless it is a problem: then that is raised."""
     try:
         header, _ = codec.unpack(answer)
-    except codec.Corrupt as error:
-        raise EngineFailed("the capture engine's answer is torn") from error
+    except codec.CorruptValue as error:
+        raise EngineError("the capture engine's answer is torn") from error
     if header.get("kind") == "problem":
         raise codec.unpack_problem(answer)
     return answer

@@ -31,7 +31,7 @@ class StartFailed(Exception):
     """The daemon did not come up; the text is for the operator."""
 
 
-class Starter:
+class DaemonLauncher:
     """Starts a daemon from a command line, detached, and waits for its word that it is ready."""
 
     def __init__(

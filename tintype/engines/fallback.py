@@ -8,18 +8,18 @@ from contextlib import ExitStack
 import structlog
 
 from tintype import urls
-from tintype.errors import BackendUnavailable, BrowserLost, EngineFailed, NotOffered, Overloaded, TintypeError
+from tintype.errors import BackendUnavailable, BrowserCrashed, EngineError, Overloaded, TintypeError, UnsupportedOption
 from tintype.model import Capture
 from tintype.options import Shot
 from tintype.protocols import Engine
 
 log = structlog.get_logger("tintype.engines")
 
-_ANOTHER_MAY = (Overloaded, BackendUnavailable, BrowserLost, EngineFailed, NotOffered)
+_ANOTHER_MAY = (Overloaded, BackendUnavailable, BrowserCrashed, EngineError, UnsupportedOption)
 """Failures of an engine; those of the caller or the page would come again from any other."""
 
 
-class Fallback:
+class FallbackEngine:
     """Tries engines in order of preference; falls to the next when one is overloaded, broken or lacks an option.
 
     When none has the picture, the failure of the most preferred engine that knows the options is raised.
@@ -46,7 +46,7 @@ class Fallback:
                     reason=error.detail,
                     left=len(self._engines) - len(failures),
                 )
-        raise next((error for error in failures if not isinstance(error, NotOffered)), failures[0])
+        raise next((error for error in failures if not isinstance(error, UnsupportedOption)), failures[0])
 
     def cautions(self) -> tuple[str, ...]:
         """Those of every engine."""

@@ -22,7 +22,7 @@ import structlog
 
 from tintype import __version__, errors, imaging, urls
 from tintype.engines.snapsharp_params import translate
-from tintype.errors import BackendUnavailable, CaptureTimeout, EngineFailed, Overloaded
+from tintype.errors import BackendUnavailable, CaptureTimeout, EngineError, Overloaded
 from tintype.model import Capture, Verdict
 from tintype.options import Shot
 
@@ -40,7 +40,7 @@ _DEFAULT_WAIT, _LONGEST_WAIT = 30.0, 86_400.0  # seconds
 _PAGE_FAULTS: dict[str, type[errors.TintypeError]] = {
     kind.code: kind
     for kind in (
-        errors.TargetRefused,
+        errors.TargetDenied,
         errors.TargetUnreachable,
         errors.TargetError,
         errors.SelectorNotFound,
@@ -185,7 +185,7 @@ class SnapSharpEngine:
         if code in _PAGE_FAULTS:
             return _PAGE_FAULTS[code]()
         if status == httpx.codes.BAD_REQUEST and _REFUSAL.search(f"{code} {message}"):
-            return errors.TargetRefused()
+            return errors.TargetDenied()
         return _failure(status, _wait(response.headers.get("Retry-After") or str(said.get("retry_after") or "")))
 
     def _cover(self, text: str) -> str:
@@ -209,7 +209,7 @@ def _read(response: httpx.Response, most: int, deadline: float) -> bytes:
     for part in response.iter_raw():
         length += len(part)
         if length > most:
-            raise EngineFailed(f"the capture engine answered more than {most // 1024 // 1024} MB")
+            raise EngineError(f"the capture engine answered more than {most // 1024 // 1024} MB")
         if time.monotonic() > deadline:
             raise CaptureTimeout
         parts.append(part)
@@ -220,7 +220,7 @@ def _problem(response: httpx.Response, deadline: float) -> dict[str, Any]:
     """The members of an error object; none when it is something else."""
     try:
         said = json.loads(_read(response, _MAX_PROBLEM, deadline))
-    except (ValueError, RecursionError, EngineFailed):
+    except (ValueError, RecursionError, EngineError):
         return {}
     return said if isinstance(said, dict) else {}
 
@@ -232,7 +232,7 @@ def _failure(status: int, wait: float | None) -> errors.TintypeError:
         return CaptureTimeout()
     if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN} or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return _unavailable(wait)
-    return EngineFailed("the capture engine did not take the request")
+    return EngineError("the capture engine did not take the request")
 
 
 def _lost(error: httpx.HTTPError, *, arrived: bool) -> errors.TintypeError:
@@ -240,7 +240,7 @@ def _lost(error: httpx.HTTPError, *, arrived: bool) -> errors.TintypeError:
         return Overloaded(retry_after=_DEFAULT_WAIT)
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return CaptureTimeout()
-    return EngineFailed("the capture engine's answer broke off") if arrived else _unavailable()
+    return EngineError("the capture engine's answer broke off") if arrived else _unavailable()
 
 
 def _unavailable(wait: float | None = None) -> BackendUnavailable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tintype.errors import Mistake, NotOffered
+from tintype.errors import InvalidParameter, UnsupportedOption
 from tintype.options import Shot
 from tintype.options.devices import DEVICES
 
@@ -45,7 +45,7 @@ def translate(shot: Shot) -> dict[str, Any]:
     The account may have defaults of its own, so what they can touch is always said, even when it is the default.
     """
     if mistakes := list(_not_offered(shot)):
-        raise NotOffered(*mistakes)
+        raise UnsupportedOption(*mistakes)
     seen, retouch = shot.emulate, shot.retouch
     options: dict[str, Any] = {
         "url": shot.url,
@@ -80,14 +80,14 @@ def _said(shot: Shot) -> Iterator[tuple[str, Any]]:
         yield "scroll_y", int(shot.expose.scroll_to)
 
 
-def _not_offered(shot: Shot) -> Iterator[Mistake]:
+def _not_offered(shot: Shot) -> Iterator[InvalidParameter]:
     said = {name for part in shot.model_dump(exclude_defaults=True).values() for name in part}
-    yield from (Mistake(name, "is not offered by the hosted engine") for name in sorted(said - _KNOWN))
+    yield from (InvalidParameter(name, "is not offered by the hosted engine") for name in sorted(said - _KNOWN))
     seen, preset = shot.emulate, DEVICES.get(shot.emulate.device)
     if preset is None and seen.scale not in {1, _RETINA}:
-        yield Mistake("scale", "must be 1 or 2 with the hosted engine")
+        yield InvalidParameter("scale", "must be 1 or 2 with the hosted engine")
     if shot.expose.scroll_to and not shot.expose.scroll_to.isdigit():
-        yield Mistake("scroll_to", "must be a number of pixels with the hosted engine")
+        yield InvalidParameter("scroll_to", "must be a number of pixels with the hosted engine")
     for name in ("width", "height", "scale") if preset else ():
         if getattr(seen, name) != getattr(preset, name):
-            yield Mistake(name, "cannot be combined with this device by the hosted engine")
+            yield InvalidParameter(name, "cannot be combined with this device by the hosted engine")

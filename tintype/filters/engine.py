@@ -36,7 +36,7 @@ class NotCompiled(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Hidden:
+class CosmeticRules:
     """What lists hide on one page. ``generic``: rules for all pages hold there too."""
 
     selectors: tuple[str, ...]
@@ -44,7 +44,7 @@ class Hidden:
     generic: bool
 
 
-class Filters:
+class FilterEngine:
     """Compiled lists."""
 
     def __init__(self, engine: adblock.Engine) -> None:
@@ -66,14 +66,14 @@ class Filters:
         """Whether a request of one of Chromium's resource types, made by a page, is refused."""
         return bool(self._engine.check_network_urls(url, source, _KINDS.get(kind, "other")).matched)
 
-    def hidden(self, url: str) -> Hidden:
+    def hidden(self, url: str) -> CosmeticRules:
         """What is hidden on a page by its address alone."""
         found = self._engine.url_cosmetic_resources(url)
-        return Hidden(
+        return CosmeticRules(
             tuple(sorted(found.hide_selectors)), frozenset(found.exceptions), not getattr(found, "generichide", False)
         )
 
-    def hidden_by_name(self, names: Iterable[str], ids: Iterable[str], hidden: Hidden) -> tuple[str, ...]:
+    def hidden_by_name(self, names: Iterable[str], ids: Iterable[str], hidden: CosmeticRules) -> tuple[str, ...]:
         """What is hidden besides because of class names and ids that are on the page."""
         if not hidden.generic:
             return ()
@@ -86,9 +86,9 @@ class FilterFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._mark: tuple[int, int] | None = None
-        self._filters: Filters | None = None
+        self._filters: FilterEngine | None = None
 
-    def current(self) -> Filters | None:
+    def current(self) -> FilterEngine | None:
         """What the file holds now; None while it holds nothing that can be used."""
         mark = self._look()
         if mark != self._mark:
@@ -103,9 +103,9 @@ class FilterFile:
             return None
         return state.st_ino, state.st_mtime_ns
 
-    def _load(self) -> Filters | None:
+    def _load(self) -> FilterEngine | None:
         try:
-            return Filters.load(self._path)
+            return FilterEngine.load(self._path)
         except (OSError, NotCompiled) as error:
             log.warning(
                 "filter_lists_unusable", path=str(self._path), reason=str(error), remedy="tintype update-filters"

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import time as now
 from typing import Any
 
-from tintype.network.outbound import NotFetched
+from tintype.network.outbound import FetchError
 
 ENGINE = "engine.dat"
 _INDEX = "lists.json"
@@ -23,7 +23,7 @@ _MARKUP = ("<!doctype", "<html")
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class FilterListInfo:
     """One list: where it came from, what its header says, and when it was read (Unix time)."""
 
     source: str
@@ -38,7 +38,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Library:
+class FilterListStore:
     """The lists of one data folder."""
 
     folder: Path
@@ -48,15 +48,15 @@ class Library:
         """The file with the compiled lists."""
         return self.folder / ENGINE
 
-    def lists(self) -> tuple[Listed, ...]:
+    def lists(self) -> tuple[FilterListInfo, ...]:
         """What was compiled last; empty when nothing was."""
         try:
             said = json.loads((self.folder / _INDEX).read_text(encoding="utf-8"))
-            return tuple(Listed(**entry) for entry in said) if self.engine.is_file() else ()
+            return tuple(FilterListInfo(**entry) for entry in said) if self.engine.is_file() else ()
         except (OSError, ValueError, TypeError):
             return ()
 
-    def update(self, sources: Iterable[str], read: Callable[[str], str]) -> tuple[Listed, ...]:
+    def update(self, sources: Iterable[str], read: Callable[[str], str]) -> tuple[FilterListInfo, ...]:
         """Read every list, compile them, and put the result in the place of the last one, whole or not at all.
 
         A list that cannot be read is compiled from the copy of last time. Raises NotFetched when there is none at all.
@@ -67,23 +67,23 @@ class Library:
         read_now = [self._take(source, read, earlier.get(source)) for source in sources]
         texts = [(self.folder / entry.file).read_text(encoding="utf-8") for entry in read_now if entry.file]
         if not texts:
-            raise NotFetched("; ".join(f"{entry.source}: {entry.failure}" for entry in read_now))
+            raise FetchError("; ".join(f"{entry.source}: {entry.failure}" for entry in read_now))
         self._put(ENGINE, compile_lists(texts))
         self._put(_INDEX, json.dumps([asdict(entry) for entry in read_now], indent=1).encode())
         self._forget_all_but({entry.file for entry in read_now})
         return tuple(read_now)
 
-    def _take(self, source: str, read: Callable[[str], str], earlier: Listed | None) -> Listed:
+    def _take(self, source: str, read: Callable[[str], str], earlier: FilterListInfo | None) -> FilterListInfo:
         try:
             text = read(source)
             rules = _count(text)
-        except NotFetched as failure:
+        except FetchError as failure:
             known: dict[str, Any] = asdict(earlier) if earlier else _nothing(source)
-            return Listed(**{**known, "failure": str(failure)})
+            return FilterListInfo(**{**known, "failure": str(failure)})
         name = f"{hashlib.sha256(source.encode()).hexdigest()[:12]}.txt"
         self._put(name, text.encode())
         header = _header(text)
-        return Listed(
+        return FilterListInfo(
             source=source,
             file=name,
             title=header.get("title", "") or source.rpartition("/")[2],
@@ -114,10 +114,10 @@ class Library:
 def _count(text: str) -> int:
     """How many rules a text holds; raises NotFetched for what is no list."""
     if text.lstrip()[:200].lower().startswith(_MARKUP):
-        raise NotFetched("it is a web page, not a list")
+        raise FetchError("it is a web page, not a list")
     rules = sum(1 for line in text.splitlines() if line.strip() and not line.startswith(("!", "[", "# ")))
     if not rules:
-        raise NotFetched("it holds no rules")
+        raise FetchError("it holds no rules")
     return rules
 
 

@@ -19,7 +19,7 @@ _HEAD, _DENSE = 1024, 0.06
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ContentStats:
     """What is drawn on a picture: pixels that differ noticeably from what most of them are, in colour or opacity."""
 
     ink: int
@@ -36,12 +36,12 @@ def is_one_colour(body: bytes) -> bool:
         return _spread(_open(body, mime)) <= _SAME
 
 
-def look(body: bytes) -> Look:
+def look(body: bytes) -> ContentStats:
     """Look at a picture once, from its top; raises EngineFailed when it cannot be read."""
     with reading():
         image = _open(body, size(body)[2])
         ink = _ink(image) if _spread(image) > _SAME else 0
-    return Look(ink, ink / (image.width * image.height))
+    return ContentStats(ink, ink / (image.width * image.height))
 
 
 def _open(body: bytes, mime: str) -> Any:

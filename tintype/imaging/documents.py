@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tintype.errors import EngineFailed, Mistake, NotOffered
+from tintype.errors import EngineError, InvalidParameter, UnsupportedOption
 from tintype.model import Capture
 
 
@@ -16,13 +16,13 @@ def document(capture: Capture, form: str) -> bytes:
 
 def _pdf(capture: Capture) -> bytes:
     if capture.is_picture:
-        raise EngineFailed("the capture engine answered something that is not a PDF")
+        raise EngineError("the capture engine answered something that is not a PDF")
     return capture.body
 
 
 def _account(capture: Capture) -> bytes:
     if not capture.meta:
-        raise NotOffered(Mistake("format", "json is not offered by the engine that took this page"))
+        raise UnsupportedOption(InvalidParameter("format", "json is not offered by the engine that took this page"))
     members: dict[str, Any] = {
         "final_url": capture.final_url,
         "status": capture.status,

@@ -21,7 +21,7 @@ Box = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ResizePlan:
     """What becomes of a master."""
 
     crop: Box
@@ -32,17 +32,17 @@ class Layout:
     """The delivered size; what ``scaled`` leaves of it is padding."""
 
 
-def plan(width: int, height: int, rendition: Rendition) -> Layout:
+def plan(width: int, height: int, rendition: Rendition) -> ResizePlan:
     """How a master of this size meets a rendition, by the rules at the head of this module."""
     source, limit = (width, height), LONGEST_SIDE[rendition.format]
     asked = (min(rendition.thumb_width or width, limit), min(rendition.thumb_height or height, limit))
     fit = rendition.fit if rendition.thumb_width and rendition.thumb_height else "inside"
     if fit in {"inside", "contain"}:
         scaled = scale(source, min(1, *ratios(asked, source)))
-        return Layout(source, scaled, asked if fit == "contain" else scaled)
+        return ResizePlan(source, scaled, asked if fit == "contain" else scaled)
     box = scale(asked, min(1, *ratios(source, asked)))
     crop = source if fit == "fill" else scale(box, min(ratios(source, box)))
-    return Layout(crop, box, box)
+    return ResizePlan(crop, box, box)
 
 
 def ratios(one: Box, other: Box) -> tuple[float, float]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tintype.errors import EngineFailed
+from tintype.errors import EngineError
 from tintype.imaging.documents import document
 from tintype.imaging.encode import encode
-from tintype.imaging.geometry import Box, Layout, plan, ratios, scale
+from tintype.imaging.geometry import Box, ResizePlan, plan, ratios, scale
 from tintype.imaging.vips import open_, reading, sniff
 from tintype.model import Capture, Thumbnail, digest_of
 from tintype.options import DOCUMENTS, Rendition
@@ -53,11 +53,11 @@ def size(body: bytes) -> tuple[int, int, str]:
     """Width, height and media type, read from the head alone; raises EngineFailed unless it is a permitted picture."""
     mime = sniff(body)
     if not mime:
-        raise EngineFailed("the capture engine answered something that is not a picture")
+        raise EngineError("the capture engine answered something that is not a picture")
     with reading():
         image = open_(body, mime)
     if image.width * image.height > MAX_PIXELS:
-        raise EngineFailed(f"the capture engine answered a picture of over {MAX_PIXELS // 1_000_000} megapixels")
+        raise EngineError(f"the capture engine answered a picture of over {MAX_PIXELS // 1_000_000} megapixels")
     return image.width, image.height, mime
 
 
@@ -76,13 +76,13 @@ def pixel(body: bytes, x: int, y: int) -> tuple[int, ...]:
         return tuple(round(value) for value in to_srgb(open_(body, seen[2])).getpoint(x, y))
 
 
-def _preshrink(mime: str, layout: Layout) -> int:
+def _preshrink(mime: str, layout: ResizePlan) -> int:
     """A JPEG is shrunk while decoding, as long as that leaves Lanczos a factor of two to smooth."""
     spare = min(ratios(layout.crop, layout.scaled)) if mime == "image/jpeg" else 1
     return next((factor for factor in (8, 4, 2) if spare >= 2 * factor), 1)
 
 
-def _compose(image: Any, layout: Layout, source: Box, rendition: Rendition) -> Any:
+def _compose(image: Any, layout: ResizePlan, source: Box, rendition: Rendition) -> Any:
     image = to_srgb(image)
     if layout.crop != source:
         wanted = scale(layout.crop, image.width / source[0])

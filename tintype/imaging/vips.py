@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from tintype.errors import EngineFailed
+from tintype.errors import EngineError
 
 log = structlog.get_logger("tintype.imaging")
 
@@ -45,7 +45,7 @@ def reading() -> Iterator[None]:
         yield
     except library().Error as error:
         log.warning("picture_unreadable", reason=" ".join(str(error).split()))
-        raise EngineFailed("the capture engine answered a picture that cannot be read") from None
+        raise EngineError("the capture engine answered a picture that cannot be read") from None
 
 
 def library() -> Any:

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from tintype.migrate import screenshotone, snapsharp, thumio, url_to_png, urlbox
 from tintype.migrate.rules import Rule, Untranslatable, Values, Vendor
-from tintype.options import Options, Print, accepts
+from tintype.options import Options, PdfOptions, accepts
 
-__all__ = ["VENDORS", "Translation", "Unknown", "Vendor", "translate"]
+__all__ = ["VENDORS", "Translation", "UnknownService", "Vendor", "translate"]
 
 VENDORS = {
     "snapsharp": snapsharp.VENDOR,
@@ -25,7 +25,7 @@ VENDORS = {
 _PICTURES = ("thumb_width", "thumb_height", "fit", "selector", "clip", "scroll_to", "omit_background")
 
 
-class Unknown(ValueError):
+class UnknownService(ValueError):
     """An address of no service that is known here."""
 
 
@@ -49,10 +49,10 @@ def translate(address: str, vendor: Vendor | None = None) -> Translation:
     parts = _split(address)
     vendor = vendor or next((one for one in VENDORS.values() if (parts.hostname or "") in one.hosts), None)
     if vendor is None:
-        raise Unknown(f"{parts.hostname or address} is no service that is known here")
+        raise UnknownService(f"{parts.hostname or address} is no service that is known here")
     said = vendor.read(parts)
     if not said.get("url"):
-        raise Unknown("the address names no page to photograph")
+        raise UnknownService("the address names no page to photograph")
     notes: list[str] = []
     options = {"url": _with_scheme(said["url"])}
     for rule in vendor.rules:
@@ -67,7 +67,7 @@ def _split(address: str) -> SplitResult:
     try:
         return urlsplit(address)
     except ValueError as error:
-        raise Unknown(f"{address} is no address") from error
+        raise UnknownService(f"{address} is no address") from error
 
 
 def _apply(rule: Rule, said: Values, notes: list[str]) -> Values:
@@ -91,7 +91,7 @@ def _defaults(vendor: Vendor, options: Values) -> dict[str, str]:
 
 def _of_its_kind(options: Values, said: Values, notes: list[str]) -> Values:
     """Without what says nothing about a picture, or about a PDF, which is refused here; a note for what was said."""
-    idle = _PICTURES if options.get("format") == "pdf" else tuple(Print.model_fields)
+    idle = _PICTURES if options.get("format") == "pdf" else tuple(PdfOptions.model_fields)
     if idle is _PICTURES:
         notes += [f"{name} says nothing about a PDF" for name in idle if name in said]
     return {name: value for name, value in options.items() if name not in idle}

@@ -59,14 +59,14 @@ _REFUSED_V6 = _networks(
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
+class AllowRule:
     """One entry of the operator's allow-list."""
 
     network: Network
     port: int
 
     @classmethod
-    def parse(cls, text: str) -> Allowed:
+    def parse(cls, text: str) -> AllowRule:
         """``127.0.0.1:8090``, ``10.1.0.0/16:443`` or ``[fd00::1]:80``; raises ValueError."""
         where, _, port = text.strip().rpartition(":")
         if not port.isascii() or not port.isdigit() or int(port) not in _PORTS:
@@ -84,7 +84,7 @@ class Allowed:
 class Policy:
     """Public addresses, plus the operator's exceptions, minus this machine's own addresses."""
 
-    allowed: tuple[Allowed, ...] = ()
+    allowed: tuple[AllowRule, ...] = ()
     own: frozenset[Address] = frozenset()
 
     def permits(self, address: Address, port: int) -> bool:

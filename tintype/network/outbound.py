@@ -15,8 +15,8 @@ from urllib.parse import urljoin, urlsplit
 
 from tintype.errors import TintypeError
 from tintype.network.egress import Address, Policy, parse_address
-from tintype.network.resolver import Busy, Resolver
-from tintype.urls import Rules, endpoint_of
+from tintype.network.resolver import Resolver, TooManyLookups
+from tintype.urls import TargetPolicy, endpoint_of
 
 MOST_BYTES = 32 << 20
 """The longest list taken; EasyList is 2 MB."""
@@ -29,7 +29,7 @@ _OK = 200
 _MOVED = {301, 302, 303, 307, 308}
 
 
-class NotFetched(Exception):
+class FetchError(Exception):
     """Why a list did not come, in words for the operator."""
 
 
@@ -38,9 +38,9 @@ def read(source: str, policy: Policy) -> str:
     try:
         body = _download(source, policy) if source.startswith(("http://", "https://")) else _load(Path(source))
     except TintypeError as error:
-        raise NotFetched(error.detail) from error
+        raise FetchError(error.detail) from error
     except (OSError, http.client.HTTPException) as error:
-        raise NotFetched(str(error) or type(error).__name__) from error
+        raise FetchError(str(error) or type(error).__name__) from error
     return body.decode("utf-8", errors="replace")
 
 
@@ -56,7 +56,7 @@ def _download(source: str, policy: Policy) -> bytes:
     url = source
     for _ in range(_REDIRECTS):
         # The addresses a list sends us on to are no more trusted than those of pages.
-        url = Rules(policy).canonical(url)
+        url = TargetPolicy(policy).canonical(url)
         with contextlib.closing(_connect(url, policy)) as connection:
             parts = urlsplit(url)
             path = f"{parts.path or '/'}{parts.query and '?' + parts.query}"
@@ -65,9 +65,9 @@ def _download(source: str, policy: Policy) -> bytes:
                 if response.status == _OK:
                     return _read_body(response, deadline)
                 if response.status not in _MOVED:
-                    raise NotFetched(f"{parts.hostname} answered {response.status}")
+                    raise FetchError(f"{parts.hostname} answered {response.status}")
                 url = urljoin(url, response.headers.get("Location", ""))
-    raise NotFetched("too many redirects")
+    raise FetchError("too many redirects")
 
 
 def _read_body(response: http.client.HTTPResponse, deadline: float) -> bytes:
@@ -76,37 +76,37 @@ def _read_body(response: http.client.HTTPResponse, deadline: float) -> bytes:
         body += piece
         _check_length(body)
         if time.monotonic() > deadline:
-            raise NotFetched(f"it took longer than {_WITHIN:g} seconds")
+            raise FetchError(f"it took longer than {_WITHIN:g} seconds")
     return bytes(body)
 
 
 def _check_length(body: bytes | bytearray) -> None:
     if len(body) > MOST_BYTES:
-        raise NotFetched(f"it is longer than {MOST_BYTES >> 20} MB")
+        raise FetchError(f"it is longer than {MOST_BYTES >> 20} MB")
 
 
 def _connect(url: str, policy: Policy) -> http.client.HTTPConnection:
     host, port = endpoint_of(url)
     address = _checked(host, port, policy)
     if url.startswith("https:"):
-        return _PinnedTLS(host, port, address)
-    return _Pinned(host, port, address)
+        return _PinnedTLSConnection(host, port, address)
+    return _PinnedConnection(host, port, address)
 
 
 def _checked(host: str, port: int, policy: Policy) -> Address:
     literal = parse_address(host)
     try:
         addresses = (literal,) if literal else Resolver().submit(host).result(_LOOKUP)
-    except (Busy, TimeoutError) as error:
-        raise NotFetched(f"{host} was not found in time") from error
+    except (TooManyLookups, TimeoutError) as error:
+        raise FetchError(f"{host} was not found in time") from error
     if not addresses:
-        raise NotFetched(f"{host} leads nowhere")
+        raise FetchError(f"{host} leads nowhere")
     if not all(policy.permits(each, port) for each in addresses):
-        raise NotFetched(f"{host} leads to an address that is not public; see TINTYPE_ALLOW_ADDRESSES")
+        raise FetchError(f"{host} leads to an address that is not public; see TINTYPE_ALLOW_ADDRESSES")
     return addresses[0]
 
 
-class _Pinned(http.client.HTTPConnection):
+class _PinnedConnection(http.client.HTTPConnection):
     """Goes to an address that was checked, whatever the name leads to by now."""
 
     def __init__(self, host: str, port: int, address: Address) -> None:
@@ -118,7 +118,7 @@ class _Pinned(http.client.HTTPConnection):
         self.sock = socket.create_connection((str(self._address), self.port), _SILENCE)
 
 
-class _PinnedTLS(_Pinned):
+class _PinnedTLSConnection(_PinnedConnection):
     """The same with TLS, for the name."""
 
     default_port = 443

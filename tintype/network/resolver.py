@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from tintype import urls
-from tintype.errors import Overloaded, TargetRefused, TargetUnreachable
+from tintype.errors import Overloaded, TargetDenied, TargetUnreachable
 from tintype.network.egress import Address, Policy, parse_address
 
 log = structlog.get_logger("tintype.lookup")
@@ -31,7 +31,7 @@ _REMEMBERED = 5.0
 _NAMES = 1024
 
 
-class Busy(RuntimeError):
+class TooManyLookups(RuntimeError):
     """As many look-ups are under way as may be."""
 
 
@@ -51,7 +51,7 @@ class Resolver:
         """Start a look-up; the future fails with OSError when there is no answer. Raises Busy."""
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         if len(self._threads) >= self._limit:
-            raise Busy
+            raise TooManyLookups
         future: Future[tuple[Address, ...]] = Future()
         thread = threading.Thread(target=self._work, args=(host, future), name="lookup", daemon=True)
         thread.start()
@@ -70,7 +70,7 @@ class Resolver:
             future.set_exception(OSError(str(error)))
 
 
-class Lookup:
+class TargetResolver:
     """The look-up in the web process, before anything is captured. Safe in threads and across forks.
 
     ``timeout`` is in seconds.
@@ -93,7 +93,7 @@ class Lookup:
         for each in (address,) if address else self._addresses(host):
             if not self._policy.permits(each, port):
                 log.warning("target_refused", target=host, port=port, address=str(each))
-                raise TargetRefused
+                raise TargetDenied
 
     def _addresses(self, host: str) -> tuple[Address, ...]:
         expires, addresses = self._answers.get(host, (0.0, ()))
@@ -108,7 +108,7 @@ class Lookup:
     def _look_up(self, host: str) -> tuple[Address, ...]:
         try:
             addresses = self._resolver.submit(host).result(self._timeout)
-        except Busy:
+        except TooManyLookups:
             log.warning("lookups_exhausted", target=host)
             raise Overloaded("many names are being looked up; try again shortly", retry_after=5) from None
         except TimeoutError:

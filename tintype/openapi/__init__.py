@@ -6,9 +6,9 @@ from typing import Any
 
 from tintype import __version__, signing
 from tintype.openapi import field, parameters, responses, schemas
-from tintype.openapi.paths import About, paths
+from tintype.openapi.paths import ApiFeatures, paths
 
-__all__ = ["About", "document"]
+__all__ = ["ApiFeatures", "document"]
 
 _DESCRIPTION = """\
 Give it a URL, it gives back a picture.
@@ -21,7 +21,7 @@ _TAGS = [
 ]
 
 
-def document(about: About) -> dict[str, Any]:
+def document(about: ApiFeatures) -> dict[str, Any]:
     """The API as OpenAPI 3.1.0 (spec.openapis.org/oas/v3.1.0), with the routes that these settings give it."""
     return {
         "openapi": "3.1.0",
@@ -45,7 +45,7 @@ def document(about: About) -> dict[str, Any]:
     }
 
 
-def _schemes(about: About) -> dict[str, Any]:
+def _schemes(about: ApiFeatures) -> dict[str, Any]:
     keys = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
         "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "An API key."},

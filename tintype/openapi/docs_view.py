@@ -16,7 +16,7 @@ _METHODS = ("get", "post")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ParameterRow:
     """A parameter, a member or a header field: what it is called, is made of and means."""
 
     name: str
@@ -27,7 +27,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class ErrorRow:
     """A way to fail."""
 
     status: str
@@ -36,7 +36,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class OperationView:
     """One method of one route."""
 
     name: str
@@ -44,26 +44,26 @@ class Operation:
     path: str
     summary: str
     description: str
-    parameters: tuple[Row, ...]
-    members: tuple[Row, ...]
+    parameters: tuple[ParameterRow, ...]
+    members: tuple[ParameterRow, ...]
     media: tuple[str, ...]
     answer: str
     """Name of the object that is answered, if it is one."""
-    fields: tuple[Row, ...]
-    failures: tuple[Failure, ...]
+    fields: tuple[ParameterRow, ...]
+    failures: tuple[ErrorRow, ...]
     curl: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chapter:
+class TagGroup:
     """Operations that belong together."""
 
     name: str
     title: str
-    operations: tuple[Operation, ...]
+    operations: tuple[OperationView, ...]
 
 
-def chapters(document: Json) -> tuple[Chapter, ...]:
+def chapters(document: Json) -> tuple[TagGroup, ...]:
     """All operations of a document, by its tags."""
     found = [
         (operation["tags"][0], _operation(document, path, method, operation))
@@ -72,7 +72,7 @@ def chapters(document: Json) -> tuple[Chapter, ...]:
         if method in _METHODS
     ]
     return tuple(
-        Chapter(
+        TagGroup(
             name=tag["name"],
             title=tag["description"].rstrip("."),
             operations=tuple(operation for name, operation in found if name == tag["name"]),
@@ -91,7 +91,7 @@ def objects(document: Json) -> dict[str, Any]:
     }
 
 
-def _rows(schema: Json) -> tuple[Row, ...]:
+def _rows(schema: Json) -> tuple[ParameterRow, ...]:
     needed = schema.get("required", ())
     return tuple(
         _row(name, member, member.get("description", ""), required=name in needed)
@@ -99,12 +99,12 @@ def _rows(schema: Json) -> tuple[Row, ...]:
     )
 
 
-def _operation(document: Json, path: str, method: str, told: Json) -> Operation:
+def _operation(document: Json, path: str, method: str, told: Json) -> OperationView:
     said = told["responses"]["200"]
     content = told.get("requestBody", {}).get("content", {}).get("application/json")
     answered = said["content"].get("application/json", {}).get("schema", {}).get("$ref", "")
     parameters = [_followed(document, each) for each in told["parameters"]]
-    return Operation(
+    return OperationView(
         name=told["operationId"],
         method=method.upper(),
         path=path,
@@ -126,12 +126,12 @@ def _operation(document: Json, path: str, method: str, told: Json) -> Operation:
     )
 
 
-def _row(name: str, schema: Json, meaning: str, *, required: bool = False) -> Row:
+def _row(name: str, schema: Json, meaning: str, *, required: bool = False) -> ParameterRow:
     default = schema.get("default")
     shown = "" if default is None else json.dumps(default) if isinstance(default, bool) else str(default)
     said, _, accepted = meaning.partition(ACCEPTS)
     kind = accepted.rstrip(".") or _kind(schema)
-    return Row(name=name, kind=kind, meaning=said, default=shown, required=required)
+    return ParameterRow(name=name, kind=kind, meaning=said, default=shown, required=required)
 
 
 def _kind(schema: Json) -> str:
@@ -150,10 +150,10 @@ def _kind(schema: Json) -> str:
     return " or ".join(kinds) + (f" {'–'.join(bounds)}" if len(bounds) > 1 else "")
 
 
-def _failures(document: Json, responses: Json) -> Iterable[Failure]:
+def _failures(document: Json, responses: Json) -> Iterable[ErrorRow]:
     for status, response in responses.items():
         for code in response.get("content", {}).get(PROBLEM, {}).get("examples", {}):
-            yield Failure(status=status, code=code, meaning=document["components"]["examples"][code]["summary"])
+            yield ErrorRow(status=status, code=code, meaning=document["components"]["examples"][code]["summary"])
 
 
 def _followed(document: Json, told: Json) -> Json:

@@ -10,7 +10,7 @@ _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "integer", "minimum": 0}
 
 
-class Field(NamedTuple):
+class HeaderField(NamedTuple):
     """A header field: what it says, and how."""
 
     meaning: str
@@ -18,24 +18,28 @@ class Field(NamedTuple):
 
 
 FIELDS = {
-    "Age": Field("Seconds since the picture was taken.", _NUMBER),
-    "Content-Disposition": Field("Shown in place; the name to save it by."),
-    "ETag": Field("Names this picture; sent back as If-None-Match it is answered with 304."),
-    "RateLimit": Field("What is left of the allowance, and the seconds until it is renewed."),
-    "RateLimit-Limit": Field("Requests that are allowed.", _NUMBER),
-    "RateLimit-Policy": Field("The allowance, and its window in seconds."),
-    "RateLimit-Remaining": Field("Requests that are left.", _NUMBER),
-    "RateLimit-Reset": Field("Seconds until the allowance is renewed.", _NUMBER),
-    "Refresh": Field("Beside a placeholder: the seconds after which the picture should be there.", _NUMBER),
-    "Retry-After": Field("Seconds after which another attempt makes sense.", {"type": "integer", "minimum": 1}),
-    "Server-Timing": Field("How long the parts took, in milliseconds."),
-    "X-Cache": Field("Where the picture came from.", {"type": "string", "enum": [state.value for state in CacheState]}),
-    "X-Capture": Field("partial: the page was not done in time; truncated: it was cut at the greatest height."),
-    "X-Request-Id": Field("What the log calls this request: the caller's own, if it is harmless."),
-    "X-Target-Status": Field(
+    "Age": HeaderField("Seconds since the picture was taken.", _NUMBER),
+    "Content-Disposition": HeaderField("Shown in place; the name to save it by."),
+    "ETag": HeaderField("Names this picture; sent back as If-None-Match it is answered with 304."),
+    "RateLimit": HeaderField("What is left of the allowance, and the seconds until it is renewed."),
+    "RateLimit-Limit": HeaderField("Requests that are allowed.", _NUMBER),
+    "RateLimit-Policy": HeaderField("The allowance, and its window in seconds."),
+    "RateLimit-Remaining": HeaderField("Requests that are left.", _NUMBER),
+    "RateLimit-Reset": HeaderField("Seconds until the allowance is renewed.", _NUMBER),
+    "Refresh": HeaderField("Beside a placeholder: the seconds after which the picture should be there.", _NUMBER),
+    "Retry-After": HeaderField("Seconds after which another attempt makes sense.", {"type": "integer", "minimum": 1}),
+    "Server-Timing": HeaderField("How long the parts took, in milliseconds."),
+    "X-Cache": HeaderField(
+        "Where the picture came from.", {"type": "string", "enum": [state.value for state in CacheState]}
+    ),
+    "X-Capture": HeaderField("partial: the page was not done in time; truncated: it was cut at the greatest height."),
+    "X-Request-Id": HeaderField("What the log calls this request: the caller's own, if it is harmless."),
+    "X-Target-Status": HeaderField(
         "The status the page itself was answered with.", {"type": "integer", "minimum": 100, "maximum": 599}
     ),
-    "X-Verdict": Field("What the picture shows.", {"type": "string", "enum": [verdict.value for verdict in Verdict]}),
+    "X-Verdict": HeaderField(
+        "What the picture shows.", {"type": "string", "enum": [verdict.value for verdict in Verdict]}
+    ),
 }
 """All that scripts of other origins may read, by name."""
 

@@ -9,7 +9,7 @@ from tintype import errors, signing
 from tintype.openapi import parameters, responses
 from tintype.openapi.field import ALWAYS, COUNTED, references
 from tintype.openapi.responses import failures, json, reference
-from tintype.options import Print, Rendition
+from tintype.options import PdfOptions, Rendition
 
 _ID = {
     "name": "X-Request-Id",
@@ -25,12 +25,12 @@ _HELD = {
 }
 
 
-_OF_DELIVERY = (*Rendition.model_fields, *Print.model_fields, "placeholder")
+_OF_DELIVERY = (*Rendition.model_fields, *PdfOptions.model_fields, "placeholder")
 """Options that mean nothing where there is neither a picture nor a sheet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class ApiFeatures:
     """What of the API is a matter of settings. ``base`` is where it is reached; empty: where it is asked."""
 
     base: str = ""
@@ -41,7 +41,7 @@ class About:
     metrics: bool = True
 
 
-def paths(about: About) -> dict[str, Any]:
+def paths(about: ApiFeatures) -> dict[str, Any]:
     """All routes that programs use, by address."""
     found: dict[str, Any] = {
         "/thumb": {"get": _thumb(about), "post": _posted(about)},
@@ -60,7 +60,7 @@ def paths(about: About) -> dict[str, Any]:
     return found
 
 
-def _thumb(about: About) -> dict[str, Any]:
+def _thumb(about: ApiFeatures) -> dict[str, Any]:
     return {
         "operationId": "thumb",
         "tags": ["pictures"],
@@ -72,7 +72,7 @@ def _thumb(about: About) -> dict[str, Any]:
     }
 
 
-def _posted(about: About) -> dict[str, Any]:
+def _posted(about: ApiFeatures) -> dict[str, Any]:
     return {
         "operationId": "thumbPosted",
         "tags": ["pictures"],
@@ -85,7 +85,7 @@ def _posted(about: About) -> dict[str, Any]:
     }
 
 
-def _meta(about: About) -> dict[str, Any]:
+def _meta(about: ApiFeatures) -> dict[str, Any]:
     said = responses.picture()
     said["200"] = {**said["200"], "description": "What the page says.", "content": _only_json("Meta")}
     return {
@@ -99,7 +99,7 @@ def _meta(about: About) -> dict[str, Any]:
     }
 
 
-def _persist(about: About) -> dict[str, Any]:
+def _persist(about: ApiFeatures) -> dict[str, Any]:
     return {
         "operationId": "persist",
         "tags": ["pictures"],
@@ -138,7 +138,7 @@ def _ready() -> dict[str, Any]:
     return {**found, "responses": {**found["responses"], **failures((errors.BackendUnavailable,))}}
 
 
-def _status(about: About) -> dict[str, Any]:
+def _status(about: ApiFeatures) -> dict[str, Any]:
     found = _ops("status", "A few figures, as the page at / shows them.", json("The figures.", reference("Status")))
     refusals = responses.guarded((), keys=about.keys, signatures=about.signatures)
     return {**found, "responses": {**found["responses"], **failures(refusals)}, **_security(about)}
@@ -165,7 +165,7 @@ def _ops(name: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _failures(about: About, kinds: responses.Kinds, *, drawn: bool = False) -> dict[str, Any]:
+def _failures(about: ApiFeatures, kinds: responses.Kinds, *, drawn: bool = False) -> dict[str, Any]:
     all_kinds = responses.guarded(kinds, keys=about.keys, signatures=about.signatures)
     return failures(all_kinds, drawn=drawn, counted=True)
 
@@ -183,7 +183,7 @@ def _only_json(name: str) -> dict[str, Any]:
     return {"application/json": {"schema": reference(name)}}
 
 
-def _signature(about: About) -> list[dict[str, Any]]:
+def _signature(about: ApiFeatures) -> list[dict[str, Any]]:
     """What a signed address says besides; the signature itself is a security scheme."""
     moment = {"type": "integer", "minimum": 0, "description": "Seconds since the epoch."}
     expires = {
@@ -195,7 +195,7 @@ def _signature(about: About) -> list[dict[str, Any]]:
     return [expires] if about.signatures else []
 
 
-def _security(about: About, *, signed: bool = False) -> dict[str, Any]:
+def _security(about: ApiFeatures, *, signed: bool = False) -> dict[str, Any]:
     ways = [("bearer", about.keys), ("key", about.keys), ("signature", about.signatures and signed)]
     allowed: list[dict[str, list[str]]] = [{name: []} for name, there in ways if there]
     return {"security": allowed}

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from tintype.model import Persisted, Verdict
+from tintype.model import PersistResult, Verdict
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
@@ -34,7 +34,7 @@ _OF_PERSISTED = {
 
 def _persisted() -> dict[str, Any]:
     """Told by the class itself."""
-    told = TypeAdapter(Persisted).json_schema()["properties"]
+    told = TypeAdapter(PersistResult).json_schema()["properties"]
     plain = {name: {"type": schema["type"]} for name, schema in told.items() if "type" in schema}
     properties = {**plain, "verdict": {"type": "string", "enum": [verdict.value for verdict in Verdict]}}
     described = {name: {**properties[name], "description": said} for name, said in _OF_PERSISTED.items()}

@@ -20,14 +20,14 @@ from tintype.options.devices import DEVICES
 from tintype.options.groups import (
     DOCUMENTS,
     FORMATS,
-    Emulate,
-    Expose,
-    Identify,
-    Navigate,
-    Print,
+    Credentials,
+    Emulation,
+    Navigation,
+    PageChanges,
+    PdfOptions,
+    Region,
     Rendition,
-    Retouch,
-    Settle,
+    WaitOptions,
     between,
     flag,
     option,
@@ -40,17 +40,17 @@ __all__ = [
     "MAX_PIXELS",
     "PASTED",
     "CaptureRequest",
-    "Emulate",
-    "Expose",
+    "Credentials",
+    "Emulation",
     "FormatName",
-    "Identify",
-    "Navigate",
+    "Navigation",
     "Options",
-    "Print",
+    "PageChanges",
+    "PdfOptions",
+    "Region",
     "Rendition",
-    "Retouch",
-    "Settle",
     "Shot",
+    "WaitOptions",
     "accepts",
     "is_posted",
     "is_structured",
@@ -67,7 +67,7 @@ PASTED = "http://html.invalid/"
 """The address of a page that came as HTML: an origin of its own that leads nowhere (RFC 6761, 6.4)."""
 
 
-class Keyed(BaseModel):
+class CacheKeyed(BaseModel):
     """A frozen value that is its own cache key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -90,22 +90,22 @@ class Keyed(BaseModel):
         return copy
 
 
-class Sheets(Print):
+class PdfLayout(PdfOptions):
     """That a page is printed, and how."""
 
     format: Literal["pdf"]
 
 
-class Shot(Keyed):
+class Shot(CacheKeyed):
     """What to photograph. Every field changes the pixels; each part is one step of a capture."""
 
-    navigate: Navigate
-    identify: Identify = Identify()
-    emulate: Emulate = Emulate()
-    settle: Settle = Settle()
-    retouch: Retouch = Retouch()
-    expose: Expose = Expose()
-    sheets: Sheets | None = None
+    navigate: Navigation
+    identify: Credentials = Credentials()
+    emulate: Emulation = Emulation()
+    settle: WaitOptions = WaitOptions()
+    retouch: PageChanges = PageChanges()
+    expose: Region = Region()
+    sheets: PdfLayout | None = None
 
     @property
     def url(self) -> str:
@@ -115,17 +115,17 @@ class Shot(Keyed):
     @property
     def secret(self) -> bool:
         """Whether it carries a caller's secrets, so that nothing of it may be remembered or shared."""
-        return self.identify != Identify()
+        return self.identify != Credentials()
 
 
-class CaptureRequest(Keyed):
+class CaptureRequest(CacheKeyed):
     """What to photograph and how to deliver it: the identity of a thumbnail."""
 
     shot: Shot
     rendition: Rendition = Rendition()
 
 
-class Options(Emulate, Navigate, Identify, Settle, Retouch, Expose, Print, Rendition):
+class Options(Emulation, Navigation, Credentials, WaitOptions, PageChanges, Region, PdfOptions, Rendition):
     """Everything a caller may write, flat as on the wire; the parts above plus what is not in the key."""
 
     format: FormatOrAuto = option(  # type: ignore[assignment]
@@ -154,18 +154,18 @@ class Options(Emulate, Navigate, Identify, Settle, Retouch, Expose, Print, Rendi
     def request(self) -> CaptureRequest:
         """The normalised request; ``format=auto`` must have been resolved before."""
         shot = Shot(
-            navigate=self.pick(Navigate),
-            identify=self.pick(Identify),
+            navigate=self.pick(Navigation),
+            identify=self.pick(Credentials),
             emulate=self._emulate(),
-            settle=self.pick(Settle),
-            retouch=self.pick(Retouch),
-            expose=Expose() if self.format == "pdf" else self._expose(),
-            sheets=Sheets(format="pdf", **dict(self.pick(Print))) if self.format == "pdf" else None,
+            settle=self.pick(WaitOptions),
+            retouch=self.pick(PageChanges),
+            expose=Region() if self.format == "pdf" else self._expose(),
+            sheets=PdfLayout(format="pdf", **dict(self.pick(PdfOptions))) if self.format == "pdf" else None,
         )
         return CaptureRequest(shot=shot, rendition=self.pick(Rendition).normal())
 
-    def _emulate(self) -> Emulate:
-        emulate = self.pick(Emulate)
+    def _emulate(self) -> Emulation:
+        emulate = self.pick(Emulation)
         changes: dict[str, Any] = {"scale": 2.0} if self.retina else {}
         if self.media == ("print" if self.format == "pdf" else "screen"):
             changes["media"] = None
@@ -175,12 +175,12 @@ class Options(Emulate, Navigate, Identify, Settle, Retouch, Expose, Print, Rendi
             changes["device"] = self.device if preset.mobile else ""
         return emulate.model_copy(update=changes)
 
-    def _expose(self) -> Expose:
+    def _expose(self) -> Region:
         """What says nothing beside other options is left out.
 
         An element or a part is photographed whole wherever the page is scrolled to, and jpeg knows no transparency.
         """
-        expose, idle = self.pick(Expose), dict[str, Any]()
+        expose, idle = self.pick(Region), dict[str, Any]()
         if expose.selector or expose.clip:
             idle["full_page"] = False
         if expose.selector or expose.clip or expose.full_page:

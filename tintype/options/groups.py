@@ -28,7 +28,7 @@ from tintype.options.types import (
     Whereto,
 )
 
-_Part = TypeVar("_Part", bound="Part")
+_Part = TypeVar("_Part", bound="OptionGroup")
 DOCUMENTS = ("pdf", "json")
 """Formats that are no pictures."""
 FORMATS = "Image format; auto chooses by the Accept header, pdf prints the page, json tells what it says of itself."
@@ -58,7 +58,7 @@ def flag(default: bool, meaning: str) -> Any:
     return option(default, meaning, "true, false, 1 or 0")
 
 
-class Part(BaseModel):
+class OptionGroup(BaseModel):
     """A frozen group of options. Some are secrets, so what is wrong with one never quotes it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -68,7 +68,7 @@ class Part(BaseModel):
         return part.model_construct(**{name: getattr(self, name) for name in part.model_fields})
 
 
-class Emulate(Part):
+class Emulation(OptionGroup):
     """What the page sees: viewport, screen and visitor."""
 
     width: Int = between(1280, "Viewport width.", 320, 3840, "pixels")
@@ -98,7 +98,7 @@ class Emulate(Part):
     reduced_motion: Bool = flag(False, "Ask the page to move less (prefers-reduced-motion).")
 
 
-class Navigate(Part):
+class Navigation(OptionGroup):
     """Where to go, and when the page counts as there."""
 
     url: str = option(..., "The page to photograph.", "a public http:// or https:// address", max_length=8192)
@@ -110,7 +110,7 @@ class Navigate(Part):
     )
 
 
-class Identify(Part):
+class Credentials(OptionGroup):
     """What is sent to the page in the caller's name: to the very origin of ``url``, and to no other.
 
     Secrets: they come in a POST, are never logged, and what they show is never remembered.
@@ -140,14 +140,14 @@ class Identify(Part):
     )
 
 
-class Settle(Part):
+class WaitOptions(OptionGroup):
     """What to wait for after navigation."""
 
     wait_for: Selector = option("", "Wait until an element matches.", _SELECTOR)
     delay: Int = between(0, "Extra wait before the picture.", 0, 10_000, "milliseconds")
 
 
-class Retouch(Part):
+class PageChanges(OptionGroup):
     """What to change on the page."""
 
     css: Code = option("", "Styles to add to the page.", "CSS of at most 50000 characters")
@@ -170,7 +170,7 @@ class Retouch(Part):
     block_chats: Bool = flag(True, "Keep chat widgets from loading, and hide their bubbles.")
 
 
-class Expose(Part):
+class Region(OptionGroup):
     """What of the page is in the picture."""
 
     full_page: Bool = flag(False, "The whole scrollable height instead of the viewport.")
@@ -189,7 +189,7 @@ class Expose(Part):
     omit_background: Bool = flag(False, "Leave transparent what the page does not paint; jpeg stays white.")
 
 
-class Print(Part):
+class PdfOptions(OptionGroup):
     """How a PDF is laid out; pictures have none of it."""
 
     paper: Paper = option("a4", "Size of the sheets of a PDF.", "a3, a4, a5, letter, legal or tabloid")
@@ -198,7 +198,7 @@ class Print(Part):
     print_background: Bool = flag(True, "Colours and pictures behind the text of a PDF.")
 
 
-class Rendition(Part):
+class Rendition(OptionGroup):
     """How the picture is delivered."""
 
     format: Format = option("png", FORMATS, "png, jpeg, webp, avif, pdf, json or auto")

@@ -17,8 +17,8 @@ from typing import Any
 
 from tintype import backends
 from tintype.chromium.process import namespaces, user
-from tintype.chromium.process.namespaces import Plan
-from tintype.chromium.process.user import Account
+from tintype.chromium.process.namespaces import NamespaceSpec
+from tintype.chromium.process.user import BrowserUser
 from tintype.errors import ConfigurationError, TintypeError
 from tintype.provision import find_browser, fonts
 from tintype.service import check_cache
@@ -34,7 +34,7 @@ _PATIENCE = 60.0
 _SIGN = "tintype-was-here"
 
 
-class State(StrEnum):
+class CheckLevel(StrEnum):
     """How a finding stands."""
 
     GOOD = "good"
@@ -43,16 +43,16 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One thing that was checked: what was found, and for all but the good what helps."""
 
     what: str
-    state: State
+    state: CheckLevel
     found: str
     remedy: str = ""
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings) -> Iterator[CheckResult]:
     """Every finding, the cheap ones first. Takes one real picture; leaves nothing behind."""
     yield from _data_folder(settings)
     if "chromium" in settings.engines:
@@ -65,44 +65,50 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _check("capture", lambda: _capture(settings), "Mend what is wrong above; the log says more.")
 
 
-def _check(what: str, run: Callable[[], str], remedy: str) -> Finding:
+def _check(what: str, run: Callable[[], str], remedy: str) -> CheckResult:
     """Good with what ``run`` says, bad with why it fails."""
     try:
-        return Finding(what, State.GOOD, run())
+        return CheckResult(what, CheckLevel.GOOD, run())
     except (TintypeError, ConfigurationError, OSError) as error:
-        return Finding(what, State.BAD, str(error), remedy)
+        return CheckResult(what, CheckLevel.BAD, str(error), remedy)
 
 
-def _data_folder(settings: Settings) -> Iterator[Finding]:
+def _data_folder(settings: Settings) -> Iterator[CheckResult]:
     folder = settings.data_dir.absolute()
     try:
         with tempfile.TemporaryFile(dir=backends.folder(settings)) as file:
             file.write(b"tintype")
     except (OSError, ConfigurationError) as error:
         remedy = f"Make {folder} writable for the user who runs this, or set TINTYPE_DATA_DIR."
-        yield Finding("data folder", State.BAD, str(error), remedy)
+        yield CheckResult("data folder", CheckLevel.BAD, str(error), remedy)
         return
     free = shutil.disk_usage(folder).free
-    state = State.DOUBTFUL if free < LITTLE_DISK else State.GOOD
-    yield Finding("data folder", state, f"{folder}, {free >> 20:,} MB free", "Make room, or set TINTYPE_CACHE_SIZE.")
+    state = CheckLevel.DOUBTFUL if free < LITTLE_DISK else CheckLevel.GOOD
+    yield CheckResult(
+        "data folder", state, f"{folder}, {free >> 20:,} MB free", "Make room, or set TINTYPE_CACHE_SIZE."
+    )
 
 
-def _browser(settings: Settings) -> Iterator[Finding]:
+def _browser(settings: Settings) -> Iterator[CheckResult]:
     binary = find_browser.find_chromium(settings.chromium)
     if binary is None:
         wrong = f"none at {settings.chromium}" if settings.chromium else "none found"
-        yield Finding("browser", State.BAD, wrong, "Run tintype install-browser, or point TINTYPE_CHROMIUM at one.")
+        yield CheckResult(
+            "browser", CheckLevel.BAD, wrong, "Run tintype install-browser, or point TINTYPE_CHROMIUM at one."
+        )
         return
     finding = _check(
         "browser", lambda: f"{find_browser.version_of(binary)} at {binary}", "Install it anew: tintype install-browser."
     )
     yield finding
-    if finding.state is not State.GOOD:
+    if finding.state is not CheckLevel.GOOD:
         return
     try:
         chosen = user.choose(settings.browser_user, allow_root=settings.allow_no_sandbox)
     except ConfigurationError as error:
-        yield Finding("browser user", State.BAD, str(error), "Run tintype install-browser as root: it makes the user.")
+        yield CheckResult(
+            "browser user", CheckLevel.BAD, str(error), "Run tintype install-browser as root: it makes the user."
+        )
         return
     yield _user(binary, settings.browser_user, chosen)
     yield _sandbox(binary, settings, chosen)
@@ -110,35 +116,39 @@ def _browser(settings: Settings) -> Iterator[Finding]:
         yield _namespaces(chosen)
 
 
-def _user(binary: Path, wanted: str, chosen: Account) -> Finding:
+def _user(binary: Path, wanted: str, chosen: BrowserUser) -> CheckResult:
     """Started by root, the browser becomes another user, who must exist and reach it."""
     if chosen.uid >= 0 and not find_browser.is_open_to_all(binary):
         remedy = "Install one for all users: tintype install-browser."
-        return Finding("browser user", State.BAD, f"{chosen.name} cannot reach {binary}", remedy)
+        return CheckResult("browser user", CheckLevel.BAD, f"{chosen.name} cannot reach {binary}", remedy)
     if chosen.uid >= 0 and chosen.name != wanted:
         remedy = "Run tintype install-browser as root: it makes the user. Or name one in TINTYPE_BROWSER_USER."
         found = f"there is no user {wanted}, so Chromium runs as {chosen.name}"
-        return Finding("browser user", State.DOUBTFUL, found, remedy)
-    return Finding("browser user", State.GOOD, f"Chromium runs as {chosen.name}")
+        return CheckResult("browser user", CheckLevel.DOUBTFUL, found, remedy)
+    return CheckResult("browser user", CheckLevel.GOOD, f"Chromium runs as {chosen.name}")
 
 
-def _sandbox(binary: Path, settings: Settings, chosen: Account) -> Finding:
+def _sandbox(binary: Path, settings: Settings, chosen: BrowserUser) -> CheckResult:
     """Start Chromium without --no-sandbox: it refuses to run where it cannot make its sandbox."""
     try:
         done = _start(binary, chosen)
     except (OSError, subprocess.SubprocessError) as error:
-        return Finding("sandbox", State.BAD, f"could not be tried: {error}", "Is the browser whole? See above.")
+        return CheckResult(
+            "sandbox", CheckLevel.BAD, f"could not be tried: {error}", "Is the browser whole? See above."
+        )
     if done.returncode == 0 and _SIGN in done.stdout:
         if settings.allow_no_sandbox:
-            return Finding("sandbox", State.DOUBTFUL, "works, but ALLOW_NO_SANDBOX is set", "Unset ALLOW_NO_SANDBOX.")
-        return Finding("sandbox", State.GOOD, "Chromium starts with it")
+            return CheckResult(
+                "sandbox", CheckLevel.DOUBTFUL, "works, but ALLOW_NO_SANDBOX is set", "Unset ALLOW_NO_SANDBOX."
+            )
+        return CheckResult("sandbox", CheckLevel.GOOD, "Chromium starts with it")
     said = next((line for line in done.stderr.splitlines() if "andbox" in line), done.stderr.strip()[:200])
-    state = State.DOUBTFUL if settings.allow_no_sandbox else State.BAD
+    state = CheckLevel.DOUBTFUL if settings.allow_no_sandbox else CheckLevel.BAD
     remedy = "Allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, a seccomp profile): see docs/deploy.md."
-    return Finding("sandbox", state, said or f"Chromium left with {done.returncode}", remedy)
+    return CheckResult("sandbox", state, said or f"Chromium left with {done.returncode}", remedy)
 
 
-def _start(binary: Path, chosen: Account) -> subprocess.CompletedProcess[str]:
+def _start(binary: Path, chosen: BrowserUser) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory(prefix="tintype-doctor-", ignore_cleanup_errors=True) as profile:
         identity: dict[str, Any] = {}
         if chosen.uid >= 0:
@@ -158,11 +168,11 @@ def _start(binary: Path, chosen: Account) -> subprocess.CompletedProcess[str]:
         )
 
 
-def _namespaces(chosen: Account) -> Finding:
+def _namespaces(chosen: BrowserUser) -> CheckResult:
     """Enter the enclosure with a program that does nothing."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        plan = Plan(passage=theirs.fileno(), listeners=1, uid=chosen.uid, gid=chosen.gid)
+        plan = NamespaceSpec(passage=theirs.fileno(), listeners=1, uid=chosen.uid, gid=chosen.gid)
         done = subprocess.run(
             namespaces.command(plan, [shutil.which("true") or "/bin/true"]),
             pass_fds=[theirs.fileno()],
@@ -172,35 +182,35 @@ def _namespaces(chosen: Account) -> Finding:
             check=False,
         )
     if done.returncode == 0:
-        return Finding("namespaces", State.GOOD, "Chromium gets a network and a view of files of its own")
+        return CheckResult("namespaces", CheckLevel.GOOD, "Chromium gets a network and a view of files of its own")
     remedy = "The filter still guards every connection; to have this layer too, see docs/deploy.md."
-    return Finding("namespaces", State.DOUBTFUL, done.stderr.strip()[:200] or "refused by the kernel", remedy)
+    return CheckResult("namespaces", CheckLevel.DOUBTFUL, done.stderr.strip()[:200] or "refused by the kernel", remedy)
 
 
-def _fonts() -> Finding:
+def _fonts() -> CheckResult:
     try:
         scripts, substitutes = fonts.missing_scripts(), fonts.missing_substitutes()
-    except fonts.Unknown as unknown:
-        return Finding("fonts", State.DOUBTFUL, f"{unknown}, so nobody knows", "apt install fontconfig")
+    except fonts.FontconfigUnavailable as unknown:
+        return CheckResult("fonts", CheckLevel.DOUBTFUL, f"{unknown}, so nobody knows", "apt install fontconfig")
     if not scripts and not substitutes:
         found = f"for {len(fonts.SCRIPTS)} scripts, with emoji in colour and the usual fonts as wide as they should be"
-        return Finding("fonts", State.GOOD, found)
+        return CheckResult("fonts", CheckLevel.GOOD, found)
     packages = sorted({script.package for script in scripts} | {other.package for other in substitutes})
     remedy = f"Run tintype install-browser as root, or: apt install {' '.join(packages)}"
-    return Finding("fonts", State.DOUBTFUL, "; ".join(fonts.advice(scripts, substitutes)), remedy)
+    return CheckResult("fonts", CheckLevel.DOUBTFUL, "; ".join(fonts.advice(scripts, substitutes)), remedy)
 
 
-def _shared_memory() -> Iterator[Finding]:
+def _shared_memory() -> Iterator[CheckResult]:
     folder = Path(SHARED_MEMORY)
     if not folder.is_dir():
         return
     size = shutil.disk_usage(folder).total
-    state = State.DOUBTFUL if size <= SMALL_SHM else State.GOOD
+    state = CheckLevel.DOUBTFUL if size <= SMALL_SHM else CheckLevel.GOOD
     remedy = "Large pages are slower without it. In a container: --shm-size=1g"
-    yield Finding("shared memory", state, f"{SHARED_MEMORY}, {size >> 20:,} MB", remedy)
+    yield CheckResult("shared memory", state, f"{SHARED_MEMORY}, {size >> 20:,} MB", remedy)
 
 
-def _filter_lists(settings: Settings) -> Iterator[Finding]:
+def _filter_lists(settings: Settings) -> Iterator[CheckResult]:
     """Whether the lists that are configured are those that were compiled, and lately."""
     if not settings.filter_lists:
         return
@@ -208,12 +218,12 @@ def _filter_lists(settings: Settings) -> Iterator[Finding]:
     here = [entry for source in settings.filter_lists if (entry := lists.get(source)) and entry.file]
     if len(here) < len(settings.filter_lists):
         found = f"{len(settings.filter_lists) - len(here)} of {len(settings.filter_lists)} were never read"
-        yield Finding("filter lists", State.DOUBTFUL, found, "Run: tintype update-filters")
+        yield CheckResult("filter lists", CheckLevel.DOUBTFUL, found, "Run: tintype update-filters")
         return
     days = int((time.time() - min(entry.read_at for entry in here)) / 86_400)
     found = f"{', '.join(entry.title for entry in here)}: {sum(entry.rules for entry in here):,} rules, {days} days old"
-    state = State.DOUBTFUL if days > STALE_LISTS else State.GOOD
-    yield Finding("filter lists", state, found, "Run tintype update-filters every few days, from cron.")
+    state = CheckLevel.DOUBTFUL if days > STALE_LISTS else CheckLevel.GOOD
+    yield CheckResult("filter lists", state, found, "Run tintype update-filters every few days, from cron.")
 
 
 def _state(settings: Settings) -> str:

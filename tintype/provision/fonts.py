@@ -26,7 +26,7 @@ PACKAGES = (*SLIM_PACKAGES, _CORE, _CJK, _EMOJI)
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class WritingSystem:
     """A way of writing: letters that one font must have together, and Debian's package that brings such a font."""
 
     name: str
@@ -36,38 +36,38 @@ class Script:
 
 
 SCRIPTS = (
-    Script("Latin", "AzÄéßçłőžıșĐ", _LIBERATION),
-    Script("Greek", "ΑλφάΏ", _LIBERATION),
-    Script("Cyrillic", "ЖяїЂў", _LIBERATION),
-    Script("Arabic", "سلامپچگ", _CORE),
-    Script("Hebrew", "שלוםץ", _CORE),
-    Script("Devanagari", "नमस्तेक्ष", _CORE),
-    Script("Bengali", "নমস্কার", _CORE),
-    Script("Gurmukhi", "ਸਤਿਸ੍ਰੀ", _CORE),
-    Script("Gujarati", "નમસ્તે", _CORE),
-    Script("Tamil", "வணக்கம்", _CORE),
-    Script("Telugu", "నమస్కారం", _CORE),
-    Script("Kannada", "ನಮಸ್ಕಾರ", _CORE),
-    Script("Malayalam", "നമസ്കാരം", _CORE),
-    Script("Sinhala", "ආයුබෝවන්", _CORE),
-    Script("Thai", "สวัสดีครับ", _CORE),
-    Script("Lao", "ສະບາຍດີ", _CORE),
-    Script("Khmer", "សួស្តី", _CORE),
-    Script("Burmese", "မင်္ဂလာပါ", _CORE),
-    Script("Georgian", "გამარჯობა", _CORE),
-    Script("Armenian", "Բարեւ", _CORE),
-    Script("Ethiopic", "ሰላም", _CORE),
-    Script("Simplified Chinese", "简体汉语门龙", _CJK),
-    Script("Traditional Chinese", "繁體漢語門龍", _CJK),
-    Script("Japanese", "ひらがなカタカナ峠込", _CJK),
-    Script("Korean", "안녕하세요", _CJK),
-    Script("Mathematics", "∀∃∑∫ℝ𝔸𝑥", _CORE),
-    Script("Emoji", "😀👩🏽🚀❤🇺🇳", _EMOJI, coloured=True),
+    WritingSystem("Latin", "AzÄéßçłőžıșĐ", _LIBERATION),
+    WritingSystem("Greek", "ΑλφάΏ", _LIBERATION),
+    WritingSystem("Cyrillic", "ЖяїЂў", _LIBERATION),
+    WritingSystem("Arabic", "سلامپچگ", _CORE),
+    WritingSystem("Hebrew", "שלוםץ", _CORE),
+    WritingSystem("Devanagari", "नमस्तेक्ष", _CORE),
+    WritingSystem("Bengali", "নমস্কার", _CORE),
+    WritingSystem("Gurmukhi", "ਸਤਿਸ੍ਰੀ", _CORE),
+    WritingSystem("Gujarati", "નમસ્તે", _CORE),
+    WritingSystem("Tamil", "வணக்கம்", _CORE),
+    WritingSystem("Telugu", "నమస్కారం", _CORE),
+    WritingSystem("Kannada", "ನಮಸ್ಕಾರ", _CORE),
+    WritingSystem("Malayalam", "നമസ്കാരം", _CORE),
+    WritingSystem("Sinhala", "ආයුබෝවන්", _CORE),
+    WritingSystem("Thai", "สวัสดีครับ", _CORE),
+    WritingSystem("Lao", "ສະບາຍດີ", _CORE),
+    WritingSystem("Khmer", "សួស្តី", _CORE),
+    WritingSystem("Burmese", "မင်္ဂလာပါ", _CORE),
+    WritingSystem("Georgian", "გამარჯობა", _CORE),
+    WritingSystem("Armenian", "Բարեւ", _CORE),
+    WritingSystem("Ethiopic", "ሰላም", _CORE),
+    WritingSystem("Simplified Chinese", "简体汉语门龙", _CJK),
+    WritingSystem("Traditional Chinese", "繁體漢語門龍", _CJK),
+    WritingSystem("Japanese", "ひらがなカタカナ峠込", _CJK),
+    WritingSystem("Korean", "안녕하세요", _CJK),
+    WritingSystem("Mathematics", "∀∃∑∫ℝ𝔸𝑥", _CORE),
+    WritingSystem("Emoji", "😀👩🏽🚀❤🇺🇳", _EMOJI, coloured=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Substitute:
+class MetricCompatible:
     """Fonts as wide as one that pages ask for and that may not be passed on, and Debian's package that has one."""
 
     name: str
@@ -80,31 +80,31 @@ _SERIF = ("Times New Roman", "Liberation Serif", "Tinos", "Nimbus Roman", "TeX G
 _MONO = ("Courier New", "Liberation Mono", "Cousine", "Nimbus Mono PS", "TeX Gyre Cursor")
 
 SUBSTITUTES = (
-    Substitute("Arial", _SANS, _LIBERATION),
-    Substitute("Helvetica", ("Helvetica", *_SANS), _LIBERATION),
-    Substitute("Times New Roman", _SERIF, _LIBERATION),
-    Substitute("Courier New", _MONO, _LIBERATION),
-    Substitute("Calibri", ("Calibri", "Carlito"), _CARLITO),
-    Substitute("Cambria", ("Cambria", "Caladea"), _CALADEA),
+    MetricCompatible("Arial", _SANS, _LIBERATION),
+    MetricCompatible("Helvetica", ("Helvetica", *_SANS), _LIBERATION),
+    MetricCompatible("Times New Roman", _SERIF, _LIBERATION),
+    MetricCompatible("Courier New", _MONO, _LIBERATION),
+    MetricCompatible("Calibri", ("Calibri", "Carlito"), _CARLITO),
+    MetricCompatible("Cambria", ("Cambria", "Caladea"), _CALADEA),
 )
 
 
-class Unknown(Exception):
+class FontconfigUnavailable(Exception):
     """There is no fontconfig to ask, or it does not answer; the text says which."""
 
 
-def missing_scripts() -> list[Script]:
+def missing_scripts() -> list[WritingSystem]:
     """Those that come out as boxes; raises Unknown."""
     fonts = [_font(line) for line in _ask(LIST, "--format=%{color} %{charset}\n").splitlines()]
     return [script for script in SCRIPTS if not any(_covers(font, script) for font in fonts)]
 
 
-def missing_substitutes() -> list[Substitute]:
+def missing_substitutes() -> list[MetricCompatible]:
     """Usual fonts in whose place one of other widths comes, so that lines break elsewhere; raises Unknown."""
     return [wanted for wanted in SUBSTITUTES if not set(_match(wanted.name)) & set(wanted.families)]
 
 
-def advice(scripts: list[Script], substitutes: list[Substitute]) -> list[str]:
+def advice(scripts: list[WritingSystem], substitutes: list[MetricCompatible]) -> list[str]:
     """A sentence for each package that helps, with what it helps for."""
     lines = []
     for package in PACKAGES:
@@ -126,7 +126,7 @@ def _font(line: str) -> _Font:
     return colour == "True", [range(int(first, 16), int(last, 16) + 1) for first, last in bounds]
 
 
-def _covers(font: _Font, script: Script) -> bool:
+def _covers(font: _Font, script: WritingSystem) -> bool:
     coloured, points = font
     letters = set(map(ord, script.letters))
     return coloured >= script.coloured and all(any(letter in part for part in points) for letter in letters)
@@ -139,7 +139,7 @@ def _match(name: str) -> list[str]:
 def _ask(program: str, *arguments: str) -> str:
     path = shutil.which(program)
     if path is None:
-        raise Unknown(f"{program} is missing")
+        raise FontconfigUnavailable(f"{program} is missing")
     try:
         done = subprocess.run(
             [path, *arguments],
@@ -151,7 +151,7 @@ def _ask(program: str, *arguments: str) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unknown(f"{program} does not answer: {error}") from error
+        raise FontconfigUnavailable(f"{program} does not answer: {error}") from error
     if done.returncode:
-        raise Unknown(f"{program} failed: {done.stderr.strip()[:200]}")
+        raise FontconfigUnavailable(f"{program} failed: {done.stderr.strip()[:200]}")
     return done.stdout

@@ -135,7 +135,7 @@ def _check_that_it_starts(binary: Path) -> None:
 
 def _check_fonts(say: Say) -> None:
     """Which letters will be boxes. Without fontconfig nobody knows, which ``tintype doctor`` says."""
-    with contextlib.suppress(fonts.Unknown):
+    with contextlib.suppress(fonts.FontconfigUnavailable):
         for line in fonts.advice(fonts.missing_scripts(), fonts.missing_substitutes()):
             say(f"Fonts: {line}.")
 

@@ -19,7 +19,7 @@ NONCE = PROOF = 32
 ADMITTED = b"\x01"
 
 
-class Impostor(ConnectionError):
+class AuthenticationFailed(ConnectionError):
     """The other end does not prove that it knows the secret."""
 
 

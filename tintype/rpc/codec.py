@@ -19,7 +19,7 @@ _VERSION = 1
 _HEAD = struct.Struct(">2sBII")
 
 
-class Corrupt(ValueError):
+class CorruptValue(ValueError):
     """The bytes are torn, foreign or of another version."""
 
 
@@ -33,19 +33,19 @@ def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
 def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
     """The header and body of :func:`pack`; raises Corrupt."""
     if len(data) < _HEAD.size:
-        raise Corrupt("too short")
+        raise CorruptValue("too short")
     magic, version, length, crc = _HEAD.unpack_from(data)
     if magic != b"TT" or version != _VERSION:
-        raise Corrupt("not a value of this version")
+        raise CorruptValue("not a value of this version")
     text, body = data[_HEAD.size : _HEAD.size + length], data[_HEAD.size + length :]
     if zlib.crc32(body, zlib.crc32(text)) != crc:
-        raise Corrupt("checksum")
+        raise CorruptValue("checksum")
     try:
         header = json.loads(text)
     except (ValueError, RecursionError):
-        raise Corrupt("header is not JSON") from None
+        raise CorruptValue("header is not JSON") from None
     if not isinstance(header, dict):
-        raise Corrupt("header is not an object")
+        raise CorruptValue("header is not an object")
     return header, body
 
 
@@ -78,7 +78,7 @@ def unpack_problem(data: bytes) -> errors.TintypeError:
     """A failure from bytes; raises Corrupt."""
     header, _ = unpack(data)
     if header.get("kind") != "problem":
-        raise Corrupt("not a problem")
+        raise CorruptValue("not a problem")
     return errors.from_problem(header)
 
 
@@ -90,16 +90,16 @@ def _pack_fields(kind: str, value: Capture | Thumbnail) -> bytes:
 def _unpack_fields(kind: type[Capture | Thumbnail], data: bytes) -> dict[str, Any]:
     header, body = unpack(data)
     if header.pop("kind", None) != kind.__name__.lower():
-        raise Corrupt("not a value of this kind")
+        raise CorruptValue("not a value of this kind")
     wanted = _TYPES[kind]
     if not (wanted.keys() >= header.keys() >= _REQUIRED[kind]):
-        raise Corrupt("fields of another version")
+        raise CorruptValue("fields of another version")
     if not all(isinstance(value, wanted[name]) for name, value in header.items()):
-        raise Corrupt("a field of another type")
+        raise CorruptValue("a field of another type")
     try:
         return {**header, "verdict": Verdict(header.get("verdict", Verdict.OK)), "body": body}
     except ValueError:
-        raise Corrupt("a verdict of another version") from None
+        raise CorruptValue("a verdict of another version") from None
 
 
 def _types_of(kind: type[Capture | Thumbnail]) -> dict[str, Any]:

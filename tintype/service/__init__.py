@@ -13,34 +13,34 @@ import structlog
 from tintype import urls
 from tintype.errors import BackendUnavailable, Overloaded, TintypeError
 from tintype.model import (
-    Age,
-    Answer,
+    CacheAge,
     CacheState,
     Capture,
     Freshness,
-    Persisted,
-    Stored,
+    PersistResult,
+    StoredObject,
     Thumbnail,
+    ThumbnailResult,
     Verdict,
     is_storage_key,
     storage_key,
 )
 from tintype.options import CaptureRequest
-from tintype.protocols import Cache, Engine, Locks, Lookup, Storage
-from tintype.service.background import Background
-from tintype.service.discreet import Discreet
-from tintype.service.health import Checkup
-from tintype.service.pipeline import Studio, Task
+from tintype.protocols import Cache, Engine, Locks, Storage, TargetChecker
+from tintype.service.background import BackgroundTasks
+from tintype.service.discreet import UncachedCapture
+from tintype.service.health import HealthChecks
+from tintype.service.pipeline import CaptureJob, CapturePipeline
 from tintype.service.policy import deserved, insist, is_bad, is_passing
-from tintype.service.seats import Seats
-from tintype.service.thumbnail_cache import Memory
-from tintype.service.turns import Turns
+from tintype.service.seats import WaitingLimit
+from tintype.service.thumbnail_cache import ThumbnailCache
+from tintype.service.turns import ConcurrencyLimit
 from tintype.telemetry.timing import step
 
 log = structlog.get_logger("tintype.service")
 
 
-class Service:
+class ThumbnailService:
     """Thumbnails for whoever asks: web, command line, later jobs.
 
     ``patience`` is how long a caller waits for others who photograph the same page; seconds. ``seats`` bound
@@ -55,25 +55,25 @@ class Service:
         masters: Cache,
         locks: Locks,
         storage: Storage,
-        lookup: Lookup,
+        lookup: TargetChecker,
         failure_ttl: float = 60.0,
         patience: float = 60.0,
-        seats: Seats | None = None,
+        seats: WaitingLimit | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._memory = Memory(records, masters, failure_ttl)
-        self._studio = Studio(engine, lookup, self._memory, clock)
-        self._discreet = Discreet(engine, lookup)
+        self._memory = ThumbnailCache(records, masters, failure_ttl)
+        self._studio = CapturePipeline(engine, lookup, self._memory, clock)
+        self._discreet = UncachedCapture(engine, lookup)
         self._engine = engine
         self._locks = locks
         self._storage = storage
         self._patience = patience
         self._clock = clock
-        self._seats = seats or Seats()
-        self._turns = Turns()
-        self._background = Background()
-        self._captures = Background(line=64)
-        self._checkup = Checkup(
+        self._seats = seats or WaitingLimit()
+        self._turns = ConcurrencyLimit()
+        self._background = BackgroundTasks()
+        self._captures = BackgroundTasks(line=64)
+        self._checkup = HealthChecks(
             {"engine": engine.check, "state": partial(check_cache, records), "storage": storage.check}
         )
 
@@ -81,27 +81,27 @@ class Service:
         """Among those who ask for pictures: to be held while a request is worked on, lent to others while it waits."""
         return self._turns.taken()
 
-    def thumbnail(self, request: CaptureRequest, freshness: Freshness) -> Answer:
+    def thumbnail(self, request: CaptureRequest, freshness: Freshness) -> ThumbnailResult:
         """The picture for a request: remembered if fresh enough, taken otherwise."""
         return self.recall(request, freshness) or self.obtain(request, freshness)
 
-    def hit(self, request: CaptureRequest, freshness: Freshness) -> Answer | None:
+    def hit(self, request: CaptureRequest, freshness: Freshness) -> ThumbnailResult | None:
         """A remembered picture if it is fresh; nothing is done about one that is not."""
         answer = self._remembered(request, freshness)
         return answer if answer and answer.cache is CacheState.HIT else None
 
-    def recall(self, request: CaptureRequest, freshness: Freshness) -> Answer | None:
+    def recall(self, request: CaptureRequest, freshness: Freshness) -> ThumbnailResult | None:
         """A remembered picture; a stale one comes at once and is refreshed in the background."""
         answer = self._remembered(request, freshness)
         if answer and answer.cache is CacheState.STALE:
             self._background.submit(request.key, partial(self._refresh, request, freshness))
         return answer
 
-    def obtain(self, request: CaptureRequest, freshness: Freshness) -> Answer:
+    def obtain(self, request: CaptureRequest, freshness: Freshness) -> ThumbnailResult:
         """A new picture; while none of the page itself is to be had, an older good one (RFC 5861, stale-if-error)."""
         if request.shot.secret:
-            return self._take(Task(request, freshness, self._clock()))
-        task = Task(request, freshness, self._clock())
+            return self._take(CaptureJob(request, freshness, self._clock()))
+        task = CaptureJob(request, freshness, self._clock())
         if self._memory.resting(task.shot) and not self._studio.negative(task) and (older := self._studio.older(task)):
             return older
         try:
@@ -117,12 +117,12 @@ class Service:
             return older
         return answer
 
-    def ahead(self, request: CaptureRequest, freshness: Freshness) -> Answer | None:
+    def ahead(self, request: CaptureRequest, freshness: Freshness) -> ThumbnailResult | None:
         """A picture for which no page has to be visited; None while one is being taken in the background.
 
         Raises how the last attempt failed.
         """
-        task = Task(request, freshness, self._clock())
+        task = CaptureJob(request, freshness, self._clock())
         if request.shot.secret or self._studio.negative(task):
             return self.obtain(request, freshness)
         older = self._studio.older(task)
@@ -132,7 +132,9 @@ class Service:
         self._captures.submit(request.key, partial(self._take_ahead, request, freshness))
         return older
 
-    def persist(self, request: CaptureRequest, freshness: Freshness, fail_on: Collection[Verdict] = ()) -> Persisted:
+    def persist(
+        self, request: CaptureRequest, freshness: Freshness, fail_on: Collection[Verdict] = ()
+    ) -> PersistResult:
         """The lasting address of a request's picture; on return it is durably stored.
 
         Raises TargetError or BadPicture for a verdict in ``fail_on``.
@@ -142,7 +144,7 @@ class Service:
         if lasting and not freshness.forced:
             return self._persisted(lasting, cached=True)
         recent = self._remembered(request, replace(freshness, stale_for=0))
-        task = Task(request, freshness, self._clock())
+        task = CaptureJob(request, freshness, self._clock())
         answer = recent or self._derive(task) or self._take(task)
         insist(answer.thumbnail, fail_on)
         if lasting and is_bad(answer.thumbnail):
@@ -151,7 +153,7 @@ class Service:
         self._storage.put(stored)
         return self._persisted(stored, cached=False)
 
-    def stored(self, key: str) -> Stored | None:
+    def stored(self, key: str) -> StoredObject | None:
         """What was persisted under a key."""
         return self._storage.get(key) if is_storage_key(key) else None
 
@@ -176,33 +178,33 @@ class Service:
         until = time.monotonic() + within
         return self._captures.settle(within) and self._background.settle(max(0.0, until - time.monotonic()))
 
-    def _remembered(self, request: CaptureRequest, freshness: Freshness) -> Answer | None:
+    def _remembered(self, request: CaptureRequest, freshness: Freshness) -> ThumbnailResult | None:
         thumbnail = None if freshness.forced or request.shot.secret else self._memory.thumbnail(request)
         if thumbnail is None:
             return None
         bounds = deserved(freshness, thumbnail)
         age = bounds.judge(thumbnail.taken_at, self._clock())
-        if age is Age.GONE:
+        if age is CacheAge.GONE:
             return None
-        cache = CacheState.HIT if age is Age.FRESH else CacheState.STALE
-        return Answer(thumbnail=thumbnail, cache=cache, freshness=bounds)
+        cache = CacheState.HIT if age is CacheAge.FRESH else CacheState.STALE
+        return ThumbnailResult(thumbnail=thumbnail, cache=cache, freshness=bounds)
 
-    def _derive(self, task: Task) -> Answer | None:
+    def _derive(self, task: CaptureJob) -> ThumbnailResult | None:
         """Another rendition of what was photographed lately, if anything was: no page is visited, no host looked up."""
         master = None if task.shot.secret else self._studio.negative(task)
         return self._render(task, master) if master else None
 
-    def _render(self, task: Task, master: Capture) -> Answer:
+    def _render(self, task: CaptureJob, master: Capture) -> ThumbnailResult:
         """One rendition is made once; several of one master are made at the same time."""
         with self._turns.lent(), self._locks.hold(f"rendition:{task.request.key}", self._patience):
             return self._studio.finished(task) or self._studio.develop(task, master, CacheState.DERIVED)
 
-    def _take(self, task: Task) -> Answer:
+    def _take(self, task: CaptureJob) -> ThumbnailResult:
         """A new picture, by whoever's turn it is; at once Overloaded where too many wait already."""
         with self._seats.taken(task.shot.key), self._turns.lent():
             return self._discreet.take(task) if task.shot.secret else self._take_in_turn(task)
 
-    def _take_in_turn(self, task: Task) -> Answer:
+    def _take_in_turn(self, task: CaptureJob) -> ThumbnailResult:
         self._studio.admit(task)
         begin = time.perf_counter()
         with self._locks.hold(_lock_of(task), self._patience) as held:
@@ -220,7 +222,7 @@ class Service:
 
     def _take_ahead(self, request: CaptureRequest, freshness: Freshness) -> None:
         """Take a picture nobody waits for; whoever asks again finds it, or how it failed."""
-        task = Task(request, freshness, self._clock())
+        task = CaptureJob(request, freshness, self._clock())
         with step("ahead"), self._locks.hold(_lock_of(task), wait=0) as held:
             if not held or self._studio.finished(task):
                 return
@@ -235,7 +237,7 @@ class Service:
 
     def _refresh(self, request: CaptureRequest, freshness: Freshness) -> None:
         """Replace a stale picture; a failure leaves it and pauses further attempts."""
-        task = Task(request, freshness, self._clock())
+        task = CaptureJob(request, freshness, self._clock())
         with step("refresh"), self._locks.hold(_lock_of(task), wait=0) as held:
             if not held or self._memory.resting(task.shot) or self._studio.finished(task):
                 return
@@ -244,7 +246,7 @@ class Service:
             except TintypeError as error:
                 self._rest(task, error=error.code, reason=error.detail)
 
-    def _renew(self, task: Task) -> None:
+    def _renew(self, task: CaptureJob) -> None:
         old = self._memory.thumbnail(task.request)
         self._studio.admit(task)
         capture, state = self._studio.photograph(task)
@@ -254,14 +256,14 @@ class Service:
         log.info("refreshed", target=urls.host_of(task.shot.url), cache=state, verdict=answer.thumbnail.verdict)
         return None
 
-    def _rest(self, task: Task, **why: str) -> None:
+    def _rest(self, task: CaptureJob, **why: str) -> None:
         """Let an older picture do for a while."""
         self._memory.rest(task.shot)
         log.warning("older_picture_kept", target=urls.host_of(task.shot.url), **why)
 
-    def _persisted(self, stored: Stored, *, cached: bool) -> Persisted:
+    def _persisted(self, stored: StoredObject, *, cached: bool) -> PersistResult:
         width, height, size = (int(stored.meta.get(name, 0)) for name in ("width", "height", "bytes"))
-        return Persisted(
+        return PersistResult(
             url=self._storage.url(stored.key),
             key=stored.key,
             cached=cached,
@@ -280,13 +282,13 @@ def check_cache(cache: Cache) -> None:
         raise BackendUnavailable("the cache does not keep values")
 
 
-def _lock_of(task: Task) -> str:
+def _lock_of(task: CaptureJob) -> str:
     return f"shot:{task.shot.key}"
 
 
-def _to_store(request: CaptureRequest, thumbnail: Thumbnail) -> Stored:
+def _to_store(request: CaptureRequest, thumbnail: Thumbnail) -> StoredObject:
     meta = {"width": str(thumbnail.width), "height": str(thumbnail.height), "bytes": str(len(thumbnail.body))}
     meta["verdict"] = thumbnail.verdict
     if is_passing(thumbnail) or is_bad(thumbnail):
         meta["passing"] = "true"
-    return Stored(key=storage_key(request.key, thumbnail), body=thumbnail.body, mime=thumbnail.mime, meta=meta)
+    return StoredObject(key=storage_key(request.key, thumbnail), body=thumbnail.body, mime=thumbnail.mime, meta=meta)

@@ -10,7 +10,7 @@ import structlog
 log = structlog.get_logger("tintype.background")
 
 
-class Background:
+class BackgroundTasks:
     """Runs each name at most once at a time and ``limit`` names together; ``line`` more wait, beyond that they drop.
 
     Threads are started when needed, so a worker that was forked has its own.

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from tintype import imaging
-from tintype.model import Answer, CacheState
-from tintype.protocols import Engine, Lookup
-from tintype.service.pipeline import Task, judged
+from tintype.model import CacheState, ThumbnailResult
+from tintype.protocols import Engine, TargetChecker
+from tintype.service.pipeline import CaptureJob, judged
 
 
-class Discreet:
+class UncachedCapture:
     """Looks up, takes and renders. Callers share only what the engine lets them: the very same at the same time."""
 
-    def __init__(self, engine: Engine, lookup: Lookup) -> None:
+    def __init__(self, engine: Engine, lookup: TargetChecker) -> None:
         self._engine = engine
         self._lookup = lookup
 
-    def take(self, task: Task) -> Answer:
+    def take(self, task: CaptureJob) -> ThumbnailResult:
         """A picture that was taken now, for this caller; raises TintypeError."""
         with task.timed("lookup"):
             self._lookup.check(task.shot.url)
@@ -24,4 +24,6 @@ class Discreet:
         task.timings.update(capture.timings)
         with task.timed("render"):
             thumbnail = imaging.render(capture, task.request.rendition)
-        return Answer(thumbnail=thumbnail, cache=CacheState.MISS, freshness=task.freshness, timings=task.timings)
+        return ThumbnailResult(
+            thumbnail=thumbnail, cache=CacheState.MISS, freshness=task.freshness, timings=task.timings
+        )

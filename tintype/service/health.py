@@ -19,11 +19,11 @@ HOLDS_FOR = 10.0
 _NEVER = float("-inf")
 
 
-class Checkup:
+class HealthChecks:
     """Named checks; a check raises when its part does not work."""
 
     def __init__(self, checks: Mapping[str, Callable[[], None]], clock: Callable[[], float] = time.monotonic) -> None:
-        self._checks = {name: _Check(name, check) for name, check in checks.items()}
+        self._checks = {name: _CachedCheck(name, check) for name, check in checks.items()}
         self._clock = clock
 
     def report(self) -> dict[str, str | None]:
@@ -32,7 +32,7 @@ class Checkup:
 
 
 @dataclass(slots=True)
-class _Check:
+class _CachedCheck:
     name: str
     run: Callable[[], None]
     found: str | None = None

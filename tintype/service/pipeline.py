@@ -11,12 +11,12 @@ import structlog
 
 from tintype import imaging, urls
 from tintype.errors import TintypeError
-from tintype.model import Age, Answer, CacheState, Capture, Freshness, Thumbnail, Verdict
+from tintype.model import CacheAge, CacheState, Capture, Freshness, Thumbnail, ThumbnailResult, Verdict
 from tintype.options import CaptureRequest, Shot
-from tintype.protocols import Engine, Lookup
+from tintype.protocols import Engine, TargetChecker
 from tintype.service.classify.classifier import judge
 from tintype.service.policy import deserved, is_bad
-from tintype.service.thumbnail_cache import Memory
+from tintype.service.thumbnail_cache import ThumbnailCache
 from tintype.telemetry.timing import step
 
 log = structlog.get_logger("tintype.service")
@@ -30,7 +30,7 @@ LONGER, LONGEST = 1500, 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class CaptureJob:
     """A request that needs a picture. ``arrived`` is seconds since the epoch, ``timings`` are milliseconds."""
 
     request: CaptureRequest
@@ -52,34 +52,36 @@ class Task:
         self.timings[name] = (time.perf_counter() - begin) * 1000
 
 
-class Studio:
+class CapturePipeline:
     """Takes, renders and remembers; whoever calls holds the lock of the shot."""
 
-    def __init__(self, engine: Engine, lookup: Lookup, memory: Memory, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, engine: Engine, lookup: TargetChecker, memory: ThumbnailCache, clock: Callable[[], float]
+    ) -> None:
         self._engine = engine
         self._lookup = lookup
         self._memory = memory
         self._clock = clock
 
-    def admit(self, task: Task) -> None:
+    def admit(self, task: CaptureJob) -> None:
         """Raise at once what is already known to fail; look the target up."""
         self.refuse_known_failure(task)
         with task.timed("lookup"), self._remembering_failure(task.shot):
             if not task.shot.navigate.html:
                 self._lookup.check(task.shot.url)
 
-    def refuse_known_failure(self, task: Task) -> None:
+    def refuse_known_failure(self, task: CaptureJob) -> None:
         """Raise the remembered failure; for a caller who insists, only one younger than the call."""
         since = task.arrived if task.freshness.forced else float("-inf")
         if failure := self._memory.failure(task.shot, since):
             raise failure
 
-    def refuse_setback(self, task: Task) -> None:
+    def refuse_setback(self, task: CaptureJob) -> None:
         """Raise how a capture failed that nobody waited for."""
         if setback := self._memory.setback(task.shot):
             raise setback
 
-    def finished(self, task: Task) -> Answer | None:
+    def finished(self, task: CaptureJob) -> ThumbnailResult | None:
         """The very picture, when somebody else made it meanwhile."""
         for aside in (False, True):
             thumbnail = self._memory.thumbnail(task.request, aside=aside)
@@ -87,12 +89,12 @@ class Studio:
                 return self._answer(task, thumbnail, CacheState.COALESCED)
         return None
 
-    def negative(self, task: Task) -> Capture | None:
+    def negative(self, task: CaptureJob) -> Capture | None:
         """A remembered master that will do."""
         masters = (self._memory.capture(task.shot, aside=aside) for aside in (False, True))
         return next((master for master in masters if master and self._suits(task, master)), None)
 
-    def photograph(self, task: Task) -> tuple[Capture, CacheState]:
+    def photograph(self, task: CaptureJob) -> tuple[Capture, CacheState]:
         """The master from which to render: remembered, else taken now."""
         if master := self.negative(task):
             return master, CacheState.DERIVED
@@ -103,7 +105,7 @@ class Studio:
         task.timings.update(capture.timings)
         return capture, CacheState.MISS
 
-    def develop(self, task: Task, capture: Capture, state: CacheState) -> Answer:
+    def develop(self, task: CaptureJob, capture: Capture, state: CacheState) -> ThumbnailResult:
         """Render and remember; a master is kept only after it could be rendered, a bad one beside a good one."""
         with task.timed("render"):
             thumbnail = imaging.render(capture, task.request.rendition)
@@ -115,14 +117,14 @@ class Studio:
         self._memory.keep_thumbnail(task.request, thumbnail, answer.freshness.keep + SPARE, aside=aside)
         return answer
 
-    def older(self, task: Task) -> Answer | None:
+    def older(self, task: CaptureJob) -> ThumbnailResult | None:
         """A good picture from before, for a caller who does not insist on a new one."""
         good = None if task.freshness.forced else self._good(task)
         if isinstance(good, Capture):
             good = imaging.render(good, task.request.rendition)
         return self._answer(task, good, CacheState.STALE) if good else None
 
-    def _good(self, task: Task) -> Thumbnail | Capture | None:
+    def _good(self, task: CaptureJob) -> Thumbnail | Capture | None:
         """What is remembered that shows the page, however old: the picture, or a master to make it from."""
         thumbnail = self._memory.thumbnail(task.request)
         if thumbnail and not is_bad(thumbnail):
@@ -142,16 +144,16 @@ class Studio:
         except TintypeError:
             return capture
 
-    def _suits(self, task: Task, picture: Thumbnail | Capture) -> bool:
+    def _suits(self, task: CaptureJob, picture: Thumbnail | Capture) -> bool:
         """Taken since the call, or fresh enough for a caller who does not insist."""
         if picture.taken_at >= task.arrived:
             return True
         age = deserved(task.freshness, picture).judge(picture.taken_at, self._clock())
-        return age is Age.FRESH and not task.freshness.forced
+        return age is CacheAge.FRESH and not task.freshness.forced
 
-    def _answer(self, task: Task, thumbnail: Thumbnail, state: CacheState) -> Answer:
+    def _answer(self, task: CaptureJob, thumbnail: Thumbnail, state: CacheState) -> ThumbnailResult:
         bounds = deserved(task.freshness, thumbnail)
-        return Answer(thumbnail=thumbnail, cache=state, freshness=bounds, timings=task.timings)
+        return ThumbnailResult(thumbnail=thumbnail, cache=state, freshness=bounds, timings=task.timings)
 
     @contextmanager
     def _remembering_failure(self, shot: Shot) -> Iterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from tintype.errors import BadPicture, TargetError
+from tintype.errors import TargetError, UnusableCapture
 from tintype.model import Capture, Freshness, Thumbnail, Verdict
 
 PASSING = Freshness(max_age=60.0, stale_for=3600.0)
@@ -48,7 +48,7 @@ def insist(picture: Thumbnail, fail_on: Collection[Verdict]) -> None:
         return
     if picture.verdict is Verdict.ERROR:
         raise TargetError(f"the page answered with HTTP error {picture.status or ''}".rstrip())
-    raise BadPicture(_REASONS[picture.verdict])
+    raise UnusableCapture(_REASONS[picture.verdict])
 
 
 def _within(freshness: Freshness, bounds: Freshness) -> Freshness:

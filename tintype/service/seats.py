@@ -21,7 +21,7 @@ NO_PAGE = ""
 """Whoever has not said yet which page he waits for."""
 
 
-class Seats:
+class WaitingLimit:
     """So many seats in this process, for at most so many pages; without a number there is always one more."""
 
     def __init__(self, number: int | None = None, pages: int | None = None) -> None:

@@ -24,7 +24,7 @@ SETBACK = 10.0
 _Value = TypeVar("_Value")
 
 
-class Memory:
+class ThumbnailCache:
     """Pictures by request, masters and failures by shot; everything about a URL under one tag."""
 
     def __init__(self, records: Cache, masters: Cache, failure_ttl: float) -> None:

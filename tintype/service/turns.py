@@ -17,7 +17,7 @@ PATIENCE = 1.0
 """Seconds after which a request goes ahead without a turn: what holds the others up may be out of order."""
 
 
-class Turns:
+class ConcurrencyLimit:
     """So many turns; a thread has at most one."""
 
     def __init__(self, number: int = NUMBER, patience: float = PATIENCE) -> None:

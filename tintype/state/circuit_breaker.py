@@ -16,7 +16,7 @@ QUIET_FOR = 60.0
 """Seconds between two log lines about the same outage."""
 
 
-class Outage:
+class CircuitBreaker:
     """The state of one technology as this process sees it; safe to share between threads.
 
     ``name`` is the technology in the log, ``where`` its address or path.

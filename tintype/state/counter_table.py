@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from tintype.state.shared_file import Inode, Place
+from tintype.state.shared_file import Inode, SharedFile
 
 MAGIC = b"tintype counters, version 2\n"
 HEAD, BUCKETS, ROWS, COLUMNS = 4096, 2048, 16, 16
@@ -44,7 +44,7 @@ TRUST = 1.0
 """Seconds until a process looks again whether its file is still the one at the path."""
 
 
-class Name(NamedTuple):
+class HashedKey(NamedTuple):
     """A digest in two words, and the byte where its bucket starts."""
 
     first: int
@@ -52,7 +52,7 @@ class Name(NamedTuple):
     start: int
 
 
-class Table:
+class CounterTable:
     """The counters at a path; use :func:`table_at`, for a process may open the file only once.
 
     Range locks belong to a process and are lost when it closes *any* descriptor of the file.
@@ -70,14 +70,14 @@ class Table:
     """By ``time.monotonic``: until then the file is ours without another look."""
 
     def __init__(self, path: Path) -> None:
-        self._place = Place(path)
+        self._place = SharedFile(path)
         self._descriptor = -1
         self._inode: Inode | None = None
         self.after_fork()
 
-    def slot(self, name: str) -> Slot:
+    def slot(self, name: str) -> Row:
         """The place of a name's row, to be entered once; raises OSError when the file cannot be had."""
-        return Slot(self, name_of(name, BUCKETS))
+        return Row(self, name_of(name, BUCKETS))
 
     @property
     def used(self) -> int:
@@ -113,13 +113,13 @@ class Table:
         finally:
             self.turn.release()
 
-    def find(self, name: Name) -> int:
+    def find(self, name: HashedKey) -> int:
         """The word where a name's row starts; 0 when there is none."""
         digest = name.first.to_bytes(WORD, "little") + name.second.to_bytes(WORD, "little")
         at = self._bytes.find(digest, name.start, name.start + _LENGTH)
         return at // WORD if at >= 0 and (at - name.start) % (ROW * WORD) == 0 else 0
 
-    def make(self, name: Name) -> int:
+    def make(self, name: HashedKey) -> int:
         """Under its bucket's lock, a row for a name that has none; in a full bucket the first to end gives way."""
         first = name.start // WORD
         row = min(range(first, first + ROWS * ROW, ROW), key=lambda row: self.ends[row + 2])
@@ -204,19 +204,19 @@ class Table:
 
 
 @functools.lru_cache(MOST_KNOWN)
-def name_of(text: str, buckets: int) -> Name:
+def name_of(text: str, buckets: int) -> HashedKey:
     """Where a name's row may be."""
     digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
     first, second = int.from_bytes(digest[:WORD], "little"), int.from_bytes(digest[WORD:], "little")
-    return Name(first, second, HEAD + int.from_bytes(digest[:2]) % buckets * _LENGTH)
+    return HashedKey(first, second, HEAD + int.from_bytes(digest[:2]) % buckets * _LENGTH)
 
 
-class Slot:
+class Row:
     """A name's row; inside the block other processes stay out, but for what they add to their own columns."""
 
     __slots__ = ("_table", "name", "row")
 
-    def __init__(self, table: Table, name: Name) -> None:
+    def __init__(self, table: CounterTable, name: HashedKey) -> None:
         self._table = table
         self.name = name
         self.row = 0
@@ -241,7 +241,7 @@ class Slot:
             self._table.clear(self.row)
 
 
-_TABLES: dict[Path, Table] = {}
+_TABLES: dict[Path, CounterTable] = {}
 _OPENING = threading.Lock()
 
 
@@ -253,7 +253,7 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-def table_at(path: Path) -> Table:
+def table_at(path: Path) -> CounterTable:
     """The one table of this process at a path."""
     with _OPENING:
-        return _TABLES.setdefault(path.absolute(), Table(path.absolute()))
+        return _TABLES.setdefault(path.absolute(), CounterTable(path.absolute()))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import filelock
 
-from tintype.state.circuit_breaker import Outage
-from tintype.state.striped_locks import Turns, acquire
+from tintype.state.circuit_breaker import CircuitBreaker
+from tintype.state.striped_locks import StripedLocks, acquire
 
 POLL = 0.02
 """Seconds between two looks at a file that another process holds; one thread per process looks."""
@@ -24,8 +24,8 @@ class FileLocks:
 
     def __init__(self, folder: Path, stripes: int = 4096) -> None:
         self._folder = folder
-        self._turns = Turns(stripes)
-        self._outage = Outage("locks", str(folder))
+        self._turns = StripedLocks(stripes)
+        self._outage = CircuitBreaker("locks", str(folder))
 
     @contextmanager
     def hold(self, name: str, wait: float) -> Iterator[bool]:

@@ -14,14 +14,14 @@ from limits.errors import StorageError
 from limits.storage import SlidingWindowCounterSupport, Storage
 
 from tintype.state import counter_table, sliding_window
-from tintype.state.counter_table import Slot, table_at
+from tintype.state.counter_table import Row, table_at
 
 SLACK = counter_table.COLUMNS
 """So near to the limit one counts under the lock: as many may be adding at the same moment."""
 
 
 @dataclass(slots=True)  # not frozen, nor a named tuple: every hit makes one, and those take three times as long
-class Moment:
+class WindowPosition:
     """Where in time one counts: the number of the window, and how much of it is left; seconds."""
 
     window: int
@@ -29,7 +29,7 @@ class Moment:
     period: int
 
     @classmethod
-    def now(cls, period: int) -> Moment:
+    def now(cls, period: int) -> WindowPosition:
         """Now, by the clock that all processes share."""
         now = time.time()
         window = int(now // period)
@@ -50,7 +50,7 @@ class Moment:
 
 
 @dataclass(slots=True)
-class _Known:
+class _KnownRow:
     """Where a row was, and in which window little was left of the allowance."""
 
     row: int
@@ -66,7 +66,7 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
     def __init__(self, uri: str, wrap_exceptions: bool = False, **options: float | str | bool) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
         self._table = table_at(Path(uri.partition("://")[2]))
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _KnownRow] = {}
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
@@ -104,11 +104,11 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Count if the weighted sum of the previous and the current window allows it; whether it did."""
-        return self._acquire(key, limit, Moment.now(expiry), amount)[0]
+        return self._acquire(key, limit, WindowPosition.now(expiry), amount)[0]
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         """Count and life in seconds of the previous window, then of the current one."""
-        moment = Moment.now(expiry)
+        moment = WindowPosition.now(expiry)
         with self._sliding(key) as slot:
             return moment.told(*self._sums(slot.row, moment.window)) if slot.row else moment.told(0, 0)
 
@@ -117,7 +117,7 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
 
         As long as the limit is far away this asks the system for nothing.
         """
-        moment = Moment.now(period)
+        moment = WindowPosition.now(period)
         try:
             acquired = self._acquire_alone(key, limit, moment) or self._acquire(key, limit, moment, 1)
         except self.base_exceptions as error:
@@ -142,7 +142,7 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
         """Forget everything; how many windows there were."""
         return self._table.reset()
 
-    def _acquire_alone(self, key: str, limit: int, moment: Moment) -> tuple[bool, int, int] | None:
+    def _acquire_alone(self, key: str, limit: int, moment: WindowPosition) -> tuple[bool, int, int] | None:
         """Acquire one entry in our own column, if the row is known and so much is left that others do not matter.
 
         One adds first and looks then: of two who do so at the same moment, at least one sees the other.
@@ -162,7 +162,7 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
             sliding_window.extend(shared, row, moment.end)
         return True, previous, current
 
-    def _acquire(self, key: str, limit: int, moment: Moment, amount: int) -> tuple[bool, int, int]:
+    def _acquire(self, key: str, limit: int, moment: WindowPosition, amount: int) -> tuple[bool, int, int]:
         """Acquire entries under the lock: whether they were acquired, and the counts of both windows."""
         with self._sliding(key) as slot:
             row = slot.made()
@@ -174,10 +174,10 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
             sliding_window.extend(self._table, row, moment.end)
             scarce = moment.weigh(previous, current) > limit - 2 * SLACK
             if self._table.column:
-                self._know(key, _Known(row, slot.name.first, moment.window if scarce else -1))
+                self._know(key, _KnownRow(row, slot.name.first, moment.window if scarce else -1))
         return admitted, previous, current
 
-    def _know(self, key: str, known: _Known) -> None:
+    def _know(self, key: str, known: _KnownRow) -> None:
         if len(self._known) >= counter_table.MOST_KNOWN:
             self._known.clear()
         self._known[key] = known
@@ -186,8 +186,8 @@ class SharedMemoryStorage(Storage, SlidingWindowCounterSupport):
         """The counts of the previous and the current window."""
         return sliding_window.total(self._table, row, now - 1), sliding_window.total(self._table, row, now)
 
-    def _fixed(self, key: str) -> Slot:
+    def _fixed(self, key: str) -> Row:
         return self._table.slot(f"fixed {key}")
 
-    def _sliding(self, key: str) -> Slot:
+    def _sliding(self, key: str) -> Row:
         return self._table.slot(f"sliding {key}")

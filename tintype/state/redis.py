@@ -21,7 +21,7 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from tintype.state.redis_client import client_for
-from tintype.state.striped_locks import Turns, acquire
+from tintype.state.striped_locks import StripedLocks, acquire
 
 log = structlog.get_logger("tintype.state")
 
@@ -118,7 +118,7 @@ class RedisLocks:
     def __init__(self, url: str, lease: float = 10.0) -> None:
         self._client = client_for(url)
         self._lease = lease
-        self._turns = Turns(4096)
+        self._turns = StripedLocks(4096)
 
     @contextmanager
     def hold(self, name: str, wait: float) -> Iterator[bool]:
@@ -170,7 +170,7 @@ def _release(lock: Lock) -> None:
         lock.release()
 
 
-class Counters(RedisStorage):
+class RedisRateLimitStorage(RedisStorage):
     """The library's own counters over our client, for its short timeouts."""
 
     STORAGE_SCHEME: list[str] = [  # noqa: RUF012 - as the library declares it

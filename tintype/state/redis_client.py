@@ -17,7 +17,7 @@ from redis.commands.core import Script
 from redis.retry import Retry
 
 from tintype.errors import ConfigurationError
-from tintype.state.circuit_breaker import Outage
+from tintype.state.circuit_breaker import CircuitBreaker
 
 Result = TypeVar("Result")
 
@@ -29,14 +29,14 @@ REST = 1.0
 """Seconds a Redis that failed is left alone; then one caller tries."""
 
 
-class Resting(redis.ConnectionError):
+class CircuitOpen(redis.ConnectionError):
     """Refused here: Redis failed a moment ago."""
 
 
-class Client(redis.Redis):
+class BreakerRedis(redis.Redis):
     """A client that, once Redis has failed, refuses at once instead of waiting again and again."""
 
-    def __init__(self, pool: redis.ConnectionPool, outage: Outage) -> None:
+    def __init__(self, pool: redis.ConnectionPool, outage: CircuitBreaker) -> None:
         super().__init__(connection_pool=pool)
         self.outage = outage
         self._at_hand: deque[redis.Connection] = deque()
@@ -51,7 +51,7 @@ class Client(redis.Redis):
 
     def _watched(self, question: Callable[..., Any], *args: Any, **options: Any) -> Any:
         if not self.outage.may_try():
-            raise Resting("left alone for a moment after a failure")
+            raise CircuitOpen("left alone for a moment after a failure")
         try:
             answer = question(*args, **options)
         except (redis.ConnectionError, redis.TimeoutError) as error:
@@ -88,7 +88,7 @@ class Client(redis.Redis):
         try:
             return cast("Result", question())
         except redis.RedisError as error:
-            if not isinstance(error, Resting):
+            if not isinstance(error, CircuitOpen):
                 self.outage.complain(error)
             return otherwise
 
@@ -100,7 +100,7 @@ class Client(redis.Redis):
 
 
 @functools.cache
-def client_for(url: str) -> Client:
+def client_for(url: str) -> BreakerRedis:
     """The one client of this process for an address; connects when first asked. Raises ConfigurationError."""
     # A connection that Redis closed meanwhile deserves a second try, one that times out does not.
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
@@ -118,4 +118,4 @@ def client_for(url: str) -> Client:
     except ValueError as error:
         # the text is left out: it may quote what was written, a password included
         raise ConfigurationError("REDIS_URL: must be redis://…, rediss://… or unix://…") from error
-    return Client(pool, Outage("redis", where, pause=REST))
+    return BreakerRedis(pool, CircuitBreaker("redis", where, pause=REST))

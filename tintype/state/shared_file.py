@@ -16,7 +16,7 @@ PATIENCE = 10.0
 Inode = tuple[int, int]
 
 
-class Place:
+class SharedFile:
     """A path whose file is opened and replaced by one process at a time."""
 
     def __init__(self, path: Path, companions: tuple[str, ...] = ()) -> None:

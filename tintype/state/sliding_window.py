@@ -6,13 +6,13 @@ the count, so that nobody has to clear what is over: the next window but one wri
 
 from __future__ import annotations
 
-from tintype.state.counter_table import CELLS, COLUMNS, Table
+from tintype.state.counter_table import CELLS, COLUMNS, CounterTable
 
 _BITS = 32
 _MOST = (1 << _BITS) - 1
 
 
-def total(table: Table, row: int, window: int) -> int:
+def total(table: CounterTable, row: int, window: int) -> int:
     """What all processes counted in a window, if it is this one or the one before."""
     first, counted = row + CELLS + (window & 1) * COLUMNS, 0
     for cell in table.words[first : first + table.used]:
@@ -21,7 +21,7 @@ def total(table: Table, row: int, window: int) -> int:
     return counted
 
 
-def enter(table: Table, row: int, window: int) -> tuple[int, int]:
+def enter(table: CounterTable, row: int, window: int) -> tuple[int, int]:
     """Count one in the column of this process; then the totals of the window before and of this one.
 
     What ``add`` and two ``total`` would do, in one turn: every hit comes by here.
@@ -42,24 +42,24 @@ def enter(table: Table, row: int, window: int) -> tuple[int, int]:
     return previous, current
 
 
-def add(table: Table, row: int, window: int, amount: int) -> None:
+def add(table: CounterTable, row: int, window: int, amount: int) -> None:
     """Count in the column of this process; less than nothing takes back. Without a column, under the lock only."""
     at = row + CELLS + (window & 1) * COLUMNS + table.column
     cell = table.words[at]
     table.words[at] = (cell if cell >> _BITS == window else window << _BITS) + amount
 
 
-def extend(table: Table, row: int, end: float) -> None:
+def extend(table: CounterTable, row: int, end: float) -> None:
     """Keep a row until a moment, in seconds since the epoch; every process says the same."""
     if table.ends[row + 2] != end:
         table.ends[row + 2] = end
 
 
-def fixed(table: Table, row: int) -> int:
+def fixed(table: CounterTable, row: int) -> int:
     """The count of a fixed window, under the lock: such a window begins with its first hit, and has no number."""
     return table.words[row + CELLS]
 
 
-def fix(table: Table, row: int, count: int) -> None:
+def fix(table: CounterTable, row: int, count: int) -> None:
     """Set the count of a fixed window, under the lock."""
     table.words[row + CELLS] = min(count, _MOST)

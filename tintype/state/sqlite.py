@@ -15,9 +15,9 @@ from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
-from tintype.state.circuit_breaker import Outage
-from tintype.state.shared_file import Place
-from tintype.state.sqlite_connection import BROKEN, PAGE, Session, code_of, connect
+from tintype.state.circuit_breaker import CircuitBreaker
+from tintype.state.shared_file import SharedFile
+from tintype.state.sqlite_connection import BROKEN, PAGE, CacheConnection, code_of, connect
 
 READ = "SELECT body, used, entry.id FROM entry CROSS JOIN value ON value.id = entry.id WHERE key = ? AND expires > ?"
 ADD = "INSERT INTO entry (key, tag, expires, used, size) VALUES (?, ?, ?, ?, ?)"
@@ -46,12 +46,12 @@ class SqliteCache:
     def __init__(
         self, path: Path, budget: int, touch_after: float = 60.0, clock: Callable[[], float] = time.time
     ) -> None:
-        self._place = Place(path, companions=("-wal", "-shm"))
+        self._place = SharedFile(path, companions=("-wal", "-shm"))
         self._budget = budget
         self._touch_after = touch_after
         self._clock = clock
-        self._outage = Outage("sqlite", str(path))
-        self._idle: list[Session] = []
+        self._outage = CircuitBreaker("sqlite", str(path))
+        self._idle: list[CacheConnection] = []
         self._uses: dict[int, float] = {}
         self._flush_at = 0.0
         _CACHES.add(self)
@@ -129,7 +129,7 @@ class SqliteCache:
             with suppress(IndexError):
                 self._idle.pop().close()
 
-    def _shrink(self, session: Session, now: float) -> bool:
+    def _shrink(self, session: CacheConnection, now: float) -> bool:
         """Remove a batch of expired and, if over the budget, of least recently used values; whether more must go."""
         _remove(session, session.execute("SELECT id FROM entry WHERE expires <= ? LIMIT ?", (now, BATCH)).fetchall())
         excess = _total(session) - self._budget
@@ -146,7 +146,7 @@ class SqliteCache:
             with self._tolerating(), self._session() as session:
                 session.in_passing(partial(self._write_uses, session, now))
 
-    def _write_uses(self, session: Session, now: float) -> None:
+    def _write_uses(self, session: CacheConnection, now: float) -> None:
         uses, self._uses = self._uses, {}
         recent = now - self._touch_after
         rows = [(used, entry, recent) for entry, used in list(uses.items())]
@@ -160,7 +160,7 @@ class SqliteCache:
             self._outage.complain(error)
 
     @contextmanager
-    def _writing(self) -> Iterator[Session]:
+    def _writing(self) -> Iterator[CacheConnection]:
         with self._session() as session:
             session.begin()
             yield session
@@ -168,7 +168,7 @@ class SqliteCache:
             _give_back(session, spare=self._budget // 8)
 
     @contextmanager
-    def _session(self) -> Iterator[Session]:
+    def _session(self) -> Iterator[CacheConnection]:
         session = self._take(self._clock())
         try:
             yield session
@@ -177,7 +177,7 @@ class SqliteCache:
             raise
         self._keep(session)
 
-    def _take(self, now: float) -> Session:
+    def _take(self, now: float) -> CacheConnection:
         """An idle connection to the file that is at the path now, else a new one."""
         try:
             session = self._idle.pop()
@@ -191,14 +191,14 @@ class SqliteCache:
         session.trusted_until = now + TRUST
         return session
 
-    def _keep(self, session: Session) -> None:
+    def _keep(self, session: CacheConnection) -> None:
         """For the next one who asks; what a crowd opened is closed again, for each holds some megabytes."""
         if len(self._idle) < KEPT:
             self._idle.append(session)
         else:
             session.close()
 
-    def _recover(self, session: Session, error: BaseException) -> None:
+    def _recover(self, session: CacheConnection, error: BaseException) -> None:
         """Undo what an error left half done; give up the connection, and the file if that is broken."""
         if code_of(error) in PASSING:
             with suppress(sqlite3.Error):
@@ -210,7 +210,7 @@ class SqliteCache:
             with self._place.alone():
                 self._place.set_aside(session.inode, error)
 
-    def _open(self) -> Session:
+    def _open(self) -> CacheConnection:
         self._place.prepare()
         # Opening and replacing exclude each other, or a new file could meet the log of the old one.
         with self._place.alone():
@@ -222,30 +222,30 @@ class SqliteCache:
                 self._place.set_aside(self._place.inode(), error)
                 return self._connect()
 
-    def _connect(self) -> Session:
+    def _connect(self) -> CacheConnection:
         session = connect(self._place.path, mapped=2 * self._budget)
         session.inode = self._place.inode()
         session.trusted_until = self._clock() + TRUST
         return session
 
 
-def _total(session: Session) -> int:
+def _total(session: CacheConnection) -> int:
     return int(session.execute("SELECT bytes FROM total").fetchone()[0])
 
 
-def _oldest(session: Session, excess: int) -> list[tuple[int]]:
+def _oldest(session: CacheConnection, excess: int) -> list[tuple[int]]:
     """The least recently used entries that together free so many bytes, at most a batch."""
     rows = session.execute("SELECT id, size FROM entry ORDER BY used LIMIT ?", (BATCH,)).fetchall()
     freed = [0, *accumulate(size for _, size in rows)]
     return [(entry,) for (entry, _), before in zip(rows, freed, strict=False) if before < excess]
 
 
-def _remove(session: Session, entries: list[tuple[int]]) -> int:
+def _remove(session: CacheConnection, entries: list[tuple[int]]) -> int:
     session.executemany("DELETE FROM entry WHERE id = ?", entries)
     return len(entries)
 
 
-def _give_back(session: Session, spare: int) -> None:
+def _give_back(session: CacheConnection, spare: int) -> None:
     """Return a bounded number of free pages to the file system once more than ``spare`` bytes are free."""
     free = session.execute("PRAGMA freelist_count").fetchone()[0]
     if free * PAGE > spare:

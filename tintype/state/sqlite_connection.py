@@ -25,13 +25,13 @@ BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 """Errors after which the file is of no use."""
 
 
-class Outdated(sqlite3.DatabaseError):
+class SchemaMismatch(sqlite3.DatabaseError):
     """The file was made by another version of this module: as good as no database."""
 
     sqlite_errorcode = sqlite3.SQLITE_NOTADB
 
 
-class Session(sqlite3.Connection):
+class CacheConnection(sqlite3.Connection):
     """A connection that knows which file it opened."""
 
     inode: Inode | None = None
@@ -72,9 +72,11 @@ class Session(sqlite3.Connection):
             self.execute(f"PRAGMA busy_timeout = {BUSY * 1000:.0f}")
 
 
-def connect(path: Path, mapped: int) -> Session:
+def connect(path: Path, mapped: int) -> CacheConnection:
     """A connection that maps so many bytes of the file; raises sqlite3.Error, Outdated among them."""
-    session = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False, factory=Session)
+    session = sqlite3.connect(
+        path, timeout=BUSY, isolation_level=None, check_same_thread=False, factory=CacheConnection
+    )
     try:
         _prepare(session, mapped)
     except BaseException:
@@ -88,7 +90,7 @@ def code_of(error: BaseException) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _prepare(session: Session, mapped: int) -> None:
+def _prepare(session: CacheConnection, mapped: int) -> None:
     """Set a connection up and create the tables in a new file; raises Outdated."""
     version = session.execute("PRAGMA user_version").fetchone()[0]
     if version != SCHEMA_VERSION:
@@ -98,9 +100,9 @@ def _prepare(session: Session, mapped: int) -> None:
     session.execute(f"PRAGMA mmap_size = {mapped}")
 
 
-def _create(session: Session, version: int) -> None:
+def _create(session: CacheConnection, version: int) -> None:
     if session.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise Outdated(f"made for version {version} of the cache, this is version {SCHEMA_VERSION}")
+        raise SchemaMismatch(f"made for version {version} of the cache, this is version {SCHEMA_VERSION}")
     session.execute(f"PRAGMA page_size = {PAGE}")
     session.execute("PRAGMA auto_vacuum = INCREMENTAL")
     session.execute("PRAGMA journal_mode = WAL")

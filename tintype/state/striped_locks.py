@@ -7,7 +7,7 @@ import os
 import threading
 
 
-class Turns:
+class StripedLocks:
     """A lock per stripe of names within one process; two names rarely share one."""
 
     def __init__(self, stripes: int) -> None:

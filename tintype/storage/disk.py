@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from tintype.errors import BackendUnavailable
-from tintype.model import Stored, is_storage_key, mime_of
+from tintype.model import StoredObject, is_storage_key, mime_of
 
 log = structlog.get_logger("tintype.storage")
 
@@ -35,7 +35,7 @@ class DiskStorage:
         self._incoming = folder / ".incoming"
         self._sweep()
 
-    def put(self, stored: Stored) -> None:
+    def put(self, stored: StoredObject) -> None:
         """Durably store; raises BackendUnavailable, ValueError for a key that is none."""
         if not is_storage_key(stored.key):
             raise ValueError(f"not a storage key: {stored.key!r}")
@@ -54,7 +54,7 @@ class DiskStorage:
                     raise
             _sync(picture.parent)
 
-    def get(self, key: str) -> Stored | None:
+    def get(self, key: str) -> StoredObject | None:
         """The object, body included; raises BackendUnavailable."""
         found = self._describe(key)
         if not found:
@@ -63,7 +63,7 @@ class DiskStorage:
             return replace(found, body=self._path(key).read_bytes())
         return None
 
-    def newest(self, prefix: str) -> Stored | None:
+    def newest(self, prefix: str) -> StoredObject | None:
         """The object put last whose key starts with ``prefix``, with an empty body; raises BackendUnavailable."""
         with self._honest("read"):
             found = [(entry.stat().st_mtime_ns, _key(entry)) for entry in self._entries(prefix)]
@@ -99,7 +99,7 @@ class DiskStorage:
             with self._written(bytes(4096)):
                 pass
 
-    def _describe(self, key: str) -> Stored | None:
+    def _describe(self, key: str) -> StoredObject | None:
         if not is_storage_key(key):
             return None
         picture = self._path(key)
@@ -107,7 +107,7 @@ class DiskStorage:
             if not picture.exists():
                 return None
             mime, meta = _read_sidecar(_sidecar(picture))
-        return Stored(key=key, body=b"", mime=mime or mime_of(key), meta=meta)
+        return StoredObject(key=key, body=b"", mime=mime or mime_of(key), meta=meta)
 
     def _path(self, key: str) -> Path:
         name = key.removeprefix(_ROOT)
@@ -158,7 +158,7 @@ def _sidecar(picture: Path) -> Path:
     return picture.with_name(f"{picture.name}.json")
 
 
-def _describe(stored: Stored) -> bytes:
+def _describe(stored: StoredObject) -> bytes:
     return json.dumps({"mime": stored.mime, "meta": stored.meta}, indent=1, ensure_ascii=False).encode()
 
 

@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tintype.errors import BackendUnavailable
-from tintype.model import Stored, is_storage_key
+from tintype.model import StoredObject, is_storage_key
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -60,7 +60,7 @@ class S3Storage:
         self._opened: tuple[int, S3Client] | None = None
         self._blind = False
 
-    def put(self, stored: Stored) -> None:
+    def put(self, stored: StoredObject) -> None:
         """Upload; an object is there whole or not at all. Raises BackendUnavailable."""
         if not is_storage_key(stored.key):
             raise ValueError(f"not a storage key: {stored.key!r}")
@@ -76,14 +76,14 @@ class S3Storage:
                 Metadata={name: quote(value, safe=_PLAIN) for name, value in meta.items()},
             )
 
-    def get(self, key: str) -> Stored | None:
+    def get(self, key: str) -> StoredObject | None:
         """The object with its description; raises BackendUnavailable."""
         if not is_storage_key(key):
             return None
         found = self._read(key, lambda name: self._client.get_object(Bucket=self._bucket, Key=name))
         return _without_time(found) if found else None
 
-    def newest(self, prefix: str) -> Stored | None:
+    def newest(self, prefix: str) -> StoredObject | None:
         """The latest object whose key starts with a prefix, without its body; raises BackendUnavailable.
 
         Nothing where we may store but not list: then every picture is stored anew.
@@ -190,10 +190,10 @@ class S3Storage:
         self._blind = True
         return []
 
-    def _head(self, key: str) -> Stored | None:
+    def _head(self, key: str) -> StoredObject | None:
         return self._read(key, lambda name: self._client.head_object(Bucket=self._bucket, Key=name))
 
-    def _read(self, key: str, ask: Callable[[str], Any]) -> Stored | None:
+    def _read(self, key: str, ask: Callable[[str], Any]) -> StoredObject | None:
         with self._translated("get"):
             try:
                 answer = ask(self._name(key))
@@ -203,7 +203,7 @@ class S3Storage:
                 raise
             body = answer["Body"].read() if "Body" in answer else b""
         meta = {name: unquote(value) for name, value in answer.get("Metadata", {}).items()}
-        return Stored(key=key, body=body, mime=answer["ContentType"], meta=meta)
+        return StoredObject(key=key, body=body, mime=answer["ContentType"], meta=meta)
 
     @contextmanager
     def _translated(self, operation: str) -> Iterator[None]:
@@ -225,5 +225,5 @@ def _md5(body: bytes) -> str:
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
 
-def _without_time(stored: Stored) -> Stored:
+def _without_time(stored: StoredObject) -> StoredObject:
     return replace(stored, meta={name: value for name, value in stored.meta.items() if name != _STORED_AT})

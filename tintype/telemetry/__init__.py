@@ -12,14 +12,14 @@ import structlog
 
 from tintype import errors
 from tintype.telemetry import recorder, timing
-from tintype.telemetry.collectors import Look, Node
+from tintype.telemetry.collectors import NodeCollector, NodeSources
 from tintype.telemetry.recorder import count, move, observe, request
-from tintype.telemetry.summary import Totals, of
+from tintype.telemetry.summary import Summary, of
 from tintype.telemetry.timing import traced
 
 __all__ = [
-    "Node",
-    "Totals",
+    "NodeSources",
+    "Summary",
     "begin",
     "count",
     "expose",
@@ -33,19 +33,19 @@ __all__ = [
 
 log = structlog.get_logger("tintype.telemetry")
 
-_OF_ENGINES = (errors.CaptureTimeout, errors.BrowserLost, errors.EngineFailed, errors.BackendUnavailable)
-_look = Look(Node())
+_OF_ENGINES = (errors.CaptureTimeout, errors.BrowserCrashed, errors.EngineError, errors.BackendUnavailable)
+_look = NodeCollector(NodeSources())
 
 
-def begin(path: Path, node: Node) -> None:
+def begin(path: Path, node: NodeSources) -> None:
     """Count into the file at a path together with all processes of the node; ``node`` is what else there is to see."""
     global _look  # noqa: PLW0603 - one node a process
     recorder.begin(path)
-    _look = Look(node)
+    _look = NodeCollector(node)
     _announce(node)
 
 
-def _announce(node: Node) -> None:
+def _announce(node: NodeSources) -> None:
     """Tell what has not happened yet, so that it is seen to rise when it does."""
     for error in errors.ALL:
         recorder.announce("tintype_problems_total", error.code)
@@ -59,11 +59,11 @@ def _announce(node: Node) -> None:
 def send_traces(endpoint: str) -> Callable[[], None]:
     """Send traces to an OTLP endpoint from now on, if OpenTelemetry is installed; gives what ends that."""
     try:
-        from tintype.telemetry.otlp import Traces  # noqa: PLC0415 - an extra, for those who have an endpoint
+        from tintype.telemetry.otlp import OtlpTracer  # noqa: PLC0415 - an extra, for those who have an endpoint
     except ImportError as error:
         log.warning("traces_off", reason=f"{error.name} is not installed", hint="pip install 'tintype[traces]'")
         return lambda: None
-    traces = Traces(endpoint)
+    traces = OtlpTracer(endpoint)
     timing.trace_with(traces)
 
     def end() -> None:
@@ -73,7 +73,7 @@ def send_traces(endpoint: str) -> Callable[[], None]:
     return end
 
 
-def totals() -> Totals:
+def totals() -> Summary:
     """What all worker processes of this node have done so far, and how it stands now."""
     return of(_look)
 

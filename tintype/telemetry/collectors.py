@@ -24,7 +24,7 @@ Sample = tuple[str, tuple[str, ...], float]
 """A metric's name, its labels' values, its value."""
 
 
-class Measurable(Protocol):
+class SizedCache(Protocol):
     """A cache that says how much is in it."""
 
     def size(self) -> int:
@@ -37,24 +37,24 @@ class Measurable(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Node:
+class NodeSources:
     """What can be looked at. ``daemon`` gives the capture daemon's figures, or None while it does not run.
 
     ``caches`` come with their budgets in bytes; ``seats`` are those of one worker, None where they are not bounded.
     """
 
     daemon: Callable[[], Mapping[str, Any] | None] | None = None
-    caches: Mapping[str, tuple[Measurable, int]] = field(default_factory=dict)
+    caches: Mapping[str, tuple[SizedCache, int]] = field(default_factory=dict)
     engines: Sequence[str] = ()
     """What operators call the engines."""
     seats: int | None = None
     folder: Path | None = None
 
 
-class Look:
+class NodeCollector:
     """One look at a node, kept for a moment."""
 
-    def __init__(self, node: Node, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, node: NodeSources, clock: Callable[[], float] = time.monotonic) -> None:
         self._node = node
         self._clock = clock
         self._turn = threading.Lock()

@@ -12,20 +12,20 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from tintype.telemetry import recorder
-from tintype.telemetry.collectors import Look
+from tintype.telemetry.collectors import NodeCollector
 from tintype.telemetry.definitions import METRICS, Metric
 
 
-def expose(look: Look, accept: str) -> tuple[bytes, str]:
+def expose(look: NodeCollector, accept: str) -> tuple[bytes, str]:
     """The text and its media type; ``accept`` is what the caller would like (an Accept header)."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Everything(look))
+    registry.register(_Collector(look))
     encode, media = choose_encoder(accept)
     return encode(registry), media
 
 
-class _Everything(Collector):
-    def __init__(self, look: Look) -> None:
+class _Collector(Collector):
+    def __init__(self, look: NodeCollector) -> None:
         self._look = look
 
     def collect(self) -> Iterator[Family]:

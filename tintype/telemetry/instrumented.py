@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tintype.errors import BackendUnavailable, TintypeError
-from tintype.model import Capture, Stored
+from tintype.model import Capture, StoredObject
 from tintype.options import Shot
 from tintype.protocols import Cache, Engine, Storage
 from tintype.telemetry import timing
@@ -17,7 +17,7 @@ from tintype.telemetry.recorder import count, observe
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedEngine:
+class InstrumentedEngine:
     """Counts visits and their ends, and how long each phase took; ``name`` is what operators call the engine."""
 
     engine: Engine
@@ -58,7 +58,7 @@ class WatchedEngine:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedCache:
+class InstrumentedCache:
     """Measures reads and writes; ``name`` is which of the caches it is."""
 
     cache: Cache
@@ -92,22 +92,22 @@ class WatchedCache:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedStorage:
+class InstrumentedStorage:
     """Measures what is stored, read and found, and counts failures."""
 
     storage: Storage
 
-    def put(self, stored: Stored) -> None:
+    def put(self, stored: StoredObject) -> None:
         """Durably store."""
         with _storing("put"):
             self.storage.put(stored)
 
-    def get(self, key: str) -> Stored | None:
+    def get(self, key: str) -> StoredObject | None:
         """The object, body included."""
         with _storing("get"):
             return self.storage.get(key)
 
-    def newest(self, prefix: str) -> Stored | None:
+    def newest(self, prefix: str) -> StoredObject | None:
         """The latest object whose key starts with ``prefix``, with an empty body."""
         with _storing("newest"):
             return self.storage.newest(prefix)

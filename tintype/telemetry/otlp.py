@@ -30,7 +30,7 @@ _OFTEN = 1000
 _SERVER_ERROR = 500
 
 
-class Traces:
+class OtlpTracer:
     """Makes spans and sends them to an OTLP endpoint, in the background and in batches."""
 
     def __init__(self, endpoint: str) -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 import structlog
 
 from tintype.telemetry.definitions import BY_NAME
-from tintype.telemetry.shared_metrics import Board, board_at
+from tintype.telemetry.shared_metrics import SharedMetrics, board_at
 
 log = structlog.get_logger("tintype.telemetry")
 
 NANOSECONDS = 1_000_000_000
-_board: Board | None = None
+_board: SharedMetrics | None = None
 _beginning = threading.Lock()
 
 
@@ -30,16 +30,16 @@ def begin(path: Path) -> None:
         _board = board_at(path)
     except OSError as error:
         log.error("metrics_not_shared", path=str(path), reason=str(error), effect="each worker tells of itself alone")
-        _board = Board()
+        _board = SharedMetrics()
     _forget_places()
 
 
-def board() -> Board:
+def board() -> SharedMetrics:
     """Where this process counts."""
     global _board  # noqa: PLW0603 - see above
     if _board is None:
         with _beginning:
-            _board = _board or Board()
+            _board = _board or SharedMetrics()
             _forget_places()
     return _board
 

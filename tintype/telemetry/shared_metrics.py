@@ -41,7 +41,7 @@ Name = tuple[str, ...]
 """A metric's name and its labels' values."""
 
 
-class Owner(NamedTuple):
+class ColumnOwner(NamedTuple):
     """A living process that has a column."""
 
     pid: int
@@ -49,7 +49,7 @@ class Owner(NamedTuple):
     column: int
 
 
-class Board:
+class SharedMetrics:
     """The counts of a node; raises OSError when the file cannot be had. Without a path: of this process alone."""
 
     cells: memoryview[int]
@@ -86,11 +86,11 @@ class Board:
         """The same of living processes alone: what is now."""
         return self._sums([owner.column for owner in self.owners()])
 
-    def owners(self) -> list[Owner]:
+    def owners(self) -> list[ColumnOwner]:
         """Living processes with a column, this one included."""
         with self.turn, self._alone():
             living = [column for column in range(1, COLUMNS) if column == self._column or self._is_taken(column)]
-        return [Owner(self._words[_PIDS + each], float(self._words[_BIRTHS + each]), each) for each in living]
+        return [ColumnOwner(self._words[_PIDS + each], float(self._words[_BIRTHS + each]), each) for each in living]
 
     def after_fork(self) -> None:
         """Begin in a column of one's own; the parent's is not ours."""
@@ -193,16 +193,16 @@ def _is_whole(path: Path) -> bool:
         return False
 
 
-_BOARDS: dict[Path, Board] = {}
+_BOARDS: dict[Path, SharedMetrics] = {}
 _OPENING = threading.Lock()
 
 
-def board_at(path: Path) -> Board:
+def board_at(path: Path) -> SharedMetrics:
     """The one board of this process at a path: its locks would be lost if the file were opened again and closed."""
     with _OPENING:
         path = path.absolute()
         if path not in _BOARDS:
-            _BOARDS[path] = Board(path)
+            _BOARDS[path] = SharedMetrics(path)
         return _BOARDS[path]
 
 

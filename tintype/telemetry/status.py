@@ -18,7 +18,7 @@ GUARD = "guard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class NodeRates:
     """Rates over ``over`` seconds, and how things stand; a level is None where the node does not tell it."""
 
     version: str
@@ -48,13 +48,13 @@ class Status:
     failures: float
 
 
-def compare(earlier: Scrape, later: Scrape, now: float) -> Status:
+def compare(earlier: Scrape, later: Scrape, now: float) -> NodeRates:
     """How a node stands, and what happened between two scrapes; ``now`` is seconds since the epoch."""
     over = max(later.at - earlier.at, 1e-9)
     before, after = _Counts.of(earlier), _Counts.of(later)
     states, refusals = _grown(after.states, before.states), _grown(after.refusals, before.refusals)
     captures, failures, seconds, sent = _grown(after.sums, before.sums).values()
-    return Status(
+    return NodeRates(
         version=later.label("tintype_build_info", "version"),
         uptime=max(0.0, now - (later.level("tintype_start_time_seconds") or now)),
         workers=int(later.level("tintype_workers") or 0),

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tintype.telemetry import recorder
-from tintype.telemetry.collectors import Look
+from tintype.telemetry.collectors import NodeCollector
 
 _PICTURES = ("/thumb", "/meta")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
+class Summary:
     """Counts over all worker processes of the node, dead ones included, and how it stands now.
 
     Counts only grow: they go on over restarts of workers and of the service, as long as the data folder is the same.
@@ -76,7 +76,7 @@ class Totals:
         return (self.hits + self.stale) / served if served else None
 
 
-def of(look: Look) -> Totals:
+def of(look: NodeCollector) -> Summary:
     """The totals now."""
     readings = recorder.readings()
     states = _sum_by(readings, "tintype_requests_total", 2, only=_PICTURES)
@@ -92,7 +92,7 @@ def of(look: Look) -> Totals:
         "guard_refusals": int((figures.get("refused") or {}).get("policy", 0)),
     }
     owners = recorder.board().owners()
-    return Totals(
+    return Summary(
         requests=_sum_by(readings, "tintype_requests_total", 0).total(),
         hits=states["HIT"],
         stale=states["STALE"],

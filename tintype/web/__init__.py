@@ -12,15 +12,15 @@ from flask.json.provider import DefaultJSONProvider
 
 from tintype import telemetry
 from tintype.web import api_docs, health, metrics, persist, playground, problems, request_log, thumb
-from tintype.web.fast_path import Fastpath
-from tintype.web.query_cache import Questions
+from tintype.web.fast_path import FastPath
+from tintype.web.query_cache import QueryCache
 from tintype.web.raw_params import LARGEST_BODY
 
 if TYPE_CHECKING:
-    from tintype.application import Parts
+    from tintype.application import Application
 
 
-def create_app(parts: Parts | None = None) -> Flask:
+def create_app(parts: Application | None = None) -> Flask:
     """The WSGI application; without parts it assembles itself from the environment."""
     if parts is None:
         from tintype import application  # noqa: PLC0415 - the one import outwards, only for WSGI servers
@@ -31,8 +31,8 @@ def create_app(parts: Parts | None = None) -> Flask:
     app.json = _json(app)
     request_log.install(app)
     problems.install(app)
-    questions = Questions()
-    counter = thumb.Counter(parts.service, parts.access, parts.gate, parts.reader, questions, parts.clock)
+    questions = QueryCache()
+    counter = thumb.ThumbnailView(parts.service, parts.access, parts.gate, parts.reader, questions, parts.clock)
     app.register_blueprint(thumb.blueprint(counter))
     app.register_blueprint(
         persist.persist_blueprint(
@@ -46,7 +46,7 @@ def create_app(parts: Parts | None = None) -> Flask:
     app.register_blueprint(api_docs.blueprint(api_docs.about(parts), pages=parts.playground.on))
     if parts.playground.on:
         app.register_blueprint(playground.blueprint(parts.playground, parts.access))
-    fast = Fastpath(app.wsgi_app, parts.service, parts.access, parts.gate, questions, parts.clock)
+    fast = FastPath(app.wsgi_app, parts.service, parts.access, parts.gate, questions, parts.clock)
     app.wsgi_app = telemetry.traced(fast)  # type: ignore[method-assign, assignment]
     return app
 

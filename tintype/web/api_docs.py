@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, render_template, request
 
 from tintype import __version__
-from tintype.openapi import About, document
+from tintype.openapi import ApiFeatures, document
 from tintype.openapi.docs_view import chapters, objects
 from tintype.web import headers, responses
 from tintype.web.playground import guarded
 from tintype.web.static_files import bundle
 
 if TYPE_CHECKING:
-    from tintype.application import Parts
+    from tintype.application import Application
 
 
-def about(parts: Parts) -> About:
+def about(parts: Application) -> ApiFeatures:
     """What of the API is a matter of settings."""
-    return About(
+    return ApiFeatures(
         base=parts.public_url,
         keys=bool(parts.access.keys),
         signatures=parts.access.signs,
@@ -31,7 +31,7 @@ def about(parts: Parts) -> About:
     )
 
 
-def blueprint(about: About, *, pages: bool) -> Blueprint:
+def blueprint(about: ApiFeatures, *, pages: bool) -> Blueprint:
     """The routes, open to everybody: they tell nothing but what the source does. ``pages``: that for people too."""
     routes = Blueprint("description", __name__)
     told: dict[str, Any] = document(about)

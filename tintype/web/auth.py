@@ -15,9 +15,9 @@ from wsgiref.types import WSGIEnvironment
 from flask import Request
 
 from tintype.errors import BadSignature, TintypeError, Unauthorized
-from tintype.signing import SIGNATURE, Signatures
+from tintype.signing import SIGNATURE, UrlSigner
 from tintype.web import request_log
-from tintype.web.params import Wanted
+from tintype.web.params import ThumbnailRequest
 from tintype.web.raw_params import query_pairs
 
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
@@ -58,13 +58,13 @@ class Credential(NamedTuple):
 ANYBODY = Credential()
 
 
-class Access:
+class Authenticator:
     """Keys and signatures; where there are neither, everybody is welcome."""
 
     def __init__(
         self,
         keys: Sequence[ApiKey] = (),
-        signatures: Signatures | None = None,
+        signatures: UrlSigner | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.keys = tuple(keys)
@@ -92,7 +92,7 @@ class Access:
             request_log.note(caller=name)
         return Credential(name, math.inf if until is None else until, private=until is None)
 
-    def enter_hit(self, environ: WSGIEnvironment, wanted: Wanted) -> Credential | None:
+    def enter_hit(self, environ: WSGIEnvironment, wanted: ThumbnailRequest) -> Credential | None:
         """The same for a query that was answered before; None where that has to be looked at in full."""
         if self.open:
             return ANYBODY

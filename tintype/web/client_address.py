@@ -13,7 +13,7 @@ Network = IPv4Network | IPv6Network
 _UNIX_SOCKET_PEER = ip_address("127.0.0.1")
 
 
-class Visitors:
+class ProxyTrust:
     """Reads addresses of clients; ``trusted`` are the networks of the operator's own proxies."""
 
     def __init__(self, trusted: Sequence[str] = ()) -> None:

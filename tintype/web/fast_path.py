@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from tintype.service import Service
+from tintype.service import ThumbnailService
 from tintype.web import request_log
-from tintype.web.auth import Access
-from tintype.web.query_cache import Question, Questions
-from tintype.web.rate_limit import Gate, Standing
-from tintype.web.response_cache import Page, Pages
+from tintype.web.auth import Authenticator
+from tintype.web.query_cache import ParsedQuery, QueryCache
+from tintype.web.rate_limit import RateLimiter, WindowStats
+from tintype.web.response_cache import CachedResponse, ResponseCache
 
 _ELSEWHERE = ("HTTP_IF_MATCH", "HTTP_IF_RANGE", "HTTP_RANGE", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE")
 """Conditions nobody has about pictures; the application knows what they mean."""
@@ -28,16 +28,16 @@ _OF_PICTURES = {"/thumb", "/meta"}
 _ONE_ETAG = re.compile(r'(W/)?"[^"]*"')
 
 
-class Fastpath:
+class FastPath:
     """In front of ``application``; ``clock`` gives seconds since the epoch."""
 
     def __init__(
         self,
         application: WSGIApplication,
-        service: Service,
-        access: Access,
-        gate: Gate,
-        questions: Questions,
+        service: ThumbnailService,
+        access: Authenticator,
+        gate: RateLimiter,
+        questions: QueryCache,
         clock: Callable[[], float],
     ) -> None:
         self._application = application
@@ -45,7 +45,7 @@ class Fastpath:
         self._access = access
         self._gate = gate
         self._questions = questions
-        self._pages = Pages()
+        self._pages = ResponseCache()
         self._clock = clock
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -68,7 +68,7 @@ class Fastpath:
         with self._service.turn():
             return self._application(environ, start_response)
 
-    def _page(self, question: Question) -> Page | None:
+    def _page(self, question: ParsedQuery) -> CachedResponse | None:
         """The page that a question asks for, if it is fresh."""
         now = self._clock()
         if page := self._pages.get(question, now):
@@ -77,14 +77,14 @@ class Fastpath:
         answer = self._service.hit(wanted.request, wanted.freshness)
         if answer is None or answer.thumbnail.verdict in wanted.fail_on:
             return None
-        page = Page.of(answer, wanted, now)
+        page = CachedResponse.of(answer, wanted, now)
         self._pages.put(question, page)
         return page
 
     def _answer(
         self,
-        page: Page,
-        standing: Standing | None,
+        page: CachedResponse,
+        standing: WindowStats | None,
         who: str,
         environ: WSGIEnvironment,
         start_response: StartResponse,

@@ -9,7 +9,18 @@ from typing import Any, Literal
 
 from werkzeug.datastructures import MultiDict
 
-from tintype.options import Emulate, Expose, Navigate, Options, Print, Rendition, Retouch, Settle, accepts, is_posted
+from tintype.options import (
+    Emulation,
+    Navigation,
+    Options,
+    PageChanges,
+    PdfOptions,
+    Region,
+    Rendition,
+    WaitOptions,
+    accepts,
+    is_posted,
+)
 from tintype.options.devices import DEVICES
 
 Kind = Literal["flag", "choice", "several", "number", "code", "text"]
@@ -19,12 +30,12 @@ OFTEN = ("device", "thumb_width", "format", "full_page", "dark_mode", "fresh")
 LONG = 10_000
 """Characters from which a text has lines."""
 _GROUPS = {
-    "Window and visitor": (*Emulate.model_fields, "retina"),
-    "When it is taken": (*Navigate.model_fields, *Settle.model_fields),
-    "Changes to the page": (*Retouch.model_fields,),
-    "Part of the page": (*Expose.model_fields,),
+    "Window and visitor": (*Emulation.model_fields, "retina"),
+    "When it is taken": (*Navigation.model_fields, *WaitOptions.model_fields),
+    "Changes to the page": (*PageChanges.model_fields,),
+    "Part of the page": (*Region.model_fields,),
     "Size and format": (*Rendition.model_fields,),
-    "Sheets of a PDF": (*Print.model_fields,),
+    "Sheets of a PDF": (*PdfOptions.model_fields,),
 }
 _REST = "Cache and failures"
 _POSTED = "Sent by POST only"
@@ -35,7 +46,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
+class FormField:
     """How one option is asked for. ``default`` is what holds when nothing is said, as it would be written."""
 
     name: str
@@ -58,20 +69,20 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FieldGroup:
     """Controls under one heading. What is ``posted`` goes into a body, so only a script can send it."""
 
     title: str
-    controls: tuple[Control, ...]
+    controls: tuple[FormField, ...]
     posted: bool = False
 
 
-def often(without: Sequence[str] = ()) -> tuple[Control, ...]:
+def often(without: Sequence[str] = ()) -> tuple[FormField, ...]:
     """The controls that are shown at once."""
     return tuple(_control(name) for name in OFTEN if name not in without)
 
 
-def groups(without: Sequence[str] = ()) -> tuple[Group, ...]:
+def groups(without: Sequence[str] = ()) -> tuple[FieldGroup, ...]:
     """All others, by the steps of a capture; ``without`` are options that an operator switched off."""
     left = [name for name in Options.model_fields if name not in {"url", *OFTEN, *without}]
     said = [name for name in left if not is_posted(name)]
@@ -93,7 +104,7 @@ def submitted(form: MultiDict[str, str]) -> list[tuple[str, str]]:
     return [*pairs, *((name, value) for name, value in said if value)]
 
 
-def _said(control: Control, form: MultiDict[str, str]) -> str:
+def _said(control: FormField, form: MultiDict[str, str]) -> str:
     """What a control says; empty: nothing."""
     if control.kind == "several":
         return ",".join(form.getlist(control.name))
@@ -102,14 +113,14 @@ def _said(control: Control, form: MultiDict[str, str]) -> str:
     return "" if control.kind in {"flag", "choice"} and value == control.default else value
 
 
-def _group(title: str, names: Sequence[str], *, posted: bool = False) -> Group:
-    return Group(title, tuple(_control(name) for name in names), posted)
+def _group(title: str, names: Sequence[str], *, posted: bool = False) -> FieldGroup:
+    return FieldGroup(title, tuple(_control(name) for name in names), posted)
 
 
-def _control(name: str) -> Control:
+def _control(name: str) -> FormField:
     field, schema = Options.model_fields[name], _schema(name)
     kind, choices = _kind(name, schema)
-    return Control(
+    return FormField(
         name=name,
         kind=kind,
         meaning=(field.description or "").partition(" See docs/")[0],

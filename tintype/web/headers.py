@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tintype.model import Answer, CacheState, Thumbnail
+from tintype.model import CacheState, Thumbnail, ThumbnailResult
 from tintype.openapi.field import FIELDS
 from tintype.urls import host_of
 
 if TYPE_CHECKING:
-    from tintype.web.params import Wanted
+    from tintype.web.params import ThumbnailRequest
 
 Fields = dict[str, str]
 """Header fields by name, each once."""
@@ -32,7 +32,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 _NOT_IN_TOKEN = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-def of_answer(answer: Answer, wanted: Wanted, now: float) -> Fields:
+def of_answer(answer: ThumbnailResult, wanted: ThumbnailRequest, now: float) -> Fields:
     """Everything about a picture that is answered; ``now`` is seconds since the epoch."""
     host = host_of(wanted.request.shot.url)
     return {
@@ -77,7 +77,7 @@ def disposition(name: str, extension: str) -> str:
     return f'inline; filename="{_UNSAFE.sub("-", name).strip("-.")}.{extension}"'
 
 
-def cache_control(answer: Answer, wanted: Wanted) -> str:
+def cache_control(answer: ThumbnailResult, wanted: ThumbnailRequest) -> str:
     """The whole lifetime, which ends with that of the address; Age says how much is spent (RFC 9111, 4.2.3)."""
     if wanted.request.shot.secret:
         return "private, no-store"
@@ -90,7 +90,7 @@ def cache_control(answer: Answer, wanted: Wanted) -> str:
     return f"{'private' if wanted.private else 'public'}, max-age={int(max_age)}{stale}"
 
 
-def server_timing(answer: Answer) -> str:
+def server_timing(answer: ThumbnailResult) -> str:
     """Where it came from and how long each step took, in milliseconds (W3C Server Timing)."""
     return ", ".join(filter(None, (f"cache;desc={answer.cache}", step_timing(answer.timings))))
 

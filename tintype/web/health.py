@@ -6,11 +6,11 @@ from flask import Blueprint, Response, jsonify
 
 from tintype import __version__
 from tintype.errors import BackendUnavailable
-from tintype.service import Service
+from tintype.service import ThumbnailService
 from tintype.web import problems
 
 
-def blueprint(service: Service) -> Blueprint:
+def blueprint(service: ThumbnailService) -> Blueprint:
     """Liveness, which asks nobody, and readiness, which asks engine, state and storage."""
     routes = Blueprint("ops", __name__)
 

@@ -35,14 +35,14 @@ _PASSED_ON = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Audience:
+class MetricsAccess:
     """``private`` (peers on private networks that ask directly), ``open`` or ``off``; or the holders of a token."""
 
     access: str = "private"
     token: str = ""
 
 
-def blueprint(audience: Audience) -> Blueprint:
+def blueprint(audience: MetricsAccess) -> Blueprint:
     """The route; for everybody else there is no such address."""
     routes = Blueprint("metric", __name__)
 
@@ -55,7 +55,7 @@ def blueprint(audience: Audience) -> Blueprint:
     return routes
 
 
-def _admit(request: Request, audience: Audience) -> None:
+def _admit(request: Request, audience: MetricsAccess) -> None:
     """Raise Unauthorized or NotFound for whom the figures are not meant."""
     if audience.token and audience.access != "off":
         if not hmac.compare_digest(

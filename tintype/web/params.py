@@ -13,22 +13,22 @@ from pydantic import ValidationError
 from werkzeug.datastructures import MIMEAccept
 
 from tintype import signing
-from tintype.errors import InvalidRequest, Mistake, TargetRefused, TintypeError
+from tintype.errors import InvalidParameter, InvalidRequest, TargetDenied, TintypeError
 from tintype.model import Freshness, Verdict
 from tintype.options import (
     MAX_PIXELS,
     PASTED,
     CaptureRequest,
+    Credentials,
     FormatName,
-    Identify,
     Options,
-    Print,
+    PdfOptions,
     accepts,
     is_posted,
     is_structured,
 )
-from tintype.service.seats import Seats
-from tintype.urls import Rules, host_of
+from tintype.service.seats import WaitingLimit
+from tintype.urls import TargetPolicy, host_of
 from tintype.web.raw_params import Pairs, body_pairs, heard_pairs, query_pairs
 
 LONGEST_ECHO = 60
@@ -39,7 +39,7 @@ _PARTS = ("selector", "clip", "scroll_to", "omit_background")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ThumbnailRequest:
     """A request that can be answered."""
 
     request: CaptureRequest
@@ -56,19 +56,25 @@ class Wanted:
     """Shared caches must not keep the answer."""
 
 
-class Reader:
+class RequestParser:
     """Reads requests under the operator's rules and bounds; ``max_ttl`` is seconds, ``seats`` bound who still sends."""
 
     def __init__(
-        self, rules: Rules, freshness: Freshness, max_ttl: float, *, allow_js: bool = True, seats: Seats | None = None
+        self,
+        rules: TargetPolicy,
+        freshness: Freshness,
+        max_ttl: float,
+        *,
+        allow_js: bool = True,
+        seats: WaitingLimit | None = None,
     ) -> None:
         self._allow_js = allow_js
-        self._seats = seats or Seats()
+        self._seats = seats or WaitingLimit()
         self._rules = rules
         self._freshness = freshness
         self._max_ttl = int(max_ttl)
 
-    def query(self, request: Request, **said: str) -> Wanted | TintypeError:
+    def query(self, request: Request, **said: str) -> ThumbnailRequest | TintypeError:
         """What a query string asks for, or why it cannot be answered; ``said`` are options the route stands for."""
         try:
             asked = [pair for pair in query_pairs(request.query_string) if pair[0] not in signing.PARAMETERS]
@@ -77,79 +83,83 @@ class Reader:
         except TintypeError as error:
             return error
 
-    def posted(self, request: Request) -> Wanted | TintypeError:
+    def posted(self, request: Request) -> ThumbnailRequest | TintypeError:
         """What a JSON body asks for, or why it cannot be answered."""
         try:
             return self.body(request)
         except TintypeError as error:
             return error
 
-    def body(self, request: Request) -> Wanted:
+    def body(self, request: Request) -> ThumbnailRequest:
         """What a JSON body asks for; raises InvalidRequest, TargetRefused, UnsupportedMedia or Overloaded."""
         with self._seats.taken():
             pairs = body_pairs(request)
         return self.read(pairs, request.accept_mimetypes)
 
-    def read(self, pairs: Pairs, accept: MIMEAccept | None = None, *, posted: bool = True) -> Wanted:
+    def read(self, pairs: Pairs, accept: MIMEAccept | None = None, *, posted: bool = True) -> ThumbnailRequest:
         """What names and values ask for; raises InvalidRequest with every mistake, or TargetRefused."""
         values, mistakes = _collect(pairs, posted=posted)
         url, refused = self._target(values, mistakes)
         options = _options({**values, "url": url}, mistakes)
         wanted = self._understand(options, accept or MIMEAccept(), mistakes) if options else None
         if mistakes:
-            raise InvalidRequest(*mistakes, *([Mistake("url", refused.detail)] if refused else []))
+            raise InvalidRequest(*mistakes, *([InvalidParameter("url", refused.detail)] if refused else []))
         if refused:
             raise refused
-        return cast("Wanted", wanted)
+        return cast("ThumbnailRequest", wanted)
 
-    def _target(self, values: dict[str, Any], mistakes: list[Mistake]) -> tuple[str, TargetRefused | None]:
+    def _target(self, values: dict[str, Any], mistakes: list[InvalidParameter]) -> tuple[str, TargetDenied | None]:
         """The canonical address to photograph; that of a page that came as HTML is always the same."""
         raw = values.pop("url", None)
         if "html" not in values:
             return self._canonical(raw, mistakes)
         if raw is not None:
-            mistakes.append(Mistake("html", "takes the place of url: give one of them"))
+            mistakes.append(InvalidParameter("html", "takes the place of url: give one of them"))
         if self._rules.allow_hosts:
-            mistakes.append(Mistake("html", "is not taken here: only certain hosts are photographed"))
+            mistakes.append(InvalidParameter("html", "is not taken here: only certain hosts are photographed"))
         return PASTED, None
 
-    def _canonical(self, raw: Any, mistakes: list[Mistake]) -> tuple[str, TargetRefused | None]:
+    def _canonical(self, raw: Any, mistakes: list[InvalidParameter]) -> tuple[str, TargetDenied | None]:
         if raw is None:
             if not any(mistake.parameter in {"url", "html"} for mistake in mistakes):
-                mistakes.append(Mistake("url", f"is needed: {accepts('url')}"))
+                mistakes.append(InvalidParameter("url", f"is needed: {accepts('url')}"))
         elif not isinstance(raw, str) or not _is_text(raw):
-            mistakes.append(Mistake("url", f"must be {accepts('url')}, not {_echo(raw)}"))
+            mistakes.append(InvalidParameter("url", f"must be {accepts('url')}, not {_echo(raw)}"))
         else:
             try:
                 return self._rules.canonical(raw), None
             except InvalidRequest as error:
                 mistakes.extend(error.mistakes)
-            except TargetRefused as error:
+            except TargetDenied as error:
                 return "", error
         return "", None
 
-    def _understand(self, options: Options, accept: MIMEAccept, mistakes: list[Mistake]) -> Wanted:
+    def _understand(self, options: Options, accept: MIMEAccept, mistakes: list[InvalidParameter]) -> ThumbnailRequest:
         """The request that options mean together, and what no single one of them can know to be wrong."""
         if options.ttl is not None and options.ttl > self._max_ttl:
-            mistakes.append(Mistake("ttl", f"must be a whole number from 0 to {self._max_ttl} seconds"))
+            mistakes.append(InvalidParameter("ttl", f"must be a whole number from 0 to {self._max_ttl} seconds"))
         if options.retina and options.said("scale") and options.scale != _RETINA:
-            mistakes.append(Mistake("retina", "is short for scale=2: leave out one of retina and scale"))
+            mistakes.append(InvalidParameter("retina", "is short for scale=2: leave out one of retina and scale"))
         if options.js and not self._allow_js:
-            mistakes.append(Mistake("js", "is switched off here"))
+            mistakes.append(InvalidParameter("js", "is switched off here"))
         if options.clip and options.selector:
-            mistakes.append(Mistake("clip", "cannot be combined with selector: each chooses what is photographed"))
+            mistakes.append(
+                InvalidParameter("clip", "cannot be combined with selector: each chooses what is photographed")
+            )
         bounds = self._bounds(options)
-        if options.placeholder and (bounds.forced or any(options.said(name) for name in Identify.model_fields)):
+        if options.placeholder and (bounds.forced or any(options.said(name) for name in Credentials.model_fields)):
             alone = "fresh=true, ttl=0, headers, cookies or basic_auth"
-            mistakes.append(Mistake("placeholder", f"cannot go with {alone}: nobody would fetch the picture"))
+            mistakes.append(InvalidParameter("placeholder", f"cannot go with {alone}: nobody would fetch the picture"))
         mistakes.extend(_of_identity(options))
         mistakes.extend(_of_documents(options))
         negotiated = options.format == "auto"
         request = (_with_format(options, negotiate(accept)) if negotiated else options).request()
         if _pixels(request) > MAX_PIXELS:
             limit = f"{MAX_PIXELS:,}".replace(",", " ")
-            mistakes.append(Mistake("scale", f"is too large: width × height × scale² may be at most {limit} pixels"))
-        return Wanted(
+            mistakes.append(
+                InvalidParameter("scale", f"is too large: width × height × scale² may be at most {limit} pixels")
+            )
+        return ThumbnailRequest(
             request=request,
             freshness=bounds,
             negotiated=negotiated,
@@ -189,25 +199,27 @@ def salvage(request: Request) -> Options:
         return Options.model_validate({name: value for name, value in values.items() if name not in wrong})
 
 
-def _collect(pairs: Pairs, *, posted: bool) -> tuple[dict[str, Any], list[Mistake]]:
+def _collect(pairs: Pairs, *, posted: bool) -> tuple[dict[str, Any], list[InvalidParameter]]:
     """Known options by name, with the mistakes in the names themselves."""
     values: dict[str, Any] = {}
-    mistakes: dict[str, Mistake] = {}
+    mistakes: dict[str, InvalidParameter] = {}
     for name, value in pairs:
         if name not in Options.model_fields:
-            mistakes[name] = Mistake(_short(name), _unknown(name))
+            mistakes[name] = InvalidParameter(_short(name), _unknown(name))
         elif is_posted(name) and not posted:
-            mistakes[name] = Mistake(name, "is taken in the JSON body of a POST only: addresses end up in logs")
+            mistakes[name] = InvalidParameter(
+                name, "is taken in the JSON body of a POST only: addresses end up in logs"
+            )
         elif name in values:
-            mistakes[name] = Mistake(name, f"is there more than once; give it once, as {accepts(name)}")
+            mistakes[name] = InvalidParameter(name, f"is there more than once; give it once, as {accepts(name)}")
         elif isinstance(value, list | dict) and not is_structured(name):
-            mistakes[name] = Mistake(name, f"must be {accepts(name)}, not a list or an object")
+            mistakes[name] = InvalidParameter(name, f"must be {accepts(name)}, not a list or an object")
         else:
             values[name] = value
     return values, list(mistakes.values())
 
 
-def _options(values: dict[str, Any], mistakes: list[Mistake]) -> Options | None:
+def _options(values: dict[str, Any], mistakes: list[InvalidParameter]) -> Options | None:
     try:
         return Options.model_validate(values)
     except ValidationError as error:
@@ -216,31 +228,37 @@ def _options(values: dict[str, Any], mistakes: list[Mistake]) -> Options | None:
         return None
 
 
-def _explain(name: str, given: Any, context: Mapping[str, Any]) -> Mistake:
+def _explain(name: str, given: Any, context: Mapping[str, Any]) -> InvalidParameter:
     """What is wrong with a value. What may be a secret is not repeated; what we say of it holds nothing of it."""
     if not is_posted(name):
-        return Mistake(name, f"must be {accepts(name)}, not {_echo(given)}")
+        return InvalidParameter(name, f"must be {accepts(name)}, not {_echo(given)}")
     reason = f" ({context['error']})" if "error" in context else ""
-    return Mistake(name, f"must be {accepts(name)}{reason}")
+    return InvalidParameter(name, f"must be {accepts(name)}{reason}")
 
 
-def _of_documents(options: Options) -> Iterator[Mistake]:
+def _of_documents(options: Options) -> Iterator[InvalidParameter]:
     """What says nothing beside a format: sheets are for a PDF, and sizes and parts for pictures."""
     idle = {"pdf": (*_PICTURES_ONLY, *_PARTS), "json": _PICTURES_ONLY}.get(options.format, ())
-    yield from (Mistake(name, f"does not apply to format={options.format}") for name in idle if options.said(name))
+    yield from (
+        InvalidParameter(name, f"does not apply to format={options.format}") for name in idle if options.said(name)
+    )
     if options.format != "pdf":
-        yield from (Mistake(name, "applies to format=pdf only") for name in Print.model_fields if options.said(name))
+        yield from (
+            InvalidParameter(name, "applies to format=pdf only")
+            for name in PdfOptions.model_fields
+            if options.said(name)
+        )
 
 
-def _of_identity(options: Options) -> Iterator[Mistake]:
+def _of_identity(options: Options) -> Iterator[InvalidParameter]:
     """What is sent in the caller's name needs an origin to be sent to."""
     if options.html:
-        names = [name for name in Identify.model_fields if options.said(name)]
-        yield from (Mistake(name, "has nowhere to go to with html") for name in names)
+        names = [name for name in Credentials.model_fields if options.said(name)]
+        yield from (InvalidParameter(name, "has nowhere to go to with html") for name in names)
     elif options.url:
         host = host_of(options.url)
         if any(domain and not f".{host}".endswith(f".{domain}") for *_, domain in options.cookies):
-            yield Mistake("cookies", "are for another domain than that of url")
+            yield InvalidParameter("cookies", "are for another domain than that of url")
 
 
 def _unknown(name: str) -> str:

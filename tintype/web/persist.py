@@ -5,17 +5,22 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 
 from tintype.errors import NotFound
-from tintype.service import Service
+from tintype.service import ThumbnailService
 from tintype.urls import host_of
 from tintype.web import request_log, responses
-from tintype.web.auth import Access
-from tintype.web.client_address import Visitors
-from tintype.web.params import Reader
-from tintype.web.rate_limit import Gate
+from tintype.web.auth import Authenticator
+from tintype.web.client_address import ProxyTrust
+from tintype.web.params import RequestParser
+from tintype.web.rate_limit import RateLimiter
 
 
 def persist_blueprint(
-    service: Service, access: Access, gate: Gate, reader: Reader, visitors: Visitors, public_url: str
+    service: ThumbnailService,
+    access: Authenticator,
+    gate: RateLimiter,
+    reader: RequestParser,
+    visitors: ProxyTrust,
+    public_url: str,
 ) -> Blueprint:
     """The route that stores. ``public_url`` is where callers reach this service; empty: as they did now."""
     routes = Blueprint("persist", __name__)
@@ -33,7 +38,7 @@ def persist_blueprint(
     return routes
 
 
-def stored_blueprint(service: Service) -> Blueprint:
+def stored_blueprint(service: ThumbnailService) -> Blueprint:
     """The route that gives back what is stored on this machine's disk."""
     routes = Blueprint("stored", __name__)
     routes.after_request(responses.open_to_all)

@@ -15,9 +15,9 @@ from flask.typing import ResponseReturnValue
 
 from tintype import __version__, telemetry
 from tintype.errors import NotFound
-from tintype.telemetry import Totals
+from tintype.telemetry import Summary
 from tintype.web import form
-from tintype.web.auth import Access
+from tintype.web.auth import Authenticator
 from tintype.web.responses import YEAR, revalidated
 from tintype.web.static_files import bundle
 
@@ -39,9 +39,9 @@ class Playground:
     without: tuple[str, ...] = ()
 
 
-def blueprint(playground: Playground, access: Access) -> Blueprint:
+def blueprint(playground: Playground, access: Authenticator) -> Blueprint:
     """The routes; nobody has a key to this page itself, and there is nothing in it but what the package ships."""
-    routes, glance = Blueprint("playground", __name__), Glance()
+    routes, glance = Blueprint("playground", __name__), StatusCache()
     text = cache(lambda: _text(playground, access))
 
     @routes.get("/")
@@ -69,7 +69,7 @@ def blueprint(playground: Playground, access: Access) -> Blueprint:
     return routes
 
 
-def _text(playground: Playground, access: Access) -> str:
+def _text(playground: Playground, access: Authenticator) -> str:
     addresses = {rule.rule for rule in current_app.url_map.iter_rules()}
     return render_template(
         "playground.html",
@@ -92,11 +92,11 @@ def guarded(response: Response) -> Response:
     return response
 
 
-class Glance:
+class StatusCache:
     """The node's figures, looked at once in a while."""
 
     def __init__(
-        self, look: Callable[[], Totals] = telemetry.totals, clock: Callable[[], float] = time.monotonic
+        self, look: Callable[[], Summary] = telemetry.totals, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._look = look
         self._clock = clock
@@ -111,7 +111,7 @@ class Glance:
             return self._seen[1]
 
 
-def _figures(totals: Totals) -> dict[str, Any]:
+def _figures(totals: Summary) -> dict[str, Any]:
     own = totals.slots is not None
     return {
         "time": round(time.time(), 1),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from wsgiref.types import WSGIEnvironment
 
-from tintype.web.params import Wanted
+from tintype.web.params import ThumbnailRequest
 
 Part = TypeVar("Part")
 
@@ -18,13 +18,13 @@ LONGEST = 2048
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class ParsedQuery:
     """One thing that is asked for; compared by identity, which is quicker than by meaning."""
 
-    wanted: Wanted
+    wanted: ThumbnailRequest
 
 
-class Questions:
+class QueryCache:
     """Query strings by what they mean, with the Accept header where that chose the format.
 
     Only what Flask has answered is learned, so that nothing is understood in two ways; and only hits are, so that a
@@ -33,27 +33,27 @@ class Questions:
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._known: dict[str | tuple[str, str], Question] = {}
+        self._known: dict[str | tuple[str, str], ParsedQuery] = {}
         self._turn = threading.Lock()
 
-    def find(self, environ: WSGIEnvironment) -> Question | None:
+    def find(self, environ: WSGIEnvironment) -> ParsedQuery | None:
         """What a request asks for, if that was asked before."""
         query = environ["QUERY_STRING"]
         return self._known.get(query) or self._known.get((query, environ.get("HTTP_ACCEPT", "")))
 
-    def learn(self, environ: WSGIEnvironment, wanted: Wanted) -> None:
+    def learn(self, environ: WSGIEnvironment, wanted: ThumbnailRequest) -> None:
         """Remember what a request meant, unless it insists on a new picture; of too many the oldest is forgotten."""
         query, accept = environ["QUERY_STRING"], environ.get("HTTP_ACCEPT", "")
         key = (query, accept) if wanted.negotiated else query
         if wanted.freshness.forced or len(query) + len(accept) > LONGEST or key in self._known:
             return
         with self._turn:
-            self._known[key] = Question(_slim(wanted))
+            self._known[key] = ParsedQuery(_slim(wanted))
             if len(self._known) > self._most:
                 del self._known[next(iter(self._known))]
 
 
-def _slim(wanted: Wanted) -> Wanted:
+def _slim(wanted: ThumbnailRequest) -> ThumbnailRequest:
     """The same with parts shared among all questions, for most are alike: 2 KB instead of 7."""
     request, shot = wanted.request, wanted.request.shot
     parts = ("identify", "emulate", "settle", "retouch", "expose")

@@ -18,7 +18,7 @@ from limits.errors import StorageError
 
 from tintype import telemetry
 from tintype.errors import RateLimited
-from tintype.web.client_address import Visitors, allowance_key, networks, within
+from tintype.web.client_address import ProxyTrust, allowance_key, networks, within
 
 log = structlog.get_logger("tintype.gate")
 
@@ -28,7 +28,7 @@ MOST_KNOWN = 8192
 """Clients whose name for the counters is remembered, so that a hit need not work it out again."""
 
 
-class Counters(Protocol):
+class RateLimitStorage(Protocol):
     """Sliding windows shared by every worker, as the ``limits`` library defines them."""
 
     def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
@@ -40,7 +40,7 @@ class Counters(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allowances:
+class RateLimits:
     """Rates such as ``30 per minute``; empty is unlimited. Without ``hit``, cache hits count as thumbs."""
 
     thumb: str = ""
@@ -51,10 +51,10 @@ class Allowances:
     """By name of an API key, in place of ``thumb`` and ``hit``."""
 
 
-class Gate:
+class RateLimiter:
     """Counts requests; raises RateLimited. Counters that are down let everybody through, loudly."""
 
-    def __init__(self, counters: Counters, allowances: Allowances, visitors: Visitors) -> None:
+    def __init__(self, counters: RateLimitStorage, allowances: RateLimits, visitors: ProxyTrust) -> None:
         self._counters = counters
         rates = {"thumb": allowances.thumb, "persist": allowances.persist, "hit": allowances.hit}
         self._rates = {name: Rate.read(name, text) for name, text in rates.items() if text}
@@ -62,7 +62,7 @@ class Gate:
         self._exempt = networks(allowances.exempt)
         self._visitors = visitors
         self._key = functools.lru_cache(MOST_KNOWN)(self._key_of)
-        self._alarm = _Alarm()
+        self._alarm = LogThrottle()
 
     def enter_thumb(self, request: Request, who: str = "") -> None:
         """Count a request for a picture, unless hits have an allowance of their own; ``who`` is a key's name."""
@@ -78,7 +78,7 @@ class Gate:
         """Count a request to persist."""
         self._admit("persist", request, who)
 
-    def count_hit(self, environ: WSGIEnvironment, who: str = "") -> Standing | None:
+    def count_hit(self, environ: WSGIEnvironment, who: str = "") -> WindowStats | None:
         """Count what is known to be a hit: how the client stands, or None where nothing is counted."""
         return self._count("hit" if "hit" in self._rates and who not in self._own else "thumb", environ, who)
 
@@ -92,7 +92,7 @@ class Gate:
             detail = f"the allowance of {standing.rate.text} is spent; try again in {seconds} s"
             raise RateLimited(detail, retry_after=standing.wait)
 
-    def _count(self, name: str, environ: WSGIEnvironment, who: str) -> Standing | None:
+    def _count(self, name: str, environ: WSGIEnvironment, who: str) -> WindowStats | None:
         rate = self._rates.get(name) if name == "persist" or who not in self._own else self._own[who]
         if rate is None:
             return None
@@ -100,10 +100,10 @@ class Gate:
         if not key:
             return None
         try:
-            return Standing(rate, self._counters.count(key, rate.limit, rate.period))
+            return WindowStats(rate, self._counters.count(key, rate.limit, rate.period))
         except StorageError as error:
             telemetry.count("tintype_backend_failures_total", "limits")
-            self._alarm.raise_(error)
+            self._alarm.report(error)
             return None
 
     def _key_of(self, name: str, who: str, peer: str, forwarded: str) -> str:
@@ -140,7 +140,7 @@ class Rate(NamedTuple):
 
 
 @dataclass(slots=True)  # not frozen: every hit makes one
-class Standing:
+class WindowStats:
     """How a client stands in a sliding window: two fixed windows, the previous one weighted by its rest of life."""
 
     rate: Rate
@@ -192,14 +192,15 @@ class Standing:
         return response
 
 
-class _Alarm:
-    """Says that counting does not work, at most once in a while."""
+class LogThrottle:
+    """Logs that the rate limit storage failed, at most once per ``QUIET_FOR`` seconds."""
 
     def __init__(self) -> None:
         self._quiet_until = float("-inf")
         self._turn = threading.Lock()
 
-    def raise_(self, error: Exception) -> None:
+    def report(self, error: Exception) -> None:
+        """Log the failure, at most once per ``QUIET_FOR`` seconds."""
         with self._turn:
             if time.monotonic() < self._quiet_until:
                 return

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from tintype.errors import BodyTooLarge, InvalidRequest, Mistake, UnsupportedMedia
+from tintype.errors import BodyTooLarge, InvalidParameter, InvalidRequest, UnsupportedMedia
 
 MOST_PARAMETERS = 64
 LARGEST_BODY = 1 << 20
@@ -31,7 +31,7 @@ def query_pairs(raw: bytes) -> Pairs:
         return list(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS))
     except ValueError:
         message = f"must be percent-encoded UTF-8 with at most {MOST_PARAMETERS} parameters"
-        raise InvalidRequest(Mistake("query", message)) from None
+        raise InvalidRequest(InvalidParameter("query", message)) from None
 
 
 def body_pairs(request: Request) -> Pairs:
@@ -46,8 +46,8 @@ def body_pairs(request: Request) -> Pairs:
         # werkzeug cuts a chunked body at the limit, and refuses only one that announces its length
         raise _too_large(request)
     members = _decode(raw)
-    if not isinstance(members, _Members):
-        raise InvalidRequest(Mistake("body", 'must be a JSON object such as {"url": "https://example.com/"}'))
+    if not isinstance(members, _JsonObject):
+        raise InvalidRequest(InvalidParameter("body", 'must be a JSON object such as {"url": "https://example.com/"}'))
     pairs = [(name, _plain(value)) for name, value in members if value is not None]
     request.environ[_HEARD] = pairs
     return pairs
@@ -68,13 +68,13 @@ def _too_large(request: Request) -> BodyTooLarge:
     return BodyTooLarge("the request body may hold at most 1 MB")
 
 
-class _Members(list[tuple[str, Any]]):
+class _JsonObject(list[tuple[str, Any]]):
     """A JSON object with its repetitions."""
 
 
 def _plain(value: Any) -> Any:
     """Objects inside as dictionaries. One that repeats a name is left as it is: no option takes that."""
-    if isinstance(value, _Members):
+    if isinstance(value, _JsonObject):
         names = [name for name, _ in value]
         return {name: _plain(inner) for name, inner in value} if len(set(names)) == len(names) else value
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
@@ -82,9 +82,9 @@ def _plain(value: Any) -> Any:
 
 def _decode(raw: bytes) -> Any:
     try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_Members, parse_constant=_refuse)
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_JsonObject, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise InvalidRequest(Mistake("body", "must be well-formed JSON in UTF-8")) from None
+        raise InvalidRequest(InvalidParameter("body", "must be well-formed JSON in UTF-8")) from None
 
 
 def _refuse(constant: str) -> NoReturn:

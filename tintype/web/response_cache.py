@@ -6,10 +6,10 @@ import threading
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from tintype.model import Answer
+from tintype.model import ThumbnailResult
 from tintype.urls import host_of
 from tintype.web import headers
-from tintype.web.params import Wanted
+from tintype.web.params import ThumbnailRequest
 
 LIFETIME = 2.0
 """Seconds a page is answered without another look: how late a purge or a newer picture may be noticed."""
@@ -24,7 +24,7 @@ Fields = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class CachedResponse:
     """All of an answer but what differs from hit to hit. Times are seconds since the epoch."""
 
     body: bytes
@@ -41,7 +41,7 @@ class Page:
     until: float
 
     @classmethod
-    def of(cls, answer: Answer, wanted: Wanted, now: float) -> Page:
+    def of(cls, answer: ThumbnailResult, wanted: ThumbnailRequest, now: float) -> CachedResponse:
         """What a fresh answer says as long as it is fresh."""
         thumbnail = answer.thumbnail
         said = {**headers.of_answer(answer, wanted, now), **headers.OPEN_TO_ALL, **headers.NEVER_SNIFFED}
@@ -62,21 +62,21 @@ class Page:
         )
 
 
-class Pages:
+class ResponseCache:
     """Pages within a budget of bytes; those made longest ago go first, which after their lifetime costs nothing."""
 
     def __init__(self, budget: int = BUDGET) -> None:
         self._budget = budget
         self._held = 0
-        self._pages: dict[Hashable, Page] = {}
+        self._pages: dict[Hashable, CachedResponse] = {}
         self._turn = threading.Lock()
 
-    def get(self, key: Hashable, now: float) -> Page | None:
+    def get(self, key: Hashable, now: float) -> CachedResponse | None:
         """The page, unless it is time to look again."""
         page = self._pages.get(key)
         return page if page and page.since <= now < page.until else None
 
-    def put(self, key: Hashable, page: Page) -> None:
+    def put(self, key: Hashable, page: CachedResponse) -> None:
         """Keep a page, in the place of an older one."""
         with self._turn:
             self._drop(key)
@@ -90,5 +90,5 @@ class Pages:
             self._held -= _weight(page)
 
 
-def _weight(page: Page) -> int:
+def _weight(page: CachedResponse) -> int:
     return len(page.body) + _OVERHEAD

@@ -6,20 +6,20 @@ from urllib.parse import urlsplit
 
 from flask import Request, Response
 
-from tintype.model import Answer, Stored
+from tintype.model import StoredObject, ThumbnailResult
 from tintype.urls import host_of
 from tintype.web import fallback_images, headers
-from tintype.web.params import Wanted
+from tintype.web.params import ThumbnailRequest
 
 YEAR = 31_536_000
 
 
-def picture(answer: Answer, wanted: Wanted, request: Request, now: float) -> Response:
+def picture(answer: ThumbnailResult, wanted: ThumbnailRequest, request: Request, now: float) -> Response:
     """A thumbnail, or 304 when the client's copy is the same; ``now`` is seconds since the epoch."""
     return _conditional(Response(answer.thumbnail.body, headers=headers.of_answer(answer, wanted, now)), request)
 
 
-def placeholder(wanted: Wanted) -> Response:
+def placeholder(wanted: ThumbnailRequest) -> Response:
     """A neutral picture in the size and format of the one that is being taken."""
     host = host_of(wanted.request.shot.url)
     rendition = wanted.request.rendition
@@ -32,7 +32,7 @@ def placeholder(wanted: Wanted) -> Response:
     return response
 
 
-def stored(found: Stored, request: Request) -> Response:
+def stored(found: StoredObject, request: Request) -> Response:
     """A persisted picture: its key names its content, so it never changes."""
     content_digest, _, extension = found.key.rpartition("-")[2].partition(".")
     response = Response(found.body, mimetype=found.mime)

@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent / "static"
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 
 
-class Bundle(NamedTuple):
+class StaticFiles(NamedTuple):
     """Files by name, with a name for all of them together; scripts that import each other stay in step."""
 
     digest: str
@@ -24,8 +24,8 @@ class Bundle(NamedTuple):
 
 
 @cache
-def bundle() -> Bundle:
+def bundle() -> StaticFiles:
     """What the package ships."""
     files = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.suffix in _TYPES}
     told = b"".join(name.encode() + b"\0" + hashlib.sha256(body).digest() for name, body in files.items())
-    return Bundle(hashlib.sha256(told).hexdigest()[:16], files)
+    return StaticFiles(hashlib.sha256(told).hexdigest()[:16], files)

@@ -9,25 +9,25 @@ from flask import Blueprint, Response, request
 
 from tintype.errors import TintypeError
 from tintype.model import CacheState
-from tintype.service import Service
+from tintype.service import ThumbnailService
 from tintype.service.policy import insist
 from tintype.urls import host_of
 from tintype.web import request_log, responses
-from tintype.web.auth import Access, Credential
-from tintype.web.params import Reader, Wanted
-from tintype.web.query_cache import Questions
-from tintype.web.rate_limit import Gate
+from tintype.web.auth import Authenticator, Credential
+from tintype.web.params import RequestParser, ThumbnailRequest
+from tintype.web.query_cache import QueryCache
+from tintype.web.rate_limit import RateLimiter
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class ThumbnailView:
     """Where pictures are handed out, with what that needs."""
 
-    service: Service
-    access: Access
-    gate: Gate
-    reader: Reader
-    questions: Questions
+    service: ThumbnailService
+    access: Authenticator
+    gate: RateLimiter
+    reader: RequestParser
+    questions: QueryCache
     clock: Callable[[], float]
 
     def enter(self) -> Credential:
@@ -36,9 +36,11 @@ class Counter:
         self.gate.enter_thumb(request, credential.name)
         return credential
 
-    def answer(self, asked: Wanted | TintypeError, credential: Credential, *, learn: bool = False) -> Response:
+    def answer(
+        self, asked: ThumbnailRequest | TintypeError, credential: Credential, *, learn: bool = False
+    ) -> Response:
         """The picture, however it is had. A mistake is raised only once it has been counted."""
-        found = self.service.recall(asked.request, asked.freshness) if isinstance(asked, Wanted) else None
+        found = self.service.recall(asked.request, asked.freshness) if isinstance(asked, ThumbnailRequest) else None
         self.gate.settle_thumb(request, credential.name, hit=found is not None)
         if isinstance(asked, TintypeError):
             raise asked
@@ -56,7 +58,7 @@ class Counter:
         return responses.picture(answer, wanted, request, self.clock())
 
 
-def blueprint(counter: Counter) -> Blueprint:
+def blueprint(counter: ThumbnailView) -> Blueprint:
     """The routes."""
     routes, reader = Blueprint("thumb", __name__), counter.reader
     routes.after_request(responses.open_to_all)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tintype.chromium.capture.clip import Crop, fitting, png_size
+from tintype.chromium.capture.clip import Clip, fitting, png_size
 
 LIMIT = 16_000
 
 
 def test_a_box_is_widened_to_whole_pixels() -> None:
-    assert fitting(Crop(10.4, 20.6, 100.2, 50.2), 1, LIMIT) == Crop(10, 20, 101, 51)
+    assert fitting(Clip(10.4, 20.6, 100.2, 50.2), 1, LIMIT) == Clip(10, 20, 101, 51)
 
 
 def test_a_box_that_starts_outside_the_page_is_cut_there() -> None:
-    assert fitting(Crop(-10, -5, 100, 50), 1, LIMIT) == Crop(0, 0, 90, 45)
+    assert fitting(Clip(-10, -5, 100, 50), 1, LIMIT) == Clip(0, 0, 90, 45)
 
 
 @pytest.mark.parametrize(
@@ -28,24 +28,24 @@ def test_a_box_that_starts_outside_the_page_is_cut_there() -> None:
     ],
 )
 def test_a_tall_page_is_cut_at_the_nearest_limit(width: int, scale: float, limit: int, height: int) -> None:
-    seen = fitting(Crop(0, 0, width, 100_000), scale, limit)
+    seen = fitting(Clip(0, 0, width, 100_000), scale, limit)
     assert (seen.width, seen.height, seen.truncated) == (width, height, True)
 
 
 def test_a_wide_element_is_cut_too() -> None:
-    assert fitting(Crop(0, 0, 100_000, 100), 1, LIMIT).width == 16_383
+    assert fitting(Clip(0, 0, 100_000, 100), 1, LIMIT).width == 16_383
 
 
 @pytest.mark.parametrize(("scale", "heights"), [(1, [16_300, 16_300, 7_400]), (1.25, [13_100, 13_100, 13_100, 700])])
 def test_a_long_picture_is_taken_in_tiles(scale: float, heights: list[int]) -> None:
-    tiles = list(Crop(10, 20, 300, 40_000).tiles(scale))
+    tiles = list(Clip(10, 20, 300, 40_000).tiles(scale))
     assert [tile.height for tile in tiles] == heights
     assert [tile.y for tile in tiles] == [20 + sum(heights[:n]) for n in range(len(heights))]
     assert {(tile.x, tile.width) for tile in tiles} == {(10, 300)}
 
 
 def test_what_fits_is_left_alone() -> None:
-    assert fitting(Crop(0, 0, 1280, 4_000), 1, LIMIT) == Crop(0, 0, 1280, 4_000, truncated=False)
+    assert fitting(Clip(0, 0, 1280, 4_000), 1, LIMIT) == Clip(0, 0, 1280, 4_000, truncated=False)
 
 
 def test_the_size_is_read_from_the_header() -> None:

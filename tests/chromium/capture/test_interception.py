@@ -13,8 +13,8 @@ from tests.chromium.conftest import StartEngine
 from tests.support.recording_server import Witness
 from tests.support.site_server import SiteServer
 from tintype import imaging
-from tintype.engines.chromium import DaemonEngine
-from tintype.errors import TargetRefused, TargetUnreachable, TintypeError
+from tintype.engines.chromium import ChromiumEngine
+from tintype.errors import TargetDenied, TargetUnreachable, TintypeError
 from tintype.model import Capture
 from tintype.options import PASTED, Options
 
@@ -44,19 +44,19 @@ def other(pair: tuple[Witness, Witness]) -> Witness:
 
 
 @pytest.fixture(scope="module")
-def engine(start_engine: StartEngine, pair: tuple[Witness, Witness]) -> DaemonEngine:
+def engine(start_engine: StartEngine, pair: tuple[Witness, Witness]) -> ChromiumEngine:
     open_ = [f"{address}:{witness.port}" for witness in pair for address in ("127.0.0.1", "[::1]")]
     return start_engine(slots=1, timeout=10.0, allow_addresses=tuple(open_))
 
 
-def take(engine: DaemonEngine, url: str, **options: Any) -> Capture:
+def take(engine: ChromiumEngine, url: str, **options: Any) -> Capture:
     asked = Options(url=url, **{"width": 320, "height": 240, "block_ads": False, **options})
     return engine.capture(asked.request().shot)
 
 
 class TestHeaders:
     def test_go_to_the_origin_of_the_page_and_to_no_other(
-        self, engine: DaemonEngine, target: Witness, other: Witness
+        self, engine: ChromiumEngine, target: Witness, other: Witness
     ) -> None:
         seen = take(engine, f"{target.origin}/page", headers={"Authorization": TOKEN, "X-Key": "k3y"}, delay=500)
         assert seen.title == "page"
@@ -66,7 +66,7 @@ class TestHeaders:
         assert set().union(*other.told("authorization").values(), *other.told("x-key").values()) == {""}
 
     def test_do_not_follow_a_redirect_to_another_origin(
-        self, engine: DaemonEngine, target: Witness, other: Witness
+        self, engine: ChromiumEngine, target: Witness, other: Witness
     ) -> None:
         seen = take(engine, f"{target.origin}/away", headers={"Authorization": TOKEN, "X-Key": "k3y"})
         assert seen.title == "landing"
@@ -74,23 +74,23 @@ class TestHeaders:
         assert other.told("x-key")["/landing"] == {""}
         assert set().union(*other.told("authorization").values()) == {""}
 
-    def test_take_the_place_of_those_of_the_browser(self, engine: DaemonEngine, target: Witness) -> None:
+    def test_take_the_place_of_those_of_the_browser(self, engine: ChromiumEngine, target: Witness) -> None:
         take(engine, f"{target.origin}/page", headers={"accept-language": "tlh"})
         assert target.told("accept-language")["/page"] == {"tlh"}
 
 
 class TestCookies:
-    def test_go_to_the_host_and_only_for_their_path(self, engine: DaemonEngine, target: Witness) -> None:
+    def test_go_to_the_host_and_only_for_their_path(self, engine: ChromiumEngine, target: Witness) -> None:
         cookies = [{"name": "session", "value": "c00kie-value"}, {"name": "deep", "value": "1", "path": "/deeper"}]
         take(engine, f"{target.origin}/page", cookies=cookies)
         assert target.told("cookie")["/page"] == {"session=c00kie-value"}
 
-    def test_are_gone_with_the_capture(self, engine: DaemonEngine, target: Witness) -> None:
+    def test_are_gone_with_the_capture(self, engine: ChromiumEngine, target: Witness) -> None:
         take(engine, f"{target.origin}/page", cookies="session=c00kie-value")
         take(engine, f"{target.origin}/landing")
         assert target.told("cookie")["/landing"] == {""}
 
-    def test_do_not_go_to_another_host(self, engine: DaemonEngine, target: Witness, other: Witness) -> None:
+    def test_do_not_go_to_another_host(self, engine: ChromiumEngine, target: Witness, other: Witness) -> None:
         seen = take(engine, f"http://localhost:{target.port}/away", cookies="session=c00kie-value")
         assert seen.title == "landing"
         assert target.told("cookie")["/away"] == {"session=c00kie-value"}
@@ -98,23 +98,23 @@ class TestCookies:
 
 
 class TestThePassword:
-    def test_opens_the_page(self, engine: DaemonEngine, target: Witness) -> None:
+    def test_opens_the_page(self, engine: ChromiumEngine, target: Witness) -> None:
         assert take(engine, f"{target.origin}/locked", basic_auth="anna:s3cret").title == "inside"
 
-    def test_that_is_wrong_shows_the_closed_door(self, engine: DaemonEngine, target: Witness) -> None:
+    def test_that_is_wrong_shows_the_closed_door(self, engine: ChromiumEngine, target: Witness) -> None:
         seen = take(engine, f"{target.origin}/locked", basic_auth="anna:wrong")
         assert (seen.title, seen.status) == ("outside", 401)
 
-    def test_is_told_to_nobody_else_who_asks(self, engine: DaemonEngine, target: Witness, other: Witness) -> None:
+    def test_is_told_to_nobody_else_who_asks(self, engine: ChromiumEngine, target: Witness, other: Witness) -> None:
         assert take(engine, f"{target.origin}/trap", basic_auth="anna:s3cret").title == "trap"
         assert other.told("authorization")["/locked"] == {""}
 
-    def test_is_not_told_after_a_redirect(self, engine: DaemonEngine, target: Witness, other: Witness) -> None:
+    def test_is_not_told_after_a_redirect(self, engine: ChromiumEngine, target: Witness, other: Witness) -> None:
         take(engine, f"{target.origin}/away", basic_auth="anna:s3cret")
         assert set().union(*other.told("authorization").values()) == {""}
 
 
-def test_nothing_of_it_is_written_down(engine: DaemonEngine, target: Witness, tmp_path: Path) -> None:
+def test_nothing_of_it_is_written_down(engine: ChromiumEngine, target: Witness, tmp_path: Path) -> None:
     secrets = {"headers": {"Authorization": TOKEN}, "cookies": {"s": "c00kie-value"}, "basic_auth": "anna:s3cret"}
     for path in ("/page", "/locked", "/away"):
         take(engine, f"{target.origin}{path}", **secrets)
@@ -128,21 +128,21 @@ def test_nothing_of_it_is_written_down(engine: DaemonEngine, target: Witness, tm
 
 
 class TestHtml:
-    def test_is_a_page(self, engine: DaemonEngine) -> None:
+    def test_is_a_page(self, engine: ChromiumEngine) -> None:
         html = "<!doctype html><title>Grüße</title><body style='margin:0;background:rgb(0,153,0)'>"
         seen = take(engine, PASTED, html=html)
         assert (seen.title, seen.final_url, seen.status) == ("Grüße", "", 200)
         assert imaging.pixel(seen.body, 100, 100)[:3] == (0, 153, 0)
 
-    def test_loads_what_it_needs_from_the_web(self, engine: DaemonEngine, target: Witness) -> None:
+    def test_loads_what_it_needs_from_the_web(self, engine: ChromiumEngine, target: Witness) -> None:
         take(engine, PASTED, html=f"<!doctype html><img src={target.origin}/picture.png>")
         assert "/picture.png" in target.told("accept")
 
-    def test_has_storage_and_scripts(self, engine: DaemonEngine) -> None:
+    def test_has_storage_and_scripts(self, engine: ChromiumEngine) -> None:
         script = "localStorage.a = 1; document.cookie = 'b=2'; document.title = localStorage.a + document.cookie"
         assert take(engine, PASTED, html=f"<script>{script}</script>").title == "1b=2"
 
-    def test_may_be_as_large_as_a_book(self, engine: DaemonEngine) -> None:
+    def test_may_be_as_large_as_a_book(self, engine: ChromiumEngine) -> None:
         seen = take(engine, PASTED, html="<title>book</title>" + "語" * 900_000)
         assert seen.title == "book"
 
@@ -156,19 +156,19 @@ class TestHtml:
             "<title>kept</title><script>fetch('{0}').then(() => {{ document.title = 'reached' }})</script>",
         ],
     )
-    def test_reaches_neither_files_nor_the_inside(self, html: str, address: str, engine: DaemonEngine) -> None:
-        with suppress(TargetRefused, TargetUnreachable):
+    def test_reaches_neither_files_nor_the_inside(self, html: str, address: str, engine: ChromiumEngine) -> None:
+        with suppress(TargetDenied, TargetUnreachable):
             seen = take(engine, PASTED, html=html.format(address))
             assert seen.title in {"kept", ""}
             assert seen.final_url == ""
 
-    def test_finds_no_page_of_ours_around_it(self, engine: DaemonEngine, site: SiteServer) -> None:
+    def test_finds_no_page_of_ours_around_it(self, engine: ChromiumEngine, site: SiteServer) -> None:
         before = site.total_visits()
         take(engine, PASTED, html=f"<iframe src='{site.url('/plain.html')}'></iframe>")
         assert site.total_visits() == before
 
 
-def log_of(engine: DaemonEngine) -> str:
+def log_of(engine: ChromiumEngine) -> str:
     """Everything the daemon wrote."""
     path = Path(engine.address.removeprefix("unix://")).parent / "daemon.log"
     return path.read_text()

@@ -6,7 +6,7 @@ import pytest
 
 from tintype import errors
 from tintype.chromium.capture import navigation_errors
-from tintype.chromium.proxy.traffic import Reason, Refusal
+from tintype.chromium.proxy.traffic import DenialReason, Reason
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,8 @@ from tintype.chromium.proxy.traffic import Reason, Refusal
         ("net::ERR_SSL_PROTOCOL_ERROR", errors.TargetUnreachable),
         ("net::ERR_TOO_MANY_REDIRECTS", errors.TargetUnreachable),
         ("net::ERR_SOMETHING_NEW", errors.TargetUnreachable),
-        ("net::ERR_UNSAFE_PORT", errors.TargetRefused),
-        ("net::ERR_UNSAFE_REDIRECT", errors.TargetRefused),
+        ("net::ERR_UNSAFE_PORT", errors.TargetDenied),
+        ("net::ERR_UNSAFE_REDIRECT", errors.TargetDenied),
         ("net::ERR_ABORTED", errors.NotAPage),
         ("net::ERR_HTTP_RESPONSE_CODE_FAILURE", errors.TargetError),
     ],
@@ -33,14 +33,14 @@ def test_net_errors_have_a_class(error: str, kind: type[errors.TintypeError]) ->
 @pytest.mark.parametrize(
     ("reason", "kind"),
     [
-        ("policy", errors.TargetRefused),
+        ("policy", errors.TargetDenied),
         ("unknown-host", errors.TargetUnreachable),
         ("unreachable", errors.TargetUnreachable),
         ("limit", errors.TargetUnreachable),
     ],
 )
 def test_what_the_filter_refused_decides(reason: Reason, kind: type[errors.TintypeError]) -> None:
-    refusal = Refusal("10.0.0.5", 80, reason)
+    refusal = DenialReason("10.0.0.5", 80, reason)
     for error in ("net::ERR_SOCKS_CONNECTION_FAILED", ""):
         failure = navigation_errors.of_navigation(error, refusal)
         assert type(failure) is kind
@@ -48,7 +48,7 @@ def test_what_the_filter_refused_decides(reason: Reason, kind: type[errors.Tinty
 
 
 def test_a_refusal_of_something_else_does_not_explain_a_broken_certificate() -> None:
-    failure = navigation_errors.of_navigation("net::ERR_CERT_DATE_INVALID", Refusal("a.example", 443, "policy"))
+    failure = navigation_errors.of_navigation("net::ERR_CERT_DATE_INVALID", DenialReason("a.example", 443, "policy"))
     assert isinstance(failure, errors.TargetUnreachable)
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.chromium.conftest import StartEngine
 from tests.support.site_server import SiteServer
 from tintype import imaging
-from tintype.engines.chromium import DaemonEngine
+from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import CaptureTimeout, InvalidRequest, SelectorNotFound, TintypeError
 from tintype.model import Capture, Verdict
 from tintype.options import Options
@@ -28,7 +28,7 @@ HEADER, GATE, BODY = (300, 50), (100, 250), (500, 400)
 class Visit:
     """Captures of one page at 640 × 480."""
 
-    def __init__(self, engine: DaemonEngine, site: SiteServer) -> None:
+    def __init__(self, engine: ChromiumEngine, site: SiteServer) -> None:
         self._engine = engine
         self._site = site
 

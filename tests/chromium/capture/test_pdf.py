@@ -12,7 +12,7 @@ import pytest
 from tests.chromium.conftest import StartEngine
 from tests.support.site_server import SiteServer
 from tintype import imaging
-from tintype.engines.chromium import DaemonEngine
+from tintype.engines.chromium import ChromiumEngine
 from tintype.model import Thumbnail
 from tintype.options import PASTED, Options
 
@@ -20,11 +20,11 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def engine(start_engine: StartEngine, site: SiteServer) -> DaemonEngine:
+def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
     return start_engine(slots=1, timeout=8.0, allow_addresses=(f"127.0.0.1:{site.port}",))
 
 
-def take(engine: DaemonEngine, url: str, **options: Any) -> Thumbnail:
+def take(engine: ChromiumEngine, url: str, **options: Any) -> Thumbnail:
     request = Options(url=url, **options).request()
     return imaging.render(engine.capture(request.shot), request.rendition)
 
@@ -52,7 +52,7 @@ class TestPdf:
         ],
     )
     def test_has_the_asked_sheets(
-        self, engine: DaemonEngine, site: SiteServer, options: dict[str, Any], size: tuple[int, int]
+        self, engine: ChromiumEngine, site: SiteServer, options: dict[str, Any], size: tuple[int, int]
     ) -> None:
         printed = take(engine, site.url("/plain.html"), format="pdf", **options)
         assert (printed.mime, printed.body[:5]) == ("application/pdf", b"%PDF-")
@@ -60,11 +60,11 @@ class TestPdf:
         assert (width, height) == pytest.approx(size, abs=2)
         assert (printed.width, printed.height) == pytest.approx((width * 4 / 3, height * 4 / 3), abs=3)
 
-    def test_has_as_many_sheets_as_the_page_is_long(self, engine: DaemonEngine, site: SiteServer) -> None:
+    def test_has_as_many_sheets_as_the_page_is_long(self, engine: ChromiumEngine, site: SiteServer) -> None:
         printed = take(engine, site.url("/tall.html"), format="pdf", landscape=True)
         assert len(re.findall(rb"/Type ?/Page\b", printed.body)) >= 4
 
-    def test_shows_what_loads_late(self, engine: DaemonEngine, site: SiteServer) -> None:
+    def test_shows_what_loads_late(self, engine: ChromiumEngine, site: SiteServer) -> None:
         green = b"0 .6 0 rg"
         assert green in drawing(take(engine, site.url("/tall.html"), format="pdf").body)
 
@@ -72,24 +72,24 @@ class TestPdf:
         ("options", "is_blue"), [({"media": "screen"}, True), ({"media": "print"}, False), ({}, False)]
     )
     def test_has_the_styles_of_its_medium(
-        self, engine: DaemonEngine, site: SiteServer, options: dict[str, Any], is_blue: bool
+        self, engine: ChromiumEngine, site: SiteServer, options: dict[str, Any], is_blue: bool
     ) -> None:
         printed = take(engine, site.url("/changeable.html"), format="pdf", **options)
         assert (b"0 .4 .8 rg" in drawing(printed.body)) is is_blue
 
-    def test_leaves_out_what_is_behind_the_text_when_told(self, engine: DaemonEngine, site: SiteServer) -> None:
+    def test_leaves_out_what_is_behind_the_text_when_told(self, engine: ChromiumEngine, site: SiteServer) -> None:
         printed = take(engine, site.url("/plain.html"), format="pdf", print_background=False)
         assert b"0 .4 .8 rg" not in drawing(printed.body)
 
-    def test_is_made_of_a_page_of_ones_own(self, engine: DaemonEngine) -> None:
+    def test_is_made_of_a_page_of_ones_own(self, engine: ChromiumEngine) -> None:
         assert take(engine, PASTED, html="<h1>Invoice</h1>", format="pdf").body.startswith(b"%PDF-")
 
-    def test_is_made_of_a_page_that_never_rests(self, engine: DaemonEngine, site: SiteServer) -> None:
+    def test_is_made_of_a_page_that_never_rests(self, engine: ChromiumEngine, site: SiteServer) -> None:
         assert take(engine, site.url("/loop-later.html"), format="pdf").partial
 
 
 class TestWhatAPageSays:
-    def test_is_told(self, engine: DaemonEngine, site: SiteServer) -> None:
+    def test_is_told(self, engine: ChromiumEngine, site: SiteServer) -> None:
         said = json.loads(take(engine, site.url("/told.html"), format="json").body)
         said.pop("taken_at")
         assert said == {
@@ -114,11 +114,11 @@ class TestWhatAPageSays:
             "twitter": {"card": "summary"},
         }
 
-    def test_in_the_dark_is_its_dark_colour(self, engine: DaemonEngine, site: SiteServer) -> None:
+    def test_in_the_dark_is_its_dark_colour(self, engine: ChromiumEngine, site: SiteServer) -> None:
         said = json.loads(take(engine, site.url("/told.html"), format="json", dark_mode=True).body)
         assert said["theme_color"] == "#101010"
 
-    def test_is_bounded(self, engine: DaemonEngine) -> None:
+    def test_is_bounded(self, engine: ChromiumEngine) -> None:
         many = "".join(
             f"<meta property='og:p{n}' content='{'x' * 5000}'><link rel=icon href=/{n}>" for n in range(2000)
         )

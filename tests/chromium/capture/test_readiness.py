@@ -9,7 +9,7 @@ import pytest
 from tests.chromium.conftest import StartEngine
 from tests.support.site_server import SiteServer
 from tintype import imaging
-from tintype.engines.chromium import DaemonEngine
+from tintype.engines.chromium import ChromiumEngine
 from tintype.model import Capture
 from tintype.options import Options
 
@@ -19,11 +19,11 @@ BLUE, GREEN = (0, 102, 204), (0, 153, 0)
 
 
 @pytest.fixture(scope="module")
-def engine(start_engine: StartEngine, site: SiteServer) -> DaemonEngine:
+def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
     return start_engine(slots=2, timeout=12.0, allow_addresses=(f"127.0.0.1:{site.port}",))
 
 
-def capture(engine: DaemonEngine, url: str, **options: Any) -> Capture:
+def capture(engine: ChromiumEngine, url: str, **options: Any) -> Capture:
     return engine.capture(Options(url=url, width=640, height=480, **options).request().shot)
 
 
@@ -48,13 +48,13 @@ class TestASettledPage:
             "late-background.html",
         ],
     )
-    def test_shows_the_end_of_what_begins_with_it(self, page: str, engine: DaemonEngine, site: SiteServer) -> None:
+    def test_shows_the_end_of_what_begins_with_it(self, page: str, engine: ChromiumEngine, site: SiteServer) -> None:
         assert colours(capture(engine, site.url(f"/{page}"))) == {GREEN}
 
-    def test_is_not_waited_for_where_it_waits_for_ever(self, engine: DaemonEngine, site: SiteServer) -> None:
+    def test_is_not_waited_for_where_it_waits_for_ever(self, engine: ChromiumEngine, site: SiteServer) -> None:
         assert not capture(engine, site.url("/fetching.html?after=60000")).partial
 
-    def test_need_not_rest(self, engine: DaemonEngine, site: SiteServer) -> None:
+    def test_need_not_rest(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url("/restless.html"))
         assert BLUE in colours(seen)
         assert not seen.partial

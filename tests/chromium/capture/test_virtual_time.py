@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from tintype.chromium.capture.virtual_time import Clock
+from tintype.chromium.capture.virtual_time import VirtualTime
 from tintype.chromium.cdp.connection import Connection
 
 
@@ -17,7 +17,7 @@ class Played:
         self.portions: list[tuple[str, float | None]] = []
         self._asked = asyncio.Condition()
         self._connection = Connection(self._take)
-        self.clock = Clock(self._connection.session("page"))
+        self.clock = VirtualTime(self._connection.session("page"))
 
     def run_out(self) -> None:
         """The portion under way has passed."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tintype.chromium.cdp import connection
-from tintype.chromium.cdp.connection import Connection, Ended, Refused
+from tintype.chromium.cdp.connection import Connection, ProtocolError, TargetClosed
 
 
 class Wire:
@@ -67,7 +67,7 @@ async def test_messages_may_arrive_in_any_pieces(wire: Wire) -> None:
 async def test_an_error_answer_is_raised_with_its_words(wire: Wire) -> None:
     answer = wire.connection.browser.post("Page.navigate")
     wire.say(id=1, error={"code": -32000, "message": "Not attached to an active page"})
-    with pytest.raises(Refused, match=r"Page\.navigate: Not attached"):
+    with pytest.raises(ProtocolError, match=r"Page\.navigate: Not attached"):
         await answer
 
 
@@ -90,9 +90,9 @@ async def test_a_detached_page_fails_what_waits_on_it_and_nothing_else(wire: Wir
     page = wire.connection.session("S")
     lost, kept = page.post("Page.enable"), wire.connection.browser.post("Browser.getVersion")
     wire.say(method="Target.detachedFromTarget", params={"sessionId": "S"})
-    with pytest.raises(Ended):
+    with pytest.raises(TargetClosed):
         await lost
-    with pytest.raises(Ended):
+    with pytest.raises(TargetClosed):
         await page.call("Page.enable")
     wire.say(id=2, result={})
     assert await kept == {}
@@ -102,12 +102,12 @@ async def test_a_detached_page_fails_what_waits_on_it_and_nothing_else(wire: Wir
 async def test_the_end_of_the_pipe_fails_everything_at_once(wire: Wire) -> None:
     page = wire.connection.session("S")
     waiting = [page.post("Page.enable"), page.promise(), wire.connection.browser.post("Browser.getVersion")]
-    wire.connection.end(Ended("the pipe closed"))
+    wire.connection.end(TargetClosed("the pipe closed"))
     for future in waiting:
-        with pytest.raises(Ended, match="the pipe closed"):
+        with pytest.raises(TargetClosed, match="the pipe closed"):
             await future
     sent = len(wire.calls)
-    with pytest.raises(Ended):
+    with pytest.raises(TargetClosed):
         await wire.connection.browser.call("Browser.getVersion")
     assert len(wire.calls) == sent
 
@@ -115,9 +115,9 @@ async def test_the_end_of_the_pipe_fails_everything_at_once(wire: Wire) -> None:
 @on_a_wire
 async def test_the_first_reason_stays(wire: Wire) -> None:
     page = wire.connection.session("S")
-    page.end(Ended("the page crashed"))
-    wire.connection.end(Ended("the pipe closed"))
-    with pytest.raises(Ended, match="crashed"):
+    page.end(TargetClosed("the page crashed"))
+    wire.connection.end(TargetClosed("the pipe closed"))
+    with pytest.raises(TargetClosed, match="crashed"):
         await page.promise()
 
 

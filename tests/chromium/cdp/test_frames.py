@@ -12,9 +12,9 @@ from tests.support.site_server import SiteServer
 from tintype.chromium.browser import Browser
 from tintype.chromium.process import user
 from tintype.chromium.process.launch import Launcher
-from tintype.chromium.process.launch_options import Recipe
-from tintype.chromium.process.profiles import Territory
-from tintype.chromium.proxy.policy import Judge
+from tintype.chromium.process.launch_options import LaunchOptions
+from tintype.chromium.process.profiles import ProfileRoot
+from tintype.chromium.proxy.policy import EgressPolicy
 from tintype.filters.engine import FilterFile, compile_lists
 from tintype.model import Capture
 from tintype.options import Options
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.browser
 LIST = "/promo/loader.js$script\n/promo/banner.$image\n##.sponsored-box\n##div[data-kind=advert]\n"
 
 
-class Isolating(Recipe):
+class Isolating(LaunchOptions):
     """Every site in a process of its own, whatever the machine."""
 
     def arguments(self, profile: Path) -> list[str]:
@@ -34,8 +34,8 @@ class Isolating(Recipe):
 
 async def photograph(site: SiteServer, other: SiteServer, lists: FilterFile | None, *names: str) -> list[Capture]:
     recipe = Isolating(binary=str(find_chromium()), account=user.choose("nobody"), proxy_port=9, listeners=3)
-    judge = Judge.of([f"127.0.0.1:{each.port}" for each in (site, other)], ["localhost"])
-    territory = Territory.claim()
+    judge = EgressPolicy.of([f"127.0.0.1:{each.port}" for each in (site, other)], ["localhost"])
+    territory = ProfileRoot.claim()
     browser = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, 3, lists)
     try:
         taken = []

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tintype.chromium.cleaning import bundled_rules
-from tintype.options import Retouch
+from tintype.options import PageChanges
 
-NOTHING = Retouch(block_ads=False, block_chats=False, block_cookie_banners=False)
+NOTHING = PageChanges(block_ads=False, block_chats=False, block_cookie_banners=False)
 
 
 def test_a_style_sheet_has_one_rule_a_selector() -> None:
-    lines = bundled_rules.stylesheet(Retouch()).splitlines()
+    lines = bundled_rules.stylesheet(PageChanges()).splitlines()
     assert "#onetrust-consent-sdk{display:none!important}" in lines
     assert "ins.adsbygoogle{display:none!important}" in lines
     assert "#intercom-container{display:none!important}" in lines
@@ -23,7 +23,7 @@ def test_a_style_sheet_has_one_rule_a_selector() -> None:
     [("block_ads", "ins.adsbygoogle"), ("block_chats", ".crisp-client"), ("block_cookie_banners", "#didomi-host")],
 )
 def test_each_option_hides_its_own(option: str, selector: str) -> None:
-    assert selector not in bundled_rules.stylesheet(Retouch(**{option: False}))
+    assert selector not in bundled_rules.stylesheet(PageChanges(**{option: False}))
     assert selector in bundled_rules.stylesheet(NOTHING.model_copy(update={option: True}))
 
 

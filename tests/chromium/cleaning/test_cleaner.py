@@ -15,7 +15,7 @@ from tests.support import site_server
 from tests.support.site_server import PAGES, SiteServer
 from tintype import imaging
 from tintype.chromium.cleaning import bundled_rules
-from tintype.engines.chromium import DaemonEngine
+from tintype.engines.chromium import ChromiumEngine
 from tintype.model import Capture
 from tintype.options import Options
 
@@ -34,7 +34,7 @@ INNOCENT = tuple(sorted(path.stem for path in (PAGES / "clean").glob("stays-*.ht
 class Photographer:
     """Takes pictures of ``/clean/NAME.html``, its frames on another origin."""
 
-    def __init__(self, engine: DaemonEngine, site: SiteServer, other: SiteServer) -> None:
+    def __init__(self, engine: ChromiumEngine, site: SiteServer, other: SiteServer) -> None:
         self.engine, self.site, self.other = engine, site, other
 
     def take(self, name: str, *, without: bool = False, **options: object) -> Capture:

@@ -17,8 +17,8 @@ from tests.chromium.daemon.test_daemon import free_port, is_blue, shot
 from tests.support import processes
 from tests.support.proxy_fixtures import asynchronous
 from tests.support.site_server import SiteServer
-from tintype.chromium.daemon.auth import Door
-from tintype.engines.chromium import DaemonEngine
+from tintype.chromium.daemon.auth import AuthenticatedServer
+from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import BackendUnavailable, TintypeError
 from tintype.rpc import auth
 
@@ -59,7 +59,7 @@ def address(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
 class TestTheDoor:
     @asynchronous
     async def test_opens_to_who_knows_the_secret(self) -> None:
-        async with a_server(Door(SECRET, welcome).serve) as (reader, writer):
+        async with a_server(AuthenticatedServer(SECRET, welcome).serve) as (reader, writer):
             writer.write(auth.GREETING + NONCE)
             theirs = await reader.readexactly(auth.NONCE)
             assert await reader.readexactly(auth.PROOF) == auth.prove(SECRET, "server", NONCE, theirs)
@@ -68,7 +68,7 @@ class TestTheDoor:
 
     @asynchronous
     async def test_stays_shut_to_its_own_proof_sent_back(self) -> None:
-        async with a_server(Door(SECRET, welcome).serve) as (reader, writer):
+        async with a_server(AuthenticatedServer(SECRET, welcome).serve) as (reader, writer):
             writer.write(auth.GREETING + NONCE)
             await reader.readexactly(auth.NONCE)
             writer.write(await reader.readexactly(auth.PROOF))
@@ -76,7 +76,7 @@ class TestTheDoor:
 
     @asynchronous
     async def test_stays_shut_to_a_proof_of_another_conversation(self) -> None:
-        async with a_server(Door(SECRET, welcome).serve) as (reader, writer):
+        async with a_server(AuthenticatedServer(SECRET, welcome).serve) as (reader, writer):
             writer.write(auth.GREETING + NONCE + auth.prove(SECRET, "client", NONCE, b"o" * auth.NONCE))
             await reader.readexactly(auth.NONCE + auth.PROOF)
             assert await reader.read() == b""
@@ -85,7 +85,7 @@ class TestTheDoor:
     def test_tells_nothing_to_who_says_something_else(self, said: bytes) -> None:
         @asynchronous
         async def asked() -> None:
-            async with a_server(Door(SECRET, welcome).serve) as (reader, writer):
+            async with a_server(AuthenticatedServer(SECRET, welcome).serve) as (reader, writer):
                 writer.write(said)
                 with suppress(ConnectionResetError):  # hung up on with half of it unread
                     assert await reader.read() == b""
@@ -94,21 +94,21 @@ class TestTheDoor:
 
     @asynchronous
     async def test_does_not_wait_for_who_says_nothing(self) -> None:
-        async with a_server(Door(SECRET, welcome, within=0.05).serve) as (reader, _):
+        async with a_server(AuthenticatedServer(SECRET, welcome, within=0.05).serve) as (reader, _):
             assert await reader.read() == b""
 
 
 @pytest.mark.browser
 class TestADaemonOverTcp:
     def test_serves_who_knows_the_secret(self, address: str, site: SiteServer, tmp_path: Path) -> None:
-        engine = DaemonEngine(address, None, tmp_path, patience=60, secret=SECRET)
+        engine = ChromiumEngine(address, None, tmp_path, patience=60, secret=SECRET)
         assert is_blue(engine.capture(shot(site.url("/plain.html?secret"))))
         assert engine.status()["clients"] == 1
         engine.close()
 
     @pytest.mark.parametrize("secret", ["", "another horse battery staple"])
     def test_serves_nobody_else(self, address: str, secret: str, tmp_path: Path, site: SiteServer) -> None:
-        engine = DaemonEngine(address, None, tmp_path, patience=60, secret=secret)
+        engine = ChromiumEngine(address, None, tmp_path, patience=60, secret=secret)
         with pytest.raises(TintypeError):
             engine.capture(shot(site.url("/plain.html?stranger")))
         assert site.visits("/plain.html?stranger") == 0
@@ -125,7 +125,7 @@ class TestToldToEnd:
         with run("--listen", address, TINTYPE_ALLOW_ADDRESSES=f"127.0.0.1:{site.port}", **said) as daemon:
             assert daemon.stdout
             assert "ready" in daemon.stdout.readline()
-            busy, idle = (DaemonEngine(address, None, tmp_path, patience=60) for _ in range(2))
+            busy, idle = (ChromiumEngine(address, None, tmp_path, patience=60) for _ in range(2))
             idle.warm()
             with ThreadPoolExecutor(2) as crowd:
                 page = "/plain.html?told-to-end"
@@ -151,7 +151,7 @@ def test_a_client_with_a_secret_trusts_no_daemon_without(tmp_path: Path) -> None
     async def asked() -> None:
         server = await asyncio.start_server(impostor, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        engine = DaemonEngine(f"tcp://127.0.0.1:{port}", None, tmp_path, patience=10, secret=SECRET)
+        engine = ChromiumEngine(f"tcp://127.0.0.1:{port}", None, tmp_path, patience=10, secret=SECRET)
         with pytest.raises(BackendUnavailable):
             await asyncio.to_thread(engine.status)
         server.close()

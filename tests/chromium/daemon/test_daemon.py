@@ -20,8 +20,8 @@ from tests.support import processes
 from tests.support.site_server import SiteServer
 from tintype import imaging
 from tintype.chromium.daemon.daemon import DaemonConfig, address_for, command_for
-from tintype.engines.chromium import DaemonEngine
-from tintype.errors import BrowserLost, CaptureTimeout, Overloaded
+from tintype.engines.chromium import ChromiumEngine
+from tintype.errors import BrowserCrashed, CaptureTimeout, Overloaded
 from tintype.model import Capture
 from tintype.options import Options, Shot
 from tintype.provision.find_browser import is_open_to_all
@@ -34,13 +34,13 @@ AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env
 
 
 @pytest.fixture(scope="module")
-def engine(start_engine: StartEngine, site: SiteServer) -> DaemonEngine:
+def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
     """Shared by tests that leave it as they found it."""
     return start_engine(slots=2, queue=50, timeout=TIMEOUT, allow_addresses=(f"127.0.0.1:{site.port}",))
 
 
 @pytest.fixture
-def own(start_engine: StartEngine, site: SiteServer) -> DaemonEngine:
+def own(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
     """A daemon of the test's own, to be mistreated."""
     return start_engine(slots=1, queue=1, timeout=8.0, linger=30.0, allow_addresses=(f"127.0.0.1:{site.port}",))
 
@@ -66,25 +66,25 @@ def folder_of(pid: int) -> Path:
 
 class TestAPageThatMisbehaves:
     @pytest.mark.parametrize("page", ["loop.html", "loop-later.html", "never-loads.html"])
-    def test_is_taken_as_it_is_at_the_soft_deadline(self, page: str, engine: DaemonEngine, site: SiteServer) -> None:
+    def test_is_taken_as_it_is_at_the_soft_deadline(self, page: str, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = engine.capture(shot(site.url(f"/{page}")))
         assert seen.partial
         assert is_blue(seen)
         assert engine.capture(shot(site.url("/plain.html"))).partial is False
 
     @pytest.mark.parametrize("page", ["alerts.html", "popups.html"])
-    def test_is_calmed(self, page: str, engine: DaemonEngine, site: SiteServer) -> None:
+    def test_is_calmed(self, page: str, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = engine.capture(shot(site.url(f"/{page}")))
         assert is_blue(seen)
         assert not seen.partial
 
-    def test_is_no_picture_if_it_never_answers(self, engine: DaemonEngine, site: SiteServer) -> None:
+    def test_is_no_picture_if_it_never_answers(self, engine: ChromiumEngine, site: SiteServer) -> None:
         with pytest.raises(CaptureTimeout):
             engine.capture(shot(site.url("/hang")))
         assert is_blue(engine.capture(shot(site.url("/plain.html"))))
 
-    def test_is_given_up_if_it_crashes_its_renderer_twice(self, engine: DaemonEngine, site: SiteServer) -> None:
-        with pytest.raises(BrowserLost):
+    def test_is_given_up_if_it_crashes_its_renderer_twice(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        with pytest.raises(BrowserCrashed):
             engine.capture(shot(site.url("/deep.html")))
         assert site.visits("/deep.html") == 2
         assert is_blue(engine.capture(shot(site.url("/plain.html"))))
@@ -92,7 +92,7 @@ class TestAPageThatMisbehaves:
 
 class TestACrowd:
     def test_that_asks_for_one_page_causes_one_visit(
-        self, engine: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor
+        self, engine: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
     ) -> None:
         wanted = shot(site.url("/plain.html?crowd"), delay=300)
         seen = [crowd.submit(engine.capture, wanted) for _ in range(20)]
@@ -100,7 +100,7 @@ class TestACrowd:
         assert site.visits("/plain.html?crowd") == 1
 
     def test_is_turned_away_when_the_line_is_full(
-        self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor
+        self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
     ) -> None:
         urls = [site.url(f"/plain.html?full={number}") for number in range(8)]
         seen = [crowd.submit(own.capture, shot(url, delay=1000)) for url in urls]
@@ -108,23 +108,27 @@ class TestACrowd:
         assert 1 <= len(failures) < 8
         assert all(isinstance(failure, Overloaded) and failure.retry_after for failure in failures)
 
-    def test_that_hangs_up_frees_the_slot(self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor) -> None:
+    def test_that_hangs_up_frees_the_slot(
+        self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
+    ) -> None:
         own.warm()
-        impatient = DaemonEngine(own.address, None, Path("/nowhere"), patience=0.5)
+        impatient = ChromiumEngine(own.address, None, Path("/nowhere"), patience=0.5)
         with pytest.raises(CaptureTimeout):
             impatient.capture(shot(site.url("/plain.html?impatient"), delay=6000))
         assert processes.eventually(lambda: own.status()["busy"] == 0, within=3)
 
 
 class TestALostBrowser:
-    def test_is_replaced_under_a_capture(self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor) -> None:
+    def test_is_replaced_under_a_capture(
+        self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
+    ) -> None:
         pending = start_slowly(own, site, crowd, "killed")
         browser = own.status()["browser_pid"]
         os.killpg(browser, signal.SIGKILL)
         assert is_blue(pending.result())
         assert own.status()["browser_pid"] != browser
 
-    def test_is_replaced_between_captures(self, own: DaemonEngine, site: SiteServer) -> None:
+    def test_is_replaced_between_captures(self, own: ChromiumEngine, site: SiteServer) -> None:
         own.check()
         os.killpg(own.status()["browser_pid"], signal.SIGKILL)
         assert is_blue(own.capture(shot(site.url("/plain.html?between"))))
@@ -140,7 +144,7 @@ class TestALostBrowser:
 
 class TestTheDaemon:
     def test_counts_what_is_open_in_the_browser_and_it_comes_to_nothing(
-        self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor
+        self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
     ) -> None:
         pending = start_slowly(own, site, crowd, "counted")
         assert (own.status()["contexts"], own.status()["pages"]) == (1, 1)
@@ -148,7 +152,7 @@ class TestTheDaemon:
         assert processes.eventually(lambda: (own.status()["contexts"], own.status()["pages"]) == (0, 0))
 
     def test_killed_under_a_capture_is_started_again(
-        self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor
+        self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
     ) -> None:
         pending = start_slowly(own, site, crowd, "daemon")
         before = own.status()
@@ -159,7 +163,7 @@ class TestTheDaemon:
         assert processes.eventually(lambda: processes.gone([before["browser_pid"]]), within=5)
         assert not left.exists()
 
-    def test_leaves_nothing_when_told_to_end(self, own: DaemonEngine, site: SiteServer) -> None:
+    def test_leaves_nothing_when_told_to_end(self, own: ChromiumEngine, site: SiteServer) -> None:
         own.capture(shot(site.url("/plain.html?end")))
         daemon = own.status()["pid"]
         family, folder = processes.tree(daemon), folder_of(daemon)
@@ -168,7 +172,7 @@ class TestTheDaemon:
         assert not folder.exists()
         assert not Path(own.address.removeprefix("unix://")).exists()
 
-    def test_ends_at_once_under_load(self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor) -> None:
+    def test_ends_at_once_under_load(self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor) -> None:
         pending = start_slowly(own, site, crowd, "load")
         daemon = own.status()["pid"]
         os.kill(daemon, signal.SIGTERM)
@@ -181,7 +185,7 @@ class TestTheDaemon:
         engine.close()
         assert processes.eventually(lambda: processes.gone([daemon]), within=5)
 
-    def test_says_how_it_is(self, own: DaemonEngine) -> None:
+    def test_says_how_it_is(self, own: ChromiumEngine) -> None:
         own.check()
         said = own.status()
         assert (said["slots"], said["busy"], said["waiting"]) == (1, 0, 0)
@@ -190,7 +194,7 @@ class TestTheDaemon:
         assert said["user"] != "root"
 
     def test_runs_renderers_in_the_sandbox(
-        self, own: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor
+        self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
     ) -> None:
         pending = start_slowly(own, site, crowd, "sandbox")
         family = processes.tree(own.status()["browser_pid"])
@@ -208,7 +212,7 @@ class TestTheDaemon:
             address = f"unix://{folder}/capture.sock"
             _, *arguments = command_for(config, address)
             command = [*AS_NOBODY, *python_for_all(), *arguments]
-            engine = DaemonEngine(address, command, Path(folder), patience=30, log_file=Path(folder) / "log")
+            engine = ChromiumEngine(address, command, Path(folder), patience=30, log_file=Path(folder) / "log")
             assert is_blue(engine.capture(shot(site.url("/plain.html?nobody"))))
             assert (engine.status()["user"], engine.status()["sandbox"]) == ("nobody", True)
             end(engine)
@@ -230,14 +234,14 @@ class TestTheDaemon:
         ) as daemon:
             assert daemon.stdout
             assert "ready" in daemon.stdout.readline()
-            engine = DaemonEngine(address, None, tmp_path, patience=30)
+            engine = ChromiumEngine(address, None, tmp_path, patience=30)
             assert is_blue(engine.capture(shot(site.url("/plain.html?tcp"))))
             engine.close()
             daemon.terminate()
             assert daemon.wait(10) == 0
 
 
-def start_slowly(engine: DaemonEngine, site: SiteServer, crowd: ThreadPoolExecutor, name: str) -> Future[Capture]:
+def start_slowly(engine: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor, name: str) -> Future[Capture]:
     """A capture under way: the page was asked for, the picture is not taken yet."""
     path = f"/plain.html?{name}"
     pending = crowd.submit(engine.capture, shot(site.url(path), delay=1500))

@@ -10,15 +10,15 @@ from typing import Any, cast
 import pytest
 
 from tintype.chromium.browser import Browser
-from tintype.chromium.cdp.connection import Ended
-from tintype.chromium.daemon.pool import Pool, Terms
+from tintype.chromium.cdp.connection import TargetClosed
+from tintype.chromium.daemon.pool import Pool, PoolLimits
 from tintype.chromium.process.launch import LaunchFailed
-from tintype.chromium.proxy.blocklist import Blocklists, HostRules
-from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, NotAPage, Overloaded
+from tintype.chromium.proxy.blocklist import Blocklists, DomainSet
+from tintype.errors import BackendUnavailable, BrowserCrashed, CaptureTimeout, NotAPage, Overloaded
 from tintype.model import Capture
-from tintype.options import Navigate, Retouch, Shot
+from tintype.options import Navigation, PageChanges, Shot
 
-TERMS = Terms(slots=2, queue=2, timeout=5, recycle_after=100, recycle_age=1000, max_page_height=16_000)
+TERMS = PoolLimits(slots=2, queue=2, timeout=5, recycle_after=100, recycle_age=1000, max_page_height=16_000)
 PICTURE = Capture(body=b"png", width=1, height=1, taken_at=1.0, timings={"expose": 1.0})
 
 
@@ -36,9 +36,9 @@ class FakeBrowser:
     pid: int = 1
     version: str = "fake"
     closed: bool = False
-    asked: list[tuple[Shot, HostRules | None, asyncio.Future[Capture]]] = field(default_factory=list)
+    asked: list[tuple[Shot, DomainSet | None, asyncio.Future[Capture]]] = field(default_factory=list)
 
-    async def capture(self, shot: Shot, blocked: HostRules | None, within: float, max_height: int) -> Capture:
+    async def capture(self, shot: Shot, blocked: DomainSet | None, within: float, max_height: int) -> Capture:
         self.captures += 1
         future: asyncio.Future[Capture] = asyncio.get_running_loop().create_future()
         self.asked.append((shot, blocked, future))
@@ -64,18 +64,18 @@ class FakeBrowser:
 
     def die(self) -> None:
         self.alive = False
-        self.end(Ended("gone"))
+        self.end(TargetClosed("gone"))
 
 
 class Stable:
     """Where browsers come from: each start takes the next of these, or fails with it."""
 
     def __init__(
-        self, *horses: FakeBrowser | Exception, terms: Terms = TERMS, blocked: HostRules | None = None
+        self, *horses: FakeBrowser | Exception, terms: PoolLimits = TERMS, blocked: DomainSet | None = None
     ) -> None:
         self.horses = list(horses) or [FakeBrowser() for _ in range(3)]
         self.started: list[FakeBrowser] = []
-        self.pool = Pool(self._start, terms, Blocklists(ads=blocked or HostRules()))
+        self.pool = Pool(self._start, terms, Blocklists(ads=blocked or DomainSet()))
 
     @property
     def browser(self) -> FakeBrowser:
@@ -95,7 +95,7 @@ class Stable:
 
 
 def shot(name: str, **parts: Any) -> Shot:
-    return Shot(navigate=Navigate(url=f"http://{name}.example.com/"), **parts)
+    return Shot(navigate=Navigation(url=f"http://{name}.example.com/"), **parts)
 
 
 async def turn() -> None:
@@ -208,7 +208,7 @@ async def test_a_capture_that_loses_two_browsers_is_given_up() -> None:
     for _ in range(2):
         await turn()
         stable.browser.die()
-    with pytest.raises(BrowserLost):
+    with pytest.raises(BrowserCrashed):
         await asked
 
 
@@ -319,7 +319,7 @@ async def test_a_worn_browser_gets_no_new_captures() -> None:
 
 @run
 async def test_advertising_is_blocked_unless_it_is_what_was_asked_for() -> None:
-    rules = HostRules(frozenset({"ads.example.com"}))
+    rules = DomainSet(frozenset({"ads.example.com"}))
     stable = Stable(blocked=rules)
     shots = [stable.ask("a"), stable.ask("ads")]
     await turn()
@@ -327,7 +327,7 @@ async def test_advertising_is_blocked_unless_it_is_what_was_asked_for() -> None:
     for _ in shots:
         stable.browser.end()
     await asyncio.gather(*shots)
-    asked = stable.ask("b", retouch=Retouch(block_ads=False))
+    asked = stable.ask("b", retouch=PageChanges(block_ads=False))
     await turn()
     assert stable.browser.asked[-1][1] is None
     stable.browser.end()

@@ -14,10 +14,10 @@ import pytest
 
 from tests.support import processes
 from tintype.chromium.process import namespaces
-from tintype.chromium.process.launch import Launcher, LaunchFailed, SandboxUnusable
-from tintype.chromium.process.launch_options import Recipe
-from tintype.chromium.process.profiles import Territory
-from tintype.chromium.process.user import Account, choose
+from tintype.chromium.process.launch import Launcher, LaunchFailed, SandboxUnavailable
+from tintype.chromium.process.launch_options import LaunchOptions
+from tintype.chromium.process.profiles import ProfileRoot
+from tintype.chromium.process.user import BrowserUser, choose
 from tintype.provision.find_browser import find_chromium
 
 pytestmark = pytest.mark.browser
@@ -26,16 +26,16 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do it wron
 
 
 @pytest.fixture
-def territory() -> Iterator[Territory]:
-    claimed = Territory.claim()
+def territory() -> Iterator[ProfileRoot]:
+    claimed = ProfileRoot.claim()
     yield claimed
     assert [entry.name for entry in claimed.folder.iterdir()] == ["lock"], "a profile was left behind"
     claimed.release()
 
 
 @pytest.fixture
-def recipe() -> Recipe:
-    return Recipe(binary=str(find_chromium()), account=choose("nobody"), proxy_port=9, listeners=2)
+def recipe() -> LaunchOptions:
+    return LaunchOptions(binary=str(find_chromium()), account=choose("nobody"), proxy_port=9, listeners=2)
 
 
 def launched(launcher: Launcher) -> tuple[str, int]:
@@ -51,12 +51,12 @@ def launched(launcher: Launcher) -> tuple[str, int]:
     return asyncio.run(play())
 
 
-def test_it_answers_and_leaves_nothing(recipe: Recipe, territory: Territory) -> None:
+def test_it_answers_and_leaves_nothing(recipe: LaunchOptions, territory: ProfileRoot) -> None:
     agent, _ = launched(Launcher(recipe, territory, allow_no_sandbox=False))
     assert "Chrome/" in agent
 
 
-def test_it_goes_behind_who_answers_hits(recipe: Recipe, territory: Territory) -> None:
+def test_it_goes_behind_who_answers_hits(recipe: LaunchOptions, territory: ProfileRoot) -> None:
     async def play() -> int:
         process, _ = await Launcher(recipe, territory, allow_no_sandbox=False).launch()
         nice = os.getpriority(os.PRIO_PROCESS, process.pid)
@@ -66,7 +66,7 @@ def test_it_goes_behind_who_answers_hits(recipe: Recipe, territory: Territory) -
     assert asyncio.run(play()) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 5)
 
 
-def test_one_begun_ahead_is_the_next_one_launched(recipe: Recipe, territory: Territory) -> None:
+def test_one_begun_ahead_is_the_next_one_launched(recipe: LaunchOptions, territory: ProfileRoot) -> None:
     async def play() -> None:
         launcher = Launcher(recipe, territory, allow_no_sandbox=False)
         launcher.begin()
@@ -80,7 +80,7 @@ def test_one_begun_ahead_is_the_next_one_launched(recipe: Recipe, territory: Ter
 
 
 @pytest.mark.parametrize("come_up", [True, False])
-def test_one_begun_in_vain_is_ended(come_up: bool, recipe: Recipe, territory: Territory) -> None:
+def test_one_begun_in_vain_is_ended(come_up: bool, recipe: LaunchOptions, territory: ProfileRoot) -> None:
     async def play() -> None:
         launcher = Launcher(recipe, territory, allow_no_sandbox=False)
         launcher.begin()
@@ -94,13 +94,13 @@ def test_one_begun_in_vain_is_ended(come_up: bool, recipe: Recipe, territory: Te
     assert processes.mentioning(str(territory.folder)) == []
 
 
-def test_without_the_enclosure_it_answers_too(recipe: Recipe, territory: Territory) -> None:
+def test_without_the_enclosure_it_answers_too(recipe: LaunchOptions, territory: ProfileRoot) -> None:
     launcher = Launcher(replace(recipe, enclosed=False), territory, allow_no_sandbox=False)
     assert launched(launcher)[1] == 0
 
 
 def test_where_the_kernel_refuses_the_enclosure_it_goes_on_without(
-    recipe: Recipe, territory: Territory, monkeypatch: pytest.MonkeyPatch
+    recipe: LaunchOptions, territory: ProfileRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(namespaces, "command", lambda *_: ["/bin/sh", "-c", f"exit {namespaces.REFUSED}"])
     launcher = Launcher(replace(recipe, enclosed=True), territory, allow_no_sandbox=False)
@@ -112,25 +112,27 @@ def test_where_the_kernel_refuses_the_enclosure_it_goes_on_without(
 class TestWithoutAUsableSandbox:
     """Chromium refuses its sandbox to root, as it does where there are no user namespaces."""
 
-    def test_it_does_not_start_and_names_the_remedies(self, recipe: Recipe, territory: Territory) -> None:
-        launcher = Launcher(replace(recipe, account=Account("root")), territory, allow_no_sandbox=False)
-        with pytest.raises(SandboxUnusable, match=r"user namespaces.*ALLOW_NO_SANDBOX=1"):
+    def test_it_does_not_start_and_names_the_remedies(self, recipe: LaunchOptions, territory: ProfileRoot) -> None:
+        launcher = Launcher(replace(recipe, account=BrowserUser("root")), territory, allow_no_sandbox=False)
+        with pytest.raises(SandboxUnavailable, match=r"user namespaces.*ALLOW_NO_SANDBOX=1"):
             launched(launcher)
 
-    def test_it_starts_where_the_operator_gave_the_sandbox_up(self, recipe: Recipe, territory: Territory) -> None:
-        launcher = Launcher(replace(recipe, account=Account("root")), territory, allow_no_sandbox=True)
+    def test_it_starts_where_the_operator_gave_the_sandbox_up(
+        self, recipe: LaunchOptions, territory: ProfileRoot
+    ) -> None:
+        launcher = Launcher(replace(recipe, account=BrowserUser("root")), territory, allow_no_sandbox=True)
         assert "Chrome/" in launched(launcher)[0]
         assert launcher.recipe.sandbox is False
 
 
-def test_a_sandbox_that_works_is_used_even_where_it_was_given_up(recipe: Recipe, territory: Territory) -> None:
+def test_a_sandbox_that_works_is_used_even_where_it_was_given_up(recipe: LaunchOptions, territory: ProfileRoot) -> None:
     launcher = Launcher(recipe, territory, allow_no_sandbox=True)
     launched(launcher)
     assert launcher.recipe.sandbox is True
 
 
 @pytest.mark.parametrize("binary", ["/no/such/browser", "/bin/true"])
-def test_what_is_no_browser_is_named(binary: str, recipe: Recipe, territory: Territory) -> None:
+def test_what_is_no_browser_is_named(binary: str, recipe: LaunchOptions, territory: ProfileRoot) -> None:
     for enclosed in (True, False):
         launcher = Launcher(replace(recipe, binary=binary, enclosed=enclosed), territory, allow_no_sandbox=False)
         with pytest.raises(LaunchFailed, match=binary):
@@ -138,7 +140,7 @@ def test_what_is_no_browser_is_named(binary: str, recipe: Recipe, territory: Ter
 
 
 @as_root
-def test_a_binary_that_the_browsers_user_may_not_start_is_named(recipe: Recipe, territory: Territory) -> None:
+def test_a_binary_that_the_browsers_user_may_not_start_is_named(recipe: LaunchOptions, territory: ProfileRoot) -> None:
     with tempfile.TemporaryDirectory() as closed:
         binary = shutil.copy("/bin/true", Path(closed, "browser"))
         launcher = Launcher(replace(recipe, binary=str(binary), enclosed=False), territory, allow_no_sandbox=False)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tintype.chromium.process.launch_options import Recipe, environment, hideable
-from tintype.chromium.process.user import Account
+from tintype.chromium.process.launch_options import LaunchOptions, environment, hideable
+from tintype.chromium.process.user import BrowserUser
 
-SHELL = Recipe(binary="/usr/lib/chromium/headless_shell", account=Account("nobody", 65534, 65534), proxy_port=1080)
+SHELL = LaunchOptions(
+    binary="/usr/lib/chromium/headless_shell", account=BrowserUser("nobody", 65534, 65534), proxy_port=1080
+)
 
 
 def test_every_connection_goes_through_the_filter() -> None:
@@ -30,7 +32,7 @@ def test_there_is_a_pipe_and_no_port() -> None:
 
 @pytest.mark.parametrize("sandbox", [True, False])
 def test_the_sandbox_is_on_unless_it_was_given_up(sandbox: bool) -> None:
-    recipe = Recipe(binary="b", account=Account("me"), proxy_port=1, sandbox=sandbox)
+    recipe = LaunchOptions(binary="b", account=BrowserUser("me"), proxy_port=1, sandbox=sandbox)
     assert ("--no-sandbox" in recipe.arguments(Path("/tmp/p"))) is not sandbox
 
 
@@ -39,7 +41,7 @@ def test_the_sandbox_is_on_unless_it_was_given_up(sandbox: bool) -> None:
     [("/usr/lib/chromium/chromium", True), ("/opt/google/chrome/chrome", True), ("/x/chrome-headless-shell", False)],
 )
 def test_a_full_browser_is_told_to_show_no_window(binary: str, headless: bool) -> None:
-    recipe = Recipe(binary=binary, account=Account("me"), proxy_port=1)
+    recipe = LaunchOptions(binary=binary, account=BrowserUser("me"), proxy_port=1)
     assert ("--headless=new" in recipe.arguments(Path("/tmp/p"))) is headless
 
 

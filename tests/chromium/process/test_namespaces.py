@@ -16,16 +16,18 @@ from pathlib import Path
 import pytest
 
 from tintype.chromium.process import namespaces
-from tintype.chromium.process.namespaces import Plan
+from tintype.chromium.process.namespaces import NamespaceSpec
 
 NOBODY = pwd.getpwnam("nobody")
-AS_SOMEBODY = Plan(passage=-1, uid=NOBODY.pw_uid, gid=NOBODY.pw_gid) if os.geteuid() == 0 else Plan(passage=-1)
+AS_SOMEBODY = (
+    NamespaceSpec(passage=-1, uid=NOBODY.pw_uid, gid=NOBODY.pw_gid) if os.geteuid() == 0 else NamespaceSpec(passage=-1)
+)
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the programs inside are bash")
 
 
 @contextmanager
-def inside(plan: Plan, program: str, line: Sequence[str] = ()) -> Iterator[tuple[list[socket.socket], str]]:
+def inside(plan: NamespaceSpec, program: str, line: Sequence[str] = ()) -> Iterator[tuple[list[socket.socket], str]]:
     """Run a bash program inside; the listeners that were passed out and what it printed."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -105,5 +107,5 @@ def test_it_needs_no_privileges_where_user_namespaces_work() -> None:
         os.fchmod(script.fileno(), 0o644)
         drop = ["setpriv", "--reuid", str(NOBODY.pw_uid), "--regid", str(NOBODY.pw_gid), "--clear-groups"]
         line = [*drop, python, "-I", script.name]
-        with inside(Plan(passage=-1, listeners=1), "id -u; tail -n +3 /proc/net/dev", line) as (_, output):
+        with inside(NamespaceSpec(passage=-1, listeners=1), "id -u; tail -n +3 /proc/net/dev", line) as (_, output):
             assert output.split()[:2] == [str(NOBODY.pw_uid), "lo:"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tintype.chromium.process import profiles
-from tintype.chromium.process.profiles import Territory
+from tintype.chromium.process.profiles import ProfileRoot
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def _own_temp_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_profile_belongs_to_the_browsers_user_alone() -> None:
-    mine = Territory.claim()
+    mine = ProfileRoot.claim()
     profile = mine.new_profile()
     assert profile.stat().st_mode & 0o777 == 0o700
     assert mine.folder.stat().st_mode & 0o777 == 0o711
@@ -31,14 +31,14 @@ def test_a_profile_belongs_to_the_browsers_user_alone() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 def test_a_profile_is_given_to_another_user() -> None:
-    mine = Territory.claim()
+    mine = ProfileRoot.claim()
     assert mine.new_profile(65534, 65534).stat().st_uid == 65534
     mine.release()
 
 
 def test_what_lives_is_left_alone() -> None:
-    first = Territory.claim()
-    second = Territory.claim()
+    first = ProfileRoot.claim()
+    second = ProfileRoot.claim()
     assert first.folder.exists()
     assert first.folder != second.folder
     first.release()
@@ -55,7 +55,7 @@ def test_what_a_dead_owner_left_is_swept(tmp_path: Path) -> None:
     )
     left = Path(died.stdout.decode().strip())
     assert left.is_dir()
-    mine = Territory.claim()
+    mine = ProfileRoot.claim()
     assert not left.exists()
     mine.release()
 

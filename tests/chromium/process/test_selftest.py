@@ -10,18 +10,18 @@ from structlog.testing import capture_logs
 from tintype.chromium.browser import Browser
 from tintype.chromium.process import launch_options, selftest
 from tintype.chromium.process.launch import Launcher
-from tintype.chromium.process.launch_options import Recipe
-from tintype.chromium.process.profiles import Territory
+from tintype.chromium.process.launch_options import LaunchOptions
+from tintype.chromium.process.profiles import ProfileRoot
 from tintype.chromium.process.user import choose
-from tintype.chromium.proxy.policy import Judge
-from tintype.chromium.proxy.server import Filter
+from tintype.chromium.proxy.policy import EgressPolicy
+from tintype.chromium.proxy.server import EgressProxy
 from tintype.network.egress import Address
 from tintype.provision.find_browser import find_chromium
 
 pytestmark = pytest.mark.browser
 
 
-class Careless(Judge):
+class Careless(EgressPolicy):
     """Lets everybody go anywhere."""
 
     def permits_name(self, _name: str, _port: int) -> bool:
@@ -31,10 +31,10 @@ class Careless(Judge):
         return True
 
 
-async def leak_with(judge: Judge, **changes: object) -> str:
+async def leak_with(judge: EgressPolicy, **changes: object) -> str:
     """What the self test says of a browser behind this judge."""
-    closed, territory = await Filter.start(Judge()), Territory.claim()
-    recipe = Recipe(
+    closed, territory = await EgressProxy.start(EgressPolicy()), ProfileRoot.claim()
+    recipe = LaunchOptions(
         binary=str(find_chromium()), account=choose("nobody"), proxy_port=closed.port, listeners=1, **changes
     )
     browser = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, 1)
@@ -48,13 +48,13 @@ async def leak_with(judge: Judge, **changes: object) -> str:
 
 def test_a_guard_that_holds_is_silent() -> None:
     with capture_logs() as logs:
-        assert asyncio.run(leak_with(Judge())) == ""
+        assert asyncio.run(leak_with(EgressPolicy())) == ""
     refused = [entry for entry in logs if entry["event"] == "connection_refused"]
     assert {entry["log_level"] for entry in refused} == {"debug"}
 
 
 def test_a_guard_that_holds_is_silent_without_the_enclosure_too() -> None:
-    assert asyncio.run(leak_with(Judge(), enclosed=False)) == ""
+    assert asyncio.run(leak_with(EgressPolicy(), enclosed=False)) == ""
 
 
 def test_a_filter_that_lets_loopback_through_is_heard() -> None:
@@ -64,10 +64,10 @@ def test_a_filter_that_lets_loopback_through_is_heard() -> None:
 def test_webrtc_that_goes_around_the_filter_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = tuple(flag for flag in launch_options.FLAGS if "webrtc" not in flag)
     monkeypatch.setattr(launch_options, "FLAGS", kept)
-    assert "UDP" in asyncio.run(leak_with(Judge(), enclosed=False))
+    assert "UDP" in asyncio.run(leak_with(EgressPolicy(), enclosed=False))
 
 
 def test_the_enclosure_alone_holds_webrtc_back(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = tuple(flag for flag in launch_options.FLAGS if "webrtc" not in flag)
     monkeypatch.setattr(launch_options, "FLAGS", kept)
-    assert asyncio.run(leak_with(Judge())) == ""
+    assert asyncio.run(leak_with(EgressPolicy())) == ""

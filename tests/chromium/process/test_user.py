@@ -38,7 +38,7 @@ def test_whoever_is_not_root_stays_who_they_are(monkeypatch: pytest.MonkeyPatch)
 class TestAsRoot:
     def test_the_browser_has_its_own_user(self, users: dict[str, int]) -> None:
         users.update(tintype=900, nobody=65534)
-        assert user.choose("tintype") == user.Account("tintype", 900, 900)
+        assert user.choose("tintype") == user.BrowserUser("tintype", 900, 900)
 
     def test_nobody_is_the_last_resort(self, users: dict[str, int]) -> None:
         users.update(nobody=65534)

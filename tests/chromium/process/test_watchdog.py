@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import processes
-from tintype.chromium.process.watchdog import Census, memory, usage
+from tintype.chromium.process.watchdog import ProcessTree, memory, usage
 
 PARENT = """
 import subprocess, sys, threading
@@ -38,16 +38,16 @@ def browser() -> Iterator[subprocess.Popen[str]]:
             os.kill(pid, 9)
 
 
-def kinds(census: Census) -> list[str]:
+def kinds(census: ProcessTree) -> list[str]:
     return sorted(usage.kind for usage in census.take())
 
 
 def test_every_process_is_counted_and_known_by_its_kind(browser: subprocess.Popen[str]) -> None:
-    assert processes.eventually(lambda: kinds(Census(browser.pid)) == ["browser", "gpu", "other"])
+    assert processes.eventually(lambda: kinds(ProcessTree(browser.pid)) == ["browser", "gpu", "other"])
 
 
 def test_a_renderer_that_comes_later_is_counted_at_once(browser: subprocess.Popen[str]) -> None:
-    census = Census(browser.pid)
+    census = ProcessTree(browser.pid)
     assert processes.eventually(lambda: kinds(census) == ["browser", "gpu", "other"])
     for count in (1, 2):
         print(file=browser.stdin, flush=True)
@@ -55,7 +55,7 @@ def test_a_renderer_that_comes_later_is_counted_at_once(browser: subprocess.Pope
 
 
 def test_one_that_has_ended_is_not(browser: subprocess.Popen[str]) -> None:
-    census = Census(browser.pid)
+    census = ProcessTree(browser.pid)
     assert processes.eventually(lambda: "gpu" in kinds(census))
     gpu = next(usage.pid for usage in census.take() if usage.kind == "gpu")
     os.kill(gpu, 9)

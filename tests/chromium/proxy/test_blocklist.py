@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tintype.chromium.proxy.blocklist import Blocklists, HostRules, blocklists, bundled
+from tintype.chromium.proxy.blocklist import Blocklists, DomainSet, blocklists, bundled
 from tintype.network.egress import is_name, is_private_name
-from tintype.options import Retouch
+from tintype.options import PageChanges
 
-RULES = HostRules.parse(["# ads", "", "ads.example.com", "Tracker.NET.  # a comment", ".dotted.org"])
+RULES = DomainSet.parse(["# ads", "", "ads.example.com", "Tracker.NET.  # a comment", ".dotted.org"])
 
 
 @pytest.mark.parametrize(
@@ -30,16 +30,16 @@ def test_and_for_nothing_beside_it(host: str) -> None:
 
 @given(st.text(max_size=300))
 def test_any_text_has_an_answer(host: str) -> None:
-    assert HostRules().matches(host) is False
+    assert DomainSet().matches(host) is False
     assert RULES.matches(host) in {True, False}
 
 
 class TestWhatACaptureIsKeptFrom:
-    LISTS = Blocklists(*(HostRules.parse([f"{name}.example"]) for name in ("ads", "trackers", "chats")))
+    LISTS = Blocklists(*(DomainSet.parse([f"{name}.example"]) for name in ("ads", "trackers", "chats")))
 
     @staticmethod
     def blocked(host: str = "example.com", **options: bool) -> set[str]:
-        rules = TestWhatACaptureIsKeptFrom.LISTS.rules_for(Retouch(**options), host)
+        rules = TestWhatACaptureIsKeptFrom.LISTS.rules_for(PageChanges(**options), host)
         return {name.removesuffix(".example") for name in rules.domains} if rules else set()
 
     def test_is_everything_unless_a_caller_says_otherwise(self) -> None:
@@ -52,8 +52,10 @@ class TestWhatACaptureIsKeptFrom:
         assert self.blocked(**others) == {name}
 
     def test_may_be_nothing(self) -> None:
-        assert self.LISTS.rules_for(Retouch(block_ads=False, block_trackers=False, block_chats=False), "a.b") is None
-        assert Blocklists().rules_for(Retouch(), "example.com") is None
+        assert (
+            self.LISTS.rules_for(PageChanges(block_ads=False, block_trackers=False, block_chats=False), "a.b") is None
+        )
+        assert Blocklists().rules_for(PageChanges(), "example.com") is None
 
     def test_is_not_what_was_asked_for(self) -> None:
         assert self.blocked("www.chats.example") == {"ads", "trackers"}
@@ -69,7 +71,7 @@ class TestTheBundledLists:
     def test_name_nothing_twice(self) -> None:
         names = [*bundled("advertising").domains, *bundled("trackers").domains, *bundled("chats").domains]
         assert len(names) == len(set(names))
-        assert [name for name in names if HostRules(frozenset(names) - {name}).matches(name)] == []
+        assert [name for name in names if DomainSet(frozenset(names) - {name}).matches(name)] == []
 
     def test_take_more_of_the_operator(self) -> None:
         assert blocklists(["mine.example"]).ads.matches("a.mine.example")
@@ -82,7 +84,7 @@ class TestTheBundledLists:
          "eu.i.posthog.com", "widget.intercom.io", "embed.tawk.to", "client.crisp.chat", "js.usemessages.com"],
     )  # fmt: skip
     def test_know_the_usual_ones(self, host: str) -> None:
-        rules = blocklists().rules_for(Retouch(), "example.com")
+        rules = blocklists().rules_for(PageChanges(), "example.com")
         assert rules
         assert rules.matches(host)
 
@@ -103,6 +105,6 @@ class TestTheBundledLists:
          "js.hs-scripts.com", "js.hsforms.net", "js.hs-banner.com", "assets.adobedtm.com", "tags.tiqcdn.com"],
     )  # fmt: skip
     def test_leave_what_makes_up_the_picture(self, host: str) -> None:
-        rules = blocklists().rules_for(Retouch(), "example.com")
+        rules = blocklists().rules_for(PageChanges(), "example.com")
         assert rules
         assert not rules.matches(host)

@@ -27,8 +27,8 @@ from tests.support.proxy_fixtures import (
     request_address,
 )
 from tintype.chromium.proxy import relay
-from tintype.chromium.proxy.blocklist import HostRules
-from tintype.chromium.proxy.server import Filter, Judge, Limits
+from tintype.chromium.proxy.blocklist import DomainSet
+from tintype.chromium.proxy.server import EgressPolicy, EgressProxy, ProxyLimits
 from tintype.chromium.proxy.socks5 import GRANTED, REFUSED
 
 HOST = "site.example.org"
@@ -37,11 +37,11 @@ REACHABLE = {HOST: ["127.0.0.1"]}
 
 
 @asynccontextmanager
-async def world(names: Any = None, **limits: Any) -> AsyncIterator[tuple[Site, Filter]]:
+async def world(names: Any = None, **limits: Any) -> AsyncIterator[tuple[Site, EgressProxy]]:
     """A site on loopback and a filter for which its address is opened and its name known."""
     async with Site.running() as site:
-        judge = Judge.of([f"127.0.0.1:{site.port}"], deny_hosts=["denied.example.org", "*.denied.example.org"])
-        filter_ = await Filter.start(judge, Limits(**limits), resolve=names or Names(REACHABLE))
+        judge = EgressPolicy.of([f"127.0.0.1:{site.port}"], deny_hosts=["denied.example.org", "*.denied.example.org"])
+        filter_ = await EgressProxy.start(judge, ProxyLimits(**limits), resolve=names or Names(REACHABLE))
         try:
             yield site, filter_
         finally:
@@ -116,7 +116,7 @@ class TestASite:
 
         server = await asyncio.start_server(greet, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        filter_ = await Filter.start(Judge.of([f"127.0.0.1:{port}"]))
+        filter_ = await EgressProxy.start(EgressPolicy.of([f"127.0.0.1:{port}"]))
         async with filter_.session():
             for _ in range(20):
                 browser = Browser(filter_)
@@ -138,7 +138,7 @@ class TestASite:
     async def test_does_not_hear_the_next_site_s_requests(self) -> None:
         names = Names({"a.example.org": ["127.0.0.1"], "b.example.org": ["127.0.0.2"]})
         async with Site.running() as a, Site.running("127.0.0.2", a.port) as b:
-            filter_ = await Filter.start(Judge.of([f"127.0.0.0/8:{a.port}"]), resolve=names)
+            filter_ = await EgressProxy.start(EgressPolicy.of([f"127.0.0.0/8:{a.port}"]), resolve=names)
             async with filter_.session():
                 for _ in range(10):
                     assert await Browser(filter_).fetch("a.example.org", a.port) == b"hello from 127.0.0.1"
@@ -163,7 +163,7 @@ class TestASite:
     async def test_is_reached_at_its_next_address_when_the_first_does_not_answer(self, dialled: list[str]) -> None:
         names = Names({HOST: ["127.0.0.3", "127.0.0.4", "127.0.0.1", "127.0.0.5"]})
         async with Site.running() as site:
-            filter_ = await Filter.start(Judge.of([f"127.0.0.0/8:{site.port}"]), resolve=names)
+            filter_ = await EgressProxy.start(EgressPolicy.of([f"127.0.0.0/8:{site.port}"]), resolve=names)
             async with filter_.session():
                 assert await Browser(filter_).fetch(HOST, site.port) == HELLO
             await filter_.close()
@@ -174,8 +174,8 @@ class TestInternalAddresses:
     @pytest.mark.parametrize("address", INTERNAL)
     @asynchronous
     async def test_are_refused_in_every_form_of_request(self, address: str, dialled: list[str]) -> None:
-        filter_ = await Filter.start(
-            Judge.of(), resolve=Names({HOST: [address], "two.example.org": ["8.8.8.8", address]})
+        filter_ = await EgressProxy.start(
+            EgressPolicy.of(), resolve=Names({HOST: [address], "two.example.org": ["8.8.8.8", address]})
         )
         async with filter_.session() as traffic:
             for wanted in (
@@ -200,7 +200,7 @@ class TestInternalAddresses:
     @asynchronous
     async def test_are_refused_by_name_before_any_look_up(self, host: str, dialled: list[str]) -> None:
         names = Names({})
-        filter_ = await Filter.start(Judge.of(), resolve=names)
+        filter_ = await EgressProxy.start(EgressPolicy.of(), resolve=names)
         async with filter_.session() as traffic:
             assert await Browser(filter_).connect(host, 80) == REFUSED
         await filter_.close()
@@ -230,7 +230,7 @@ class TestInternalAddresses:
 
     @asynchronous
     async def test_of_this_machine_are_refused_even_when_public(self) -> None:
-        filter_ = await Filter.start(Judge.of(own=[ip_address("8.8.8.8")]))
+        filter_ = await EgressProxy.start(EgressPolicy.of(own=[ip_address("8.8.8.8")]))
         async with filter_.session() as traffic:
             assert await Browser(filter_).connect("8.8.8.8", 443) == REFUSED
             assert traffic.refusal("8.8.8.8", 443)
@@ -240,8 +240,8 @@ class TestInternalAddresses:
     async def test_never_include_the_filter_itself(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        judge = Judge.of([f"127.0.0.0/8:{port}"])
-        filter_ = await Filter.start(judge, listener=listener)
+        judge = EgressPolicy.of([f"127.0.0.0/8:{port}"])
+        filter_ = await EgressProxy.start(judge, listener=listener)
         async with filter_.session() as traffic:
             for address in ("127.0.0.1", "127.0.0.2"):
                 assert await Browser(filter_).connect(address, port) == REFUSED
@@ -253,7 +253,7 @@ class TestARefusal:
     @asynchronous
     async def test_reads_the_same_whatever_the_reason(self) -> None:
         names = Names({**REACHABLE, "inside.example.org": ["10.0.0.5"], "empty.example.org": []})
-        async with world(names) as (site, filter_), filter_.session(HostRules.parse(["ads.example.org"])) as traffic:
+        async with world(names) as (site, filter_), filter_.session(DomainSet.parse(["ads.example.org"])) as traffic:
             closed = site.port
             refused = ["inside.example.org", "empty.example.org", "unknown.example.org", "www.ads.example.org",
                        "denied.example.org", "x.denied.example.org", "10.0.0.5"]  # fmt: skip
@@ -273,7 +273,7 @@ class TestARefusal:
     async def test_of_a_closed_port_is_unreachable(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-        filter_ = await Filter.start(Judge.of([f"127.0.0.1:{port}"]))
+        filter_ = await EgressProxy.start(EgressPolicy.of([f"127.0.0.1:{port}"]))
         async with filter_.session() as traffic:
             assert await Browser(filter_).connect("127.0.0.1", port) == REFUSED
             assert traffic.refusal("127.0.0.1", port).reason == "unreachable"
@@ -286,7 +286,7 @@ class TestARefusal:
 
         monkeypatch.setattr(relay, "_connect", silent)
         names = Names({HOST: ["8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1"]})
-        filter_ = await Filter.start(Judge.of(), Limits(connect=0.05), resolve=names)
+        filter_ = await EgressProxy.start(EgressPolicy.of(), ProxyLimits(connect=0.05), resolve=names)
         async with filter_.session() as traffic:
             assert await Browser(filter_).connect(HOST, 443) == REFUSED
             assert traffic.refusal(HOST, 443).reason == "unreachable"
@@ -294,7 +294,7 @@ class TestARefusal:
 
     @asynchronous
     async def test_is_found_by_the_host_as_a_url_writes_it(self) -> None:
-        filter_ = await Filter.start(Judge.of())
+        filter_ = await EgressProxy.start(EgressPolicy.of())
         async with filter_.session() as traffic:
             await Browser(filter_).connect("::1", 8080)
             assert traffic.refusal("[::1]", 8080).reason == "policy"
@@ -303,7 +303,7 @@ class TestARefusal:
 
     @asynchronous
     async def test_repeated_or_in_thousands_fills_no_memory(self) -> None:
-        filter_ = await Filter.start(Judge.of())
+        filter_ = await EgressProxy.start(EgressPolicy.of())
         async with filter_.session() as traffic:
             for number in range(300):
                 await Browser(filter_).connect("10.0.0.1", 1)
@@ -354,10 +354,10 @@ class TestNames:
     @asynchronous
     async def test_private_ones_may_lead_to_opened_addresses(self) -> None:
         async with Site.running() as site:
-            opened = Judge.of([f"127.0.0.1:{site.port}"])
-            named = Judge.of([f"127.0.0.1:{site.port}"], allow_hosts=["Wiki"])
+            opened = EgressPolicy.of([f"127.0.0.1:{site.port}"])
+            named = EgressPolicy.of([f"127.0.0.1:{site.port}"], allow_hosts=["Wiki"])
             for judge in (opened, named):
-                filter_ = await Filter.start(judge, resolve=Names({"wiki": ["127.0.0.1"]}))
+                filter_ = await EgressProxy.start(judge, resolve=Names({"wiki": ["127.0.0.1"]}))
                 async with filter_.session():
                     assert await Browser(filter_).fetch("wiki", site.port) == HELLO
                 await filter_.close()
@@ -501,7 +501,7 @@ class TestACapture:
     async def test_may_have_only_so_many_connections(self) -> None:
         async with (
             world(connections=3) as (site, filter_),
-            filter_.session(HostRules.parse(["ads.example.org"])) as traffic,
+            filter_.session(DomainSet.parse(["ads.example.org"])) as traffic,
         ):
             await Browser(filter_).connect("ads.example.org", site.port)
             await Browser(filter_).connect("10.0.0.1", site.port)
@@ -551,7 +551,7 @@ class TestTheFilter:
     @asynchronous
     async def test_listens_where_it_is_told(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
-        filter_ = await Filter.start(Judge.of(), listener=listener)
+        filter_ = await EgressProxy.start(EgressPolicy.of(), listener=listener)
         assert filter_.port == listener.getsockname()[1]
         await filter_.close()
 
@@ -570,7 +570,7 @@ class TestTheFilter:
     @pytest.mark.parametrize("text", ["127.0.0.1", "127.0.0.1:0", "x:80"])
     def test_has_no_judge_that_cannot_read_its_rules(self, text: str) -> None:
         with pytest.raises(ValueError, match=r".+"):
-            Judge.of([text])
+            EgressPolicy.of([text])
 
 
 chunks = st.lists(

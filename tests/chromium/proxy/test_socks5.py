@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.proxy_fixtures import GREETING, WELCOME, request, request_address
-from tintype.chromium.proxy.socks5 import LONGEST, REFUSED, Handshake, Malformed, Request
+from tintype.chromium.proxy.socks5 import LONGEST, REFUSED, MalformedHandshake, Socks5Handshake, Socks5Request
 
 
 def cut(data: bytes, where: list[int]) -> list[bytes]:
@@ -24,7 +24,7 @@ def cut(data: bytes, where: list[int]) -> list[bytes]:
     st.lists(st.integers(0, 500), max_size=20),
 )
 def test_a_request_by_name_is_read_however_it_is_cut(name: bytes, port: int, rest: bytes, where: list[int]) -> None:
-    handshake = Handshake()
+    handshake = Socks5Handshake()
     whole = GREETING + request(name.decode("latin-1"), port)
     replies = [handshake.feed(part) for part in cut(whole, where)]
     assert b"".join(replies) == WELCOME
@@ -37,7 +37,7 @@ def test_a_request_by_name_is_read_however_it_is_cut(name: bytes, port: int, res
 
 @given(st.ip_addresses(), st.integers(0, 65535))
 def test_a_request_by_address_is_read_as_its_text(address: object, port: int) -> None:
-    handshake = Handshake()
+    handshake = Socks5Handshake()
     handshake.feed(GREETING + request_address(str(address), port))
     assert handshake.request is not None
     assert handshake.request.port == port
@@ -45,24 +45,24 @@ def test_a_request_by_address_is_read_as_its_text(address: object, port: int) ->
 
 @given(st.lists(st.binary(max_size=400)))
 def test_anything_else_is_refused_or_waited_for_within_bounds(parts: list[bytes]) -> None:
-    handshake = Handshake()
+    handshake = Socks5Handshake()
     try:
         for part in parts:
             assert handshake.feed(part) in {b"", WELCOME}
             assert handshake.request or len(handshake.buffer) < LONGEST
-    except Malformed as error:
+    except MalformedHandshake as error:
         assert error.reply in {b"", b"\x05\xff", REFUSED}  # noqa: PT017 - either outcome is fine
 
 
 @given(st.binary(min_size=LONGEST))
 def test_none_is_longer_than_its_longest_form(data: bytes) -> None:
-    handshake = Handshake()
-    with suppress(Malformed):
+    handshake = Socks5Handshake()
+    with suppress(MalformedHandshake):
         handshake.feed(b"\x05" + data)
         assert handshake.request
 
 
 def test_a_long_name_fits() -> None:
-    handshake = Handshake()
+    handshake = Socks5Handshake()
     handshake.feed(GREETING + request("a" * 255, 80))
-    assert handshake.request == Request("a" * 255, 80)
+    assert handshake.request == Socks5Request("a" * 255, 80)

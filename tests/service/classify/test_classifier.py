@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.fakes import png
 from tintype.model import Capture, Verdict
 from tintype.service.classify.classifier import judge
-from tintype.service.classify.features import Signs
+from tintype.service.classify.features import PageFeatures
 
 ASKED = "https://site.org/page"
 DRAWN = png(64, 36, drawn=True)
@@ -97,10 +97,10 @@ def test_an_engine_may_say_anything_of_the_address(final: str) -> None:
 
 
 def test_an_account_that_makes_no_sense_is_none() -> None:
-    assert Signs.of({}) is None
-    assert Signs.of({**PLAIN, "above": None}) is None
-    assert Signs.of({**PLAIN, "letters": "many"}) is None
-    assert Signs.of(PLAIN)
+    assert PageFeatures.of({}) is None
+    assert PageFeatures.of({**PLAIN, "above": None}) is None
+    assert PageFeatures.of({**PLAIN, "letters": "many"}) is None
+    assert PageFeatures.of(PLAIN)
 
 
 _ANYTHING = st.recursive(

@@ -9,20 +9,22 @@ from dataclasses import replace
 import pytest
 
 from tests.support.concurrency import in_processes, in_threads
-from tintype.model import Stored, digest_of
+from tintype.model import StoredObject, digest_of
 from tintype.protocols import Storage
 
 OpenStorage = Callable[[], Storage]
 
 
-def picture(request: str = "one", content: bytes = b"\x89PNG\0picture", extension: str = "png") -> Stored:
+def picture(request: str = "one", content: bytes = b"\x89PNG\0picture", extension: str = "png") -> StoredObject:
     """An object with a proper key; ``request`` names the page."""
     key = f"thumbs/{hashlib.sha256(request.encode()).hexdigest()}-{digest_of(content)}.{extension}"
     mime = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "avif": "image/avif"}[extension]
-    return Stored(key=key, body=content, mime=mime, meta={"width": "320", "bytes": str(len(content)), "title": "Ä % ☃"})
+    return StoredObject(
+        key=key, body=content, mime=mime, meta={"width": "320", "bytes": str(len(content)), "title": "Ä % ☃"}
+    )
 
 
-def prefix_of(stored: Stored) -> str:
+def prefix_of(stored: StoredObject) -> str:
     return stored.key.partition("-")[0] + "-"
 
 

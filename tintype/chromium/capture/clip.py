@@ -18,7 +18,7 @@ _PNG_SIZE = struct.Struct(">II")
 
 
 @dataclass(frozen=True, slots=True)
-class Crop:
+class Clip:
     """A part of the page in CSS pixels, from the document's corner."""
 
     x: float
@@ -36,20 +36,20 @@ class Crop:
         """Whether it lies in a window of this size at the top of the page."""
         return self.x + self.width <= width and self.y + self.height <= height
 
-    def tiles(self, scale: float) -> Iterator[Crop]:
+    def tiles(self, scale: float) -> Iterator[Clip]:
         """The parts, from the top, that the browser can draw at once."""
         step = int(_LONGEST_SIDE / scale) // _EVEN * _EVEN
         for top in range(0, int(self.height), step):
             yield replace(self, y=self.y + top, height=min(step, self.height - top))
 
 
-def fitting(box: Crop, scale: float, max_height: int) -> Crop:
+def fitting(box: Clip, scale: float, max_height: int) -> Clip:
     """The box on whole pixels, cut where the picture would be too tall, too wide or too many pixels."""
     x, y = max(0, math.floor(box.x)), max(0, math.floor(box.y))
     width = min(math.ceil(box.x + box.width) - x, int(_LONGEST_SIDE / scale))
     tall = box.y + box.height - y
     height = min(math.ceil(min(tall, max_height)), int(MAX_PIXELS / (max(width, 1) * scale * scale)))
-    return Crop(x, y, max(width, 1), max(height, 1), truncated=height < tall)
+    return Clip(x, y, max(width, 1), max(height, 1), truncated=height < tall)
 
 
 def png_size(picture: bytes) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tintype.chromium.cdp.connection import Json
-from tintype.options import Emulate
+from tintype.options import Emulation
 from tintype.options.devices import DEVICES
 
 _VERSION = re.compile(r"Chrome/(\d+)")
@@ -21,7 +21,7 @@ _PLATFORMS = {
 """What a user agent names, first match first: as client hints call it, and ``navigator.platform``."""
 
 
-def metrics(emulate: Emulate) -> Json:
+def metrics(emulate: Emulation) -> Json:
     """Parameters of ``Emulation.setDeviceMetricsOverride``: the viewport holds whatever the page tries."""
     return {
         "width": emulate.width,
@@ -33,7 +33,7 @@ def metrics(emulate: Emulate) -> Json:
     }
 
 
-def medium(emulate: Emulate) -> Json:
+def medium(emulate: Emulation) -> Json:
     """Parameters of ``Emulation.setEmulatedMedia``: which of a page's styles apply."""
     features = [{"name": "prefers-color-scheme", "value": "dark" if emulate.dark_mode else "light"}]
     if emulate.reduced_motion:
@@ -41,7 +41,7 @@ def medium(emulate: Emulate) -> Json:
     return {"media": emulate.media or "", "features": features}
 
 
-def identity(emulate: Emulate, browser: str) -> Json:
+def identity(emulate: Emulation, browser: str) -> Json:
     """Parameters of ``Emulation.setUserAgentOverride``. Many sites show a headless browser something else."""
     device = DEVICES.get(emulate.device)
     own = device.user_agent if device and device.mobile else browser.replace("HeadlessChrome", "Chrome")
@@ -76,7 +76,7 @@ def _languages(locale: str) -> str:
     return locale if language == locale else f"{locale},{language}"
 
 
-def is_mobile(emulate: Emulate) -> bool:
+def is_mobile(emulate: Emulation) -> bool:
     """Whether the preset has a touch screen and a mobile layout."""
     device = DEVICES.get(emulate.device)
     return bool(device and device.mobile)

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from tintype.chromium.capture import disguise, page_changes
-from tintype.chromium.cdp.connection import Json, Session
+from tintype.chromium.cdp.connection import CdpSession, Json
 from tintype.chromium.cdp.tab import source
-from tintype.options import Emulate, Shot
+from tintype.options import Emulation, Shot
 
 _QUOTA = 10_000_000
 """Bytes a page may store: storage of a context lives in the browser process's memory."""
 
 
-def emulate(session: Session, shot: Shot, user_agent: str) -> Iterator[asyncio.Future[Json]]:
+def emulate(session: CdpSession, shot: Shot, user_agent: str) -> Iterator[asyncio.Future[Json]]:
     """The calls of it, sent in one go: Chromium takes the calls of a session in order."""
     seen, post = shot.emulate, session.post
     yield post("Emulation.setDeviceMetricsOverride", **disguise.metrics(seen))
@@ -34,7 +34,7 @@ def emulate(session: Session, shot: Shot, user_agent: str) -> Iterator[asyncio.F
     yield post("Storage.overrideQuotaForOrigin", origin=f"{parts.scheme}://{parts.netloc}", quotaSize=_QUOTA)
 
 
-def _whereabouts(session: Session, seen: Emulate) -> Iterator[asyncio.Future[Json]]:
+def _whereabouts(session: CdpSession, seen: Emulation) -> Iterator[asyncio.Future[Json]]:
     """Language, time zone and place of the visitor."""
     if seen.locale:
         yield session.post("Emulation.setLocaleOverride", locale=seen.locale)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tintype.chromium.capture.virtual_time import Clock
+from tintype.chromium.capture.virtual_time import VirtualTime
 from tintype.chromium.cdp.tab import Tab
 
 _STRIDE = 100
@@ -23,10 +23,10 @@ _PATIENCE = 2.0
 _SHORTEST = 0.02
 
 
-class Whole:
+class FullPage:
     """The whole of one page; ``screen`` and ``tallest`` are heights in CSS pixels."""
 
-    def __init__(self, tab: Tab, clock: Clock, screen: int, tallest: int) -> None:
+    def __init__(self, tab: Tab, clock: VirtualTime, screen: int, tallest: int) -> None:
         self._tab = tab
         self._clock = clock
         self._screen = screen

@@ -12,8 +12,8 @@ import base64
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from tintype.chromium.cdp.connection import Json, Session
-from tintype.chromium.cleaning.network import HELD, Sieve
+from tintype.chromium.cdp.connection import CdpSession, Json
+from tintype.chromium.cleaning.network import HELD, NetworkFilter
 from tintype.options import PASTED, Shot
 
 _PASTED_TYPE = [{"name": "Content-Type", "value": "text/html; charset=utf-8"}]
@@ -21,10 +21,10 @@ _SCHEMES = frozenset(("basic", "digest"))
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Escort:
+class RequestInterceptor:
     """Meets the requests of one page."""
 
-    def __init__(self, session: Session, shot: Shot, sieve: Sieve | None = None) -> None:
+    def __init__(self, session: CdpSession, shot: Shot, sieve: NetworkFilter | None = None) -> None:
         self._session = session
         self._sieve = sieve
         self._shot = shot

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import structlog
 
-from tintype.chromium.cdp.connection import Refused
-from tintype.chromium.proxy.traffic import Refusal
+from tintype.chromium.cdp.connection import ProtocolError
+from tintype.chromium.proxy.traffic import DenialReason
 from tintype.errors import (
+    InvalidParameter,
     InvalidRequest,
-    Mistake,
     NotAPage,
+    TargetDenied,
     TargetError,
-    TargetRefused,
     TargetUnreachable,
     TintypeError,
 )
 
 log = structlog.get_logger("tintype.chromium")
 
-_REFUSALS: dict[str, type[TintypeError]] = {"policy": TargetRefused}
+_REFUSALS: dict[str, type[TintypeError]] = {"policy": TargetDenied}
 _REFUSED_WORDS = {
     "policy": "",
     "unknown-host": "the host name is not known",
@@ -60,7 +60,7 @@ _NOT_ALLOWED = {
 _NOT_DRAWN = ("application/pdf", "application/octet-stream", "video/", "audio/")
 
 
-def of_navigation(error: str, refusal: Refusal | None, *, is_download: bool = False) -> TintypeError:
+def of_navigation(error: str, refusal: DenialReason | None, *, is_download: bool = False) -> TintypeError:
     """The failure for the ``errorText`` of a navigation and what the filter refused, if it did."""
     code = error.removeprefix("net::")
     if is_download:
@@ -70,19 +70,19 @@ def of_navigation(error: str, refusal: Refusal | None, *, is_download: bool = Fa
     if code == "ERR_HTTP_RESPONSE_CODE_FAILURE":
         return of_empty_error()
     if code in _NOT_ALLOWED:
-        return TargetRefused(_NOT_ALLOWED[code])
+        return TargetDenied(_NOT_ALLOWED[code])
     if refusal and (code.startswith("ERR_SOCKS_") or not code):
         return of_refusal(refusal)
     return TargetUnreachable(_words(code))
 
 
-def of_emulation(refused: Refused) -> TintypeError | None:
+def of_emulation(refused: ProtocolError) -> TintypeError | None:
     """The failure for what looks right and the browser does not take: a language, a time zone."""
     option = _EMULATIONS.get(refused.method)
-    return InvalidRequest(Mistake(option, "is not taken by the browser")) if option else None
+    return InvalidRequest(InvalidParameter(option, "is not taken by the browser")) if option else None
 
 
-def of_refusal(refusal: Refusal) -> TintypeError:
+def of_refusal(refusal: DenialReason) -> TintypeError:
     """The failure for a page whose host the filter refused."""
     return _REFUSALS.get(refusal.reason, TargetUnreachable)(_REFUSED_WORDS[refusal.reason])
 

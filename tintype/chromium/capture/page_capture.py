@@ -14,16 +14,16 @@ from urllib.parse import urlsplit
 
 from tintype.chromium.capture import navigation_errors
 from tintype.chromium.capture.emulation import emulate
-from tintype.chromium.capture.interception import Escort
-from tintype.chromium.capture.pdf import Printing
-from tintype.chromium.capture.readiness import Settling
-from tintype.chromium.capture.screenshot import Exposed, Exposure
-from tintype.chromium.cdp.connection import Json, Refused
+from tintype.chromium.capture.interception import RequestInterceptor
+from tintype.chromium.capture.pdf import PdfPrinter
+from tintype.chromium.capture.readiness import PageReadiness
+from tintype.chromium.capture.screenshot import RawCapture, Screenshotter
+from tintype.chromium.cdp.connection import Json, ProtocolError
 from tintype.chromium.cdp.tab import Tab
-from tintype.chromium.cleaning.cleaner import Cleaning
+from tintype.chromium.cleaning.cleaner import PageCleaner
 from tintype.chromium.proxy.traffic import Traffic
 from tintype.errors import CaptureTimeout, TintypeError
-from tintype.filters.engine import Filters
+from tintype.filters.engine import FilterEngine
 from tintype.model import Capture
 from tintype.options import PASTED, Shot
 
@@ -33,7 +33,7 @@ SOFT = 0.75
 _HTTP_ERROR = 400
 
 
-class Page:
+class PageCapture:
     """One capture of one shot in a fresh tab."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Page:
         traffic: Traffic,
         user_agent: str,
         max_height: int,
-        filters: Filters | None = None,
+        filters: FilterEngine | None = None,
     ) -> None:
         self.timings: dict[str, float] = {}
         self._tab = tab
@@ -51,10 +51,12 @@ class Page:
         self._shot = shot
         self._traffic = traffic
         self._user_agent = user_agent
-        self._cleaning = Cleaning(tab, shot, traffic, filters)
-        self._escort = Escort(tab.session, shot, self._cleaning.sieve)
-        self._settling = Settling(tab, shot, self._cleaning, max_height)
-        self._exposure = Printing(tab, shot.sheets) if shot.sheets else Exposure(tab, shot, self._settling, max_height)
+        self._cleaning = PageCleaner(tab, shot, traffic, filters)
+        self._escort = RequestInterceptor(tab.session, shot, self._cleaning.sieve)
+        self._settling = PageReadiness(tab, shot, self._cleaning, max_height)
+        self._exposure = (
+            PdfPrinter(tab, shot.sheets) if shot.sheets else Screenshotter(tab, shot, self._settling, max_height)
+        )
 
     async def capture(self, within: float) -> Capture:
         """The picture, in so many seconds; raises TintypeError, or Ended when the page or the browser crashed."""
@@ -98,7 +100,7 @@ class Page:
             calls = [*emulate(self._session, self._shot, self._user_agent)]
             calls += [*self._escort.begin(), *self._cleaning.prepare()]
             await asyncio.gather(self._session.call("Page.enable"), *calls)
-        except Refused as unknown:
+        except ProtocolError as unknown:
             raise navigation_errors.of_emulation(unknown) or unknown from None
 
     async def _expose(self) -> Capture:
@@ -110,7 +112,7 @@ class Page:
                 if exposed:
                     return self._finish(exposed)
 
-    def _finish(self, exposed: Exposed) -> Capture:
+    def _finish(self, exposed: RawCapture) -> Capture:
         facts = exposed.facts
         status = int(facts.get("status", 0))
         if facts.get("empty") and status >= _HTTP_ERROR:

@@ -10,15 +10,15 @@ import asyncio
 import json
 from collections.abc import Iterator
 
-from tintype.chromium.cdp.connection import Json, Refused, Session
+from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError
 from tintype.chromium.cdp.tab import ScriptFailed, Tab, source
-from tintype.errors import InvalidRequest, Mistake
+from tintype.errors import InvalidParameter, InvalidRequest
 from tintype.options import Shot
 
 _LONGEST_WORDS = 300
 
 
-class Retouch:
+class PageChanger:
     """What a shot wants changed on one page."""
 
     def __init__(self, tab: Tab, shot: Shot) -> None:
@@ -33,7 +33,9 @@ class Retouch:
         try:
             await self._tab.evaluate("style", wanted.css, wanted.hide_selectors)
         except ScriptFailed:
-            raise InvalidRequest(Mistake("hide_selectors", "must be CSS selectors separated by commas")) from None
+            raise InvalidRequest(
+                InvalidParameter("hide_selectors", "must be CSS selectors separated by commas")
+            ) from None
 
     async def script(self) -> None:
         """Run the caller's script and wait for what it promises; raises InvalidRequest with its own words."""
@@ -49,17 +51,17 @@ class Retouch:
             promised = answer["result"]
             if promised.get("subtype") == "promise":
                 answer = await session.call("Runtime.awaitPromise", promiseObjectId=promised["objectId"])
-        except Refused:
+        except ProtocolError:
             return  # it sent the page elsewhere
         if "exceptionDetails" in answer and not self._tab.frozen:
-            raise InvalidRequest(Mistake("js", f"failed in the page: {_words(answer['exceptionDetails'])}"))
+            raise InvalidRequest(InvalidParameter("js", f"failed in the page: {_words(answer['exceptionDetails'])}"))
 
     async def click(self) -> None:
         """Click the element, which is there."""
         await self._tab.evaluate("click", self._shot.retouch.click)
 
 
-def beforehand(session: Session, shot: Shot) -> Iterator[asyncio.Future[Json]]:
+def beforehand(session: CdpSession, shot: Shot) -> Iterator[asyncio.Future[Json]]:
     """The calls that have styles on a page before it is first drawn."""
     wanted = shot.retouch
     if wanted.css or wanted.hide_selectors:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 
-from tintype.chromium.capture.screenshot import AGAIN, Exposed, tell
-from tintype.chromium.cdp.connection import Json, Refused
+from tintype.chromium.capture.screenshot import AGAIN, RawCapture, tell
+from tintype.chromium.cdp.connection import Json, ProtocolError
 from tintype.chromium.cdp.tab import Tab
-from tintype.errors import EngineFailed
-from tintype.options import Sheets
+from tintype.errors import EngineError
+from tintype.options import PdfLayout
 
 _PAPERS = {
     "a3": (11.7, 16.54),
@@ -25,14 +25,14 @@ _MILLIMETRES, _PIXELS = 25.4, 96
 _MOST_SHEETS = 500
 
 
-class Printing:
+class PdfPrinter:
     """Prints one page."""
 
-    def __init__(self, tab: Tab, sheets: Sheets) -> None:
+    def __init__(self, tab: Tab, sheets: PdfLayout) -> None:
         self._tab = tab
         self._sheets = sheets
 
-    async def take(self) -> Exposed | None:
+    async def take(self) -> RawCapture | None:
         """The PDF; None while the page is between two documents. Raises EngineFailed."""
         try:
             answer, facts, meta = await asyncio.gather(
@@ -40,14 +40,14 @@ class Printing:
                 tell(self._tab, "facts"),
                 tell(self._tab, "meta"),
             )
-        except Refused:
+        except ProtocolError:
             await asyncio.sleep(AGAIN)
             return None
         document = base64.b64decode(answer["data"])
         if not document.startswith(b"%PDF-"):
-            raise EngineFailed("the browser gave an empty document")
+            raise EngineError("the browser gave an empty document")
         width, height = (round(side * _PIXELS) for side in self._size())
-        return Exposed(document, width, height, facts, meta)
+        return RawCapture(document, width, height, facts, meta)
 
     def _parameters(self) -> Json:
         width, height = _PAPERS[self._sheets.paper]

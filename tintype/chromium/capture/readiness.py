@@ -9,14 +9,14 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from tintype.chromium.capture import clip
-from tintype.chromium.capture.clip import Crop
-from tintype.chromium.capture.full_page import Whole
-from tintype.chromium.capture.page_changes import Retouch
-from tintype.chromium.capture.virtual_time import Clock
-from tintype.chromium.cdp.connection import Ended
+from tintype.chromium.capture.clip import Clip
+from tintype.chromium.capture.full_page import FullPage
+from tintype.chromium.capture.page_changes import PageChanger
+from tintype.chromium.capture.virtual_time import VirtualTime
+from tintype.chromium.cdp.connection import TargetClosed
 from tintype.chromium.cdp.tab import ScriptFailed, Tab
-from tintype.chromium.cleaning.cleaner import Cleaning
-from tintype.errors import InvalidRequest, Mistake, SelectorNotFound
+from tintype.chromium.cleaning.cleaner import PageCleaner
+from tintype.errors import InvalidParameter, InvalidRequest, SelectorNotFound
 from tintype.options import Shot
 
 _Result = TypeVar("_Result")
@@ -42,18 +42,18 @@ _HOPS = 5
 """Pages that a page may send its visitor on to."""
 
 
-class Settling:
+class PageReadiness:
     """Waits for what a shot says, and for a page that stands still."""
 
-    def __init__(self, tab: Tab, shot: Shot, cleaning: Cleaning, max_height: int) -> None:
+    def __init__(self, tab: Tab, shot: Shot, cleaning: PageCleaner, max_height: int) -> None:
         self._tab = tab
-        self._clock = Clock(tab.session)
+        self._clock = VirtualTime(tab.session)
         self._cleaning = cleaning
-        self._retouch = Retouch(tab, shot)
+        self._retouch = PageChanger(tab, shot)
         self._shot = shot
-        everything = Crop(0, 0, shot.emulate.width, math.inf)
+        everything = Clip(0, 0, shot.emulate.width, math.inf)
         tallest = clip.fitting(everything, shot.emulate.scale, max_height).height
-        self._whole = Whole(tab, self._clock, shot.emulate.height, int(tallest))
+        self._whole = FullPage(tab, self._clock, shot.emulate.height, int(tallest))
         self._depth = 0
         """How far down what is to be there is: the screen, or more of the page."""
         self._waited = not shot.settle.wait_for
@@ -97,7 +97,7 @@ class Settling:
         try:
             return await self._tab.evaluate(script, selector)
         except ScriptFailed:
-            raise InvalidRequest(Mistake(parameter, "must be a valid CSS selector")) from None
+            raise InvalidRequest(InvalidParameter(parameter, "must be a valid CSS selector")) from None
 
     async def _clean(self) -> None:
         """What a dialogue covered comes to light, and the page may load anew when it is refused."""
@@ -155,7 +155,7 @@ class Settling:
         """
 
         async def passing() -> None:
-            with contextlib.suppress(Ended):
+            with contextlib.suppress(TargetClosed):
                 await asyncio.sleep(after)
                 if self._clock.begun:
                     await self._wait(math.inf)

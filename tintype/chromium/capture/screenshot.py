@@ -11,11 +11,11 @@ from typing import Any
 
 from tintype import imaging
 from tintype.chromium.capture import clip
-from tintype.chromium.capture.clip import Crop
-from tintype.chromium.capture.readiness import Settling, not_found
-from tintype.chromium.cdp.connection import Json, Refused
+from tintype.chromium.capture.clip import Clip
+from tintype.chromium.capture.readiness import PageReadiness, not_found
+from tintype.chromium.cdp.connection import Json, ProtocolError
 from tintype.chromium.cdp.tab import ScriptFailed, Tab
-from tintype.errors import EngineFailed, InvalidRequest, Mistake
+from tintype.errors import EngineError, InvalidParameter, InvalidRequest
 from tintype.options import Shot
 
 AGAIN = 0.1
@@ -26,7 +26,7 @@ _SLOW = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Exposed:
+class RawCapture:
     """A picture as the browser gave it: PNG, device pixels, with the page's own account of itself."""
 
     picture: bytes
@@ -37,52 +37,52 @@ class Exposed:
     truncated: bool = False
 
 
-class Exposure:
+class Screenshotter:
     """Takes the picture of a settled page; ``max_height`` is in CSS pixels."""
 
-    def __init__(self, tab: Tab, shot: Shot, settling: Settling, max_height: int) -> None:
+    def __init__(self, tab: Tab, shot: Shot, settling: PageReadiness, max_height: int) -> None:
         self._tab = tab
         self._session = tab.session
         self._shot = shot
         self._settling = settling
         self._max_height = max_height
 
-    async def take(self) -> Exposed | None:
+    async def take(self) -> RawCapture | None:
         """The picture of what is there; None while the page is between two documents. Raises TintypeError."""
         try:
             area = await self._area()
             facts, meta, picture = await asyncio.gather(
                 tell(self._tab, "facts"), tell(self._tab, "meta"), self._photograph(area)
             )
-        except Refused as refusal:
+        except ProtocolError as refusal:
             if "Unable to capture" in refusal.message:
-                raise EngineFailed("the page is too large to photograph") from None
+                raise EngineError("the page is too large to photograph") from None
             await asyncio.sleep(AGAIN)
             return None
         try:
             width, height = clip.png_size(picture)
         except ValueError:
-            raise EngineFailed("the browser gave an empty picture") from None
-        return Exposed(picture, width, height, facts, meta, truncated=bool(area and area.truncated))
+            raise EngineError("the browser gave an empty picture") from None
+        return RawCapture(picture, width, height, facts, meta, truncated=bool(area and area.truncated))
 
-    async def _area(self) -> Crop | None:
+    async def _area(self) -> Clip | None:
         """The part of the page to photograph; None is the viewport."""
         emulate, expose = self._shot.emulate, self._shot.expose
         if expose.selector:
             box = await self._settling.query("selector", "element", expose.selector)
             if not box:
                 raise not_found("selector")
-            return clip.fitting(Crop(**box), emulate.scale, self._max_height)
+            return clip.fitting(Clip(**box), emulate.scale, self._max_height)
         if expose.clip:
-            box = Crop(*expose.clip)
+            box = Clip(*expose.clip)
             size = await self._page_size()
             if box.x >= size["width"] or box.y >= max(size["height"], emulate.height):
                 where = f"{size['width']:.0f} × {size['height']:.0f} pixels"
-                raise InvalidRequest(Mistake("clip", f"lies outside of the page, which has {where}"))
+                raise InvalidRequest(InvalidParameter("clip", f"lies outside of the page, which has {where}"))
             return clip.fitting(box, emulate.scale, self._max_height)
         if expose.full_page:
             size = await self._page_size()
-            box = Crop(0, 0, emulate.width, max(size["height"], emulate.height))
+            box = Clip(0, 0, emulate.width, max(size["height"], emulate.height))
             return clip.fitting(box, emulate.scale, self._max_height)
         return None
 
@@ -90,13 +90,13 @@ class Exposure:
         """In CSS pixels."""
         return dict((await self._session.call("Page.getLayoutMetrics"))["cssContentSize"])
 
-    async def _is_on_screen(self, area: Crop) -> bool:
+    async def _is_on_screen(self, area: Clip) -> bool:
         """Whether all of it is seen as the page stands: at its top, not scrolled."""
         seen = (await self._session.call("Page.getLayoutMetrics"))["cssVisualViewport"]
         at_the_top = not (seen["pageX"] or seen["pageY"])
         return at_the_top and area.within(seen["clientWidth"], seen["clientHeight"])
 
-    async def _photograph(self, area: Crop | None) -> bytes:
+    async def _photograph(self, area: Clip | None) -> bytes:
         if area is None:
             return await self._expose()
         if await self._is_on_screen(area):

@@ -13,17 +13,17 @@ import asyncio
 import contextlib
 from typing import Any
 
-from tintype.chromium.cdp.connection import Json, Refused, Session
+from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError
 
 _STARVED = 100
 """Tasks without any time passing after which it passes anyway: pages can keep themselves busy for ever."""
 _LAST_PATIENCE = 0.5
 
 
-class Clock:
+class VirtualTime:
     """The time of one page. Before the first call it passes as ours does."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: CdpSession) -> None:
         self._session = session
         self._expired: asyncio.Future[Any] | None = None
         """The end of the portion granted last."""
@@ -61,7 +61,7 @@ class Clock:
     async def _run_out(self, policy: str, patience: float, **grant: float) -> bool:
         """Wait for the end of the portion under way, or of the one granted here."""
         # Refused while the page is between two documents: there is no time to pass.
-        with contextlib.suppress(TimeoutError, Refused):
+        with contextlib.suppress(TimeoutError, ProtocolError):
             async with asyncio.timeout(patience):
                 await self._session.call(
                     "Emulation.setVirtualTimePolicy",

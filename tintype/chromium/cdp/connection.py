@@ -18,7 +18,7 @@ MAX_BYTES = 256 << 20
 """Longest message taken: a picture of 25 million incompressible pixels is 134 MB of base64."""
 
 
-class Refused(Exception):
+class ProtocolError(Exception):
     """Chromium answered a call with an error."""
 
     def __init__(self, method: str, message: str) -> None:
@@ -27,11 +27,11 @@ class Refused(Exception):
         self.message = message
 
 
-class Ended(Exception):
+class TargetClosed(Exception):
     """The session or the connection is gone."""
 
 
-class Session:
+class CdpSession:
     """One conversation: with the browser (empty id) or with an attached page."""
 
     def __init__(self, connection: Connection, id_: str) -> None:
@@ -40,7 +40,7 @@ class Session:
         self._connection = connection
         self._waiting: set[asyncio.Future[Any]] = set()
         self._listeners: dict[str, list[Listener]] = {}
-        self._branches: list[Session] = []
+        self._branches: list[CdpSession] = []
 
     def post(self, method: str, **parameters: Any) -> asyncio.Future[Json]:
         """Send now; the answer is the result or raises Refused. It need not be awaited."""
@@ -66,7 +66,7 @@ class Session:
         """Call a listener with the parameters of each such event."""
         self._listeners.setdefault(event, []).append(listener)
 
-    def branch(self, id_: str) -> Session:
+    def branch(self, id_: str) -> CdpSession:
         """The conversation with a frame in a process of its own, attached through this one; it ends with this one."""
         branch = self._connection.session(id_)
         self._branches.append(branch)
@@ -74,7 +74,7 @@ class Session:
 
     def leave(self) -> None:
         """End it, and hear no more of it."""
-        self._connection.forget(self, Ended("the conversation is over"))
+        self._connection.forget(self, TargetClosed("the conversation is over"))
 
     def dispatch(self, event: str, parameters: Json) -> None:
         """Hand an event to its listeners."""
@@ -102,26 +102,26 @@ class Connection:
     """Calls out, bytes in. ``write`` takes the bytes of one message."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
-        self.browser = Session(self, "")
+        self.browser = CdpSession(self, "")
         self._write = write
-        self._sessions: dict[str, Session] = {"": self.browser}
+        self._sessions: dict[str, CdpSession] = {"": self.browser}
         self._calls: dict[int, tuple[str, asyncio.Future[Json]]] = {}
         self._number = 0
         self._partial: list[bytes] = []
         self._held = 0
         self.browser.on("Target.detachedFromTarget", self._detached)
 
-    def session(self, id_: str) -> Session:
+    def session(self, id_: str) -> CdpSession:
         """The conversation with a page that was just attached."""
-        session = self._sessions[id_] = Session(self, id_)
+        session = self._sessions[id_] = CdpSession(self, id_)
         return session
 
-    def forget(self, session: Session, failure: Exception) -> None:
+    def forget(self, session: CdpSession, failure: Exception) -> None:
         """End a session and drop its later events."""
         self._sessions.pop(session.id, None)
         session.end(failure)
 
-    def send(self, session: Session, method: str, parameters: Json, answer: asyncio.Future[Json]) -> None:
+    def send(self, session: CdpSession, method: str, parameters: Json, answer: asyncio.Future[Json]) -> None:
         """Write one call; its answer goes to the future."""
         self._number += 1
         message: Json = {"id": self._number, "method": method, "params": parameters}
@@ -162,11 +162,11 @@ class Connection:
         if answer is None or answer.done():
             return
         if "error" in message:
-            answer.set_exception(Refused(method, str(message["error"].get("message", ""))))
+            answer.set_exception(ProtocolError(method, str(message["error"].get("message", ""))))
         else:
             answer.set_result(message.get("result", {}))
 
     def _detached(self, parameters: Json) -> None:
         session = self._sessions.get(parameters.get("sessionId", ""))
         if session and session is not self.browser:
-            self.forget(session, Ended("the page is gone"))
+            self.forget(session, TargetClosed("the page is gone"))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tintype.chromium.cdp.connection import Ended, Json, Refused, Session
+from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, TargetClosed
 from tintype.chromium.cdp.tab import WORLD, call_of, source
 
 _MOST = 30
@@ -20,8 +20,8 @@ class Frame:
 
     id: str
     url: str
-    session: Session
-    parent: Session
+    session: CdpSession
+    parent: CdpSession
 
     async def run(self, script: str, *arguments: Any) -> Any:
         """What one of ``scripts/`` says in it; None where the frame is gone or the script threw."""
@@ -32,7 +32,7 @@ class Frame:
                 contextId=await _world(self.session, self.id),
                 returnByValue=True,
             )
-        except (Refused, Ended):
+        except (ProtocolError, TargetClosed):
             return None
         return answer["result"].get("value")
 
@@ -48,7 +48,7 @@ class Frame:
                 arguments=[{"value": argument} for argument in arguments],
                 returnByValue=True,
             )
-        except (Refused, Ended):
+        except (ProtocolError, TargetClosed):
             return None
         return answer["result"].get("value")
 
@@ -56,15 +56,15 @@ class Frame:
 class Frames:
     """The frames of one page. Those in other processes are attached to when first asked for, or as they come."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: CdpSession) -> None:
         self._session = session
-        self._branches: dict[str, Session] = {}
+        self._branches: dict[str, CdpSession] = {}
         self._attaching = False
-        self._welcome: Callable[[Session], None] = lambda _: None
+        self._welcome: Callable[[CdpSession], None] = lambda _: None
         session.on("Target.attachedToTarget", self._join)
         session.on("Target.detachedFromTarget", self._part)
 
-    def follow(self, welcome: Callable[[Session], None]) -> None:
+    def follow(self, welcome: Callable[[CdpSession], None]) -> None:
         """Before navigation: hold each frame of another process until it was welcomed."""
         self._welcome = welcome
         self._attach(hold=True)
@@ -94,11 +94,11 @@ class Frames:
         if branch := self._branches.pop(event["sessionId"], None):
             branch.leave()
 
-    async def _of(self, session: Session) -> list[Frame]:
+    async def _of(self, session: CdpSession) -> list[Frame]:
         """The frames that live in the process of a session, of a branch the first one too."""
         try:
             tree = (await session.call("Page.getFrameTree"))["frameTree"]
-        except (Refused, Ended):
+        except (ProtocolError, TargetClosed):
             return []
         frames = [Frame(frame["id"], frame["url"], session, session) for frame in _children(tree)]
         if session is self._session:
@@ -111,6 +111,6 @@ def _children(tree: Json) -> list[Json]:
     return [frame for child in nested for frame in (child["frame"], *_children(child))]
 
 
-async def _world(session: Session, frame: str) -> int:
+async def _world(session: CdpSession, frame: str) -> int:
     made = await session.call("Page.createIsolatedWorld", frameId=frame, worldName=WORLD)
     return int(made["executionContextId"])

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from tintype.chromium.cdp.connection import Json, Refused, Session
+from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError
 
 WORLD = "tintype"
 """The world of our scripts: they share the document with the page's, and nothing else."""
@@ -26,7 +26,7 @@ class ScriptFailed(Exception):
 class Tab:
     """Follows the main frame. Frames, workers and the page's own console are none of our business."""
 
-    def __init__(self, session: Session, frame: str) -> None:
+    def __init__(self, session: CdpSession, frame: str) -> None:
         self.session = session
         self.document: Json = {}
         """The main frame as of its last navigation; empty before the first."""
@@ -58,7 +58,7 @@ class Tab:
                     awaitPromise=True,
                     returnByValue=True,
                 )
-            except Refused:
+            except ProtocolError:
                 self._world = None
                 await asyncio.sleep(_AGAIN)
                 continue

@@ -8,10 +8,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from tintype.options import Retouch
+from tintype.options import PageChanges
 
 
-def stylesheet(retouch: Retouch) -> str:
+def stylesheet(retouch: PageChanges) -> str:
     """The style sheet that hides what a retouch leaves out; empty when that is nothing."""
     return hiding(_hidden(retouch))
 
@@ -43,7 +43,7 @@ def selectors(name: str) -> tuple[str, ...]:
     return tuple(line for line in lines if line and not line.startswith("# ") and line != "#")
 
 
-def _hidden(retouch: Retouch) -> list[str]:
+def _hidden(retouch: PageChanges) -> list[str]:
     consent = [selector for manager in managers() for selector in manager["hide"]]
     return [
         *(selectors("ads") if retouch.block_ads else ()),

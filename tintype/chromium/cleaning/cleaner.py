@@ -13,14 +13,14 @@ from typing import Any
 
 import structlog
 
-from tintype.chromium.cdp.connection import Json, Refused
+from tintype.chromium.cdp.connection import Json, ProtocolError
 from tintype.chromium.cdp.frames import Frame, Frames
 from tintype.chromium.cdp.tab import WORLD, ScriptFailed, Tab, call_of
 from tintype.chromium.cleaning import bundled_rules
-from tintype.chromium.cleaning.cosmetic import Lists
-from tintype.chromium.cleaning.network import Sieve
+from tintype.chromium.cleaning.cosmetic import CosmeticFilter
+from tintype.chromium.cleaning.network import NetworkFilter
 from tintype.chromium.proxy.traffic import Traffic
-from tintype.filters.engine import Filters
+from tintype.filters.engine import FilterEngine
 from tintype.options import Shot
 from tintype.urls import host_of
 
@@ -32,17 +32,17 @@ _INTERFACES = 0.4
 """Seconds for the managers' own interfaces, which are the page's code."""
 
 
-class Cleaning:
+class PageCleaner:
     """Of one page, as one shot wants it; ``filters`` are the operator's lists, if there are any."""
 
-    def __init__(self, tab: Tab, shot: Shot, traffic: Traffic, filters: Filters | None = None) -> None:
+    def __init__(self, tab: Tab, shot: Shot, traffic: Traffic, filters: FilterEngine | None = None) -> None:
         self._tab = tab
         self._shot = shot
         self._traffic = traffic
         self._frames = Frames(tab.session)
         asked = filters if shot.retouch.block_ads else None
-        self._lists = Lists(tab, self._frames, asked) if asked else None
-        self.sieve = Sieve(tab, self._frames, asked) if asked else None
+        self._lists = CosmeticFilter(tab, self._frames, asked) if asked else None
+        self.sieve = NetworkFilter(tab, self._frames, asked) if asked else None
         self._refused: set[str] = set()
         """Managers that were asked already: what they leave on the page is no news."""
 
@@ -64,7 +64,7 @@ class Cleaning:
             async with asyncio.timeout(_WITHIN):
                 await self._collapse()
                 return self._shot.retouch.block_cookie_banners and await self._clean()
-        except (TimeoutError, ScriptFailed, Refused) as failure:
+        except (TimeoutError, ScriptFailed, ProtocolError) as failure:
             log.debug("not_cleaned", host=host_of(self._shot.url), reason=type(failure).__name__)
             return False
 

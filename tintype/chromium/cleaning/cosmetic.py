@@ -5,16 +5,16 @@ from __future__ import annotations
 from tintype.chromium.cdp.frames import Frames
 from tintype.chromium.cdp.tab import Tab
 from tintype.chromium.cleaning import bundled_rules
-from tintype.filters.engine import Filters
+from tintype.filters.engine import FilterEngine
 
 _NAMES = 5000
 """Class names, and ids, that are asked about."""
 
 
-class Lists:
+class CosmeticFilter:
     """The element rules of the lists, on one page and in its frames."""
 
-    def __init__(self, tab: Tab, frames: Frames, filters: Filters) -> None:
+    def __init__(self, tab: Tab, frames: Frames, filters: FilterEngine) -> None:
         self._tab = tab
         self._frames = frames
         self._filters = filters

@@ -6,10 +6,10 @@ requests have to be held up in the browser, which costs a capture a tenth of its
 
 from __future__ import annotations
 
-from tintype.chromium.cdp.connection import Json, Session
+from tintype.chromium.cdp.connection import CdpSession, Json
 from tintype.chromium.cdp.frames import Frames
 from tintype.chromium.cdp.tab import Tab
-from tintype.filters.engine import Filters
+from tintype.filters.engine import FilterEngine
 
 HELD = [
     {"urlPattern": "*", "resourceType": kind}
@@ -20,10 +20,10 @@ Web sockets cannot be held."""
 _NOTES = 500
 
 
-class Sieve:
+class NetworkFilter:
     """The requests of one page and of the frames in it."""
 
-    def __init__(self, tab: Tab, frames: Frames, filters: Filters) -> None:
+    def __init__(self, tab: Tab, frames: Frames, filters: FilterEngine) -> None:
         self._tab = tab
         self._frames = frames
         self._filters = filters
@@ -37,7 +37,7 @@ class Sieve:
         self._tab.session.on("Page.frameNavigated", self._navigated)
         self._frames.follow(self._hold)
 
-    def refused(self, session: Session, event: Json) -> bool:
+    def refused(self, session: CdpSession, event: Json) -> bool:
         """Whether a request that is held up was refused; else it is still held up."""
         url, kind = event["request"]["url"], event["resourceType"]
         is_page = kind == "Document" and event["frameId"] == self._tab.frame
@@ -47,7 +47,7 @@ class Sieve:
         session.post("Fetch.failRequest", requestId=event["requestId"], errorReason="BlockedByClient")
         return True
 
-    def _hold(self, session: Session) -> None:
+    def _hold(self, session: CdpSession) -> None:
         """The same for a frame in another process."""
 
         def judge(event: Json) -> None:

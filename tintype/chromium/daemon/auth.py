@@ -16,7 +16,7 @@ _WITHIN = 5.0
 """Seconds."""
 
 
-class Door:
+class AuthenticatedServer:
     """In front of a server's conversation: whoever is not admitted is hung up on and told nothing."""
 
     def __init__(self, secret: str, beyond: Serve, within: float = _WITHIN) -> None:
@@ -39,11 +39,11 @@ class Door:
     async def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Raises ConnectionError for whoever does not know the secret, IncompleteReadError for whoever leaves."""
         if await reader.readexactly(len(auth.GREETING)) != auth.GREETING:
-            raise auth.Impostor
+            raise auth.AuthenticationFailed
         theirs, ours = await reader.readexactly(auth.NONCE), auth.make_nonce()
         writer.write(ours + auth.prove(self._secret, "server", theirs, ours))
         expected = auth.prove(self._secret, "client", theirs, ours)
         if not auth.matches(await reader.readexactly(auth.PROOF), expected):
-            raise auth.Impostor
+            raise auth.AuthenticationFailed
         writer.write(auth.ADMITTED)
         await writer.drain()

@@ -23,15 +23,15 @@ from urllib.parse import urlsplit
 import structlog
 
 from tintype import logs
-from tintype.chromium.daemon.auth import Door
+from tintype.chromium.daemon.auth import AuthenticatedServer
 from tintype.chromium.daemon.config import DaemonConfig, address_for, command_for
-from tintype.chromium.daemon.runtime import Booth
+from tintype.chromium.daemon.runtime import CaptureRuntime
 from tintype.chromium.process.launch import LaunchFailed
 from tintype.errors import ConfigurationError
 from tintype.rpc import auth
 
 if TYPE_CHECKING:
-    from tintype.chromium.daemon.server import Reception
+    from tintype.chromium.daemon.server import CaptureServer
 
 __all__ = ["DaemonConfig", "address_for", "command_for", "run"]
 
@@ -54,18 +54,18 @@ async def run(config: DaemonConfig, address: str, ready: Callable[[], None] = la
         booth = await _open(config, finished)
         if booth is None:
             return
-        from tintype.chromium.daemon.server import Reception  # noqa: PLC0415 - the browser starts first, see Booth
+        from tintype.chromium.daemon.server import CaptureServer  # noqa: PLC0415 - the browser starts first, see Booth
 
         try:
-            await _serve(Reception(booth, config.linger, finished), address, ready, secret, config.grace)
+            await _serve(CaptureServer(booth, config.linger, finished), address, ready, secret, config.grace)
         finally:
             await booth.close()
     log.info("daemon_ended", address=address, pid=os.getpid())
 
 
-async def _open(config: DaemonConfig, finished: asyncio.Event) -> Booth | None:
+async def _open(config: DaemonConfig, finished: asyncio.Event) -> CaptureRuntime | None:
     """The booth, unless we are told to end before it stands."""
-    opening = asyncio.create_task(Booth.open(config))
+    opening = asyncio.create_task(CaptureRuntime.open(config))
     ending = asyncio.create_task(finished.wait())
     await asyncio.wait({opening, ending}, return_when=asyncio.FIRST_COMPLETED)
     ending.cancel()
@@ -76,7 +76,7 @@ async def _open(config: DaemonConfig, finished: asyncio.Event) -> Booth | None:
     return None
 
 
-async def _serve(reception: Reception, address: str, ready: Callable[[], None], secret: str, grace: float) -> None:
+async def _serve(reception: CaptureServer, address: str, ready: Callable[[], None], secret: str, grace: float) -> None:
     server = await _listen(address, reception, secret)
     try:
         log.info("daemon_ready", address=address, pid=os.getpid())
@@ -89,10 +89,10 @@ async def _serve(reception: Reception, address: str, ready: Callable[[], None], 
         await reception.close()
 
 
-async def _listen(address: str, reception: Reception, secret: str) -> asyncio.Server:
+async def _listen(address: str, reception: CaptureServer, secret: str) -> asyncio.Server:
     parts = urlsplit(address)
     if parts.scheme == "tcp":
-        serve = Door(secret, reception.serve).serve if secret else reception.serve
+        serve = AuthenticatedServer(secret, reception.serve).serve if secret else reception.serve
         return await asyncio.start_server(serve, parts.hostname, parts.port)
     _unlink(address)
     before = os.umask(0o177)

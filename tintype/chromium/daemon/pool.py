@@ -16,10 +16,10 @@ from typing import Any
 import structlog
 
 from tintype.chromium.browser import Browser
-from tintype.chromium.cdp.connection import Ended, Refused
+from tintype.chromium.cdp.connection import ProtocolError, TargetClosed
 from tintype.chromium.process.launch import LaunchFailed
 from tintype.chromium.proxy.blocklist import Blocklists
-from tintype.errors import BackendUnavailable, BrowserLost, CaptureTimeout, EngineFailed, Overloaded, TintypeError
+from tintype.errors import BackendUnavailable, BrowserCrashed, CaptureTimeout, EngineError, Overloaded, TintypeError
 from tintype.model import Capture
 from tintype.options import Shot
 from tintype.urls import host_of
@@ -36,7 +36,7 @@ _GROWTH = 150 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class PoolLimits:
     """What a pool allows. Times in seconds, height in pixels."""
 
     slots: int
@@ -48,7 +48,7 @@ class Terms:
 
 
 @dataclass(slots=True)
-class Flight:
+class InFlight:
     """A capture under way and how many wait for it."""
 
     task: asyncio.Task[Capture]
@@ -58,7 +58,7 @@ class Flight:
 class Pool:
     """The supervisor of one browser at a time."""
 
-    def __init__(self, start: Callable[[], Awaitable[Browser]], terms: Terms, blocklists: Blocklists) -> None:
+    def __init__(self, start: Callable[[], Awaitable[Browser]], terms: PoolLimits, blocklists: Blocklists) -> None:
         self.browser: Browser | None = None
         self.busy = 0
         self.captures = 0
@@ -68,7 +68,7 @@ class Pool:
         self._terms = terms
         self._blocklists = blocklists
         self._slots = asyncio.Semaphore(terms.slots)
-        self._flights: dict[str, Flight] = {}
+        self._flights: dict[str, InFlight] = {}
         self._aboard: set[asyncio.Task[Capture]] = set()
         """Every capture admitted and not ended; counted at once, so that a crowd in one instant is a crowd."""
         self._changing = asyncio.Lock()
@@ -129,7 +129,7 @@ class Pool:
         self.browser = None
         self._retired.clear()
 
-    def _depart(self, shot: Shot) -> Flight:
+    def _depart(self, shot: Shot) -> InFlight:
         if self._closing:
             raise BackendUnavailable("the capture engine is shutting down", retry_after=1)
         if len(self._aboard) >= self._terms.slots + self._terms.queue:
@@ -137,10 +137,10 @@ class Pool:
         task = asyncio.create_task(self._fly(shot))
         self._aboard.add(task)
         task.add_done_callback(self._aboard.discard)
-        flight = self._flights[shot.key] = Flight(task)
+        flight = self._flights[shot.key] = InFlight(task)
         return flight
 
-    def _land(self, key: str, flight: Flight) -> None:
+    def _land(self, key: str, flight: InFlight) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
         flight.task.cancel()
@@ -180,18 +180,18 @@ class Pool:
             try:
                 self.captures += 1
                 return await self._take(browser, shot)
-            except Ended as end:
+            except TargetClosed as end:
                 log.warning("browser_lost", host=host_of(shot.url), reason=str(end))
                 self._doubt(browser)
             except CaptureTimeout:
                 self._doubt(browser)
                 raise
-            except Refused as refused:
-                raise EngineFailed(f"the browser refused: {refused.message[:200]}") from refused
+            except ProtocolError as refused:
+                raise EngineError(f"the browser refused: {refused.message[:200]}") from refused
             finally:
                 browser.tenants -= 1
                 self._tidy(browser)
-        raise BrowserLost(retry_after=1)
+        raise BrowserCrashed(retry_after=1)
 
     async def _take(self, browser: Browser, shot: Shot) -> Capture:
         terms = self._terms

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tintype.chromium.cdp.connection import Ended, Refused
+from tintype.chromium.cdp.connection import ProtocolError, TargetClosed
 from tintype.chromium.cdp.tab import ScriptFailed
 from tintype.chromium.daemon.config import DaemonConfig
 from tintype.chromium.process import selftest, user
 from tintype.chromium.process.launch import Launcher, LaunchFailed
-from tintype.chromium.process.launch_options import Recipe
-from tintype.chromium.process.profiles import Territory
+from tintype.chromium.process.launch_options import LaunchOptions
+from tintype.chromium.process.profiles import ProfileRoot
 from tintype.chromium.process.watchdog import memory, usage
 from tintype.chromium.proxy.blocklist import blocklists
-from tintype.chromium.proxy.policy import Judge
-from tintype.chromium.proxy.server import Filter
+from tintype.chromium.proxy.policy import EgressPolicy
+from tintype.chromium.proxy.server import EgressProxy
 from tintype.chromium.proxy.traffic import LEDGER
 from tintype.errors import ConfigurationError
 from tintype.network.resolver import own_addresses
@@ -33,14 +33,14 @@ _COUNTED_WITHIN = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Booth:
+class CaptureRuntime:
     """A pool and what it stands on."""
 
     pool: Pool
     launcher: Launcher
-    closed: Filter
+    closed: EgressProxy
     """The filter without a session: what refuses everything."""
-    territory: Territory
+    territory: ProfileRoot
     slots: int
 
     @classmethod
@@ -52,17 +52,17 @@ class Booth:
                 f"TINTYPE_CHROMIUM: {config.binary} is no browser" if config.binary else "Chromium is not installed"
             )
             raise ConfigurationError(f"{wanted}; run: tintype install-browser")
-        judge = Judge.of(config.allow_addresses, config.allow_hosts, config.deny_hosts, own_addresses())
+        judge = EgressPolicy.of(config.allow_addresses, config.allow_hosts, config.deny_hosts, own_addresses())
         lanes = 2 * config.slots + 1  # while one capture's page is cleared away the next one has begun
-        closed = await Filter.start(judge)
-        recipe = Recipe(
+        closed = await EgressProxy.start(judge)
+        recipe = LaunchOptions(
             binary=str(binary),
             account=user.choose(config.browser_user, allow_root=config.allow_no_sandbox),
             proxy_port=closed.port,
             listeners=lanes,
             hidden=(*_HOMES, *config.hidden),
         )
-        territory = Territory.claim()
+        territory = ProfileRoot.claim()
         launcher = Launcher(recipe, territory, allow_no_sandbox=config.allow_no_sandbox)
         launcher.begin()
         try:
@@ -86,7 +86,7 @@ class Booth:
         browser = self.pool.browser
         try:
             leak = await selftest.leak(browser.attempt) if browser else "nothing that could be tried"
-        except (Ended, Refused, ScriptFailed) as failure:
+        except (TargetClosed, ProtocolError, ScriptFailed) as failure:
             raise LaunchFailed(f"the self test of the egress guard did not run: {failure}") from failure
         if leak:
             raise LaunchFailed(f"the egress guard leaks: a page reached a canary on loopback by {leak}")
@@ -142,19 +142,19 @@ class Booth:
         try:
             async with asyncio.timeout(_COUNTED_WITHIN):
                 return await self.pool.browser.inventory() if self.pool.browser else {}
-        except (TimeoutError, Ended):
+        except (TimeoutError, TargetClosed):
             return {}
 
 
-async def _pool(config: DaemonConfig, launcher: Launcher, judge: Judge, lanes: int) -> Pool:
+async def _pool(config: DaemonConfig, launcher: Launcher, judge: EgressPolicy, lanes: int) -> Pool:
     """Pages and options take as long to import as the browser to start: both at once."""
     await asyncio.to_thread(importlib.import_module, "tintype.chromium.daemon.pool")
     from tintype.chromium.browser import Browser  # noqa: PLC0415
-    from tintype.chromium.daemon.pool import Pool, Terms  # noqa: PLC0415
+    from tintype.chromium.daemon.pool import Pool, PoolLimits  # noqa: PLC0415
     from tintype.filters.engine import FilterFile  # noqa: PLC0415
 
     lists = FilterFile(Path(config.filters)) if config.filters else None
-    terms = Terms(
+    terms = PoolLimits(
         slots=config.slots,
         queue=config.queue,
         timeout=config.timeout,

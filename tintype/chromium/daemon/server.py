@@ -11,7 +11,7 @@ import structlog
 from pydantic import ValidationError
 
 from tintype import errors
-from tintype.chromium.daemon.runtime import Booth
+from tintype.chromium.daemon.runtime import CaptureRuntime
 from tintype.errors import TintypeError
 from tintype.options import Shot
 from tintype.rpc import codec
@@ -23,10 +23,10 @@ _LONGEST_REQUEST = 16 << 20
 """Bytes: a million characters of HTML, each written as JSON escapes it."""
 
 
-class Reception:
+class CaptureServer:
     """Connections, requests, and the end: by a signal, or some time after the last client is gone."""
 
-    def __init__(self, booth: Booth, linger: float, finished: asyncio.Event) -> None:
+    def __init__(self, booth: CaptureRuntime, linger: float, finished: asyncio.Event) -> None:
         self.finished = finished
         self._booth = booth
         self._linger = linger
@@ -113,12 +113,12 @@ class Reception:
             return await self._operations[header["op"]](header)
         except TintypeError as error:
             return codec.pack_problem(error)
-        except (codec.Corrupt, ValidationError, KeyError) as error:
+        except (codec.CorruptValue, ValidationError, KeyError) as error:
             log.error("request_not_understood", error=type(error).__name__)
-            return codec.pack_problem(errors.EngineFailed("the capture engine does not understand the request"))
+            return codec.pack_problem(errors.EngineError("the capture engine does not understand the request"))
         except Exception:
             log.exception("request_failed")
-            return codec.pack_problem(errors.EngineFailed())
+            return codec.pack_problem(errors.EngineError())
 
     async def _capture(self, header: dict[str, Any]) -> bytes:
         return codec.pack_capture(await self._booth.pool.capture(Shot.model_validate(header["shot"])))

@@ -13,11 +13,11 @@ from typing import Any
 
 import structlog
 
-from tintype.chromium.cdp.connection import Ended
+from tintype.chromium.cdp.connection import TargetClosed
 from tintype.chromium.process import namespaces
-from tintype.chromium.process.launch_options import Recipe, hideable
+from tintype.chromium.process.launch_options import LaunchOptions, hideable
 from tintype.chromium.process.process import Process
-from tintype.chromium.process.profiles import Territory, remove
+from tintype.chromium.process.profiles import ProfileRoot, remove
 
 log = structlog.get_logger("tintype.chromium")
 
@@ -34,18 +34,18 @@ class LaunchFailed(Exception):
     """Chromium did not start; the text is for the operator and names the remedy where one is known."""
 
 
-class SandboxUnusable(LaunchFailed):
+class SandboxUnavailable(LaunchFailed):
     """The kernel or the container does not let Chromium build its sandbox."""
 
 
-class EnclosureRefused(LaunchFailed):
+class NamespacesUnavailable(LaunchFailed):
     """The kernel does not allow namespaces to us; the other layers remain."""
 
 
 class Launcher:
     """Starts browsers of one recipe, and remembers what does not work on this machine."""
 
-    def __init__(self, recipe: Recipe, territory: Territory, *, allow_no_sandbox: bool) -> None:
+    def __init__(self, recipe: LaunchOptions, territory: ProfileRoot, *, allow_no_sandbox: bool) -> None:
         self.recipe = recipe
         self._territory = territory
         self._allow_no_sandbox = allow_no_sandbox
@@ -72,16 +72,16 @@ class Launcher:
         while True:
             try:
                 return await self._try(self.recipe)
-            except EnclosureRefused as refusal:
+            except NamespacesUnavailable as refusal:
                 log.warning("enclosure_unavailable", reason=str(refusal))
                 self.recipe = replace(self.recipe, enclosed=False, listeners=0)
-            except SandboxUnusable:
+            except SandboxUnavailable:
                 if not self._allow_no_sandbox:
                     raise
                 log.warning("sandbox_off", remedy=_SANDBOX_REMEDY)
                 self.recipe = replace(self.recipe, sandbox=False)
 
-    async def _try(self, recipe: Recipe) -> tuple[Process, str]:
+    async def _try(self, recipe: LaunchOptions) -> tuple[Process, str]:
         account = recipe.account
         profile = self._territory.new_profile(account.uid, account.gid)
         try:
@@ -92,7 +92,7 @@ class Launcher:
         try:
             async with asyncio.timeout(_START_WITHIN):
                 version = await process.connection.browser.call("Browser.getVersion")
-        except (Ended, TimeoutError):
+        except (TargetClosed, TimeoutError):
             await process.close()
             raise _explain(recipe, process) from None
         except BaseException:
@@ -101,21 +101,21 @@ class Launcher:
         return process, str(version["userAgent"])
 
 
-async def _start(recipe: Recipe, profile: Path) -> Process:
+async def _start(recipe: LaunchOptions, profile: Path) -> Process:
     drop: dict[str, Any] = {}
     if recipe.account.uid >= 0:
         drop = {"user": recipe.account.uid, "group": recipe.account.gid, "extra_groups": []}
     return await Process.start(recipe.arguments(profile), profile, **drop)
 
 
-async def _start_enclosed(recipe: Recipe, profile: Path) -> Process:
+async def _start_enclosed(recipe: LaunchOptions, profile: Path) -> Process:
     """Inside the enclosure. Where the kernel refuses it, no listeners come out and the process ends by itself."""
     ours, theirs = socket.socketpair()
     with ours:
         # Out of the way of the descriptors that the shell is about to fill.
         passage = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, _DESCRIPTORS_FROM)
         theirs.close()
-        plan = namespaces.Plan(
+        plan = namespaces.NamespaceSpec(
             passage=passage,
             listeners=recipe.listeners,
             hidden=hideable(recipe.hidden, Path(recipe.binary), profile),
@@ -138,12 +138,12 @@ async def _start_enclosed(recipe: Recipe, profile: Path) -> Process:
     return process
 
 
-def _explain(recipe: Recipe, process: Process) -> LaunchFailed:
+def _explain(recipe: LaunchOptions, process: Process) -> LaunchFailed:
     said = process.said.decode(errors="replace").strip()
     if process.status == namespaces.REFUSED and recipe.enclosed:
-        return EnclosureRefused(said[-300:])
+        return NamespacesUnavailable(said[-300:])
     if "sandbox" in said.lower() and recipe.sandbox:
-        return SandboxUnusable(_SANDBOX_REMEDY)
+        return SandboxUnavailable(_SANDBOX_REMEDY)
     if "ermission denied" in said and recipe.account.uid >= 0:
         return LaunchFailed(f"the user {recipe.account.name} may not start {recipe.binary}; it said: {said[-300:]}")
     return LaunchFailed(

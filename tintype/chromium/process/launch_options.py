@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tintype.chromium.process.user import Account
+from tintype.chromium.process.user import BrowserUser
 
 FLAGS = (
     "--remote-debugging-pipe",
@@ -42,11 +42,11 @@ _SMALL_SHARED_MEMORY = 512 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class LaunchOptions:
     """What a browser is started from."""
 
     binary: str
-    account: Account
+    account: BrowserUser
     proxy_port: int
     """A filter that refuses everything: what a page without a slot's filter would meet."""
     listeners: int = 0

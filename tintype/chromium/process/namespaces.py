@@ -32,7 +32,7 @@ _PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class NamespaceSpec:
     """What the enclosure is made of."""
 
     passage: int
@@ -49,13 +49,13 @@ class Plan:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_argument(cls, text: str) -> Plan:
+    def from_argument(cls, text: str) -> NamespaceSpec:
         """The inverse of :meth:`to_argument`."""
         members = json.loads(text)
         return cls(**{**members, "hidden": tuple(members["hidden"])})
 
 
-def command(plan: Plan, chromium: Sequence[str]) -> list[str]:
+def command(plan: NamespaceSpec, chromium: Sequence[str]) -> list[str]:
     """The command line that enters the enclosure and becomes Chromium."""
     return [sys.executable, "-I", __file__, plan.to_argument(), "--", *chromium]
 
@@ -66,7 +66,7 @@ def receive_listeners(passage: socket.socket, count: int) -> list[socket.socket]
     return [socket.socket(fileno=descriptor) for descriptor in descriptors]
 
 
-def _enter(plan: Plan) -> None:
+def _enter(plan: NamespaceSpec) -> None:
     root = os.geteuid() == 0
     uid, gid = os.geteuid(), os.getegid()
     _call("unshare", _CLONE_NEWNET | _CLONE_NEWNS | (0 if root else _CLONE_NEWUSER))
@@ -106,7 +106,7 @@ def _call(name: str, *arguments: object) -> None:
         raise OSError(code, f"{name}: {os.strerror(code)}")
 
 
-def _pass_listeners(plan: Plan) -> None:
+def _pass_listeners(plan: NamespaceSpec) -> None:
     opened = [socket.create_server(("127.0.0.1", 0), backlog=512) for _ in range(plan.listeners)]
     with socket.socket(fileno=plan.passage) as passage:
         socket.send_fds(passage, [b"L"], [listener.fileno() for listener in opened])
@@ -125,7 +125,7 @@ def drop_root(uid: int, gid: int) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Enter, pass the listeners out, become Chromium. Does not return."""
-    plan = Plan.from_argument(arguments[0])
+    plan = NamespaceSpec.from_argument(arguments[0])
     chromium = list(arguments[arguments.index("--") + 1 :])
     try:
         _enter(plan)

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import structlog
 
-from tintype.chromium.cdp.connection import Connection, Ended
+from tintype.chromium.cdp.connection import Connection, TargetClosed
 from tintype.chromium.process.launch_options import environment
 from tintype.chromium.process.profiles import remove
 
@@ -107,19 +107,19 @@ class Process(asyncio.SubprocessProtocol):
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002
         """Without the pipe it is as good as dead."""
         if fd == 1:
-            self.connection.end(Ended("the browser closed its pipe"))
+            self.connection.end(TargetClosed("the browser closed its pipe"))
         if fd == _STDERR and not self.silent.done():
             self.silent.set_result(None)
 
     def process_exited(self) -> None:
         """It has ended."""
-        self.connection.end(Ended("the browser ended"))
+        self.connection.end(TargetClosed("the browser ended"))
         if not self.exited.done():
             self.exited.set_result(None)
 
     def kill(self) -> None:
         """End the whole process group. Idempotent."""
-        self.connection.end(Ended("the browser was ended"))
+        self.connection.end(TargetClosed("the browser was ended"))
         if self.status is None and self.pid:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)

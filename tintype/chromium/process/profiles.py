@@ -20,7 +20,7 @@ log = structlog.get_logger("tintype.chromium")
 _PREFIX = "tintype-browser-"
 
 
-class Territory:
+class ProfileRoot:
     """The folder of one daemon; a profile folder in it for each browser."""
 
     def __init__(self, folder: Path, lock: int) -> None:

@@ -16,7 +16,7 @@ _LAST_RESORT = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class BrowserUser:
     """A user. ``uid`` -1 means: stay who we are."""
 
     name: str
@@ -24,10 +24,10 @@ class Account:
     gid: int = -1
 
 
-def choose(browser_user: str, *, allow_root: bool = False) -> Account:
+def choose(browser_user: str, *, allow_root: bool = False) -> BrowserUser:
     """Ourselves, or as root the browser's user, else ``nobody``; raises ConfigurationError when there is none."""
     if os.geteuid() != 0:
-        return Account(_own_name())
+        return BrowserUser(_own_name())
     for name in (browser_user, _LAST_RESORT):
         account = _find(name)
         if account:
@@ -35,19 +35,19 @@ def choose(browser_user: str, *, allow_root: bool = False) -> Account:
                 log.warning("browser_user_missing", wanted=browser_user, used=name, remedy=_remedy(browser_user))
             return account
     if allow_root:
-        return Account("root")
+        return BrowserUser("root")
     raise ConfigurationError(
         f"TINTYPE_BROWSER_USER: Chromium must not run as root and there is no user {browser_user!r}; "
         f"{_remedy(browser_user)}"
     )
 
 
-def _find(name: str) -> Account | None:
+def _find(name: str) -> BrowserUser | None:
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
         return None
-    return Account(name, entry.pw_uid, entry.pw_gid) if entry.pw_uid != 0 else None
+    return BrowserUser(name, entry.pw_uid, entry.pw_gid) if entry.pw_uid != 0 else None
 
 
 def _own_name() -> str:

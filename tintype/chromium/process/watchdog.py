@@ -27,7 +27,7 @@ _FAMILY_EVERY = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class MemoryLimits:
     """Bytes of RssAnon a process of each kind, and the tree, may hold."""
 
     renderer: int = 1024 * _MEGABYTE
@@ -41,7 +41,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class ProcessMemory:
     """One process of the browser: what it is and the bytes it holds."""
 
     pid: int
@@ -49,7 +49,7 @@ class Usage:
     memory: int
 
 
-class Census:
+class ProcessTree:
     """Who belongs to a browser, counted again and again.
 
     What cannot change is asked once: each process has some thirty threads that could have children.
@@ -63,33 +63,33 @@ class Census:
         """What the browser process itself started."""
         self._counts = 0
 
-    def take(self) -> list[Usage]:
+    def take(self) -> list[ProcessMemory]:
         """Every process, the browser first; empty where there is no /proc or no such process."""
         if self._counts % _FAMILY_EVERY == 0:
             self._branches = _children_of_threads(self._browser)
         self._counts += 1
         own = memory(self._browser)
-        found = [Usage(self._browser, "browser", own)] if own else []
+        found = [ProcessMemory(self._browser, "browser", own)] if own else []
         below = [usage for branch in self._branches for usage in self._below(branch)]
         self._leaves = {usage.pid: usage.kind for usage in below if usage.kind != "other" and usage.memory}
         return found + below
 
-    def _below(self, pid: int) -> Iterator[Usage]:
+    def _below(self, pid: int) -> Iterator[ProcessMemory]:
         kind = self._leaves.get(pid) or _kind(pid)
-        yield Usage(pid, kind, memory(pid))
+        yield ProcessMemory(pid, kind, memory(pid))
         if kind == "other":
             for child in _children(pid, pid):
                 yield from self._below(child)
 
 
-def usage(browser: int) -> list[Usage]:
+def usage(browser: int) -> list[ProcessMemory]:
     """Every process of a browser, itself first; empty where there is no /proc or no such process."""
-    return Census(browser).take()
+    return ProcessTree(browser).take()
 
 
-async def watch(browser: int, bounds: Bounds, replace: Callable[[str], None], every: float = 0.1) -> None:
+async def watch(browser: int, bounds: MemoryLimits, replace: Callable[[str], None], every: float = 0.1) -> None:
     """Poll until cancelled; ``replace`` is called with the reason when killing one process does not help."""
-    census = Census(browser)
+    census = ProcessTree(browser)
     while await asyncio.sleep(every, result=True):
         processes = census.take()
         for process in processes:
@@ -99,7 +99,7 @@ async def watch(browser: int, bounds: Bounds, replace: Callable[[str], None], ev
             replace("memory of the whole browser")
 
 
-def _end(process: Usage, bounds: Bounds, replace: Callable[[str], None]) -> None:
+def _end(process: ProcessMemory, bounds: MemoryLimits, replace: Callable[[str], None]) -> None:
     log.warning(
         "browser_process_over_memory",
         kind=process.kind,

@@ -9,11 +9,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:  # the daemon starts Chromium before it imports options
-    from tintype.options import Retouch
+    from tintype.options import PageChanges
 
 
 @dataclass(frozen=True, slots=True)
-class HostRules:
+class DomainSet:
     """A set of domains; each stands for itself and everything below it."""
 
     domains: frozenset[str] = frozenset()
@@ -33,11 +33,11 @@ class HostRules:
 class Blocklists:
     """What each option keeps from loading."""
 
-    ads: HostRules = HostRules()
-    trackers: HostRules = HostRules()
-    chats: HostRules = HostRules()
+    ads: DomainSet = DomainSet()
+    trackers: DomainSet = DomainSet()
+    chats: DomainSet = DomainSet()
 
-    def rules_for(self, retouch: Retouch, host: str) -> HostRules | None:
+    def rules_for(self, retouch: PageChanges, host: str) -> DomainSet | None:
         """The rules of one capture; None when it has none. Whoever asks for a picture of a listed host gets it."""
         wanted = (
             (self.ads, retouch.block_ads),
@@ -49,21 +49,21 @@ class Blocklists:
 
 
 @cache
-def bundled(name: str) -> HostRules:
+def bundled(name: str) -> DomainSet:
     """One of the lists that come with Tintype, read once: ``advertising``, ``trackers`` or ``chats``."""
     text = files("tintype").joinpath("chromium", "data", f"{name}.txt").read_text(encoding="utf-8")
-    return HostRules.parse(text.splitlines())
+    return DomainSet.parse(text.splitlines())
 
 
 def blocklists(more: Iterable[str] = ()) -> Blocklists:
     """All that come with Tintype, with more advertising hosts of the operator."""
-    ads = HostRules(bundled("advertising").domains | HostRules.parse(more).domains)
+    ads = DomainSet(bundled("advertising").domains | DomainSet.parse(more).domains)
     return Blocklists(ads, bundled("trackers"), bundled("chats"))
 
 
 @lru_cache(maxsize=32)
-def _together(lists: frozenset[HostRules]) -> HostRules:
-    return HostRules(frozenset().union(*(rules.domains for rules in lists)))
+def _together(lists: frozenset[DomainSet]) -> DomainSet:
+    return DomainSet(frozenset().union(*(rules.domains for rules in lists)))
 
 
 def _upwards(host: str) -> Iterator[str]:

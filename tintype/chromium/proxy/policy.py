@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
-from tintype.network.egress import Address, Allowed, Policy, matches_host
+from tintype.network.egress import Address, AllowRule, Policy, matches_host
 from tintype.urls import canonical_hosts
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class EgressPolicy:
     """Pure: names before they are looked up, addresses before they are dialled."""
 
     policy: Policy = field(default_factory=Policy)
@@ -28,7 +28,7 @@ class Judge:
         own: Iterable[Address] = (),
     ) -> Self:
         """From plain values, ``allow_addresses`` as operators write them; raises ValueError."""
-        allowed = tuple(Allowed.parse(text) for text in allow_addresses)
+        allowed = tuple(AllowRule.parse(text) for text in allow_addresses)
         policy = Policy(allowed, frozenset(own))
         return cls(policy, canonical_hosts(tuple(allow_hosts)), canonical_hosts(tuple(deny_hosts)))
 

@@ -14,13 +14,13 @@ _BUFFER = 512 * 1024
 """Bytes waiting for a slow reader before the writer is held back."""
 
 
-class End(asyncio.Protocol):
+class RelayEnd(asyncio.Protocol):
     """One end of a tunnel. Nothing is read from it before it has a peer, unless a subclass wants to."""
 
     transport: asyncio.Transport
 
     def __init__(self, count: Callable[[int], None]) -> None:
-        self.peer: End | None = None
+        self.peer: RelayEnd | None = None
         self._count = count
         self._ended = False
         self._lost = False
@@ -32,7 +32,7 @@ class End(asyncio.Protocol):
         transport.pause_reading()
         self.transport = transport
 
-    def link(self, peer: End) -> None:
+    def link(self, peer: RelayEnd) -> None:
         """Become a tunnel with another end."""
         self.peer, peer.peer = peer, self
         self.transport.resume_reading()
@@ -91,7 +91,7 @@ class End(asyncio.Protocol):
                 end.transport.close()
 
 
-async def dial(addresses: Sequence[Address], port: int, far: End, within: float) -> None:
+async def dial(addresses: Sequence[Address], port: int, far: RelayEnd, within: float) -> None:
     """Connect an end to the first address that answers, within seconds in all; raises OSError or TimeoutError."""
     async with asyncio.timeout(within):
         connection = await _first(addresses, port)

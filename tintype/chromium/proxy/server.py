@@ -16,15 +16,15 @@ from typing import Self
 
 import structlog
 
-from tintype.chromium.proxy.blocklist import HostRules
-from tintype.chromium.proxy.policy import Judge
-from tintype.chromium.proxy.relay import End, dial
-from tintype.chromium.proxy.socks5 import GRANTED, REFUSED, Handshake, Malformed, Request
-from tintype.chromium.proxy.traffic import LEDGER, Reason, Refusal, Traffic
+from tintype.chromium.proxy.blocklist import DomainSet
+from tintype.chromium.proxy.policy import EgressPolicy
+from tintype.chromium.proxy.relay import RelayEnd, dial
+from tintype.chromium.proxy.socks5 import GRANTED, REFUSED, MalformedHandshake, Socks5Handshake, Socks5Request
+from tintype.chromium.proxy.traffic import LEDGER, DenialReason, Reason, Traffic
 from tintype.network.egress import Address, is_public, parse_address
-from tintype.network.resolver import Busy, Resolve, Resolver
+from tintype.network.resolver import Resolve, Resolver, TooManyLookups
 
-__all__ = ["Filter", "HostRules", "Judge", "Limits", "Refusal", "Traffic"]
+__all__ = ["DenialReason", "DomainSet", "EgressPolicy", "EgressProxy", "ProxyLimits", "Traffic"]
 
 log = structlog.get_logger("tintype.chromium.socks")
 
@@ -33,7 +33,7 @@ _CLIENTS = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ProxyLimits:
     """What one capture may use. Times in seconds."""
 
     connections: int = 256
@@ -46,7 +46,7 @@ class Limits:
     addresses: int = 3
 
 
-class Refused(Exception):
+class ConnectionDenied(Exception):
     """Why a connection is not made."""
 
     def __init__(self, reason: Reason) -> None:
@@ -54,28 +54,28 @@ class Refused(Exception):
         self.reason: Reason = reason
 
 
-class Session:
+class ProxySession:
     """One capture's connections: admits, resolves, counts, and ends all of them with the capture."""
 
-    def __init__(self, filter_: Filter, blocked: HostRules | None, *, quiet: bool = False) -> None:
+    def __init__(self, filter_: EgressProxy, blocked: DomainSet | None, *, quiet: bool = False) -> None:
         self.traffic = Traffic()
         self.quiet = quiet
         self.limits = filter_.limits
         self._filter = filter_
-        self._blocked = blocked or HostRules()
+        self._blocked = blocked or DomainSet()
         self._resolver = Resolver(self.limits.lookups, filter_.resolve)
         self._room = asyncio.Semaphore(self.limits.lookups)
         self._answers: dict[str, asyncio.Task[tuple[Address, ...]]] = {}
-        self._clients: set[Client] = set()
+        self._clients: set[ProxyClient] = set()
 
-    def join(self, client: Client) -> bool:
+    def join(self, client: ProxyClient) -> bool:
         """Whether there is room for a client."""
         if len(self._clients) >= _CLIENTS:
             return False
         self._clients.add(client)
         return True
 
-    def leave(self, client: Client) -> None:
+    def leave(self, client: ProxyClient) -> None:
         """A client is gone."""
         self._clients.discard(client)
 
@@ -97,26 +97,26 @@ class Session:
         for answer in self._answers.values():
             answer.cancel()
 
-    async def admit(self, request: Request) -> tuple[Address, ...]:
+    async def admit(self, request: Socks5Request) -> tuple[Address, ...]:
         """The checked addresses to dial for a request; raises Refused."""
         host, port = request.host.lower().removesuffix("."), request.port
         address = parse_address(host)
         allowed = self._permits(address, port) if address else self._filter.judge.permits_name(host, port)
         if not allowed:
-            raise Refused("policy")
+            raise ConnectionDenied("policy")
         if self._blocked.matches(host):
-            raise Refused("blocked")
+            raise ConnectionDenied("blocked")
         self._charge()
         addresses = (address,) if address else await self._look_up(host)
         if not all(self._permits(each, port) for each in addresses):
-            raise Refused("policy")
+            raise ConnectionDenied("policy")
         return addresses[: self.limits.addresses]
 
     def _charge(self) -> None:
         """One connection off the allowance. What is refused by its text alone costs nothing."""
         if self.traffic.exceeded == "bytes" or self.traffic.connections >= self.limits.connections:
             self.traffic.exceeded = self.traffic.exceeded or "connections"
-            raise Refused("limit")
+            raise ConnectionDenied("limit")
         self.traffic.connections += 1
 
     def _permits(self, address: Address, port: int) -> bool:
@@ -131,24 +131,24 @@ class Session:
             answer = self._answers[host] = asyncio.ensure_future(self._resolve(host))
         addresses = await asyncio.shield(answer)
         if not addresses:
-            raise Refused("unknown-host")
+            raise ConnectionDenied("unknown-host")
         return addresses
 
     async def _resolve(self, host: str) -> tuple[Address, ...]:
         try:
             async with asyncio.timeout(self.limits.lookup), self._room:
                 return await asyncio.wrap_future(self._resolver.submit(host))
-        except (OSError, Busy):  # TimeoutError is an OSError
+        except (OSError, TooManyLookups):  # TimeoutError is an OSError
             return ()
 
 
-class Client(End):
+class ProxyClient(RelayEnd):
     """The browser's end of a tunnel: a handshake, then whatever the far end says."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: ProxySession) -> None:
         super().__init__(session.count)
         self._session = session
-        self._handshake = Handshake()
+        self._handshake = Socks5Handshake()
         self._opening: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -167,7 +167,7 @@ class Client(End):
             return
         try:
             self.transport.write(self._handshake.feed(data))
-        except Malformed as error:
+        except MalformedHandshake as error:
             self._refuse(error.reply)
             return
         if self._handshake.request:
@@ -185,11 +185,11 @@ class Client(End):
         """Belong to the session until the far end is gone too: it may still be sending."""
         self._session.leave(self)
 
-    async def _open(self, request: Request) -> None:
-        far = End(self._session.count)
+    async def _open(self, request: Socks5Request) -> None:
+        far = RelayEnd(self._session.count)
         try:
             await self._reach(request, far)
-        except Refused as refused:
+        except ConnectionDenied as refused:
             LEDGER.refused[refused.reason] += not self._session.quiet
             if self._session.traffic.note(request, refused.reason):
                 is_news = refused.reason in {"policy", "limit"} and not self._session.quiet
@@ -202,12 +202,12 @@ class Client(End):
         if self._handshake.buffer:
             super().data_received(self._handshake.buffer)
 
-    async def _reach(self, request: Request, far: End) -> None:
+    async def _reach(self, request: Socks5Request, far: RelayEnd) -> None:
         addresses = await self._session.admit(request)
         try:
             await dial(addresses, request.port, far, self._session.limits.connect)
         except OSError:
-            raise Refused("unreachable") from None
+            raise ConnectionDenied("unreachable") from None
 
     def _refuse(self, reply: bytes) -> None:
         self._timer.cancel()
@@ -215,23 +215,23 @@ class Client(End):
         self.transport.close()
 
 
-class Filter:
+class EgressProxy:
     """A listener on loopback for one slot. Outside of a session everything is refused."""
 
     _server: asyncio.Server
 
-    def __init__(self, judge: Judge, limits: Limits, resolve: Resolve, port: int) -> None:
+    def __init__(self, judge: EgressPolicy, limits: ProxyLimits, resolve: Resolve, port: int) -> None:
         self.judge = judge
         self.limits = limits
         self.resolve = resolve
         self.port = port
-        self._session: Session | None = None
+        self._session: ProxySession | None = None
 
     @classmethod
     async def start(
         cls,
-        judge: Judge,
-        limits: Limits = Limits(),
+        judge: EgressPolicy,
+        limits: ProxyLimits = ProxyLimits(),
         *,
         listener: socket.socket | None = None,
         resolve: Resolve = socket.getaddrinfo,
@@ -245,11 +245,11 @@ class Filter:
         return filter_
 
     @asynccontextmanager
-    async def session(self, blocked: HostRules | None = None, *, quiet: bool = False) -> AsyncIterator[Traffic]:
+    async def session(self, blocked: DomainSet | None = None, *, quiet: bool = False) -> AsyncIterator[Traffic]:
         """The time of one capture; at its end all its connections are closed. ``quiet``: refusals are expected."""
         if self._session:
             raise RuntimeError("a filter serves one capture at a time")
-        self._session = session = Session(self, blocked, quiet=quiet)
+        self._session = session = ProxySession(self, blocked, quiet=quiet)
         try:
             yield session.traffic
         finally:
@@ -265,10 +265,10 @@ class Filter:
         await self._server.wait_closed()
 
     def _accept(self) -> asyncio.Protocol:
-        return Client(self._session) if self._session else _Closed()
+        return ProxyClient(self._session) if self._session else _Rejecting()
 
 
-class _Closed(asyncio.Protocol):
+class _Rejecting(asyncio.Protocol):
     """What a client meets while no capture is under way."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

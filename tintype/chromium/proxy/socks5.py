@@ -21,7 +21,7 @@ _CONNECT, _IPV4, _NAME, _IPV6 = 1, 1, 3, 4
 _LENGTHS = {_IPV4: 4, _IPV6: 16}
 
 
-class Malformed(ValueError):
+class MalformedHandshake(ValueError):
     """Not a handshake this filter speaks; ``reply`` is the last thing to say."""
 
     def __init__(self, message: str, reply: bytes = b"") -> None:
@@ -30,7 +30,7 @@ class Malformed(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Socks5Request:
     """Where the client wants to go: a name or the text of an address, as it was written."""
 
     host: str
@@ -38,11 +38,11 @@ class Request:
 
 
 @dataclass(slots=True)
-class Handshake:
+class Socks5Handshake:
     """One client's handshake. After :attr:`request` is set, :attr:`buffer` holds what came behind it."""
 
     buffer: bytes = b""
-    request: Request | None = None
+    request: Socks5Request | None = None
     _greeted: bool = field(default=False, repr=False)
 
     def feed(self, data: bytes) -> bytes:
@@ -57,23 +57,23 @@ class Handshake:
 
     def _greet(self) -> bytes:
         if self.buffer[:1] not in {b"", b"\x05"}:
-            raise Malformed("not SOCKS5")
+            raise MalformedHandshake("not SOCKS5")
         if len(self.buffer) < 2 or len(self.buffer) < 2 + self.buffer[1]:  # noqa: PLR2004 - version and count
             return b""
         end = 2 + self.buffer[1]
         methods, self.buffer = self.buffer[2:end], self.buffer[end:]
         if _NO_AUTHENTICATION not in methods:
-            raise Malformed("wants authentication", _NONE_ACCEPTABLE)
+            raise MalformedHandshake("wants authentication", _NONE_ACCEPTABLE)
         self._greeted = True
         return bytes((_VERSION, _NO_AUTHENTICATION))
 
-    def _read_request(self) -> Request | None:
+    def _read_request(self) -> Socks5Request | None:
         head = self.buffer[:4]
         if len(head) < 4:  # noqa: PLR2004 - version, command, reserved, address type
             return None
         version, command, _, kind = head
         if version != _VERSION or command != _CONNECT or kind not in {_IPV4, _NAME, _IPV6}:
-            raise Malformed("only CONNECT is spoken", REFUSED)
+            raise MalformedHandshake("only CONNECT is spoken", REFUSED)
         start = 5 if kind == _NAME else 4
         if len(self.buffer) < start:
             return None
@@ -82,7 +82,7 @@ class Handshake:
             return None
         host, (port,) = self.buffer[start:end], struct.unpack("!H", self.buffer[end : end + 2])
         self.buffer = self.buffer[end + 2 :]
-        return Request(_text(kind, host), port)
+        return Socks5Request(_text(kind, host), port)
 
 
 def _text(kind: int, host: bytes) -> str:

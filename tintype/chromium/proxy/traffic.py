@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from tintype.chromium.proxy.socks5 import Request
+from tintype.chromium.proxy.socks5 import Socks5Request
 
 Reason = Literal["policy", "unknown-host", "unreachable", "blocked", "limit"]
 
@@ -15,7 +15,7 @@ _NOTES = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class DenialReason:
     """A connection that was not made. ``host`` is what the browser asked for, IPv6 without brackets."""
 
     host: str
@@ -27,20 +27,20 @@ class Refusal:
 class Traffic:
     """What one capture did on the network."""
 
-    refused: list[Refusal] = field(default_factory=list)
+    refused: list[DenialReason] = field(default_factory=list)
     bytes: int = 0
     connections: int = 0
     exceeded: Literal["", "bytes", "connections"] = ""
     """The limit that was met, if one was. Meeting that of bytes ends every connection of the capture."""
 
-    def refusal(self, host: str, port: int) -> Refusal | None:
+    def refusal(self, host: str, port: int) -> DenialReason | None:
         """The first refusal of a host, written as in a URL, at a port."""
         bare = host.lower().strip("[]")
         return next((note for note in self.refused if (note.host, note.port) == (bare, port)), None)
 
-    def note(self, request: Request, reason: Reason) -> bool:
+    def note(self, request: Socks5Request, reason: Reason) -> bool:
         """Remember a refusal, once; whether it is news."""
-        refusal = Refusal(request.host.lower(), request.port, reason)
+        refusal = DenialReason(request.host.lower(), request.port, reason)
         is_news = refusal not in self.refused and len(self.refused) < _NOTES
         if is_news:
             self.refused.append(refusal)
@@ -48,7 +48,7 @@ class Traffic:
 
 
 @dataclass(slots=True)
-class Ledger:
+class TrafficTotals:
     """What all captures of this process did together; those whose refusals are expected are left out."""
 
     refused: Counter[Reason] = field(default_factory=lambda: Counter(dict.fromkeys(get_args(Reason), 0)))
@@ -61,4 +61,4 @@ class Ledger:
         self.connections += traffic.connections
 
 
-LEDGER = Ledger()
+LEDGER = TrafficTotals()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from tintype import imaging
 from tintype.model import Capture, Verdict
 from tintype.service.classify import patterns
-from tintype.service.classify.features import Signs
+from tintype.service.classify.features import PageFeatures
 
 _BRIEF = 1_500
 """Letters: a page that has more is about something, whatever words are in it."""
@@ -25,13 +25,13 @@ _SPINNER, _SPLASH = 0.0015, 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class _PageView:
     """A capture with what is asked of it more than once."""
 
     capture: Capture
     asked: str
     """The address that was asked for."""
-    signs: Signs | None
+    signs: PageFeatures | None
     is_part: bool
     """One element or part of the page was asked for, which may well be of one colour."""
 
@@ -67,7 +67,7 @@ def judge(capture: Capture, asked: str, *, is_part: bool = False) -> Verdict:
     """
     if capture.verdict is not Verdict.OK:
         return capture.verdict
-    case = _Case(capture, asked, Signs.of(capture.signs), is_part)
+    case = _PageView(capture, asked, PageFeatures.of(capture.signs), is_part)
     return next((verdict for verdict, holds in _RULES if holds(case)), Verdict.OK)
 
 
@@ -80,7 +80,7 @@ def _place(address: str) -> tuple[str, str]:
     return parts.hostname or "", parts.path
 
 
-def _is_challenge(case: _Case) -> bool:
+def _is_challenge(case: _PageView) -> bool:
     if patterns.CHALLENGE_TITLES.search(case.title) and (not case.signs or case.signs.letters <= _BRIEF):
         return True
     if (signs := case.signs) is None or signs.letters > _BRIEF:
@@ -91,7 +91,7 @@ def _is_challenge(case: _Case) -> bool:
     return bool(walled) and signs.letters <= _TERSE and not signs.login and signs.links <= _FEW_LINKS // 2
 
 
-def _is_login(case: _Case) -> bool:
+def _is_login(case: _PageView) -> bool:
     signs = case.signs
     if signs and signs.above.password and signs.above.share >= _COVERED:
         return True
@@ -106,7 +106,7 @@ def _is_login(case: _Case) -> bool:
     return bool(led_there) and (signs is None or case.says(patterns.LOGIN_WORDS, _BRIEF))
 
 
-def _is_error(case: _Case) -> bool:
+def _is_error(case: _PageView) -> bool:
     if case.capture.status >= 400:  # noqa: PLR2004 - RFC 9110, 15.5
         return True
     if patterns.ERROR_TITLES.search(case.title) and (not case.signs or case.signs.letters <= _BRIEF):
@@ -115,7 +115,7 @@ def _is_error(case: _Case) -> bool:
     return any(patterns.ERROR_HEADINGS.search(heading) for heading in headings)
 
 
-def _is_parked(case: _Case) -> bool:
+def _is_parked(case: _PageView) -> bool:
     signs = case.signs
     if case.was_sent_elsewhere and patterns.PARKED_HOSTS.search(case.host):
         return True
@@ -125,7 +125,7 @@ def _is_parked(case: _Case) -> bool:
     return "parked" in signs.marks or framed or case.says(patterns.PARKED_WORDS, _BRIEF)
 
 
-def _is_consent(case: _Case) -> bool:
+def _is_consent(case: _PageView) -> bool:
     if (signs := case.signs) is None:
         return False
     if signs.above.share >= _COVERED:
@@ -141,7 +141,7 @@ def _asks_consent(text: str) -> bool:
     return len(topics) > 1 and bool(patterns.CONSENT_CHOICES.search(text))
 
 
-def _is_blank(case: _Case) -> bool:
+def _is_blank(case: _PageView) -> bool:
     signs, body = case.signs, case.capture.body
     if not case.capture.is_picture:
         return signs is not None and not (signs.letters or signs.media)
@@ -152,7 +152,7 @@ def _is_blank(case: _Case) -> bool:
     return imaging.look(body).ink < _SPECKS
 
 
-_RULES: tuple[tuple[Verdict, Callable[[_Case], bool]], ...] = (
+_RULES: tuple[tuple[Verdict, Callable[[_PageView], bool]], ...] = (
     (Verdict.CHALLENGE, _is_challenge),
     (Verdict.LOGIN, _is_login),
     (Verdict.ERROR, _is_error),

@@ -17,7 +17,7 @@ class LoginForm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Above:
+class Overlay:
     """What lies fixed above the page. ``share`` is the part of the view it covers, 0 to 1."""
 
     share: float = 0.0
@@ -28,7 +28,7 @@ class Above:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
+class PageFeatures:
     """What ``chromium/scripts/facts.js`` tells; counts are of what is visible, and end where it matters no more."""
 
     letters: int = 0
@@ -43,7 +43,7 @@ class Signs:
     frames: tuple[str, ...] = ()
     """Host and path of each."""
     marks: frozenset[str] = frozenset()
-    above: Above = Above()
+    above: Overlay = Overlay()
     login: LoginForm | None = None
 
     @classmethod
@@ -66,7 +66,7 @@ class Signs:
             links=int(said["links"]),
             frames=tuple(str(frame) for frame in said["frames"]),
             marks=frozenset(str(mark) for mark in said["marks"]),
-            above=Above(
+            above=Overlay(
                 share=float(above["share"]),
                 text=str(above["text"]),
                 consent=bool(above["consent"]),
