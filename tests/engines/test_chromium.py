@@ -25,7 +25,8 @@ SHOT = Shot(navigate=Navigation(url="http://a.example.com/"))
 
 DAEMON = """
 import os, socket, struct, sys, threading, time
-from tintype import errors, wire
+from tintype import errors
+from tintype.rpc import codec
 from tintype.model import Capture
 
 def receive(client, size):
@@ -40,12 +41,12 @@ def receive(client, size):
 def answer(header):
     what = header.get("shot", {}).get("navigate", {}).get("url", header["op"])
     @ANSWER@
-    return wire.pack_capture(Capture(body=str(os.getpid()).encode(), width=1, height=1, taken_at=1.0))
+    return codec.pack_capture(Capture(body=str(os.getpid()).encode(), width=1, height=1, taken_at=1.0))
 
 def serve(client):
     while True:
         (size,) = struct.unpack(">I", receive(client, 4))
-        header, _ = wire.unpack(receive(client, size))
+        header, _ = codec.unpack(receive(client, size))
         body = answer(header)
         client.sendall(struct.pack(">I", len(body)) + body)
 

@@ -156,13 +156,13 @@ class TestItsForm:
 class TestWithoutScripts:
     def untouched(self) -> MultiDict[str, str]:
         """What a browser sends of a form in which nothing but the address was written."""
-        form = MultiDict({"plain": "1", "url": "example.com"})
+        fields = MultiDict({"plain": "1", "url": "example.com"})
         for control in (*form.often(), *(each for group in form.groups() for each in group.controls)):
             if control.kind == "flag" and control.default == "true":
-                form.add(control.name, "true")
+                fields.add(control.name, "true")
             elif control.kind not in {"several", "flag"}:
-                form.add(control.name, control.default if control.kind == "choice" else "")
-        return form
+                fields.add(control.name, control.default if control.kind == "choice" else "")
+        return fields
 
     def test_the_form_leads_to_the_picture(self, site: Site) -> None:
         answer = site.client.get("/", query_string=self.untouched())
