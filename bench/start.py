@@ -39,7 +39,7 @@ class Waiting(Node):
 
 def once(folder: Path, allowed: str, url: str) -> dict[str, float]:
     """One start and end; seconds since the process was started, or since the signal."""
-    env = {"TINTYPE_ALLOW_ADDRESSES": allowed, "TINTYPE_DAEMON_LINGER": "10s"}
+    env = {"TINTYPE_ALLOW_ADDRESSES": allowed, "TINTYPE_DAEMON_IDLE_TIMEOUT": "10s"}
     begin = time.time()
     with Waiting(data=folder, env=env) as node:
         first_picture(node, url)

@@ -72,7 +72,7 @@ def service(allowed: str, python: str | Path = sys.executable, **settings: str) 
         kept.pop("PYTHONPATH", None)
     with tempfile.TemporaryDirectory(prefix="tintype-demo-") as folder:
         env = {**kept, "PORT": str(port), "TINTYPE_DATA_DIR": folder, "TINTYPE_ALLOW_ADDRESSES": allowed}
-        env |= {"TINTYPE_WORKERS": "2", "TINTYPE_LOG_LEVEL": "error", "TINTYPE_DAEMON_LINGER": "1s", **settings}
+        env |= {"TINTYPE_WORKERS": "2", "TINTYPE_LOG_LEVEL": "error", "TINTYPE_DAEMON_IDLE_TIMEOUT": "1s", **settings}
         process = subprocess.Popen([str(python), "-m", "tintype", "serve"], env=env, cwd=folder)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=90, trust_env=False) as client:

@@ -45,7 +45,7 @@ class TestDefaults:
     def test_nothing_but_a_folder_is_needed(self, parts: Application) -> None:
         client = create_app(parts).test_client()
         assert client.get("/health").status_code == 200
-        assert client.get("/thumb?url=http://localhost/").json["error"] == "target-refused"
+        assert client.get("/thumb?url=http://localhost/").json["error"] == "target-denied"
         assert parts.stores_here
 
     def test_there_is_a_page_for_people_unless_it_is_switched_off(self, parts: Application, folder: Path) -> None:
@@ -111,7 +111,7 @@ class TestSeveralMachines:
             url = server.url
         made = application.assemble(settings(folder, REDIS_URL=url))
         answer = create_app(made).test_client().get("/thumb?url=http://localhost/")
-        assert (answer.status_code, answer.json["error"]) == (400, "target-refused")
+        assert (answer.status_code, answer.json["error"]) == (400, "target-denied")
         made.close()
 
     def test_a_bucket_takes_what_is_persisted(self, folder: Path) -> None:

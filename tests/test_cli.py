@@ -255,7 +255,7 @@ class TestInstallBrowser:
 
 @pytest.mark.browser
 def test_shot_photographs_a_real_page(example: str, tmp_path: Path) -> None:
-    env = {"TINTYPE_ALLOW_ADDRESSES": example.removeprefix("http://").rstrip("/"), "TINTYPE_DAEMON_LINGER": "1s"}
+    env = {"TINTYPE_ALLOW_ADDRESSES": example.removeprefix("http://").rstrip("/"), "TINTYPE_DAEMON_IDLE_TIMEOUT": "1s"}
     done = subprocess.run(
         [
             sys.executable,

@@ -12,7 +12,7 @@ from tintype.errors import ALL, InvalidParameter, InvalidRequest, TintypeError, 
 
 STATUSES = {
     "invalid-request": 400,
-    "target-refused": 400,
+    "target-denied": 400,
     "unauthorized": 401,
     "bad-signature": 403,
     "not-found": 404,
@@ -21,12 +21,12 @@ STATUSES = {
     "unsupported-media": 415,
     "not-a-page": 415,
     "selector-not-found": 422,
-    "bad-picture": 422,
+    "unusable-capture": 422,
     "rate-limited": 429,
     "target-unreachable": 502,
     "target-error": 502,
-    "browser-lost": 502,
-    "engine-failed": 502,
+    "browser-crashed": 502,
+    "engine-error": 502,
     "overloaded": 503,
     "backend-unavailable": 503,
     "capture-timeout": 504,
@@ -56,7 +56,7 @@ class TestTheTree:
     def test_only_what_another_try_would_not_cure_is_remembered(self) -> None:
         remembered = {kind.code for kind in ALL if kind.remembered}
         assert remembered == {
-            "target-refused",
+            "target-denied",
             "target-unreachable",
             "target-error",
             "selector-not-found",

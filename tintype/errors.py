@@ -3,7 +3,7 @@
 * TintypeError
   - InvalidRequest      400  invalid-request       parameters missing, malformed, out of range or unknown
     - UnsupportedOption 400  invalid-request       an option this engine does not know
-  - TargetDenied        400  target-refused        not a public http(s) address
+  - TargetDenied        400  target-denied        not a public http(s) address
   - Unauthorized        401  unauthorized          no key, or a wrong one
   - BadSignature        403  bad-signature         not signed by a current key
   - NotFound            404  not-found             no such route, no such stored picture
@@ -12,12 +12,12 @@
   - UnsupportedMedia    415  unsupported-media     request body is not JSON
   - NotAPage            415  not-a-page            the target is a download, a PDF, a video ...
   - SelectorNotFound    422  selector-not-found    nothing on the page matches
-  - UnusableCapture     422  bad-picture           blank, a challenge, a login ... and the caller minds
+  - UnusableCapture     422  unusable-capture           blank, a challenge, a login ... and the caller minds
   - RateLimited         429  rate-limited          allowance spent
   - TargetUnreachable   502  target-unreachable    DNS, TCP or TLS failed
   - TargetError         502  target-error          the page answered 4xx or 5xx and the caller minds
-  - BrowserCrashed      502  browser-lost          the browser died under the capture (retryable)
-  - EngineError         502  engine-failed         the capture engine answered nonsense
+  - BrowserCrashed      502  browser-crashed          the browser died under the capture (retryable)
+  - EngineError         502  engine-error         the capture engine answered nonsense
   - Overloaded          503  overloaded            the line is full (retryable)
   - BackendUnavailable  503  backend-unavailable   engine or storage does not answer (retryable)
   - CaptureTimeout      504  capture-timeout       nothing usable at the hard deadline
@@ -106,7 +106,7 @@ class TargetDenied(TintypeError):
     """The egress policy does not allow this page: by text, by look-up or at connect time."""
 
     status = 400
-    code = "target-refused"
+    code = "target-denied"
     title = "The URL is not a public web address"
     remembered = True
 
@@ -181,7 +181,7 @@ class UnusableCapture(TintypeError):
     """The picture would show something else than the page, named in ``fail_on``: nothing, a challenge, a login."""
 
     status = 422
-    code = "bad-picture"
+    code = "unusable-capture"
     title = "There is no picture of the page itself"
 
 
@@ -215,7 +215,7 @@ class BrowserCrashed(TintypeError):
     """The browser died under the capture."""
 
     status = 502
-    code = "browser-lost"
+    code = "browser-crashed"
     title = "The browser was lost during the capture"
 
 
@@ -223,7 +223,7 @@ class EngineError(TintypeError):
     """The capture engine answered something that is not a picture."""
 
     status = 502
-    code = "engine-failed"
+    code = "engine-error"
     title = "The capture engine failed"
 
 

@@ -34,7 +34,7 @@ class TargetChecker(Protocol):
     """Looks the host of a target up, early and cheaply; the decision to trust is made at connect time."""
 
     def check(self, url: str) -> None:
-        """Raise TargetRefused or TargetUnreachable unless a canonical URL leads to permitted addresses only."""
+        """Raise TargetDenied or TargetUnreachable unless a canonical URL leads to permitted addresses only."""
         ...
 
 

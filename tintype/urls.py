@@ -35,7 +35,7 @@ class TargetPolicy:
     tracking: tuple[str, ...] = ()
 
     def canonical(self, raw: str) -> str:
-        """The one spelling of a target URL, at most 2048 bytes; raises InvalidRequest or TargetRefused.
+        """The one spelling of a target URL, at most 2048 bytes; raises InvalidRequest or TargetDenied.
 
         Idempotent: the canonical spelling of a canonical URL is itself.
         """

@@ -137,13 +137,13 @@ class TestFailures:
         assert tintype("batch", listed, "-o", "out") == 1
         assert pictures() == ["127.0.0.1-9-a.png"]
         assert "line 1: nonsense: invalid-request: url: must start with http:// or https://" in tintype.err
-        assert "line 2: http://10.0.0.1/: target-refused: " in tintype.err
+        assert "line 2: http://10.0.0.1/: target-denied: " in tintype.err
         assert f"{HOST}/target-unreachable: target-unreachable: as the address says" in tintype.err
         assert tintype.err.splitlines()[-1] == "out: 1 taken, 3 failed."
 
     def test_that_pass_are_waited_out(self, tintype: Terminal, engine: Photographer) -> None:
-        assert tintype("batch", write_list(f"{HOST}/overloaded_2", f"{HOST}/browser-lost_1"), "-o", "out") == 0
-        assert engine.taken() == ["/browser-lost_1"] * 2 + ["/overloaded_2"] * 3
+        assert tintype("batch", write_list(f"{HOST}/overloaded_2", f"{HOST}/browser-crashed_1"), "-o", "out") == 0
+        assert engine.taken() == ["/browser-crashed_1"] * 2 + ["/overloaded_2"] * 3
 
     def test_of_a_part_of_ours_end_the_run_and_are_not_the_page_s(
         self, tintype: Terminal, engine: Photographer
@@ -326,7 +326,7 @@ class TestWithARealBrowser:
             yield server
 
     def start(self, site: SiteServer, *flags: str) -> subprocess.Popen[str]:
-        env = {"TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port}", "TINTYPE_DAEMON_LINGER": "1s"}
+        env = {"TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port}", "TINTYPE_DAEMON_IDLE_TIMEOUT": "1s"}
         command = [sys.executable, "-m", "tintype", "batch", "urls.txt", "-o", "out", *flags]
         return subprocess.Popen(command, env={**os.environ, **env}, stderr=subprocess.PIPE, text=True)
 

@@ -99,7 +99,7 @@ class TestServe:
     @pytest.mark.browser
     def test_its_capture_daemon_ends_with_it_though_it_would_linger(self, tmp_path: Path) -> None:
         env = {"TINTYPE_ENGINE": "chromium", "TINTYPE_DATA_DIR": str(tmp_path / "data")}
-        with Served(PORT="0", TINTYPE_DAEMON_LINGER="1h", **env) as served:
+        with Served(PORT="0", TINTYPE_DAEMON_IDLE_TIMEOUT="1h", **env) as served:
             assert served.logged("daemon_ready")
             started = processes.mentioning(str(tmp_path / "data"))
             served.process.terminate()
@@ -108,7 +108,11 @@ class TestServe:
 
     @pytest.mark.browser
     def test_a_capture_daemon_that_is_just_starting_ends_with_it(self, tmp_path: Path) -> None:
-        env = {"TINTYPE_ENGINE": "chromium", "TINTYPE_DATA_DIR": str(tmp_path / "data"), "TINTYPE_DAEMON_LINGER": "1h"}
+        env = {
+            "TINTYPE_ENGINE": "chromium",
+            "TINTYPE_DATA_DIR": str(tmp_path / "data"),
+            "TINTYPE_DAEMON_IDLE_TIMEOUT": "1h",
+        }
         with Served(PORT="0", **env) as served:
             served.listening()
             served.end(signal.SIGTERM)

@@ -46,10 +46,10 @@ tintype_captures_total{{engine="chromium",result="ok"}} {n["captures"]}
 tintype_captures_total{{engine="chromium",result="capture-timeout"}} {n["failures"]}
 # TYPE tintype_capture_duration_seconds histogram
 tintype_capture_duration_seconds_sum{{engine="chromium"}} {n["seconds"]}
-# TYPE tintype_line_captures gauge
-tintype_line_captures 4
-# TYPE tintype_line_limit gauge
-tintype_line_limit 12
+# TYPE tintype_capture_queue_length gauge
+tintype_capture_queue_length 4
+# TYPE tintype_capture_queue_limit gauge
+tintype_capture_queue_limit 12
 # TYPE tintype_browser_restarts_total counter
 tintype_browser_restarts_total 1
 # TYPE tintype_daemon_up gauge

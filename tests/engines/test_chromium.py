@@ -206,11 +206,11 @@ class TestStarting:
 
 class TestAsking:
     def test_a_connection_is_used_again(self, scripted: Scripted) -> None:
-        engine = scripted.engine(answer="return wire.pack({'kind': 'status', 'threads': threading.active_count()})")
+        engine = scripted.engine(answer="return codec.pack({'kind': 'status', 'threads': threading.active_count()})")
         assert [engine.status()["threads"] for _ in range(5)] == [3] * 5
 
     def test_a_problem_is_raised_as_itself(self, scripted: Scripted) -> None:
-        engine = scripted.engine(answer="return wire.pack_problem(errors.NotAPage('a download'))")
+        engine = scripted.engine(answer="return codec.pack_problem(errors.NotAPage('a download'))")
         with pytest.raises(NotAPage, match="a download"):
             engine.capture(SHOT)
 
@@ -223,7 +223,7 @@ class TestAsking:
             scripted.engine(answer="time.sleep(30)", patience=1.0).capture(SHOT)
 
     def test_a_check_fails_as_a_whole(self, scripted: Scripted) -> None:
-        engine = scripted.engine(answer="return wire.pack_problem(errors.BrowserLost())")
+        engine = scripted.engine(answer="return codec.pack_problem(errors.BrowserCrashed())")
         with pytest.raises(BackendUnavailable):
             engine.check()
 

@@ -98,7 +98,7 @@ class TestCapture:
         with capture_logs() as logs:
             FallbackEngine([bad(errors.Overloaded("the line is full")), good()]).capture(shot())
         (line,) = logs
-        assert line["event"] == "engine_passed_over"
+        assert line["event"] == "engine_fallback"
         assert (line["engine"], line["error"], line["target"]) == ("Pretended", "overloaded", "example.com")
         assert "tell-nobody" not in str(logs)
 

@@ -35,9 +35,9 @@ REFUSED = {
     "zip": "not-a-page",
     "csv": "not-a-page",
     "no-content": "not-a-page",
-    "redirect-to-file": "target-refused",
-    "redirect-to-metadata": "target-refused",
-    "redirect-to-loopback": "target-refused",
+    "redirect-to-file": "target-denied",
+    "redirect-to-metadata": "target-denied",
+    "redirect-to-loopback": "target-denied",
     "empty-answer": "target-unreachable",
     "header-bomb": "target-unreachable",
     "redirect-loop": "target-unreachable",
@@ -94,7 +94,7 @@ def test_an_attack_is_answered_and_leaves_the_next_capture_fine(name: str, rig: 
         assert imaging.size(seen.body)[:2] == (1280, 720)
     else:
         assert seen.code == REFUSED.get(name, seen.code)
-        assert seen.code in {*REFUSED.values(), "capture-timeout", "browser-lost"}
+        assert seen.code in {*REFUSED.values(), "capture-timeout", "browser-crashed"}
         assert "127.0.0.1" not in seen.detail
         assert "169.254" not in seen.detail
     assert rig.healthy()

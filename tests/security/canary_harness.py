@@ -55,7 +55,7 @@ from tintype.errors import TintypeError
 from tintype.options import Navigation, Shot, WaitOptions
 
 _ATTEMPTS = 3
-_CUT_SHORT = ("capture-timeout", "target-unreachable", "browser-lost")
+_CUT_SHORT = ("capture-timeout", "target-unreachable", "browser-crashed")
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET, sched.h
 
 

@@ -74,7 +74,7 @@ def assert_silence(report: dict[str, Any]) -> None:
     assert len(report["tried"]) >= VECTORS
     for name, end in report["outcomes"].items():
         assert end["title"] != "canary", name
-        assert end["outcome"] in {"picture", "target-refused", "not-a-page"}, (name, end)
+        assert end["outcome"] in {"picture", "target-denied", "not-a-page"}, (name, end)
         if end["outcome"] == "picture":
             assert urlsplit(end["url"]).hostname in {"page.attacker.com", "six.attacker.com"}, name
 
@@ -96,7 +96,7 @@ class TestAsShipped:
         assert (report["status"]["sandbox"], report["status"]["enclosed"]) == (True, True)
         assert len(ended(report, "move")) >= len(MOVES)
         assert {name: end["outcome"] for name, end in ended(report, "direct").items()} == {
-            f"direct {host}": "target-refused" for host in SPELLINGS
+            f"direct {host}": "target-denied" for host in SPELLINGS
         }
         assert ended(report, "public")["public"]["outcome"] == "picture"
         assert {name for name in report["asked"] if not name.endswith(".attacker.com")} == set()

@@ -287,7 +287,7 @@ class TestWire:
             assert storage.newest(prefix_of(picture())) is None
             storage.put(picture())
             assert storage.newest(prefix_of(picture())) is None
-        assert [log["event"] for log in logs] == ["storage_cannot_list"]
+        assert [log["event"] for log in logs] == ["storage_list_denied"]
 
     def test_wrong_credentials_are_not(self) -> None:
         with Bucket(refuse=("GET", "HEAD", "PUT"), code="InvalidAccessKeyId") as bucket, logged() as logs:

@@ -116,7 +116,7 @@ class Node:
             "PORT": str(self.port),
             "TINTYPE_DATA_DIR": str(self.data),
             "TINTYPE_WORKERS": "2",
-            "TINTYPE_DAEMON_LINGER": "1s",
+            "TINTYPE_DAEMON_IDLE_TIMEOUT": "1s",
             "TINTYPE_LIMIT_EXEMPT": "127.0.0.0/8",
             "PYTHONPATH": str(ROOT),
         }

@@ -111,7 +111,7 @@ class Pair:
 
     @staticmethod
     def _waits(node: Node) -> bool:
-        return re.search("^tintype_seats_taken [1-9]", node.get("/metrics").text, re.MULTILINE) is not None
+        return re.search("^tintype_waiting_requests [1-9]", node.get("/metrics").text, re.MULTILINE) is not None
 
 
 @dataclass

@@ -92,7 +92,7 @@ def test_a_real_service_tells_every_figure(tmp_path: Path, example: str) -> None
         url = served.listening()["url"]
         for _ in range(3):
             get(url, f"/thumb?url={example}")
-        assert eventually(lambda: "tintype_line_captures" in get(url, "/metrics"))
+        assert eventually(lambda: "tintype_capture_queue_length" in get(url, "/metrics"))
         text = get(url, "/metrics")
         served.process.terminate()
         served.process.communicate(timeout=60)

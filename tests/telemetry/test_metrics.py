@@ -150,17 +150,17 @@ class TestTheNode:
     def test_the_daemon_is_told_of(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(telemetry, "_look", NodeCollector(NodeSources(daemon=lambda: DAEMON)))
         text = metrics(site)
-        assert value(text, "tintype_line_captures") == 3
+        assert value(text, "tintype_capture_queue_length") == 3
         assert value(text, "tintype_browser_restarts_total") == 1
-        assert value(text, "tintype_egress_refusals_total", reason="policy") == 6
+        assert value(text, "tintype_egress_denied_total", reason="policy") == 6
         assert value(text, "tintype_memory_bytes", process="browser") == 2000
-        assert value(text, "tintype_guard_layer", layer="enclosure") == 0
+        assert value(text, "tintype_isolation_layer_active", layer="namespaces") == 0
         assert value(text, "tintype_daemon_up") == 1
 
     def test_one_that_does_not_run_is_down_and_not_started(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(telemetry, "_look", NodeCollector(NodeSources(daemon=lambda: None)))
         assert "tintype_daemon_up 0.0" in metrics(site)
-        assert "tintype_line_captures 0" not in metrics(site)
+        assert "tintype_capture_queue_length 0" not in metrics(site)
 
     def test_it_is_asked_once_for_a_crowd(self) -> None:
         asked: list[int] = []

@@ -149,7 +149,7 @@ class TestWithoutThem:
         monkeypatch.setitem(sys.modules, "opentelemetry", None)
         with capture_logs() as lines:
             telemetry.send_traces("http://127.0.0.1:9")()
-        assert lines[0]["event"] == "traces_off"
+        assert lines[0]["event"] == "traces_disabled"
         assert "tintype[traces]" in lines[0]["hint"]
 
 

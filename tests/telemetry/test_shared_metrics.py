@@ -18,7 +18,7 @@ COUNTING = """
 import os, signal, sys
 from pathlib import Path
 from tintype import telemetry
-telemetry.begin(Path(sys.argv[1]), telemetry.Node())
+telemetry.begin(Path(sys.argv[1]), telemetry.NodeSources())
 for _ in range(1000):
     telemetry.count("tintype_problems_total", "said")
 telemetry.move("tintype_requests_in_progress", by=3)

@@ -344,7 +344,12 @@ class TestTheLog:
             assert fast.keys() == slow.keys()
             differing = {name for name in fast if fast[name] != slow[name]}
             assert differing <= {"ms", "timestamp"}
-            assert (fast["event"], fast["id"], fast["cache"], fast["target"]) == ("request", "same", "HIT", "site.org")
+            assert (fast["event"], fast["id"], fast["cache"], fast["target"]) == (
+                "request_finished",
+                "same",
+                "HIT",
+                "site.org",
+            )
         assert [line["bytes"] > 0 for line in lines[::2]] == [True, False, False]
 
     def test_says_nothing_below_its_level(self, site: Site, capsys: pytest.CaptureFixture[str]) -> None:

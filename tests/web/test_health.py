@@ -60,7 +60,7 @@ class TestReadiness:
 
 class TestTheLog:
     def request_lines(self, lines: LogCapture) -> list[dict[str, object]]:
-        return [line for line in lines.entries if line["event"] == "request"]
+        return [line for line in lines.entries if line["event"] == "request_finished"]
 
     def test_has_one_line_a_request(self, site: Site, lines: LogCapture) -> None:
         answer = site.thumb("https://www.site.org/secret?token=hidden", thumb_width=64)
@@ -69,7 +69,7 @@ class TestTheLog:
         assert spent == {"ms", "lookup_ms", "wait_ms", "navigate_ms", "capture_ms", "render_ms"}
         assert all(line.pop(name) >= 0 for name in spent)  # type: ignore[operator]
         assert line == {
-            "event": "request",
+            "event": "request_finished",
             "log_level": "info",
             "id": answer.headers["X-Request-Id"],
             "method": "GET",

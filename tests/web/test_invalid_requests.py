@@ -102,7 +102,7 @@ def test_a_refused_target_is_listed_beside_other_mistakes(site: Site) -> None:
 
 def test_a_refused_target_alone_is_an_error_of_its_own(site: Site) -> None:
     answer = site.thumb("http://169.254.169.254/latest/meta-data/")
-    assert (answer.status_code, answer.json["error"]) == (400, "target-refused")
+    assert (answer.status_code, answer.json["error"]) == (400, "target-denied")
     assert "169.254" not in answer.text
 
 

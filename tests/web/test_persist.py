@@ -97,7 +97,7 @@ class TestPersisting:
 
     def test_a_failing_capture_stores_nothing(self, site: Site) -> None:
         answer = site.persist(url="http://10.0.0.1/")
-        assert (answer.status_code, answer.json["error"], list(site.storage.keys())) == (400, "target-refused", [])
+        assert (answer.status_code, answer.json["error"], list(site.storage.keys())) == (400, "target-denied", [])
 
     def test_pages_of_other_origins_may_not_call_it(self, site: Site) -> None:
         answer = site.client.options("/persist", headers={"Origin": "https://evil.org"})

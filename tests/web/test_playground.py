@@ -14,6 +14,7 @@ from tests.web.test_auth import BEARER, SHOP, SIGNATURES, closed
 from tintype import telemetry
 from tintype.options import Options, is_posted
 from tintype.telemetry import Summary
+from tintype.web import form
 from tintype.web.playground import GLANCE, Playground, StatusCache
 from tintype.web.static_files import FOLDER, bundle
 

@@ -188,5 +188,5 @@ class TestCountersThatAreDown:
         monkeypatch.setattr(site.counters, "count", refuse)
         assert {site.thumb().status_code for _ in range(40)} == {200}
         shown = capsys.readouterr().out
-        assert shown.count("limits_not_counted") == 1
+        assert shown.count("rate_limit_storage_failed") == 1
         assert "secret" not in shown

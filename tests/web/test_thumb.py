@@ -231,7 +231,7 @@ class TestTheVerdict:
         assert answer.headers["X-Target-Status"] == "404"
 
     @pytest.mark.parametrize(
-        ("page", "status", "error"), [({"status": 404}, 502, "target-error"), ({"blanks": 9}, 422, "bad-picture")]
+        ("page", "status", "error"), [({"status": 404}, 502, "target-error"), ({"blanks": 9}, 422, "unusable-capture")]
     )
     def test_can_be_made_a_failure_also_from_the_cache(
         self, site: Site, page: dict[str, int], status: int, error: str

@@ -103,7 +103,7 @@ class TestSecrets:
 
     def test_are_looked_up_as_any_target(self, site: Site) -> None:
         site.lookup.refuse = errors.TargetDenied()
-        assert post(site, **SECRETS).json["error"] == "target-refused"
+        assert post(site, **SECRETS).json["error"] == "target-denied"
         assert site.engine.visits == 0
 
     @secretly

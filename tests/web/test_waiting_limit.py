@@ -74,8 +74,8 @@ class TestTheShare:
         assert settings(TINTYPE_THREADS="1").seats is None
 
     def test_can_be_set_as_long_as_a_thread_is_left(self) -> None:
-        assert settings(TINTYPE_WAITING="5").seats == 5
-        assert settings(TINTYPE_WAITING="500", TINTYPE_THREADS="8").seats == 7
+        assert settings(TINTYPE_MAX_WAITING="5").seats == 5
+        assert settings(TINTYPE_MAX_WAITING="500", TINTYPE_THREADS="8").seats == 7
 
 
 class TestAFlood:

@@ -66,4 +66,4 @@ class Manifest:
                 if line.strip():
                     yield Record.from_json(line.decode())
             except ValueError:
-                log.warning("ledger_line_skipped", file=str(self.folder / LEDGER), line=number)
+                log.warning("manifest_line_skipped", file=str(self.folder / LEDGER), line=number)

@@ -39,7 +39,7 @@ def _sign(url: str, *, base: str | None, expires: str | None, meta: bool, **_: A
 
 
 def _judge(settings: Settings, pairs: list[tuple[str, str]], *, meta: bool) -> None:
-    """Refuse what the service would refuse; raises InvalidRequest or TargetRefused."""
+    """Refuse what the service would refuse; raises InvalidRequest or TargetDenied."""
     parts = application.assemble(settings)
     try:
         parts.reader.read([*pairs, *([("format", "json")] if meta else [])], posted=False)

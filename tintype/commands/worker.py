@@ -78,7 +78,7 @@ class StartupNotice:
             click.echo(f"Tintype {__version__} listens on {click.style(url, bold=True)}", err=True)
             click.echo(f"Try {url}/thumb?url=https://example.com   (Ctrl-C ends)", err=True)
         else:
-            log.info("listening", url=url, version=__version__, workers=self.workers, engines=self.engines)
+            log.info("server_listening", url=url, version=__version__, workers=self.workers, engines=self.engines)
         return True
 
     def _listens(self) -> bool:

@@ -142,7 +142,7 @@ class ChromiumEngine:
             except OSError as error:
                 connection.close()
                 self._drop_idle()
-                log.warning("capture_daemon_lost", address=self.address, error=str(error), attempt=fresh_attempts)
+                log.warning("daemon_connection_lost", address=self.address, error=str(error), attempt=fresh_attempts)
                 if fresh_attempts >= _ATTEMPTS:
                     raise BrowserCrashed(retry_after=1) from error
                 time.sleep(_PAUSE)
@@ -159,12 +159,12 @@ class ChromiumEngine:
             return self._dial()
         except OSError as error:
             if not self._starter:
-                log.error("capture_daemon_unreachable", address=self.address, error=str(error))
+                log.error("daemon_unreachable", address=self.address, error=str(error))
                 raise BackendUnavailable("the capture engine does not answer", retry_after=5) from error
         try:
             return self._starter.start(self._connect_timeout)
         except StartFailed as failure:
-            log.error("capture_daemon_does_not_start", address=self.address, reason=str(failure))
+            log.error("daemon_start_failed", address=self.address, reason=str(failure))
             raise BackendUnavailable("the capture engine does not start", retry_after=5) from failure
 
     def _dial(self) -> socket.socket:

@@ -64,7 +64,7 @@ class DaemonLauncher:
                 if lock is not None:
                     self._begun = self._run(str(lock), stdout=subprocess.DEVNULL, pass_fds=[lock])
         except OSError as error:
-            log.info("capture_daemon_not_begun", reason=str(error))  # who needs it tries again and hears why
+            log.info("daemon_prelaunch_failed", reason=str(error))  # who needs it tries again and hears why
         return self._begun is not None
 
     def withdraw(self) -> None:
@@ -108,7 +108,7 @@ class DaemonLauncher:
             return dial(self._address, connect_timeout)
         daemon = self._run(stdout=subprocess.PIPE)
         self._await_word(daemon)
-        log.info("capture_daemon_started", pid=daemon.pid)
+        log.info("daemon_started", pid=daemon.pid)
         return dial(self._address, connect_timeout)
 
     def _run(self, *arguments: str, **how: Any) -> subprocess.Popen[bytes]:

@@ -39,7 +39,7 @@ class FallbackEngine:
             except _ANOTHER_MAY as error:
                 failures.append(error)
                 log.warning(
-                    "engine_passed_over",
+                    "engine_fallback",
                     engine=type(engine).__name__,
                     target=urls.host_of(shot.url),
                     error=error.code,

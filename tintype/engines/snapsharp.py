@@ -84,7 +84,7 @@ class SnapSharpEngine:
         self._lock = threading.Lock()
 
     def capture(self, shot: Shot) -> Capture:
-        """Photograph a page; raises NotOffered for options the API has no word for, and TintypeErrors."""
+        """Photograph a page; raises UnsupportedOption for options the API has no word for, and TintypeErrors."""
         request = self._ask(translate(shot))
         begin = time.monotonic()
         with self._answered(request) as response:
@@ -117,7 +117,7 @@ class SnapSharpEngine:
         except errors.TintypeError:
             raise _unavailable() from None
         if status != httpx.codes.OK:
-            log.warning("hosted_engine_unwell", setting="SNAPSHARP_BASE_URL", status=status)
+            log.warning("hosted_engine_unhealthy", setting="SNAPSHARP_BASE_URL", status=status)
             raise _unavailable()
 
     def close(self) -> None:
@@ -204,7 +204,7 @@ def _is_address(text: str) -> bool:
 
 
 def _read(response: httpx.Response, most: int, deadline: float) -> bytes:
-    """The body; raises EngineFailed when it is too large, CaptureTimeout when it drips in beyond the deadline."""
+    """The body; raises EngineError when it is too large, CaptureTimeout when it drips in beyond the deadline."""
     parts, length = [], 0
     for part in response.iter_raw():
         length += len(part)

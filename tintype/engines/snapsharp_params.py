@@ -37,7 +37,7 @@ _RETINA = 2
 
 
 def translate(shot: Shot) -> dict[str, Any]:
-    """A shot in the API's words; raises NotOffered with every option it has no word for.
+    """A shot in the API's words; raises UnsupportedOption with every option it has no word for.
 
     Headers, cookies and passwords are not offered: the API promises neither to keep them from other origins nor to
     forget what they show.

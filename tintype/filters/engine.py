@@ -108,7 +108,7 @@ class FilterFile:
             return FilterEngine.load(self._path)
         except (OSError, NotCompiled) as error:
             log.warning(
-                "filter_lists_unusable", path=str(self._path), reason=str(error), remedy="tintype update-filters"
+                "filter_lists_invalid", path=str(self._path), reason=str(error), remedy="tintype update-filters"
             )
             return None
 

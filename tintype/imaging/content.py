@@ -28,7 +28,7 @@ class ContentStats:
 
 
 def is_one_colour(body: bytes) -> bool:
-    """Whether an eye sees one colour: a faint gradient and faint noise are no drawing. Raises EngineFailed."""
+    """Whether an eye sees one colour: a faint gradient and faint noise are no drawing. Raises EngineError."""
     width, height, mime = size(body)
     if mime == "image/png" and len(body) > _HEAD + _DENSE * width * height:
         return False
@@ -37,7 +37,7 @@ def is_one_colour(body: bytes) -> bool:
 
 
 def look(body: bytes) -> ContentStats:
-    """Look at a picture once, from its top; raises EngineFailed when it cannot be read."""
+    """Look at a picture once, from its top; raises EngineError when it cannot be read."""
     with reading():
         image = _open(body, size(body)[2])
         ink = _ink(image) if _spread(image) > _SAME else 0

@@ -10,7 +10,7 @@ from tintype.model import Capture
 
 
 def document(capture: Capture, form: str) -> bytes:
-    """The bytes of it; raises EngineFailed or NotOffered when the engine did not bring what is needed."""
+    """The bytes of it; raises EngineError or UnsupportedOption when the engine did not bring what is needed."""
     return _pdf(capture) if form == "pdf" else _account(capture)
 
 

@@ -17,7 +17,7 @@ MAX_PIXELS = 60_000_000
 
 
 def render(capture: Capture, rendition: Rendition) -> Thumbnail:
-    """What is delivered; raises EngineFailed when the master cannot be read.
+    """What is delivered; raises EngineError when the master cannot be read.
 
     A PNG delivered as PNG at its own size passes through untouched.
     """
@@ -50,7 +50,7 @@ def _finished(capture: Capture, body: bytes, mime: str, box: Box) -> Thumbnail:
 
 
 def size(body: bytes) -> tuple[int, int, str]:
-    """Width, height and media type, read from the head alone; raises EngineFailed unless it is a permitted picture."""
+    """Width, height and media type, read from the head alone; raises EngineError unless it is a permitted picture."""
     mime = sniff(body)
     if not mime:
         raise EngineError("the capture engine answered something that is not a picture")
@@ -62,7 +62,7 @@ def size(body: bytes) -> tuple[int, int, str]:
 
 
 def verify(body: bytes) -> tuple[int, int, str]:
-    """As :func:`size`, but the whole picture is decoded: one torn at its end raises EngineFailed as well."""
+    """As :func:`size`, but the whole picture is decoded: one torn at its end raises EngineError as well."""
     seen = size(body)
     with reading():
         open_(body, seen[2]).avg()

@@ -9,7 +9,7 @@ from tintype.imaging.vips import open_, reading, sniff
 
 
 def join(tiles: Sequence[bytes]) -> bytes:
-    """PNG pictures of one width, from the top down, as one PNG; raises EngineFailed when one cannot be read."""
+    """PNG pictures of one width, from the top down, as one PNG; raises EngineError when one cannot be read."""
     with reading():
         parts = [open_(tile, sniff(tile)) for tile in tiles]
         whole = functools.reduce(lambda above, below: above.join(below, "vertical"), parts)

@@ -44,7 +44,7 @@ def reading() -> Iterator[None]:
     try:
         yield
     except library().Error as error:
-        log.warning("picture_unreadable", reason=" ".join(str(error).split()))
+        log.warning("image_decode_failed", reason=" ".join(str(error).split()))
         raise EngineError("the capture engine answered a picture that cannot be read") from None
 
 

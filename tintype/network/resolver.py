@@ -85,14 +85,14 @@ class TargetResolver:
     def check(self, url: str) -> None:
         """Raise unless a canonical URL leads to permitted addresses only.
 
-        TargetRefused when one of them is not, TargetUnreachable when there is none within the time limit, Overloaded
+        TargetDenied when one of them is not, TargetUnreachable when there is none within the time limit, Overloaded
         when too many look-ups are under way.
         """
         host, port = urls.endpoint_of(url)
         address = parse_address(host)
         for each in (address,) if address else self._addresses(host):
             if not self._policy.permits(each, port):
-                log.warning("target_refused", target=host, port=port, address=str(each))
+                log.warning("target_denied", target=host, port=port, address=str(each))
                 raise TargetDenied
 
     def _addresses(self, host: str) -> tuple[Address, ...]:
@@ -109,7 +109,7 @@ class TargetResolver:
         try:
             addresses = self._resolver.submit(host).result(self._timeout)
         except TooManyLookups:
-            log.warning("lookups_exhausted", target=host)
+            log.warning("dns_lookup_limit_reached", target=host)
             raise Overloaded("many names are being looked up; try again shortly", retry_after=5) from None
         except TimeoutError:
             raise TargetUnreachable(f"the name was not found within {self._timeout:g} seconds") from None
@@ -141,7 +141,7 @@ def _interface_addresses() -> Iterator[Address]:
     libc = ctypes.CDLL(None, use_errno=True)
     first = ctypes.POINTER(_Interface)()
     if libc.getifaddrs(ctypes.byref(first)) != 0:
-        log.warning("own_addresses_unknown", errno=ctypes.get_errno())
+        log.warning("local_addresses_unavailable", errno=ctypes.get_errno())
         return
     entry = first
     while entry:

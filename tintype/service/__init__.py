@@ -113,7 +113,7 @@ class ThumbnailService:
             self._rest(task, error=error.code, reason=error.detail)
             return older
         if is_bad(answer.thumbnail) and (older := self._studio.older(task)):
-            log.info("kept_older_picture", target=urls.host_of(task.shot.url), verdict=answer.thumbnail.verdict)
+            log.info("stale_served", target=urls.host_of(task.shot.url), verdict=answer.thumbnail.verdict)
             return older
         return answer
 
@@ -137,7 +137,7 @@ class ThumbnailService:
     ) -> PersistResult:
         """The lasting address of a request's picture; on return it is durably stored.
 
-        Raises TargetError or BadPicture for a verdict in ``fail_on``.
+        Raises TargetError or UnusableCapture for a verdict in ``fail_on``.
         """
         lasting = None if request.shot.secret else self._storage.newest(f"thumbs/{request.key}-")
         lasting = None if lasting and lasting.meta.get("passing") else lasting
@@ -232,7 +232,10 @@ class ThumbnailService:
             except TintypeError as error:
                 self._memory.keep_setback(task.shot, error)
                 log.warning(
-                    "capture_ahead_failed", target=urls.host_of(task.shot.url), error=error.code, reason=error.detail
+                    "background_capture_failed",
+                    target=urls.host_of(task.shot.url),
+                    error=error.code,
+                    reason=error.detail,
                 )
 
     def _refresh(self, request: CaptureRequest, freshness: Freshness) -> None:
@@ -253,13 +256,15 @@ class ThumbnailService:
         if capture.partial and old and not (is_passing(old) or is_bad(old)):
             return self._rest(task, error="partial", reason="the page was not done")
         answer = self._studio.develop(task, capture, state)
-        log.info("refreshed", target=urls.host_of(task.shot.url), cache=state, verdict=answer.thumbnail.verdict)
+        log.info(
+            "thumbnail_refreshed", target=urls.host_of(task.shot.url), cache=state, verdict=answer.thumbnail.verdict
+        )
         return None
 
     def _rest(self, task: CaptureJob, **why: str) -> None:
         """Let an older picture do for a while."""
         self._memory.rest(task.shot)
-        log.warning("older_picture_kept", target=urls.host_of(task.shot.url), **why)
+        log.warning("stale_served", target=urls.host_of(task.shot.url), **why)
 
     def _persisted(self, stored: StoredObject, *, cached: bool) -> PersistResult:
         width, height, size = (int(stored.meta.get(name, 0)) for name in ("width", "height", "bytes"))

@@ -48,7 +48,7 @@ class BackgroundTasks:
         try:
             threading.Thread(target=self._run, args=(name, job), name="tintype-background", daemon=True).start()
         except RuntimeError as error:  # the operating system grants no more threads
-            log.warning("no_thread_for_background_job", error=str(error))
+            log.warning("background_thread_failed", error=str(error))
             with self._changed:
                 self._running.discard(name)
                 self._changed.notify_all()
@@ -62,7 +62,7 @@ class BackgroundTasks:
             try:
                 job()
             except Exception:
-                log.exception("background_job_failed")
+                log.exception("background_task_failed")
             upcoming = self._next(name)
 
     def _next(self, name: str) -> tuple[str, Callable[[], None]] | None:

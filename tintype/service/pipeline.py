@@ -138,7 +138,7 @@ class CapturePipeline:
         capture = judged(self._engine.capture(shot), shot)
         if capture.verdict is not Verdict.BLANK or time.perf_counter() - begin > QUICK:
             return capture
-        log.info("blank_tried_again", target=urls.host_of(shot.url))
+        log.info("blank_retried", target=urls.host_of(shot.url))
         try:
             return judged(self._engine.capture(patient(shot)), shot)
         except TintypeError:

@@ -43,7 +43,7 @@ def deserved(freshness: Freshness, picture: Thumbnail | Capture) -> Freshness:
 
 
 def insist(picture: Thumbnail, fail_on: Collection[Verdict]) -> None:
-    """Raise TargetError or BadPicture for a verdict that the caller would rather have as a failure."""
+    """Raise TargetError or UnusableCapture for a verdict that the caller would rather have as a failure."""
     if picture.verdict not in fail_on:
         return
     if picture.verdict is Verdict.ERROR:

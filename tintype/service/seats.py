@@ -37,11 +37,11 @@ class WaitingLimit:
             if self._taken.total() >= self._number or self._is_one_too_many(page):
                 raise Overloaded("many callers are waiting for pictures; try again shortly", retry_after=RETRY_AFTER)
             self._taken[page] += 1
-        telemetry.move("tintype_seats_taken", by=1)
+        telemetry.move("tintype_waiting_requests", by=1)
         try:
             yield
         finally:
-            telemetry.move("tintype_seats_taken", by=-1)
+            telemetry.move("tintype_waiting_requests", by=-1)
             with self._turn:
                 self._taken -= Counter((page,))
 

@@ -75,7 +75,7 @@ class Settings(BaseModel):
         le=512,
     )
     waiting: int = setting(
-        "TINTYPE_WAITING",
+        "TINTYPE_MAX_WAITING",
         0,
         "Requests per web worker that wait for captures or still send; more are refused. 0 means 3 of 4 threads.",
         "a number from 0 to 511",
@@ -198,7 +198,7 @@ class Settings(BaseModel):
         "TINTYPE_MAX_PAGE_HEIGHT", 20_000, "Cut full pages at this height.", "pixels, 1000 to 50000", ge=1000, le=50_000
     )
     daemon_linger: Duration = setting(
-        "TINTYPE_DAEMON_LINGER", "10s", "How long the capture daemon outlives its last client.", DURATION
+        "TINTYPE_DAEMON_IDLE_TIMEOUT", "10s", "How long the capture daemon outlives its last client.", DURATION
     )
     browser_user: str = setting(
         "TINTYPE_BROWSER_USER", "tintype", "When started by root, Chromium runs as this user.", "a user name"

@@ -186,7 +186,7 @@ class S3Storage:
                 if _code(error) != "AccessDenied":
                     raise
         if not self._blind:
-            log.warning("storage_cannot_list", bucket=self._bucket, effect="pictures already stored are stored again")
+            log.warning("storage_list_denied", bucket=self._bucket, effect="pictures already stored are stored again")
         self._blind = True
         return []
 

@@ -61,7 +61,7 @@ def send_traces(endpoint: str) -> Callable[[], None]:
     try:
         from tintype.telemetry.otlp import OtlpTracer  # noqa: PLC0415 - an extra, for those who have an endpoint
     except ImportError as error:
-        log.warning("traces_off", reason=f"{error.name} is not installed", hint="pip install 'tintype[traces]'")
+        log.warning("traces_disabled", reason=f"{error.name} is not installed", hint="pip install 'tintype[traces]'")
         return lambda: None
     traces = OtlpTracer(endpoint)
     timing.trace_with(traces)

@@ -81,7 +81,7 @@ class NodeCollector:
             ("tintype_start_time_seconds", (), min((owner.birth for owner in owners), default=time.time())),
         ]
         if node.seats is not None:
-            found.append(("tintype_seats", (), node.seats * len(owners)))
+            found.append(("tintype_waiting_requests_limit", (), node.seats * len(owners)))
         if node.folder and (free := procfs.free_space(node.folder)) is not None:
             found.append(("tintype_disk_free_bytes", (), free))
         return found
@@ -106,21 +106,21 @@ class NodeCollector:
 
 
 _PLAIN = {
-    "waiting": "tintype_line_captures",
-    "queue": "tintype_line_limit",
+    "waiting": "tintype_capture_queue_length",
+    "queue": "tintype_capture_queue_limit",
     "busy": "tintype_slots_busy",
     "slots": "tintype_slots",
     "clients": "tintype_daemon_clients",
     "captures": "tintype_browser_captures_total",
     "restarts": "tintype_browser_restarts_total",
-    "renewals": "tintype_browser_renewals_total",
+    "renewals": "tintype_browser_recycles_total",
     "bytes": "tintype_egress_bytes_total",
     "connections": "tintype_egress_connections_total",
 }
 _LABELLED = {
-    "refused": "tintype_egress_refusals_total",
+    "refused": "tintype_egress_denied_total",
     "memory": "tintype_memory_bytes",
-    "layers": "tintype_guard_layer",
+    "layers": "tintype_isolation_layer_active",
 }
 
 

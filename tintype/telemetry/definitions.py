@@ -56,12 +56,17 @@ METRICS: tuple[Metric, ...] = (
     Metric("tintype_problems_total", "counter", ("error",), "Errors answered, by the code of the errors table."),
     Metric("tintype_requests_in_progress", "gauge", (), "Requests being answered, hits of the fast path left out."),
     Metric(
-        "tintype_seats_taken",
+        "tintype_waiting_requests",
         "gauge",
         (),
         "Requests that wait for a picture or still send a body; each holds a thread.",
     ),
-    Metric("tintype_seats", "gauge", (), "Requests that may hold a thread so; those beyond get 503 overloaded."),
+    Metric(
+        "tintype_waiting_requests_limit",
+        "gauge",
+        (),
+        "Requests that may hold a thread so; those beyond get 503 overloaded.",
+    ),
     Metric(
         "tintype_captures_total",
         "counter",
@@ -93,17 +98,17 @@ METRICS: tuple[Metric, ...] = (
         ("backend",),
         "Failures of storage, caches, locks (by technology) and limits. With limits down, everybody is let through.",
     ),
-    Metric("tintype_line_captures", "gauge", (), "Captures in line for a browser."),
+    Metric("tintype_capture_queue_length", "gauge", (), "Captures in line for a browser."),
     Metric("tintype_slots_busy", "gauge", (), "Captures under way."),
     Metric("tintype_slots", "gauge", (), "Captures that can be under way."),
-    Metric("tintype_line_limit", "gauge", (), "Captures that may wait in line."),
+    Metric("tintype_capture_queue_limit", "gauge", (), "Captures that may wait in line."),
     Metric("tintype_daemon_up", "gauge", (), "1 while the capture daemon answers; it is started when needed."),
     Metric("tintype_daemon_clients", "gauge", (), "Connections to the capture daemon."),
     Metric("tintype_browser_captures_total", "counter", (), "Captures begun by the daemon since it started."),
     Metric("tintype_browser_restarts_total", "counter", (), "Browsers replaced because they died or went wrong."),
-    Metric("tintype_browser_renewals_total", "counter", (), "Browsers replaced because they had served their time."),
+    Metric("tintype_browser_recycles_total", "counter", (), "Browsers replaced because they had served their time."),
     Metric(
-        "tintype_egress_refusals_total",
+        "tintype_egress_denied_total",
         "counter",
         ("reason",),
         "Connections of pages the egress guard refused: policy is a non-public address, blocked is advertising,"
@@ -111,7 +116,9 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("tintype_egress_bytes_total", "counter", (), "Bytes between pages and the world."),
     Metric("tintype_egress_connections_total", "counter", (), "Connections pages made."),
-    Metric("tintype_guard_layer", "gauge", ("layer",), "1 while a layer of the guard holds: sandbox, enclosure."),
+    Metric(
+        "tintype_isolation_layer_active", "gauge", ("layer",), "1 while a layer of the guard holds: sandbox, enclosure."
+    ),
     Metric(
         "tintype_memory_bytes",
         "gauge",

@@ -29,7 +29,7 @@ def begin(path: Path) -> None:
     try:
         _board = board_at(path)
     except OSError as error:
-        log.error("metrics_not_shared", path=str(path), reason=str(error), effect="each worker tells of itself alone")
+        log.error("metrics_store_failed", path=str(path), reason=str(error), effect="each worker tells of itself alone")
         _board = SharedMetrics()
     _forget_places()
 

@@ -12,7 +12,7 @@ from tintype.telemetry.scrape import Scrape
 _PICTURES = ("/thumb", "/meta")
 _AT_ONCE = (CacheState.HIT, CacheState.STALE)
 _SERVED = (*_AT_ONCE, CacheState.DERIVED, CacheState.COALESCED, CacheState.MISS)
-_REFUSING = ("rate-limited", "overloaded", "target-refused", "unauthorized", "bad-signature")
+_REFUSING = ("rate-limited", "overloaded", "target-denied", "unauthorized", "bad-signature")
 GUARD = "guard"
 """Among refusals: connections of pages to addresses that are not public."""
 
@@ -78,17 +78,17 @@ def compare(earlier: Scrape, later: Scrape, now: float) -> NodeRates:
 
 
 _LINE = {
-    "waiting": "tintype_line_captures",
-    "limit": "tintype_line_limit",
+    "waiting": "tintype_capture_queue_length",
+    "limit": "tintype_capture_queue_limit",
     "busy": "tintype_slots_busy",
     "slots": "tintype_slots",
-    "seats": "tintype_seats_taken",
-    "seats_limit": "tintype_seats",
+    "seats": "tintype_waiting_requests",
+    "seats_limit": "tintype_waiting_requests_limit",
 }
 _BROWSER = {
     "up": "tintype_daemon_up",
     "restarts": "tintype_browser_restarts_total",
-    "renewals": "tintype_browser_renewals_total",
+    "renewals": "tintype_browser_recycles_total",
 }
 
 
@@ -105,7 +105,7 @@ class _Counts(NamedTuple):
         problems = scrape.by("tintype_problems_total", "error")
         results = scrape.by("tintype_captures_total", "result")
         made = results["ok"] + results["partial"]
-        guarded = scrape.by("tintype_egress_refusals_total", "reason")["policy"]
+        guarded = scrape.by("tintype_egress_denied_total", "reason")["policy"]
         return cls(
             {state: states[state] for state in (*map(str, CacheState), "none")},
             {**{error: problems[error] for error in _REFUSING}, GUARD: guarded},

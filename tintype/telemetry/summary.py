@@ -46,14 +46,14 @@ class Summary:
     """Requests refused because a client's allowance was spent (429)."""
     overloaded: int
     """Requests refused because the line or the seats were full (503 overloaded)."""
-    targets_refused: int
-    """Requests refused because the target is not public or not permitted (target-refused)."""
+    targets_denied: int
+    """Requests refused because the target is not public or not permitted (target-denied)."""
     unauthorized: int
     """Requests refused for want of a key or a good signature."""
     guard_refusals: int
     """Connections of pages to non-public addresses, refused by the egress guard since the capture daemon started."""
     refusals: int
-    """All refusals: ``rate_limited + overloaded + targets_refused + unauthorized + guard_refusals``."""
+    """All refusals: ``rate_limited + overloaded + targets_denied + unauthorized + guard_refusals``."""
     bytes_sent: int
     """Bytes of bodies sent."""
     workers: int
@@ -87,7 +87,7 @@ def of(look: NodeCollector) -> Summary:
     refused = {
         "rate_limited": errors["rate-limited"],
         "overloaded": errors["overloaded"],
-        "targets_refused": errors["target-refused"],
+        "targets_denied": errors["target-denied"],
         "unauthorized": errors["unauthorized"] + errors["bad-signature"],
         "guard_refusals": int((figures.get("refused") or {}).get("policy", 0)),
     }

@@ -65,7 +65,7 @@ def _admit(request: Request, audience: MetricsAccess) -> None:
         return
     if audience.access == "open" or (audience.access == "private" and _is_near(request)):
         return
-    log.info("metrics_refused", access=audience.access, peer=request.remote_addr, hint="see TINTYPE_METRICS")
+    log.info("metrics_access_denied", access=audience.access, peer=request.remote_addr, hint="see TINTYPE_METRICS")
     raise NotFound("there is no such address here")
 
 

@@ -91,13 +91,13 @@ class RequestParser:
             return error
 
     def body(self, request: Request) -> ThumbnailRequest:
-        """What a JSON body asks for; raises InvalidRequest, TargetRefused, UnsupportedMedia or Overloaded."""
+        """What a JSON body asks for; raises InvalidRequest, TargetDenied, UnsupportedMedia or Overloaded."""
         with self._seats.taken():
             pairs = body_pairs(request)
         return self.read(pairs, request.accept_mimetypes)
 
     def read(self, pairs: Pairs, accept: MIMEAccept | None = None, *, posted: bool = True) -> ThumbnailRequest:
-        """What names and values ask for; raises InvalidRequest with every mistake, or TargetRefused."""
+        """What names and values ask for; raises InvalidRequest with every mistake, or TargetDenied."""
         values, mistakes = _collect(pairs, posted=posted)
         url, refused = self._target(values, mistakes)
         options = _options({**values, "url": url}, mistakes)

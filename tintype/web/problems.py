@@ -76,7 +76,7 @@ def _werkzeugs(error: HTTPException) -> Any:
 
 
 def _unforeseen(error: Exception) -> Response:
-    log.error("unforeseen_failure", exc_info=error)
+    log.error("internal_error", exc_info=error)
     return answer(TintypeError("this was not foreseen; the id of the request finds it in the log"))
 
 

@@ -206,4 +206,4 @@ class LogThrottle:
                 return
             self._quiet_until = time.monotonic() + QUIET_FOR
         cause = type(error.__cause__ or error).__name__
-        log.error("limits_not_counted", error=cause, effect="everybody is let through")
+        log.error("rate_limit_storage_failed", error=cause, effect="everybody is let through")

@@ -63,13 +63,13 @@ def tell_hit(method: str, status: int, ms: float, sent: int, name: str, about: t
         return
     if not logs.write(_hit, method, status, ms, sent, name, about):
         notes = {"id": name, **_notes(about), "cache": "HIT"}
-        log.info("request", method=method, route="/thumb", status=status, ms=ms, bytes=sent, **notes)
+        log.info("request_finished", method=method, route="/thumb", status=status, ms=ms, bytes=sent, **notes)
 
 
 def _hit(method: str, status: int, ms: float, sent: int, name: str, about: tuple[str, str]) -> str:
     return (
         f'"method": "{method}", "route": "/thumb", "status": {status}, "ms": {ms}, "bytes": {sent}, "id": "{name}", '
-        f'{_noted(about)}, "cache": "HIT", "event": "request", "level": "info", "logger": "tintype.web"'
+        f'{_noted(about)}, "cache": "HIT", "event": "request_finished", "level": "info", "logger": "tintype.web"'
     )
 
 
@@ -109,7 +109,9 @@ def _end(response: Response) -> Response:
     request.environ["tintype.route"] = route
     telemetry.request(route, response.status_code, response.headers.get("X-Cache", ""), spent / 1000, sent)
     level = logging.WARNING if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
-    log.log(level, "request", method=request.method, route=route, status=response.status_code, ms=spent, bytes=sent)
+    log.log(
+        level, "request_finished", method=request.method, route=route, status=response.status_code, ms=spent, bytes=sent
+    )
     clear_contextvars()
     return response
 

@@ -47,7 +47,7 @@ def test_what_lives_is_left_alone() -> None:
 
 def test_what_a_dead_owner_left_is_swept(tmp_path: Path) -> None:
     program = (
-        "import os; from tintype.chromium.process.profiles import Territory; t = Territory.claim();"
+        "import os; from tintype.chromium.process.profiles import ProfileRoot; t = ProfileRoot.claim();"
         "(t.new_profile() / 'Default').mkdir(); print(t.folder, flush=True); os.kill(os.getpid(), 9)"
     )
     died = subprocess.run(

@@ -103,5 +103,5 @@ def _words(code: str) -> str:
     family = next((words for prefix, words in _FAMILIES.items() if code.startswith(prefix)), "")
     if words := _WORDS.get(code) or family:
         return words
-    log.info("net_error_without_words", code=code)
+    log.info("net_error_unmapped", code=code)
     return "the connection to the host failed"

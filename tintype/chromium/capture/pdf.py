@@ -33,7 +33,7 @@ class PdfPrinter:
         self._sheets = sheets
 
     async def take(self) -> RawCapture | None:
-        """The PDF; None while the page is between two documents. Raises EngineFailed."""
+        """The PDF; None while the page is between two documents. Raises EngineError."""
         try:
             answer, facts, meta = await asyncio.gather(
                 self._tab.session.call("Page.printToPDF", **self._parameters()),

@@ -65,7 +65,7 @@ class PageCleaner:
                 await self._collapse()
                 return self._shot.retouch.block_cookie_banners and await self._clean()
         except (TimeoutError, ScriptFailed, ProtocolError) as failure:
-            log.debug("not_cleaned", host=host_of(self._shot.url), reason=type(failure).__name__)
+            log.debug("cleaning_failed", host=host_of(self._shot.url), reason=type(failure).__name__)
             return False
 
     async def _collapse(self) -> None:
@@ -86,7 +86,7 @@ class PageCleaner:
             self._refused |= new
             await self._ask_managers()
         others = await self._consent("clear")
-        log.debug("cleaned", host=host_of(self._shot.url), framed=framed, **found)
+        log.debug("page_cleaned", host=host_of(self._shot.url), framed=framed, **found)
         return bool(framed or new or others)
 
     async def _ask_managers(self) -> None:

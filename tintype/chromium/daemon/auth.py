@@ -31,7 +31,7 @@ class AuthenticatedServer:
                 await self._admit(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError) as error:
             if not (isinstance(error, asyncio.IncompleteReadError) and not error.partial):  # a probe of the port
-                log.warning("client_refused", peer=writer.get_extra_info("peername"), reason=type(error).__name__)
+                log.warning("client_rejected", peer=writer.get_extra_info("peername"), reason=type(error).__name__)
             writer.close()
             return
         await self._beyond(reader, writer)

@@ -60,7 +60,7 @@ async def run(config: DaemonConfig, address: str, ready: Callable[[], None] = la
             await _serve(CaptureServer(booth, config.linger, finished), address, ready, secret, config.grace)
         finally:
             await booth.close()
-    log.info("daemon_ended", address=address, pid=os.getpid())
+    log.info("daemon_stopped", address=address, pid=os.getpid())
 
 
 async def _open(config: DaemonConfig, finished: asyncio.Event) -> CaptureRuntime | None:
@@ -144,7 +144,7 @@ def main(arguments: list[str], secret: str = "") -> int:
     try:
         asyncio.run(run(config, address, lambda: _report({"ready": True}, lock), secret))
     except (ConfigurationError, LaunchFailed, OSError, ValueError) as error:
-        log.error("daemon_does_not_start", reason=str(error))
+        log.error("daemon_start_failed", reason=str(error))
         _report({"error": str(error)})
         return 1
     return 0

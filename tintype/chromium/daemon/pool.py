@@ -156,12 +156,12 @@ class Pool:
             try:
                 capture = await self._attempt(shot)
             except TintypeError as error:
-                log.info("not_captured", host=host_of(shot.url), error=error.code, detail=error.detail, queue=queued)
+                log.info("capture_failed", host=host_of(shot.url), error=error.code, detail=error.detail, queue=queued)
                 raise
         took = time.perf_counter() - start - queued / 1000
         self._usual += (took - self._usual) * _SMOOTHING
         timings = {"queue": queued, **capture.timings}
-        log.info("captured", host=host_of(shot.url), status=capture.status, partial=capture.partial, **timings)
+        log.info("capture_done", host=host_of(shot.url), status=capture.status, partial=capture.partial, **timings)
         return replace(capture, timings=timings)
 
     @asynccontextmanager
@@ -181,7 +181,7 @@ class Pool:
                 self.captures += 1
                 return await self._take(browser, shot)
             except TargetClosed as end:
-                log.warning("browser_lost", host=host_of(shot.url), reason=str(end))
+                log.warning("browser_crashed", host=host_of(shot.url), reason=str(end))
                 self._doubt(browser)
             except CaptureTimeout:
                 self._doubt(browser)
@@ -208,7 +208,7 @@ class Pool:
             try:
                 return await self._replace()
             except LaunchFailed as failure:
-                log.error("browser_does_not_start", reason=str(failure))
+                log.error("browser_start_failed", reason=str(failure))
                 raise BackendUnavailable("the browser does not start", retry_after=5) from failure
 
     def _renew_if_old(self, browser: Browser) -> None:
@@ -224,7 +224,7 @@ class Pool:
         try:
             fresh = await self._start()
         except LaunchFailed as failure:
-            log.error("browser_not_renewed", reason=str(failure))
+            log.error("browser_recycle_failed", reason=str(failure))
             return
         if self.browser is old and not self._closing:
             self.browser = fresh
@@ -243,7 +243,7 @@ class Pool:
 
     async def _retire(self, browser: Browser, reason: str) -> None:
         """Let its captures finish, then end it."""
-        log.info("browser_retired", pid=browser.pid, reason=reason, captures=browser.captures)
+        log.info("browser_recycled", pid=browser.pid, reason=reason, captures=browser.captures)
         browser.worn = browser.worn or reason
         self._retired.add(browser)
         self._tidy(browser)

@@ -114,10 +114,10 @@ class CaptureServer:
         except TintypeError as error:
             return codec.pack_problem(error)
         except (codec.CorruptValue, ValidationError, KeyError) as error:
-            log.error("request_not_understood", error=type(error).__name__)
+            log.error("rpc_request_invalid", error=type(error).__name__)
             return codec.pack_problem(errors.EngineError("the capture engine does not understand the request"))
         except Exception:
-            log.exception("request_failed")
+            log.exception("rpc_request_failed")
             return codec.pack_problem(errors.EngineError())
 
     async def _capture(self, header: dict[str, Any]) -> bytes:

@@ -73,12 +73,12 @@ class Launcher:
             try:
                 return await self._try(self.recipe)
             except NamespacesUnavailable as refusal:
-                log.warning("enclosure_unavailable", reason=str(refusal))
+                log.warning("namespaces_unavailable", reason=str(refusal))
                 self.recipe = replace(self.recipe, enclosed=False, listeners=0)
             except SandboxUnavailable:
                 if not self._allow_no_sandbox:
                     raise
-                log.warning("sandbox_off", remedy=_SANDBOX_REMEDY)
+                log.warning("sandbox_disabled", remedy=_SANDBOX_REMEDY)
                 self.recipe = replace(self.recipe, sandbox=False)
 
     async def _try(self, recipe: LaunchOptions) -> tuple[Process, str]:

@@ -101,7 +101,7 @@ class Process(asyncio.SubprocessProtocol):
         try:
             self.connection.feed(data)
         except ValueError as error:
-            log.error("browser_spoke_nonsense", error=str(error)[:200])
+            log.error("cdp_message_invalid", error=str(error)[:200])
             self.kill()
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002

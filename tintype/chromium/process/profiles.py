@@ -76,6 +76,6 @@ def _sweep_if_dead(folder: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: its owner lives
         remove(folder)
-        log.info("dead_browser_swept", folder=str(folder))
+        log.info("stale_profile_removed", folder=str(folder))
     finally:
         os.close(lock)

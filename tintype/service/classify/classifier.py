@@ -63,7 +63,7 @@ def judge(capture: Capture, asked: str, *, is_part: bool = False) -> Verdict:
 
     ``is_part``: only a part of the page was asked for.
 
-    Raises EngineFailed when the picture cannot be read.
+    Raises EngineError when the picture cannot be read.
     """
     if capture.verdict is not Verdict.OK:
         return capture.verdict

@@ -87,7 +87,7 @@ async function shoot(asked, signal) {
 
 function explain(problem) {
   const mistakes = problem.errors ?? [];
-  if (problem.error === "target-refused") mistakes.push({ parameter: "url", message: problem.detail });
+  if (problem.error === "target-denied") mistakes.push({ parameter: "url", message: problem.detail });
   if (["unauthorized", "bad-signature"].includes(problem.error) && keyField) {
     mistakes.push({ parameter: "key", message: access.keys && !key() ? "is needed: enter the one you were given" : problem.detail });
   }
