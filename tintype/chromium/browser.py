@@ -33,7 +33,7 @@ _TREE_PER_LANE = 1 << 30
 
 
 @dataclass(slots=True)
-class PageContext:
+class BrowserContext:
     """A browser context and the one page that belongs in it."""
 
     target: str = ""
@@ -59,7 +59,7 @@ class Browser:
         self._filters = filters
         self._lists = lists
         self._lanes: asyncio.Queue[EgressProxy] = asyncio.Queue()
-        self._guests: dict[str, PageContext] = {}
+        self._guests: dict[str, BrowserContext] = {}
         self._chores: set[asyncio.Task[None]] = set()
         self._pages = 0
         self._watch: asyncio.Task[None] | None = None
@@ -178,7 +178,7 @@ class Browser:
             self._chore(self._clear(context, lane))
 
     async def _open(self, context: str, permissions: Sequence[str]) -> Tab:
-        guest = self._guests[context] = PageContext()
+        guest = self._guests[context] = BrowserContext()
         self._session.post("Browser.setDownloadBehavior", behavior="deny", browserContextId=context)
         self._session.post("Browser.grantPermissions", permissions=[*permissions], browserContextId=context)
         created = await self._session.call("Target.createTarget", url="about:blank", browserContextId=context)
@@ -192,7 +192,7 @@ class Browser:
         try:
             async with asyncio.timeout(_DISPOSE_WITHIN):
                 id_ = (await context)["browserContextId"]
-                guest = self._guests.pop(id_, PageContext())
+                guest = self._guests.pop(id_, BrowserContext())
                 if guest.tab:
                     self._process.connection.forget(guest.tab.session, TargetClosed("the capture is over"))
                 await self._session.call("Target.disposeBrowserContext", browserContextId=id_)
