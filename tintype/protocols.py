@@ -21,7 +21,7 @@ class Engine(Protocol):
         """Raise BackendUnavailable unless a capture could work right now."""
         ...
 
-    def cautions(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """What an operator should know although captures work, such as a missing layer of the guard."""
         ...
 

@@ -95,7 +95,7 @@ def test_what_the_units_allow_is_enough(start_node: StartNode, site: SiteServer,
     node = start_node(command=(*confined, sys.executable, "-m", "tintype", "serve"))
     answer = node.thumb(site.url("/plain.html"), thumb_width="320")
     assert (answer.status_code, answer.headers["x-cache"]) == (200, "MISS"), node.output()
-    assert node.get("/ready").json()["cautions"] == []
+    assert node.get("/ready").json()["warnings"] == []
 
 
 def expanded(names: list[str]) -> set[str]:

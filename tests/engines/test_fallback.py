@@ -35,7 +35,7 @@ class Pretended:
         self.check()
         return Capture(body=b"", width=1, height=1, taken_at=0, title=self.name)
 
-    def cautions(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         return (f"{self.name} is odd",)
 
     def check(self) -> None:
@@ -164,5 +164,5 @@ class TestWithAHostedEngine:
         engine.close()
 
 
-def test_the_cautions_of_every_engine_are_told() -> None:
-    assert FallbackEngine([good("first"), good("second")]).cautions() == ("first is odd", "second is odd")
+def test_returns_the_warnings_of_every_engine() -> None:
+    assert FallbackEngine([good("first"), good("second")]).warnings() == ("first is odd", "second is odd")

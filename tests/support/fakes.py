@@ -65,7 +65,7 @@ class FakeEngine:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def cautions(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         return self.warns
 
     def capture(self, shot: Shot) -> Capture:

@@ -41,13 +41,13 @@ class TestReadiness:
         assert answer.json == {
             "ok": True,
             "checks": {"engine": "ok", "state": "ok", "storage": "ok"},
-            "cautions": [],
+            "warnings": [],
         }
 
     def test_tells_which_layer_of_the_guard_is_missing(self, site: Site) -> None:
         site.engine.warns = ("Chromium runs without its sandbox",)
         answer = site.client.get("/ready")
-        assert (answer.status_code, answer.json["cautions"]) == (200, ["Chromium runs without its sandbox"])
+        assert (answer.status_code, answer.json["warnings"]) == (200, ["Chromium runs without its sandbox"])
 
     def test_names_the_part_that_does_not(self, site: Site) -> None:
         site.engine.down = "the browser does not start"

@@ -98,14 +98,14 @@ class ChromiumEngine:
         self._give_back(connection)
         return {name: value for name, value in header.items() if name != "kind"}
 
-    def cautions(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """Which layers of the guard are missing; nothing while the daemon cannot be asked."""
         try:
             status = self.status()
         except TintypeError:
             return ()
         layers = {"sandbox": "Chromium runs without its sandbox", "enclosed": "the kernel refuses Chromium namespaces"}
-        return tuple(caution for name, caution in layers.items() if not status[name])
+        return tuple(warning for name, warning in layers.items() if not status[name])
 
     def warm(self) -> None:
         """Have the daemon running, so that the first capture need not wait for it; raises BackendUnavailable."""

@@ -48,9 +48,9 @@ class FallbackEngine:
                 )
         raise next((error for error in failures if not isinstance(error, UnsupportedOption)), failures[0])
 
-    def cautions(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """Those of every engine."""
-        return tuple(caution for engine in self._engines for caution in engine.cautions())
+        return tuple(warning for engine in self._engines for warning in engine.warnings())
 
     def check(self) -> None:
         """Pass when any engine could work; raises the first one's BackendUnavailable otherwise."""

@@ -104,7 +104,7 @@ class SnapSharpEngine:
             timings={"hosted": (time.monotonic() - begin) * 1000},
         )
 
-    def cautions(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """None: what guards the hosted browser is not ours to know."""
         return ()
 

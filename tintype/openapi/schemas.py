@@ -77,10 +77,10 @@ SCHEMAS: dict[str, Any] = {
     "Persisted": _persisted(),
     "Health": _object(("ok", "service", "version"), ok={"type": "boolean"}, **_texts("service", "version")),
     "Readiness": _object(
-        ("ok", "checks", "cautions"),
+        ("ok", "checks", "warnings"),
         ok={"type": "boolean"},
         checks=_CHECKS,
-        cautions={"type": "array", "description": "Layers of the guard that are missing.", "items": _TEXT},
+        warnings={"type": "array", "description": "Isolation layers that are missing.", "items": _TEXT},
     ),
     "Status": _object(
         ("time", "hit_ratio", "pictures", "captures", "failures", "capture_seconds", "line"),

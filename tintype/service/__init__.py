@@ -169,9 +169,9 @@ class ThumbnailService:
         """For engine, state and storage: None, or what is wrong."""
         return self._checkup.report()
 
-    def cautions(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """What an operator should know although everything works."""
-        return self._engine.cautions()
+        return self._engine.warnings()
 
     def settle(self, within: float) -> bool:
         """Wait at most ``within`` seconds for captures and refreshes under way; whether they ended."""

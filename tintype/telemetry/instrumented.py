@@ -42,9 +42,9 @@ class InstrumentedEngine:
         """Raise BackendUnavailable unless a capture could work right now."""
         self.engine.check()
 
-    def cautions(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """What an operator should know although captures work."""
-        return self.engine.cautions()
+        return self.engine.warnings()
 
     def close(self) -> None:
         """Give back connections and processes. Idempotent."""

@@ -25,7 +25,7 @@ def blueprint(service: ThumbnailService) -> Blueprint:
         if wrong:
             error = BackendUnavailable("; ".join(f"{name}: {reason}" for name, reason in wrong.items()), retry_after=10)
             return problems.answer(error, ok=False, checks=_spoken(found))
-        return _uncached(jsonify(ok=True, checks=_spoken(found), cautions=service.cautions()))
+        return _uncached(jsonify(ok=True, checks=_spoken(found), warnings=service.warnings()))
 
     return routes
 
