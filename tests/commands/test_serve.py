@@ -43,7 +43,7 @@ class Served:
 
     def listening(self) -> dict[str, Any]:
         """What it logs when it listens."""
-        return self.logged("listening")
+        return self.logged("server_listening")
 
     def logged(self, event: str) -> dict[str, Any]:
         """The next line about an event."""
