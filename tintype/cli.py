@@ -95,22 +95,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except ConfigurationError as error:
-        _say("The settings have mistakes:", *str(error).splitlines())
+        _print_error("The settings have mistakes:", *str(error).splitlines())
         return _THE_REQUEST
     except InvalidRequest as error:
-        _say(*(_as_flag(mistake) for mistake in error.mistakes) if error.mistakes else (error.detail,))
+        _print_error(*(_flag_message(mistake) for mistake in error.mistakes) if error.mistakes else (error.detail,))
         return _THE_REQUEST
     except TintypeError as error:
-        _say(f"{error.title}: {error.detail}" if error.detail != error.title else error.title)
+        _print_error(f"{error.title}: {error.detail}" if error.detail != error.title else error.title)
         return EXIT_CODES.get(type(error), 1)
 
 
-def _as_flag(mistake: errors.InvalidParameter) -> str:
+def _flag_message(mistake: errors.InvalidParameter) -> str:
     name = "URL" if mistake.parameter == "url" else f"--{mistake.parameter.replace('_', '-')}"
     return f"{name} {mistake.message}"
 
 
-def _say(first: str, *rest: str) -> None:
+def _print_error(first: str, *rest: str) -> None:
     click.echo(click.style("tintype: ", fg="red") + first, err=True)
     for line in rest:
         click.echo(f"  {line}", err=True)

@@ -21,8 +21,8 @@ from tests.support.site_server import SiteServer
 from tests.support.terminal import Terminal
 from tintype import backends, errors, imaging
 from tintype.batch import workers
-from tintype.batch.filenames import LONGEST, FileNamer, stem_of
-from tintype.batch.manifest import LEDGER, Manifest
+from tintype.batch.filenames import MAX_STEM_LENGTH, FileNamer, stem_of
+from tintype.batch.manifest import MANIFEST_FILE, Manifest
 from tintype.model import Capture
 from tintype.options import Shot
 
@@ -51,7 +51,7 @@ class Photographer(FakeEngine):
 def engine(monkeypatch: pytest.MonkeyPatch) -> Photographer:
     fake = Photographer(clock=time.time)
     monkeypatch.setattr(backends, "open_engine", lambda *_, **__: fake)
-    monkeypatch.setattr(workers, "PAUSES", (0, 0))
+    monkeypatch.setattr(workers, "RETRY_DELAYS", (0, 0))
     monkeypatch.setenv("TINTYPE_FAILURE_TTL", "0")
     return fake
 
@@ -62,7 +62,7 @@ def write_list(*lines: str) -> str:
 
 
 def pictures() -> list[str]:
-    return sorted(path.name for path in Path("out").iterdir() if path.name != LEDGER)
+    return sorted(path.name for path in Path("out").iterdir() if path.name != MANIFEST_FILE)
 
 
 def states() -> dict[str, str]:
@@ -205,7 +205,7 @@ class TestAnotherRun:
         assert len(pictures()) == 3
 
     def test_gets_over_half_a_line_in_its_ledger(self, tintype: Terminal, engine: Photographer) -> None:
-        ledger = Path("out") / LEDGER
+        ledger = Path("out") / MANIFEST_FILE
         lines = ledger.read_bytes().splitlines(keepends=True)
         ledger.write_bytes(b"".join(lines[:-1]) + lines[-1][:20])
         assert tintype("batch", "urls.txt", "-o", "out") in {0, 1}
@@ -214,7 +214,7 @@ class TestAnotherRun:
         assert len(engine.taken()) == 1
 
     def test_does_not_follow_a_ledger_out_of_its_folder(self, tintype: Terminal, engine: Photographer) -> None:
-        ledger = Path("out") / LEDGER
+        ledger = Path("out") / MANIFEST_FILE
         ledger.write_text(ledger.read_text().replace("127.0.0.1-9-a.png", "../a.png"))
         assert tintype("batch", "urls.txt", "-o", "out") == 1
         assert engine.taken() == ["/a"]
@@ -306,14 +306,15 @@ class TestNames:
         assert stem_of(url) == stem.strip("-.")
 
     def test_are_never_too_long(self) -> None:
-        assert len(stem_of("https://example.com/" + "a" * 2000)) == LONGEST
+        assert len(stem_of("https://example.com/" + "a" * 2000)) == MAX_STEM_LENGTH
 
     def test_are_of_one_page_each_on_any_file_system(self, tmp_path: Path) -> None:
         (tmp_path / "example.com-theirs.png").touch()
         names = FileNamer(tmp_path, ["example.com-given.png"])
         paths = ["a", "A", "a/", "a?", "theirs", "given"]
         made = [
-            names.of(f"https://example.com/{path}", f"{number:064x}"[::-1], "png") for number, path in enumerate(paths)
+            names.name_for(f"https://example.com/{path}", f"{number:064x}"[::-1], "png")
+            for number, path in enumerate(paths)
         ]
         assert len({name.casefold() for name in [*made, "example.com-theirs.png", "example.com-given.png"]}) == 8
 

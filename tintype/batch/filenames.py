@@ -7,25 +7,25 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-LONGEST = 100
+MAX_STEM_LENGTH = 100
 """Characters of a name before its extension."""
-_DIGEST = 8
+_DIGEST_LENGTH = 8
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class FileNamer:
     """Gives each page one name in a folder; those that are in use there or in ``given`` are left alone."""
 
-    def __init__(self, folder: Path, given: Iterable[str]) -> None:
+    def __init__(self, folder: Path, reserved: Iterable[str]) -> None:
         there = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
-        self._used = {name.casefold() for name in (*given, *there)}
+        self._used = {name.casefold() for name in (*reserved, *there)}
 
-    def of(self, url: str, key: str, extension: str) -> str:
+    def name_for(self, url: str, key: str, extension: str) -> str:
         """A name made of the URL; with a piece of the key where that alone is another page's already."""
         stem = stem_of(url)
         name = f"{stem}.{extension}"
         if name.casefold() in self._used:
-            name = f"{stem}-{key[:_DIGEST]}.{extension}"
+            name = f"{stem}-{key[:_DIGEST_LENGTH]}.{extension}"
         self._used.add(name.casefold())
         return name
 
@@ -34,4 +34,4 @@ def stem_of(url: str) -> str:
     """``https://example.com/a/b?c=1`` becomes ``example.com-a-b-c-1``: letters, digits, dots, ``-`` and ``_``."""
     parts = urlsplit(url)
     words = unquote(f"{parts.netloc}{parts.path} {parts.query} {parts.fragment}")
-    return _FORBIDDEN.sub("-", words)[:LONGEST].strip("-.") or "page"
+    return _FORBIDDEN.sub("-", words)[:MAX_STEM_LENGTH].strip("-.") or "page"

@@ -13,7 +13,7 @@ from tintype.batch.record import Record, RecordStatus
 
 log = structlog.get_logger("tintype.batch")
 
-LEDGER = "batch.jsonl"
+MANIFEST_FILE = "batch.jsonl"
 
 
 class ManifestLocked(Exception):
@@ -25,38 +25,38 @@ class Manifest:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.known: dict[str, Record] = {}
+        self.records: dict[str, Record] = {}
 
     def __enter__(self) -> Self:
         """Raises LedgerInUse, or OSError where the folder cannot be written."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO = (self.folder / LEDGER).open("a+b")
+        self._file: BinaryIO = (self.folder / MANIFEST_FILE).open("a+b")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.close()
             raise ManifestLocked(str(self.folder)) from None
-        self.known = {entry.key: entry for entry in self._entries()}
+        self.records = {entry.key: entry for entry in self._read_records()}
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, entry: Record) -> None:
+    def add(self, record: Record) -> None:
         """Note what became of a page; it outlives this process."""
-        self._file.write(f"{entry.to_json()}\n".encode())
+        self._file.write(f"{record.to_json()}\n".encode())
         self._file.flush()
-        self.known[entry.key] = entry
+        self.records[record.key] = record
 
-    def is_there(self, entry: Record) -> bool:
+    def has_file(self, record: Record) -> bool:
         """Whether the picture lies where the entry says, as long as it says."""
         try:
-            found = (self.folder / entry.file).stat().st_size if entry.file else -1
+            found = (self.folder / record.file).stat().st_size if record.file else -1
         except OSError:
             return False
-        return entry.state is RecordStatus.TAKEN and found == entry.bytes
+        return record.state is RecordStatus.CAPTURED and found == record.bytes
 
-    def _entries(self) -> Iterator[Record]:
+    def _read_records(self) -> Iterator[Record]:
         self._file.seek(0)
         lines = self._file.read().split(b"\n")
         if lines[-1]:
@@ -66,4 +66,4 @@ class Manifest:
                 if line.strip():
                     yield Record.from_json(line.decode())
             except ValueError:
-                log.warning("manifest_line_skipped", file=str(self.folder / LEDGER), line=number)
+                log.warning("manifest_line_skipped", file=str(self.folder / MANIFEST_FILE), line=number)

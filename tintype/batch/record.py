@@ -15,13 +15,13 @@ from tintype.model import ThumbnailResult
 class RecordStatus(StrEnum):
     """How a page stands."""
 
-    TAKEN = "taken"
+    CAPTURED = "taken"
     """Its picture was written in this run."""
-    KEPT = "kept"
+    SKIPPED = "kept"
     """Its picture is there since an earlier run."""
     FAILED = "failed"
     """There is none, and ``error`` says why."""
-    LEFT = "left"
+    PENDING = "left"
     """Its turn did not come: the run ended before."""
 
 
@@ -63,20 +63,20 @@ class Record:
             entry = cls(**{**known, "state": RecordStatus(known.get("state", ""))})
         except TypeError as error:
             raise ValueError(str(error)) from None
-        if not isinstance(entry.key, str) or not isinstance(entry.bytes, int) or not _is_plain(entry.file):
+        if not isinstance(entry.key, str) or not isinstance(entry.bytes, int) or not _is_file_name(entry.file):
             raise ValueError("not an entry")
         return entry
 
 
-NAMES = tuple(field.name for field in fields(Record))
+FIELD_NAMES = tuple(field.name for field in fields(Record))
 
 
-def taken(url: str, answer: ThumbnailResult, *, key: str, file: str, seconds: float) -> Record:
+def captured_record(url: str, result: ThumbnailResult, *, key: str, file: str, seconds: float) -> Record:
     """A page with its picture."""
-    picture = answer.thumbnail
+    picture = result.thumbnail
     return Record(
         url=url,
-        state=RecordStatus.TAKEN,
+        state=RecordStatus.CAPTURED,
         file=file,
         width=picture.width,
         height=picture.height,
@@ -85,19 +85,19 @@ def taken(url: str, answer: ThumbnailResult, *, key: str, file: str, seconds: fl
         verdict=str(picture.verdict),
         final_url=picture.final_url,
         taken_at=datetime.fromtimestamp(picture.taken_at, UTC).isoformat(timespec="seconds"),
-        cache=str(answer.cache),
+        cache=str(result.cache),
         seconds=round(seconds, 3),
         key=key,
     )
 
 
-def failed(url: str, error: TintypeError, *, key: str = "", seconds: float = 0.0) -> Record:
+def failed_record(url: str, error: TintypeError, *, key: str = "", seconds: float = 0.0) -> Record:
     """A page without one."""
     return Record(
         url=url, state=RecordStatus.FAILED, error=error.code, detail=error.detail, key=key, seconds=round(seconds, 3)
     )
 
 
-def _is_plain(name: Any) -> bool:
+def _is_file_name(name: Any) -> bool:
     """Whether a name stays in its folder."""
     return isinstance(name, str) and not set(name) & {"/", "\\", "\0"} and name not in {".", ".."}

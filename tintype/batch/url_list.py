@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from tintype.batch.record import Record, failed
+from tintype.batch.record import Record, failed_record
 from tintype.errors import InvalidRequest, TargetDenied
 from tintype.web.params import ThumbnailRequest
 
@@ -16,24 +16,24 @@ class BatchItem:
 
     line: int
     url: str
-    wanted: ThumbnailRequest
+    request: ThumbnailRequest
 
     @property
     def key(self) -> str:
         """The page with all options, as a digest."""
-        return self.wanted.request.key
+        return self.request.request.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrlList:
     """``wrong`` are lines that name no page that may be photographed; ``duplicates`` counts those named again."""
 
-    tasks: tuple[BatchItem, ...]
-    wrong: Mapping[int, Record]
+    items: tuple[BatchItem, ...]
+    invalid: Mapping[int, Record]
     duplicates: int
 
 
-def read(lines: Iterable[str], understand: Callable[[str], ThumbnailRequest]) -> UrlList:
+def parse_url_list(lines: Iterable[str], parse_url: Callable[[str], ThumbnailRequest]) -> UrlList:
     """A URL a line; what is empty or begins with ``#`` is passed over.
 
     Raises InvalidRequest for what is wrong with every line: the options.
@@ -45,16 +45,16 @@ def read(lines: Iterable[str], understand: Callable[[str], ThumbnailRequest]) ->
         if not url or url.startswith("#"):
             continue
         try:
-            task = BatchItem(number, url, understand(url))
+            task = BatchItem(number, url, parse_url(url))
         except (InvalidRequest, TargetDenied) as error:
-            wrong[number] = failed(url, _of_url_alone(error))
+            wrong[number] = failed_record(url, _url_error(error))
         else:
             duplicates += task.key in tasks
             tasks.setdefault(task.key, task)
-    return UrlList(tasks=tuple(tasks.values()), wrong=wrong, duplicates=duplicates)
+    return UrlList(items=tuple(tasks.values()), invalid=wrong, duplicates=duplicates)
 
 
-def _of_url_alone(error: InvalidRequest | TargetDenied) -> InvalidRequest | TargetDenied:
+def _url_error(error: InvalidRequest | TargetDenied) -> InvalidRequest | TargetDenied:
     mistakes = error.mistakes if isinstance(error, InvalidRequest) else ()
     of_options = [mistake for mistake in mistakes if mistake.parameter != "url"]
     if of_options:

@@ -18,17 +18,17 @@ from tintype.web.params import ThumbnailRequest
 
 log = structlog.get_logger("tintype.batch")
 
-Take = Callable[[ThumbnailRequest], ThumbnailResult]
-PAUSES = (1.0, 5.0, 15.0)
+CaptureCallable = Callable[[ThumbnailRequest], ThumbnailResult]
+RETRY_DELAYS = (1.0, 5.0, 15.0)
 """Seconds before a page is tried again for which the line was full, the browser died or did not start."""
-_PASSING = (Overloaded, BrowserCrashed, BackendUnavailable)
+_TRANSIENT = (Overloaded, BrowserCrashed, BackendUnavailable)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A picture or why there is none, after so many seconds."""
 
-    task: BatchItem
+    item: BatchItem
     result: ThumbnailResult | TintypeError
     seconds: float
 
@@ -36,12 +36,12 @@ class Outcome:
 class WorkerPool:
     """Iterates over outcomes as they come; whoever iterates is never called from another thread."""
 
-    def __init__(self, tasks: Iterable[BatchItem], take: Take, size: int) -> None:
-        self._waiting = deque(tasks)
-        self._take = take
+    def __init__(self, items: Iterable[BatchItem], capture: CaptureCallable, size: int) -> None:
+        self._pending = deque(items)
+        self._capture = capture
         self._outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
-        self._size = min(size, len(self._waiting))
-        self._under_way: set[str] = set()
+        self._size = min(size, len(self._pending))
+        self._in_progress: set[str] = set()
         self._stopped = threading.Event()
 
     def __iter__(self) -> Iterator[Outcome]:
@@ -58,38 +58,38 @@ class WorkerPool:
 
     def stop(self) -> int:
         """Begin no other page, and try none again; how many are under way. Safe in a signal handler."""
-        self._waiting.clear()
+        self._pending.clear()
         self._stopped.set()
-        return len(self._under_way)
+        return len(self._in_progress)
 
     def _work(self) -> None:
         while True:
             try:
-                task = self._waiting.popleft()
+                task = self._pending.popleft()
             except IndexError:
                 break
-            self._under_way.add(task.key)
-            outcome = self._outcome(task)
-            self._under_way.discard(task.key)
+            self._in_progress.add(task.key)
+            outcome = self._process(task)
+            self._in_progress.discard(task.key)
             self._outcomes.put(outcome)
         self._outcomes.put(None)
 
-    def _outcome(self, task: BatchItem) -> Outcome:
+    def _process(self, item: BatchItem) -> Outcome:
         begin = time.perf_counter()
         try:
-            result: ThumbnailResult | TintypeError = self._persistently(task)
+            result: ThumbnailResult | TintypeError = self._with_retries(item)
         except TintypeError as error:
             result = error
         except Exception:  # one page must not end the others
             log.exception("batch_page_failed")
             result = TintypeError()
-        return Outcome(task, result, time.perf_counter() - begin)
+        return Outcome(item, result, time.perf_counter() - begin)
 
-    def _persistently(self, task: BatchItem) -> ThumbnailResult:
-        for pause in PAUSES:
+    def _with_retries(self, item: BatchItem) -> ThumbnailResult:
+        for pause in RETRY_DELAYS:
             try:
-                return self._take(task.wanted)
-            except _PASSING as error:
+                return self._capture(item.request)
+            except _TRANSIENT as error:
                 if self._stopped.wait(max(pause, error.retry_after or 0)):
                     raise
-        return self._take(task.wanted)
+        return self._capture(item.request)

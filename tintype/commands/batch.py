@@ -18,20 +18,30 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tintype import application, logs
 from tintype.application import Application
-from tintype.batch import LEDGER, Batch, Manifest, ManifestLocked, Record, RecordStatus, UrlList, read, report
-from tintype.commands.flags import flags, said
+from tintype.batch import (
+    MANIFEST_FILE,
+    Batch,
+    Manifest,
+    ManifestLocked,
+    Record,
+    RecordStatus,
+    UrlList,
+    parse_url_list,
+    report,
+)
+from tintype.commands.flags import given_options, option_flags
 from tintype.model import ThumbnailResult, Verdict
 from tintype.service.policy import insist
 from tintype.settings import Settings
 from tintype.web.params import ThumbnailRequest
 
-_NOT_FLAGS = ("url", "html", "on_error", "placeholder")
+_EXCLUDED = ("url", "html", "on_error", "placeholder")
 _SOME_FAILED, _OURS_FAILED, _INTERRUPTED = 1, 4, 130
-_MOST = 64
-Tell = Callable[[Record], None]
+_MAX_PARALLEL = 64
+ProgressCallback = Callable[[Record], None]
 
 
-def _batch(listed: TextIO, output: Path, report_file: Path | None, **how: Any) -> None:
+def _batch(list_file: TextIO, output: Path, report_file: Path | None, **options: Any) -> None:
     """Photograph every page of a list: a text file with a URL a line, or - for standard input.
 
     Empty lines and lines that begin with # are passed over, and a page named twice is taken once. Pictures are named
@@ -42,49 +52,49 @@ def _batch(listed: TextIO, output: Path, report_file: Path | None, **how: Any) -
     Leaves with 0 if there is a picture of every page, with 1 if some failed, with 2 for wrong usage, options or
     settings, with 4 if no picture can be taken here at all, and with 130 if it was interrupted.
     """
-    if report_file and report_file.suffix.lower() not in report.KINDS:
+    if report_file and report_file.suffix.lower() not in report.FORMATS:
         raise click.UsageError("--report must end in .csv or .json.")
     settings = Settings.load()
-    logs.configure(settings.log_level if how["verbose"] else "critical", settings.log_format)
+    logs.configure(settings.log_level if options["verbose"] else "critical", settings.log_format)
     parts = application.assemble(settings)
     try:
-        listing = _read(listed, parts)
-        with _ledger(output) as ledger:
-            batch = Batch(listing, ledger, again=how["again"], retry_failed=how["retry_failed"])
-            interrupted = _run(batch, parts, how["parallel"] or settings.slot_count)
+        listing = _parse_list(list_file, parts)
+        with _locked_manifest(output) as ledger:
+            batch = Batch(listing, ledger, force=options["again"], retry_failed=options["retry_failed"])
+            interrupted = _run(batch, parts, options["parallel"] or settings.slot_count)
             if report_file:
-                report.write(report_file, batch.entries())
-            counts = Counter(entry.state for entry in batch.entries())
+                report.write(report_file, batch.records())
+            counts = Counter(entry.state for entry in batch.records())
     except OSError as error:
         raise click.FileError(str(error.filename or output), error.strerror) from error
     finally:
         parts.close()
     click.echo(_summary(listing, counts, output), err=True)
-    if batch.stopped_by:
-        raise batch.stopped_by
+    if batch.fatal_error:
+        raise batch.fatal_error
     click.get_current_context().exit(
         _INTERRUPTED if interrupted else _SOME_FAILED if counts[RecordStatus.FAILED] else 0
     )
 
 
-def _read(listed: TextIO, parts: Application) -> UrlList:
+def _parse_list(list_file: TextIO, parts: Application) -> UrlList:
     """The list under the options that were said; raises InvalidRequest or UsageError."""
-    options = list(said(_NOT_FLAGS))
-    listing = read(listed, lambda url: parts.reader.read([("url", url), *options]))
-    if not listing.tasks and not listing.wrong:
-        raise click.UsageError(f"{listed.name} names no page.")
-    for number, entry in listing.wrong.items():
+    options = list(given_options(_EXCLUDED))
+    listing = parse_url_list(list_file, lambda url: parts.reader.read([("url", url), *options]))
+    if not listing.items and not listing.invalid:
+        raise click.UsageError(f"{list_file.name} names no page.")
+    for number, entry in listing.invalid.items():
         click.echo(f"line {number}: {_line(entry)}", err=True)
     return listing
 
 
 @contextmanager
-def _ledger(folder: Path) -> Iterator[Manifest]:
+def _locked_manifest(folder: Path) -> Iterator[Manifest]:
     try:
         with Manifest(folder) as ledger:
             yield ledger
     except ManifestLocked:
-        raise click.ClickException(f"{folder / LEDGER} is in use: another batch writes there.") from None
+        raise click.ClickException(f"{folder / MANIFEST_FILE} is in use: another batch writes there.") from None
 
 
 def _run(batch: Batch, parts: Application, size: int) -> bool:
@@ -96,14 +106,14 @@ def _run(batch: Batch, parts: Application, size: int) -> bool:
         insist(answer.thumbnail, wanted.fail_on)
         return answer
 
-    with _progress(len(batch.todo)) as tell, _interruptible(batch) as interrupted:
+    with _progress(len(batch.pending)) as tell, _graceful_interrupt(batch) as interrupted:
         for entry in batch.run(take, size):
             tell(entry)
     return bool(interrupted)
 
 
 @contextmanager
-def _interruptible(batch: Batch) -> Iterator[list[int]]:
+def _graceful_interrupt(batch: Batch) -> Iterator[list[int]]:
     """Let the first Ctrl-C, or SIGTERM, end it after the pages under way; the list then holds the signal."""
     heard: list[int] = []
 
@@ -123,11 +133,11 @@ def _interruptible(batch: Batch) -> Iterator[list[int]]:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Tell]:
+def _progress(total: int) -> Iterator[ProgressCallback]:
     """A bar, with what failed above it, on a terminal; elsewhere a line for each page."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        yield _lines(total)
+        yield _line_progress(total)
         return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
@@ -141,7 +151,7 @@ def _progress(total: int) -> Iterator[Tell]:
         yield tell
 
 
-def _lines(total: int) -> Tell:
+def _line_progress(total: int) -> ProgressCallback:
     done = iter(range(1, total + 1))
 
     def tell(entry: Record) -> None:
@@ -150,29 +160,33 @@ def _lines(total: int) -> Tell:
     return tell
 
 
-def _line(entry: Record) -> str:
-    if entry.state is RecordStatus.FAILED:
-        return f"{entry.url}: {entry.error}: {entry.detail}"
-    remarks = [entry.cache, f"{entry.seconds:.1f} s"]
-    if entry.verdict != Verdict.OK:
-        remarks.append(f"verdict {entry.verdict}")
-    return f"{entry.url}: {entry.file} ({', '.join(remarks)})"
+def _line(record: Record) -> str:
+    if record.state is RecordStatus.FAILED:
+        return f"{record.url}: {record.error}: {record.detail}"
+    remarks = [record.cache, f"{record.seconds:.1f} s"]
+    if record.verdict != Verdict.OK:
+        remarks.append(f"verdict {record.verdict}")
+    return f"{record.url}: {record.file} ({', '.join(remarks)})"
 
 
-def _summary(listing: UrlList, counts: Counter[RecordStatus], folder: Path) -> str:
-    told = [f"{counts[RecordStatus.TAKEN]} taken"]
-    told += [f"{counts[state]} {words}" for state, words in _REST.items() if counts[state]]
-    told += [f"{listing.duplicates} named twice"] if listing.duplicates else []
+def _summary(url_list: UrlList, counts: Counter[RecordStatus], folder: Path) -> str:
+    told = [f"{counts[RecordStatus.CAPTURED]} taken"]
+    told += [f"{counts[state]} {words}" for state, words in _STATUS_LABELS.items() if counts[state]]
+    told += [f"{url_list.duplicates} named twice"] if url_list.duplicates else []
     return f"{folder}: {', '.join(told)}."
 
 
-_REST = {RecordStatus.KEPT: "there already", RecordStatus.FAILED: "failed", RecordStatus.LEFT: "left for another run"}
+_STATUS_LABELS = {
+    RecordStatus.SKIPPED: "there already",
+    RecordStatus.FAILED: "failed",
+    RecordStatus.PENDING: "left for another run",
+}
 
 command = click.Command(
     "batch",
     callback=_batch,
     params=[
-        click.Argument(["listed"], metavar="LIST", type=click.File("r", encoding="utf-8-sig", errors="replace")),
+        click.Argument(["list_file"], metavar="LIST", type=click.File("r", encoding="utf-8-sig", errors="replace")),
         click.Option(
             ["-o", "--output"],
             required=True,
@@ -190,11 +204,11 @@ command = click.Command(
         click.Option(["--again"], is_flag=True, help="Take what is there already, too; with --fresh, by new visits."),
         click.Option(
             ["--parallel"],
-            type=click.IntRange(1, _MOST),
+            type=click.IntRange(1, _MAX_PARALLEL),
             metavar="N",
             help="Pages at a time; as many as TINTYPE_SLOTS allows unless given.",
         ),
-        *flags(_NOT_FLAGS),
+        *option_flags(_EXCLUDED),
         click.Option(["-v", "--verbose"], is_flag=True, help="Log what happens."),
     ],
     help=_batch.__doc__,

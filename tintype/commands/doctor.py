@@ -25,7 +25,7 @@ _MARKS = {
 }
 _WIDTH = 120
 """Columns when nobody is there to have a terminal."""
-_LENGTHS = {"d": 86_400, "h": 3600, "m": 60}
+_UNIT_SECONDS = {"d": 86_400, "h": 3600, "m": 60}
 
 
 @click.command("doctor")
@@ -37,7 +37,7 @@ def command() -> None:
     settings = Settings.load()
     logs.configure("warning", settings.log_format)
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
-    console.print(f"Tintype {__version__}\n", _settings(settings), "")
+    console.print(f"Tintype {__version__}\n", _settings_table(settings), "")
     findings = []
     for finding in doctor.examine(settings):
         findings.append(finding)
@@ -48,33 +48,33 @@ def command() -> None:
     console.print("\nReady to take pictures.", style="bold green")
 
 
-def _settings(settings: Settings) -> Table:
+def _settings_table(settings: Settings) -> Table:
     table = Table("setting", "value", "from", box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name, field in Settings.model_fields.items():
         variable = str(field.validation_alias)
         source = settings.source(variable)
         style = "dim" if source == "default" else ""
-        table.add_row(variable, _shown(name, getattr(settings, name)), source, style=style)
+        table.add_row(variable, _format_value(name, getattr(settings, name)), source, style=style)
     return table
 
 
-def _shown(name: str, value: Any) -> Text:
+def _format_value(name: str, value: Any) -> Text:
     """A value as an operator would read it; of a secret no more than where it leads."""
     if Settings.is_secret(name):
-        return Text(_covered(str(value)))
+        return Text(_mask_secret(str(value)))
     if isinstance(value, tuple):
         return Text(", ".join(map(str, value)))
-    unit = _UNITS.get(_accepts(name))
+    unit = _FORMATTERS.get(_accepted_values(name))
     return Text(unit(value) if unit else str(value))
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     """In the largest unit that comes out even, as settings are written."""
-    unit = next((name for name, length in _LENGTHS.items() if seconds and seconds % length == 0), "s")
-    return f"{seconds / _LENGTHS.get(unit, 1):g}{unit}"
+    unit = next((name for name, length in _UNIT_SECONDS.items() if seconds and seconds % length == 0), "s")
+    return f"{seconds / _UNIT_SECONDS.get(unit, 1):g}{unit}"
 
 
-def _covered(secret: str) -> str:
+def _mask_secret(secret: str) -> str:
     if "://" not in secret:
         return "set, not shown" if secret else ""
     parts = urlsplit(secret)
@@ -82,22 +82,22 @@ def _covered(secret: str) -> str:
     return f"{parts.scheme}://{login}{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _accepts(name: str) -> Any:
+def _accepted_values(name: str) -> Any:
     extra = Settings.model_fields[name].json_schema_extra
     return extra["accepts"] if isinstance(extra, dict) else ""
 
 
-def _line(finding: CheckResult) -> Table:
+def _line(check: CheckResult) -> Table:
     line = Table.grid(padding=(0, 2))
     line.add_column(width=6)
     line.add_column(width=13)
-    line.add_row(_MARKS[finding.state], finding.what, Text(finding.found))
-    if finding.state is not CheckLevel.GOOD and finding.remedy:
-        line.add_row("", "", Text(f"→ {finding.remedy}", "yellow"))
+    line.add_row(_MARKS[check.state], check.what, Text(check.found))
+    if check.state is not CheckLevel.GOOD and check.remedy:
+        line.add_row("", "", Text(f"→ {check.remedy}", "yellow"))
     return line
 
 
-_UNITS: dict[Any, Callable[[Any], str]] = {
-    DURATION: _duration,
+_FORMATTERS: dict[Any, Callable[[Any], str]] = {
+    DURATION: _format_duration,
     SIZE: lambda size: f"{size >> 20:,} MB",
 }

@@ -11,9 +11,9 @@ from click.core import ParameterSource
 from tintype.options import Options, accepts
 from tintype.reference import option_names
 
-_REPEATED = {"headers": "\n", "cookies": ";"}
+_REPEATABLE = {"headers": "\n", "cookies": ";"}
 """Flags that may be given more than once, and what parts their values."""
-_TEXTS = {
+_FLAG_VALUES = {
     "headers": "'Name: value', may be repeated; other users of this machine can see it in the list of processes",
     "cookies": "name=value, may be repeated; visible as well",
     "basic_auth": "user:password; visible as well",
@@ -21,18 +21,18 @@ _TEXTS = {
 """What flags accept where that differs from JSON."""
 
 
-def flags(but: Collection[str] = ()) -> list[click.Parameter]:
+def option_flags(exclude: Collection[str] = ()) -> list[click.Parameter]:
     """A flag for every option but some."""
-    return [_flag(name) for name in option_names() if name not in but]
+    return [_flag(name) for name in option_names() if name not in exclude]
 
 
-def said(but: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
+def given_options(exclude: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
     """The options that were really written."""
     context = click.get_current_context()
     for name in option_names():
-        if name not in but and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if name not in exclude and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             value = context.params[name]
-            yield name, _REPEATED[name].join(value) if name in _REPEATED else value
+            yield name, _REPEATABLE[name].join(value) if name in _REPEATABLE else value
 
 
 def _flag(name: str) -> click.Option:
@@ -42,9 +42,9 @@ def _flag(name: str) -> click.Option:
     if isinstance(field.default, bool):
         return click.Option([f"--{spelled}/--no-{spelled}"], default=None, help=field.description)
     default = "" if field.default in (None, "", ()) else f", default {field.default}"
-    meaning = f"{_meaning(name)} ({_TEXTS.get(name) or accepts(name)}{default})"
-    return click.Option([f"--{spelled}"], metavar="VALUE", multiple=name in _REPEATED, help=meaning)
+    meaning = f"{_description(name)} ({_FLAG_VALUES.get(name) or accepts(name)}{default})"
+    return click.Option([f"--{spelled}"], metavar="VALUE", multiple=name in _REPEATABLE, help=meaning)
 
 
-def _meaning(name: str) -> str:
+def _description(name: str) -> str:
     return (Options.model_fields[name].description or "").replace("; only in a POST", "")

@@ -38,7 +38,7 @@ def command(*, host: str | None, port: int | None, workers: int | None, threads:
 def capture_daemon(settings: Settings) -> Iterator[None]:
     """Have it starting meanwhile, and ended afterwards unless somebody else uses it."""
     # Until granian listens for it: the usual way to die would leave the daemon behind.
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _exit_on_sigterm)
     starter = backends.own_starter(settings)
     if starter:
         starter.begin()
@@ -51,7 +51,7 @@ def capture_daemon(settings: Settings) -> Iterator[None]:
             daemon.stop_if_idle()
 
 
-def _leave(*_: object) -> NoReturn:
+def _exit_on_sigterm(*_: object) -> NoReturn:
     raise SystemExit(0)
 
 

@@ -13,14 +13,14 @@ import click
 from rich.console import Console
 
 from tintype import application, logs
-from tintype.commands.flags import flags, said
+from tintype.commands.flags import given_options, option_flags
 from tintype.model import ThumbnailResult, Verdict
 from tintype.service.policy import insist
 from tintype.settings import Settings
 from tintype.urls import host_of
 
-_NOT_FLAGS = ("url", "html", "on_error", "placeholder")
-_FORMATS = {
+_EXCLUDED = ("url", "html", "on_error", "placeholder")
+_FORMAT_BY_SUFFIX = {
     ".png": "png",
     ".jpg": "jpeg",
     ".jpeg": "jpeg",
@@ -41,9 +41,9 @@ def _shot(url: str | None, output: str, html: BinaryIO | None, *, verbose: bool,
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
     parts = application.assemble(settings)
     try:
-        wanted = parts.reader.read([*_page(url, html), *_said(output)])
+        wanted = parts.reader.read([*_page_options(url, html), *_given_options(output)])
         begin = perf_counter()
-        with _patience(url or "a page of your own"):
+        with _spinner(url or "a page of your own"):
             answer = parts.service.thumbnail(wanted.request, wanted.freshness)
         insist(answer.thumbnail, wanted.fail_on)
         spent = perf_counter() - begin
@@ -53,7 +53,7 @@ def _shot(url: str | None, output: str, html: BinaryIO | None, *, verbose: bool,
     click.echo(_summary(answer, path, spent), err=True)
 
 
-def _page(url: str | None, html: BinaryIO | None) -> Iterator[tuple[str, Any]]:
+def _page_options(url: str | None, html: BinaryIO | None) -> Iterator[tuple[str, Any]]:
     """What to photograph; raises UsageError when nothing is named."""
     if url is None and html is None:
         raise click.UsageError("Missing argument 'URL', or --html FILE.")
@@ -63,42 +63,42 @@ def _page(url: str | None, html: BinaryIO | None) -> Iterator[tuple[str, Any]]:
         yield "html", html.read().decode("utf-8", "replace")
 
 
-def _said(output: str) -> Iterator[tuple[str, Any]]:
+def _given_options(output: str) -> Iterator[tuple[str, Any]]:
     """The options that were really written, and the format that the file name implies."""
-    yield from said(_NOT_FLAGS)
-    implied = _FORMATS.get(Path(output).suffix.lower())
+    yield from given_options(_EXCLUDED)
+    implied = _FORMAT_BY_SUFFIX.get(Path(output).suffix.lower())
     if implied and click.get_current_context().params["format"] is None:
         yield "format", implied
 
 
 @contextmanager
-def _patience(url: str) -> Iterator[None]:
+def _spinner(label: str) -> Iterator[None]:
     """Something that moves, for who waits at a terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield
         return
-    with console.status(f"Photographing {url[:80]} …"):
+    with console.status(f"Photographing {label[:80]} …"):
         yield
 
 
-def _write(answer: ThumbnailResult, output: str) -> str:
+def _write(result: ThumbnailResult, output: str) -> str:
     if output == "-":
-        sys.stdout.buffer.write(answer.thumbnail.body)
+        sys.stdout.buffer.write(result.thumbnail.body)
         sys.stdout.buffer.flush()
         return "standard output"
     try:
-        Path(output).write_bytes(answer.thumbnail.body)
+        Path(output).write_bytes(result.thumbnail.body)
     except OSError as error:
         raise click.FileError(output, error.strerror) from error
     return output
 
 
-def _summary(answer: ThumbnailResult, path: str, spent: float) -> str:
-    picture = answer.thumbnail
+def _summary(result: ThumbnailResult, path: str, seconds: float) -> str:
+    picture = result.thumbnail
     remarks = [
-        str(answer.cache),
-        f"{spent:.2f} s",
+        str(result.cache),
+        f"{seconds:.2f} s",
         *([f"the page answered {picture.status}"] if picture.status >= 400 else []),  # noqa: PLR2004 - HTTP
         *([f"verdict {picture.verdict}"] if picture.verdict is not Verdict.OK else []),
         *(["taken before the page was done"] if picture.partial else []),
@@ -117,7 +117,7 @@ command = click.Command(
             ["--html"], type=click.File("rb"), metavar="FILE", help="Photograph this page; - is standard input."
         ),
         click.Option(["-o", "--output"], default="", metavar="FILE", help="Where to; - is standard output."),
-        *flags(_NOT_FLAGS),
+        *option_flags(_EXCLUDED),
         click.Option(["-v", "--verbose"], is_flag=True, help="Log what happens."),
     ],
     help=_shot.__doc__,

@@ -9,14 +9,14 @@ from urllib.parse import quote
 import click
 
 from tintype import application
-from tintype.commands.flags import flags, said
+from tintype.commands.flags import given_options, option_flags
 from tintype.errors import ConfigurationError
 from tintype.options import Options, is_posted
 from tintype.settings import Settings
 from tintype.settings.types import DURATION, seconds
 from tintype.signing import EXPIRES, SIGNATURE, UrlSigner
 
-_NOT_FLAGS = ("url", *(name for name in Options.model_fields if is_posted(name)))
+_EXCLUDED = ("url", *(name for name in Options.model_fields if is_posted(name)))
 
 
 def _sign(url: str, *, base: str | None, expires: str | None, meta: bool, **_: Any) -> None:
@@ -28,17 +28,17 @@ def _sign(url: str, *, base: str | None, expires: str | None, meta: bool, **_: A
     settings = Settings.load()
     if not settings.signing_keys:
         raise ConfigurationError("TINTYPE_SIGNING_KEYS: is needed to sign, and where the service runs to check it")
-    pairs = [("url", url), *((name, _written(value)) for name, value in said(_NOT_FLAGS))]
-    _judge(settings, pairs, meta=meta)
+    pairs = [("url", url), *((name, _query_value(value)) for name, value in given_options(_EXCLUDED))]
+    _validate(settings, pairs, meta=meta)
     if expires is not None:
-        pairs.append((EXPIRES, str(int(time.time() + _life(expires)))))
+        pairs.append((EXPIRES, str(int(time.time() + _parse_lifetime(expires)))))
     path = "/meta" if meta else "/thumb"
     pairs.append((SIGNATURE, UrlSigner(settings.signing_keys).sign(path, pairs)))
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs)
     click.echo(f"{(settings.public_url if base is None else base).rstrip('/')}{path}?{query}")
 
 
-def _judge(settings: Settings, pairs: list[tuple[str, str]], *, meta: bool) -> None:
+def _validate(settings: Settings, pairs: list[tuple[str, str]], *, meta: bool) -> None:
     """Refuse what the service would refuse; raises InvalidRequest or TargetDenied."""
     parts = application.assemble(settings)
     try:
@@ -47,11 +47,11 @@ def _judge(settings: Settings, pairs: list[tuple[str, str]], *, meta: bool) -> N
         parts.close()
 
 
-def _written(value: Any) -> str:
+def _query_value(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _life(text: str) -> float:
+def _parse_lifetime(text: str) -> float:
     try:
         return seconds(text)
     except ValueError:
@@ -66,7 +66,7 @@ command = click.Command(
         click.Option(["--base"], metavar="URL", help="Where the service is reached; TINTYPE_PUBLIC_URL unless given."),
         click.Option(["--expires"], metavar="DURATION", help=f"How long the address is good: {DURATION}."),
         click.Option(["--meta"], is_flag=True, help="Sign an address of /meta instead."),
-        *flags(_NOT_FLAGS),
+        *option_flags(_EXCLUDED),
     ],
     help=_sign.__doc__,
 )

@@ -28,10 +28,10 @@ from tintype.web import create_app
 
 log = structlog.get_logger("tintype.serve")
 
-_STARTING = 60.0
-_ORPHANS_GRACE = 30
+_START_TIMEOUT = 60.0
+ORPHAN_GRACE_SECONDS = 30
 """Seconds a worker without a parent may take for answers under way."""
-_THROUGH_OUR_LOG: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}}
+_LOG_CONFIG: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}}
 
 
 def serve(settings: Settings, address: tuple[str, int], workers: int, threads: int) -> None:
@@ -47,7 +47,7 @@ def serve(settings: Settings, address: tuple[str, int], workers: int, threads: i
         blocking_threads=threads,
         respawn_failed_workers=True,
         workers_kill_timeout=int(settings.timeout) + 15,
-        log_dictconfig=_THROUGH_OUR_LOG,
+        log_dictconfig=_LOG_CONFIG,
         log_level=LogLevels.error,  # what is below comments on our own choice of threads
         websockets=False,
     )
@@ -63,14 +63,14 @@ class StartupNotice:
     address: str
     port: int
     workers: int
-    untold: Semaphore
+    pending: Semaphore
 
-    def tell(self) -> bool:
+    def announce_once(self) -> bool:
         """Wait until connections are taken, then say so unless another worker has; whether it was said."""
-        deadline = time.monotonic() + _STARTING
-        while not self._listens() and time.monotonic() < deadline:
+        deadline = time.monotonic() + _START_TIMEOUT
+        while not self._is_listening() and time.monotonic() < deadline:
             time.sleep(0.02)
-        if not self.untold.acquire(block=False):
+        if not self.pending.acquire(block=False):
             return False
         shown = f"[{self.address}]" if ":" in self.address else self.address
         url = f"http://{shown}:{self.port}"
@@ -81,7 +81,7 @@ class StartupNotice:
             log.info("server_listening", url=url, version=__version__, workers=self.workers, engines=self.engines)
         return True
 
-    def _listens(self) -> bool:
+    def _is_listening(self) -> bool:
         try:
             socket.create_connection((self.address, self.port), 1).close()
         except OSError:
@@ -89,26 +89,26 @@ class StartupNotice:
         return True
 
 
-def load_application(news: StartupNotice, threads: int) -> WSGIApplication:
+def load_application(notice: StartupNotice, threads: int) -> WSGIApplication:
     """The WSGI application of one worker; its browser starts while nobody waits for it yet."""
     for end in (signal.SIGTERM, signal.SIGINT):
         signal.signal(end, signal.SIG_DFL)  # until granian listens for them: what the parent left here does nothing
     parts = application.from_environment(threads=threads)
 
     def warm_up() -> None:
-        if news.tell():
+        if notice.announce_once():
             parts.service.readiness()  # starts what is not running, and logs what does not work
 
     threading.Thread(target=warm_up, name="tintype-warm-up", daemon=True).start()
-    threading.Thread(target=_end_with_parent, name="tintype-parent", daemon=True).start()
+    threading.Thread(target=_exit_with_parent, name="tintype-parent", daemon=True).start()
     return create_app(parts)
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     """A worker whose parent was killed would hold the port for ever."""
     if parent := multiprocessing.parent_process():
         wait([parent.sentinel])
-        for _ in range(_ORPHANS_GRACE):
+        for _ in range(ORPHAN_GRACE_SECONDS):
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(1)  # one that is just starting has not heard it
         os.kill(os.getpid(), signal.SIGKILL)
