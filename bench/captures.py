@@ -125,10 +125,10 @@ async def references(sites: Sites) -> dict[str, bytes]:
 async def _settled(booth: CaptureRuntime, url: str) -> bytes:
     browser, shot = booth.pool.browser, Shot(navigate=Navigation(url=url))
     assert browser
-    async with browser._page(None) as (tab, _):  # noqa: SLF001 - beside the way under test, so that it can be judged
+    async with browser._open_page(None) as (tab, _):  # noqa: SLF001 - beside the way under test, so that it can be judged
         await asyncio.gather(tab.session.call("Page.enable"), *emulate(tab.session, shot, browser.user_agent))
         await tab.session.call("Page.navigate", url=url)
-        await tab.reach("load")
+        await tab.wait_for("load")
         await asyncio.sleep(SETTLED)
         return base64.b64decode((await tab.session.call("Page.captureScreenshot", format="png"))["data"])
 

@@ -37,7 +37,7 @@ Contestant = tuple[ChromiumEngine, dict[str, bool]]
 def engine(config: DaemonConfig, run_dir: Path) -> Iterator[ChromiumEngine]:
     """A daemon of its own."""
     address = address_for(config, run_dir)
-    client = ChromiumEngine(address, command_for(config, address), run_dir, patience=60, log_file=run_dir / "log")
+    client = ChromiumEngine(address, command_for(config, address), run_dir, timeout=60, log_file=run_dir / "log")
     try:
         yield client
     finally:

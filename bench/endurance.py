@@ -110,7 +110,7 @@ class Service:
 
     def _idle_daemon(self) -> ChromiumEngine:
         run = self.node.data / "run"
-        daemon = ChromiumEngine(f"unix://{next(run.glob('*.sock'))}", None, run, patience=10)
+        daemon = ChromiumEngine(f"unix://{next(run.glob('*.sock'))}", None, run, timeout=10)
         until = time.monotonic() + _IDLE_WITHIN
         while _stirs(daemon) and time.monotonic() < until:
             time.sleep(0.2)

@@ -58,13 +58,13 @@ def unguarded() -> ExitStack:
 async def measure(site: Site, number: int, captures: int, *, guarded: bool) -> tuple[float, float]:
     """Captures per second of a saturated browser, and seconds from start to a browser that answers."""
     judge = EgressPolicy.of([f"127.0.0.1:{site.server_port}"])
-    closed, territory = await EgressProxy.start(judge), ProfileRoot.claim()
+    closed, territory = await EgressProxy.start(judge), ProfileRoot.create()
     recipe = LaunchOptions(
         binary=str(find_chromium()),
-        account=user.choose("tintype"),
+        user=user.choose_user("tintype"),
         proxy_port=closed.port,
         listeners=2 * TABS + 1,
-        enclosed=guarded,
+        namespaces=guarded,
     )
     begin = time.perf_counter()
     browser = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, 2 * TABS + 1)
@@ -79,7 +79,7 @@ async def measure(site: Site, number: int, captures: int, *, guarded: bool) -> t
     finally:
         await browser.close()
         await closed.close()
-        territory.release()
+        territory.remove()
 
 
 async def drain(browser: Browser, shots: Any) -> None:

@@ -38,7 +38,7 @@ def slept(seconds: float) -> Settle:
     """The naive rule: the load event, then so many seconds."""
 
     async def settle(settling: PageReadiness) -> None:
-        await settling._tab.reach("load")  # noqa: SLF001 - what the naive do, in our place
+        await settling._tab.wait_for("load")  # noqa: SLF001 - what the naive do, in our place
         await asyncio.sleep(seconds)
 
     return settle
@@ -59,9 +59,9 @@ RULES: dict[str, Settle] = {
 async def browser(allowed: str, lanes: int = 3) -> AsyncIterator[Browser]:
     """A browser as the service runs it, that may visit the sites."""
     judge = EgressPolicy.of([allowed])
-    closed, territory = await EgressProxy.start(judge), ProfileRoot.claim()
+    closed, territory = await EgressProxy.start(judge), ProfileRoot.create()
     recipe = LaunchOptions(
-        binary=str(find_chromium()), account=user.choose("tintype"), proxy_port=closed.port, listeners=lanes
+        binary=str(find_chromium()), user=user.choose_user("tintype"), proxy_port=closed.port, listeners=lanes
     )
     running = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, lanes)
     try:
@@ -69,7 +69,7 @@ async def browser(allowed: str, lanes: int = 3) -> AsyncIterator[Browser]:
     finally:
         await running.close()
         await closed.close()
-        territory.release()
+        territory.remove()
 
 
 async def photograph(running: Browser, url: str, settle: Settle) -> Capture:

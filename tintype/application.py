@@ -103,7 +103,7 @@ def _watch(settings: Settings, state: backends.StateBackends, closing: ExitStack
     if daemon:
         closing.callback(daemon.close)
     node = telemetry.NodeSources(
-        daemon=daemon.figures if daemon else None,
+        daemon=daemon.metrics if daemon else None,
         caches={"records": (state.records, settings.cache_size), "masters": (state.masters, settings.master_size)},
         engines=settings.engines,
         seats=settings.seats,

@@ -94,7 +94,7 @@ def daemon_config(settings: Settings) -> DaemonConfig:
         recycle_after=settings.recycle_after,
         recycle_age=settings.recycle_age,
         max_page_height=settings.max_page_height,
-        linger=settings.daemon_linger,
+        idle_timeout=settings.daemon_linger,
         browser_user=settings.browser_user,
         allow_no_sandbox=settings.allow_no_sandbox,
         allow_addresses=settings.allow_addresses,
@@ -161,10 +161,10 @@ def _own_daemon(settings: Settings) -> tuple[str, list[str], Path]:
 
 def _daemon_elsewhere(settings: Settings, address: str, _: bool) -> ChromiumEngine:
     from tintype.engines.chromium import ChromiumEngine  # noqa: PLC0415
-    from tintype.rpc.auth import is_exposed  # noqa: PLC0415
+    from tintype.rpc.auth import is_remote_address  # noqa: PLC0415
 
     secret = settings.engine_secret if address.startswith("tcp://") else ""
-    if is_exposed(address) and not secret:
+    if is_remote_address(address) and not secret:
         raise ConfigurationError(f"TINTYPE_ENGINE_SECRET: must be set for {address}, as it is where that listens")
     return ChromiumEngine(address, None, folder(settings, "run"), patience(settings), secret=secret)
 

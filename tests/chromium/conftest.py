@@ -33,10 +33,10 @@ def start_engine() -> Iterator[StartEngine]:
 
         def start(**settings: Any) -> ChromiumEngine:
             run_dir = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="tintype-run-")))
-            config = DaemonConfig(**{"linger": 5.0, **settings})
+            config = DaemonConfig(**{"idle_timeout": 5.0, **settings})
             address = address_for(config, run_dir)
             engine = ChromiumEngine(
-                address, command_for(config, address), run_dir, patience=60, log_file=run_dir / "daemon.log"
+                address, command_for(config, address), run_dir, timeout=60, log_file=run_dir / "daemon.log"
             )
             running.callback(end, engine)
             return engine

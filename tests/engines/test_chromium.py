@@ -81,7 +81,7 @@ class Scripted:
             [sys.executable, str(program), str(self.socket)],
             self.folder,
             log_file=self.folder / "log",
-            **{"patience": 20.0, "start_timeout": 20.0, **options},  # type: ignore[arg-type]
+            **{"timeout": 20.0, "start_timeout": 20.0, **options},  # type: ignore[arg-type]
         )
         self.engines.append(engine)
         return engine
@@ -165,7 +165,7 @@ class TestStarting:
     def test_a_failed_start_does_not_spoil_later_ones(
         self, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(daemon_launcher, "_PAUSE", 0.0)
+        monkeypatch.setattr(daemon_launcher, "_FAILURE_TTL", 0.0)
         engine = scripted.engine(start="sys.exit(1)")
         with pytest.raises(BackendUnavailable):
             engine.capture(SHOT)
@@ -174,34 +174,34 @@ class TestStarting:
 
     def test_a_daemon_begun_ahead_is_waited_for_by_whoever_needs_it(self, scripted: Scripted) -> None:
         engine = scripted.engine(start="time.sleep(0.5)")
-        assert scripted.starter().begin() is True
+        assert scripted.starter().start_in_background() is True
         assert who_answered(engine)
         assert scripted.starts == 1
 
     def test_nothing_is_begun_where_a_daemon_runs_or_is_being_started(self, scripted: Scripted) -> None:
         engine = scripted.engine(start="time.sleep(0.5)")
-        assert [scripted.starter().begin() for _ in range(3)] == [True, False, False]
+        assert [scripted.starter().start_in_background() for _ in range(3)] == [True, False, False]
         assert who_answered(engine)
-        assert scripted.starter().begin() is False
+        assert scripted.starter().start_in_background() is False
         assert scripted.starts == 1
 
     def test_a_daemon_begun_in_vain_does_not_spoil_later_starts(self, scripted: Scripted) -> None:
         scripted.engine(start="sys.exit(1)")
-        assert scripted.starter().begin() is True
+        assert scripted.starter().start_in_background() is True
         assert processes.eventually(lambda: scripted.starts == 1)
         assert who_answered(scripted.engine())
 
     def test_a_daemon_begun_and_not_ready_can_be_withdrawn(self, scripted: Scripted) -> None:
         scripted.engine(start="time.sleep(60)")
         begun = scripted.starter()
-        begun.begin()
-        begun.withdraw()
+        begun.start_in_background()
+        begun.cancel()
         assert processes.eventually(lambda: not scripted.pids())
 
     def test_a_daemon_run_elsewhere_is_not_started(self, tmp_path: Path) -> None:
         for address in (f"unix://{tmp_path}/none.sock", "tcp://127.0.0.1:1"):
             with pytest.raises(BackendUnavailable):
-                ChromiumEngine(address, None, tmp_path, patience=5).capture(SHOT)
+                ChromiumEngine(address, None, tmp_path, timeout=5).capture(SHOT)
 
 
 class TestAsking:
@@ -220,7 +220,7 @@ class TestAsking:
 
     def test_patience_has_an_end(self, scripted: Scripted) -> None:
         with pytest.raises(CaptureTimeout):
-            scripted.engine(answer="time.sleep(30)", patience=1.0).capture(SHOT)
+            scripted.engine(answer="time.sleep(30)", timeout=1.0).capture(SHOT)
 
     def test_a_check_fails_as_a_whole(self, scripted: Scripted) -> None:
         engine = scripted.engine(answer="return codec.pack_problem(errors.BrowserCrashed())")
@@ -247,7 +247,7 @@ class TestLosing:
 
     def test_an_interrupted_answer_is_never_read_as_the_next_one(self, scripted: Scripted) -> None:
         slow_once = "if len(threading.enumerate()) == 3: time.sleep(1.5)"
-        engine = scripted.engine(answer=slow_once, patience=1.0)
+        engine = scripted.engine(answer=slow_once, timeout=1.0)
         with pytest.raises(CaptureTimeout):
             engine.capture(SHOT)
         assert engine.capture(SHOT).width == 1

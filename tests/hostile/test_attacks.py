@@ -68,7 +68,7 @@ class Rig:
 
     def megabytes(self) -> float:
         """Memory of the daemon's whole tree."""
-        return sum(process.memory for process in watchdog.usage(self.daemon())) / (1 << 20)
+        return sum(process.memory for process in watchdog.process_memory(self.daemon())) / (1 << 20)
 
 
 def pixel_is_blue(capture: Capture) -> bool:
@@ -112,7 +112,7 @@ def test_memory_and_files_come_back(rig: Rig) -> None:
     for name in ("buffer-hog", "storage-hog", "two-thousand-frames", "image-of-256-megapixels"):
         rig.capture(name)
     assert rig.healthy()
-    assert eventually(lambda: rig.megabytes() < 700, within=30), watchdog.usage(rig.daemon())
+    assert eventually(lambda: rig.megabytes() < 700, within=30), watchdog.process_memory(rig.daemon())
     assert downloads(rig) == []
 
 

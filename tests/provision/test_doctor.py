@@ -46,7 +46,7 @@ def browser(commands: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program that passes for Chromium."""
     monkeypatch.setattr(find_browser, "_MAGIC", (b"#!/b",))
     monkeypatch.setattr(find_browser, "is_open_to_all", lambda _: True)
-    monkeypatch.setattr(user, "choose", lambda *_, **__: user.BrowserUser("me"))
+    monkeypatch.setattr(user, "choose_user", lambda *_, **__: user.BrowserUser("me"))
     return program(commands / "chromium", STARTS)
 
 
@@ -111,7 +111,7 @@ class TestTheBrowser:
         self, tmp_path: Path, browser: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stand_in = user.BrowserUser("nobody", os.geteuid(), os.getegid())
-        monkeypatch.setattr(user, "choose", lambda *_, **__: stand_in)
+        monkeypatch.setattr(user, "choose_user", lambda *_, **__: stand_in)
         if os.geteuid() != 0:
             monkeypatch.setattr(doctor, "_start", lambda *_: pytest.fail("needs root"))
         found = next(f for f in doctor._browser(settings(tmp_path, TINTYPE_CHROMIUM=str(browser))) if "user" in f.what)

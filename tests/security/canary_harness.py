@@ -127,11 +127,11 @@ def engine(mode: str, key_hash: str, **settings: Any) -> Iterator[ChromiumEngine
     """The real capture daemon, weakened as the mode says."""
     with tempfile.TemporaryDirectory() as folder:
         # Time enough for a crowded machine: what is tested is silence, not speed.
-        config = DaemonConfig(slots=3, queue=200, timeout=30.0, linger=5.0, **settings)
+        config = DaemonConfig(slots=3, queue=200, timeout=30.0, idle_timeout=5.0, **settings)
         address = address_for(config, Path(folder))
         command = [sys.executable, "-m", "tests.security.weakened_daemon", mode, key_hash, address, config.to_json()]
         log = Path(folder) / "daemon.log"
-        client = ChromiumEngine(address, command, Path(folder), patience=120, log_file=log)
+        client = ChromiumEngine(address, command, Path(folder), timeout=120, log_file=log)
         try:
             yield client
         finally:

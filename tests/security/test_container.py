@@ -65,11 +65,11 @@ class TestUnderTheProfile:
             pytest.skip("THE SECCOMP PROFILE IS NOT TRIED: it needs x86_64, linux-libc-dev and user namespaces")
 
     def start(self, profile: Path, folder: Path, site: SiteServer) -> ChromiumEngine:
-        config = DaemonConfig(slots=1, linger=5.0, allow_addresses=(f"127.0.0.1:{site.port}",))
+        config = DaemonConfig(slots=1, idle_timeout=5.0, allow_addresses=(f"127.0.0.1:{site.port}",))
         address = address_for(config, folder)
         confine = [*_STRANGER, sys.executable, "-m", "tests.security.confined", str(profile)]
         command = [*confine, *command_for(config, address)]
-        return ChromiumEngine(address, command, folder, patience=60, log_file=folder / "daemon.log")
+        return ChromiumEngine(address, command, folder, timeout=60, log_file=folder / "daemon.log")
 
     def test_pictures_are_taken_with_sandbox_and_enclosure(self, site: SiteServer) -> None:
         with tempfile.TemporaryDirectory() as folder:

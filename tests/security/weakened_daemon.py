@@ -43,7 +43,7 @@ def weaken(mode: str) -> None:
 
 
 def _leave_the_enclosure() -> None:
-    launch_options.LaunchOptions.__init__.__kwdefaults__["enclosed"] = False
+    launch_options.LaunchOptions.__init__.__kwdefaults__["namespaces"] = False
 
 
 def _forget_bypass_rules() -> None:
@@ -68,7 +68,7 @@ def _skip_self_test() -> None:
     async def silent(*_: object) -> str:
         return ""
 
-    runtime.selftest.leak = silent
+    runtime.selftest.probe_egress = silent
 
 
 def _edit_contexts(*dropped: str) -> None:

@@ -16,7 +16,7 @@ from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, Tar
 from tintype.chromium.cdp.tab import Tab
 from tintype.chromium.process.launch import Launcher
 from tintype.chromium.process.process import Process
-from tintype.chromium.process.watchdog import MemoryLimits, memory, watch
+from tintype.chromium.process.watchdog import MemoryLimits, private_memory, watch
 from tintype.chromium.proxy.blocklist import DomainSet
 from tintype.chromium.proxy.policy import EgressPolicy
 from tintype.chromium.proxy.server import EgressProxy
@@ -27,9 +27,9 @@ from tintype.options import Shot
 
 log = structlog.get_logger("tintype.chromium")
 
-_DISPOSE_WITHIN = 5.0
-_PROBE_WITHIN = 3.0
-_TREE_PER_LANE = 1 << 30
+_DISPOSE_TIMEOUT = 5.0
+_PROBE_TIMEOUT = 3.0
+_TREE_BYTES_PER_PROXY = 1 << 30
 
 
 @dataclass(slots=True)
@@ -44,53 +44,55 @@ class Browser:
     """A process, its filters, and the pages in it."""
 
     def __init__(
-        self, process: Process, user_agent: str, filters: list[EgressProxy], lists: FilterFile | None = None
+        self, process: Process, user_agent: str, proxies: list[EgressProxy], filter_file: FilterFile | None = None
     ) -> None:
         self.user_agent = user_agent
-        self.born = asyncio.get_running_loop().time()
+        self.started_at = asyncio.get_running_loop().time()
         self.captures = 0
-        self.tenants = 0
+        self.active_captures = 0
         """Captures under way."""
-        self.worn = ""
+        self.recycle_reason = ""
         """Why it should be replaced; empty while it need not."""
         self._process = process
-        self._newborn = memory(process.pid)
+        self._baseline_memory = private_memory(process.pid)
         self._session: CdpSession = process.connection.browser
-        self._filters = filters
-        self._lists = lists
-        self._lanes: asyncio.Queue[EgressProxy] = asyncio.Queue()
-        self._guests: dict[str, BrowserContext] = {}
-        self._chores: set[asyncio.Task[None]] = set()
-        self._pages = 0
-        self._watch: asyncio.Task[None] | None = None
-        self._bounds = MemoryLimits()
+        self._proxies = proxies
+        self._filter_file = filter_file
+        self._free_proxies: asyncio.Queue[EgressProxy] = asyncio.Queue()
+        self._contexts: dict[str, BrowserContext] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open_pages = 0
+        self._memory_watch: asyncio.Task[None] | None = None
+        self._memory_limits = MemoryLimits()
 
     @classmethod
-    async def start(cls, launcher: Launcher, judge: EgressPolicy, lanes: int, lists: FilterFile | None = None) -> Self:
+    async def start(
+        cls, launcher: Launcher, policy: EgressPolicy, proxy_count: int, filter_file: FilterFile | None = None
+    ) -> Self:
         """Start one that can serve ``lanes`` pages at a time; raises LaunchFailed."""
         process, user_agent = await launcher.launch()
-        doors: list[socket.socket | None] = [*process.listeners] or [None] * lanes
+        doors: list[socket.socket | None] = [*process.listeners] or [None] * proxy_count
         filters: list[EgressProxy] = []
-        browser = cls(process, user_agent, filters, lists)
+        browser = cls(process, user_agent, filters, filter_file)
         try:
-            filters += [await EgressProxy.start(judge, listener=door) for door in doors]
+            filters += [await EgressProxy.start(policy, listener=door) for door in doors]
             process.listeners.clear()  # the filters own them now
-            await browser._settle_in(lanes)
+            await browser._subscribe(proxy_count)
         except BaseException:
             await browser.close()
             raise
-        log.info("browser_started", pid=process.pid, version=browser.version, enclosed=launcher.recipe.enclosed)
+        log.info("browser_started", pid=process.pid, version=browser.version, enclosed=launcher.options.namespaces)
         return browser
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether it can still be talked to."""
         return self._session.failure is None
 
     @property
-    def growth(self) -> int:
+    def memory_growth(self) -> int:
         """Bytes the browser process itself holds more than when it was new."""
-        return memory(self.pid) - self._newborn
+        return private_memory(self.pid) - self._baseline_memory
 
     @property
     def version(self) -> str:
@@ -102,32 +104,32 @@ class Browser:
         """Process id."""
         return self._process.pid
 
-    async def capture(self, shot: Shot, blocked: DomainSet | None, within: float, max_height: int) -> Capture:
+    async def capture(self, shot: Shot, blocked: DomainSet | None, time_limit: float, max_height: int) -> Capture:
         """One picture; raises TintypeError, or Ended when the page or the browser crashed under it."""
         self.captures += 1
         start = asyncio.get_running_loop().time()
         permissions = ["geolocation"] if shot.emulate.geolocation else []
-        async with self._page(blocked, permissions) as (tab, traffic):
-            filters = self._lists.current() if self._lists else None
+        async with self._open_page(blocked, permissions) as (tab, traffic):
+            filters = self._filter_file.current() if self._filter_file else None
             page = PageCapture(tab, shot, traffic, self.user_agent, max_height, filters)
             page.timings["context"] = round((asyncio.get_running_loop().time() - start) * 1000, 1)
-            return await page.capture(within)
+            return await page.capture(time_limit)
 
     async def probe(self) -> bool:
         """Whether a tiny page is drawn in good time."""
         try:
-            async with asyncio.timeout(_PROBE_WITHIN), self._page(None) as (tab, _):
+            async with asyncio.timeout(_PROBE_TIMEOUT), self._open_page(None) as (tab, _):
                 answer = await tab.session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True)
                 return bool(answer["data"])
         except (TimeoutError, TargetClosed, ProtocolError):
             return False
 
-    async def attempt(self, script: str, *arguments: Any) -> Any:
+    async def run_script(self, script: str, *arguments: Any) -> Any:
         """Run a script of ours on an empty page behind the filter; raises Ended, Refused, ScriptFailed."""
-        async with self._page(None, quiet=True) as (tab, _):
+        async with self._open_page(None, expect_denials=True) as (tab, _):
             return await tab.evaluate(script, *arguments)
 
-    async def inventory(self) -> dict[str, int]:
+    async def count_targets(self) -> dict[str, int]:
         """How many contexts and pages there are by Chromium's own account; raises Ended."""
         contexts = await self._session.call("Target.getBrowserContexts")
         pages = await self._session.call("Target.getTargets", filter=[{"type": "page"}])
@@ -136,34 +138,34 @@ class Browser:
     async def close(self) -> None:
         """End the process and all that belongs to it. Idempotent."""
         self._process.kill()
-        for chore in tuple(self._chores):
+        for chore in tuple(self._tasks):
             chore.cancel()
-        await asyncio.gather(*self._chores, return_exceptions=True)
-        for filter_ in self._filters:
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for filter_ in self._proxies:
             await filter_.close()
         await self._process.close()
 
     def kill(self, reason: str) -> None:
         """End it at once; captures under way fail and are tried elsewhere."""
-        self.worn = self.worn or reason
+        self.recycle_reason = self.recycle_reason or reason
         self._process.kill()
 
-    async def _settle_in(self, lanes: int) -> None:
+    async def _subscribe(self, proxy_count: int) -> None:
         on, call = self._session.on, self._session.call
-        for filter_ in self._filters:
-            self._lanes.put_nowait(filter_)
-        on("Target.targetCreated", self._target_created)
-        on("Target.targetCrashed", self._target_crashed)
+        for filter_ in self._proxies:
+            self._free_proxies.put_nowait(filter_)
+        on("Target.targetCreated", self._on_target_created)
+        on("Target.targetCrashed", self._on_target_crashed)
         await call("Target.setDiscoverTargets", discover=True, filter=[{"type": "page"}])
-        self._bounds = MemoryLimits(tree=(lanes + 1) * _TREE_PER_LANE)
+        self._memory_limits = MemoryLimits(tree=(proxy_count + 1) * _TREE_BYTES_PER_PROXY)
 
     @asynccontextmanager
-    async def _page(
-        self, blocked: DomainSet | None, permissions: Sequence[str] = (), *, quiet: bool = False
+    async def _open_page(
+        self, blocked: DomainSet | None, permissions: Sequence[str] = (), *, expect_denials: bool = False
     ) -> AsyncIterator[tuple[Tab, Traffic]]:
         """A fresh page in a fresh context behind a filter of its own; cleared away off the caller's time."""
-        lane = await self._lanes.get()
-        self._watch_over(+1)
+        lane = await self._free_proxies.get()
+        self._count_open_pages(+1)
         context = self._session.post(
             "Target.createBrowserContext",
             proxyServer=f"socks5://127.0.0.1:{lane.port}",
@@ -171,14 +173,14 @@ class Browser:
             disposeOnDetach=True,
         )
         try:
-            async with lane.session(blocked, quiet=quiet) as traffic:
+            async with lane.session(blocked, expect_denials=expect_denials) as traffic:
                 id_ = (await asyncio.shield(context))["browserContextId"]
-                yield await self._open(id_, permissions), traffic
+                yield await self._create_tab(id_, permissions), traffic
         finally:
-            self._chore(self._clear(context, lane))
+            self._spawn(self._dispose(context, lane))
 
-    async def _open(self, context: str, permissions: Sequence[str]) -> Tab:
-        guest = self._guests[context] = BrowserContext()
+    async def _create_tab(self, context: str, permissions: Sequence[str]) -> Tab:
+        guest = self._contexts[context] = BrowserContext()
         self._session.post("Browser.setDownloadBehavior", behavior="deny", browserContextId=context)
         self._session.post("Browser.grantPermissions", permissions=[*permissions], browserContextId=context)
         created = await self._session.call("Target.createTarget", url="about:blank", browserContextId=context)
@@ -187,35 +189,35 @@ class Browser:
         guest.tab = Tab(self._process.connection.session(attached["sessionId"]), guest.target)
         return guest.tab
 
-    async def _clear(self, context: asyncio.Future[Json], lane: EgressProxy) -> None:
+    async def _dispose(self, context: asyncio.Future[Json], proxy: EgressProxy) -> None:
         """Dispose of a context; a browser that cannot is replaced."""
         try:
-            async with asyncio.timeout(_DISPOSE_WITHIN):
+            async with asyncio.timeout(_DISPOSE_TIMEOUT):
                 id_ = (await context)["browserContextId"]
-                guest = self._guests.pop(id_, BrowserContext())
+                guest = self._contexts.pop(id_, BrowserContext())
                 if guest.tab:
-                    self._process.connection.forget(guest.tab.session, TargetClosed("the capture is over"))
+                    self._process.connection.remove(guest.tab.session, TargetClosed("the capture is over"))
                 await self._session.call("Target.disposeBrowserContext", browserContextId=id_)
         except TimeoutError:
-            self.worn = self.worn or "a page could not be closed"
+            self.recycle_reason = self.recycle_reason or "a page could not be closed"
         except (TargetClosed, ProtocolError):
             pass
-        self._lanes.put_nowait(lane)
-        self._watch_over(-1)
+        self._free_proxies.put_nowait(proxy)
+        self._count_open_pages(-1)
 
-    def _watch_over(self, more: int) -> None:
+    def _count_open_pages(self, more: int) -> None:
         """Watch the memory while there are pages; an idle browser is left in peace."""
-        self._pages += more
-        if self._pages and not self._watch:
-            self._watch = self._chore(watch(self.pid, self._bounds, self.kill))
-        elif not self._pages and self._watch:
-            self._watch.cancel()
-            self._watch = None
+        self._open_pages += more
+        if self._open_pages and not self._memory_watch:
+            self._memory_watch = self._spawn(watch(self.pid, self._memory_limits, self.kill))
+        elif not self._open_pages and self._memory_watch:
+            self._memory_watch.cancel()
+            self._memory_watch = None
 
-    def _target_created(self, event: Json) -> None:
+    def _on_target_created(self, event: Json) -> None:
         """The first page of a context is ours; every other is a window that a page opened."""
         info = event["targetInfo"]
-        guest = self._guests.get(info.get("browserContextId", ""))
+        guest = self._contexts.get(info.get("browserContextId", ""))
         if guest is None or info["targetId"] == guest.target:
             return
         if not guest.target and not info.get("openerId"):
@@ -223,15 +225,15 @@ class Browser:
             return
         self._session.post("Target.closeTarget", targetId=info["targetId"])
         if guest.tab:
-            guest.tab.popup_closed()
+            guest.tab.count_popup()
 
-    def _target_crashed(self, event: Json) -> None:
-        guest = next((guest for guest in self._guests.values() if guest.target == event["targetId"]), None)
+    def _on_target_crashed(self, event: Json) -> None:
+        guest = next((guest for guest in self._contexts.values() if guest.target == event["targetId"]), None)
         if guest and guest.tab:
             guest.tab.session.end(TargetClosed("the page crashed"))
 
-    def _chore(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        self._chores.add(task)
-        task.add_done_callback(self._chores.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return task

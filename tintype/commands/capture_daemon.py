@@ -23,5 +23,5 @@ def command(*, listen: str) -> None:
     keep it on a private network.
     """
     settings = Settings.load()
-    config = replace(backends.daemon_config(settings), linger=math.inf, grace=backends.patience(settings))
+    config = replace(backends.daemon_config(settings), idle_timeout=math.inf, drain_timeout=backends.patience(settings))
     sys.exit(daemon.main([listen, config.to_json()], settings.engine_secret))

@@ -41,13 +41,13 @@ def capture_daemon(settings: Settings) -> Iterator[None]:
     signal.signal(signal.SIGTERM, _exit_on_sigterm)
     starter = backends.own_starter(settings)
     if starter:
-        starter.begin()
+        starter.start_in_background()
     try:
         yield
     finally:
         daemon = backends.own_daemon(settings)
         if starter and daemon:
-            starter.withdraw()
+            starter.cancel()
             daemon.stop_if_idle()
 
 

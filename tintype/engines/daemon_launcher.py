@@ -20,11 +20,11 @@ import structlog
 
 log = structlog.get_logger("tintype.engines.daemon")
 
-_PAUSE = 1.0
+_FAILURE_TTL = 1.0
 """Seconds in which a start that failed is not tried again: a crowd of callers shares one failure."""
-_GLANCE = 0.01
+_POLL_INTERVAL = 0.01
 """Seconds between two looks whether the daemon that somebody else starts is there."""
-_LONGEST_LOG = 5 << 20
+_MAX_LOG_BYTES = 5 << 20
 
 
 class StartFailed(Exception):
@@ -47,11 +47,11 @@ class DaemonLauncher:
         self._lock_file = run_dir / f"{Path(address).name}.start"
         self._timeout = timeout
         self._log_file = log_file
-        self._turn = os.getpid(), threading.Lock()
+        self._lock = os.getpid(), threading.Lock()
         self._failure: tuple[float, StartFailed] | None = None
-        self._begun: subprocess.Popen[bytes] | None = None
+        self._background: subprocess.Popen[bytes] | None = None
 
-    def begin(self, connect_timeout: float = 1.0) -> bool:
+    def start_in_background(self, connect_timeout: float = 1.0) -> bool:
         """Start the daemon without waiting for it, unless one runs or is being started; whether it was.
 
         It holds the lock in our place until it is ready, so whoever needs it waits for it as for any other start.
@@ -60,27 +60,27 @@ class DaemonLauncher:
             dial(self._address, connect_timeout).close()
             return False
         try:
-            with self._held() as lock:
+            with self._start_lock() as lock:
                 if lock is not None:
-                    self._begun = self._run(str(lock), stdout=subprocess.DEVNULL, pass_fds=[lock])
+                    self._background = self._spawn(str(lock), stdout=subprocess.DEVNULL, pass_fds=[lock])
         except OSError as error:
             log.info("daemon_prelaunch_failed", reason=str(error))  # who needs it tries again and hears why
-        return self._begun is not None
+        return self._background is not None
 
-    def withdraw(self) -> None:
+    def cancel(self) -> None:
         """End a daemon that was begun and is not ready yet; nobody can be using it."""
-        if self._begun and self._begun.poll() is None:
+        if self._background and self._background.poll() is None:
             try:
                 dial(self._address, 1.0).close()
             except OSError:
-                self._begun.terminate()
+                self._background.terminate()
 
     def start(self, connect_timeout: float) -> socket.socket:
         """Connect, starting the daemon if nobody else has meanwhile; raises StartFailed."""
-        if self._turn[0] != os.getpid():  # after a fork the old lock may be held by a thread that is not here
-            self._turn = os.getpid(), threading.Lock()
-        with self._turn[1]:
-            if self._failure and time.monotonic() - self._failure[0] < _PAUSE:
+        if self._lock[0] != os.getpid():  # after a fork the old lock may be held by a thread that is not here
+            self._lock = os.getpid(), threading.Lock()
+        with self._lock[1]:
+            if self._failure and time.monotonic() - self._failure[0] < _FAILURE_TTL:
                 raise self._failure[1]
             try:
                 return self._connect(connect_timeout)
@@ -97,35 +97,35 @@ class DaemonLauncher:
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 return dial(self._address, connect_timeout)
-            with self._held() as lock:
+            with self._start_lock() as lock:
                 if lock is not None:
-                    return self._start(connect_timeout)
-            time.sleep(_GLANCE)
+                    return self._start_and_connect(connect_timeout)
+            time.sleep(_POLL_INTERVAL)
         raise StartFailed(f"another process has held {self._lock_file} for {self._timeout:.0f} s")
 
-    def _start(self, connect_timeout: float) -> socket.socket:
+    def _start_and_connect(self, connect_timeout: float) -> socket.socket:
         with contextlib.suppress(OSError):
             return dial(self._address, connect_timeout)
-        daemon = self._run(stdout=subprocess.PIPE)
-        self._await_word(daemon)
+        daemon = self._spawn(stdout=subprocess.PIPE)
+        self._wait_ready(daemon)
         log.info("daemon_started", pid=daemon.pid)
         return dial(self._address, connect_timeout)
 
-    def _run(self, *arguments: str, **how: Any) -> subprocess.Popen[bytes]:
+    def _spawn(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         """The daemon as a process of its own session, waited for by a thread."""
-        with self._log() as log_file:
+        with self._open_log() as log_file:
             daemon = subprocess.Popen(
                 [*self._command, *arguments],
                 stdin=subprocess.DEVNULL,
                 stderr=log_file,
                 start_new_session=True,
-                **how,
+                **options,
             )
         threading.Thread(target=daemon.wait, name="capture-daemon-wait", daemon=True).start()
         return daemon
 
     @contextlib.contextmanager
-    def _held(self) -> Iterator[int | None]:
+    def _start_lock(self) -> Iterator[int | None]:
         """The lock of all who would start, as a descriptor; None while somebody else has it. Raises OSError."""
         lock = os.open(self._lock_file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
@@ -139,7 +139,7 @@ class DaemonLauncher:
         finally:
             os.close(lock)
 
-    def _await_word(self, daemon: subprocess.Popen[bytes]) -> None:
+    def _wait_ready(self, daemon: subprocess.Popen[bytes]) -> None:
         """Its first line on standard output: ready, or why not."""
         assert daemon.stdout  # noqa: S101 - a pipe was asked for
         with daemon.stdout as pipe:
@@ -155,12 +155,12 @@ class DaemonLauncher:
             raise StartFailed(str(word["error"]))
 
     @contextlib.contextmanager
-    def _log(self) -> Iterator[IO[bytes] | None]:
+    def _open_log(self) -> Iterator[IO[bytes] | None]:
         """Where the daemon's log goes; None is our own standard error."""
         if self._log_file is None:
             yield None
             return
-        if self._log_file.exists() and self._log_file.stat().st_size > _LONGEST_LOG:
+        if self._log_file.exists() and self._log_file.stat().st_size > _MAX_LOG_BYTES:
             self._log_file.replace(self._log_file.with_suffix(".old"))
         with self._log_file.open("ab") as file:
             yield file

@@ -15,7 +15,7 @@ from tintype.protocols import Engine
 
 log = structlog.get_logger("tintype.engines")
 
-_ANOTHER_MAY = (Overloaded, BackendUnavailable, BrowserCrashed, EngineError, UnsupportedOption)
+_RETRY_ELSEWHERE = (Overloaded, BackendUnavailable, BrowserCrashed, EngineError, UnsupportedOption)
 """Failures of an engine; those of the caller or the page would come again from any other."""
 
 
@@ -36,7 +36,7 @@ class FallbackEngine:
         for engine in self._engines:
             try:
                 return engine.capture(shot)
-            except _ANOTHER_MAY as error:
+            except _RETRY_ELSEWHERE as error:
                 failures.append(error)
                 log.warning(
                     "engine_fallback",

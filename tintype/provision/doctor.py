@@ -104,7 +104,7 @@ def _browser(settings: Settings) -> Iterator[CheckResult]:
     if finding.state is not CheckLevel.GOOD:
         return
     try:
-        chosen = user.choose(settings.browser_user, allow_root=settings.allow_no_sandbox)
+        chosen = user.choose_user(settings.browser_user, allow_root=settings.allow_no_sandbox)
     except ConfigurationError as error:
         yield CheckResult(
             "browser user", CheckLevel.BAD, str(error), "Run tintype install-browser as root: it makes the user."
@@ -172,7 +172,7 @@ def _namespaces(chosen: BrowserUser) -> CheckResult:
     """Enter the enclosure with a program that does nothing."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        plan = NamespaceSpec(passage=theirs.fileno(), listeners=1, uid=chosen.uid, gid=chosen.gid)
+        plan = NamespaceSpec(listener_socket=theirs.fileno(), listeners=1, uid=chosen.uid, gid=chosen.gid)
         done = subprocess.run(
             namespaces.command(plan, [shutil.which("true") or "/bin/true"]),
             pass_fds=[theirs.fileno()],

@@ -12,11 +12,11 @@ import os
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-GREETING = b"tintype1"
+MAGIC = b"tintype1"
 """Read as the length of a frame it is longer than any, so that an end that knows nothing of this hangs up."""
-NONCE = PROOF = 32
+NONCE_SIZE = PROOF_SIZE = 32
 """Bytes."""
-ADMITTED = b"\x01"
+OK = b"\x01"
 
 
 class AuthenticationFailed(ConnectionError):
@@ -25,20 +25,20 @@ class AuthenticationFailed(ConnectionError):
 
 def make_nonce() -> bytes:
     """Bytes that nobody has seen."""
-    return os.urandom(NONCE)
+    return os.urandom(NONCE_SIZE)
 
 
-def prove(secret: str, who: str, asked: bytes, own: bytes) -> bytes:
+def compute_proof(secret: str, role: str, peer_nonce: bytes, own_nonce: bytes) -> bytes:
     """What only somebody with the secret can say in this conversation; ``who`` is ``client`` or ``server``."""
-    return hmac.digest(secret.encode(), b"\n".join((GREETING, who.encode(), asked + own)), "sha256")
+    return hmac.digest(secret.encode(), b"\n".join((MAGIC, role.encode(), peer_nonce + own_nonce)), "sha256")
 
 
-def matches(proof: bytes, expected: bytes) -> bool:
+def verify_proof(proof: bytes, expected: bytes) -> bool:
     """Compare without telling by the time taken how much is right."""
     return hmac.compare_digest(proof, expected)
 
 
-def is_exposed(address: str) -> bool:
+def is_remote_address(address: str) -> bool:
     """Whether an address of a capture daemon can be reached from other machines: then both ends need the secret."""
     parts = urlsplit(address)
     if parts.scheme != "tcp" or parts.hostname == "localhost":

@@ -101,7 +101,7 @@ async def test_a_detached_page_fails_what_waits_on_it_and_nothing_else(wire: Wir
 @on_a_wire
 async def test_the_end_of_the_pipe_fails_everything_at_once(wire: Wire) -> None:
     page = wire.connection.session("S")
-    waiting = [page.post("Page.enable"), page.promise(), wire.connection.browser.post("Browser.getVersion")]
+    waiting = [page.post("Page.enable"), page.create_future(), wire.connection.browser.post("Browser.getVersion")]
     wire.connection.end(TargetClosed("the pipe closed"))
     for future in waiting:
         with pytest.raises(TargetClosed, match="the pipe closed"):
@@ -118,7 +118,7 @@ async def test_the_first_reason_stays(wire: Wire) -> None:
     page.end(TargetClosed("the page crashed"))
     wire.connection.end(TargetClosed("the pipe closed"))
     with pytest.raises(TargetClosed, match="crashed"):
-        await page.promise()
+        await page.create_future()
 
 
 @on_a_wire

@@ -33,9 +33,9 @@ class Isolating(LaunchOptions):
 
 
 async def photograph(site: SiteServer, other: SiteServer, lists: FilterFile | None, *names: str) -> list[Capture]:
-    recipe = Isolating(binary=str(find_chromium()), account=user.choose("nobody"), proxy_port=9, listeners=3)
+    recipe = Isolating(binary=str(find_chromium()), user=user.choose_user("nobody"), proxy_port=9, listeners=3)
     judge = EgressPolicy.of([f"127.0.0.1:{each.port}" for each in (site, other)], ["localhost"])
-    territory = ProfileRoot.claim()
+    territory = ProfileRoot.create()
     browser = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, 3, lists)
     try:
         taken = []
@@ -49,7 +49,7 @@ async def photograph(site: SiteServer, other: SiteServer, lists: FilterFile | No
         return taken
     finally:
         await browser.close()
-        territory.release()
+        territory.remove()
 
 
 def test_dialogues_in_them_are_refused() -> None:

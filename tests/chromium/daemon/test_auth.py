@@ -23,7 +23,7 @@ from tintype.errors import BackendUnavailable, TintypeError
 from tintype.rpc import auth
 
 SECRET = "correct horse battery staple"
-NONCE = b"n" * auth.NONCE
+NONCE = b"n" * auth.NONCE_SIZE
 
 
 @asynccontextmanager
@@ -60,25 +60,25 @@ class TestTheDoor:
     @asynchronous
     async def test_opens_to_who_knows_the_secret(self) -> None:
         async with a_server(AuthenticatedServer(SECRET, welcome).serve) as (reader, writer):
-            writer.write(auth.GREETING + NONCE)
-            theirs = await reader.readexactly(auth.NONCE)
-            assert await reader.readexactly(auth.PROOF) == auth.prove(SECRET, "server", NONCE, theirs)
-            writer.write(auth.prove(SECRET, "client", NONCE, theirs))
-            assert await reader.read() == auth.ADMITTED + b"inside"
+            writer.write(auth.MAGIC + NONCE)
+            theirs = await reader.readexactly(auth.NONCE_SIZE)
+            assert await reader.readexactly(auth.PROOF_SIZE) == auth.compute_proof(SECRET, "server", NONCE, theirs)
+            writer.write(auth.compute_proof(SECRET, "client", NONCE, theirs))
+            assert await reader.read() == auth.OK + b"inside"
 
     @asynchronous
     async def test_stays_shut_to_its_own_proof_sent_back(self) -> None:
         async with a_server(AuthenticatedServer(SECRET, welcome).serve) as (reader, writer):
-            writer.write(auth.GREETING + NONCE)
-            await reader.readexactly(auth.NONCE)
-            writer.write(await reader.readexactly(auth.PROOF))
+            writer.write(auth.MAGIC + NONCE)
+            await reader.readexactly(auth.NONCE_SIZE)
+            writer.write(await reader.readexactly(auth.PROOF_SIZE))
             assert await reader.read() == b""
 
     @asynchronous
     async def test_stays_shut_to_a_proof_of_another_conversation(self) -> None:
         async with a_server(AuthenticatedServer(SECRET, welcome).serve) as (reader, writer):
-            writer.write(auth.GREETING + NONCE + auth.prove(SECRET, "client", NONCE, b"o" * auth.NONCE))
-            await reader.readexactly(auth.NONCE + auth.PROOF)
+            writer.write(auth.MAGIC + NONCE + auth.compute_proof(SECRET, "client", NONCE, b"o" * auth.NONCE_SIZE))
+            await reader.readexactly(auth.NONCE_SIZE + auth.PROOF_SIZE)
             assert await reader.read() == b""
 
     @pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\nHost: captures\r\n\r\n", b"\x00\x00\x00\x02{}" + b"." * 99])
@@ -94,21 +94,21 @@ class TestTheDoor:
 
     @asynchronous
     async def test_does_not_wait_for_who_says_nothing(self) -> None:
-        async with a_server(AuthenticatedServer(SECRET, welcome, within=0.05).serve) as (reader, _):
+        async with a_server(AuthenticatedServer(SECRET, welcome, timeout=0.05).serve) as (reader, _):
             assert await reader.read() == b""
 
 
 @pytest.mark.browser
 class TestADaemonOverTcp:
     def test_serves_who_knows_the_secret(self, address: str, site: SiteServer, tmp_path: Path) -> None:
-        engine = ChromiumEngine(address, None, tmp_path, patience=60, secret=SECRET)
+        engine = ChromiumEngine(address, None, tmp_path, timeout=60, secret=SECRET)
         assert is_blue(engine.capture(shot(site.url("/plain.html?secret"))))
         assert engine.status()["clients"] == 1
         engine.close()
 
     @pytest.mark.parametrize("secret", ["", "another horse battery staple"])
     def test_serves_nobody_else(self, address: str, secret: str, tmp_path: Path, site: SiteServer) -> None:
-        engine = ChromiumEngine(address, None, tmp_path, patience=60, secret=secret)
+        engine = ChromiumEngine(address, None, tmp_path, timeout=60, secret=secret)
         with pytest.raises(TintypeError):
             engine.capture(shot(site.url("/plain.html?stranger")))
         assert site.visits("/plain.html?stranger") == 0
@@ -125,8 +125,8 @@ class TestToldToEnd:
         with run("--listen", address, TINTYPE_ALLOW_ADDRESSES=f"127.0.0.1:{site.port}", **said) as daemon:
             assert daemon.stdout
             assert "ready" in daemon.stdout.readline()
-            busy, idle = (ChromiumEngine(address, None, tmp_path, patience=60) for _ in range(2))
-            idle.warm()
+            busy, idle = (ChromiumEngine(address, None, tmp_path, timeout=60) for _ in range(2))
+            idle.connect()
             with ThreadPoolExecutor(2) as crowd:
                 page = "/plain.html?told-to-end"
                 under_way = crowd.submit(busy.capture, shot(site.url(page), delay=4000))
@@ -145,13 +145,13 @@ class TestToldToEnd:
 
 def test_a_client_with_a_secret_trusts_no_daemon_without(tmp_path: Path) -> None:
     async def impostor(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"x" * (auth.NONCE + auth.PROOF) + auth.ADMITTED)
+        writer.write(b"x" * (auth.NONCE_SIZE + auth.PROOF_SIZE) + auth.OK)
 
     @asynchronous
     async def asked() -> None:
         server = await asyncio.start_server(impostor, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        engine = ChromiumEngine(f"tcp://127.0.0.1:{port}", None, tmp_path, patience=10, secret=SECRET)
+        engine = ChromiumEngine(f"tcp://127.0.0.1:{port}", None, tmp_path, timeout=10, secret=SECRET)
         with pytest.raises(BackendUnavailable):
             await asyncio.to_thread(engine.status)
         server.close()

@@ -42,7 +42,7 @@ def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
 @pytest.fixture
 def own(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
     """A daemon of the test's own, to be mistreated."""
-    return start_engine(slots=1, queue=1, timeout=8.0, linger=30.0, allow_addresses=(f"127.0.0.1:{site.port}",))
+    return start_engine(slots=1, queue=1, timeout=8.0, idle_timeout=30.0, allow_addresses=(f"127.0.0.1:{site.port}",))
 
 
 @pytest.fixture
@@ -111,8 +111,8 @@ class TestACrowd:
     def test_that_hangs_up_frees_the_slot(
         self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
     ) -> None:
-        own.warm()
-        impatient = ChromiumEngine(own.address, None, Path("/nowhere"), patience=0.5)
+        own.connect()
+        impatient = ChromiumEngine(own.address, None, Path("/nowhere"), timeout=0.5)
         with pytest.raises(CaptureTimeout):
             impatient.capture(shot(site.url("/plain.html?impatient"), delay=6000))
         assert processes.eventually(lambda: own.status()["busy"] == 0, within=3)
@@ -180,7 +180,7 @@ class TestTheDaemon:
         assert pending.exception() is None or pending.exception().retry_after  # type: ignore[union-attr]
 
     def test_ends_when_nobody_needs_it(self, start_engine: StartEngine) -> None:
-        engine = start_engine(slots=1, linger=0.2)
+        engine = start_engine(slots=1, idle_timeout=0.2)
         daemon = engine.status()["pid"]
         engine.close()
         assert processes.eventually(lambda: processes.gone([daemon]), within=5)
@@ -208,11 +208,11 @@ class TestTheDaemon:
     def test_works_for_a_user_that_is_not_root(self, site: SiteServer) -> None:
         with tempfile.TemporaryDirectory(prefix="tintype-run-") as folder:
             os.chown(folder, 65534, 65534)
-            config = DaemonConfig(slots=1, linger=2.0, allow_addresses=(f"127.0.0.1:{site.port}",))
+            config = DaemonConfig(slots=1, idle_timeout=2.0, allow_addresses=(f"127.0.0.1:{site.port}",))
             address = f"unix://{folder}/capture.sock"
             _, *arguments = command_for(config, address)
             command = [*AS_NOBODY, *python_for_all(), *arguments]
-            engine = ChromiumEngine(address, command, Path(folder), patience=30, log_file=Path(folder) / "log")
+            engine = ChromiumEngine(address, command, Path(folder), timeout=30, log_file=Path(folder) / "log")
             assert is_blue(engine.capture(shot(site.url("/plain.html?nobody"))))
             assert (engine.status()["user"], engine.status()["sandbox"]) == ("nobody", True)
             end(engine)
@@ -227,14 +227,14 @@ class TestTheDaemon:
         assert "install-browser" in done.stdout
 
     def test_listens_on_tcp_too(self, site: SiteServer, tmp_path: Path) -> None:
-        config = DaemonConfig(slots=1, linger=5.0, allow_addresses=(f"127.0.0.1:{site.port}",))
+        config = DaemonConfig(slots=1, idle_timeout=5.0, allow_addresses=(f"127.0.0.1:{site.port}",))
         address = f"tcp://127.0.0.1:{free_port()}"
         with subprocess.Popen(
             command_for(config, address), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as daemon:
             assert daemon.stdout
             assert "ready" in daemon.stdout.readline()
-            engine = ChromiumEngine(address, None, tmp_path, patience=30)
+            engine = ChromiumEngine(address, None, tmp_path, timeout=30)
             assert is_blue(engine.capture(shot(site.url("/plain.html?tcp"))))
             engine.close()
             daemon.terminate()

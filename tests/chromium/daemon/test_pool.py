@@ -18,7 +18,7 @@ from tintype.errors import BackendUnavailable, BrowserCrashed, CaptureTimeout, N
 from tintype.model import Capture
 from tintype.options import Navigation, PageChanges, Shot
 
-TERMS = PoolLimits(slots=2, queue=2, timeout=5, recycle_after=100, recycle_age=1000, max_page_height=16_000)
+LIMITS = PoolLimits(slots=2, queue=2, timeout=5, recycle_after=100, recycle_age=1000, max_page_height=16_000)
 PICTURE = Capture(body=b"png", width=1, height=1, taken_at=1.0, timings={"expose": 1.0})
 
 
@@ -27,18 +27,18 @@ class FakeBrowser:
     """Every capture waits until it is told how to end."""
 
     draws: bool = True
-    alive: bool = True
-    worn: str = ""
+    is_alive: bool = True
+    recycle_reason: str = ""
     captures: int = 0
-    tenants: int = 0
-    born: float = 0.0
-    growth: int = 0
+    active_captures: int = 0
+    started_at: float = 0.0
+    memory_growth: int = 0
     pid: int = 1
     version: str = "fake"
     closed: bool = False
     asked: list[tuple[Shot, DomainSet | None, asyncio.Future[Capture]]] = field(default_factory=list)
 
-    async def capture(self, shot: Shot, blocked: DomainSet | None, within: float, max_height: int) -> Capture:
+    async def capture(self, shot: Shot, blocked: DomainSet | None, time_limit: float, max_height: int) -> Capture:
         self.captures += 1
         future: asyncio.Future[Capture] = asyncio.get_running_loop().create_future()
         self.asked.append((shot, blocked, future))
@@ -49,7 +49,7 @@ class FakeBrowser:
         return self.draws
 
     def kill(self, reason: str) -> None:
-        self.alive = False
+        self.is_alive = False
 
     async def close(self) -> None:
         self.closed = True
@@ -63,35 +63,35 @@ class FakeBrowser:
             future.set_result(outcome)
 
     def die(self) -> None:
-        self.alive = False
+        self.is_alive = False
         self.end(TargetClosed("gone"))
 
 
-class Stable:
+class FakeLauncher:
     """Where browsers come from: each start takes the next of these, or fails with it."""
 
     def __init__(
-        self, *horses: FakeBrowser | Exception, terms: PoolLimits = TERMS, blocked: DomainSet | None = None
+        self, *browsers: FakeBrowser | Exception, limits: PoolLimits = LIMITS, blocked: DomainSet | None = None
     ) -> None:
-        self.horses = list(horses) or [FakeBrowser() for _ in range(3)]
+        self.browsers = list(browsers) or [FakeBrowser() for _ in range(3)]
         self.started: list[FakeBrowser] = []
-        self.pool = Pool(self._start, terms, Blocklists(ads=blocked or DomainSet()))
+        self.pool = Pool(self._start, limits, Blocklists(ads=blocked or DomainSet()))
 
     @property
     def browser(self) -> FakeBrowser:
         return self.started[-1]
 
-    def ask(self, name: str = "a", **parts: Any) -> asyncio.Task[Capture]:
+    def capture(self, name: str = "a", **parts: Any) -> asyncio.Task[Capture]:
         return asyncio.create_task(self.pool.capture(shot(name, **parts)))
 
     async def _start(self) -> Browser:
         await asyncio.sleep(0)
-        horse = self.horses.pop(0)
-        if isinstance(horse, Exception):
-            raise horse
-        horse.born = asyncio.get_running_loop().time()
-        self.started.append(horse)
-        return cast("Browser", horse)
+        browser = self.browsers.pop(0)
+        if isinstance(browser, Exception):
+            raise browser
+        browser.started_at = asyncio.get_running_loop().time()
+        self.started.append(browser)
+        return cast("Browser", browser)
 
 
 def shot(name: str, **parts: Any) -> Shot:
@@ -110,30 +110,30 @@ def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]
 
 @run
 async def test_a_capture_is_handed_on_with_its_time_in_line() -> None:
-    stable = Stable()
-    asked = stable.ask()
+    launcher = FakeLauncher()
+    asked = launcher.capture()
     await turn()
-    stable.browser.end()
+    launcher.browser.end()
     assert (await asked).body == b"png"
     assert set((await asked).timings) == {"queue", "expose"}
 
 
 @run
 async def test_identical_shots_share_one_capture() -> None:
-    stable = Stable()
-    asked = [stable.ask("a") for _ in range(20)]
+    launcher = FakeLauncher()
+    asked = [launcher.capture("a") for _ in range(20)]
     await turn()
-    assert len(stable.browser.asked) == 1
-    stable.browser.end()
+    assert len(launcher.browser.asked) == 1
+    launcher.browser.end()
     assert {(await one).body for one in asked} == {b"png"}
 
 
 @run
 async def test_identical_shots_share_a_failure() -> None:
-    stable = Stable()
-    asked = [stable.ask("a") for _ in range(3)]
+    launcher = FakeLauncher()
+    asked = [launcher.capture("a") for _ in range(3)]
     await turn()
-    stable.browser.end(NotAPage("a download"))
+    launcher.browser.end(NotAPage("a download"))
     for one in asked:
         with pytest.raises(NotAPage):
             await one
@@ -141,29 +141,29 @@ async def test_identical_shots_share_a_failure() -> None:
 
 @run
 async def test_no_more_captures_at_once_than_slots() -> None:
-    stable = Stable()
-    asked = [stable.ask(name) for name in "abc"]
+    launcher = FakeLauncher()
+    asked = [launcher.capture(name) for name in "abc"]
     await turn()
-    assert (len(stable.browser.asked), stable.pool.busy, stable.pool.waiting) == (2, 2, 1)
-    stable.browser.end()
+    assert (len(launcher.browser.asked), launcher.pool.busy, launcher.pool.queue_length) == (2, 2, 1)
+    launcher.browser.end()
     await turn()
-    assert len(stable.browser.asked) == 3
+    assert len(launcher.browser.asked) == 3
     for one in asked:
         one.cancel()
 
 
 @run
 async def test_a_full_line_turns_callers_away_with_a_time_to_come_back() -> None:
-    stable = Stable()
-    asked = [stable.ask(name) for name in "abcd"]
+    launcher = FakeLauncher()
+    asked = [launcher.capture(name) for name in "abcd"]
     await turn()
     with pytest.raises(Overloaded) as refusal:
-        await stable.pool.capture(shot("e"))
+        await launcher.pool.capture(shot("e"))
     assert refusal.value.retry_after is not None
     assert 1 <= refusal.value.retry_after <= 60
-    same = stable.ask("a")  # who asks for what is under way needs no place in line
+    same = launcher.capture("a")  # who asks for what is under way needs no place in line
     await turn()
-    stable.browser.end()
+    launcher.browser.end()
     assert (await same).body == b"png"
     for one in asked:
         one.cancel()
@@ -171,107 +171,107 @@ async def test_a_full_line_turns_callers_away_with_a_time_to_come_back() -> None
 
 @run
 async def test_a_capture_nobody_waits_for_is_given_up() -> None:
-    stable = Stable()
-    first, second = stable.ask("a"), stable.ask("a")
+    launcher = FakeLauncher()
+    first, second = launcher.capture("a"), launcher.capture("a")
     await turn()
     first.cancel()
     await turn()
-    assert not stable.browser.asked[0][2].cancelled()
+    assert not launcher.browser.asked[0][2].cancelled()
     second.cancel()
     await turn()
-    assert stable.browser.asked[0][2].cancelled()
-    assert stable.pool.busy == 0
-    again = stable.ask("a")
+    assert launcher.browser.asked[0][2].cancelled()
+    assert launcher.pool.busy == 0
+    again = launcher.capture("a")
     await turn()
-    assert len(stable.browser.asked) == 2
+    assert len(launcher.browser.asked) == 2
     again.cancel()
 
 
 @run
 async def test_a_lost_browser_is_replaced_and_the_capture_tried_again() -> None:
-    stable = Stable()
-    asked = stable.ask()
+    launcher = FakeLauncher()
+    asked = launcher.capture()
     await turn()
-    stable.browser.die()
+    launcher.browser.die()
     await turn()
-    assert len(stable.started) == 2
-    stable.browser.end()
+    assert len(launcher.started) == 2
+    launcher.browser.end()
     assert (await asked).body == b"png"
-    assert stable.started[0].closed
-    assert stable.pool.restarts == 1
+    assert launcher.started[0].closed
+    assert launcher.pool.restarts == 1
 
 
 @run
 async def test_a_capture_that_loses_two_browsers_is_given_up() -> None:
-    stable = Stable()
-    asked = stable.ask()
+    launcher = FakeLauncher()
+    asked = launcher.capture()
     for _ in range(2):
         await turn()
-        stable.browser.die()
+        launcher.browser.die()
     with pytest.raises(BrowserCrashed):
         await asked
 
 
 @run
 async def test_a_launch_that_failed_is_tried_again_by_the_next_capture() -> None:
-    stable = Stable(LaunchFailed("no"), FakeBrowser())
+    launcher = FakeLauncher(LaunchFailed("no"), FakeBrowser())
     with pytest.raises(BackendUnavailable):
-        await stable.pool.capture(shot("a"))
-    asked = stable.ask("a")
+        await launcher.pool.capture(shot("a"))
+    asked = launcher.capture("a")
     await turn()
-    stable.browser.end()
+    launcher.browser.end()
     assert (await asked).body == b"png"
 
 
 @run
 async def test_a_browser_that_draws_no_more_is_replaced_without_hurting_neighbours() -> None:
-    stable = Stable(FakeBrowser(draws=False), FakeBrowser())
-    troubled, neighbour = stable.ask("a"), stable.ask("b")
+    launcher = FakeLauncher(FakeBrowser(draws=False), FakeBrowser())
+    troubled, neighbour = launcher.capture("a"), launcher.capture("b")
     await turn()
-    old = stable.browser
+    old = launcher.browser
     old.end(CaptureTimeout())
     with pytest.raises(CaptureTimeout):
         await troubled
-    following = stable.ask("c")
+    following = launcher.capture("c")
     await turn()
-    assert stable.browser is not old
+    assert launcher.browser is not old
     assert not old.closed
     old.end()
     assert (await neighbour).body == b"png"
     await turn()
     assert old.closed
-    stable.browser.end()
+    launcher.browser.end()
     await following
 
 
 @run
 async def test_a_browser_that_still_draws_is_kept_after_a_timeout() -> None:
-    stable = Stable()
-    asked = stable.ask("a")
+    launcher = FakeLauncher()
+    asked = launcher.capture("a")
     await turn()
-    stable.browser.end(CaptureTimeout())
+    launcher.browser.end(CaptureTimeout())
     with pytest.raises(CaptureTimeout):
         await asked
-    asked = stable.ask("b")
+    asked = launcher.capture("b")
     await turn()
-    stable.browser.end()
+    launcher.browser.end()
     await asked
-    assert len(stable.started) == 1
+    assert len(launcher.started) == 1
 
 
 def test_a_browser_that_has_grown_while_idle_is_replaced() -> None:
     @run
     async def scenario() -> None:
-        stable = Stable()
-        first = stable.ask("a")
+        launcher = FakeLauncher()
+        first = launcher.capture("a")
         await turn()
-        old = stable.browser
+        old = launcher.browser
         old.end()
         await first
-        old.growth = 200 << 20
-        second = stable.ask("b")
+        old.memory_growth = 200 << 20
+        second = launcher.capture("b")
         await turn()
-        assert stable.browser is not old
+        assert launcher.browser is not old
         old.end()
         await second
         await turn()
@@ -284,20 +284,20 @@ def test_a_browser_that_has_grown_while_idle_is_replaced() -> None:
 def test_a_browser_that_served_its_time_is_replaced_behind_the_callers_back(change: dict[str, Any]) -> None:
     @run
     async def scenario() -> None:
-        stable = Stable(terms=replace(TERMS, **change))
-        first = stable.ask("a")
+        launcher = FakeLauncher(limits=replace(LIMITS, **change))
+        first = launcher.capture("a")
         await turn()
-        old = stable.browser
+        old = launcher.browser
         old.end()
         await first
-        second = stable.ask("b")  # served by the old one, which starts the new one
+        second = launcher.capture("b")  # served by the old one, which starts the new one
         await turn()
-        third = stable.ask("c")
+        third = launcher.capture("c")
         await turn()
-        assert stable.browser is not old
-        assert [asked[0].url for asked in stable.browser.asked] == ["http://c.example.com/"]
+        assert launcher.browser is not old
+        assert [asked[0].url for asked in launcher.browser.asked] == ["http://c.example.com/"]
         old.end()
-        stable.browser.end()
+        launcher.browser.end()
         await asyncio.gather(second, third)
         await turn()
         assert old.closed
@@ -307,51 +307,51 @@ def test_a_browser_that_served_its_time_is_replaced_behind_the_callers_back(chan
 
 @run
 async def test_a_worn_browser_gets_no_new_captures() -> None:
-    stable = Stable()
-    await stable.pool.start()
-    stable.browser.worn = "too much memory"
-    asked = stable.ask()
+    launcher = FakeLauncher()
+    await launcher.pool.start()
+    launcher.browser.recycle_reason = "too much memory"
+    asked = launcher.capture()
     await turn()
-    assert len(stable.started) == 2
-    stable.browser.end()
+    assert len(launcher.started) == 2
+    launcher.browser.end()
     await asked
 
 
 @run
 async def test_advertising_is_blocked_unless_it_is_what_was_asked_for() -> None:
     rules = DomainSet(frozenset({"ads.example.com"}))
-    stable = Stable(blocked=rules)
-    shots = [stable.ask("a"), stable.ask("ads")]
+    launcher = FakeLauncher(blocked=rules)
+    shots = [launcher.capture("a"), launcher.capture("ads")]
     await turn()
-    assert [blocked for _, blocked, _ in stable.browser.asked] == [rules, None]
+    assert [blocked for _, blocked, _ in launcher.browser.asked] == [rules, None]
     for _ in shots:
-        stable.browser.end()
+        launcher.browser.end()
     await asyncio.gather(*shots)
-    asked = stable.ask("b", retouch=PageChanges(block_ads=False))
+    asked = launcher.capture("b", retouch=PageChanges(block_ads=False))
     await turn()
-    assert stable.browser.asked[-1][1] is None
-    stable.browser.end()
+    assert launcher.browser.asked[-1][1] is None
+    launcher.browser.end()
     await asked
 
 
 @run
 async def test_a_check_draws_and_replaces_a_browser_that_does_not() -> None:
-    stable = Stable(FakeBrowser(draws=False), FakeBrowser())
+    launcher = FakeLauncher(FakeBrowser(draws=False), FakeBrowser())
     with pytest.raises(BackendUnavailable):
-        await stable.pool.check()
-    await stable.pool.check()
-    assert len(stable.started) == 2
+        await launcher.pool.check()
+    await launcher.pool.check()
+    assert len(launcher.started) == 2
 
 
 @run
 async def test_closing_tells_whoever_waits_and_ends_every_browser() -> None:
-    stable = Stable()
-    asked = [stable.ask(name) for name in "abc"]
+    launcher = FakeLauncher()
+    asked = [launcher.capture(name) for name in "abc"]
     await turn()
-    await stable.pool.close()
+    await launcher.pool.close()
     for one in asked:
         with pytest.raises(BackendUnavailable):
             await one
-    assert stable.browser.closed
+    assert launcher.browser.closed
     with pytest.raises(BackendUnavailable):
-        await stable.pool.capture(shot("d"))
+        await launcher.pool.capture(shot("d"))

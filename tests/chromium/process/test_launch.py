@@ -17,7 +17,7 @@ from tintype.chromium.process import namespaces
 from tintype.chromium.process.launch import Launcher, LaunchFailed, SandboxUnavailable
 from tintype.chromium.process.launch_options import LaunchOptions
 from tintype.chromium.process.profiles import ProfileRoot
-from tintype.chromium.process.user import BrowserUser, choose
+from tintype.chromium.process.user import BrowserUser, choose_user
 from tintype.provision.find_browser import find_chromium
 
 pytestmark = pytest.mark.browser
@@ -27,15 +27,15 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do it wron
 
 @pytest.fixture
 def territory() -> Iterator[ProfileRoot]:
-    claimed = ProfileRoot.claim()
+    claimed = ProfileRoot.create()
     yield claimed
     assert [entry.name for entry in claimed.folder.iterdir()] == ["lock"], "a profile was left behind"
-    claimed.release()
+    claimed.remove()
 
 
 @pytest.fixture
 def recipe() -> LaunchOptions:
-    return LaunchOptions(binary=str(find_chromium()), account=choose("nobody"), proxy_port=9, listeners=2)
+    return LaunchOptions(binary=str(find_chromium()), user=choose_user("nobody"), proxy_port=9, listeners=2)
 
 
 def launched(launcher: Launcher) -> tuple[str, int]:
@@ -69,7 +69,7 @@ def test_it_goes_behind_who_answers_hits(recipe: LaunchOptions, territory: Profi
 def test_one_begun_ahead_is_the_next_one_launched(recipe: LaunchOptions, territory: ProfileRoot) -> None:
     async def play() -> None:
         launcher = Launcher(recipe, territory, allow_no_sandbox=False)
-        launcher.begin()
+        launcher.prelaunch()
         profiles = len(list(territory.folder.glob("profile-*")))
         process, _ = await launcher.launch()
         assert len(list(territory.folder.glob("profile-*"))) == 1 >= profiles
@@ -83,9 +83,9 @@ def test_one_begun_ahead_is_the_next_one_launched(recipe: LaunchOptions, territo
 def test_one_begun_in_vain_is_ended(come_up: bool, recipe: LaunchOptions, territory: ProfileRoot) -> None:
     async def play() -> None:
         launcher = Launcher(recipe, territory, allow_no_sandbox=False)
-        launcher.begin()
+        launcher.prelaunch()
         if come_up:
-            await asyncio.wait({launcher._ahead})
+            await asyncio.wait({launcher._prelaunched})
         else:
             await asyncio.sleep(0)
         await launcher.close()
@@ -95,17 +95,17 @@ def test_one_begun_in_vain_is_ended(come_up: bool, recipe: LaunchOptions, territ
 
 
 def test_without_the_enclosure_it_answers_too(recipe: LaunchOptions, territory: ProfileRoot) -> None:
-    launcher = Launcher(replace(recipe, enclosed=False), territory, allow_no_sandbox=False)
+    launcher = Launcher(replace(recipe, namespaces=False), territory, allow_no_sandbox=False)
     assert launched(launcher)[1] == 0
 
 
 def test_where_the_kernel_refuses_the_enclosure_it_goes_on_without(
     recipe: LaunchOptions, territory: ProfileRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(namespaces, "command", lambda *_: ["/bin/sh", "-c", f"exit {namespaces.REFUSED}"])
-    launcher = Launcher(replace(recipe, enclosed=True), territory, allow_no_sandbox=False)
+    monkeypatch.setattr(namespaces, "command", lambda *_: ["/bin/sh", "-c", f"exit {namespaces.UNSUPPORTED_EXIT}"])
+    launcher = Launcher(replace(recipe, namespaces=True), territory, allow_no_sandbox=False)
     assert launched(launcher)[1] == 0
-    assert launcher.recipe.enclosed is False
+    assert launcher.options.namespaces is False
 
 
 @as_root
@@ -113,28 +113,28 @@ class TestWithoutAUsableSandbox:
     """Chromium refuses its sandbox to root, as it does where there are no user namespaces."""
 
     def test_it_does_not_start_and_names_the_remedies(self, recipe: LaunchOptions, territory: ProfileRoot) -> None:
-        launcher = Launcher(replace(recipe, account=BrowserUser("root")), territory, allow_no_sandbox=False)
+        launcher = Launcher(replace(recipe, user=BrowserUser("root")), territory, allow_no_sandbox=False)
         with pytest.raises(SandboxUnavailable, match=r"user namespaces.*ALLOW_NO_SANDBOX=1"):
             launched(launcher)
 
     def test_it_starts_where_the_operator_gave_the_sandbox_up(
         self, recipe: LaunchOptions, territory: ProfileRoot
     ) -> None:
-        launcher = Launcher(replace(recipe, account=BrowserUser("root")), territory, allow_no_sandbox=True)
+        launcher = Launcher(replace(recipe, user=BrowserUser("root")), territory, allow_no_sandbox=True)
         assert "Chrome/" in launched(launcher)[0]
-        assert launcher.recipe.sandbox is False
+        assert launcher.options.sandbox is False
 
 
 def test_a_sandbox_that_works_is_used_even_where_it_was_given_up(recipe: LaunchOptions, territory: ProfileRoot) -> None:
     launcher = Launcher(recipe, territory, allow_no_sandbox=True)
     launched(launcher)
-    assert launcher.recipe.sandbox is True
+    assert launcher.options.sandbox is True
 
 
 @pytest.mark.parametrize("binary", ["/no/such/browser", "/bin/true"])
 def test_what_is_no_browser_is_named(binary: str, recipe: LaunchOptions, territory: ProfileRoot) -> None:
     for enclosed in (True, False):
-        launcher = Launcher(replace(recipe, binary=binary, enclosed=enclosed), territory, allow_no_sandbox=False)
+        launcher = Launcher(replace(recipe, binary=binary, namespaces=enclosed), territory, allow_no_sandbox=False)
         with pytest.raises(LaunchFailed, match=binary):
             launched(launcher)
 
@@ -143,6 +143,6 @@ def test_what_is_no_browser_is_named(binary: str, recipe: LaunchOptions, territo
 def test_a_binary_that_the_browsers_user_may_not_start_is_named(recipe: LaunchOptions, territory: ProfileRoot) -> None:
     with tempfile.TemporaryDirectory() as closed:
         binary = shutil.copy("/bin/true", Path(closed, "browser"))
-        launcher = Launcher(replace(recipe, binary=str(binary), enclosed=False), territory, allow_no_sandbox=False)
+        launcher = Launcher(replace(recipe, binary=str(binary), namespaces=False), territory, allow_no_sandbox=False)
         with pytest.raises(LaunchFailed, match="the user nobody may not start"):
             launched(launcher)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tintype.chromium.process.launch_options import LaunchOptions, environment, hideable
+from tintype.chromium.process.launch_options import LaunchOptions, environment, hideable_dirs
 from tintype.chromium.process.user import BrowserUser
 
 SHELL = LaunchOptions(
-    binary="/usr/lib/chromium/headless_shell", account=BrowserUser("nobody", 65534, 65534), proxy_port=1080
+    binary="/usr/lib/chromium/headless_shell", user=BrowserUser("nobody", 65534, 65534), proxy_port=1080
 )
 
 
@@ -32,7 +32,7 @@ def test_there_is_a_pipe_and_no_port() -> None:
 
 @pytest.mark.parametrize("sandbox", [True, False])
 def test_the_sandbox_is_on_unless_it_was_given_up(sandbox: bool) -> None:
-    recipe = LaunchOptions(binary="b", account=BrowserUser("me"), proxy_port=1, sandbox=sandbox)
+    recipe = LaunchOptions(binary="b", user=BrowserUser("me"), proxy_port=1, sandbox=sandbox)
     assert ("--no-sandbox" in recipe.arguments(Path("/tmp/p"))) is not sandbox
 
 
@@ -41,7 +41,7 @@ def test_the_sandbox_is_on_unless_it_was_given_up(sandbox: bool) -> None:
     [("/usr/lib/chromium/chromium", True), ("/opt/google/chrome/chrome", True), ("/x/chrome-headless-shell", False)],
 )
 def test_a_full_browser_is_told_to_show_no_window(binary: str, headless: bool) -> None:
-    recipe = LaunchOptions(binary=binary, account=BrowserUser("me"), proxy_port=1)
+    recipe = LaunchOptions(binary=binary, user=BrowserUser("me"), proxy_port=1)
     assert ("--headless=new" in recipe.arguments(Path("/tmp/p"))) is headless
 
 
@@ -71,4 +71,4 @@ def test_what_the_browser_needs_is_not_hidden(tmp_path: Path) -> None:
     home, data = tmp_path / "home", tmp_path / "data"
     for folder in (home, data):
         folder.mkdir()
-    assert hideable((str(home), str(data)), home / "cache/chrome") == (str(data),)
+    assert hideable_dirs((str(home), str(data)), home / "cache/chrome") == (str(data),)

@@ -20,7 +20,9 @@ from tintype.chromium.process.namespaces import NamespaceSpec
 
 NOBODY = pwd.getpwnam("nobody")
 AS_SOMEBODY = (
-    NamespaceSpec(passage=-1, uid=NOBODY.pw_uid, gid=NOBODY.pw_gid) if os.geteuid() == 0 else NamespaceSpec(passage=-1)
+    NamespaceSpec(listener_socket=-1, uid=NOBODY.pw_uid, gid=NOBODY.pw_gid)
+    if os.geteuid() == 0
+    else NamespaceSpec(listener_socket=-1)
 )
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the programs inside are bash")
@@ -31,7 +33,7 @@ def inside(plan: NamespaceSpec, program: str, line: Sequence[str] = ()) -> Itera
     """Run a bash program inside; the listeners that were passed out and what it printed."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        plan = replace(plan, passage=theirs.fileno())
+        plan = replace(plan, listener_socket=theirs.fileno())
         command = [*line, plan.to_argument(), "--"] if line else namespaces.command(plan, [])
         process = subprocess.Popen(
             [*command, "/bin/bash", "-c", program], pass_fds=[theirs.fileno()], stdout=subprocess.PIPE, text=True
@@ -39,7 +41,7 @@ def inside(plan: NamespaceSpec, program: str, line: Sequence[str] = ()) -> Itera
         theirs.close()
         listeners = namespaces.receive_listeners(ours, plan.listeners)
         output, _ = process.communicate(timeout=30)
-    if process.returncode == namespaces.REFUSED:
+    if process.returncode == namespaces.UNSUPPORTED_EXIT:
         pytest.skip("THE KERNEL REFUSES NAMESPACES HERE: the enclosure is not tested")
     try:
         assert len(listeners) == plan.listeners
@@ -107,5 +109,8 @@ def test_it_needs_no_privileges_where_user_namespaces_work() -> None:
         os.fchmod(script.fileno(), 0o644)
         drop = ["setpriv", "--reuid", str(NOBODY.pw_uid), "--regid", str(NOBODY.pw_gid), "--clear-groups"]
         line = [*drop, python, "-I", script.name]
-        with inside(NamespaceSpec(passage=-1, listeners=1), "id -u; tail -n +3 /proc/net/dev", line) as (_, output):
+        with inside(NamespaceSpec(listener_socket=-1, listeners=1), "id -u; tail -n +3 /proc/net/dev", line) as (
+            _,
+            output,
+        ):
             assert output.split()[:2] == [str(NOBODY.pw_uid), "lo:"]

@@ -20,34 +20,34 @@ def _own_temp_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_profile_belongs_to_the_browsers_user_alone() -> None:
-    mine = ProfileRoot.claim()
+    mine = ProfileRoot.create()
     profile = mine.new_profile()
     assert profile.stat().st_mode & 0o777 == 0o700
     assert mine.folder.stat().st_mode & 0o777 == 0o711
-    mine.release()
+    mine.remove()
     assert not mine.folder.exists()
-    mine.release()
+    mine.remove()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 def test_a_profile_is_given_to_another_user() -> None:
-    mine = ProfileRoot.claim()
+    mine = ProfileRoot.create()
     assert mine.new_profile(65534, 65534).stat().st_uid == 65534
-    mine.release()
+    mine.remove()
 
 
 def test_what_lives_is_left_alone() -> None:
-    first = ProfileRoot.claim()
-    second = ProfileRoot.claim()
+    first = ProfileRoot.create()
+    second = ProfileRoot.create()
     assert first.folder.exists()
     assert first.folder != second.folder
-    first.release()
-    second.release()
+    first.remove()
+    second.remove()
 
 
 def test_what_a_dead_owner_left_is_swept(tmp_path: Path) -> None:
     program = (
-        "import os; from tintype.chromium.process.profiles import ProfileRoot; t = ProfileRoot.claim();"
+        "import os; from tintype.chromium.process.profiles import ProfileRoot; t = ProfileRoot.create();"
         "(t.new_profile() / 'Default').mkdir(); print(t.folder, flush=True); os.kill(os.getpid(), 9)"
     )
     died = subprocess.run(
@@ -55,9 +55,9 @@ def test_what_a_dead_owner_left_is_swept(tmp_path: Path) -> None:
     )
     left = Path(died.stdout.decode().strip())
     assert left.is_dir()
-    mine = ProfileRoot.claim()
+    mine = ProfileRoot.create()
     assert not left.exists()
-    mine.release()
+    mine.remove()
 
 
 def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
@@ -68,6 +68,6 @@ def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     link.symlink_to(elsewhere)
     half_made = tmp_path / "tintype-browser-2-new"
     half_made.mkdir()
-    profiles.sweep()
+    profiles.remove_stale()
     assert (elsewhere / "lock").exists()
     assert half_made.exists()

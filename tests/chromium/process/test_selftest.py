@@ -12,7 +12,7 @@ from tintype.chromium.process import launch_options, selftest
 from tintype.chromium.process.launch import Launcher
 from tintype.chromium.process.launch_options import LaunchOptions
 from tintype.chromium.process.profiles import ProfileRoot
-from tintype.chromium.process.user import choose
+from tintype.chromium.process.user import choose_user
 from tintype.chromium.proxy.policy import EgressPolicy
 from tintype.chromium.proxy.server import EgressProxy
 from tintype.network.egress import Address
@@ -33,17 +33,17 @@ class Careless(EgressPolicy):
 
 async def leak_with(judge: EgressPolicy, **changes: object) -> str:
     """What the self test says of a browser behind this judge."""
-    closed, territory = await EgressProxy.start(EgressPolicy()), ProfileRoot.claim()
+    closed, territory = await EgressProxy.start(EgressPolicy()), ProfileRoot.create()
     recipe = LaunchOptions(
-        binary=str(find_chromium()), account=choose("nobody"), proxy_port=closed.port, listeners=1, **changes
+        binary=str(find_chromium()), user=choose_user("nobody"), proxy_port=closed.port, listeners=1, **changes
     )
     browser = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, 1)
     try:
-        return await selftest.leak(browser.attempt)
+        return await selftest.probe_egress(browser.run_script)
     finally:
         await browser.close()
         await closed.close()
-        territory.release()
+        territory.remove()
 
 
 def test_a_guard_that_holds_is_silent() -> None:
@@ -54,7 +54,7 @@ def test_a_guard_that_holds_is_silent() -> None:
 
 
 def test_a_guard_that_holds_is_silent_without_the_enclosure_too() -> None:
-    assert asyncio.run(leak_with(EgressPolicy(), enclosed=False)) == ""
+    assert asyncio.run(leak_with(EgressPolicy(), namespaces=False)) == ""
 
 
 def test_a_filter_that_lets_loopback_through_is_heard() -> None:
@@ -64,7 +64,7 @@ def test_a_filter_that_lets_loopback_through_is_heard() -> None:
 def test_webrtc_that_goes_around_the_filter_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = tuple(flag for flag in launch_options.FLAGS if "webrtc" not in flag)
     monkeypatch.setattr(launch_options, "FLAGS", kept)
-    assert "UDP" in asyncio.run(leak_with(EgressPolicy(), enclosed=False))
+    assert "UDP" in asyncio.run(leak_with(EgressPolicy(), namespaces=False))
 
 
 def test_the_enclosure_alone_holds_webrtc_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ def _root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_whoever_is_not_root_stays_who_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 4242)
-    chosen = user.choose("tintype")
+    chosen = user.choose_user("tintype")
     assert (chosen.uid, chosen.gid) == (-1, -1)
 
 
@@ -38,19 +38,19 @@ def test_whoever_is_not_root_stays_who_they_are(monkeypatch: pytest.MonkeyPatch)
 class TestAsRoot:
     def test_the_browser_has_its_own_user(self, users: dict[str, int]) -> None:
         users.update(tintype=900, nobody=65534)
-        assert user.choose("tintype") == user.BrowserUser("tintype", 900, 900)
+        assert user.choose_user("tintype") == user.BrowserUser("tintype", 900, 900)
 
     def test_nobody_is_the_last_resort(self, users: dict[str, int]) -> None:
         users.update(nobody=65534)
-        assert user.choose("tintype").name == "nobody"
+        assert user.choose_user("tintype").name == "nobody"
 
     def test_another_name_for_root_is_no_user(self, users: dict[str, int]) -> None:
         users.update(toor=0, nobody=65534)
-        assert user.choose("toor").name == "nobody"
+        assert user.choose_user("toor").name == "nobody"
 
     def test_without_any_user_there_is_no_start(self, users: dict[str, int]) -> None:
         with pytest.raises(ConfigurationError, match=r"TINTYPE_BROWSER_USER.*useradd"):
-            user.choose("tintype")
+            user.choose_user("tintype")
 
     def test_root_only_where_the_sandbox_was_given_up(self, users: dict[str, int]) -> None:
-        assert user.choose("tintype", allow_root=True).name == "root"
+        assert user.choose_user("tintype", allow_root=True).name == "root"

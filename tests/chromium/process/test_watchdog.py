@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import processes
-from tintype.chromium.process.watchdog import ProcessTree, memory, usage
+from tintype.chromium.process.watchdog import ProcessTree, private_memory, process_memory
 
 PARENT = """
 import subprocess, sys, threading
@@ -39,7 +39,7 @@ def browser() -> Iterator[subprocess.Popen[str]]:
 
 
 def kinds(census: ProcessTree) -> list[str]:
-    return sorted(usage.kind for usage in census.take())
+    return sorted(usage.kind for usage in census.read())
 
 
 def test_every_process_is_counted_and_known_by_its_kind(browser: subprocess.Popen[str]) -> None:
@@ -57,18 +57,18 @@ def test_a_renderer_that_comes_later_is_counted_at_once(browser: subprocess.Pope
 def test_one_that_has_ended_is_not(browser: subprocess.Popen[str]) -> None:
     census = ProcessTree(browser.pid)
     assert processes.eventually(lambda: "gpu" in kinds(census))
-    gpu = next(usage.pid for usage in census.take() if usage.kind == "gpu")
+    gpu = next(usage.pid for usage in census.read() if usage.kind == "gpu")
     os.kill(gpu, 9)
-    assert processes.eventually(lambda: not next((u.memory for u in census.take() if u.pid == gpu), 0))
+    assert processes.eventually(lambda: not next((u.memory for u in census.read() if u.pid == gpu), 0))
 
 
 def test_memory_is_what_a_process_has_of_its_own() -> None:
-    before = memory(os.getpid())
+    before = private_memory(os.getpid())
     held = bytearray(os.urandom(64 << 20))
-    assert memory(os.getpid()) - before >= 60 << 20
+    assert private_memory(os.getpid()) - before >= 60 << 20
     assert held
 
 
 def test_a_browser_that_is_gone_has_no_family() -> None:
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    assert usage(int(gone.stdout)) == []
+    assert process_memory(int(gone.stdout)) == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tintype.chromium.proxy.blocklist import Blocklists, DomainSet, blocklists, bundled
+from tintype.chromium.proxy.blocklist import Blocklists, DomainSet, bundled_domains, load_blocklists
 from tintype.network.egress import is_name, is_private_name
 from tintype.options import PageChanges
 
@@ -39,7 +39,7 @@ class TestWhatACaptureIsKeptFrom:
 
     @staticmethod
     def blocked(host: str = "example.com", **options: bool) -> set[str]:
-        rules = TestWhatACaptureIsKeptFrom.LISTS.rules_for(PageChanges(**options), host)
+        rules = TestWhatACaptureIsKeptFrom.LISTS.for_options(PageChanges(**options), host)
         return {name.removesuffix(".example") for name in rules.domains} if rules else set()
 
     def test_is_everything_unless_a_caller_says_otherwise(self) -> None:
@@ -53,9 +53,9 @@ class TestWhatACaptureIsKeptFrom:
 
     def test_may_be_nothing(self) -> None:
         assert (
-            self.LISTS.rules_for(PageChanges(block_ads=False, block_trackers=False, block_chats=False), "a.b") is None
+            self.LISTS.for_options(PageChanges(block_ads=False, block_trackers=False, block_chats=False), "a.b") is None
         )
-        assert Blocklists().rules_for(PageChanges(), "example.com") is None
+        assert Blocklists().for_options(PageChanges(), "example.com") is None
 
     def test_is_not_what_was_asked_for(self) -> None:
         assert self.blocked("www.chats.example") == {"ads", "trackers"}
@@ -64,17 +64,21 @@ class TestWhatACaptureIsKeptFrom:
 class TestTheBundledLists:
     @pytest.mark.parametrize(("name", "least"), [("advertising", 350), ("trackers", 150), ("chats", 50)])
     def test_are_of_many_well_formed_names(self, name: str, least: int) -> None:
-        domains = bundled(name).domains
+        domains = bundled_domains(name).domains
         assert len(domains) > least
         assert [name for name in domains if not is_name(name) or is_private_name(name)] == []
 
     def test_name_nothing_twice(self) -> None:
-        names = [*bundled("advertising").domains, *bundled("trackers").domains, *bundled("chats").domains]
+        names = [
+            *bundled_domains("advertising").domains,
+            *bundled_domains("trackers").domains,
+            *bundled_domains("chats").domains,
+        ]
         assert len(names) == len(set(names))
         assert [name for name in names if DomainSet(frozenset(names) - {name}).matches(name)] == []
 
     def test_take_more_of_the_operator(self) -> None:
-        assert blocklists(["mine.example"]).ads.matches("a.mine.example")
+        assert load_blocklists(["mine.example"]).ads.matches("a.mine.example")
 
     @pytest.mark.parametrize(
         "host",
@@ -84,7 +88,7 @@ class TestTheBundledLists:
          "eu.i.posthog.com", "widget.intercom.io", "embed.tawk.to", "client.crisp.chat", "js.usemessages.com"],
     )  # fmt: skip
     def test_know_the_usual_ones(self, host: str) -> None:
-        rules = blocklists().rules_for(PageChanges(), "example.com")
+        rules = load_blocklists().for_options(PageChanges(), "example.com")
         assert rules
         assert rules.matches(host)
 
@@ -105,6 +109,6 @@ class TestTheBundledLists:
          "js.hs-scripts.com", "js.hsforms.net", "js.hs-banner.com", "assets.adobedtm.com", "tags.tiqcdn.com"],
     )  # fmt: skip
     def test_leave_what_makes_up_the_picture(self, host: str) -> None:
-        rules = blocklists().rules_for(PageChanges(), "example.com")
+        rules = load_blocklists().for_options(PageChanges(), "example.com")
         assert rules
         assert not rules.matches(host)

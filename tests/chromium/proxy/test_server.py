@@ -29,7 +29,7 @@ from tests.support.proxy_fixtures import (
 from tintype.chromium.proxy import relay
 from tintype.chromium.proxy.blocklist import DomainSet
 from tintype.chromium.proxy.server import EgressPolicy, EgressProxy, ProxyLimits
-from tintype.chromium.proxy.socks5 import GRANTED, REFUSED
+from tintype.chromium.proxy.socks5 import GENERAL_FAILURE, SUCCEEDED
 
 HOST = "site.example.org"
 HELLO = b"hello from 127.0.0.1"
@@ -91,13 +91,13 @@ class TestASite:
     async def test_is_reached_by_name_and_by_address(self, host: str) -> None:
         async with world() as (site, filter_), filter_.session() as traffic:
             assert await Browser(filter_).fetch(host, site.port) == HELLO
-            assert (traffic.refused, traffic.connections, traffic.exceeded) == ([], 1, "")
+            assert (traffic.denials, traffic.connections, traffic.exceeded) == ([], 1, "")
             assert traffic.bytes == len(b"/\n" + HELLO)
 
     @asynchronous
     async def test_is_reached_by_a_request_in_numbers(self) -> None:
         async with world() as (site, filter_), filter_.session():
-            assert await Browser(filter_).ask(request_address("127.0.0.1", site.port)) == GRANTED
+            assert await Browser(filter_).ask(request_address("127.0.0.1", site.port)) == SUCCEEDED
 
     @asynchronous
     async def test_is_reached_when_the_handshake_comes_byte_by_byte_or_all_at_once(self) -> None:
@@ -106,7 +106,7 @@ class TestASite:
             for parts in ([whole], [bytes([byte]) for byte in whole]):
                 browser = await Browser(filter_).dial()
                 await browser.say(*parts)
-                assert await browser.hear_all() == b"\x05\x00" + GRANTED + HELLO
+                assert await browser.hear_all() == b"\x05\x00" + SUCCEEDED + HELLO
 
     @asynchronous
     async def test_that_speaks_first_is_heard_after_the_reply(self) -> None:
@@ -120,7 +120,7 @@ class TestASite:
         async with filter_.session():
             for _ in range(20):
                 browser = Browser(filter_)
-                assert await browser.connect("127.0.0.1", port) == GRANTED
+                assert await browser.connect("127.0.0.1", port) == SUCCEEDED
                 assert await browser.hear_all() == b"220 ready"
         await filter_.close()
         server.close()
@@ -185,9 +185,9 @@ class TestInternalAddresses:
                 request(HOST, 80),
                 request("two.example.org", 443),
             ):
-                assert await Browser(filter_).ask(wanted) == REFUSED
+                assert await Browser(filter_).ask(wanted) == GENERAL_FAILURE
         await filter_.close()
-        assert {refusal.reason for refusal in traffic.refused} == {"policy"}
+        assert {refusal.reason for refusal in traffic.denials} == {"policy"}
         assert dialled == []
 
     @pytest.mark.parametrize(
@@ -202,9 +202,9 @@ class TestInternalAddresses:
         names = Names({})
         filter_ = await EgressProxy.start(EgressPolicy.of(), resolve=names)
         async with filter_.session() as traffic:
-            assert await Browser(filter_).connect(host, 80) == REFUSED
+            assert await Browser(filter_).connect(host, 80) == GENERAL_FAILURE
         await filter_.close()
-        assert [refusal.reason for refusal in traffic.refused] == ["policy"]
+        assert [refusal.reason for refusal in traffic.denials] == ["policy"]
         assert (names.asked, dialled, traffic.connections) == ([], [], 0)
 
     @asynchronous
@@ -216,24 +216,24 @@ class TestInternalAddresses:
                     assert await Browser(filter_).fetch(HOST, site.port) == HELLO
             async with filter_.session() as traffic:
                 assert await Browser(filter_).fetch(HOST, site.port) == b""
-                assert [refusal.reason for refusal in traffic.refused] == ["policy"]
+                assert [refusal.reason for refusal in traffic.denials] == ["policy"]
         assert dialled == ["127.0.0.1"] * 3
         assert names.asked == [HOST] * 2
 
     @asynchronous
     async def test_are_opened_at_one_port_only(self) -> None:
         async with world() as (site, filter_), filter_.session():
-            assert await Browser(filter_).connect("127.0.0.1", site.port) == GRANTED
-            assert await Browser(filter_).connect("127.0.0.1", site.port - 1) == REFUSED
-            assert await Browser(filter_).connect("127.0.0.2", site.port) == REFUSED
-            assert await Browser(filter_).connect("::ffff:127.0.0.1", site.port) == REFUSED
+            assert await Browser(filter_).connect("127.0.0.1", site.port) == SUCCEEDED
+            assert await Browser(filter_).connect("127.0.0.1", site.port - 1) == GENERAL_FAILURE
+            assert await Browser(filter_).connect("127.0.0.2", site.port) == GENERAL_FAILURE
+            assert await Browser(filter_).connect("::ffff:127.0.0.1", site.port) == GENERAL_FAILURE
 
     @asynchronous
     async def test_of_this_machine_are_refused_even_when_public(self) -> None:
         filter_ = await EgressProxy.start(EgressPolicy.of(own=[ip_address("8.8.8.8")]))
         async with filter_.session() as traffic:
-            assert await Browser(filter_).connect("8.8.8.8", 443) == REFUSED
-            assert traffic.refusal("8.8.8.8", 443)
+            assert await Browser(filter_).connect("8.8.8.8", 443) == GENERAL_FAILURE
+            assert traffic.find_denial("8.8.8.8", 443)
         await filter_.close()
 
     @asynchronous
@@ -244,8 +244,8 @@ class TestInternalAddresses:
         filter_ = await EgressProxy.start(judge, listener=listener)
         async with filter_.session() as traffic:
             for address in ("127.0.0.1", "127.0.0.2"):
-                assert await Browser(filter_).connect(address, port) == REFUSED
-            assert {refusal.reason for refusal in traffic.refused} == {"policy"}
+                assert await Browser(filter_).connect(address, port) == GENERAL_FAILURE
+            assert {refusal.reason for refusal in traffic.denials} == {"policy"}
         await filter_.close()
 
 
@@ -258,8 +258,8 @@ class TestARefusal:
             refused = ["inside.example.org", "empty.example.org", "unknown.example.org", "www.ads.example.org",
                        "denied.example.org", "x.denied.example.org", "10.0.0.5"]  # fmt: skip
             replies = {await Browser(filter_).connect(host, closed) for host in refused}
-            assert replies == {REFUSED}
-            assert [(note.host, note.reason) for note in traffic.refused] == [
+            assert replies == {GENERAL_FAILURE}
+            assert [(note.host, note.reason) for note in traffic.denials] == [
                 ("inside.example.org", "policy"),
                 ("empty.example.org", "unknown-host"),
                 ("unknown.example.org", "unknown-host"),
@@ -275,8 +275,8 @@ class TestARefusal:
             port = listener.getsockname()[1]
         filter_ = await EgressProxy.start(EgressPolicy.of([f"127.0.0.1:{port}"]))
         async with filter_.session() as traffic:
-            assert await Browser(filter_).connect("127.0.0.1", port) == REFUSED
-            assert traffic.refusal("127.0.0.1", port).reason == "unreachable"
+            assert await Browser(filter_).connect("127.0.0.1", port) == GENERAL_FAILURE
+            assert traffic.find_denial("127.0.0.1", port).reason == "unreachable"
         await filter_.close()
 
     @asynchronous
@@ -288,8 +288,8 @@ class TestARefusal:
         names = Names({HOST: ["8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1"]})
         filter_ = await EgressProxy.start(EgressPolicy.of(), ProxyLimits(connect=0.05), resolve=names)
         async with filter_.session() as traffic:
-            assert await Browser(filter_).connect(HOST, 443) == REFUSED
-            assert traffic.refusal(HOST, 443).reason == "unreachable"
+            assert await Browser(filter_).connect(HOST, 443) == GENERAL_FAILURE
+            assert traffic.find_denial(HOST, 443).reason == "unreachable"
         await filter_.close()
 
     @asynchronous
@@ -297,8 +297,8 @@ class TestARefusal:
         filter_ = await EgressProxy.start(EgressPolicy.of())
         async with filter_.session() as traffic:
             await Browser(filter_).connect("::1", 8080)
-            assert traffic.refusal("[::1]", 8080).reason == "policy"
-            assert traffic.refusal("[::1]", 80) is None
+            assert traffic.find_denial("[::1]", 8080).reason == "policy"
+            assert traffic.find_denial("[::1]", 80) is None
         await filter_.close()
 
     @asynchronous
@@ -308,7 +308,7 @@ class TestARefusal:
             for number in range(300):
                 await Browser(filter_).connect("10.0.0.1", 1)
                 await Browser(filter_).connect(f"10.0.{number // 256}.{number % 256}", 80)
-            assert len(traffic.refused) == 256
+            assert len(traffic.denials) == 256
         await filter_.close()
 
 
@@ -323,8 +323,8 @@ class TestNames:
         async with world(resolve, lookup=0.5) as (site, filter_), filter_.session() as traffic:
             slow = asyncio.ensure_future(Browser(filter_).connect("slow.example.org", site.port))
             assert await Browser(filter_).fetch(HOST, site.port) == HELLO
-            assert await slow == REFUSED
-            assert traffic.refusal("slow.example.org", site.port).reason == "unknown-host"
+            assert await slow == GENERAL_FAILURE
+            assert traffic.find_denial("slow.example.org", site.port).reason == "unknown-host"
 
     @asynchronous
     async def test_that_never_resolve_are_bounded_in_number_and_do_not_spoil_the_next_capture(
@@ -338,7 +338,7 @@ class TestNames:
         async with world(resolve, lookup=0.1, lookups=4) as (site, filter_):
             async with filter_.session():
                 slow = [Browser(filter_).connect(f"{n}.slow.example.org", 80) for n in range(20)]
-                assert set(await asyncio.gather(*slow)) == {REFUSED}
+                assert set(await asyncio.gather(*slow)) == {GENERAL_FAILURE}
                 assert sum(thread.name == "lookup" for thread in threading.enumerate()) == 4
             async with filter_.session():
                 assert await Browser(filter_).fetch(HOST, site.port) == HELLO
@@ -368,7 +368,7 @@ class TestTheProtocol:
     @asynchronous
     async def test_knows_no_command_but_connect(self, command: int, dialled: list[str]) -> None:
         async with world() as (site, filter_), filter_.session():
-            assert await Browser(filter_).ask(request(HOST, site.port, command)) == REFUSED
+            assert await Browser(filter_).ask(request(HOST, site.port, command)) == GENERAL_FAILURE
         assert dialled == []
 
     @pytest.mark.parametrize("methods", [b"\x02", b"\x01\x02\x03", b""])
@@ -399,7 +399,7 @@ class TestTheProtocol:
     @asynchronous
     async def test_ends_at_requests_that_are_none(self, asked: bytes) -> None:
         async with world() as (_, filter_), filter_.session():
-            assert await Browser(filter_).ask(asked) == REFUSED
+            assert await Browser(filter_).ask(asked) == GENERAL_FAILURE
 
     @asynchronous
     async def test_has_no_room_for_much_behind_the_request(self) -> None:
@@ -446,7 +446,7 @@ class TestACapture:
             async with filter_.session():
                 tunnels, waiting = [Browser(filter_) for _ in range(5)], await Browser(filter_).dial()
                 for each in tunnels:
-                    assert await each.connect(HOST, site.port) == GRANTED
+                    assert await each.connect(HOST, site.port) == SUCCEEDED
                 await waiting.say(GREETING)
                 await waiting.hear(2)
             for each in (*tunnels, waiting):
@@ -494,8 +494,8 @@ class TestACapture:
                 await Browser(filter_).fetch(HOST, site.port)
             async with filter_.session() as second:
                 pass
-            assert (len(first.refused), first.connections) == (1, 1)
-            assert (len(second.refused), second.connections, second.bytes) == (0, 0, 0)
+            assert (len(first.denials), first.connections) == (1, 1)
+            assert (len(second.denials), second.connections, second.bytes) == (0, 0, 0)
 
     @asynchronous
     async def test_may_have_only_so_many_connections(self) -> None:
@@ -506,10 +506,10 @@ class TestACapture:
             await Browser(filter_).connect("ads.example.org", site.port)
             await Browser(filter_).connect("10.0.0.1", site.port)
             for _ in range(3):
-                assert await Browser(filter_).connect(HOST, site.port) == GRANTED
-            assert await Browser(filter_).connect(HOST, site.port) == REFUSED
+                assert await Browser(filter_).connect(HOST, site.port) == SUCCEEDED
+            assert await Browser(filter_).connect(HOST, site.port) == GENERAL_FAILURE
             assert (traffic.connections, traffic.exceeded) == (3, "connections")
-            assert traffic.refusal(HOST, site.port).reason == "limit"
+            assert traffic.find_denial(HOST, site.port).reason == "limit"
 
     @asynchronous
     async def test_may_move_only_so_many_bytes(self) -> None:
@@ -523,7 +523,7 @@ class TestACapture:
             assert await other.hear_all() == b""
             assert traffic.exceeded == "bytes"
             assert traffic.bytes < 6_000_000
-            assert await Browser(filter_).connect(HOST, site.port) == REFUSED
+            assert await Browser(filter_).connect(HOST, site.port) == GENERAL_FAILURE
 
 
 class TestTheFilter:

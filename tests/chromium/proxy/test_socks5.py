@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.proxy_fixtures import GREETING, WELCOME, request, request_address
-from tintype.chromium.proxy.socks5 import LONGEST, REFUSED, MalformedHandshake, Socks5Handshake, Socks5Request
+from tintype.chromium.proxy.socks5 import (
+    GENERAL_FAILURE,
+    MAX_HANDSHAKE,
+    MalformedHandshake,
+    Socks5Handshake,
+    Socks5Request,
+)
 
 
 def cut(data: bytes, where: list[int]) -> list[bytes]:
@@ -49,12 +55,12 @@ def test_anything_else_is_refused_or_waited_for_within_bounds(parts: list[bytes]
     try:
         for part in parts:
             assert handshake.feed(part) in {b"", WELCOME}
-            assert handshake.request or len(handshake.buffer) < LONGEST
+            assert handshake.request or len(handshake.buffer) < MAX_HANDSHAKE
     except MalformedHandshake as error:
-        assert error.reply in {b"", b"\x05\xff", REFUSED}  # noqa: PT017 - either outcome is fine
+        assert error.reply in {b"", b"\x05\xff", GENERAL_FAILURE}  # noqa: PT017 - either outcome is fine
 
 
-@given(st.binary(min_size=LONGEST))
+@given(st.binary(min_size=MAX_HANDSHAKE))
 def test_none_is_longer_than_its_longest_form(data: bytes) -> None:
     handshake = Socks5Handshake()
     with suppress(MalformedHandshake):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from tintype.chromium.capture import disguise, page_changes
 from tintype.chromium.cdp.connection import CdpSession, Json
-from tintype.chromium.cdp.tab import source
+from tintype.chromium.cdp.tab import script_source
 from tintype.options import Emulation, Shot
 
 _QUOTA = 10_000_000
@@ -22,7 +22,7 @@ def emulate(session: CdpSession, shot: Shot, user_agent: str) -> Iterator[asynci
     yield post("Emulation.setUserAgentOverride", **disguise.identity(seen, user_agent))
     yield post("Emulation.setEmulatedMedia", **disguise.medium(seen))
     yield from _whereabouts(session, seen)
-    yield post("Page.addScriptToEvaluateOnNewDocument", source=source("frames"))
+    yield post("Page.addScriptToEvaluateOnNewDocument", source=script_source("frames"))
     yield from page_changes.beforehand(session, shot)
     if disguise.is_mobile(seen):
         yield post("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5)

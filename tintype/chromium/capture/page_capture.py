@@ -86,13 +86,13 @@ class PageCapture:
             await self._prepare()
             answer = await session.call("Page.navigate", url=shot.url)
             if answer.get("errorText"):
-                refused = self._traffic.refused
+                refused = self._traffic.denials
                 raise navigation_errors.of_navigation(
                     answer["errorText"],
                     refused[-1] if refused else None,
                     is_download=bool(answer.get("isDownload")),
                 )
-            await self._tab.reach("committed")
+            await self._tab.wait_for("committed")
             self._check_document()
 
     async def _prepare(self) -> None:
@@ -150,7 +150,7 @@ class PageCapture:
     def _of_unreachable(self, url: str) -> TintypeError:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        return navigation_errors.of_navigation("", self._traffic.refusal(parts.hostname or "", port))
+        return navigation_errors.of_navigation("", self._traffic.find_denial(parts.hostname or "", port))
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 
 from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError
-from tintype.chromium.cdp.tab import ScriptFailed, Tab, source
+from tintype.chromium.cdp.tab import ScriptFailed, Tab, script_source
 from tintype.errors import InvalidParameter, InvalidRequest
 from tintype.options import Shot
 
@@ -67,7 +67,7 @@ def beforehand(session: CdpSession, shot: Shot) -> Iterator[asyncio.Future[Json]
     if wanted.css or wanted.hide_selectors:
         said = f"{json.dumps(wanted.css)},{json.dumps(wanted.hide_selectors)}"
         yield session.post(
-            "Page.addScriptToEvaluateOnNewDocument", source=f"({source('style')})({said})", worldName="tintype"
+            "Page.addScriptToEvaluateOnNewDocument", source=f"({script_source('style')})({said})", worldName="tintype"
         )
 
 

@@ -110,20 +110,20 @@ class PageReadiness:
         """Wait until the page is there and calm; where it sends the visitor on, until the next one is."""
         until = self._shot.navigate.wait_until
         for _ in range(_HOPS):
-            await self.while_time_passes(self._tab.reach(until), after=2 * _BEAT)
-            journeys = self._tab.journeys
+            await self.while_time_passes(self._tab.wait_for(until), after=2 * _BEAT)
+            journeys = self._tab.navigations
             await self._rest(_AHEAD)
-            if journeys == self._tab.journeys:
+            if journeys == self._tab.navigations:
                 return
 
     async def _rest(self, ahead: float = _FURTHER) -> None:
         """Let the page's time pass until it stands still, within bounds: some never do."""
-        loop, journeys = asyncio.get_running_loop(), self._tab.journeys
+        loop, journeys = asyncio.get_running_loop(), self._tab.navigations
         await self._look("calm", _LONGEST, self._depth, False)
         until = loop.time() + _PATIENCE[self._shot.navigate.wait_until]
         await self._clock.skip(ahead, until - loop.time())
         for _ in range(_ROUNDS):
-            if journeys != self._tab.journeys or not await self._look("calm", _LONGEST, self._depth, True):
+            if journeys != self._tab.navigations or not await self._look("calm", _LONGEST, self._depth, True):
                 return
             await self._clock.skip(_FURTHER, max(_BEAT, until - loop.time()))
 

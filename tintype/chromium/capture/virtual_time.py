@@ -54,7 +54,7 @@ class VirtualTime:
             self._begin = asyncio.get_running_loop().time()
         elif not self._expired.done():
             await self._run_out("advance", _LAST_PATIENCE)
-        self._expired = self._session.promise()
+        self._expired = self._session.create_future()
         self._granted += milliseconds / 1000
         return await self._run_out(policy, patience, budget=milliseconds)
 

@@ -38,13 +38,13 @@ class CdpSession:
         self.id = id_
         self.failure: Exception | None = None
         self._connection = connection
-        self._waiting: set[asyncio.Future[Any]] = set()
+        self._pending: set[asyncio.Future[Any]] = set()
         self._listeners: dict[str, list[Listener]] = {}
-        self._branches: list[CdpSession] = []
+        self._child_sessions: list[CdpSession] = []
 
     def post(self, method: str, **parameters: Any) -> asyncio.Future[Json]:
         """Send now; the answer is the result or raises Refused. It need not be awaited."""
-        answer: asyncio.Future[Json] = self.promise()
+        answer: asyncio.Future[Json] = self.create_future()
         if not self.failure:
             self._connection.send(self, method, parameters, answer)
         return answer
@@ -53,11 +53,11 @@ class CdpSession:
         """Send and wait for the answer."""
         return await self.post(method, **parameters)
 
-    def promise(self) -> asyncio.Future[Any]:
+    def create_future(self) -> asyncio.Future[Any]:
         """A future that fails when the session ends."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        future.add_done_callback(self._settle)
-        self._waiting.add(future)
+        future.add_done_callback(self._consume_exception)
+        self._pending.add(future)
         if self.failure:
             future.set_exception(self.failure)
         return future
@@ -66,15 +66,15 @@ class CdpSession:
         """Call a listener with the parameters of each such event."""
         self._listeners.setdefault(event, []).append(listener)
 
-    def branch(self, id_: str) -> CdpSession:
+    def child_session(self, id_: str) -> CdpSession:
         """The conversation with a frame in a process of its own, attached through this one; it ends with this one."""
         branch = self._connection.session(id_)
-        self._branches.append(branch)
+        self._child_sessions.append(branch)
         return branch
 
-    def leave(self) -> None:
+    def detach(self) -> None:
         """End it, and hear no more of it."""
-        self._connection.forget(self, TargetClosed("the conversation is over"))
+        self._connection.remove(self, TargetClosed("the conversation is over"))
 
     def dispatch(self, event: str, parameters: Json) -> None:
         """Hand an event to its listeners."""
@@ -86,14 +86,14 @@ class CdpSession:
         if self.failure:
             return
         self.failure = failure
-        for branch in self._branches:
-            self._connection.forget(branch, failure)
-        for future in tuple(self._waiting):
+        for branch in self._child_sessions:
+            self._connection.remove(branch, failure)
+        for future in tuple(self._pending):
             if not future.done():
                 future.set_exception(failure)
 
-    def _settle(self, future: asyncio.Future[Any]) -> None:
-        self._waiting.discard(future)
+    def _consume_exception(self, future: asyncio.Future[Any]) -> None:
+        self._pending.discard(future)
         if not future.cancelled():
             future.exception()  # seen: an answer nobody awaits is no accident
 
@@ -106,28 +106,28 @@ class Connection:
         self._write = write
         self._sessions: dict[str, CdpSession] = {"": self.browser}
         self._calls: dict[int, tuple[str, asyncio.Future[Json]]] = {}
-        self._number = 0
+        self._last_id = 0
         self._partial: list[bytes] = []
-        self._held = 0
-        self.browser.on("Target.detachedFromTarget", self._detached)
+        self._partial_size = 0
+        self.browser.on("Target.detachedFromTarget", self._on_detached)
 
     def session(self, id_: str) -> CdpSession:
         """The conversation with a page that was just attached."""
         session = self._sessions[id_] = CdpSession(self, id_)
         return session
 
-    def forget(self, session: CdpSession, failure: Exception) -> None:
+    def remove(self, session: CdpSession, failure: Exception) -> None:
         """End a session and drop its later events."""
         self._sessions.pop(session.id, None)
         session.end(failure)
 
     def send(self, session: CdpSession, method: str, parameters: Json, answer: asyncio.Future[Json]) -> None:
         """Write one call; its answer goes to the future."""
-        self._number += 1
-        message: Json = {"id": self._number, "method": method, "params": parameters}
+        self._last_id += 1
+        message: Json = {"id": self._last_id, "method": method, "params": parameters}
         if session.id:
             message["sessionId"] = session.id
-        self._calls[self._number] = method, answer
+        self._calls[self._last_id] = method, answer
         self._write(json.dumps(message, separators=(",", ":")).encode() + b"\0")
 
     def feed(self, data: bytes) -> None:
@@ -135,29 +135,29 @@ class Connection:
         *whole, rest = data.split(b"\0")
         for text in whole:
             message = b"".join((*self._partial, text))
-            self._partial, self._held = [], 0
-            self._take(json.loads(message))
+            self._partial, self._partial_size = [], 0
+            self._dispatch(json.loads(message))
         if rest:
             self._partial.append(rest)
-            self._held += len(rest)
-        if self._held > MAX_BYTES:
+            self._partial_size += len(rest)
+        if self._partial_size > MAX_BYTES:
             raise ValueError("message too long")
 
     def end(self, failure: Exception) -> None:
         """Fail every session."""
         for session in tuple(self._sessions.values()):
-            self.forget(session, failure)
+            self.remove(session, failure)
         self._calls.clear()
 
-    def _take(self, message: Json) -> None:
+    def _dispatch(self, message: Json) -> None:
         if "id" in message:
-            self._answer(message)
+            self._resolve(message)
             return
         session = self._sessions.get(message.get("sessionId", ""))
         if session:
             session.dispatch(message["method"], message.get("params", {}))
 
-    def _answer(self, message: Json) -> None:
+    def _resolve(self, message: Json) -> None:
         method, answer = self._calls.pop(message["id"], ("", None))
         if answer is None or answer.done():
             return
@@ -166,7 +166,7 @@ class Connection:
         else:
             answer.set_result(message.get("result", {}))
 
-    def _detached(self, parameters: Json) -> None:
+    def _on_detached(self, parameters: Json) -> None:
         session = self._sessions.get(parameters.get("sessionId", ""))
         if session and session is not self.browser:
-            self.forget(session, TargetClosed("the page is gone"))
+            self.remove(session, TargetClosed("the page is gone"))

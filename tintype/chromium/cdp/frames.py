@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, TargetClosed
-from tintype.chromium.cdp.tab import WORLD, call_of, source
+from tintype.chromium.cdp.tab import ISOLATED_WORLD, call_expression, script_source
 
-_MOST = 30
+_MAX_FRAMES = 30
 """Frames looked at; a hostile page has any number."""
 _FRAMES_ONLY = [{"type": "iframe"}]
 
@@ -28,15 +28,15 @@ class Frame:
         try:
             answer = await self.session.call(
                 "Runtime.evaluate",
-                expression=call_of(script, *arguments),
-                contextId=await _world(self.session, self.id),
+                expression=call_expression(script, *arguments),
+                contextId=await _create_isolated_world(self.session, self.id),
                 returnByValue=True,
             )
         except (ProtocolError, TargetClosed):
             return None
         return answer["result"].get("value")
 
-    async def ask_owner(self, script: str, *arguments: Any) -> Any:
+    async def call_on_element(self, script: str, *arguments: Any) -> Any:
         """What a script says that is called on the frame's element, in the document above."""
         try:
             owner = await self.parent.call("DOM.getFrameOwner", frameId=self.id)
@@ -44,7 +44,7 @@ class Frame:
             answer = await self.parent.call(
                 "Runtime.callFunctionOn",
                 objectId=node["object"]["objectId"],
-                functionDeclaration=source(script),
+                functionDeclaration=script_source(script),
                 arguments=[{"value": argument} for argument in arguments],
                 returnByValue=True,
             )
@@ -58,25 +58,25 @@ class Frames:
 
     def __init__(self, session: CdpSession) -> None:
         self._session = session
-        self._branches: dict[str, CdpSession] = {}
+        self._child_sessions: dict[str, CdpSession] = {}
         self._attaching = False
-        self._welcome: Callable[[CdpSession], None] = lambda _: None
-        session.on("Target.attachedToTarget", self._join)
-        session.on("Target.detachedFromTarget", self._part)
+        self._on_attached_callback: Callable[[CdpSession], None] = lambda _: None
+        session.on("Target.attachedToTarget", self._on_attached)
+        session.on("Target.detachedFromTarget", self._on_detached)
 
-    def follow(self, welcome: Callable[[CdpSession], None]) -> None:
+    def attach_to_new(self, on_attached: Callable[[CdpSession], None]) -> None:
         """Before navigation: hold each frame of another process until it was welcomed."""
-        self._welcome = welcome
+        self._on_attached_callback = on_attached
         self._attach(hold=True)
 
-    async def below(self) -> list[Frame]:
+    async def current(self) -> list[Frame]:
         """The frames there are now."""
         if not self._attaching:
             await self._attach(hold=False)
-        found = await self._of(self._session)
-        for branch in tuple(self._branches.values()):
-            found += await self._of(branch)
-        return found[:_MOST]
+        found = await self._frames_of(self._session)
+        for branch in tuple(self._child_sessions.values()):
+            found += await self._frames_of(branch)
+        return found[:_MAX_FRAMES]
 
     def _attach(self, *, hold: bool) -> Any:
         self._attaching = True
@@ -84,17 +84,17 @@ class Frames:
             "Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=hold, flatten=True, filter=_FRAMES_ONLY
         )
 
-    def _join(self, event: Json) -> None:
-        branch = self._branches[event["sessionId"]] = self._session.branch(event["sessionId"])
-        self._welcome(branch)
+    def _on_attached(self, event: Json) -> None:
+        branch = self._child_sessions[event["sessionId"]] = self._session.child_session(event["sessionId"])
+        self._on_attached_callback(branch)
         if event.get("waitingForDebugger"):
             branch.post("Runtime.runIfWaitingForDebugger")
 
-    def _part(self, event: Json) -> None:
-        if branch := self._branches.pop(event["sessionId"], None):
-            branch.leave()
+    def _on_detached(self, event: Json) -> None:
+        if branch := self._child_sessions.pop(event["sessionId"], None):
+            branch.detach()
 
-    async def _of(self, session: CdpSession) -> list[Frame]:
+    async def _frames_of(self, session: CdpSession) -> list[Frame]:
         """The frames that live in the process of a session, of a branch the first one too."""
         try:
             tree = (await session.call("Page.getFrameTree"))["frameTree"]
@@ -111,6 +111,6 @@ def _children(tree: Json) -> list[Json]:
     return [frame for child in nested for frame in (child["frame"], *_children(child))]
 
 
-async def _world(session: CdpSession, frame: str) -> int:
-    made = await session.call("Page.createIsolatedWorld", frameId=frame, worldName=WORLD)
+async def _create_isolated_world(session: CdpSession, frame: str) -> int:
+    made = await session.call("Page.createIsolatedWorld", frameId=frame, worldName=ISOLATED_WORLD)
     return int(made["executionContextId"])

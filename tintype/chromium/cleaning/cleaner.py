@@ -15,7 +15,7 @@ import structlog
 
 from tintype.chromium.cdp.connection import Json, ProtocolError
 from tintype.chromium.cdp.frames import Frame, Frames
-from tintype.chromium.cdp.tab import WORLD, ScriptFailed, Tab, call_of
+from tintype.chromium.cdp.tab import ISOLATED_WORLD, ScriptFailed, Tab, call_expression
 from tintype.chromium.cleaning import bundled_rules
 from tintype.chromium.cleaning.cosmetic import CosmeticFilter
 from tintype.chromium.cleaning.network import NetworkFilter
@@ -55,7 +55,7 @@ class PageCleaner:
             self.sieve.put_up()
         if css:
             yield self._tab.session.post(
-                "Page.addScriptToEvaluateOnNewDocument", source=call_of("veil", css), worldName=WORLD
+                "Page.addScriptToEvaluateOnNewDocument", source=call_expression("veil", css), worldName=ISOLATED_WORLD
             )
 
     async def clean(self) -> bool:
@@ -70,7 +70,7 @@ class PageCleaner:
 
     async def _collapse(self) -> None:
         """Leave no broken pictures and frames where something was refused."""
-        hosts = sorted({refusal.host for refusal in self._traffic.refused if refusal.reason == "blocked"})
+        hosts = sorted({refusal.host for refusal in self._traffic.denials if refusal.reason == "blocked"})
         addresses = sorted(self.sieve.addresses) if self.sieve else []
         if hosts or addresses:
             await self._tab.evaluate("collapse", hosts, addresses)
@@ -93,21 +93,21 @@ class PageCleaner:
         session = self._tab.session
         try:
             async with asyncio.timeout(_INTERFACES):
-                await session.call("Runtime.evaluate", expression=call_of("refuse"))
+                await session.call("Runtime.evaluate", expression=call_expression("refuse"))
         except TimeoutError:
             session.post("Runtime.terminateExecution")
 
     async def _clean_frames(self) -> bool:
         """Answer the dialogues that are frames as a whole and lie over the page."""
-        return any([await self._clean_frame(frame) for frame in await self._frames.below()])
+        return any([await self._clean_frame(frame) for frame in await self._frames.current()])
 
     async def _clean_frame(self, frame: Frame) -> bool:
         if not await frame.run("consent", "look", bundled_rules.managers(), bundled_rules.words()):
             return False
-        if not await frame.ask_owner("owner", False):
+        if not await frame.call_on_element("owner", False):
             return False
         await frame.run("consent", "press", bundled_rules.managers(), bundled_rules.words())
-        return bool(await frame.ask_owner("owner", True))
+        return bool(await frame.call_on_element("owner", True))
 
     async def _consent(self, step: str) -> Any:
         return await self._tab.evaluate("consent", step, bundled_rules.managers(), bundled_rules.words())

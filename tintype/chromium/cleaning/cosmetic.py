@@ -31,7 +31,7 @@ class CosmeticFilter:
         url = str(self._tab.document.get("url", ""))
         if css := self._by_names(url, await self._tab.evaluate("names", _NAMES)):
             await self._tab.evaluate("hide", css)
-        for frame in await self._frames.below():
+        for frame in await self._frames.current():
             if frame.url.startswith("http") and (found := await frame.run("names", _NAMES)):
                 await frame.run("collapse", [], refused)
                 await frame.run("hide", self.stylesheet(frame.url) + "\n" + self._by_names(frame.url, found))

@@ -35,7 +35,7 @@ class NetworkFilter:
     def put_up(self) -> None:
         """Before navigation. The requests of the page itself are brought to :meth:`refused` by its escort."""
         self._tab.session.on("Page.frameNavigated", self._navigated)
-        self._frames.follow(self._hold)
+        self._frames.attach_to_new(self._hold)
 
     def refused(self, session: CdpSession, event: Json) -> bool:
         """Whether a request that is held up was refused; else it is still held up."""

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from tintype import __version__
 
-_LONGEST_PATH = 100
+_MAX_SOCKET_PATH = 100
 """Bytes of a Unix socket's path; the kernel's limit is 104 on macOS, 108 on Linux."""
 
 
@@ -29,8 +29,8 @@ class DaemonConfig:
     recycle_after: int = 100
     recycle_age: float = 1800.0
     max_page_height: int = 20_000
-    linger: float = 10.0
-    grace: float = 0.0
+    idle_timeout: float = 10.0
+    drain_timeout: float = 0.0
     """Time for captures under way when it is told to end."""
     browser_user: str = "tintype"
     allow_no_sandbox: bool = False
@@ -65,8 +65,8 @@ def address_for(config: DaemonConfig, run_dir: Path) -> str:
     folder = run_dir.resolve()
     said = f"{__version__}\n{os.geteuid()}\n{folder}\n{config.to_json()}"
     name = f"capture-{hashlib.sha256(said.encode()).hexdigest()[:16]}.sock"
-    if len(os.fsencode(folder / name)) >= _LONGEST_PATH:
-        folder = _short_folder()
+    if len(os.fsencode(folder / name)) >= _MAX_SOCKET_PATH:
+        folder = _short_run_dir()
     return f"unix://{folder / name}"
 
 
@@ -75,7 +75,7 @@ def command_for(config: DaemonConfig, address: str) -> list[str]:
     return [sys.executable, "-m", "tintype.chromium", address, config.to_json()]
 
 
-def _short_folder() -> Path:
+def _short_run_dir() -> Path:
     """A folder of this user alone under the temp folder, for data folders whose paths are too long for a socket."""
     folder = Path(tempfile.gettempdir()) / f"tintype-{os.geteuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -37,7 +37,7 @@ __all__ = ["DaemonConfig", "address_for", "command_for", "run"]
 
 log = structlog.get_logger("tintype.chromium")
 
-_LOCK_WITHIN = 10.0
+_LOCK_TIMEOUT = 10.0
 
 
 async def run(config: DaemonConfig, address: str, ready: Callable[[], None] = lambda: None, secret: str = "") -> None:
@@ -45,25 +45,27 @@ async def run(config: DaemonConfig, address: str, ready: Callable[[], None] = la
 
     With a ``secret`` only clients that know it are served over TCP; addresses beyond loopback are not without.
     """
-    if auth.is_exposed(address) and not secret:
+    if auth.is_remote_address(address) and not secret:
         raise ConfigurationError(f"TINTYPE_ENGINE_SECRET: must be set to listen on {address}, beyond loopback")
     finished = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, finished.set)
-    with _sole_owner(address):
-        booth = await _open(config, finished)
+    with _address_lock(address):
+        booth = await _open_runtime(config, finished)
         if booth is None:
             return
         from tintype.chromium.daemon.server import CaptureServer  # noqa: PLC0415 - the browser starts first, see Booth
 
         try:
-            await _serve(CaptureServer(booth, config.linger, finished), address, ready, secret, config.grace)
+            await _serve(
+                CaptureServer(booth, config.idle_timeout, finished), address, ready, secret, config.drain_timeout
+            )
         finally:
             await booth.close()
     log.info("daemon_stopped", address=address, pid=os.getpid())
 
 
-async def _open(config: DaemonConfig, finished: asyncio.Event) -> CaptureRuntime | None:
+async def _open_runtime(config: DaemonConfig, finished: asyncio.Event) -> CaptureRuntime | None:
     """The booth, unless we are told to end before it stands."""
     opening = asyncio.create_task(CaptureRuntime.open(config))
     ending = asyncio.create_task(finished.wait())
@@ -76,28 +78,30 @@ async def _open(config: DaemonConfig, finished: asyncio.Event) -> CaptureRuntime
     return None
 
 
-async def _serve(reception: CaptureServer, address: str, ready: Callable[[], None], secret: str, grace: float) -> None:
-    server = await _listen(address, reception, secret)
+async def _serve(
+    capture_server: CaptureServer, address: str, ready: Callable[[], None], secret: str, grace: float
+) -> None:
+    server = await _listen(address, capture_server, secret)
     try:
         log.info("daemon_ready", address=address, pid=os.getpid())
         ready()
-        await reception.finished.wait()
+        await capture_server.finished.wait()
     finally:
         server.close()
         _unlink(address)
-        await reception.drain(grace)
-        await reception.close()
+        await capture_server.drain(grace)
+        await capture_server.close()
 
 
-async def _listen(address: str, reception: CaptureServer, secret: str) -> asyncio.Server:
+async def _listen(address: str, server: CaptureServer, secret: str) -> asyncio.Server:
     parts = urlsplit(address)
     if parts.scheme == "tcp":
-        serve = AuthenticatedServer(secret, reception.serve).serve if secret else reception.serve
+        serve = AuthenticatedServer(secret, server.serve).serve if secret else server.serve
         return await asyncio.start_server(serve, parts.hostname, parts.port)
     _unlink(address)
     before = os.umask(0o177)
     try:
-        return await asyncio.start_unix_server(reception.serve, parts.path, backlog=512)
+        return await asyncio.start_unix_server(server.serve, parts.path, backlog=512)
     finally:
         os.umask(before)
 
@@ -108,14 +112,14 @@ def _unlink(address: str) -> None:
 
 
 @contextlib.contextmanager
-def _sole_owner(address: str) -> Iterator[None]:
+def _address_lock(address: str) -> Iterator[None]:
     """Hold the address: a daemon that is ending removes its socket before the next one makes its own."""
     if not address.startswith("unix://"):
         yield
         return
     path = Path(urlsplit(address).path + ".lock")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = _take(path, time.monotonic() + _LOCK_WITHIN)
+    lock = _acquire(path, time.monotonic() + _LOCK_TIMEOUT)
     try:
         yield
     finally:
@@ -123,7 +127,7 @@ def _sole_owner(address: str) -> Iterator[None]:
         os.close(lock)
 
 
-def _take(path: Path, deadline: float) -> int:
+def _acquire(path: Path, deadline: float) -> int:
     """A descriptor that holds the lock on the file that is at this path now, not on one removed meanwhile."""
     while time.monotonic() < deadline:
         lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -142,15 +146,15 @@ def main(arguments: list[str], secret: str = "") -> int:
     lock = int(arguments[2]) if len(arguments) > 2 else None  # noqa: PLR2004 - it may be left out
     logs.configure(config.log_level, "json")
     try:
-        asyncio.run(run(config, address, lambda: _report({"ready": True}, lock), secret))
+        asyncio.run(run(config, address, lambda: _report_ready({"ready": True}, lock), secret))
     except (ConfigurationError, LaunchFailed, OSError, ValueError) as error:
         log.error("daemon_start_failed", reason=str(error))
-        _report({"error": str(error)})
+        _report_ready({"error": str(error)})
         return 1
     return 0
 
 
-def _report(line: dict[str, Any], lock: int | None = None) -> None:
+def _report_ready(line: dict[str, Any], lock: int | None = None) -> None:
     """Tell whoever started us, and nobody after that; whoever else waits for a daemon may come."""
     if lock is not None:
         os.close(lock)

@@ -16,11 +16,11 @@ from tintype.chromium.process import selftest, user
 from tintype.chromium.process.launch import Launcher, LaunchFailed
 from tintype.chromium.process.launch_options import LaunchOptions
 from tintype.chromium.process.profiles import ProfileRoot
-from tintype.chromium.process.watchdog import memory, usage
-from tintype.chromium.proxy.blocklist import blocklists
+from tintype.chromium.process.watchdog import private_memory, process_memory
+from tintype.chromium.proxy.blocklist import load_blocklists
 from tintype.chromium.proxy.policy import EgressPolicy
 from tintype.chromium.proxy.server import EgressProxy
-from tintype.chromium.proxy.traffic import LEDGER
+from tintype.chromium.proxy.traffic import TOTALS
 from tintype.errors import ConfigurationError
 from tintype.network.resolver import own_addresses
 from tintype.provision.find_browser import find_chromium
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tintype.chromium.daemon.pool import Pool
 
 _HOMES = ("/root", "/home")
-_COUNTED_WITHIN = 1.0
+_COUNT_TIMEOUT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class CaptureRuntime:
 
     pool: Pool
     launcher: Launcher
-    closed: EgressProxy
+    deny_all_proxy: EgressProxy
     """The filter without a session: what refuses everything."""
-    territory: ProfileRoot
+    profiles: ProfileRoot
     slots: int
 
     @classmethod
@@ -57,35 +57,35 @@ class CaptureRuntime:
         closed = await EgressProxy.start(judge)
         recipe = LaunchOptions(
             binary=str(binary),
-            account=user.choose(config.browser_user, allow_root=config.allow_no_sandbox),
+            user=user.choose_user(config.browser_user, allow_root=config.allow_no_sandbox),
             proxy_port=closed.port,
             listeners=lanes,
             hidden=(*_HOMES, *config.hidden),
         )
-        territory = ProfileRoot.claim()
+        territory = ProfileRoot.create()
         launcher = Launcher(recipe, territory, allow_no_sandbox=config.allow_no_sandbox)
-        launcher.begin()
+        launcher.prelaunch()
         try:
-            pool = await _pool(config, launcher, judge, lanes)
+            pool = await _build_pool(config, launcher, judge, lanes)
         except BaseException:
             await launcher.close()
             await closed.close()
-            territory.release()
+            territory.remove()
             raise
         booth = cls(pool, launcher, closed, territory, config.slots)
         try:
             await pool.start()
-            await booth.verify_guard()
+            await booth.run_egress_selftest()
         except BaseException:
             await booth.close()
             raise
         return booth
 
-    async def verify_guard(self) -> None:
+    async def run_egress_selftest(self) -> None:
         """Raise LaunchFailed when a page reaches this machine in spite of all layers: then nothing is photographed."""
         browser = self.pool.browser
         try:
-            leak = await selftest.leak(browser.attempt) if browser else "nothing that could be tried"
+            leak = await selftest.probe_egress(browser.run_script) if browser else "nothing that could be tried"
         except (TargetClosed, ProtocolError, ScriptFailed) as failure:
             raise LaunchFailed(f"the self test of the egress guard did not run: {failure}") from failure
         if leak:
@@ -95,58 +95,58 @@ class CaptureRuntime:
         """End the browsers and remove their files. Idempotent."""
         await self.pool.close()
         await self.launcher.close()
-        await self.closed.close()
-        self.territory.release()
+        await self.deny_all_proxy.close()
+        self.profiles.remove()
 
     async def status(self) -> dict[str, Any]:
         """What an operator wants to know."""
-        pool, recipe = self.pool, self.launcher.recipe
+        pool, recipe = self.pool, self.launcher.options
         return {
-            **await self._inventory(),
+            **await self._count_targets(),
             "pid": os.getpid(),
             "slots": self.slots,
             "busy": pool.busy,
-            "waiting": pool.waiting,
+            "waiting": pool.queue_length,
             "captures": pool.captures,
             "restarts": pool.restarts,
             "browser": pool.browser.version if pool.browser else "",
             "browser_pid": pool.browser.pid if pool.browser else 0,
             "binary": recipe.binary,
-            "user": recipe.account.name,
+            "user": recipe.user.name,
             "sandbox": recipe.sandbox,
-            "enclosed": recipe.enclosed,
+            "enclosed": recipe.namespaces,
         }
 
-    def figures(self) -> dict[str, Any]:
+    def metrics(self) -> dict[str, Any]:
         """What is measured over time; counts begin with this process."""
-        pool, recipe = self.pool, self.launcher.recipe
-        tree = usage(pool.browser.pid) if pool.browser else []
+        pool, recipe = self.pool, self.launcher.options
+        tree = process_memory(pool.browser.pid) if pool.browser else []
         return {
             "slots": self.slots,
-            "queue": pool.limit,
+            "queue": pool.queue_limit,
             "busy": pool.busy,
-            "waiting": pool.waiting,
+            "waiting": pool.queue_length,
             "captures": pool.captures,
             "restarts": pool.restarts,
-            "renewals": pool.renewals,
+            "renewals": pool.recycles,
             "browser": pool.browser.version if pool.browser else "",
-            "bytes": LEDGER.bytes,
-            "connections": LEDGER.connections,
-            "refused": dict(LEDGER.refused),
-            "memory": {"daemon": memory(os.getpid()), "browser": sum(process.memory for process in tree)},
-            "layers": {"sandbox": recipe.sandbox, "enclosure": recipe.enclosed},
+            "bytes": TOTALS.bytes,
+            "connections": TOTALS.connections,
+            "refused": dict(TOTALS.denied),
+            "memory": {"daemon": private_memory(os.getpid()), "browser": sum(process.memory for process in tree)},
+            "layers": {"sandbox": recipe.sandbox, "enclosure": recipe.namespaces},
         }
 
-    async def _inventory(self) -> dict[str, int]:
+    async def _count_targets(self) -> dict[str, int]:
         """What is open in the browser; empty while there is none that answers."""
         try:
-            async with asyncio.timeout(_COUNTED_WITHIN):
-                return await self.pool.browser.inventory() if self.pool.browser else {}
+            async with asyncio.timeout(_COUNT_TIMEOUT):
+                return await self.pool.browser.count_targets() if self.pool.browser else {}
         except (TimeoutError, TargetClosed):
             return {}
 
 
-async def _pool(config: DaemonConfig, launcher: Launcher, judge: EgressPolicy, lanes: int) -> Pool:
+async def _build_pool(config: DaemonConfig, launcher: Launcher, policy: EgressPolicy, proxy_count: int) -> Pool:
     """Pages and options take as long to import as the browser to start: both at once."""
     await asyncio.to_thread(importlib.import_module, "tintype.chromium.daemon.pool")
     from tintype.chromium.browser import Browser  # noqa: PLC0415
@@ -162,4 +162,4 @@ async def _pool(config: DaemonConfig, launcher: Launcher, judge: EgressPolicy, l
         recycle_age=config.recycle_age,
         max_page_height=config.max_page_height,
     )
-    return Pool(lambda: Browser.start(launcher, judge, lanes, lists), terms, blocklists(config.block_hosts))
+    return Pool(lambda: Browser.start(launcher, policy, proxy_count, lists), terms, load_blocklists(config.block_hosts))

@@ -19,80 +19,80 @@ from tintype.rpc import codec
 log = structlog.get_logger("tintype.chromium")
 
 FRAME = struct.Struct(">I")
-_LONGEST_REQUEST = 16 << 20
+_MAX_REQUEST = 16 << 20
 """Bytes: a million characters of HTML, each written as JSON escapes it."""
 
 
 class CaptureServer:
     """Connections, requests, and the end: by a signal, or some time after the last client is gone."""
 
-    def __init__(self, booth: CaptureRuntime, linger: float, finished: asyncio.Event) -> None:
+    def __init__(self, runtime: CaptureRuntime, idle_timeout: float, finished: asyncio.Event) -> None:
         self.finished = finished
-        self._booth = booth
-        self._linger = linger
+        self._runtime = runtime
+        self._idle_timeout = idle_timeout
         self._clients: set[asyncio.Task[None]] = set()
-        self._answered: set[asyncio.Task[None]] = set()
-        self._leaving = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._busy_clients: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self._idle_timer: asyncio.TimerHandle | None = None
         self._operations: dict[str, Callable[[dict[str, Any]], Awaitable[bytes]]] = {
             "capture": self._capture,
             "status": self._status,
-            "figures": self._figures,
+            "figures": self._metrics,
             "probe": self._probe,
             "stop-if-idle": self._stop_if_idle,
         }
-        self._wait_for_clients()
+        self._start_idle_timer()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client until it is gone."""
         task = asyncio.current_task()
         assert task  # noqa: S101 - servers run this as a task
         self._clients.add(task)
-        if self._timer:
-            self._timer.cancel()
+        if self._idle_timer:
+            self._idle_timer.cancel()
         try:
-            await self._converse(reader, writer, task)
+            await self._handle_connection(reader, writer, task)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             self._clients.discard(task)
-            self._answered.discard(task)
+            self._busy_clients.discard(task)
             writer.close()
             if not self._clients:
-                self._wait_for_clients()
+                self._start_idle_timer()
 
-    async def drain(self, within: float) -> None:
+    async def drain(self, time_limit: float) -> None:
         """Let answers under way be finished, for so many seconds; whoever asks nothing is let go and asks elsewhere."""
-        self._leaving = True
-        for client in self._clients - self._answered:
+        self._draining = True
+        for client in self._clients - self._busy_clients:
             client.cancel()
-        if within and self._answered:
-            log.info("daemon_draining", answers=len(self._answered))
-            await asyncio.wait(self._answered, timeout=within)
+        if time_limit and self._busy_clients:
+            log.info("daemon_draining", answers=len(self._busy_clients))
+            await asyncio.wait(self._busy_clients, timeout=time_limit)
 
     async def close(self) -> None:
         """Tell whoever waits, and let every client go."""
-        await self._booth.pool.close()
+        await self._runtime.pool.close()
         for client in tuple(self._clients):
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
 
-    def _wait_for_clients(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._linger, self._end_unless_needed)
+    def _start_idle_timer(self) -> None:
+        self._idle_timer = asyncio.get_running_loop().call_later(self._idle_timeout, self._finish_if_idle)
 
-    def _end_unless_needed(self) -> None:
+    def _finish_if_idle(self) -> None:
         if not self._clients:
             self.finished.set()
 
-    async def _converse(
+    async def _handle_connection(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, task: asyncio.Task[None]
     ) -> None:
         """Requests and answers. A client that hangs up meanwhile has lost interest."""
-        following = asyncio.ensure_future(_read(reader))
+        following = asyncio.ensure_future(_read_request(reader))
         try:
-            while not self._leaving and (request := await following):
-                self._answered.add(task)
-                following = asyncio.ensure_future(_read(reader))
+            while not self._draining and (request := await following):
+                self._busy_clients.add(task)
+                following = asyncio.ensure_future(_read_request(reader))
                 answer = asyncio.ensure_future(self._answer(request))
                 try:
                     await asyncio.wait({answer, following}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,7 +103,7 @@ class CaptureServer:
                     answer.cancel()
                 writer.writelines((FRAME.pack(len(body)), body))
                 await writer.drain()
-                self._answered.discard(task)
+                self._busy_clients.discard(task)
         finally:
             following.cancel()
 
@@ -121,16 +121,16 @@ class CaptureServer:
             return codec.pack_problem(errors.EngineError())
 
     async def _capture(self, header: dict[str, Any]) -> bytes:
-        return codec.pack_capture(await self._booth.pool.capture(Shot.model_validate(header["shot"])))
+        return codec.pack_capture(await self._runtime.pool.capture(Shot.model_validate(header["shot"])))
 
     async def _status(self, _: dict[str, Any]) -> bytes:
-        return codec.pack({"kind": "status", **await self._booth.status(), "clients": len(self._clients)})
+        return codec.pack({"kind": "status", **await self._runtime.status(), "clients": len(self._clients)})
 
-    async def _figures(self, _: dict[str, Any]) -> bytes:
-        return codec.pack({"kind": "figures", **self._booth.figures(), "clients": len(self._clients)})
+    async def _metrics(self, _: dict[str, Any]) -> bytes:
+        return codec.pack({"kind": "figures", **self._runtime.metrics(), "clients": len(self._clients)})
 
     async def _probe(self, _: dict[str, Any]) -> bytes:
-        await self._booth.pool.check()
+        await self._runtime.pool.check()
         return codec.pack({"kind": "ok"})
 
     async def _stop_if_idle(self, _: dict[str, Any]) -> bytes:
@@ -138,17 +138,17 @@ class CaptureServer:
             if len(self._clients) == 1:
                 break
             await asyncio.sleep(0.02)
-        idle = len(self._clients) == 1 and not self._booth.pool.busy
+        idle = len(self._clients) == 1 and not self._runtime.pool.busy
         if idle:
             self.finished.set()
         return codec.pack({"kind": "ok", "stopping": idle})
 
 
-async def _read(reader: asyncio.StreamReader) -> bytes:
+async def _read_request(reader: asyncio.StreamReader) -> bytes:
     """The next request; empty at the end."""
     try:
         (length,) = FRAME.unpack(await reader.readexactly(FRAME.size))
-        if length > _LONGEST_REQUEST:
+        if length > _MAX_REQUEST:
             return b""
         return await reader.readexactly(length)
     except (asyncio.IncompleteReadError, ConnectionError):

@@ -46,12 +46,12 @@ class LaunchOptions:
     """What a browser is started from."""
 
     binary: str
-    account: BrowserUser
+    user: BrowserUser
     proxy_port: int
     """A filter that refuses everything: what a page without a slot's filter would meet."""
     listeners: int = 0
     """Listeners wanted from inside the enclosure."""
-    enclosed: bool = sys.platform == "linux"
+    namespaces: bool = sys.platform == "linux"
     """Whether to try the enclosure."""
     sandbox: bool = True
     hidden: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ def environment(profile: Path) -> dict[str, str]:
     return fixed | {name: os.environ[name] for name in ("TZ",) if name in os.environ}
 
 
-def hideable(folders: Sequence[str], *needed: Path) -> tuple[str, ...]:
+def hideable_dirs(folders: Sequence[str], *needed: Path) -> tuple[str, ...]:
     """Those of the folders that hold nothing the browser needs."""
     wanted = [path.resolve() for path in needed]
     resolved = {str(Path(folder).resolve()) for folder in folders}

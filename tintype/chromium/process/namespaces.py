@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-REFUSED = 71
+UNSUPPORTED_EXIT = 71
 """Exit status when the kernel does not allow namespaces (sysexits.h: EX_OSERR)."""
 
 _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000  # sched.h
@@ -35,7 +35,7 @@ _PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 class NamespaceSpec:
     """What the enclosure is made of."""
 
-    passage: int
+    listener_socket: int
     """Descriptor of the socket over which the listeners are passed out; -1 keeps the host's network."""
     listeners: int = 0
     hidden: tuple[str, ...] = ()
@@ -55,35 +55,35 @@ class NamespaceSpec:
         return cls(**{**members, "hidden": tuple(members["hidden"])})
 
 
-def command(plan: NamespaceSpec, chromium: Sequence[str]) -> list[str]:
+def command(spec: NamespaceSpec, chromium: Sequence[str]) -> list[str]:
     """The command line that enters the enclosure and becomes Chromium."""
-    return [sys.executable, "-I", __file__, plan.to_argument(), "--", *chromium]
+    return [sys.executable, "-I", __file__, spec.to_argument(), "--", *chromium]
 
 
-def receive_listeners(passage: socket.socket, count: int) -> list[socket.socket]:
+def receive_listeners(listener_socket: socket.socket, count: int) -> list[socket.socket]:
     """The listeners opened inside; empty when the enclosure was refused (the other end is closed)."""
-    _, descriptors, _, _ = socket.recv_fds(passage, 1, count)
+    _, descriptors, _, _ = socket.recv_fds(listener_socket, 1, count)
     return [socket.socket(fileno=descriptor) for descriptor in descriptors]
 
 
-def _enter(plan: NamespaceSpec) -> None:
+def _unshare(spec: NamespaceSpec) -> None:
     root = os.geteuid() == 0
     uid, gid = os.geteuid(), os.getegid()
-    _call("unshare", _CLONE_NEWNET | _CLONE_NEWNS | (0 if root else _CLONE_NEWUSER))
+    _libc_call("unshare", _CLONE_NEWNET | _CLONE_NEWNS | (0 if root else _CLONE_NEWUSER))
     if not root:
         # Mapped to itself and not to 0: a Chromium that believes to be root refuses its own sandbox.
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
-    _raise_loopback()
+    _bring_up_loopback()
     try:
-        _hide(plan.hidden)
+        _hide(spec.hidden)
     except OSError as error:
         # Docker's AppArmor profile refuses mounts to everybody; the network is the layer that matters more
         sys.stderr.write(f"enclosure without hidden folders: {error}\n")
 
 
-def _raise_loopback() -> None:
+def _bring_up_loopback() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         fcntl.ioctl(probe, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP))
 
@@ -96,19 +96,19 @@ def _hide(folders: Sequence[str]) -> None:
 
 
 def _mount(source: bytes, target: bytes, kind: bytes | None, flags: int) -> None:
-    _call("mount", source, target, kind, ctypes.c_ulong(flags), b"mode=555,size=4k" if kind else None)
+    _libc_call("mount", source, target, kind, ctypes.c_ulong(flags), b"mode=555,size=4k" if kind else None)
 
 
-def _call(name: str, *arguments: object) -> None:
+def _libc_call(name: str, *arguments: object) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if getattr(libc, name)(*arguments) != 0:
         code = ctypes.get_errno()
         raise OSError(code, f"{name}: {os.strerror(code)}")
 
 
-def _pass_listeners(plan: NamespaceSpec) -> None:
-    opened = [socket.create_server(("127.0.0.1", 0), backlog=512) for _ in range(plan.listeners)]
-    with socket.socket(fileno=plan.passage) as passage:
+def _send_listeners(spec: NamespaceSpec) -> None:
+    opened = [socket.create_server(("127.0.0.1", 0), backlog=512) for _ in range(spec.listeners)]
+    with socket.socket(fileno=spec.listener_socket) as passage:
         socket.send_fds(passage, [b"L"], [listener.fileno() for listener in opened])
     for listener in opened:
         listener.close()
@@ -128,13 +128,13 @@ def main(arguments: Sequence[str]) -> None:
     plan = NamespaceSpec.from_argument(arguments[0])
     chromium = list(arguments[arguments.index("--") + 1 :])
     try:
-        _enter(plan)
-        _pass_listeners(plan)
+        _unshare(plan)
+        _send_listeners(plan)
     except OSError as error:
         sys.stderr.write(f"enclosure refused: {error}\n")
-        sys.exit(REFUSED)
+        sys.exit(UNSUPPORTED_EXIT)
     drop_root(plan.uid, plan.gid)
-    _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    _libc_call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     os.execv(chromium[0], chromium)  # noqa: S606 - the binary we were told to become
 
 

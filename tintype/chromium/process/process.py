@@ -38,8 +38,8 @@ Shared memory counts as a file: at 64 MB Chromium dies of a picture of 25 millio
 """
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, linux/fcntl.h
 _PIPE_SIZE = 1 << 20
-_STDERR, _STDERR_KEPT = 2, 4096
-_END_WITHIN = 5.0
+_STDERR, _STDERR_TAIL = 2, 4096
+_EXIT_TIMEOUT = 5.0
 
 
 class Process(asyncio.SubprocessProtocol):
@@ -50,14 +50,14 @@ class Process(asyncio.SubprocessProtocol):
         self.profile = profile
         self.listeners: list[socket.socket] = []
         self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.said = b""
+        self.stderr_tail = b""
         """The end of what it wrote to its standard error."""
-        self.silent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.stderr_closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when it can say no more."""
         self._transport: asyncio.SubprocessTransport | None = None
 
     @classmethod
-    async def start(cls, command: Sequence[str], profile: Path, **how: Any) -> Self:
+    async def start(cls, command: Sequence[str], profile: Path, **options: Any) -> Self:
         """Start a command line; ``how`` goes to the system call (user, inherited descriptors). Raises OSError."""
         _, process = await asyncio.get_running_loop().subprocess_exec(
             lambda: cls(profile),
@@ -69,7 +69,7 @@ class Process(asyncio.SubprocessProtocol):
             env=environment(profile),
             cwd=profile,
             start_new_session=True,
-            **how,
+            **options,
         )
         return process
 
@@ -96,7 +96,7 @@ class Process(asyncio.SubprocessProtocol):
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Messages, or what it says on standard error."""
         if fd == _STDERR:
-            self.said = (self.said + data)[-_STDERR_KEPT:]
+            self.stderr_tail = (self.stderr_tail + data)[-_STDERR_TAIL:]
             return
         try:
             self.connection.feed(data)
@@ -108,8 +108,8 @@ class Process(asyncio.SubprocessProtocol):
         """Without the pipe it is as good as dead."""
         if fd == 1:
             self.connection.end(TargetClosed("the browser closed its pipe"))
-        if fd == _STDERR and not self.silent.done():
-            self.silent.set_result(None)
+        if fd == _STDERR and not self.stderr_closed.done():
+            self.stderr_closed.set_result(None)
 
     def process_exited(self) -> None:
         """It has ended."""
@@ -128,9 +128,9 @@ class Process(asyncio.SubprocessProtocol):
         """End it, wait for it, and remove its files. Idempotent."""
         self.kill()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_END_WITHIN):
+            async with asyncio.timeout(_EXIT_TIMEOUT):
                 await asyncio.shield(self.exited)
-                await asyncio.shield(self.silent)
+                await asyncio.shield(self.stderr_closed)
         if self._transport:
             self._transport.close()
         for listener in self.listeners:

@@ -28,9 +28,9 @@ class ProfileRoot:
         self._lock = lock
 
     @classmethod
-    def claim(cls) -> Self:
+    def create(cls) -> Self:
         """Sweep what dead owners left, then make a folder of our own. Raises OSError."""
-        sweep()
+        remove_stale()
         folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         # The browser may run as another user: it passes through, and sees only its own profile.
         folder.chmod(0o711)
@@ -47,7 +47,7 @@ class ProfileRoot:
             os.chown(profile, uid, gid)
         return profile
 
-    def release(self) -> None:
+    def remove(self) -> None:
         """Remove everything. Idempotent."""
         remove(self.folder)
         with contextlib.suppress(OSError):
@@ -63,15 +63,15 @@ def remove(folder: Path) -> None:
             return
 
 
-def sweep() -> None:
+def remove_stale() -> None:
     """Remove the folders of daemons of this user that are no more."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             if folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.geteuid():
-                _sweep_if_dead(folder)
+                _remove_if_stale(folder)
 
 
-def _sweep_if_dead(folder: Path) -> None:
+def _remove_if_stale(folder: Path) -> None:
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: its owner lives

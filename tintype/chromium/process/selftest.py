@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-Attempt = Callable[[str, int, int, int], Awaitable[Any]]
+RunScript = Callable[[str, int, int, int], Awaitable[Any]]
 """Runs a script of ``scripts/`` on an empty page behind a filter, with arguments."""
 
-_WITHIN = 1000
+_PROBE_TIMEOUT_MS = 1000
 """Milliseconds for the attempts; on a machine where the guard holds they have all failed long before."""
 
 
@@ -23,36 +23,36 @@ _WITHIN = 1000
 class Canary(asyncio.DatagramProtocol):
     """Listens on loopback by TCP and UDP, on ports that no allow-list names."""
 
-    tcp: int = 0
-    udp: int = 0
-    heard: set[str] = field(default_factory=set)
+    tcp_port: int = 0
+    udp_port: int = 0
+    protocols: set[str] = field(default_factory=set)
 
     def datagram_received(self, _data: bytes, _sender: tuple[str | Any, int]) -> None:
         """A packet came."""
-        self.heard.add("UDP")
+        self.protocols.add("UDP")
 
-    def connected(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def on_connection(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A connection came."""
-        self.heard.add("TCP")
+        self.protocols.add("TCP")
         writer.close()
 
 
-async def leak(attempt: Attempt) -> str:
+async def probe_egress(run_script: RunScript) -> str:
     """How a page reached the canary, such as ``TCP and UDP``; empty when the guard holds."""
     async with _canary() as canary:
-        await attempt("reach", canary.tcp, canary.udp, _WITHIN)
-        return " and ".join(sorted(canary.heard))
+        await run_script("reach", canary.tcp_port, canary.udp_port, _PROBE_TIMEOUT_MS)
+        return " and ".join(sorted(canary.protocols))
 
 
 @asynccontextmanager
 async def _canary() -> AsyncIterator[Canary]:
     canary = Canary()
-    server = await asyncio.start_server(canary.connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(canary.on_connection, "127.0.0.1", 0)
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         lambda: canary, local_addr=("127.0.0.1", 0)
     )
-    canary.tcp = server.sockets[0].getsockname()[1]
-    canary.udp = transport.get_extra_info("sockname")[1]
+    canary.tcp_port = server.sockets[0].getsockname()[1]
+    canary.udp_port = transport.get_extra_info("sockname")[1]
     try:
         yield canary
     finally:

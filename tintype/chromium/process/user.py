@@ -12,7 +12,7 @@ from tintype.errors import ConfigurationError
 
 log = structlog.get_logger("tintype.chromium")
 
-_LAST_RESORT = "nobody"
+_FALLBACK_USER = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class BrowserUser:
     gid: int = -1
 
 
-def choose(browser_user: str, *, allow_root: bool = False) -> BrowserUser:
+def choose_user(browser_user: str, *, allow_root: bool = False) -> BrowserUser:
     """Ourselves, or as root the browser's user, else ``nobody``; raises ConfigurationError when there is none."""
     if os.geteuid() != 0:
-        return BrowserUser(_own_name())
-    for name in (browser_user, _LAST_RESORT):
+        return BrowserUser(_current_user_name())
+    for name in (browser_user, _FALLBACK_USER):
         account = _find(name)
         if account:
             if name != browser_user:
@@ -50,7 +50,7 @@ def _find(name: str) -> BrowserUser | None:
     return BrowserUser(name, entry.pw_uid, entry.pw_gid) if entry.pw_uid != 0 else None
 
 
-def _own_name() -> str:
+def _current_user_name() -> str:
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

@@ -22,7 +22,7 @@ log = structlog.get_logger("tintype.chromium")
 Kind = Literal["browser", "renderer", "gpu", "other"]
 _MEGABYTE = 1 << 20
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_FAMILY_EVERY = 10
+_RESCAN_EVERY = 10
 """Counts between two looks for what the browser process itself started: zygotes, the GPU process, utilities."""
 
 
@@ -35,7 +35,7 @@ class MemoryLimits:
     gpu: int = 700 * _MEGABYTE
     tree: int = 4096 * _MEGABYTE
 
-    def of(self, kind: Kind) -> int:
+    def limit_for(self, kind: Kind) -> int:
         """The bound of one process of a kind."""
         return {"renderer": self.renderer, "browser": self.browser, "gpu": self.gpu}.get(kind, self.tree)
 
@@ -57,57 +57,57 @@ class ProcessTree:
 
     def __init__(self, browser: int) -> None:
         self._browser = browser
-        self._leaves: dict[int, Kind] = {}
+        self._leaf_kinds: dict[int, Kind] = {}
         """Processes that start no others."""
-        self._branches: list[int] = []
+        self._children: list[int] = []
         """What the browser process itself started."""
-        self._counts = 0
+        self._reads = 0
 
-    def take(self) -> list[ProcessMemory]:
+    def read(self) -> list[ProcessMemory]:
         """Every process, the browser first; empty where there is no /proc or no such process."""
-        if self._counts % _FAMILY_EVERY == 0:
-            self._branches = _children_of_threads(self._browser)
-        self._counts += 1
-        own = memory(self._browser)
+        if self._reads % _RESCAN_EVERY == 0:
+            self._children = _children_of_threads(self._browser)
+        self._reads += 1
+        own = private_memory(self._browser)
         found = [ProcessMemory(self._browser, "browser", own)] if own else []
-        below = [usage for branch in self._branches for usage in self._below(branch)]
-        self._leaves = {usage.pid: usage.kind for usage in below if usage.kind != "other" and usage.memory}
+        below = [usage for branch in self._children for usage in self._descendants(branch)]
+        self._leaf_kinds = {usage.pid: usage.kind for usage in below if usage.kind != "other" and usage.memory}
         return found + below
 
-    def _below(self, pid: int) -> Iterator[ProcessMemory]:
-        kind = self._leaves.get(pid) or _kind(pid)
-        yield ProcessMemory(pid, kind, memory(pid))
+    def _descendants(self, pid: int) -> Iterator[ProcessMemory]:
+        kind = self._leaf_kinds.get(pid) or _kind(pid)
+        yield ProcessMemory(pid, kind, private_memory(pid))
         if kind == "other":
             for child in _children(pid, pid):
-                yield from self._below(child)
+                yield from self._descendants(child)
 
 
-def usage(browser: int) -> list[ProcessMemory]:
+def process_memory(browser: int) -> list[ProcessMemory]:
     """Every process of a browser, itself first; empty where there is no /proc or no such process."""
-    return ProcessTree(browser).take()
+    return ProcessTree(browser).read()
 
 
-async def watch(browser: int, bounds: MemoryLimits, replace: Callable[[str], None], every: float = 0.1) -> None:
+async def watch(browser: int, limits: MemoryLimits, recycle: Callable[[str], None], interval: float = 0.1) -> None:
     """Poll until cancelled; ``replace`` is called with the reason when killing one process does not help."""
     census = ProcessTree(browser)
-    while await asyncio.sleep(every, result=True):
-        processes = census.take()
+    while await asyncio.sleep(interval, result=True):
+        processes = census.read()
         for process in processes:
-            if process.memory > bounds.of(process.kind):
-                _end(process, bounds, replace)
-        if sum(process.memory for process in processes) > bounds.tree:
-            replace("memory of the whole browser")
+            if process.memory > limits.limit_for(process.kind):
+                _enforce(process, limits, recycle)
+        if sum(process.memory for process in processes) > limits.tree:
+            recycle("memory of the whole browser")
 
 
-def _end(process: ProcessMemory, bounds: MemoryLimits, replace: Callable[[str], None]) -> None:
+def _enforce(process: ProcessMemory, limits: MemoryLimits, recycle: Callable[[str], None]) -> None:
     log.warning(
         "browser_process_over_memory",
         kind=process.kind,
         megabytes=process.memory // _MEGABYTE,
-        bound=bounds.of(process.kind) // _MEGABYTE,
+        bound=limits.limit_for(process.kind) // _MEGABYTE,
     )
     if process.kind == "browser":
-        replace("memory of the browser process")
+        recycle("memory of the browser process")
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(process.pid, signal.SIGKILL)
@@ -133,7 +133,7 @@ def _kind(pid: int) -> Kind:
     return "gpu" if b"--type=gpu-process" in command else "other"
 
 
-def memory(pid: int) -> int:
+def private_memory(pid: int) -> int:
     """Bytes a process has of its own (RssAnon); 0 where that cannot be read."""
     pages = _read(pid, "statm").split()
     return (int(pages[1]) - int(pages[2])) * _PAGE if pages else 0

@@ -26,7 +26,7 @@ class DomainSet:
 
     def matches(self, host: str) -> bool:
         """Whether a host or a domain above it is listed: one set look-up a label."""
-        return any(domain in self.domains for domain in _upwards(host))
+        return any(domain in self.domains for domain in _parent_domains(host))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Blocklists:
     trackers: DomainSet = DomainSet()
     chats: DomainSet = DomainSet()
 
-    def rules_for(self, retouch: PageChanges, host: str) -> DomainSet | None:
+    def for_options(self, retouch: PageChanges, host: str) -> DomainSet | None:
         """The rules of one capture; None when it has none. Whoever asks for a picture of a listed host gets it."""
         wanted = (
             (self.ads, retouch.block_ads),
@@ -45,28 +45,28 @@ class Blocklists:
             (self.chats, retouch.block_chats),
         )
         lists = frozenset(rules for rules, blocks in wanted if blocks and rules.domains and not rules.matches(host))
-        return _together(lists) if lists else None
+        return _union(lists) if lists else None
 
 
 @cache
-def bundled(name: str) -> DomainSet:
+def bundled_domains(name: str) -> DomainSet:
     """One of the lists that come with Tintype, read once: ``advertising``, ``trackers`` or ``chats``."""
     text = files("tintype").joinpath("chromium", "data", f"{name}.txt").read_text(encoding="utf-8")
     return DomainSet.parse(text.splitlines())
 
 
-def blocklists(more: Iterable[str] = ()) -> Blocklists:
+def load_blocklists(extra_ad_hosts: Iterable[str] = ()) -> Blocklists:
     """All that come with Tintype, with more advertising hosts of the operator."""
-    ads = DomainSet(bundled("advertising").domains | DomainSet.parse(more).domains)
-    return Blocklists(ads, bundled("trackers"), bundled("chats"))
+    ads = DomainSet(bundled_domains("advertising").domains | DomainSet.parse(extra_ad_hosts).domains)
+    return Blocklists(ads, bundled_domains("trackers"), bundled_domains("chats"))
 
 
 @lru_cache(maxsize=32)
-def _together(lists: frozenset[DomainSet]) -> DomainSet:
+def _union(lists: frozenset[DomainSet]) -> DomainSet:
     return DomainSet(frozenset().union(*(rules.domains for rules in lists)))
 
 
-def _upwards(host: str) -> Iterator[str]:
+def _parent_domains(host: str) -> Iterator[str]:
     rest = host.lower().rstrip(".")
     while rest:
         yield rest

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 from tintype.network.egress import Address
 
-_STAGGER = 0.25
+_ATTEMPT_DELAY = 0.25
 """Seconds before the next address is tried beside one that has not answered (RFC 8305, section 5)."""
-_BUFFER = 512 * 1024
+_BUFFER_BYTES = 512 * 1024
 """Bytes waiting for a slow reader before the writer is held back."""
 
 
@@ -19,20 +19,20 @@ class RelayEnd(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, count: Callable[[int], None]) -> None:
+    def __init__(self, add_bytes: Callable[[int], None]) -> None:
         self.peer: RelayEnd | None = None
-        self._count = count
+        self._add_bytes = add_bytes
         self._ended = False
         self._lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the peer: a server that speaks first must not overtake the handshake's reply."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what TCP servers and clients give
-        transport.set_write_buffer_limits(_BUFFER)
+        transport.set_write_buffer_limits(_BUFFER_BYTES)
         transport.pause_reading()
         self.transport = transport
 
-    def link(self, peer: RelayEnd) -> None:
+    def connect(self, peer: RelayEnd) -> None:
         """Become a tunnel with another end."""
         self.peer, peer.peer = peer, self
         self.transport.resume_reading()
@@ -41,7 +41,7 @@ class RelayEnd(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand bytes to the other end."""
         if self.peer:
-            self._count(len(data))
+            self._add_bytes(len(data))
             self.peer.transport.write(data)
 
     def eof_received(self) -> bool:
@@ -60,13 +60,13 @@ class RelayEnd(asyncio.Protocol):
         if self.peer is None or self.peer._lost:  # noqa: SLF001 - of this very class
             for end in (self, self.peer):
                 if end:
-                    end.over()
+                    end.on_closed()
         elif error is None:
             self.peer.transport.close()
         else:
             self.peer.transport.abort()
 
-    def over(self) -> None:
+    def on_closed(self) -> None:
         """Both ends are gone, or there never was another one. For subclasses."""
 
     def pause_writing(self) -> None:
@@ -91,12 +91,12 @@ class RelayEnd(asyncio.Protocol):
                 end.transport.close()
 
 
-async def dial(addresses: Sequence[Address], port: int, far: RelayEnd, within: float) -> None:
+async def dial(addresses: Sequence[Address], port: int, end: RelayEnd, time_limit: float) -> None:
     """Connect an end to the first address that answers, within seconds in all; raises OSError or TimeoutError."""
-    async with asyncio.timeout(within):
+    async with asyncio.timeout(time_limit):
         connection = await _first(addresses, port)
     try:
-        await asyncio.get_running_loop().create_connection(lambda: far, sock=connection)
+        await asyncio.get_running_loop().create_connection(lambda: end, sock=connection)
     except BaseException:
         connection.close()
         raise
@@ -109,7 +109,7 @@ async def _first(addresses: Sequence[Address], port: int) -> socket.socket:
         while waiting or attempts:
             if waiting:
                 attempts.add(asyncio.ensure_future(_connect(waiting.pop(0), port)))
-            stagger = _STAGGER if waiting else None
+            stagger = _ATTEMPT_DELAY if waiting else None
             done, _ = await asyncio.wait(attempts, timeout=stagger, return_when=asyncio.FIRST_COMPLETED)
             failed = {attempt for attempt in done if attempt.exception()}
             attempts -= failed

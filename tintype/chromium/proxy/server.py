@@ -19,8 +19,8 @@ import structlog
 from tintype.chromium.proxy.blocklist import DomainSet
 from tintype.chromium.proxy.policy import EgressPolicy
 from tintype.chromium.proxy.relay import RelayEnd, dial
-from tintype.chromium.proxy.socks5 import GRANTED, REFUSED, MalformedHandshake, Socks5Handshake, Socks5Request
-from tintype.chromium.proxy.traffic import LEDGER, DenialReason, Reason, Traffic
+from tintype.chromium.proxy.socks5 import GENERAL_FAILURE, SUCCEEDED, MalformedHandshake, Socks5Handshake, Socks5Request
+from tintype.chromium.proxy.traffic import TOTALS, DenialReason, Reason, Traffic
 from tintype.network.egress import Address, is_public, parse_address
 from tintype.network.resolver import Resolve, Resolver, TooManyLookups
 
@@ -28,7 +28,7 @@ __all__ = ["DenialReason", "DomainSet", "EgressPolicy", "EgressProxy", "ProxyLim
 
 log = structlog.get_logger("tintype.chromium.socks")
 
-_CLIENTS = 512
+_MAX_CLIENTS = 512
 """Clients of one listener at a time, those that have not said anything yet included."""
 
 
@@ -57,29 +57,29 @@ class ConnectionDenied(Exception):
 class ProxySession:
     """One capture's connections: admits, resolves, counts, and ends all of them with the capture."""
 
-    def __init__(self, filter_: EgressProxy, blocked: DomainSet | None, *, quiet: bool = False) -> None:
+    def __init__(self, proxy: EgressProxy, blocked: DomainSet | None, *, expect_denials: bool = False) -> None:
         self.traffic = Traffic()
-        self.quiet = quiet
-        self.limits = filter_.limits
-        self._filter = filter_
+        self.expect_denials = expect_denials
+        self.limits = proxy.limits
+        self._proxy = proxy
         self._blocked = blocked or DomainSet()
-        self._resolver = Resolver(self.limits.lookups, filter_.resolve)
-        self._room = asyncio.Semaphore(self.limits.lookups)
-        self._answers: dict[str, asyncio.Task[tuple[Address, ...]]] = {}
+        self._resolver = Resolver(self.limits.lookups, proxy.resolve)
+        self._lookup_slots = asyncio.Semaphore(self.limits.lookups)
+        self._lookups: dict[str, asyncio.Task[tuple[Address, ...]]] = {}
         self._clients: set[ProxyClient] = set()
 
-    def join(self, client: ProxyClient) -> bool:
+    def add(self, client: ProxyClient) -> bool:
         """Whether there is room for a client."""
-        if len(self._clients) >= _CLIENTS:
+        if len(self._clients) >= _MAX_CLIENTS:
             return False
         self._clients.add(client)
         return True
 
-    def leave(self, client: ProxyClient) -> None:
+    def remove(self, client: ProxyClient) -> None:
         """A client is gone."""
         self._clients.discard(client)
 
-    def count(self, size: int) -> None:
+    def add_bytes(self, size: int) -> None:
         """Bytes went by, one way or the other."""
         self.traffic.bytes += size
         if self.traffic.bytes > self.limits.bytes and self.traffic.exceeded != "bytes":
@@ -94,25 +94,25 @@ class ProxySession:
     def close(self) -> None:
         """End every connection and look-up."""
         self.abort()
-        for answer in self._answers.values():
+        for answer in self._lookups.values():
             answer.cancel()
 
     async def admit(self, request: Socks5Request) -> tuple[Address, ...]:
         """The checked addresses to dial for a request; raises Refused."""
         host, port = request.host.lower().removesuffix("."), request.port
         address = parse_address(host)
-        allowed = self._permits(address, port) if address else self._filter.judge.permits_name(host, port)
+        allowed = self._permits(address, port) if address else self._proxy.policy.permits_name(host, port)
         if not allowed:
             raise ConnectionDenied("policy")
         if self._blocked.matches(host):
             raise ConnectionDenied("blocked")
-        self._charge()
+        self._count_connection()
         addresses = (address,) if address else await self._look_up(host)
         if not all(self._permits(each, port) for each in addresses):
             raise ConnectionDenied("policy")
         return addresses[: self.limits.addresses]
 
-    def _charge(self) -> None:
+    def _count_connection(self) -> None:
         """One connection off the allowance. What is refused by its text alone costs nothing."""
         if self.traffic.exceeded == "bytes" or self.traffic.connections >= self.limits.connections:
             self.traffic.exceeded = self.traffic.exceeded or "connections"
@@ -121,14 +121,14 @@ class ProxySession:
 
     def _permits(self, address: Address, port: int) -> bool:
         """The judge's word, except that nobody is let back into this filter, whatever the allow-list says."""
-        to_itself = port == self._filter.port and not is_public(address)
-        return self._filter.judge.permits(address, port) and not to_itself
+        to_itself = port == self._proxy.port and not is_public(address)
+        return self._proxy.policy.permits(address, port) and not to_itself
 
     async def _look_up(self, host: str) -> tuple[Address, ...]:
         """Each name once a capture: a browser opens up to six connections to one host."""
-        answer = self._answers.get(host)
+        answer = self._lookups.get(host)
         if answer is None:
-            answer = self._answers[host] = asyncio.ensure_future(self._resolve(host))
+            answer = self._lookups[host] = asyncio.ensure_future(self._resolve(host))
         addresses = await asyncio.shield(answer)
         if not addresses:
             raise ConnectionDenied("unknown-host")
@@ -136,7 +136,7 @@ class ProxySession:
 
     async def _resolve(self, host: str) -> tuple[Address, ...]:
         try:
-            async with asyncio.timeout(self.limits.lookup), self._room:
+            async with asyncio.timeout(self.limits.lookup), self._lookup_slots:
                 return await asyncio.wrap_future(self._resolver.submit(host))
         except (OSError, TooManyLookups):  # TimeoutError is an OSError
             return ()
@@ -146,15 +146,15 @@ class ProxyClient(RelayEnd):
     """The browser's end of a tunnel: a handshake, then whatever the far end says."""
 
     def __init__(self, session: ProxySession) -> None:
-        super().__init__(session.count)
+        super().__init__(session.add_bytes)
         self._session = session
         self._handshake = Socks5Handshake()
-        self._opening: asyncio.Task[None] | None = None
+        self._open_task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give the client so long to say what it wants."""
         super().connection_made(transport)
-        if not self._session.join(self):
+        if not self._session.add(self):
             self.transport.abort()
             return
         self._timer = asyncio.get_running_loop().call_later(self._session.limits.handshake, self.transport.abort)
@@ -168,48 +168,48 @@ class ProxyClient(RelayEnd):
         try:
             self.transport.write(self._handshake.feed(data))
         except MalformedHandshake as error:
-            self._refuse(error.reply)
+            self._reject(error.reply)
             return
         if self._handshake.request:
             self._timer.cancel()
             self.transport.pause_reading()
-            self._opening = asyncio.ensure_future(self._open(self._handshake.request))
+            self._open_task = asyncio.ensure_future(self._open(self._handshake.request))
 
     def connection_lost(self, error: Exception | None) -> None:
         """Open nothing for a browser that hung up."""
         super().connection_lost(error)
-        if self._opening:
-            self._opening.cancel()
+        if self._open_task:
+            self._open_task.cancel()
 
-    def over(self) -> None:
+    def on_closed(self) -> None:
         """Belong to the session until the far end is gone too: it may still be sending."""
-        self._session.leave(self)
+        self._session.remove(self)
 
     async def _open(self, request: Socks5Request) -> None:
-        far = RelayEnd(self._session.count)
+        far = RelayEnd(self._session.add_bytes)
         try:
-            await self._reach(request, far)
+            await self._dial(request, far)
         except ConnectionDenied as refused:
-            LEDGER.refused[refused.reason] += not self._session.quiet
-            if self._session.traffic.note(request, refused.reason):
-                is_news = refused.reason in {"policy", "limit"} and not self._session.quiet
+            TOTALS.denied[refused.reason] += not self._session.expect_denials
+            if self._session.traffic.record_denial(request, refused.reason):
+                is_news = refused.reason in {"policy", "limit"} and not self._session.expect_denials
                 say = log.warning if is_news else log.debug
                 say("connection_refused", host=request.host, port=request.port, reason=refused.reason)
-            self._refuse(REFUSED)
+            self._reject(GENERAL_FAILURE)
             return
-        self.transport.write(GRANTED)
-        self.link(far)
+        self.transport.write(SUCCEEDED)
+        self.connect(far)
         if self._handshake.buffer:
             super().data_received(self._handshake.buffer)
 
-    async def _reach(self, request: Socks5Request, far: RelayEnd) -> None:
+    async def _dial(self, request: Socks5Request, far: RelayEnd) -> None:
         addresses = await self._session.admit(request)
         try:
             await dial(addresses, request.port, far, self._session.limits.connect)
         except OSError:
             raise ConnectionDenied("unreachable") from None
 
-    def _refuse(self, reply: bytes) -> None:
+    def _reject(self, reply: bytes) -> None:
         self._timer.cancel()
         self.transport.write(reply)
         self.transport.close()
@@ -220,8 +220,8 @@ class EgressProxy:
 
     _server: asyncio.Server
 
-    def __init__(self, judge: EgressPolicy, limits: ProxyLimits, resolve: Resolve, port: int) -> None:
-        self.judge = judge
+    def __init__(self, policy: EgressPolicy, limits: ProxyLimits, resolve: Resolve, port: int) -> None:
+        self.policy = policy
         self.limits = limits
         self.resolve = resolve
         self.port = port
@@ -230,32 +230,34 @@ class EgressProxy:
     @classmethod
     async def start(
         cls,
-        judge: EgressPolicy,
+        policy: EgressPolicy,
         limits: ProxyLimits = ProxyLimits(),
         *,
         listener: socket.socket | None = None,
         resolve: Resolve = socket.getaddrinfo,
     ) -> Self:
         """Listen on a free port of 127.0.0.1, or on a listener from the browser's network namespace."""
-        listener = listener or socket.create_server(("127.0.0.1", 0), backlog=_CLIENTS)
+        listener = listener or socket.create_server(("127.0.0.1", 0), backlog=_MAX_CLIENTS)
         listener.setblocking(False)
-        filter_ = cls(judge, limits, resolve, port=listener.getsockname()[1])
+        filter_ = cls(policy, limits, resolve, port=listener.getsockname()[1])
         loop = asyncio.get_running_loop()
-        filter_._server = await loop.create_server(filter_._accept, sock=listener, backlog=_CLIENTS)
+        filter_._server = await loop.create_server(filter_._accept, sock=listener, backlog=_MAX_CLIENTS)
         return filter_
 
     @asynccontextmanager
-    async def session(self, blocked: DomainSet | None = None, *, quiet: bool = False) -> AsyncIterator[Traffic]:
+    async def session(
+        self, blocked: DomainSet | None = None, *, expect_denials: bool = False
+    ) -> AsyncIterator[Traffic]:
         """The time of one capture; at its end all its connections are closed. ``quiet``: refusals are expected."""
         if self._session:
             raise RuntimeError("a filter serves one capture at a time")
-        self._session = session = ProxySession(self, blocked, quiet=quiet)
+        self._session = session = ProxySession(self, blocked, expect_denials=expect_denials)
         try:
             yield session.traffic
         finally:
             self._session = None
             session.close()
-            LEDGER.enter(session.traffic)
+            TOTALS.add(session.traffic)
 
     async def close(self) -> None:
         """Stop listening and end every connection. Idempotent."""

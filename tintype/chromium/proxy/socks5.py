@@ -9,11 +9,11 @@ import socket
 import struct
 from dataclasses import dataclass, field
 
-GRANTED = b"\x05\x00\x00\x01" + bytes(6)
-REFUSED = b"\x05\x01\x00\x01" + bytes(6)
+SUCCEEDED = b"\x05\x00\x00\x01" + bytes(6)
+GENERAL_FAILURE = b"\x05\x01\x00\x01" + bytes(6)
 """General failure, whatever the reason was (RFC 1928, section 6)."""
 
-LONGEST = 257 + 262
+MAX_HANDSHAKE = 257 + 262
 """Bytes after which every handshake is a request or malformed: the methods, and a request by name."""
 
 _VERSION, _NO_AUTHENTICATION, _NONE_ACCEPTABLE = 5, 0, b"\x05\xff"
@@ -43,19 +43,19 @@ class Socks5Handshake:
 
     buffer: bytes = b""
     request: Socks5Request | None = None
-    _greeted: bool = field(default=False, repr=False)
+    _methods_read: bool = field(default=False, repr=False)
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes in, give the reply due now; raises Malformed."""
         self.buffer += data
         reply = b""
-        if not self._greeted:
-            reply = self._greet()
-        if self._greeted and self.request is None:
+        if not self._methods_read:
+            reply = self._read_methods()
+        if self._methods_read and self.request is None:
             self.request = self._read_request()
         return reply
 
-    def _greet(self) -> bytes:
+    def _read_methods(self) -> bytes:
         if self.buffer[:1] not in {b"", b"\x05"}:
             raise MalformedHandshake("not SOCKS5")
         if len(self.buffer) < 2 or len(self.buffer) < 2 + self.buffer[1]:  # noqa: PLR2004 - version and count
@@ -64,7 +64,7 @@ class Socks5Handshake:
         methods, self.buffer = self.buffer[2:end], self.buffer[end:]
         if _NO_AUTHENTICATION not in methods:
             raise MalformedHandshake("wants authentication", _NONE_ACCEPTABLE)
-        self._greeted = True
+        self._methods_read = True
         return bytes((_VERSION, _NO_AUTHENTICATION))
 
     def _read_request(self) -> Socks5Request | None:
@@ -73,7 +73,7 @@ class Socks5Handshake:
             return None
         version, command, _, kind = head
         if version != _VERSION or command != _CONNECT or kind not in {_IPV4, _NAME, _IPV6}:
-            raise MalformedHandshake("only CONNECT is spoken", REFUSED)
+            raise MalformedHandshake("only CONNECT is spoken", GENERAL_FAILURE)
         start = 5 if kind == _NAME else 4
         if len(self.buffer) < start:
             return None

@@ -10,7 +10,7 @@ from tintype.chromium.proxy.socks5 import Socks5Request
 
 Reason = Literal["policy", "unknown-host", "unreachable", "blocked", "limit"]
 
-_NOTES = 256
+_MAX_DENIALS = 256
 """Refusals remembered for a capture; a page can provoke any number."""
 
 
@@ -27,23 +27,23 @@ class DenialReason:
 class Traffic:
     """What one capture did on the network."""
 
-    refused: list[DenialReason] = field(default_factory=list)
+    denials: list[DenialReason] = field(default_factory=list)
     bytes: int = 0
     connections: int = 0
     exceeded: Literal["", "bytes", "connections"] = ""
     """The limit that was met, if one was. Meeting that of bytes ends every connection of the capture."""
 
-    def refusal(self, host: str, port: int) -> DenialReason | None:
+    def find_denial(self, host: str, port: int) -> DenialReason | None:
         """The first refusal of a host, written as in a URL, at a port."""
         bare = host.lower().strip("[]")
-        return next((note for note in self.refused if (note.host, note.port) == (bare, port)), None)
+        return next((note for note in self.denials if (note.host, note.port) == (bare, port)), None)
 
-    def note(self, request: Socks5Request, reason: Reason) -> bool:
+    def record_denial(self, request: Socks5Request, reason: Reason) -> bool:
         """Remember a refusal, once; whether it is news."""
         refusal = DenialReason(request.host.lower(), request.port, reason)
-        is_news = refusal not in self.refused and len(self.refused) < _NOTES
+        is_news = refusal not in self.denials and len(self.denials) < _MAX_DENIALS
         if is_news:
-            self.refused.append(refusal)
+            self.denials.append(refusal)
         return is_news
 
 
@@ -51,14 +51,14 @@ class Traffic:
 class TrafficTotals:
     """What all captures of this process did together; those whose refusals are expected are left out."""
 
-    refused: Counter[Reason] = field(default_factory=lambda: Counter(dict.fromkeys(get_args(Reason), 0)))
+    denied: Counter[Reason] = field(default_factory=lambda: Counter(dict.fromkeys(get_args(Reason), 0)))
     bytes: int = 0
     connections: int = 0
 
-    def enter(self, traffic: Traffic) -> None:
+    def add(self, traffic: Traffic) -> None:
         """Add a capture that is over."""
         self.bytes += traffic.bytes
         self.connections += traffic.connections
 
 
-LEDGER = TrafficTotals()
+TOTALS = TrafficTotals()
