@@ -129,7 +129,7 @@ class Node:
         assert self.state.records.get(self.keys[number]), "a record is missing"
 
     def _request(self, number: int) -> CaptureRequest:
-        return self._parts.reader.read([("url", f"https://example.com/{number}"), ("format", "jpeg")]).request
+        return self._parts.reader.parse([("url", f"https://example.com/{number}"), ("format", "jpeg")]).capture_request
 
 
 def timed(act: Callable[[], object]) -> float:

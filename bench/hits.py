@@ -93,7 +93,7 @@ def fill(environ: dict[str, str], sizes: Sequence[int]) -> dict[int, list[str]]:
             made = Thumbnail(
                 body=body, mime="image/jpeg", width=320, height=180, taken_at=time.time(), digest=digest_of(body)
             )
-            memory.keep_thumbnail(parts.reader.read(pairs).request, made, 86_400)
+            memory.put_thumbnail(parts.reader.parse(pairs).capture_request, made, 86_400)
             tags[size].append(made.etag)
     return tags
 

@@ -38,34 +38,34 @@ class TestFreshness:
             (59.999, CacheAge.FRESH),
             (60, CacheAge.STALE),
             (89.999, CacheAge.STALE),
-            (90, CacheAge.GONE),
-            (10**9, CacheAge.GONE),
+            (90, CacheAge.EXPIRED),
+            (10**9, CacheAge.EXPIRED),
         ],
     )
     def test_ages_from_fresh_over_stale_to_gone(self, age: float, judged: CacheAge) -> None:
-        assert Freshness(max_age=60, stale_for=30).judge(1000, 1000 + age) is judged
+        assert Freshness(max_age=60, stale_for=30).age_of(1000, 1000 + age) is judged
 
     def test_without_a_stale_window_a_picture_is_gone_at_once(self) -> None:
-        assert Freshness(max_age=60).judge(0, 60) is CacheAge.GONE
+        assert Freshness(max_age=60).age_of(0, 60) is CacheAge.EXPIRED
 
     def test_nothing_is_fresh_for_no_time(self) -> None:
-        assert Freshness(max_age=0).judge(0, 0) is CacheAge.GONE
-        assert Freshness(max_age=0, stale_for=1).judge(0, 0) is CacheAge.STALE
+        assert Freshness(max_age=0).age_of(0, 0) is CacheAge.EXPIRED
+        assert Freshness(max_age=0, stale_for=1).age_of(0, 0) is CacheAge.STALE
 
     def test_some_things_are_fresh_for_ever(self) -> None:
-        assert Freshness(max_age=math.inf).judge(0, 1e12) is CacheAge.FRESH
+        assert Freshness(max_age=math.inf).age_of(0, 1e12) is CacheAge.FRESH
 
     @given(max_age=st.floats(0, 1e9), stale_for=st.floats(0, 1e9), earlier=st.floats(0, 1e9), later=st.floats(0, 1e9))
     def test_nothing_grows_younger(self, max_age: float, stale_for: float, earlier: float, later: float) -> None:
         order = list(CacheAge)
         bounds = Freshness(max_age=max_age, stale_for=stale_for)
         first, second = sorted((earlier, later))
-        assert order.index(bounds.judge(0, first)) <= order.index(bounds.judge(0, second))
+        assert order.index(bounds.age_of(0, first)) <= order.index(bounds.age_of(0, second))
 
     def test_what_is_gone_need_not_be_kept(self) -> None:
         bounds = Freshness(max_age=60, stale_for=30)
-        assert bounds.keep == 90
-        assert bounds.judge(0, bounds.keep) is CacheAge.GONE
+        assert bounds.retention == 90
+        assert bounds.age_of(0, bounds.retention) is CacheAge.EXPIRED
 
 
 class TestThumbnails:
@@ -145,6 +145,6 @@ class TestNouns:
     def test_a_persisted_picture_is_told_in_the_order_of_the_docs(self) -> None:
         members = PersistResult(
             url="/u", key="k", cached=True, content_type="image/png", width=1, height=2, bytes=3
-        ).members()
+        ).to_json()
         assert list(members) == ["url", "key", "cached", "content_type", "width", "height", "bytes", "verdict"]
         assert json.loads(json.dumps(members))["cached"] is True

@@ -75,10 +75,10 @@ def assemble(settings: Settings, *, serving: bool = False) -> Application:
         masters=InstrumentedCache(state.masters, "masters"),
         locks=state.locks,
         storage=InstrumentedStorage(storage),
-        lookup=TargetResolver(policy, LOOKUP_TIMEOUT),
+        target_checker=TargetResolver(policy, LOOKUP_TIMEOUT),
         failure_ttl=settings.failure_ttl,
-        patience=backends.patience(settings),
-        seats=seats,
+        wait_timeout=backends.patience(settings),
+        waiting_limit=seats,
     )
     parts = Application(
         service=service,

@@ -24,7 +24,7 @@ class CacheAge(StrEnum):
 
     FRESH = "fresh"
     STALE = "stale"
-    GONE = "gone"
+    EXPIRED = "expired"
 
 
 class CacheState(StrEnum):
@@ -67,15 +67,15 @@ class Freshness:
     forced: bool = False
     """Capture anew whatever is remembered."""
 
-    def judge(self, taken_at: float, now: float) -> CacheAge:
+    def age_of(self, taken_at: float, now: float) -> CacheAge:
         """FRESH up to ``max_age``, STALE for ``stale_for`` after it, then GONE."""
         age = now - taken_at
         if age < self.max_age:
             return CacheAge.FRESH
-        return CacheAge.STALE if age < self.max_age + self.stale_for else CacheAge.GONE
+        return CacheAge.STALE if age < self.max_age + self.stale_for else CacheAge.EXPIRED
 
     @property
-    def keep(self) -> float:
+    def retention(self) -> float:
         """How long a picture taken now is worth remembering."""
         return self.max_age + self.stale_for
 
@@ -100,14 +100,14 @@ class Capture:
     """A full page cut at the height limit."""
     timings: dict[str, float] = field(default_factory=dict)
     """Milliseconds per step, for Server-Timing and logs."""
-    signs: dict[str, Any] = field(default_factory=dict, repr=False)
+    features: dict[str, Any] = field(default_factory=dict, repr=False)
     """The page's bounded account of itself, from which the verdict is made; empty when the engine gives none."""
     verdict: Verdict = Verdict.OK
     meta: dict[str, Any] = field(default_factory=dict, repr=False)
     """What the page says of itself, bounded; empty when the engine does not ask."""
 
     @property
-    def is_picture(self) -> bool:
+    def is_image(self) -> bool:
         """Whether there is anything to look at; a PDF is delivered as it is."""
         return not self.body.startswith(b"%PDF-")
 
@@ -196,6 +196,6 @@ class PersistResult:
     bytes: int
     verdict: Verdict = Verdict.OK
 
-    def members(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As JSON members, in the order of the docs."""
         return {name: getattr(self, name) for name in self.__slots__}

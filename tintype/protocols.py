@@ -92,7 +92,7 @@ class Storage(Protocol):
         """The object, body included."""
         ...
 
-    def newest(self, prefix: str) -> StoredObject | None:
+    def latest(self, prefix: str) -> StoredObject | None:
         """The latest object whose key starts with ``prefix``, with an empty body."""
         ...
 

@@ -34,7 +34,7 @@ captures = st.builds(
     partial=st.booleans(),
     truncated=st.booleans(),
     timings=st.dictionaries(text, finite, max_size=4),
-    signs=st.dictionaries(text, json_values, max_size=4),
+    features=st.dictionaries(text, json_values, max_size=4),
     verdict=st.sampled_from(Verdict),
 )
 thumbnails = st.builds(

@@ -20,7 +20,7 @@ def waiting(gate: threading.Event) -> Callable[[], None]:
 def test_a_job_runs_and_ends() -> None:
     background, ran = BackgroundTasks(), threading.Event()
     assert background.submit("job", ran.set)
-    assert background.settle(10)
+    assert background.join(10)
     assert ran.is_set()
 
 
@@ -29,9 +29,9 @@ def test_a_name_runs_once_at_a_time_and_again_later() -> None:
     assert background.submit("job", waiting(gate))
     assert not background.submit("job", gate.set)
     gate.set()
-    assert background.settle(10)
+    assert background.join(10)
     assert background.submit("job", gate.set)
-    assert background.settle(10)
+    assert background.join(10)
 
 
 def test_a_job_too_many_is_dropped() -> None:
@@ -39,17 +39,17 @@ def test_a_job_too_many_is_dropped() -> None:
     started = [background.submit(str(number), waiting(gate)) for number in range(3)]
     gate.set()
     assert started == [True, True, False]
-    assert background.settle(10)
+    assert background.join(10)
 
 
 def test_in_a_line_jobs_wait_for_their_turn() -> None:
-    background, gate, ran = BackgroundTasks(limit=1, line=2), threading.Event(), list[str]()
+    background, gate, ran = BackgroundTasks(limit=1, queue_size=2), threading.Event(), list[str]()
     started = [background.submit("first", waiting(gate))]
     started += [background.submit(name, lambda name=name: ran.append(name)) for name in ("second", "third", "fourth")]
     started += [background.submit("second", gate.set)]
     assert started == [True, True, True, False, False]
     gate.set()
-    assert background.settle(10)
+    assert background.join(10)
     assert ran == ["second", "third"]
 
 
@@ -60,9 +60,9 @@ def test_a_job_that_fails_makes_room() -> None:
         raise ValueError("a bug")
 
     assert background.submit("bad", fail)
-    assert background.settle(10)
+    assert background.join(10)
     assert background.submit("good", lambda: None)
-    assert background.settle(10)
+    assert background.join(10)
 
 
 def test_a_system_without_threads_drops_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,12 +74,12 @@ def test_a_system_without_threads_drops_the_job(monkeypatch: pytest.MonkeyPatch)
         patch.setattr(threading.Thread, "start", refuse)
         assert not background.submit("job", lambda: None)
     assert background.submit("job", lambda: None)
-    assert background.settle(10)
+    assert background.join(10)
 
 
 def test_settling_has_an_end() -> None:
     background, gate = BackgroundTasks(), threading.Event()
     background.submit("job", waiting(gate))
-    assert not background.settle(0.01)
+    assert not background.join(0.01)
     gate.set()
-    assert background.settle(10)
+    assert background.join(10)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fakes import Clock
 from tintype.errors import BackendUnavailable
-from tintype.service.health import HOLDS_FOR, HealthChecks
+from tintype.service.health import CACHE_SECONDS, HealthChecks
 
 
 class Part:
@@ -64,7 +64,7 @@ def test_an_answer_good_or_bad_holds_for_a_while(
 ) -> None:
     part.wrong = wrong
     first = checkup.report()
-    clock.turn(HOLDS_FOR - 1)
+    clock.turn(CACHE_SECONDS - 1)
     assert (checkup.report(), part.asked) == (first, 1)
     part.wrong = None
     clock.turn(1)
@@ -83,7 +83,7 @@ def test_those_who_come_first_together_ask_once(checkup: HealthChecks, part: Par
 
 def test_while_one_asks_again_the_others_get_the_last_answer(checkup: HealthChecks, part: Part, clock: Clock) -> None:
     checkup.report()
-    clock.turn(HOLDS_FOR)
+    clock.turn(CACHE_SECONDS)
     part.entered.clear()
     part.gate.clear()
     part.wrong = BackendUnavailable("down")

@@ -46,19 +46,19 @@ class World:
             masters=self.masters,
             locks=self.locks,
             storage=self.storage,
-            lookup=self.lookup,
-            patience=self.patience,
+            target_checker=self.lookup,
+            wait_timeout=self.patience,
             clock=self.clock,
         )
 
     def ask(self, freshness: Freshness = FRESHNESS, **options: Any) -> CacheState:
-        return self.service.thumbnail(wanted(**options), freshness).cache
+        return self.service.get(wanted(**options), freshness).cache
 
     def body(self, freshness: Freshness = FRESHNESS, **options: Any) -> bytes:
-        return self.service.thumbnail(wanted(**options), freshness).thumbnail.body
+        return self.service.get(wanted(**options), freshness).thumbnail.body
 
     def refreshed(self) -> None:
-        assert self.service.settle(10)
+        assert self.service.wait_idle(10)
 
 
 @pytest.fixture
@@ -76,18 +76,18 @@ class TestRemembering:
 
     def test_workers_share_what_they_remember(self, world: World) -> None:
         world.ask()
-        assert world.another_worker().thumbnail(wanted(), FRESHNESS).cache == "HIT"
+        assert world.another_worker().get(wanted(), FRESHNESS).cache == "HIT"
 
     def test_another_size_is_rendered_from_the_same_photograph(self, world: World) -> None:
         world.ask()
-        answer = world.service.thumbnail(wanted(thumb_width=320, format="jpeg"), FRESHNESS)
+        answer = world.service.get(wanted(thumb_width=320, format="jpeg"), FRESHNESS)
         assert (answer.cache, answer.thumbnail.width, answer.thumbnail.mime) == ("DERIVED", 320, "image/jpeg")
         assert world.engine.visits == 1
 
     def test_a_derived_picture_is_as_old_as_its_photograph(self, world: World) -> None:
-        taken = world.service.thumbnail(wanted(), FRESHNESS).thumbnail.taken_at
+        taken = world.service.get(wanted(), FRESHNESS).thumbnail.taken_at
         world.clock.turn(100)
-        assert world.service.thumbnail(wanted(thumb_width=320), FRESHNESS).thumbnail.taken_at == taken
+        assert world.service.get(wanted(thumb_width=320), FRESHNESS).thumbnail.taken_at == taken
 
     def test_another_view_of_the_page_is_another_photograph(self, world: World) -> None:
         assert [world.ask(), world.ask(dark_mode=True)] == ["MISS", "MISS"]
@@ -115,7 +115,7 @@ class TestRemembering:
         assert [world.ask(), world.ask()] == ["MISS", "MISS"]
 
     def test_timings_tell_the_steps(self, world: World) -> None:
-        timings = world.service.thumbnail(wanted(), FRESHNESS).timings
+        timings = world.service.get(wanted(), FRESHNESS).timings
         assert timings.keys() == {"lookup", "wait", "capture", "render", "navigate"}
 
 
@@ -203,8 +203,8 @@ class TestStale:
         world.engine.gate.clear()
         other = world.another_worker()
         for service in (world.service, other, world.service, other):
-            assert service.recall(wanted(), FRESHNESS).cache == "STALE"
-        assert other.settle(10)
+            assert service.get_cached(wanted(), FRESHNESS).cache == "STALE"
+        assert other.wait_idle(10)
         world.engine.gate.set()
         world.refreshed()
         assert world.engine.visits == 2
@@ -252,7 +252,7 @@ class TestPassingStates:
     def test_a_picture_of_a_passing_state_is_fresh_for_a_minute(self, world: World, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(world.engine, name, value)
-        answer = world.service.thumbnail(wanted(), FRESHNESS)
+        answer = world.service.get(wanted(), FRESHNESS)
         assert answer.freshness.max_age == 60
         world.clock.turn(61)
         assert world.ask() == "STALE"
@@ -262,7 +262,7 @@ class TestPassingStates:
 
     def test_a_missing_page_is_looked_at_again_within_the_hour(self, world: World) -> None:
         world.engine.status = 404
-        answer = world.service.thumbnail(wanted(), FRESHNESS)
+        answer = world.service.get(wanted(), FRESHNESS)
         assert (answer.thumbnail.verdict, answer.freshness.max_age) == ("error", 3600)
 
 
@@ -370,7 +370,7 @@ class TestPersisting:
         persisted = world.service.persist(wanted(thumb_width=320), FRESHNESS)
         assert is_storage_key(persisted.key)
         assert persisted.url == f"/stored/{persisted.key}"
-        stored = world.service.stored(persisted.key)
+        stored = world.service.get_stored(persisted.key)
         assert stored is not None
         facts = (persisted.cached, persisted.content_type, persisted.width, persisted.height, persisted.bytes)
         assert facts == (False, "image/png", 320, 180, len(stored.body))
@@ -402,7 +402,7 @@ class TestPersisting:
         world.clock.turn(1)
         new = world.service.persist(wanted(), FORCED)
         assert (new.cached, new.key != old.key) == (False, True)
-        assert world.service.stored(old.key)
+        assert world.service.get_stored(old.key)
         assert world.service.persist(wanted(), FRESHNESS).key == new.key
 
     def test_what_shows_a_passing_state_is_taken_again_next_time(self, world: World) -> None:
@@ -420,7 +420,7 @@ class TestPersisting:
     @pytest.mark.parametrize("key", ["", "../../etc/passwd", "thumbs/abc.png", "thumbs/" + "a" * 64 + ".png"])
     def test_only_keys_of_ours_reach_storage(self, world: World, key: str) -> None:
         world.storage.down = "must not be asked"
-        assert world.service.stored(key) is None
+        assert world.service.get_stored(key) is None
 
 
 class TestForgetting:
@@ -435,7 +435,7 @@ class TestForgetting:
         key = world.service.persist(wanted(), FRESHNESS).key
         assert world.service.clear() == 2
         assert world.ask() == "MISS"
-        assert world.service.stored(key)
+        assert world.service.get_stored(key)
 
     def test_remembered_values_are_named_by_digests_only(self, world: World) -> None:
         world.ask(url="https://site.org/?token=hidden")

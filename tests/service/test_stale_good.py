@@ -47,13 +47,13 @@ def visits(bad: dict[str, Any]) -> int:
 class TestABlankPage:
     def test_is_visited_once_more_with_more_patience(self, world: World) -> None:
         world.engine.blanks = 1
-        answer = world.service.thumbnail(wanted(delay=200), FRESHNESS)
+        answer = world.service.get(wanted(delay=200), FRESHNESS)
         assert answer.thumbnail.verdict == "ok"
         assert [shot.settle.delay for shot in world.engine.shots] == [200, 1700]
 
     def test_is_accepted_when_it_is_blank_again(self, world: World) -> None:
         world.engine.blanks = 2
-        answer = world.service.thumbnail(wanted(), FRESHNESS)
+        answer = world.service.get(wanted(), FRESHNESS)
         assert (answer.thumbnail.verdict, answer.freshness.max_age, world.engine.visits) == ("blank", 60, 2)
 
     def test_is_accepted_when_the_second_attempt_fails(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ class TestABlankPage:
 
         world.engine.blanks = 1
         monkeypatch.setattr(world.engine, "capture", capture)
-        assert world.service.thumbnail(wanted(), FRESHNESS).thumbnail.verdict == "blank"
+        assert world.service.get(wanted(), FRESHNESS).thumbnail.verdict == "blank"
 
     def test_is_not_visited_twice_by_each_of_many(self, world: World) -> None:
         world.engine.blanks = 99
@@ -81,7 +81,7 @@ class TestAnOlderGoodPicture:
         world.clock.turn(3600)
         show(world, bad)
         for _ in range(3):
-            answer = world.service.thumbnail(wanted(), BRIEFLY)
+            answer = world.service.get(wanted(), BRIEFLY)
             assert (answer.cache, answer.thumbnail.body, answer.thumbnail.verdict) == ("STALE", old, "ok")
         assert world.engine.visits == visits(bad), "the bad one is remembered beside"
 
@@ -111,7 +111,7 @@ class TestAnOlderGoodPicture:
         old = world.body()
         world.clock.turn(1)
         show(world, BAD["missing"])
-        answer = world.service.thumbnail(wanted(), FORCED)
+        answer = world.service.get(wanted(), FORCED)
         assert (answer.cache, answer.thumbnail.verdict) == ("MISS", "error")
         assert (world.ask(), world.body()) == ("HIT", old), "everybody else keeps it"
 
@@ -127,7 +127,7 @@ class TestAnOlderGoodPicture:
         world.clock.turn(2 * DAY)
         show(world, BAD["missing"])
         for _ in range(2):
-            answer = world.service.thumbnail(wanted(thumb_width=320), FRESHNESS)
+            answer = world.service.get(wanted(thumb_width=320), FRESHNESS)
             assert (answer.cache, answer.thumbnail.width, answer.thumbnail.verdict) == ("STALE", 320, "ok")
 
     def test_does_for_a_while_when_there_is_no_other(self, world: World) -> None:
@@ -136,14 +136,14 @@ class TestAnOlderGoodPicture:
         world.clock.turn(8.5 * DAY)
         assert world.ask() == "STALE"
         world.clock.turn(DAY)
-        assert world.service.thumbnail(wanted(), FRESHNESS).thumbnail.verdict == "error"
+        assert world.service.get(wanted(), FRESHNESS).thumbnail.verdict == "error"
 
     def test_is_not_replaced_when_the_bad_one_is_older_than_a_bad_one(self, world: World) -> None:
         show(world, BAD["missing"])
         world.ask()
         world.clock.turn(DAY * 2)
         show(world, BAD["in trouble"])
-        assert world.service.thumbnail(wanted(), FRESHNESS).thumbnail.status == 503
+        assert world.service.get(wanted(), FRESHNESS).thumbnail.status == 503
 
 
 class TestWhileThePageFails:
@@ -212,7 +212,7 @@ class TestAhead:
 
     def test_nothing_at_first_and_then_the_picture(self, world: World) -> None:
         world.engine.gate.clear()
-        assert [world.service.ahead(wanted(), FRESHNESS) for _ in range(3)] == [None] * 3
+        assert [world.service.get_or_schedule(wanted(), FRESHNESS) for _ in range(3)] == [None] * 3
         world.engine.gate.set()
         world.refreshed()
         assert (world.ask(), world.engine.visits) == ("HIT", 1)
@@ -220,22 +220,22 @@ class TestAhead:
     def test_workers_take_it_once(self, world: World) -> None:
         world.engine.gate.clear()
         other = world.another_worker()
-        assert [service.ahead(wanted(), FRESHNESS) for service in (world.service, other)] == [None, None]
+        assert [service.get_or_schedule(wanted(), FRESHNESS) for service in (world.service, other)] == [None, None]
         world.engine.gate.set()
         world.refreshed()
-        assert other.settle(10)
+        assert other.wait_idle(10)
         assert world.engine.visits == 1
 
     def test_another_size_at_once_where_the_page_was_photographed(self, world: World) -> None:
         world.ask()
-        answer = world.service.ahead(wanted(thumb_width=320), FRESHNESS)
+        answer = world.service.get_or_schedule(wanted(thumb_width=320), FRESHNESS)
         assert answer
         assert (answer.cache, world.engine.visits) == ("DERIVED", 1)
 
     def test_an_older_picture_where_there_is_one(self, world: World) -> None:
         old = world.body(BRIEFLY)
         world.clock.turn(3600)
-        answer = world.service.ahead(wanted(), BRIEFLY)
+        answer = world.service.get_or_schedule(wanted(), BRIEFLY)
         assert answer
         assert (answer.cache, answer.thumbnail.body) == ("STALE", old)
         world.refreshed()
@@ -244,25 +244,25 @@ class TestAhead:
     @pytest.mark.parametrize("failure", [TargetUnreachable("x"), Overloaded("x"), TargetDenied("x")])
     def test_a_failure_when_asked_again(self, world: World, failure: TintypeError) -> None:
         world.engine.fail = failure
-        assert world.service.ahead(wanted(), FRESHNESS) is None
+        assert world.service.get_or_schedule(wanted(), FRESHNESS) is None
         world.refreshed()
         with pytest.raises(type(failure)):
-            world.service.ahead(wanted(), FRESHNESS)
+            world.service.get_or_schedule(wanted(), FRESHNESS)
         assert world.engine.visits == 1
 
     def test_after_a_failure_it_is_tried_again(self, world: World) -> None:
         world.engine.fail = Overloaded("x")
-        world.service.ahead(wanted(), FRESHNESS)
+        world.service.get_or_schedule(wanted(), FRESHNESS)
         world.refreshed()
         world.engine.fail = None
         world.clock.turn(11)
-        assert world.service.ahead(wanted(), FRESHNESS) is None
+        assert world.service.get_or_schedule(wanted(), FRESHNESS) is None
         world.refreshed()
         assert world.ask() == "HIT"
 
     def test_who_waits_does_not_suffer_from_a_busy_moment(self, world: World) -> None:
         world.engine.fail = Overloaded("x")
-        world.service.ahead(wanted(), FRESHNESS)
+        world.service.get_or_schedule(wanted(), FRESHNESS)
         world.refreshed()
         world.engine.fail = None
         assert world.ask() == "MISS"
@@ -270,7 +270,7 @@ class TestAhead:
     def test_a_page_full_of_pictures_is_taken_in_turn(self, world: World) -> None:
         world.engine.gate.clear()
         asked = [wanted(url=f"https://site.org/{number}") for number in range(20)]
-        assert [world.service.ahead(request, FRESHNESS) for request in asked] == [None] * 20
+        assert [world.service.get_or_schedule(request, FRESHNESS) for request in asked] == [None] * 20
         world.engine.gate.set()
         world.refreshed()
-        assert {world.service.thumbnail(request, FRESHNESS).cache for request in asked} == {"HIT"}
+        assert {world.service.get(request, FRESHNESS).cache for request in asked} == {"HIT"}

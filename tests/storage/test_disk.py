@@ -173,7 +173,7 @@ def test_writers_killed_in_mid_write_leave_only_whole_pictures(storage: DiskStor
         assert found
         assert digest_of(found.body) in key
         assert found.meta
-        assert storage.newest(prefix_of(found))
+        assert storage.latest(prefix_of(found))
 
 
 def test_what_was_never_finished_is_swept_at_the_next_start(storage: DiskStorage, folder: Path) -> None:

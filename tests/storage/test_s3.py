@@ -77,7 +77,7 @@ class TestObject:
         assert spaced.get(picture("two").key) is None
         assert httpx.get(spaced.url(picture("one").key), trust_env=False).content == picture().body
         assert "/my%20shots/thumbs/" in spaced.url(picture("one").key)
-        newest = spaced.newest(prefix_of(picture("one")))
+        newest = spaced.latest(prefix_of(picture("one")))
         assert newest
         assert newest.key == picture("one").key
 
@@ -183,7 +183,7 @@ def everything(storage: S3Storage) -> list[object]:
         storage.check,
         functools.partial(storage.put, picture()),
         functools.partial(storage.get, key),
-        functools.partial(storage.newest, prefix),
+        functools.partial(storage.latest, prefix),
         functools.partial(storage.delete, key),
         lambda: list(storage.keys()),
     ]
@@ -284,9 +284,9 @@ class TestWire:
         with Bucket(refuse=("GET", "HEAD")) as bucket, logged() as logs:
             storage = storage_in(bucket)
             storage.check()
-            assert storage.newest(prefix_of(picture())) is None
+            assert storage.latest(prefix_of(picture())) is None
             storage.put(picture())
-            assert storage.newest(prefix_of(picture())) is None
+            assert storage.latest(prefix_of(picture())) is None
         assert [log["event"] for log in logs] == ["storage_list_denied"]
 
     def test_wrong_credentials_are_not(self) -> None:

@@ -52,7 +52,7 @@ class FakeEngine:
     fail: TintypeError | None = None
     status: int = 200
     partial: bool = False
-    signs: dict[str, Any] = field(default_factory=dict)
+    features: dict[str, Any] = field(default_factory=dict)
     down: str = ""
     shots: list[Shot] = field(default_factory=list)
     blanks: int = 0
@@ -87,7 +87,7 @@ class FakeEngine:
             final_url=shot.url,
             status=self.status,
             partial=self.partial,
-            signs=self.signs,
+            features=self.features,
             timings={"navigate": 12.5},
             meta=self.meta,
         )
@@ -181,7 +181,7 @@ class MemoryStorage:
         self.check()
         return self._objects.get(key)
 
-    def newest(self, prefix: str) -> StoredObject | None:
+    def latest(self, prefix: str) -> StoredObject | None:
         self.check()
         found = [stored for key, stored in self._objects.items() if key.startswith(prefix)]
         return replace(found[-1], body=b"") if found else None

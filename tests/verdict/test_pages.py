@@ -10,8 +10,8 @@ from tests.support.site_server import SiteServer
 from tintype.engines.chromium import ChromiumEngine
 from tintype.model import Capture, Verdict
 from tintype.options import Options, Shot
-from tintype.service.classify.classifier import judge
-from tintype.service.pipeline import patient
+from tintype.service.classify.classifier import classify
+from tintype.service.pipeline import with_longer_delay
 
 pytestmark = pytest.mark.browser
 
@@ -87,31 +87,31 @@ def shot(site: SiteServer, page: str) -> Shot:
 @pytest.mark.parametrize(("page", "verdict"), PAGES.items(), ids=PAGES)
 def test_the_page(page: str, verdict: str, engine: ChromiumEngine, site: SiteServer) -> None:
     asked = shot(site, page)
-    assert judge(engine.capture(asked), asked.url) == verdict
+    assert classify(engine.capture(asked), asked.url) == verdict
 
 
 @pytest.mark.parametrize(("page", "verdict"), PIXELS_ALONE.items(), ids=PIXELS_ALONE)
 def test_its_pixels_alone(page: str, verdict: str, engine: ChromiumEngine, site: SiteServer) -> None:
     asked = shot(site, page)
-    assert judge(_as_hosted(engine.capture(asked)), asked.url) == verdict
+    assert classify(_as_hosted(engine.capture(asked)), asked.url) == verdict
 
 
 def test_a_page_that_draws_late_is_there_at_the_second_attempt(engine: ChromiumEngine, site: SiteServer) -> None:
     asked = shot(site, "shell-very-late.html")
-    assert judge(engine.capture(patient(asked)), asked.url) == "ok"
+    assert classify(engine.capture(with_longer_delay(asked)), asked.url) == "ok"
 
 
 def test_text_without_a_ground_is_something(engine: ChromiumEngine, site: SiteServer) -> None:
     options = Options(url=site.url("/one-sentence.html"), omit_background=True, css="p { color: white }")
     asked = options.request().shot
     capture = engine.capture(asked)
-    assert {judge(seen, asked.url) for seen in (capture, _as_hosted(capture))} == {Verdict.OK}
+    assert {classify(seen, asked.url) for seen in (capture, _as_hosted(capture))} == {Verdict.OK}
 
 
 def test_the_account_of_a_page_is_bounded(engine: ChromiumEngine, site: SiteServer) -> None:
     for page in ("article.html", "challenge-datadome.html", "login-page.html"):
-        assert 100 < len(str(engine.capture(shot(site, page)).signs)) < 10_000
+        assert 100 < len(str(engine.capture(shot(site, page)).features)) < 10_000
 
 
 def _as_hosted(capture: Capture) -> Capture:
-    return replace(capture, signs={}, title="", final_url="")
+    return replace(capture, features={}, title="", final_url="")

@@ -34,7 +34,7 @@ def service() -> Iterator[tuple[Site, int]]:
     server.shutdown()
     thread.join(10)
     server.server_close()
-    assert site.service.settle(10)
+    assert site.service.wait_idle(10)
 
 
 def snippet(port: int) -> str:

@@ -49,7 +49,7 @@ class Site:
             masters=self.masters,
             locks=ThreadLocks(),
             storage=self.storage,
-            lookup=self.lookup,
+            target_checker=self.lookup,
             clock=self.clock,
         )
         self.app = self._app()

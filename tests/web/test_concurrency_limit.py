@@ -26,7 +26,7 @@ class Worker:
         self.go = threading.Event()
 
     def work(self) -> None:
-        with self.turns.taken():
+        with self.turns.acquire():
             self.working += 1
             self.go.wait(FOREVER)
 
@@ -42,45 +42,45 @@ class Worker:
 
 class TestTurns:
     def test_are_for_so_many_at_a_time(self) -> None:
-        worker = Worker(ConcurrencyLimit(2, patience=FOREVER))
+        worker = Worker(ConcurrencyLimit(2, timeout=FOREVER))
         with worker.crowd(5):
             assert eventually(lambda: worker.working == 2)
             assert worker.turns._free.acquire(blocking=False) is False
         assert worker.working == 5
 
     def test_are_not_waited_for_without_end(self) -> None:
-        worker = Worker(ConcurrencyLimit(1, patience=AT_ONCE))
+        worker = Worker(ConcurrencyLimit(1, timeout=AT_ONCE))
         with worker.crowd(3):
             assert eventually(lambda: worker.working == 3)
 
     def test_are_given_back_after_a_failure(self) -> None:
-        turns = ConcurrencyLimit(1, patience=FOREVER)
+        turns = ConcurrencyLimit(1, timeout=FOREVER)
         for _ in range(3):
-            with pytest.raises(ZeroDivisionError), turns.taken(), turns.lent():
+            with pytest.raises(ZeroDivisionError), turns.acquire(), turns.released():
                 raise ZeroDivisionError
 
     def test_are_given_back_once_however_often_they_are_lent(self) -> None:
-        turns = ConcurrencyLimit(1, patience=AT_ONCE)
-        with turns.taken(), turns.lent(), turns.lent():
+        turns = ConcurrencyLimit(1, timeout=AT_ONCE)
+        with turns.acquire(), turns.released(), turns.released():
             pass
         assert turns._free.acquire(blocking=False)
         assert not turns._free.acquire(blocking=False)
 
     def test_that_were_not_had_are_not_given_back(self) -> None:
-        turns = ConcurrencyLimit(0, patience=AT_ONCE)
-        with turns.taken(), turns.lent():
+        turns = ConcurrencyLimit(0, timeout=AT_ONCE)
+        with turns.acquire(), turns.released():
             pass
         assert not turns._free.acquire(blocking=False)
 
     def test_lent_are_somebody_else_s(self) -> None:
-        worker = Worker(ConcurrencyLimit(1, patience=FOREVER))
-        with worker.turns.taken(), worker.turns.lent(), worker.crowd(1):
+        worker = Worker(ConcurrencyLimit(1, timeout=FOREVER))
+        with worker.turns.acquire(), worker.turns.released(), worker.crowd(1):
             assert eventually(lambda: worker.working == 1)
 
     def test_are_had_again_after_they_were_lent(self) -> None:
-        turns = ConcurrencyLimit(1, patience=FOREVER)
-        with turns.taken():
-            with turns.lent():
+        turns = ConcurrencyLimit(1, timeout=FOREVER)
+        with turns.acquire():
+            with turns.released():
                 pass
             assert not turns._free.acquire(blocking=False)
 
@@ -89,7 +89,7 @@ class TestAService:
     @pytest.fixture
     def strict(self, site: Site) -> Site:
         """One at a time, however long that takes."""
-        site.service._turns = ConcurrencyLimit(1, patience=FOREVER)
+        site.service._turns = ConcurrencyLimit(1, timeout=FOREVER)
         return site
 
     def test_answers_while_somebody_waits_for_a_picture(self, strict: Site) -> None:

@@ -64,7 +64,7 @@ class Twins:
 
     def both(self, act: Callable[[Site], object]) -> None:
         for site in self.sites:
-            assert site.service.settle(10), "a refresh under way would see the clock turn"
+            assert site.service.wait_idle(10), "a refresh under way would see the clock turn"
             act(site)
 
     def turn(self, seconds: float) -> None:
@@ -127,7 +127,7 @@ PASSED = {
     "an error as a page": Ask(query=f"url={URL}&width=1", headers={"Accept": "text/html"}),
     "fresh": Ask(query=f"url={URL}&fresh=true"),
     "ttl 0": Ask(query=f"url={URL}&ttl=0"),
-    "an endless query": Ask(query=f"url={URL}?{'a' * query_cache.LONGEST}"),
+    "an endless query": Ask(query=f"url={URL}?{'a' * query_cache.MAX_KEY_LENGTH}"),
     "POST": Ask(method="POST"),
     "OPTIONS": Ask(method="OPTIONS"),
 }
@@ -292,39 +292,39 @@ class TestWhatIsKept:
     def test_pages_stay_within_their_budget(self) -> None:
         pages, one = response_cache.ResponseCache(budget=3 * 10_000), _page(5000)
         for number in range(20):
-            pages.put(number % 7, one)
-        kept = [number for number in range(7) if pages.get(number, one.since)]
+            pages.add(number % 7, one)
+        kept = [number for number in range(7) if pages.get(number, one.valid_from)]
         assert kept == [3, 4, 5]
 
     def test_a_page_larger_than_the_budget_is_not_kept(self) -> None:
         pages, one = response_cache.ResponseCache(budget=1000), _page(5000)
-        pages.put("large", one)
-        assert pages.get("large", one.since) is None
+        pages.add("large", one)
+        assert pages.get("large", one.valid_from) is None
 
     def test_what_is_asked_once_drives_nothing_out(self, site: Site) -> None:
         front = site.app.wsgi_app
         assert isinstance(front, FastPath)
-        front._questions._most = 2
+        front._query_cache._max_entries = 2
         often = Ask(query=f"url={URL}&thumb_width=100")
         for ask in (often, often, *(Ask(query=f"url={URL}&thumb_width={width}") for width in range(200, 210))):
             _run(site.app, ask.environ())
-        assert front._questions.find(often.environ())
+        assert front._query_cache.get(often.environ())
 
     def test_of_too_many_questions_the_oldest_is_forgotten(self, site: Site) -> None:
         front = site.app.wsgi_app
         assert isinstance(front, FastPath)
-        front._questions._most = 2
+        front._query_cache._max_entries = 2
         asks = [Ask(query=f"url={URL}&thumb_width={width}") for width in (100, 200, 300)]
         for ask in asks * 2:
             _run(site.app, ask.environ())
-        found = [front._questions.find(ask.environ()) for ask in asks]
+        found = [front._query_cache.get(ask.environ()) for ask in asks]
         assert [bool(question) for question in found] == [False, True, True]
 
 
 def _page(size: int) -> response_cache.CachedResponse:
-    times = {"taken_at": 0.0, "since": 0.0, "until": 9.0}
+    times = {"taken_at": 0.0, "valid_from": 0.0, "valid_until": 9.0}
     return response_cache.CachedResponse(
-        body=bytes(size), full=[], bare=[], etag='"0"', timing="", host="site.org", **times
+        body=bytes(size), headers_200=[], headers_304=[], etag='"0"', timing="", host="site.org", **times
     )
 
 

@@ -93,7 +93,7 @@ class TestHeaders:
         site.clock.turn(2 * DAY)
         states.append(site.thumb())
         assert [answer.headers["X-Cache"] for answer in states] == ["MISS", "HIT", "DERIVED", "STALE"]
-        assert site.service.settle(10)
+        assert site.service.wait_idle(10)
         assert site.thumb().headers["X-Cache"] == "HIT"
 
     def test_steps_are_timed(self, site: Site) -> None:
@@ -275,7 +275,7 @@ class TestAPlaceholder:
         assert (answer.status_code, answer.content_type) == (200, "image/webp")
         assert imaging.size(answer.data)[:2] == (320, 180)
         site.engine.gate.set()
-        assert site.service.settle(10)
+        assert site.service.wait_idle(10)
         assert site.thumb(placeholder="true", thumb_width=320, format="webp").headers["X-Cache"] == "HIT"
 
     def test_is_kept_by_nobody_and_says_when_to_come_back(self, site: Site) -> None:
@@ -283,12 +283,12 @@ class TestAPlaceholder:
         assert (headers["X-Cache"], headers["Cache-Control"]) == ("PLACEHOLDER", "no-store")
         assert int(headers["Refresh"]) > 0
         assert not {"ETag", "Age", "X-Verdict"} & set(headers.keys())
-        assert site.service.settle(10)
+        assert site.service.wait_idle(10)
 
     @pytest.mark.parametrize("options", [{"full_page": "true"}, {"device": "iphone-14"}, {"retina": "true"}])
     def test_has_the_size_of_the_picture(self, site: Site, options: dict[str, str]) -> None:
         first = imaging.size(site.thumb(placeholder="true", **options).data)
-        assert site.service.settle(10)
+        assert site.service.wait_idle(10)
         assert imaging.size(site.thumb(placeholder="true", **options).data) == first
 
     def test_is_not_needed_where_there_is_a_picture(self, site: Site) -> None:
@@ -296,12 +296,12 @@ class TestAPlaceholder:
         site.clock.turn(8.5 * DAY)
         states.append(site.thumb(placeholder="true"))
         assert [answer.headers["X-Cache"] for answer in states] == ["MISS", "HIT", "DERIVED", "STALE"]
-        assert site.service.settle(10)
+        assert site.service.wait_idle(10)
 
     def test_gives_way_to_the_failure_there_was(self, site: Site) -> None:
         site.engine.fail = Overloaded("busy", retry_after=3)
         assert site.thumb(placeholder="true").headers["X-Cache"] == "PLACEHOLDER"
-        assert site.service.settle(10)
+        assert site.service.wait_idle(10)
         answer = site.thumb(placeholder="true")
         assert (answer.status_code, answer.json["error"], answer.headers["Retry-After"]) == (503, "overloaded", "3")
 
@@ -314,4 +314,4 @@ class TestAPlaceholder:
         site = Site(allowances=RateLimits(thumb="1 per minute", hit="9 per minute"))
         answers = [site.thumb(placeholder="true"), site.thumb("https://other.org/", placeholder="true")]
         assert [answer.status_code for answer in answers] == [200, 429]
-        assert site.service.settle(10)
+        assert site.service.wait_idle(10)

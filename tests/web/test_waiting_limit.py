@@ -24,44 +24,44 @@ class TestSeats:
     def test_are_given_back(self) -> None:
         seats = WaitingLimit(1)
         for _ in range(3):
-            with seats.taken("a"):
+            with seats.acquire("a"):
                 pass
 
     def test_are_given_back_after_a_failure(self) -> None:
         seats = WaitingLimit(1)
         for _ in range(3):
-            with pytest.raises(ZeroDivisionError), seats.taken("a"):
+            with pytest.raises(ZeroDivisionError), seats.acquire("a"):
                 raise ZeroDivisionError
 
     def test_refuse_whoever_finds_none(self) -> None:
         seats = WaitingLimit(1)
-        with seats.taken("a"), pytest.raises(Overloaded) as refusal, seats.taken("a"):
+        with seats.acquire("a"), pytest.raises(Overloaded) as refusal, seats.acquire("a"):
             pass
         assert refusal.value.retry_after_seconds == 5
 
     def test_are_for_so_many_pages_and_each_of_them_may_have_several(self) -> None:
-        seats = WaitingLimit(4, pages=2)
-        with seats.taken("a"), seats.taken("b"), seats.taken("a"):
-            with pytest.raises(Overloaded), seats.taken("c"):
+        seats = WaitingLimit(4, max_targets=2)
+        with seats.acquire("a"), seats.acquire("b"), seats.acquire("a"):
+            with pytest.raises(Overloaded), seats.acquire("c"):
                 pass
-            with seats.taken("b"), pytest.raises(Overloaded), seats.taken("a"):
+            with seats.acquire("b"), pytest.raises(Overloaded), seats.acquire("a"):
                 pass
-        with seats.taken("c"), seats.taken("d"):
+        with seats.acquire("c"), seats.acquire("d"):
             pass
 
     def test_are_for_those_too_who_have_not_named_a_page(self) -> None:
-        seats = WaitingLimit(3, pages=1)
-        with seats.taken(), seats.taken("a"), seats.taken():
-            with pytest.raises(Overloaded), seats.taken():
+        seats = WaitingLimit(3, max_targets=1)
+        with seats.acquire(), seats.acquire("a"), seats.acquire():
+            with pytest.raises(Overloaded), seats.acquire():
                 pass
-            with pytest.raises(Overloaded), seats.taken("a"):
+            with pytest.raises(Overloaded), seats.acquire("a"):
                 pass
-        with seats.taken("b"):
+        with seats.acquire("b"):
             pass
 
     def test_without_a_number_there_is_always_one_more(self) -> None:
         seats = WaitingLimit(None)
-        with seats.taken("a"), seats.taken("a"):
+        with seats.acquire("a"), seats.acquire("a"):
             pass
 
 
@@ -83,7 +83,7 @@ class TestAFlood:
     def flooded(self, site: Site) -> Iterator[Site]:
         """Both seats taken by captures that do not end."""
         site.thumb()
-        site.service._seats = WaitingLimit(2, pages=2)
+        site.service._seats = WaitingLimit(2, max_targets=2)
         site.engine.gate.clear()
         with ThreadPoolExecutor(2) as crowd:
             waiting = [crowd.submit(site.app.test_client().get, f"/thumb?url=https://{n}.org/") for n in "ab"]
@@ -113,7 +113,7 @@ class TestSenders:
     def full(self, site: Site) -> Iterator[Site]:
         """A site with one seat, which somebody holds who is still sending."""
         seats = site.parts.reader._seats = WaitingLimit(1)
-        with seats.taken():
+        with seats.acquire():
             yield site
 
     @pytest.mark.parametrize("path", ["/thumb", "/persist"])

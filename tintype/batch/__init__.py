@@ -84,7 +84,7 @@ class Batch:
             entry = failed_record(task.url, result, key=task.key, seconds=outcome.seconds)
         else:
             known = self._manifest.records.get(task.key)
-            stem, extension = task.request.request.shot.url, result.thumbnail.extension
+            stem, extension = task.request.capture_request.shot.url, result.thumbnail.extension
             name = known.file if known and known.file else self._namer.name_for(stem, task.key, extension)
             write_atomically(self._manifest.folder / name, result.thumbnail.body)
             entry = captured_record(task.url, result, key=task.key, file=name, seconds=outcome.seconds)

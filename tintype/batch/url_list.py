@@ -21,7 +21,7 @@ class BatchItem:
     @property
     def key(self) -> str:
         """The page with all options, as a digest."""
-        return self.request.request.key
+        return self.request.capture_request.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ from tintype.batch import (
 )
 from tintype.commands.flags import given_options, option_flags
 from tintype.model import ThumbnailResult, Verdict
-from tintype.service.policy import insist
+from tintype.service.policy import raise_for_verdict
 from tintype.settings import Settings
 from tintype.web.params import ThumbnailRequest
 
@@ -80,7 +80,7 @@ def _batch(list_file: TextIO, output: Path, report_file: Path | None, **options:
 def _parse_list(list_file: TextIO, parts: Application) -> UrlList:
     """The list under the options that were said; raises InvalidRequest or UsageError."""
     options = list(given_options(_EXCLUDED))
-    listing = parse_url_list(list_file, lambda url: parts.reader.read([("url", url), *options]))
+    listing = parse_url_list(list_file, lambda url: parts.reader.parse([("url", url), *options]))
     if not listing.items and not listing.invalid:
         raise click.UsageError(f"{list_file.name} names no page.")
     for number, entry in listing.invalid.items():
@@ -102,8 +102,8 @@ def _run(batch: Batch, parts: Application, size: int) -> bool:
 
     def take(wanted: ThumbnailRequest) -> ThumbnailResult:
         # who makes files wants the picture of now rather than an older one with a new one later
-        answer = parts.service.thumbnail(wanted.request, replace(wanted.freshness, stale_for=0))
-        insist(answer.thumbnail, wanted.fail_on)
+        answer = parts.service.get(wanted.capture_request, replace(wanted.freshness, stale_for=0))
+        raise_for_verdict(answer.thumbnail, wanted.fail_on)
         return answer
 
     with _progress(len(batch.pending)) as tell, _graceful_interrupt(batch) as interrupted:

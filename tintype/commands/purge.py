@@ -22,7 +22,7 @@ def command(*, urls: tuple[str, ...], everything: bool) -> None:
     logs.configure("warning", settings.log_format)
     parts = application.assemble(settings)
     try:
-        pages = [parts.reader.read([("url", url)]).request.shot.url for url in urls]
+        pages = [parts.reader.parse([("url", url)]).capture_request.shot.url for url in urls]
         count = parts.service.clear() if everything else sum(map(parts.service.purge, pages))
     finally:
         parts.close()

@@ -15,7 +15,7 @@ from rich.console import Console
 from tintype import application, logs
 from tintype.commands.flags import given_options, option_flags
 from tintype.model import ThumbnailResult, Verdict
-from tintype.service.policy import insist
+from tintype.service.policy import raise_for_verdict
 from tintype.settings import Settings
 from tintype.urls import host_of
 
@@ -41,15 +41,15 @@ def _shot(url: str | None, output: str, html: BinaryIO | None, *, verbose: bool,
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
     parts = application.assemble(settings)
     try:
-        wanted = parts.reader.read([*_page_options(url, html), *_given_options(output)])
+        wanted = parts.reader.parse([*_page_options(url, html), *_given_options(output)])
         begin = perf_counter()
         with _spinner(url or "a page of your own"):
-            answer = parts.service.thumbnail(wanted.request, wanted.freshness)
-        insist(answer.thumbnail, wanted.fail_on)
+            answer = parts.service.get(wanted.capture_request, wanted.freshness)
+        raise_for_verdict(answer.thumbnail, wanted.fail_on)
         spent = perf_counter() - begin
     finally:
         parts.close()
-    path = _write(answer, output or f"{host_of(wanted.request.shot.url)}.{answer.thumbnail.extension}")
+    path = _write(answer, output or f"{host_of(wanted.capture_request.shot.url)}.{answer.thumbnail.extension}")
     click.echo(_summary(answer, path, spent), err=True)
 
 

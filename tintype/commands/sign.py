@@ -42,7 +42,7 @@ def _validate(settings: Settings, pairs: list[tuple[str, str]], *, meta: bool) -
     """Refuse what the service would refuse; raises InvalidRequest or TargetDenied."""
     parts = application.assemble(settings)
     try:
-        parts.reader.read([*pairs, *([("format", "json")] if meta else [])], posted=False)
+        parts.reader.parse([*pairs, *([("format", "json")] if meta else [])], posted=False)
     finally:
         parts.close()
 

@@ -15,7 +15,7 @@ def document(capture: Capture, form: str) -> bytes:
 
 
 def _pdf(capture: Capture) -> bytes:
-    if capture.is_picture:
+    if capture.is_image:
         raise EngineError("the capture engine answered something that is not a PDF")
     return capture.body
 

@@ -16,32 +16,32 @@ class BackgroundTasks:
     Threads are started when needed, so a worker that was forked has its own.
     """
 
-    def __init__(self, limit: int = 4, line: int = 0) -> None:
+    def __init__(self, limit: int = 4, queue_size: int = 0) -> None:
         self._limit = limit
-        self._room = line
+        self._queue_size = queue_size
         self._running: set[str] = set()
-        self._line: dict[str, Callable[[], None]] = {}
+        self._queue: dict[str, Callable[[], None]] = {}
         self._changed = threading.Condition()
 
     def submit(self, name: str, job: Callable[[], None]) -> bool:
         """Start a job, or let it wait, unless it is there already or too many are; whether it was accepted."""
         with self._changed:
-            if name in self._running or name in self._line:
+            if name in self._running or name in self._queue:
                 return False
             if len(self._running) >= self._limit:
-                return self._wait(name, job)
+                return self._enqueue(name, job)
             self._running.add(name)
         return self._start(name, job)
 
-    def settle(self, within: float) -> bool:
+    def join(self, timeout: float) -> bool:
         """Wait until nothing runs, at most ``within`` seconds; whether that came true."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._running, within)
+            return self._changed.wait_for(lambda: not self._running, timeout)
 
-    def _wait(self, name: str, job: Callable[[], None]) -> bool:
-        if len(self._line) >= self._room:
+    def _enqueue(self, name: str, job: Callable[[], None]) -> bool:
+        if len(self._queue) >= self._queue_size:
             return False
-        self._line[name] = job
+        self._queue[name] = job
         return True
 
     def _start(self, name: str, job: Callable[[], None]) -> bool:
@@ -69,7 +69,7 @@ class BackgroundTasks:
         """The one that waited longest takes the place of the one that ended."""
         with self._changed:
             self._running.discard(name)
-            first = next(iter(self._line), None)
+            first = next(iter(self._queue), None)
             self._running.update({first} if first else ())
             self._changed.notify_all()
-            return (first, self._line.pop(first)) if first else None
+            return (first, self._queue.pop(first)) if first else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tintype import imaging
 from tintype.model import CacheState, ThumbnailResult
 from tintype.protocols import Engine, TargetChecker
-from tintype.service.pipeline import CaptureJob, judged
+from tintype.service.pipeline import CaptureJob, with_verdict
 
 
 class UncachedCapture:
@@ -20,7 +20,7 @@ class UncachedCapture:
         with task.timed("lookup"):
             self._lookup.check(task.shot.url)
         with task.timed("capture"):
-            capture = judged(self._engine.capture(task.shot), task.shot)
+            capture = with_verdict(self._engine.capture(task.shot), task.shot)
         task.timings.update(capture.timings)
         with task.timed("render"):
             thumbnail = imaging.render(capture, task.request.rendition)

@@ -13,7 +13,7 @@ from tintype.errors import TintypeError
 
 log = structlog.get_logger("tintype.checkup")
 
-HOLDS_FOR = 10.0
+CACHE_SECONDS = 10.0
 """Seconds an answer is trusted, good or bad: probes of many load balancers cost one check."""
 
 _NEVER = float("-inf")
@@ -35,24 +35,24 @@ class HealthChecks:
 class _CachedCheck:
     name: str
     run: Callable[[], None]
-    found: str | None = None
-    good_until: float = _NEVER
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    error: str | None = None
+    valid_until: float = _NEVER
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def result(self, clock: Callable[[], float]) -> str | None:
         """The answer; while somebody else is asking, the last one, for which nobody has to wait."""
-        asked_before = self.good_until > _NEVER
-        if not self.turn.acquire(blocking=not asked_before):
-            return self.found
+        asked_before = self.valid_until > _NEVER
+        if not self.lock.acquire(blocking=not asked_before):
+            return self.error
         try:
-            if clock() >= self.good_until:
-                self.found = self._ask()
-                self.good_until = clock() + HOLDS_FOR
-            return self.found
+            if clock() >= self.valid_until:
+                self.error = self._run()
+                self.valid_until = clock() + CACHE_SECONDS
+            return self.error
         finally:
-            self.turn.release()
+            self.lock.release()
 
-    def _ask(self) -> str | None:
+    def _run(self) -> str | None:
         try:
             self.run()
         except TintypeError as error:

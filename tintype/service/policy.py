@@ -8,13 +8,13 @@ from dataclasses import replace
 from tintype.errors import TargetError, UnusableCapture
 from tintype.model import Capture, Freshness, Thumbnail, Verdict
 
-PASSING = Freshness(max_age=60.0, stale_for=3600.0)
+TRANSIENT = Freshness(max_age=60.0, stale_for=3600.0)
 """Bounds of freshness for a picture of a state that will pass: an unfinished page, a server in trouble, a challenge."""
-LASTING = Freshness(max_age=3600.0, stale_for=86_400.0)
+PERSISTENT = Freshness(max_age=3600.0, stale_for=86_400.0)
 """The same for one of a state that may last, but is not the page: it is missing, wants a login, was sold."""
 
-_PASSING = (408, 425, 429)  # Request Timeout, Too Early, Too Many Requests
-_PASSING_VERDICTS = {Verdict.BLANK, Verdict.CHALLENGE}
+_TRANSIENT_STATUSES = (408, 425, 429)  # Request Timeout, Too Early, Too Many Requests
+_TRANSIENT_VERDICTS = {Verdict.BLANK, Verdict.CHALLENGE}
 _REASONS = {
     Verdict.BLANK: "the page is blank",
     Verdict.CHALLENGE: "the page asks visitors to prove that they are human, or turns robots away",
@@ -24,25 +24,25 @@ _REASONS = {
 }
 
 
-def is_bad(picture: Thumbnail | Capture) -> bool:
+def is_unusable(picture: Thumbnail | Capture) -> bool:
     """Whether a picture shows something else than the page."""
     return picture.verdict is not Verdict.OK or picture.status >= 400  # noqa: PLR2004 - RFC 9110, 15.5
 
 
-def is_passing(picture: Thumbnail | Capture) -> bool:
+def is_transient(picture: Thumbnail | Capture) -> bool:
     """Whether a picture shows a state that will soon pass."""
-    troubled = picture.status in _PASSING or picture.status >= 500  # noqa: PLR2004 - RFC 9110, 15.6
-    return picture.partial or troubled or picture.verdict in _PASSING_VERDICTS
+    troubled = picture.status in _TRANSIENT_STATUSES or picture.status >= 500  # noqa: PLR2004 - RFC 9110, 15.6
+    return picture.partial or troubled or picture.verdict in _TRANSIENT_VERDICTS
 
 
-def deserved(freshness: Freshness, picture: Thumbnail | Capture) -> Freshness:
+def freshness_for(freshness: Freshness, picture: Thumbnail | Capture) -> Freshness:
     """The freshness a picture deserves: what is not the page is soon looked at again."""
-    if is_passing(picture):
-        return _within(freshness, PASSING)
-    return _within(freshness, LASTING) if is_bad(picture) else freshness
+    if is_transient(picture):
+        return _within(freshness, TRANSIENT)
+    return _within(freshness, PERSISTENT) if is_unusable(picture) else freshness
 
 
-def insist(picture: Thumbnail, fail_on: Collection[Verdict]) -> None:
+def raise_for_verdict(picture: Thumbnail, fail_on: Collection[Verdict]) -> None:
     """Raise TargetError or UnusableCapture for a verdict that the caller would rather have as a failure."""
     if picture.verdict not in fail_on:
         return

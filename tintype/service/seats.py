@@ -17,34 +17,34 @@ from tintype.errors import Overloaded
 
 RETRY_AFTER = 5.0
 """Seconds."""
-NO_PAGE = ""
+UNKNOWN_TARGET = ""
 """Whoever has not said yet which page he waits for."""
 
 
 class WaitingLimit:
     """So many seats in this process, for at most so many pages; without a number there is always one more."""
 
-    def __init__(self, number: int | None = None, pages: int | None = None) -> None:
-        self._number = float("inf") if number is None else number
-        self._pages = float("inf") if pages is None else pages
-        self._taken: Counter[str] = Counter()
-        self._turn = threading.Lock()
+    def __init__(self, max_requests: int | None = None, max_targets: int | None = None) -> None:
+        self._max_requests = float("inf") if max_requests is None else max_requests
+        self._max_targets = float("inf") if max_targets is None else max_targets
+        self._waiting: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     @contextmanager
-    def taken(self, page: str = NO_PAGE) -> Iterator[None]:
+    def acquire(self, target: str = UNKNOWN_TARGET) -> Iterator[None]:
         """A seat among those who wait for a page, while the block lasts; raises Overloaded when there is none."""
-        with self._turn:
-            if self._taken.total() >= self._number or self._is_one_too_many(page):
+        with self._lock:
+            if self._waiting.total() >= self._max_requests or self._is_one_too_many(target):
                 raise Overloaded("many callers are waiting for pictures; try again shortly", retry_after=RETRY_AFTER)
-            self._taken[page] += 1
+            self._waiting[target] += 1
         telemetry.move("tintype_waiting_requests", by=1)
         try:
             yield
         finally:
             telemetry.move("tintype_waiting_requests", by=-1)
-            with self._turn:
-                self._taken -= Counter((page,))
+            with self._lock:
+                self._waiting -= Counter((target,))
 
     def _is_one_too_many(self, page: str) -> bool:
-        pages = self._taken.keys() - {NO_PAGE}
-        return page not in {NO_PAGE, *pages} and len(pages) >= self._pages
+        pages = self._waiting.keys() - {UNKNOWN_TARGET}
+        return page not in {UNKNOWN_TARGET, *pages} and len(pages) >= self._max_targets

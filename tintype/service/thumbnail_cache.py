@@ -16,9 +16,9 @@ from tintype.options import CaptureRequest, Shot
 from tintype.protocols import Cache
 from tintype.rpc import codec
 
-LINGER = 60.0
+MIN_TTL = 60.0
 """Seconds a picture is kept at least, so that those who wait for it in line still find it."""
-SETBACK = 10.0
+BACKGROUND_FAILURE_TTL = 10.0
 """Seconds in which those who ask again learn of a failure that is otherwise not remembered."""
 
 _Value = TypeVar("_Value")
@@ -32,57 +32,57 @@ class ThumbnailCache:
         self._masters = masters
         self._failure_ttl = failure_ttl
 
-    def thumbnail(self, request: CaptureRequest, *, aside: bool = False) -> Thumbnail | None:
+    def get_thumbnail(self, request: CaptureRequest, *, rejected: bool = False) -> Thumbnail | None:
         """The picture last made for a request, however old; or the bad one that lies beside a good one."""
-        return _read(self._records, _place(request.key, aside), codec.unpack_thumbnail)
+        return _read(self._records, _cache_key(request.key, rejected), codec.unpack_thumbnail)
 
-    def keep_thumbnail(
-        self, request: CaptureRequest, thumbnail: Thumbnail, seconds: float, *, aside: bool = False
+    def put_thumbnail(
+        self, request: CaptureRequest, thumbnail: Thumbnail, seconds: float, *, rejected: bool = False
     ) -> None:
         """Remember a finished picture, in the place of the last one or beside it."""
         value = codec.pack_thumbnail(thumbnail)
-        self._records.put(_place(request.key, aside), value, max(seconds, LINGER), tag_of(request.shot.url))
+        self._records.put(_cache_key(request.key, rejected), value, max(seconds, MIN_TTL), tag_of(request.shot.url))
 
-    def capture(self, shot: Shot, *, aside: bool = False) -> Capture | None:
+    def get_master(self, shot: Shot, *, rejected: bool = False) -> Capture | None:
         """The master last taken of a shot, however old; or the bad one that lies beside a good one."""
-        return _read(self._masters, _place(shot.key, aside), codec.unpack_capture)
+        return _read(self._masters, _cache_key(shot.key, rejected), codec.unpack_capture)
 
-    def keep_capture(self, shot: Shot, capture: Capture, seconds: float, *, aside: bool = False) -> None:
+    def put_master(self, shot: Shot, capture: Capture, seconds: float, *, rejected: bool = False) -> None:
         """Remember a master, in the place of the last one or beside it."""
         value = codec.pack_capture(capture)
-        self._masters.put(_place(shot.key, aside), value, max(seconds, LINGER), tag_of(shot.url))
+        self._masters.put(_cache_key(shot.key, rejected), value, max(seconds, MIN_TTL), tag_of(shot.url))
 
-    def failure(self, shot: Shot, since: float = -math.inf) -> TintypeError | None:
+    def get_failure(self, shot: Shot, since: float = -math.inf) -> TintypeError | None:
         """How taking a shot failed at or after a moment (seconds since the epoch), if that is remembered."""
         found = _read(self._records, _failure_key(shot), _unpack_failure)
         return found[1] if found and found[0] >= since else None
 
-    def keep_failure(self, shot: Shot, error: TintypeError, now: float) -> None:
+    def put_failure(self, shot: Shot, error: TintypeError, now: float) -> None:
         """Remember a failure for the failure time; zero seconds switch this off."""
         value = codec.pack({"failed_at": now, **error.problem()})
-        self._put_briefly(_failure_key(shot), value, shot)
+        self._put_short(_failure_key(shot), value, shot)
 
-    def forget_failure(self, shot: Shot) -> None:
+    def clear_failure(self, shot: Shot) -> None:
         """Let a success take the place of a remembered failure."""
-        self._put_briefly(_failure_key(shot), b"", shot)
+        self._put_short(_failure_key(shot), b"", shot)
 
-    def rest(self, shot: Shot) -> None:
+    def start_backoff(self, shot: Shot) -> None:
         """Let refreshes of a shot pause for the failure time."""
-        self._put_briefly(f"rest:{shot.key}", b"1", shot)
+        self._put_short(f"rest:{shot.key}", b"1", shot)
 
-    def resting(self, shot: Shot) -> bool:
+    def in_backoff(self, shot: Shot) -> bool:
         """Whether a refresh failed just now."""
         return self._records.get(f"rest:{shot.key}") is not None
 
-    def keep_setback(self, shot: Shot, error: TintypeError) -> None:
+    def put_background_failure(self, shot: Shot, error: TintypeError) -> None:
         """Remember for a moment how a capture failed that nobody waited for."""
-        self._records.put(f"setback:{shot.key}", codec.pack_problem(error), SETBACK, tag_of(shot.url))
+        self._records.put(f"setback:{shot.key}", codec.pack_problem(error), BACKGROUND_FAILURE_TTL, tag_of(shot.url))
 
-    def setback(self, shot: Shot) -> TintypeError | None:
+    def get_background_failure(self, shot: Shot) -> TintypeError | None:
         """How a capture that nobody waited for failed just now."""
         return _read(self._records, f"setback:{shot.key}", codec.unpack_problem)
 
-    def forget(self, url: str) -> int:
+    def purge(self, url: str) -> int:
         """Forget everything about a canonical URL; how many values there were."""
         return self._records.purge(tag_of(url)) + self._masters.purge(tag_of(url))
 
@@ -90,7 +90,7 @@ class ThumbnailCache:
         """Forget everything; how many values there were."""
         return self._records.clear() + self._masters.clear()
 
-    def _put_briefly(self, key: str, value: bytes, shot: Shot) -> None:
+    def _put_short(self, key: str, value: bytes, shot: Shot) -> None:
         if self._failure_ttl > 0:
             self._records.put(key, value, self._failure_ttl, tag_of(shot.url))
 
@@ -100,8 +100,8 @@ def tag_of(url: str) -> str:
     return digest_of(url.encode())
 
 
-def _place(key: str, aside: bool) -> str:
-    return f"aside:{key}" if aside else key
+def _cache_key(key: str, rejected: bool) -> str:
+    return f"aside:{key}" if rejected else key
 
 
 def _failure_key(shot: Shot) -> str:

@@ -11,22 +11,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-NUMBER = 2
+MAX_CONCURRENT = 2
 """One may wait for the disk or Redis while the other runs. Four take 1.5 times as much CPU each as one alone."""
-PATIENCE = 1.0
+ACQUIRE_TIMEOUT = 1.0
 """Seconds after which a request goes ahead without a turn: what holds the others up may be out of order."""
 
 
 class ConcurrencyLimit:
     """So many turns; a thread has at most one."""
 
-    def __init__(self, number: int = NUMBER, patience: float = PATIENCE) -> None:
-        self._free = threading.Semaphore(number)
-        self._patience = patience
+    def __init__(self, max_concurrent: int = MAX_CONCURRENT, timeout: float = ACQUIRE_TIMEOUT) -> None:
+        self._free = threading.Semaphore(max_concurrent)
+        self._patience = timeout
         self._mine = threading.local()
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """A turn while the block lasts, or none after some patience."""
         self._begin()
         try:
@@ -35,7 +35,7 @@ class ConcurrencyLimit:
             self._end()
 
     @contextmanager
-    def lent(self) -> Iterator[None]:
+    def released(self) -> Iterator[None]:
         """Let others go ahead while the block lasts, which waits more than it works."""
         if not self._end():
             yield

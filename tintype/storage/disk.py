@@ -63,7 +63,7 @@ class DiskStorage:
             return replace(found, body=self._path(key).read_bytes())
         return None
 
-    def newest(self, prefix: str) -> StoredObject | None:
+    def latest(self, prefix: str) -> StoredObject | None:
         """The object put last whose key starts with ``prefix``, with an empty body; raises BackendUnavailable."""
         with self._honest("read"):
             found = [(entry.stat().st_mtime_ns, _key(entry)) for entry in self._entries(prefix)]

@@ -83,7 +83,7 @@ class S3Storage:
         found = self._read(key, lambda name: self._client.get_object(Bucket=self._bucket, Key=name))
         return _without_time(found) if found else None
 
-    def newest(self, prefix: str) -> StoredObject | None:
+    def latest(self, prefix: str) -> StoredObject | None:
         """The latest object whose key starts with a prefix, without its body; raises BackendUnavailable.
 
         Nothing where we may store but not list: then every picture is stored anew.

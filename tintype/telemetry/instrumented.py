@@ -107,10 +107,10 @@ class InstrumentedStorage:
         with _storing("get"):
             return self.storage.get(key)
 
-    def newest(self, prefix: str) -> StoredObject | None:
+    def latest(self, prefix: str) -> StoredObject | None:
         """The latest object whose key starts with ``prefix``, with an empty body."""
-        with _storing("newest"):
-            return self.storage.newest(prefix)
+        with _storing("latest"):
+            return self.storage.latest(prefix)
 
     def keys(self) -> Iterator[str]:
         """Every key, in no order."""

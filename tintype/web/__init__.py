@@ -14,7 +14,7 @@ from tintype import telemetry
 from tintype.web import api_docs, health, metrics, persist, playground, problems, request_log, thumb
 from tintype.web.fast_path import FastPath
 from tintype.web.query_cache import QueryCache
-from tintype.web.raw_params import LARGEST_BODY
+from tintype.web.raw_params import MAX_BODY
 
 if TYPE_CHECKING:
     from tintype.application import Application
@@ -27,7 +27,7 @@ def create_app(parts: Application | None = None) -> Flask:
 
         parts = application.from_environment()
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json = _json(app)
     request_log.install(app)
     problems.install(app)

@@ -40,7 +40,7 @@ def blueprint(about: ApiFeatures, *, pages: bool) -> Blueprint:
 
     @routes.get("/openapi.json")
     def openapi() -> Response:
-        response = responses.revalidated(text(), "application/json", request)
+        response = responses.with_etag(text(), "application/json", request)
         response.headers.update(headers.OPEN_TO_ALL)
         return response
 
@@ -48,7 +48,7 @@ def blueprint(about: ApiFeatures, *, pages: bool) -> Blueprint:
 
         @routes.get("/docs")
         def docs() -> Response:
-            return guarded(responses.revalidated(page(), "text/html; charset=utf-8", request))
+            return guarded(responses.with_etag(page(), "text/html; charset=utf-8", request))
 
     return routes
 

@@ -21,7 +21,13 @@ from tintype.web.query_cache import ParsedQuery, QueryCache
 from tintype.web.rate_limit import RateLimiter, WindowStats
 from tintype.web.response_cache import CachedResponse, ResponseCache
 
-_ELSEWHERE = ("HTTP_IF_MATCH", "HTTP_IF_RANGE", "HTTP_RANGE", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE")
+_CONDITIONAL_HEADERS = (
+    "HTTP_IF_MATCH",
+    "HTTP_IF_RANGE",
+    "HTTP_RANGE",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_UNMODIFIED_SINCE",
+)
 """Conditions nobody has about pictures; the application knows what they mean."""
 _READS = {"GET", "HEAD"}
 _OF_PICTURES = {"/thumb", "/meta"}
@@ -42,43 +48,43 @@ class FastPath:
     ) -> None:
         self._application = application
         self._service = service
-        self._access = access
-        self._gate = gate
-        self._questions = questions
-        self._pages = ResponseCache()
+        self._authenticator = access
+        self._rate_limiter = gate
+        self._query_cache = questions
+        self._responses = ResponseCache()
         self._clock = clock
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a hit, or let the application answer."""
         begin = time.perf_counter()
-        question = self._questions.find(environ) if _is_plain(environ) else None
-        credential = self._access.enter_hit(environ, question.wanted) if question else None
-        page = self._page(question) if question and credential else None
+        question = self._query_cache.get(environ) if _is_cacheable(environ) else None
+        credential = self._authenticator.enter_hit(environ, question.request) if question else None
+        page = self._cached_response(question) if question and credential else None
         if page is None or credential is None:
-            return self._pass_on(environ, start_response)
-        standing = self._gate.count_hit(environ, credential.name)
+            return self._delegate(environ, start_response)
+        standing = self._rate_limiter.count_hit(environ, credential.name)
         if standing and not standing.admitted:
-            return self._pass_on(environ, start_response)  # which counts nothing either, and says why
+            return self._delegate(environ, start_response)  # which counts nothing either, and says why
         return self._answer(page, standing, credential.name, environ, start_response, begin)
 
-    def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def _delegate(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Let the application answer; pictures a few at a time (:mod:`tintype.service.turns`)."""
         if environ["PATH_INFO"] not in _OF_PICTURES or environ["REQUEST_METHOD"] not in _READS:  # a body may be slow
             return self._application(environ, start_response)
-        with self._service.turn():
+        with self._service.limit_concurrency():
             return self._application(environ, start_response)
 
-    def _page(self, question: ParsedQuery) -> CachedResponse | None:
+    def _cached_response(self, question: ParsedQuery) -> CachedResponse | None:
         """The page that a question asks for, if it is fresh."""
         now = self._clock()
-        if page := self._pages.get(question, now):
+        if page := self._responses.get(question, now):
             return page
-        wanted = question.wanted
-        answer = self._service.hit(wanted.request, wanted.freshness)
+        wanted = question.request
+        answer = self._service.get_fresh(wanted.capture_request, wanted.freshness)
         if answer is None or answer.thumbnail.verdict in wanted.fail_on:
             return None
-        page = CachedResponse.of(answer, wanted, now)
-        self._pages.put(question, page)
+        page = CachedResponse.build(answer, wanted, now)
+        self._responses.add(question, page)
         return page
 
     def _answer(
@@ -91,15 +97,15 @@ class FastPath:
         begin: float,
     ) -> Iterable[bytes]:
         method, name = environ["REQUEST_METHOD"], request_log.identify(environ.get("HTTP_X_REQUEST_ID", ""))
-        unchanged = _holds(environ.get("HTTP_IF_NONE_MATCH"), page.etag)
+        unchanged = _etag_matches(environ.get("HTTP_IF_NONE_MATCH"), page.etag)
         body = [] if unchanged or method == "HEAD" else [page.body]
         ms = request_log.spent_since(begin)
         start_response(
             "304 NOT MODIFIED" if unchanged else "200 OK",
             [
-                *(page.bare if unchanged else page.full),
+                *(page.headers_304 if unchanged else page.headers_200),
                 ("Age", str(max(0, int(self._clock() - page.taken_at)))),
-                _timed(page.timing, ms),
+                _server_timing(page.timing, ms),
                 ("X-Request-Id", name),
                 *(standing.headers() if standing else ()),
             ],
@@ -110,18 +116,18 @@ class FastPath:
 
 
 @functools.lru_cache(4096)
-def _timed(steps: str, ms: float) -> tuple[str, str]:
+def _server_timing(steps: str, ms: float) -> tuple[str, str]:
     return "Server-Timing", f"{steps}, total;dur={ms}"
 
 
-def _is_plain(environ: WSGIEnvironment) -> bool:
+def _is_cacheable(environ: WSGIEnvironment) -> bool:
     """Whether a request could be a hit that needs no thought."""
     if environ["PATH_INFO"] != "/thumb" or environ["REQUEST_METHOD"] not in _READS:
         return False
     held = environ.get("HTTP_IF_NONE_MATCH")
-    return environ.keys().isdisjoint(_ELSEWHERE) and (held is None or _ONE_ETAG.fullmatch(held) is not None)
+    return environ.keys().isdisjoint(_CONDITIONAL_HEADERS) and (held is None or _ONE_ETAG.fullmatch(held) is not None)
 
 
-def _holds(held: str | None, etag: str) -> bool:
+def _etag_matches(held: str | None, etag: str) -> bool:
     """Whether the client's copy is this picture; comparison is weak (RFC 9110, 13.1.2)."""
     return held is not None and held.removeprefix("W/") == etag

@@ -34,7 +34,7 @@ _NOT_IN_TOKEN = re.compile(r"[^A-Za-z0-9_-]+")
 
 def of_answer(answer: ThumbnailResult, wanted: ThumbnailRequest, now: float) -> Fields:
     """Everything about a picture that is answered; ``now`` is seconds since the epoch."""
-    host = host_of(wanted.request.shot.url)
+    host = host_of(wanted.capture_request.shot.url)
     return {
         **of_picture(answer.thumbnail, host, negotiated=wanted.negotiated),
         "X-Cache": answer.cache,
@@ -79,7 +79,7 @@ def disposition(name: str, extension: str) -> str:
 
 def cache_control(answer: ThumbnailResult, wanted: ThumbnailRequest) -> str:
     """The whole lifetime, which ends with that of the address; Age says how much is spent (RFC 9111, 4.2.3)."""
-    if wanted.request.shot.secret:
+    if wanted.capture_request.shot.secret:
         return "private, no-store"
     if answer.freshness.forced:
         return "private, no-cache" if wanted.private else "no-cache"

@@ -29,9 +29,9 @@ from tintype.options import (
 )
 from tintype.service.seats import WaitingLimit
 from tintype.urls import TargetPolicy, host_of
-from tintype.web.raw_params import Pairs, body_pairs, heard_pairs, query_pairs
+from tintype.web.raw_params import Pairs, body_pairs, query_pairs, received_pairs
 
-LONGEST_ECHO = 60
+MAX_QUOTED = 60
 PREFERRED: tuple[FormatName, ...] = ("avif", "webp", "jpeg", "png")
 _RETINA = 2.0
 _PICTURES_ONLY = ("thumb_width", "thumb_height", "fit", "placeholder")
@@ -42,7 +42,7 @@ _PARTS = ("selector", "clip", "scroll_to", "omit_background")
 class ThumbnailRequest:
     """A request that can be answered."""
 
-    request: CaptureRequest
+    capture_request: CaptureRequest
     freshness: Freshness
     negotiated: bool = False
     """The format was chosen by the Accept header."""
@@ -79,7 +79,7 @@ class RequestParser:
         try:
             asked = [pair for pair in query_pairs(request.query_string) if pair[0] not in signing.PARAMETERS]
             pairs = [*asked, *said.items()]
-            return self.read(pairs, request.accept_mimetypes, posted=False)
+            return self.parse(pairs, request.accept_mimetypes, posted=False)
         except TintypeError as error:
             return error
 
@@ -92,16 +92,16 @@ class RequestParser:
 
     def body(self, request: Request) -> ThumbnailRequest:
         """What a JSON body asks for; raises InvalidRequest, TargetDenied, UnsupportedMedia or Overloaded."""
-        with self._seats.taken():
+        with self._seats.acquire():
             pairs = body_pairs(request)
-        return self.read(pairs, request.accept_mimetypes)
+        return self.parse(pairs, request.accept_mimetypes)
 
-    def read(self, pairs: Pairs, accept: MIMEAccept | None = None, *, posted: bool = True) -> ThumbnailRequest:
+    def parse(self, pairs: Pairs, accept: MIMEAccept | None = None, *, posted: bool = True) -> ThumbnailRequest:
         """What names and values ask for; raises InvalidRequest with every mistake, or TargetDenied."""
         values, mistakes = _collect(pairs, posted=posted)
         url, refused = self._target(values, mistakes)
         options = _options({**values, "url": url}, mistakes)
-        wanted = self._understand(options, accept or MIMEAccept(), mistakes) if options else None
+        wanted = self._check_combinations(options, accept or MIMEAccept(), mistakes) if options else None
         if mistakes:
             raise InvalidRequest(*mistakes, *([InvalidParameter("url", refused.detail)] if refused else []))
         if refused:
@@ -124,7 +124,7 @@ class RequestParser:
             if not any(mistake.parameter in {"url", "html"} for mistake in mistakes):
                 mistakes.append(InvalidParameter("url", f"is needed: {accepts('url')}"))
         elif not isinstance(raw, str) or not _is_text(raw):
-            mistakes.append(InvalidParameter("url", f"must be {accepts('url')}, not {_echo(raw)}"))
+            mistakes.append(InvalidParameter("url", f"must be {accepts('url')}, not {_quote(raw)}"))
         else:
             try:
                 return self._rules.canonical(raw), None
@@ -134,7 +134,9 @@ class RequestParser:
                 return "", error
         return "", None
 
-    def _understand(self, options: Options, accept: MIMEAccept, mistakes: list[InvalidParameter]) -> ThumbnailRequest:
+    def _check_combinations(
+        self, options: Options, accept: MIMEAccept, mistakes: list[InvalidParameter]
+    ) -> ThumbnailRequest:
         """The request that options mean together, and what no single one of them can know to be wrong."""
         if options.ttl is not None and options.ttl > self._max_ttl:
             mistakes.append(InvalidParameter("ttl", f"must be a whole number from 0 to {self._max_ttl} seconds"))
@@ -146,7 +148,7 @@ class RequestParser:
             mistakes.append(
                 InvalidParameter("clip", "cannot be combined with selector: each chooses what is photographed")
             )
-        bounds = self._bounds(options)
+        bounds = self._freshness_of(options)
         if options.placeholder and (bounds.forced or any(options.said(name) for name in Credentials.model_fields)):
             alone = "fresh=true, ttl=0, headers, cookies or basic_auth"
             mistakes.append(InvalidParameter("placeholder", f"cannot go with {alone}: nobody would fetch the picture"))
@@ -160,14 +162,14 @@ class RequestParser:
                 InvalidParameter("scale", f"is too large: width × height × scale² may be at most {limit} pixels")
             )
         return ThumbnailRequest(
-            request=request,
+            capture_request=request,
             freshness=bounds,
             negotiated=negotiated,
             placeholder=options.placeholder,
             fail_on=options.fail_on,
         )
 
-    def _bounds(self, options: Options) -> Freshness:
+    def _freshness_of(self, options: Options) -> Freshness:
         """How old the answer may be; ``ttl=0`` insists on a new picture as ``fresh`` does."""
         forced = options.fresh or options.ttl == 0
         max_age = float(options.ttl) if options.ttl else self._freshness.max_age
@@ -184,11 +186,11 @@ def negotiate(accept: MIMEAccept) -> FormatName:
     return max(offers)[2] if offers else "jpeg"
 
 
-def salvage(request: Request) -> Options:
+def parse_leniently(request: Request) -> Options:
     """The options of a request that are right by themselves, for drawing an error into a picture."""
     posted = request.method == "POST"
     try:
-        values, _ = _collect(heard_pairs(request) if posted else query_pairs(request.query_string), posted=posted)
+        values, _ = _collect(received_pairs(request) if posted else query_pairs(request.query_string), posted=posted)
     except InvalidRequest:
         values = {}
     values["url"] = ""
@@ -231,7 +233,7 @@ def _options(values: dict[str, Any], mistakes: list[InvalidParameter]) -> Option
 def _explain(name: str, given: Any, context: Mapping[str, Any]) -> InvalidParameter:
     """What is wrong with a value. What may be a secret is not repeated; what we say of it holds nothing of it."""
     if not is_posted(name):
-        return InvalidParameter(name, f"must be {accepts(name)}, not {_echo(given)}")
+        return InvalidParameter(name, f"must be {accepts(name)}, not {_quote(given)}")
     reason = f" ({context['error']})" if "error" in context else ""
     return InvalidParameter(name, f"must be {accepts(name)}{reason}")
 
@@ -262,19 +264,19 @@ def _of_identity(options: Options) -> Iterator[InvalidParameter]:
 
 
 def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name[:LONGEST_ECHO], Options.model_fields, n=1)
+    close = difflib.get_close_matches(name[:MAX_QUOTED], Options.model_fields, n=1)
     hint = f"did you mean {close[0]}?" if close else "an & inside url must be written %26"
     return f"is not an option; {hint}"
 
 
-def _echo(value: Any) -> str:
+def _quote(value: Any) -> str:
     text = repr(value) if isinstance(value, str) else str(value)
     return _short(text)
 
 
 def _short(text: str) -> str:
     clean = text.encode("utf-8", "replace").decode()
-    return clean if len(clean) <= LONGEST_ECHO else clean[: LONGEST_ECHO - 1] + "…"
+    return clean if len(clean) <= MAX_QUOTED else clean[: MAX_QUOTED - 1] + "…"
 
 
 def _is_text(value: str) -> bool:

@@ -29,11 +29,11 @@ def persist_blueprint(
     def persist() -> Response:
         gate.enter_persist(request, access.enter(request).name)
         wanted = reader.body(request)
-        request_log.note(target=host_of(wanted.request.shot.url))
-        persisted = service.persist(wanted.request, wanted.freshness, wanted.fail_on)
+        request_log.note(target=host_of(wanted.capture_request.shot.url))
+        persisted = service.persist(wanted.capture_request, wanted.freshness, wanted.fail_on)
         base = public_url or visitors.base_url(request)
-        members = persisted.members()
-        return jsonify({**members, "url": responses.absolute(persisted.url, base)})
+        members = persisted.to_json()
+        return jsonify({**members, "url": responses.absolute_url(persisted.url, base)})
 
     return routes
 
@@ -41,11 +41,11 @@ def persist_blueprint(
 def stored_blueprint(service: ThumbnailService) -> Blueprint:
     """The route that gives back what is stored on this machine's disk."""
     routes = Blueprint("stored", __name__)
-    routes.after_request(responses.open_to_all)
+    routes.after_request(responses.add_cors)
 
     @routes.get("/stored/<path:key>")
     def stored(key: str) -> Response:
-        found = service.stored(key)
+        found = service.get_stored(key)
         if found is None:
             raise NotFound("no picture is stored under this key")
         return responses.stored(found, request)

@@ -18,7 +18,7 @@ from tintype.errors import NotFound
 from tintype.telemetry import Summary
 from tintype.web import form
 from tintype.web.auth import Authenticator
-from tintype.web.responses import YEAR, revalidated
+from tintype.web.responses import YEAR, with_etag
 from tintype.web.static_files import bundle
 
 POLICY = (
@@ -48,7 +48,7 @@ def blueprint(playground: Playground, access: Authenticator) -> Blueprint:
     def page() -> ResponseReturnValue:
         if "plain" in request.args:
             return redirect(f"thumb?{urlencode(form.submitted(request.args))}", 303)
-        return guarded(revalidated(text(), "text/html; charset=utf-8", request))
+        return guarded(with_etag(text(), "text/html; charset=utf-8", request))
 
     @routes.get("/static/<digest>/<name>")
     def static(digest: str, name: str) -> Response:

@@ -17,7 +17,7 @@ from tintype import errors, telemetry
 from tintype.errors import TintypeError
 from tintype.options import DOCUMENTS
 from tintype.web import fallback_images, request_log
-from tintype.web.params import negotiate, salvage
+from tintype.web.params import negotiate, parse_leniently
 
 log = structlog.get_logger("tintype.web")
 
@@ -124,12 +124,12 @@ def _prefers_page(request: Request) -> bool:
 def _wants_picture(request: Request) -> bool:
     if request.path != "/thumb" or request.method not in ("GET", "HEAD", "POST"):
         return False
-    options = salvage(request)
+    options = parse_leniently(request)
     return options.on_error == "image" and options.format not in DOCUMENTS
 
 
 def _card(request: Request, error: TintypeError) -> Response:
-    options = salvage(request)
+    options = parse_leniently(request)
     chosen = fallback_images.drawable(
         negotiate(request.accept_mimetypes) if options.format == "auto" else options.format
     )

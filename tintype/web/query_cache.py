@@ -12,8 +12,8 @@ from tintype.web.params import ThumbnailRequest
 
 Part = TypeVar("Part")
 
-MOST = 8192
-LONGEST = 2048
+MAX_ENTRIES = 8192
+MAX_KEY_LENGTH = 2048
 """Characters of query string and Accept header; longer ones are read anew each time."""
 
 
@@ -21,7 +21,7 @@ LONGEST = 2048
 class ParsedQuery:
     """One thing that is asked for; compared by identity, which is quicker than by meaning."""
 
-    wanted: ThumbnailRequest
+    request: ThumbnailRequest
 
 
 class QueryCache:
@@ -31,37 +31,37 @@ class QueryCache:
     crowd of questions asked once drives none out that is asked often.
     """
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
-        self._known: dict[str | tuple[str, str], ParsedQuery] = {}
-        self._turn = threading.Lock()
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        self._max_entries = max_entries
+        self._entries: dict[str | tuple[str, str], ParsedQuery] = {}
+        self._lock = threading.Lock()
 
-    def find(self, environ: WSGIEnvironment) -> ParsedQuery | None:
+    def get(self, environ: WSGIEnvironment) -> ParsedQuery | None:
         """What a request asks for, if that was asked before."""
         query = environ["QUERY_STRING"]
-        return self._known.get(query) or self._known.get((query, environ.get("HTTP_ACCEPT", "")))
+        return self._entries.get(query) or self._entries.get((query, environ.get("HTTP_ACCEPT", "")))
 
-    def learn(self, environ: WSGIEnvironment, wanted: ThumbnailRequest) -> None:
+    def add(self, environ: WSGIEnvironment, wanted: ThumbnailRequest) -> None:
         """Remember what a request meant, unless it insists on a new picture; of too many the oldest is forgotten."""
         query, accept = environ["QUERY_STRING"], environ.get("HTTP_ACCEPT", "")
         key = (query, accept) if wanted.negotiated else query
-        if wanted.freshness.forced or len(query) + len(accept) > LONGEST or key in self._known:
+        if wanted.freshness.forced or len(query) + len(accept) > MAX_KEY_LENGTH or key in self._entries:
             return
-        with self._turn:
-            self._known[key] = ParsedQuery(_slim(wanted))
-            if len(self._known) > self._most:
-                del self._known[next(iter(self._known))]
+        with self._lock:
+            self._entries[key] = ParsedQuery(_intern_parts(wanted))
+            if len(self._entries) > self._max_entries:
+                del self._entries[next(iter(self._entries))]
 
 
-def _slim(wanted: ThumbnailRequest) -> ThumbnailRequest:
+def _intern_parts(wanted: ThumbnailRequest) -> ThumbnailRequest:
     """The same with parts shared among all questions, for most are alike: 2 KB instead of 7."""
-    request, shot = wanted.request, wanted.request.shot
+    request, shot = wanted.capture_request, wanted.capture_request.shot
     parts = ("identify", "emulate", "settle", "retouch", "expose")
-    shot = shot.model_copy(update={name: _shared(getattr(shot, name)) for name in parts})
-    slim = request.model_copy(update={"shot": shot, "rendition": _shared(request.rendition)})
-    return replace(wanted, request=slim)
+    shot = shot.model_copy(update={name: _interned(getattr(shot, name)) for name in parts})
+    slim = request.model_copy(update={"shot": shot, "rendition": _interned(request.rendition)})
+    return replace(wanted, capture_request=slim)
 
 
 @functools.lru_cache(1024)
-def _shared(part: Part) -> Part:
+def _interned(part: Part) -> Part:
     return part

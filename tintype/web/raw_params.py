@@ -11,16 +11,16 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from tintype.errors import BodyTooLarge, InvalidParameter, InvalidRequest, UnsupportedMedia
 
-MOST_PARAMETERS = 64
-LARGEST_BODY = 1 << 20
+MAX_PARAMETERS = 64
+MAX_BODY = 1 << 20
 """Bytes of a request body."""
-_LARGEST_HEARD = 16 << 20
+_MAX_DRAIN = 16 << 20
 """Bytes of a body that is refused and read all the same: a client that still sends may not hear why, if we hang up."""
 _CHUNK = 1 << 16
 
 Pairs = list[tuple[str, Any]]
 
-_HEARD = "tintype.heard"
+_BODY_KEY = "tintype.heard"
 """Where a request keeps what its body said."""
 
 
@@ -28,9 +28,9 @@ def query_pairs(raw: bytes) -> Pairs:
     """Names and texts of a query string, repeated ones included; raises InvalidRequest."""
     try:
         text = raw.decode("utf-8")
-        return list(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS))
+        return list(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS))
     except ValueError:
-        message = f"must be percent-encoded UTF-8 with at most {MOST_PARAMETERS} parameters"
+        message = f"must be percent-encoded UTF-8 with at most {MAX_PARAMETERS} parameters"
         raise InvalidRequest(InvalidParameter("query", message)) from None
 
 
@@ -42,27 +42,27 @@ def body_pairs(request: Request) -> Pairs:
         raw = request.get_data(cache=False)
     except RequestEntityTooLarge:
         raise _too_large(request) from None
-    if request.content_length is None and len(raw) >= LARGEST_BODY:
+    if request.content_length is None and len(raw) >= MAX_BODY:
         # werkzeug cuts a chunked body at the limit, and refuses only one that announces its length
         raise _too_large(request)
     members = _decode(raw)
     if not isinstance(members, _JsonObject):
         raise InvalidRequest(InvalidParameter("body", 'must be a JSON object such as {"url": "https://example.com/"}'))
-    pairs = [(name, _plain(value)) for name, value in members if value is not None]
-    request.environ[_HEARD] = pairs
+    pairs = [(name, _to_plain(value)) for name, value in members if value is not None]
+    request.environ[_BODY_KEY] = pairs
     return pairs
 
 
-def heard_pairs(request: Request) -> Pairs:
+def received_pairs(request: Request) -> Pairs:
     """What was read of a JSON body so far; for an error, which must not wait for a client that sends slowly."""
-    heard: Pairs = request.environ.get(_HEARD, [])
+    heard: Pairs = request.environ.get(_BODY_KEY, [])
     return heard
 
 
 def _too_large(request: Request) -> BodyTooLarge:
     """Hear the client out, unless it waits to be asked for its body (RFC 9110, 10.1.1)."""
     if "Expect" not in request.headers:
-        left = min(request.content_length or _LARGEST_HEARD, _LARGEST_HEARD)
+        left = min(request.content_length or _MAX_DRAIN, _MAX_DRAIN)
         while left > 0 and (heard := request.environ["wsgi.input"].read(min(left, _CHUNK))):
             left -= len(heard)
     return BodyTooLarge("the request body may hold at most 1 MB")
@@ -72,20 +72,20 @@ class _JsonObject(list[tuple[str, Any]]):
     """A JSON object with its repetitions."""
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     """Objects inside as dictionaries. One that repeats a name is left as it is: no option takes that."""
     if isinstance(value, _JsonObject):
         names = [name for name, _ in value]
-        return {name: _plain(inner) for name, inner in value} if len(set(names)) == len(names) else value
-    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+        return {name: _to_plain(inner) for name, inner in value} if len(set(names)) == len(names) else value
+    return [_to_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _decode(raw: bytes) -> Any:
     try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_JsonObject, parse_constant=_refuse)
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_JsonObject, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         raise InvalidRequest(InvalidParameter("body", "must be well-formed JSON in UTF-8")) from None
 
 
-def _refuse(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(constant)  # NaN and Infinity are Python's, not JSON's (RFC 8259, section 6)

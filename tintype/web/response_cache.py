@@ -17,7 +17,7 @@ BUDGET = 64 << 20
 """Bytes of pages kept by one process."""
 
 _OVERHEAD = 4096
-_OF_CONTENT = {"Content-Type", "Content-Length"}
+_CONTENT_HEADERS = {"Content-Type", "Content-Length"}
 """What a 304 does not repeat (RFC 9110, 15.4.5)."""
 
 Fields = list[tuple[str, str]]
@@ -28,20 +28,20 @@ class CachedResponse:
     """All of an answer but what differs from hit to hit. Times are seconds since the epoch."""
 
     body: bytes
-    full: Fields
+    headers_200: Fields
     """Header fields of a 200."""
-    bare: Fields
+    headers_304: Fields
     """Header fields of a 304."""
     etag: str
     timing: str
     """``Server-Timing`` up to the total."""
     host: str
     taken_at: float
-    since: float
-    until: float
+    valid_from: float
+    valid_until: float
 
     @classmethod
-    def of(cls, answer: ThumbnailResult, wanted: ThumbnailRequest, now: float) -> CachedResponse:
+    def build(cls, answer: ThumbnailResult, wanted: ThumbnailRequest, now: float) -> CachedResponse:
         """What a fresh answer says as long as it is fresh."""
         thumbnail = answer.thumbnail
         said = {**headers.of_answer(answer, wanted, now), **headers.OPEN_TO_ALL, **headers.NEVER_SNIFFED}
@@ -51,14 +51,14 @@ class CachedResponse:
         fields = [(name, str(value)) for name, value in said.items()]  # plain strings, which servers pass on quicker
         return cls(
             body=thumbnail.body,
-            full=fields,
-            bare=[(name, value) for name, value in fields if name not in _OF_CONTENT],
+            headers_200=fields,
+            headers_304=[(name, value) for name, value in fields if name not in _CONTENT_HEADERS],
             etag=thumbnail.etag,
             timing=timing,
-            host=host_of(wanted.request.shot.url),
+            host=host_of(wanted.capture_request.shot.url),
             taken_at=thumbnail.taken_at,
-            since=now,
-            until=min(now + LIFETIME, thumbnail.taken_at + answer.freshness.max_age),
+            valid_from=now,
+            valid_until=min(now + LIFETIME, thumbnail.taken_at + answer.freshness.max_age),
         )
 
 
@@ -67,28 +67,28 @@ class ResponseCache:
 
     def __init__(self, budget: int = BUDGET) -> None:
         self._budget = budget
-        self._held = 0
-        self._pages: dict[Hashable, CachedResponse] = {}
-        self._turn = threading.Lock()
+        self._bytes = 0
+        self._responses: dict[Hashable, CachedResponse] = {}
+        self._lock = threading.Lock()
 
     def get(self, key: Hashable, now: float) -> CachedResponse | None:
         """The page, unless it is time to look again."""
-        page = self._pages.get(key)
-        return page if page and page.since <= now < page.until else None
+        page = self._responses.get(key)
+        return page if page and page.valid_from <= now < page.valid_until else None
 
-    def put(self, key: Hashable, page: CachedResponse) -> None:
+    def add(self, key: Hashable, page: CachedResponse) -> None:
         """Keep a page, in the place of an older one."""
-        with self._turn:
+        with self._lock:
             self._drop(key)
-            self._pages[key] = page
-            self._held += _weight(page)
-            while self._held > self._budget:
-                self._drop(next(iter(self._pages)))
+            self._responses[key] = page
+            self._bytes += _size(page)
+            while self._bytes > self._budget:
+                self._drop(next(iter(self._responses)))
 
     def _drop(self, key: Hashable) -> None:
-        if page := self._pages.pop(key, None):
-            self._held -= _weight(page)
+        if page := self._responses.pop(key, None):
+            self._bytes -= _size(page)
 
 
-def _weight(page: CachedResponse) -> int:
+def _size(page: CachedResponse) -> int:
     return len(page.body) + _OVERHEAD

@@ -14,17 +14,17 @@ from tintype.web.params import ThumbnailRequest
 YEAR = 31_536_000
 
 
-def picture(answer: ThumbnailResult, wanted: ThumbnailRequest, request: Request, now: float) -> Response:
+def thumbnail(answer: ThumbnailResult, wanted: ThumbnailRequest, request: Request, now: float) -> Response:
     """A thumbnail, or 304 when the client's copy is the same; ``now`` is seconds since the epoch."""
     return _conditional(Response(answer.thumbnail.body, headers=headers.of_answer(answer, wanted, now)), request)
 
 
 def placeholder(wanted: ThumbnailRequest) -> Response:
     """A neutral picture in the size and format of the one that is being taken."""
-    host = host_of(wanted.request.shot.url)
-    rendition = wanted.request.rendition
+    host = host_of(wanted.capture_request.shot.url)
+    rendition = wanted.capture_request.rendition
     drawn = fallback_images.waiting(
-        fallback_images.drawable(rendition.format), *fallback_images.size_of(wanted.request)
+        fallback_images.drawable(rendition.format), *fallback_images.size_of(wanted.capture_request)
     )
     response = Response(drawn.body, headers=headers.of_placeholder(drawn, host))
     if wanted.negotiated:
@@ -42,7 +42,7 @@ def stored(found: StoredObject, request: Request) -> Response:
     return _conditional(response, request)
 
 
-def revalidated(text: str, media: str, request: Request) -> Response:
+def with_etag(text: str, media: str, request: Request) -> Response:
     """What changes with the version and the settings only: 304 for those who have it."""
     response = Response(text, content_type=media, headers={"Cache-Control": "no-cache"})
     response.add_etag()
@@ -56,7 +56,7 @@ def _conditional(response: Response, request: Request) -> Response:
     return response
 
 
-def open_to_all(response: Response) -> Response:
+def add_cors(response: Response) -> Response:
     """Let pages of any origin show and read pictures (Fetch standard, CORS)."""
     response.headers.update(headers.OPEN_TO_ALL)
     if "Allow" in response.headers:
@@ -66,6 +66,6 @@ def open_to_all(response: Response) -> Response:
     return response
 
 
-def absolute(url: str, base: str) -> str:
+def absolute_url(url: str, base: str) -> str:
     """An address of this service in full, or one elsewhere as it is."""
     return url if urlsplit(url).scheme else base + url

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from tintype.errors import TintypeError
 from tintype.model import CacheState
 from tintype.service import ThumbnailService
-from tintype.service.policy import insist
+from tintype.service.policy import raise_for_verdict
 from tintype.urls import host_of
 from tintype.web import request_log, responses
 from tintype.web.auth import Authenticator, Credential
@@ -24,58 +24,62 @@ class ThumbnailView:
     """Where pictures are handed out, with what that needs."""
 
     service: ThumbnailService
-    access: Authenticator
-    gate: RateLimiter
-    reader: RequestParser
-    questions: QueryCache
+    authenticator: Authenticator
+    rate_limiter: RateLimiter
+    parser: RequestParser
+    query_cache: QueryCache
     clock: Callable[[], float]
 
-    def enter(self) -> Credential:
+    def authorize(self) -> Credential:
         """Why this request may be answered; it is counted."""
-        credential = self.access.enter(request)
-        self.gate.enter_thumb(request, credential.name)
+        credential = self.authenticator.enter(request)
+        self.rate_limiter.enter_thumb(request, credential.name)
         return credential
 
-    def answer(
+    def respond(
         self, asked: ThumbnailRequest | TintypeError, credential: Credential, *, learn: bool = False
     ) -> Response:
         """The picture, however it is had. A mistake is raised only once it has been counted."""
-        found = self.service.recall(asked.request, asked.freshness) if isinstance(asked, ThumbnailRequest) else None
-        self.gate.settle_thumb(request, credential.name, hit=found is not None)
+        found = (
+            self.service.get_cached(asked.capture_request, asked.freshness)
+            if isinstance(asked, ThumbnailRequest)
+            else None
+        )
+        self.rate_limiter.settle_thumb(request, credential.name, hit=found is not None)
         if isinstance(asked, TintypeError):
             raise asked
         wanted = replace(asked, until=credential.until, private=credential.private)
-        request_log.note(target=host_of(wanted.request.shot.url))
-        make = self.service.ahead if wanted.placeholder else self.service.obtain
-        answer = found or make(wanted.request, wanted.freshness)
+        request_log.note(target=host_of(wanted.capture_request.shot.url))
+        make = self.service.get_or_schedule if wanted.placeholder else self.service.capture
+        answer = found or make(wanted.capture_request, wanted.freshness)
         if answer is None:
             request_log.note(cache=CacheState.PLACEHOLDER)
             return responses.placeholder(wanted)
-        insist(answer.thumbnail, wanted.fail_on)
+        raise_for_verdict(answer.thumbnail, wanted.fail_on)
         request_log.note(cache=answer.cache, **{f"{step}_ms": round(ms, 1) for step, ms in answer.timings.items()})
         if learn and found:  # what is asked for once is not worth its memory
-            self.questions.learn(request.environ, wanted)
-        return responses.picture(answer, wanted, request, self.clock())
+            self.query_cache.add(request.environ, wanted)
+        return responses.thumbnail(answer, wanted, request, self.clock())
 
 
 def blueprint(counter: ThumbnailView) -> Blueprint:
     """The routes."""
-    routes, reader = Blueprint("thumb", __name__), counter.reader
-    routes.after_request(responses.open_to_all)
+    routes, reader = Blueprint("thumb", __name__), counter.parser
+    routes.after_request(responses.add_cors)
 
     @routes.get("/thumb")
     def thumb() -> Response:
-        credential = counter.enter()
-        return counter.answer(reader.query(request), credential, learn=True)
+        credential = counter.authorize()
+        return counter.respond(reader.query(request), credential, learn=True)
 
     @routes.post("/thumb")
     def posted() -> Response:
-        credential = counter.enter()
-        return counter.answer(reader.posted(request), credential)
+        credential = counter.authorize()
+        return counter.respond(reader.posted(request), credential)
 
     @routes.get("/meta")
     def meta() -> Response:
-        credential = counter.enter()
-        return counter.answer(reader.query(request, format="json"), credential)
+        credential = counter.authorize()
+        return counter.respond(reader.query(request, format="json"), credential)
 
     return routes

@@ -15,7 +15,7 @@ from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import CaptureTimeout, InvalidRequest, SelectorNotFound, TintypeError
 from tintype.model import Capture, Verdict
 from tintype.options import Options
-from tintype.service.pipeline import judged
+from tintype.service.pipeline import with_verdict
 
 pytestmark = pytest.mark.browser
 
@@ -143,7 +143,7 @@ class TestThePart:
     def test_may_be_of_one_colour_without_being_blank(self, part: dict[str, Any], visit: Visit) -> None:
         shot = Options(url="https://site.org/", **part).request().shot
         script = "document.body.style.color = 'rgb(0, 102, 204)'"
-        assert judged(visit("/plain.html", js=script, **part), shot).verdict is Verdict.OK
+        assert with_verdict(visit("/plain.html", js=script, **part), shot).verdict is Verdict.OK
 
     def test_outside_of_the_page_is_a_mistake(self, visit: Visit) -> None:
         assert mistake(visit, clip="0,5000,100,100") == "clip"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.fakes import png
 from tintype.model import Capture, Verdict
-from tintype.service.classify.classifier import judge
+from tintype.service.classify.classifier import classify
 from tintype.service.classify.features import PageFeatures
 
 ASKED = "https://site.org/page"
@@ -32,7 +32,7 @@ BRIEF = {**PLAIN, "letters": 120, "seen": 120, "sample": "A few words.", "links"
 
 def verdict(signs: dict[str, Any], **capture: Any) -> Verdict:
     seen = {"body": DRAWN, "width": 64, "height": 36, "taken_at": 0.0, "status": 200, "final_url": ASKED, **capture}
-    return judge(Capture(**seen, signs=signs), ASKED)
+    return classify(Capture(**seen, features=signs), ASKED)
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_an_engine_may_say_anything_of_the_address(final: str) -> None:
 
 
 def test_an_account_that_makes_no_sense_is_none() -> None:
-    assert PageFeatures.of({}) is None
-    assert PageFeatures.of({**PLAIN, "above": None}) is None
-    assert PageFeatures.of({**PLAIN, "letters": "many"}) is None
-    assert PageFeatures.of(PLAIN)
+    assert PageFeatures.from_data({}) is None
+    assert PageFeatures.from_data({**PLAIN, "above": None}) is None
+    assert PageFeatures.from_data({**PLAIN, "letters": "many"}) is None
+    assert PageFeatures.from_data(PLAIN)
 
 
 _ANYTHING = st.recursive(

@@ -58,7 +58,7 @@ class StorageContract:
 
     def test_knows_nothing_that_was_not_stored(self, storage: Storage) -> None:
         assert storage.get(picture().key) is None
-        assert storage.newest(prefix_of(picture())) is None
+        assert storage.latest(prefix_of(picture())) is None
         assert list(storage.keys()) == []
 
     def test_another_opening_sees_it(self, open_storage: OpenStorage, storage: Storage) -> None:
@@ -75,14 +75,14 @@ class StorageContract:
         versions = [picture(content=content) for content in (b"first", b"second", b"third")]
         for stored in versions:
             storage.put(stored)
-            assert storage.newest(prefix_of(stored)) == replace(stored, body=b"")
+            assert storage.latest(prefix_of(stored)) == replace(stored, body=b"")
         storage.put(versions[0])
-        assert storage.newest(prefix_of(versions[0])) == replace(versions[0], body=b"")
+        assert storage.latest(prefix_of(versions[0])) == replace(versions[0], body=b"")
 
     def test_the_newest_of_one_request_is_not_that_of_another(self, storage: Storage) -> None:
         storage.put(picture("one", b"one"))
         storage.put(picture("two", b"two"))
-        newest = storage.newest(prefix_of(picture("one")))
+        newest = storage.latest(prefix_of(picture("one")))
         assert newest
         assert newest.key == picture("one", b"one").key
 
@@ -98,7 +98,7 @@ class StorageContract:
         assert storage.delete(picture("one").key)
         assert not storage.delete(picture("one").key)
         assert storage.get(picture("one").key) is None
-        assert storage.newest(prefix_of(picture("one"))) is None
+        assert storage.latest(prefix_of(picture("one"))) is None
         assert list(storage.keys()) == [picture("two").key]
 
     @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ class PageCapture:
             partial=self._tab.frozen,
             truncated=exposed.truncated,
             timings=self.timings,
-            signs=facts.get("signs") or {},
+            features=facts.get("signs") or {},
             meta=exposed.meta,
         )
 

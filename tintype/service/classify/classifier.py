@@ -12,15 +12,15 @@ from tintype.model import Capture, Verdict
 from tintype.service.classify import patterns
 from tintype.service.classify.features import PageFeatures
 
-_BRIEF = 1_500
+_SHORT_PAGE_LETTERS = 1_500
 """Letters: a page that has more is about something, whatever words are in it."""
-_TERSE = 600
+_VERY_SHORT_PAGE_LETTERS = 600
 _FEW_LINKS = 30
-_COVERED = 0.5
+_COVERING_SHARE = 0.5
 """Part of the view from which on what lies above is what the picture shows."""
-_SPECKS = 9
+_MIN_DRAWN_PIXELS = 9
 """Pixels: fewer are no letter."""
-_SPINNER, _SPLASH = 0.0015, 0.02
+_MAX_SPINNER_SHARE, _MAX_SPLASH_SHARE = 0.0015, 0.02
 """Parts of the pixels that may be drawn on a page that says nothing, and on one that only says that it loads."""
 
 
@@ -29,9 +29,9 @@ class _PageView:
     """A capture with what is asked of it more than once."""
 
     capture: Capture
-    asked: str
+    requested_url: str
     """The address that was asked for."""
-    signs: PageFeatures | None
+    features: PageFeatures | None
     is_part: bool
     """One element or part of the page was asked for, which may well be of one colour."""
 
@@ -41,24 +41,24 @@ class _PageView:
 
     @property
     def host(self) -> str:
-        return _place(self.capture.final_url)[0]
+        return _host_and_path(self.capture.final_url)[0]
 
     @property
     def path(self) -> str:
-        return _place(self.capture.final_url)[1]
+        return _host_and_path(self.capture.final_url)[1]
 
     @property
-    def was_sent_elsewhere(self) -> bool:
-        return bool(self.host) and _place(self.asked) != (self.host, self.path)
+    def was_redirected(self) -> bool:
+        return bool(self.host) and _host_and_path(self.requested_url) != (self.host, self.path)
 
-    def says(self, words: re.Pattern[str], within: int) -> bool:
+    def contains(self, pattern: re.Pattern[str], max_letters: int) -> bool:
         """Whether a page of at most so many letters says something, in title, headings or text."""
-        if not self.signs or self.signs.letters > within:
+        if not self.features or self.features.letters > max_letters:
             return False
-        return any(words.search(text) for text in (self.title, *self.signs.headings, self.signs.sample))
+        return any(pattern.search(text) for text in (self.title, *self.features.headings, self.features.sample))
 
 
-def judge(capture: Capture, asked: str, *, is_part: bool = False) -> Verdict:
+def classify(capture: Capture, requested_url: str, *, is_part: bool = False) -> Verdict:
     """The verdict on what an engine brought from an address; one the engine itself passed stands.
 
     ``is_part``: only a part of the page was asked for.
@@ -67,11 +67,11 @@ def judge(capture: Capture, asked: str, *, is_part: bool = False) -> Verdict:
     """
     if capture.verdict is not Verdict.OK:
         return capture.verdict
-    case = _PageView(capture, asked, PageFeatures.of(capture.signs), is_part)
-    return next((verdict for verdict, holds in _RULES if holds(case)), Verdict.OK)
+    page = _PageView(capture, requested_url, PageFeatures.from_data(capture.features), is_part)
+    return next((verdict for verdict, holds in _CLASSIFIERS if holds(page)), Verdict.OK)
 
 
-def _place(address: str) -> tuple[str, str]:
+def _host_and_path(address: str) -> tuple[str, str]:
     """Host and path; an engine may answer anything."""
     try:
         parts = urlsplit(address)
@@ -80,59 +80,68 @@ def _place(address: str) -> tuple[str, str]:
     return parts.hostname or "", parts.path
 
 
-def _is_challenge(case: _PageView) -> bool:
-    if patterns.CHALLENGE_TITLES.search(case.title) and (not case.signs or case.signs.letters <= _BRIEF):
+def _is_challenge(page: _PageView) -> bool:
+    if patterns.CHALLENGE_TITLES.search(page.title) and (
+        not page.features or page.features.letters <= _SHORT_PAGE_LETTERS
+    ):
         return True
-    if (signs := case.signs) is None or signs.letters > _BRIEF:
+    if (features := page.features) is None or features.letters > _SHORT_PAGE_LETTERS:
         return False
-    if signs.marks & patterns.CHALLENGE_MARKS or case.says(patterns.CHALLENGE_WORDS, _BRIEF):
+    if features.marks & patterns.CHALLENGE_MARKS or page.contains(patterns.CHALLENGE_WORDS, _SHORT_PAGE_LETTERS):
         return True
-    walled = signs.marks & patterns.WIDGET_MARKS or any(patterns.CHALLENGE_FRAMES.search(f) for f in signs.frames)
-    return bool(walled) and signs.letters <= _TERSE and not signs.login and signs.links <= _FEW_LINKS // 2
+    walled = features.marks & patterns.WIDGET_MARKS or any(patterns.CHALLENGE_FRAMES.search(f) for f in features.frames)
+    return (
+        bool(walled)
+        and features.letters <= _VERY_SHORT_PAGE_LETTERS
+        and not features.login
+        and features.links <= _FEW_LINKS // 2
+    )
 
 
-def _is_login(case: _PageView) -> bool:
-    signs = case.signs
-    if signs and signs.above.password and signs.above.share >= _COVERED:
+def _is_login(page: _PageView) -> bool:
+    features = page.features
+    if features and features.overlay.password and features.overlay.share >= _COVERING_SHARE:
         return True
-    if signs and signs.login:
-        outside = signs.letters - signs.login.letters
-        is_large = signs.login.height >= 0.2 or 0.2 <= signs.login.place <= 0.9  # noqa: PLR2004 - parts of the view
-        if is_large and outside <= _BRIEF and signs.links <= _FEW_LINKS:
+    if features and features.login:
+        outside = features.letters - features.login.letters
+        is_large = features.login.height >= 0.2 or 0.2 <= features.login.vertical_position <= 0.9  # noqa: PLR2004 - parts of the view
+        if is_large and outside <= _SHORT_PAGE_LETTERS and features.links <= _FEW_LINKS:
             return True
-    if not case.was_sent_elsewhere or (signs and signs.letters > _BRIEF):
+    if not page.was_redirected or (features and features.letters > _SHORT_PAGE_LETTERS):
         return False
-    led_there = patterns.LOGIN_HOSTS.search(case.host) or patterns.LOGIN_PATHS.search(case.path)
-    return bool(led_there) and (signs is None or case.says(patterns.LOGIN_WORDS, _BRIEF))
+    led_there = patterns.LOGIN_HOSTS.search(page.host) or patterns.LOGIN_PATHS.search(page.path)
+    return bool(led_there) and (features is None or page.contains(patterns.LOGIN_WORDS, _SHORT_PAGE_LETTERS))
 
 
-def _is_error(case: _PageView) -> bool:
-    if case.capture.status >= 400:  # noqa: PLR2004 - RFC 9110, 15.5
+def _is_error(page: _PageView) -> bool:
+    if page.capture.status >= 400:  # noqa: PLR2004 - RFC 9110, 15.5
         return True
-    if patterns.ERROR_TITLES.search(case.title) and (not case.signs or case.signs.letters <= _BRIEF):
+    if patterns.ERROR_TITLES.search(page.title) and (not page.features or page.features.letters <= _SHORT_PAGE_LETTERS):
         return True
-    headings = case.signs.headings if case.signs and case.signs.letters <= _TERSE else ()
+    headings = page.features.headings if page.features and page.features.letters <= _VERY_SHORT_PAGE_LETTERS else ()
     return any(patterns.ERROR_HEADINGS.search(heading) for heading in headings)
 
 
-def _is_parked(case: _PageView) -> bool:
-    signs = case.signs
-    if case.was_sent_elsewhere and patterns.PARKED_HOSTS.search(case.host):
+def _is_parked(page: _PageView) -> bool:
+    features = page.features
+    if page.was_redirected and patterns.PARKED_HOSTS.search(page.host):
         return True
-    if signs is None or signs.letters > _BRIEF:
+    if features is None or features.letters > _SHORT_PAGE_LETTERS:
         return False
-    framed = any(patterns.PARKED_HOSTS.search(frame.partition("/")[0]) for frame in signs.frames)
-    return "parked" in signs.marks or framed or case.says(patterns.PARKED_WORDS, _BRIEF)
+    framed = any(patterns.PARKED_HOSTS.search(frame.partition("/")[0]) for frame in features.frames)
+    return "parked" in features.marks or framed or page.contains(patterns.PARKED_WORDS, _SHORT_PAGE_LETTERS)
 
 
-def _is_consent(case: _PageView) -> bool:
-    if (signs := case.signs) is None:
+def _is_consent(page: _PageView) -> bool:
+    if (features := page.features) is None:
         return False
-    if signs.above.share >= _COVERED:
-        return signs.above.consent or _asks_consent(signs.above.text)
-    if case.was_sent_elsewhere and patterns.CONSENT_HOSTS.search(case.host):
-        return signs.letters <= 2 * _BRIEF
-    return signs.letters <= _BRIEF and signs.links <= _FEW_LINKS // 2 and _asks_consent(signs.sample)
+    if features.overlay.share >= _COVERING_SHARE:
+        return features.overlay.consent or _asks_consent(features.overlay.text)
+    if page.was_redirected and patterns.CONSENT_HOSTS.search(page.host):
+        return features.letters <= 2 * _SHORT_PAGE_LETTERS
+    return (
+        features.letters <= _SHORT_PAGE_LETTERS and features.links <= _FEW_LINKS // 2 and _asks_consent(features.sample)
+    )
 
 
 def _asks_consent(text: str) -> bool:
@@ -141,18 +150,18 @@ def _asks_consent(text: str) -> bool:
     return len(topics) > 1 and bool(patterns.CONSENT_CHOICES.search(text))
 
 
-def _is_blank(case: _PageView) -> bool:
-    signs, body = case.signs, case.capture.body
-    if not case.capture.is_picture:
-        return signs is not None and not (signs.letters or signs.media)
-    if signs and patterns.LOADING.fullmatch(signs.sample) and not signs.media:
-        return imaging.look(body).share < (_SPLASH if signs.seen else _SPINNER)
-    if signs and (signs.seen or signs.media):
-        return not case.is_part and imaging.is_one_colour(body)
-    return imaging.look(body).ink < _SPECKS
+def _is_blank(page: _PageView) -> bool:
+    features, body = page.features, page.capture.body
+    if not page.capture.is_image:
+        return features is not None and not (features.letters or features.media)
+    if features and patterns.LOADING.fullmatch(features.sample) and not features.media:
+        return imaging.look(body).share < (_MAX_SPLASH_SHARE if features.seen else _MAX_SPINNER_SHARE)
+    if features and (features.seen or features.media):
+        return not page.is_part and imaging.is_one_colour(body)
+    return imaging.look(body).ink < _MIN_DRAWN_PIXELS
 
 
-_RULES: tuple[tuple[Verdict, Callable[[_PageView], bool]], ...] = (
+_CLASSIFIERS: tuple[tuple[Verdict, Callable[[_PageView], bool]], ...] = (
     (Verdict.CHALLENGE, _is_challenge),
     (Verdict.LOGIN, _is_login),
     (Verdict.ERROR, _is_error),

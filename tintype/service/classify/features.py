@@ -12,7 +12,7 @@ class LoginForm:
     """A form with a password field in view. ``height`` and ``place`` (of the field's middle) are parts of the view."""
 
     height: float
-    place: float
+    vertical_position: float
     letters: int
 
 
@@ -43,35 +43,37 @@ class PageFeatures:
     frames: tuple[str, ...] = ()
     """Host and path of each."""
     marks: frozenset[str] = frozenset()
-    above: Overlay = Overlay()
+    overlay: Overlay = Overlay()
     login: LoginForm | None = None
 
     @classmethod
-    def of(cls, said: Mapping[str, Any]) -> Self | None:
+    def from_data(cls, data: Mapping[str, Any]) -> Self | None:
         """From plain values; None where there is no account, or it makes no sense."""
         try:
-            return cls._read(said) if said else None
+            return cls._read(data) if data else None
         except (TypeError, ValueError, KeyError, AttributeError):
             return None
 
     @classmethod
-    def _read(cls, said: Mapping[str, Any]) -> Self:
-        above, login = said["above"], said["login"]
+    def _read(cls, data: Mapping[str, Any]) -> Self:
+        above, login = data["above"], data["login"]
         return cls(
-            letters=int(said["letters"]),
-            seen=int(said["seen"]),
-            sample=str(said["sample"]),
-            headings=tuple(str(heading) for heading in said["headings"]),
-            media=int(said["media"]),
-            links=int(said["links"]),
-            frames=tuple(str(frame) for frame in said["frames"]),
-            marks=frozenset(str(mark) for mark in said["marks"]),
-            above=Overlay(
+            letters=int(data["letters"]),
+            seen=int(data["seen"]),
+            sample=str(data["sample"]),
+            headings=tuple(str(heading) for heading in data["headings"]),
+            media=int(data["media"]),
+            links=int(data["links"]),
+            frames=tuple(str(frame) for frame in data["frames"]),
+            marks=frozenset(str(mark) for mark in data["marks"]),
+            overlay=Overlay(
                 share=float(above["share"]),
                 text=str(above["text"]),
                 consent=bool(above["consent"]),
                 password=bool(above["password"]),
             ),
             login=login
-            and LoginForm(height=float(login["height"]), place=float(login["place"]), letters=int(login["letters"])),
+            and LoginForm(
+                height=float(login["height"]), vertical_position=float(login["place"]), letters=int(login["letters"])
+            ),
         )
