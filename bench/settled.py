@@ -50,7 +50,7 @@ RULES: dict[str, Settle] = {
     "again": slept(3.2),
     "at load": slept(0),
     "load + 1 s": slept(1),
-    "ours": PageReadiness.settle,
+    "ours": PageReadiness.wait,
 }
 """``again`` is the reference once more, a moment later: what differs there is not settled by any rule."""
 
@@ -74,7 +74,7 @@ async def browser(allowed: str, lanes: int = 3) -> AsyncIterator[Browser]:
 
 async def photograph(running: Browser, url: str, settle: Settle) -> Capture:
     """One picture by one rule."""
-    with mock.patch.object(PageReadiness, "settle", settle):
+    with mock.patch.object(PageReadiness, "wait", settle):
         return await running.capture(Shot(navigate=Navigation(url=url)), None, 30, 16_000)
 
 

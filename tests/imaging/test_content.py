@@ -57,21 +57,21 @@ SOMETHING = {
 
 @pytest.mark.parametrize("image", NOTHING.values(), ids=NOTHING)
 def test_nothing_is_drawn(image: Any) -> None:
-    assert imaging.look(picture(image)).ink < 9
+    assert imaging.measure_content(picture(image)).drawn_pixels < 9
 
 
 @pytest.mark.parametrize("image", SOMETHING.values(), ids=SOMETHING)
 def test_something_is_drawn(image: Any) -> None:
-    seen = imaging.look(picture(image))
-    assert seen.ink >= 9
-    assert 0 < seen.share <= 1
+    seen = imaging.measure_content(picture(image))
+    assert seen.drawn_pixels >= 9
+    assert 0 < seen.drawn_share <= 1
     assert not imaging.is_one_colour(picture(image))
 
 
 @pytest.mark.parametrize("form", [".png", ".jpg", ".webp"])
 def test_it_is_so_in_every_format(form: str) -> None:
     assert imaging.is_one_colour(picture(ground(240, 244, 250), form))
-    assert imaging.look(picture(ground(240, 244, 250), form)).ink == 0
+    assert imaging.measure_content(picture(ground(240, 244, 250), form)).drawn_pixels == 0
     assert not imaging.is_one_colour(picture(SOMETHING["a sentence"], form))
 
 

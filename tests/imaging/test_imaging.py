@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tintype import imaging
 from tintype.errors import EngineError
 from tintype.imaging import vips
-from tintype.imaging.geometry import LONGEST_SIDE, plan
+from tintype.imaging.geometry import LONGEST_SIDE, plan_resize
 from tintype.model import Capture, Thumbnail, digest_of
 from tintype.options import Rendition
 
@@ -106,7 +106,7 @@ class TestSizes:
         ),
     )
     def test_no_plan_enlarges_or_leaves_the_box(self, width: int, height: int, asked: dict[str, Any]) -> None:
-        layout = plan(width, height, Rendition(**asked))
+        layout = plan_resize(width, height, Rendition(**asked))
         assert all(used <= there for used, there in zip(layout.crop, (width, height), strict=True))
         assert all(after <= before for after, before in zip(layout.scaled, layout.crop, strict=True))
         assert all(inner <= outer for inner, outer in zip(layout.scaled, layout.canvas, strict=True))
@@ -119,7 +119,7 @@ class TestSizes:
     def test_cover_keeps_the_shape_of_the_box_and_of_the_picture(
         self, width: int, height: int, box: tuple[int, int]
     ) -> None:
-        layout = plan(width, height, Rendition(thumb_width=box[0], thumb_height=box[1]))
+        layout = plan_resize(width, height, Rendition(thumb_width=box[0], thumb_height=box[1]))
         wide, high = layout.canvas
         assert abs(wide * box[1] - high * box[0]) <= max(box)
         # no side is stretched by more than the rounding of half a pixel
@@ -309,7 +309,7 @@ class TestCards:
     REASON = "the name no-such-host.example.com is not known"
 
     def card(self, width: int, height: int, form: Any = "png", title: str = TITLE, reason: str = REASON) -> Thumbnail:
-        return imaging.card(title, reason, format=form, quality=80, width=width, height=height)
+        return imaging.draw_error_card(title, reason, format=form, quality=80, width=width, height=height)
 
     def ink(self, card: Thumbnail) -> int:
         """Rows that hold dark text."""
@@ -359,7 +359,8 @@ class TestCards:
         config.write_text(f'<?xml version="1.0"?><fontconfig><dir>{tmp_path}</dir></fontconfig>')
         draw = (
             "from tintype import imaging; import sys;"
-            "sys.stdout.buffer.write(imaging.card('T', 'R', format='png', quality=80, width=320, height=180).body)"
+            "card = imaging.draw_error_card('T', 'R', format='png', quality=80, width=320, height=180);"
+            "sys.stdout.buffer.write(card.body)"
         )
         env = {**os.environ, "FONTCONFIG_FILE": str(config), "XDG_CACHE_HOME": str(tmp_path)}
         drawn = subprocess.run([sys.executable, "-c", draw], env=env, capture_output=True, timeout=60, check=True)
@@ -388,9 +389,9 @@ class TestProcesses:
                     others.wait(0.2)  # whoever else gets here would block what the first has just allowed
 
         monkeypatch.setattr(pyvips, "operation_block_set", block)
-        monkeypatch.setattr(vips, "_set_up", functools.cache(vips._set_up.__wrapped__))
+        monkeypatch.setattr(vips, "_init", functools.cache(vips._init.__wrapped__))
         with ThreadPoolExecutor(8) as crowd:
-            assert list(crowd.map(lambda _: vips.library(), range(8))) == [pyvips] * 8
+            assert list(crowd.map(lambda _: vips.pyvips_module(), range(8))) == [pyvips] * 8
         assert blocked == ["VipsForeignLoad"]
 
     def test_a_process_may_fork_before_its_first_picture(self) -> None:
@@ -404,7 +405,7 @@ class TestProcesses:
 import os, sys
 from tintype import imaging
 def draw():
-    return imaging.card("T", "R", format="png", quality=80, width=320, height=180).width
+    return imaging.draw_error_card("T", "R", format="png", quality=80, width=320, height=180).width
 {before}
 child = os.fork()
 if not child:

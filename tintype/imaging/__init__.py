@@ -1,8 +1,19 @@
 """How does a master become the picture that is delivered? The only home of libvips."""
 
-from tintype.imaging.content import ContentStats, is_one_colour, look
-from tintype.imaging.error_card import card, placeholder
+from tintype.imaging.content import ContentStats, is_one_colour, measure_content
+from tintype.imaging.error_card import draw_error_card, draw_placeholder
 from tintype.imaging.render import pixel, render, size, verify
-from tintype.imaging.stitch import join
+from tintype.imaging.stitch import stitch_vertically
 
-__all__ = ["ContentStats", "card", "is_one_colour", "join", "look", "pixel", "placeholder", "render", "size", "verify"]
+__all__ = [
+    "ContentStats",
+    "draw_error_card",
+    "draw_placeholder",
+    "is_one_colour",
+    "measure_content",
+    "pixel",
+    "render",
+    "size",
+    "stitch_vertically",
+    "verify",
+]

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from tintype.imaging.render import size, to_srgb
-from tintype.imaging.vips import library, open_, reading
+from tintype.imaging.vips import decoding_errors, load, pyvips_module
 
-_SAME = 12
+_MAX_FLAT_SPREAD = 12
 """Levels (of 255) between the darkest and the lightest pixel of what is one colour to the eye."""
-_NOTICED = 8
+_MIN_DIFFERENCE = 8
 """Levels by which a pixel, averaged with its neighbours, must differ to count as drawn: noise is averaged away."""
-_TALLEST = 3
+_MAX_ASPECT = 3
 """How much of a long picture is looked at, in widths: whoever saw that much of nothing has seen enough."""
-_HEAD, _DENSE = 1024, 0.06
+_PNG_OVERHEAD, _MAX_FLAT_DENSITY = 1024, 0.06
 """Bytes, and bytes a pixel, that no PNG of one colour takes; Chromium's quick ones take a third."""
 
 
@@ -22,31 +22,31 @@ _HEAD, _DENSE = 1024, 0.06
 class ContentStats:
     """What is drawn on a picture: pixels that differ noticeably from what most of them are, in colour or opacity."""
 
-    ink: int
-    share: float
+    drawn_pixels: int
+    drawn_share: float
     """The same as a part of all pixels, 0 to 1."""
 
 
 def is_one_colour(body: bytes) -> bool:
     """Whether an eye sees one colour: a faint gradient and faint noise are no drawing. Raises EngineError."""
     width, height, mime = size(body)
-    if mime == "image/png" and len(body) > _HEAD + _DENSE * width * height:
+    if mime == "image/png" and len(body) > _PNG_OVERHEAD + _MAX_FLAT_DENSITY * width * height:
         return False
-    with reading():
-        return _spread(_open(body, mime)) <= _SAME
+    with decoding_errors():
+        return _spread(_load_top(body, mime)) <= _MAX_FLAT_SPREAD
 
 
-def look(body: bytes) -> ContentStats:
+def measure_content(body: bytes) -> ContentStats:
     """Look at a picture once, from its top; raises EngineError when it cannot be read."""
-    with reading():
-        image = _open(body, size(body)[2])
-        ink = _ink(image) if _spread(image) > _SAME else 0
+    with decoding_errors():
+        image = _load_top(body, size(body)[2])
+        ink = _count_drawn(image) if _spread(image) > _MAX_FLAT_SPREAD else 0
     return ContentStats(ink, ink / (image.width * image.height))
 
 
-def _open(body: bytes, mime: str) -> Any:
-    image = to_srgb(open_(body, mime))
-    return image.crop(0, 0, image.width, min(image.height, _TALLEST * image.width)).copy_memory()
+def _load_top(body: bytes, mime: str) -> Any:
+    image = to_srgb(load(body, mime))
+    return image.crop(0, 0, image.width, min(image.height, _MAX_ASPECT * image.width)).copy_memory()
 
 
 def _spread(image: Any) -> float:
@@ -55,13 +55,13 @@ def _spread(image: Any) -> float:
     return max(float(stats(1, band)[0] - stats(0, band)[0]) for band in range(1, image.bands + 1))
 
 
-def _ink(image: Any) -> int:
-    ground = [_commonest(image[band]) for band in range(image.bands)]
-    even = image.conv(library().Image.new_from_array([[1] * 3] * 3, scale=9), precision="integer")
-    drawn = ((even - ground).abs() > _NOTICED).bandor()
+def _count_drawn(image: Any) -> int:
+    ground = [_most_common(image[band]) for band in range(image.bands)]
+    even = image.conv(pyvips_module().Image.new_from_array([[1] * 3] * 3, scale=9), precision="integer")
+    drawn = ((even - ground).abs() > _MIN_DIFFERENCE).bandor()
     return round(float(drawn.avg()) / 255 * int(image.width * image.height))
 
 
-def _commonest(band: Any) -> float:
+def _most_common(band: Any) -> float:
     """The level most pixels of a band have."""
     return float(band.hist_find().maxpos()[1])

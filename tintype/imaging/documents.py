@@ -9,9 +9,9 @@ from tintype.errors import EngineError, InvalidParameter, UnsupportedOption
 from tintype.model import Capture
 
 
-def document(capture: Capture, form: str) -> bytes:
+def encode_document(capture: Capture, form: str) -> bytes:
     """The bytes of it; raises EngineError or UnsupportedOption when the engine did not bring what is needed."""
-    return _pdf(capture) if form == "pdf" else _account(capture)
+    return _pdf(capture) if form == "pdf" else _metadata_json(capture)
 
 
 def _pdf(capture: Capture) -> bytes:
@@ -20,7 +20,7 @@ def _pdf(capture: Capture) -> bytes:
     return capture.body
 
 
-def _account(capture: Capture) -> bytes:
+def _metadata_json(capture: Capture) -> bytes:
     if not capture.meta:
         raise UnsupportedOption(InvalidParameter("format", "json is not offered by the engine that took this page"))
     members: dict[str, Any] = {

@@ -10,13 +10,13 @@ from typing import Any
 
 from tintype.imaging.encode import encode
 from tintype.imaging.geometry import LONGEST_SIDE, scale
-from tintype.imaging.vips import library
+from tintype.imaging.vips import pyvips_module
 from tintype.model import Thumbnail, digest_of
 from tintype.options import FormatName
 
-_LARGEST_CARD = 8_294_400  # 3840 x 2160
-_PAPER, _INK, _PALE = (246, 247, 249), (31, 41, 55), (107, 114, 128)
-_FACES = "Inter, Noto Sans, Liberation Sans, DejaVu Sans, sans-serif"
+_MAX_PIXELS = 8_294_400  # 3840 x 2160
+_BACKGROUND_COLOUR, _TITLE_COLOUR, _REASON_COLOUR = (246, 247, 249), (31, 41, 55), (107, 114, 128)
+_FONTS = "Inter, Noto Sans, Liberation Sans, DejaVu Sans, sans-serif"
 _LONG_WORD = 24  # letters
 _CARD = """
 <svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">
@@ -42,29 +42,29 @@ _PLACEHOLDER = """
 """
 
 
-def card(title: str, reason: str, *, format: FormatName, quality: int, width: int, height: int) -> Thumbnail:  # noqa: A002 - named as the options are
+def draw_error_card(title: str, reason: str, *, format: FormatName, quality: int, width: int, height: int) -> Thumbnail:  # noqa: A002 - named as the options are
     """A neutral picture that says what went wrong, with as much of the text as is legible at its size.
 
     A size no format could hold is shrunk.
     """
-    width, height = _fit(format, width, height)
-    return _finish(_draw_card(title, reason, width, height), format, quality)
+    width, height = _fit_format(format, width, height)
+    return _to_thumbnail(_draw_card(title, reason, width, height), format, quality)
 
 
-def placeholder(*, format: FormatName, quality: int, width: int, height: int) -> Thumbnail:  # noqa: A002 - named as the options are
+def draw_placeholder(*, format: FormatName, quality: int, width: int, height: int) -> Thumbnail:  # noqa: A002 - named as the options are
     """A neutral picture in the place of one that is being taken; without words, so that it suits every page."""
-    width, height = _fit(format, width, height)
+    width, height = _fit_format(format, width, height)
     side = round(min(0.42 * min(width, height), max(160, 0.22 * min(width, height))))
     drawing = _PLACEHOLDER.format(width=width, height=height, x=(width - side) / 2, y=(height - side) / 2, side=side)
-    return _finish(_draw(drawing), format, quality)
+    return _to_thumbnail(_draw_svg(drawing), format, quality)
 
 
-def _fit(form: FormatName, width: int, height: int) -> tuple[int, int]:
+def _fit_format(form: FormatName, width: int, height: int) -> tuple[int, int]:
     longest = max(width, height) / LONGEST_SIDE[form]
-    return scale((width, height), 1 / max(1, longest, (width * height / _LARGEST_CARD) ** 0.5))
+    return scale((width, height), 1 / max(1, longest, (width * height / _MAX_PIXELS) ** 0.5))
 
 
-def _finish(image: Any, form: FormatName, quality: int) -> Thumbnail:
+def _to_thumbnail(image: Any, form: FormatName, quality: int) -> Thumbnail:
     body = encode(image, form, quality)
     return Thumbnail(
         body=body,
@@ -76,21 +76,21 @@ def _finish(image: Any, form: FormatName, quality: int) -> Thumbnail:
     )
 
 
-def _draw(drawing: str) -> Any:
-    image = library().Image.svgload_buffer(drawing.encode())
-    return image.flatten(background=_PAPER).copy(interpretation="srgb")
+def _draw_svg(drawing: str) -> Any:
+    image = pyvips_module().Image.svgload_buffer(drawing.encode())
+    return image.flatten(background=_BACKGROUND_COLOUR).copy(interpretation="srgb")
 
 
 def _draw_card(title: str, reason: str, width: int, height: int) -> Any:
     unit = min(width / 320, height / 180)
     gap = max(5, round(10 * unit))
-    texts = _texts(title, reason, width, unit)
+    texts = _text_masks(title, reason, width, unit)
     while texts and 46 * unit + sum(text.height + gap for text, _ in texts) > 0.84 * height:
         texts.pop()
     side = round(46 * unit if texts else 0.6 * min(width, height, 480))
     top = (height - side - sum(text.height + gap for text, _ in texts)) // 2
     drawing = _CARD.format(width=width, height=height, x=(width - side) / 2, y=top, side=side)
-    image = _draw(drawing)
+    image = _draw_svg(drawing)
     top += side
     for text, colour in texts:
         top += gap
@@ -99,39 +99,44 @@ def _draw_card(title: str, reason: str, width: int, height: int) -> Any:
     return image
 
 
-def _texts(title: str, reason: str, width: int, unit: float) -> list[tuple[Any, tuple[int, ...]]]:
+def _text_masks(title: str, reason: str, width: int, unit: float) -> list[tuple[Any, tuple[int, ...]]]:
     """Title and reason as masks; less where they would be illegible or there are no fonts."""
     big, small = max(10.5, 15 * unit), max(9.5, 10.5 * unit)
     if width < 8 * big or not _has_fonts():
         return []
     room = round(min(0.86 * width, 32 * big))
-    said = [(title, f"bold {big:.1f}px", 2.9 * big, _INK), (reason, f"{small:.1f}px", 4.4 * small, _PALE)]
-    return [(_write(text, style, room, most), colour) for text, style, most, colour in said if text.strip()]
+    said = [
+        (title, f"bold {big:.1f}px", 2.9 * big, _TITLE_COLOUR),
+        (reason, f"{small:.1f}px", 4.4 * small, _REASON_COLOUR),
+    ]
+    return [(_fit_text(text, style, room, most), colour) for text, style, most, colour in said if text.strip()]
 
 
-def _write(text: str, style: str, width: int, height: float) -> Any:
+def _fit_text(text: str, style: str, width: int, height: float) -> Any:
     """A text as a mask of at most these sizes, broken into lines, cut with an ellipsis."""
     words = " ".join("".join(c if c.isprintable() else " " for c in text).split()) or "…"
-    mask = _set(words, style, width)
+    mask = _layout_text(words, style, width)
     if mask.height <= height:
         return mask
-    fitting = bisect_right(range(1, len(words)), height, key=lambda n: _set(_cut(words, n), style, width).height)
-    return _set(_cut(words, fitting), style, width)
+    fitting = bisect_right(
+        range(1, len(words)), height, key=lambda n: _layout_text(_truncate(words, n), style, width).height
+    )
+    return _layout_text(_truncate(words, fitting), style, width)
 
 
-def _cut(words: str, length: int) -> str:
+def _truncate(words: str, length: int) -> str:
     """The beginning, up to a whole word unless the last one is long or the script has no spaces."""
     head, _, tail = words[:length].rpartition(" ")
     return (head if head and len(tail) < _LONG_WORD else words[:length]).rstrip(" ,.;:") + "…"
 
 
-def _set(words: str, style: str, width: int) -> Any:
-    markup, font = escape(words, quote=False), f"{_FACES} {style}"
-    return library().Image.text(markup, font=font, width=width, align="centre", wrap="word-char", dpi=72)
+def _layout_text(words: str, style: str, width: int) -> Any:
+    markup, font = escape(words, quote=False), f"{_FONTS} {style}"
+    return pyvips_module().Image.text(markup, font=font, width=width, align="centre", wrap="word-char", dpi=72)
 
 
 @functools.cache
 def _has_fonts() -> bool:
     """Without any font all letters are the same empty box."""
-    one, other = (library().Image.text(letters, font=_FACES, dpi=72) for letters in ("AB", "LI"))
+    one, other = (pyvips_module().Image.text(letters, font=_FONTS, dpi=72) for letters in ("AB", "LI"))
     return bool((one.width, one.height, one.avg()) != (other.width, other.height, other.avg()))

@@ -32,7 +32,7 @@ class ResizePlan:
     """The delivered size; what ``scaled`` leaves of it is padding."""
 
 
-def plan(width: int, height: int, rendition: Rendition) -> ResizePlan:
+def plan_resize(width: int, height: int, rendition: Rendition) -> ResizePlan:
     """How a master of this size meets a rendition, by the rules at the head of this module."""
     source, limit = (width, height), LONGEST_SIDE[rendition.format]
     asked = (min(rendition.thumb_width or width, limit), min(rendition.thumb_height or height, limit))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tintype.errors import EngineError
-from tintype.imaging.documents import document
+from tintype.imaging.documents import encode_document
 from tintype.imaging.encode import encode
-from tintype.imaging.geometry import Box, ResizePlan, plan, ratios, scale
-from tintype.imaging.vips import open_, reading, sniff
+from tintype.imaging.geometry import Box, ResizePlan, plan_resize, ratios, scale
+from tintype.imaging.vips import decoding_errors, detect_mime, load
 from tintype.model import Capture, Thumbnail, digest_of
 from tintype.options import DOCUMENTS, Rendition
 
@@ -22,18 +22,20 @@ def render(capture: Capture, rendition: Rendition) -> Thumbnail:
     A PNG delivered as PNG at its own size passes through untouched.
     """
     if rendition.format in DOCUMENTS:
-        return _finished(capture, document(capture, rendition.format), rendition.mime, (capture.width, capture.height))
+        return _to_thumbnail(
+            capture, encode_document(capture, rendition.format), rendition.mime, (capture.width, capture.height)
+        )
     width, height, mime = size(capture.body)
-    layout, body = plan(width, height, rendition), capture.body
+    layout, body = plan_resize(width, height, rendition), capture.body
     untouched = mime == rendition.mime == "image/png" and layout.canvas == (width, height)
     if not untouched:
-        with reading():
-            image = _compose(open_(body, mime, _preshrink(mime, layout)), layout, (width, height), rendition)
+        with decoding_errors():
+            image = _compose(load(body, mime, _preshrink(mime, layout)), layout, (width, height), rendition)
             body = encode(image, rendition.format, rendition.quality)
-    return _finished(capture, body, rendition.mime, layout.canvas)
+    return _to_thumbnail(capture, body, rendition.mime, layout.canvas)
 
 
-def _finished(capture: Capture, body: bytes, mime: str, box: Box) -> Thumbnail:
+def _to_thumbnail(capture: Capture, body: bytes, mime: str, box: Box) -> Thumbnail:
     return Thumbnail(
         body=body,
         mime=mime,
@@ -51,11 +53,11 @@ def _finished(capture: Capture, body: bytes, mime: str, box: Box) -> Thumbnail:
 
 def size(body: bytes) -> tuple[int, int, str]:
     """Width, height and media type, read from the head alone; raises EngineError unless it is a permitted picture."""
-    mime = sniff(body)
+    mime = detect_mime(body)
     if not mime:
         raise EngineError("the capture engine answered something that is not a picture")
-    with reading():
-        image = open_(body, mime)
+    with decoding_errors():
+        image = load(body, mime)
     if image.width * image.height > MAX_PIXELS:
         raise EngineError(f"the capture engine answered a picture of over {MAX_PIXELS // 1_000_000} megapixels")
     return image.width, image.height, mime
@@ -64,16 +66,16 @@ def size(body: bytes) -> tuple[int, int, str]:
 def verify(body: bytes) -> tuple[int, int, str]:
     """As :func:`size`, but the whole picture is decoded: one torn at its end raises EngineError as well."""
     seen = size(body)
-    with reading():
-        open_(body, seen[2]).avg()
+    with decoding_errors():
+        load(body, seen[2]).avg()
     return seen
 
 
 def pixel(body: bytes, x: int, y: int) -> tuple[int, ...]:
     """The sRGB values (0 to 255, alpha last where there is one) at a place counted from the upper left corner."""
     seen = size(body)
-    with reading():
-        return tuple(round(value) for value in to_srgb(open_(body, seen[2])).getpoint(x, y))
+    with decoding_errors():
+        return tuple(round(value) for value in to_srgb(load(body, seen[2])).getpoint(x, y))
 
 
 def _preshrink(mime: str, layout: ResizePlan) -> int:

@@ -16,11 +16,11 @@ from tintype.errors import EngineError
 log = structlog.get_logger("tintype.imaging")
 
 _LOADERS = {"image/png": "Png", "image/jpeg": "Jpeg", "image/webp": "Webp", "image/avif": "Heif"}
-_SETTING_UP = threading.Lock()
+_init_lock = threading.Lock()
 """Held lest one thread block for a moment what another, quicker one already reads with."""
 
 
-def sniff(body: bytes) -> str:
+def detect_mime(body: bytes) -> str:
     """The media type by the first bytes; only what is named here ever reaches a decoder."""
     if body.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
@@ -31,37 +31,37 @@ def sniff(body: bytes) -> str:
     return "image/avif" if body[4:12] in {b"ftypavif", b"ftypavis"} else ""
 
 
-def open_(body: bytes, mime: str, shrink: int = 1) -> Any:
+def load(body: bytes, mime: str, shrink: int = 1) -> Any:
     """The picture, its pixels still undecoded; the loader is named, so no other format is ever tried."""
-    load = getattr(library().Image, f"{_LOADERS[mime].lower()}load_buffer")
+    load = getattr(pyvips_module().Image, f"{_LOADERS[mime].lower()}load_buffer")
     more = {"shrink": shrink} if shrink > 1 else {}
     return load(body, access="sequential", fail_on="truncated", **more)
 
 
 @contextmanager
-def reading() -> Iterator[None]:
+def decoding_errors() -> Iterator[None]:
     """What libvips cannot decode is the engine's fault; its words are for the log."""
     try:
         yield
-    except library().Error as error:
+    except pyvips_module().Error as error:
         log.warning("image_decode_failed", reason=" ".join(str(error).split()))
         raise EngineError("the capture engine answered a picture that cannot be read") from None
 
 
-def library() -> Any:
+def pyvips_module() -> Any:
     """The library, set up once a process, not before it is needed.
 
     Its worker threads do not survive a fork: a process may fork before its first picture, not after.
     """
-    with _SETTING_UP:
-        vips, pid = _set_up()
+    with _init_lock:
+        vips, pid = _init()
     if pid != os.getpid():
         raise RuntimeError("this process was forked from one that had already rendered pictures")
     return vips
 
 
 @functools.cache
-def _set_up() -> tuple[Any, int]:
+def _init() -> tuple[Any, int]:
     import pyvips  # noqa: PLC0415 - 40 ms that commands without pictures do not pay
 
     # Nothing is ever rendered twice, so remembered operations would only hold memory. One thread a picture is as

@@ -24,16 +24,16 @@ def size_of(asked: CaptureRequest) -> geometry.Box:
     """The size the picture would have had, as far as one can know without it."""
     seen = asked.shot.emulate
     width, height = round(seen.width * seen.scale), round(seen.height * seen.scale)
-    return geometry.plan(width, height, asked.rendition).canvas
+    return geometry.plan_resize(width, height, asked.rendition).canvas
 
 
 @functools.lru_cache(maxsize=64)
 def failure(title: str, reason: str, chosen: FormatName, width: int, height: int) -> Thumbnail:
     """A card is drawn once for a page full of the same failures."""
-    return imaging.card(title, reason, format=chosen, quality=QUALITY, width=width, height=height)
+    return imaging.draw_error_card(title, reason, format=chosen, quality=QUALITY, width=width, height=height)
 
 
 @functools.lru_cache(maxsize=64)
 def waiting(chosen: FormatName, width: int, height: int) -> Thumbnail:
     """A placeholder is drawn once for a page full of pictures of one size."""
-    return imaging.placeholder(format=chosen, quality=QUALITY, width=width, height=height)
+    return imaging.draw_placeholder(format=chosen, quality=QUALITY, width=width, height=height)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tintype.chromium.capture.clip import Clip, fitting, png_size
+from tintype.chromium.capture.clip import Clip, fit_clip, png_size
 
 LIMIT = 16_000
 
 
 def test_a_box_is_widened_to_whole_pixels() -> None:
-    assert fitting(Clip(10.4, 20.6, 100.2, 50.2), 1, LIMIT) == Clip(10, 20, 101, 51)
+    assert fit_clip(Clip(10.4, 20.6, 100.2, 50.2), 1, LIMIT) == Clip(10, 20, 101, 51)
 
 
 def test_a_box_that_starts_outside_the_page_is_cut_there() -> None:
-    assert fitting(Clip(-10, -5, 100, 50), 1, LIMIT) == Clip(0, 0, 90, 45)
+    assert fit_clip(Clip(-10, -5, 100, 50), 1, LIMIT) == Clip(0, 0, 90, 45)
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ def test_a_box_that_starts_outside_the_page_is_cut_there() -> None:
     ],
 )
 def test_a_tall_page_is_cut_at_the_nearest_limit(width: int, scale: float, limit: int, height: int) -> None:
-    seen = fitting(Clip(0, 0, width, 100_000), scale, limit)
+    seen = fit_clip(Clip(0, 0, width, 100_000), scale, limit)
     assert (seen.width, seen.height, seen.truncated) == (width, height, True)
 
 
 def test_a_wide_element_is_cut_too() -> None:
-    assert fitting(Clip(0, 0, 100_000, 100), 1, LIMIT).width == 16_383
+    assert fit_clip(Clip(0, 0, 100_000, 100), 1, LIMIT).width == 16_383
 
 
 @pytest.mark.parametrize(("scale", "heights"), [(1, [16_300, 16_300, 7_400]), (1.25, [13_100, 13_100, 13_100, 700])])
@@ -45,7 +45,7 @@ def test_a_long_picture_is_taken_in_tiles(scale: float, heights: list[int]) -> N
 
 
 def test_what_fits_is_left_alone() -> None:
-    assert fitting(Clip(0, 0, 1280, 4_000), 1, LIMIT) == Clip(0, 0, 1280, 4_000, truncated=False)
+    assert fit_clip(Clip(0, 0, 1280, 4_000), 1, LIMIT) == Clip(0, 0, 1280, 4_000, truncated=False)
 
 
 def test_the_size_is_read_from_the_header() -> None:

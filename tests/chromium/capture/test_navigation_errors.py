@@ -25,7 +25,7 @@ from tintype.chromium.proxy.traffic import DenialReason, Reason
     ],
 )
 def test_net_errors_have_a_class(error: str, kind: type[errors.TintypeError]) -> None:
-    failure = navigation_errors.of_navigation(error, None)
+    failure = navigation_errors.from_navigation(error, None)
     assert type(failure) is kind
     assert "ERR_" not in failure.detail
 
@@ -42,20 +42,20 @@ def test_net_errors_have_a_class(error: str, kind: type[errors.TintypeError]) ->
 def test_what_the_filter_refused_decides(reason: Reason, kind: type[errors.TintypeError]) -> None:
     refusal = DenialReason("10.0.0.5", 80, reason)
     for error in ("net::ERR_SOCKS_CONNECTION_FAILED", ""):
-        failure = navigation_errors.of_navigation(error, refusal)
+        failure = navigation_errors.from_navigation(error, refusal)
         assert type(failure) is kind
         assert "10.0.0.5" not in failure.detail
 
 
 def test_a_refusal_of_something_else_does_not_explain_a_broken_certificate() -> None:
-    failure = navigation_errors.of_navigation("net::ERR_CERT_DATE_INVALID", DenialReason("a.example", 443, "policy"))
+    failure = navigation_errors.from_navigation("net::ERR_CERT_DATE_INVALID", DenialReason("a.example", 443, "policy"))
     assert isinstance(failure, errors.TargetUnreachable)
 
 
 def test_a_download_is_not_a_page() -> None:
-    assert isinstance(navigation_errors.of_navigation("net::ERR_ABORTED", None, is_download=True), errors.NotAPage)
+    assert isinstance(navigation_errors.from_navigation("net::ERR_ABORTED", None, is_download=True), errors.NotAPage)
 
 
 @pytest.mark.parametrize(("mime", "drawn"), [("text/html", True), ("image/svg+xml", True), ("video/mp4", False)])
 def test_films_are_no_pages(mime: str, drawn: bool) -> None:
-    assert (navigation_errors.of_content(mime) is None) is drawn
+    assert (navigation_errors.from_content_type(mime) is None) is drawn

@@ -47,10 +47,10 @@ class Played:
 def test_the_end_of_one_portion_is_not_taken_for_that_of_the_next() -> None:
     async def story() -> None:
         page = Played()
-        cut_short = asyncio.create_task(page.clock.keep_pace(0.001))
+        cut_short = asyncio.create_task(page.clock.sync_with_wall_clock(0.001))
         await page.until_granted(1)
         cut_short.cancel()
-        skipping = asyncio.create_task(page.clock.skip(3000, 30))
+        skipping = asyncio.create_task(page.clock.advance(3000, 30))
         await page.until_granted(2)
         assert page.portions[1] == ("advance", None), "what is left of the first passes first"
         page.run_out()
@@ -66,7 +66,7 @@ def test_the_end_of_one_portion_is_not_taken_for_that_of_the_next() -> None:
 def test_what_waits_in_vain_for_the_network_passes_all_the_same() -> None:
     async def story() -> None:
         page = Played()
-        skipping = asyncio.create_task(page.clock.skip(3000, 0.01))
+        skipping = asyncio.create_task(page.clock.advance(3000, 0.01))
         await page.until_granted(2)
         assert page.portions == [("pauseIfNetworkFetchesPending", 3000), ("advance", None)], "the same portion"
         page.run_out()
@@ -78,12 +78,12 @@ def test_what_waits_in_vain_for_the_network_passes_all_the_same() -> None:
 def test_the_clock_catches_up_with_ours() -> None:
     async def story() -> None:
         page = Played()
-        first = asyncio.create_task(page.clock.keep_pace(0.001))
+        first = asyncio.create_task(page.clock.sync_with_wall_clock(0.001))
         await page.until_granted(1)
         await asyncio.sleep(0.2)
         page.run_out()
         await first
-        second = asyncio.create_task(page.clock.keep_pace(0.001))
+        second = asyncio.create_task(page.clock.sync_with_wall_clock(0.001))
         await page.until_granted(2)
         assert (page.portions[1][1] or 0) > 150
         page.run_out()

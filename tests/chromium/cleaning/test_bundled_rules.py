@@ -32,19 +32,19 @@ def test_nothing_asked_is_nothing_hidden() -> None:
 
 
 def test_nothing_is_named_twice() -> None:
-    consent = [selector for manager in bundled_rules.managers() for selector in manager["hide"]]
+    consent = [selector for manager in bundled_rules.consent_managers() for selector in manager["hide"]]
     for named in (consent, bundled_rules.selectors("ads"), bundled_rules.selectors("chats")):
         assert len(named) == len(set(named))
 
 
 def test_a_manager_is_known_by_what_is_hidden() -> None:
-    assert {frozenset(manager) - {"locks"} for manager in bundled_rules.managers()} == {
+    assert {frozenset(manager) - {"locks"} for manager in bundled_rules.consent_managers()} == {
         frozenset({"name", "hide", "refuse"})
     }
-    assert [manager["name"] for manager in bundled_rules.managers() if not manager["hide"]] == []
+    assert [manager["name"] for manager in bundled_rules.consent_managers() if not manager["hide"]] == []
 
 
 def test_no_answer_is_both_yes_and_no() -> None:
-    words = bundled_rules.words()
+    words = bundled_rules.consent_words()
     assert not set(words["accept"]) & set(words["refuse"])
     assert [word for group in words.values() for word in group if word != word.lower()] == []

@@ -140,7 +140,7 @@ def test_every_selector_is_one(photographer: Photographer, monkeypatch: pytest.M
     selectors = [
         *bundled_rules.selectors("ads"),
         *bundled_rules.selectors("chats"),
-        *(each for manager in bundled_rules.managers() for each in (*manager["hide"], *manager["refuse"])),
+        *(each for manager in bundled_rules.consent_managers() for each in (*manager["hide"], *manager["refuse"])),
     ]
     script = f"""<!doctype html><script>
         const wrong = {json.dumps(selectors)}.filter((selector) => {{

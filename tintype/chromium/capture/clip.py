@@ -12,7 +12,7 @@ from tintype.options import MAX_PIXELS
 
 _LONGEST_SIDE = 16_383
 """Device pixels. From 16 384 on Chromium's pictures repeat or come out empty: longer ones are taken in tiles."""
-_EVEN = 100
+_TILE_MULTIPLE = 100
 """CSS pixels of which a tile is a multiple: scales have two decimals, so it ends between two device pixels."""
 _PNG_SIZE = struct.Struct(">II")
 
@@ -27,23 +27,23 @@ class Clip:
     height: float
     truncated: bool = False
 
-    def parameters(self, *, beyond: bool = True) -> dict[str, Any]:
+    def parameters(self, *, beyond_viewport: bool = True) -> dict[str, Any]:
         """As ``Page.captureScreenshot`` wants it; the scale is that of the emulated screen."""
         clip = {"x": self.x, "y": self.y, "width": self.width, "height": self.height, "scale": 1}
-        return {"clip": clip, "captureBeyondViewport": beyond}
+        return {"clip": clip, "captureBeyondViewport": beyond_viewport}
 
-    def within(self, width: float, height: float) -> bool:
+    def fits_in(self, width: float, height: float) -> bool:
         """Whether it lies in a window of this size at the top of the page."""
         return self.x + self.width <= width and self.y + self.height <= height
 
     def tiles(self, scale: float) -> Iterator[Clip]:
         """The parts, from the top, that the browser can draw at once."""
-        step = int(_LONGEST_SIDE / scale) // _EVEN * _EVEN
+        step = int(_LONGEST_SIDE / scale) // _TILE_MULTIPLE * _TILE_MULTIPLE
         for top in range(0, int(self.height), step):
             yield replace(self, y=self.y + top, height=min(step, self.height - top))
 
 
-def fitting(box: Clip, scale: float, max_height: int) -> Clip:
+def fit_clip(box: Clip, scale: float, max_height: int) -> Clip:
     """The box on whole pixels, cut where the picture would be too tall, too wide or too many pixels."""
     x, y = max(0, math.floor(box.x)), max(0, math.floor(box.y))
     width = min(math.ceil(box.x + box.width) - x, int(_LONGEST_SIDE / scale))
@@ -52,9 +52,9 @@ def fitting(box: Clip, scale: float, max_height: int) -> Clip:
     return Clip(x, y, max(width, 1), max(height, 1), truncated=height < tall)
 
 
-def png_size(picture: bytes) -> tuple[int, int]:
+def png_size(png: bytes) -> tuple[int, int]:
     """Width and height as a PNG's header says; raises ValueError when it is none."""
-    if not picture.startswith(b"\x89PNG\r\n\x1a\n"):
+    if not png.startswith(b"\x89PNG\r\n\x1a\n"):
         raise ValueError("not a PNG")
-    width, height = _PNG_SIZE.unpack_from(picture, 16)
+    width, height = _PNG_SIZE.unpack_from(png, 16)
     return int(width), int(height)

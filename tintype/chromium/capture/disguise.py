@@ -21,7 +21,7 @@ _PLATFORMS = {
 """What a user agent names, first match first: as client hints call it, and ``navigator.platform``."""
 
 
-def metrics(emulate: Emulation) -> Json:
+def device_metrics(emulate: Emulation) -> Json:
     """Parameters of ``Emulation.setDeviceMetricsOverride``: the viewport holds whatever the page tries."""
     return {
         "width": emulate.width,
@@ -33,7 +33,7 @@ def metrics(emulate: Emulation) -> Json:
     }
 
 
-def medium(emulate: Emulation) -> Json:
+def emulated_media(emulate: Emulation) -> Json:
     """Parameters of ``Emulation.setEmulatedMedia``: which of a page's styles apply."""
     features = [{"name": "prefers-color-scheme", "value": "dark" if emulate.dark_mode else "light"}]
     if emulate.reduced_motion:
@@ -41,23 +41,23 @@ def medium(emulate: Emulation) -> Json:
     return {"media": emulate.media or "", "features": features}
 
 
-def identity(emulate: Emulation, browser: str) -> Json:
+def user_agent_override(emulate: Emulation, browser: str) -> Json:
     """Parameters of ``Emulation.setUserAgentOverride``. Many sites show a headless browser something else."""
     device = DEVICES.get(emulate.device)
     own = device.user_agent if device and device.mobile else browser.replace("HeadlessChrome", "Chrome")
     agent = emulate.user_agent or own
     said: Json = {"userAgent": agent}
     if emulate.locale:
-        said["acceptLanguage"] = _languages(emulate.locale)
+        said["acceptLanguage"] = _accept_language(emulate.locale)
     platform = next((name for name in _PLATFORMS if name in agent), "")
     if emulate.user_agent and platform:
         said["platform"] = _PLATFORMS[platform][1]
     if found := _VERSION.search(agent):
-        said["userAgentMetadata"] = _hints(agent, found[1], platform, device.title if device else "")
+        said["userAgentMetadata"] = _client_hints(agent, found[1], platform, device.title if device else "")
     return said
 
 
-def _hints(agent: str, version: str, platform: str, model: str) -> Json:
+def _client_hints(agent: str, version: str, platform: str, model: str) -> Json:
     """What a Chromium of this name answers when asked in particular (User-Agent Client Hints)."""
     android = platform == "Android"
     return {
@@ -70,7 +70,7 @@ def _hints(agent: str, version: str, platform: str, model: str) -> Json:
     }
 
 
-def _languages(locale: str) -> str:
+def _accept_language(locale: str) -> str:
     """``de-AT,de``; Chromium adds the weights."""
     language = locale.partition("-")[0]
     return locale if language == locale else f"{locale},{language}"

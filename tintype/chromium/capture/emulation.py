@@ -11,19 +11,19 @@ from tintype.chromium.cdp.connection import CdpSession, Json
 from tintype.chromium.cdp.tab import script_source
 from tintype.options import Emulation, Shot
 
-_QUOTA = 10_000_000
+_STORAGE_QUOTA = 10_000_000
 """Bytes a page may store: storage of a context lives in the browser process's memory."""
 
 
 def emulate(session: CdpSession, shot: Shot, user_agent: str) -> Iterator[asyncio.Future[Json]]:
     """The calls of it, sent in one go: Chromium takes the calls of a session in order."""
     seen, post = shot.emulate, session.post
-    yield post("Emulation.setDeviceMetricsOverride", **disguise.metrics(seen))
-    yield post("Emulation.setUserAgentOverride", **disguise.identity(seen, user_agent))
-    yield post("Emulation.setEmulatedMedia", **disguise.medium(seen))
-    yield from _whereabouts(session, seen)
+    yield post("Emulation.setDeviceMetricsOverride", **disguise.device_metrics(seen))
+    yield post("Emulation.setUserAgentOverride", **disguise.user_agent_override(seen, user_agent))
+    yield post("Emulation.setEmulatedMedia", **disguise.emulated_media(seen))
+    yield from _locale_overrides(session, seen)
     yield post("Page.addScriptToEvaluateOnNewDocument", source=script_source("frames"))
-    yield from page_changes.beforehand(session, shot)
+    yield from page_changes.preload_styles(session, shot)
     if disguise.is_mobile(seen):
         yield post("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5)
     if shot.navigate.wait_until == "networkidle":
@@ -31,10 +31,10 @@ def emulate(session: CdpSession, shot: Shot, user_agent: str) -> Iterator[asynci
     if shot.expose.omit_background:
         yield post("Emulation.setDefaultBackgroundColorOverride", color={"r": 0, "g": 0, "b": 0, "a": 0})
     parts = urlsplit(shot.url)
-    yield post("Storage.overrideQuotaForOrigin", origin=f"{parts.scheme}://{parts.netloc}", quotaSize=_QUOTA)
+    yield post("Storage.overrideQuotaForOrigin", origin=f"{parts.scheme}://{parts.netloc}", quotaSize=_STORAGE_QUOTA)
 
 
-def _whereabouts(session: CdpSession, seen: Emulation) -> Iterator[asyncio.Future[Json]]:
+def _locale_overrides(session: CdpSession, seen: Emulation) -> Iterator[asyncio.Future[Json]]:
     """Language, time zone and place of the visitor."""
     if seen.locale:
         yield session.post("Emulation.setLocaleOverride", locale=seen.locale)

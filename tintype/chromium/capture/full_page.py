@@ -10,45 +10,45 @@ import asyncio
 from tintype.chromium.capture.virtual_time import VirtualTime
 from tintype.chromium.cdp.tab import Tab
 
-_STRIDE = 100
+_STEP_MS = 100
 """Milliseconds of the page's own time at every screen."""
-_LONGEST = 5000
+_MAX_ANIMATION_MS = 5000
 """Milliseconds of an animation that is shown at its end."""
-_GROWTH = 10
+_MAX_GROWTH = 10
 """Screens by which a page may grow while it is walked, or twice its height where that is more."""
-_WITHIN = 6.0
+_MAX_SECONDS = 6.0
 """Seconds for the walk."""
-_PATIENCE = 2.0
+_LOADING_SECONDS = 2.0
 """Seconds of our time for all that loads on the way."""
-_SHORTEST = 0.02
+_MIN_WAIT = 0.02
 
 
 class FullPage:
     """The whole of one page; ``screen`` and ``tallest`` are heights in CSS pixels."""
 
-    def __init__(self, tab: Tab, clock: VirtualTime, screen: int, tallest: int) -> None:
+    def __init__(self, tab: Tab, clock: VirtualTime, viewport_height: int, max_height: int) -> None:
         self._tab = tab
         self._clock = clock
-        self._screen = screen
-        self.tallest = tallest
+        self._viewport_height = viewport_height
+        self.max_height = max_height
         """How much of it is in the picture."""
 
-    async def unroll(self) -> None:
+    async def scroll_through(self) -> None:
         """Have everything there, as far down as the picture goes, and be back at the top."""
         await self._tab.evaluate("unfold")
         loop = asyncio.get_running_loop()
         begin, top = loop.time(), 0
-        until = self.tallest
-        while top < until and loop.time() - begin < _WITHIN:
-            height = await self._tab.evaluate("stride", top, _LONGEST)
+        until = self.max_height
+        while top < until and loop.time() - begin < _MAX_SECONDS:
+            height = await self._tab.evaluate("stride", top, _MAX_ANIMATION_MS)
             if not top:
-                until = min(self.tallest, max(3 * height, height + _GROWTH * self._screen))
+                until = min(self.max_height, max(3 * height, height + _MAX_GROWTH * self._viewport_height))
             elif top >= height:
                 break
-            await self._clock.skip(_STRIDE, max(_SHORTEST, begin + _PATIENCE - loop.time()))
-            top += self._screen
-        await self._tab.evaluate("stride", 0, _LONGEST)
+            await self._clock.advance(_STEP_MS, max(_MIN_WAIT, begin + _LOADING_SECONDS - loop.time()))
+            top += self._viewport_height
+        await self._tab.evaluate("stride", 0, _MAX_ANIMATION_MS)
 
-    async def unpin(self) -> None:
+    async def unpin_fixed(self) -> None:
         """Have what is fixed to the screen in the picture once."""
-        await self._tab.evaluate("unpin", self.tallest)
+        await self._tab.evaluate("unpin", self.max_height)

@@ -13,38 +13,38 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from tintype.chromium.cdp.connection import CdpSession, Json
-from tintype.chromium.cleaning.network import HELD, NetworkFilter
+from tintype.chromium.cleaning.network import INTERCEPTED, NetworkFilter
 from tintype.options import PASTED, Shot
 
-_PASTED_TYPE = [{"name": "Content-Type", "value": "text/html; charset=utf-8"}]
-_SCHEMES = frozenset(("basic", "digest"))
+_HTML_HEADERS = [{"name": "Content-Type", "value": "text/html; charset=utf-8"}]
+_AUTH_SCHEMES = frozenset(("basic", "digest"))
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class RequestInterceptor:
     """Meets the requests of one page."""
 
-    def __init__(self, session: CdpSession, shot: Shot, sieve: NetworkFilter | None = None) -> None:
+    def __init__(self, session: CdpSession, shot: Shot, network_filter: NetworkFilter | None = None) -> None:
         self._session = session
-        self._sieve = sieve
+        self._network_filter = network_filter
         self._shot = shot
-        self._own = _origin(shot.url)
-        self._asked: set[str] = set()
+        self._target_origin = _origin(shot.url)
+        self._authenticated: set[str] = set()
         """Requests that were answered with the password once; a second time it is wrong."""
 
-    def begin(self) -> Iterator[asyncio.Future[Json]]:
+    def enable(self) -> Iterator[asyncio.Future[Json]]:
         """The calls that have requests held up; none for a shot that has nothing to send."""
         sent = self._shot.identify
         if patterns := [*self._patterns()]:
-            self._session.on("Fetch.requestPaused", self._meet)
-            self._session.on("Fetch.authRequired", self._identify)
+            self._session.on("Fetch.requestPaused", self._on_paused)
+            self._session.on("Fetch.authRequired", self._on_auth_required)
             yield self._session.post("Fetch.enable", patterns=patterns, handleAuthRequests=sent.basic_auth is not None)
         if sent.cookies:
             yield self._session.post("Network.setCookies", cookies=[*self._cookies()])
 
     def _cookies(self) -> Iterator[Json]:
         """Without a domain they belong to the very host; those of an encrypted page stay on encrypted connections."""
-        secure = self._own[0] == "https"
+        secure = self._target_origin[0] == "https"
         for name, value, path, _ in self._shot.identify.cookies:
             yield {"name": name, "value": value, "path": path, "url": self._shot.url, "secure": secure}
 
@@ -54,44 +54,49 @@ class RequestInterceptor:
             yield {"urlPattern": PASTED, "resourceType": "Document"}
         if self._shot.identify.headers or self._shot.identify.basic_auth:
             yield {"urlPattern": "*"}
-        elif self._sieve:
-            yield from HELD
+        elif self._network_filter:
+            yield from INTERCEPTED
 
-    def _meet(self, event: Json) -> None:
+    def _on_paused(self, event: Json) -> None:
         is_document = event["resourceType"] == "Document"
         if self._shot.navigate.html and is_document and event["request"]["url"] == PASTED:
-            self._answer(event)
-        elif not (self._sieve and self._sieve.refused(self._session, event)):
-            self._accompany(event)
+            self._fulfill_inline_html(event)
+        elif not (self._network_filter and self._network_filter.blocks(self._session, event)):
+            self._continue_with_headers(event)
 
-    def _answer(self, event: Json) -> None:
+    def _fulfill_inline_html(self, event: Json) -> None:
         body = base64.b64encode(self._shot.navigate.html.encode()).decode()
         self._session.post(
             "Fetch.fulfillRequest",
             requestId=event["requestId"],
             responseCode=200,
-            responseHeaders=_PASTED_TYPE,
+            responseHeaders=_HTML_HEADERS,
             body=body,
         )
 
-    def _accompany(self, event: Json) -> None:
+    def _continue_with_headers(self, event: Json) -> None:
         request = event["request"]
         ours, theirs = dict(self._shot.identify.headers), request["headers"]
-        if _origin(request["url"]) == self._own:
+        if _origin(request["url"]) == self._target_origin:
             kept = {name: value for name, value in theirs.items() if name.lower() not in ours} | ours
         else:  # after a redirect they would go along to wherever it leads
             kept = {name: value for name, value in theirs.items() if ours.get(name.lower()) != value}
         changed = {} if kept == theirs else {"headers": [{"name": n, "value": v} for n, v in kept.items()]}
         self._session.post("Fetch.continueRequest", requestId=event["requestId"], **changed)
 
-    def _identify(self, event: Json) -> None:
+    def _on_auth_required(self, event: Json) -> None:
         challenge, id_ = event["authChallenge"], event["requestId"]
-        is_ours = challenge.get("source") == "Server" and _origin(event["request"]["url"]) == self._own
-        is_ours = is_ours and _origin(challenge.get("origin", "")) == self._own
+        is_ours = challenge.get("source") == "Server" and _origin(event["request"]["url"]) == self._target_origin
+        is_ours = is_ours and _origin(challenge.get("origin", "")) == self._target_origin
         known = self._shot.identify.basic_auth
         answer: Json = {"response": "CancelAuth"}
-        if is_ours and known and challenge.get("scheme", "").lower() in _SCHEMES and id_ not in self._asked:
-            self._asked.add(id_)
+        if (
+            is_ours
+            and known
+            and challenge.get("scheme", "").lower() in _AUTH_SCHEMES
+            and id_ not in self._authenticated
+        ):
+            self._authenticated.add(id_)
             answer = {"response": "ProvideCredentials", "username": known[0], "password": known[1]}
         self._session.post("Fetch.continueWithAuth", requestId=id_, authChallengeResponse=answer)
 

@@ -27,7 +27,7 @@ from tintype.filters.engine import FilterEngine
 from tintype.model import Capture
 from tintype.options import PASTED, Shot
 
-SOFT = 0.75
+SOFT_DEADLINE = 0.75
 """The soft deadline as a part of the time for a capture."""
 
 _HTTP_ERROR = 400
@@ -51,11 +51,11 @@ class PageCapture:
         self._shot = shot
         self._traffic = traffic
         self._user_agent = user_agent
-        self._cleaning = PageCleaner(tab, shot, traffic, filters)
-        self._escort = RequestInterceptor(tab.session, shot, self._cleaning.sieve)
-        self._settling = PageReadiness(tab, shot, self._cleaning, max_height)
-        self._exposure = (
-            PdfPrinter(tab, shot.sheets) if shot.sheets else Screenshotter(tab, shot, self._settling, max_height)
+        self._cleaner = PageCleaner(tab, shot, traffic, filters)
+        self._interceptor = RequestInterceptor(tab.session, shot, self._cleaner.network_filter)
+        self._readiness = PageReadiness(tab, shot, self._cleaner, max_height)
+        self._camera = (
+            PdfPrinter(tab, shot.sheets) if shot.sheets else Screenshotter(tab, shot, self._readiness, max_height)
         )
 
     async def capture(self, within: float) -> Capture:
@@ -64,21 +64,21 @@ class PageCapture:
         try:
             async with asyncio.timeout_at(now + within):
                 await self._navigate()
-                late = asyncio.get_running_loop().time() + within * (1 - SOFT) / 2
-                return await self._take(max(now + within * SOFT, late))
+                late = asyncio.get_running_loop().time() + within * (1 - SOFT_DEADLINE) / 2
+                return await self._capture_before_deadline(max(now + within * SOFT_DEADLINE, late))
         except TimeoutError:
             raise CaptureTimeout from None
 
-    async def _take(self, soft: float) -> Capture:
+    async def _capture_before_deadline(self, soft: float) -> Capture:
         try:
             async with asyncio.timeout_at(soft):
                 with self._timed("settle"):
-                    await self._settling.settle()
-                return await self._expose()
+                    await self._readiness.wait()
+                return await self._screenshot()
         except TimeoutError:
             self._tab.freeze()
-        await self._settling.insist()
-        return await self._expose()
+        await self._readiness.check_wait_for()
+        return await self._screenshot()
 
     async def _navigate(self) -> None:
         shot, session = self._shot, self._session
@@ -87,7 +87,7 @@ class PageCapture:
             answer = await session.call("Page.navigate", url=shot.url)
             if answer.get("errorText"):
                 refused = self._traffic.denials
-                raise navigation_errors.of_navigation(
+                raise navigation_errors.from_navigation(
                     answer["errorText"],
                     refused[-1] if refused else None,
                     is_download=bool(answer.get("isDownload")),
@@ -98,31 +98,31 @@ class PageCapture:
     async def _prepare(self) -> None:
         try:
             calls = [*emulate(self._session, self._shot, self._user_agent)]
-            calls += [*self._escort.begin(), *self._cleaning.prepare()]
+            calls += [*self._interceptor.enable(), *self._cleaner.preload()]
             await asyncio.gather(self._session.call("Page.enable"), *calls)
         except ProtocolError as unknown:
-            raise navigation_errors.of_emulation(unknown) or unknown from None
+            raise navigation_errors.from_emulation(unknown) or unknown from None
 
-    async def _expose(self) -> Capture:
+    async def _screenshot(self) -> Capture:
         with self._timed("expose"):
             while True:
                 self._check_document()
-                exposed = await self._exposure.take()
+                exposed = await self._camera.take()
                 self._check_document()
                 if exposed:
                     return self._finish(exposed)
 
     def _finish(self, exposed: RawCapture) -> Capture:
-        facts = exposed.facts
+        facts = exposed.page_info
         status = int(facts.get("status", 0))
         if facts.get("empty") and status >= _HTTP_ERROR:
-            raise navigation_errors.of_empty_error(status)
+            raise navigation_errors.from_empty_error(status)
         return Capture(
-            body=exposed.picture,
+            body=exposed.body,
             width=exposed.width,
             height=exposed.height,
             taken_at=time.time(),
-            final_url=self._address(facts),
+            final_url=self._final_url(facts),
             status=status,
             title=str(facts.get("title", "")),
             partial=self._tab.frozen,
@@ -132,7 +132,7 @@ class PageCapture:
             meta=exposed.meta,
         )
 
-    def _address(self, facts: Json) -> str:
+    def _final_url(self, facts: Json) -> str:
         """Where the page is at last; one that came as HTML is nowhere."""
         address = str(facts.get("url") or self._tab.document.get("url", ""))
         return "" if address.startswith(PASTED) else address
@@ -142,15 +142,15 @@ class PageCapture:
         document = self._tab.document
         failed = document.get("unreachableUrl")
         if failed:
-            raise self._of_unreachable(failed)
-        failure = navigation_errors.of_content(str(document.get("mimeType", "")))
+            raise self._unreachable_error(failed)
+        failure = navigation_errors.from_content_type(str(document.get("mimeType", "")))
         if failure:
             raise failure
 
-    def _of_unreachable(self, url: str) -> TintypeError:
+    def _unreachable_error(self, url: str) -> TintypeError:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        return navigation_errors.of_navigation("", self._traffic.find_denial(parts.hostname or "", port))
+        return navigation_errors.from_navigation("", self._traffic.find_denial(parts.hostname or "", port))
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

@@ -15,7 +15,7 @@ from tintype.chromium.cdp.tab import ScriptFailed, Tab, script_source
 from tintype.errors import InvalidParameter, InvalidRequest
 from tintype.options import Shot
 
-_LONGEST_WORDS = 300
+_MAX_MESSAGE = 300
 
 
 class PageChanger:
@@ -25,7 +25,7 @@ class PageChanger:
         self._tab = tab
         self._shot = shot
 
-    async def style(self) -> None:
+    async def add_styles(self) -> None:
         """Put the caller's styles on the page, again where the page threw them away; raises InvalidRequest."""
         wanted = self._shot.retouch
         if not (wanted.css or wanted.hide_selectors):
@@ -37,7 +37,7 @@ class PageChanger:
                 InvalidParameter("hide_selectors", "must be CSS selectors separated by commas")
             ) from None
 
-    async def script(self) -> None:
+    async def run_script(self) -> None:
         """Run the caller's script and wait for what it promises; raises InvalidRequest with its own words."""
         session = self._tab.session
         try:
@@ -54,14 +54,16 @@ class PageChanger:
         except ProtocolError:
             return  # it sent the page elsewhere
         if "exceptionDetails" in answer and not self._tab.frozen:
-            raise InvalidRequest(InvalidParameter("js", f"failed in the page: {_words(answer['exceptionDetails'])}"))
+            raise InvalidRequest(
+                InvalidParameter("js", f"failed in the page: {_error_message(answer['exceptionDetails'])}")
+            )
 
     async def click(self) -> None:
         """Click the element, which is there."""
         await self._tab.evaluate("click", self._shot.retouch.click)
 
 
-def beforehand(session: CdpSession, shot: Shot) -> Iterator[asyncio.Future[Json]]:
+def preload_styles(session: CdpSession, shot: Shot) -> Iterator[asyncio.Future[Json]]:
     """The calls that have styles on a page before it is first drawn."""
     wanted = shot.retouch
     if wanted.css or wanted.hide_selectors:
@@ -71,8 +73,8 @@ def beforehand(session: CdpSession, shot: Shot) -> Iterator[asyncio.Future[Json]
         )
 
 
-def _words(details: Json) -> str:
+def _error_message(details: Json) -> str:
     """The first line of what a script threw; the rest is a trace."""
     thrown = details.get("exception", {})
     said = str(thrown.get("description") or thrown.get("value") or details.get("text") or "")
-    return said.partition("\n")[0][:_LONGEST_WORDS] or "it threw nothing that can be told"
+    return said.partition("\n")[0][:_MAX_MESSAGE] or "it threw nothing that can be told"

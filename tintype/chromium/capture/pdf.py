@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 
-from tintype.chromium.capture.screenshot import AGAIN, RawCapture, tell
+from tintype.chromium.capture.screenshot import RETRY_DELAY, RawCapture, read_page_info
 from tintype.chromium.cdp.connection import Json, ProtocolError
 from tintype.chromium.cdp.tab import Tab
 from tintype.errors import EngineError
 from tintype.options import PdfLayout
 
-_PAPERS = {
+_PAPER_SIZES = {
     "a3": (11.7, 16.54),
     "a4": (8.27, 11.7),
     "a5": (5.83, 8.27),
@@ -22,7 +22,7 @@ _PAPERS = {
 """Inches."""
 _MILLIMETRES, _PIXELS = 25.4, 96
 """In an inch; pixels are those of CSS."""
-_MOST_SHEETS = 500
+_MAX_SHEETS = 500
 
 
 class PdfPrinter:
@@ -37,11 +37,11 @@ class PdfPrinter:
         try:
             answer, facts, meta = await asyncio.gather(
                 self._tab.session.call("Page.printToPDF", **self._parameters()),
-                tell(self._tab, "facts"),
-                tell(self._tab, "meta"),
+                read_page_info(self._tab, "facts"),
+                read_page_info(self._tab, "meta"),
             )
         except ProtocolError:
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(RETRY_DELAY)
             return None
         document = base64.b64decode(answer["data"])
         if not document.startswith(b"%PDF-"):
@@ -50,7 +50,7 @@ class PdfPrinter:
         return RawCapture(document, width, height, facts, meta)
 
     def _parameters(self) -> Json:
-        width, height = _PAPERS[self._sheets.paper]
+        width, height = _PAPER_SIZES[self._sheets.paper]
         margin = self._sheets.margin / _MILLIMETRES
         return {
             "paperWidth": width,
@@ -58,9 +58,9 @@ class PdfPrinter:
             "landscape": self._sheets.landscape,
             "printBackground": self._sheets.print_background,
             **dict.fromkeys(("marginTop", "marginBottom", "marginLeft", "marginRight"), margin),
-            "pageRanges": f"1-{_MOST_SHEETS}",
+            "pageRanges": f"1-{_MAX_SHEETS}",
         }
 
     def _size(self) -> tuple[float, float]:
-        width, height = _PAPERS[self._sheets.paper]
+        width, height = _PAPER_SIZES[self._sheets.paper]
         return (height, width) if self._sheets.landscape else (width, height)

@@ -21,76 +21,76 @@ from tintype.options import Shot
 
 _Result = TypeVar("_Result")
 
-_AHEAD = 3000
+_ADVANCE_MS = 3000
 """Milliseconds of the page's own time that pass before the picture: most of what begins with a page is over by then."""
-_LONGEST = 5000
+_MAX_ANIMATION_MS = 5000
 """Milliseconds an animation may still take to be shown at its end; what takes longer is no entry."""
-_FURTHER = 300
+_FURTHER_MS = 300
 """Milliseconds that pass after each movement seen."""
-_ROUNDS = 4
+_MAX_ROUNDS = 4
 """Movements after which the page counts as one that never rests."""
-_PATIENCE = {"load": 1.0, "networkidle": 1.0, "domcontentloaded": 0.25}
+_LOADING_SECONDS = {"load": 1.0, "networkidle": 1.0, "domcontentloaded": 0.25}
 """Seconds of our time for what a page loads after the event that ends navigation."""
-_CALM_WITHIN = 1.0
+_SCRIPT_SECONDS = 1.0
 """Seconds of our time for what is in view to be there."""
-_SELECTOR_WITHIN = 3.0
-_BEAT = 0.05
+_SELECTOR_SECONDS = 3.0
+_POLL_INTERVAL = 0.05
 """Seconds between two looks for an element."""
-_SEARCHES = {"wait_for": "present", "selector": "element", "click": "element", "scroll_to": "goto"}
+_SCRIPT_OF_OPTION = {"wait_for": "present", "selector": "element", "click": "element", "scroll_to": "goto"}
 """By which script each option's selector is looked for."""
-_HOPS = 5
+_MAX_NAVIGATIONS = 5
 """Pages that a page may send its visitor on to."""
 
 
 class PageReadiness:
     """Waits for what a shot says, and for a page that stands still."""
 
-    def __init__(self, tab: Tab, shot: Shot, cleaning: PageCleaner, max_height: int) -> None:
+    def __init__(self, tab: Tab, shot: Shot, cleaner: PageCleaner, max_height: int) -> None:
         self._tab = tab
-        self._clock = VirtualTime(tab.session)
-        self._cleaning = cleaning
-        self._retouch = PageChanger(tab, shot)
+        self._virtual_time = VirtualTime(tab.session)
+        self._cleaner = cleaner
+        self._changer = PageChanger(tab, shot)
         self._shot = shot
         everything = Clip(0, 0, shot.emulate.width, math.inf)
-        tallest = clip.fitting(everything, shot.emulate.scale, max_height).height
-        self._whole = FullPage(tab, self._clock, shot.emulate.height, int(tallest))
-        self._depth = 0
+        tallest = clip.fit_clip(everything, shot.emulate.scale, max_height).height
+        self._full_page = FullPage(tab, self._virtual_time, shot.emulate.height, int(tallest))
+        self._checked_height = 0
         """How far down what is to be there is: the screen, or more of the page."""
-        self._waited = not shot.settle.wait_for
+        self._has_waited_for = not shot.settle.wait_for
         """Whether what was to be waited for has been there."""
 
-    async def settle(self) -> None:
+    async def wait(self) -> None:
         """All of it; raises SelectorNotFound, InvalidRequest or Ended."""
         settle, expose = self._shot.settle, self._shot.expose
-        await self._arrive()
+        await self._wait_loaded()
         await self._clean()
-        await self._change()
+        await self._apply_changes()
         if settle.wait_for:
-            await self._await_element("wait_for", settle.wait_for)
-            self._waited = True
+            await self._wait_for_element("wait_for", settle.wait_for)
+            self._has_waited_for = True
         if expose.selector:
-            box = await self._find("selector", expose.selector)
-            await self._approach(box["y"], box["height"])
+            box = await self._find_element("selector", expose.selector)
+            await self._scroll_near(box["y"], box["height"])
         if expose.clip:
-            await self._approach(expose.clip[1], expose.clip[3])
+            await self._scroll_near(expose.clip[1], expose.clip[3])
         if expose.full_page or self._shot.sheets:
-            await self._whole.unroll()
-            self._depth = self._whole.tallest
+            await self._full_page.scroll_through()
+            self._checked_height = self._full_page.max_height
         if expose.scroll_to:
-            await self._find("scroll_to", expose.scroll_to)
+            await self._find_element("scroll_to", expose.scroll_to)
         if settle.delay:
-            await self._wait(settle.delay / 1000)
+            await self._sleep(settle.delay / 1000)
         elsewhere = expose.selector or expose.clip or expose.full_page or expose.scroll_to or self._shot.sheets
         if settle.wait_for or elsewhere or settle.delay:
-            await self._arrive()
+            await self._wait_loaded()
             await self._clean()
         if expose.full_page:
-            await self._whole.unpin()
+            await self._full_page.unpin_fixed()
 
-    async def insist(self) -> None:
+    async def check_wait_for(self) -> None:
         """Raise SelectorNotFound if the wait was cut short and what was to be waited for is not there."""
-        if not self._waited and not await self.query("wait_for", "present", self._shot.settle.wait_for):
-            raise not_found("wait_for")
+        if not self._has_waited_for and not await self.query("wait_for", "present", self._shot.settle.wait_for):
+            raise selector_not_found("wait_for")
 
     async def query(self, parameter: str, script: str, selector: str) -> Any:
         """What one of ``scripts/`` finds for a selector; raises InvalidRequest when it is none."""
@@ -101,54 +101,56 @@ class PageReadiness:
 
     async def _clean(self) -> None:
         """What a dialogue covered comes to light, and the page may load anew when it is refused."""
-        if await self._cleaning.clean():
-            await self._clock.keep_pace(_BEAT)
-            await self._arrive()
-            await self._cleaning.clean()
+        if await self._cleaner.clean():
+            await self._virtual_time.sync_with_wall_clock(_POLL_INTERVAL)
+            await self._wait_loaded()
+            await self._cleaner.clean()
 
-    async def _arrive(self) -> None:
+    async def _wait_loaded(self) -> None:
         """Wait until the page is there and calm; where it sends the visitor on, until the next one is."""
         until = self._shot.navigate.wait_until
-        for _ in range(_HOPS):
-            await self.while_time_passes(self._tab.wait_for(until), after=2 * _BEAT)
+        for _ in range(_MAX_NAVIGATIONS):
+            await self.with_time_running(self._tab.wait_for(until), after=2 * _POLL_INTERVAL)
             journeys = self._tab.navigations
-            await self._rest(_AHEAD)
+            await self._wait_stable(_ADVANCE_MS)
             if journeys == self._tab.navigations:
                 return
 
-    async def _rest(self, ahead: float = _FURTHER) -> None:
+    async def _wait_stable(self, milliseconds: float = _FURTHER_MS) -> None:
         """Let the page's time pass until it stands still, within bounds: some never do."""
         loop, journeys = asyncio.get_running_loop(), self._tab.navigations
-        await self._look("calm", _LONGEST, self._depth, False)
-        until = loop.time() + _PATIENCE[self._shot.navigate.wait_until]
-        await self._clock.skip(ahead, until - loop.time())
-        for _ in range(_ROUNDS):
-            if journeys != self._tab.navigations or not await self._look("calm", _LONGEST, self._depth, True):
+        await self._run_bounded("calm", _MAX_ANIMATION_MS, self._checked_height, False)
+        until = loop.time() + _LOADING_SECONDS[self._shot.navigate.wait_until]
+        await self._virtual_time.advance(milliseconds, until - loop.time())
+        for _ in range(_MAX_ROUNDS):
+            if journeys != self._tab.navigations or not await self._run_bounded(
+                "calm", _MAX_ANIMATION_MS, self._checked_height, True
+            ):
                 return
-            await self._clock.skip(_FURTHER, max(_BEAT, until - loop.time()))
+            await self._virtual_time.advance(_FURTHER_MS, max(_POLL_INTERVAL, until - loop.time()))
 
-    async def _look(self, script: str, *arguments: Any) -> Any:
+    async def _run_bounded(self, script: str, *arguments: Any) -> Any:
         """What a script finds that waits for the page; None when it waits in vain."""
         with contextlib.suppress(TimeoutError, ScriptFailed):
-            async with asyncio.timeout(_CALM_WITHIN):
-                return await self.while_time_passes(self._tab.evaluate(script, *arguments), after=2 * _BEAT)
+            async with asyncio.timeout(_SCRIPT_SECONDS):
+                return await self.with_time_running(self._tab.evaluate(script, *arguments), after=2 * _POLL_INTERVAL)
         return None
 
-    async def _change(self) -> None:
+    async def _apply_changes(self) -> None:
         """Have the caller's changes made, and wait for what comes of them."""
         wanted = self._shot.retouch
-        await self._retouch.style()
+        await self._changer.add_styles()
         if wanted.js:
-            await self.while_time_passes(self._retouch.script())
+            await self.with_time_running(self._changer.run_script())
         if wanted.click:
-            await self._find("click", wanted.click)
-            await self._retouch.click()
+            await self._find_element("click", wanted.click)
+            await self._changer.click()
         if wanted.js or wanted.click:
-            await self._clock.keep_pace(_BEAT)
-            await self._arrive()
-            await self._retouch.style()
+            await self._virtual_time.sync_with_wall_clock(_POLL_INTERVAL)
+            await self._wait_loaded()
+            await self._changer.add_styles()
 
-    async def while_time_passes(self, work: Coroutine[Any, Any, _Result], after: float = 0) -> _Result:
+    async def with_time_running(self, work: Coroutine[Any, Any, _Result], after: float = 0) -> _Result:
         """The page's time keeps pace with ours, from so many seconds on until the work is done.
 
         While it stands still nothing that is loading arrives, and no frame that is due in its future is drawn.
@@ -157,8 +159,8 @@ class PageReadiness:
         async def passing() -> None:
             with contextlib.suppress(TargetClosed):
                 await asyncio.sleep(after)
-                if self._clock.begun:
-                    await self._wait(math.inf)
+                if self._virtual_time.started:
+                    await self._sleep(math.inf)
 
         time = asyncio.create_task(passing())
         try:
@@ -166,33 +168,33 @@ class PageReadiness:
         finally:
             time.cancel()
 
-    async def _await_element(self, parameter: str, selector: str) -> Any:
-        while not (found := await self.query(parameter, _SEARCHES[parameter], selector)):
-            await self._clock.keep_pace(_BEAT)
+    async def _wait_for_element(self, parameter: str, selector: str) -> Any:
+        while not (found := await self.query(parameter, _SCRIPT_OF_OPTION[parameter], selector)):
+            await self._virtual_time.sync_with_wall_clock(_POLL_INTERVAL)
         return found
 
-    async def _find(self, parameter: str, selector: str) -> Any:
+    async def _find_element(self, parameter: str, selector: str) -> Any:
         """An element a script may still have to draw; raises SelectorNotFound."""
         try:
-            async with asyncio.timeout(_SELECTOR_WITHIN):
-                return await self._await_element(parameter, selector)
+            async with asyncio.timeout(_SELECTOR_SECONDS):
+                return await self._wait_for_element(parameter, selector)
         except TimeoutError:
-            raise not_found(parameter) from None
+            raise selector_not_found(parameter) from None
 
-    async def _approach(self, top: float, height: float) -> None:
+    async def _scroll_near(self, top: float, height: float) -> None:
         """What is lazy in the part to photograph loads when it comes near."""
         if await self._tab.evaluate("approach", top, height):
-            await self._clock.keep_pace(_BEAT)
-            await self._rest()
+            await self._virtual_time.sync_with_wall_clock(_POLL_INTERVAL)
+            await self._wait_stable()
             await self._tab.evaluate("scroll", 0)
 
-    async def _wait(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float) -> None:
         """The page's time keeps pace with ours, so that what the page does meanwhile shows."""
         until = asyncio.get_running_loop().time() + seconds
         while (left := until - asyncio.get_running_loop().time()) > 0:
-            await self._clock.keep_pace(min(_BEAT, left))
+            await self._virtual_time.sync_with_wall_clock(min(_POLL_INTERVAL, left))
 
 
-def not_found(parameter: str) -> SelectorNotFound:
+def selector_not_found(parameter: str) -> SelectorNotFound:
     """The failure for an element that is not on the page."""
     return SelectorNotFound(f"{parameter}: nothing on the page matches")

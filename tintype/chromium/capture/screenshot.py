@@ -12,16 +12,16 @@ from typing import Any
 from tintype import imaging
 from tintype.chromium.capture import clip
 from tintype.chromium.capture.clip import Clip
-from tintype.chromium.capture.readiness import PageReadiness, not_found
+from tintype.chromium.capture.readiness import PageReadiness, selector_not_found
 from tintype.chromium.cdp.connection import Json, ProtocolError
 from tintype.chromium.cdp.tab import ScriptFailed, Tab
 from tintype.errors import EngineError, InvalidParameter, InvalidRequest
 from tintype.options import Shot
 
-AGAIN = 0.1
+RETRY_DELAY = 0.1
 """Seconds between two attempts while the page is between two documents."""
 
-_SLOW = 0.3
+_SLOW_SCREENSHOT = 0.3
 """Seconds after which the page's time passes with ours while a picture is taken: it may wait for a frame."""
 
 
@@ -29,10 +29,10 @@ _SLOW = 0.3
 class RawCapture:
     """A picture as the browser gave it: PNG, device pixels, with the page's own account of itself."""
 
-    picture: bytes
+    body: bytes
     width: int
     height: int
-    facts: Json
+    page_info: Json
     meta: Json = field(default_factory=dict)
     truncated: bool = False
 
@@ -40,24 +40,24 @@ class RawCapture:
 class Screenshotter:
     """Takes the picture of a settled page; ``max_height`` is in CSS pixels."""
 
-    def __init__(self, tab: Tab, shot: Shot, settling: PageReadiness, max_height: int) -> None:
+    def __init__(self, tab: Tab, shot: Shot, readiness: PageReadiness, max_height: int) -> None:
         self._tab = tab
         self._session = tab.session
         self._shot = shot
-        self._settling = settling
+        self._readiness = readiness
         self._max_height = max_height
 
     async def take(self) -> RawCapture | None:
         """The picture of what is there; None while the page is between two documents. Raises TintypeError."""
         try:
-            area = await self._area()
+            area = await self._find_clip()
             facts, meta, picture = await asyncio.gather(
-                tell(self._tab, "facts"), tell(self._tab, "meta"), self._photograph(area)
+                read_page_info(self._tab, "facts"), read_page_info(self._tab, "meta"), self._screenshot_clip(area)
             )
         except ProtocolError as refusal:
             if "Unable to capture" in refusal.message:
                 raise EngineError("the page is too large to photograph") from None
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(RETRY_DELAY)
             return None
         try:
             width, height = clip.png_size(picture)
@@ -65,48 +65,48 @@ class Screenshotter:
             raise EngineError("the browser gave an empty picture") from None
         return RawCapture(picture, width, height, facts, meta, truncated=bool(area and area.truncated))
 
-    async def _area(self) -> Clip | None:
+    async def _find_clip(self) -> Clip | None:
         """The part of the page to photograph; None is the viewport."""
         emulate, expose = self._shot.emulate, self._shot.expose
         if expose.selector:
-            box = await self._settling.query("selector", "element", expose.selector)
+            box = await self._readiness.query("selector", "element", expose.selector)
             if not box:
-                raise not_found("selector")
-            return clip.fitting(Clip(**box), emulate.scale, self._max_height)
+                raise selector_not_found("selector")
+            return clip.fit_clip(Clip(**box), emulate.scale, self._max_height)
         if expose.clip:
             box = Clip(*expose.clip)
             size = await self._page_size()
             if box.x >= size["width"] or box.y >= max(size["height"], emulate.height):
                 where = f"{size['width']:.0f} × {size['height']:.0f} pixels"
                 raise InvalidRequest(InvalidParameter("clip", f"lies outside of the page, which has {where}"))
-            return clip.fitting(box, emulate.scale, self._max_height)
+            return clip.fit_clip(box, emulate.scale, self._max_height)
         if expose.full_page:
             size = await self._page_size()
             box = Clip(0, 0, emulate.width, max(size["height"], emulate.height))
-            return clip.fitting(box, emulate.scale, self._max_height)
+            return clip.fit_clip(box, emulate.scale, self._max_height)
         return None
 
     async def _page_size(self) -> Json:
         """In CSS pixels."""
         return dict((await self._session.call("Page.getLayoutMetrics"))["cssContentSize"])
 
-    async def _is_on_screen(self, area: Clip) -> bool:
+    async def _is_in_viewport(self, area: Clip) -> bool:
         """Whether all of it is seen as the page stands: at its top, not scrolled."""
         seen = (await self._session.call("Page.getLayoutMetrics"))["cssVisualViewport"]
         at_the_top = not (seen["pageX"] or seen["pageY"])
-        return at_the_top and area.within(seen["clientWidth"], seen["clientHeight"])
+        return at_the_top and area.fits_in(seen["clientWidth"], seen["clientHeight"])
 
-    async def _photograph(self, area: Clip | None) -> bytes:
+    async def _screenshot_clip(self, area: Clip | None) -> bytes:
         if area is None:
-            return await self._expose()
-        if await self._is_on_screen(area):
-            return await self._expose(**area.parameters(beyond=False))  # the window may stay as it is
-        async with self._unnoticed():
-            tiles = [await self._expose(**tile.parameters()) for tile in area.tiles(self._shot.emulate.scale)]
-        return tiles[0] if len(tiles) == 1 else await asyncio.to_thread(imaging.join, tiles)
+            return await self._screenshot()
+        if await self._is_in_viewport(area):
+            return await self._screenshot(**area.parameters(beyond_viewport=False))  # the window may stay as it is
+        async with self._scripts_paused():
+            tiles = [await self._screenshot(**tile.parameters()) for tile in area.tiles(self._shot.emulate.scale)]
+        return tiles[0] if len(tiles) == 1 else await asyncio.to_thread(imaging.stitch_vertically, tiles)
 
     @contextlib.asynccontextmanager
-    async def _unnoticed(self) -> AsyncIterator[None]:
+    async def _scripts_paused(self) -> AsyncIterator[None]:
         """No script of the page runs meanwhile, unless its styles would notice that.
 
         For a part of a page Chromium makes the window one pixel small and back: whoever listens builds the page anew.
@@ -120,13 +120,13 @@ class Screenshotter:
         finally:
             self._session.post("Emulation.setScriptExecutionDisabled", value=self._tab.frozen)
 
-    async def _expose(self, **parameters: Any) -> bytes:
+    async def _screenshot(self, **parameters: Any) -> bytes:
         taking = self._session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **parameters)
-        answer = await self._settling.while_time_passes(taking, after=_SLOW)
+        answer = await self._readiness.with_time_running(taking, after=_SLOW_SCREENSHOT)
         return await asyncio.to_thread(base64.b64decode, answer["data"])
 
 
-async def tell(tab: Tab, script: str) -> Json:
+async def read_page_info(tab: Tab, script: str) -> Json:
     """What the page says about itself; a page too busy to say has at least an address."""
     with contextlib.suppress(TimeoutError, ScriptFailed):
         async with asyncio.timeout(1):

@@ -15,9 +15,9 @@ from typing import Any
 
 from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError
 
-_STARVED = 100
+_MAX_STARVATION_TASKS = 100
 """Tasks without any time passing after which it passes anyway: pages can keep themselves busy for ever."""
-_LAST_PATIENCE = 0.5
+_FORCED_SECONDS = 0.5
 
 
 class VirtualTime:
@@ -27,46 +27,46 @@ class VirtualTime:
         self._session = session
         self._expired: asyncio.Future[Any] | None = None
         """The end of the portion granted last."""
-        self._begin = 0.0
-        self._granted = 0.0
-        session.on("Emulation.virtualTimeBudgetExpired", self._expire)
+        self._started_at = 0.0
+        self._granted_seconds = 0.0
+        session.on("Emulation.virtualTimeBudgetExpired", self._on_budget_expired)
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether time passes as we say."""
         return self._expired is not None
 
-    async def skip(self, milliseconds: float, patience: float) -> None:
-        """Let so much time pass at once, waiting up to ``patience`` seconds for what the page is loading."""
-        if not await self._pass("pauseIfNetworkFetchesPending", milliseconds, patience):
-            await self._run_out("advance", _LAST_PATIENCE)
+    async def advance(self, milliseconds: float, max_wait: float) -> None:
+        """Let so much time pass at once, waiting up to ``max_wait`` seconds for what the page is loading."""
+        if not await self._grant("pauseIfNetworkFetchesPending", milliseconds, max_wait):
+            await self._wait_budget("advance", _FORCED_SECONDS)
 
-    async def keep_pace(self, seconds: float) -> None:
+    async def sync_with_wall_clock(self, seconds: float) -> None:
         """Let as much time pass in the page as for us, and what it has fallen behind."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(seconds)
-        behind = loop.time() - self._begin - self._granted if self.begun else 0
-        await self._pass("advance", max(seconds, behind) * 1000, _LAST_PATIENCE)
+        behind = loop.time() - self._started_at - self._granted_seconds if self.started else 0
+        await self._grant("advance", max(seconds, behind) * 1000, _FORCED_SECONDS)
 
-    async def _pass(self, policy: str, milliseconds: float, patience: float) -> bool:
+    async def _grant(self, policy: str, milliseconds: float, max_wait: float) -> bool:
         """Whether the time has passed."""
         if self._expired is None:
-            self._begin = asyncio.get_running_loop().time()
+            self._started_at = asyncio.get_running_loop().time()
         elif not self._expired.done():
-            await self._run_out("advance", _LAST_PATIENCE)
+            await self._wait_budget("advance", _FORCED_SECONDS)
         self._expired = self._session.create_future()
-        self._granted += milliseconds / 1000
-        return await self._run_out(policy, patience, budget=milliseconds)
+        self._granted_seconds += milliseconds / 1000
+        return await self._wait_budget(policy, max_wait, budget=milliseconds)
 
-    async def _run_out(self, policy: str, patience: float, **grant: float) -> bool:
+    async def _wait_budget(self, policy: str, max_wait: float, **grant: float) -> bool:
         """Wait for the end of the portion under way, or of the one granted here."""
         # Refused while the page is between two documents: there is no time to pass.
         with contextlib.suppress(TimeoutError, ProtocolError):
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(max_wait):
                 await self._session.call(
                     "Emulation.setVirtualTimePolicy",
                     policy=policy,
-                    maxVirtualTimeTaskStarvationCount=_STARVED,
+                    maxVirtualTimeTaskStarvationCount=_MAX_STARVATION_TASKS,
                     **grant,
                 )
                 if self._expired:
@@ -74,6 +74,6 @@ class VirtualTime:
                 return True
         return False
 
-    def _expire(self, _: Json) -> None:
+    def _on_budget_expired(self, _: Json) -> None:
         if self._expired and not self._expired.done():
             self._expired.set_result(None)

@@ -11,12 +11,12 @@ from typing import Any
 from tintype.options import PageChanges
 
 
-def stylesheet(retouch: PageChanges) -> str:
+def stylesheet(changes: PageChanges) -> str:
     """The style sheet that hides what a retouch leaves out; empty when that is nothing."""
-    return hiding(_hidden(retouch))
+    return hiding_css(_hidden_selectors(changes))
 
 
-def hiding(selectors: Iterable[str]) -> str:
+def hiding_css(selectors: Iterable[str]) -> str:
     """A style sheet that hides whatever matches.
 
     One rule a selector: browsers drop the whole rule for one selector they do not understand.
@@ -25,13 +25,13 @@ def hiding(selectors: Iterable[str]) -> str:
 
 
 @cache
-def managers() -> list[dict[str, Any]]:
+def consent_managers() -> list[dict[str, Any]]:
     """The consent managers: what to ``hide``, buttons that ``refuse``, classes that ``lock`` the page."""
     return list(json.loads(_read("consent.json")))
 
 
 @cache
-def words() -> dict[str, list[str]]:
+def consent_words() -> dict[str, list[str]]:
     """How consent dialogues and their buttons speak, in many languages."""
     return dict(json.loads(_read("consent-words.json")))
 
@@ -43,12 +43,12 @@ def selectors(name: str) -> tuple[str, ...]:
     return tuple(line for line in lines if line and not line.startswith("# ") and line != "#")
 
 
-def _hidden(retouch: PageChanges) -> list[str]:
-    consent = [selector for manager in managers() for selector in manager["hide"]]
+def _hidden_selectors(changes: PageChanges) -> list[str]:
+    consent = [selector for manager in consent_managers() for selector in manager["hide"]]
     return [
-        *(selectors("ads") if retouch.block_ads else ()),
-        *(selectors("chats") if retouch.block_chats else ()),
-        *(consent if retouch.block_cookie_banners else ()),
+        *(selectors("ads") if changes.block_ads else ()),
+        *(selectors("chats") if changes.block_chats else ()),
+        *(consent if changes.block_cookie_banners else ()),
     ]
 
 

@@ -26,9 +26,9 @@ from tintype.urls import host_of
 
 log = structlog.get_logger("tintype.chromium")
 
-_WITHIN = 1.5
+_MAX_SECONDS = 1.5
 """Seconds for all of one cleaning; a page that makes it last longer stays as it is."""
-_INTERFACES = 0.4
+_API_SECONDS = 0.4
 """Seconds for the managers' own interfaces, which are the page's code."""
 
 
@@ -41,18 +41,18 @@ class PageCleaner:
         self._traffic = traffic
         self._frames = Frames(tab.session)
         asked = filters if shot.retouch.block_ads else None
-        self._lists = CosmeticFilter(tab, self._frames, asked) if asked else None
-        self.sieve = NetworkFilter(tab, self._frames, asked) if asked else None
-        self._refused: set[str] = set()
+        self._cosmetic_filter = CosmeticFilter(tab, self._frames, asked) if asked else None
+        self.network_filter = NetworkFilter(tab, self._frames, asked) if asked else None
+        self._managers_called: set[str] = set()
         """Managers that were asked already: what they leave on the page is no news."""
 
-    def prepare(self) -> Iterator[asyncio.Future[Json]]:
+    def preload(self) -> Iterator[asyncio.Future[Json]]:
         """The calls before navigation."""
         css = bundled_rules.stylesheet(self._shot.retouch)
-        if self._lists:
-            css += "\n" + self._lists.stylesheet(self._shot.url)
-        if self.sieve:
-            self.sieve.put_up()
+        if self._cosmetic_filter:
+            css += "\n" + self._cosmetic_filter.stylesheet(self._shot.url)
+        if self.network_filter:
+            self.network_filter.enable()
         if css:
             yield self._tab.session.post(
                 "Page.addScriptToEvaluateOnNewDocument", source=call_expression("veil", css), worldName=ISOLATED_WORLD
@@ -61,38 +61,38 @@ class PageCleaner:
     async def clean(self) -> bool:
         """Refuse consent dialogues and remove them; whether there was one not seen before. Raises Ended."""
         try:
-            async with asyncio.timeout(_WITHIN):
-                await self._collapse()
-                return self._shot.retouch.block_cookie_banners and await self._clean()
+            async with asyncio.timeout(_MAX_SECONDS):
+                await self._hide_blocked()
+                return self._shot.retouch.block_cookie_banners and await self._remove_consent()
         except (TimeoutError, ScriptFailed, ProtocolError) as failure:
             log.debug("cleaning_failed", host=host_of(self._shot.url), reason=type(failure).__name__)
             return False
 
-    async def _collapse(self) -> None:
+    async def _hide_blocked(self) -> None:
         """Leave no broken pictures and frames where something was refused."""
         hosts = sorted({refusal.host for refusal in self._traffic.denials if refusal.reason == "blocked"})
-        addresses = sorted(self.sieve.addresses) if self.sieve else []
+        addresses = sorted(self.network_filter.blocked_urls) if self.network_filter else []
         if hosts or addresses:
             await self._tab.evaluate("collapse", hosts, addresses)
-        if self._lists:
-            await self._lists.hide(addresses)
+        if self._cosmetic_filter:
+            await self._cosmetic_filter.hide(addresses)
 
-    async def _clean(self) -> bool:
-        found = await self._consent("find")
+    async def _remove_consent(self) -> bool:
+        found = await self._run_consent("find")
         if not found:
             return False
         framed = bool(found["frames"]) and await self._clean_frames()
-        if new := set(found["known"]) - self._refused:
-            self._refused |= new
-            await self._ask_managers()
-        others = await self._consent("clear")
+        if new := set(found["known"]) - self._managers_called:
+            self._managers_called |= new
+            await self._call_consent_apis()
+        others = await self._run_consent("clear")
         log.debug("page_cleaned", host=host_of(self._shot.url), framed=framed, **found)
         return bool(framed or new or others)
 
-    async def _ask_managers(self) -> None:
+    async def _call_consent_apis(self) -> None:
         session = self._tab.session
         try:
-            async with asyncio.timeout(_INTERFACES):
+            async with asyncio.timeout(_API_SECONDS):
                 await session.call("Runtime.evaluate", expression=call_expression("refuse"))
         except TimeoutError:
             session.post("Runtime.terminateExecution")
@@ -102,12 +102,14 @@ class PageCleaner:
         return any([await self._clean_frame(frame) for frame in await self._frames.current()])
 
     async def _clean_frame(self, frame: Frame) -> bool:
-        if not await frame.run("consent", "look", bundled_rules.managers(), bundled_rules.words()):
+        if not await frame.run("consent", "look", bundled_rules.consent_managers(), bundled_rules.consent_words()):
             return False
         if not await frame.call_on_element("owner", False):
             return False
-        await frame.run("consent", "press", bundled_rules.managers(), bundled_rules.words())
+        await frame.run("consent", "press", bundled_rules.consent_managers(), bundled_rules.consent_words())
         return bool(await frame.call_on_element("owner", True))
 
-    async def _consent(self, step: str) -> Any:
-        return await self._tab.evaluate("consent", step, bundled_rules.managers(), bundled_rules.words())
+    async def _run_consent(self, step: str) -> Any:
+        return await self._tab.evaluate(
+            "consent", step, bundled_rules.consent_managers(), bundled_rules.consent_words()
+        )

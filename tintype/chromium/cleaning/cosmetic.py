@@ -7,7 +7,7 @@ from tintype.chromium.cdp.tab import Tab
 from tintype.chromium.cleaning import bundled_rules
 from tintype.filters.engine import FilterEngine
 
-_NAMES = 5000
+_MAX_NAMES = 5000
 """Class names, and ids, that are asked about."""
 
 
@@ -21,21 +21,21 @@ class CosmeticFilter:
 
     def stylesheet(self, url: str) -> str:
         """What is hidden on a page of this address, whatever is on it."""
-        return bundled_rules.hiding(self._filters.hidden(url).selectors)
+        return bundled_rules.hiding_css(self._filters.hidden(url).selectors)
 
-    async def hide(self, refused: list[str]) -> None:
+    async def hide(self, blocked_urls: list[str]) -> None:
         """Hide, in the frames too, what the names there stand for and what was refused.
 
         Raises Ended, Refused, ScriptFailed.
         """
         url = str(self._tab.document.get("url", ""))
-        if css := self._by_names(url, await self._tab.evaluate("names", _NAMES)):
+        if css := self._by_class_and_id(url, await self._tab.evaluate("names", _MAX_NAMES)):
             await self._tab.evaluate("hide", css)
         for frame in await self._frames.current():
-            if frame.url.startswith("http") and (found := await frame.run("names", _NAMES)):
-                await frame.run("collapse", [], refused)
-                await frame.run("hide", self.stylesheet(frame.url) + "\n" + self._by_names(frame.url, found))
+            if frame.url.startswith("http") and (found := await frame.run("names", _MAX_NAMES)):
+                await frame.run("collapse", [], blocked_urls)
+                await frame.run("hide", self.stylesheet(frame.url) + "\n" + self._by_class_and_id(frame.url, found))
 
-    def _by_names(self, url: str, found: list[list[str]]) -> str:
+    def _by_class_and_id(self, url: str, found: list[list[str]]) -> str:
         names, ids = found
-        return bundled_rules.hiding(self._filters.hidden_by_name(names, ids, self._filters.hidden(url)))
+        return bundled_rules.hiding_css(self._filters.hidden_by_name(names, ids, self._filters.hidden(url)))

@@ -11,13 +11,13 @@ from tintype.chromium.cdp.frames import Frames
 from tintype.chromium.cdp.tab import Tab
 from tintype.filters.engine import FilterEngine
 
-HELD = [
+INTERCEPTED = [
     {"urlPattern": "*", "resourceType": kind}
     for kind in ("Document", "Script", "Image", "Media", "XHR", "Fetch", "Ping", "Other")
 ]
 """What is held up. Fonts and style sheets are let through unasked: lists hardly speak of them, and pages wait for them.
 Web sockets cannot be held."""
-_NOTES = 500
+_MAX_RECORDED = 500
 
 
 class NetworkFilter:
@@ -27,47 +27,47 @@ class NetworkFilter:
         self._tab = tab
         self._frames = frames
         self._filters = filters
-        self.addresses: set[str] = set()
+        self.blocked_urls: set[str] = set()
         """Those of pictures and frames that did not come, so many of them."""
-        self._documents: dict[str, str] = {}
+        self._frame_urls: dict[str, str] = {}
         """Where each frame is: what a request comes from."""
 
-    def put_up(self) -> None:
+    def enable(self) -> None:
         """Before navigation. The requests of the page itself are brought to :meth:`refused` by its escort."""
-        self._tab.session.on("Page.frameNavigated", self._navigated)
-        self._frames.attach_to_new(self._hold)
+        self._tab.session.on("Page.frameNavigated", self._on_navigated)
+        self._frames.attach_to_new(self._intercept_frame)
 
-    def refused(self, session: CdpSession, event: Json) -> bool:
+    def blocks(self, session: CdpSession, event: Json) -> bool:
         """Whether a request that is held up was refused; else it is still held up."""
         url, kind = event["request"]["url"], event["resourceType"]
         is_page = kind == "Document" and event["frameId"] == self._tab.frame
-        if is_page or not self._filters.refuse(url, self._source(event), kind):
+        if is_page or not self._filters.refuse(url, self._initiator(event), kind):
             return False
-        self._note(url, kind)
+        self._record(url, kind)
         session.post("Fetch.failRequest", requestId=event["requestId"], errorReason="BlockedByClient")
         return True
 
-    def _hold(self, session: CdpSession) -> None:
+    def _intercept_frame(self, session: CdpSession) -> None:
         """The same for a frame in another process."""
 
         def judge(event: Json) -> None:
-            if not self.refused(session, event):
+            if not self.blocks(session, event):
                 session.post("Fetch.continueRequest", requestId=event["requestId"])
 
         session.on("Fetch.requestPaused", judge)
-        session.on("Page.frameNavigated", self._navigated)
+        session.on("Page.frameNavigated", self._on_navigated)
         session.post("Page.enable")
-        session.post("Fetch.enable", patterns=HELD)
+        session.post("Fetch.enable", patterns=INTERCEPTED)
 
-    def _note(self, url: str, kind: str) -> None:
-        if kind in {"Image", "Document"} and len(self.addresses) < _NOTES:
-            self.addresses.add(url)
+    def _record(self, url: str, kind: str) -> None:
+        if kind in {"Image", "Document"} and len(self.blocked_urls) < _MAX_RECORDED:
+            self.blocked_urls.add(url)
 
-    def _source(self, event: Json) -> str:
+    def _initiator(self, event: Json) -> str:
         """The document that asks; for a frame's own document the page."""
-        asking = "" if event["resourceType"] == "Document" else self._documents.get(event["frameId"], "")
+        asking = "" if event["resourceType"] == "Document" else self._frame_urls.get(event["frameId"], "")
         page = str(self._tab.document.get("url", ""))
         return asking if asking.startswith("http") else page
 
-    def _navigated(self, event: Json) -> None:
-        self._documents[event["frame"]["id"]] = event["frame"]["url"]
+    def _on_navigated(self, event: Json) -> None:
+        self._frame_urls[event["frame"]["id"]] = event["frame"]["url"]

@@ -155,10 +155,10 @@ def _is_blank(page: _PageView) -> bool:
     if not page.capture.is_image:
         return features is not None and not (features.letters or features.media)
     if features and patterns.LOADING.fullmatch(features.sample) and not features.media:
-        return imaging.look(body).share < (_MAX_SPLASH_SHARE if features.seen else _MAX_SPINNER_SHARE)
+        return imaging.measure_content(body).drawn_share < (_MAX_SPLASH_SHARE if features.seen else _MAX_SPINNER_SHARE)
     if features and (features.seen or features.media):
         return not page.is_part and imaging.is_one_colour(body)
-    return imaging.look(body).ink < _MIN_DRAWN_PIXELS
+    return imaging.measure_content(body).drawn_pixels < _MIN_DRAWN_PIXELS
 
 
 _CLASSIFIERS: tuple[tuple[Verdict, Callable[[_PageView], bool]], ...] = (
