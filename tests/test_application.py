@@ -46,13 +46,13 @@ class TestDefaults:
         client = create_app(parts).test_client()
         assert client.get("/health").status_code == 200
         assert client.get("/thumb?url=http://localhost/").json["error"] == "target-denied"
-        assert parts.stores_here
+        assert parts.serves_stored
 
     def test_there_is_a_page_for_people_unless_it_is_switched_off(self, parts: Application, folder: Path) -> None:
         without = application.assemble(settings(folder, TINTYPE_PLAYGROUND="0", TINTYPE_ALLOW_JS="0"))
         pages = [create_app(each).test_client().get("/").status_code for each in (parts, without)]
         assert pages == [200, 404]
-        assert (parts.playground.without, without.playground.without) == ((), ("js",))
+        assert (parts.playground.hidden_options, without.playground.hidden_options) == ((), ("js",))
         without.close()
 
     def test_the_data_folder_is_ours_alone(self, parts: Application, folder: Path) -> None:
@@ -124,7 +124,7 @@ class TestSeveralMachines:
             assert isinstance(storage, S3Storage)
             storage.check()
             made = application.assemble(chosen)
-            assert not made.stores_here
+            assert not made.serves_stored
             assert create_app(made).test_client().get("/stored/x").status_code == 404
             made.close()
 

@@ -54,7 +54,7 @@ class TestTheTree:
         assert not issubclass(errors.ConfigurationError, TintypeError)
 
     def test_only_what_another_try_would_not_cure_is_remembered(self) -> None:
-        remembered = {kind.code for kind in ALL if kind.remembered}
+        remembered = {kind.code for kind in ALL if kind.cacheable}
         assert remembered == {
             "target-denied",
             "target-unreachable",
@@ -110,7 +110,7 @@ class TestReadingAProblem:
         failure = InvalidRequest(InvalidParameter("width", "must be a number"), detail="look again")
         again = from_problem(failure.problem())
         assert isinstance(again, InvalidRequest)
-        assert again.mistakes == failure.mistakes
+        assert again.invalid_parameters == failure.invalid_parameters
         assert again.problem() == failure.problem()
 
     def test_an_engines_missing_word_is_a_mistake_to_the_caller(self) -> None:

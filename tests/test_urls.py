@@ -136,7 +136,7 @@ class TestRefusals:
     def test_name_the_parameter_and_what_it_accepts(self, rules: TargetPolicy, raw: str, reason: str) -> None:
         with pytest.raises(InvalidRequest, match=reason) as refused:
             rules.canonical(raw)
-        assert [mistake.parameter for mistake in refused.value.mistakes] == ["url"]
+        assert [mistake.parameter for mistake in refused.value.invalid_parameters] == ["url"]
 
 
 def test_the_endpoint_is_what_will_be_dialled() -> None:

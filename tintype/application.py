@@ -34,14 +34,14 @@ class Application:
     """What the web and the command line stand on."""
 
     service: ThumbnailService
-    gate: RateLimiter
+    rate_limiter: RateLimiter
     reader: RequestParser
-    access: Authenticator = field(default_factory=Authenticator)
-    visitors: ProxyTrust
+    authenticator: Authenticator = field(default_factory=Authenticator)
+    proxies: ProxyTrust
     public_url: str = ""
-    stores_here: bool = True
+    serves_stored: bool = True
     """Whether this service itself serves what was persisted."""
-    audience: MetricsAccess = field(default_factory=MetricsAccess)
+    metrics_access: MetricsAccess = field(default_factory=MetricsAccess)
     playground: Playground = field(default_factory=Playground)
     clock: Callable[[], float] = time.time
     closing: ExitStack = field(default_factory=ExitStack)
@@ -82,14 +82,14 @@ def assemble(settings: Settings, *, serving: bool = False) -> Application:
     )
     parts = Application(
         service=service,
-        gate=RateLimiter(state.counters, _allowances(settings, access), visitors),
+        rate_limiter=RateLimiter(state.counters, _allowances(settings, access), visitors),
         reader=_reader(settings, policy, seats),
-        access=access,
-        visitors=visitors,
+        authenticator=access,
+        proxies=visitors,
         public_url=settings.public_url.rstrip("/"),
-        stores_here=storage.url("").startswith("/"),
-        audience=MetricsAccess(access=settings.metrics, token=settings.metrics_token),
-        playground=Playground(on=settings.playground, without=() if settings.allow_js else ("js",)),
+        serves_stored=storage.url("").startswith("/"),
+        metrics_access=MetricsAccess(mode=settings.metrics, token=settings.metrics_token),
+        playground=Playground(enabled=settings.playground, hidden_options=() if settings.allow_js else ("js",)),
     )
     parts.closing.callback(engine.close)
     if serving:
@@ -146,7 +146,7 @@ def _freshness(settings: Settings) -> Freshness:
 
 def _access(settings: Settings) -> Authenticator:
     signatures = UrlSigner(settings.signing_keys) if settings.signing_keys else None
-    return Authenticator([ApiKey.read(text) for text in settings.api_keys], signatures)
+    return Authenticator([ApiKey.parse(text) for text in settings.api_keys], signatures)
 
 
 def _allowances(settings: Settings, access: Authenticator) -> RateLimits:
@@ -155,5 +155,5 @@ def _allowances(settings: Settings, access: Authenticator) -> RateLimits:
         persist=settings.persist_limit,
         hit=settings.hit_limit,
         exempt=settings.limit_exempt,
-        own={key.name: key.rate for key in access.keys},
+        per_key={key.name: key.rate_limit for key in access.keys},
     )

@@ -98,7 +98,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _print_error("The settings have mistakes:", *str(error).splitlines())
         return _THE_REQUEST
     except InvalidRequest as error:
-        _print_error(*(_flag_message(mistake) for mistake in error.mistakes) if error.mistakes else (error.detail,))
+        _print_error(
+            *(_flag_message(mistake) for mistake in error.invalid_parameters)
+            if error.invalid_parameters
+            else (error.detail,)
+        )
         return _THE_REQUEST
     except TintypeError as error:
         _print_error(f"{error.title}: {error.detail}" if error.detail != error.title else error.title)

@@ -50,7 +50,7 @@ class TintypeError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Something failed inside the service"
-    remembered: ClassVar[bool] = False
+    cacheable: ClassVar[bool] = False
     """Whether the same failure is answered for a while without another attempt."""
 
     def __init__(self, detail: str = "", *, retry_after: float | None = None) -> None:
@@ -88,13 +88,13 @@ class InvalidRequest(TintypeError):
     code = "invalid-request"
     title = "The request has mistakes"
 
-    def __init__(self, *mistakes: InvalidParameter, detail: str = "") -> None:
-        super().__init__(detail or "; ".join(f"{m.parameter}: {m.message}" for m in mistakes))
-        self.mistakes = mistakes
+    def __init__(self, *invalid_parameters: InvalidParameter, detail: str = "") -> None:
+        super().__init__(detail or "; ".join(f"{m.parameter}: {m.message}" for m in invalid_parameters))
+        self.invalid_parameters = invalid_parameters
 
     def problem(self) -> dict[str, Any]:
         """The RFC 9457 members, plus ``errors``: every mistake with its parameter."""
-        listed = [{"parameter": m.parameter, "message": m.message} for m in self.mistakes]
+        listed = [{"parameter": m.parameter, "message": m.message} for m in self.invalid_parameters]
         return {**super().problem(), "errors": listed}
 
 
@@ -108,7 +108,7 @@ class TargetDenied(TintypeError):
     status = 400
     code = "target-denied"
     title = "The URL is not a public web address"
-    remembered = True
+    cacheable = True
 
 
 class Unauthorized(TintypeError):
@@ -165,7 +165,7 @@ class NotAPage(TintypeError):
     status = 415
     code = "not-a-page"
     title = "The URL does not lead to a web page"
-    remembered = True
+    cacheable = True
 
 
 class SelectorNotFound(TintypeError):
@@ -174,7 +174,7 @@ class SelectorNotFound(TintypeError):
     status = 422
     code = "selector-not-found"
     title = "The page has no such element"
-    remembered = True
+    cacheable = True
 
 
 class UnusableCapture(TintypeError):
@@ -199,7 +199,7 @@ class TargetUnreachable(TintypeError):
     status = 502
     code = "target-unreachable"
     title = "The page could not be reached"
-    remembered = True
+    cacheable = True
 
 
 class TargetError(TintypeError):
@@ -208,7 +208,7 @@ class TargetError(TintypeError):
     status = 502
     code = "target-error"
     title = "The page answered with an error"
-    remembered = True
+    cacheable = True
 
 
 class BrowserCrashed(TintypeError):
@@ -249,7 +249,7 @@ class CaptureTimeout(TintypeError):
     status = 504
     code = "capture-timeout"
     title = "The page did not settle in time"
-    remembered = True
+    cacheable = True
 
 
 class ConfigurationError(Exception):
@@ -261,7 +261,7 @@ ALL: tuple[type[TintypeError], ...] = (
     UnsupportedMedia, NotAPage, SelectorNotFound, UnusableCapture, RateLimited, TargetUnreachable, TargetError,
     BrowserCrashed, EngineError, Overloaded, BackendUnavailable, CaptureTimeout,
 )  # fmt: skip
-_LONGEST_WAIT = 1e9
+_MAX_RETRY_AFTER = 1e9
 _BY_CODE: dict[str, type[TintypeError]] = {error.code: error for error in ALL}
 
 
@@ -273,12 +273,12 @@ def from_problem(problem: Mapping[str, Any]) -> TintypeError:
     kind = _BY_CODE.get(str(problem.get("error")), TintypeError)
     detail = str(problem.get("detail") or "")
     if kind is InvalidRequest:
-        return InvalidRequest(*_mistakes(problem.get("errors")), detail=detail)
+        return InvalidRequest(*_invalid_parameters(problem.get("errors")), detail=detail)
     wait = problem.get("retry_after")
-    sensible = isinstance(wait, int | float) and 0 <= wait <= _LONGEST_WAIT
+    sensible = isinstance(wait, int | float) and 0 <= wait <= _MAX_RETRY_AFTER
     return kind(detail, retry_after=wait if sensible else None)
 
 
-def _mistakes(listed: Any) -> list[InvalidParameter]:
+def _invalid_parameters(listed: Any) -> list[InvalidParameter]:
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     return [InvalidParameter(str(entry.get("parameter", "")), str(entry.get("message", ""))) for entry in entries]

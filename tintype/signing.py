@@ -43,20 +43,20 @@ class UrlSigner:
             raise BadSignature("sig: must be there once: the signature of the address, see docs/access.md")
         if not any(hmac.compare_digest(_digest(key, path, pairs).encode(), given[0].encode()) for key in self._keys):
             raise BadSignature("sig: does not fit the address; every parameter has to be signed as it is sent")
-        return _until([value for name, value in pairs if name == EXPIRES], now)
+        return _expiry([value for name, value in pairs if name == EXPIRES], now)
 
 
-def canonical(path: str, pairs: Iterable[tuple[str, str]]) -> str:
+def canonical_text(path: str, pairs: Iterable[tuple[str, str]]) -> str:
     """The text that is signed."""
     said = sorted(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs if name != SIGNATURE)
     return f"{VERSION}\n{path}\n{'&'.join(said)}"
 
 
 def _digest(key: bytes, path: str, pairs: Pairs) -> str:
-    return hmac.new(key, canonical(path, pairs).encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, canonical_text(path, pairs).encode(), hashlib.sha256).hexdigest()
 
 
-def _until(moments: Sequence[str], now: float) -> float:
+def _expiry(moments: Sequence[str], now: float) -> float:
     if not moments:
         return math.inf
     if len(moments) != 1 or not _MOMENT.fullmatch(moments[0]):

@@ -181,14 +181,14 @@ class TestOptionsWithoutAWord:
     ) -> None:
         with pytest.raises(errors.UnsupportedOption, match="hosted engine") as refusal:
             engine.capture(shot(**options))
-        assert [mistake.parameter for mistake in refusal.value.mistakes] == [parameter]
+        assert [mistake.parameter for mistake in refusal.value.invalid_parameters] == [parameter]
         assert refusal.value.status == 400
         assert api.seen == []
 
     def test_are_named_all_at_once(self, engine: SnapSharpEngine) -> None:
         with pytest.raises(errors.UnsupportedOption) as refusal:
             engine.capture(shot(selector="#main", scale=3))
-        assert [mistake.parameter for mistake in refusal.value.mistakes] == ["selector", "scale"]
+        assert [mistake.parameter for mistake in refusal.value.invalid_parameters] == ["selector", "scale"]
 
 
 class TestFaults:

@@ -184,7 +184,7 @@ class TestTheRoute:
         assert {(path, method) for path, method, _ in operations(told)} == there
 
     def test_tells_how_one_gets_in(self) -> None:
-        site = Site(access=Authenticator([ApiKey.read("shop:" + "k" * 32)], UrlSigner(["s" * 32])))
+        site = Site(access=Authenticator([ApiKey.parse("shop:" + "k" * 32)], UrlSigner(["s" * 32])))
         assert set(site.client.get("/openapi.json").json["components"]["securitySchemes"]) == {
             "bearer",
             "key",
@@ -197,7 +197,7 @@ class TestTheRoute:
         assert site.client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
 
     def test_is_there_without_the_pages(self) -> None:
-        site = Site(playground=Playground(on=False))
+        site = Site(playground=Playground(enabled=False))
         assert site.client.get("/openapi.json").status_code == 200
         assert site.client.get("/docs").status_code == 404
         assert "/status.json" not in site.client.get("/openapi.json").json["paths"]

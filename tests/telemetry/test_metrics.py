@@ -221,7 +221,7 @@ class TestTotals:
 def served(peer: str = "127.0.0.1", headers: dict[str, str] | None = None, **audience: Any) -> int:
     """The status that a peer gets."""
     site = Site()
-    parts = replace(site.parts, audience=MetricsAccess(**audience))
+    parts = replace(site.parts, metrics_access=MetricsAccess(**audience))
     client = create_app(parts).test_client()
     return client.get("/metrics", headers=headers, environ_overrides={"REMOTE_ADDR": peer}).status_code
 

@@ -70,18 +70,18 @@ class Site:
         visitors = ProxyTrust(self.trusted)
         self.parts = Application(
             service=self.service,
-            gate=RateLimiter(self.counters, self.allowances, visitors),
+            rate_limiter=RateLimiter(self.counters, self.allowances, visitors),
             reader=RequestParser(
                 TargetPolicy(allow_hosts=self.allow_hosts, tracking=("utm_*",)),
                 Freshness(max_age=DAY, stale_for=7 * DAY),
                 max_ttl=30 * DAY,
                 allow_js=self.allow_js,
             ),
-            access=self.access,
+            authenticator=self.access,
             playground=self.playground,
-            visitors=visitors,
+            proxies=visitors,
             public_url=self.public_url,
-            stores_here=self.storage.url("").startswith("/"),
+            serves_stored=self.storage.url("").startswith("/"),
             clock=self.clock,
         )
         return create_app(self.parts)

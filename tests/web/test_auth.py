@@ -19,7 +19,7 @@ from tintype.web.rate_limit import RateLimits
 
 KEY, SIGNING = "a-key-of-the-shop-1", "a key that signs addresses"
 BEARER, HEADER = {"Authorization": f"Bearer {KEY}"}, {"X-Api-Key": KEY}
-SHOP = ApiKey.read(f"shop:{KEY}")
+SHOP = ApiKey.parse(f"shop:{KEY}")
 SIGNATURES = UrlSigner([SIGNING])
 
 
@@ -88,7 +88,7 @@ class TestAKey:
         assert site.client.get("/health").status_code == 200
 
     def test_may_be_given_as_its_digest(self) -> None:
-        hashed = ApiKey.read(f"shop:sha256-{hashlib.sha256(KEY.encode()).hexdigest()}")
+        hashed = ApiKey.parse(f"shop:sha256-{hashlib.sha256(KEY.encode()).hexdigest()}")
         assert closed(hashed).thumb(headers=HEADER).status_code == 200
 
     def test_comes_before_mistakes(self, site: Site) -> None:
@@ -102,8 +102,8 @@ class TestAKey:
 
 class TestAnAllowance:
     def test_belongs_to_the_key_wherever_it_comes_from(self) -> None:
-        blog = ApiKey.read("blog:a-key-of-the-blog-1:4 per minute")
-        site = closed(SHOP, blog, allowances=RateLimits(thumb="2 per minute", own={"blog": blog.rate}))
+        blog = ApiKey.parse("blog:a-key-of-the-blog-1:4 per minute")
+        site = closed(SHOP, blog, allowances=RateLimits(thumb="2 per minute", per_key={"blog": blog.rate_limit}))
 
         def statuses(key: str, times: int) -> list[int]:
             return [
@@ -181,7 +181,7 @@ class TestTheFastPath:
     def twins(self) -> Twins:
         twins = Twins(allowances=RateLimits(thumb="50 per minute"))
         for site in twins.sites:
-            site.access.keys, site.access._signatures, site.access._clock = (SHOP,), SIGNATURES, site.clock
+            site.access.keys, site.access._signer, site.access._clock = (SHOP,), SIGNATURES, site.clock
         return twins
 
     @staticmethod

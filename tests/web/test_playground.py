@@ -16,7 +16,7 @@ from tintype.options import Options, is_posted
 from tintype.telemetry import Summary
 from tintype.web import form
 from tintype.web.playground import GLANCE, Playground, StatusCache
-from tintype.web.static_files import FOLDER, bundle
+from tintype.web.static_files import FOLDER, static_files
 
 
 class Page(HTMLParser):
@@ -74,8 +74,8 @@ class TestThePage:
         assert site.client.post("/").status_code == 405
 
     def test_can_be_switched_off(self) -> None:
-        site = Site(playground=Playground(on=False))
-        addresses = ("/", "/status.json", f"/static/{bundle().digest}/playground.css")
+        site = Site(playground=Playground(enabled=False))
+        addresses = ("/", "/status.json", f"/static/{static_files().digest}/playground.css")
         assert [site.client.get(address).status_code for address in addresses] == [404, 404, 404]
 
     def test_is_shown_to_everybody_where_keys_are_needed(self) -> None:
@@ -96,18 +96,18 @@ class TestItsFiles:
 
     def test_have_their_types(self, site: Site) -> None:
         types = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-        for name, body in bundle().files.items():
-            answer = site.client.get(f"/static/{bundle().digest}/{name}")
+        for name, body in static_files().files.items():
+            answer = site.client.get(f"/static/{static_files().digest}/{name}")
             assert (answer.mimetype, answer.data) == (types[name[name.rindex(".") :]], body)
 
     @pytest.mark.parametrize("path", ["0/playground.css", "{}/none.css", "{}/../__init__.py", "{}/%2e%2e/gate.py"])
     def test_are_these_and_no_others(self, site: Site, path: str) -> None:
-        assert site.client.get(f"/static/{path.format(bundle().digest)}").status_code == 404
+        assert site.client.get(f"/static/{path.format(static_files().digest)}").status_code == 404
 
     def test_import_only_each_other(self) -> None:
         for script in FOLDER.glob("*.js"):
             imported = re.findall(r"^import .* from \"(.+)\";", script.read_text(), re.MULTILINE)
-            assert {name.removeprefix("./") for name in imported} <= bundle().files.keys()
+            assert {name.removeprefix("./") for name in imported} <= static_files().files.keys()
 
     def test_never_write_markup(self) -> None:
         written = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function"
@@ -146,7 +146,7 @@ class TestItsForm:
         assert ("checked" in fields["block_ads"], "checked" in fields["dark_mode"]) == (True, False)
 
     def test_leaves_out_what_an_operator_switched_off(self) -> None:
-        page = Page(Site(playground=Playground(without=("js",))).client.get("/").text)
+        page = Page(Site(playground=Playground(hidden_options=("js",))).client.get("/").text)
         assert "js" not in {each.get("id") for each in page.all("textarea")}
 
     def test_sends_secrets_by_no_address(self, page: Page) -> None:
@@ -158,7 +158,7 @@ class TestWithoutScripts:
     def untouched(self) -> MultiDict[str, str]:
         """What a browser sends of a form in which nothing but the address was written."""
         fields = MultiDict({"plain": "1", "url": "example.com"})
-        for control in (*form.often(), *(each for group in form.groups() for each in group.controls)):
+        for control in (*form.common_fields(), *(each for group in form.field_groups() for each in group.fields)):
             if control.kind == "flag" and control.default == "true":
                 fields.add(control.name, "true")
             elif control.kind not in {"several", "flag"}:

@@ -106,7 +106,7 @@ class TestHeaders:
     def test_the_time_to_wait_is_the_time_until_the_next_is_admitted(
         self, window: tuple[int, float, int, float], remaining: int, wait: float
     ) -> None:
-        standing = WindowStats(Rate.read("thumb", "30 per minute"), (True, *window))
+        standing = WindowStats(Rate.parse("thumb", "30 per minute"), (True, *window))
         assert (standing.remaining, standing.wait) == (remaining, wait)
 
 

@@ -55,7 +55,7 @@ def parse_url_list(lines: Iterable[str], parse_url: Callable[[str], ThumbnailReq
 
 
 def _url_error(error: InvalidRequest | TargetDenied) -> InvalidRequest | TargetDenied:
-    mistakes = error.mistakes if isinstance(error, InvalidRequest) else ()
+    mistakes = error.invalid_parameters if isinstance(error, InvalidRequest) else ()
     of_options = [mistake for mistake in mistakes if mistake.parameter != "url"]
     if of_options:
         raise InvalidRequest(*of_options) from None

@@ -10,7 +10,7 @@ import click
 from tintype import application
 from tintype.openapi import document
 from tintype.settings import Settings
-from tintype.web.api_docs import about
+from tintype.web.api_docs import api_features
 
 
 @click.command("openapi")
@@ -19,7 +19,7 @@ def command(output: str) -> None:
     """Print the API as OpenAPI 3.1, as GET /openapi.json would answer with these settings."""
     parts = application.assemble(Settings.load())
     try:
-        told = document(about(parts))
+        told = document(api_features(parts))
     finally:
         parts.close()
     text = json.dumps(told, indent=2, ensure_ascii=False)

@@ -160,7 +160,7 @@ class CapturePipeline:
         try:
             yield
         except TintypeError as error:
-            if error.remembered:
+            if error.cacheable:
                 self._memory.put_failure(shot, error, self._clock())
             raise
 

@@ -32,21 +32,23 @@ def create_app(parts: Application | None = None) -> Flask:
     request_log.install(app)
     problems.install(app)
     questions = QueryCache()
-    counter = thumb.ThumbnailView(parts.service, parts.access, parts.gate, parts.reader, questions, parts.clock)
+    counter = thumb.ThumbnailView(
+        parts.service, parts.authenticator, parts.rate_limiter, parts.reader, questions, parts.clock
+    )
     app.register_blueprint(thumb.blueprint(counter))
     app.register_blueprint(
         persist.persist_blueprint(
-            parts.service, parts.access, parts.gate, parts.reader, parts.visitors, parts.public_url
+            parts.service, parts.authenticator, parts.rate_limiter, parts.reader, parts.proxies, parts.public_url
         )
     )
-    if parts.stores_here:
+    if parts.serves_stored:
         app.register_blueprint(persist.stored_blueprint(parts.service))
     app.register_blueprint(health.blueprint(parts.service))
-    app.register_blueprint(metrics.blueprint(parts.audience))
-    app.register_blueprint(api_docs.blueprint(api_docs.about(parts), pages=parts.playground.on))
-    if parts.playground.on:
-        app.register_blueprint(playground.blueprint(parts.playground, parts.access))
-    fast = FastPath(app.wsgi_app, parts.service, parts.access, parts.gate, questions, parts.clock)
+    app.register_blueprint(metrics.blueprint(parts.metrics_access))
+    app.register_blueprint(api_docs.blueprint(api_docs.api_features(parts), pages=parts.playground.enabled))
+    if parts.playground.enabled:
+        app.register_blueprint(playground.blueprint(parts.playground, parts.authenticator))
+    fast = FastPath(app.wsgi_app, parts.service, parts.authenticator, parts.rate_limiter, questions, parts.clock)
     app.wsgi_app = telemetry.traced(fast)  # type: ignore[method-assign, assignment]
     return app
 

@@ -12,22 +12,22 @@ from tintype import __version__
 from tintype.openapi import ApiFeatures, document
 from tintype.openapi.docs_view import chapters, objects
 from tintype.web import headers, responses
-from tintype.web.playground import guarded
-from tintype.web.static_files import bundle
+from tintype.web.playground import with_security_headers
+from tintype.web.static_files import static_files
 
 if TYPE_CHECKING:
     from tintype.application import Application
 
 
-def about(parts: Application) -> ApiFeatures:
+def api_features(parts: Application) -> ApiFeatures:
     """What of the API is a matter of settings."""
     return ApiFeatures(
         base=parts.public_url,
-        keys=bool(parts.access.keys),
-        signatures=parts.access.signs,
-        stores_here=parts.stores_here,
-        status=parts.playground.on,
-        metrics=parts.audience.access != "off",
+        keys=bool(parts.authenticator.keys),
+        signatures=parts.authenticator.accepts_signatures,
+        stores_here=parts.serves_stored,
+        status=parts.playground.enabled,
+        metrics=parts.metrics_access.mode != "off",
     )
 
 
@@ -36,29 +36,29 @@ def blueprint(about: ApiFeatures, *, pages: bool) -> Blueprint:
     routes = Blueprint("description", __name__)
     told: dict[str, Any] = document(about)
     text = cache(lambda: json.dumps(told, ensure_ascii=False, separators=(",", ":")))
-    page = cache(lambda: _page(told))
+    page = cache(lambda: _render_docs(told))
 
     @routes.get("/openapi.json")
     def openapi() -> Response:
         response = responses.with_etag(text(), "application/json", request)
-        response.headers.update(headers.OPEN_TO_ALL)
+        response.headers.update(headers.CORS_HEADERS)
         return response
 
     if pages:
 
         @routes.get("/docs")
         def docs() -> Response:
-            return guarded(responses.with_etag(page(), "text/html; charset=utf-8", request))
+            return with_security_headers(responses.with_etag(page(), "text/html; charset=utf-8", request))
 
     return routes
 
 
-def _page(told: dict[str, Any]) -> str:
+def _render_docs(told: dict[str, Any]) -> str:
     return render_template(
         "docs.html",
         chapters=chapters(told),
         objects=objects(told),
         info=told["info"],
-        static=f"static/{bundle().digest}",
+        static=f"static/{static_files().digest}",
         version=__version__,
     )

@@ -21,8 +21,8 @@ from tintype.web.params import ThumbnailRequest
 from tintype.web.raw_params import query_pairs
 
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
-_HASHED = "sha256-"
-_READING = {"GET", "HEAD"}
+_HASH_PREFIX = "sha256-"
+_SIGNABLE_METHODS = {"GET", "HEAD"}
 """What can be signed: methods that say everything in the address."""
 
 
@@ -32,30 +32,30 @@ class ApiKey:
 
     name: str
     digest: bytes
-    rate: str = ""
+    rate_limit: str = ""
     """An allowance of its own; empty: that of everybody."""
 
     @classmethod
-    def read(cls, text: str) -> Self:
+    def parse(cls, text: str) -> Self:
         """From ``name:key`` or ``name:key:rate``, where the key may be given as ``sha256-`` and its hex digest."""
         name, _, rest = text.partition(":")
         key, _, rate = rest.partition(":")
-        hashed = key.startswith(_HASHED)
-        return cls(name, bytes.fromhex(key.removeprefix(_HASHED)) if hashed else _digest(key), rate)
+        hashed = key.startswith(_HASH_PREFIX)
+        return cls(name, bytes.fromhex(key.removeprefix(_HASH_PREFIX)) if hashed else _digest(key), rate)
 
 
 class Credential(NamedTuple):
     """Why a request is answered."""
 
-    name: str = ""
+    key_name: str = ""
     """The name of its key; empty: it came without."""
-    until: float = math.inf
+    expires_at: float = math.inf
     """Seconds since the epoch, when its address ends to be good."""
     private: bool = False
     """Shared caches must not keep the answer, for they would give it to anybody."""
 
 
-ANYBODY = Credential()
+ANONYMOUS = Credential()
 
 
 class Authenticator:
@@ -64,48 +64,48 @@ class Authenticator:
     def __init__(
         self,
         keys: Sequence[ApiKey] = (),
-        signatures: UrlSigner | None = None,
+        signer: UrlSigner | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.keys = tuple(keys)
-        self._signatures = signatures
+        self._signer = signer
         self._clock = clock
 
     @property
-    def open(self) -> bool:
+    def is_public(self) -> bool:
         """Whether everybody may ask."""
-        return not self.keys and self._signatures is None
+        return not self.keys and self._signer is None
 
     @property
-    def signs(self) -> bool:
+    def accepts_signatures(self) -> bool:
         """Whether signed addresses are answered."""
-        return self._signatures is not None
+        return self._signer is not None
 
-    def enter(self, request: Request) -> Credential:
+    def authenticate(self, request: Request) -> Credential:
         """Why a request may be answered; raises Unauthorized or BadSignature."""
-        if self.open:
-            return ANYBODY
-        until, name = self._signed_until(request), self._holder(request.environ)
+        if self.is_public:
+            return ANONYMOUS
+        until, name = self._signature_expiry(request), self._key_name(request.environ)
         if until is None and not name:
-            raise self._refusal(request)
+            raise self._rejection(request)
         if name:
-            request_log.note(caller=name)
+            request_log.bind(caller=name)
         return Credential(name, math.inf if until is None else until, private=until is None)
 
-    def enter_hit(self, environ: WSGIEnvironment, wanted: ThumbnailRequest) -> Credential | None:
+    def authenticate_cached(self, environ: WSGIEnvironment, parsed: ThumbnailRequest) -> Credential | None:
         """The same for a query that was answered before; None where that has to be looked at in full."""
-        if self.open:
-            return ANYBODY
+        if self.is_public:
+            return ANONYMOUS
         try:
-            name = self._holder(environ)
+            name = self._key_name(environ)
         except Unauthorized:
             return None
-        over = wanted.until <= self._clock()
-        return None if over or (wanted.private and not name) else Credential(name, wanted.until, wanted.private)
+        over = parsed.until <= self._clock()
+        return None if over or (parsed.private and not name) else Credential(name, parsed.until, parsed.private)
 
-    def _holder(self, environ: WSGIEnvironment) -> str:
+    def _key_name(self, environ: WSGIEnvironment) -> str:
         """Whose key a client sends; empty when it sends none. Raises Unauthorized for one that is not known."""
-        presented = _presented(environ) if self.keys else None
+        presented = _sent_key(environ) if self.keys else None
         if presented is None:
             return ""
         digest, name = _digest(presented), ""
@@ -115,23 +115,23 @@ class Authenticator:
             raise Unauthorized("the API key is not known here")
         return name
 
-    def _signed_until(self, request: Request) -> float | None:
+    def _signature_expiry(self, request: Request) -> float | None:
         """Until when a signed address is good; None when it is not signed. Raises BadSignature."""
-        if self._signatures is None or request.method not in _READING:
+        if self._signer is None or request.method not in _SIGNABLE_METHODS:
             return None
         pairs = query_pairs(request.query_string)
         signed = any(name == SIGNATURE for name, _ in pairs)
-        return self._signatures.verify(request.path, pairs, self._clock()) if signed else None
+        return self._signer.verify(request.path, pairs, self._clock()) if signed else None
 
-    def _refusal(self, request: Request) -> TintypeError:
+    def _rejection(self, request: Request) -> TintypeError:
         if not self.keys:
             return BadSignature("only signed addresses are answered here, by GET")
-        signable = self._signatures is not None and request.method in _READING
+        signable = self._signer is not None and request.method in _SIGNABLE_METHODS
         otherwise = ", or sign the address" if signable else ""
         return Unauthorized(f"send an API key as Authorization: Bearer KEY or X-Api-Key: KEY{otherwise}")
 
 
-def _presented(environ: WSGIEnvironment) -> str | None:
+def _sent_key(environ: WSGIEnvironment) -> str | None:
     """The key a client sends; other kinds of Authorization are somebody else's."""
     found = _BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
     return found[1] if found else environ.get("HTTP_X_API_KEY")

@@ -17,14 +17,14 @@ class ProxyTrust:
     """Reads addresses of clients; ``trusted`` are the networks of the operator's own proxies."""
 
     def __init__(self, trusted: Sequence[str] = ()) -> None:
-        self._trusted = networks(trusted)
+        self._trusted = parse_networks(trusted)
 
-    def address(self, peer: str, forwarded: str) -> Address:
+    def client_address(self, peer: str, forwarded: str) -> Address:
         """The client's address: the rightmost of X-Forwarded-For that is not one of our proxies."""
-        address = parse(peer) or _UNIX_SOCKET_PEER
+        address = parse_address(peer) or _UNIX_SOCKET_PEER
         hops = forwarded.split(",")
         while hops and self._trusts(address):
-            claimed = parse(hops.pop())
+            claimed = parse_address(hops.pop())
             if claimed is None:
                 break
             address = claimed
@@ -33,16 +33,16 @@ class ProxyTrust:
     def base_url(self, request: Request) -> str:
         """Scheme and host as the client wrote them, without a slash at the end."""
         scheme, host = request.scheme, request.host
-        if self._trusts(parse(request.remote_addr or "") or _UNIX_SOCKET_PEER):
+        if self._trusts(parse_address(request.remote_addr or "") or _UNIX_SOCKET_PEER):
             claimed = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
             scheme = claimed if claimed in ("http", "https") else scheme
         return f"{scheme}://{host}"
 
     def _trusts(self, address: Address) -> bool:
-        return within(address, self._trusted)
+        return in_networks(address, self._trusted)
 
 
-def parse(text: str) -> Address | None:
+def parse_address(text: str) -> Address | None:
     """An address as proxies write it: a port or brackets may be there; IPv4 in IPv6 is IPv4."""
     host = text.strip()
     if host.startswith("["):
@@ -57,17 +57,17 @@ def parse(text: str) -> Address | None:
     return mapped or address
 
 
-def networks(texts: Sequence[str]) -> tuple[Network, ...]:
+def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
     """Networks from their texts; raises ValueError."""
     return tuple(ip_network(text, strict=False) for text in texts)
 
 
-def within(address: Address, among: Sequence[Network]) -> bool:
+def in_networks(address: Address, networks: Sequence[Network]) -> bool:
     """Whether an address lies in one of the networks."""
-    return any(address in network for network in among)
+    return any(address in network for network in networks)
 
 
-def allowance_key(address: Address) -> str:
+def rate_limit_key(address: Address) -> str:
     """Whose allowance is spent: an IPv4 address, or the /64 that one IPv6 customer gets (RFC 6177)."""
     if isinstance(address, IPv4Address):
         return str(address)

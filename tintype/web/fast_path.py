@@ -58,14 +58,14 @@ class FastPath:
         """Answer a hit, or let the application answer."""
         begin = time.perf_counter()
         question = self._query_cache.get(environ) if _is_cacheable(environ) else None
-        credential = self._authenticator.enter_hit(environ, question.request) if question else None
+        credential = self._authenticator.authenticate_cached(environ, question.request) if question else None
         page = self._cached_response(question) if question and credential else None
         if page is None or credential is None:
             return self._delegate(environ, start_response)
-        standing = self._rate_limiter.count_hit(environ, credential.name)
+        standing = self._rate_limiter.check_hit(environ, credential.key_name)
         if standing and not standing.admitted:
             return self._delegate(environ, start_response)  # which counts nothing either, and says why
-        return self._answer(page, standing, credential.name, environ, start_response, begin)
+        return self._answer(page, standing, credential.key_name, environ, start_response, begin)
 
     def _delegate(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Let the application answer; pictures a few at a time (:mod:`tintype.service.turns`)."""
@@ -96,10 +96,10 @@ class FastPath:
         start_response: StartResponse,
         begin: float,
     ) -> Iterable[bytes]:
-        method, name = environ["REQUEST_METHOD"], request_log.identify(environ.get("HTTP_X_REQUEST_ID", ""))
+        method, name = environ["REQUEST_METHOD"], request_log.accept_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
         unchanged = _etag_matches(environ.get("HTTP_IF_NONE_MATCH"), page.etag)
         body = [] if unchanged or method == "HEAD" else [page.body]
-        ms = request_log.spent_since(begin)
+        ms = request_log.elapsed_ms(begin)
         start_response(
             "304 NOT MODIFIED" if unchanged else "200 OK",
             [
@@ -111,7 +111,7 @@ class FastPath:
             ],
         )
         sent = len(page.body) if body else 0
-        request_log.tell_hit(method, 304 if unchanged else 200, ms, sent, name, (page.host, who))
+        request_log.log_hit(method, 304 if unchanged else 200, ms, sent, name, (page.host, who))
         return body
 
 

@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 Fields = dict[str, str]
 """Header fields by name, each once."""
 
-OPEN_TO_ALL = {
+CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": ", ".join(FIELDS),
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Timing-Allow-Origin": "*",
 }
 """Pages of any origin may show and read pictures (Fetch standard, CORS)."""
-NEVER_SNIFFED = {"X-Content-Type-Options": "nosniff"}
+NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 """What a Content-Type says is so (Fetch standard, 3.5)."""
-REFRESH = 2
+REFRESH_SECONDS = 2
 """Seconds after which a client that was given a placeholder asks again."""
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+_UNSAFE_IN_FILENAME = re.compile(r"[^A-Za-z0-9.-]+")
 _NOT_IN_TOKEN = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-def of_answer(answer: ThumbnailResult, wanted: ThumbnailRequest, now: float) -> Fields:
+def thumbnail_headers(answer: ThumbnailResult, wanted: ThumbnailRequest, now: float) -> Fields:
     """Everything about a picture that is answered; ``now`` is seconds since the epoch."""
     host = host_of(wanted.capture_request.shot.url)
     return {
-        **of_picture(answer.thumbnail, host, negotiated=wanted.negotiated),
+        **content_headers(answer.thumbnail, host, negotiated=wanted.negotiated),
         "X-Cache": answer.cache,
         "Age": str(max(0, int(now - answer.thumbnail.taken_at))),
         "Cache-Control": cache_control(answer, wanted),
@@ -44,11 +44,11 @@ def of_answer(answer: ThumbnailResult, wanted: ThumbnailRequest, now: float) -> 
     }
 
 
-def of_picture(thumbnail: Thumbnail, host: str, *, negotiated: bool) -> Fields:
+def content_headers(thumbnail: Thumbnail, host: str, *, negotiated: bool) -> Fields:
     """What stays the same as long as the picture does."""
     fields = {
         "Content-Type": thumbnail.mime,
-        "Content-Disposition": disposition(host, thumbnail.extension),
+        "Content-Disposition": content_disposition(host, thumbnail.extension),
         "ETag": thumbnail.etag,
         "X-Verdict": thumbnail.verdict,
     }
@@ -56,25 +56,25 @@ def of_picture(thumbnail: Thumbnail, host: str, *, negotiated: bool) -> Fields:
         fields["Vary"] = "Accept"
     if thumbnail.status:
         fields["X-Target-Status"] = str(thumbnail.status)
-    if shortcomings := _shortcomings(thumbnail):
+    if shortcomings := _capture_flags(thumbnail):
         fields["X-Capture"] = ", ".join(shortcomings)
     return fields
 
 
-def of_placeholder(thumbnail: Thumbnail, host: str) -> Fields:
+def placeholder_headers(thumbnail: Thumbnail, host: str) -> Fields:
     """What is said beside a picture that only holds the place of one: nobody may keep it."""
     return {
         "Content-Type": thumbnail.mime,
-        "Content-Disposition": disposition(host, thumbnail.extension),
+        "Content-Disposition": content_disposition(host, thumbnail.extension),
         "X-Cache": CacheState.PLACEHOLDER,
         "Cache-Control": "no-store",
-        "Refresh": str(REFRESH),
+        "Refresh": str(REFRESH_SECONDS),
     }
 
 
-def disposition(name: str, extension: str) -> str:
+def content_disposition(name: str, extension: str) -> str:
     """``Content-Disposition``: shown in place, and saved under a name made of harmless letters."""
-    return f'inline; filename="{_UNSAFE.sub("-", name).strip("-.")}.{extension}"'
+    return f'inline; filename="{_UNSAFE_IN_FILENAME.sub("-", name).strip("-.")}.{extension}"'
 
 
 def cache_control(answer: ThumbnailResult, wanted: ThumbnailRequest) -> str:
@@ -100,6 +100,6 @@ def step_timing(steps: Mapping[str, float]) -> str:
     return ", ".join(f"{_NOT_IN_TOKEN.sub('-', name)};dur={spent:.1f}" for name, spent in steps.items())
 
 
-def _shortcomings(thumbnail: Thumbnail) -> list[str]:
+def _capture_flags(thumbnail: Thumbnail) -> list[str]:
     noted = {"partial": thumbnail.partial, "truncated": thumbnail.truncated}
     return [name for name, holds in noted.items() if holds]

@@ -24,13 +24,13 @@ def blueprint(service: ThumbnailService) -> Blueprint:
         wrong = {name: reason for name, reason in found.items() if reason is not None}
         if wrong:
             error = BackendUnavailable("; ".join(f"{name}: {reason}" for name, reason in wrong.items()), retry_after=10)
-            return problems.answer(error, ok=False, checks=_spoken(found))
-        return _uncached(jsonify(ok=True, checks=_spoken(found), warnings=service.warnings()))
+            return problems.problem_response(error, ok=False, checks=_as_text(found))
+        return _uncached(jsonify(ok=True, checks=_as_text(found), warnings=service.warnings()))
 
     return routes
 
 
-def _spoken(found: dict[str, str | None]) -> dict[str, str]:
+def _as_text(found: dict[str, str | None]) -> dict[str, str]:
     return {name: reason or "ok" for name, reason in found.items()}
 
 

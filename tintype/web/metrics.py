@@ -10,11 +10,11 @@ from flask import Blueprint, Request, Response, request
 
 from tintype import telemetry
 from tintype.errors import NotFound, Unauthorized
-from tintype.web.client_address import networks, parse, within
+from tintype.web.client_address import in_networks, parse_address, parse_networks
 
 log = structlog.get_logger("tintype.web")
 
-_PRIVATE = networks(
+_PRIVATE_NETWORKS = parse_networks(
     (
         "127.0.0.0/8",
         "10.0.0.0/8",
@@ -27,7 +27,7 @@ _PRIVATE = networks(
         "fe80::/10",
     )
 )
-_PASSED_ON = (
+_PROXY_HEADERS = (
     *("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"),
     *("Cf-Connecting-Ip", "Fly-Client-Ip", "True-Client-Ip"),
 )
@@ -38,40 +38,40 @@ _PASSED_ON = (
 class MetricsAccess:
     """``private`` (peers on private networks that ask directly), ``open`` or ``off``; or the holders of a token."""
 
-    access: str = "private"
+    mode: str = "private"
     token: str = ""
 
 
-def blueprint(audience: MetricsAccess) -> Blueprint:
+def blueprint(access: MetricsAccess) -> Blueprint:
     """The route; for everybody else there is no such address."""
     routes = Blueprint("metric", __name__)
 
     @routes.get("/metrics")
     def metrics() -> Response:
-        _admit(request, audience)
+        _check_access(request, access)
         body, media = telemetry.expose(request.headers.get("Accept", ""))
         return Response(body, content_type=media, headers={"Cache-Control": "no-store"})
 
     return routes
 
 
-def _admit(request: Request, audience: MetricsAccess) -> None:
+def _check_access(request: Request, access: MetricsAccess) -> None:
     """Raise Unauthorized or NotFound for whom the figures are not meant."""
-    if audience.token and audience.access != "off":
+    if access.token and access.mode != "off":
         if not hmac.compare_digest(
-            f"Bearer {audience.token}".encode(), request.headers.get("Authorization", "").encode()
+            f"Bearer {access.token}".encode(), request.headers.get("Authorization", "").encode()
         ):
             raise Unauthorized("the figures are for those who send the operator's token as Authorization: Bearer")
         return
-    if audience.access == "open" or (audience.access == "private" and _is_near(request)):
+    if access.mode == "open" or (access.mode == "private" and _is_private_peer(request)):
         return
-    log.info("metrics_access_denied", access=audience.access, peer=request.remote_addr, hint="see TINTYPE_METRICS")
+    log.info("metrics_access_denied", access=access.mode, peer=request.remote_addr, hint="see TINTYPE_METRICS")
     raise NotFound("there is no such address here")
 
 
-def _is_near(request: Request) -> bool:
+def _is_private_peer(request: Request) -> bool:
     """Whether a peer on a private network asks for itself; a Unix socket's peer has no address."""
-    if any(name in request.headers for name in _PASSED_ON):
+    if any(name in request.headers for name in _PROXY_HEADERS):
         return False
-    address = parse(request.remote_addr or "127.0.0.1")
-    return address is not None and within(address, _PRIVATE)
+    address = parse_address(request.remote_addr or "127.0.0.1")
+    return address is not None and in_networks(address, _PRIVATE_NETWORKS)

@@ -129,7 +129,7 @@ class RequestParser:
             try:
                 return self._rules.canonical(raw), None
             except InvalidRequest as error:
-                mistakes.extend(error.mistakes)
+                mistakes.extend(error.invalid_parameters)
             except TargetDenied as error:
                 return "", error
         return "", None

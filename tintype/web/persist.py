@@ -27,9 +27,9 @@ def persist_blueprint(
 
     @routes.post("/persist")
     def persist() -> Response:
-        gate.enter_persist(request, access.enter(request).name)
+        gate.check_persist(request, access.authenticate(request).key_name)
         wanted = reader.body(request)
-        request_log.note(target=host_of(wanted.capture_request.shot.url))
+        request_log.bind(target=host_of(wanted.capture_request.shot.url))
         persisted = service.persist(wanted.capture_request, wanted.freshness, wanted.fail_on)
         base = public_url or visitors.base_url(request)
         members = persisted.to_json()

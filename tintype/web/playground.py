@@ -19,9 +19,9 @@ from tintype.telemetry import Summary
 from tintype.web import form
 from tintype.web.auth import Authenticator
 from tintype.web.responses import YEAR, with_etag
-from tintype.web.static_files import bundle
+from tintype.web.static_files import static_files
 
-POLICY = (
+CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self';"
     " base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
@@ -35,33 +35,33 @@ GLANCE = 1.0
 class Playground:
     """Whether there is a page at ``/``, and which options it does not offer."""
 
-    on: bool = True
-    without: tuple[str, ...] = ()
+    enabled: bool = True
+    hidden_options: tuple[str, ...] = ()
 
 
 def blueprint(playground: Playground, access: Authenticator) -> Blueprint:
     """The routes; nobody has a key to this page itself, and there is nothing in it but what the package ships."""
     routes, glance = Blueprint("playground", __name__), StatusCache()
-    text = cache(lambda: _text(playground, access))
+    text = cache(lambda: _render_page(playground, access))
 
     @routes.get("/")
     def page() -> ResponseReturnValue:
         if "plain" in request.args:
-            return redirect(f"thumb?{urlencode(form.submitted(request.args))}", 303)
-        return guarded(with_etag(text(), "text/html; charset=utf-8", request))
+            return redirect(f"thumb?{urlencode(form.parse_form(request.args))}", 303)
+        return with_security_headers(with_etag(text(), "text/html; charset=utf-8", request))
 
     @routes.get("/static/<digest>/<name>")
     def static(digest: str, name: str) -> Response:
-        shipped = bundle()
+        shipped = static_files()
         if digest != shipped.digest or name not in shipped.files:
             raise NotFound("there is no such file; the page may be of another version")
-        response = Response(shipped.files[name], content_type=shipped.media(name))
+        response = Response(shipped.files[name], content_type=shipped.media_type(name))
         response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
         return response
 
     @routes.get("/status.json")
     def status() -> Response:
-        access.enter(request)
+        access.authenticate(request)
         response = jsonify(glance.figures())
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -69,24 +69,24 @@ def blueprint(playground: Playground, access: Authenticator) -> Blueprint:
     return routes
 
 
-def _text(playground: Playground, access: Authenticator) -> str:
+def _render_page(playground: Playground, access: Authenticator) -> str:
     addresses = {rule.rule for rule in current_app.url_map.iter_rules()}
     return render_template(
         "playground.html",
-        often=form.often(playground.without),
-        groups=form.groups(playground.without),
-        static=f"static/{bundle().digest}",
-        modules=[name for name in bundle().files if name.endswith(".js") and name != "playground.js"],
-        access="open" if access.open else "keys" if access.keys else "signed",
-        signed=access.signs,
+        common=form.common_fields(playground.hidden_options),
+        groups=form.field_groups(playground.hidden_options),
+        static=f"static/{static_files().digest}",
+        modules=[name for name in static_files().files if name.endswith(".js") and name != "playground.js"],
+        access="open" if access.is_public else "keys" if access.keys else "signed",
+        signed=access.accepts_signatures,
         links=[link for link in _LINKS if f"/{link[1]}" in addresses],
         version=__version__,
     )
 
 
-def guarded(response: Response) -> Response:
+def with_security_headers(response: Response) -> Response:
     """A page that loads nothing but what comes from here, and stands in nobody's frame."""
-    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Content-Security-Policy"] = CSP
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     return response

@@ -21,8 +21,8 @@ from tintype.web.params import negotiate, parse_leniently
 
 log = structlog.get_logger("tintype.web")
 
-JSON = "application/problem+json"
-SMALL_CARDS = ((640, 360), (320, 180), (160, 90), (80, 45))
+PROBLEM_JSON = "application/problem+json"
+SMALL_SIZES = ((640, 360), (320, 180), (160, 90), (80, 45))
 _STYLE = """
 body{margin:0;font:16px/1.5 system-ui,sans-serif;color:#222;background:#f6f6f4}
 main{max-width:42rem;margin:12vh auto;padding:0 1.5rem}
@@ -30,11 +30,12 @@ h1{font-size:1.5rem;margin:0 0 .5rem}p,ul{margin:.5rem 0}code{font-family:ui-mon
 small{color:#666}@media(prefers-color-scheme:dark){body{color:#ddd;background:#1b1b1a}small{color:#999}}
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_POLICY = (
+_CSP = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-_OURS = {
+_BY_STATUS = {
+    400: errors.InvalidRequest(detail="the request is malformed"),
     404: errors.NotFound(
         "there is no such address here; there are GET /thumb, POST /thumb, GET /meta, POST /persist, GET /health and"
         " GET /ready"
@@ -45,67 +46,67 @@ _OURS = {
 
 def install(app: Flask) -> None:
     """Let every error of every route end here."""
-    app.register_error_handler(TintypeError, _ours)
-    app.register_error_handler(HTTPException, _werkzeugs)
-    app.register_error_handler(Exception, _unforeseen)
+    app.register_error_handler(TintypeError, _handle_tintype_error)
+    app.register_error_handler(HTTPException, _handle_http_exception)
+    app.register_error_handler(Exception, _handle_unexpected)
 
 
-def answer(error: TintypeError, **members: Any) -> Response:
+def problem_response(error: TintypeError, **members: Any) -> Response:
     """An error as the client can best use it; ``members`` are added to the problem object."""
-    request_log.note(error=error.code)
+    request_log.bind(error=error.code)
     telemetry.count("tintype_problems_total", error.code)
     if error.status >= 500:  # noqa: PLR2004 - ours or the target's fault, RFC 9110 section 15.6
-        request_log.note(reason=error.detail)
-    return _finish(_represent({**error.problem(), **members}, error), error.status, error)
+        request_log.bind(reason=error.detail)
+    return _add_headers(_render({**error.problem(), **members}, error), error.status, error)
 
 
-def _ours(error: TintypeError) -> Response:
-    return answer(error)
+def _handle_tintype_error(error: TintypeError) -> Response:
+    return problem_response(error)
 
 
-def _werkzeugs(error: HTTPException) -> Any:
+def _handle_http_exception(error: HTTPException) -> Any:
     status = error.code or 500
     if status < 400:  # noqa: PLR2004 - a redirect is no error
         return error.get_response(request.environ)
     if status == 405:  # noqa: PLR2004 - the list of methods is part of the answer, RFC 9110 section 15.5.6
-        response = answer(errors.MethodNotAllowed(f"it takes {_allowed(error)}"))
+        response = problem_response(errors.MethodNotAllowed(f"it takes {_allowed(error)}"))
         response.headers["Allow"] = _allowed(error)
         return response
-    known = _OURS.get(status) or (errors.InvalidRequest(detail="the request is malformed") if status == 400 else None)  # noqa: PLR2004
-    return answer(known) if known else _foreign(status)
+    known = _BY_STATUS.get(status)
+    return problem_response(known) if known else _generic_problem(status)
 
 
-def _unforeseen(error: Exception) -> Response:
+def _handle_unexpected(error: Exception) -> Response:
     log.error("internal_error", exc_info=error)
-    return answer(TintypeError("this was not foreseen; the id of the request finds it in the log"))
+    return problem_response(TintypeError("this was not foreseen; the id of the request finds it in the log"))
 
 
-def _foreign(status: int) -> Response:
+def _generic_problem(status: int) -> Response:
     """A status that has no error of ours: what the standard calls it."""
     title = HTTP_STATUS_CODES.get(status, "Error")
     code = title.lower().replace(" ", "-")
     problem = {"type": "about:blank", "title": title, "status": status, "detail": title, "error": code}
-    request_log.note(error=code)
+    request_log.bind(error=code)
     telemetry.count("tintype_problems_total", code)
-    return _finish(_represent({**problem, "message": title}, None), status, None)
+    return _add_headers(_render({**problem, "message": title}, None), status, None)
 
 
 def _allowed(error: HTTPException) -> str:
     return ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
 
 
-def _represent(problem: Mapping[str, Any], error: TintypeError | None) -> Response:
-    if error and _wants_picture(request):
-        return _card(request, error)
+def _render(problem: Mapping[str, Any], error: TintypeError | None) -> Response:
+    if error and _wants_image(request):
+        return _error_image(request, error)
     members = {**problem, "instance": f"urn:tintype:request:{request_log.request_id()}"}
-    if _prefers_page(request):
+    if _prefers_html(request):
         page = Response(render_template("problem.html", problem=members, style=_STYLE), mimetype="text/html")
-        page.headers["Content-Security-Policy"] = _POLICY
+        page.headers["Content-Security-Policy"] = _CSP
         return page
-    return Response(json.dumps(members, ensure_ascii=False) + "\n", content_type=JSON)
+    return Response(json.dumps(members, ensure_ascii=False) + "\n", content_type=PROBLEM_JSON)
 
 
-def _finish(response: Response, status: int, error: TintypeError | None) -> Response:
+def _add_headers(response: Response, status: int, error: TintypeError | None) -> Response:
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     response.headers.add("Vary", "Accept")
@@ -116,26 +117,26 @@ def _finish(response: Response, status: int, error: TintypeError | None) -> Resp
     return response
 
 
-def _prefers_page(request: Request) -> bool:
+def _prefers_html(request: Request) -> bool:
     accept = request.accept_mimetypes
-    return accept["text/html"] > max(accept["application/json"], accept[JSON])
+    return accept["text/html"] > max(accept["application/json"], accept[PROBLEM_JSON])
 
 
-def _wants_picture(request: Request) -> bool:
+def _wants_image(request: Request) -> bool:
     if request.path != "/thumb" or request.method not in ("GET", "HEAD", "POST"):
         return False
     options = parse_leniently(request)
     return options.on_error == "image" and options.format not in DOCUMENTS
 
 
-def _card(request: Request, error: TintypeError) -> Response:
+def _error_image(request: Request, error: TintypeError) -> Response:
     options = parse_leniently(request)
-    chosen = fallback_images.drawable(
+    chosen = fallback_images.image_format(
         negotiate(request.accept_mimetypes) if options.format == "auto" else options.format
     )
-    size = fallback_images.size_of(options.model_copy(update={"format": chosen}).request())
+    size = fallback_images.expected_size(options.model_copy(update={"format": chosen}).request())
     if isinstance(error, errors.RateLimited):
         # a client beyond its limit must not cost a drawing for each size it thinks of
-        size = next((small for small in SMALL_CARDS if small <= size), SMALL_CARDS[-1])
-    drawn = fallback_images.failure(error.title, error.detail[: fallback_images.LONGEST_REASON], chosen, *size)
+        size = next((small for small in SMALL_SIZES if small <= size), SMALL_SIZES[-1])
+    drawn = fallback_images.error_image(error.title, error.detail[: fallback_images.MAX_REASON_LENGTH], chosen, *size)
     return Response(drawn.body, mimetype=drawn.mime)

@@ -18,13 +18,13 @@ from limits.errors import StorageError
 
 from tintype import telemetry
 from tintype.errors import RateLimited
-from tintype.web.client_address import ProxyTrust, allowance_key, networks, within
+from tintype.web.client_address import ProxyTrust, in_networks, parse_networks, rate_limit_key
 
 log = structlog.get_logger("tintype.gate")
 
-QUIET_FOR = 60.0
+LOG_INTERVAL = 60.0
 """Seconds between two log lines about counters that are down."""
-MOST_KNOWN = 8192
+MAX_CACHED_KEYS = 8192
 """Clients whose name for the counters is remembered, so that a hit need not work it out again."""
 
 
@@ -47,72 +47,76 @@ class RateLimits:
     persist: str = ""
     hit: str = ""
     exempt: Sequence[str] = ()
-    own: Mapping[str, str] = field(default_factory=dict)
+    per_key: Mapping[str, str] = field(default_factory=dict)
     """By name of an API key, in place of ``thumb`` and ``hit``."""
 
 
 class RateLimiter:
     """Counts requests; raises RateLimited. Counters that are down let everybody through, loudly."""
 
-    def __init__(self, counters: RateLimitStorage, allowances: RateLimits, visitors: ProxyTrust) -> None:
-        self._counters = counters
-        rates = {"thumb": allowances.thumb, "persist": allowances.persist, "hit": allowances.hit}
-        self._rates = {name: Rate.read(name, text) for name, text in rates.items() if text}
-        self._own = {who: Rate.read("thumb", text) for who, text in allowances.own.items() if text}
-        self._exempt = networks(allowances.exempt)
-        self._visitors = visitors
-        self._key = functools.lru_cache(MOST_KNOWN)(self._key_of)
+    def __init__(self, storage: RateLimitStorage, limits: RateLimits, proxies: ProxyTrust) -> None:
+        self._storage = storage
+        rates = {"thumb": limits.thumb, "persist": limits.persist, "hit": limits.hit}
+        self._rates = {name: Rate.parse(name, text) for name, text in rates.items() if text}
+        self._per_key = {who: Rate.parse("thumb", text) for who, text in limits.per_key.items() if text}
+        self._exempt = parse_networks(limits.exempt)
+        self._proxies = proxies
+        self._cached_storage_key = functools.lru_cache(MAX_CACHED_KEYS)(self._storage_key)
         self._alarm = LogThrottle()
 
-    def enter_thumb(self, request: Request, who: str = "") -> None:
+    def check_thumb(self, request: Request, key_name: str = "") -> None:
         """Count a request for a picture, unless hits have an allowance of their own; ``who`` is a key's name."""
-        if "hit" not in self._rates or who in self._own:
-            self._admit("thumb", request, who)
+        if "hit" not in self._rates or key_name in self._per_key:
+            self._check("thumb", request, key_name)
 
-    def settle_thumb(self, request: Request, who: str = "", *, hit: bool) -> None:
+    def check_thumb_result(self, request: Request, key_name: str = "", *, hit: bool) -> None:
         """Count it now that one knows whether it is a hit, if that matters."""
-        if "hit" in self._rates and who not in self._own:
-            self._admit("hit" if hit else "thumb", request, who)
+        if "hit" in self._rates and key_name not in self._per_key:
+            self._check("hit" if hit else "thumb", request, key_name)
 
-    def enter_persist(self, request: Request, who: str = "") -> None:
+    def check_persist(self, request: Request, key_name: str = "") -> None:
         """Count a request to persist."""
-        self._admit("persist", request, who)
+        self._check("persist", request, key_name)
 
-    def count_hit(self, environ: WSGIEnvironment, who: str = "") -> WindowStats | None:
+    def check_hit(self, environ: WSGIEnvironment, key_name: str = "") -> WindowStats | None:
         """Count what is known to be a hit: how the client stands, or None where nothing is counted."""
-        return self._count("hit" if "hit" in self._rates and who not in self._own else "thumb", environ, who)
+        return self._count(
+            "hit" if "hit" in self._rates and key_name not in self._per_key else "thumb", environ, key_name
+        )
 
-    def _admit(self, name: str, request: Request, who: str) -> None:
-        standing = self._count(name, request.environ, who)
+    def _check(self, name: str, request: Request, key_name: str) -> None:
+        standing = self._count(name, request.environ, key_name)
         if standing is None:
             return
-        after_this_request(standing.stamp)
+        after_this_request(standing.add_headers)
         if not standing.admitted:
             seconds = math.ceil(standing.wait)
             detail = f"the allowance of {standing.rate.text} is spent; try again in {seconds} s"
             raise RateLimited(detail, retry_after=standing.wait)
 
-    def _count(self, name: str, environ: WSGIEnvironment, who: str) -> WindowStats | None:
-        rate = self._rates.get(name) if name == "persist" or who not in self._own else self._own[who]
+    def _count(self, name: str, environ: WSGIEnvironment, key_name: str) -> WindowStats | None:
+        rate = self._rates.get(name) if name == "persist" or key_name not in self._per_key else self._per_key[key_name]
         if rate is None:
             return None
-        key = self._key(name, who, environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
+        key = self._cached_storage_key(
+            name, key_name, environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
+        )
         if not key:
             return None
         try:
-            return WindowStats(rate, self._counters.count(key, rate.limit, rate.period))
+            return WindowStats(rate, self._storage.count(key, rate.limit, rate.period))
         except StorageError as error:
             telemetry.count("tintype_backend_failures_total", "limits")
             self._alarm.report(error)
             return None
 
-    def _key_of(self, name: str, who: str, peer: str, forwarded: str) -> str:
+    def _storage_key(self, name: str, key_name: str, peer: str, forwarded: str) -> str:
         """Under which name a client's requests are counted; empty for those without limits."""
-        address = self._visitors.address(peer, forwarded)
-        if within(address, self._exempt):
+        address = self._proxies.client_address(peer, forwarded)
+        if in_networks(address, self._exempt):
             return ""
-        rate = self._own.get(who) or self._rates[name]
-        return rate.item.key_for(name, f"key {who}" if who else allowance_key(address))
+        rate = self._per_key.get(key_name) or self._rates[name]
+        return rate.item.key_for(name, f"key {key_name}" if key_name else rate_limit_key(address))
 
 
 class Rate(NamedTuple):
@@ -125,7 +129,7 @@ class Rate(NamedTuple):
     headers: tuple[tuple[str, str], ...]
 
     @classmethod
-    def read(cls, name: str, text: str) -> Rate:
+    def parse(cls, name: str, text: str) -> Rate:
         """From a text such as ``30 per minute``; raises ValueError."""
         item = parse(text)
         limit, period = item.amount, item.get_expiry()
@@ -144,30 +148,30 @@ class WindowStats:
     """How a client stands in a sliding window: two fixed windows, the previous one weighted by its rest of life."""
 
     rate: Rate
-    counted: tuple[bool, int, float, int, float]
+    window: tuple[bool, int, float, int, float]
     """What :meth:`Counters.count` said."""
 
     @property
     def admitted(self) -> bool:
         """Whether this request was within the allowance."""
-        return self.counted[0]
+        return self.window[0]
 
     @property
     def remaining(self) -> int:
         """Requests that would be admitted now."""
-        _, previous, previous_life, current, _ = self.counted
+        _, previous, previous_life, current, _ = self.window
         return max(0, self.rate.limit - math.floor(previous * previous_life / self.rate.period + current))
 
     @property
     def reset(self) -> float:
         """Seconds until the current window ends."""
-        _, _, _, current, current_life = self.counted
+        _, _, _, current, current_life = self.window
         return current_life % self.rate.period if current else 0.0
 
     @property
     def wait(self) -> float:
         """Seconds until one more request is admitted."""
-        _, previous, previous_life, current, _ = self.counted
+        _, previous, previous_life, current, _ = self.window
         if self.remaining:
             return 0.0
         if current < self.rate.limit and previous:
@@ -186,7 +190,7 @@ class WindowStats:
             ("RateLimit", f'"{rate.name}";r={remaining};t={reset}'),
         )
 
-    def stamp(self, response: Response) -> Response:
+    def add_headers(self, response: Response) -> Response:
         """Tell the client."""
         response.headers.extend(self.headers())
         return response
@@ -204,6 +208,6 @@ class LogThrottle:
         with self._turn:
             if time.monotonic() < self._quiet_until:
                 return
-            self._quiet_until = time.monotonic() + QUIET_FOR
+            self._quiet_until = time.monotonic() + LOG_INTERVAL
         cause = type(error.__cause__ or error).__name__
         log.error("rate_limit_storage_failed", error=cause, effect="everybody is let through")

@@ -33,10 +33,10 @@ def install(app: Flask) -> None:
     """Note when each request begins and write a line when it ends."""
     app.before_request(_begin)
     app.after_request(_end)
-    app.teardown_request(_leave)
+    app.teardown_request(_teardown)
 
 
-def note(**fields: Any) -> None:
+def bind(**fields: Any) -> None:
     """Add fields to every further line of this request."""
     bind_contextvars(**fields)
 
@@ -46,14 +46,14 @@ def request_id() -> str:
     return str(g.request_id)
 
 
-def identify(given: str) -> str:
+def accept_request_id(given: str) -> str:
     """The id a request goes by: what the caller says if it is harmless, else a new one."""
     if given and _ACCEPTED_ID.fullmatch(given):
         return given
     return random.randbytes(16).hex()  # noqa: S311 - a name, not a secret
 
 
-def tell_hit(method: str, status: int, ms: float, sent: int, name: str, about: tuple[str, str]) -> None:
+def log_hit(method: str, status: int, ms: float, sent: int, request_id: str, context: tuple[str, str]) -> None:
     """Count a hit on /thumb and write its line; ``sent`` is bytes of body, ``name`` the id.
 
     ``about`` is the host of the page and the name of the caller's key, if it has one.
@@ -61,36 +61,37 @@ def tell_hit(method: str, status: int, ms: float, sent: int, name: str, about: t
     telemetry.request("/thumb", status, "HIT", ms / 1000, sent)
     if not _LOGGER.isEnabledFor(logging.INFO):
         return
-    if not logs.write(_hit, method, status, ms, sent, name, about):
-        notes = {"id": name, **_notes(about), "cache": "HIT"}
+    if not logs.write(_hit_line, method, status, ms, sent, request_id, context):
+        notes = {"id": request_id, **_context_fields(context), "cache": "HIT"}
         log.info("request_finished", method=method, route="/thumb", status=status, ms=ms, bytes=sent, **notes)
 
 
-def _hit(method: str, status: int, ms: float, sent: int, name: str, about: tuple[str, str]) -> str:
+def _hit_line(method: str, status: int, ms: float, sent: int, request_id: str, context: tuple[str, str]) -> str:
     return (
-        f'"method": "{method}", "route": "/thumb", "status": {status}, "ms": {ms}, "bytes": {sent}, "id": "{name}", '
-        f'{_noted(about)}, "cache": "HIT", "event": "request_finished", "level": "info", "logger": "tintype.web"'
+        f'"method": "{method}", "route": "/thumb", "status": {status}, "ms": {ms}, "bytes": {sent}, '
+        f'"id": "{request_id}", {_context_json(context)}, "cache": "HIT", "event": "request_finished", '
+        '"level": "info", "logger": "tintype.web"'
     )
 
 
-def _notes(about: tuple[str, str]) -> dict[str, str]:
-    host, who = about
+def _context_fields(context: tuple[str, str]) -> dict[str, str]:
+    host, who = context
     return {"target": host, "caller": who} if who else {"target": host}
 
 
 @functools.lru_cache(8192)
-def _noted(about: tuple[str, str]) -> str:
+def _context_json(context: tuple[str, str]) -> str:
     """As members of a JSON object; a host may hold a quotation mark."""
-    return json.dumps(_notes(about), ensure_ascii=False)[1:-1]
+    return json.dumps(_context_fields(context), ensure_ascii=False)[1:-1]
 
 
-def spent_since(begin: float) -> float:
+def elapsed_ms(begin: float) -> float:
     """Milliseconds since a moment of ``time.perf_counter``."""
     return round((time.perf_counter() - begin) * 1000, 1)
 
 
 def _begin() -> None:
-    g.request_id = identify(request.headers.get("X-Request-Id", ""))
+    g.request_id = accept_request_id(request.headers.get("X-Request-Id", ""))
     g.begin = time.perf_counter()
     telemetry.move("tintype_requests_in_progress", by=1)
     begin_steps()
@@ -100,12 +101,12 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = request_id()
-    response.headers.update(headers.NEVER_SNIFFED)
-    spent = spent_since(g.begin)
+    response.headers.update(headers.NOSNIFF)
+    spent = elapsed_ms(g.begin)
     noted = response.headers.get("Server-Timing") or headers.step_timing(steps())
     response.headers["Server-Timing"] = f"{noted}, total;dur={spent}" if noted else f"total;dur={spent}"
     # the pattern, never the path: that may hold a key, and the query string a secret
-    route, sent = request.url_rule.rule if request.url_rule else "-", _sent(response)
+    route, sent = request.url_rule.rule if request.url_rule else "-", _sent_bytes(response)
     request.environ["tintype.route"] = route
     telemetry.request(route, response.status_code, response.headers.get("X-Cache", ""), spent / 1000, sent)
     level = logging.WARNING if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
@@ -116,11 +117,11 @@ def _end(response: Response) -> Response:
     return response
 
 
-def _leave(_: BaseException | None) -> None:
+def _teardown(_: BaseException | None) -> None:
     telemetry.move("tintype_requests_in_progress", by=-1)
 
 
-def _sent(response: Response) -> int:
+def _sent_bytes(response: Response) -> int:
     """Bytes of the body that really goes out."""
     if request.method == "HEAD" or response.status_code == HTTPStatus.NOT_MODIFIED:
         return 0

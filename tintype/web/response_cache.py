@@ -44,7 +44,7 @@ class CachedResponse:
     def build(cls, answer: ThumbnailResult, wanted: ThumbnailRequest, now: float) -> CachedResponse:
         """What a fresh answer says as long as it is fresh."""
         thumbnail = answer.thumbnail
-        said = {**headers.of_answer(answer, wanted, now), **headers.OPEN_TO_ALL, **headers.NEVER_SNIFFED}
+        said = {**headers.thumbnail_headers(answer, wanted, now), **headers.CORS_HEADERS, **headers.NOSNIFF}
         del said["Age"]
         timing = said.pop("Server-Timing")
         said["Content-Length"] = str(len(thumbnail.body))

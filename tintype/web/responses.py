@@ -16,17 +16,19 @@ YEAR = 31_536_000
 
 def thumbnail(answer: ThumbnailResult, wanted: ThumbnailRequest, request: Request, now: float) -> Response:
     """A thumbnail, or 304 when the client's copy is the same; ``now`` is seconds since the epoch."""
-    return _conditional(Response(answer.thumbnail.body, headers=headers.of_answer(answer, wanted, now)), request)
+    return _conditional(
+        Response(answer.thumbnail.body, headers=headers.thumbnail_headers(answer, wanted, now)), request
+    )
 
 
 def placeholder(wanted: ThumbnailRequest) -> Response:
     """A neutral picture in the size and format of the one that is being taken."""
     host = host_of(wanted.capture_request.shot.url)
     rendition = wanted.capture_request.rendition
-    drawn = fallback_images.waiting(
-        fallback_images.drawable(rendition.format), *fallback_images.size_of(wanted.capture_request)
+    drawn = fallback_images.placeholder_image(
+        fallback_images.image_format(rendition.format), *fallback_images.expected_size(wanted.capture_request)
     )
-    response = Response(drawn.body, headers=headers.of_placeholder(drawn, host))
+    response = Response(drawn.body, headers=headers.placeholder_headers(drawn, host))
     if wanted.negotiated:
         response.headers["Vary"] = "Accept"
     return response
@@ -36,7 +38,7 @@ def stored(found: StoredObject, request: Request) -> Response:
     """A persisted picture: its key names its content, so it never changes."""
     content_digest, _, extension = found.key.rpartition("-")[2].partition(".")
     response = Response(found.body, mimetype=found.mime)
-    response.headers["Content-Disposition"] = headers.disposition(content_digest[:16], extension)
+    response.headers["Content-Disposition"] = headers.content_disposition(content_digest[:16], extension)
     response.headers["ETag"] = f'"{content_digest[:32]}"'
     response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
     return _conditional(response, request)
@@ -58,7 +60,7 @@ def _conditional(response: Response, request: Request) -> Response:
 
 def add_cors(response: Response) -> Response:
     """Let pages of any origin show and read pictures (Fetch standard, CORS)."""
-    response.headers.update(headers.OPEN_TO_ALL)
+    response.headers.update(headers.CORS_HEADERS)
     if "Allow" in response.headers:
         response.headers["Access-Control-Allow-Methods"] = response.headers["Allow"]
         response.headers["Access-Control-Allow-Headers"] = "*, Authorization"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).parent / "static"
-_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 
 
 class StaticFiles(NamedTuple):
@@ -18,14 +18,14 @@ class StaticFiles(NamedTuple):
     digest: str
     files: dict[str, bytes]
 
-    def media(self, name: str) -> str:
+    def media_type(self, name: str) -> str:
         """The media type of a file."""
-        return _TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return _MEDIA_TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 @cache
-def bundle() -> StaticFiles:
+def static_files() -> StaticFiles:
     """What the package ships."""
-    files = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.suffix in _TYPES}
+    files = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES}
     told = b"".join(name.encode() + b"\0" + hashlib.sha256(body).digest() for name, body in files.items())
     return StaticFiles(hashlib.sha256(told).hexdigest()[:16], files)

@@ -32,8 +32,8 @@ class ThumbnailView:
 
     def authorize(self) -> Credential:
         """Why this request may be answered; it is counted."""
-        credential = self.authenticator.enter(request)
-        self.rate_limiter.enter_thumb(request, credential.name)
+        credential = self.authenticator.authenticate(request)
+        self.rate_limiter.check_thumb(request, credential.key_name)
         return credential
 
     def respond(
@@ -45,18 +45,18 @@ class ThumbnailView:
             if isinstance(asked, ThumbnailRequest)
             else None
         )
-        self.rate_limiter.settle_thumb(request, credential.name, hit=found is not None)
+        self.rate_limiter.check_thumb_result(request, credential.key_name, hit=found is not None)
         if isinstance(asked, TintypeError):
             raise asked
-        wanted = replace(asked, until=credential.until, private=credential.private)
-        request_log.note(target=host_of(wanted.capture_request.shot.url))
+        wanted = replace(asked, until=credential.expires_at, private=credential.private)
+        request_log.bind(target=host_of(wanted.capture_request.shot.url))
         make = self.service.get_or_schedule if wanted.placeholder else self.service.capture
         answer = found or make(wanted.capture_request, wanted.freshness)
         if answer is None:
-            request_log.note(cache=CacheState.PLACEHOLDER)
+            request_log.bind(cache=CacheState.PLACEHOLDER)
             return responses.placeholder(wanted)
         raise_for_verdict(answer.thumbnail, wanted.fail_on)
-        request_log.note(cache=answer.cache, **{f"{step}_ms": round(ms, 1) for step, ms in answer.timings.items()})
+        request_log.bind(cache=answer.cache, **{f"{step}_ms": round(ms, 1) for step, ms in answer.timings.items()})
         if learn and found:  # what is asked for once is not worth its memory
             self.query_cache.add(request.environ, wanted)
         return responses.thumbnail(answer, wanted, request, self.clock())

@@ -200,7 +200,7 @@ class TestNoPicture:
     def test_of_what_is_no_selector(self, option: str, engine: ChromiumEngine, site: SiteServer) -> None:
         with pytest.raises(InvalidRequest) as mistake:
             engine.capture(shot(site.url("/plain.html"), **{option: "p[["}))
-        assert [m.parameter for m in mistake.value.mistakes] == [option]
+        assert [m.parameter for m in mistake.value.invalid_parameters] == [option]
 
 
 class TestABoundedPicture:

@@ -101,7 +101,7 @@ class TestAScript:
     def test_that_fails_is_a_mistake_in_its_own_words(self, script: str, words: str, visit: Visit) -> None:
         with pytest.raises(InvalidRequest) as caught:
             visit(js=script)
-        (found,) = caught.value.mistakes
+        (found,) = caught.value.invalid_parameters
         assert found.parameter == "js"
         assert words in found.message
         assert len(found.message) < 400
@@ -204,4 +204,4 @@ def mistake(visit: Visit, **options: Any) -> str:
     with pytest.raises(TintypeError) as caught:
         visit(**options)
     assert isinstance(caught.value, InvalidRequest)
-    return caught.value.mistakes[0].parameter
+    return caught.value.invalid_parameters[0].parameter
