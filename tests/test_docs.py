@@ -19,10 +19,10 @@ from tintype import cli, errors, reference
 from tintype.model import Freshness
 from tintype.options import Options
 from tintype.options.devices import DEVICES
+from tintype.request_parser import RequestParser
 from tintype.settings import Settings
 from tintype.telemetry.definitions import BY_NAME
 from tintype.urls import TargetPolicy
-from tintype.web.params import RequestParser
 
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]

@@ -13,6 +13,7 @@ from tintype.errors import ConfigurationError
 from tintype.model import Freshness
 from tintype.network.egress import AllowRule, Policy
 from tintype.network.resolver import TargetResolver, own_addresses
+from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
 from tintype.service.seats import WaitingLimit
 from tintype.settings import Settings
@@ -22,7 +23,6 @@ from tintype.urls import TargetPolicy
 from tintype.web.auth import ApiKey, Authenticator
 from tintype.web.client_address import ProxyTrust
 from tintype.web.metrics import MetricsAccess
-from tintype.web.params import RequestParser
 from tintype.web.playground import Playground
 from tintype.web.rate_limit import RateLimiter, RateLimits
 

@@ -20,8 +20,8 @@ from tintype.migrate import VENDORS, UnknownService, Vendor, translate
 from tintype.migrate.rules import Rule
 from tintype.model import Freshness
 from tintype.options import Options
+from tintype.request_parser import RequestParser
 from tintype.urls import TargetPolicy
-from tintype.web.params import RequestParser
 
 PAGES = sorted((ROOT / "docs" / "migrating").glob("*.md"))
 PAGE = "https://example.com/?a=1&b=2"

@@ -13,12 +13,12 @@ from werkzeug.test import TestResponse
 from tests.support.fakes import Clock, FakeEngine, FakeLookup, MemoryCache, MemoryCounters, MemoryStorage, ThreadLocks
 from tintype.application import Application
 from tintype.model import Freshness
+from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
 from tintype.urls import TargetPolicy
 from tintype.web import create_app
 from tintype.web.auth import Authenticator
 from tintype.web.client_address import ProxyTrust
-from tintype.web.params import RequestParser
 from tintype.web.playground import Playground
 from tintype.web.rate_limit import RateLimiter, RateLimits
 

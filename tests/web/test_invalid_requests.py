@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from tests.web.conftest import URL, Site
+from tintype import request_parser
 from tintype.options import FormatName, Options, accepts
-from tintype.web import params
 
 
 def mistakes(answer: TestResponse) -> dict[str, str]:
@@ -165,4 +165,4 @@ class TestFuzz:
 
 
 def test_every_format_has_a_rank_in_negotiation() -> None:
-    assert set(params.PREFERRED) == set(FormatName.__args__)
+    assert set(request_parser.PREFERRED) == set(FormatName.__args__)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tintype.batch.record import Record, failed_record
 from tintype.errors import InvalidRequest, TargetDenied
-from tintype.web.params import ThumbnailRequest
+from tintype.request_parser import ThumbnailRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import structlog
 from tintype.batch.url_list import BatchItem
 from tintype.errors import BackendUnavailable, BrowserCrashed, Overloaded, TintypeError
 from tintype.model import ThumbnailResult
-from tintype.web.params import ThumbnailRequest
+from tintype.request_parser import ThumbnailRequest
 
 log = structlog.get_logger("tintype.batch")
 

@@ -31,9 +31,9 @@ from tintype.batch import (
 )
 from tintype.commands.flags import given_options, option_flags
 from tintype.model import ThumbnailResult, Verdict
+from tintype.request_parser import ThumbnailRequest
 from tintype.service.policy import raise_for_verdict
 from tintype.settings import Settings
-from tintype.web.params import ThumbnailRequest
 
 _EXCLUDED = ("url", "html", "on_error", "placeholder")
 _SOME_FAILED, _OURS_FAILED, _INTERRUPTED = 1, 4, 130

@@ -15,9 +15,9 @@ from wsgiref.types import WSGIEnvironment
 from flask import Request
 
 from tintype.errors import BadSignature, TintypeError, Unauthorized
+from tintype.request_parser import ThumbnailRequest
 from tintype.signing import SIGNATURE, UrlSigner
 from tintype.web import request_log
-from tintype.web.params import ThumbnailRequest
 from tintype.web.raw_params import query_pairs
 
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)

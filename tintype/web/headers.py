@@ -11,7 +11,7 @@ from tintype.openapi.field import FIELDS
 from tintype.urls import host_of
 
 if TYPE_CHECKING:
-    from tintype.web.params import ThumbnailRequest
+    from tintype.request_parser import ThumbnailRequest
 
 Fields = dict[str, str]
 """Header fields by name, each once."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 
 from tintype.errors import NotFound
+from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
 from tintype.urls import host_of
 from tintype.web import request_log, responses
 from tintype.web.auth import Authenticator
 from tintype.web.client_address import ProxyTrust
-from tintype.web.params import RequestParser
 from tintype.web.rate_limit import RateLimiter
 
 

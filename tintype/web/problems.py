@@ -16,8 +16,8 @@ from werkzeug.http import HTTP_STATUS_CODES
 from tintype import errors, telemetry
 from tintype.errors import TintypeError
 from tintype.options import DOCUMENTS
+from tintype.request_parser import negotiate, parse_leniently
 from tintype.web import fallback_images, request_log
-from tintype.web.params import negotiate, parse_leniently
 
 log = structlog.get_logger("tintype.web")
 

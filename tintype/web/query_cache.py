@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from wsgiref.types import WSGIEnvironment
 
-from tintype.web.params import ThumbnailRequest
+from tintype.request_parser import ThumbnailRequest
 
 Part = TypeVar("Part")
 

@@ -7,9 +7,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from tintype.model import ThumbnailResult
+from tintype.request_parser import ThumbnailRequest
 from tintype.urls import host_of
 from tintype.web import headers
-from tintype.web.params import ThumbnailRequest
 
 LIFETIME = 2.0
 """Seconds a page is answered without another look: how late a purge or a newer picture may be noticed."""

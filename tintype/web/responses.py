@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from flask import Request, Response
 
 from tintype.model import StoredObject, ThumbnailResult
+from tintype.request_parser import ThumbnailRequest
 from tintype.urls import host_of
 from tintype.web import fallback_images, headers
-from tintype.web.params import ThumbnailRequest
 
 YEAR = 31_536_000
 

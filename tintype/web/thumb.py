@@ -9,12 +9,12 @@ from flask import Blueprint, Response, request
 
 from tintype.errors import TintypeError
 from tintype.model import CacheState
+from tintype.request_parser import RequestParser, ThumbnailRequest
 from tintype.service import ThumbnailService
 from tintype.service.policy import raise_for_verdict
 from tintype.urls import host_of
 from tintype.web import request_log, responses
 from tintype.web.auth import Authenticator, Credential
-from tintype.web.params import RequestParser, ThumbnailRequest
 from tintype.web.query_cache import QueryCache
 from tintype.web.rate_limit import RateLimiter
 
