@@ -37,7 +37,7 @@ RINGS = (
     {"errors", "brief"},
     {"options", "model"},
     {"protocols", "rpc", "network.egress", "logs", "malloc", "signing", "telemetry"},
-    {"urls", "imaging", "openapi"},
+    {"urls", "imaging"},
     {"network"},
     {"filters"},
     {"service"},

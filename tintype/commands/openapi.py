@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from tintype import application
-from tintype.openapi import document
 from tintype.settings import Settings
 from tintype.web.api_docs import api_features
+from tintype.web.openapi import document
 
 
 @click.command("openapi")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, render_template, request
 
 from tintype import __version__
-from tintype.openapi import ApiFeatures, document
-from tintype.openapi.docs_view import chapters, objects
 from tintype.web import headers, responses
+from tintype.web.openapi import ApiFeatures, document
+from tintype.web.openapi.docs_view import chapters, objects
 from tintype.web.playground import with_security_headers
 from tintype.web.static_files import static_files
 

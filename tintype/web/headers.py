@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tintype.model import CacheState, Thumbnail, ThumbnailResult
-from tintype.openapi.field import FIELDS
 from tintype.urls import host_of
+from tintype.web.header_catalog import FIELDS
 
 if TYPE_CHECKING:
     from tintype.request_parser import ThumbnailRequest

@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 from tintype import errors
 from tintype.errors import TintypeError
-from tintype.openapi.field import ALWAYS, COUNTED, OF_PICTURES, references
 from tintype.options import FormatName
+from tintype.web.header_catalog import ALWAYS, COUNTED, OF_PICTURES, references
 
 Kinds = Iterable[type[TintypeError]]
 Answers = dict[str, Any]

@@ -19,11 +19,11 @@ from tintype import errors
 from tintype.cli import Commands
 from tintype.commands.openapi import command
 from tintype.errors import TintypeError
-from tintype.openapi import ApiFeatures, document
-from tintype.openapi.field import FIELDS
 from tintype.options import Options, is_posted
 from tintype.signing import UrlSigner
 from tintype.web.auth import ApiKey, Authenticator
+from tintype.web.header_catalog import FIELDS
+from tintype.web.openapi import ApiFeatures, document
 from tintype.web.playground import Playground
 
 EVERYTHING = ApiFeatures(base="https://thumbs.example.com", keys=True, signatures=True)

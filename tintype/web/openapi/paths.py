@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tintype import errors, signing
-from tintype.openapi import parameters, responses
-from tintype.openapi.field import ALWAYS, COUNTED, references
-from tintype.openapi.responses import failures, json, reference
 from tintype.options import PdfOptions, Rendition
+from tintype.web.header_catalog import ALWAYS, COUNTED, references
+from tintype.web.openapi import parameters, responses
+from tintype.web.openapi.responses import failures, json, reference
 
 _ID = {
     "name": "X-Request-Id",

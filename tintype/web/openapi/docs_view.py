@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tintype.openapi.parameters import ACCEPTS
-from tintype.openapi.responses import PROBLEM
+from tintype.web.openapi.parameters import ACCEPTS
+from tintype.web.openapi.responses import PROBLEM
 
 Json = Mapping[str, Any]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tintype import __version__, signing
-from tintype.openapi import field, parameters, responses, schemas
-from tintype.openapi.paths import ApiFeatures, paths
+from tintype.web import header_catalog
+from tintype.web.openapi import parameters, responses, schemas
+from tintype.web.openapi.paths import ApiFeatures, paths
 
 __all__ = ["ApiFeatures", "document"]
 
@@ -38,7 +39,7 @@ def document(about: ApiFeatures) -> dict[str, Any]:
         "components": {
             "schemas": {"Request": parameters.body(), **schemas.SCHEMAS},
             "parameters": parameters.components(),
-            "headers": field.components(),
+            "headers": header_catalog.components(),
             "examples": responses.examples(),
             **({"securitySchemes": schemes} if (schemes := _schemes(about)) else {}),
         },
