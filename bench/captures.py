@@ -123,7 +123,7 @@ async def references(sites: Sites) -> dict[str, bytes]:
 
 
 async def _settled(booth: CaptureRuntime, url: str) -> bytes:
-    browser, shot = booth.pool.browser, Shot(navigate=Navigation(url=url))
+    browser, shot = booth.pool.browser, Shot(navigation=Navigation(url=url))
     assert browser
     async with browser._open_page(None) as (tab, _):  # noqa: SLF001 - beside the way under test, so that it can be judged
         await asyncio.gather(tab.session.call("Page.enable"), *emulate(tab.session, shot, browser.user_agent))

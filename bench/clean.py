@@ -66,7 +66,7 @@ def _take(contestant: Contestant, url: str) -> tuple[float, float, bytes]:
     client, options = contestant
     pid = client.status()["pid"]
     begin, before = time.perf_counter(), process_tree.cpu(pid)
-    body = client.capture(Options(url=url, **options).request().shot).body
+    body = client.capture(Options(url=url, **options).capture_request().shot).body
     took = time.perf_counter() - begin
     time.sleep(_GRACE)
     return took, process_tree.cpu(pid) - before, body

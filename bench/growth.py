@@ -33,7 +33,7 @@ from rich.progress import track
 from rich.table import Table
 
 from tintype import backends, logs
-from tintype.application import assemble
+from tintype.application import build_application
 from tintype.model import Thumbnail, digest_of
 from tintype.options import CaptureRequest
 from tintype.rpc import codec
@@ -91,7 +91,7 @@ class Node:
         self.count = count
         self.path = folder / "cache" / "records.db"
         self.state = backends.open_state(settings)
-        self._parts = assemble(settings)
+        self._parts = build_application(settings)
         self._application = create_app(self._parts)
         body = os.urandom(size)
         sample = Thumbnail(
@@ -129,7 +129,9 @@ class Node:
         assert self.state.records.get(self.keys[number]), "a record is missing"
 
     def _request(self, number: int) -> CaptureRequest:
-        return self._parts.reader.parse([("url", f"https://example.com/{number}"), ("format", "jpeg")]).capture_request
+        return self._parts.request_parser.parse(
+            [("url", f"https://example.com/{number}"), ("format", "jpeg")]
+        ).capture_request
 
 
 def timed(act: Callable[[], object]) -> float:

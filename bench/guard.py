@@ -70,7 +70,7 @@ async def measure(site: Site, number: int, captures: int, *, guarded: bool) -> t
     browser = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, 2 * TABS + 1)
     started = time.perf_counter() - begin
     try:
-        shots = iter([Shot(navigate=Navigation(url=site.url(number * 10_000 + n))) for n in range(captures + TABS)])
+        shots = iter([Shot(navigation=Navigation(url=site.url(number * 10_000 + n))) for n in range(captures + TABS)])
         for _ in range(TABS):
             await browser.capture(next(shots), None, 20, 16_000)
         begin = time.perf_counter()

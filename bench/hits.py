@@ -33,7 +33,7 @@ from tests.support.nginx import Edge
 from tests.support.node import GUNICORN, SERVE, Node, free_port
 from tests.support.servers import RedisServer
 from tintype import backends
-from tintype.application import assemble
+from tintype.application import build_application
 from tintype.model import Thumbnail, digest_of
 from tintype.service.thumbnail_cache import ThumbnailCache
 from tintype.settings import Settings
@@ -83,7 +83,7 @@ def query(size: int, number: int) -> str:
 def fill(environ: dict[str, str], sizes: Sequence[int]) -> dict[int, list[str]]:
     """Put pictures where the service with these settings finds them; their entity tags by size."""
     settings = Settings.load(environ, None)
-    state, parts, tags = backends.open_state(settings), assemble(settings), {}
+    state, parts, tags = backends.open_state(settings), build_application(settings), {}
     memory = ThumbnailCache(state.records, state.masters, 60)
     for size in sizes:
         tags[size] = []
@@ -93,7 +93,7 @@ def fill(environ: dict[str, str], sizes: Sequence[int]) -> dict[int, list[str]]:
             made = Thumbnail(
                 body=body, mime="image/jpeg", width=320, height=180, taken_at=time.time(), digest=digest_of(body)
             )
-            memory.put_thumbnail(parts.reader.parse(pairs).capture_request, made, 86_400)
+            memory.put_thumbnail(parts.request_parser.parse(pairs).capture_request, made, 86_400)
             tags[size].append(made.etag)
     return tags
 

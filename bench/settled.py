@@ -75,7 +75,7 @@ async def browser(allowed: str, lanes: int = 3) -> AsyncIterator[Browser]:
 async def photograph(running: Browser, url: str, settle: Settle) -> Capture:
     """One picture by one rule."""
     with mock.patch.object(PageReadiness, "wait", settle):
-        return await running.capture(Shot(navigate=Navigation(url=url)), None, 30, 16_000)
+        return await running.capture(Shot(navigation=Navigation(url=url)), None, 30, 16_000)
 
 
 def took(capture: Capture) -> float:

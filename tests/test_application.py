@@ -36,7 +36,7 @@ def settings(folder: Path, **said: str) -> Settings:
 
 @pytest.fixture
 def parts(folder: Path) -> Iterator[Application]:
-    made = application.assemble(settings(folder))
+    made = application.build_application(settings(folder))
     yield made
     made.close()
 
@@ -49,7 +49,7 @@ class TestDefaults:
         assert parts.serves_stored
 
     def test_there_is_a_page_for_people_unless_it_is_switched_off(self, parts: Application, folder: Path) -> None:
-        without = application.assemble(settings(folder, TINTYPE_PLAYGROUND="0", TINTYPE_ALLOW_JS="0"))
+        without = application.build_application(settings(folder, TINTYPE_PLAYGROUND="0", TINTYPE_ALLOW_JS="0"))
         pages = [create_app(each).test_client().get("/").status_code for each in (parts, without)]
         assert pages == [200, 404]
         assert (parts.playground.hidden_options, without.playground.hidden_options) == ((), ("js",))
@@ -72,7 +72,7 @@ class TestDefaults:
         answers = []
         for _ in range(2):
             # by the day, as the turn of a minute would let another one through
-            made = application.assemble(settings(folder, TINTYPE_THUMB_LIMIT="30 per day"))
+            made = application.build_application(settings(folder, TINTYPE_THUMB_LIMIT="30 per day"))
             client = create_app(made).test_client()
             answers += [client.get("/thumb").status_code for _ in range(16)]
             made.close()
@@ -87,7 +87,7 @@ class TestDefaults:
         assert policies == ['"thumb";q=30;w=60', '"persist";q=5;w=60']
 
     def test_closing_twice_is_fine(self, folder: Path) -> None:
-        made = application.assemble(settings(folder))
+        made = application.build_application(settings(folder))
         made.close()
         made.close()
 
@@ -101,7 +101,9 @@ class TestSeveralMachines:
             state.records.put("key", b"record", 60)
             state.masters.put("key", b"master", 60)
             assert (state.records.get("key"), state.masters.get("key")) == (b"record", b"master")
-            made = application.assemble(settings(folder, REDIS_URL=server.url, TINTYPE_THUMB_LIMIT="2 per day"))
+            made = application.build_application(
+                settings(folder, REDIS_URL=server.url, TINTYPE_THUMB_LIMIT="2 per day")
+            )
             client = create_app(made).test_client()
             assert [client.get("/thumb").status_code for _ in range(3)] == [400, 400, 429]
             made.close()
@@ -109,7 +111,7 @@ class TestSeveralMachines:
     def test_a_redis_that_is_down_refuses_nobody(self, folder: Path) -> None:
         with RedisServer() as server:
             url = server.url
-        made = application.assemble(settings(folder, REDIS_URL=url))
+        made = application.build_application(settings(folder, REDIS_URL=url))
         answer = create_app(made).test_client().get("/thumb?url=http://localhost/")
         assert (answer.status_code, answer.json["error"]) == (400, "target-denied")
         made.close()
@@ -123,7 +125,7 @@ class TestSeveralMachines:
             storage = backends.open_storage(chosen)
             assert isinstance(storage, S3Storage)
             storage.check()
-            made = application.assemble(chosen)
+            made = application.build_application(chosen)
             assert not made.serves_stored
             assert create_app(made).test_client().get("/stored/x").status_code == 404
             made.close()
@@ -174,7 +176,7 @@ class TestEngines:
         ("said", "seconds"), [({}, 90), ({"TINTYPE_TIMEOUT": "60s"}, 120), ({"TINTYPE_QUEUE": "1"}, 30)]
     )
     def test_patience_covers_the_line_within_reason(self, folder: Path, said: dict[str, str], seconds: float) -> None:
-        assert backends.patience(settings(folder, TINTYPE_SLOTS="2", **said)) == seconds
+        assert backends.capture_wait_timeout(settings(folder, TINTYPE_SLOTS="2", **said)) == seconds
 
 
 class TestMistakes:
@@ -197,24 +199,26 @@ class TestMistakes:
     )
     def test_name_the_variable_and_what_exists(self, folder: Path, said: dict[str, str], words: str) -> None:
         with pytest.raises(ConfigurationError) as caught:
-            application.assemble(settings(folder, **said))
+            application.build_application(settings(folder, **said))
         assert words in str(caught.value)
         assert "hunter2" not in str(caught.value)
 
     def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(ConfigurationError, match=r"TINTYPE_DATA_DIR: cannot make .*/file/data"):
-            application.assemble(settings(tmp_path / "file" / "data"))
+            application.build_application(settings(tmp_path / "file" / "data"))
 
 
 class TestOurOwnHost:
     def test_is_not_photographed(self) -> None:
-        rules = application._rules(Settings.load({"TINTYPE_PUBLIC_URL": "https://thumbs.example.com/"}, None), Policy())
+        rules = application._target_policy(
+            Settings.load({"TINTYPE_PUBLIC_URL": "https://thumbs.example.com/"}, None), Policy()
+        )
         with pytest.raises(TargetDenied):
-            rules.canonical("https://thumbs.example.com/thumb?url=https://thumbs.example.com/")
-        assert rules.canonical("https://www.example.com/") == "https://www.example.com/"
+            rules.canonicalize("https://thumbs.example.com/thumb?url=https://thumbs.example.com/")
+        assert rules.canonicalize("https://www.example.com/") == "https://www.example.com/"
 
     def test_is_photographed_where_an_operator_names_it(self) -> None:
         said = {"TINTYPE_PUBLIC_URL": "https://www.example.com", "TINTYPE_ALLOW_HOSTS": "www.example.com"}
-        rules = application._rules(Settings.load(said, None), Policy())
-        assert rules.canonical("https://www.example.com/about") == "https://www.example.com/about"
+        rules = application._target_policy(Settings.load(said, None), Policy())
+        assert rules.canonicalize("https://www.example.com/about") == "https://www.example.com/about"

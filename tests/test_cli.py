@@ -101,18 +101,18 @@ class TestShot:
         flags = "--width 800 --height 600 --dark-mode --no-block-ads --delay 250 --selector #chart --thumb-width 400"
         assert tintype("shot", PAGE, *flags.split()) == 0
         shot = engine.shots[0]
-        assert (shot.emulate.width, shot.emulate.height, shot.emulate.dark_mode) == (800, 600, True)
-        assert (shot.retouch.block_ads, shot.settle.delay, shot.expose.selector) == (False, 250, "#chart")
+        assert (shot.emulation.width, shot.emulation.height, shot.emulation.dark_mode) == (800, 600, True)
+        assert (shot.page_changes.block_ads, shot.wait.delay, shot.region.selector) == (False, 250, "#chart")
         assert imaging.size(Path("127.0.0.1.png").read_bytes())[:2] == (400, 300)
 
     def test_what_is_not_said_is_left_to_a_preset(self, tintype: Terminal, engine: FakeEngine) -> None:
         assert tintype("shot", PAGE, "--device", "iPhone SE") == 0
-        assert (engine.shots[0].emulate.width, engine.shots[0].emulate.scale) == (375, 2)
+        assert (engine.shots[0].emulation.width, engine.shots[0].emulation.scale) == (375, 2)
 
     def test_takes_a_page_from_a_file(self, tintype: Terminal, engine: FakeEngine) -> None:
         Path("card.html").write_text("<h1>Grüße</h1>", encoding="utf-8")
         assert tintype("shot", "--html", "card.html", "-o", "card.png") == 0
-        assert engine.shots[0].navigate.html == "<h1>Grüße</h1>"
+        assert engine.shots[0].navigation.html == "<h1>Grüße</h1>"
 
     def test_needs_a_page(self, tintype: Terminal) -> None:
         assert tintype("shot") == 2
@@ -122,7 +122,7 @@ class TestShot:
     def test_sends_what_it_is_told_to_the_page(self, tintype: Terminal, engine: FakeEngine) -> None:
         flags = ["--headers", "X-Key: s3cret", "--headers", "X-B: 2", "--cookies", "a=1", "--cookies", "b=s3cret"]
         assert tintype("shot", PAGE, *flags, "--basic-auth", "anna:s3cret", "-v") == 0
-        sent = engine.shots[0].identify
+        sent = engine.shots[0].credentials
         assert sent.headers == (("x-b", "2"), ("x-key", "s3cret"))
         assert [cookie[:2] for cookie in sent.cookies] == [("a", "1"), ("b", "s3cret")]
         assert sent.basic_auth == ("anna", "s3cret")

@@ -190,7 +190,7 @@ class TestKubernetes:
         web, capture = (pod["terminationGracePeriodSeconds"] for pod in pods())
         assert web > 5 + DRAIN + 10
         slots = manifests.environment("tintype-capture")["TINTYPE_SLOTS"]
-        assert capture > 5 + backends.patience(Settings.load({"TINTYPE_SLOTS": slots}, None)) + 10
+        assert capture > 5 + backends.capture_wait_timeout(Settings.load({"TINTYPE_SLOTS": slots}, None)) + 10
 
     def test_speaks_by_ports_and_names_that_are_listened_on(self) -> None:
         engine = manifests.environment("tintype-web")["TINTYPE_ENGINE"]

@@ -28,8 +28,8 @@ libc.fflush(out)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="arenas are glibc's")
-def test_threads_share_arenas() -> None:
-    assert arenas("malloc.share_arenas()") <= 2 < arenas("pass")
+def test_threads_limit_malloc_arenas() -> None:
+    assert arenas("malloc.limit_malloc_arenas()") <= 2 < arenas("pass")
 
 
 def arenas(prepare: str) -> int:

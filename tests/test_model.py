@@ -83,7 +83,7 @@ class TestThumbnails:
 
 
 class TestStorageKeys:
-    REQUEST = Options(url="https://example.com/").request().key
+    REQUEST = Options(url="https://example.com/").capture_request().key
 
     @pytest.mark.parametrize("mime", ["image/png", "image/jpeg", "image/webp", "image/avif"])
     def test_name_the_request_and_the_content(self, mime: str) -> None:

@@ -12,7 +12,7 @@ from tintype import backends, logs, malloc, telemetry, urls
 from tintype.errors import ConfigurationError
 from tintype.model import Freshness
 from tintype.network.egress import AllowRule, Policy
-from tintype.network.resolver import TargetResolver, own_addresses
+from tintype.network.resolver import TargetResolver, local_addresses
 from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
 from tintype.service.seats import WaitingLimit
@@ -35,7 +35,7 @@ class Application:
 
     service: ThumbnailService
     rate_limiter: RateLimiter
-    reader: RequestParser
+    request_parser: RequestParser
     authenticator: Authenticator = field(default_factory=Authenticator)
     proxies: ProxyTrust
     public_url: str = ""
@@ -44,31 +44,31 @@ class Application:
     metrics_access: MetricsAccess = field(default_factory=MetricsAccess)
     playground: Playground = field(default_factory=Playground)
     clock: Callable[[], float] = time.time
-    closing: ExitStack = field(default_factory=ExitStack)
+    exit_stack: ExitStack = field(default_factory=ExitStack)
 
     def close(self) -> None:
         """Give back connections and processes. Idempotent."""
-        self.closing.close()
+        self.exit_stack.close()
 
 
 def from_environment(**chosen: Any) -> Application:
     """Everything as the environment and ``.env`` say, except for settings chosen here; raises ConfigurationError."""
-    malloc.share_arenas()
+    malloc.limit_malloc_arenas()
     settings = Settings.load().model_copy(update=chosen)
     logs.configure(settings.log_level, settings.log_format)
-    return assemble(settings, serving=True)
+    return build_application(settings, serving=True)
 
 
-def assemble(settings: Settings, *, serving: bool = False) -> Application:
+def build_application(settings: Settings, *, serving: bool = False) -> Application:
     """Everything as the settings say; raises ConfigurationError. Nothing is started or connected yet.
 
     ``serving`` tells a server from a command that is done soon.
     """
-    policy = policy_of(settings)
+    policy = egress_policy(settings)
     state, storage = backends.open_state(settings), backends.open_storage(settings)
     engine = backends.open_engine(settings, serving=serving)
-    visitors, access = ProxyTrust(settings.trusted_proxies), _access(settings)
-    seats = _seats(settings) if serving else None
+    visitors, access = ProxyTrust(settings.trusted_proxies), _authenticator(settings)
+    seats = _waiting_limit(settings) if serving else None
     service = ThumbnailService(
         engine=engine,
         records=InstrumentedCache(state.records, "records"),
@@ -77,13 +77,13 @@ def assemble(settings: Settings, *, serving: bool = False) -> Application:
         storage=InstrumentedStorage(storage),
         target_checker=TargetResolver(policy, LOOKUP_TIMEOUT),
         failure_ttl=settings.failure_ttl,
-        wait_timeout=backends.patience(settings),
+        wait_timeout=backends.capture_wait_timeout(settings),
         waiting_limit=seats,
     )
     parts = Application(
         service=service,
-        rate_limiter=RateLimiter(state.counters, _allowances(settings, access), visitors),
-        reader=_reader(settings, policy, seats),
+        rate_limiter=RateLimiter(state.rate_limits, _rate_limits(settings, access), visitors),
+        request_parser=_request_parser(settings, policy, seats),
         authenticator=access,
         proxies=visitors,
         public_url=settings.public_url.rstrip("/"),
@@ -91,49 +91,49 @@ def assemble(settings: Settings, *, serving: bool = False) -> Application:
         metrics_access=MetricsAccess(mode=settings.metrics, token=settings.metrics_token),
         playground=Playground(enabled=settings.playground, hidden_options=() if settings.allow_js else ("js",)),
     )
-    parts.closing.callback(engine.close)
+    parts.exit_stack.callback(engine.close)
     if serving:
-        _watch(settings, state, parts.closing)
+        _start_telemetry(settings, state, parts.exit_stack)
     return parts
 
 
-def _watch(settings: Settings, state: backends.StateBackends, closing: ExitStack) -> None:
+def _start_telemetry(settings: Settings, state: backends.StateBackends, closing: ExitStack) -> None:
     """Count with the node's other processes, and know where to look for what nobody counts."""
-    daemon = backends.any_daemon(settings)
+    daemon = backends.daemon_client(settings)
     if daemon:
         closing.callback(daemon.close)
     node = telemetry.NodeSources(
         daemon=daemon.metrics if daemon else None,
         caches={"records": (state.records, settings.cache_size), "masters": (state.masters, settings.master_size)},
         engines=settings.engines,
-        seats=settings.seats,
+        seats=settings.waiting_limit,
         folder=settings.data_dir,
     )
     if settings.traces_endpoint:
         closing.callback(telemetry.send_traces(settings.traces_endpoint))
-    telemetry.begin(backends.folder(settings, "run") / "metrics", node)
+    telemetry.begin(backends.data_folder(settings, "run") / "metrics", node)
 
 
-def _seats(settings: Settings) -> WaitingLimit:
+def _waiting_limit(settings: Settings) -> WaitingLimit:
     """For as many pages as our own browser's line can hold; how long that of another engine is, only it knows."""
     own = settings.engines == ("chromium",)
-    return WaitingLimit(settings.seats, settings.slot_count + settings.queue_length if own else None)
+    return WaitingLimit(settings.waiting_limit, settings.slot_count + settings.queue_length if own else None)
 
 
-def policy_of(settings: Settings) -> Policy:
+def egress_policy(settings: Settings) -> Policy:
     """Which addresses may be photographed."""
     try:
-        return Policy(tuple(AllowRule.parse(text) for text in settings.allow_addresses), own_addresses())
+        return Policy(tuple(AllowRule.parse(text) for text in settings.allow_addresses), local_addresses())
     except ValueError as error:
         raise ConfigurationError(f"TINTYPE_ALLOW_ADDRESSES: {error}") from error
 
 
-def _reader(settings: Settings, policy: Policy, seats: WaitingLimit | None) -> RequestParser:
-    rules, freshness = _rules(settings, policy), _freshness(settings)
+def _request_parser(settings: Settings, policy: Policy, seats: WaitingLimit | None) -> RequestParser:
+    rules, freshness = _target_policy(settings, policy), _freshness(settings)
     return RequestParser(rules, freshness, settings.max_ttl, allow_js=settings.allow_js, seats=seats)
 
 
-def _rules(settings: Settings, policy: Policy) -> TargetPolicy:
+def _target_policy(settings: Settings, policy: Policy) -> TargetPolicy:
     """Our own pictures of our own pictures are not taken, unless an operator allows our host by name."""
     host = urls.host_of(settings.public_url) if settings.public_url else ""
     denied = (*settings.deny_hosts, host) if host and host not in settings.allow_hosts else settings.deny_hosts
@@ -144,12 +144,12 @@ def _freshness(settings: Settings) -> Freshness:
     return Freshness(max_age=settings.cache_ttl, stale_for=settings.stale_for)
 
 
-def _access(settings: Settings) -> Authenticator:
+def _authenticator(settings: Settings) -> Authenticator:
     signatures = UrlSigner(settings.signing_keys) if settings.signing_keys else None
     return Authenticator([ApiKey.parse(text) for text in settings.api_keys], signatures)
 
 
-def _allowances(settings: Settings, access: Authenticator) -> RateLimits:
+def _rate_limits(settings: Settings, access: Authenticator) -> RateLimits:
     return RateLimits(
         thumb=settings.thumb_limit,
         persist=settings.persist_limit,

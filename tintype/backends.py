@@ -21,11 +21,11 @@ if TYPE_CHECKING:  # and nothing else: `tintype serve` starts the browser before
 
 _Opener = TypeVar("_Opener")
 
-MOST_PATIENCE = 90.0
+MAX_CAPTURE_WAIT = 90.0
 """Seconds; gunicorn's recipe ends a worker that is silent for 120."""
 
 _CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-_HARMLESS = re.compile(r"[a-z0-9.+-]+(://)?")
+_SAFE_TO_SHOW = re.compile(r"[a-z0-9.+-]+(://)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class StateBackends:
     records: Cache
     masters: Cache
     locks: Locks
-    counters: RateLimitStorage
+    rate_limits: RateLimitStorage
 
 
 def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
@@ -43,7 +43,7 @@ def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
 
     A server's capture daemon logs where the server logs; anybody else's into the data folder.
     """
-    openers = [_choose(_ENGINES, "TINTYPE_ENGINE", name) for name in settings.engines]
+    openers = [_lookup_scheme(_ENGINES, "TINTYPE_ENGINE", name) for name in settings.engines]
     engines: list[Engine] = [
         opener(settings, name, serving) for opener, name in zip(openers, settings.engines, strict=True)
     ]
@@ -61,7 +61,7 @@ def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
 
 def open_state(settings: Settings) -> StateBackends:
     """Caches, locks and counters, all of one technology."""
-    return _choose(_STATES, "REDIS_URL", settings.redis_url)(settings)
+    return _lookup_scheme(_STATES, "REDIS_URL", settings.redis_url)(settings)
 
 
 def open_storage(settings: Settings) -> Storage:
@@ -69,7 +69,7 @@ def open_storage(settings: Settings) -> Storage:
     return _s3(settings) if settings.s3_bucket else _disk(settings)
 
 
-def folder(settings: Settings, name: str = "") -> Path:
+def data_folder(settings: Settings, name: str = "") -> Path:
     """A folder inside the data folder, made for us alone."""
     path = settings.data_dir
     try:
@@ -94,79 +94,79 @@ def daemon_config(settings: Settings) -> DaemonConfig:
         recycle_after=settings.recycle_after,
         recycle_age=settings.recycle_age,
         max_page_height=settings.max_page_height,
-        idle_timeout=settings.daemon_linger,
+        idle_timeout=settings.daemon_idle_timeout,
         browser_user=settings.browser_user,
         allow_no_sandbox=settings.allow_no_sandbox,
         allow_addresses=settings.allow_addresses,
         allow_hosts=settings.allow_hosts,
         deny_hosts=settings.deny_hosts,
-        filters=str(library(settings).engine.resolve()) if settings.filter_lists else "",
+        filters=str(filter_list_store(settings).engine_path.resolve()) if settings.filter_lists else "",
         hidden=(str(settings.data_dir.resolve()),),
         log_level=settings.log_level,
     )
 
 
-def library(settings: Settings) -> FilterListStore:
+def filter_list_store(settings: Settings) -> FilterListStore:
     """The filter lists of the data folder."""
     from tintype.filters.store import FilterListStore  # noqa: PLC0415
 
     return FilterListStore(settings.data_dir / "filters")
 
 
-def own_starter(settings: Settings) -> DaemonLauncher | None:
+def local_daemon_launcher(settings: Settings) -> DaemonLauncher | None:
     """Who starts the capture daemon that a server has on its machine; None when no engine needs one."""
     if "chromium" not in settings.engines:
         return None
     from tintype.engines.daemon_launcher import DaemonLauncher  # noqa: PLC0415
 
-    address, command, run_dir = _own_daemon(settings)
+    address, command, run_dir = _local_daemon(settings)
     return DaemonLauncher(command, run_dir, address)
 
 
-def own_daemon(settings: Settings) -> ChromiumEngine | None:
+def local_daemon_client(settings: Settings) -> ChromiumEngine | None:
     """The client of that daemon."""
     return _chromium(settings, "", True) if "chromium" in settings.engines else None
 
 
-def any_daemon(settings: Settings) -> ChromiumEngine | None:
+def daemon_client(settings: Settings) -> ChromiumEngine | None:
     """A client of the first capture daemon among the engines, here or elsewhere."""
     if "chromium" in settings.engines:
-        return own_daemon(settings)
+        return local_daemon_client(settings)
     addresses = (name for name in settings.engines if name.startswith(("unix://", "tcp://")))
-    return next((_daemon_elsewhere(settings, address, True) for address in addresses), None)
+    return next((_remote_daemon(settings, address, True) for address in addresses), None)
 
 
-def patience(settings: Settings) -> float:
+def capture_wait_timeout(settings: Settings) -> float:
     """Seconds to wait for one capture: those ahead in line, and its own time."""
     ahead = settings.queue_length / settings.slot_count
-    return min((ahead + 1) * settings.timeout, max(MOST_PATIENCE, 2 * settings.timeout))
+    return min((ahead + 1) * settings.timeout, max(MAX_CAPTURE_WAIT, 2 * settings.timeout))
 
 
 def _chromium(settings: Settings, _: str, serving: bool) -> ChromiumEngine:
     from tintype.engines.chromium import ChromiumEngine  # noqa: PLC0415
 
-    address, command, run_dir = _own_daemon(settings)
+    address, command, run_dir = _local_daemon(settings)
     log_file = None if serving else run_dir / "capture.log"
-    return ChromiumEngine(address, command, run_dir, patience(settings), log_file=log_file)
+    return ChromiumEngine(address, command, run_dir, capture_wait_timeout(settings), log_file=log_file)
 
 
-def _own_daemon(settings: Settings) -> tuple[str, list[str], Path]:
+def _local_daemon(settings: Settings) -> tuple[str, list[str], Path]:
     """Address, command line and folder of the daemon that these settings describe."""
     from tintype.chromium.daemon.config import address_for, command_for  # noqa: PLC0415
 
-    config, run_dir = daemon_config(settings), folder(settings, "run")
+    config, run_dir = daemon_config(settings), data_folder(settings, "run")
     address = address_for(config, run_dir)
     return address, command_for(config, address), run_dir
 
 
-def _daemon_elsewhere(settings: Settings, address: str, _: bool) -> ChromiumEngine:
+def _remote_daemon(settings: Settings, address: str, _: bool) -> ChromiumEngine:
     from tintype.engines.chromium import ChromiumEngine  # noqa: PLC0415
     from tintype.rpc.auth import is_remote_address  # noqa: PLC0415
 
     secret = settings.engine_secret if address.startswith("tcp://") else ""
     if is_remote_address(address) and not secret:
         raise ConfigurationError(f"TINTYPE_ENGINE_SECRET: must be set for {address}, as it is where that listens")
-    return ChromiumEngine(address, None, folder(settings, "run"), patience(settings), secret=secret)
+    return ChromiumEngine(address, None, data_folder(settings, "run"), capture_wait_timeout(settings), secret=secret)
 
 
 def _snapsharp(settings: Settings, _: str, __: bool) -> Engine:
@@ -177,17 +177,17 @@ def _snapsharp(settings: Settings, _: str, __: bool) -> Engine:
     return SnapSharpEngine(settings.snapsharp_base_url, settings.snapsharp_api_key, timeout=settings.timeout)
 
 
-def _embedded(settings: Settings) -> StateBackends:
+def _sqlite(settings: Settings) -> StateBackends:
     from tintype.state import rate_limit_storage  # noqa: F401, PLC0415 - registers shm:// with limits
     from tintype.state.file_locks import FileLocks  # noqa: PLC0415
     from tintype.state.sqlite import SqliteCache  # noqa: PLC0415
 
-    cache = folder(settings, "cache")
+    cache = data_folder(settings, "cache")
     return StateBackends(
         records=SqliteCache(cache / "records.db", settings.cache_size),
         masters=SqliteCache(cache / "masters.db", settings.master_size),
-        locks=FileLocks(folder(settings, "run/locks")),
-        counters=_counters(f"shm://{(cache / 'limits').resolve()}"),
+        locks=FileLocks(data_folder(settings, "run/locks")),
+        rate_limits=_rate_limit_storage(f"shm://{(cache / 'limits').resolve()}"),
     )
 
 
@@ -199,14 +199,14 @@ def _redis(settings: Settings) -> StateBackends:
         records=redis.RedisCache(url, "records", settings.cache_size),
         masters=redis.RedisCache(url, "masters", settings.master_size),
         locks=redis.RedisLocks(url),
-        counters=_counters(redis.limits_uri(url)),
+        rate_limits=_rate_limit_storage(redis.limits_uri(url)),
     )
 
 
 def _disk(settings: Settings) -> Storage:
     from tintype.storage.disk import DiskStorage  # noqa: PLC0415
 
-    return DiskStorage(folder(settings, "stored"))
+    return DiskStorage(data_folder(settings, "stored"))
 
 
 def _s3(settings: Settings) -> Storage:
@@ -218,17 +218,17 @@ def _s3(settings: Settings) -> Storage:
         endpoint_url=settings.s3_endpoint_url,
         public_url=settings.s3_public_url,
         prefix=settings.s3_prefix,
-        credentials=_credentials(settings),
+        credentials=_aws_credentials(settings),
     )
 
 
-def _credentials(settings: Settings) -> dict[str, str]:
+def _aws_credentials(settings: Settings) -> dict[str, str]:
     """Passed on by hand, because boto3 knows the environment but not ``.env``; what is unset it searches itself."""
     names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
     return {name: value for name in names if (value := getattr(settings, name))}
 
 
-def _counters(uri: str) -> RateLimitStorage:
+def _rate_limit_storage(uri: str) -> RateLimitStorage:
     from limits.storage import storage_from_string  # noqa: PLC0415
 
     return storage_from_string(uri, wrap_exceptions=True)  # type: ignore[return-value]
@@ -237,22 +237,22 @@ def _counters(uri: str) -> RateLimitStorage:
 _ENGINES: dict[str, Callable[[Settings, str, bool], Engine]] = {
     "chromium": _chromium,
     "snapsharp": _snapsharp,
-    "unix://": _daemon_elsewhere,
-    "tcp://": _daemon_elsewhere,
+    "unix://": _remote_daemon,
+    "tcp://": _remote_daemon,
 }
 _STATES: dict[str, Callable[[Settings], StateBackends]] = {
-    "": _embedded,
+    "": _sqlite,
     "redis://": _redis,
     "rediss://": _redis,
     "unix://": _redis,
 }
 
 
-def _choose(table: Mapping[str, _Opener], variable: str, value: str) -> _Opener:
+def _lookup_scheme(table: Mapping[str, _Opener], variable: str, value: str) -> _Opener:
     """The entry for a name or for the scheme of an address; raises ConfigurationError that lists what exists."""
     scheme = value.partition("://")[0].lower() + "://" if "://" in value else value.lower()
     if scheme in table:
         return table[scheme]
     # whatever else was written there may be a password
-    shown = scheme if _HARMLESS.fullmatch(scheme) else "that"
+    shown = scheme if _SAFE_TO_SHOW.fullmatch(scheme) else "that"
     raise ConfigurationError(f"{variable}: there is no {shown}; there are {', '.join(filter(None, table))}")

@@ -23,7 +23,7 @@ from tintype.options import (
     Rendition,
     WaitOptions,
     accepts,
-    is_posted,
+    is_body_only,
 )
 from tintype.options.devices import DEVICES
 from tintype.settings import Settings
@@ -106,7 +106,7 @@ def metrics_table() -> str:
 
 def edge() -> str:
     """``deploy/nginx/options.conf``: which queries name known options alone, so that a cache may keep their answers."""
-    known = "|".join([*(name for name in option_names() if not is_posted(name)), *signing.PARAMETERS])
+    known = "|".join([*(name for name in option_names() if not is_body_only(name)), *signing.PARAMETERS])
     return f"""\
 # Made from the options of GET /thumb by `make docs`. Not to be edited.
 # One expression for all: a variable for each option cost more than everything else about a hit.

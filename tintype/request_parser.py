@@ -16,16 +16,16 @@ from tintype import signing
 from tintype.errors import InvalidParameter, InvalidRequest, TargetDenied, TintypeError
 from tintype.model import Freshness, Verdict
 from tintype.options import (
+    INLINE_HTML_URL,
     MAX_PIXELS,
-    PASTED,
     CaptureRequest,
     Credentials,
     FormatName,
     Options,
     PdfOptions,
     accepts,
-    is_posted,
-    is_structured,
+    accepts_json,
+    is_body_only,
 )
 from tintype.service.seats import WaitingLimit
 from tintype.urls import TargetPolicy, host_of
@@ -117,7 +117,7 @@ class RequestParser:
             mistakes.append(InvalidParameter("html", "takes the place of url: give one of them"))
         if self._rules.allow_hosts:
             mistakes.append(InvalidParameter("html", "is not taken here: only certain hosts are photographed"))
-        return PASTED, None
+        return INLINE_HTML_URL, None
 
     def _canonical(self, raw: Any, mistakes: list[InvalidParameter]) -> tuple[str, TargetDenied | None]:
         if raw is None:
@@ -127,7 +127,7 @@ class RequestParser:
             mistakes.append(InvalidParameter("url", f"must be {accepts('url')}, not {_quote(raw)}"))
         else:
             try:
-                return self._rules.canonical(raw), None
+                return self._rules.canonicalize(raw), None
             except InvalidRequest as error:
                 mistakes.extend(error.invalid_parameters)
             except TargetDenied as error:
@@ -140,7 +140,7 @@ class RequestParser:
         """The request that options mean together, and what no single one of them can know to be wrong."""
         if options.ttl is not None and options.ttl > self._max_ttl:
             mistakes.append(InvalidParameter("ttl", f"must be a whole number from 0 to {self._max_ttl} seconds"))
-        if options.retina and options.said("scale") and options.scale != _RETINA:
+        if options.retina and options.is_set("scale") and options.scale != _RETINA:
             mistakes.append(InvalidParameter("retina", "is short for scale=2: leave out one of retina and scale"))
         if options.js and not self._allow_js:
             mistakes.append(InvalidParameter("js", "is switched off here"))
@@ -149,13 +149,13 @@ class RequestParser:
                 InvalidParameter("clip", "cannot be combined with selector: each chooses what is photographed")
             )
         bounds = self._freshness_of(options)
-        if options.placeholder and (bounds.forced or any(options.said(name) for name in Credentials.model_fields)):
+        if options.placeholder and (bounds.forced or any(options.is_set(name) for name in Credentials.model_fields)):
             alone = "fresh=true, ttl=0, headers, cookies or basic_auth"
             mistakes.append(InvalidParameter("placeholder", f"cannot go with {alone}: nobody would fetch the picture"))
         mistakes.extend(_of_identity(options))
         mistakes.extend(_of_documents(options))
         negotiated = options.format == "auto"
-        request = (_with_format(options, negotiate(accept)) if negotiated else options).request()
+        request = (_with_format(options, negotiate(accept)) if negotiated else options).capture_request()
         if _pixels(request) > MAX_PIXELS:
             limit = f"{MAX_PIXELS:,}".replace(",", " ")
             mistakes.append(
@@ -208,13 +208,13 @@ def _collect(pairs: Pairs, *, posted: bool) -> tuple[dict[str, Any], list[Invali
     for name, value in pairs:
         if name not in Options.model_fields:
             mistakes[name] = InvalidParameter(_short(name), _unknown(name))
-        elif is_posted(name) and not posted:
+        elif is_body_only(name) and not posted:
             mistakes[name] = InvalidParameter(
                 name, "is taken in the JSON body of a POST only: addresses end up in logs"
             )
         elif name in values:
             mistakes[name] = InvalidParameter(name, f"is there more than once; give it once, as {accepts(name)}")
-        elif isinstance(value, list | dict) and not is_structured(name):
+        elif isinstance(value, list | dict) and not accepts_json(name):
             mistakes[name] = InvalidParameter(name, f"must be {accepts(name)}, not a list or an object")
         else:
             values[name] = value
@@ -232,7 +232,7 @@ def _options(values: dict[str, Any], mistakes: list[InvalidParameter]) -> Option
 
 def _explain(name: str, given: Any, context: Mapping[str, Any]) -> InvalidParameter:
     """What is wrong with a value. What may be a secret is not repeated; what we say of it holds nothing of it."""
-    if not is_posted(name):
+    if not is_body_only(name):
         return InvalidParameter(name, f"must be {accepts(name)}, not {_quote(given)}")
     reason = f" ({context['error']})" if "error" in context else ""
     return InvalidParameter(name, f"must be {accepts(name)}{reason}")
@@ -242,20 +242,20 @@ def _of_documents(options: Options) -> Iterator[InvalidParameter]:
     """What says nothing beside a format: sheets are for a PDF, and sizes and parts for pictures."""
     idle = {"pdf": (*_PICTURES_ONLY, *_PARTS), "json": _PICTURES_ONLY}.get(options.format, ())
     yield from (
-        InvalidParameter(name, f"does not apply to format={options.format}") for name in idle if options.said(name)
+        InvalidParameter(name, f"does not apply to format={options.format}") for name in idle if options.is_set(name)
     )
     if options.format != "pdf":
         yield from (
             InvalidParameter(name, "applies to format=pdf only")
             for name in PdfOptions.model_fields
-            if options.said(name)
+            if options.is_set(name)
         )
 
 
 def _of_identity(options: Options) -> Iterator[InvalidParameter]:
     """What is sent in the caller's name needs an origin to be sent to."""
     if options.html:
-        names = [name for name in Credentials.model_fields if options.said(name)]
+        names = [name for name in Credentials.model_fields if options.is_set(name)]
         yield from (InvalidParameter(name, "has nowhere to go to with html") for name in names)
     elif options.url:
         host = host_of(options.url)
@@ -289,5 +289,5 @@ def _with_format(options: Options, name: FormatName) -> Options:
 
 
 def _pixels(request: CaptureRequest) -> float:
-    seen = request.shot.emulate
+    seen = request.shot.emulation
     return seen.width * seen.height * seen.scale**2

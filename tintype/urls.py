@@ -32,9 +32,9 @@ class TargetPolicy:
     policy: egress.Policy = field(default_factory=egress.Policy)
     allow_hosts: tuple[str, ...] = ()
     deny_hosts: tuple[str, ...] = ()
-    tracking: tuple[str, ...] = ()
+    tracking_parameters: tuple[str, ...] = ()
 
-    def canonical(self, raw: str) -> str:
+    def canonicalize(self, raw: str) -> str:
         """The one spelling of a target URL, at most 2048 bytes; raises InvalidRequest or TargetDenied.
 
         Idempotent: the canonical spelling of a canonical URL is itself.
@@ -47,7 +47,7 @@ class TargetPolicy:
         authority = url.hostname.removesuffix(".") + (url.port and f":{url.port}")
         canonical = f"{url.protocol}//{authority}{url.pathname}{query and '?' + query}{fragment}"
         if len(canonical) > MAX_BYTES:
-            raise _mistake(f"must be at most {MAX_BYTES} bytes")
+            raise _invalid_url(f"must be at most {MAX_BYTES} bytes")
         return canonical
 
     def _check_host(self, url: ada_url.URL) -> None:
@@ -63,13 +63,13 @@ class TargetPolicy:
             raise TargetDenied
 
     def _without_tracking(self, query: str) -> str:
-        if not query or not self.tracking:
+        if not query or not self.tracking_parameters:
             return query
         return "&".join(pair for pair in query.split("&") if not self._is_tracking(pair))
 
     def _is_tracking(self, pair: str) -> bool:
         name = unquote_plus(pair.partition("=")[0])
-        return any(fnmatchcase(name, pattern) for pattern in self.tracking)
+        return any(fnmatchcase(name, pattern) for pattern in self.tracking_parameters)
 
 
 @lru_cache(maxsize=64)
@@ -91,16 +91,16 @@ def endpoint_of(url: str) -> tuple[str, int]:
 def _parse(raw: str) -> ada_url.URL:
     text = raw.strip(" ")
     if not _SCHEME.match(text):
-        raise _mistake("must start with http:// or https://")
+        raise _invalid_url("must start with http:// or https://")
     _check_characters(text)
     host = _check_authority(re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0])
     try:
         url = ada_url.URL(text)
     except ValueError:
-        raise _mistake("is not a valid URL") from None
+        raise _invalid_url("is not a valid URL") from None
     address = egress.parse_address(url.hostname)
     if address is not None and address.version == 4 and host != url.hostname:  # noqa: PLR2004 - IPv4
-        raise _mistake("must write a numeric host as four plain decimal numbers")
+        raise _invalid_url("must write a numeric host as four plain decimal numbers")
     return url
 
 
@@ -108,22 +108,22 @@ def _check_characters(text: str) -> None:
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        raise _mistake("is not valid Unicode") from None
+        raise _invalid_url("is not valid Unicode") from None
     if size > MAX_BYTES:
-        raise _mistake(f"must be at most {MAX_BYTES} bytes")
+        raise _invalid_url(f"must be at most {MAX_BYTES} bytes")
     if _FORBIDDEN.search(text):
-        raise _mistake("must not hold backslashes or control characters")
+        raise _invalid_url("must not hold backslashes or control characters")
 
 
 def _check_authority(authority: str) -> str:
     """The host as it was written; what stands between ``//`` and the path must be that and a port at most."""
     if "@" in authority:
-        raise _mistake("must not hold a user name or password")
+        raise _invalid_url("must not hold a user name or password")
     if "%" in authority or " " in authority:
-        raise _mistake("must not hold spaces or percent signs in the host")
+        raise _invalid_url("must not hold spaces or percent signs in the host")
     parts = _AUTHORITY.fullmatch(authority)
     if parts is None or parts["port"] in {"0", "00", "000", "0000", "00000"}:
-        raise _mistake("must name a host and, if any, a port from 1 to 65535")
+        raise _invalid_url("must name a host and, if any, a port from 1 to 65535")
     return parts["host"]
 
 
@@ -140,5 +140,5 @@ def _canonical_pattern(text: str) -> str:
         return text.lower()
 
 
-def _mistake(message: str) -> InvalidRequest:
+def _invalid_url(message: str) -> InvalidRequest:
     return InvalidRequest(InvalidParameter("url", message))

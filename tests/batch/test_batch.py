@@ -108,7 +108,7 @@ class TestAList:
         flags = "--width 800 --height 600 --dark-mode --format webp --thumb-width 400"
         assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", *flags.split()) == 0
         assert imaging.size((Path("out") / "127.0.0.1-9-a.webp").read_bytes())[:2] == (400, 300)
-        assert engine.shots[0].emulate.dark_mode
+        assert engine.shots[0].emulation.dark_mode
 
     def test_is_not_begun_under_wrong_options(self, tintype: Terminal, engine: Photographer) -> None:
         assert tintype("batch", write_list("ftp://a", f"{HOST}/a"), "-o", "out", "--width", "1") == 2

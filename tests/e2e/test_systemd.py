@@ -75,7 +75,7 @@ def test_the_service_is_waited_for_as_long_as_it_waits_for_its_workers() -> None
 
 
 def test_captures_for_others_are_waited_for_as_long_as_their_clients_wait() -> None:
-    assert float(said(UNITS[1], "TimeoutStopSec")[0]) > backends.patience(Settings.load({}, None))
+    assert float(said(UNITS[1], "TimeoutStopSec")[0]) > backends.capture_wait_timeout(Settings.load({}, None))
 
 
 def test_the_example_of_settings_names_real_ones() -> None:

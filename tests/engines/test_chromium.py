@@ -21,7 +21,7 @@ from tintype.engines.daemon_launcher import DaemonLauncher
 from tintype.errors import BackendUnavailable, BrowserCrashed, CaptureTimeout, EngineError, NotAPage
 from tintype.options import Navigation, Shot
 
-SHOT = Shot(navigate=Navigation(url="http://a.example.com/"))
+SHOT = Shot(navigation=Navigation(url="http://a.example.com/"))
 
 DAEMON = """
 import os, socket, struct, sys, threading, time

@@ -20,7 +20,7 @@ NOT_OFFERED = errors.UnsupportedOption(errors.InvalidParameter("selector", "is n
 
 
 def shot(**options: Any) -> Shot:
-    return Options(url="https://example.com/?q=tell-nobody", **options).request().shot
+    return Options(url="https://example.com/?q=tell-nobody", **options).capture_request().shot
 
 
 class Pretended:

@@ -18,7 +18,7 @@ from tintype.options import Options, Shot
 
 
 def shot(url: str = "https://example.com/", **options: Any) -> Shot:
-    return Options(url=url, **options).request().shot
+    return Options(url=url, **options).capture_request().shot
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ class TestRequests:
         ],
     )
     def test_that_lists_name_are_refused(self, url: str, kind: str, filters: FilterEngine) -> None:
-        assert filters.refuse(url, PAGE, kind)
+        assert filters.blocks(url, PAGE, kind)
 
     @pytest.mark.parametrize(
         ("url", "kind"),
@@ -62,22 +62,24 @@ class TestRequests:
         ],
     )
     def test_that_they_do_not_are_let_through(self, url: str, kind: str, filters: FilterEngine) -> None:
-        assert not filters.refuse(url, PAGE, kind)
+        assert not filters.blocks(url, PAGE, kind)
 
 
 class TestElements:
     def test_are_hidden_by_address(self, filters: FilterEngine) -> None:
-        assert ".promo" in filters.hidden("https://news.example/today").selectors
-        assert 'div[data-kind="advert"]' in filters.hidden(PAGE).selectors
-        assert ".promo" not in filters.hidden(PAGE).selectors
+        assert ".promo" in filters.cosmetic_rules("https://news.example/today").selectors
+        assert 'div[data-kind="advert"]' in filters.cosmetic_rules(PAGE).selectors
+        assert ".promo" not in filters.cosmetic_rules(PAGE).selectors
 
     def test_are_hidden_by_names_that_are_there(self, filters: FilterEngine) -> None:
-        hidden = filters.hidden(PAGE)
-        assert filters.hidden_by_name(["sponsored-box", "other"], [], hidden) == (".sponsored-box",)
-        assert filters.hidden_by_name(["other"], ["top"], hidden) == ()
+        hidden = filters.cosmetic_rules(PAGE)
+        assert filters.hidden_by_class_or_id(["sponsored-box", "other"], [], hidden) == (".sponsored-box",)
+        assert filters.hidden_by_class_or_id(["other"], ["top"], hidden) == ()
 
     def test_stay_where_a_list_makes_an_exception(self, filters: FilterEngine) -> None:
-        assert filters.hidden_by_name(["sponsored-box"], [], filters.hidden("https://quiet.example/")) == ()
+        assert (
+            filters.hidden_by_class_or_id(["sponsored-box"], [], filters.cosmetic_rules("https://quiet.example/")) == ()
+        )
 
 
 class TestTheCompiledFile:
@@ -92,8 +94,8 @@ class TestTheCompiledFile:
         (tmp_path / "new").replace(tmp_path / "engine.dat")
         second = file.current()
         assert second
-        assert second.refuse("https://other.example/", PAGE, "Script")
-        assert not second.refuse("https://ads.example.net/", PAGE, "Script")
+        assert second.blocks("https://other.example/", PAGE, "Script")
+        assert not second.blocks("https://ads.example.net/", PAGE, "Script")
 
     @pytest.mark.parametrize("body", [b"", b"junk", b"\0" * 5000])
     def test_that_is_none_is_as_good_as_missing(self, body: bytes, tmp_path: Path) -> None:
@@ -110,9 +112,9 @@ DEBIAN = Path("/usr/share/chromium/extensions/ublock-origin/assets/thirdparties/
 @pytest.mark.skipif(not DEBIAN.is_file(), reason="apt install webext-ublock-origin-chromium")
 def test_easylist_as_debian_has_it_compiles(tmp_path: Path) -> None:
     library = FilterListStore(tmp_path)
-    (entry,) = library.update([str(DEBIAN)], lambda source: outbound.read(source, Policy()))
+    (entry,) = library.update([str(DEBIAN)], lambda source: outbound.fetch(source, Policy()))
     assert (entry.title, entry.rules > 10_000, "easylist.to" in entry.licence) == ("EasyList", True, True)
-    assert FilterEngine.load(library.engine).refuse("https://ad.doubleclick.net/x.js", PAGE, "Script")
+    assert FilterEngine.load(library.engine_path).blocks("https://ad.doubleclick.net/x.js", PAGE, "Script")
 
 
 def test_lists_of_hosts_are_recognised() -> None:
@@ -124,7 +126,7 @@ def test_lists_of_hosts_are_recognised() -> None:
 
 def test_lists_of_hosts_hold_too(tmp_path: Path) -> None:
     (tmp_path / "e").write_bytes(compile_lists(["0.0.0.0 count.example.net\n"]))
-    assert FilterEngine.load(tmp_path / "e").refuse("https://count.example.net/x", PAGE, "Script")
+    assert FilterEngine.load(tmp_path / "e").blocks("https://count.example.net/x", PAGE, "Script")
 
 
 class TestALibrary:
@@ -141,7 +143,7 @@ class TestALibrary:
         )
         assert library.lists() == (entry,)
         assert (tmp_path / entry.file).read_text() == LIST
-        assert FilterEngine.load(library.engine).refuse("https://ads.example.net/", PAGE, "Script")
+        assert FilterEngine.load(library.engine_path).blocks("https://ads.example.net/", PAGE, "Script")
 
     def test_goes_on_with_the_last_copy_of_a_list_that_is_gone(self, tmp_path: Path) -> None:
         library, texts = FilterListStore(tmp_path), {"a": LIST, "b": "||other.example^\n"}
@@ -155,14 +157,14 @@ class TestALibrary:
         del texts["a"]
         kept, fresh = library.update(["a", "b"], read)
         assert (kept.failure, kept.rules, fresh.failure) == ("no answer", 8, "")
-        assert FilterEngine.load(library.engine).refuse("https://ads.example.net/", PAGE, "Script")
+        assert FilterEngine.load(library.engine_path).blocks("https://ads.example.net/", PAGE, "Script")
 
     def test_forgets_lists_that_are_no_longer_wanted(self, tmp_path: Path) -> None:
         library = FilterListStore(tmp_path)
         library.update(["a", "b"], lambda source: f"||{source}.example^\n")
         library.update(["b"], lambda source: f"||{source}.example^\n")
         assert len(list(tmp_path.glob("*.txt"))) == 1
-        assert not FilterEngine.load(library.engine).refuse("https://a.example/", PAGE, "Script")
+        assert not FilterEngine.load(library.engine_path).blocks("https://a.example/", PAGE, "Script")
 
     @pytest.mark.parametrize("text", ["", "! only comments\n", "<!DOCTYPE html><p>404", "\n<html>"])
     def test_leaves_what_it_has_when_nothing_usable_comes(self, text: str, tmp_path: Path) -> None:
@@ -216,7 +218,7 @@ Get = Callable[[str], str]
 @pytest.fixture
 def get(server: ThreadingHTTPServer) -> Get:
     policy = Policy((AllowRule.parse(f"127.0.0.1:{server.server_port}"),))
-    return lambda path: outbound.read(f"http://127.0.0.1:{server.server_port}{path}", policy)
+    return lambda path: outbound.fetch(f"http://127.0.0.1:{server.server_port}{path}", policy)
 
 
 class TestFetching:
@@ -231,20 +233,20 @@ class TestFetching:
 
     def test_stays_out_of_the_house(self, server: ThreadingHTTPServer) -> None:
         with pytest.raises(FetchError):
-            outbound.read(f"http://127.0.0.1:{server.server_port}/list.txt", Policy())
+            outbound.fetch(f"http://127.0.0.1:{server.server_port}/list.txt", Policy())
 
     def test_takes_no_more_than_a_list_can_be(self, get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(outbound, "MOST_BYTES", 100)
         (tmp_path / "long.txt").write_text(LIST)
-        for reading in (lambda: get("/list.txt"), lambda: outbound.read(str(tmp_path / "long.txt"), Policy())):
+        for reading in (lambda: get("/list.txt"), lambda: outbound.fetch(str(tmp_path / "long.txt"), Policy())):
             with pytest.raises(FetchError, match="longer"):
                 reading()
 
     def test_reads_files(self, tmp_path: Path) -> None:
         (tmp_path / "list.txt").write_text(LIST)
-        assert outbound.read(str(tmp_path / "list.txt"), Policy()) == LIST
+        assert outbound.fetch(str(tmp_path / "list.txt"), Policy()) == LIST
         with pytest.raises(FetchError):
-            outbound.read(str(tmp_path / "none.txt"), Policy())
+            outbound.fetch(str(tmp_path / "none.txt"), Policy())
 
 
 class TestTheCommand:

@@ -53,7 +53,7 @@ class Rig:
     site: HostileSite
 
     def capture(self, name: str, **parts: object) -> Capture | TintypeError:
-        shot = Shot(navigate=Navigation(url=self.site.url(name)), **parts)  # type: ignore[arg-type]
+        shot = Shot(navigation=Navigation(url=self.site.url(name)), **parts)  # type: ignore[arg-type]
         try:
             return self.engine.capture(shot)
         except TintypeError as error:
@@ -102,7 +102,7 @@ def test_an_attack_is_answered_and_leaves_the_next_capture_fine(name: str, rig: 
 
 def test_a_full_page_attack_is_cut_to_a_height_that_works(rig: Rig, start_engine: StartEngine) -> None:
     patient = start_engine(timeout=30.0, allow_addresses=(f"127.0.0.1:{rig.site.port}",))
-    seen = Rig(patient, rig.site).capture("hundred-thousand-pixels-high", expose=Region(full_page=True))
+    seen = Rig(patient, rig.site).capture("hundred-thousand-pixels-high", region=Region(full_page=True))
     assert isinstance(seen, Capture)
     assert seen.truncated
     assert imaging.size(seen.body)[:2] == (seen.width, seen.height)
@@ -156,6 +156,6 @@ def healthy_seconds(rig: Rig) -> float:
 
 
 def test_waiting_for_something_that_never_comes_is_bounded(rig: Rig) -> None:
-    seen = rig.capture("healthy", settle=WaitOptions(wait_for="#never"))
+    seen = rig.capture("healthy", wait=WaitOptions(wait_for="#never"))
     assert isinstance(seen, TintypeError)
     assert seen.code == "selector-not-found"

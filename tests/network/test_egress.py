@@ -86,7 +86,7 @@ def test_public_is_never_wider_than_what_python_calls_global(address: IPv4Addres
 
 
 class TestThisMachine:
-    policy = Policy(own=frozenset({ip_address("93.184.216.34"), ip_address("2606:4700::1")}))
+    policy = Policy(local_addresses=frozenset({ip_address("93.184.216.34"), ip_address("2606:4700::1")}))
 
     def test_is_not_reached_at_its_public_addresses(self) -> None:
         assert not self.policy.permits(ip_address("93.184.216.34"), 443)
@@ -96,7 +96,7 @@ class TestThisMachine:
         assert self.policy.permits(ip_address("93.184.216.35"), 443)
 
     def test_is_reached_where_the_operator_says_so(self) -> None:
-        policy = Policy((AllowRule.parse("93.184.216.34:8443"),), self.policy.own)
+        policy = Policy((AllowRule.parse("93.184.216.34:8443"),), self.policy.local_addresses)
         assert policy.permits(ip_address("93.184.216.34"), 8443)
         assert not policy.permits(ip_address("93.184.216.34"), 443)
 

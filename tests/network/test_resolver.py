@@ -14,7 +14,7 @@ import pytest
 from tests.support import url_table
 from tintype.errors import Overloaded, TargetDenied, TargetUnreachable
 from tintype.network.egress import AllowRule, Policy, parse_address
-from tintype.network.resolver import Resolver, TargetResolver, TooManyLookups, own_addresses
+from tintype.network.resolver import Resolver, TargetResolver, TooManyLookups, local_addresses
 from tintype.urls import TargetPolicy, endpoint_of
 
 PUBLIC, PUBLIC_V6 = "93.184.216.34", "2606:4700::1111"
@@ -196,7 +196,7 @@ def test_the_systems_own_resolver_is_asked_in_earnest() -> None:
 
 
 def test_own_addresses_are_those_of_the_interfaces() -> None:
-    own = own_addresses()
+    own = local_addresses()
     assert ip_address("127.0.0.1") in own
     for address in (address for address in own if address.version == 4):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -205,6 +205,6 @@ def test_own_addresses_are_those_of_the_interfaces() -> None:
 
 def test_text_and_look_up_agree_about_addresses() -> None:
     with pytest.raises(TargetDenied):
-        TargetPolicy().canonical("http://10.0.0.5/")
+        TargetPolicy().canonicalize("http://10.0.0.5/")
     with pytest.raises(TargetDenied):
         TargetResolver(Policy()).check("http://10.0.0.5/")

@@ -67,7 +67,7 @@ written = st.fixed_dictionaries({}, optional=OPTIONS)
 
 
 def ask(url: str = URL, **options: Any) -> CaptureRequest:
-    return Options(url=url, **options).request()
+    return Options(url=url, **options).capture_request()
 
 
 def respell(name: str, value: Any, chance: random.Random) -> Any:
@@ -108,9 +108,17 @@ SPELLINGS: dict[str, Callable[[Any], list[Any]]] = {
 def flat(request: CaptureRequest) -> dict[str, Any]:
     """A request written out in full, as a caller could write it."""
     shot = request.shot
-    parts = (shot.navigate, shot.identify, shot.emulate, shot.settle, shot.retouch, shot.expose, request.rendition)
+    parts = (
+        shot.navigation,
+        shot.credentials,
+        shot.emulation,
+        shot.wait,
+        shot.page_changes,
+        shot.region,
+        request.rendition,
+    )
     said = {name: value for part in parts for name, value in part.model_dump().items() if value not in ("", None, ())}
-    return said | (shot.sheets.model_dump() if shot.sheets else {})
+    return said | (shot.pdf.model_dump() if shot.pdf else {})
 
 
 class TestTheSameMeaningHasTheSameKey:
@@ -176,7 +184,7 @@ class TestAnotherMeaningHasAnotherKey:
     def test_a_copy_with_a_change_does_not_keep_the_key_of_what_it_was_copied_from(self) -> None:
         shot = ask().shot
         assert shot.key
-        longer = shot.model_copy(update={"settle": shot.settle.model_copy(update={"delay": 1500})})
+        longer = shot.model_copy(update={"wait": shot.wait.model_copy(update={"delay": 1500})})
         assert longer.key == ask(delay="1500").shot.key != shot.key
 
     EFFECTIVE = (
@@ -268,14 +276,14 @@ class TestKeysAreLasting:
     @pytest.mark.parametrize(
         ("options", "key"),
         [
-            ({}, "026b2845a4f12bd127606d97e51c9404b773e8e89e73e8a89df8e264af7e90fc"),
+            ({}, "f71893cc44d78a7e90a50923509e7be558222ef1472b3bbf602e83d700a18c2d"),
             (
                 {"device": "iphone-14", "dark_mode": True},
-                "080823273e2dcb1b5fae3edeaf05ef6a95018935d5198637f862c9c2597224b5",
+                "a473a95b613ac7550e2bc2f4b19208e428c8b229825aeff444a30b6d0e816b2b",
             ),
             (
                 {"full_page": True, "format": "webp", "quality": 60, "thumb_width": 320},
-                "3739b9b5563857c2a9cff2cab56643a0d6dee6dfb4b76ba4f90a29ae048faeda",
+                "62fe16eef5e7d278b641469e7e7b3ee81b16bbb584061b705292aef9e83c8b50",
             ),
             (
                 {
@@ -285,7 +293,7 @@ class TestKeysAreLasting:
                     "scale": 1.5,
                     "block_ads": False,
                 },
-                "d73514baa5e002069aaa873a2445c7bd9526b8f07d300a2ecb5585bc03927168",
+                "9ea933c002a60ec09cf32f72dc5345fde3d5d7ecb6aeb6ab87cc60c321223571",
             ),
         ],
     )
@@ -379,16 +387,16 @@ class TestMistakes:
 class TestDefaults:
     def test_are_those_of_the_recipe(self) -> None:
         seen = ask()
-        assert (seen.shot.emulate.width, seen.shot.emulate.height, seen.shot.emulate.scale) == (1280, 720, 1)
+        assert (seen.shot.emulation.width, seen.shot.emulation.height, seen.shot.emulation.scale) == (1280, 720, 1)
         assert (seen.rendition.format, seen.rendition.quality, seen.rendition.mime) == ("png", 80, "image/png")
-        assert seen.shot.retouch.block_ads
-        assert not seen.shot.expose.full_page
-        assert not seen.shot.emulate.dark_mode
-        assert (seen.shot.settle.delay, seen.shot.navigate.wait_until) == (0, "load")
+        assert seen.shot.page_changes.block_ads
+        assert not seen.shot.region.full_page
+        assert not seen.shot.emulation.dark_mode
+        assert (seen.shot.wait.delay, seen.shot.navigation.wait_until) == (0, "load")
         assert (seen.rendition.thumb_width, seen.rendition.thumb_height, seen.rendition.fit) == (None, None, "cover")
 
     def test_take_off_the_page_what_is_not_its_own(self) -> None:
-        assert set(ask().shot.retouch.model_dump(include=set(BLOCKS)).values()) == {True}
+        assert set(ask().shot.page_changes.model_dump(include=set(BLOCKS)).values()) == {True}
 
 
 class TestDevices:
@@ -396,13 +404,13 @@ class TestDevices:
     def test_every_preset_is_reached_by_name_and_title_and_within_bounds(self, name: str) -> None:
         preset = DEVICES[name]
         assert slug(preset.title) == name
-        seen = ask(device=preset.title).shot.emulate
+        seen = ask(device=preset.title).shot.emulation
         assert (seen.width, seen.height, seen.scale) == (preset.width, preset.height, preset.scale)
         assert seen.device == (name if preset.mobile else "")
         Emulation(width=seen.width, height=seen.height, scale=seen.scale)
 
     def test_what_the_caller_says_wins_over_the_preset(self) -> None:
-        seen = ask(device="iphone-14", width=1280, scale=1).shot.emulate
+        seen = ask(device="iphone-14", width=1280, scale=1).shot.emulation
         assert (seen.width, seen.height, seen.scale, seen.device) == (1280, 844, 1, "iphone-14")
 
 
@@ -413,13 +421,13 @@ class TestSecrets:
 
     @pytest.mark.parametrize("name", ["headers", "cookies", "basic_auth"])
     def test_make_a_shot_secret(self, name: str) -> None:
-        assert ask(**{name: self.SECRETS[name]}).shot.secret
-        assert not ask().shot.secret
+        assert ask(**{name: self.SECRETS[name]}).shot.has_credentials
+        assert not ask().shot.has_credentials
 
     def test_are_not_shown(self) -> None:
         options = Options(url=URL, **self.SECRETS)
-        request = options.request()
-        for value in (options, request, request.shot, request.shot.identify, request.shot.navigate):
+        request = options.capture_request()
+        for value in (options, request, request.shot, request.shot.credentials, request.shot.navigation):
             assert "s3cret" not in repr(value) + str(value)
 
     def test_are_not_quoted_when_something_is_wrong(self) -> None:
@@ -434,7 +442,7 @@ class TestSecrets:
 
 
 class TestValues:
-    @pytest.mark.parametrize("value", [ask(), ask().shot, ask().rendition, ask().shot.emulate, Options(url=URL)])
+    @pytest.mark.parametrize("value", [ask(), ask().shot, ask().rendition, ask().shot.emulation, Options(url=URL)])
     def test_are_frozen(self, value: BaseModel) -> None:
         name = next(iter(type(value).model_fields))
         with pytest.raises(ValidationError, match="frozen"):

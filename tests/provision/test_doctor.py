@@ -45,7 +45,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def browser(commands: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program that passes for Chromium."""
     monkeypatch.setattr(find_browser, "_MAGIC", (b"#!/b",))
-    monkeypatch.setattr(find_browser, "is_open_to_all", lambda _: True)
+    monkeypatch.setattr(find_browser, "is_world_executable", lambda _: True)
     monkeypatch.setattr(user, "choose_user", lambda *_, **__: user.BrowserUser("me"))
     return program(commands / "chromium", STARTS)
 
@@ -69,43 +69,43 @@ def settings(tmp_path: Path, **said: str) -> Settings:
 
 
 def examine(chosen: Settings) -> dict[str, CheckResult]:
-    return {finding.what: finding for finding in doctor.examine(chosen)}
+    return {finding.name: finding for finding in doctor.run_checks(chosen)}
 
 
 class TestTheDataFolder:
     def test_is_named_with_what_is_free(self, tmp_path: Path) -> None:
         found = examine(settings(tmp_path))["data folder"]
-        assert found.state is CheckLevel.GOOD
-        assert f"{tmp_path}/data, " in found.found
+        assert found.level is CheckLevel.OK
+        assert f"{tmp_path}/data, " in found.detail
 
     def test_that_cannot_be_used_is_bad(self, tmp_path: Path) -> None:
         (tmp_path / "data").write_text("a file")
         found = examine(settings(tmp_path))["data folder"]
-        assert found.state is CheckLevel.BAD
+        assert found.level is CheckLevel.ERROR
         assert "TINTYPE_DATA_DIR" in found.remedy
 
 
 class TestTheBrowser:
     def test_is_named_with_its_version(self, tmp_path: Path, browser: Path) -> None:
         found = examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["browser"]
-        assert (found.state, found.found) == (CheckLevel.GOOD, f"Chromium 1.2.3 at {browser}")
+        assert (found.level, found.detail) == (CheckLevel.OK, f"Chromium 1.2.3 at {browser}")
 
     def test_that_is_missing_is_bad(self, tmp_path: Path) -> None:
         found = examine(settings(tmp_path, TINTYPE_CHROMIUM="/nowhere"))["browser"]
-        assert (found.state, found.found) == (CheckLevel.BAD, "none at /nowhere")
+        assert (found.level, found.detail) == (CheckLevel.ERROR, "none at /nowhere")
         assert "install-browser" in found.remedy
 
     def test_that_does_not_start_is_bad_with_its_reason(self, tmp_path: Path, browser: Path) -> None:
         program(browser, "echo libnss3.so: cannot open shared object file >&2; exit 127")
         found = examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))
-        assert found["browser"].state is CheckLevel.BAD
-        assert "libnss3.so" in found["browser"].found
+        assert found["browser"].level is CheckLevel.ERROR
+        assert "libnss3.so" in found["browser"].detail
         assert "sandbox" not in found
 
     def test_is_not_needed_for_another_engine(self, tmp_path: Path) -> None:
         found = examine(settings(tmp_path, SNAPSHARP_API_KEY="sk"))
         assert not {"browser", "sandbox", "fonts"} & set(found)
-        assert found["capture"].state is CheckLevel.GOOD
+        assert found["capture"].level is CheckLevel.OK
 
     def test_runs_as_somebody_else_for_want_of_its_user(
         self, tmp_path: Path, browser: Path, monkeypatch: pytest.MonkeyPatch
@@ -113,50 +113,50 @@ class TestTheBrowser:
         stand_in = user.BrowserUser("nobody", os.geteuid(), os.getegid())
         monkeypatch.setattr(user, "choose_user", lambda *_, **__: stand_in)
         if os.geteuid() != 0:
-            monkeypatch.setattr(doctor, "_start", lambda *_: pytest.fail("needs root"))
-        found = next(f for f in doctor._browser(settings(tmp_path, TINTYPE_CHROMIUM=str(browser))) if "user" in f.what)
-        assert (found.state, found.found) == (
-            CheckLevel.DOUBTFUL,
+            monkeypatch.setattr(doctor, "_start_browser", lambda *_: pytest.fail("needs root"))
+        found = next(f for f in doctor._browser(settings(tmp_path, TINTYPE_CHROMIUM=str(browser))) if "user" in f.name)
+        assert (found.level, found.detail) == (
+            CheckLevel.WARNING,
             "there is no user tintype, so Chromium runs as nobody",
         )
-        monkeypatch.setattr(find_browser, "is_open_to_all", lambda _: False)
-        found = next(f for f in doctor._browser(settings(tmp_path, TINTYPE_CHROMIUM=str(browser))) if "user" in f.what)
-        assert (found.state, found.found) == (CheckLevel.BAD, f"nobody cannot reach {browser}")
+        monkeypatch.setattr(find_browser, "is_world_executable", lambda _: False)
+        found = next(f for f in doctor._browser(settings(tmp_path, TINTYPE_CHROMIUM=str(browser))) if "user" in f.name)
+        assert (found.level, found.detail) == (CheckLevel.ERROR, f"nobody cannot reach {browser}")
 
 
 class TestTheSandbox:
     def test_that_works_is_good(self, tmp_path: Path, browser: Path) -> None:
-        assert examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["sandbox"].state is CheckLevel.GOOD
+        assert examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["sandbox"].level is CheckLevel.OK
 
     def test_that_does_not_is_bad_with_what_chromium_says(self, tmp_path: Path, browser: Path) -> None:
         program(browser, NO_SANDBOX)
         found = examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["sandbox"]
-        assert (found.state, found.found) == (CheckLevel.BAD, "FATAL: No usable sandbox!")
+        assert (found.level, found.detail) == (CheckLevel.ERROR, "FATAL: No usable sandbox!")
         assert "user namespaces" in found.remedy
 
     def test_that_was_given_up_stays_doubtful(self, tmp_path: Path, browser: Path) -> None:
         given_up = settings(tmp_path, TINTYPE_CHROMIUM=str(browser), ALLOW_NO_SANDBOX="1")
         assert "ALLOW_NO_SANDBOX" in examine(given_up)["sandbox"].remedy
         program(browser, NO_SANDBOX)
-        assert examine(given_up)["sandbox"].state is CheckLevel.DOUBTFUL
+        assert examine(given_up)["sandbox"].level is CheckLevel.WARNING
 
     @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
     def test_namespaces_are_tried(self, tmp_path: Path, browser: Path) -> None:
-        assert examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["namespaces"].state in CheckLevel
+        assert examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["namespaces"].level in CheckLevel
 
 
 class TestFonts:
     def test_of_all_scripts_are_good(self, tmp_path: Path, all_fonts: Path) -> None:
         found = examine(settings(tmp_path))["fonts"]
-        assert found.state is CheckLevel.GOOD
-        assert found.found.startswith(f"for {len(fonts.SCRIPTS)} scripts, with emoji in colour")
+        assert found.level is CheckLevel.OK
+        assert found.detail.startswith(f"for {len(fonts.SCRIPTS)} scripts, with emoji in colour")
 
     def test_that_are_missing_are_named_with_their_packages(self, tmp_path: Path, all_fonts: Path) -> None:
         program(all_fonts / "fc-list", 'echo "False 0-dff e80-3040 3100-10ffff"')
         program(all_fonts / "fc-match", f"echo {WIDTHS.replace('Carlito', 'Noto Sans')}")
         found = examine(settings(tmp_path))["fonts"]
-        assert found.state is CheckLevel.DOUBTFUL
-        assert found.found == (
+        assert found.level is CheckLevel.WARNING
+        assert found.detail == (
             "none as wide as Calibri: install fonts-crosextra-carlito; no font for Thai: install fonts-noto-core; "
             "no font for Japanese: install fonts-noto-cjk; no font for Emoji: install fonts-noto-color-emoji"
         )
@@ -166,13 +166,13 @@ class TestFonts:
 
     def test_need_one_font_for_a_script_as_a_whole(self, tmp_path: Path, all_fonts: Path) -> None:
         program(all_fonts / "fc-list", "echo True 0-e2f; echo True e30-10ffff")
-        assert "no font for Thai" in examine(settings(tmp_path))["fonts"].found
+        assert "no font for Thai" in examine(settings(tmp_path))["fonts"].detail
 
     def test_of_somebody_whose_home_the_browser_does_not_see_do_not_count(
         self, tmp_path: Path, all_fonts: Path
     ) -> None:
         program(all_fonts / "fc-list", 'case "$HOME$XDG_DATA_HOME" in /nonexistent) ;; *) echo True 0-10ffff;; esac')
-        assert "no font for Latin" in examine(settings(tmp_path))["fonts"].found
+        assert "no font for Latin" in examine(settings(tmp_path))["fonts"].detail
 
     @pytest.mark.parametrize("program_", ["fc-list", "fc-match"])
     def test_that_cannot_be_asked_for_are_said_to_be_unknown(
@@ -181,32 +181,32 @@ class TestFonts:
         (all_fonts / program_).unlink()
         monkeypatch.setenv("PATH", str(all_fonts))
         found = examine(settings(tmp_path))["fonts"]
-        assert (found.state, found.found) == (CheckLevel.DOUBTFUL, f"{program_} is missing, so nobody knows")
+        assert (found.level, found.detail) == (CheckLevel.WARNING, f"{program_} is missing, so nobody knows")
         assert found.remedy == "apt install fontconfig"
 
     def test_that_cannot_be_listed_are_said_to_be_unknown_and_why(self, tmp_path: Path, all_fonts: Path) -> None:
         program(all_fonts / "fc-list", "echo Cannot load default config file >&2; exit 1")
         found = examine(settings(tmp_path))["fonts"]
-        assert found.found == "fc-list failed: Cannot load default config file, so nobody knows"
+        assert found.detail == "fc-list failed: Cannot load default config file, so nobody knows"
 
 
 class TestTheCache:
     def test_on_this_machine(self, tmp_path: Path) -> None:
         found = examine(settings(tmp_path))["cache"]
-        assert found.state is CheckLevel.GOOD
-        assert found.found.startswith("SQLite in ")
+        assert found.level is CheckLevel.OK
+        assert found.detail.startswith("SQLite in ")
 
     def test_in_redis(self, tmp_path: Path) -> None:
         with RedisServer() as server:
             found = examine(settings(tmp_path, REDIS_URL=server.url))["cache"]
-        assert found.state is CheckLevel.GOOD
-        assert found.found.startswith("Redis, ")
+        assert found.level is CheckLevel.OK
+        assert found.detail.startswith("Redis, ")
 
     def test_in_a_redis_that_is_gone_is_bad(self, tmp_path: Path) -> None:
         found = examine(settings(tmp_path, REDIS_URL=f"redis://:hush@127.0.0.1:{free_port()}"))["cache"]
-        assert found.state is CheckLevel.BAD
+        assert found.level is CheckLevel.ERROR
         assert "REDIS_URL" in found.remedy
-        assert "hush" not in found.found
+        assert "hush" not in found.detail
 
 
 class TestStorage:
@@ -219,22 +219,22 @@ class TestStorage:
             yield {"S3_BUCKET": "thumbs", "S3_REGION": "us-east-1", "S3_ENDPOINT_URL": server.url}
 
     def test_on_disk(self, tmp_path: Path) -> None:
-        assert examine(settings(tmp_path))["storage"].found.startswith("files in ")
+        assert examine(settings(tmp_path))["storage"].detail.startswith("files in ")
 
     def test_in_a_bucket(self, tmp_path: Path, bucket: dict[str, str]) -> None:
         found = examine(settings(tmp_path, **bucket))["storage"]
-        assert (found.state, found.found) == (CheckLevel.GOOD, "bucket thumbs")
+        assert (found.level, found.detail) == (CheckLevel.OK, "bucket thumbs")
 
     def test_in_a_bucket_that_does_not_exist_is_bad(self, tmp_path: Path, bucket: dict[str, str]) -> None:
         found = examine(settings(tmp_path, **{**bucket, "S3_BUCKET": "nowhere"}))["storage"]
-        assert found.state is CheckLevel.BAD
+        assert found.level is CheckLevel.ERROR
         assert "S3_BUCKET" in found.remedy
 
 
 def test_a_capture_that_fails_is_bad_with_its_reason(tmp_path: Path, engine: FakeEngine) -> None:
     engine.down = "the browser does not start"
     found = examine(settings(tmp_path))["capture"]
-    assert (found.state, found.found) == (CheckLevel.BAD, "the browser does not start")
+    assert (found.level, found.detail) == (CheckLevel.ERROR, "the browser does not start")
 
 
 class TestTheCommand:
@@ -287,9 +287,9 @@ class TestTheCommand:
 @pytest.mark.usefixtures("engine")
 def test_this_very_machine_has_a_browser_that_starts(tmp_path: Path) -> None:
     found = examine(settings(tmp_path, **{k: v for k, v in os.environ.items() if k == "TINTYPE_CHROMIUM"}))
-    assert found["browser"].state is CheckLevel.GOOD, found["browser"]
-    assert "hromi" in found["browser"].found or "hrome" in found["browser"].found
-    assert found["sandbox"].found
+    assert found["browser"].level is CheckLevel.OK, found["browser"]
+    assert "hromi" in found["browser"].detail or "hrome" in found["browser"].detail
+    assert found["sandbox"].detail
 
 
 class TestFilterLists:
@@ -304,16 +304,16 @@ class TestFilterLists:
 
     def test_have_to_be_read_first(self, lists: Path, tmp_path: Path) -> None:
         found = examine(settings(tmp_path, TINTYPE_FILTER_LISTS=str(lists)))["filter lists"]
-        assert (found.state, "update-filters" in found.remedy) == (CheckLevel.DOUBTFUL, True)
+        assert (found.level, "update-filters" in found.remedy) == (CheckLevel.WARNING, True)
 
-    @pytest.mark.parametrize(("days", "state"), [(0, CheckLevel.GOOD), (40, CheckLevel.DOUBTFUL)])
+    @pytest.mark.parametrize(("days", "state"), [(0, CheckLevel.OK), (40, CheckLevel.WARNING)])
     def test_grow_old(
         self, days: int, state: CheckLevel, lists: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         wanted = settings(tmp_path, TINTYPE_FILTER_LISTS=str(lists))
-        backends.folder(wanted, "filters")
+        backends.data_folder(wanted, "filters")
         monkeypatch.setattr(store, "now", lambda: time.time() - days * 86_400)
-        backends.library(wanted).update(wanted.filter_lists, lambda source: Path(source).read_text())
+        backends.filter_list_store(wanted).update(wanted.filter_lists, lambda source: Path(source).read_text())
         found = examine(wanted)["filter lists"]
-        assert found.state is state
-        assert "Ours: 1 rules" in found.found
+        assert found.level is state
+        assert "Ours: 1 rules" in found.detail

@@ -159,9 +159,9 @@ def test_a_browser_is_open_to_all_only_when_every_folder_above_it_is() -> None:
         folder = Path(made)
         folder.chmod(0o755)
         binary = put(folder / "inner/browser")
-        assert find_browser.is_open_to_all(binary)
+        assert find_browser.is_world_executable(binary)
         binary.parent.chmod(0o700)
-        assert not find_browser.is_open_to_all(binary)
+        assert not find_browser.is_world_executable(binary)
 
 
 class TestTheVersion:

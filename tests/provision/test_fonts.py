@@ -25,7 +25,7 @@ NOTO = "/usr/share/fonts/truetype/noto"
 
 def letters(engine: ChromiumEngine, site: SiteServer) -> dict[str, list[str]]:
     """What the probe found on the page with all scripts."""
-    shot = Options(url=site.url("/scripts.html"), js=PROBE).request().shot
+    shot = Options(url=site.url("/scripts.html"), js=PROBE).capture_request().shot
     found = json.loads(engine.capture(shot).title)
     assert found.pop("control"), "the probe takes unassigned letters for real ones"
     return {name: said.split() for name, said in found.items()}

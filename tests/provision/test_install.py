@@ -67,7 +67,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(find_browser, "_LIBRARIES", (tmp_path / "lib/chromium",))
     monkeypatch.setattr(find_browser, "_MAGIC", (b"#!/b",))  # programs of this machine are scripts
     monkeypatch.setattr(find_browser, "SHARED_BROWSERS", tmp_path / "shared")
-    monkeypatch.setattr(find_browser, "is_open_to_all", lambda binary: "home" not in binary.parts)
+    monkeypatch.setattr(find_browser, "is_world_executable", lambda binary: "home" not in binary.parts)
     monkeypatch.setattr(install.importlib.util, "find_spec", lambda _: None)
     return Machine(tmp_path)
 

@@ -163,7 +163,7 @@ def capture(client: ChromiumEngine, url: str, stay: int) -> dict[str, Any]:
 
 
 def _attempt(client: ChromiumEngine, url: str, stay: int) -> dict[str, Any]:
-    shot = Shot(navigate=Navigation.model_construct(url=url, wait_until="load"), settle=WaitOptions(delay=stay))
+    shot = Shot(navigation=Navigation.model_construct(url=url, wait_until="load"), wait=WaitOptions(delay=stay))
     begin = time.monotonic()
     try:
         taken = client.capture(shot)

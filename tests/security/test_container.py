@@ -74,7 +74,7 @@ class TestUnderTheProfile:
     def test_pictures_are_taken_with_sandbox_and_enclosure(self, site: SiteServer) -> None:
         with tempfile.TemporaryDirectory() as folder:
             engine = self.start(PROFILE, Path(folder), site)
-            capture = engine.capture(Options(url=site.url("/plain.html")).request().shot)
+            capture = engine.capture(Options(url=site.url("/plain.html")).capture_request().shot)
             status = engine.status()
             engine.close()
             engine.stop_if_idle()

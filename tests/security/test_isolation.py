@@ -23,12 +23,12 @@ def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
 
 def leave(site: SiteServer, number: int, stay: int = 0) -> Shot:
     url = site.url(f"/leave-traces.html?{number}")
-    return Shot(navigate=Navigation(url=url), settle=WaitOptions(wait_for="#left", delay=stay))
+    return Shot(navigation=Navigation(url=url), wait=WaitOptions(wait_for="#left", delay=stay))
 
 
 def look(site: SiteServer, number: int) -> Shot:
     return Shot(
-        navigate=Navigation(url=site.url(f"/find-traces.html?{number}")), settle=WaitOptions(wait_for="#looked")
+        navigation=Navigation(url=site.url(f"/find-traces.html?{number}")), wait=WaitOptions(wait_for="#looked")
     )
 
 

@@ -23,7 +23,7 @@ FORCED = dataclasses.replace(FRESHNESS, forced=True)
 
 
 def wanted(**options: Any) -> CaptureRequest:
-    return Options.model_validate({"url": "https://site.org/", **options}).request()
+    return Options.model_validate({"url": "https://site.org/", **options}).capture_request()
 
 
 @dataclass

@@ -49,7 +49,7 @@ class TestABlankPage:
         world.engine.blanks = 1
         answer = world.service.get(wanted(delay=200), FRESHNESS)
         assert answer.thumbnail.verdict == "ok"
-        assert [shot.settle.delay for shot in world.engine.shots] == [200, 1700]
+        assert [shot.wait.delay for shot in world.engine.shots] == [200, 1700]
 
     def test_is_accepted_when_it_is_blank_again(self, world: World) -> None:
         world.engine.blanks = 2

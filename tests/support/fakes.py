@@ -73,9 +73,9 @@ class FakeEngine:
         assert self.gate.wait(10), "nobody opened the gate"
         if self.fail:
             raise self.fail
-        seen, drawn = shot.emulate, self.blanks <= 0
+        seen, drawn = shot.emulation, self.blanks <= 0
         self.blanks -= 1
-        if shot.sheets:
+        if shot.pdf:
             body = b"%PDF-1.4\n%%EOF\n"
             return Capture(body=body, width=794, height=1123, taken_at=self.clock(), status=self.status)
         width, height = round(seen.width * seen.scale), round(seen.height * seen.scale)

@@ -21,7 +21,7 @@ from tintype.web import create_app
 from tintype.web.metrics import MetricsAccess
 from tintype.web.rate_limit import RateLimits
 
-SHOT = Options(url="https://site.org/").request().shot
+SHOT = Options(url="https://site.org/").capture_request().shot
 DAEMON = {
     "waiting": 3,
     "queue": 8,

@@ -81,7 +81,7 @@ PIXELS_ALONE = {
 
 
 def shot(site: SiteServer, page: str) -> Shot:
-    return Options(url=site.url(f"/{page}"), block_ads=False, block_cookie_banners=False).request().shot
+    return Options(url=site.url(f"/{page}"), block_ads=False, block_cookie_banners=False).capture_request().shot
 
 
 @pytest.mark.parametrize(("page", "verdict"), PAGES.items(), ids=PAGES)
@@ -103,7 +103,7 @@ def test_a_page_that_draws_late_is_there_at_the_second_attempt(engine: ChromiumE
 
 def test_text_without_a_ground_is_something(engine: ChromiumEngine, site: SiteServer) -> None:
     options = Options(url=site.url("/one-sentence.html"), omit_background=True, css="p { color: white }")
-    asked = options.request().shot
+    asked = options.capture_request().shot
     capture = engine.capture(asked)
     assert {classify(seen, asked.url) for seen in (capture, _as_hosted(capture))} == {Verdict.OK}
 

@@ -53,10 +53,10 @@ def test_the_example_ends_with_the_picture(
         engine = start_engine(slots=1, timeout=30.0, allow_addresses=(f"127.0.0.1:{pages.port}", f"127.0.0.1:{port}"))
         address = pages.url("/page.html")
         site.engine.gate.clear()
-        waiting = engine.capture(Options(url=address, width=320, height=240).request().shot)
+        waiting = engine.capture(Options(url=address, width=320, height=240).capture_request().shot)
         assert imaging.pixel(waiting.body, 4, 4)[:3] == (246, 247, 249), "the placeholder's paper"
         site.engine.gate.set()
-        swapped = Options(url=address, width=320, height=240, wait_for="img:not([data-thumb])").request().shot
+        swapped = Options(url=address, width=320, height=240, wait_for="img:not([data-thumb])").capture_request().shot
         seen = engine.capture(swapped)
         assert imaging.pixel(seen.body, 4, 4)[:3] == (1, 128, 64), "the picture of the first visit"
         assert site.engine.visits == 1

@@ -71,8 +71,8 @@ class Site:
         self.parts = Application(
             service=self.service,
             rate_limiter=RateLimiter(self.counters, self.allowances, visitors),
-            reader=RequestParser(
-                TargetPolicy(allow_hosts=self.allow_hosts, tracking=("utm_*",)),
+            request_parser=RequestParser(
+                TargetPolicy(allow_hosts=self.allow_hosts, tracking_parameters=("utm_*",)),
                 Freshness(max_age=DAY, stale_for=7 * DAY),
                 max_ttl=30 * DAY,
                 allow_js=self.allow_js,

@@ -60,7 +60,7 @@ class TestPdf:
         assert (answer.status_code, answer.content_type) == (200, "application/pdf")
         assert answer.data.startswith(b"%PDF-")
         assert "site.org.pdf" in answer.headers["Content-Disposition"]
-        sheets = site.engine.shots[-1].sheets
+        sheets = site.engine.shots[-1].pdf
         assert sheets
         assert (sheets.paper, sheets.landscape) == ("letter", True)
         assert site.thumb(format="pdf", paper="letter", landscape=1).headers["X-Cache"] == "HIT"

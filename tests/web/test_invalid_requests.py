@@ -84,8 +84,8 @@ def test_a_script_is_a_mistake_where_it_is_switched_off() -> None:
 
 def test_structured_values_are_taken_as_json_too(site: Site) -> None:
     assert site.persist(clip={"x": 0, "y": 0, "width": 9, "height": 9}, hide_selectors=["a", "b"]).status_code == 200
-    assert site.engine.shots[-1].expose.clip == (0, 0, 9, 9)
-    assert site.engine.shots[-1].retouch.hide_selectors == "a, b"
+    assert site.engine.shots[-1].region.clip == (0, 0, 9, 9)
+    assert site.engine.shots[-1].page_changes.hide_selectors == "a, b"
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,8 @@ class TestPersisting:
         }
         assert site.persist(**members).status_code == 200
         shot = site.engine.shots[0]
-        assert (shot.emulate.width, shot.emulate.dark_mode, shot.emulate.scale) == (800, True, 1.5)
-        assert (shot.settle.delay, shot.expose.full_page) == (100, False)
+        assert (shot.emulation.width, shot.emulation.dark_mode, shot.emulation.scale) == (800, True, 1.5)
+        assert (shot.wait.delay, shot.region.full_page) == (100, False)
 
     def test_lasting_urls_start_where_the_operator_says(self) -> None:
         site = Site(public_url="https://thumbs.example.com/base")

@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from tests.web.conftest import Site
 from tests.web.test_auth import BEARER, SHOP, SIGNATURES, closed
 from tintype import telemetry
-from tintype.options import Options, is_posted
+from tintype.options import Options, is_body_only
 from tintype.telemetry import Summary
 from tintype.web import form
 from tintype.web.playground import GLANCE, Playground, StatusCache
@@ -151,7 +151,7 @@ class TestItsForm:
 
     def test_sends_secrets_by_no_address(self, page: Page) -> None:
         posted = {each["name"] for each in page.all("input", "textarea") if "data-posted" in each}
-        assert posted == {name for name in Options.model_fields if is_posted(name)}
+        assert posted == {name for name in Options.model_fields if is_body_only(name)}
 
 
 class TestWithoutScripts:

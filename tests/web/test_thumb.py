@@ -37,8 +37,8 @@ class TestAPicture:
     def test_options_reach_the_engine(self, site: Site) -> None:
         site.thumb(width=800, height=600, dark_mode="1", delay=250, selector="#chart", block_ads="false")
         shot = site.engine.shots[0]
-        assert (shot.emulate.width, shot.emulate.height, shot.emulate.dark_mode) == (800, 600, True)
-        assert (shot.settle.delay, shot.expose.selector, shot.retouch.block_ads) == (250, "#chart", False)
+        assert (shot.emulation.width, shot.emulation.height, shot.emulation.dark_mode) == (800, 600, True)
+        assert (shot.wait.delay, shot.region.selector, shot.page_changes.block_ads) == (250, "#chart", False)
 
     def test_tracking_parameters_do_not_make_another_picture(self, site: Site) -> None:
         site.thumb(f"{URL}?utm_source=mail")

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from tests.web.conftest import URL, Site
 from tests.web.test_invalid_requests import mistakes
 from tintype import errors, imaging
-from tintype.options import PASTED
+from tintype.options import INLINE_HTML_URL
 
 SECRETS: dict[str, Any] = {
     "headers": {"Authorization": "Bearer s3cret"},
@@ -72,7 +72,7 @@ class TestSecrets:
 
     def test_reach_the_engine(self, site: Site) -> None:
         assert post(site, **SECRETS).status_code == 200
-        sent = site.engine.shots[-1].identify
+        sent = site.engine.shots[-1].credentials
         assert sent.headers == (("authorization", "Bearer s3cret"),)
         assert sent.cookies == (("session", "s3cret", "/", ""),)
         assert sent.basic_auth == ("anna", "s3cret")
@@ -141,8 +141,8 @@ class TestHtml:
     def test_takes_the_place_of_an_address(self, site: Site) -> None:
         answer = site.client.post("/thumb", json={"html": self.PAGE})
         assert imaging.size(answer.data)[:2] == (1280, 720)
-        assert site.engine.shots[-1].navigate.html == self.PAGE
-        assert site.engine.shots[-1].url == PASTED
+        assert site.engine.shots[-1].navigation.html == self.PAGE
+        assert site.engine.shots[-1].url == INLINE_HTML_URL
         assert site.lookup.asked == []
 
     def test_is_remembered_by_what_it_is(self, site: Site) -> None:

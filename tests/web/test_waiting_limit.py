@@ -68,14 +68,14 @@ class TestSeats:
 class TestTheShare:
     @pytest.mark.parametrize(("threads", "seats"), [("128", 96), ("16", 12), ("4", 3), ("3", 2), ("2", 1)])
     def test_leaves_threads_for_hits(self, threads: str, seats: int) -> None:
-        assert settings(TINTYPE_THREADS=threads).seats == seats
+        assert settings(TINTYPE_THREADS=threads).waiting_limit == seats
 
     def test_is_not_drawn_where_there_is_one_thread(self) -> None:
-        assert settings(TINTYPE_THREADS="1").seats is None
+        assert settings(TINTYPE_THREADS="1").waiting_limit is None
 
     def test_can_be_set_as_long_as_a_thread_is_left(self) -> None:
-        assert settings(TINTYPE_MAX_WAITING="5").seats == 5
-        assert settings(TINTYPE_MAX_WAITING="500", TINTYPE_THREADS="8").seats == 7
+        assert settings(TINTYPE_MAX_WAITING="5").waiting_limit == 5
+        assert settings(TINTYPE_MAX_WAITING="500", TINTYPE_THREADS="8").waiting_limit == 7
 
 
 class TestAFlood:
@@ -112,7 +112,7 @@ class TestSenders:
     @pytest.fixture
     def full(self, site: Site) -> Iterator[Site]:
         """A site with one seat, which somebody holds who is still sending."""
-        seats = site.parts.reader._seats = WaitingLimit(1)
+        seats = site.parts.request_parser._seats = WaitingLimit(1)
         with seats.acquire():
             yield site
 
@@ -128,7 +128,7 @@ class TestSenders:
         assert full.thumb().status_code == 200
 
     def test_give_their_seats_back(self, site: Site) -> None:
-        site.parts.reader._seats = WaitingLimit(1)
+        site.parts.request_parser._seats = WaitingLimit(1)
         assert [site.persist(url=url).status_code for url in ("ftp://x", URL, URL)] == [400, 200, 200]
 
     def test_whose_limit_is_reached_are_told_before_anything_is_read_of_them(self) -> None:

@@ -108,7 +108,7 @@ class Browser:
         """One picture; raises TintypeError, or Ended when the page or the browser crashed under it."""
         self.captures += 1
         start = asyncio.get_running_loop().time()
-        permissions = ["geolocation"] if shot.emulate.geolocation else []
+        permissions = ["geolocation"] if shot.emulation.geolocation else []
         async with self._open_page(blocked, permissions) as (tab, traffic):
             filters = self._filter_file.current() if self._filter_file else None
             page = PageCapture(tab, shot, traffic, self.user_agent, max_height, filters)

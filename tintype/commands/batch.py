@@ -56,7 +56,7 @@ def _batch(list_file: TextIO, output: Path, report_file: Path | None, **options:
         raise click.UsageError("--report must end in .csv or .json.")
     settings = Settings.load()
     logs.configure(settings.log_level if options["verbose"] else "critical", settings.log_format)
-    parts = application.assemble(settings)
+    parts = application.build_application(settings)
     try:
         listing = _parse_list(list_file, parts)
         with _locked_manifest(output) as ledger:
@@ -80,7 +80,7 @@ def _batch(list_file: TextIO, output: Path, report_file: Path | None, **options:
 def _parse_list(list_file: TextIO, parts: Application) -> UrlList:
     """The list under the options that were said; raises InvalidRequest or UsageError."""
     options = list(given_options(_EXCLUDED))
-    listing = parse_url_list(list_file, lambda url: parts.reader.parse([("url", url), *options]))
+    listing = parse_url_list(list_file, lambda url: parts.request_parser.parse([("url", url), *options]))
     if not listing.items and not listing.invalid:
         raise click.UsageError(f"{list_file.name} names no page.")
     for number, entry in listing.invalid.items():

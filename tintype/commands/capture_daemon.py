@@ -23,5 +23,7 @@ def command(*, listen: str) -> None:
     keep it on a private network.
     """
     settings = Settings.load()
-    config = replace(backends.daemon_config(settings), idle_timeout=math.inf, drain_timeout=backends.patience(settings))
+    config = replace(
+        backends.daemon_config(settings), idle_timeout=math.inf, drain_timeout=backends.capture_wait_timeout(settings)
+    )
     sys.exit(daemon.main([listen, config.to_json()], settings.engine_secret))

@@ -19,9 +19,9 @@ from tintype.settings import Settings
 from tintype.settings.types import DURATION, SIZE
 
 _MARKS = {
-    CheckLevel.GOOD: Text("ok", "green"),
-    CheckLevel.DOUBTFUL: Text("look", "yellow"),
-    CheckLevel.BAD: Text("WRONG", "bold red"),
+    CheckLevel.OK: Text("ok", "green"),
+    CheckLevel.WARNING: Text("look", "yellow"),
+    CheckLevel.ERROR: Text("WRONG", "bold red"),
 }
 _WIDTH = 120
 """Columns when nobody is there to have a terminal."""
@@ -39,10 +39,10 @@ def command() -> None:
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
     console.print(f"Tintype {__version__}\n", _settings_table(settings), "")
     findings = []
-    for finding in doctor.examine(settings):
+    for finding in doctor.run_checks(settings):
         findings.append(finding)
         console.print(_line(finding))
-    if any(finding.state is CheckLevel.BAD for finding in findings):
+    if any(finding.level is CheckLevel.ERROR for finding in findings):
         console.print("\nSomething essential does not work.", style="bold red")
         click.get_current_context().exit(1)
     console.print("\nReady to take pictures.", style="bold green")
@@ -91,8 +91,8 @@ def _line(check: CheckResult) -> Table:
     line = Table.grid(padding=(0, 2))
     line.add_column(width=6)
     line.add_column(width=13)
-    line.add_row(_MARKS[check.state], check.what, Text(check.found))
-    if check.state is not CheckLevel.GOOD and check.remedy:
+    line.add_row(_MARKS[check.level], check.name, Text(check.detail))
+    if check.level is not CheckLevel.OK and check.remedy:
         line.add_row("", "", Text(f"→ {check.remedy}", "yellow"))
     return line
 

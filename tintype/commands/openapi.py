@@ -17,7 +17,7 @@ from tintype.web.openapi import document
 @click.option("-o", "--output", default="-", metavar="FILE", help="Where to; - is standard output.")
 def command(output: str) -> None:
     """Print the API as OpenAPI 3.1, as GET /openapi.json would answer with these settings."""
-    parts = application.assemble(Settings.load())
+    parts = application.build_application(Settings.load())
     try:
         told = document(api_features(parts))
     finally:

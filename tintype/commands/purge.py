@@ -20,9 +20,9 @@ def command(*, urls: tuple[str, ...], everything: bool) -> None:
         raise click.UsageError("Say what to forget: --url URL, or --all.")
     settings = Settings.load()
     logs.configure("warning", settings.log_format)
-    parts = application.assemble(settings)
+    parts = application.build_application(settings)
     try:
-        pages = [parts.reader.parse([("url", url)]).capture_request.shot.url for url in urls]
+        pages = [parts.request_parser.parse([("url", url)]).capture_request.shot.url for url in urls]
         count = parts.service.clear() if everything else sum(map(parts.service.purge, pages))
     finally:
         parts.close()

@@ -39,13 +39,13 @@ def capture_daemon(settings: Settings) -> Iterator[None]:
     """Have it starting meanwhile, and ended afterwards unless somebody else uses it."""
     # Until granian listens for it: the usual way to die would leave the daemon behind.
     signal.signal(signal.SIGTERM, _exit_on_sigterm)
-    starter = backends.own_starter(settings)
+    starter = backends.local_daemon_launcher(settings)
     if starter:
         starter.start_in_background()
     try:
         yield
     finally:
-        daemon = backends.own_daemon(settings)
+        daemon = backends.local_daemon_client(settings)
         if starter and daemon:
             starter.cancel()
             daemon.stop_if_idle()

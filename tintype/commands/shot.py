@@ -39,9 +39,9 @@ def _shot(url: str | None, output: str, html: BinaryIO | None, *, verbose: bool,
     """
     settings = Settings.load()
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
-    parts = application.assemble(settings)
+    parts = application.build_application(settings)
     try:
-        wanted = parts.reader.parse([*_page_options(url, html), *_given_options(output)])
+        wanted = parts.request_parser.parse([*_page_options(url, html), *_given_options(output)])
         begin = perf_counter()
         with _spinner(url or "a page of your own"):
             answer = parts.service.get(wanted.capture_request, wanted.freshness)

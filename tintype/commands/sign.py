@@ -11,12 +11,12 @@ import click
 from tintype import application
 from tintype.commands.flags import given_options, option_flags
 from tintype.errors import ConfigurationError
-from tintype.options import Options, is_posted
+from tintype.options import Options, is_body_only
 from tintype.settings import Settings
-from tintype.settings.types import DURATION, seconds
+from tintype.settings.types import DURATION, parse_duration
 from tintype.signing import EXPIRES, SIGNATURE, UrlSigner
 
-_EXCLUDED = ("url", *(name for name in Options.model_fields if is_posted(name)))
+_EXCLUDED = ("url", *(name for name in Options.model_fields if is_body_only(name)))
 
 
 def _sign(url: str, *, base: str | None, expires: str | None, meta: bool, **_: Any) -> None:
@@ -40,9 +40,9 @@ def _sign(url: str, *, base: str | None, expires: str | None, meta: bool, **_: A
 
 def _validate(settings: Settings, pairs: list[tuple[str, str]], *, meta: bool) -> None:
     """Refuse what the service would refuse; raises InvalidRequest or TargetDenied."""
-    parts = application.assemble(settings)
+    parts = application.build_application(settings)
     try:
-        parts.reader.parse([*pairs, *([("format", "json")] if meta else [])], posted=False)
+        parts.request_parser.parse([*pairs, *([("format", "json")] if meta else [])], posted=False)
     finally:
         parts.close()
 
@@ -53,7 +53,7 @@ def _query_value(value: Any) -> str:
 
 def _parse_lifetime(text: str) -> float:
     try:
-        return seconds(text)
+        return parse_duration(text)
     except ValueError:
         raise click.BadParameter(f"must be {DURATION}, not {text!r}", param_hint="--expires") from None
 

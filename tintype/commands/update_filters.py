@@ -21,10 +21,12 @@ def command() -> None:
     logs.configure("warning", settings.log_format)
     if not settings.filter_lists:
         raise click.UsageError("There are no lists: set TINTYPE_FILTER_LISTS.")
-    policy = application.policy_of(settings)
-    backends.folder(settings, "filters")
+    policy = application.egress_policy(settings)
+    backends.data_folder(settings, "filters")
     try:
-        lists = backends.library(settings).update(settings.filter_lists, lambda source: outbound.read(source, policy))
+        lists = backends.filter_list_store(settings).update(
+            settings.filter_lists, lambda source: outbound.fetch(source, policy)
+        )
     except outbound.FetchError as failure:
         raise click.ClickException(str(failure)) from failure
     for entry in lists:

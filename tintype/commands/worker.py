@@ -36,7 +36,7 @@ _LOG_CONFIG: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_g
 
 def serve(settings: Settings, address: tuple[str, int], workers: int, threads: int) -> None:
     """Serve until told to end; raises ConfigurationError."""
-    application.assemble(settings).close()  # mistakes that only show now are told once, not by each worker
+    application.build_application(settings).close()  # mistakes that only show now are told once, not by each worker
     host, port = address
     server = Granian(
         "tintype",

@@ -46,18 +46,18 @@ def translate(shot: Shot) -> dict[str, Any]:
     """
     if mistakes := list(_not_offered(shot)):
         raise UnsupportedOption(*mistakes)
-    seen, retouch = shot.emulate, shot.retouch
+    seen, retouch = shot.emulation, shot.page_changes
     options: dict[str, Any] = {
         "url": shot.url,
         "format": "png",
-        "full_page": shot.expose.full_page,
+        "full_page": shot.region.full_page,
         "dark_mode": seen.dark_mode,
         "block_ads": retouch.block_ads,
         "block_trackers": retouch.block_trackers,
         "block_cookie_banners": retouch.block_cookie_banners,
         "block_chats": retouch.block_chats,
-        "delay": shot.settle.delay,
-        "wait_until": shot.navigate.wait_until,
+        "delay": shot.wait.delay,
+        "wait_until": shot.navigation.wait_until,
         "cache": False,
     }
     options.update(_said(shot))
@@ -69,24 +69,24 @@ def translate(shot: Shot) -> dict[str, Any]:
 
 def _said(shot: Shot) -> Iterator[tuple[str, Any]]:
     """What the account has no defaults for, so that it is said only when it was asked for."""
-    if shot.settle.wait_for:
-        yield "wait_for", shot.settle.wait_for
-    yield from ((name, value) for name in _AS_THEY_ARE if (value := getattr(shot.retouch, name)))
-    if shot.emulate.user_agent:
-        yield "user_agent", shot.emulate.user_agent
-    if shot.expose.clip:
-        yield "clip", dict(zip(("x", "y", "width", "height"), shot.expose.clip, strict=True))
-    if shot.expose.scroll_to:
-        yield "scroll_y", int(shot.expose.scroll_to)
+    if shot.wait.wait_for:
+        yield "wait_for", shot.wait.wait_for
+    yield from ((name, value) for name in _AS_THEY_ARE if (value := getattr(shot.page_changes, name)))
+    if shot.emulation.user_agent:
+        yield "user_agent", shot.emulation.user_agent
+    if shot.region.clip:
+        yield "clip", dict(zip(("x", "y", "width", "height"), shot.region.clip, strict=True))
+    if shot.region.scroll_to:
+        yield "scroll_y", int(shot.region.scroll_to)
 
 
 def _not_offered(shot: Shot) -> Iterator[InvalidParameter]:
     said = {name for part in shot.model_dump(exclude_defaults=True).values() for name in part}
     yield from (InvalidParameter(name, "is not offered by the hosted engine") for name in sorted(said - _KNOWN))
-    seen, preset = shot.emulate, DEVICES.get(shot.emulate.device)
+    seen, preset = shot.emulation, DEVICES.get(shot.emulation.device)
     if preset is None and seen.scale not in {1, _RETINA}:
         yield InvalidParameter("scale", "must be 1 or 2 with the hosted engine")
-    if shot.expose.scroll_to and not shot.expose.scroll_to.isdigit():
+    if shot.region.scroll_to and not shot.region.scroll_to.isdigit():
         yield InvalidParameter("scroll_to", "must be a number of pixels with the hosted engine")
     for name in ("width", "height", "scale") if preset else ():
         if getattr(seen, name) != getattr(preset, name):

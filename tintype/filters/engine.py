@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # few daemons have lists, so only those load the engine
 
 log = structlog.get_logger("tintype.filters")
 
-_KINDS = {
+_RESOURCE_TYPES = {
     "Document": "subdocument",
     "Stylesheet": "stylesheet",
     "Image": "image",
@@ -62,18 +62,18 @@ class FilterEngine:
             raise NotCompiled(type(error).__name__) from error
         return cls(engine)
 
-    def refuse(self, url: str, source: str, kind: str) -> bool:
+    def blocks(self, url: str, source: str, kind: str) -> bool:
         """Whether a request of one of Chromium's resource types, made by a page, is refused."""
-        return bool(self._engine.check_network_urls(url, source, _KINDS.get(kind, "other")).matched)
+        return bool(self._engine.check_network_urls(url, source, _RESOURCE_TYPES.get(kind, "other")).matched)
 
-    def hidden(self, url: str) -> CosmeticRules:
+    def cosmetic_rules(self, url: str) -> CosmeticRules:
         """What is hidden on a page by its address alone."""
         found = self._engine.url_cosmetic_resources(url)
         return CosmeticRules(
             tuple(sorted(found.hide_selectors)), frozenset(found.exceptions), not getattr(found, "generichide", False)
         )
 
-    def hidden_by_name(self, names: Iterable[str], ids: Iterable[str], hidden: CosmeticRules) -> tuple[str, ...]:
+    def hidden_by_class_or_id(self, names: Iterable[str], ids: Iterable[str], hidden: CosmeticRules) -> tuple[str, ...]:
         """What is hidden besides because of class names and ids that are on the page."""
         if not hidden.generic:
             return ()
@@ -85,18 +85,18 @@ class FilterFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._mark: tuple[int, int] | None = None
+        self._stamp: tuple[int, int] | None = None
         self._filters: FilterEngine | None = None
 
     def current(self) -> FilterEngine | None:
         """What the file holds now; None while it holds nothing that can be used."""
-        mark = self._look()
-        if mark != self._mark:
-            self._mark = mark
+        mark = self._read_stamp()
+        if mark != self._stamp:
+            self._stamp = mark
             self._filters = self._load() if mark else None
         return self._filters
 
-    def _look(self) -> tuple[int, int] | None:
+    def _read_stamp(self) -> tuple[int, int] | None:
         try:
             state = self._path.stat()
         except OSError:

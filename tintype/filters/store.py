@@ -44,7 +44,7 @@ class FilterListStore:
     folder: Path
 
     @property
-    def engine(self) -> Path:
+    def engine_path(self) -> Path:
         """The file with the compiled lists."""
         return self.folder / ENGINE
 
@@ -52,7 +52,7 @@ class FilterListStore:
         """What was compiled last; empty when nothing was."""
         try:
             said = json.loads((self.folder / _INDEX).read_text(encoding="utf-8"))
-            return tuple(FilterListInfo(**entry) for entry in said) if self.engine.is_file() else ()
+            return tuple(FilterListInfo(**entry) for entry in said) if self.engine_path.is_file() else ()
         except (OSError, ValueError, TypeError):
             return ()
 
@@ -64,25 +64,25 @@ class FilterListStore:
         from tintype.filters.engine import compile_lists  # noqa: PLC0415 - only who compiles needs the engine
 
         earlier = {entry.source: entry for entry in self.lists()}
-        read_now = [self._take(source, read, earlier.get(source)) for source in sources]
+        read_now = [self._read_list(source, read, earlier.get(source)) for source in sources]
         texts = [(self.folder / entry.file).read_text(encoding="utf-8") for entry in read_now if entry.file]
         if not texts:
             raise FetchError("; ".join(f"{entry.source}: {entry.failure}" for entry in read_now))
-        self._put(ENGINE, compile_lists(texts))
-        self._put(_INDEX, json.dumps([asdict(entry) for entry in read_now], indent=1).encode())
-        self._forget_all_but({entry.file for entry in read_now})
+        self._write(ENGINE, compile_lists(texts))
+        self._write(_INDEX, json.dumps([asdict(entry) for entry in read_now], indent=1).encode())
+        self._prune({entry.file for entry in read_now})
         return tuple(read_now)
 
-    def _take(self, source: str, read: Callable[[str], str], earlier: FilterListInfo | None) -> FilterListInfo:
+    def _read_list(self, source: str, read: Callable[[str], str], earlier: FilterListInfo | None) -> FilterListInfo:
         try:
             text = read(source)
-            rules = _count(text)
+            rules = _count_rules(text)
         except FetchError as failure:
-            known: dict[str, Any] = asdict(earlier) if earlier else _nothing(source)
+            known: dict[str, Any] = asdict(earlier) if earlier else _empty_info(source)
             return FilterListInfo(**{**known, "failure": str(failure)})
         name = f"{hashlib.sha256(source.encode()).hexdigest()[:12]}.txt"
-        self._put(name, text.encode())
-        header = _header(text)
+        self._write(name, text.encode())
+        header = _read_header(text)
         return FilterListInfo(
             source=source,
             file=name,
@@ -93,7 +93,7 @@ class FilterListStore:
             read_at=now(),
         )
 
-    def _put(self, name: str, body: bytes) -> None:
+    def _write(self, name: str, body: bytes) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -105,13 +105,13 @@ class FilterListStore:
             Path(temporary).unlink(missing_ok=True)
             raise
 
-    def _forget_all_but(self, wanted: set[str]) -> None:
+    def _prune(self, wanted: set[str]) -> None:
         for path in self.folder.glob("*.txt"):
             if path.name not in wanted:
                 path.unlink(missing_ok=True)
 
 
-def _count(text: str) -> int:
+def _count_rules(text: str) -> int:
     """How many rules a text holds; raises NotFetched for what is no list."""
     if text.lstrip()[:200].lower().startswith(_MARKUP):
         raise FetchError("it is a web page, not a list")
@@ -121,11 +121,11 @@ def _count(text: str) -> int:
     return rules
 
 
-def _header(text: str) -> dict[str, str]:
+def _read_header(text: str) -> dict[str, str]:
     found = (_FIELD.match(line) for line in text.splitlines()[:_HEADER_LINES])
     fields = [match.groups() for match in found if match and "%" not in match[2]]
     return {name.strip().lower(): value for name, value in reversed(fields)}
 
 
-def _nothing(source: str) -> dict[str, Any]:
+def _empty_info(source: str) -> dict[str, Any]:
     return {"source": source, "file": "", "title": source, "licence": "", "version": "", "rules": 0, "read_at": 0.0}

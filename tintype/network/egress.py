@@ -16,7 +16,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _PORTS = range(1, 65536)
-_LONGEST_NAME = 253  # RFC 1035, 2.3.4, without the outer dots
+_MAX_NAME_LENGTH = 253  # RFC 1035, 2.3.4, without the outer dots
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 
 PRIVATE_NAMES = (
@@ -30,7 +30,7 @@ def _networks(*texts: str) -> tuple[Network, ...]:
     return tuple(ip_network(text) for text in texts)
 
 
-_REFUSED_V4 = _networks(
+_DENIED_V4 = _networks(
     "0.0.0.0/8",  # this network, RFC 791
     "10.0.0.0/8",  # private, RFC 1918
     "100.64.0.0/10",  # carrier NAT, RFC 6598; holds Alibaba's metadata address
@@ -49,7 +49,7 @@ _REFUSED_V4 = _networks(
 )
 _ALLOWED_V6 = ip_network("2000::/3")
 """All that is given out to the internet; mapped, compatible, NAT64, local and multicast are elsewhere."""
-_REFUSED_V6 = _networks(
+_DENIED_V6 = _networks(
     "2001::/23",  # Teredo, ORCHID and other assignments, RFC 2928
     "2001:db8::/32",  # documentation, RFC 3849
     "2002::/16",  # 6to4, RFC 3056
@@ -85,7 +85,7 @@ class Policy:
     """Public addresses, plus the operator's exceptions, minus this machine's own addresses."""
 
     allowed: tuple[AllowRule, ...] = ()
-    own: frozenset[Address] = frozenset()
+    local_addresses: frozenset[Address] = frozenset()
 
     def permits(self, address: Address, port: int) -> bool:
         """Whether a connection to this address and port may be made."""
@@ -93,7 +93,7 @@ class Policy:
             return False
         if any(port == entry.port and address in entry.network for entry in self.allowed):
             return True
-        return is_public(address) and address not in self.own
+        return is_public(address) and address not in self.local_addresses
 
     def permits_name(self, name: str, port: int, *, named: bool = False) -> bool:
         """Whether a host name may be looked up; what it leads to is decided by :meth:`permits`.
@@ -108,10 +108,10 @@ class Policy:
 def is_public(address: Address) -> bool:
     """Whether an address is out on the internet, by number alone."""
     if isinstance(address, IPv4Address):
-        return address.is_global and not any(address in network for network in _REFUSED_V4)
+        return address.is_global and not any(address in network for network in _DENIED_V4)
     if address.scope_id or address not in _ALLOWED_V6 or not address.is_global:
         return False
-    return not any(address in network for network in _REFUSED_V6)
+    return not any(address in network for network in _DENIED_V6)
 
 
 def parse_address(text: str) -> Address | None:
@@ -127,7 +127,7 @@ def is_name(text: str) -> bool:
 
     No top level domain begins with a digit, and every way to write a number ends in a label that does.
     """
-    return len(text) <= _LONGEST_NAME and bool(_NAME.fullmatch(text)) and not text.rpartition(".")[2][0].isdigit()
+    return len(text) <= _MAX_NAME_LENGTH and bool(_NAME.fullmatch(text)) and not text.rpartition(".")[2][0].isdigit()
 
 
 def is_private_name(name: str) -> bool:

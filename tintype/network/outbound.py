@@ -33,7 +33,7 @@ class FetchError(Exception):
     """Why a list did not come, in words for the operator."""
 
 
-def read(source: str, policy: Policy) -> str:
+def fetch(source: str, policy: Policy) -> str:
     """The text behind an address or a path; raises NotFetched."""
     try:
         body = _download(source, policy) if source.startswith(("http://", "https://")) else _load(Path(source))
@@ -56,7 +56,7 @@ def _download(source: str, policy: Policy) -> bytes:
     url = source
     for _ in range(_REDIRECTS):
         # The addresses a list sends us on to are no more trusted than those of pages.
-        url = TargetPolicy(policy).canonical(url)
+        url = TargetPolicy(policy).canonicalize(url)
         with contextlib.closing(_connect(url, policy)) as connection:
             parts = urlsplit(url)
             path = f"{parts.path or '/'}{parts.query and '?' + parts.query}"

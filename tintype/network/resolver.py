@@ -26,9 +26,9 @@ log = structlog.get_logger("tintype.lookup")
 Resolve = Callable[..., Iterable[tuple[Any, ...]]]
 """The signature of ``socket.getaddrinfo``."""
 
-_REMEMBERED = 5.0
+_CACHE_SECONDS = 5.0
 """Seconds an answer is used again: several sizes of one page are often asked for at once."""
-_NAMES = 1024
+_MAX_CACHED_NAMES = 1024
 
 
 class TooManyLookups(RuntimeError):
@@ -99,13 +99,13 @@ class TargetResolver:
         expires, addresses = self._answers.get(host, (0.0, ()))
         if expires > time.monotonic():
             return addresses
-        addresses = self._look_up(host)
-        if len(self._answers) >= _NAMES:
+        addresses = self._resolve(host)
+        if len(self._answers) >= _MAX_CACHED_NAMES:
             self._answers = {}
-        self._answers[host] = (time.monotonic() + _REMEMBERED, addresses)
+        self._answers[host] = (time.monotonic() + _CACHE_SECONDS, addresses)
         return addresses
 
-    def _look_up(self, host: str) -> tuple[Address, ...]:
+    def _resolve(self, host: str) -> tuple[Address, ...]:
         try:
             addresses = self._resolver.submit(host).result(self._timeout)
         except TooManyLookups:
@@ -120,7 +120,7 @@ class TargetResolver:
         return addresses
 
 
-def own_addresses() -> frozenset[Address]:
+def local_addresses() -> frozenset[Address]:
     """The addresses of this machine's network interfaces, as getifaddrs(3) tells them."""
     return frozenset(_interface_addresses())
 

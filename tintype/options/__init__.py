@@ -36,9 +36,9 @@ from tintype.options.types import Bool, FormatName, FormatOrAuto, Int, Verdicts
 
 __all__ = [
     "DOCUMENTS",
+    "INLINE_HTML_URL",
     "KEY_VERSION",
     "MAX_PIXELS",
-    "PASTED",
     "CaptureRequest",
     "Credentials",
     "Emulation",
@@ -52,18 +52,18 @@ __all__ = [
     "Shot",
     "WaitOptions",
     "accepts",
-    "is_posted",
-    "is_structured",
+    "accepts_json",
+    "is_body_only",
 ]
 
-KEY_VERSION = "tintype/2"
+KEY_VERSION = "tintype/3"
 """Part of every key. Raise it whenever a default or the meaning of an option changes."""
 
 MAX_PIXELS = 25_000_000
 """Upper bound for width x height after scaling: about 18 MB and 30 ms each million."""
 
 
-PASTED = "http://html.invalid/"
+INLINE_HTML_URL = "http://html.invalid/"
 """The address of a page that came as HTML: an origin of its own that leads nowhere (RFC 6761, 6.4)."""
 
 
@@ -99,23 +99,23 @@ class PdfLayout(PdfOptions):
 class Shot(CacheKeyed):
     """What to photograph. Every field changes the pixels; each part is one step of a capture."""
 
-    navigate: Navigation
-    identify: Credentials = Credentials()
-    emulate: Emulation = Emulation()
-    settle: WaitOptions = WaitOptions()
-    retouch: PageChanges = PageChanges()
-    expose: Region = Region()
-    sheets: PdfLayout | None = None
+    navigation: Navigation
+    credentials: Credentials = Credentials()
+    emulation: Emulation = Emulation()
+    wait: WaitOptions = WaitOptions()
+    page_changes: PageChanges = PageChanges()
+    region: Region = Region()
+    pdf: PdfLayout | None = None
 
     @property
     def url(self) -> str:
         """The canonical address of the page."""
-        return self.navigate.url
+        return self.navigation.url
 
     @property
-    def secret(self) -> bool:
+    def has_credentials(self) -> bool:
         """Whether it carries a caller's secrets, so that nothing of it may be remembered or shared."""
-        return self.identify != Credentials()
+        return self.credentials != Credentials()
 
 
 class CaptureRequest(CacheKeyed):
@@ -144,43 +144,43 @@ class Options(Emulation, Navigation, Credentials, WaitOptions, PageChanges, Regi
         (),
         "Answer a picture that does not show the page with an error instead. See docs/verdicts.md.",
         f"a comma list of {', '.join(verdict for verdict in Verdict if verdict is not Verdict.OK)}",
-        structured=True,
+        accepts_json=True,
     )
 
-    def said(self, name: str) -> bool:
+    def is_set(self, name: str) -> bool:
         """Whether the caller wrote this option, even with its default value."""
         return name in self.model_fields_set
 
-    def request(self) -> CaptureRequest:
+    def capture_request(self) -> CaptureRequest:
         """The normalised request; ``format=auto`` must have been resolved before."""
         shot = Shot(
-            navigate=self.pick(Navigation),
-            identify=self.pick(Credentials),
-            emulate=self._emulate(),
-            settle=self.pick(WaitOptions),
-            retouch=self.pick(PageChanges),
-            expose=Region() if self.format == "pdf" else self._expose(),
-            sheets=PdfLayout(format="pdf", **dict(self.pick(PdfOptions))) if self.format == "pdf" else None,
+            navigation=self.extract(Navigation),
+            credentials=self.extract(Credentials),
+            emulation=self._emulation(),
+            wait=self.extract(WaitOptions),
+            page_changes=self.extract(PageChanges),
+            region=Region() if self.format == "pdf" else self._region(),
+            pdf=PdfLayout(format="pdf", **dict(self.extract(PdfOptions))) if self.format == "pdf" else None,
         )
-        return CaptureRequest(shot=shot, rendition=self.pick(Rendition).normal())
+        return CaptureRequest(shot=shot, rendition=self.extract(Rendition).normalized())
 
-    def _emulate(self) -> Emulation:
-        emulate = self.pick(Emulation)
+    def _emulation(self) -> Emulation:
+        emulate = self.extract(Emulation)
         changes: dict[str, Any] = {"scale": 2.0} if self.retina else {}
         if self.media == ("print" if self.format == "pdf" else "screen"):
             changes["media"] = None
         if preset := DEVICES.get(self.device):
             sizes = {"width": preset.width, "height": preset.height, "scale": preset.scale}
-            changes = {**{n: v for n, v in sizes.items() if not self.said(n)}, **changes}
+            changes = {**{n: v for n, v in sizes.items() if not self.is_set(n)}, **changes}
             changes["device"] = self.device if preset.mobile else ""
         return emulate.model_copy(update=changes)
 
-    def _expose(self) -> Region:
+    def _region(self) -> Region:
         """What says nothing beside other options is left out.
 
         An element or a part is photographed whole wherever the page is scrolled to, and jpeg knows no transparency.
         """
-        expose, idle = self.pick(Region), dict[str, Any]()
+        expose, idle = self.extract(Region), dict[str, Any]()
         if expose.selector or expose.clip:
             idle["full_page"] = False
         if expose.selector or expose.clip or expose.full_page:
@@ -196,16 +196,16 @@ def accepts(name: str) -> str:
     return str(extra["accepts"]) if isinstance(extra, dict) else ""
 
 
-def is_structured(name: str) -> bool:
+def accepts_json(name: str) -> bool:
     """Whether an option's value may be a list or an object in JSON."""
-    return _is(name, "structured")
+    return _has_trait(name, "accepts_json")
 
 
-def is_posted(name: str) -> bool:
+def is_body_only(name: str) -> bool:
     """Whether an option is taken from the body of a POST only, and never repeated to anybody."""
-    return _is(name, "posted")
+    return _has_trait(name, "body_only")
 
 
-def _is(name: str, trait: str) -> bool:
+def _has_trait(name: str, trait: str) -> bool:
     extra = Options.model_fields[name].json_schema_extra
     return isinstance(extra, dict) and bool(extra.get(trait))

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-MOST_HEADERS, LONGEST_HEADER = 20, 4096
-MOST_COOKIES, LONGEST_COOKIE = 50, 4096  # RFC 6265, 6.1
-LONGEST_CREDENTIAL = 500
+MAX_HEADERS, MAX_HEADER_LENGTH = 20, 4096
+MAX_COOKIES, MAX_COOKIE_LENGTH = 50, 4096  # RFC 6265, 6.1
+MAX_CREDENTIAL_LENGTH = 500
 
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _VALUE = re.compile(r"[\x20-\x7e]*")
@@ -22,15 +22,15 @@ _COOKIE_VALUE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
 _COOKIE_PATH = re.compile(r"/[\x20-\x3a\x3c-\x7e]{0,255}")
 _DOMAIN = re.compile(r"[A-Za-z0-9_.:\[\]-]{0,253}")
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]*")
-_REFUSED = frozenset(
+_FORBIDDEN_HEADERS = frozenset(
     (
         "accept-charset", "accept-encoding", "connection", "content-length", "content-type", "cookie", "cookie2",
         "date", "expect", "host", "http2-settings", "keep-alive", "metadata", "metadata-flavor", "origin", "range",
         "referer", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "via",
     )
 )  # fmt: skip
-_REFUSED_BEGINNINGS = ("proxy-", "sec-", "access-control-", "if-", "x-aws-ec2-metadata-", "x-google-metadata-")
-_IGNORED = frozenset(
+_FORBIDDEN_PREFIXES = ("proxy-", "sec-", "access-control-", "if-", "x-aws-ec2-metadata-", "x-google-metadata-")
+_IGNORED_COOKIE_MEMBERS = frozenset(
     (
         "secure", "httpOnly", "http_only", "sameSite", "same_site", "expires", "expirationDate", "hostOnly",
         "session", "storeId",
@@ -47,17 +47,17 @@ def _headers(value: Any) -> tuple[Pair, ...]:
     """``{"Name": "value"}``, pairs, or lines of ``Name: value``."""
     pairs = [_header(name, text) for name, text in _pairs(value, ":", "\n")]
     names = [name for name, _ in pairs]
-    if not 0 < len(pairs) <= MOST_HEADERS or len(set(names)) != len(names):
-        raise ValueError(f"there may be up to {MOST_HEADERS} headers, each once")
+    if not 0 < len(pairs) <= MAX_HEADERS or len(set(names)) != len(names):
+        raise ValueError(f"there may be up to {MAX_HEADERS} headers, each once")
     return tuple(sorted(pairs))
 
 
 def _header(name: str, text: str) -> Pair:
     lower = name.lower()
-    if not _NAME.fullmatch(name) or lower in _REFUSED or lower.startswith(_REFUSED_BEGINNINGS):
+    if not _NAME.fullmatch(name) or lower in _FORBIDDEN_HEADERS or lower.startswith(_FORBIDDEN_PREFIXES):
         raise ValueError("one of the names cannot be set")
-    if not text or not _VALUE.fullmatch(text) or len(text) > LONGEST_HEADER:
-        raise ValueError(f"one of the values is empty, longer than {LONGEST_HEADER} or not printable ASCII")
+    if not text or not _VALUE.fullmatch(text) or len(text) > MAX_HEADER_LENGTH:
+        raise ValueError(f"one of the values is empty, longer than {MAX_HEADER_LENGTH} or not printable ASCII")
     return lower, text
 
 
@@ -66,21 +66,21 @@ def _cookies(value: Any) -> tuple[Cookie, ...]:
     if isinstance(value, list | tuple) and all(isinstance(entry, dict) for entry in value):
         entries = [_cookie_object(entry) for entry in value]
     elif isinstance(value, list | tuple):
-        entries = [_listed(entry) for entry in value]
+        entries = [_cookie_sequence(entry) for entry in value]
     else:
         entries = [_cookie(name, text, "/", "") for name, text in _pairs(value, "=", ";")]
-    if not 0 < len(entries) <= MOST_COOKIES or len({(name, path) for name, _, path, _ in entries}) != len(entries):
-        raise ValueError(f"there may be up to {MOST_COOKIES} cookies, each once")
+    if not 0 < len(entries) <= MAX_COOKIES or len({(name, path) for name, _, path, _ in entries}) != len(entries):
+        raise ValueError(f"there may be up to {MAX_COOKIES} cookies, each once")
     return tuple(sorted(entries))
 
 
 def _cookie_object(entry: dict[str, Any]) -> Cookie:
-    if not {"name", "value"} <= entry.keys() <= {"name", "value", "path", "domain", *_IGNORED}:
+    if not {"name", "value"} <= entry.keys() <= {"name", "value", "path", "domain", *_IGNORED_COOKIE_MEMBERS}:
         raise ValueError("a cookie is an object with name, value and, if need be, path")
-    return _listed((entry["name"], entry["value"], entry.get("path") or "/", entry.get("domain") or ""))
+    return _cookie_sequence((entry["name"], entry["value"], entry.get("path") or "/", entry.get("domain") or ""))
 
 
-def _listed(entry: Any) -> Cookie:
+def _cookie_sequence(entry: Any) -> Cookie:
     if not isinstance(entry, list | tuple) or len(entry) != 4 or not all(isinstance(each, str) for each in entry):  # noqa: PLR2004
         raise ValueError("a cookie is an object with name, value and, if need be, path")
     return _cookie(*entry)
@@ -88,7 +88,7 @@ def _listed(entry: Any) -> Cookie:
 
 def _cookie(name: str, text: str, path: str, domain: str) -> Cookie:
     fits = _COOKIE_NAME.fullmatch(name) and _COOKIE_VALUE.fullmatch(text) and _COOKIE_PATH.fullmatch(path)
-    if not fits or not _DOMAIN.fullmatch(domain) or len(name) + len(text) > LONGEST_COOKIE:
+    if not fits or not _DOMAIN.fullmatch(domain) or len(name) + len(text) > MAX_COOKIE_LENGTH:
         raise ValueError("one of the cookies has a name, a value, a path or a domain that cannot be sent")
     return name, text, path, domain.lower().removeprefix(".")
 
@@ -103,17 +103,17 @@ def _basic_auth(value: Any) -> Pair:
     user, password = pair
     if not user or ":" in user or not all(_PRINTABLE.fullmatch(each) for each in pair):
         raise ValueError("the user is empty or has a colon in it, or there are control characters")
-    if max(len(user), len(password)) > LONGEST_CREDENTIAL:
-        raise ValueError(f"user and password may be {LONGEST_CREDENTIAL} characters long")
+    if max(len(user), len(password)) > MAX_CREDENTIAL_LENGTH:
+        raise ValueError(f"user and password may be {MAX_CREDENTIAL_LENGTH} characters long")
     return user, password
 
 
-def _pairs(value: Any, between: str, after: str) -> list[Pair]:
+def _pairs(value: Any, separator: str, delimiter: str) -> list[Pair]:
     """Names and values of an object, of a list of pairs, or of one text."""
     if isinstance(value, str):
-        parts = [part.partition(between) for part in value.split(after) if part.strip()]
+        parts = [part.partition(separator) for part in value.split(delimiter) if part.strip()]
         if not all(separator for _, separator, _ in parts):
-            raise ValueError(f"names and values are parted by {between!r}")
+            raise ValueError(f"names and values are parted by {separator!r}")
         return [(name.strip(), text.strip()) for name, _, text in parts]
     entries = [*value.items()] if isinstance(value, dict) else value
     if not isinstance(entries, list | tuple) or not all(_is_pair(entry) for entry in entries):
@@ -125,21 +125,23 @@ def _is_pair(entry: Any) -> bool:
     return isinstance(entry, list | tuple) and len(entry) == 2 and all(isinstance(each, str) for each in entry)  # noqa: PLR2004
 
 
-_TEXT = {"type": "string"}
-_NAMED = {"type": "object", "minProperties": 1, "additionalProperties": _TEXT}
+_STRING = {"type": "string"}
+_OBJECT_OF_STRINGS = {"type": "object", "minProperties": 1, "additionalProperties": _STRING}
 _COOKIE = {
     "type": "object",
     "required": ["name", "value"],
-    "properties": dict.fromkeys(("name", "value", "path", "domain"), _TEXT),
+    "properties": dict.fromkeys(("name", "value", "path", "domain"), _STRING),
 }
 
 Headers = Annotated[
-    tuple[Pair, ...], BeforeValidator(_headers), WithJsonSchema({**_NAMED, "maxProperties": MOST_HEADERS})
+    tuple[Pair, ...], BeforeValidator(_headers), WithJsonSchema({**_OBJECT_OF_STRINGS, "maxProperties": MAX_HEADERS})
 ]
 Cookies = Annotated[
     tuple[Cookie, ...],
     BeforeValidator(_cookies),
-    WithJsonSchema({"anyOf": [_NAMED, {"type": "array", "items": _COOKIE, "minItems": 1, "maxItems": MOST_COOKIES}]}),
+    WithJsonSchema(
+        {"anyOf": [_OBJECT_OF_STRINGS, {"type": "array", "items": _COOKIE, "minItems": 1, "maxItems": MAX_COOKIES}]}
+    ),
 ]
 BasicAuth = Annotated[
     Pair, BeforeValidator(_basic_auth), WithJsonSchema({"type": "string", "pattern": "^[^:]+:", "writeOnly": True})

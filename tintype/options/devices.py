@@ -19,7 +19,7 @@ _ANDROID = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
+class DevicePreset:
     """One preset. ``width`` and ``height`` are CSS pixels; ``title`` is the name hosted APIs use."""
 
     title: str
@@ -34,16 +34,16 @@ class Device:
         return bool(self.user_agent)
 
 
-def _phone(title: str, width: int, height: int, scale: float, user_agent: str) -> Device:
-    return Device(title=title, width=width, height=height, scale=scale, user_agent=user_agent)
+def _phone(title: str, width: int, height: int, scale: float, user_agent: str) -> DevicePreset:
+    return DevicePreset(title=title, width=width, height=height, scale=scale, user_agent=user_agent)
 
 
-def _android(title: str, width: int, height: int, scale: float, *, tablet: bool = False) -> Device:
+def _android(title: str, width: int, height: int, scale: float, *, tablet: bool = False) -> DevicePreset:
     agent = _ANDROID.format(model=title, mobile="" if tablet else "Mobile ")
     return _phone(title, width, height, scale, agent)
 
 
-DEVICES: dict[str, Device] = {
+DEVICES: dict[str, DevicePreset] = {
     "iphone-se": _phone("iPhone SE", 375, 667, 2, _IPHONE),
     "iphone-13": _phone("iPhone 13", 390, 844, 3, _IPHONE),
     "iphone-14": _phone("iPhone 14", 390, 844, 3, _IPHONE),
@@ -57,11 +57,11 @@ DEVICES: dict[str, Device] = {
     "ipad-mini": _phone("iPad Mini", 744, 1133, 2, _IPAD),
     "ipad-pro": _phone("iPad Pro", 1024, 1366, 2, _IPAD),
     "galaxy-tab-s8": _android("Galaxy Tab S8", 800, 1280, 2, tablet=True),
-    "desktop": Device(title="Desktop", width=1280, height=720),
-    "desktop-1080p": Device(title="Desktop 1080p", width=1920, height=1080),
-    "desktop-1440p": Device(title="Desktop 1440p", width=2560, height=1440),
-    "desktop-4k": Device(title="Desktop 4K", width=3840, height=2160),
-    "macbook-air": Device(title="MacBook Air", width=1440, height=900, scale=2),
+    "desktop": DevicePreset(title="Desktop", width=1280, height=720),
+    "desktop-1080p": DevicePreset(title="Desktop 1080p", width=1920, height=1080),
+    "desktop-1440p": DevicePreset(title="Desktop 1440p", width=2560, height=1440),
+    "desktop-4k": DevicePreset(title="Desktop 4K", width=3840, height=2160),
+    "macbook-air": DevicePreset(title="MacBook Air", width=1440, height=900, scale=2),
 }
 
 

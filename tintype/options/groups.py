@@ -9,26 +9,26 @@ from pydantic import BaseModel, ConfigDict, Field
 from tintype.options.credentials import BasicAuth, Cookies, Headers
 from tintype.options.devices import DEVICES
 from tintype.options.types import (
-    Agent,
     Bool,
     Clip,
-    Code,
-    Device,
+    DeviceName,
     Fit,
     Format,
+    Geolocation,
+    InlineHtml,
     Int,
     Locale,
     Number,
-    Page,
     Paper,
-    Place,
+    ScrollTarget,
     Selector,
     Selectors,
+    SourceCode,
     Timezone,
-    Whereto,
+    UserAgent,
 )
 
-_Part = TypeVar("_Part", bound="OptionGroup")
+_Group = TypeVar("_Group", bound="OptionGroup")
 DOCUMENTS = ("pdf", "json")
 """Formats that are no pictures."""
 FORMATS = "Image format; auto chooses by the Accept header, pdf prints the page, json tells what it says of itself."
@@ -36,15 +36,15 @@ _SELECTOR = "a CSS selector of at most 500 characters"
 
 
 def option(
-    default: Any, meaning: str, accepts: str, *, structured: bool = False, posted: bool = False, **limits: Any
+    default: Any, meaning: str, accepts: str, *, accepts_json: bool = False, body_only: bool = False, **limits: Any
 ) -> Any:
     """A field: default, meaning and accepted values, as errors and the docs table print them.
 
-    ``structured``: in JSON its value may be a list or an object as well. ``posted``: it is taken from a body only and
-    never repeated.
+    ``accepts_json``: a JSON body may give a list or an object. ``body_only``: the option is read from a request body
+    only and never repeated in a response.
     """
-    extra: dict[str, Any] = {"accepts": accepts, "structured": structured, "posted": posted}
-    return Field(default, description=meaning, json_schema_extra=extra, repr=not posted, **limits)
+    extra: dict[str, Any] = {"accepts": accepts, "accepts_json": accepts_json, "body_only": body_only}
+    return Field(default, description=meaning, json_schema_extra=extra, repr=not body_only, **limits)
 
 
 def between(default: Any, meaning: str, low: int, high: int, unit: str = "", kind: str = "whole number") -> Any:
@@ -63,9 +63,9 @@ class OptionGroup(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    def pick(self, part: type[_Part]) -> _Part:
+    def extract(self, group: type[_Group]) -> _Group:
         """The fields of another part that this (flat) model carries."""
-        return part.model_construct(**{name: getattr(self, name) for name in part.model_fields})
+        return group.model_construct(**{name: getattr(self, name) for name in group.model_fields})
 
 
 class Emulation(OptionGroup):
@@ -75,22 +75,24 @@ class Emulation(OptionGroup):
     height: Int = between(720, "Viewport height.", 240, 2160, "pixels")
     scale: Number = between(1.0, "Device pixel ratio.", 1, 3, kind="number")
     dark_mode: Bool = flag(False, "Ask the page for its dark colours (prefers-color-scheme).")
-    device: Device = option(
+    device: DeviceName = option(
         "",
         "Preset: viewport, scale and, for phones and tablets, touch and user agent. "
         "An explicit width, height or scale wins over the preset.",
         "one of " + ", ".join(DEVICES),
     )
-    user_agent: Agent = option("", "Wins over that of the device.", "printable ASCII text of at most 500 characters")
+    user_agent: UserAgent = option(
+        "", "Wins over that of the device.", "printable ASCII text of at most 500 characters"
+    )
     locale: Locale = option(
         "", "Language and region: Accept-Language, navigator.language, numbers and dates.", "a language tag: de-AT"
     )
     timezone: Timezone = option("", "Time zone of the page's clock.", "a name of the IANA time zones: Europe/Vienna")
-    geolocation: Place | None = option(
+    geolocation: Geolocation | None = option(
         None,
         "Where the visitor is, told to the page if it asks.",
         "latitude,longitude or latitude,longitude,accuracy in degrees and metres: 48.21,16.37,25",
-        structured=True,
+        accepts_json=True,
     )
     media: Literal["screen", "print"] | None = option(
         None, "The medium whose styles apply; unset: screen, for a PDF print.", "screen or print"
@@ -102,8 +104,8 @@ class Navigation(OptionGroup):
     """Where to go, and when the page counts as there."""
 
     url: str = option(..., "The page to photograph.", "a public http:// or https:// address", max_length=8192)
-    html: Page = option(
-        "", "The page itself, in place of url; only in a POST.", "HTML of at most 1000000 characters", posted=True
+    html: InlineHtml = option(
+        "", "The page itself, in place of url; only in a POST.", "HTML of at most 1000000 characters", body_only=True
     )
     wait_until: Literal["load", "domcontentloaded", "networkidle"] = option(
         "load", "The event that ends navigation.", "load, domcontentloaded or networkidle"
@@ -121,22 +123,22 @@ class Credentials(OptionGroup):
         "Headers to send to the origin of url; only in a POST.",
         'an object of up to 20 headers: {"Authorization": "Bearer …"}; none that belong to the connection or the'
         " browser, such as Host, Cookie, Proxy-… or Sec-…",
-        structured=True,
-        posted=True,
+        accepts_json=True,
+        body_only=True,
     )
     cookies: Cookies = option(
         (),
         "Cookies for the host of url; only in a POST.",
         'an object of up to 50 cookies: {"session": "…"}, or a list of objects with name, value and path',
-        structured=True,
-        posted=True,
+        accepts_json=True,
+        body_only=True,
     )
     basic_auth: BasicAuth | None = option(
         None,
         "Answer to the origin of url when it asks for a password; only in a POST.",
         "user:password",
-        structured=True,
-        posted=True,
+        accepts_json=True,
+        body_only=True,
     )
 
 
@@ -150,8 +152,8 @@ class WaitOptions(OptionGroup):
 class PageChanges(OptionGroup):
     """What to change on the page."""
 
-    css: Code = option("", "Styles to add to the page.", "CSS of at most 50000 characters")
-    js: Code = option(
+    css: SourceCode = option("", "Styles to add to the page.", "CSS of at most 50000 characters")
+    js: SourceCode = option(
         "",
         "Script to run in the page once it has loaded; a promise is waited for.",
         "JavaScript of at most 50000 characters",
@@ -161,7 +163,7 @@ class PageChanges(OptionGroup):
         "",
         "Hide every element that matches.",
         "CSS selectors separated by commas, of at most 2000 characters",
-        structured=True,
+        accepts_json=True,
     )
 
     block_ads: Bool = flag(True, "Keep advertising from loading, and leave no holes where it was.")
@@ -179,9 +181,9 @@ class Region(OptionGroup):
         None,
         "Photograph this part of the page, in CSS pixels from its upper left corner.",
         "x,y,width,height as whole pixels: 0,120,800,600",
-        structured=True,
+        accepts_json=True,
     )
-    scroll_to: Whereto = option(
+    scroll_to: ScrollTarget = option(
         "",
         "Scroll here before the picture of the viewport.",
         "a number of pixels up to 100000, or a CSS selector of at most 500 characters",
@@ -212,7 +214,7 @@ class Rendition(OptionGroup):
         "cover, contain, inside or fill",
     )
 
-    def normal(self) -> Self:
+    def normalized(self) -> Self:
         """The same delivery without options that change nothing, so that it has one key."""
         idle: dict[str, Any] = {}
         if self.format in {"png", *DOCUMENTS}:

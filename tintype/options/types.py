@@ -15,15 +15,15 @@ from tintype.options.devices import DEVICES, slug
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,6})?")
-_TOO_LARGE = 1e9
+_MAX_NUMBER = 1e9
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_LONE = re.compile(r"[\ud800-\udfff]")
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*")
-_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}")
-_ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
-_FARTHEST = 100_000
-_LARGEST = 16_000
-_ACCURACY = 10.0
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}")
+_ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
+_MAX_COORDINATE = 100_000
+_MAX_SIDE = 16_000
+_DEFAULT_ACCURACY = 10.0
 
 
 def _boolean(value: Any) -> bool:
@@ -46,19 +46,19 @@ def _integer(value: Any) -> int:
 def _number(value: Any) -> float:
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         return float(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TOO_LARGE:
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_NUMBER:
         return float(value)
     raise ValueError("not a number")
 
 
-def _line(value: str) -> str:
+def _single_line(value: str) -> str:
     if _CONTROL.search(value):
         raise ValueError("control characters")
     return value.strip()
 
 
-def _text(value: str) -> str:
-    if not value.strip() or _LONE.search(value) or "\0" in value:
+def _nonblank_text(value: str) -> str:
+    if not value.strip() or _LONE_SURROGATE.search(value) or "\0" in value:
         raise ValueError("empty, or no text")
     return value
 
@@ -72,18 +72,18 @@ def _selectors(value: Any) -> Any:
     return ", ".join(part.strip() for part in value)
 
 
-def _whereto(value: Any) -> str:
+def _scroll_target(value: Any) -> str:
     """A number of pixels, or a selector: no selector is a number."""
-    text = _line(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    text = _single_line(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if _INTEGER.fullmatch(text):
         pixels = int(text)
-        if not 0 <= pixels <= _FARTHEST:
+        if not 0 <= pixels <= _MAX_COORDINATE:
             raise ValueError("too far")
         return str(pixels)
     return text
 
 
-def _agent(value: str) -> str:
+def _user_agent(value: str) -> str:
     if not _PRINTABLE.fullmatch(value):
         raise ValueError("not printable ASCII")
     return value.strip()
@@ -91,7 +91,7 @@ def _agent(value: str) -> str:
 
 def _locale(value: Any) -> str:
     """A language tag in its canonical case (RFC 5646, 2.1.1)."""
-    if not isinstance(value, str) or not _TAG.fullmatch(value):
+    if not isinstance(value, str) or not _LANGUAGE_TAG.fullmatch(value):
         raise ValueError("not a language tag")
     language, *rest = value.split("-")
     cases: dict[int, Callable[[str], str]] = {2: str.upper, 4: str.title}
@@ -99,7 +99,7 @@ def _locale(value: Any) -> str:
 
 
 def _timezone(value: Any) -> str:
-    if not isinstance(value, str) or not _ZONE.fullmatch(value):
+    if not isinstance(value, str) or not _ZONE_NAME.fullmatch(value):
         raise ValueError("not the name of a time zone")
     try:
         return zoneinfo.ZoneInfo(value).key
@@ -107,30 +107,32 @@ def _timezone(value: Any) -> str:
         raise ValueError("unknown time zone") from error
 
 
-def _several(value: Any, names: tuple[str, ...], needed: int) -> list[Any]:
+def _split_values(value: Any, names: tuple[str, ...], required: int) -> list[Any]:
     """The members of ``1,2,3``, of ``[1, 2, 3]`` or of an object with these names."""
     if isinstance(value, dict):
-        if not set(names[:needed]) <= value.keys() <= set(names):
+        if not set(names[:required]) <= value.keys() <= set(names):
             raise ValueError("other members")
         return [value[name] for name in names if name in value]
     parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple) or not needed <= len(parts) <= len(names):
+    if not isinstance(parts, list | tuple) or not required <= len(parts) <= len(names):
         raise ValueError("another number of values")
     return [part.strip() if isinstance(part, str) else part for part in parts]
 
 
 def _clip(value: Any) -> tuple[int, int, int, int]:
-    x, y, width, height = (_integer(part) for part in _several(value, ("x", "y", "width", "height"), 4))
-    within = all(0 <= corner <= _FARTHEST for corner in (x, y)) and all(1 <= n <= _LARGEST for n in (width, height))
+    x, y, width, height = (_integer(part) for part in _split_values(value, ("x", "y", "width", "height"), 4))
+    within = all(0 <= corner <= _MAX_COORDINATE for corner in (x, y)) and all(
+        1 <= n <= _MAX_SIDE for n in (width, height)
+    )
     if not within:
         raise ValueError("out of range")
     return x, y, width, height
 
 
-def _place(value: Any) -> tuple[float, float, float]:
-    members = _several(value, ("latitude", "longitude", "accuracy"), 2)
-    latitude, longitude, accuracy = (*(_number(part) for part in members), _ACCURACY)[:3]
-    if abs(latitude) > 90 or abs(longitude) > 180 or not 0 < accuracy <= _FARTHEST:  # noqa: PLR2004 - degrees
+def _geolocation(value: Any) -> tuple[float, float, float]:
+    members = _split_values(value, ("latitude", "longitude", "accuracy"), 2)
+    latitude, longitude, accuracy = (*(_number(part) for part in members), _DEFAULT_ACCURACY)[:3]
+    if abs(latitude) > 90 or abs(longitude) > 180 or not 0 < accuracy <= _MAX_COORDINATE:  # noqa: PLR2004 - degrees
         raise ValueError("nowhere on earth")
     return latitude, longitude, accuracy
 
@@ -161,40 +163,42 @@ def _format(value: Any) -> Any:
     return "jpeg" if value == "jpg" else value
 
 
-def _written(pattern: re.Pattern[str]) -> dict[str, Any]:
+def _pattern_schema(pattern: re.Pattern[str]) -> dict[str, Any]:
     return {"type": "string", "pattern": f"^(?:{pattern.pattern})$"}
 
 
-def _listed(low: int, *members: dict[str, Any]) -> dict[str, Any]:
+def _array_schema(low: int, *members: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "prefixItems": [*members], "items": False, "minItems": low, "maxItems": len(members)}
 
 
-_CORNER = {"type": "integer", "minimum": 0, "maximum": _FARTHEST}
-_LENGTH = {"type": "integer", "minimum": 1, "maximum": _LARGEST}
-_CLIP = _listed(4, _CORNER, _CORNER, _LENGTH, _LENGTH)
-_PLACE = _listed(
+_COORDINATE = {"type": "integer", "minimum": 0, "maximum": _MAX_COORDINATE}
+_SIDE = {"type": "integer", "minimum": 1, "maximum": _MAX_SIDE}
+_CLIP = _array_schema(4, _COORDINATE, _COORDINATE, _SIDE, _SIDE)
+_GEOLOCATION = _array_schema(
     2,
     {"type": "number", "minimum": -90, "maximum": 90},
     {"type": "number", "minimum": -180, "maximum": 180},
-    {"type": "number", "exclusiveMinimum": 0, "maximum": _FARTHEST},
+    {"type": "number", "exclusiveMinimum": 0, "maximum": _MAX_COORDINATE},
 )
-_BAD = [verdict.value for verdict in Verdict if verdict is not Verdict.OK]
-_VERDICTS = {"type": "array", "items": {"type": "string", "enum": _BAD}, "minItems": 1}
+_FAILED_VERDICTS = [verdict.value for verdict in Verdict if verdict is not Verdict.OK]
+_VERDICTS = {"type": "array", "items": {"type": "string", "enum": _FAILED_VERDICTS}, "minItems": 1}
 
 Bool = Annotated[bool, BeforeValidator(_boolean)]
 Int = Annotated[int, BeforeValidator(_integer)]
 Number = Annotated[float, BeforeValidator(_number)]
-Device = Annotated[str, BeforeValidator(_device), WithJsonSchema({"type": "string", "enum": [*DEVICES]})]
-Selector = Annotated[str, AfterValidator(_line), Field(min_length=1, max_length=500)]
-Selectors = Annotated[str, BeforeValidator(_selectors), AfterValidator(_line), Field(min_length=1, max_length=2000)]
-Whereto = Annotated[str, BeforeValidator(_whereto), Field(min_length=1, max_length=500)]
-Code = Annotated[str, AfterValidator(_text), Field(min_length=1, max_length=50_000)]
-Page = Annotated[str, AfterValidator(_text), Field(min_length=1, max_length=1_000_000)]
-Agent = Annotated[str, AfterValidator(_agent), Field(min_length=1, max_length=500)]
-Locale = Annotated[str, BeforeValidator(_locale), WithJsonSchema(_written(_TAG))]
-Timezone = Annotated[str, BeforeValidator(_timezone), WithJsonSchema(_written(_ZONE))]
+DeviceName = Annotated[str, BeforeValidator(_device), WithJsonSchema({"type": "string", "enum": [*DEVICES]})]
+Selector = Annotated[str, AfterValidator(_single_line), Field(min_length=1, max_length=500)]
+Selectors = Annotated[
+    str, BeforeValidator(_selectors), AfterValidator(_single_line), Field(min_length=1, max_length=2000)
+]
+ScrollTarget = Annotated[str, BeforeValidator(_scroll_target), Field(min_length=1, max_length=500)]
+SourceCode = Annotated[str, AfterValidator(_nonblank_text), Field(min_length=1, max_length=50_000)]
+InlineHtml = Annotated[str, AfterValidator(_nonblank_text), Field(min_length=1, max_length=1_000_000)]
+UserAgent = Annotated[str, AfterValidator(_user_agent), Field(min_length=1, max_length=500)]
+Locale = Annotated[str, BeforeValidator(_locale), WithJsonSchema(_pattern_schema(_LANGUAGE_TAG))]
+Timezone = Annotated[str, BeforeValidator(_timezone), WithJsonSchema(_pattern_schema(_ZONE_NAME))]
 Clip = Annotated[tuple[int, int, int, int], BeforeValidator(_clip), WithJsonSchema(_CLIP)]
-Place = Annotated[tuple[float, float, float], BeforeValidator(_place), WithJsonSchema(_PLACE)]
+Geolocation = Annotated[tuple[float, float, float], BeforeValidator(_geolocation), WithJsonSchema(_GEOLOCATION)]
 FormatName = Literal["png", "jpeg", "webp", "avif"]
 Format = Annotated[Literal["png", "jpeg", "webp", "avif", "pdf", "json"], BeforeValidator(_format)]
 FormatOrAuto = Annotated[Literal["png", "jpeg", "webp", "avif", "pdf", "json", "auto"], BeforeValidator(_format)]

@@ -27,32 +27,32 @@ from tintype.settings import Settings
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - asked for its size only
 SMALL_SHM = 64 << 20
 """Docker's default; a full-size page can need more."""
-LITTLE_DISK = 512 << 20
-STALE_LISTS = 30
+MIN_FREE_DISK = 512 << 20
+FILTER_LIST_MAX_DAYS = 30
 """Days after which filter lists miss much."""
-_PATIENCE = 60.0
-_SIGN = "tintype-was-here"
+_TIMEOUT = 60.0
+_MARKER = "tintype-was-here"
 
 
 class CheckLevel(StrEnum):
     """How a finding stands."""
 
-    GOOD = "good"
-    DOUBTFUL = "doubtful"
-    BAD = "bad"
+    OK = "good"
+    WARNING = "doubtful"
+    ERROR = "bad"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """One thing that was checked: what was found, and for all but the good what helps."""
 
-    what: str
-    state: CheckLevel
-    found: str
+    name: str
+    level: CheckLevel
+    detail: str
     remedy: str = ""
 
 
-def examine(settings: Settings) -> Iterator[CheckResult]:
+def run_checks(settings: Settings) -> Iterator[CheckResult]:
     """Every finding, the cheap ones first. Takes one real picture; leaves nothing behind."""
     yield from _data_folder(settings)
     if "chromium" in settings.engines:
@@ -60,7 +60,7 @@ def examine(settings: Settings) -> Iterator[CheckResult]:
         yield _fonts()
         yield from _shared_memory()
         yield from _filter_lists(settings)
-    yield _check("cache", lambda: _state(settings), "Is the address in REDIS_URL right, and does that server answer?")
+    yield _check("cache", lambda: _cache(settings), "Is the address in REDIS_URL right, and does that server answer?")
     yield _check("storage", lambda: _storage(settings), _storage_remedy(settings))
     yield _check("capture", lambda: _capture(settings), "Mend what is wrong above; the log says more.")
 
@@ -68,22 +68,22 @@ def examine(settings: Settings) -> Iterator[CheckResult]:
 def _check(what: str, run: Callable[[], str], remedy: str) -> CheckResult:
     """Good with what ``run`` says, bad with why it fails."""
     try:
-        return CheckResult(what, CheckLevel.GOOD, run())
+        return CheckResult(what, CheckLevel.OK, run())
     except (TintypeError, ConfigurationError, OSError) as error:
-        return CheckResult(what, CheckLevel.BAD, str(error), remedy)
+        return CheckResult(what, CheckLevel.ERROR, str(error), remedy)
 
 
 def _data_folder(settings: Settings) -> Iterator[CheckResult]:
     folder = settings.data_dir.absolute()
     try:
-        with tempfile.TemporaryFile(dir=backends.folder(settings)) as file:
+        with tempfile.TemporaryFile(dir=backends.data_folder(settings)) as file:
             file.write(b"tintype")
     except (OSError, ConfigurationError) as error:
         remedy = f"Make {folder} writable for the user who runs this, or set TINTYPE_DATA_DIR."
-        yield CheckResult("data folder", CheckLevel.BAD, str(error), remedy)
+        yield CheckResult("data folder", CheckLevel.ERROR, str(error), remedy)
         return
     free = shutil.disk_usage(folder).free
-    state = CheckLevel.DOUBTFUL if free < LITTLE_DISK else CheckLevel.GOOD
+    state = CheckLevel.WARNING if free < MIN_FREE_DISK else CheckLevel.OK
     yield CheckResult(
         "data folder", state, f"{folder}, {free >> 20:,} MB free", "Make room, or set TINTYPE_CACHE_SIZE."
     )
@@ -94,20 +94,20 @@ def _browser(settings: Settings) -> Iterator[CheckResult]:
     if binary is None:
         wrong = f"none at {settings.chromium}" if settings.chromium else "none found"
         yield CheckResult(
-            "browser", CheckLevel.BAD, wrong, "Run tintype install-browser, or point TINTYPE_CHROMIUM at one."
+            "browser", CheckLevel.ERROR, wrong, "Run tintype install-browser, or point TINTYPE_CHROMIUM at one."
         )
         return
     finding = _check(
         "browser", lambda: f"{find_browser.version_of(binary)} at {binary}", "Install it anew: tintype install-browser."
     )
     yield finding
-    if finding.state is not CheckLevel.GOOD:
+    if finding.level is not CheckLevel.OK:
         return
     try:
         chosen = user.choose_user(settings.browser_user, allow_root=settings.allow_no_sandbox)
     except ConfigurationError as error:
         yield CheckResult(
-            "browser user", CheckLevel.BAD, str(error), "Run tintype install-browser as root: it makes the user."
+            "browser user", CheckLevel.ERROR, str(error), "Run tintype install-browser as root: it makes the user."
         )
         return
     yield _user(binary, settings.browser_user, chosen)
@@ -118,51 +118,51 @@ def _browser(settings: Settings) -> Iterator[CheckResult]:
 
 def _user(binary: Path, wanted: str, chosen: BrowserUser) -> CheckResult:
     """Started by root, the browser becomes another user, who must exist and reach it."""
-    if chosen.uid >= 0 and not find_browser.is_open_to_all(binary):
+    if chosen.uid >= 0 and not find_browser.is_world_executable(binary):
         remedy = "Install one for all users: tintype install-browser."
-        return CheckResult("browser user", CheckLevel.BAD, f"{chosen.name} cannot reach {binary}", remedy)
+        return CheckResult("browser user", CheckLevel.ERROR, f"{chosen.name} cannot reach {binary}", remedy)
     if chosen.uid >= 0 and chosen.name != wanted:
         remedy = "Run tintype install-browser as root: it makes the user. Or name one in TINTYPE_BROWSER_USER."
         found = f"there is no user {wanted}, so Chromium runs as {chosen.name}"
-        return CheckResult("browser user", CheckLevel.DOUBTFUL, found, remedy)
-    return CheckResult("browser user", CheckLevel.GOOD, f"Chromium runs as {chosen.name}")
+        return CheckResult("browser user", CheckLevel.WARNING, found, remedy)
+    return CheckResult("browser user", CheckLevel.OK, f"Chromium runs as {chosen.name}")
 
 
 def _sandbox(binary: Path, settings: Settings, chosen: BrowserUser) -> CheckResult:
     """Start Chromium without --no-sandbox: it refuses to run where it cannot make its sandbox."""
     try:
-        done = _start(binary, chosen)
+        done = _start_browser(binary, chosen)
     except (OSError, subprocess.SubprocessError) as error:
         return CheckResult(
-            "sandbox", CheckLevel.BAD, f"could not be tried: {error}", "Is the browser whole? See above."
+            "sandbox", CheckLevel.ERROR, f"could not be tried: {error}", "Is the browser whole? See above."
         )
-    if done.returncode == 0 and _SIGN in done.stdout:
+    if done.returncode == 0 and _MARKER in done.stdout:
         if settings.allow_no_sandbox:
             return CheckResult(
-                "sandbox", CheckLevel.DOUBTFUL, "works, but ALLOW_NO_SANDBOX is set", "Unset ALLOW_NO_SANDBOX."
+                "sandbox", CheckLevel.WARNING, "works, but ALLOW_NO_SANDBOX is set", "Unset ALLOW_NO_SANDBOX."
             )
-        return CheckResult("sandbox", CheckLevel.GOOD, "Chromium starts with it")
+        return CheckResult("sandbox", CheckLevel.OK, "Chromium starts with it")
     said = next((line for line in done.stderr.splitlines() if "andbox" in line), done.stderr.strip()[:200])
-    state = CheckLevel.DOUBTFUL if settings.allow_no_sandbox else CheckLevel.BAD
+    state = CheckLevel.WARNING if settings.allow_no_sandbox else CheckLevel.ERROR
     remedy = "Allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, a seccomp profile): see docs/deploy.md."
     return CheckResult("sandbox", state, said or f"Chromium left with {done.returncode}", remedy)
 
 
-def _start(binary: Path, chosen: BrowserUser) -> subprocess.CompletedProcess[str]:
+def _start_browser(binary: Path, chosen: BrowserUser) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory(prefix="tintype-doctor-", ignore_cleanup_errors=True) as profile:
         identity: dict[str, Any] = {}
         if chosen.uid >= 0:
             os.chown(profile, chosen.uid, chosen.gid)
             identity = {"user": chosen.uid, "group": chosen.gid, "extra_groups": []}
         flags = ["--headless", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-breakpad"]
-        page = f"data:text/html,<p>{_SIGN}</p>"
+        page = f"data:text/html,<p>{_MARKER}</p>"
         return subprocess.run(
             [str(binary), *flags, f"--user-data-dir={profile}", "--dump-dom", page],
             env={"PATH": os.defpath, "HOME": profile, "LANG": "C.UTF-8"},
             cwd="/",
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=False,
             **identity,
         )
@@ -178,26 +178,26 @@ def _namespaces(chosen: BrowserUser) -> CheckResult:
             pass_fds=[theirs.fileno()],
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=False,
         )
     if done.returncode == 0:
-        return CheckResult("namespaces", CheckLevel.GOOD, "Chromium gets a network and a view of files of its own")
+        return CheckResult("namespaces", CheckLevel.OK, "Chromium gets a network and a view of files of its own")
     remedy = "The filter still guards every connection; to have this layer too, see docs/deploy.md."
-    return CheckResult("namespaces", CheckLevel.DOUBTFUL, done.stderr.strip()[:200] or "refused by the kernel", remedy)
+    return CheckResult("namespaces", CheckLevel.WARNING, done.stderr.strip()[:200] or "refused by the kernel", remedy)
 
 
 def _fonts() -> CheckResult:
     try:
         scripts, substitutes = fonts.missing_scripts(), fonts.missing_substitutes()
     except fonts.FontconfigUnavailable as unknown:
-        return CheckResult("fonts", CheckLevel.DOUBTFUL, f"{unknown}, so nobody knows", "apt install fontconfig")
+        return CheckResult("fonts", CheckLevel.WARNING, f"{unknown}, so nobody knows", "apt install fontconfig")
     if not scripts and not substitutes:
         found = f"for {len(fonts.SCRIPTS)} scripts, with emoji in colour and the usual fonts as wide as they should be"
-        return CheckResult("fonts", CheckLevel.GOOD, found)
+        return CheckResult("fonts", CheckLevel.OK, found)
     packages = sorted({script.package for script in scripts} | {other.package for other in substitutes})
     remedy = f"Run tintype install-browser as root, or: apt install {' '.join(packages)}"
-    return CheckResult("fonts", CheckLevel.DOUBTFUL, "; ".join(fonts.advice(scripts, substitutes)), remedy)
+    return CheckResult("fonts", CheckLevel.WARNING, "; ".join(fonts.advice(scripts, substitutes)), remedy)
 
 
 def _shared_memory() -> Iterator[CheckResult]:
@@ -205,7 +205,7 @@ def _shared_memory() -> Iterator[CheckResult]:
     if not folder.is_dir():
         return
     size = shutil.disk_usage(folder).total
-    state = CheckLevel.DOUBTFUL if size <= SMALL_SHM else CheckLevel.GOOD
+    state = CheckLevel.WARNING if size <= SMALL_SHM else CheckLevel.OK
     remedy = "Large pages are slower without it. In a container: --shm-size=1g"
     yield CheckResult("shared memory", state, f"{SHARED_MEMORY}, {size >> 20:,} MB", remedy)
 
@@ -214,19 +214,19 @@ def _filter_lists(settings: Settings) -> Iterator[CheckResult]:
     """Whether the lists that are configured are those that were compiled, and lately."""
     if not settings.filter_lists:
         return
-    lists = {entry.source: entry for entry in backends.library(settings).lists()}
+    lists = {entry.source: entry for entry in backends.filter_list_store(settings).lists()}
     here = [entry for source in settings.filter_lists if (entry := lists.get(source)) and entry.file]
     if len(here) < len(settings.filter_lists):
         found = f"{len(settings.filter_lists) - len(here)} of {len(settings.filter_lists)} were never read"
-        yield CheckResult("filter lists", CheckLevel.DOUBTFUL, found, "Run: tintype update-filters")
+        yield CheckResult("filter lists", CheckLevel.WARNING, found, "Run: tintype update-filters")
         return
     days = int((time.time() - min(entry.read_at for entry in here)) / 86_400)
     found = f"{', '.join(entry.title for entry in here)}: {sum(entry.rules for entry in here):,} rules, {days} days old"
-    state = CheckLevel.DOUBTFUL if days > STALE_LISTS else CheckLevel.GOOD
+    state = CheckLevel.WARNING if days > FILTER_LIST_MAX_DAYS else CheckLevel.OK
     yield CheckResult("filter lists", state, found, "Run tintype update-filters every few days, from cron.")
 
 
-def _state(settings: Settings) -> str:
+def _cache(settings: Settings) -> str:
     records = backends.open_state(settings).records
     check_cache(records)
     where = "Redis" if settings.redis_url else f"SQLite in {settings.data_dir / 'cache'}"

@@ -55,16 +55,16 @@ def find_chromium(explicit: str = "") -> Path | None:
 
     ``explicit`` is a path or a command name and is then the only candidate.
     """
-    candidates = _named(explicit) if explicit else _everywhere()
-    return next((binary for candidate in candidates if (binary := binary_behind(candidate))), None)
+    candidates = _named(explicit) if explicit else _candidates()
+    return next((binary for candidate in candidates if (binary := resolve_wrapper(candidate))), None)
 
 
-def binary_behind(path: Path) -> Path | None:
+def resolve_wrapper(path: Path) -> Path | None:
     """The executable itself, or the one that a distribution's wrapper script starts; None for neither."""
     real = path.expanduser().resolve()
     if _is_native(real):
         return real if real.name != "snap" else None
-    return next((found for found in _behind_script(real) if _is_native(found)), None)
+    return next((found for found in _wrapper_targets(real) if _is_native(found)), None)
 
 
 def version_of(binary: Path) -> str:
@@ -78,7 +78,7 @@ def version_of(binary: Path) -> str:
     return done.stdout.strip()
 
 
-def is_open_to_all(binary: Path) -> bool:
+def is_world_executable(binary: Path) -> bool:
     """Whether any user may start it: as root the browser runs as another user, who cannot enter root's home."""
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in (binary, *binary.parents))
 
@@ -88,7 +88,7 @@ def _named(explicit: str) -> Iterator[Path]:
     yield Path(found or explicit)
 
 
-def _everywhere() -> Iterator[Path]:
+def _candidates() -> Iterator[Path]:
     caches = list(_caches())
     yield from _on_path(_SHELLS)
     yield from _downloaded(caches, _DOWNLOADED_SHELLS)
@@ -141,7 +141,7 @@ def _is_native(path: Path) -> bool:
         return False
 
 
-def _behind_script(script: Path) -> Iterator[Path]:
+def _wrapper_targets(script: Path) -> Iterator[Path]:
     """What a wrapper could start: browsers it mentions, then those beside it, then the usual folders."""
     text = _script_text(script)
     if not text or "/snap/" in text:  # Ubuntu's package only points to a snap, which runs nothing of ours

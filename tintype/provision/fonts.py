@@ -13,8 +13,8 @@ from pathlib import Path
 from tintype.chromium.process.launch_options import environment
 
 LIST, MATCH = "fc-list", "fc-match"
-_PATIENCE = 60.0
-_NOWHERE = Path("/nonexistent")
+_TIMEOUT = 60.0
+_NO_HOME = Path("/nonexistent")
 
 _LIBERATION, _CARLITO, _CALADEA = "fonts-liberation", "fonts-crosextra-carlito", "fonts-crosextra-caladea"
 _CORE, _CJK, _EMOJI = "fonts-noto-core", "fonts-noto-cjk", "fonts-noto-color-emoji"
@@ -95,7 +95,7 @@ class FontconfigUnavailable(Exception):
 
 def missing_scripts() -> list[WritingSystem]:
     """Those that come out as boxes; raises Unknown."""
-    fonts = [_font(line) for line in _ask(LIST, "--format=%{color} %{charset}\n").splitlines()]
+    fonts = [_font(line) for line in _run_fontconfig(LIST, "--format=%{color} %{charset}\n").splitlines()]
     return [script for script in SCRIPTS if not any(_covers(font, script) for font in fonts)]
 
 
@@ -133,21 +133,21 @@ def _covers(font: _Font, script: WritingSystem) -> bool:
 
 
 def _match(name: str) -> list[str]:
-    return _ask(MATCH, "--format=%{family}", name).strip().split(",")
+    return _run_fontconfig(MATCH, "--format=%{family}", name).strip().split(",")
 
 
-def _ask(program: str, *arguments: str) -> str:
+def _run_fontconfig(program: str, *arguments: str) -> str:
     path = shutil.which(program)
     if path is None:
         raise FontconfigUnavailable(f"{program} is missing")
     try:
         done = subprocess.run(
             [path, *arguments],
-            env=environment(_NOWHERE),
+            env=environment(_NO_HOME),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -99,7 +99,7 @@ class ThumbnailService:
 
     def capture(self, request: CaptureRequest, freshness: Freshness) -> ThumbnailResult:
         """A new picture; while none of the page itself is to be had, an older good one (RFC 5861, stale-if-error)."""
-        if request.shot.secret:
+        if request.shot.has_credentials:
             return self._capture(CaptureJob(request, freshness, self._clock()))
         task = CaptureJob(request, freshness, self._clock())
         if (
@@ -127,7 +127,7 @@ class ThumbnailService:
         Raises how the last attempt failed.
         """
         task = CaptureJob(request, freshness, self._clock())
-        if request.shot.secret or self._studio.cached_master(task):
+        if request.shot.has_credentials or self._studio.cached_master(task):
             return self.capture(request, freshness)
         older = self._studio.stale_good(task)
         if older is None:
@@ -143,7 +143,7 @@ class ThumbnailService:
 
         Raises TargetError or UnusableCapture for a verdict in ``fail_on``.
         """
-        lasting = None if request.shot.secret else self._storage.latest(f"thumbs/{request.key}-")
+        lasting = None if request.shot.has_credentials else self._storage.latest(f"thumbs/{request.key}-")
         lasting = None if lasting and lasting.meta.get("passing") else lasting
         if lasting and not freshness.forced:
             return self._persisted(lasting, cached=True)
@@ -183,7 +183,7 @@ class ThumbnailService:
         return self._captures.join(timeout) and self._background.join(max(0.0, until - time.monotonic()))
 
     def _read_cached(self, request: CaptureRequest, freshness: Freshness) -> ThumbnailResult | None:
-        thumbnail = None if freshness.forced or request.shot.secret else self._memory.get_thumbnail(request)
+        thumbnail = None if freshness.forced or request.shot.has_credentials else self._memory.get_thumbnail(request)
         if thumbnail is None:
             return None
         bounds = freshness_for(freshness, thumbnail)
@@ -195,7 +195,7 @@ class ThumbnailService:
 
     def _derive_from_master(self, task: CaptureJob) -> ThumbnailResult | None:
         """Another rendition of what was photographed lately, if anything was: no page is visited, no host looked up."""
-        master = None if task.shot.secret else self._studio.cached_master(task)
+        master = None if task.shot.has_credentials else self._studio.cached_master(task)
         return self._render(task, master) if master else None
 
     def _render(self, task: CaptureJob, master: Capture) -> ThumbnailResult:
@@ -206,7 +206,7 @@ class ThumbnailService:
     def _capture(self, task: CaptureJob) -> ThumbnailResult:
         """A new picture, by whoever's turn it is; at once Overloaded where too many wait already."""
         with self._seats.acquire(task.shot.key), self._turns.released():
-            return self._discreet.take(task) if task.shot.secret else self._capture_locked(task)
+            return self._discreet.take(task) if task.shot.has_credentials else self._capture_locked(task)
 
     def _capture_locked(self, task: CaptureJob) -> ThumbnailResult:
         self._studio.precheck(task)

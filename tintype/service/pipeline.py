@@ -67,7 +67,7 @@ class CapturePipeline:
         """Raise at once what is already known to fail; look the target up."""
         self.raise_cached_failure(task)
         with task.timed("lookup"), self._caching_failure(task.shot):
-            if not task.shot.navigate.html:
+            if not task.shot.navigation.html:
                 self._lookup.check(task.shot.url)
 
     def raise_cached_failure(self, task: CaptureJob) -> None:
@@ -167,11 +167,11 @@ class CapturePipeline:
 
 def with_verdict(capture: Capture, shot: Shot) -> Capture:
     """A capture with its verdict in the place of what it was made from."""
-    is_part = bool(shot.expose.clip or shot.expose.selector)
+    is_part = bool(shot.region.clip or shot.region.selector)
     return replace(capture, verdict=classify(capture, shot.url, is_part=is_part), features={})
 
 
 def with_longer_delay(shot: Shot) -> Shot:
     """The same shot, with more time for the page to draw itself."""
-    settle = shot.settle.model_copy(update={"delay": min(shot.settle.delay + BLANK_EXTRA_DELAY, MAX_DELAY)})
-    return shot.model_copy(update={"settle": settle})
+    wait = shot.wait.model_copy(update={"delay": min(shot.wait.delay + BLANK_EXTRA_DELAY, MAX_DELAY)})
+    return shot.model_copy(update={"wait": wait})

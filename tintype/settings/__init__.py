@@ -24,22 +24,22 @@ from tintype.settings import sources
 from tintype.settings.types import (
     API_KEYS,
     DURATION,
+    HTTP_URL,
+    LONG_TEXT,
     RATE,
-    SHARED,
     SIGNING_KEYS,
     SIZE,
-    WEB_ADDRESS,
     AnyCase,
     ApiKeys,
+    CommaList,
     Duration,
-    List,
+    HttpUrl,
     Networks,
     Rate,
-    Secret,
+    SharedSecret,
     SigningKeys,
     Size,
     Switch,
-    WebAddress,
 )
 
 TRACKING = "utm_*,gclid,gclsrc,dclid,fbclid,msclkid,yclid,twclid,igshid,mc_cid,mc_eid,_hsenc,_hsmi,mkt_tok"
@@ -74,7 +74,7 @@ class Settings(BaseModel):
         ge=1,
         le=512,
     )
-    waiting: int = setting(
+    max_waiting: int = setting(
         "TINTYPE_MAX_WAITING",
         0,
         "Requests per web worker that wait for captures or still send; more are refused. 0 means 3 of 4 threads.",
@@ -82,8 +82,8 @@ class Settings(BaseModel):
         ge=0,
         le=511,
     )
-    public_url: WebAddress = setting(
-        "TINTYPE_PUBLIC_URL", "", "Base of the URLs /persist answers; its host is not photographed.", WEB_ADDRESS
+    public_url: HttpUrl = setting(
+        "TINTYPE_PUBLIC_URL", "", "Base of the URLs /persist answers; its host is not photographed.", HTTP_URL
     )
     trusted_proxies: Networks = setting(
         "TINTYPE_TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For is believed.", "networks, comma-separated"
@@ -106,8 +106,8 @@ class Settings(BaseModel):
     playground: Switch = setting(
         "TINTYPE_PLAYGROUND", "1", "The page at / on which people try the service, and /docs.", "1 or 0"
     )
-    traces_endpoint: WebAddress = setting(
-        "OTEL_EXPORTER_OTLP_ENDPOINT", "", "Where OpenTelemetry traces are sent; unset: nowhere.", WEB_ADDRESS
+    traces_endpoint: HttpUrl = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "", "Where OpenTelemetry traces are sent; unset: nowhere.", HTTP_URL
     )
     data_dir: Path = setting("TINTYPE_DATA_DIR", "data", "Folder for cache, stored pictures and sockets.", "a folder")
 
@@ -151,24 +151,24 @@ class Settings(BaseModel):
     )
 
     # Targets
-    allow_hosts: List = setting(
+    allow_hosts: CommaList = setting(
         "TINTYPE_ALLOW_HOSTS", "", "If set, only these hosts are photographed; *.example.com matches below it.", "hosts"
     )
-    deny_hosts: List = setting("TINTYPE_DENY_HOSTS", "", "Hosts that are never photographed.", "hosts")
-    allow_addresses: List = setting(
+    deny_hosts: CommaList = setting("TINTYPE_DENY_HOSTS", "", "Hosts that are never photographed.", "hosts")
+    allow_addresses: CommaList = setting(
         "TINTYPE_ALLOW_ADDRESSES",
         "",
         "Non-public addresses that may be reached.",
         "addresses or networks with a port: 127.0.0.1:8090,10.1.0.0/16:443",
     )
-    tracking_parameters: List = setting(
+    tracking_parameters: CommaList = setting(
         "TINTYPE_TRACKING_PARAMETERS", TRACKING, "Query parameters dropped from target URLs.", "names, * at the end"
     )
 
     allow_js: Switch = setting(
         "TINTYPE_ALLOW_JS", "1", "Let callers run scripts of their own in the page (the option js).", "1 or 0"
     )
-    filter_lists: List = setting(
+    filter_lists: CommaList = setting(
         "TINTYPE_FILTER_LISTS", "", "Filter lists to add, by tintype update-filters.", "addresses or paths, by commas"
     )
 
@@ -179,8 +179,8 @@ class Settings(BaseModel):
         "What takes the pictures, in order of preference; unset: snapsharp if its key is set, else chromium.",
         "chromium, snapsharp, unix://…, tcp://…, comma-separated",
     )
-    engine_secret: Secret = setting(
-        "TINTYPE_ENGINE_SECRET", "", "What tcp:// engines and their clients both know.", SHARED, secret=True
+    engine_secret: SharedSecret = setting(
+        "TINTYPE_ENGINE_SECRET", "", "What tcp:// engines and their clients both know.", LONG_TEXT, secret=True
     )
     chromium: str = setting("TINTYPE_CHROMIUM", "", "Chromium binary; unset: searched for.", "a path")
     slots: int = setting(
@@ -197,7 +197,7 @@ class Settings(BaseModel):
     max_page_height: int = setting(
         "TINTYPE_MAX_PAGE_HEIGHT", 20_000, "Cut full pages at this height.", "pixels, 1000 to 50000", ge=1000, le=50_000
     )
-    daemon_linger: Duration = setting(
+    daemon_idle_timeout: Duration = setting(
         "TINTYPE_DAEMON_IDLE_TIMEOUT", "10s", "How long the capture daemon outlives its last client.", DURATION
     )
     browser_user: str = setting(
@@ -217,8 +217,8 @@ class Settings(BaseModel):
     # Storage
     s3_bucket: str = setting("S3_BUCKET", "", "Bucket for persisted pictures; unset: files in the data folder.")
     s3_region: str = setting("S3_REGION", "", "Region of the bucket; auto for R2.")
-    s3_endpoint_url: WebAddress = setting("S3_ENDPOINT_URL", "", "R2, MinIO or another S3 endpoint.", WEB_ADDRESS)
-    s3_public_url: WebAddress = setting("S3_PUBLIC_URL", "", "Base of the lasting URLs, such as a CDN.", WEB_ADDRESS)
+    s3_endpoint_url: HttpUrl = setting("S3_ENDPOINT_URL", "", "R2, MinIO or another S3 endpoint.", HTTP_URL)
+    s3_public_url: HttpUrl = setting("S3_PUBLIC_URL", "", "Base of the lasting URLs, such as a CDN.", HTTP_URL)
     s3_prefix: str = setting("S3_PREFIX", "", "Put before every key.")
     aws_access_key_id: str = setting(
         "AWS_ACCESS_KEY_ID", "", "Credentials of the bucket; unset: boto3's own search (profile, role).", secret=True
@@ -229,8 +229,8 @@ class Settings(BaseModel):
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Self:
         """Read ``.env``, then the environment over it; raises ConfigurationError with every mistake."""
-        said, mistakes = sources.gather(os.environ if environ is None else environ, env_file)
-        mistakes += sources.unknown(said, NAMES, SECRETS) + sources.secrets_from_files(said, SECRETS)
+        said, mistakes = sources.load_sources(os.environ if environ is None else environ, env_file)
+        mistakes += sources.find_unknown(said, NAMES, SECRETS) + sources.read_secret_files(said, SECRETS)
         values = {name: value.strip() for name, (value, _) in said.items() if name in NAMES and value.strip()}
         try:
             settings = cls.model_validate(values)
@@ -262,9 +262,9 @@ class Settings(BaseModel):
         return self.queue or 4 * self.slot_count
 
     @property
-    def seats(self) -> int | None:
+    def waiting_limit(self) -> int | None:
         """Requests of one worker that may wait; a thread is always left for hits, unless there is only one."""
-        return None if self.threads == 1 else min(self.waiting or self.threads * 3 // 4, self.threads - 1)
+        return None if self.threads == 1 else min(self.max_waiting or self.threads * 3 // 4, self.threads - 1)
 
     @classmethod
     def is_secret(cls, field: str) -> bool:

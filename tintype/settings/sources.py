@@ -7,11 +7,11 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-Said = dict[str, tuple[str, str]]
+SourcedValues = dict[str, tuple[str, str]]
 """Each variable's value and where it was said."""
 
 
-def gather(environ: Mapping[str, str], env_file: Path | None) -> tuple[Said, list[str]]:
+def load_sources(environ: Mapping[str, str], env_file: Path | None) -> tuple[SourcedValues, list[str]]:
     """Every variable, the environment winning over the file; and what is wrong with the file."""
     filed, mistakes = _read_env_file(env_file)
     said = {name: (value or "", str(env_file)) for name, value in filed.items()}
@@ -27,14 +27,14 @@ def _read_env_file(path: Path | None) -> tuple[Mapping[str, str | None], list[st
         return {}, [f"{path}: must be UTF-8 text"]
 
 
-def unknown(said: Said, names: Collection[str], secrets: Sequence[str]) -> list[str]:
+def find_unknown(values: SourcedValues, names: Collection[str], secrets: Sequence[str]) -> list[str]:
     """What is wrong with variables that look like ours and are not."""
     known = {*names, *(f"{name}_FILE" for name in secrets)}
-    typos = sorted(name for name in said if name.startswith("TINTYPE_") and name not in known)
+    typos = sorted(name for name in values if name.startswith("TINTYPE_") and name not in known)
     return [f"{name}: there is no such setting" for name in typos]
 
 
-def secrets_from_files(said: Said, secrets: Sequence[str]) -> list[str]:
+def read_secret_files(said: SourcedValues, secrets: Sequence[str]) -> list[str]:
     """Fill secrets from their ``NAME_FILE`` variables, as container platforms hand them over; what went wrong."""
     mistakes = []
     for name in secrets:

@@ -33,12 +33,17 @@ def create_app(parts: Application | None = None) -> Flask:
     problems.install(app)
     questions = QueryCache()
     counter = thumb.ThumbnailView(
-        parts.service, parts.authenticator, parts.rate_limiter, parts.reader, questions, parts.clock
+        parts.service, parts.authenticator, parts.rate_limiter, parts.request_parser, questions, parts.clock
     )
     app.register_blueprint(thumb.blueprint(counter))
     app.register_blueprint(
         persist.persist_blueprint(
-            parts.service, parts.authenticator, parts.rate_limiter, parts.reader, parts.proxies, parts.public_url
+            parts.service,
+            parts.authenticator,
+            parts.rate_limiter,
+            parts.request_parser,
+            parts.proxies,
+            parts.public_url,
         )
     )
     if parts.serves_stored:

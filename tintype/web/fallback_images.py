@@ -22,7 +22,7 @@ def image_format(wanted: str) -> FormatName:
 
 def expected_size(asked: CaptureRequest) -> geometry.Box:
     """The size the picture would have had, as far as one can know without it."""
-    seen = asked.shot.emulate
+    seen = asked.shot.emulation
     width, height = round(seen.width * seen.scale), round(seen.height * seen.scale)
     return geometry.plan_resize(width, height, asked.rendition).canvas
 

@@ -19,7 +19,7 @@ from tintype.options import (
     Rendition,
     WaitOptions,
     accepts,
-    is_posted,
+    is_body_only,
 )
 from tintype.options.devices import DEVICES
 
@@ -85,13 +85,13 @@ def common_fields(without: Sequence[str] = ()) -> tuple[FormField, ...]:
 def field_groups(without: Sequence[str] = ()) -> tuple[FieldGroup, ...]:
     """All others, by the steps of a capture; ``without`` are options that an operator switched off."""
     left = [name for name in Options.model_fields if name not in {"url", *COMMON, *without}]
-    said = [name for name in left if not is_posted(name)]
+    said = [name for name in left if not is_body_only(name)]
     told = {name for names in _GROUPS.values() for name in names}
     rest = [name for name in said if name not in told]
     return (
         *(_field_group(title, [name for name in names if name in said]) for title, names in _GROUPS.items()),
         _field_group(_OTHER, rest),
-        _field_group(_BODY_ONLY, [name for name in left if is_posted(name)], posted=True),
+        _field_group(_BODY_ONLY, [name for name in left if is_body_only(name)], posted=True),
     )
 
 
@@ -99,7 +99,7 @@ def parse_form(form: MultiDict[str, str]) -> list[tuple[str, str]]:
     """The options that a form said without any script: what is left empty or as it was says nothing."""
     url = form.get("url", "").strip()
     pairs = [("url", url if _SCHEME.match(url) else f"https://{url}")] if url else []
-    names = [name for name in Options.model_fields if name != "url" and not is_posted(name)]
+    names = [name for name in Options.model_fields if name != "url" and not is_body_only(name)]
     said = ((name, _form_value(_form_field(name), form)) for name in names)
     return [*pairs, *((name, value) for name, value in said if value)]
 
@@ -131,7 +131,7 @@ def _form_field(name: str) -> FormField:
         maximum=schema.get("maximum", schema.get("le")),
         is_integer=schema.get("type") == "integer",
         max_length=schema.get("maxLength"),
-        body_only=is_posted(name),
+        body_only=is_body_only(name),
     )
 
 

@@ -79,7 +79,7 @@ def content_disposition(name: str, extension: str) -> str:
 
 def cache_control(answer: ThumbnailResult, wanted: ThumbnailRequest) -> str:
     """The whole lifetime, which ends with that of the address; Age says how much is spent (RFC 9111, 4.2.3)."""
-    if wanted.capture_request.shot.secret:
+    if wanted.capture_request.shot.has_credentials:
         return "private, no-store"
     if answer.freshness.forced:
         return "private, no-cache" if wanted.private else "no-cache"

@@ -134,7 +134,7 @@ def _error_image(request: Request, error: TintypeError) -> Response:
     chosen = fallback_images.image_format(
         negotiate(request.accept_mimetypes) if options.format == "auto" else options.format
     )
-    size = fallback_images.expected_size(options.model_copy(update={"format": chosen}).request())
+    size = fallback_images.expected_size(options.model_copy(update={"format": chosen}).capture_request())
     if isinstance(error, errors.RateLimited):
         # a client beyond its limit must not cost a drawing for each size it thinks of
         size = next((small for small in SMALL_SIZES if small <= size), SMALL_SIZES[-1])

@@ -56,7 +56,7 @@ class QueryCache:
 def _intern_parts(wanted: ThumbnailRequest) -> ThumbnailRequest:
     """The same with parts shared among all questions, for most are alike: 2 KB instead of 7."""
     request, shot = wanted.capture_request, wanted.capture_request.shot
-    parts = ("identify", "emulate", "settle", "retouch", "expose")
+    parts = ("credentials", "emulation", "wait", "page_changes", "region")
     shot = shot.model_copy(update={name: _interned(getattr(shot, name)) for name in parts})
     slim = request.model_copy(update={"shot": shot, "rendition": _interned(request.rendition)})
     return replace(wanted, capture_request=slim)

@@ -24,7 +24,7 @@ def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
 
 
 def capture(engine: ChromiumEngine, url: str, **options: Any) -> Capture:
-    return engine.capture(Options(url=url, full_page=True, **options).request().shot)
+    return engine.capture(Options(url=url, full_page=True, **options).capture_request().shot)
 
 
 def colours(capture: Capture, *heights: int, x: int = 300) -> list[tuple[int, ...]]:

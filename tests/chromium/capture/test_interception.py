@@ -16,7 +16,7 @@ from tintype import imaging
 from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import TargetDenied, TargetUnreachable, TintypeError
 from tintype.model import Capture
-from tintype.options import PASTED, Options
+from tintype.options import INLINE_HTML_URL, Options
 
 pytestmark = pytest.mark.browser
 
@@ -51,7 +51,7 @@ def engine(start_engine: StartEngine, pair: tuple[Witness, Witness]) -> Chromium
 
 def take(engine: ChromiumEngine, url: str, **options: Any) -> Capture:
     asked = Options(url=url, **{"width": 320, "height": 240, "block_ads": False, **options})
-    return engine.capture(asked.request().shot)
+    return engine.capture(asked.capture_request().shot)
 
 
 class TestHeaders:
@@ -123,27 +123,33 @@ def test_nothing_of_it_is_written_down(engine: ChromiumEngine, target: Witness, 
     shot = Options(url=target.origin, **secrets)
     log = log_of(engine)
     assert "captured" in log
-    for text in (log, repr(shot), str(shot), repr(shot.request()), repr(shot.request().shot.identify)):
+    for text in (
+        log,
+        repr(shot),
+        str(shot),
+        repr(shot.capture_request()),
+        repr(shot.capture_request().shot.credentials),
+    ):
         assert not [secret for secret in SECRETS if secret in text]
 
 
 class TestHtml:
     def test_is_a_page(self, engine: ChromiumEngine) -> None:
         html = "<!doctype html><title>Grüße</title><body style='margin:0;background:rgb(0,153,0)'>"
-        seen = take(engine, PASTED, html=html)
+        seen = take(engine, INLINE_HTML_URL, html=html)
         assert (seen.title, seen.final_url, seen.status) == ("Grüße", "", 200)
         assert imaging.pixel(seen.body, 100, 100)[:3] == (0, 153, 0)
 
     def test_loads_what_it_needs_from_the_web(self, engine: ChromiumEngine, target: Witness) -> None:
-        take(engine, PASTED, html=f"<!doctype html><img src={target.origin}/picture.png>")
+        take(engine, INLINE_HTML_URL, html=f"<!doctype html><img src={target.origin}/picture.png>")
         assert "/picture.png" in target.told("accept")
 
     def test_has_storage_and_scripts(self, engine: ChromiumEngine) -> None:
         script = "localStorage.a = 1; document.cookie = 'b=2'; document.title = localStorage.a + document.cookie"
-        assert take(engine, PASTED, html=f"<script>{script}</script>").title == "1b=2"
+        assert take(engine, INLINE_HTML_URL, html=f"<script>{script}</script>").title == "1b=2"
 
     def test_may_be_as_large_as_a_book(self, engine: ChromiumEngine) -> None:
-        seen = take(engine, PASTED, html="<title>book</title>" + "語" * 900_000)
+        seen = take(engine, INLINE_HTML_URL, html="<title>book</title>" + "語" * 900_000)
         assert seen.title == "book"
 
     @pytest.mark.parametrize("address", ["file:///etc/passwd", "http://127.0.0.1:9/", "http://169.254.169.254/latest/"])
@@ -158,13 +164,13 @@ class TestHtml:
     )
     def test_reaches_neither_files_nor_the_inside(self, html: str, address: str, engine: ChromiumEngine) -> None:
         with suppress(TargetDenied, TargetUnreachable):
-            seen = take(engine, PASTED, html=html.format(address))
+            seen = take(engine, INLINE_HTML_URL, html=html.format(address))
             assert seen.title in {"kept", ""}
             assert seen.final_url == ""
 
     def test_finds_no_page_of_ours_around_it(self, engine: ChromiumEngine, site: SiteServer) -> None:
         before = site.total_visits()
-        take(engine, PASTED, html=f"<iframe src='{site.url('/plain.html')}'></iframe>")
+        take(engine, INLINE_HTML_URL, html=f"<iframe src='{site.url('/plain.html')}'></iframe>")
         assert site.total_visits() == before
 
 

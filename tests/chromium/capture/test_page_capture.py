@@ -27,7 +27,7 @@ def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
 
 
 def shot(url: str, **options: Any) -> Shot:
-    return Options(url=url, **options).request().shot
+    return Options(url=url, **options).capture_request().shot
 
 
 def colour(capture: Capture, x: int, y: int) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ class Visit:
 
     def __call__(self, path: str = "/changeable.html", **options: Any) -> Capture:
         asked = Options(url=self._site.url(path), **{"width": 640, "height": 480, **options})
-        return self._engine.capture(asked.request().shot)
+        return self._engine.capture(asked.capture_request().shot)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ class TestThePart:
 
     @pytest.mark.parametrize("part", [{"clip": "300,300,50,50"}, {"selector": "body"}])
     def test_may_be_of_one_colour_without_being_blank(self, part: dict[str, Any], visit: Visit) -> None:
-        shot = Options(url="https://site.org/", **part).request().shot
+        shot = Options(url="https://site.org/", **part).capture_request().shot
         script = "document.body.style.color = 'rgb(0, 102, 204)'"
         assert with_verdict(visit("/plain.html", js=script, **part), shot).verdict is Verdict.OK
 
@@ -165,7 +165,7 @@ class TestThePart:
 
     @pytest.mark.parametrize("format_", ["png", "webp", "avif"])
     def test_stays_transparent_in_the_thumbnail(self, format_: Any, visit: Visit) -> None:
-        request = Options(url="https://site.org/", format=format_, thumb_width=320).request()
+        request = Options(url="https://site.org/", format=format_, thumb_width=320).capture_request()
         thumbnail = imaging.render(visit("/see-through.html", omit_background=True), request.rendition)
         assert imaging.pixel(thumbnail.body, 250, 200)[3] == 0
         assert imaging.pixel(thumbnail.body, 20, 20)[3] == 255

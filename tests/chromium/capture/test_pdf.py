@@ -14,7 +14,7 @@ from tests.support.site_server import SiteServer
 from tintype import imaging
 from tintype.engines.chromium import ChromiumEngine
 from tintype.model import Thumbnail
-from tintype.options import PASTED, Options
+from tintype.options import INLINE_HTML_URL, Options
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +25,7 @@ def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
 
 
 def take(engine: ChromiumEngine, url: str, **options: Any) -> Thumbnail:
-    request = Options(url=url, **options).request()
+    request = Options(url=url, **options).capture_request()
     return imaging.render(engine.capture(request.shot), request.rendition)
 
 
@@ -82,7 +82,7 @@ class TestPdf:
         assert b"0 .4 .8 rg" not in drawing(printed.body)
 
     def test_is_made_of_a_page_of_ones_own(self, engine: ChromiumEngine) -> None:
-        assert take(engine, PASTED, html="<h1>Invoice</h1>", format="pdf").body.startswith(b"%PDF-")
+        assert take(engine, INLINE_HTML_URL, html="<h1>Invoice</h1>", format="pdf").body.startswith(b"%PDF-")
 
     def test_is_made_of_a_page_that_never_rests(self, engine: ChromiumEngine, site: SiteServer) -> None:
         assert take(engine, site.url("/loop-later.html"), format="pdf").partial
@@ -123,4 +123,4 @@ class TestWhatAPageSays:
             f"<meta property='og:p{n}' content='{'x' * 5000}'><link rel=icon href=/{n}>" for n in range(2000)
         )
         html = f"<title>{'t' * 5000}</title><meta name=description content='{'d' * 5000}'>{many}"
-        assert len(take(engine, PASTED, html=html[:1_000_000], format="json").body) < 60_000
+        assert len(take(engine, INLINE_HTML_URL, html=html[:1_000_000], format="json").body) < 60_000

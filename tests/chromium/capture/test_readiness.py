@@ -24,7 +24,7 @@ def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
 
 
 def capture(engine: ChromiumEngine, url: str, **options: Any) -> Capture:
-    return engine.capture(Options(url=url, width=640, height=480, **options).request().shot)
+    return engine.capture(Options(url=url, width=640, height=480, **options).capture_request().shot)
 
 
 def colours(capture: Capture) -> set[tuple[int, ...]]:

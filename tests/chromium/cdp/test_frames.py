@@ -42,7 +42,7 @@ async def photograph(site: SiteServer, other: SiteServer, lists: FilterFile | No
         for name in names:
             page, _, more = name.partition("&")
             url = site.url(f"/clean/{page}.html?other={other.port}&{more}")
-            shot = Options(url=url, width=640, height=480).request().shot
+            shot = Options(url=url, width=640, height=480).capture_request().shot
             taken.append(await browser.capture(shot, None, 20.0, 16_000))
         # No session of a frame is left behind.
         await eventually(lambda: len(browser._session._connection._sessions) == 1)

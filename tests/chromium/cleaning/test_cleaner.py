@@ -39,7 +39,9 @@ class Photographer:
 
     def take(self, name: str, *, without: bool = False, **options: object) -> Capture:
         url = self.site.url(f"/clean/{name}.html?other={self.other.port}{'&without' if without else ''}")
-        return self.engine.capture(Options(**{"url": url, "width": 640, "height": 480, **options}).request().shot)
+        return self.engine.capture(
+            Options(**{"url": url, "width": 640, "height": 480, **options}).capture_request().shot
+        )
 
 
 @pytest.fixture(scope="module")

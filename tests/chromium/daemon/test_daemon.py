@@ -24,7 +24,7 @@ from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import BrowserCrashed, CaptureTimeout, Overloaded
 from tintype.model import Capture
 from tintype.options import Options, Shot
-from tintype.provision.find_browser import is_open_to_all
+from tintype.provision.find_browser import is_world_executable
 
 pytestmark = pytest.mark.browser
 
@@ -52,7 +52,7 @@ def crowd() -> Iterator[ThreadPoolExecutor]:
 
 
 def shot(url: str, **options: Any) -> Shot:
-    return Options(url=url, width=640, height=480, **options).request().shot
+    return Options(url=url, width=640, height=480, **options).capture_request().shot
 
 
 def is_blue(capture: Capture) -> bool:
@@ -261,7 +261,7 @@ def python_for_all() -> tuple[str, str]:
     libraries = os.pathsep.join(path for path in sys.path if path)
     version = sys.version_info[:2]
     for python in (sys.executable, "/usr/bin/python3"):
-        if Path(python).exists() and is_open_to_all(Path(python).resolve()) and version_of(python) == version:
+        if Path(python).exists() and is_world_executable(Path(python).resolve()) and version_of(python) == version:
             return f"PYTHONPATH={libraries}", python
     pytest.skip("THERE IS NO PYTHON FOR OTHERS THAN ROOT: the daemon is not tested as another user")
 

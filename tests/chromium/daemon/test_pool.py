@@ -95,7 +95,7 @@ class FakeLauncher:
 
 
 def shot(name: str, **parts: Any) -> Shot:
-    return Shot(navigate=Navigation(url=f"http://{name}.example.com/"), **parts)
+    return Shot(navigation=Navigation(url=f"http://{name}.example.com/"), **parts)
 
 
 async def turn() -> None:
@@ -327,7 +327,7 @@ async def test_advertising_is_blocked_unless_it_is_what_was_asked_for() -> None:
     for _ in shots:
         launcher.browser.end()
     await asyncio.gather(*shots)
-    asked = launcher.capture("b", retouch=PageChanges(block_ads=False))
+    asked = launcher.capture("b", page_changes=PageChanges(block_ads=False))
     await turn()
     assert launcher.browser.asked[-1][1] is None
     launcher.browser.end()

@@ -19,7 +19,7 @@ from tintype import errors
 from tintype.cli import Commands
 from tintype.commands.openapi import command
 from tintype.errors import TintypeError
-from tintype.options import Options, is_posted
+from tintype.options import Options, is_body_only
 from tintype.signing import UrlSigner
 from tintype.web.auth import ApiKey, Authenticator
 from tintype.web.header_catalog import FIELDS
@@ -57,11 +57,11 @@ class TestTheDocument:
         named = [
             each["$ref"].rpartition("/")[2] for each in told["paths"]["/thumb"]["get"]["parameters"] if "$ref" in each
         ]
-        assert sorted(named) == sorted(name for name in Options.model_fields if not is_posted(name))
+        assert sorted(named) == sorted(name for name in Options.model_fields if not is_body_only(name))
         assert set(told["components"]["schemas"]["Request"]["properties"]) == set(Options.model_fields)
 
     def test_says_nothing_of_secrets_in_addresses(self, told: dict[str, Any]) -> None:
-        assert not [name for name in told["components"]["parameters"] if is_posted(name)]
+        assert not [name for name in told["components"]["parameters"] if is_body_only(name)]
 
     def test_gives_every_operation_a_name_of_its_own(self, told: dict[str, Any]) -> None:
         names = [operation["operationId"] for _, _, operation in operations(told)]

@@ -17,7 +17,7 @@ _STORAGE_QUOTA = 10_000_000
 
 def emulate(session: CdpSession, shot: Shot, user_agent: str) -> Iterator[asyncio.Future[Json]]:
     """The calls of it, sent in one go: Chromium takes the calls of a session in order."""
-    seen, post = shot.emulate, session.post
+    seen, post = shot.emulation, session.post
     yield post("Emulation.setDeviceMetricsOverride", **disguise.device_metrics(seen))
     yield post("Emulation.setUserAgentOverride", **disguise.user_agent_override(seen, user_agent))
     yield post("Emulation.setEmulatedMedia", **disguise.emulated_media(seen))
@@ -26,9 +26,9 @@ def emulate(session: CdpSession, shot: Shot, user_agent: str) -> Iterator[asynci
     yield from page_changes.preload_styles(session, shot)
     if disguise.is_mobile(seen):
         yield post("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5)
-    if shot.navigate.wait_until == "networkidle":
+    if shot.navigation.wait_until == "networkidle":
         yield post("Page.setLifecycleEventsEnabled", enabled=True)
-    if shot.expose.omit_background:
+    if shot.region.omit_background:
         yield post("Emulation.setDefaultBackgroundColorOverride", color={"r": 0, "g": 0, "b": 0, "a": 0})
     parts = urlsplit(shot.url)
     yield post("Storage.overrideQuotaForOrigin", origin=f"{parts.scheme}://{parts.netloc}", quotaSize=_STORAGE_QUOTA)

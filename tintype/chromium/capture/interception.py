@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from tintype.chromium.cdp.connection import CdpSession, Json
 from tintype.chromium.cleaning.network import INTERCEPTED, NetworkFilter
-from tintype.options import PASTED, Shot
+from tintype.options import INLINE_HTML_URL, Shot
 
 _HTML_HEADERS = [{"name": "Content-Type", "value": "text/html; charset=utf-8"}]
 _AUTH_SCHEMES = frozenset(("basic", "digest"))
@@ -34,7 +34,7 @@ class RequestInterceptor:
 
     def enable(self) -> Iterator[asyncio.Future[Json]]:
         """The calls that have requests held up; none for a shot that has nothing to send."""
-        sent = self._shot.identify
+        sent = self._shot.credentials
         if patterns := [*self._patterns()]:
             self._session.on("Fetch.requestPaused", self._on_paused)
             self._session.on("Fetch.authRequired", self._on_auth_required)
@@ -45,27 +45,27 @@ class RequestInterceptor:
     def _cookies(self) -> Iterator[Json]:
         """Without a domain they belong to the very host; those of an encrypted page stay on encrypted connections."""
         secure = self._target_origin[0] == "https"
-        for name, value, path, _ in self._shot.identify.cookies:
+        for name, value, path, _ in self._shot.credentials.cookies:
             yield {"name": name, "value": value, "path": path, "url": self._shot.url, "secure": secure}
 
     def _patterns(self) -> Iterator[Json]:
         """What is held up."""
-        if self._shot.navigate.html:
-            yield {"urlPattern": PASTED, "resourceType": "Document"}
-        if self._shot.identify.headers or self._shot.identify.basic_auth:
+        if self._shot.navigation.html:
+            yield {"urlPattern": INLINE_HTML_URL, "resourceType": "Document"}
+        if self._shot.credentials.headers or self._shot.credentials.basic_auth:
             yield {"urlPattern": "*"}
         elif self._network_filter:
             yield from INTERCEPTED
 
     def _on_paused(self, event: Json) -> None:
         is_document = event["resourceType"] == "Document"
-        if self._shot.navigate.html and is_document and event["request"]["url"] == PASTED:
+        if self._shot.navigation.html and is_document and event["request"]["url"] == INLINE_HTML_URL:
             self._fulfill_inline_html(event)
         elif not (self._network_filter and self._network_filter.blocks(self._session, event)):
             self._continue_with_headers(event)
 
     def _fulfill_inline_html(self, event: Json) -> None:
-        body = base64.b64encode(self._shot.navigate.html.encode()).decode()
+        body = base64.b64encode(self._shot.navigation.html.encode()).decode()
         self._session.post(
             "Fetch.fulfillRequest",
             requestId=event["requestId"],
@@ -76,7 +76,7 @@ class RequestInterceptor:
 
     def _continue_with_headers(self, event: Json) -> None:
         request = event["request"]
-        ours, theirs = dict(self._shot.identify.headers), request["headers"]
+        ours, theirs = dict(self._shot.credentials.headers), request["headers"]
         if _origin(request["url"]) == self._target_origin:
             kept = {name: value for name, value in theirs.items() if name.lower() not in ours} | ours
         else:  # after a redirect they would go along to wherever it leads
@@ -88,7 +88,7 @@ class RequestInterceptor:
         challenge, id_ = event["authChallenge"], event["requestId"]
         is_ours = challenge.get("source") == "Server" and _origin(event["request"]["url"]) == self._target_origin
         is_ours = is_ours and _origin(challenge.get("origin", "")) == self._target_origin
-        known = self._shot.identify.basic_auth
+        known = self._shot.credentials.basic_auth
         answer: Json = {"response": "CancelAuth"}
         if (
             is_ours

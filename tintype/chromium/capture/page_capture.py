@@ -25,7 +25,7 @@ from tintype.chromium.proxy.traffic import Traffic
 from tintype.errors import CaptureTimeout, TintypeError
 from tintype.filters.engine import FilterEngine
 from tintype.model import Capture
-from tintype.options import PASTED, Shot
+from tintype.options import INLINE_HTML_URL, Shot
 
 SOFT_DEADLINE = 0.75
 """The soft deadline as a part of the time for a capture."""
@@ -54,9 +54,7 @@ class PageCapture:
         self._cleaner = PageCleaner(tab, shot, traffic, filters)
         self._interceptor = RequestInterceptor(tab.session, shot, self._cleaner.network_filter)
         self._readiness = PageReadiness(tab, shot, self._cleaner, max_height)
-        self._camera = (
-            PdfPrinter(tab, shot.sheets) if shot.sheets else Screenshotter(tab, shot, self._readiness, max_height)
-        )
+        self._camera = PdfPrinter(tab, shot.pdf) if shot.pdf else Screenshotter(tab, shot, self._readiness, max_height)
 
     async def capture(self, within: float) -> Capture:
         """The picture, in so many seconds; raises TintypeError, or Ended when the page or the browser crashed."""
@@ -135,7 +133,7 @@ class PageCapture:
     def _final_url(self, facts: Json) -> str:
         """Where the page is at last; one that came as HTML is nowhere."""
         address = str(facts.get("url") or self._tab.document.get("url", ""))
-        return "" if address.startswith(PASTED) else address
+        return "" if address.startswith(INLINE_HTML_URL) else address
 
     def _check_document(self) -> None:
         """Raise what stands in the place of a page: an error page of Chromium's, a video, a document to download."""

@@ -27,7 +27,7 @@ class PageChanger:
 
     async def add_styles(self) -> None:
         """Put the caller's styles on the page, again where the page threw them away; raises InvalidRequest."""
-        wanted = self._shot.retouch
+        wanted = self._shot.page_changes
         if not (wanted.css or wanted.hide_selectors):
             return
         try:
@@ -43,7 +43,7 @@ class PageChanger:
         try:
             answer = await session.call(
                 "Runtime.evaluate",
-                expression=self._shot.retouch.js,
+                expression=self._shot.page_changes.js,
                 replMode=True,  # await and let at the top, as in a console
                 awaitPromise=True,
                 userGesture=True,
@@ -60,12 +60,12 @@ class PageChanger:
 
     async def click(self) -> None:
         """Click the element, which is there."""
-        await self._tab.evaluate("click", self._shot.retouch.click)
+        await self._tab.evaluate("click", self._shot.page_changes.click)
 
 
 def preload_styles(session: CdpSession, shot: Shot) -> Iterator[asyncio.Future[Json]]:
     """The calls that have styles on a page before it is first drawn."""
-    wanted = shot.retouch
+    wanted = shot.page_changes
     if wanted.css or wanted.hide_selectors:
         said = f"{json.dumps(wanted.css)},{json.dumps(wanted.hide_selectors)}"
         yield session.post(

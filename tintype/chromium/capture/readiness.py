@@ -51,17 +51,17 @@ class PageReadiness:
         self._cleaner = cleaner
         self._changer = PageChanger(tab, shot)
         self._shot = shot
-        everything = Clip(0, 0, shot.emulate.width, math.inf)
-        tallest = clip.fit_clip(everything, shot.emulate.scale, max_height).height
-        self._full_page = FullPage(tab, self._virtual_time, shot.emulate.height, int(tallest))
+        everything = Clip(0, 0, shot.emulation.width, math.inf)
+        tallest = clip.fit_clip(everything, shot.emulation.scale, max_height).height
+        self._full_page = FullPage(tab, self._virtual_time, shot.emulation.height, int(tallest))
         self._checked_height = 0
         """How far down what is to be there is: the screen, or more of the page."""
-        self._has_waited_for = not shot.settle.wait_for
+        self._has_waited_for = not shot.wait.wait_for
         """Whether what was to be waited for has been there."""
 
     async def wait(self) -> None:
         """All of it; raises SelectorNotFound, InvalidRequest or Ended."""
-        settle, expose = self._shot.settle, self._shot.expose
+        settle, expose = self._shot.wait, self._shot.region
         await self._wait_loaded()
         await self._clean()
         await self._apply_changes()
@@ -73,14 +73,14 @@ class PageReadiness:
             await self._scroll_near(box["y"], box["height"])
         if expose.clip:
             await self._scroll_near(expose.clip[1], expose.clip[3])
-        if expose.full_page or self._shot.sheets:
+        if expose.full_page or self._shot.pdf:
             await self._full_page.scroll_through()
             self._checked_height = self._full_page.max_height
         if expose.scroll_to:
             await self._find_element("scroll_to", expose.scroll_to)
         if settle.delay:
             await self._sleep(settle.delay / 1000)
-        elsewhere = expose.selector or expose.clip or expose.full_page or expose.scroll_to or self._shot.sheets
+        elsewhere = expose.selector or expose.clip or expose.full_page or expose.scroll_to or self._shot.pdf
         if settle.wait_for or elsewhere or settle.delay:
             await self._wait_loaded()
             await self._clean()
@@ -89,7 +89,7 @@ class PageReadiness:
 
     async def check_wait_for(self) -> None:
         """Raise SelectorNotFound if the wait was cut short and what was to be waited for is not there."""
-        if not self._has_waited_for and not await self.query("wait_for", "present", self._shot.settle.wait_for):
+        if not self._has_waited_for and not await self.query("wait_for", "present", self._shot.wait.wait_for):
             raise selector_not_found("wait_for")
 
     async def query(self, parameter: str, script: str, selector: str) -> Any:
@@ -108,7 +108,7 @@ class PageReadiness:
 
     async def _wait_loaded(self) -> None:
         """Wait until the page is there and calm; where it sends the visitor on, until the next one is."""
-        until = self._shot.navigate.wait_until
+        until = self._shot.navigation.wait_until
         for _ in range(_MAX_NAVIGATIONS):
             await self.with_time_running(self._tab.wait_for(until), after=2 * _POLL_INTERVAL)
             journeys = self._tab.navigations
@@ -120,7 +120,7 @@ class PageReadiness:
         """Let the page's time pass until it stands still, within bounds: some never do."""
         loop, journeys = asyncio.get_running_loop(), self._tab.navigations
         await self._run_bounded("calm", _MAX_ANIMATION_MS, self._checked_height, False)
-        until = loop.time() + _LOADING_SECONDS[self._shot.navigate.wait_until]
+        until = loop.time() + _LOADING_SECONDS[self._shot.navigation.wait_until]
         await self._virtual_time.advance(milliseconds, until - loop.time())
         for _ in range(_MAX_ROUNDS):
             if journeys != self._tab.navigations or not await self._run_bounded(
@@ -138,7 +138,7 @@ class PageReadiness:
 
     async def _apply_changes(self) -> None:
         """Have the caller's changes made, and wait for what comes of them."""
-        wanted = self._shot.retouch
+        wanted = self._shot.page_changes
         await self._changer.add_styles()
         if wanted.js:
             await self.with_time_running(self._changer.run_script())

@@ -67,7 +67,7 @@ class Screenshotter:
 
     async def _find_clip(self) -> Clip | None:
         """The part of the page to photograph; None is the viewport."""
-        emulate, expose = self._shot.emulate, self._shot.expose
+        emulate, expose = self._shot.emulation, self._shot.region
         if expose.selector:
             box = await self._readiness.query("selector", "element", expose.selector)
             if not box:
@@ -102,7 +102,7 @@ class Screenshotter:
         if await self._is_in_viewport(area):
             return await self._screenshot(**area.parameters(beyond_viewport=False))  # the window may stay as it is
         async with self._scripts_paused():
-            tiles = [await self._screenshot(**tile.parameters()) for tile in area.tiles(self._shot.emulate.scale)]
+            tiles = [await self._screenshot(**tile.parameters()) for tile in area.tiles(self._shot.emulation.scale)]
         return tiles[0] if len(tiles) == 1 else await asyncio.to_thread(imaging.stitch_vertically, tiles)
 
     @contextlib.asynccontextmanager

@@ -40,7 +40,7 @@ class PageCleaner:
         self._shot = shot
         self._traffic = traffic
         self._frames = Frames(tab.session)
-        asked = filters if shot.retouch.block_ads else None
+        asked = filters if shot.page_changes.block_ads else None
         self._cosmetic_filter = CosmeticFilter(tab, self._frames, asked) if asked else None
         self.network_filter = NetworkFilter(tab, self._frames, asked) if asked else None
         self._managers_called: set[str] = set()
@@ -48,7 +48,7 @@ class PageCleaner:
 
     def preload(self) -> Iterator[asyncio.Future[Json]]:
         """The calls before navigation."""
-        css = bundled_rules.stylesheet(self._shot.retouch)
+        css = bundled_rules.stylesheet(self._shot.page_changes)
         if self._cosmetic_filter:
             css += "\n" + self._cosmetic_filter.stylesheet(self._shot.url)
         if self.network_filter:
@@ -63,7 +63,7 @@ class PageCleaner:
         try:
             async with asyncio.timeout(_MAX_SECONDS):
                 await self._hide_blocked()
-                return self._shot.retouch.block_cookie_banners and await self._remove_consent()
+                return self._shot.page_changes.block_cookie_banners and await self._remove_consent()
         except (TimeoutError, ScriptFailed, ProtocolError) as failure:
             log.debug("cleaning_failed", host=host_of(self._shot.url), reason=type(failure).__name__)
             return False

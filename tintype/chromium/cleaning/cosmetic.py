@@ -21,7 +21,7 @@ class CosmeticFilter:
 
     def stylesheet(self, url: str) -> str:
         """What is hidden on a page of this address, whatever is on it."""
-        return bundled_rules.hiding_css(self._filters.hidden(url).selectors)
+        return bundled_rules.hiding_css(self._filters.cosmetic_rules(url).selectors)
 
     async def hide(self, blocked_urls: list[str]) -> None:
         """Hide, in the frames too, what the names there stand for and what was refused.
@@ -38,4 +38,6 @@ class CosmeticFilter:
 
     def _by_class_and_id(self, url: str, found: list[list[str]]) -> str:
         names, ids = found
-        return bundled_rules.hiding_css(self._filters.hidden_by_name(names, ids, self._filters.hidden(url)))
+        return bundled_rules.hiding_css(
+            self._filters.hidden_by_class_or_id(names, ids, self._filters.cosmetic_rules(url))
+        )

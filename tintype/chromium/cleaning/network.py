@@ -41,7 +41,7 @@ class NetworkFilter:
         """Whether a request that is held up was refused; else it is still held up."""
         url, kind = event["request"]["url"], event["resourceType"]
         is_page = kind == "Document" and event["frameId"] == self._tab.frame
-        if is_page or not self._filters.refuse(url, self._initiator(event), kind):
+        if is_page or not self._filters.blocks(url, self._initiator(event), kind):
             return False
         self._record(url, kind)
         session.post("Fetch.failRequest", requestId=event["requestId"], errorReason="BlockedByClient")

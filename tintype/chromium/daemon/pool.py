@@ -195,7 +195,7 @@ class Pool:
 
     async def _capture_in(self, browser: Browser, shot: Shot) -> Capture:
         limits = self._limits
-        blocked = self._blocklists.for_options(shot.retouch, host_of(shot.url))
+        blocked = self._blocklists.for_options(shot.page_changes, host_of(shot.url))
         return await browser.capture(shot, blocked, limits.timeout, limits.max_page_height)
 
     async def _usable_browser(self) -> Browser:

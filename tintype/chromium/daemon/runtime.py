@@ -22,7 +22,7 @@ from tintype.chromium.proxy.policy import EgressPolicy
 from tintype.chromium.proxy.server import EgressProxy
 from tintype.chromium.proxy.traffic import TOTALS
 from tintype.errors import ConfigurationError
-from tintype.network.resolver import own_addresses
+from tintype.network.resolver import local_addresses
 from tintype.provision.find_browser import find_chromium
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class CaptureRuntime:
                 f"TINTYPE_CHROMIUM: {config.binary} is no browser" if config.binary else "Chromium is not installed"
             )
             raise ConfigurationError(f"{wanted}; run: tintype install-browser")
-        judge = EgressPolicy.of(config.allow_addresses, config.allow_hosts, config.deny_hosts, own_addresses())
+        judge = EgressPolicy.of(config.allow_addresses, config.allow_hosts, config.deny_hosts, local_addresses())
         lanes = 2 * config.slots + 1  # while one capture's page is cleared away the next one has begun
         closed = await EgressProxy.start(judge)
         recipe = LaunchOptions(

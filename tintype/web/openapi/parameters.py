@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tintype.options import Options, accepts, is_posted
+from tintype.options import Options, accepts, is_body_only
 
 Schema = dict[str, Any]
 
-_OURS = ("accepts", "posted", "structured", "title", "description", "default")
+_OURS = ("accepts", "body_only", "accepts_json", "title", "description", "default")
 ACCEPTS = " Accepts "
 """Between what an option means and what it takes."""
 _RENAMED = {"ge": "minimum", "le": "maximum"}
@@ -34,7 +34,7 @@ def components() -> dict[str, Schema]:
             **({"example": "https://example.com/"} if name == "url" else {}),
         }
         for name in _in_order()
-        if not is_posted(name)
+        if not is_body_only(name)
     }
 
 
