@@ -145,8 +145,8 @@ class TestShot:
     def test_says_what_was_odd_about_the_page(self, tintype: Terminal, engine: FakeEngine) -> None:
         engine.status, engine.partial = 404, True
         assert tintype("shot", PAGE) == 0
-        assert "the page answered 404" in tintype.err
-        assert "taken before the page was done" in tintype.err
+        assert "HTTP status 404" in tintype.err
+        assert "captured before the page finished loading" in tintype.err
 
     def test_a_file_that_cannot_be_written_is_told(self, tintype: Terminal) -> None:
         assert tintype("shot", PAGE, "-o", "nowhere/a.png") == 1
@@ -201,7 +201,7 @@ class TestPurge:
 
     def test_of_a_page_forgets_it_alone(self, tintype: Terminal) -> None:
         assert tintype("purge", "--url", f"{PAGE}?utm_source=mail") == 0
-        assert re.match(r"Forgot [1-9][0-9]* remembered value", tintype.out)
+        assert re.match(r"Purged [1-9][0-9]* cache entr", tintype.out)
         assert [self.state(tintype, page) for page in (PAGE, self.OTHER)] == ["MISS", "HIT"]
 
     def test_of_all_forgets_all(self, tintype: Terminal) -> None:
@@ -211,7 +211,7 @@ class TestPurge:
     @pytest.mark.parametrize("flags", [(), ("--all", "--url", PAGE)])
     def test_needs_to_know_what(self, tintype: Terminal, flags: tuple[str, ...]) -> None:
         assert tintype("purge", *flags) == 2
-        assert "--url URL, or --all" in tintype.err
+        assert "--url URL or --all" in tintype.err
 
 
 class TestInstallBrowser:

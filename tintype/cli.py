@@ -1,8 +1,4 @@
-"""The command line: which commands there are, and how their failures are told and coded.
-
-Exit codes: 0 done; 1 something failed; 2 wrong usage, an invalid request or wrong settings; 3 the page was refused,
-unreachable or broken; 4 busy, too slow, or a part of ours does not answer; 130 interrupted.
-"""
+"""Entry point of the command line: table of commands, error messages and exit codes."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from tintype import __version__, brief, errors
+from tintype.commands import ExitCode
 from tintype.errors import ConfigurationError, InvalidRequest, TintypeError
 
 COMMANDS = {
@@ -30,30 +27,28 @@ COMMANDS = {
     "update-filters": "update_filters",
     "capture-daemon": "capture_daemon",
 }
-"""Command to its module in ``commands/``; only the one that is called is imported."""
+"""Command name to module in ``commands/``. Only the module of the called command is imported."""
 
-_THE_REQUEST, _THE_PAGE, _US = 2, 3, 4
-EXIT_CODES: dict[type[TintypeError], int] = {
-    errors.InvalidRequest: _THE_REQUEST,
-    errors.TargetDenied: _THE_PAGE,
-    errors.NotAPage: _THE_PAGE,
-    errors.SelectorNotFound: _THE_PAGE,
-    errors.TargetUnreachable: _THE_PAGE,
-    errors.TargetError: _THE_PAGE,
-    errors.BrowserCrashed: _US,
-    errors.EngineError: _US,
-    errors.Overloaded: _US,
-    errors.BackendUnavailable: _US,
-    errors.CaptureTimeout: _US,
+EXIT_CODES: dict[type[TintypeError], ExitCode] = {
+    errors.InvalidRequest: ExitCode.USAGE_ERROR,
+    errors.TargetDenied: ExitCode.TARGET_ERROR,
+    errors.NotAPage: ExitCode.TARGET_ERROR,
+    errors.SelectorNotFound: ExitCode.TARGET_ERROR,
+    errors.TargetUnreachable: ExitCode.TARGET_ERROR,
+    errors.TargetError: ExitCode.TARGET_ERROR,
+    errors.BrowserCrashed: ExitCode.SERVICE_ERROR,
+    errors.EngineError: ExitCode.SERVICE_ERROR,
+    errors.Overloaded: ExitCode.SERVICE_ERROR,
+    errors.BackendUnavailable: ExitCode.SERVICE_ERROR,
+    errors.CaptureTimeout: ExitCode.SERVICE_ERROR,
 }
-_INTERRUPTED = 130
 
 
 class Commands(click.Group):
-    """Commands that are imported when they are called."""
+    """A group that imports a command's module when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """In the order of the table."""
+        """Command names in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
@@ -68,20 +63,20 @@ class Commands(click.Group):
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="tintype")
 def tintype() -> None:
-    """Website thumbnails: give it a URL, it gives back a picture.
+    """Website thumbnails: give it a URL, it returns an image.
 
-    Settings come from the environment and from .env in the working directory.
+    Settings are read from environment variables and from .env in the working directory.
     """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and leave with its exit code; failures are one or a few lines, never a traceback."""
+    """Run a command and exit with its code; errors are printed as short messages, never as a traceback."""
     brief.import_structlog()
     sys.exit(run(arguments))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """The exit code of a command."""
+    """Run a command; returns its exit code."""
     try:
         return int(tintype.main(arguments, prog_name="tintype", standalone_mode=False) or 0)
     except click.exceptions.Exit as leaving:
@@ -90,23 +85,23 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return _INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has had enough
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:  # the reader of stdout has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return ExitCode.FAILURE
     except ConfigurationError as error:
-        _print_error("The settings have mistakes:", *str(error).splitlines())
-        return _THE_REQUEST
+        _print_error("Invalid settings:", *str(error).splitlines())
+        return ExitCode.USAGE_ERROR
     except InvalidRequest as error:
         _print_error(
             *(_flag_message(mistake) for mistake in error.invalid_parameters)
             if error.invalid_parameters
             else (error.detail,)
         )
-        return _THE_REQUEST
+        return ExitCode.USAGE_ERROR
     except TintypeError as error:
         _print_error(f"{error.title}: {error.detail}" if error.detail != error.title else error.title)
-        return EXIT_CODES.get(type(error), 1)
+        return EXIT_CODES.get(type(error), ExitCode.FAILURE)
 
 
 def _flag_message(mistake: errors.InvalidParameter) -> str:

@@ -76,7 +76,7 @@ class TestAList:
         assert tintype("batch", listed, "-o", "out") == 0
         assert pictures() == ["127.0.0.1-9-blog-post-id-7.png", "127.0.0.1-9.png"]
         assert imaging.size((Path("out") / "127.0.0.1-9.png").read_bytes())[:2] == (1280, 720)
-        assert (tintype.out, tintype.err.splitlines()[-1]) == ("", "out: 2 taken.")
+        assert (tintype.out, tintype.err.splitlines()[-1]) == ("", "out: 2 captured.")
 
     def test_has_comments_empty_lines_and_pages_named_twice(self, tintype: Terminal, engine: Photographer) -> None:
         listed = write_list(
@@ -84,7 +84,7 @@ class TestAList:
         )
         assert tintype("batch", listed, "-o", "out") == 0
         assert engine.taken() == ["/a"]
-        assert tintype.err.splitlines()[-1] == "out: 1 taken, 2 named twice."
+        assert tintype.err.splitlines()[-1] == "out: 1 captured, 2 duplicates."
 
     def test_may_come_from_another_program(self) -> None:
         command = [sys.executable, "-m", "tintype", "batch", "-", "-o", "out", "--report", "report.json"]
@@ -98,7 +98,7 @@ class TestAList:
 
     def test_that_names_nothing_is_wrong_usage(self, tintype: Terminal) -> None:
         assert tintype("batch", write_list("# nothing"), "-o", "out") == 2
-        assert "urls.txt names no page" in tintype.err
+        assert "urls.txt contains no URL" in tintype.err
 
     def test_that_is_not_there_is_wrong_usage(self, tintype: Terminal) -> None:
         assert tintype("batch", "nowhere.txt", "-o", "out") == 2
@@ -139,7 +139,7 @@ class TestFailures:
         assert "line 1: nonsense: invalid-request: url: must start with http:// or https://" in tintype.err
         assert "line 2: http://10.0.0.1/: target-denied: " in tintype.err
         assert f"{HOST}/target-unreachable: target-unreachable: as the address says" in tintype.err
-        assert tintype.err.splitlines()[-1] == "out: 1 taken, 3 failed."
+        assert tintype.err.splitlines()[-1] == "out: 1 captured, 3 failed."
 
     def test_that_pass_are_waited_out(self, tintype: Terminal, engine: Photographer) -> None:
         assert tintype("batch", write_list(f"{HOST}/overloaded_2", f"{HOST}/browser-crashed_1"), "-o", "out") == 0
@@ -150,7 +150,7 @@ class TestFailures:
     ) -> None:
         listed = write_list(*(f"{HOST}/{number}/backend-unavailable" for number in range(20)))
         assert tintype("batch", listed, "-o", "out", "--parallel", "1", "--report", "report.json") == 4
-        assert set(states().values()) == {"left"}
+        assert set(states().values()) == {"pending"}
         assert "tintype: A part of the service does not answer" in tintype.err
         assert engine.visits < 20
 
@@ -178,8 +178,8 @@ class TestAnotherRun:
         listed = write_list(f"{HOST}/new", f"{HOST}/b", f"{HOST}/target-unreachable", f"{HOST}/a")
         assert tintype("batch", listed, "-o", "out", "--report", "report.json") == 1
         assert engine.taken() == ["/b", "/new"]
-        assert states() == {"/new": "taken", "/b": "taken", "/target-unreachable": "failed", "/a": "kept"}
-        assert tintype.err.splitlines()[-1] == "out: 2 taken, 1 there already, 1 failed."
+        assert states() == {"/new": "captured", "/b": "captured", "/target-unreachable": "failed", "/a": "skipped"}
+        assert tintype.err.splitlines()[-1] == "out: 2 captured, 1 skipped, 1 failed."
 
     def test_tries_again_what_failed_when_told(self, tintype: Terminal, engine: Photographer) -> None:
         assert tintype("batch", "urls.txt", "-o", "out", "--retry-failed") == 1
@@ -188,7 +188,7 @@ class TestAnotherRun:
     def test_takes_everything_again_when_told_and_keeps_the_names(
         self, tintype: Terminal, engine: Photographer
     ) -> None:
-        assert tintype("batch", "urls.txt", "-o", "out", "--again") == 1
+        assert tintype("batch", "urls.txt", "-o", "out", "--force") == 1
         assert engine.taken() == ["/a", "/b", "/target-unreachable"]
         assert pictures() == ["127.0.0.1-9-a.png", "127.0.0.1-9-b.png"]
 
@@ -223,7 +223,7 @@ class TestAnotherRun:
     def test_waits_for_no_other_that_writes_there(self, tintype: Terminal, engine: Photographer) -> None:
         with Manifest(Path("out")):
             assert tintype("batch", "urls.txt", "-o", "out") == 1
-        assert "is in use: another batch writes there" in tintype.err
+        assert "is locked by another batch run" in tintype.err
         assert engine.visits == 0
 
 
@@ -235,19 +235,19 @@ class TestTheReport:
         with Path("report.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
         assert [row["url"] for row in rows] == [f"{HOST}/a", f"{HOST}/target-unreachable", "nonsense"]
-        assert [row["state"] for row in rows] == ["taken", "failed", "failed"]
+        assert [row["state"] for row in rows] == ["captured", "failed", "failed"]
         assert [row["error"] for row in rows] == ["", "target-unreachable", "invalid-request"]
         assert (rows[0]["file"], rows[0]["width"], rows[0]["verdict"]) == ("127.0.0.1-9-a.png", "1280", "ok")
 
     def test_is_the_same_in_json(self, tintype: Terminal) -> None:
         assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", "--report", "report.json") == 0
         entry = json.loads(Path("report.json").read_text())[0]
-        assert (entry["state"], entry["cache"], entry["status"], entry["width"]) == ("taken", "MISS", 200, 1280)
+        assert (entry["state"], entry["cache"], entry["status"], entry["width"]) == ("captured", "MISS", 200, 1280)
         assert entry["bytes"] == (Path("out") / entry["file"]).stat().st_size
 
     def test_is_of_one_of_two_kinds(self, tintype: Terminal) -> None:
         assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", "--report", "report.xml") == 2
-        assert "--report must end in .csv or .json" in tintype.err
+        assert "use a file name that ends in .csv or .json" in tintype.err
 
 
 class TestCtrlC:
@@ -280,9 +280,9 @@ class TestCtrlC:
         interrupting.start()
         assert tintype("batch", listed, "-o", "out", "--parallel", "1", "--report", "report.json") == 130
         interrupting.join()
-        assert sorted(states().values()) == ["left"] * 4 + ["taken"]
-        assert "Finishing 1 under way" in tintype.err
-        assert "left for another run" in tintype.err
+        assert sorted(states().values()) == ["captured"] + ["pending"] * 4
+        assert "Finishing 1 captures in progress" in tintype.err
+        assert "4 pending" in tintype.err
         assert tintype("batch", listed, "-o", "out") == 0
         assert len(pictures()) == 5
         assert engine.visits == 5
@@ -346,6 +346,6 @@ class TestWithARealBrowser:
         again = self.start(site, "--format", "webp", "--thumb-width", "320", "--report", "report.json")
         assert again.wait(60) == 1
         again.communicate()
-        assert sorted(states().values()) == ["failed", "kept", "kept", "kept", "kept"]
+        assert sorted(states().values()) == ["failed", "skipped", "skipped", "skipped", "skipped"]
         assert all(imaging.size((Path("out") / name).read_bytes())[0] == 320 for name in pictures())
         assert [site.visits(path) for path in good] == [1, 1, 1]

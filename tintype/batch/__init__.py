@@ -1,4 +1,4 @@
-"""Pictures of many pages into a folder: those that are missing, several at a time, each noted once it is there."""
+"""Batch captures: writes a thumbnail of each URL of a list into a folder, in parallel and resumable."""
 
 from __future__ import annotations
 
@@ -27,73 +27,78 @@ __all__ = [
 
 
 class Batch:
-    """One run over a list. ``again`` takes what is there already too, ``retry_failed`` what failed before."""
+    """One run over a URL list.
+
+    ``force`` also captures pages that already have a file, ``retry_failed`` pages that failed in an earlier run.
+    """
 
     def __init__(
         self, url_list: UrlList, manifest: Manifest, *, force: bool = False, retry_failed: bool = False
     ) -> None:
         self._url_list, self._manifest = url_list, manifest
-        self._namer = FileNamer(manifest.folder, (entry.file for entry in manifest.records.values()))
-        self.pending = tuple(task for task in url_list.items if force or self._is_due(task, retry_failed=retry_failed))
+        self._namer = FileNamer(manifest.folder, (record.file for record in manifest.records.values()))
+        self.pending = tuple(item for item in url_list.items if force or self._is_due(item, retry_failed=retry_failed))
         self._done: dict[str, Record] = {}
         self._workers: WorkerPool | None = None
         self.fatal_error: TintypeError | None = None
-        """The failure of a part of ours, after which no page could be taken."""
+        """The failure of a backend that ended the run: no page can be captured without it."""
 
     def run(self, capture: CaptureCallable, size: int) -> Iterator[Record]:
-        """Take what there is to do, ``size`` at a time, in the order in which they are done; raises OSError."""
+        """Capture the pending items, ``size`` at a time; yields records in order of completion. Raises OSError."""
         self._workers = WorkerPool(self.pending, capture, size)
         for outcome in self._workers:
             if isinstance(outcome.result, BackendUnavailable):
                 self.fatal_error = outcome.result
                 self.stop()
                 continue
-            entry = self._save(outcome)
-            self._done[outcome.item.key] = entry
-            yield entry
+            record = self._save(outcome)
+            self._done[outcome.item.key] = record
+            yield record
 
     def stop(self) -> int:
-        """Begin no other page; how many are under way."""
+        """Start no further captures; returns the number in progress."""
         return self._workers.stop() if self._workers else 0
 
     def records(self) -> Iterable[Record]:
-        """The whole list in its order, as it stands now."""
-        of_lines = {task.line: self._record_of(task) for task in self._url_list.items}
-        return [entry for _, entry in sorted({**of_lines, **self._url_list.invalid}.items())]
+        """One record for each line of the list, in the order of the list, with the state at this moment."""
+        by_line = {item.line: self._record_of(item) for item in self._url_list.items}
+        return [record for _, record in sorted({**by_line, **self._url_list.invalid}.items())]
 
     def _record_of(self, item: BatchItem) -> Record:
         if item.key in self._done:
             return self._done[item.key]
-        known = self._manifest.records.get(item.key)
-        if known is None or (known.state is RecordStatus.CAPTURED and not self._manifest.has_file(known)):
+        earlier = self._manifest.records.get(item.key)
+        if earlier is None or (earlier.state is RecordStatus.CAPTURED and not self._manifest.has_file(earlier)):
             return Record(url=item.url, key=item.key, state=RecordStatus.PENDING)
         return replace(
-            known, url=item.url, state=RecordStatus.SKIPPED if known.state is RecordStatus.CAPTURED else known.state
+            earlier,
+            url=item.url,
+            state=RecordStatus.SKIPPED if earlier.state is RecordStatus.CAPTURED else earlier.state,
         )
 
     def _is_due(self, item: BatchItem, *, retry_failed: bool) -> bool:
-        known = self._manifest.records.get(item.key)
-        if known is None:
+        earlier = self._manifest.records.get(item.key)
+        if earlier is None:
             return True
-        return retry_failed if known.state is RecordStatus.FAILED else not self._manifest.has_file(known)
+        return retry_failed if earlier.state is RecordStatus.FAILED else not self._manifest.has_file(earlier)
 
     def _save(self, outcome: Outcome) -> Record:
-        """Write the picture, whole or not at all, and only then say so."""
-        task, result = outcome.item, outcome.result
+        """Write the thumbnail atomically, then add its record to the manifest."""
+        item, result = outcome.item, outcome.result
         if isinstance(result, TintypeError):
-            entry = failed_record(task.url, result, key=task.key, seconds=outcome.seconds)
+            record = failed_record(item.url, result, key=item.key, seconds=outcome.seconds)
         else:
-            known = self._manifest.records.get(task.key)
-            stem, extension = task.request.capture_request.shot.url, result.thumbnail.extension
-            name = known.file if known and known.file else self._namer.name_for(stem, task.key, extension)
+            earlier = self._manifest.records.get(item.key)
+            stem, extension = item.request.capture_request.shot.url, result.thumbnail.extension
+            name = earlier.file if earlier and earlier.file else self._namer.name_for(stem, item.key, extension)
             write_atomically(self._manifest.folder / name, result.thumbnail.body)
-            entry = captured_record(task.url, result, key=task.key, file=name, seconds=outcome.seconds)
-        self._manifest.add(entry)
-        return entry
+            record = captured_record(item.url, result, key=item.key, file=name, seconds=outcome.seconds)
+        self._manifest.add(record)
+        return record
 
 
 def write_atomically(path: Path, body: bytes) -> None:
-    """Write a file so that whoever looks sees all of it or what was there before; raises OSError."""
+    """Replace a file atomically: readers see the old content or the new one. Raises OSError."""
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(body)

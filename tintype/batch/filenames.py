@@ -1,4 +1,4 @@
-"""What is the picture of a page called? A name every file system takes, and nobody else has."""
+"""File names for thumbnails: made of the URL, portable across file systems, unique in the folder."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 MAX_STEM_LENGTH = 100
-"""Characters of a name before its extension."""
+"""Characters of a file name before its extension."""
 _DIGEST_LENGTH = 8
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class FileNamer:
-    """Gives each page one name in a folder; those that are in use there or in ``given`` are left alone."""
+    """Assigns unique file names in a folder; names of existing files and of ``reserved`` are not reused."""
 
     def __init__(self, folder: Path, reserved: Iterable[str]) -> None:
         there = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
         self._used = {name.casefold() for name in (*reserved, *there)}
 
     def name_for(self, url: str, key: str, extension: str) -> str:
-        """A name made of the URL; with a piece of the key where that alone is another page's already."""
+        """A name made of the URL, with the first 8 characters of the key appended if the name is in use."""
         stem = stem_of(url)
         name = f"{stem}.{extension}"
         if name.casefold() in self._used:

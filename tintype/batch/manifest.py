@@ -1,4 +1,4 @@
-"""What is done already? A line of JSON for each page, written as soon as it is known, in the folder of the pictures."""
+"""The manifest of a batch folder: one JSON line for each finished page, for resuming an interrupted run."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MANIFEST_FILE = "batch.jsonl"
 
 
 class ManifestLocked(Exception):
-    """Another run writes into the same folder."""
+    """Another run holds the lock of the same folder."""
 
 
 class Manifest:
-    """A context manager: one run at a time, and what earlier ones left, in ``known`` by key."""
+    """Context manager that locks the folder; ``records`` holds the records of all runs by key."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.records: dict[str, Record] = {}
 
     def __enter__(self) -> Self:
-        """Raises LedgerInUse, or OSError where the folder cannot be written."""
+        """Raises ManifestLocked if another run holds the lock, OSError if the folder cannot be written."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._file: BinaryIO = (self.folder / MANIFEST_FILE).open("a+b")
         try:
@@ -36,31 +36,31 @@ class Manifest:
         except BlockingIOError:
             self._file.close()
             raise ManifestLocked(str(self.folder)) from None
-        self.records = {entry.key: entry for entry in self._read_records()}
+        self.records = {record.key: record for record in self._read_records()}
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def add(self, record: Record) -> None:
-        """Note what became of a page; it outlives this process."""
+        """Append a record; it survives the death of this process."""
         self._file.write(f"{record.to_json()}\n".encode())
         self._file.flush()
         self.records[record.key] = record
 
     def has_file(self, record: Record) -> bool:
-        """Whether the picture lies where the entry says, as long as it says."""
+        """Whether the file of the record exists with the recorded size."""
         try:
-            found = (self.folder / record.file).stat().st_size if record.file else -1
+            size = (self.folder / record.file).stat().st_size if record.file else -1
         except OSError:
             return False
-        return record.state is RecordStatus.CAPTURED and found == record.bytes
+        return record.state is RecordStatus.CAPTURED and size == record.bytes
 
     def _read_records(self) -> Iterator[Record]:
         self._file.seek(0)
         lines = self._file.read().split(b"\n")
         if lines[-1]:
-            self._file.write(b"\n")  # half a line: the machine went down while it was written
+            self._file.write(b"\n")  # a partial line: the machine stopped while it was written
         for number, line in enumerate(lines, 1):
             try:
                 if line.strip():

@@ -1,4 +1,4 @@
-"""What became of a page? One line of the ledger and of the report."""
+"""The record of one page: a line of the manifest and a row of the report."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from tintype.model import ThumbnailResult
 
 
 class RecordStatus(StrEnum):
-    """How a page stands."""
+    """The state of a page at the end of a run."""
 
-    CAPTURED = "taken"
-    """Its picture was written in this run."""
-    SKIPPED = "kept"
-    """Its picture is there since an earlier run."""
+    CAPTURED = "captured"
+    """The thumbnail was written in this run."""
+    SKIPPED = "skipped"
+    """The thumbnail exists since an earlier run."""
     FAILED = "failed"
-    """There is none, and ``error`` says why."""
-    PENDING = "left"
-    """Its turn did not come: the run ended before."""
+    """The capture failed; ``error`` and ``detail`` give the reason."""
+    PENDING = "pending"
+    """The run ended before this page was captured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The members of a report, in order. ``error`` is a code of the errors table, ``status`` that of the page."""
+    """Fields in the order of the report. ``error`` is a code of the errors table, ``status`` the page's HTTP status."""
 
     url: str
-    """As the list has it."""
+    """The URL as written in the list."""
     state: RecordStatus
     file: str = ""
     width: int = 0
@@ -40,51 +40,52 @@ class Record:
     verdict: str = ""
     final_url: str = ""
     taken_at: str = ""
-    """When the picture was taken, ISO 8601 in UTC; earlier than the run if it was remembered."""
+    """Time of the capture, ISO 8601 in UTC; before the start of the run if the capture came from the cache."""
     cache: str = ""
     seconds: float = 0.0
+    """Duration, including retries."""
     error: str = ""
     detail: str = ""
     key: str = ""
-    """The page with all options, as a digest."""
+    """Digest of the URL and all options."""
 
     def to_json(self) -> str:
-        """One line."""
+        """The record as one line of JSON."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, line: str) -> Record:
-        """Read a line; raises ValueError. Members that it does not know are left out."""
-        members: Any = json.loads(line)
-        if not isinstance(members, dict):
+        """Parse a line; raises ValueError. Ignores unknown members."""
+        data: Any = json.loads(line)
+        if not isinstance(data, dict):
             raise ValueError("not an object")  # noqa: TRY004 - a wrong value, not a wrong call
-        known = {field.name: members[field.name] for field in fields(cls) if field.name in members}
+        values = {field.name: data[field.name] for field in fields(cls) if field.name in data}
         try:
-            entry = cls(**{**known, "state": RecordStatus(known.get("state", ""))})
+            record = cls(**{**values, "state": RecordStatus(values.get("state", ""))})
         except TypeError as error:
             raise ValueError(str(error)) from None
-        if not isinstance(entry.key, str) or not isinstance(entry.bytes, int) or not _is_file_name(entry.file):
-            raise ValueError("not an entry")
-        return entry
+        if not isinstance(record.key, str) or not isinstance(record.bytes, int) or not _is_file_name(record.file):
+            raise ValueError("not a record")
+        return record
 
 
 FIELD_NAMES = tuple(field.name for field in fields(Record))
 
 
 def captured_record(url: str, result: ThumbnailResult, *, key: str, file: str, seconds: float) -> Record:
-    """A page with its picture."""
-    picture = result.thumbnail
+    """The record of a captured page."""
+    thumbnail = result.thumbnail
     return Record(
         url=url,
         state=RecordStatus.CAPTURED,
         file=file,
-        width=picture.width,
-        height=picture.height,
-        bytes=len(picture.body),
-        status=picture.status,
-        verdict=str(picture.verdict),
-        final_url=picture.final_url,
-        taken_at=datetime.fromtimestamp(picture.taken_at, UTC).isoformat(timespec="seconds"),
+        width=thumbnail.width,
+        height=thumbnail.height,
+        bytes=len(thumbnail.body),
+        status=thumbnail.status,
+        verdict=str(thumbnail.verdict),
+        final_url=thumbnail.final_url,
+        taken_at=datetime.fromtimestamp(thumbnail.taken_at, UTC).isoformat(timespec="seconds"),
         cache=str(result.cache),
         seconds=round(seconds, 3),
         key=key,
@@ -92,12 +93,12 @@ def captured_record(url: str, result: ThumbnailResult, *, key: str, file: str, s
 
 
 def failed_record(url: str, error: TintypeError, *, key: str = "", seconds: float = 0.0) -> Record:
-    """A page without one."""
+    """The record of a page that could not be captured."""
     return Record(
         url=url, state=RecordStatus.FAILED, error=error.code, detail=error.detail, key=key, seconds=round(seconds, 3)
     )
 
 
 def _is_file_name(name: Any) -> bool:
-    """Whether a name stays in its folder."""
+    """Whether a name is a plain file name, without a path."""
     return isinstance(name, str) and not set(name) & {"/", "\\", "\0"} and name not in {".", ".."}

@@ -1,4 +1,4 @@
-"""How does a list end up on paper? Its entries as CSV or as JSON."""
+"""The report of a batch run, as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tintype.batch import write_atomically
 from tintype.batch.record import FIELD_NAMES, Record
 
 _COLUMNS = FIELD_NAMES[:-1]
-"""Without the key, which means nothing to anybody else."""
+"""All fields except the key, which is internal."""
 
 
 def write(path: Path, records: Iterable[Record]) -> None:
-    """Write a report of the kind that the file's name says; raises OSError, or KeyError for another kind."""
+    """Write a report in the format of the file's suffix; raises OSError, or KeyError for an unknown suffix."""
     write_atomically(path, FORMATS[path.suffix.lower()](records).encode())
 
 
@@ -25,13 +25,13 @@ def _as_csv(records: Iterable[Record]) -> str:
     text = io.StringIO()
     table = csv.DictWriter(text, _COLUMNS, extrasaction="ignore", lineterminator="\n")
     table.writeheader()
-    table.writerows(asdict(entry) for entry in records)
+    table.writerows(asdict(record) for record in records)
     return text.getvalue()
 
 
 def _as_json(records: Iterable[Record]) -> str:
-    listed = [{name: getattr(entry, name) for name in _COLUMNS} for entry in records]
-    return json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
+    rows = [{name: getattr(record, name) for name in _COLUMNS} for record in records]
+    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
 
 
 FORMATS: dict[str, Callable[[Iterable[Record]], str]] = {".csv": _as_csv, ".json": _as_json}

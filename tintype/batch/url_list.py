@@ -1,4 +1,4 @@
-"""Which pages does a list name? Each once, and what is wrong with its other lines."""
+"""Parser of URL lists: removes duplicates and collects invalid lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tintype.request_parser import ThumbnailRequest
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """A page to take, and which line of the list named it first."""
+    """A page to capture, and the first line of the list that contains it."""
 
     line: int
     url: str
@@ -20,13 +20,13 @@ class BatchItem:
 
     @property
     def key(self) -> str:
-        """The page with all options, as a digest."""
+        """Digest of the URL and all options."""
         return self.request.capture_request.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrlList:
-    """``wrong`` are lines that name no page that may be photographed; ``duplicates`` counts those named again."""
+    """``invalid`` maps line numbers (from 1) to records of the error; ``duplicates`` counts repeated pages."""
 
     items: tuple[BatchItem, ...]
     invalid: Mapping[int, Record]
@@ -34,29 +34,29 @@ class UrlList:
 
 
 def parse_url_list(lines: Iterable[str], parse_url: Callable[[str], ThumbnailRequest]) -> UrlList:
-    """A URL a line; what is empty or begins with ``#`` is passed over.
+    """Parse one URL per line; ignores empty lines and lines that begin with ``#``.
 
-    Raises InvalidRequest for what is wrong with every line: the options.
+    Raises InvalidRequest if an option is invalid, because that concerns every line.
     """
-    tasks: dict[str, BatchItem] = {}
-    wrong: dict[int, Record] = {}
+    items: dict[str, BatchItem] = {}
+    invalid: dict[int, Record] = {}
     duplicates = 0
     for number, url in enumerate(map(str.strip, lines), 1):
         if not url or url.startswith("#"):
             continue
         try:
-            task = BatchItem(number, url, parse_url(url))
+            item = BatchItem(number, url, parse_url(url))
         except (InvalidRequest, TargetDenied) as error:
-            wrong[number] = failed_record(url, _url_error(error))
+            invalid[number] = failed_record(url, _url_error(error))
         else:
-            duplicates += task.key in tasks
-            tasks.setdefault(task.key, task)
-    return UrlList(items=tuple(tasks.values()), invalid=wrong, duplicates=duplicates)
+            duplicates += item.key in items
+            items.setdefault(item.key, item)
+    return UrlList(items=tuple(items.values()), invalid=invalid, duplicates=duplicates)
 
 
 def _url_error(error: InvalidRequest | TargetDenied) -> InvalidRequest | TargetDenied:
     mistakes = error.invalid_parameters if isinstance(error, InvalidRequest) else ()
-    of_options = [mistake for mistake in mistakes if mistake.parameter != "url"]
-    if of_options:
-        raise InvalidRequest(*of_options) from None
+    option_errors = [mistake for mistake in mistakes if mistake.parameter != "url"]
+    if option_errors:
+        raise InvalidRequest(*option_errors) from None
     return error

@@ -1,4 +1,4 @@
-"""Who takes the pictures of a list? A few threads, each one page at a time; what passes is tried again."""
+"""Thread pool that captures batch items and retries transient failures."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ log = structlog.get_logger("tintype.batch")
 
 CaptureCallable = Callable[[ThumbnailRequest], ThumbnailResult]
 RETRY_DELAYS = (1.0, 5.0, 15.0)
-"""Seconds before a page is tried again for which the line was full, the browser died or did not start."""
+"""Seconds before each retry after a full queue, a browser crash or an unavailable backend."""
 _TRANSIENT = (Overloaded, BrowserCrashed, BackendUnavailable)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A picture or why there is none, after so many seconds."""
+    """The result of one item, or its error; ``seconds`` includes retries."""
 
     item: BatchItem
     result: ThumbnailResult | TintypeError
@@ -34,7 +34,7 @@ class Outcome:
 
 
 class WorkerPool:
-    """Iterates over outcomes as they come; whoever iterates is never called from another thread."""
+    """Iterates over outcomes in order of completion, in the thread of the caller."""
 
     def __init__(self, items: Iterable[BatchItem], capture: CaptureCallable, size: int) -> None:
         self._pending = deque(items)
@@ -46,18 +46,18 @@ class WorkerPool:
 
     def __iter__(self) -> Iterator[Outcome]:
         for number in range(self._size):
-            # daemons: who is told to leave at once does not wait for pages
+            # daemon threads, so that a second Ctrl-C exits without waiting for captures
             threading.Thread(target=self._work, name=f"tintype-batch-{number}", daemon=True).start()
-        at_work = self._size
-        while at_work:
+        running = self._size
+        while running:
             outcome = self._outcomes.get()
             if outcome is None:
-                at_work -= 1
+                running -= 1
             else:
                 yield outcome
 
     def stop(self) -> int:
-        """Begin no other page, and try none again; how many are under way. Safe in a signal handler."""
+        """Start no further captures or retries; returns the number in progress. Safe in a signal handler."""
         self._pending.clear()
         self._stopped.set()
         return len(self._in_progress)
@@ -65,31 +65,31 @@ class WorkerPool:
     def _work(self) -> None:
         while True:
             try:
-                task = self._pending.popleft()
+                item = self._pending.popleft()
             except IndexError:
                 break
-            self._in_progress.add(task.key)
-            outcome = self._process(task)
-            self._in_progress.discard(task.key)
+            self._in_progress.add(item.key)
+            outcome = self._process(item)
+            self._in_progress.discard(item.key)
             self._outcomes.put(outcome)
         self._outcomes.put(None)
 
     def _process(self, item: BatchItem) -> Outcome:
-        begin = time.perf_counter()
+        start = time.perf_counter()
         try:
             result: ThumbnailResult | TintypeError = self._with_retries(item)
         except TintypeError as error:
             result = error
-        except Exception:  # one page must not end the others
+        except Exception:  # an unexpected error ends this item only
             log.exception("batch_page_failed")
             result = TintypeError()
-        return Outcome(item, result, time.perf_counter() - begin)
+        return Outcome(item, result, time.perf_counter() - start)
 
     def _with_retries(self, item: BatchItem) -> ThumbnailResult:
-        for pause in RETRY_DELAYS:
+        for delay in RETRY_DELAYS:
             try:
                 return self._capture(item.request)
             except _TRANSIENT as error:
-                if self._stopped.wait(max(pause, error.retry_after or 0)):
+                if self._stopped.wait(max(delay, error.retry_after or 0)):
                     raise
         return self._capture(item.request)

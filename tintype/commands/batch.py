@@ -1,4 +1,4 @@
-"""``tintype batch``: pictures of all pages of a list into a folder, without a server."""
+"""``tintype batch``: captures every URL of a list into a folder, without a server."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from tintype.batch import (
     parse_url_list,
     report,
 )
+from tintype.commands import ExitCode
 from tintype.commands.flags import given_options, option_flags
 from tintype.model import ThumbnailResult, Verdict
 from tintype.request_parser import ThumbnailRequest
@@ -36,97 +37,99 @@ from tintype.service.policy import raise_for_verdict
 from tintype.settings import Settings
 
 _EXCLUDED = ("url", "html", "on_error", "placeholder")
-_SOME_FAILED, _OURS_FAILED, _INTERRUPTED = 1, 4, 130
 _MAX_PARALLEL = 64
+_NOT_CAPTURED = (RecordStatus.SKIPPED, RecordStatus.FAILED, RecordStatus.PENDING)
 ProgressCallback = Callable[[Record], None]
 
 
 def _batch(list_file: TextIO, output: Path, report_file: Path | None, **options: Any) -> None:
-    """Photograph every page of a list: a text file with a URL a line, or - for standard input.
+    """Capture all URLs of a list into a folder.
 
-    Empty lines and lines that begin with # are passed over, and a page named twice is taken once. Pictures are named
-    for their addresses; batch.jsonl beside them notes what became of each as soon as it is known. The same command
-    again takes only what is missing, so a run may be interrupted at any time: Ctrl-C finishes the pages under way,
-    twice leaves at once.
+    LIST is a text file with one URL per line, or - for stdin. Empty lines and lines that begin with # are ignored;
+    duplicate pages are captured once. Files are named after their URLs. batch.jsonl in the same folder records each
+    finished page, so running the same command again captures only missing pages. Ctrl-C finishes the captures in
+    progress; a second Ctrl-C exits immediately.
 
-    Leaves with 0 if there is a picture of every page, with 1 if some failed, with 2 for wrong usage, options or
-    settings, with 4 if no picture can be taken here at all, and with 130 if it was interrupted.
+    Exit status: 0 all pages captured; 1 some pages failed; 2 invalid usage, options or settings; 4 the service cannot
+    capture any page; 130 interrupted.
     """
     if report_file and report_file.suffix.lower() not in report.FORMATS:
-        raise click.UsageError("--report must end in .csv or .json.")
+        raise click.UsageError("--report: unknown format; use a file name that ends in .csv or .json.")
     settings = Settings.load()
     logs.configure(settings.log_level if options["verbose"] else "critical", settings.log_format)
     parts = application.build_application(settings)
     try:
-        listing = _parse_list(list_file, parts)
-        with _locked_manifest(output) as ledger:
-            batch = Batch(listing, ledger, force=options["again"], retry_failed=options["retry_failed"])
+        url_list = _parse_list(list_file, parts)
+        with _locked_manifest(output) as manifest:
+            batch = Batch(url_list, manifest, force=options["force"], retry_failed=options["retry_failed"])
             interrupted = _run(batch, parts, options["parallel"] or settings.slot_count)
             if report_file:
                 report.write(report_file, batch.records())
-            counts = Counter(entry.state for entry in batch.records())
+            counts = Counter(record.state for record in batch.records())
     except OSError as error:
         raise click.FileError(str(error.filename or output), error.strerror) from error
     finally:
         parts.close()
-    click.echo(_summary(listing, counts, output), err=True)
+    click.echo(_summary(url_list, counts, output), err=True)
     if batch.fatal_error:
         raise batch.fatal_error
     click.get_current_context().exit(
-        _INTERRUPTED if interrupted else _SOME_FAILED if counts[RecordStatus.FAILED] else 0
+        ExitCode.INTERRUPTED if interrupted else ExitCode.FAILURE if counts[RecordStatus.FAILED] else ExitCode.OK
     )
 
 
 def _parse_list(list_file: TextIO, parts: Application) -> UrlList:
-    """The list under the options that were said; raises InvalidRequest or UsageError."""
+    """Parse the list with the options of the command line; raises InvalidRequest or UsageError."""
     options = list(given_options(_EXCLUDED))
-    listing = parse_url_list(list_file, lambda url: parts.request_parser.parse([("url", url), *options]))
-    if not listing.items and not listing.invalid:
-        raise click.UsageError(f"{list_file.name} names no page.")
-    for number, entry in listing.invalid.items():
-        click.echo(f"line {number}: {_line(entry)}", err=True)
-    return listing
+    url_list = parse_url_list(list_file, lambda url: parts.request_parser.parse([("url", url), *options]))
+    if not url_list.items and not url_list.invalid:
+        raise click.UsageError(f"{list_file.name} contains no URL; write one per line.")
+    for number, record in url_list.invalid.items():
+        click.echo(f"line {number}: {_line(record)}", err=True)
+    return url_list
 
 
 @contextmanager
 def _locked_manifest(folder: Path) -> Iterator[Manifest]:
     try:
-        with Manifest(folder) as ledger:
-            yield ledger
+        with Manifest(folder) as manifest:
+            yield manifest
     except ManifestLocked:
-        raise click.ClickException(f"{folder / MANIFEST_FILE} is in use: another batch writes there.") from None
+        raise click.ClickException(
+            f"{folder / MANIFEST_FILE} is locked by another batch run; wait for it or choose another folder."
+        ) from None
 
 
 def _run(batch: Batch, parts: Application, size: int) -> bool:
-    """Take what there is to do and tell of each; whether somebody interrupted it."""
+    """Capture the pending pages and report progress; returns whether a signal interrupted the run."""
 
-    def take(wanted: ThumbnailRequest) -> ThumbnailResult:
-        # who makes files wants the picture of now rather than an older one with a new one later
-        answer = parts.service.get(wanted.capture_request, replace(wanted.freshness, stale_for=0))
-        raise_for_verdict(answer.thumbnail, wanted.fail_on)
-        return answer
+    def capture(wanted: ThumbnailRequest) -> ThumbnailResult:
+        # a file is written once: capture now instead of returning a stale thumbnail and refreshing it afterwards
+        result = parts.service.get(wanted.capture_request, replace(wanted.freshness, stale_for=0))
+        raise_for_verdict(result.thumbnail, wanted.fail_on)
+        return result
 
-    with _progress(len(batch.pending)) as tell, _graceful_interrupt(batch) as interrupted:
-        for entry in batch.run(take, size):
-            tell(entry)
+    with _progress(len(batch.pending)) as report_progress, _graceful_interrupt(batch) as interrupted:
+        for record in batch.run(capture, size):
+            report_progress(record)
     return bool(interrupted)
 
 
 @contextmanager
 def _graceful_interrupt(batch: Batch) -> Iterator[list[int]]:
-    """Let the first Ctrl-C, or SIGTERM, end it after the pages under way; the list then holds the signal."""
-    heard: list[int] = []
+    """On the first SIGINT or SIGTERM stop after the captures in progress; the list then contains the signal number."""
+    received: list[int] = []
 
-    def hear(number: int, _: object) -> None:
-        if heard:
+    def on_signal(number: int, _: object) -> None:
+        if received:
             raise KeyboardInterrupt
-        heard.append(number)
-        said = f"\rFinishing {batch.stop()} under way; Ctrl-C again leaves at once.\n"
-        os.write(2, said.encode())  # not through a buffer, which may be in the middle of something
+        received.append(number)
+        notice = f"\rFinishing {batch.stop()} captures in progress; press Ctrl-C again to exit immediately.\n"
+        os.write(2, notice.encode())  # unbuffered: the signal may interrupt a write to sys.stderr
 
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield heard
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -134,30 +137,30 @@ def _graceful_interrupt(batch: Batch) -> Iterator[list[int]]:
 
 @contextmanager
 def _progress(total: int) -> Iterator[ProgressCallback]:
-    """A bar, with what failed above it, on a terminal; elsewhere a line for each page."""
+    """A progress bar with failures above it on a terminal; otherwise one line per page."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield _line_progress(total)
         return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
-        bar = progress.add_task("Photographing", total=total)
+        bar = progress.add_task("Capturing", total=total)
 
-        def tell(entry: Record) -> None:
+        def report_progress(record: Record) -> None:
             progress.advance(bar)
-            if entry.state is RecordStatus.FAILED:
-                progress.console.print(f"[red]{escape(_line(entry))}")
+            if record.state is RecordStatus.FAILED:
+                progress.console.print(f"[red]{escape(_line(record))}")
 
-        yield tell
+        yield report_progress
 
 
 def _line_progress(total: int) -> ProgressCallback:
     done = iter(range(1, total + 1))
 
-    def tell(entry: Record) -> None:
-        click.echo(f"{next(done)}/{total} {_line(entry)}", err=True)
+    def report_progress(record: Record) -> None:
+        click.echo(f"{next(done)}/{total} {_line(record)}", err=True)
 
-    return tell
+    return report_progress
 
 
 def _line(record: Record) -> str:
@@ -170,17 +173,11 @@ def _line(record: Record) -> str:
 
 
 def _summary(url_list: UrlList, counts: Counter[RecordStatus], folder: Path) -> str:
-    told = [f"{counts[RecordStatus.CAPTURED]} taken"]
-    told += [f"{counts[state]} {words}" for state, words in _STATUS_LABELS.items() if counts[state]]
-    told += [f"{url_list.duplicates} named twice"] if url_list.duplicates else []
-    return f"{folder}: {', '.join(told)}."
+    parts = [f"{counts[RecordStatus.CAPTURED]} captured"]
+    parts += [f"{counts[state]} {state}" for state in _NOT_CAPTURED if counts[state]]
+    parts += [f"{url_list.duplicates} duplicates"] if url_list.duplicates else []
+    return f"{folder}: {', '.join(parts)}."
 
-
-_STATUS_LABELS = {
-    RecordStatus.SKIPPED: "there already",
-    RecordStatus.FAILED: "failed",
-    RecordStatus.PENDING: "left for another run",
-}
 
 command = click.Command(
     "batch",
@@ -192,24 +189,28 @@ command = click.Command(
             required=True,
             metavar="DIR",
             type=click.Path(file_okay=False, path_type=Path),
-            help="Folder for the pictures; made if it is not there.",
+            help="Output folder; created if missing.",
         ),
         click.Option(
             ["--report", "report_file"],
             metavar="FILE",
             type=click.Path(dir_okay=False, path_type=Path),
-            help="Write what became of every page as .csv or .json.",
+            help="Write a report (.csv or .json).",
         ),
-        click.Option(["--retry-failed"], is_flag=True, help="Try again what failed in an earlier run, too."),
-        click.Option(["--again"], is_flag=True, help="Take what is there already, too; with --fresh, by new visits."),
+        click.Option(["--retry-failed"], is_flag=True, help="Retry pages that failed in an earlier run."),
+        click.Option(
+            ["--force"],
+            is_flag=True,
+            help="Re-capture pages that already have a file; add --fresh to bypass the cache.",
+        ),
         click.Option(
             ["--parallel"],
             type=click.IntRange(1, _MAX_PARALLEL),
             metavar="N",
-            help="Pages at a time; as many as TINTYPE_SLOTS allows unless given.",
+            help="Concurrent captures; the default is TINTYPE_SLOTS.",
         ),
         *option_flags(_EXCLUDED),
-        click.Option(["-v", "--verbose"], is_flag=True, help="Log what happens."),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Write log lines to stderr."),
     ],
     help=_batch.__doc__,
 )

@@ -1,4 +1,4 @@
-"""``tintype capture-daemon``: Chromium behind a socket, for a machine or container that does nothing else."""
+"""``tintype capture-daemon``: runs the capture daemon alone, for another machine or container."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tintype.settings import Settings
 @click.command("capture-daemon")
 @click.option("--listen", required=True, metavar="ADDRESS", help="unix:///path/to/socket or tcp://host:port.")
 def command(*, listen: str) -> None:
-    """Take pictures for other machines or containers until SIGTERM; captures under way are finished first.
+    """Run the capture daemon on its own.
 
-    They name it in TINTYPE_ENGINE and have the same TINTYPE_ENGINE_SECRET, without which only loopback is listened on.
-    It needs no other secret: give it only the settings about captures and targets. What is said is not encrypted, so
-    keep it on a private network.
+    It runs until SIGTERM; captures in progress are finished first. Clients set TINTYPE_ENGINE to ADDRESS and use the
+    same TINTYPE_ENGINE_SECRET; without a secret the daemon listens on loopback only. It needs no other secret: set only
+    the settings about captures and targets. Traffic is not encrypted, so keep it on a private network.
     """
     settings = Settings.load()
     config = replace(

@@ -1,4 +1,4 @@
-"""``tintype doctor``: the settings in force, and whether everything they lead to works."""
+"""``tintype doctor``: prints the effective settings and checks browser, sandbox, fonts, cache and storage."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tintype import __version__, logs
+from tintype.commands import ExitCode
 from tintype.provision import doctor
 from tintype.provision.doctor import CheckLevel, CheckResult
 from tintype.settings import Settings
@@ -20,32 +21,33 @@ from tintype.settings.types import DURATION, SIZE
 
 _MARKS = {
     CheckLevel.OK: Text("ok", "green"),
-    CheckLevel.WARNING: Text("look", "yellow"),
-    CheckLevel.ERROR: Text("WRONG", "bold red"),
+    CheckLevel.WARNING: Text("WARN", "yellow"),
+    CheckLevel.ERROR: Text("ERROR", "bold red"),
 }
 _WIDTH = 120
-"""Columns when nobody is there to have a terminal."""
+"""Columns if stdout is not a terminal."""
 _UNIT_SECONDS = {"d": 86_400, "h": 3600, "m": 60}
 
 
 @click.command("doctor")
 def command() -> None:
-    """Check settings, browser, sandbox, fonts, cache and storage.
+    """Check the settings and what they need.
 
-    Says what helps for everything that does not work, and leaves with 1 if something essential does not.
+    Checks browser, sandbox, fonts, cache and storage. Prints a remedy for each check that fails, and exits with 1 if an
+    essential check fails.
     """
     settings = Settings.load()
     logs.configure("warning", settings.log_format)
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
     console.print(f"Tintype {__version__}\n", _settings_table(settings), "")
-    findings = []
-    for finding in doctor.run_checks(settings):
-        findings.append(finding)
-        console.print(_line(finding))
-    if any(finding.level is CheckLevel.ERROR for finding in findings):
-        console.print("\nSomething essential does not work.", style="bold red")
-        click.get_current_context().exit(1)
-    console.print("\nReady to take pictures.", style="bold green")
+    results = []
+    for result in doctor.run_checks(settings):
+        results.append(result)
+        console.print(_line(result))
+    if any(result.level is CheckLevel.ERROR for result in results):
+        console.print("\nAn essential check failed.", style="bold red")
+        click.get_current_context().exit(ExitCode.FAILURE)
+    console.print("\nReady to capture.", style="bold green")
 
 
 def _settings_table(settings: Settings) -> Table:
@@ -59,7 +61,7 @@ def _settings_table(settings: Settings) -> Table:
 
 
 def _format_value(name: str, value: Any) -> Text:
-    """A value as an operator would read it; of a secret no more than where it leads."""
+    """A value in the notation of the settings; of a secret at most the scheme, host and path of its URL."""
     if Settings.is_secret(name):
         return Text(_mask_secret(str(value)))
     if isinstance(value, tuple):
@@ -69,7 +71,7 @@ def _format_value(name: str, value: Any) -> Text:
 
 
 def _format_duration(seconds: float) -> str:
-    """In the largest unit that comes out even, as settings are written."""
+    """Seconds in the largest unit that divides them, for example ``90s`` or ``2h``."""
     unit = next((name for name, length in _UNIT_SECONDS.items() if seconds and seconds % length == 0), "s")
     return f"{seconds / _UNIT_SECONDS.get(unit, 1):g}{unit}"
 

@@ -1,4 +1,4 @@
-"""The options of the service as flags of a command."""
+"""Command-line flags made from the capture options."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from tintype.options import Options, accepts
 from tintype.reference import option_names
 
 _REPEATABLE = {"headers": "\n", "cookies": ";"}
-"""Flags that may be given more than once, and what parts their values."""
+"""Repeatable flags, and the separator that joins their values."""
 _FLAG_VALUES = {
-    "headers": "'Name: value', may be repeated; other users of this machine can see it in the list of processes",
-    "cookies": "name=value, may be repeated; visible as well",
-    "basic_auth": "user:password; visible as well",
+    "headers": "'Name: value', repeatable; visible to other users in the process list",
+    "cookies": "name=value, repeatable; visible in the process list",
+    "basic_auth": "user:password; visible in the process list",
 }
-"""What flags accept where that differs from JSON."""
+"""Accepted values of flags whose notation differs from JSON."""
 
 
 def option_flags(exclude: Collection[str] = ()) -> list[click.Parameter]:
-    """A flag for every option but some."""
+    """One flag for each capture option except ``exclude``."""
     return [_flag(name) for name in option_names() if name not in exclude]
 
 
 def given_options(exclude: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
-    """The options that were really written."""
+    """Names and values of the options given on the command line."""
     context = click.get_current_context()
     for name in option_names():
         if name not in exclude and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
@@ -36,7 +36,7 @@ def given_options(exclude: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
 
 
 def _flag(name: str) -> click.Option:
-    """One option of the model as a flag; its value is judged by the model, not by click."""
+    """One capture option as a flag; the options model validates its value, not click."""
     field = Options.model_fields[name]
     spelled = name.replace("_", "-")
     if isinstance(field.default, bool):

@@ -1,4 +1,4 @@
-"""``tintype install-browser``: what captures need, onto this machine."""
+"""``tintype install-browser``: finds or installs Chromium and fonts."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from tintype.settings import Settings
 
 
 @click.command("install-browser")
-@click.option("--if-needed", is_flag=True, help="Do nothing when the settings name another engine than chromium.")
-@click.option("--quiet", is_flag=True, help="Say nothing when everything is there.")
-@click.option("--slim", is_flag=True, help="Fonts for Latin, Greek and Cyrillic only: 0.14 GB less.")
+@click.option("--if-needed", is_flag=True, help="Do nothing if TINTYPE_ENGINE does not include chromium.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing if everything is installed.")
+@click.option("--slim", is_flag=True, help="Install fonts for Latin, Greek and Cyrillic only; saves 0.14 GB.")
 def command(*, if_needed: bool, quiet: bool, slim: bool) -> None:
-    """Find a Chromium, or install one with fonts.
+    """Find Chromium, or install it with fonts.
 
-    Takes TINTYPE_CHROMIUM if set, else the Chromium or Chrome there is. As root on Debian and Ubuntu it installs
-    packages and creates the user that Chromium runs as; elsewhere it tries Playwright's downloader.
+    Uses TINTYPE_CHROMIUM if set, else an installed Chromium or Chrome. As root on Debian and Ubuntu it installs
+    packages and creates the user that runs Chromium; elsewhere it uses Playwright's downloader.
     """
     settings = Settings.load()
     if if_needed and "chromium" not in settings.engines:
         return
     try:
-        wanted = fonts.SLIM_PACKAGES if slim else fonts.PACKAGES
-        say = partial(click.echo, err=True)
-        binary = install_browser(settings.chromium, settings.browser_user, say, wanted)
+        packages = fonts.SLIM_PACKAGES if slim else fonts.PACKAGES
+        binary = install_browser(settings.chromium, settings.browser_user, partial(click.echo, err=True), packages)
     except InstallFailed as error:
         raise click.ClickException(str(error)) from error
     if not quiet:

@@ -1,4 +1,4 @@
-"""``tintype openapi``: what programs may ask of the service, for tools that make clients and tests of it."""
+"""``tintype openapi``: prints the OpenAPI description of the HTTP API."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from tintype.web.openapi import document
 
 
 @click.command("openapi")
-@click.option("-o", "--output", default="-", metavar="FILE", help="Where to; - is standard output.")
+@click.option("-o", "--output", default="-", metavar="FILE", help="Output file; - for stdout.")
 def command(output: str) -> None:
-    """Print the API as OpenAPI 3.1, as GET /openapi.json would answer with these settings."""
+    """Print the OpenAPI 3.1 document.
+
+    It is what GET /openapi.json returns with the same settings.
+    """
     parts = application.build_application(Settings.load())
     try:
-        told = document(api_features(parts))
+        content = document(api_features(parts))
     finally:
         parts.close()
-    text = json.dumps(told, indent=2, ensure_ascii=False)
+    text = json.dumps(content, indent=2, ensure_ascii=False)
     if output == "-":
         click.echo(text)
         return
     try:
         Path(output).write_text(f"{text}\n", encoding="utf-8")
     except OSError as error:
-        raise click.ClickException(f"{output}: {error.strerror}") from error
+        raise click.FileError(output, error.strerror) from error

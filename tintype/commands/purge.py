@@ -1,4 +1,4 @@
-"""``tintype purge``: forget remembered pictures; what was persisted stays."""
+"""``tintype purge``: removes thumbnails from the cache; persisted ones stay."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from tintype.settings import Settings
 
 
 @click.command("purge")
-@click.option("--url", "urls", multiple=True, help="Forget every picture of this page; may be repeated.")
-@click.option("--all", "everything", is_flag=True, help="Forget every picture.")
+@click.option("--url", "urls", multiple=True, help="Purge cached thumbnails of this URL (repeatable).")
+@click.option("--all", "everything", is_flag=True, help="Purge all cached thumbnails.")
 def command(*, urls: tuple[str, ...], everything: bool) -> None:
-    """Forget remembered pictures, so that the next request takes new ones.
+    """Remove thumbnails from the cache.
 
-    Persisted pictures are kept.
+    The next request captures the page again. Persisted thumbnails are kept.
     """
     if bool(urls) == everything:
-        raise click.UsageError("Say what to forget: --url URL, or --all.")
+        raise click.UsageError("Choose what to purge: pass --url URL or --all.")
     settings = Settings.load()
     logs.configure("warning", settings.log_format)
     parts = application.build_application(settings)
     try:
-        pages = [parts.request_parser.parse([("url", url)]).capture_request.shot.url for url in urls]
-        count = parts.service.clear() if everything else sum(map(parts.service.purge, pages))
+        targets = [parts.request_parser.parse([("url", url)]).capture_request.shot.url for url in urls]
+        count = parts.service.clear() if everything else sum(map(parts.service.purge, targets))
     finally:
         parts.close()
-    click.echo(f"Forgot {count} remembered value{'' if count == 1 else 's'}.")
+    click.echo(f"Purged {count} cache {'entry' if count == 1 else 'entries'}.")

@@ -1,4 +1,4 @@
-"""``tintype serve``: the service under granian, with the browser warm before the first request."""
+"""``tintype serve``: runs the service under granian, and starts the capture daemon in advance."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from tintype.settings import Settings
 
 @click.command("serve")
 @click.option("--host", help="Address to listen on. [HOST]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one. [PORT]")
-@click.option("--workers", type=click.IntRange(0, 64), help="Worker processes; 0: one per core. [TINTYPE_WORKERS]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0: a free port. [PORT]")
+@click.option("--workers", type=click.IntRange(0, 64), help="Worker processes; 0: one per CPU core. [TINTYPE_WORKERS]")
 @click.option("--threads", type=click.IntRange(1, 512), help="Threads per worker. [TINTYPE_THREADS]")
 def command(*, host: str | None, port: int | None, workers: int | None, threads: int | None) -> None:
-    """Run the service until SIGTERM or Ctrl-C; answers under way are finished first."""
+    """Run the service until SIGTERM or Ctrl-C.
+
+    Requests in progress are finished first. The flags override the settings in brackets.
+    """
     settings = Settings.load()
     logs.configure(settings.log_level, settings.log_format)
     workers = (settings.workers if workers is None else workers) or os.cpu_count() or 1
     address = free_address(settings.host if host is None else host, settings.port if port is None else port)
     with capture_daemon(settings):
-        # Flask, granian and the rest take as long to import as the browser to start: both at once.
+        # imported while the browser starts: importing Flask and granian takes as long as that
         from tintype.commands import worker  # noqa: PLC0415
 
         worker.serve(settings, address, workers, settings.threads if threads is None else threads)
@@ -36,8 +39,8 @@ def command(*, host: str | None, port: int | None, workers: int | None, threads:
 
 @contextmanager
 def capture_daemon(settings: Settings) -> Iterator[None]:
-    """Have it starting meanwhile, and ended afterwards unless somebody else uses it."""
-    # Until granian listens for it: the usual way to die would leave the daemon behind.
+    """Start the local capture daemon in the background; stop it at the end unless another client uses it."""
+    # until granian handles SIGTERM: the default action would leave the daemon running
     signal.signal(signal.SIGTERM, _exit_on_sigterm)
     starter = backends.local_daemon_launcher(settings)
     if starter:
@@ -56,14 +59,16 @@ def _exit_on_sigterm(*_: object) -> NoReturn:
 
 
 def free_address(host: str, port: int) -> tuple[str, int]:
-    """Where to listen, as numbers; raises ConfigurationError when that is not possible.
+    """The numeric address and port to listen on; raises ConfigurationError if that is not possible.
 
-    granian shares ports (SO_REUSEPORT), so a second service on the same one would silently take half the requests.
+    granian sets SO_REUSEPORT, so a second service on the same port would silently receive half of the requests.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except OSError as error:
-        raise ConfigurationError(f"HOST: {host!r} is no address of this machine") from error
+        raise ConfigurationError(
+            f"HOST: {host!r} is not an address of this machine; use an IP address of it, or 0.0.0.0 for all"
+        ) from error
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

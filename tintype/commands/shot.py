@@ -1,4 +1,4 @@
-"""``tintype shot``: one picture into a file, without a server. Its flags are the options of the service."""
+"""``tintype shot``: captures one page into a file, without a server."""
 
 from __future__ import annotations
 
@@ -32,31 +32,31 @@ _FORMAT_BY_SUFFIX = {
 
 
 def _shot(url: str | None, output: str, html: BinaryIO | None, *, verbose: bool, **_: Any) -> None:
-    """Photograph URL, or the page in an HTML file, into a file.
+    """Capture a URL or an HTML file into a file.
 
-    The file is named for the host of the page unless -o says otherwise; - is standard output. A name that ends in
-    .png, .jpg, .webp, .avif, .pdf or .json chooses the format.
+    The default file name is the host of the page. The suffix of -o selects the format: .png, .jpg, .webp, .avif, .pdf
+    or .json.
     """
     settings = Settings.load()
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
     parts = application.build_application(settings)
     try:
         wanted = parts.request_parser.parse([*_page_options(url, html), *_given_options(output)])
-        begin = perf_counter()
-        with _spinner(url or "a page of your own"):
-            answer = parts.service.get(wanted.capture_request, wanted.freshness)
-        raise_for_verdict(answer.thumbnail, wanted.fail_on)
-        spent = perf_counter() - begin
+        start = perf_counter()
+        with _spinner(url or "the HTML file"):
+            result = parts.service.get(wanted.capture_request, wanted.freshness)
+        raise_for_verdict(result.thumbnail, wanted.fail_on)
+        seconds = perf_counter() - start
     finally:
         parts.close()
-    path = _write(answer, output or f"{host_of(wanted.capture_request.shot.url)}.{answer.thumbnail.extension}")
-    click.echo(_summary(answer, path, spent), err=True)
+    path = _write(result, output or f"{host_of(wanted.capture_request.shot.url)}.{result.thumbnail.extension}")
+    click.echo(_summary(result, path, seconds), err=True)
 
 
 def _page_options(url: str | None, html: BinaryIO | None) -> Iterator[tuple[str, Any]]:
-    """What to photograph; raises UsageError when nothing is named."""
+    """The target options; raises UsageError if there is neither a URL nor an HTML file."""
     if url is None and html is None:
-        raise click.UsageError("Missing argument 'URL', or --html FILE.")
+        raise click.UsageError("Missing target: pass a URL or --html FILE.")
     if url is not None:
         yield "url", url
     if html is not None:
@@ -64,7 +64,7 @@ def _page_options(url: str | None, html: BinaryIO | None) -> Iterator[tuple[str,
 
 
 def _given_options(output: str) -> Iterator[tuple[str, Any]]:
-    """The options that were really written, and the format that the file name implies."""
+    """The options of the command line, and the format implied by the suffix of the output file."""
     yield from given_options(_EXCLUDED)
     implied = _FORMAT_BY_SUFFIX.get(Path(output).suffix.lower())
     if implied and click.get_current_context().params["format"] is None:
@@ -73,12 +73,12 @@ def _given_options(output: str) -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def _spinner(label: str) -> Iterator[None]:
-    """Something that moves, for who waits at a terminal."""
+    """Show a spinner if stderr is a terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield
         return
-    with console.status(f"Photographing {label[:80]} …"):
+    with console.status(f"Capturing {label[:80]} …"):
         yield
 
 
@@ -86,7 +86,7 @@ def _write(result: ThumbnailResult, output: str) -> str:
     if output == "-":
         sys.stdout.buffer.write(result.thumbnail.body)
         sys.stdout.buffer.flush()
-        return "standard output"
+        return "stdout"
     try:
         Path(output).write_bytes(result.thumbnail.body)
     except OSError as error:
@@ -95,16 +95,16 @@ def _write(result: ThumbnailResult, output: str) -> str:
 
 
 def _summary(result: ThumbnailResult, path: str, seconds: float) -> str:
-    picture = result.thumbnail
+    thumbnail = result.thumbnail
     remarks = [
         str(result.cache),
         f"{seconds:.2f} s",
-        *([f"the page answered {picture.status}"] if picture.status >= 400 else []),  # noqa: PLR2004 - HTTP
-        *([f"verdict {picture.verdict}"] if picture.verdict is not Verdict.OK else []),
-        *(["taken before the page was done"] if picture.partial else []),
-        *(["cut at the height limit"] if picture.truncated else []),
+        *([f"HTTP status {thumbnail.status}"] if thumbnail.status >= 400 else []),  # noqa: PLR2004 - HTTP
+        *([f"verdict {thumbnail.verdict}"] if thumbnail.verdict is not Verdict.OK else []),
+        *(["captured before the page finished loading"] if thumbnail.partial else []),
+        *(["truncated at the height limit"] if thumbnail.truncated else []),
     ]
-    size = f"{picture.width} × {picture.height} {picture.mime.partition('/')[2]}, {len(picture.body):,} bytes"
+    size = f"{thumbnail.width} × {thumbnail.height} {thumbnail.mime.partition('/')[2]}, {len(thumbnail.body):,} bytes"
     return f"{path}: {size} ({', '.join(remarks)})"
 
 
@@ -113,12 +113,10 @@ command = click.Command(
     callback=_shot,
     params=[
         click.Argument(["url"], required=False),
-        click.Option(
-            ["--html"], type=click.File("rb"), metavar="FILE", help="Photograph this page; - is standard input."
-        ),
-        click.Option(["-o", "--output"], default="", metavar="FILE", help="Where to; - is standard output."),
+        click.Option(["--html"], type=click.File("rb"), metavar="FILE", help="Capture this HTML file; - for stdin."),
+        click.Option(["-o", "--output"], default="", metavar="FILE", help="Output file; - for stdout."),
         *option_flags(_EXCLUDED),
-        click.Option(["-v", "--verbose"], is_flag=True, help="Log what happens."),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Write log lines to stderr."),
     ],
     help=_shot.__doc__,
 )

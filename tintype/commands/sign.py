@@ -1,4 +1,4 @@
-"""``tintype sign``: the address of a picture that an ``<img>`` may ask for where not everybody may."""
+"""``tintype sign``: prints a signed thumbnail URL, for use in an ``<img>`` without an API key."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _EXCLUDED = ("url", *(name for name in Options.model_fields if is_body_only(name
 
 
 def _sign(url: str, *, base: str | None, expires: str | None, meta: bool, **_: Any) -> None:
-    """Sign the address of a picture of URL, with the first of TINTYPE_SIGNING_KEYS.
+    """Print a signed thumbnail URL.
 
-    The options are part of what is signed: nobody can change the size, or the page. Without --expires it is good as
-    long as the key is.
+    URL is the page to capture. The first key of TINTYPE_SIGNING_KEYS signs; the signature covers the target and all
+    options. Without --expires the signed URL is valid as long as the key is.
     """
     settings = Settings.load()
     if not settings.signing_keys:
-        raise ConfigurationError("TINTYPE_SIGNING_KEYS: is needed to sign, and where the service runs to check it")
+        raise ConfigurationError("TINTYPE_SIGNING_KEYS is not set; use the same value as the service")
     pairs = [("url", url), *((name, _query_value(value)) for name, value in given_options(_EXCLUDED))]
     _validate(settings, pairs, meta=meta)
     if expires is not None:
@@ -39,7 +39,7 @@ def _sign(url: str, *, base: str | None, expires: str | None, meta: bool, **_: A
 
 
 def _validate(settings: Settings, pairs: list[tuple[str, str]], *, meta: bool) -> None:
-    """Refuse what the service would refuse; raises InvalidRequest or TargetDenied."""
+    """Check the options as the service would; raises InvalidRequest or TargetDenied."""
     parts = application.build_application(settings)
     try:
         parts.request_parser.parse([*pairs, *([("format", "json")] if meta else [])], posted=False)
@@ -63,9 +63,9 @@ command = click.Command(
     callback=_sign,
     params=[
         click.Argument(["url"]),
-        click.Option(["--base"], metavar="URL", help="Where the service is reached; TINTYPE_PUBLIC_URL unless given."),
-        click.Option(["--expires"], metavar="DURATION", help=f"How long the address is good: {DURATION}."),
-        click.Option(["--meta"], is_flag=True, help="Sign an address of /meta instead."),
+        click.Option(["--base"], metavar="URL", help="Base URL of the service; the default is TINTYPE_PUBLIC_URL."),
+        click.Option(["--expires"], metavar="DURATION", help=f"Lifetime of the signed URL: {DURATION}."),
+        click.Option(["--meta"], is_flag=True, help="Sign a URL of /meta instead of /thumb."),
         *option_flags(_EXCLUDED),
     ],
     help=_sign.__doc__,

@@ -1,10 +1,11 @@
-"""``tintype update-filters``: the filter lists of the settings, read anew and compiled."""
+"""``tintype update-filters``: downloads and compiles the filter lists."""
 
 from __future__ import annotations
 
 import click
 
 from tintype import application, backends, logs
+from tintype.commands import ExitCode
 from tintype.filters.store import FilterListInfo
 from tintype.network import outbound
 from tintype.settings import Settings
@@ -12,15 +13,15 @@ from tintype.settings import Settings
 
 @click.command("update-filters")
 def command() -> None:
-    """Read the lists of TINTYPE_FILTER_LISTS and compile them.
+    """Download and compile the filter lists.
 
-    A capture daemon that runs takes the new ones with its next capture. A list that cannot be read is compiled from its
-    last copy, and the exit status is 1.
+    TINTYPE_FILTER_LISTS names them. A running capture daemon uses the new lists from its next capture on. If a download
+    fails, the last copy of that list is used and the exit status is 1.
     """
     settings = Settings.load()
     logs.configure("warning", settings.log_format)
     if not settings.filter_lists:
-        raise click.UsageError("There are no lists: set TINTYPE_FILTER_LISTS.")
+        raise click.UsageError("TINTYPE_FILTER_LISTS is not set; set it to one or more list URLs.")
     policy = application.egress_policy(settings)
     backends.data_folder(settings, "filters")
     try:
@@ -32,12 +33,12 @@ def command() -> None:
     for entry in lists:
         click.echo(_line(entry))
     if any(entry.failure for entry in lists):
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(ExitCode.FAILURE)
 
 
 def _line(entry: FilterListInfo) -> str:
     if entry.failure:
-        kept = f"kept {entry.rules:,} rules of last time" if entry.file else "left out"
+        kept = f"using the last copy ({entry.rules:,} rules)" if entry.file else "not used: there is no earlier copy"
         return f"{entry.source}: {entry.failure}; {kept}"
     licence = f", {entry.licence}" if entry.licence else ""
     return f"{entry.title}: {entry.rules:,} rules{licence}"

@@ -1,4 +1,4 @@
-"""The workers of ``tintype serve``: granian's, made by forking, so what is imported here is imported once."""
+"""Worker processes of ``tintype serve``: granian forks them, so modules imported here are shared."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ log = structlog.get_logger("tintype.serve")
 
 _START_TIMEOUT = 60.0
 ORPHAN_GRACE_SECONDS = 30
-"""Seconds a worker without a parent may take for answers under way."""
+"""Seconds that a worker without a parent gets to finish requests in progress."""
 _LOG_CONFIG: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}}
 
 
 def serve(settings: Settings, address: tuple[str, int], workers: int, threads: int) -> None:
-    """Serve until told to end; raises ConfigurationError."""
-    application.build_application(settings).close()  # mistakes that only show now are told once, not by each worker
+    """Run granian until SIGTERM or SIGINT; raises ConfigurationError."""
+    application.build_application(settings).close()  # reports invalid settings once, instead of once for each worker
     host, port = address
     server = Granian(
         "tintype",
@@ -48,16 +48,16 @@ def serve(settings: Settings, address: tuple[str, int], workers: int, threads: i
         respawn_failed_workers=True,
         workers_kill_timeout=int(settings.timeout) + 15,
         log_dictconfig=_LOG_CONFIG,
-        log_level=LogLevels.error,  # what is below comments on our own choice of threads
+        log_level=LogLevels.error,  # below are warnings about the number of threads
         websockets=False,
     )
-    news = StartupNotice(settings.engines, host, port, workers, multiprocessing.Semaphore(1))
-    server.serve(target_loader=partial(load_application, news, threads), wrap_loader=False)
+    notice = StartupNotice(settings.engines, host, port, workers, multiprocessing.Semaphore(1))
+    server.serve(target_loader=partial(load_application, notice, threads), wrap_loader=False)
 
 
 @dataclass(frozen=True, slots=True)
 class StartupNotice:
-    """That the service listens: told once, by the first worker that does."""
+    """Announces that the service is listening: once, by the first worker."""
 
     engines: tuple[str, ...]
     address: str
@@ -66,17 +66,17 @@ class StartupNotice:
     pending: Semaphore
 
     def announce_once(self) -> bool:
-        """Wait until connections are taken, then say so unless another worker has; whether it was said."""
+        """Wait until the port accepts connections, then announce it; False if another worker already has."""
         deadline = time.monotonic() + _START_TIMEOUT
         while not self._is_listening() and time.monotonic() < deadline:
             time.sleep(0.02)
         if not self.pending.acquire(block=False):
             return False
-        shown = f"[{self.address}]" if ":" in self.address else self.address
-        url = f"http://{shown}:{self.port}"
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        url = f"http://{host}:{self.port}"
         if sys.stderr.isatty():
-            click.echo(f"Tintype {__version__} listens on {click.style(url, bold=True)}", err=True)
-            click.echo(f"Try {url}/thumb?url=https://example.com   (Ctrl-C ends)", err=True)
+            click.echo(f"Tintype {__version__} is listening on {click.style(url, bold=True)}", err=True)
+            click.echo(f"Try {url}/thumb?url=https://example.com   (Ctrl-C to stop)", err=True)
         else:
             log.info("server_listening", url=url, version=__version__, workers=self.workers, engines=self.engines)
         return True
@@ -90,14 +90,16 @@ class StartupNotice:
 
 
 def load_application(notice: StartupNotice, threads: int) -> WSGIApplication:
-    """The WSGI application of one worker; its browser starts while nobody waits for it yet."""
+    """Build the WSGI application of one worker, and start its browser in the background."""
     for end in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(end, signal.SIG_DFL)  # until granian listens for them: what the parent left here does nothing
+        signal.signal(
+            end, signal.SIG_DFL
+        )  # until granian installs its own handlers; those inherited from the parent do nothing
     parts = application.from_environment(threads=threads)
 
     def warm_up() -> None:
         if notice.announce_once():
-            parts.service.readiness()  # starts what is not running, and logs what does not work
+            parts.service.readiness()  # starts the browser and logs failed checks
 
     threading.Thread(target=warm_up, name="tintype-warm-up", daemon=True).start()
     threading.Thread(target=_exit_with_parent, name="tintype-parent", daemon=True).start()
@@ -105,10 +107,10 @@ def load_application(notice: StartupNotice, threads: int) -> WSGIApplication:
 
 
 def _exit_with_parent() -> None:
-    """A worker whose parent was killed would hold the port for ever."""
+    """End this worker when its parent dies; it would hold the port otherwise."""
     if parent := multiprocessing.parent_process():
         wait([parent.sentinel])
         for _ in range(ORPHAN_GRACE_SECONDS):
             os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(1)  # one that is just starting has not heard it
+            time.sleep(1)  # repeated: a starting worker may not handle the signal yet
         os.kill(os.getpid(), signal.SIGKILL)
