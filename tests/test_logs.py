@@ -29,7 +29,7 @@ def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(form="json")
+    logs.configure(log_format="json")
     structlog.get_logger("tintype.test").info("picture_taken", target="site.org", ms=12.5)
     (line,) = written(capsys)
     assert line.pop("timestamp").endswith("Z")
@@ -38,7 +38,7 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_libraries_write_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(form="json")
+    logs.configure(log_format="json")
     logging.getLogger("some.library").warning("it took %s s", 3)
     (line,) = written(capsys)
     assert (line["event"], line["level"], line["logger"]) == ("it took 3 s", "warning", "some.library")
@@ -51,7 +51,7 @@ def test_without_a_terminal_auto_is_json(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(form="console")
+    logs.configure(log_format="console")
     structlog.get_logger("tintype.test").info("hello", target="site.org")
     assert "target=site.org" in capsys.readouterr().err
 
@@ -65,7 +65,7 @@ def test_levels_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_secrets_are_covered(form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(form=form)
+    logs.configure(log_format=form)
     log = structlog.get_logger("tintype.test")
     log.info("x", api_key="hunter2", authorization="Bearer hunter2", redis="redis://:hunter2@10.0.0.1/0")
     try:
@@ -79,7 +79,7 @@ def test_secrets_are_covered(form: str, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_configuring_twice_writes_once(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(form="json")
-    logs.configure(form="json")
+    logs.configure(log_format="json")
+    logs.configure(log_format="json")
     structlog.get_logger("tintype.test").info("hello")
     assert len(written(capsys)) == 1

@@ -106,12 +106,12 @@ def _start_telemetry(settings: Settings, state: backends.StateBackends, closing:
         daemon=daemon.metrics if daemon else None,
         caches={"records": (state.records, settings.cache_size), "masters": (state.masters, settings.master_size)},
         engines=settings.engines,
-        seats=settings.waiting_limit,
-        folder=settings.data_dir,
+        waiting_limit=settings.waiting_limit,
+        data_dir=settings.data_dir,
     )
     if settings.traces_endpoint:
-        closing.callback(telemetry.send_traces(settings.traces_endpoint))
-    telemetry.begin(backends.data_folder(settings, "run") / "metrics", node)
+        closing.callback(telemetry.start_tracing(settings.traces_endpoint))
+    telemetry.start(backends.data_folder(settings, "run") / "metrics", node)
 
 
 def _waiting_limit(settings: Settings) -> WaitingLimit:

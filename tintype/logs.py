@@ -21,19 +21,19 @@ from structlog.typing import Processor
 _SECRET_NAMES = re.compile(r"key$|token|secret|password|authorization|cookie", re.IGNORECASE)
 _USER_INFO = re.compile(r"(\w://)[^/@\s]*@")
 _MASK = "***"
-HELD = 0.05
+FLUSH_INTERVAL = 0.05
 """Seconds a line of :func:`write` may wait to be written with others."""
 _direct: logging.StreamHandler[TextIO] | None = None
 """Where a line of JSON may be written without asking anybody."""
-_CHATTY = ("botocore", "boto3", "s3transfer", "urllib3", "httpx", "httpcore", "asyncio", "filelock", "pyvips")
+_NOISY_LOGGERS = ("botocore", "boto3", "s3transfer", "urllib3", "httpx", "httpcore", "asyncio", "filelock", "pyvips")
 
 
-def configure(level: str = "info", form: str = "auto") -> None:
+def configure(level: str = "info", log_format: str = "auto") -> None:
     """Set up logging for this process. ``form`` is ``console``, ``json`` or ``auto``: console on a terminal.
 
     What libraries write through the standard library comes out in the same form.
     """
-    console = form == "console" or (form == "auto" and sys.stderr.isatty())
+    console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -54,13 +54,15 @@ def configure(level: str = "info", form: str = "auto") -> None:
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=_last(console), foreign_pre_chain=shared))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(processors=_final_processors(console), foreign_pre_chain=shared)
+    )
     root = logging.getLogger()
     root.handlers = [handler]
     global _direct  # noqa: PLW0603 - there is one log a process
     _direct = None if console else handler
     root.setLevel(level.upper())
-    for name in _CHATTY:
+    for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
@@ -96,15 +98,15 @@ class BatchedWriter:
     def __init__(self) -> None:
         self._lines: list[_Line] = []
         self._handler: logging.StreamHandler[TextIO] | None = None
-        self._some = threading.Event()
+        self._wakeup = threading.Event()
         self._writer: threading.Thread | None = None
 
     def add(self, line: _Line, handler: logging.StreamHandler[TextIO]) -> None:
         """Take a line; the first one starts the thread."""
         self._lines.append(line)
         self._handler = handler
-        if not self._some.is_set():
-            self._some.set()
+        if not self._wakeup.is_set():
+            self._wakeup.set()
             if self._writer is None:
                 self._writer = threading.Thread(target=self._run, name="tintype-log", daemon=True)
                 self._writer.start()
@@ -114,13 +116,13 @@ class BatchedWriter:
         lines, self._lines = self._lines, []
         if lines and self._handler:
             with suppress(OSError, ValueError):  # a log that is gone must not cost anything else
-                self._handler.stream.write("".join([_told(*line) for line in lines]))
+                self._handler.stream.write("".join([_format_line(*line) for line in lines]))
                 self._handler.stream.flush()
 
     def _run(self) -> None:
-        while self._some.wait():
-            time.sleep(HELD)
-            self._some.clear()
+        while self._wakeup.wait():
+            time.sleep(FLUSH_INTERVAL)
+            self._wakeup.clear()
             self.flush()
 
 
@@ -129,14 +131,14 @@ atexit.register(flush)
 os.register_at_fork(before=flush, after_in_child=_spool.__init__)  # type: ignore[misc]
 
 
-def _told(moment: float, render: Callable[..., str], values: tuple[object, ...]) -> str:
+def _format_line(moment: float, render: Callable[..., str], values: tuple[object, ...]) -> str:
     """A line, its time as structlog's TimeStamper writes it; the part down to seconds is made once a second."""
     second = int(moment)
-    return f'{{{render(*values)}, "timestamp": "{_second(second)}.{int((moment - second) * 1e6):06d}Z"}}\n'
+    return f'{{{render(*values)}, "timestamp": "{_format_second(second)}.{int((moment - second) * 1e6):06d}Z"}}\n'
 
 
 @functools.lru_cache(1)
-def _second(now: int) -> str:
+def _format_second(now: int) -> str:
     return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
@@ -150,7 +152,7 @@ def mask_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
     return event
 
 
-def _last(console: bool) -> list[Processor]:
+def _final_processors(console: bool) -> list[Processor]:
     colours = sys.stderr.isatty()
     renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
     if console:
@@ -159,12 +161,12 @@ def _last(console: bool) -> list[Processor]:
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,
-        _cover_traceback,
+        _mask_traceback,
         renderer,
     ]
 
 
-def _cover_traceback(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _mask_traceback(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A formatted traceback may quote a URL with a password."""
     if isinstance(trace := event.get("exception"), str):
         event["exception"] = _USER_INFO.sub(rf"\1{_MASK}@", trace)

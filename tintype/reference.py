@@ -100,7 +100,7 @@ def migration_table(vendor: Vendor) -> str:
 
 def metrics_table() -> str:
     """Every figure of /metrics."""
-    rows = ((f"`{m.name}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.meaning) for m in METRICS)
+    rows = ((f"`{m.name}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.help_text) for m in METRICS)
     return _table(("metric", "kind", "labels", "meaning"), rows)
 
 

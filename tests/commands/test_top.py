@@ -23,7 +23,7 @@ from tests.commands.test_serve import Served
 from tests.support.terminal import Terminal
 from tintype.commands import top_view
 from tintype.telemetry.scrape import Scrape
-from tintype.telemetry.status import NodeRates, compare
+from tintype.telemetry.status import NodeRates, rates_between
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -65,7 +65,7 @@ tintype_build_info{{version="1.2.3",python="3.11",browser="Chromium"}} 1
 
 
 def status(earlier: str, later: str, over: float = 10.0) -> NodeRates:
-    return compare(Scrape.read(earlier, 50.0), Scrape.read(later, 50.0 + over), now=8260.0)
+    return rates_between(Scrape.parse(earlier, 50.0), Scrape.parse(later, 50.0 + over), now=8260.0)
 
 
 class TestAStatus:
@@ -95,7 +95,7 @@ class TestTheScreen:
     def drawn(self, seen: NodeRates, **more: Any) -> str:
         console = Console(width=80, height=24, force_terminal=False)
         with console.capture() as captured:
-            console.print(top_view.draw(seen, "http://127.0.0.1:8000", **more))
+            console.print(top_view.render(seen, "http://127.0.0.1:8000", **more))
         return captured.get()
 
     def test_fits_an_ordinary_terminal_and_says_it_all(self) -> None:

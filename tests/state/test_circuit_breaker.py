@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support.fakes import Clock
-from tintype.state.circuit_breaker import QUIET_FOR, CircuitBreaker
+from tintype.state.circuit_breaker import LOG_INTERVAL, CircuitBreaker
 
 
 @pytest.fixture
@@ -16,36 +16,36 @@ def clock() -> Clock:
 
 @pytest.fixture
 def outage(clock: Clock) -> CircuitBreaker:
-    return CircuitBreaker("redis", "cache.internal:6379", pause=1.0, clock=clock)
+    return CircuitBreaker("redis", "cache.internal:6379", open_seconds=1.0, clock=clock)
 
 
 def test_while_all_is_well_everybody_may_try(outage: CircuitBreaker) -> None:
-    assert all(outage.may_try() for _ in range(5))
+    assert all(outage.allows() for _ in range(5))
 
 
 def test_after_a_failure_nobody_tries_for_a_pause_and_then_one_does(outage: CircuitBreaker, clock: Clock) -> None:
-    outage.failed("refused")
-    assert not outage.may_try()
+    outage.record_failure("refused")
+    assert not outage.allows()
     clock.turn(1.1)
-    assert [outage.may_try() for _ in range(3)] == [True, False, False]
+    assert [outage.allows() for _ in range(3)] == [True, False, False]
     clock.turn(1.1)
-    assert [outage.may_try() for _ in range(3)] == [True, False, False]
+    assert [outage.allows() for _ in range(3)] == [True, False, False]
 
 
 def test_after_one_success_everybody_may_try_again(outage: CircuitBreaker) -> None:
-    outage.failed("refused")
-    outage.passed()
-    assert all(outage.may_try() for _ in range(5))
+    outage.record_failure("refused")
+    outage.record_success()
+    assert all(outage.allows() for _ in range(5))
 
 
 def test_failures_are_told_once_a_minute_and_the_end_once(outage: CircuitBreaker, clock: Clock) -> None:
     with capture_logs() as logs:
         for _ in range(3):
             for _ in range(10):
-                outage.failed("refused")
-            clock.turn(QUIET_FOR)
-        outage.passed()
-        outage.passed()
+                outage.record_failure("refused")
+            clock.turn(LOG_INTERVAL)
+        outage.record_success()
+        outage.record_success()
     assert [log["event"] for log in logs] == ["state_failed"] * 3 + ["state_recovered"]
     assert logs[0] == {
         "event": "state_failed",
@@ -59,6 +59,6 @@ def test_failures_are_told_once_a_minute_and_the_end_once(outage: CircuitBreaker
 def test_an_outage_after_a_recovery_is_told_at_once(outage: CircuitBreaker) -> None:
     with capture_logs() as logs:
         for _ in range(2):
-            outage.failed("refused")
-            outage.passed()
+            outage.record_failure("refused")
+            outage.record_success()
     assert [log["event"] for log in logs] == ["state_failed", "state_recovered"] * 2

@@ -142,16 +142,16 @@ class TestExactness:
     ) -> None:
         now, shared = [1_700_000_000.0], storage._table
         storage.get("opens the file")
-        lock = shared.lock
+        lock = shared.lock_range
 
         def overtaken(*where: int) -> None:
-            monkeypatch.setattr(shared, "lock", lock)
+            monkeypatch.setattr(shared, "lock_range", lock)
             now[0] += 1
             storage.incr("client", 60)
             lock(*where)
 
         monkeypatch.setattr(time, "time", lambda: now[0])
-        monkeypatch.setattr(shared, "lock", overtaken)
+        monkeypatch.setattr(shared, "lock_range", overtaken)
         assert storage.incr("client", 60) == 2
 
     def test_a_fork_counts_on(self, uri: str) -> None:
@@ -275,8 +275,8 @@ class TestFile:
     def test_damaged_rows_do_no_harm(self, uri: str, path: Path, storage: SharedMemoryStorage) -> None:
         storage.incr("client", 60)
         with path.open("r+b") as file:
-            file.seek(counter_table.HEAD)
-            file.write(os.urandom(counter_table.SIZE - counter_table.HEAD))
+            file.seek(counter_table.HEADER_BYTES)
+            file.write(os.urandom(counter_table.SIZE - counter_table.HEADER_BYTES))
         assert storage.incr("client", 60) == 1
         assert storage.acquire_sliding_window_entry("client", 1, 60)
         assert not storage.acquire_sliding_window_entry("client", 1, 60)
@@ -284,7 +284,7 @@ class TestFile:
     def test_a_deleted_file_is_made_again(
         self, storage: SharedMemoryStorage, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(counter_table, "TRUST", 0)
+        monkeypatch.setattr(counter_table, "REVALIDATE_AFTER", 0)
         storage.incr("client", 60)
         path.unlink()
         assert storage.incr("client", 60) == 1

@@ -46,8 +46,8 @@ def server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_client, "REST", 0.05)
-    monkeypatch.setattr(redis_client, "ANSWER_WITHIN", 0.2)
+    monkeypatch.setattr(redis_client, "OPEN_SECONDS", 0.05)
+    monkeypatch.setattr(redis_client, "RESPONSE_TIMEOUT", 0.2)
 
 
 class TestCache(CacheContract):
@@ -99,8 +99,8 @@ class TestHousekeeping:
         assert [n for n in range(10) if cache.get(f"new-{n}")] == list(range(10))
         assert cache.size() == 10 * KB
 
-    @pytest.mark.parametrize("lost", ["ledger", "used", "expires"])
-    def test_a_lost_part_of_the_ledger_heals(self, url: str, lost: str) -> None:
+    @pytest.mark.parametrize("lost", ["index", "used", "expires"])
+    def test_a_lost_part_of_the_index_heals(self, url: str, lost: str) -> None:
         cache = RedisCache(url, "records", 10 * KB)
         for number in range(10):
             cache.put(f"key-{number}", bytes(KB), 60, tag="page")
@@ -147,7 +147,7 @@ class TestOutage:
         assert logs == []
 
     def test_frozen_it_holds_up_few_callers(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(redis_client, "REST", 60)
+        monkeypatch.setattr(redis_client, "OPEN_SECONDS", 60)
         cache = RedisCache(server.url, "records", 10 * KB)
         cache.put("key", b"1", 60)
         server.freeze()
@@ -217,7 +217,7 @@ class TestOutage:
         assert logs == []
 
     def test_a_frozen_redis_holds_up_few_requests(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(redis_client, "REST", 60)
+        monkeypatch.setattr(redis_client, "OPEN_SECONDS", 60)
         counters = RedisRateLimitStorage(limits_uri(server.url))
         counters.count("client", 9, 60)
         server.freeze()
@@ -277,7 +277,9 @@ def _try(locks: RedisLocks) -> bool:
 
 def _held_by_redis(locks: RedisLocks, server: RedisServer) -> bool:
     with locks.hold("name", 0):
-        return bool(client_for(server.url).attempt(lambda: client_for(server.url).exists("tintype:lock:name"), 0))
+        return bool(
+            client_for(server.url).call_or_default(lambda: client_for(server.url).exists("tintype:lock:name"), 0)
+        )
 
 
 def _admits(counters: object) -> bool:

@@ -86,9 +86,9 @@ class TestBrokenFile:
             cache.put(key, codec.pack({}, body), 60)
         forget_connections(cache)
         with path.open("r+b") as file:
-            for page in range(3, path.stat().st_size // sqlite_connection.PAGE, 3):
-                file.seek(page * sqlite_connection.PAGE)
-                file.write(os.urandom(sqlite_connection.PAGE))
+            for page in range(3, path.stat().st_size // sqlite_connection.PAGE_BYTES, 3):
+                file.seek(page * sqlite_connection.PAGE_BYTES)
+                file.write(os.urandom(sqlite_connection.PAGE_BYTES))
         assert all(read(cache.get(key)) in {None, body} for key, body in bodies.items())
         cache.put("key", b"1", 60)
         assert cache.get("key") == b"1"
@@ -122,7 +122,7 @@ class TestBrokenFile:
         assert other.get("key") == b"1"
         for suffix in ("", "-wal", "-shm"):
             Path(f"{path}{suffix}").unlink()
-        now[0] += 2 * sqlite.TRUST
+        now[0] += 2 * sqlite.REVALIDATE_AFTER
         one.put("key", b"2", 60)
         assert other.get("key") == b"2"
 
@@ -135,7 +135,7 @@ class TestBrokenFile:
         path.replace(f"{path}.gone")
         path.write_bytes(b"garbage" * 10 * KB)
         one.put("key", b"2", 60)
-        now[0] += 2 * sqlite.TRUST
+        now[0] += 2 * sqlite.REVALIDATE_AFTER
         assert other.get("key") == b"2"
 
 
@@ -162,7 +162,7 @@ class TestTrouble:
     def test_a_database_locked_by_others_is_read_and_not_written(
         self, cache: SqliteCache, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sqlite_connection, "BUSY", 0.05)
+        monkeypatch.setattr(sqlite_connection, "BUSY_TIMEOUT", 0.05)
         cache.put("key", b"1", 60)
         blocker = sqlite3.connect(path, isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
@@ -177,7 +177,7 @@ class TestTrouble:
     def test_a_write_that_waits_comes_soon_after_the_one_before(
         self, cache: SqliteCache, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sqlite_connection, "BUSY", 60.0)
+        monkeypatch.setattr(sqlite_connection, "BUSY_TIMEOUT", 60.0)
         cache.put("key", b"1", 60)
         tries: list[str] = []
         with closing(sqlite3.connect(path, isolation_level=None)) as blocker, ThreadPoolExecutor(1) as pool:
@@ -193,7 +193,7 @@ class TestTrouble:
     def test_a_read_that_is_to_note_uses_leaves_that_for_later_while_others_write(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sqlite_connection, "BUSY", 60.0)
+        monkeypatch.setattr(sqlite_connection, "BUSY_TIMEOUT", 60.0)
         cache = SqliteCache(path, 10 * KB, touch_after=0)
         cache.put("key", b"1", 60)
         with closing(sqlite3.connect(path, isolation_level=None)) as blocker:
@@ -266,9 +266,9 @@ def test_writers_killed_in_mid_write_leave_no_torn_value_and_a_true_sum(path: Pa
 
 def test_what_a_crowd_opened_is_closed_again(cache: SqliteCache) -> None:
     with ExitStack() as crowd:
-        for _ in range(3 * sqlite.KEPT):
-            crowd.enter_context(cache._session())
-    assert len(cache._idle) == sqlite.KEPT
+        for _ in range(3 * sqlite.MAX_IDLE):
+            crowd.enter_context(cache._connection())
+    assert len(cache._idle) == sqlite.MAX_IDLE
 
 
 def test_space_is_given_back_after_clear(cache: SqliteCache, path: Path) -> None:

@@ -181,7 +181,7 @@ def test_what_was_never_finished_is_swept_at_the_next_start(storage: DiskStorage
     old, young = folder / ".incoming" / "old", folder / ".incoming" / "young"
     for path in (old, young):
         path.write_bytes(b"half")
-    os.utime(old, (0, time.time() - disk.STALE - 1))
+    os.utime(old, (0, time.time() - disk.INCOMPLETE_MAX_AGE - 1))
     DiskStorage(folder)
     assert not old.exists()
     assert young.exists()

@@ -267,7 +267,7 @@ class TestWire:
         assert body == picture().body
         assert headers["content-md5"] == base64.b64encode(hashlib.md5(body).digest()).decode()
         assert not [name for name in headers if "trailer" in name or "checksum" in name]
-        assert headers["cache-control"] == s3.IMMUTABLE
+        assert headers["cache-control"] == s3.CACHE_CONTROL
 
     def test_three_retries_ride_out_a_busy_bucket(self) -> None:
         with Bucket(failures=3) as bucket:

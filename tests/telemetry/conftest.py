@@ -16,12 +16,12 @@ from tintype.telemetry.collectors import NodeCollector
 @pytest.fixture(autouse=True)
 def metered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The file that this test counts into."""
-    monkeypatch.setattr(recorder, "_board", None)
-    monkeypatch.setattr(telemetry, "_look", NodeCollector(telemetry.NodeSources()))
+    monkeypatch.setattr(recorder, "_store", None)
+    monkeypatch.setattr(telemetry, "_collector", NodeCollector(telemetry.NodeSources()))
     path = tmp_path / "run" / "metrics"
-    telemetry.begin(path, telemetry.NodeSources())
+    telemetry.start(path, telemetry.NodeSources())
     yield path
-    recorder._forget_places()
+    recorder._clear_cell_caches()
 
 
 @pytest.fixture

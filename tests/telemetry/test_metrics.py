@@ -148,7 +148,7 @@ class TestWhatIsWatched:
 
 class TestTheNode:
     def test_the_daemon_is_told_of(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(telemetry, "_look", NodeCollector(NodeSources(daemon=lambda: DAEMON)))
+        monkeypatch.setattr(telemetry, "_collector", NodeCollector(NodeSources(daemon=lambda: DAEMON)))
         text = metrics(site)
         assert value(text, "tintype_capture_queue_length") == 3
         assert value(text, "tintype_browser_restarts_total") == 1
@@ -158,7 +158,7 @@ class TestTheNode:
         assert value(text, "tintype_daemon_up") == 1
 
     def test_one_that_does_not_run_is_down_and_not_started(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(telemetry, "_look", NodeCollector(NodeSources(daemon=lambda: None)))
+        monkeypatch.setattr(telemetry, "_collector", NodeCollector(NodeSources(daemon=lambda: None)))
         assert "tintype_daemon_up 0.0" in metrics(site)
         assert "tintype_capture_queue_length 0" not in metrics(site)
 
@@ -171,7 +171,9 @@ class TestTheNode:
 
     def test_caches_are_told_beside_their_budgets(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         site.thumb()
-        monkeypatch.setattr(telemetry, "_look", NodeCollector(NodeSources(caches={"records": (site.records, 1000)})))
+        monkeypatch.setattr(
+            telemetry, "_collector", NodeCollector(NodeSources(caches={"records": (site.records, 1000)}))
+        )
         text = metrics(site)
         assert value(text, "tintype_cache_bytes", cache="records") == site.records.size() > 0
         assert value(text, "tintype_cache_budget_bytes", cache="records") == 1000
@@ -209,7 +211,7 @@ class TestTotals:
         assert (found.waiting, found.slots) == (None, None)
 
     def test_the_line_is_the_daemons(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(telemetry, "_look", NodeCollector(NodeSources(daemon=lambda: DAEMON)))
+        monkeypatch.setattr(telemetry, "_collector", NodeCollector(NodeSources(daemon=lambda: DAEMON)))
         found = telemetry.totals()
         assert (found.waiting, found.busy, found.slots, found.browser_restarts) == (3, 2, 2, 1)
         assert found.guard_refusals == found.refusals == 6

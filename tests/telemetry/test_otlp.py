@@ -17,7 +17,7 @@ from tests.support.metrics import value
 from tests.web.conftest import Site
 from tintype import errors, telemetry
 from tintype.telemetry.instrumented import InstrumentedEngine
-from tintype.telemetry.timing import step
+from tintype.telemetry.timing import timed_step
 from tintype.web import create_app
 
 proto = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
@@ -68,7 +68,7 @@ def collector() -> Iterator[Collector]:
 
 def traced(collector: Collector, *paths: str, site: Site | None = None, **headers: str) -> None:
     """Ask for paths while traces are sent, and end only when the collector has them."""
-    end = telemetry.send_traces(collector.url)
+    end = telemetry.start_tracing(collector.url)
     try:
         site = site or Site()
         site.service._studio._engine = InstrumentedEngine(site.engine, "chromium")
@@ -137,7 +137,7 @@ class TestSpans:
 class TestWithoutThem:
     def test_nothing_is_wrapped(self, site: Site) -> None:
         application = site.app.wsgi_app
-        assert telemetry.traced(application) is application
+        assert telemetry.wrap_wsgi(application) is application
 
     def test_nothing_is_imported(self) -> None:
         script = "import sys, tintype.web, tintype.application; sys.exit('opentelemetry' in sys.modules)"
@@ -148,14 +148,14 @@ class TestWithoutThem:
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, "opentelemetry", None)
         with capture_logs() as lines:
-            telemetry.send_traces("http://127.0.0.1:9")()
+            telemetry.start_tracing("http://127.0.0.1:9")()
         assert lines[0]["event"] == "traces_disabled"
         assert "tintype[traces]" in lines[0]["hint"]
 
 
 class TestSteps:
     def test_a_step_that_fails_is_measured(self) -> None:
-        with pytest.raises(errors.TargetDenied), step("lookup"):
+        with pytest.raises(errors.TargetDenied), timed_step("lookup"):
             raise errors.TargetDenied
         text = telemetry.expose()[0].decode()
         assert value(text, "tintype_capture_phase_seconds_count", phase="lookup") == 1

@@ -10,7 +10,7 @@ import pytest
 
 from tintype import telemetry
 from tintype.telemetry import recorder, shared_metrics
-from tintype.telemetry.shared_metrics import SharedMetrics, board_at
+from tintype.telemetry.shared_metrics import SharedMetrics, metrics_at
 
 SAID = ("tintype_problems_total", "said")
 
@@ -18,10 +18,10 @@ COUNTING = """
 import os, signal, sys
 from pathlib import Path
 from tintype import telemetry
-telemetry.begin(Path(sys.argv[1]), telemetry.NodeSources())
+telemetry.start(Path(sys.argv[1]), telemetry.NodeSources())
 for _ in range(1000):
     telemetry.count("tintype_problems_total", "said")
-telemetry.move("tintype_requests_in_progress", by=3)
+telemetry.add_gauge("tintype_requests_in_progress", by=3)
 """
 DYING = COUNTING + "os.kill(os.getpid(), signal.SIGKILL)"
 FORKING = """
@@ -38,7 +38,7 @@ def run(script: str, path: Path) -> subprocess.Popen[bytes]:
 
 
 def said() -> int:
-    return recorder.readings().get(SAID, [0])[0]
+    return recorder.read_all().get(SAID, [0])[0]
 
 
 class TestManyProcesses:
@@ -61,9 +61,9 @@ class TestManyProcesses:
         assert sorted(path.name for path in metered.parent.iterdir()) == ["metrics", "metrics.lock"]
 
     def test_levels_of_the_dead_are_nobodys(self, metered: Path) -> None:
-        telemetry.move("tintype_requests_in_progress", by=1)
+        telemetry.add_gauge("tintype_requests_in_progress", by=1)
         run(DYING, metered).wait(60)
-        assert recorder.readings()[("tintype_requests_in_progress",)] == [1]
+        assert recorder.read_all()[("tintype_requests_in_progress",)] == [1]
 
     def test_a_fork_counts_for_itself(self, metered: Path) -> None:
         assert run(COUNTING + FORKING, metered).wait(60) == 0
@@ -77,12 +77,12 @@ class TestTheFile:
     def test_one_of_another_version_is_made_anew(self, tmp_path: Path) -> None:
         path = tmp_path / "metrics"
         path.write_bytes(b"tintype metrics, version 0\n")
-        board_at(path)
+        metrics_at(path)
         assert path.read_bytes().startswith(shared_metrics.MAGIC)
 
     def test_without_it_each_process_counts_alone(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        telemetry.begin(tmp_path / "file" / "metrics", telemetry.NodeSources())
+        telemetry.start(tmp_path / "file" / "metrics", telemetry.NodeSources())
         telemetry.count(*SAID)
         assert said() == 1
 
@@ -92,13 +92,13 @@ class TestTheFile:
 
 class TestRoom:
     def test_what_finds_none_is_dropped_and_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(shared_metrics, "WORDS", shared_metrics.FIRST + 1)
+        monkeypatch.setattr(shared_metrics, "WORDS", shared_metrics.FIRST_CELL + 1)
         monkeypatch.setattr(
             shared_metrics,
             "SIZE",
-            shared_metrics.HEAD + shared_metrics.NAMES + shared_metrics.COLUMNS * (shared_metrics.FIRST + 1) * 8,
+            shared_metrics.HEAD + shared_metrics.NAMES + shared_metrics.COLUMNS * (shared_metrics.FIRST_CELL + 1) * 8,
         )
         full = SharedMetrics()
-        assert full.place(("first",)) == shared_metrics.FIRST
-        assert full.place(("second",)) == shared_metrics.SPARE
+        assert full.allocate(("first",)) == shared_metrics.FIRST_CELL
+        assert full.allocate(("second",)) == shared_metrics.OVERFLOW_CELL
         assert full.sums()[("tintype_series_dropped_total",)] == [1]

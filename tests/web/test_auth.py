@@ -221,7 +221,7 @@ class TestTheFastPath:
 
 
 def test_the_log_names_the_holder_and_never_the_key(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(form="json")
+    logs.configure(log_format="json")
     for _ in range(2):
         site.thumb(headers=BEARER)
     logs.flush()

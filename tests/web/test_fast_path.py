@@ -331,7 +331,7 @@ def _page(size: int) -> response_cache.CachedResponse:
 class TestTheLog:
     def test_has_the_same_line_for_a_hit_from_either(self, twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
         twins.ask(Ask())
-        logs.configure(form="json")
+        logs.configure(log_format="json")
         capsys.readouterr()
         etag = twins.etag(Ask())
         logs.flush()
@@ -360,7 +360,7 @@ class TestTheLog:
 
     def test_has_it_where_somebody_else_listens_too(self, site: Site, caplog: pytest.LogCaptureFixture) -> None:
         site.thumb()
-        logs.configure(form="json")
+        logs.configure(log_format="json")
         logging.getLogger().addHandler(caplog.handler)
         site.thumb()
         assert (

@@ -20,14 +20,14 @@ from tintype.commands import top_view
 from tintype.errors import BackendUnavailable
 from tintype.settings import Settings
 from tintype.telemetry.scrape import Scrape
-from tintype.telemetry.status import NodeRates, compare
+from tintype.telemetry.status import NodeRates, rates_between
 
-_PATIENCE = 5.0
-_KEPT = 60
+_TIMEOUT = 5.0
+_HISTORY = 60
 """Statuses for the small charts."""
-_MOST_BYTES = 16 << 20
+_MAX_BYTES = 16 << 20
 _WRONG_TOKEN, _NOT_FOUND = http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.NOT_FOUND
-_TELLS_NOBODY = "it does not tell its figures to this machine: see TINTYPE_METRICS, and ask the node, not its proxy"
+_NOT_ALLOWED = "it does not tell its figures to this machine: see TINTYPE_METRICS, and ask the node, not its proxy"
 
 
 @click.command("top")
@@ -50,35 +50,35 @@ def command(*, url: str, once: bool, as_json: bool, interval: float, token: str)
     there is no terminal, it is said once.
     """
     settings = Settings.load()
-    node = MetricsPoller(_address(url, settings), token or settings.metrics_token)
-    looks = node.looks(interval)
+    node = MetricsPoller(_node_url(url, settings), token or settings.metrics_token)
+    looks = node.poll(interval)
     console = Console(highlight=False)
     try:
         if once or not (as_json or console.is_terminal):
-            _say(next(looks), node, console, as_json=as_json)
+            _print_once(next(looks), node, console, as_json=as_json)
         elif as_json:
             for status in looks:
-                _say(status, node, console, as_json=True)
+                _print_once(status, node, console, as_json=True)
         else:
-            _show(looks, node, console)
+            _refresh_screen(looks, node, console)
     except KeyboardInterrupt:
         return
 
 
-def _say(status: NodeRates, node: MetricsPoller, console: Console, *, as_json: bool) -> None:
+def _print_once(status: NodeRates, node: MetricsPoller, console: Console, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({"url": node.url, **asdict(status)}) + "\n")
         sys.stdout.flush()
     else:
-        console.print(top_view.draw(status, node.url))
+        console.print(top_view.render(status, node.url))
 
 
-def _show(looks: Iterator[NodeRates], node: MetricsPoller, console: Console) -> None:
-    history: deque[NodeRates] = deque(maxlen=_KEPT)
+def _refresh_screen(looks: Iterator[NodeRates], node: MetricsPoller, console: Console) -> None:
+    history: deque[NodeRates] = deque(maxlen=_HISTORY)
     with Live(console=console, screen=True, auto_refresh=False) as live:
         for status in looks:
-            live.update(top_view.draw(status, node.url, list(history), node.silent), refresh=True)
-            if not node.silent:
+            live.update(top_view.render(status, node.url, list(history), node.seconds_since_reply), refresh=True)
+            if not node.seconds_since_reply:
                 history.append(status)
 
 
@@ -88,11 +88,11 @@ class MetricsPoller:
     def __init__(self, url: str, token: str) -> None:
         self.url = url
         self._token = token
-        self._heard = time.monotonic()
-        self.silent = 0.0
+        self._last_reply = time.monotonic()
+        self.seconds_since_reply = 0.0
         """Seconds since it answered, if it did not answer last time."""
 
-    def looks(self, interval: float) -> Iterator[NodeRates]:
+    def poll(self, interval: float) -> Iterator[NodeRates]:
         """How it stands, once in so many seconds; raises BackendUnavailable unless it answers at first."""
         earlier = self._scrape()
         status: NodeRates | None = None
@@ -103,15 +103,15 @@ class MetricsPoller:
             except BackendUnavailable:
                 if status is None:
                     raise
-                self.silent = time.monotonic() - self._heard
+                self.seconds_since_reply = time.monotonic() - self._last_reply
             else:
-                self._heard, self.silent = time.monotonic(), 0.0
-                status, earlier = compare(earlier, later, time.time()), later
+                self._last_reply, self.seconds_since_reply = time.monotonic(), 0.0
+                status, earlier = rates_between(earlier, later, time.time()), later
             yield status
 
     def _scrape(self) -> Scrape:
         try:
-            return Scrape.read(self._text(), time.monotonic())
+            return Scrape.parse(self._text(), time.monotonic())
         except ValueError:
             raise BackendUnavailable(f"what answers at {self.url} is no Tintype") from None
         except (OSError, http.client.HTTPException) as error:
@@ -122,19 +122,19 @@ class MetricsPoller:
         parts = urlsplit(self.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         headers = {"Accept": "text/plain", **({"Authorization": f"Bearer {self._token}"} if self._token else {})}
-        with closing(kind(parts.hostname or "", parts.port, timeout=_PATIENCE)) as connection:
+        with closing(kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)) as connection:
             connection.request("GET", f"{parts.path.rstrip('/')}/metrics", headers=headers)
             answer = connection.getresponse()
             if answer.status == _WRONG_TOKEN:
                 raise BackendUnavailable(f"{self.url} wants its token: --token, or TINTYPE_METRICS_TOKEN")
             if answer.status == _NOT_FOUND:
-                raise BackendUnavailable(f"{self.url}: {_TELLS_NOBODY}")
+                raise BackendUnavailable(f"{self.url}: {_NOT_ALLOWED}")
             if answer.status != http.HTTPStatus.OK:
                 raise BackendUnavailable(f"{self.url} answered {answer.status}")
-            return answer.read(_MOST_BYTES).decode("utf-8", "replace")
+            return answer.read(_MAX_BYTES).decode("utf-8", "replace")
 
 
-def _address(url: str, settings: Settings) -> str:
+def _node_url(url: str, settings: Settings) -> str:
     """Where to ask; raises UsageError for what is no address."""
     if not url:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - not to listen

@@ -35,7 +35,7 @@ from tintype.service.policy import freshness_for, is_transient, is_unusable, rai
 from tintype.service.seats import WaitingLimit
 from tintype.service.thumbnail_cache import ThumbnailCache
 from tintype.service.turns import ConcurrencyLimit
-from tintype.telemetry.timing import step
+from tintype.telemetry.timing import timed_step
 
 log = structlog.get_logger("tintype.service")
 
@@ -227,7 +227,7 @@ class ThumbnailService:
     def _capture_in_background(self, request: CaptureRequest, freshness: Freshness) -> None:
         """Take a picture nobody waits for; whoever asks again finds it, or how it failed."""
         task = CaptureJob(request, freshness, self._clock())
-        with step("ahead"), self._locks.hold(_capture_lock(task), wait=0) as held:
+        with timed_step("ahead"), self._locks.hold(_capture_lock(task), wait=0) as held:
             if not held or self._studio.find_completed(task):
                 return
             try:
@@ -245,7 +245,7 @@ class ThumbnailService:
     def _refresh(self, request: CaptureRequest, freshness: Freshness) -> None:
         """Replace a stale picture; a failure leaves it and pauses further attempts."""
         task = CaptureJob(request, freshness, self._clock())
-        with step("refresh"), self._locks.hold(_capture_lock(task), wait=0) as held:
+        with timed_step("refresh"), self._locks.hold(_capture_lock(task), wait=0) as held:
             if not held or self._memory.in_backoff(task.shot) or self._studio.find_completed(task):
                 return
             try:

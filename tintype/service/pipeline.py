@@ -17,7 +17,7 @@ from tintype.protocols import Engine, TargetChecker
 from tintype.service.classify.classifier import classify
 from tintype.service.policy import freshness_for, is_unusable
 from tintype.service.thumbnail_cache import ThumbnailCache
-from tintype.telemetry.timing import step
+from tintype.telemetry.timing import timed_step
 
 log = structlog.get_logger("tintype.service")
 
@@ -47,7 +47,7 @@ class CaptureJob:
     def timed(self, name: str) -> Iterator[None]:
         """Note how long a step took."""
         begin = time.perf_counter()
-        with step(name):
+        with timed_step(name):
             yield
         self.timings[name] = (time.perf_counter() - begin) * 1000
 

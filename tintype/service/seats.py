@@ -37,11 +37,11 @@ class WaitingLimit:
             if self._waiting.total() >= self._max_requests or self._is_one_too_many(target):
                 raise Overloaded("many callers are waiting for pictures; try again shortly", retry_after=RETRY_AFTER)
             self._waiting[target] += 1
-        telemetry.move("tintype_waiting_requests", by=1)
+        telemetry.add_gauge("tintype_waiting_requests", by=1)
         try:
             yield
         finally:
-            telemetry.move("tintype_waiting_requests", by=-1)
+            telemetry.add_gauge("tintype_waiting_requests", by=-1)
             with self._lock:
                 self._waiting -= Counter((target,))
 

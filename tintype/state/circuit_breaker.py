@@ -12,7 +12,7 @@ from tintype import telemetry
 
 log = structlog.get_logger("tintype.state")
 
-QUIET_FOR = 60.0
+LOG_INTERVAL = 60.0
 """Seconds between two log lines about the same outage."""
 
 
@@ -23,48 +23,50 @@ class CircuitBreaker:
     ``pause`` is how long, in seconds, it is left alone after a failure.
     """
 
-    def __init__(self, name: str, where: str, pause: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, name: str, location: str, open_seconds: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._name = name
-        self._where = where
-        self._pause = pause
+        self._location = location
+        self._open_seconds = open_seconds
         self._clock = clock
-        self._turn = threading.Lock()
-        self._down = False
-        self._next_try = float("-inf")
+        self._lock = threading.Lock()
+        self._open = False
+        self._next_probe = float("-inf")
         self._quiet_until = float("-inf")
 
-    def may_try(self) -> bool:
+    def allows(self) -> bool:
         """True while all is well; during an outage for one caller per pause, so that few wait in vain."""
-        if not self._down:
+        if not self._open:
             return True
-        with self._turn:
-            if self._clock() < self._next_try:
+        with self._lock:
+            if self._clock() < self._next_probe:
                 return False
-            self._next_try = self._clock() + self._pause
+            self._next_probe = self._clock() + self._open_seconds
             return True
 
-    def failed(self, reason: object) -> None:
+    def record_failure(self, reason: object) -> None:
         """Note that it does not work at all."""
-        with self._turn:
-            self._down = True
-            self._next_try = self._clock() + self._pause
-        self.complain(reason)
+        with self._lock:
+            self._open = True
+            self._next_probe = self._clock() + self._open_seconds
+        self.report(reason)
 
-    def complain(self, reason: object) -> None:
+    def report(self, reason: object) -> None:
         """Count that something went wrong, and log it unless that was said within the last minute."""
         telemetry.count("tintype_backend_failures_total", self._name)
-        with self._turn:
+        with self._lock:
             if self._clock() < self._quiet_until:
                 return
-            self._quiet_until = self._clock() + QUIET_FOR
-        log.warning("state_failed", of=self._name, where=self._where, reason=str(reason))
+            self._quiet_until = self._clock() + LOG_INTERVAL
+        log.warning("state_failed", of=self._name, where=self._location, reason=str(reason))
 
-    def passed(self) -> None:
+    def record_success(self) -> None:
         """Note that it works."""
-        if not self._down:
+        if not self._open:
             return
-        with self._turn:
-            was_down, self._down = self._down, False
+        with self._lock:
+            was_down, self._open = self._open, False
             self._quiet_until = float("-inf")
         if was_down:
-            log.info("state_recovered", of=self._name, where=self._where)
+            log.info("state_recovered", of=self._name, where=self._location)

@@ -23,24 +23,24 @@ from typing import NamedTuple, Self
 from tintype.state.shared_file import Inode, SharedFile
 
 MAGIC = b"tintype counters, version 2\n"
-HEAD, BUCKETS, ROWS, COLUMNS = 4096, 2048, 16, 16
-WORD = 8
+HEADER_BYTES, BUCKETS, ROWS, COLUMNS = 4096, 2048, 16, 16
+WORD_BYTES = 8
 """Bytes; a word is read and written in one piece."""
-CELLS = 4
+CELL_OFFSET = 4
 """Words of a row before its cells: digest, end, one to spare. Two rounds of columns follow, for windows in turn."""
-ROW = CELLS + 2 * COLUMNS
+ROW_WORDS = CELL_OFFSET + 2 * COLUMNS
 """Words."""
-_LENGTH = ROWS * ROW * WORD
-SIZE = HEAD + BUCKETS * _LENGTH
-_USED = 2048 // WORD
+_BUCKET_BYTES = ROWS * ROW_WORDS * WORD_BYTES
+SIZE = HEADER_BYTES + BUCKETS * _BUCKET_BYTES
+_USED = 2048 // WORD_BYTES
 """The word that says how many columns were ever owned, the first included."""
 _OWNERS = 1024
 """One byte for each column, locked for life by its process; the first byte is locked to choose one."""
-_ALL = HEAD, BUCKETS * _LENGTH
+_ALL = HEADER_BYTES, BUCKETS * _BUCKET_BYTES
 
-MOST_KNOWN = 8192
+MAX_CACHED_KEYS = 8192
 """Names whose place is remembered."""
-TRUST = 1.0
+REVALIDATE_AFTER = 1.0
 """Seconds until a process looks again whether its file is still the one at the path."""
 
 
@@ -49,7 +49,7 @@ class HashedKey(NamedTuple):
 
     first: int
     second: int
-    start: int
+    bucket: int
 
 
 class CounterTable:
@@ -62,22 +62,22 @@ class CounterTable:
     """The file as unsigned words of eight bytes; to be touched in one's turn only."""
     ends: memoryview[float]
     """The same as floats."""
-    turn: threading.Lock
+    lock: threading.Lock
     """Excludes other threads of this process."""
     column: int
     """The column of this process; 0 as long as it has none."""
-    trusted_until: float
+    valid_until: float
     """By ``time.monotonic``: until then the file is ours without another look."""
 
     def __init__(self, path: Path) -> None:
-        self._place = SharedFile(path)
+        self._file = SharedFile(path)
         self._descriptor = -1
         self._inode: Inode | None = None
         self.after_fork()
 
-    def slot(self, name: str) -> Row:
+    def row(self, name: str) -> Row:
         """The place of a name's row, to be entered once; raises OSError when the file cannot be had."""
-        return Row(self, name_of(name, BUCKETS))
+        return Row(self, hash_key(name, BUCKETS))
 
     @property
     def used(self) -> int:
@@ -87,79 +87,79 @@ class CounterTable:
 
     def reset(self) -> int:
         """Forget every row; how many were alive."""
-        now, rows = time.time(), range(HEAD // WORD, SIZE // WORD, ROW)
-        self.lock(*_ALL)
+        now, rows = time.time(), range(HEADER_BYTES // WORD_BYTES, SIZE // WORD_BYTES, ROW_WORDS)
+        self.lock_range(*_ALL)
         try:
             alive = sum(self.ends[row + 2] > now for row in rows)
-            self._bytes[HEAD:SIZE] = bytes(SIZE - HEAD)
+            self._bytes[HEADER_BYTES:SIZE] = bytes(SIZE - HEADER_BYTES)
         finally:
-            self.unlock(*_ALL)
+            self.unlock_range(*_ALL)
         return alive
 
-    def lock(self, start: int, length: int = 1) -> None:
+    def lock_range(self, start: int, length: int = 1) -> None:
         """Exclude threads of this process and other processes from a range of bytes."""
-        self.turn.acquire()
+        self.lock.acquire()
         try:
             self._verify()
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX, length, start)
         except BaseException:
-            self.turn.release()
+            self.lock.release()
             raise
 
-    def unlock(self, start: int, length: int = 1) -> None:
+    def unlock_range(self, start: int, length: int = 1) -> None:
         """Let others in again."""
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, length, start)
         finally:
-            self.turn.release()
+            self.lock.release()
 
     def find(self, name: HashedKey) -> int:
         """The word where a name's row starts; 0 when there is none."""
-        digest = name.first.to_bytes(WORD, "little") + name.second.to_bytes(WORD, "little")
-        at = self._bytes.find(digest, name.start, name.start + _LENGTH)
-        return at // WORD if at >= 0 and (at - name.start) % (ROW * WORD) == 0 else 0
+        digest = name.first.to_bytes(WORD_BYTES, "little") + name.second.to_bytes(WORD_BYTES, "little")
+        at = self._bytes.find(digest, name.bucket, name.bucket + _BUCKET_BYTES)
+        return at // WORD_BYTES if at >= 0 and (at - name.bucket) % (ROW_WORDS * WORD_BYTES) == 0 else 0
 
-    def make(self, name: HashedKey) -> int:
+    def create(self, name: HashedKey) -> int:
         """Under its bucket's lock, a row for a name that has none; in a full bucket the first to end gives way."""
-        first = name.start // WORD
-        row = min(range(first, first + ROWS * ROW, ROW), key=lambda row: self.ends[row + 2])
+        first = name.bucket // WORD_BYTES
+        row = min(range(first, first + ROWS * ROW_WORDS, ROW_WORDS), key=lambda row: self.ends[row + 2])
         self.clear(row)
         self.words[row], self.words[row + 1] = name.first, name.second
         return row
 
     def clear(self, row: int) -> None:
         """Under its bucket's lock, empty a row."""
-        self._bytes[row * WORD : (row + ROW) * WORD] = bytes(ROW * WORD)
+        self._bytes[row * WORD_BYTES : (row + ROW_WORDS) * WORD_BYTES] = bytes(ROW_WORDS * WORD_BYTES)
 
     def after_fork(self) -> None:
         """Begin anew in a child. File and mapping go on.
 
         A lock that a thread of the parent held would never be released, and the parent's column is not ours.
         """
-        self.turn = threading.Lock()
-        self.trusted_until = float("-inf")
+        self.lock = threading.Lock()
+        self.valid_until = float("-inf")
         self.column = 0
 
     def _verify(self) -> None:
         """Open the file unless it was looked at lately and is the one at the path; see to a column."""
         now = time.monotonic()
-        if now < self.trusted_until:
+        if now < self.valid_until:
             return
-        if self._descriptor < 0 or self._inode != self._place.inode() or self._place.path.stat().st_size != SIZE:
+        if self._descriptor < 0 or self._inode != self._file.inode() or self._file.path.stat().st_size != SIZE:
             self._open()
         if not self.column:
             self.column = self._claim()
-        self.trusted_until = now + TRUST
+        self.valid_until = now + REVALIDATE_AFTER
 
     def _open(self) -> None:
         self._close()
-        self._place.prepare()
-        with self._place.alone():
+        self._file.prepare()
+        with self._file.exclusive():
             if not self._is_whole():
-                self._place.set_aside(self._place.inode(), "not a table of counters of this version")
+                self._file.quarantine(self._file.inode(), "not a table of counters of this version")
                 self._create()
-            self._descriptor = os.open(self._place.path, os.O_RDWR | os.O_CLOEXEC)
-            self._inode = self._place.inode()
+            self._descriptor = os.open(self._file.path, os.O_RDWR | os.O_CLOEXEC)
+            self._inode = self._file.inode()
             self._bytes = mmap.mmap(self._descriptor, SIZE)
             self.words, self.ends = memoryview(self._bytes).cast("Q"), memoryview(self._bytes).cast("d")
 
@@ -186,59 +186,59 @@ class CounterTable:
 
     def _is_whole(self) -> bool:
         try:
-            with self._place.path.open("rb") as file:
+            with self._file.path.open("rb") as file:
                 return file.read(len(MAGIC)) == MAGIC and os.fstat(file.fileno()).st_size == SIZE
         except FileNotFoundError:
             return False
 
     def _create(self) -> None:
         # Every block is written: a hole that a full disk cannot fill would kill whoever touches it through the mapping.
-        fresh = Path(f"{self._place.path}.new")
+        fresh = Path(f"{self._file.path}.new")
         try:
             fresh.write_bytes(MAGIC.ljust(SIZE, b"\0"))
-            fresh.replace(self._place.path)
+            fresh.replace(self._file.path)
         except BaseException:
             with suppress(FileNotFoundError):
                 fresh.unlink()
             raise
 
 
-@functools.lru_cache(MOST_KNOWN)
-def name_of(text: str, buckets: int) -> HashedKey:
+@functools.lru_cache(MAX_CACHED_KEYS)
+def hash_key(text: str, buckets: int) -> HashedKey:
     """Where a name's row may be."""
     digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
-    first, second = int.from_bytes(digest[:WORD], "little"), int.from_bytes(digest[WORD:], "little")
-    return HashedKey(first, second, HEAD + int.from_bytes(digest[:2]) % buckets * _LENGTH)
+    first, second = int.from_bytes(digest[:WORD_BYTES], "little"), int.from_bytes(digest[WORD_BYTES:], "little")
+    return HashedKey(first, second, HEADER_BYTES + int.from_bytes(digest[:2]) % buckets * _BUCKET_BYTES)
 
 
 class Row:
     """A name's row; inside the block other processes stay out, but for what they add to their own columns."""
 
-    __slots__ = ("_table", "name", "row")
+    __slots__ = ("_table", "key", "start")
 
     def __init__(self, table: CounterTable, name: HashedKey) -> None:
         self._table = table
-        self.name = name
-        self.row = 0
+        self.key = name
+        self.start = 0
         """The word where it starts; 0 when there is none."""
 
     def __enter__(self) -> Self:
-        self._table.lock(self.name.start)
-        self.row = self._table.find(self.name)
+        self._table.lock_range(self.key.bucket)
+        self.start = self._table.find(self.key)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._table.unlock(self.name.start)
+        self._table.unlock_range(self.key.bucket)
 
-    def made(self) -> int:
+    def get_or_create(self) -> int:
         """The row, made if there was none."""
-        self.row = self.row or self._table.make(self.name)
-        return self.row
+        self.start = self.start or self._table.create(self.key)
+        return self.start
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Empty the row, if there is one."""
-        if self.row:
-            self._table.clear(self.row)
+        if self.start:
+            self._table.clear(self.start)
 
 
 _TABLES: dict[Path, CounterTable] = {}

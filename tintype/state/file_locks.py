@@ -12,7 +12,7 @@ import filelock
 from tintype.state.circuit_breaker import CircuitBreaker
 from tintype.state.striped_locks import StripedLocks, acquire
 
-POLL = 0.02
+POLL_INTERVAL = 0.02
 """Seconds between two looks at a file that another process holds; one thread per process looks."""
 
 
@@ -24,15 +24,15 @@ class FileLocks:
 
     def __init__(self, folder: Path, stripes: int = 4096) -> None:
         self._folder = folder
-        self._turns = StripedLocks(stripes)
-        self._outage = CircuitBreaker("locks", str(folder))
+        self._thread_locks = StripedLocks(stripes)
+        self._breaker = CircuitBreaker("locks", str(folder))
 
     @contextmanager
     def hold(self, name: str, wait: float) -> Iterator[bool]:
         """Hold the lock inside the block, waiting up to ``wait`` seconds; yields whether it is held."""
         until = time.monotonic() + wait
-        stripe = self._turns.stripe(name)
-        turn = self._turns.of(stripe)
+        stripe = self._thread_locks.index(name)
+        turn = self._thread_locks.lock(stripe)
         if not acquire(turn, wait):
             yield False
             return
@@ -44,14 +44,14 @@ class FileLocks:
 
     @contextmanager
     def _hold_file(self, stripe: int, wait: float) -> Iterator[bool]:
-        lock = filelock.FileLock(self._folder / f"{stripe:04x}.lock", poll_interval=POLL)
+        lock = filelock.FileLock(self._folder / f"{stripe:04x}.lock", poll_interval=POLL_INTERVAL)
         held = True
         try:
             lock.acquire(timeout=wait)
         except filelock.Timeout:
             held = False
         except OSError as error:
-            self._outage.complain(error)
+            self._breaker.report(error)
         try:
             yield held
         finally:

@@ -1,7 +1,7 @@
 -- Remembers ARGV[1] = ARGV[2] for ARGV[3] milliseconds under tag ARGV[4], then trims to ARGV[5] bytes.
 local key, value, ttl, tag = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
-local function outlast(name)
+local function extend_ttl(name)
     if redis.call('PTTL', name) < ttl then
         redis.call('PEXPIRE', name, ttl)
     end
@@ -9,16 +9,16 @@ end
 
 -- First of all writes, because Redis refuses for lack of memory only a script that wrote nothing yet.
 redis.call('SET', prefix .. 'v:' .. key, value, 'PX', ttl)
-strike(key)
-redis.call('HSET', LEDGER, 'e:' .. key, #value .. ':' .. tag)
-redis.call('HINCRBY', LEDGER, 'total', #value)
+remove_entry(key)
+redis.call('HSET', INDEX, 'e:' .. key, #value .. ':' .. tag)
+redis.call('HINCRBY', INDEX, 'total', #value)
 redis.call('ZADD', USED, string.format('%.0f', now), key)
 redis.call('ZADD', EXPIRES, string.format('%.0f', now + ttl * 1000), key)
-outlast(LEDGER)
-outlast(USED)
-outlast(EXPIRES)
+extend_ttl(INDEX)
+extend_ttl(USED)
+extend_ttl(EXPIRES)
 if tag ~= '' then
     redis.call('SADD', prefix .. 't:' .. tag, key)
-    outlast(prefix .. 't:' .. tag)
+    extend_ttl(prefix .. 't:' .. tag)
 end
-return trim(tonumber(ARGV[5]))
+return evict(tonumber(ARGV[5]))

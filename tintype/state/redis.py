@@ -25,13 +25,13 @@ from tintype.state.striped_locks import StripedLocks, acquire
 
 log = structlog.get_logger("tintype.state")
 
-POLL = 0.05
+POLL_INTERVAL = 0.05
 """Seconds between two tries for a lock that another process holds; one thread per process tries."""
-ROUNDS = 64
+MAX_EVICTION_ROUNDS = 64
 """Further trims one put may ask for; what is still too much then is left to the next put."""
-CHUNK = 500
+DELETE_BATCH = 500
 """Keys forgotten by one script, so that nobody waits long."""
-MOST_NOTED = 20_000
+MAX_TOUCHED = 20_000
 """Keys whose last use a process knows; beyond that some are noted too often."""
 
 
@@ -46,27 +46,27 @@ class RedisCache:
         self._prefix = f"tintype:{name}:"
         self._budget = budget
         self._touch_after = touch_after
-        self._noted: dict[str, float] = {}
-        self._put, self._trim, self._forget = (
-            self._client.script("ledger", name) for name in ("put", "trim", "forget")
+        self._touched: dict[str, float] = {}
+        self._put_script, self._evict_script, self._delete_script = (
+            self._client.script("lru_index", name) for name in ("put", "evict", "delete")
         )
 
     def get(self, key: str) -> bytes | None:
         """The value, or None when absent, expired or out of reach."""
-        value: bytes | None = self._client.attempt(lambda: self._client.get(f"{self._prefix}v:{key}"), None)
+        value: bytes | None = self._client.call_or_default(lambda: self._client.get(f"{self._prefix}v:{key}"), None)
         if value is not None:
-            self._note_use(key)
+            self._touch(key)
         return value
 
     def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
         """Remember a value for ``ttl`` seconds; one over the budget is not kept."""
         if len(value) > self._budget or ttl <= 0:
-            self._client.attempt(lambda: self._forget_all([key]), 0)
+            self._client.call_or_default(lambda: self._delete_all([key]), 0)
             return
         args = (key, value, max(1, int(ttl * 1000)), tag, self._budget)
-        self._remember(key, time.time())
-        held = self._client.attempt(lambda: self._put(keys=[self._prefix], args=args), 0)
-        for _ in range(ROUNDS):
+        self._record_touch(key, time.time())
+        held = self._client.call_or_default(lambda: self._put_script(keys=[self._prefix], args=args), 0)
+        for _ in range(MAX_EVICTION_ROUNDS):
             if held <= self._budget:
                 return
             held = self.size()
@@ -74,42 +74,44 @@ class RedisCache:
     def purge(self, tag: str) -> int:
         """Forget every value put under a tag; how many there were."""
         name = f"{self._prefix}t:{tag}"
-        return self._client.attempt(lambda: self._forget_all(self._client.smembers(name)), 0) if tag else 0
+        return self._client.call_or_default(lambda: self._delete_all(self._client.smembers(name)), 0) if tag else 0
 
     def clear(self) -> int:
         """Forget everything; how many values there were."""
         start = f"{self._prefix}v:"
 
         def forget_all() -> int:
-            names = self._client.scan_iter(match=f"{start}*", count=CHUNK)
-            return self._forget_all(name[len(start.encode()) :] for name in names)
+            names = self._client.scan_iter(match=f"{start}*", count=DELETE_BATCH)
+            return self._delete_all(name[len(start.encode()) :] for name in names)
 
-        return self._client.attempt(forget_all, 0)
+        return self._client.call_or_default(forget_all, 0)
 
     def size(self) -> int:
         """Bytes of all values held now."""
-        return self._client.attempt(lambda: self._trim(keys=[self._prefix], args=[self._budget]), 0)
+        return self._client.call_or_default(lambda: self._evict_script(keys=[self._prefix], args=[self._budget]), 0)
 
     def entries(self) -> int:
         """How many values are held now; those Redis dropped by itself count until they would have expired."""
-        return self._client.attempt(lambda: int(self._client.zcard(f"{self._prefix}used")), 0)
+        return self._client.call_or_default(lambda: int(self._client.zcard(f"{self._prefix}used")), 0)
 
-    def _forget_all(self, keys: Iterable[str | bytes]) -> int:
+    def _delete_all(self, keys: Iterable[str | bytes]) -> int:
         found, keys = 0, iter(keys)
-        while chunk := list(islice(keys, CHUNK)):
-            found += self._forget(keys=[self._prefix], args=chunk)
+        while chunk := list(islice(keys, DELETE_BATCH)):
+            found += self._delete_script(keys=[self._prefix], args=chunk)
         return found
 
-    def _note_use(self, key: str) -> None:
+    def _touch(self, key: str) -> None:
         now = time.time()
-        if now - self._noted.get(key, 0.0) >= self._touch_after:
-            self._remember(key, now)
-            self._client.attempt(lambda: self._client.zadd(f"{self._prefix}used", {key: int(now * 1e6)}, xx=True), 0)
+        if now - self._touched.get(key, 0.0) >= self._touch_after:
+            self._record_touch(key, now)
+            self._client.call_or_default(
+                lambda: self._client.zadd(f"{self._prefix}used", {key: int(now * 1e6)}, xx=True), 0
+            )
 
-    def _remember(self, key: str, now: float) -> None:
-        if len(self._noted) >= MOST_NOTED:
-            self._noted.clear()
-        self._noted[key] = now
+    def _record_touch(self, key: str, now: float) -> None:
+        if len(self._touched) >= MAX_TOUCHED:
+            self._touched.clear()
+        self._touched[key] = now
 
 
 class RedisLocks:
@@ -118,13 +120,13 @@ class RedisLocks:
     def __init__(self, url: str, lease: float = 10.0) -> None:
         self._client = client_for(url)
         self._lease = lease
-        self._turns = StripedLocks(4096)
+        self._thread_locks = StripedLocks(4096)
 
     @contextmanager
     def hold(self, name: str, wait: float) -> Iterator[bool]:
         """Hold the lock inside the block, waiting up to ``wait`` seconds; yields whether it is held."""
         until = time.monotonic() + wait
-        turn = self._turns.of(self._turns.stripe(name))
+        turn = self._thread_locks.lock(self._thread_locks.index(name))
         if not acquire(turn, wait):
             yield False
             return
@@ -136,24 +138,26 @@ class RedisLocks:
 
     @contextmanager
     def _hold_key(self, name: str, wait: float) -> Iterator[bool]:
-        lock = Lock(self._client, f"tintype:lock:{name}", timeout=self._lease, sleep=POLL, thread_local=False)
+        lock = Lock(self._client, f"tintype:lock:{name}", timeout=self._lease, sleep=POLL_INTERVAL, thread_local=False)
         done = threading.Event()
 
         def take() -> bool:
             return bool(lock.acquire(blocking=wait > 0, blocking_timeout=wait))
 
-        held = self._client.attempt(take, None)
+        held = self._client.call_or_default(take, None)
         if held:
-            threading.Thread(target=self._renew, args=(lock, name, done), name="tintype-lock", daemon=True).start()
+            threading.Thread(
+                target=self._extend_lease, args=(lock, name, done), name="tintype-lock", daemon=True
+            ).start()
         try:
             # out of reach: work done twice is better than no answer
             yield held is not False
         finally:
             done.set()
             if held:
-                self._client.attempt(functools.partial(_release, lock), None)
+                self._client.call_or_default(functools.partial(_release, lock), None)
 
-    def _renew(self, lock: Lock, name: str, done: threading.Event) -> None:
+    def _extend_lease(self, lock: Lock, name: str, done: threading.Event) -> None:
         while not done.wait(self._lease / 3):
             try:
                 lock.reacquire()
@@ -162,7 +166,7 @@ class RedisLocks:
                     log.warning("lock_lost", lock=name, effect="another may do the same work")
                 return
             except redis.RedisError as error:
-                self._client.outage.complain(error)
+                self._client.breaker.report(error)
 
 
 def _release(lock: Lock) -> None:
@@ -189,21 +193,21 @@ class RedisRateLimitStorage(RedisStorage):
         )
         self.storage = self._client = client
         self.initialize_storage("redis://")
-        self._count = client.script("count")
+        self._count = client.script("sliding_window")
 
     def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
         """Acquire one entry in one trip: whether it was acquired, then the window. Raises StorageError."""
         names = self._previous_window_key(key), self._current_window_key(key)
         try:
-            answer = self._ask([self.prefixed_key(name) for name in names], limit, period)
+            answer = self._evaluate([self.prefixed_key(name) for name in names], limit, period)
         except redis.RedisError as error:
             raise StorageError(error) from error
         admitted, previous, previous_life, current, current_life = answer
         return bool(admitted), previous, previous_life / 1000, current, current_life / 1000
 
-    def _ask(self, names: Sequence[str], limit: int, period: int) -> Any:
+    def _evaluate(self, names: Sequence[str], limit: int, period: int) -> Any:
         try:
-            return self._client.ask("EVALSHA", self._count.sha, len(names), *names, limit, period)
+            return self._client.execute_fast("EVALSHA", self._count.sha, len(names), *names, limit, period)
         except redis.exceptions.NoScriptError:
             return self._count(keys=names, args=[limit, period])
 

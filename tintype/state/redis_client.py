@@ -21,11 +21,11 @@ from tintype.state.circuit_breaker import CircuitBreaker
 
 Result = TypeVar("Result")
 
-CONNECT_WITHIN, ANSWER_WITHIN = 1.0, 2.0
+CONNECT_TIMEOUT, RESPONSE_TIMEOUT = 1.0, 2.0
 """Seconds until a connection, or an answer, counts as lost."""
-MOST_CONNECTIONS = 4096
+MAX_CONNECTIONS = 4096
 """Of one process: one for each thread that asks, and one for each lock that is being renewed."""
-REST = 1.0
+OPEN_SECONDS = 1.0
 """Seconds a Redis that failed is left alone; then one caller tries."""
 
 
@@ -36,61 +36,61 @@ class CircuitOpen(redis.ConnectionError):
 class BreakerRedis(redis.Redis):
     """A client that, once Redis has failed, refuses at once instead of waiting again and again."""
 
-    def __init__(self, pool: redis.ConnectionPool, outage: CircuitBreaker) -> None:
+    def __init__(self, pool: redis.ConnectionPool, breaker: CircuitBreaker) -> None:
         super().__init__(connection_pool=pool)
-        self.outage = outage
-        self._at_hand: deque[redis.Connection] = deque()
+        self.breaker = breaker
+        self._idle: deque[redis.Connection] = deque()
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Ask Redis, as every other method does in the end; raises RedisError."""
-        return self._watched(super().execute_command, *args, **options)
+        return self._guarded(super().execute_command, *args, **options)
 
-    def ask(self, *words: bytes | str | int) -> Any:
+    def execute_fast(self, *words: bytes | str | int) -> Any:
         """Ask as :meth:`execute_command` does, at a third of its cost: on a connection kept for nothing else."""
-        return self._watched(self._exchange, *words)
+        return self._guarded(self._execute_on_idle, *words)
 
-    def _watched(self, question: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        if not self.outage.may_try():
+    def _guarded(self, question: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        if not self.breaker.allows():
             raise CircuitOpen("left alone for a moment after a failure")
         try:
             answer = question(*args, **options)
         except (redis.ConnectionError, redis.TimeoutError) as error:
-            self.outage.failed(error)
+            self.breaker.record_failure(error)
             raise
         except redis.ResponseError:
             # A refusal is an answer too: after a restart the first one is that a script is unknown.
-            self.outage.passed()
+            self.breaker.record_success()
             raise
-        self.outage.passed()
+        self.breaker.record_success()
         return answer
 
-    def _exchange(self, *words: bytes | str | int) -> Any:
+    def _execute_on_idle(self, *words: bytes | str | int) -> Any:
         """One command and its answer; a connection that was closed meanwhile gets a second try."""
-        while self._at_hand:
+        while self._idle:
             with suppress(IndexError, redis.ConnectionError):
-                connection = self._at_hand.pop()
+                connection = self._idle.pop()
                 if connection.pid == os.getpid():
-                    return self._talk(connection, words)
-        return self._talk(self.connection_pool.make_connection(), words)
+                    return self._send_and_read(connection, words)
+        return self._send_and_read(self.connection_pool.make_connection(), words)
 
-    def _talk(self, connection: Any, words: Sequence[bytes | str | int]) -> Any:
+    def _send_and_read(self, connection: Any, words: Sequence[bytes | str | int]) -> Any:
         try:
             connection.send_packed_command(connection.pack_command(*words), check_health=False)
             answer = connection.read_response()
         except redis.ResponseError:
-            self._at_hand.append(connection)
+            self._idle.append(connection)
             raise
-        self._at_hand.append(connection)
+        self._idle.append(connection)
         return answer
 
-    def attempt(self, question: Callable[[], Any], otherwise: Result) -> Result:
+    def call_or_default(self, call: Callable[[], Any], default: Result) -> Result:
         """What Redis answers to a question, or something else if it cannot."""
         try:
-            return cast("Result", question())
+            return cast("Result", call())
         except redis.RedisError as error:
             if not isinstance(error, CircuitOpen):
-                self.outage.complain(error)
-            return otherwise
+                self.breaker.report(error)
+            return default
 
     def script(self, *names: str) -> Script:
         """A script of this folder, made of several files."""
@@ -111,11 +111,11 @@ def client_for(url: str) -> BreakerRedis:
             url,
             protocol=2,
             retry=retry,
-            socket_connect_timeout=CONNECT_WITHIN,
-            socket_timeout=ANSWER_WITHIN,
-            max_connections=MOST_CONNECTIONS,
+            socket_connect_timeout=CONNECT_TIMEOUT,
+            socket_timeout=RESPONSE_TIMEOUT,
+            max_connections=MAX_CONNECTIONS,
         )
     except ValueError as error:
         # the text is left out: it may quote what was written, a password included
         raise ConfigurationError("REDIS_URL: must be redis://…, rediss://… or unix://…") from error
-    return BreakerRedis(pool, CircuitBreaker("redis", where, pause=REST))
+    return BreakerRedis(pool, CircuitBreaker("redis", where, open_seconds=OPEN_SECONDS))

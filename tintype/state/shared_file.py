@@ -10,7 +10,7 @@ from filelock import FileLock
 
 log = structlog.get_logger("tintype.state")
 
-PATIENCE = 10.0
+LOCK_TIMEOUT = 10.0
 """Seconds to wait for another process that opens or replaces the file."""
 
 Inode = tuple[int, int]
@@ -27,9 +27,9 @@ class SharedFile:
         """Create the folder; raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
-    def alone(self) -> FileLock:
+    def exclusive(self) -> FileLock:
         """Exclude every other process that opens or replaces the file; raises OSError after a while."""
-        return FileLock(f"{self.path}.lock", timeout=PATIENCE)
+        return FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT)
 
     def inode(self) -> Inode | None:
         """What identifies the file at the path now; None when there is none."""
@@ -39,7 +39,7 @@ class SharedFile:
             return None
         return found.st_dev, found.st_ino
 
-    def set_aside(self, inode: Inode | None, reason: object) -> None:
+    def quarantine(self, inode: Inode | None, reason: object) -> None:
         """Keep a broken file as ``<name>.broken``, companions first, unless another process already did.
 
         Call it :meth:`alone`. The one before it is overwritten: at most one broken file takes space.

@@ -12,16 +12,16 @@ from tintype.state.shared_file import Inode
 
 SCHEMA_VERSION = 1
 SCHEMA = resources.files(__package__).joinpath("sqlite.sql").read_text()
-PAGE = 8192
-LONGEST_LOG = 64 << 20
+PAGE_BYTES = 8192
+MAX_WAL_BYTES = 64 << 20
 """Bytes the write-ahead log may keep after it was carried over."""
-CARRY_OVER = 1000
+AUTOCHECKPOINT_PAGES = 1000
 """Pages of the log after which a write carries them over into the file; SQLite's default."""
-BUSY = 2.0
+BUSY_TIMEOUT = 2.0
 """Seconds a write waits for another process's write."""
-PAUSE = 0.002
+RETRY_INTERVAL = 0.002
 """Seconds between two tries to write; SQLite's own grow to 0.1, so that who waits long waits ever longer."""
-BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 """Errors after which the file is of no use."""
 
 
@@ -35,28 +35,28 @@ class CacheConnection(sqlite3.Connection):
     """A connection that knows which file it opened."""
 
     inode: Inode | None = None
-    trusted_until: float = 0.0
+    valid_until: float = 0.0
 
     def begin(self) -> None:
         """Begin to write, as soon as nobody else does; raises sqlite3.OperationalError after ``BUSY`` seconds."""
-        until = time.monotonic() + BUSY
+        until = time.monotonic() + BUSY_TIMEOUT
         self.execute("PRAGMA busy_timeout = 0")
         try:
-            while not self._begin(patient=time.monotonic() < until):
-                time.sleep(PAUSE)
+            while not self._try_begin(may_retry=time.monotonic() < until):
+                time.sleep(RETRY_INTERVAL)
         finally:
-            self.execute(f"PRAGMA busy_timeout = {BUSY * 1000:.0f}")
+            self.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")
 
-    def _begin(self, *, patient: bool) -> bool:
+    def _try_begin(self, *, may_retry: bool) -> bool:
         try:
             self.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if code_of(error) != sqlite3.SQLITE_BUSY or not patient:
+            if error_code(error) != sqlite3.SQLITE_BUSY or not may_retry:
                 raise
             return False
         return True
 
-    def in_passing(self, write: Callable[[], None]) -> None:
+    def try_write(self, write: Callable[[], None]) -> None:
         """Write unless somebody else does: without waiting, and without carrying the log over for everybody."""
         self.execute("PRAGMA busy_timeout = 0")
         self.execute("PRAGMA wal_autocheckpoint = 0")
@@ -65,45 +65,45 @@ class CacheConnection(sqlite3.Connection):
             write()
             self.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            if code_of(error) != sqlite3.SQLITE_BUSY:
+            if error_code(error) != sqlite3.SQLITE_BUSY:
                 raise
         finally:
-            self.execute(f"PRAGMA wal_autocheckpoint = {CARRY_OVER}")
-            self.execute(f"PRAGMA busy_timeout = {BUSY * 1000:.0f}")
+            self.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}")
+            self.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")
 
 
-def connect(path: Path, mapped: int) -> CacheConnection:
+def connect(path: Path, mmap_bytes: int) -> CacheConnection:
     """A connection that maps so many bytes of the file; raises sqlite3.Error, Outdated among them."""
     session = sqlite3.connect(
-        path, timeout=BUSY, isolation_level=None, check_same_thread=False, factory=CacheConnection
+        path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, factory=CacheConnection
     )
     try:
-        _prepare(session, mapped)
+        _prepare(session, mmap_bytes)
     except BaseException:
         session.close()
         raise
     return session
 
 
-def code_of(error: BaseException) -> int:
+def error_code(error: BaseException) -> int:
     """SQLite's primary result code (sqlite.org/rescode.html); 0 for what is not SQLite's."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _prepare(session: CacheConnection, mapped: int) -> None:
+def _prepare(session: CacheConnection, mmap_bytes: int) -> None:
     """Set a connection up and create the tables in a new file; raises Outdated."""
     version = session.execute("PRAGMA user_version").fetchone()[0]
     if version != SCHEMA_VERSION:
         _create(session, version)
-    session.execute(f"PRAGMA journal_size_limit = {LONGEST_LOG}")
+    session.execute(f"PRAGMA journal_size_limit = {MAX_WAL_BYTES}")
     session.execute("PRAGMA synchronous = NORMAL")
-    session.execute(f"PRAGMA mmap_size = {mapped}")
+    session.execute(f"PRAGMA mmap_size = {mmap_bytes}")
 
 
 def _create(session: CacheConnection, version: int) -> None:
     if session.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise SchemaMismatch(f"made for version {version} of the cache, this is version {SCHEMA_VERSION}")
-    session.execute(f"PRAGMA page_size = {PAGE}")
+    session.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     session.execute("PRAGMA auto_vacuum = INCREMENTAL")
     session.execute("PRAGMA journal_mode = WAL")
     session.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")

@@ -12,20 +12,20 @@ class StripedLocks:
 
     def __init__(self, stripes: int) -> None:
         self._stripes = stripes
-        self._renew()
+        self._create_locks()
 
-    def stripe(self, name: str) -> int:
+    def index(self, name: str) -> int:
         """The number of a name's stripe, the same in every process."""
         return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % self._stripes
 
-    def of(self, stripe: int) -> threading.Lock:
+    def lock(self, index: int) -> threading.Lock:
         """The lock of a stripe."""
         if self._pid != os.getpid():
             # A fork copies locks that threads of the parent held, and not the threads that would release them.
-            self._renew()
-        return self._locks[stripe]
+            self._create_locks()
+        return self._locks[index]
 
-    def _renew(self) -> None:
+    def _create_locks(self) -> None:
         self._pid = os.getpid()
         self._locks = [threading.Lock() for _ in range(self._stripes)]
 

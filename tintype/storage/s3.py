@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("tintype.storage")
 
-IMMUTABLE = "public, max-age=31536000, immutable"
+CACHE_CONTROL = "public, max-age=31536000, immutable"
 _STORED_AT = "stored-at"
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
-_PLAIN = " !#$&'()*+,/:;=?@[]"
+_UNQUOTED = " !#$&'()*+,/:;=?@[]"
 """Kept as it is in metadata, which travels in headers: ASCII without the percent sign."""
 
 
@@ -56,24 +56,24 @@ class S3Storage:
         self._public = public_url.rstrip("/")
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._credentials = credentials or {}
-        self._opening = threading.Lock()
-        self._opened: tuple[int, S3Client] | None = None
-        self._blind = False
+        self._lock = threading.Lock()
+        self._client_with_pid: tuple[int, S3Client] | None = None
+        self._cannot_list = False
 
     def put(self, stored: StoredObject) -> None:
         """Upload; an object is there whole or not at all. Raises BackendUnavailable."""
         if not is_storage_key(stored.key):
             raise ValueError(f"not a storage key: {stored.key!r}")
         meta = {**stored.meta, _STORED_AT: f"{time.time():.6f}"}
-        with self._translated("put"):
+        with self._translating_errors("put"):
             self._client.put_object(
                 Bucket=self._bucket,
-                Key=self._name(stored.key),
+                Key=self._object_key(stored.key),
                 Body=stored.body,
                 ContentType=stored.mime,
-                ContentMD5=_md5(stored.body),
-                CacheControl=IMMUTABLE,
-                Metadata={name: quote(value, safe=_PLAIN) for name, value in meta.items()},
+                ContentMD5=_content_md5(stored.body),
+                CacheControl=CACHE_CONTROL,
+                Metadata={name: quote(value, safe=_UNQUOTED) for name, value in meta.items()},
             )
 
     def get(self, key: str) -> StoredObject | None:
@@ -81,25 +81,25 @@ class S3Storage:
         if not is_storage_key(key):
             return None
         found = self._read(key, lambda name: self._client.get_object(Bucket=self._bucket, Key=name))
-        return _without_time(found) if found else None
+        return _without_stored_at(found) if found else None
 
     def latest(self, prefix: str) -> StoredObject | None:
         """The latest object whose key starts with a prefix, without its body; raises BackendUnavailable.
 
         Nothing where we may store but not list: then every picture is stored anew.
         """
-        listed = self._listed(prefix)
+        listed = self._list(prefix)
         latest = max((item["LastModified"] for item in listed), default=None)
         # buckets tell time in whole seconds, so several may be the latest
         found = [
             self._head(item["Key"].removeprefix(self._prefix)) for item in listed if item["LastModified"] == latest
         ]
         newest = max(filter(None, found), key=lambda stored: stored.meta.get(_STORED_AT, ""), default=None)
-        return _without_time(newest) if newest else None
+        return _without_stored_at(newest) if newest else None
 
     def keys(self) -> Iterator[str]:
         """Every key; raises BackendUnavailable."""
-        with self._translated("list"):
+        with self._translating_errors("list"):
             for page in self._pages("thumbs/"):
                 names = (item["Key"].removeprefix(self._prefix) for item in page.get("Contents", ()))
                 yield from (name for name in names if is_storage_key(name))
@@ -108,13 +108,13 @@ class S3Storage:
         """Whether there was something to delete; raises BackendUnavailable."""
         if not is_storage_key(key) or self._head(key) is None:
             return False
-        with self._translated("delete"):
-            self._client.delete_object(Bucket=self._bucket, Key=self._name(key))
+        with self._translating_errors("delete"):
+            self._client.delete_object(Bucket=self._bucket, Key=self._object_key(key))
         return True
 
     def url(self, key: str) -> str:
         """The lasting public address: of the CDN, of the endpoint, or of the bucket at AWS."""
-        name = quote(self._name(key))
+        name = quote(self._object_key(key))
         if self._public:
             return f"{self._public}/{name}"
         if self._endpoint:
@@ -129,31 +129,31 @@ class S3Storage:
 
     def check(self) -> None:
         """Raise BackendUnavailable unless the bucket answers us."""
-        with self._translated("check"):
+        with self._translating_errors("check"):
             try:
                 self._client.head_bucket(Bucket=self._bucket)
             except ClientError as error:
-                if _code(error) != "403":
+                if _error_code(error) != "403":
                     raise
                 # a refused HEAD does not tell wrong credentials from a right that is not needed; this does
-                self._listed("", most=1)
+                self._list("", limit=1)
 
     def close(self) -> None:
         """Give the connections back; the next call opens new ones."""
-        with self._opening:
-            opened, self._opened = self._opened, None
+        with self._lock:
+            opened, self._client_with_pid = self._client_with_pid, None
         if opened and opened[0] == os.getpid():
             opened[1].close()
 
     @property
     def _client(self) -> S3Client:
         """Made when first needed, and anew after a fork: a client's connections must not be shared."""
-        with self._opening:
-            if self._opened is None or self._opened[0] != os.getpid():
-                self._opened = (os.getpid(), self._open())
-            return self._opened[1]
+        with self._lock:
+            if self._client_with_pid is None or self._client_with_pid[0] != os.getpid():
+                self._client_with_pid = (os.getpid(), self._create_client())
+            return self._client_with_pid[1]
 
-    def _open(self) -> S3Client:
+    def _create_client(self) -> S3Client:
         compatible: dict[str, Any] = {}
         if self._endpoint:
             # R2 and older MinIO refuse the checksum trailers that newer boto3 sends to AWS
@@ -169,36 +169,36 @@ class S3Storage:
             "s3", region_name=self._region or None, endpoint_url=self._endpoint or None, config=config
         )
 
-    def _name(self, key: str) -> str:
+    def _object_key(self, key: str) -> str:
         return self._prefix + key
 
-    def _pages(self, prefix: str, most: int | None = None) -> Any:
+    def _pages(self, prefix: str, limit: int | None = None) -> Any:
         paginator = self._client.get_paginator("list_objects_v2")
-        bounds: Any = {"MaxItems": most, "PageSize": most}
-        return paginator.paginate(Bucket=self._bucket, Prefix=self._name(prefix), PaginationConfig=bounds)
+        bounds: Any = {"MaxItems": limit, "PageSize": limit}
+        return paginator.paginate(Bucket=self._bucket, Prefix=self._object_key(prefix), PaginationConfig=bounds)
 
-    def _listed(self, prefix: str, most: int | None = None) -> list[ObjectTypeDef]:
+    def _list(self, prefix: str, limit: int | None = None) -> list[ObjectTypeDef]:
         """Objects whose key starts with a prefix; none where we may store but not list, which is said once."""
-        with self._translated("list"):
+        with self._translating_errors("list"):
             try:
-                return [item for page in self._pages(prefix, most) for item in page.get("Contents", ())]
+                return [item for page in self._pages(prefix, limit) for item in page.get("Contents", ())]
             except ClientError as error:
-                if _code(error) != "AccessDenied":
+                if _error_code(error) != "AccessDenied":
                     raise
-        if not self._blind:
+        if not self._cannot_list:
             log.warning("storage_list_denied", bucket=self._bucket, effect="pictures already stored are stored again")
-        self._blind = True
+        self._cannot_list = True
         return []
 
     def _head(self, key: str) -> StoredObject | None:
         return self._read(key, lambda name: self._client.head_object(Bucket=self._bucket, Key=name))
 
     def _read(self, key: str, ask: Callable[[str], Any]) -> StoredObject | None:
-        with self._translated("get"):
+        with self._translating_errors("get"):
             try:
-                answer = ask(self._name(key))
+                answer = ask(self._object_key(key))
             except ClientError as error:
-                if _code(error) in _ABSENT:
+                if _error_code(error) in _ABSENT:
                     return None
                 raise
             body = answer["Body"].read() if "Body" in answer else b""
@@ -206,24 +206,24 @@ class S3Storage:
         return StoredObject(key=key, body=body, mime=answer["ContentType"], meta=meta)
 
     @contextmanager
-    def _translated(self, operation: str) -> Iterator[None]:
+    def _translating_errors(self, operation: str) -> Iterator[None]:
         """What boto3 raises does not leave this file; the operator reads the reason, the caller does not."""
         try:
             yield
         except (ClientError, BotoCoreError, OSError) as error:
-            code = _code(error) if isinstance(error, ClientError) else type(error).__name__
+            code = _error_code(error) if isinstance(error, ClientError) else type(error).__name__
             log.error("storage_failed", operation=operation, bucket=self._bucket, code=code, reason=str(error))
             raise BackendUnavailable("the picture storage does not work right now", retry_after=30) from error
 
 
-def _code(error: ClientError) -> str:
+def _error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", "unknown"))
 
 
-def _md5(body: bytes) -> str:
+def _content_md5(body: bytes) -> str:
     """What the bucket checks the upload against (RFC 1864); every kind of bucket knows this one."""
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
 
-def _without_time(stored: StoredObject) -> StoredObject:
+def _without_stored_at(stored: StoredObject) -> StoredObject:
     return replace(stored, meta={name: value for name, value in stored.meta.items() if name != _STORED_AT})

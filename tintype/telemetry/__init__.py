@@ -13,50 +13,50 @@ import structlog
 from tintype import errors
 from tintype.telemetry import recorder, timing
 from tintype.telemetry.collectors import NodeCollector, NodeSources
-from tintype.telemetry.recorder import count, move, observe, request
+from tintype.telemetry.recorder import add_gauge, count, observe, observe_request
 from tintype.telemetry.summary import Summary, of
-from tintype.telemetry.timing import traced
+from tintype.telemetry.timing import wrap_wsgi
 
 __all__ = [
     "NodeSources",
     "Summary",
-    "begin",
+    "add_gauge",
     "count",
     "expose",
-    "move",
     "observe",
-    "request",
-    "send_traces",
+    "observe_request",
+    "start",
+    "start_tracing",
     "totals",
-    "traced",
+    "wrap_wsgi",
 ]
 
 log = structlog.get_logger("tintype.telemetry")
 
-_OF_ENGINES = (errors.CaptureTimeout, errors.BrowserCrashed, errors.EngineError, errors.BackendUnavailable)
-_look = NodeCollector(NodeSources())
+_ENGINE_ERRORS = (errors.CaptureTimeout, errors.BrowserCrashed, errors.EngineError, errors.BackendUnavailable)
+_collector = NodeCollector(NodeSources())
 
 
-def begin(path: Path, node: NodeSources) -> None:
+def start(path: Path, sources: NodeSources) -> None:
     """Count into the file at a path together with all processes of the node; ``node`` is what else there is to see."""
-    global _look  # noqa: PLW0603 - one node a process
-    recorder.begin(path)
-    _look = NodeCollector(node)
-    _announce(node)
+    global _collector  # noqa: PLW0603 - one node a process
+    recorder.start(path)
+    _collector = NodeCollector(sources)
+    _declare_series(sources)
 
 
-def _announce(node: NodeSources) -> None:
+def _declare_series(node: NodeSources) -> None:
     """Tell what has not happened yet, so that it is seen to rise when it does."""
     for error in errors.ALL:
-        recorder.announce("tintype_problems_total", error.code)
+        recorder.declare("tintype_problems_total", error.code)
     for backend in ("storage", "limits"):
-        recorder.announce("tintype_backend_failures_total", backend)
+        recorder.declare("tintype_backend_failures_total", backend)
     for engine in node.engines:
-        for result in ("ok", "partial", *(failure.code for failure in _OF_ENGINES)):
-            recorder.announce("tintype_captures_total", engine, result)
+        for result in ("ok", "partial", *(failure.code for failure in _ENGINE_ERRORS)):
+            recorder.declare("tintype_captures_total", engine, result)
 
 
-def send_traces(endpoint: str) -> Callable[[], None]:
+def start_tracing(endpoint: str) -> Callable[[], None]:
     """Send traces to an OTLP endpoint from now on, if OpenTelemetry is installed; gives what ends that."""
     try:
         from tintype.telemetry.otlp import OtlpTracer  # noqa: PLC0415 - an extra, for those who have an endpoint
@@ -64,10 +64,10 @@ def send_traces(endpoint: str) -> Callable[[], None]:
         log.warning("traces_disabled", reason=f"{error.name} is not installed", hint="pip install 'tintype[traces]'")
         return lambda: None
     traces = OtlpTracer(endpoint)
-    timing.trace_with(traces)
+    timing.set_tracer(traces)
 
     def end() -> None:
-        timing.trace_with(None)
+        timing.set_tracer(None)
         traces.close()
 
     return end
@@ -75,11 +75,11 @@ def send_traces(endpoint: str) -> Callable[[], None]:
 
 def totals() -> Summary:
     """What all worker processes of this node have done so far, and how it stands now."""
-    return of(_look)
+    return of(_collector)
 
 
 def expose(accept: str = "") -> tuple[bytes, str]:
     """Everything for Prometheus, and its media type; ``accept`` is an Accept header."""
     from tintype.telemetry import exposition  # noqa: PLC0415 - asked for by scrapes alone
 
-    return exposition.expose(_look, accept)
+    return exposition.expose(_collector, accept)

@@ -17,7 +17,7 @@ from tintype.telemetry import procfs, recorder
 
 log = structlog.get_logger("tintype.telemetry")
 
-_GLANCE = 1.0
+_CACHE_SECONDS = 1.0
 """Seconds for which one look will do, whoever asks."""
 
 Sample = tuple[str, tuple[str, ...], float]
@@ -47,48 +47,48 @@ class NodeSources:
     caches: Mapping[str, tuple[SizedCache, int]] = field(default_factory=dict)
     engines: Sequence[str] = ()
     """What operators call the engines."""
-    seats: int | None = None
-    folder: Path | None = None
+    waiting_limit: int | None = None
+    data_dir: Path | None = None
 
 
 class NodeCollector:
     """One look at a node, kept for a moment."""
 
-    def __init__(self, node: NodeSources, clock: Callable[[], float] = time.monotonic) -> None:
-        self._node = node
+    def __init__(self, sources: NodeSources, clock: Callable[[], float] = time.monotonic) -> None:
+        self._sources = sources
         self._clock = clock
-        self._turn = threading.Lock()
-        self._taken: tuple[float, Mapping[str, Any] | None] | None = None
+        self._lock = threading.Lock()
+        self._daemon_metrics: tuple[float, Mapping[str, Any] | None] | None = None
 
     def daemon(self) -> Mapping[str, Any] | None:
         """The capture daemon's figures; None while it does not run, or where there is none."""
-        if self._node.daemon is None:
+        if self._sources.daemon is None:
             return None
-        with self._turn:
-            if self._taken is None or self._clock() - self._taken[0] > _GLANCE:
-                self._taken = self._clock(), self._node.daemon()
-            return self._taken[1]
+        with self._lock:
+            if self._daemon_metrics is None or self._clock() - self._daemon_metrics[0] > _CACHE_SECONDS:
+                self._daemon_metrics = self._clock(), self._sources.daemon()
+            return self._daemon_metrics[1]
 
     def samples(self) -> list[Sample]:
         """Everything there is to see."""
         return [*self._workers(), *self._caches(), *self._daemon()]
 
     def _workers(self) -> list[Sample]:
-        owners, node = recorder.board().owners(), self._node
+        owners, node = recorder.metric_store().owners(), self._sources
         found: list[Sample] = [
             ("tintype_workers", (), len(owners)),
-            ("tintype_memory_bytes", ("web",), procfs.memory(owner.pid for owner in owners)),
-            ("tintype_start_time_seconds", (), min((owner.birth for owner in owners), default=time.time())),
+            ("tintype_memory_bytes", ("web",), procfs.anonymous_bytes(owner.pid for owner in owners)),
+            ("tintype_start_time_seconds", (), min((owner.started_at for owner in owners), default=time.time())),
         ]
-        if node.seats is not None:
-            found.append(("tintype_waiting_requests_limit", (), node.seats * len(owners)))
-        if node.folder and (free := procfs.free_space(node.folder)) is not None:
+        if node.waiting_limit is not None:
+            found.append(("tintype_waiting_requests_limit", (), node.waiting_limit * len(owners)))
+        if node.data_dir and (free := procfs.free_disk_bytes(node.data_dir)) is not None:
             found.append(("tintype_disk_free_bytes", (), free))
         return found
 
     def _caches(self) -> list[Sample]:
         found: list[Sample] = []
-        for name, (cache, budget) in self._node.caches.items():
+        for name, (cache, budget) in self._sources.caches.items():
             found += [("tintype_cache_bytes", (name,), cache.size()), ("tintype_cache_budget_bytes", (name,), budget)]
             found.append(("tintype_cache_entries", (name,), cache.entries()))
         return found
@@ -97,15 +97,15 @@ class NodeCollector:
         figures = self.daemon()
         browser = str(figures.get("browser", "")) if figures else ""
         found: list[Sample] = [("tintype_build_info", (__version__, platform.python_version(), browser), 1)]
-        if self._node.daemon is None:
+        if self._sources.daemon is None:
             return found
         found.append(("tintype_daemon_up", (), figures is not None))
         for figure, value in (figures or {}).items():
-            found += _told(figure, value)
+            found += _daemon_samples(figure, value)
         return found
 
 
-_PLAIN = {
+_METRIC_OF = {
     "waiting": "tintype_capture_queue_length",
     "queue": "tintype_capture_queue_limit",
     "busy": "tintype_slots_busy",
@@ -117,17 +117,17 @@ _PLAIN = {
     "bytes": "tintype_egress_bytes_total",
     "connections": "tintype_egress_connections_total",
 }
-_LABELLED = {
+_LABELLED_METRIC_OF = {
     "refused": "tintype_egress_denied_total",
     "memory": "tintype_memory_bytes",
     "layers": "tintype_isolation_layer_active",
 }
 
 
-def _told(figure: str, value: Any) -> list[Sample]:
+def _daemon_samples(figure: str, value: Any) -> list[Sample]:
     """The daemon's word as samples; one of another version may say less, or more."""
-    if figure in _PLAIN and isinstance(value, int | float):
-        return [(_PLAIN[figure], (), value)]
-    if figure in _LABELLED and isinstance(value, Mapping):
-        return [(_LABELLED[figure], (str(label),), float(number)) for label, number in value.items()]
+    if figure in _METRIC_OF and isinstance(value, int | float):
+        return [(_METRIC_OF[figure], (), value)]
+    if figure in _LABELLED_METRIC_OF and isinstance(value, Mapping):
+        return [(_LABELLED_METRIC_OF[figure], (str(label),), float(number)) for label, number in value.items()]
     return []

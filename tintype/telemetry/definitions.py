@@ -7,11 +7,11 @@ from typing import Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
 
-QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 90)
+REQUEST_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 90)
 """Seconds: from a hit to the longest wait for a picture."""
-SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 60, 90)
+CAPTURE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 60, 90)
 """Seconds of captures and their phases."""
-STORE = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+STORAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Seconds of caches and storage."""
 
 PHASES = {
@@ -33,7 +33,7 @@ class Metric:
     name: str
     kind: Kind
     labels: tuple[str, ...]
-    meaning: str
+    help_text: str
     buckets: tuple[float, ...] = ()
     """Upper bounds of a histogram, without infinity."""
 
@@ -50,7 +50,7 @@ METRICS: tuple[Metric, ...] = (
         "histogram",
         ("route", "cache"),
         "From the arrival of a request at the application to its answer, waiting for a capture included.",
-        QUICK,
+        REQUEST_BUCKETS,
     ),
     Metric("tintype_sent_bytes_total", "counter", ("route",), "Bytes of bodies sent."),
     Metric("tintype_problems_total", "counter", ("error",), "Errors answered, by the code of the errors table."),
@@ -73,25 +73,33 @@ METRICS: tuple[Metric, ...] = (
         ("engine", "result"),
         "Visits of pages, background ones included. result is ok, partial or an error's code.",
     ),
-    Metric("tintype_capture_duration_seconds", "histogram", ("engine",), "One visit, its time in line included.", SLOW),
+    Metric(
+        "tintype_capture_duration_seconds",
+        "histogram",
+        ("engine",),
+        "One visit, its time in line included.",
+        CAPTURE_BUCKETS,
+    ),
     Metric(
         "tintype_capture_phase_seconds",
         "histogram",
         ("phase",),
         "Parts of a capture: " + ", ".join(PHASES) + ".",
-        SLOW,
+        CAPTURE_BUCKETS,
     ),
     Metric(
         "tintype_cache_operation_seconds",
         "histogram",
         ("cache", "operation"),
         "Reads and writes of the caches for finished pictures (records) and masters.",
-        STORE,
+        STORAGE_BUCKETS,
     ),
     Metric("tintype_cache_bytes", "gauge", ("cache",), "Bytes in a cache."),
     Metric("tintype_cache_budget_bytes", "gauge", ("cache",), "Bytes that may be in a cache."),
     Metric("tintype_cache_entries", "gauge", ("cache",), "Entries in a cache."),
-    Metric("tintype_storage_operation_seconds", "histogram", ("operation",), "Operations of the storage.", STORE),
+    Metric(
+        "tintype_storage_operation_seconds", "histogram", ("operation",), "Operations of the storage.", STORAGE_BUCKETS
+    ),
     Metric(
         "tintype_backend_failures_total",
         "counter",

@@ -16,31 +16,31 @@ from tintype.telemetry.collectors import NodeCollector
 from tintype.telemetry.definitions import METRICS, Metric
 
 
-def expose(look: NodeCollector, accept: str) -> tuple[bytes, str]:
+def expose(collector: NodeCollector, accept: str) -> tuple[bytes, str]:
     """The text and its media type; ``accept`` is what the caller would like (an Accept header)."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(look))
+    registry.register(_Collector(collector))
     encode, media = choose_encoder(accept)
     return encode(registry), media
 
 
 class _Collector(Collector):
-    def __init__(self, look: NodeCollector) -> None:
-        self._look = look
+    def __init__(self, node: NodeCollector) -> None:
+        self._node = node
 
     def collect(self) -> Iterator[Family]:
         """Every metric of the catalogue that has something to say."""
         found: dict[str, list[tuple[tuple[str, ...], list[float]]]] = defaultdict(list)
-        for (name, *labels), cells in recorder.readings().items():
+        for (name, *labels), cells in recorder.read_all().items():
             found[name].append((tuple(labels), [*map(float, cells)]))
-        for name, values, value in self._look.samples():
+        for name, values, value in self._node.samples():
             found[name].append((values, [float(value)]))
         yield from (_family(metric, found[metric.name]) for metric in METRICS if metric.name in found)
 
 
 def _family(metric: Metric, found: Iterable[tuple[tuple[str, ...], list[float]]]) -> Family:
     family = Family(
-        metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name, metric.meaning, metric.kind
+        metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name, metric.help_text, metric.kind
     )
     for values, cells in found:
         labels = dict(zip(metric.labels, values, strict=True))

@@ -35,7 +35,7 @@ class InstrumentedEngine:
         finally:
             count("tintype_captures_total", self.name, result)
             observe("tintype_capture_duration_seconds", self.name, seconds=time.perf_counter() - begin)
-        self._tell_phases(capture)
+        self._record_phases(capture)
         return capture
 
     def check(self) -> None:
@@ -50,11 +50,11 @@ class InstrumentedEngine:
         """Give back connections and processes. Idempotent."""
         self.engine.close()
 
-    def _tell_phases(self, capture: Capture) -> None:
+    def _record_phases(self, capture: Capture) -> None:
         known = {name: ms / 1000 for name, ms in capture.timings.items() if name in PHASES}
         for name, seconds in known.items():
             observe("tintype_capture_phase_seconds", name, seconds=seconds)
-        timing.tell_phases(known)
+        timing.record_phases(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +99,17 @@ class InstrumentedStorage:
 
     def put(self, stored: StoredObject) -> None:
         """Durably store."""
-        with _storing("put"):
+        with _storage_operation("put"):
             self.storage.put(stored)
 
     def get(self, key: str) -> StoredObject | None:
         """The object, body included."""
-        with _storing("get"):
+        with _storage_operation("get"):
             return self.storage.get(key)
 
     def latest(self, prefix: str) -> StoredObject | None:
         """The latest object whose key starts with ``prefix``, with an empty body."""
-        with _storing("latest"):
+        with _storage_operation("latest"):
             return self.storage.latest(prefix)
 
     def keys(self) -> Iterator[str]:
@@ -118,7 +118,7 @@ class InstrumentedStorage:
 
     def delete(self, key: str) -> bool:
         """Whether there was something to delete."""
-        with _storing("delete"):
+        with _storage_operation("delete"):
             return self.storage.delete(key)
 
     def url(self, key: str) -> str:
@@ -127,13 +127,13 @@ class InstrumentedStorage:
 
     def check(self) -> None:
         """Raise BackendUnavailable unless objects can be stored right now."""
-        with _storing("check"):
+        with _storage_operation("check"):
             self.storage.check()
 
 
 @contextmanager
-def _storing(operation: str) -> Iterator[None]:
-    with timing.step(f"storage {operation}"), _timed("tintype_storage_operation_seconds", operation):
+def _storage_operation(operation: str) -> Iterator[None]:
+    with timing.timed_step(f"storage {operation}"), _timed("tintype_storage_operation_seconds", operation):
         try:
             yield
         except BackendUnavailable:

@@ -23,9 +23,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from tintype import __version__
 from tintype.telemetry.recorder import NANOSECONDS
 
-_UNTRACED = {"/health", "/ready", "/metrics"}
+_UNTRACED_PATHS = {"/health", "/ready", "/metrics"}
 """Asked every few seconds by machines; a trace of each would bury the others."""
-_OFTEN = 1000
+_EXPORT_INTERVAL_MS = 1000
 """Milliseconds between two sendings: a worker that ends loses no more than that."""
 _SERVER_ERROR = 500
 
@@ -36,7 +36,7 @@ class OtlpTracer:
     def __init__(self, endpoint: str) -> None:
         address = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or f"{endpoint}/v1/traces"
         self._provider = TracerProvider(resource=_resource())
-        often = None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else _OFTEN
+        often = None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else _EXPORT_INTERVAL_MS
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(address), schedule_delay_millis=often))
         self._tracer = self._provider.get_tracer("tintype", __version__)
         self._propagator = TraceContextTextMapPropagator()
@@ -59,15 +59,15 @@ class OtlpTracer:
             at += round(seconds * NANOSECONDS)
             span.end(end_time=at)
 
-    def around(self, application: WSGIApplication) -> WSGIApplication:
+    def wrap_wsgi(self, application: WSGIApplication) -> WSGIApplication:
         """The application with a span for each request, in the caller's trace if it has one (W3C Trace Context)."""
 
         def traced(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            if environ["PATH_INFO"] in _UNTRACED:
+            if environ["PATH_INFO"] in _UNTRACED_PATHS:
                 return application(environ, start_response)
             context = self._propagator.extract(_carrier(environ))
             with self._tracer.start_as_current_span("request", context=context, kind=SpanKind.SERVER) as span:
-                return application(environ, _noting(span, environ, start_response))
+                return application(environ, _recording_start_response(span, environ, start_response))
 
         return traced
 
@@ -90,7 +90,7 @@ def _carrier(environ: WSGIEnvironment) -> dict[str, str]:
     return {name: environ[key] for name in names if (key := f"HTTP_{name.upper()}") in environ}
 
 
-def _noting(span: Span, environ: WSGIEnvironment, start_response: StartResponse) -> StartResponse:
+def _recording_start_response(span: Span, environ: WSGIEnvironment, start_response: StartResponse) -> StartResponse:
     """Note in the span what is answered, by OpenTelemetry's conventions for HTTP."""
 
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:

@@ -8,24 +8,24 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-def memory(pids: Iterable[int]) -> int:
+def anonymous_bytes(pids: Iterable[int]) -> int:
     """Anonymous resident bytes of processes together (RssAnon); what they share with others is left out."""
-    return sum(_own(pid) for pid in pids)
+    return sum(_rss_anon(pid) for pid in pids)
 
 
-def free_space(folder: Path) -> int | None:
+def free_disk_bytes(folder: Path) -> int | None:
     """Free bytes on the file system of a folder."""
     with suppress(OSError):
         return shutil.disk_usage(folder).free
     return None
 
 
-def _own(pid: int) -> int:
+def _rss_anon(pid: int) -> int:
     try:
         pages = Path(f"/proc/{pid}/statm").read_bytes().split()
-        return (int(pages[1]) - int(pages[2])) * _PAGE
+        return (int(pages[1]) - int(pages[2])) * _PAGE_BYTES
     except (OSError, IndexError, ValueError):
         return 0

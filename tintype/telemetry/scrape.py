@@ -19,7 +19,7 @@ class Scrape:
     series: Series
 
     @classmethod
-    def read(cls, text: str, at: float) -> Scrape:
+    def parse(cls, text: str, at: float) -> Scrape:
         """From Prometheus' text format; raises ValueError for anything else, or for what another program tells."""
         families = list(text_string_to_metric_families(text))
         found = {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
@@ -27,12 +27,12 @@ class Scrape:
             raise ValueError("these are not the figures of a Tintype")
         return cls(at, found)
 
-    def level(self, name: str) -> float | None:
+    def value(self, name: str) -> float | None:
         """What a figure stands at, summed over its labels; None where it is not told."""
         values = [value for (metric, _), value in self.series.items() if metric == name]
         return sum(values) if values else None
 
-    def by(self, name: str, label: str, **only: tuple[str, ...]) -> Counter[str]:
+    def sum_by(self, name: str, label: str, **only: tuple[str, ...]) -> Counter[str]:
         """A figure by one of its labels; ``only`` the series whose other labels are among these values."""
         sums: Counter[str] = Counter()
         for (metric, labels), value in self.series.items():

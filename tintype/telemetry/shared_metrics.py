@@ -33,7 +33,7 @@ _CHOOSING, _OWNERS = 1, 8
 """Bytes that are locked: one to choose a column or add a name, then one for each column."""
 _SHARED = 0
 """The column of those who found none of their own; what they count at one instant may be counted once."""
-DROPPED, SPARE, FIRST = 0, 8, 64
+DROPPED_CELL, OVERFLOW_CELL, FIRST_CELL = 0, 8, 64
 """The word that counts names without a place, those where such count and nobody reads, and the first of all others."""
 _PATIENCE = 10.0
 
@@ -45,7 +45,7 @@ class ColumnOwner(NamedTuple):
     """A living process that has a column."""
 
     pid: int
-    birth: float
+    started_at: float
     column: int
 
 
@@ -54,7 +54,7 @@ class SharedMetrics:
 
     cells: memoryview[int]
     """The column of this process as unsigned words."""
-    turn: threading.Lock
+    lock: threading.Lock
     """Excludes other threads of this process from the cells."""
 
     def __init__(self, path: Path | None = None) -> None:
@@ -63,48 +63,48 @@ class SharedMetrics:
         self._words = memoryview(self._bytes).cast("Q")
         self._names: dict[Name, int] = {}
         self._widths: dict[Name, int] = {}
-        self._read, self._next = 0, FIRST
+        self._read, self._next = 0, FIRST_CELL
         self.after_fork()
 
-    def place(self, name: Name, width: int = 1) -> int:
+    def allocate(self, name: Name, width: int = 1) -> int:
         """The first of the cells of a name, made if there are none; nobody reads them when there is no room."""
         found = self._names.get(name)
         if found is not None:
             return found
-        with self.turn, self._alone():
-            self._catch_up()
+        with self.lock, self._exclusive():
+            self._read_names()
             if name not in self._names:
                 self._add(name, width)
-            self.cells[DROPPED] += name not in self._names
-            return self._names.get(name, SPARE)
+            self.cells[DROPPED_CELL] += name not in self._names
+            return self._names.get(name, OVERFLOW_CELL)
 
     def sums(self) -> dict[Name, list[int]]:
         """What every process counted, dead ones included."""
         return self._sums(range(COLUMNS))
 
-    def levels(self) -> dict[Name, list[int]]:
+    def gauges(self) -> dict[Name, list[int]]:
         """The same of living processes alone: what is now."""
         return self._sums([owner.column for owner in self.owners()])
 
     def owners(self) -> list[ColumnOwner]:
         """Living processes with a column, this one included."""
-        with self.turn, self._alone():
+        with self.lock, self._exclusive():
             living = [column for column in range(1, COLUMNS) if column == self._column or self._is_taken(column)]
         return [ColumnOwner(self._words[_PIDS + each], float(self._words[_BIRTHS + each]), each) for each in living]
 
     def after_fork(self) -> None:
         """Begin in a column of one's own; the parent's is not ours."""
-        self.turn = threading.Lock()
+        self.lock = threading.Lock()
         self._column = self._claim() if self._descriptor >= 0 else 1
         start = (HEAD + NAMES) // WORD + self._column * WORDS
         self.cells = self._words[start : start + WORDS]
         self._words[_PIDS + self._column] = os.getpid()
         self._words[_BIRTHS + self._column] = int(time.time())
         if self._column != _SHARED:
-            self._forget_levels()
+            self._reset_gauges()
 
     def _claim(self) -> int:
-        with self._alone():
+        with self._exclusive():
             for column in range(1, COLUMNS):
                 with suppress(BlockingIOError, PermissionError):
                     fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _OWNERS + column)
@@ -122,24 +122,24 @@ class SharedMetrics:
         fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _OWNERS + column)
         return False
 
-    def _forget_levels(self) -> None:
+    def _reset_gauges(self) -> None:
         """Levels of the column's last process are not ours."""
         levels = {metric.name for metric in METRICS if metric.kind == "gauge"}
-        with self.turn, self._alone():
-            self._catch_up()
+        with self.lock, self._exclusive():
+            self._read_names()
         for name, place in self._names.items():
             if name[0] in levels:
                 self.cells[place] = 0
 
     def _sums(self, columns: range | list[int]) -> dict[Name, list[int]]:
-        with self.turn, self._alone():
-            self._catch_up()
+        with self.lock, self._exclusive():
+            self._read_names()
         start, sums = (HEAD + NAMES) // WORD, [0] * self._next
         for column in columns:
             at = start + column * WORDS
             sums = [a + b for a, b in zip(sums, self._words[at : at + self._next], strict=True)]
         places = {name: sums[place : place + self._widths[name]] for name, place in self._names.items()}
-        return {("tintype_series_dropped_total",): [sums[DROPPED]], **places}
+        return {("tintype_series_dropped_total",): [sums[DROPPED_CELL]], **places}
 
     def _add(self, name: Name, width: int) -> None:
         line = json.dumps([width, *name]).encode() + b"\n"
@@ -148,9 +148,9 @@ class SharedMetrics:
             return
         self._bytes[HEAD + self._read : HEAD + end] = line
         self._words[_LENGTH] = end  # only now is it there: whoever dies before has written nothing
-        self._catch_up()
+        self._read_names()
 
-    def _catch_up(self) -> None:
+    def _read_names(self) -> None:
         """Read the names that were added since; in one's turn and alone."""
         end = min(self._words[_LENGTH], NAMES)
         for line in self._bytes[HEAD + self._read : HEAD + end].splitlines():
@@ -160,7 +160,7 @@ class SharedMetrics:
         self._read = end
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _exclusive(self) -> Iterator[None]:
         """Exclude other processes."""
         if self._descriptor < 0:
             yield
@@ -197,7 +197,7 @@ _BOARDS: dict[Path, SharedMetrics] = {}
 _OPENING = threading.Lock()
 
 
-def board_at(path: Path) -> SharedMetrics:
+def metrics_at(path: Path) -> SharedMetrics:
     """The one board of this process at a path: its locks would be lost if the file were opened again and closed."""
     with _OPENING:
         path = path.absolute()

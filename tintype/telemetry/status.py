@@ -10,10 +10,10 @@ from tintype.model import CacheState
 from tintype.telemetry.scrape import Scrape
 
 _PICTURES = ("/thumb", "/meta")
-_AT_ONCE = (CacheState.HIT, CacheState.STALE)
-_SERVED = (*_AT_ONCE, CacheState.DERIVED, CacheState.COALESCED, CacheState.MISS)
+_FROM_CACHE = (CacheState.HIT, CacheState.STALE)
+_SERVED = (*_FROM_CACHE, CacheState.DERIVED, CacheState.COALESCED, CacheState.MISS)
 _REFUSING = ("rate-limited", "overloaded", "target-denied", "unauthorized", "bad-signature")
-GUARD = "guard"
+EGRESS_DENIED = "guard"
 """Among refusals: connections of pages to addresses that are not public."""
 
 
@@ -48,16 +48,16 @@ class NodeRates:
     failures: float
 
 
-def compare(earlier: Scrape, later: Scrape, now: float) -> NodeRates:
+def rates_between(earlier: Scrape, later: Scrape, now: float) -> NodeRates:
     """How a node stands, and what happened between two scrapes; ``now`` is seconds since the epoch."""
     over = max(later.at - earlier.at, 1e-9)
     before, after = _Counts.of(earlier), _Counts.of(later)
-    states, refusals = _grown(after.states, before.states), _grown(after.refusals, before.refusals)
-    captures, failures, seconds, sent = _grown(after.sums, before.sums).values()
+    states, refusals = _increase(after.states, before.states), _increase(after.refusals, before.refusals)
+    captures, failures, seconds, sent = _increase(after.sums, before.sums).values()
     return NodeRates(
         version=later.label("tintype_build_info", "version"),
-        uptime=max(0.0, now - (later.level("tintype_start_time_seconds") or now)),
-        workers=int(later.level("tintype_workers") or 0),
+        uptime=max(0.0, now - (later.value("tintype_start_time_seconds") or now)),
+        workers=int(later.value("tintype_workers") or 0),
         over=over,
         requests_per_second={state: count / over for state, count in states.items()},
         hit_ratio=_ratio(states),
@@ -66,9 +66,9 @@ def compare(earlier: Scrape, later: Scrape, now: float) -> NodeRates:
         capture_seconds=seconds / (captures + failures) if captures + failures else None,
         refusals_per_minute={reason: count / over * 60 for reason, count in refusals.items()},
         bytes_per_second=sent / over,
-        line={name: later.level(figure) for name, figure in _LINE.items()},
-        browser={name: later.level(figure) for name, figure in _BROWSER.items()},
-        memory_bytes=dict(later.by("tintype_memory_bytes", "process")),
+        line={name: later.value(figure) for name, figure in _LINE.items()},
+        browser={name: later.value(figure) for name, figure in _BROWSER.items()},
+        memory_bytes=dict(later.sum_by("tintype_memory_bytes", "process")),
         pictures=after.states,
         hit_ratio_in_all=_ratio(after.states),
         refusals=after.refusals,
@@ -101,28 +101,28 @@ class _Counts(NamedTuple):
 
     @classmethod
     def of(cls, scrape: Scrape) -> _Counts:
-        states = scrape.by("tintype_requests_total", "cache", route=_PICTURES)
-        problems = scrape.by("tintype_problems_total", "error")
-        results = scrape.by("tintype_captures_total", "result")
+        states = scrape.sum_by("tintype_requests_total", "cache", route=_PICTURES)
+        problems = scrape.sum_by("tintype_problems_total", "error")
+        results = scrape.sum_by("tintype_captures_total", "result")
         made = results["ok"] + results["partial"]
-        guarded = scrape.by("tintype_egress_denied_total", "reason")["policy"]
+        guarded = scrape.sum_by("tintype_egress_denied_total", "reason")["policy"]
         return cls(
             {state: states[state] for state in (*map(str, CacheState), "none")},
-            {**{error: problems[error] for error in _REFUSING}, GUARD: guarded},
+            {**{error: problems[error] for error in _REFUSING}, EGRESS_DENIED: guarded},
             {
                 "captures": made,
                 "failures": results.total() - made,
-                "seconds": scrape.level("tintype_capture_duration_seconds_sum") or 0.0,
-                "sent": scrape.level("tintype_sent_bytes_total") or 0.0,
+                "seconds": scrape.value("tintype_capture_duration_seconds_sum") or 0.0,
+                "sent": scrape.value("tintype_sent_bytes_total") or 0.0,
             },
         )
 
 
-def _grown(now: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+def _increase(now: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
     """By how much each count rose; one that fell began anew."""
     return {name: count - before[name] if count >= before[name] else count for name, count in now.items()}
 
 
 def _ratio(states: Mapping[str, float]) -> float | None:
     served = sum(states.get(state, 0.0) for state in _SERVED)
-    return sum(states.get(state, 0.0) for state in _AT_ONCE) / served if served else None
+    return sum(states.get(state, 0.0) for state in _FROM_CACHE) / served if served else None

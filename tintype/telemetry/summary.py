@@ -76,14 +76,14 @@ class Summary:
         return (self.hits + self.stale) / served if served else None
 
 
-def of(look: NodeCollector) -> Summary:
+def of(collector: NodeCollector) -> Summary:
     """The totals now."""
-    readings = recorder.readings()
+    readings = recorder.read_all()
     states = _sum_by(readings, "tintype_requests_total", 2, only=_PICTURES)
     errors = _sum_by(readings, "tintype_problems_total", 0)
     results = _sum_by(readings, "tintype_captures_total", 1)
     made = results["ok"] + results["partial"]
-    figures = look.daemon() or {}
+    figures = collector.daemon() or {}
     refused = {
         "rate_limited": errors["rate-limited"],
         "overloaded": errors["overloaded"],
@@ -91,7 +91,7 @@ def of(look: NodeCollector) -> Summary:
         "unauthorized": errors["unauthorized"] + errors["bad-signature"],
         "guard_refusals": int((figures.get("refused") or {}).get("policy", 0)),
     }
-    owners = recorder.board().owners()
+    owners = recorder.metric_store().owners()
     return Summary(
         requests=_sum_by(readings, "tintype_requests_total", 0).total(),
         hits=states["HIT"],
@@ -107,7 +107,7 @@ def of(look: NodeCollector) -> Summary:
         refusals=sum(refused.values()),
         bytes_sent=_sum_by(readings, "tintype_sent_bytes_total", 0).total(),
         workers=len(owners),
-        uptime=max(0.0, time.time() - min((owner.birth for owner in owners), default=time.time())),
+        uptime=max(0.0, time.time() - min((owner.started_at for owner in owners), default=time.time())),
         **refused,
         waiting=figures.get("waiting"),
         busy=figures.get("busy"),

@@ -26,7 +26,7 @@ class Tracer(Protocol):
         """Steps one after another that are over just now; seconds."""
         ...
 
-    def around(self, application: WSGIApplication) -> WSGIApplication:
+    def wrap_wsgi(self, application: WSGIApplication) -> WSGIApplication:
         """The application with a span for each request."""
         ...
 
@@ -39,29 +39,29 @@ _tracer: Tracer | None = None
 _steps: ContextVar[dict[str, float] | None] = ContextVar("tintype_steps", default=None)
 
 
-def trace_with(tracer: Tracer | None) -> None:
+def set_tracer(tracer: Tracer | None) -> None:
     """Have a tracer told of every step from now on."""
     global _tracer  # noqa: PLW0603 - one a process
     _tracer = tracer
 
 
-def traced(application: WSGIApplication) -> WSGIApplication:
+def wrap_wsgi(application: WSGIApplication) -> WSGIApplication:
     """The application as it is, or with a span for each request while traces are on."""
-    return _tracer.around(application) if _tracer else application
+    return _tracer.wrap_wsgi(application) if _tracer else application
 
 
-def begin_steps() -> None:
+def start_recording() -> None:
     """Note the steps of a request from here on."""
     _steps.set({})
 
 
-def steps() -> Mapping[str, float]:
+def recorded_steps() -> Mapping[str, float]:
     """Milliseconds of each step since then, failed ones included."""
     return _steps.get() or {}
 
 
 @contextmanager
-def step(name: str) -> Iterator[None]:
+def timed_step(name: str) -> Iterator[None]:
     """The time of one step, however it ends."""
     begin = time.perf_counter()
     with _tracer.span(name) if _tracer else nullcontext():
@@ -69,19 +69,19 @@ def step(name: str) -> Iterator[None]:
             yield
         finally:
             spent = time.perf_counter() - begin
-            _note({name: spent})
+            _record({name: spent})
             if name in _PHASE_OF:
                 observe("tintype_capture_phase_seconds", _PHASE_OF[name], seconds=spent)
 
 
-def tell_phases(phases: Mapping[str, float]) -> None:
+def record_phases(phases: Mapping[str, float]) -> None:
     """What an engine says of the capture that has just ended; seconds."""
-    _note(phases)
+    _record(phases)
     if _tracer:
         _tracer.phases(phases)
 
 
-def _note(spent: Mapping[str, float]) -> None:
+def _record(spent: Mapping[str, float]) -> None:
     noted = _steps.get()
     if noted is not None:
         for name, seconds in spent.items():

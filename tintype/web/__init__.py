@@ -54,7 +54,7 @@ def create_app(parts: Application | None = None) -> Flask:
     if parts.playground.enabled:
         app.register_blueprint(playground.blueprint(parts.playground, parts.authenticator))
     fast = FastPath(app.wsgi_app, parts.service, parts.authenticator, parts.rate_limiter, questions, parts.clock)
-    app.wsgi_app = telemetry.traced(fast)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = telemetry.wrap_wsgi(fast)  # type: ignore[method-assign, assignment]
     return app
 
 

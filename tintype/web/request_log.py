@@ -20,7 +20,7 @@ from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from tintype import logs, telemetry
-from tintype.telemetry.timing import begin_steps, steps
+from tintype.telemetry.timing import recorded_steps, start_recording
 from tintype.web import headers
 
 log = structlog.get_logger("tintype.web")
@@ -58,7 +58,7 @@ def log_hit(method: str, status: int, ms: float, sent: int, request_id: str, con
 
     ``about`` is the host of the page and the name of the caller's key, if it has one.
     """
-    telemetry.request("/thumb", status, "HIT", ms / 1000, sent)
+    telemetry.observe_request("/thumb", status, "HIT", ms / 1000, sent)
     if not _LOGGER.isEnabledFor(logging.INFO):
         return
     if not logs.write(_hit_line, method, status, ms, sent, request_id, context):
@@ -93,8 +93,8 @@ def elapsed_ms(begin: float) -> float:
 def _begin() -> None:
     g.request_id = accept_request_id(request.headers.get("X-Request-Id", ""))
     g.begin = time.perf_counter()
-    telemetry.move("tintype_requests_in_progress", by=1)
-    begin_steps()
+    telemetry.add_gauge("tintype_requests_in_progress", by=1)
+    start_recording()
     clear_contextvars()
     bind_contextvars(id=g.request_id)
 
@@ -103,12 +103,12 @@ def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = request_id()
     response.headers.update(headers.NOSNIFF)
     spent = elapsed_ms(g.begin)
-    noted = response.headers.get("Server-Timing") or headers.step_timing(steps())
+    noted = response.headers.get("Server-Timing") or headers.step_timing(recorded_steps())
     response.headers["Server-Timing"] = f"{noted}, total;dur={spent}" if noted else f"total;dur={spent}"
     # the pattern, never the path: that may hold a key, and the query string a secret
     route, sent = request.url_rule.rule if request.url_rule else "-", _sent_bytes(response)
     request.environ["tintype.route"] = route
-    telemetry.request(route, response.status_code, response.headers.get("X-Cache", ""), spent / 1000, sent)
+    telemetry.observe_request(route, response.status_code, response.headers.get("X-Cache", ""), spent / 1000, sent)
     level = logging.WARNING if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
     log.log(
         level, "request_finished", method=request.method, route=route, status=response.status_code, ms=spent, bytes=sent
@@ -118,7 +118,7 @@ def _end(response: Response) -> Response:
 
 
 def _teardown(_: BaseException | None) -> None:
-    telemetry.move("tintype_requests_in_progress", by=-1)
+    telemetry.add_gauge("tintype_requests_in_progress", by=-1)
 
 
 def _sent_bytes(response: Response) -> int:

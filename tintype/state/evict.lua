@@ -1,2 +1,2 @@
 -- Trims to ARGV[1] bytes; the bytes left.
-return trim(tonumber(ARGV[1]))
+return evict(tonumber(ARGV[1]))

@@ -1,18 +1,18 @@
 -- Beside the values of a cache lies a ledger: size and tag of each, their sum, when each was used and expires.
 -- Redis itself may drop values; the ledger learns of it when they would have expired, or when their turn comes.
 local prefix = KEYS[1]
-local LEDGER, USED, EXPIRES = prefix .. 'ledger', prefix .. 'used', prefix .. 'expires'
+local INDEX, USED, EXPIRES = prefix .. 'index', prefix .. 'used', prefix .. 'expires'
 local BATCH = 256
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
-local function strike(key)
-    local entry = redis.call('HGET', LEDGER, 'e:' .. key)
+local function remove_entry(key)
+    local entry = redis.call('HGET', INDEX, 'e:' .. key)
     if entry then
         local size, tag = string.match(entry, '^(%d+):(.*)$')
-        redis.call('HDEL', LEDGER, 'e:' .. key)
-        redis.call('HINCRBY', LEDGER, 'total', 0 - size) -- '-0' is no integer to Redis
+        redis.call('HDEL', INDEX, 'e:' .. key)
+        redis.call('HINCRBY', INDEX, 'total', 0 - size) -- '-0' is no integer to Redis
         if tag ~= '' then
             redis.call('SREM', prefix .. 't:' .. tag, key)
         end
@@ -21,28 +21,28 @@ local function strike(key)
     redis.call('ZREM', EXPIRES, key)
 end
 
-local function forget(key)
-    strike(key)
+local function delete_key(key)
+    remove_entry(key)
     return redis.call('UNLINK', prefix .. 'v:' .. key)
 end
 
-local function total()
-    return tonumber(redis.call('HGET', LEDGER, 'total') or 0)
+local function total_bytes()
+    return tonumber(redis.call('HGET', INDEX, 'total') or 0)
 end
 
 -- Removes a batch of what expired and, over the budget, of what was least recently used; the bytes left.
-local function trim(budget)
+local function evict(budget)
     for _, key in ipairs(redis.call('ZRANGEBYSCORE', EXPIRES, '-inf', string.format('%.0f', now), 'LIMIT', 0, BATCH)) do
-        forget(key)
+        delete_key(key)
     end
-    for _, key in ipairs(total() > budget and redis.call('ZRANGE', USED, 0, BATCH - 1) or {}) do
-        if total() <= budget then
+    for _, key in ipairs(total_bytes() > budget and redis.call('ZRANGE', USED, 0, BATCH - 1) or {}) do
+        if total_bytes() <= budget then
             break
         end
-        forget(key)
+        delete_key(key)
     end
     if redis.call('EXISTS', USED) == 0 then
-        redis.call('DEL', LEDGER)
+        redis.call('DEL', INDEX)
     end
-    return total()
+    return total_bytes()
 end
