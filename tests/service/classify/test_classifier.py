@@ -17,17 +17,17 @@ ASKED = "https://site.org/page"
 DRAWN = png(64, 36, drawn=True)
 PLAIN: dict[str, Any] = {
     "letters": 4000,
-    "seen": 400,
+    "letters_in_view": 400,
     "sample": "Tides are the rise and fall of the sea. " * 50,
     "headings": ["Tides"],
     "media": 1,
     "links": 40,
     "frames": [],
     "marks": [],
-    "above": {"share": 0.0, "text": "", "consent": False, "password": False},
+    "overlay": {"share": 0.0, "text": "", "consent": False, "password": False},
     "login": None,
 }
-BRIEF = {**PLAIN, "letters": 120, "seen": 120, "sample": "A few words.", "links": 2, "media": 0}
+BRIEF = {**PLAIN, "letters": 120, "letters_in_view": 120, "sample": "A few words.", "links": 2, "media": 0}
 
 
 def verdict(signs: dict[str, Any], **capture: Any) -> Verdict:
@@ -98,7 +98,7 @@ def test_an_engine_may_say_anything_of_the_address(final: str) -> None:
 
 def test_an_account_that_makes_no_sense_is_none() -> None:
     assert PageFeatures.from_data({}) is None
-    assert PageFeatures.from_data({**PLAIN, "above": None}) is None
+    assert PageFeatures.from_data({**PLAIN, "overlay": None}) is None
     assert PageFeatures.from_data({**PLAIN, "letters": "many"}) is None
     assert PageFeatures.from_data(PLAIN)
 

@@ -22,7 +22,7 @@ def emulate(session: CdpSession, shot: Shot, user_agent: str) -> Iterator[asynci
     yield post("Emulation.setUserAgentOverride", **disguise.user_agent_override(seen, user_agent))
     yield post("Emulation.setEmulatedMedia", **disguise.emulated_media(seen))
     yield from _locale_overrides(session, seen)
-    yield post("Page.addScriptToEvaluateOnNewDocument", source=script_source("frames"))
+    yield post("Page.addScriptToEvaluateOnNewDocument", source=script_source("animation_frames"))
     yield from page_changes.preload_styles(session, shot)
     if disguise.is_mobile(seen):
         yield post("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5)

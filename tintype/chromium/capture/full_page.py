@@ -35,7 +35,7 @@ class FullPage:
 
     async def scroll_through(self) -> None:
         """Have everything there, as far down as the picture goes, and be back at the top."""
-        await self._tab.evaluate("unfold")
+        await self._tab.evaluate("expand_scrollers")
         loop = asyncio.get_running_loop()
         begin, top = loop.time(), 0
         until = self.max_height
@@ -51,4 +51,4 @@ class FullPage:
 
     async def unpin_fixed(self) -> None:
         """Have what is fixed to the screen in the picture once."""
-        await self._tab.evaluate("unpin", self.max_height)
+        await self._tab.evaluate("unpin_fixed", self.max_height)

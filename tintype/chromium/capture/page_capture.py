@@ -126,7 +126,7 @@ class PageCapture:
             partial=self._tab.frozen,
             truncated=exposed.truncated,
             timings=self.timings,
-            features=facts.get("signs") or {},
+            features=facts.get("features") or {},
             meta=exposed.meta,
         )
 

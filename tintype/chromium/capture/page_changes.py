@@ -31,7 +31,7 @@ class PageChanger:
         if not (wanted.css or wanted.hide_selectors):
             return
         try:
-            await self._tab.evaluate("style", wanted.css, wanted.hide_selectors)
+            await self._tab.evaluate("caller_styles", wanted.css, wanted.hide_selectors)
         except ScriptFailed:
             raise InvalidRequest(
                 InvalidParameter("hide_selectors", "must be CSS selectors separated by commas")
@@ -69,7 +69,9 @@ def preload_styles(session: CdpSession, shot: Shot) -> Iterator[asyncio.Future[J
     if wanted.css or wanted.hide_selectors:
         said = f"{json.dumps(wanted.css)},{json.dumps(wanted.hide_selectors)}"
         yield session.post(
-            "Page.addScriptToEvaluateOnNewDocument", source=f"({script_source('style')})({said})", worldName="tintype"
+            "Page.addScriptToEvaluateOnNewDocument",
+            source=f"({script_source('caller_styles')})({said})",
+            worldName="tintype",
         )
 
 

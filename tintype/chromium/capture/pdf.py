@@ -37,8 +37,8 @@ class PdfPrinter:
         try:
             answer, facts, meta = await asyncio.gather(
                 self._tab.session.call("Page.printToPDF", **self._parameters()),
-                read_page_info(self._tab, "facts"),
-                read_page_info(self._tab, "meta"),
+                read_page_info(self._tab, "page_features"),
+                read_page_info(self._tab, "metadata"),
             )
         except ProtocolError:
             await asyncio.sleep(RETRY_DELAY)

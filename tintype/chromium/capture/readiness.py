@@ -36,7 +36,7 @@ _SCRIPT_SECONDS = 1.0
 _SELECTOR_SECONDS = 3.0
 _POLL_INTERVAL = 0.05
 """Seconds between two looks for an element."""
-_SCRIPT_OF_OPTION = {"wait_for": "present", "selector": "element", "click": "element", "scroll_to": "goto"}
+_SCRIPT_OF_OPTION = {"wait_for": "exists", "selector": "element_box", "click": "element_box", "scroll_to": "goto"}
 """By which script each option's selector is looked for."""
 _MAX_NAVIGATIONS = 5
 """Pages that a page may send its visitor on to."""
@@ -89,7 +89,7 @@ class PageReadiness:
 
     async def check_wait_for(self) -> None:
         """Raise SelectorNotFound if the wait was cut short and what was to be waited for is not there."""
-        if not self._has_waited_for and not await self.query("wait_for", "present", self._shot.wait.wait_for):
+        if not self._has_waited_for and not await self.query("wait_for", "exists", self._shot.wait.wait_for):
             raise selector_not_found("wait_for")
 
     async def query(self, parameter: str, script: str, selector: str) -> Any:
@@ -119,12 +119,12 @@ class PageReadiness:
     async def _wait_stable(self, milliseconds: float = _FURTHER_MS) -> None:
         """Let the page's time pass until it stands still, within bounds: some never do."""
         loop, journeys = asyncio.get_running_loop(), self._tab.navigations
-        await self._run_bounded("calm", _MAX_ANIMATION_MS, self._checked_height, False)
+        await self._run_bounded("wait_stable", _MAX_ANIMATION_MS, self._checked_height, False)
         until = loop.time() + _LOADING_SECONDS[self._shot.navigation.wait_until]
         await self._virtual_time.advance(milliseconds, until - loop.time())
         for _ in range(_MAX_ROUNDS):
             if journeys != self._tab.navigations or not await self._run_bounded(
-                "calm", _MAX_ANIMATION_MS, self._checked_height, True
+                "wait_stable", _MAX_ANIMATION_MS, self._checked_height, True
             ):
                 return
             await self._virtual_time.advance(_FURTHER_MS, max(_POLL_INTERVAL, until - loop.time()))
@@ -183,7 +183,7 @@ class PageReadiness:
 
     async def _scroll_near(self, top: float, height: float) -> None:
         """What is lazy in the part to photograph loads when it comes near."""
-        if await self._tab.evaluate("approach", top, height):
+        if await self._tab.evaluate("scroll_near", top, height):
             await self._virtual_time.sync_with_wall_clock(_POLL_INTERVAL)
             await self._wait_stable()
             await self._tab.evaluate("scroll", 0)

@@ -52,7 +52,9 @@ class Screenshotter:
         try:
             area = await self._find_clip()
             facts, meta, picture = await asyncio.gather(
-                read_page_info(self._tab, "facts"), read_page_info(self._tab, "meta"), self._screenshot_clip(area)
+                read_page_info(self._tab, "page_features"),
+                read_page_info(self._tab, "metadata"),
+                self._screenshot_clip(area),
             )
         except ProtocolError as refusal:
             if "Unable to capture" in refusal.message:
@@ -69,7 +71,7 @@ class Screenshotter:
         """The part of the page to photograph; None is the viewport."""
         emulate, expose = self._shot.emulation, self._shot.region
         if expose.selector:
-            box = await self._readiness.query("selector", "element", expose.selector)
+            box = await self._readiness.query("selector", "element_box", expose.selector)
             if not box:
                 raise selector_not_found("selector")
             return clip.fit_clip(Clip(**box), emulate.scale, self._max_height)
@@ -111,7 +113,7 @@ class Screenshotter:
 
         For a part of a page Chromium makes the window one pixel small and back: whoever listens builds the page anew.
         """
-        if self._tab.frozen or await self._tab.evaluate("scripting"):
+        if self._tab.frozen or await self._tab.evaluate("uses_scripting_query"):
             yield
             return
         self._session.post("Emulation.setScriptExecutionDisabled", value=True)

@@ -55,7 +55,9 @@ class PageCleaner:
             self.network_filter.enable()
         if css:
             yield self._tab.session.post(
-                "Page.addScriptToEvaluateOnNewDocument", source=call_expression("veil", css), worldName=ISOLATED_WORLD
+                "Page.addScriptToEvaluateOnNewDocument",
+                source=call_expression("preload_styles", css),
+                worldName=ISOLATED_WORLD,
             )
 
     async def clean(self) -> bool:
@@ -73,7 +75,7 @@ class PageCleaner:
         hosts = sorted({refusal.host for refusal in self._traffic.denials if refusal.reason == "blocked"})
         addresses = sorted(self.network_filter.blocked_urls) if self.network_filter else []
         if hosts or addresses:
-            await self._tab.evaluate("collapse", hosts, addresses)
+            await self._tab.evaluate("hide_blocked", hosts, addresses)
         if self._cosmetic_filter:
             await self._cosmetic_filter.hide(addresses)
 
@@ -93,7 +95,7 @@ class PageCleaner:
         session = self._tab.session
         try:
             async with asyncio.timeout(_API_SECONDS):
-                await session.call("Runtime.evaluate", expression=call_expression("refuse"))
+                await session.call("Runtime.evaluate", expression=call_expression("consent_apis"))
         except TimeoutError:
             session.post("Runtime.terminateExecution")
 
@@ -104,10 +106,10 @@ class PageCleaner:
     async def _clean_frame(self, frame: Frame) -> bool:
         if not await frame.run("consent", "look", bundled_rules.consent_managers(), bundled_rules.consent_words()):
             return False
-        if not await frame.call_on_element("owner", False):
+        if not await frame.call_on_element("frame_overlay", False):
             return False
         await frame.run("consent", "press", bundled_rules.consent_managers(), bundled_rules.consent_words())
-        return bool(await frame.call_on_element("owner", True))
+        return bool(await frame.call_on_element("frame_overlay", True))
 
     async def _run_consent(self, step: str) -> Any:
         return await self._tab.evaluate(

@@ -29,12 +29,14 @@ class CosmeticFilter:
         Raises Ended, Refused, ScriptFailed.
         """
         url = str(self._tab.document.get("url", ""))
-        if css := self._by_class_and_id(url, await self._tab.evaluate("names", _MAX_NAMES)):
-            await self._tab.evaluate("hide", css)
+        if css := self._by_class_and_id(url, await self._tab.evaluate("class_names", _MAX_NAMES)):
+            await self._tab.evaluate("add_stylesheet", css)
         for frame in await self._frames.current():
-            if frame.url.startswith("http") and (found := await frame.run("names", _MAX_NAMES)):
-                await frame.run("collapse", [], blocked_urls)
-                await frame.run("hide", self.stylesheet(frame.url) + "\n" + self._by_class_and_id(frame.url, found))
+            if frame.url.startswith("http") and (found := await frame.run("class_names", _MAX_NAMES)):
+                await frame.run("hide_blocked", [], blocked_urls)
+                await frame.run(
+                    "add_stylesheet", self.stylesheet(frame.url) + "\n" + self._by_class_and_id(frame.url, found)
+                )
 
     def _by_class_and_id(self, url: str, found: list[list[str]]) -> str:
         names, ids = found

@@ -40,7 +40,7 @@ class Canary(asyncio.DatagramProtocol):
 async def probe_egress(run_script: RunScript) -> str:
     """How a page reached the canary, such as ``TCP and UDP``; empty when the guard holds."""
     async with _canary() as canary:
-        await run_script("reach", canary.tcp_port, canary.udp_port, _PROBE_TIMEOUT_MS)
+        await run_script("probe_canary", canary.tcp_port, canary.udp_port, _PROBE_TIMEOUT_MS)
         return " and ".join(sorted(canary.protocols))
 
 

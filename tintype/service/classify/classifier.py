@@ -155,8 +155,10 @@ def _is_blank(page: _PageView) -> bool:
     if not page.capture.is_image:
         return features is not None and not (features.letters or features.media)
     if features and patterns.LOADING.fullmatch(features.sample) and not features.media:
-        return imaging.measure_content(body).drawn_share < (_MAX_SPLASH_SHARE if features.seen else _MAX_SPINNER_SHARE)
-    if features and (features.seen or features.media):
+        return imaging.measure_content(body).drawn_share < (
+            _MAX_SPLASH_SHARE if features.letters_in_view else _MAX_SPINNER_SHARE
+        )
+    if features and (features.letters_in_view or features.media):
         return not page.is_part and imaging.is_one_colour(body)
     return imaging.measure_content(body).drawn_pixels < _MIN_DRAWN_PIXELS
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginForm:
-    """A form with a password field in view. ``height`` and ``place`` (of the field's middle) are parts of the view."""
+    """A form with a password field in view. ``height`` and ``vertical_position`` (of the field) are in viewports."""
 
     height: float
     vertical_position: float
@@ -29,11 +29,11 @@ class Overlay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFeatures:
-    """What ``chromium/scripts/facts.js`` tells; counts are of what is visible, and end where it matters no more."""
+    """What ``chromium/scripts/page_features.js`` reports. Counts are of visible elements and are bounded."""
 
     letters: int = 0
     """Of the whole page."""
-    seen: int = 0
+    letters_in_view: int = 0
     """Letters in view."""
     sample: str = ""
     headings: tuple[str, ...] = ()
@@ -56,10 +56,10 @@ class PageFeatures:
 
     @classmethod
     def _read(cls, data: Mapping[str, Any]) -> Self:
-        above, login = data["above"], data["login"]
+        overlay, login = data["overlay"], data["login"]
         return cls(
             letters=int(data["letters"]),
-            seen=int(data["seen"]),
+            letters_in_view=int(data["letters_in_view"]),
             sample=str(data["sample"]),
             headings=tuple(str(heading) for heading in data["headings"]),
             media=int(data["media"]),
@@ -67,13 +67,15 @@ class PageFeatures:
             frames=tuple(str(frame) for frame in data["frames"]),
             marks=frozenset(str(mark) for mark in data["marks"]),
             overlay=Overlay(
-                share=float(above["share"]),
-                text=str(above["text"]),
-                consent=bool(above["consent"]),
-                password=bool(above["password"]),
+                share=float(overlay["share"]),
+                text=str(overlay["text"]),
+                consent=bool(overlay["consent"]),
+                password=bool(overlay["password"]),
             ),
             login=login
             and LoginForm(
-                height=float(login["height"]), vertical_position=float(login["place"]), letters=int(login["letters"])
+                height=float(login["height"]),
+                vertical_position=float(login["vertical_position"]),
+                letters=int(login["letters"]),
             ),
         )

@@ -38,7 +38,7 @@
 
   // The visible text, shadow trees included: at most so many letters and so many nodes.
   const read = (root, letters) => {
-    const found = { text: "", seen: 0 };
+    const found = { text: "", lettersInView: 0 };
     const roots = [root];
     const range = document.createRange();
     for (let left = 3000; roots.length && found.text.length < letters;) {
@@ -52,9 +52,9 @@
         const holder = node.parentElement ?? node.getRootNode().host;
         if (!words || !holder || !shown(holder)) continue;
         found.text += `${words} `;
-        if (found.seen < 400) {
+        if (found.lettersInView < 400) {
           range.selectNodeContents(node);
-          if (inView(range.getBoundingClientRect(), 1)) found.seen += words.length;
+          if (inView(range.getBoundingClientRect(), 1)) found.lettersInView += words.length;
         }
       }
     }
@@ -62,7 +62,7 @@
   };
 
   // What lies above the page: of 25 places the part where something fixed, or a consent manager, is on top.
-  const above = () => {
+  const overlay = () => {
     const tops = new Map();
     for (let place = 0; place < 25; place += 1) {
       const spot = document.elementFromPoint((place % 5 + 0.5) / 5 * innerWidth, (Math.floor(place / 5) + 0.5) / 5 * innerHeight);
@@ -90,13 +90,13 @@
     const spot = field.getBoundingClientRect();
     return {
       height: Math.min(box.height / innerHeight, 9),
-      place: (spot.top + spot.height / 2) / innerHeight,
+      vertical_position: (spot.top + spot.height / 2) / innerHeight,
       letters: read(form, 2000).text.length,
     };
   };
 
-  const signs = () => {
-    const { text, seen } = read(document.body ?? document, 3200);
+  const features = () => {
+    const { text, lettersInView } = read(document.body ?? document, 3200);
     const inline = all("script:not([src])", 40).map((script) => script.textContent.slice(0, 3000));
     const marks = Object.keys(MARKS).filter((name) => document.querySelector(MARKS[name]));
     if (inline.some((code) => code.includes("_cf_chl_opt"))) marks.push("cloudflare");
@@ -104,7 +104,7 @@
     if (inline.some((code) => code.includes("_pxAppId") && code.includes("captcha"))) marks.push("human");
     return {
       letters: text.length,
-      seen,
+      letters_in_view: lettersInView,
       sample: text.slice(0, 2000),
       headings: all("h1,h2", 5).map((heading) => (heading.textContent ?? "").trim().slice(0, 80)),
       media: all("canvas,img,video,iframe,frame,object,embed,svg", 400)
@@ -112,13 +112,13 @@
       links: all("a[href]", 300).length,
       frames: all("iframe[src],frame[src]", 10).map((frame) => address(frame.src)),
       marks,
-      above: above(),
+      overlay: overlay(),
       login: login(),
     };
   };
   const attempt = () => {
     try {
-      return signs();
+      return features();
     } catch {
       return {};
     }
@@ -128,6 +128,6 @@
     url: location.href.slice(0, 8192),
     title: document.title.slice(0, 300),
     empty: !document.head?.firstChild && !document.body?.firstChild,
-    signs: attempt(),
+    features: attempt(),
   };
 }
