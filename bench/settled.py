@@ -80,7 +80,7 @@ async def photograph(running: Browser, url: str, settle: Settle) -> Capture:
 
 def took(capture: Capture) -> float:
     """Milliseconds from the request to the picture."""
-    return sum(capture.timings.get(step, 0) for step in ("navigate", "settle", "expose"))
+    return sum(capture.timings.get(step, 0) for step in ("navigate", "stabilize", "screenshot"))
 
 
 async def measure(sites: Sites, rounds: int, keep: Path | None) -> dict[str, list[dict[str, float]]]:

@@ -19,8 +19,8 @@ PHASES = {
     "queue": "in line for a browser",
     "context": "a fresh browser context is made",
     "navigate": "until the page answers",
-    "settle": "until the page is done",
-    "expose": "the picture is taken",
+    "stabilize": "until the page is stable",
+    "screenshot": "the screenshot is taken or the PDF is printed",
     "encode": "resized and encoded (`render` in Server-Timing)",
 }
 """Phases of a capture, in order."""

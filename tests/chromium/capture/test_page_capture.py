@@ -44,7 +44,7 @@ class TestThePicture:
         seen = engine.capture(shot(site.url("/redirect?to=/plain.html"), **SMALL))
         assert (seen.final_url, seen.status, seen.title) == (site.url("/plain.html"), 200, "Plain page")
         assert not seen.partial
-        assert set(seen.timings) == {"queue", "context", "navigate", "settle", "expose"}
+        assert set(seen.timings) == {"queue", "context", "navigate", "stabilize", "screenshot"}
 
     def test_has_the_asked_size_and_scale(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = engine.capture(shot(site.url("/plain.html"), width=800, height=600, scale=1.5))

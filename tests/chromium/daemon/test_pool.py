@@ -19,7 +19,7 @@ from tintype.model import Capture
 from tintype.options import Navigation, PageChanges, Shot
 
 LIMITS = PoolLimits(slots=2, queue=2, timeout=5, recycle_after=100, recycle_age=1000, max_page_height=16_000)
-PICTURE = Capture(body=b"png", width=1, height=1, taken_at=1.0, timings={"expose": 1.0})
+PICTURE = Capture(body=b"png", width=1, height=1, taken_at=1.0, timings={"screenshot": 1.0})
 
 
 @dataclass(eq=False)
@@ -115,7 +115,7 @@ async def test_a_capture_is_handed_on_with_its_time_in_line() -> None:
     await turn()
     launcher.browser.end()
     assert (await asked).body == b"png"
-    assert set((await asked).timings) == {"queue", "expose"}
+    assert set((await asked).timings) == {"queue", "screenshot"}
 
 
 @run

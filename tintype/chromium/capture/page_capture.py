@@ -70,7 +70,7 @@ class PageCapture:
     async def _capture_before_deadline(self, soft: float) -> Capture:
         try:
             async with asyncio.timeout_at(soft):
-                with self._timed("settle"):
+                with self._timed("stabilize"):
                     await self._readiness.wait()
                 return await self._screenshot()
         except TimeoutError:
@@ -102,7 +102,7 @@ class PageCapture:
             raise navigation_errors.from_emulation(unknown) or unknown from None
 
     async def _screenshot(self) -> Capture:
-        with self._timed("expose"):
+        with self._timed("screenshot"):
             while True:
                 self._check_document()
                 exposed = await self._camera.take()
