@@ -51,7 +51,7 @@ doctor: $(STAMPS)/base ## Check settings, browser, fonts, cache and storage
 	@$(BIN)/tintype doctor
 
 docs: $(STAMPS)/base ## Rewrite the tables of options, settings and errors in README.md and docs/
-	@$(BIN)/python scripts/docs.py
+	@$(BIN)/python scripts/doc_tables.py
 
 site: $(STAMPS)/dev ## The documentation as a site, in site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo 'site/index.html is built'

@@ -46,7 +46,6 @@ RINGS = (
     {"migrate"},
     {"settings"},
     {"backends"},
-    {"reference"},
     {"application"},
     {"provision.doctor", "batch"},
     {"commands"},
@@ -146,7 +145,7 @@ class TestEveryModule:
 
 def test_settings_are_read_only_at_the_rim() -> None:
     readers = {room(path) for path in MODULES if "tintype.settings" in set(imports(path))}
-    assert readers <= {"application", "backends", "cli", "commands", "provision", "reference", "settings"}
+    assert readers <= {"application", "backends", "cli", "commands", "provision", "settings"}
 
 
 def test_nothing_is_ever_pickled() -> None:

@@ -8,8 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from tintype.options import Options, accepts
-from tintype.reference import option_names
+from tintype.options import Options, accepts, format_value, option_names
 
 _REPEATABLE = {"headers": "\n", "cookies": ";"}
 """Repeatable flags, and the separator that joins their values."""
@@ -41,9 +40,11 @@ def _flag(name: str) -> click.Option:
     spelled = name.replace("_", "-")
     if isinstance(field.default, bool):
         return click.Option([f"--{spelled}/--no-{spelled}"], default=None, help=field.description)
-    default = "" if field.default in (None, "", ()) else f", default {field.default}"
-    meaning = f"{_description(name)} ({_FLAG_VALUES.get(name) or accepts(name)}{default})"
-    return click.Option([f"--{spelled}"], metavar="VALUE", multiple=name in _REPEATABLE, help=meaning)
+    default = format_value(field.default)
+    values = f"{_FLAG_VALUES.get(name) or accepts(name)}{f', default {default}' if default else ''}"
+    return click.Option(
+        [f"--{spelled}"], metavar="VALUE", multiple=name in _REPEATABLE, help=f"{_description(name)} ({values})"
+    )
 
 
 def _description(name: str) -> str:

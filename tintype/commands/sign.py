@@ -11,7 +11,7 @@ import click
 from tintype import application
 from tintype.commands.flags import given_options, option_flags
 from tintype.errors import ConfigurationError
-from tintype.options import Options, is_body_only
+from tintype.options import Options, format_value, is_body_only
 from tintype.settings import Settings
 from tintype.settings.types import DURATION, parse_duration
 from tintype.signing import EXPIRES, SIGNATURE, UrlSigner
@@ -28,7 +28,7 @@ def _sign(url: str, *, base: str | None, expires: str | None, meta: bool, **_: A
     settings = Settings.load()
     if not settings.signing_keys:
         raise ConfigurationError("TINTYPE_SIGNING_KEYS is not set; use the same value as the service")
-    pairs = [("url", url), *((name, _query_value(value)) for name, value in given_options(_EXCLUDED))]
+    pairs = [("url", url), *((name, format_value(value)) for name, value in given_options(_EXCLUDED))]
     _validate(settings, pairs, meta=meta)
     if expires is not None:
         pairs.append((EXPIRES, str(int(time.time() + _parse_lifetime(expires)))))
@@ -45,10 +45,6 @@ def _validate(settings: Settings, pairs: list[tuple[str, str]], *, meta: bool) -
         parts.request_parser.parse([*pairs, *([("format", "json")] if meta else [])], posted=False)
     finally:
         parts.close()
-
-
-def _query_value(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _parse_lifetime(text: str) -> float:

@@ -53,7 +53,9 @@ __all__ = [
     "WaitOptions",
     "accepts",
     "accepts_json",
+    "format_value",
     "is_body_only",
+    "option_names",
 ]
 
 KEY_VERSION = "tintype/3"
@@ -65,6 +67,8 @@ MAX_PIXELS = 25_000_000
 
 INLINE_HTML_URL = "http://html.invalid/"
 """The address of a page that came as HTML: an origin of its own that leads nowhere (RFC 6761, 6.4)."""
+
+_GROUPS = (Emulation, Navigation, Credentials, WaitOptions, PageChanges, Region, PdfOptions, Rendition)
 
 
 class CacheKeyed(BaseModel):
@@ -188,6 +192,21 @@ class Options(Emulation, Navigation, Credentials, WaitOptions, PageChanges, Regi
         if self.format == "jpeg":
             idle["omit_background"] = False
         return expose.model_copy(update=idle)
+
+
+def option_names() -> tuple[str, ...]:
+    """All options in the order of the documentation: target, steps of a capture, then those outside of the key."""
+    in_groups = ("url", *(name for group in _GROUPS for name in group.model_fields), *Options.model_fields)
+    return tuple(dict.fromkeys(in_groups))
+
+
+def format_value(value: Any) -> str:
+    """A value or default as a client writes it: ``true``, ``1.5``, ``10`` for 10.0; empty if there is none."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None or value in ((), []):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def accepts(name: str) -> str:

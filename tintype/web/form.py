@@ -19,6 +19,7 @@ from tintype.options import (
     Rendition,
     WaitOptions,
     accepts,
+    format_value,
     is_body_only,
 )
 from tintype.options.devices import DEVICES
@@ -125,7 +126,7 @@ def _form_field(name: str) -> FormField:
         kind=kind,
         description=(field.description or "").partition(" See docs/")[0],
         accepts=accepts(name),
-        default=_default_text(field.default) if kind != "several" and not field.is_required() else "",
+        default=format_value(field.default) if kind != "several" and not field.is_required() else "",
         choices=choices,
         minimum=schema.get("minimum", schema.get("ge")),
         maximum=schema.get("maximum", schema.get("le")),
@@ -156,10 +157,3 @@ def _kind(name: str, schema: dict[str, Any]) -> tuple[Kind, tuple[tuple[str, str
     if schema.get("type") in {"integer", "number"}:
         return "number", ()
     return ("code" if schema.get("maxLength", 0) > MULTILINE_FROM or schema.get("default") == [] else "text"), ()
-
-
-def _default_text(value: Any) -> str:
-    """A default as it would be written into an address."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None or value == () else f"{value:g}" if isinstance(value, float) else str(value)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tintype.options import format_value
 from tintype.web.openapi.parameters import ACCEPTS
 from tintype.web.openapi.responses import PROBLEM
 
@@ -127,11 +128,11 @@ def _operation(document: Json, path: str, method: str, told: Json) -> OperationV
 
 
 def _row(name: str, schema: Json, meaning: str, *, required: bool = False) -> ParameterRow:
-    default = schema.get("default")
-    shown = "" if default is None else json.dumps(default) if isinstance(default, bool) else str(default)
     said, _, accepted = meaning.partition(ACCEPTS)
     kind = accepted.rstrip(".") or _kind(schema)
-    return ParameterRow(name=name, kind=kind, meaning=said, default=shown, required=required)
+    return ParameterRow(
+        name=name, kind=kind, meaning=said, default=format_value(schema.get("default")), required=required
+    )
 
 
 def _kind(schema: Json) -> str:

@@ -1,0 +1,176 @@
+"""Rewrites the generated tables of the documentation and deploy/nginx/options.conf: ``make docs``.
+
+A page holds a table between ``<!-- options -->`` and ``<!-- /options -->``; :func:`refresh` replaces what is between.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from click import Command, Context, Option
+
+from tintype import cli, errors, signing
+from tintype.migrate import VENDORS, Vendor
+from tintype.options import Options, accepts, format_value, is_body_only, option_names
+from tintype.options.devices import DEVICES
+from tintype.settings import Settings
+from tintype.telemetry.definitions import METRICS
+
+ROOT = Path(__file__).parent.parent
+COMMON_OPTIONS = (
+    *("url", "thumb_width", "thumb_height", "format", "width", "height", "device", "dark_mode", "full_page"),
+    *("selector", "retina", "delay", "block_cookie_banners", "fresh", "placeholder", "on_error"),
+)
+"""The options listed in README.md."""
+
+
+def main() -> None:
+    """Rewrite all pages with markers and all generated files; print a line for each that changed."""
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        _write(path, refresh(path.read_text()))
+    _write(ROOT / "deploy" / "nginx" / "options.conf", nginx_known_options())
+
+
+def options_table(names: Iterable[str] = ()) -> str:
+    """Options of /thumb, /persist and ``tintype shot``: all, or only ``names``."""
+    return _table(
+        ("option", "accepts", "default", "meaning"),
+        (
+            (f"`{name}`", _accepted(name), _default(name), Options.model_fields[name].description or "")
+            for name in names or option_names()
+        ),
+    )
+
+
+def settings_table() -> str:
+    """All settings, by their environment variables."""
+    rows = []
+    for field in Settings.model_fields.values():
+        extra: Mapping[str, Any] = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        rows.append(
+            (
+                f"`{field.validation_alias}`",
+                str(extra["accepts"]),
+                _code(format_value(field.default)),
+                field.description or "",
+            )
+        )
+    return _table(("setting", "accepts", "default", "meaning"), rows)
+
+
+def errors_table() -> str:
+    """All errors that a client may receive."""
+    rows = ((str(kind.status), f"`{kind.code}`", kind.title, _meaning(kind)) for kind in errors.ALL)
+    return _table(("status", "error", "title", "when"), rows)
+
+
+def devices_table() -> str:
+    """All device presets."""
+    return _table(
+        ("device", "name", "viewport", "scale", "kind"),
+        (
+            (f"`{slug}`", d.title, f"{d.width} × {d.height}", f"{d.scale:g}", "touch" if d.mobile else "desktop")
+            for slug, d in DEVICES.items()
+        ),
+    )
+
+
+def migration_table(vendor: Vendor) -> str:
+    """All parameters of another service and their counterparts."""
+    rows = ((", ".join(f"`{name}`" for name in rule.there), rule.here or "—", rule.note) for rule in vendor.rules)
+    return _table((vendor.title, "here", "what to know"), rows)
+
+
+def metrics_table() -> str:
+    """All metrics of /metrics."""
+    rows = ((f"`{m.name}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.help_text) for m in METRICS)
+    return _table(("metric", "kind", "labels", "meaning"), rows)
+
+
+def nginx_known_options() -> str:
+    """Content of deploy/nginx/options.conf: a map that detects queries with unknown options, which are not cached."""
+    known = "|".join([*(name for name in option_names() if not is_body_only(name)), *signing.PARAMETERS])
+    return f"""\
+# Made from the options of GET /thumb by `make docs`. Not to be edited.
+# One expression for all: a variable for each option cost more than everything else about a hit.
+map $args $tintype_foreign {{
+    default 1;
+    "~^(?:(?:{known})=[^&]++(?:&|$))++$" "";
+}}
+"""
+
+
+def commands_section() -> str:
+    """Usage, help text and flags of all commands."""
+    with Context(cli.tintype) as context:
+        return "\n".join(_command(name, cli.tintype.get_command(context, name), context) for name in cli.COMMANDS)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "options": options_table,
+    "options-often": functools.partial(options_table, COMMON_OPTIONS),
+    "settings": settings_table,
+    "errors": errors_table,
+    "devices": devices_table,
+    "metrics": metrics_table,
+    "commands": commands_section,
+    **{f"from-{name}": functools.partial(migration_table, vendor) for name, vendor in VENDORS.items()},
+}
+
+
+def refresh(page: str) -> str:
+    """The page with new content between all markers."""
+    for name, table in TABLES.items():
+        between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        page = between.sub(lambda match, table=table: f"{match[1]}\n{table()}\n{match[2]}", page)  # type: ignore[misc]
+    return page
+
+
+def _command(name: str, command: Command | None, context: Context) -> str:
+    """One command, without the flags that are capture options: docs/options.md lists those."""
+    if command is None:
+        raise KeyError(name)
+    usage = f"`tintype {' '.join([name, *command.collect_usage_pieces(context)])}`"
+    paragraphs = [" ".join(part.split()) for part in (command.help or "").replace("\b", "").split("\n\n")]
+    flags = [flag for flag in command.params if isinstance(flag, Option)]
+    own = [flag for flag in flags if flag.name not in Options.model_fields]
+    rows = [f"| `{', '.join(flag.opts)}` | {flag.help} |" for flag in own]
+    rows += ["| `--…` | every option: [Options](options.md) |"] if len(own) < len(flags) else []
+    table = "\n".join(["| flag | meaning |", "| --- | --- |", *rows])
+    return "\n\n".join([f"## tintype {name}", usage, *paragraphs, *([table] if rows else [])]) + "\n"
+
+
+def _accepted(name: str) -> str:
+    return "a preset, see docs/options.md" if name == "device" else accepts(name)
+
+
+def _default(name: str) -> str:
+    field = Options.model_fields[name]
+    return "required" if field.is_required() else _code(format_value(field.default))
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _meaning(kind: type[errors.TintypeError]) -> str:
+    return " ".join((kind.__doc__ or "").split()).replace("``", "`")
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+        print(f"{path.relative_to(ROOT)} rewritten")
+
+
+if __name__ == "__main__":
+    main()
