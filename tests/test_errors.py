@@ -1,3 +1,5 @@
+"""The error tree: codes, statuses, problem objects, and reading them back."""
+
 from __future__ import annotations
 
 import json
@@ -8,10 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tintype import errors
-from tintype.errors import ALL, InvalidParameter, InvalidRequest, TintypeError, UnsupportedOption, from_problem
+from tintype.errors import ALL, InvalidParameter, InvalidRequest, TintypeError, from_problem
 
 STATUSES = {
     "invalid-request": 400,
+    "unsupported-option": 400,
     "target-denied": 400,
     "unauthorized": 401,
     "bad-signature": 403,
@@ -37,25 +40,24 @@ def subclasses(kind: type[TintypeError]) -> set[type[TintypeError]]:
     return {kind} | {below for sub in kind.__subclasses__() for below in subclasses(sub)}
 
 
-class TestTheTree:
-    def test_has_the_codes_and_statuses_of_the_contract(self) -> None:
+class TestErrorTree:
+    def test_has_the_documented_codes_and_statuses(self) -> None:
         assert {kind.code: kind.status for kind in ALL} == STATUSES
 
-    def test_lists_every_leaf(self) -> None:
-        ours = {kind for kind in subclasses(TintypeError) if kind.__module__ == errors.__name__}
-        assert ours - set(ALL) == {TintypeError, UnsupportedOption}
+    def test_lists_every_subclass(self) -> None:
+        defined = {kind for kind in subclasses(TintypeError) if kind.__module__ == errors.__name__}
+        assert defined - set(ALL) == {TintypeError}
 
-    @pytest.mark.parametrize("kind", [*ALL, UnsupportedOption])
-    def test_is_drawn_at_the_head_of_its_module(self, kind: type[TintypeError]) -> None:
-        drawn = " ".join((errors.__doc__ or "").split())
-        assert f"- {kind.__name__} {kind.status} {kind.code} " in drawn
+    @pytest.mark.parametrize("kind", ALL)
+    def test_module_docstring_lists_every_error(self, kind: type[TintypeError]) -> None:
+        docstring = " ".join((errors.__doc__ or "").split())
+        assert f"- {kind.__name__} {kind.status} {kind.code} " in docstring
 
-    def test_configuration_is_never_told_to_a_caller(self) -> None:
+    def test_configuration_error_never_reaches_a_client(self) -> None:
         assert not issubclass(errors.ConfigurationError, TintypeError)
 
-    def test_only_what_another_try_would_not_cure_is_remembered(self) -> None:
-        remembered = {kind.code for kind in ALL if kind.cacheable}
-        assert remembered == {
+    def test_caches_only_errors_that_a_retry_would_repeat(self) -> None:
+        assert {kind.code for kind in ALL if kind.cacheable} == {
             "target-denied",
             "target-unreachable",
             "target-error",
@@ -65,10 +67,10 @@ class TestTheTree:
         }
 
 
-class TestProblems:
+class TestProblem:
     @pytest.mark.parametrize("kind", ALL)
-    def test_have_the_members_of_the_standard_and_those_clients_read(self, kind: type[TintypeError]) -> None:
-        problem = kind().problem() if kind is InvalidRequest else kind("because").problem()
+    def test_has_the_members_of_rfc_9457_and_of_snapsharp(self, kind: type[TintypeError]) -> None:
+        problem = kind().problem() if issubclass(kind, InvalidRequest) else kind("because").problem()
         assert {"type", "title", "status", "detail", "error", "message"} <= set(problem)
         assert problem["error"] == kind.code
         assert problem["type"].endswith(f":{kind.code}")
@@ -76,47 +78,42 @@ class TestProblems:
         assert problem["status"] == kind.status
         assert json.loads(json.dumps(problem)) == problem
 
-    def test_without_a_detail_the_title_speaks(self) -> None:
+    def test_detail_defaults_to_the_title(self) -> None:
         assert errors.Overloaded().problem()["detail"] == errors.Overloaded.title == str(errors.Overloaded())
 
-    def test_mistakes_are_listed_and_told_in_one_line(self) -> None:
+    def test_lists_every_invalid_parameter_and_joins_them_in_the_detail(self) -> None:
         problem = InvalidRequest(
-            InvalidParameter("width", "must be a number"), InvalidParameter("url", "is needed")
+            InvalidParameter("width", "must be a number"), InvalidParameter("url", "is required")
         ).problem()
-        assert problem["detail"] == "width: must be a number; url: is needed"
+        assert problem["detail"] == "width: must be a number; url: is required"
         assert problem["errors"] == [
             {"parameter": "width", "message": "must be a number"},
-            {"parameter": "url", "message": "is needed"},
+            {"parameter": "url", "message": "is required"},
         ]
 
     @pytest.mark.parametrize(("wait", "seconds"), [(0, 1), (0.2, 1), (1.0, 1), (1.01, 2), (30, 30)])
-    def test_waits_are_whole_seconds_and_never_nothing(self, wait: float, seconds: int) -> None:
+    def test_rounds_retry_after_up_to_whole_seconds(self, wait: float, seconds: int) -> None:
         failure = errors.RateLimited(retry_after=wait)
         assert failure.retry_after_seconds == failure.problem()["retry_after"] == seconds
 
-    def test_no_wait_is_promised_where_none_is_known(self) -> None:
+    def test_omits_retry_after_if_it_is_unknown(self) -> None:
         assert "retry_after" not in errors.Overloaded().problem()
 
 
-class TestReadingAProblem:
-    @pytest.mark.parametrize("kind", [*(kind for kind in ALL if kind is not InvalidRequest), TintypeError])
-    def test_gives_the_error_it_was_made_from(self, kind: type[TintypeError]) -> None:
+class TestFromProblem:
+    @pytest.mark.parametrize("kind", [*(kind for kind in ALL if not issubclass(kind, InvalidRequest)), TintypeError])
+    def test_returns_an_equal_error(self, kind: type[TintypeError]) -> None:
         for failure in (kind(), kind("because"), kind("because", retry_after=12)):
             again = from_problem(json.loads(json.dumps(failure.problem())))
             assert type(again) is kind
             assert again.problem() == failure.problem()
 
-    def test_gives_mistakes_back(self) -> None:
-        failure = InvalidRequest(InvalidParameter("width", "must be a number"), detail="look again")
+    @pytest.mark.parametrize("kind", [InvalidRequest, errors.UnsupportedOption])
+    def test_returns_the_invalid_parameters(self, kind: type[InvalidRequest]) -> None:
+        failure = kind(InvalidParameter("width", "must be a number"), detail="width: see the docs")
         again = from_problem(failure.problem())
-        assert isinstance(again, InvalidRequest)
+        assert type(again) is kind
         assert again.invalid_parameters == failure.invalid_parameters
-        assert again.problem() == failure.problem()
-
-    def test_an_engines_missing_word_is_a_mistake_to_the_caller(self) -> None:
-        failure = UnsupportedOption(InvalidParameter("selector", "is not offered"))
-        again = from_problem(failure.problem())
-        assert type(again) is InvalidRequest
         assert again.problem() == failure.problem()
 
     @given(
@@ -139,5 +136,5 @@ class TestReadingAProblem:
         assert isinstance(from_problem(problem), TintypeError)
         assert json.dumps(from_problem(problem).problem())
 
-    def test_of_an_unknown_kind_is_our_own_fault(self) -> None:
+    def test_maps_an_unknown_code_to_status_500(self) -> None:
         assert from_problem({"error": "teapot", "detail": "short and stout"}).status == 500

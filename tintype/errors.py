@@ -1,27 +1,27 @@
-"""Everything that can go wrong, as one tree; the web turns it into RFC 9457 problems.
+"""Error tree of the service; the web layer sends these errors as RFC 9457 problems.
 
 * TintypeError
-  - InvalidRequest      400  invalid-request       parameters missing, malformed, out of range or unknown
-    - UnsupportedOption 400  invalid-request       an option this engine does not know
-  - TargetDenied        400  target-denied        not a public http(s) address
-  - Unauthorized        401  unauthorized          no key, or a wrong one
-  - BadSignature        403  bad-signature         not signed by a current key
-  - NotFound            404  not-found             no such route, no such stored picture
+  - InvalidRequest      400  invalid-request       a parameter is missing, malformed, out of range or unknown
+    - UnsupportedOption 400  unsupported-option    the engine does not support an option
+  - TargetDenied        400  target-denied         the target is not a public http(s) address
+  - Unauthorized        401  unauthorized          API key missing or unknown
+  - BadSignature        403  bad-signature         not signed with a current key
+  - NotFound            404  not-found             no such route or stored object
   - MethodNotAllowed    405  method-not-allowed    the route exists, the method does not
   - BodyTooLarge        413  body-too-large        request body over the limit
   - UnsupportedMedia    415  unsupported-media     request body is not JSON
   - NotAPage            415  not-a-page            the target is a download, a PDF, a video ...
-  - SelectorNotFound    422  selector-not-found    nothing on the page matches
-  - UnusableCapture     422  unusable-capture           blank, a challenge, a login ... and the caller minds
-  - RateLimited         429  rate-limited          allowance spent
+  - SelectorNotFound    422  selector-not-found    no visible element matches
+  - UnusableCapture     422  unusable-capture      a verdict listed in fail_on: blank, challenge, login ...
+  - RateLimited         429  rate-limited          rate limit exceeded
   - TargetUnreachable   502  target-unreachable    DNS, TCP or TLS failed
-  - TargetError         502  target-error          the page answered 4xx or 5xx and the caller minds
-  - BrowserCrashed      502  browser-crashed          the browser died under the capture (retryable)
-  - EngineError         502  engine-error         the capture engine answered nonsense
-  - Overloaded          503  overloaded            the line is full (retryable)
-  - BackendUnavailable  503  backend-unavailable   engine or storage does not answer (retryable)
+  - TargetError         502  target-error          the target returned 4xx or 5xx, and fail_on=error
+  - BrowserCrashed      502  browser-crashed       the browser crashed during the capture (retryable)
+  - EngineError         502  engine-error          the capture engine sent an invalid response
+  - Overloaded          503  overloaded            the queue or the waiting limit is full (retryable)
+  - BackendUnavailable  503  backend-unavailable   engine, cache or storage is unavailable (retryable)
   - CaptureTimeout      504  capture-timeout       nothing usable at the hard deadline
-* ConfigurationError           never over HTTP: the process does not start
+* ConfigurationError                               never over HTTP: the process does not start
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class InvalidParameter:
-    """One wrong parameter: its name on the wire, and what it accepts."""
+    """An invalid parameter: its name in the request, and what it accepts."""
 
     parameter: str
     message: str
 
 
 class TintypeError(Exception):
-    """Base of every failure a caller may be told about.
+    """The service failed unexpectedly.
 
-    ``detail`` is written for the caller: it never holds secrets, internal addresses or traces.
-    ``retry_after`` is in seconds.
+    Base of every error that a client may see. ``detail`` is written for clients: it never contains secrets, internal
+    addresses or tracebacks. ``retry_after`` is in seconds.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal-error"
-    title: ClassVar[str] = "Something failed inside the service"
+    title: ClassVar[str] = "Internal error"
     cacheable: ClassVar[bool] = False
-    """Whether the same failure is answered for a while without another attempt."""
+    """Whether the cache keeps this error, so that requests within its TTL fail without another capture."""
 
     def __init__(self, detail: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(detail or self.title)
@@ -59,10 +59,7 @@ class TintypeError(Exception):
         self.retry_after = retry_after
 
     def problem(self) -> dict[str, Any]:
-        """The failure as plain JSON values: RFC 9457 members plus ``error`` and ``message``.
-
-        ``error`` and ``message`` are the flat members that SnapSharp clients read.
-        """
+        """The error as JSON values: RFC 9457 members, plus ``error`` and ``message``, which SnapSharp clients read."""
         members: dict[str, Any] = {
             "type": f"urn:tintype:problem:{self.code}",
             "title": self.title,
@@ -77,70 +74,73 @@ class TintypeError(Exception):
 
     @property
     def retry_after_seconds(self) -> int:
-        """``Retry-After`` in whole seconds, at least 1: many clients parse nothing else."""
+        """``Retry-After`` in whole seconds, at least 1: many clients parse no other form."""
         return max(1, math.ceil(self.retry_after or 0))
 
 
 class InvalidRequest(TintypeError):
-    """A parameter is missing, malformed, out of range or unknown. Carries every mistake at once."""
+    """A parameter is missing, malformed, out of range or unknown. Lists every invalid parameter."""
 
     status = 400
     code = "invalid-request"
-    title = "The request has mistakes"
+    title = "Invalid parameters"
 
     def __init__(self, *invalid_parameters: InvalidParameter, detail: str = "") -> None:
         super().__init__(detail or "; ".join(f"{m.parameter}: {m.message}" for m in invalid_parameters))
         self.invalid_parameters = invalid_parameters
 
     def problem(self) -> dict[str, Any]:
-        """The RFC 9457 members, plus ``errors``: every mistake with its parameter."""
+        """The members of any error, plus ``errors``: every invalid parameter with what it accepts."""
         listed = [{"parameter": m.parameter, "message": m.message} for m in self.invalid_parameters]
         return {**super().problem(), "errors": listed}
 
 
 class UnsupportedOption(InvalidRequest):
-    """The request is good, but this engine has no word for one of its options; another engine may have."""
+    """The request is valid, but the engine does not support one of its options; another engine may."""
+
+    code = "unsupported-option"
+    title = "Unsupported option"
 
 
 class TargetDenied(TintypeError):
-    """The egress policy does not allow this page: by text, by look-up or at connect time."""
+    """The egress policy denies the target, by its URL, its DNS records or at connect time."""
 
     status = 400
     code = "target-denied"
-    title = "The URL is not a public web address"
+    title = "The target is not a public web address"
     cacheable = True
 
 
 class Unauthorized(TintypeError):
-    """No API key, or a wrong one."""
+    """The API key is missing or unknown."""
 
     status = 401
     code = "unauthorized"
-    title = "An API key is needed"
+    title = "API key required"
 
 
 class BadSignature(TintypeError):
-    """The URL was not signed by a current key."""
+    """The URL is not signed with a current key, or its signature has expired."""
 
     status = 403
     code = "bad-signature"
-    title = "The signature is not valid"
+    title = "Invalid signature"
 
 
 class NotFound(TintypeError):
-    """No such route, no such stored picture."""
+    """The route or the stored object does not exist."""
 
     status = 404
     code = "not-found"
-    title = "There is nothing here"
+    title = "Not found"
 
 
 class MethodNotAllowed(TintypeError):
-    """The route exists, the method does not."""
+    """The route does not accept the method."""
 
     status = 405
     code = "method-not-allowed"
-    title = "This route does not take that method"
+    title = "Method not allowed"
 
 
 class BodyTooLarge(TintypeError):
@@ -160,33 +160,33 @@ class UnsupportedMedia(TintypeError):
 
 
 class NotAPage(TintypeError):
-    """The target is a download, a PDF, a video: nothing a browser draws as a page."""
+    """The target is a download, a PDF or a video, not a web page."""
 
     status = 415
     code = "not-a-page"
-    title = "The URL does not lead to a web page"
+    title = "The target is not a web page"
     cacheable = True
 
 
 class SelectorNotFound(TintypeError):
-    """Nothing visible on the page matches ``selector``, or ``wait_for`` never appeared."""
+    """No visible element matches ``selector``, or ``wait_for`` did not appear in time."""
 
     status = 422
     code = "selector-not-found"
-    title = "The page has no such element"
+    title = "No element matches the selector"
     cacheable = True
 
 
 class UnusableCapture(TintypeError):
-    """The picture would show something else than the page, named in ``fail_on``: nothing, a challenge, a login."""
+    """The capture has a verdict that ``fail_on`` lists, for example ``blank``, ``challenge`` or ``login``."""
 
     status = 422
     code = "unusable-capture"
-    title = "There is no picture of the page itself"
+    title = "The capture does not show the page"
 
 
 class RateLimited(TintypeError):
-    """The caller's allowance is spent."""
+    """The client exceeded its rate limit."""
 
     status = 429
     code = "rate-limited"
@@ -194,33 +194,33 @@ class RateLimited(TintypeError):
 
 
 class TargetUnreachable(TintypeError):
-    """DNS, TCP or TLS failed on the way to the page."""
+    """The DNS lookup, the TCP connection or the TLS handshake with the target failed."""
 
     status = 502
     code = "target-unreachable"
-    title = "The page could not be reached"
+    title = "The target is unreachable"
     cacheable = True
 
 
 class TargetError(TintypeError):
-    """The page answered 4xx or 5xx and the caller minds (``fail_on=error``), or with nothing to draw."""
+    """The target returned 4xx or 5xx and ``fail_on=error`` is set, or it returned an empty error response."""
 
     status = 502
     code = "target-error"
-    title = "The page answered with an error"
+    title = "The target returned an error"
     cacheable = True
 
 
 class BrowserCrashed(TintypeError):
-    """The browser died under the capture."""
+    """The browser crashed during the capture. Retry the request."""
 
     status = 502
     code = "browser-crashed"
-    title = "The browser was lost during the capture"
+    title = "The browser crashed during the capture"
 
 
 class EngineError(TintypeError):
-    """The capture engine answered something that is not a picture."""
+    """The capture engine failed or sent an invalid response."""
 
     status = 502
     code = "engine-error"
@@ -228,55 +228,57 @@ class EngineError(TintypeError):
 
 
 class Overloaded(TintypeError):
-    """The line for a capture slot is full."""
+    """The capture queue or the waiting limit is full. Retry after ``Retry-After`` seconds."""
 
     status = 503
     code = "overloaded"
-    title = "The service is busy"
+    title = "The service is overloaded"
 
 
 class BackendUnavailable(TintypeError):
-    """Engine or storage does not answer."""
+    """The capture engine, the cache or the storage is unavailable."""
 
     status = 503
     code = "backend-unavailable"
-    title = "A part of the service does not answer"
+    title = "A backend is unavailable"
 
 
 class CaptureTimeout(TintypeError):
-    """Nothing usable at the hard deadline."""
+    """The page was not ready to capture before the hard deadline."""
 
     status = 504
     code = "capture-timeout"
-    title = "The page did not settle in time"
+    title = "The page did not load in time"
     cacheable = True
 
 
 class ConfigurationError(Exception):
-    """The settings cannot work; every mistake at once, in words for the operator."""
+    """One or more settings are invalid, one per line of the message. Written for the operator."""
 
 
 ALL: tuple[type[TintypeError], ...] = (
-    InvalidRequest, TargetDenied, Unauthorized, BadSignature, NotFound, MethodNotAllowed, BodyTooLarge,
-    UnsupportedMedia, NotAPage, SelectorNotFound, UnusableCapture, RateLimited, TargetUnreachable, TargetError,
-    BrowserCrashed, EngineError, Overloaded, BackendUnavailable, CaptureTimeout,
+    InvalidRequest, UnsupportedOption, TargetDenied, Unauthorized, BadSignature, NotFound, MethodNotAllowed,
+    BodyTooLarge, UnsupportedMedia, NotAPage, SelectorNotFound, UnusableCapture, RateLimited, TargetUnreachable,
+    TargetError, BrowserCrashed, EngineError, Overloaded, BackendUnavailable, CaptureTimeout,
 )  # fmt: skip
+"""Every error with its own code, by status."""
 _MAX_RETRY_AFTER = 1e9
+"""Seconds; ``math.ceil`` fails on infinity and on integers too large for a float."""
 _BY_CODE: dict[str, type[TintypeError]] = {error.code: error for error in ALL}
 
 
 def from_problem(problem: Mapping[str, Any]) -> TintypeError:
-    """The error a problem object was made from, so that it crosses a socket or a cache as itself.
+    """The error that :meth:`TintypeError.problem` described; a socket and the cache carry errors this way.
 
-    Never raises: members that make no sense are left out.
+    Never raises: an unknown code becomes a plain ``TintypeError``, and malformed members are ignored.
     """
     kind = _BY_CODE.get(str(problem.get("error")), TintypeError)
     detail = str(problem.get("detail") or "")
-    if kind is InvalidRequest:
-        return InvalidRequest(*_invalid_parameters(problem.get("errors")), detail=detail)
-    wait = problem.get("retry_after")
-    sensible = isinstance(wait, int | float) and 0 <= wait <= _MAX_RETRY_AFTER
-    return kind(detail, retry_after=wait if sensible else None)
+    if issubclass(kind, InvalidRequest):
+        return kind(*_invalid_parameters(problem.get("errors")), detail=detail)
+    seconds = problem.get("retry_after")
+    is_valid = isinstance(seconds, int | float) and 0 <= seconds <= _MAX_RETRY_AFTER
+    return kind(detail, retry_after=seconds if is_valid else None)
 
 
 def _invalid_parameters(listed: Any) -> list[InvalidParameter]:

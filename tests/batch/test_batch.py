@@ -151,7 +151,7 @@ class TestFailures:
         listed = write_list(*(f"{HOST}/{number}/backend-unavailable" for number in range(20)))
         assert tintype("batch", listed, "-o", "out", "--parallel", "1", "--report", "report.json") == 4
         assert set(states().values()) == {"pending"}
-        assert "tintype: A part of the service does not answer" in tintype.err
+        assert "tintype: A backend is unavailable" in tintype.err
         assert engine.visits < 20
 
     def test_may_be_verdicts_one_minds(self, tintype: Terminal, engine: Photographer) -> None:

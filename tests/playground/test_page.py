@@ -133,7 +133,7 @@ class TestAMistake:
         assert at.text("delay-mistake").startswith("delay must be a whole number from 0 to 10000")
         assert at.find("locale-mistake").is_visible()
         assert at.find("locale").get_attribute("aria-invalid") == "true"
-        expect(at.page.get_by_role("alert")).to_contain_text("The request has mistakes")
+        expect(at.page.get_by_role("alert")).to_contain_text("Invalid parameters")
         assert at.page.evaluate("document.activeElement.name") in {"delay", "locale"}
 
     def test_is_gone_once_it_is_put_right(self, visit: Visit, node: Node, site: SiteServer) -> None:

@@ -74,7 +74,7 @@ class TestPages:
 
     def test_for_every_error(self, site: Site) -> None:
         answer = site.client.get("/nothing", headers={"Accept": BROWSER})
-        assert (answer.status_code, answer.mimetype, "There is nothing here" in answer.text) == (404, "text/html", True)
+        assert (answer.status_code, answer.mimetype, "Not found" in answer.text) == (404, "text/html", True)
 
     def test_the_page_may_load_and_run_nothing(self, site: Site) -> None:
         answer = site.client.get("/nothing", headers={"Accept": BROWSER})

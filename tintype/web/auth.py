@@ -1,4 +1,4 @@
-"""May this request be answered at all? Everybody's may, until an operator gives out API keys or signs addresses."""
+"""Authentication of requests by API keys and signed URLs; without keys and signatures every request is accepted."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from tintype.web.raw_params import query_pairs
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 _HASH_PREFIX = "sha256-"
 _SIGNABLE_METHODS = {"GET", "HEAD"}
-"""What can be signed: methods that say everything in the address."""
+"""A signature covers the URL only, so it cannot authenticate a request with a body."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A caller the operator knows by name. Only a digest of the key is kept."""
+    """An API key with its name; only its SHA-256 digest is kept."""
 
     name: str
     digest: bytes
     rate_limit: str = ""
-    """An allowance of its own; empty: that of everybody."""
+    """Rate limit of this key; empty: the common rate limits apply."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From ``name:key`` or ``name:key:rate``, where the key may be given as ``sha256-`` and its hex digest."""
+        """From ``name:key`` or ``name:key:rate``; the key may be ``sha256-`` followed by its hex digest."""
         name, _, rest = text.partition(":")
         key, _, rate = rest.partition(":")
         hashed = key.startswith(_HASH_PREFIX)
@@ -45,21 +45,21 @@ class ApiKey:
 
 
 class Credential(NamedTuple):
-    """Why a request is answered."""
+    """Result of authentication: who sent the request, and how long and for whom its response is valid."""
 
     key_name: str = ""
-    """The name of its key; empty: it came without."""
+    """Name of the API key; empty if the request has none."""
     expires_at: float = math.inf
-    """Seconds since the epoch, when its address ends to be good."""
+    """When the signed URL expires, in seconds since the epoch."""
     private: bool = False
-    """Shared caches must not keep the answer, for they would give it to anybody."""
+    """True if only an API key authorizes the request: shared caches must not keep the response."""
 
 
 ANONYMOUS = Credential()
 
 
 class Authenticator:
-    """Keys and signatures; where there are neither, everybody is welcome."""
+    """Checks API keys and signatures; accepts every request if neither is configured."""
 
     def __init__(
         self,
@@ -73,16 +73,16 @@ class Authenticator:
 
     @property
     def is_public(self) -> bool:
-        """Whether everybody may ask."""
+        """Whether requests need neither a key nor a signature."""
         return not self.keys and self._signer is None
 
     @property
     def accepts_signatures(self) -> bool:
-        """Whether signed addresses are answered."""
+        """Whether signed URLs are accepted."""
         return self._signer is not None
 
     def authenticate(self, request: Request) -> Credential:
-        """Why a request may be answered; raises Unauthorized or BadSignature."""
+        """Authenticate a request; raises Unauthorized or BadSignature."""
         if self.is_public:
             return ANONYMOUS
         until, name = self._signature_expiry(request), self._key_name(request.environ)
@@ -93,30 +93,30 @@ class Authenticator:
         return Credential(name, math.inf if until is None else until, private=until is None)
 
     def authenticate_cached(self, environ: WSGIEnvironment, parsed: ThumbnailRequest) -> Credential | None:
-        """The same for a query that was answered before; None where that has to be looked at in full."""
+        """Authenticate a request whose query string was parsed and verified before; None if it needs the full check."""
         if self.is_public:
             return ANONYMOUS
         try:
             name = self._key_name(environ)
         except Unauthorized:
             return None
-        over = parsed.until <= self._clock()
-        return None if over or (parsed.private and not name) else Credential(name, parsed.until, parsed.private)
+        expired = parsed.until <= self._clock()
+        return None if expired or (parsed.private and not name) else Credential(name, parsed.until, parsed.private)
 
     def _key_name(self, environ: WSGIEnvironment) -> str:
-        """Whose key a client sends; empty when it sends none. Raises Unauthorized for one that is not known."""
-        presented = _sent_key(environ) if self.keys else None
-        if presented is None:
+        """Name of the API key that the client sent; empty without one. Raises Unauthorized for an unknown key."""
+        sent = _sent_key(environ) if self.keys else None
+        if sent is None:
             return ""
-        digest, name = _digest(presented), ""
+        digest, name = _digest(sent), ""
         for key in self.keys:
             name = key.name if hmac.compare_digest(key.digest, digest) else name
         if not name:
-            raise Unauthorized("the API key is not known here")
+            raise Unauthorized("unknown API key")
         return name
 
     def _signature_expiry(self, request: Request) -> float | None:
-        """Until when a signed address is good; None when it is not signed. Raises BadSignature."""
+        """When the signed URL expires, in seconds since the epoch; None if it is not signed. Raises BadSignature."""
         if self._signer is None or request.method not in _SIGNABLE_METHODS:
             return None
         pairs = query_pairs(request.query_string)
@@ -125,16 +125,16 @@ class Authenticator:
 
     def _rejection(self, request: Request) -> TintypeError:
         if not self.keys:
-            return BadSignature("only signed addresses are answered here, by GET")
+            return BadSignature("only signed GET URLs are accepted; sign the URL with tintype sign")
         signable = self._signer is not None and request.method in _SIGNABLE_METHODS
-        otherwise = ", or sign the address" if signable else ""
-        return Unauthorized(f"send an API key as Authorization: Bearer KEY or X-Api-Key: KEY{otherwise}")
+        alternative = ", or sign the URL" if signable else ""
+        return Unauthorized(f"send an API key as Authorization: Bearer KEY or X-Api-Key: KEY{alternative}")
 
 
 def _sent_key(environ: WSGIEnvironment) -> str | None:
-    """The key a client sends; other kinds of Authorization are somebody else's."""
-    found = _BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
-    return found[1] if found else environ.get("HTTP_X_API_KEY")
+    """The API key in the request headers. Other schemes of Authorization may belong to a proxy and are ignored."""
+    match = _BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
+    return match[1] if match else environ.get("HTTP_X_API_KEY")
 
 
 def _digest(key: str) -> bytes:

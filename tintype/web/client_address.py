@@ -1,4 +1,4 @@
-"""Who asks, and under which address they reached us: proxies are believed only where the operator trusts them."""
+"""Client IP address and base URL of a request behind trusted proxies (X-Forwarded-For, X-Forwarded-Proto)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _UNIX_SOCKET_PEER = ip_address("127.0.0.1")
 
 
 class ProxyTrust:
-    """Reads addresses of clients; ``trusted`` are the networks of the operator's own proxies."""
+    """Evaluates forwarding headers; ``trusted`` are the networks of the operator's proxies, in CIDR notation."""
 
     def __init__(self, trusted: Sequence[str] = ()) -> None:
         self._trusted = parse_networks(trusted)
 
     def client_address(self, peer: str, forwarded: str) -> Address:
-        """The client's address: the rightmost of X-Forwarded-For that is not one of our proxies."""
+        """The client's address: the rightmost of X-Forwarded-For that is not a trusted proxy, else the peer's."""
         address = parse_address(peer) or _UNIX_SOCKET_PEER
         hops = forwarded.split(",")
         while hops and self._trusts(address):
@@ -31,7 +31,7 @@ class ProxyTrust:
         return address
 
     def base_url(self, request: Request) -> str:
-        """Scheme and host as the client wrote them, without a slash at the end."""
+        """Scheme and host of the client's URL, without a trailing slash."""
         scheme, host = request.scheme, request.host
         if self._trusts(parse_address(request.remote_addr or "") or _UNIX_SOCKET_PEER):
             claimed = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
@@ -43,7 +43,7 @@ class ProxyTrust:
 
 
 def parse_address(text: str) -> Address | None:
-    """An address as proxies write it: a port or brackets may be there; IPv4 in IPv6 is IPv4."""
+    """An IP address as proxies write it, with or without port and brackets; IPv4-mapped IPv6 becomes IPv4."""
     host = text.strip()
     if host.startswith("["):
         host = host[1:].partition("]")[0]
@@ -58,17 +58,17 @@ def parse_address(text: str) -> Address | None:
 
 
 def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
-    """Networks from their texts; raises ValueError."""
+    """Networks from CIDR notation; raises ValueError."""
     return tuple(ip_network(text, strict=False) for text in texts)
 
 
 def in_networks(address: Address, networks: Sequence[Network]) -> bool:
-    """Whether an address lies in one of the networks."""
+    """Whether one of the networks contains the address."""
     return any(address in network for network in networks)
 
 
 def rate_limit_key(address: Address) -> str:
-    """Whose allowance is spent: an IPv4 address, or the /64 that one IPv6 customer gets (RFC 6177)."""
+    """Key for rate limits: the IPv4 address, or the /64 network that one IPv6 customer gets (RFC 6177)."""
     if isinstance(address, IPv4Address):
         return str(address)
     return str(IPv6Network((address, 64), strict=False))

@@ -1,4 +1,4 @@
-"""Pictures of our own in the place of a page's: one that says why there is none, one that says wait."""
+"""Fallback images: an error card and a placeholder, in the size of the requested thumbnail."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from tintype.options import CaptureRequest, FormatName
 
 QUALITY = 80
 MAX_REASON_LENGTH = 200
-"""Letters of a reason that are drawn."""
+"""Characters of an error detail that are drawn."""
 
 
-def image_format(wanted: str) -> FormatName:
-    """The format of a picture in the place of something that may be no picture."""
-    return cast("FormatName", wanted) if wanted in geometry.LONGEST_SIDE else "png"
+def image_format(requested: str) -> FormatName:
+    """Image format of a fallback: the requested one, or PNG in place of a PDF or JSON document."""
+    return cast("FormatName", requested) if requested in geometry.LONGEST_SIDE else "png"
 
 
 def expected_size(asked: CaptureRequest) -> geometry.Box:
-    """The size the picture would have had, as far as one can know without it."""
+    """Width and height in pixels that the thumbnail would have, as far as the options determine them."""
     seen = asked.shot.emulation
     width, height = round(seen.width * seen.scale), round(seen.height * seen.scale)
     return geometry.plan_resize(width, height, asked.rendition).canvas
 
 
 @functools.lru_cache(maxsize=64)
-def error_image(title: str, reason: str, chosen: FormatName, width: int, height: int) -> Thumbnail:
-    """A card is drawn once for a page full of the same failures."""
-    return imaging.draw_error_card(title, reason, format=chosen, quality=QUALITY, width=width, height=height)
+def error_image(title: str, detail: str, format_name: FormatName, width: int, height: int) -> Thumbnail:
+    """Error card; cached, because a page with many failed thumbnails requests the same card many times."""
+    return imaging.draw_error_card(title, detail, format=format_name, quality=QUALITY, width=width, height=height)
 
 
 @functools.lru_cache(maxsize=64)
-def placeholder_image(chosen: FormatName, width: int, height: int) -> Thumbnail:
-    """A placeholder is drawn once for a page full of pictures of one size."""
-    return imaging.draw_placeholder(format=chosen, quality=QUALITY, width=width, height=height)
+def placeholder_image(format_name: FormatName, width: int, height: int) -> Thumbnail:
+    """Placeholder; cached, because a page usually shows many thumbnails of one size."""
+    return imaging.draw_placeholder(format=format_name, quality=QUALITY, width=width, height=height)

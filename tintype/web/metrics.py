@@ -1,4 +1,4 @@
-"""``GET /metrics``: figures for Prometheus, and for whom."""
+"""``GET /metrics``: metrics for Prometheus, and who may read them."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ _PROXY_HEADERS = (
     *("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"),
     *("Cf-Connecting-Ip", "Fly-Client-Ip", "True-Client-Ip"),
 )
-"""What proxies add: whoever asks through one is not who the peer is."""
+"""Headers that proxies add. With one of them, the peer's address is not the client's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsAccess:
-    """``private`` (peers on private networks that ask directly), ``open`` or ``off``; or the holders of a token."""
+    """Access to metrics: ``private`` (direct peers on private networks), ``open`` or ``off``, or a token instead."""
 
     mode: str = "private"
     token: str = ""
 
 
 def blueprint(access: MetricsAccess) -> Blueprint:
-    """The route; for everybody else there is no such address."""
+    """The route. Clients without access get 404."""
     routes = Blueprint("metric", __name__)
 
     @routes.get("/metrics")
@@ -56,21 +56,21 @@ def blueprint(access: MetricsAccess) -> Blueprint:
 
 
 def _check_access(request: Request, access: MetricsAccess) -> None:
-    """Raise Unauthorized or NotFound for whom the figures are not meant."""
+    """Raise Unauthorized or NotFound if the client may not read the metrics."""
     if access.token and access.mode != "off":
         if not hmac.compare_digest(
             f"Bearer {access.token}".encode(), request.headers.get("Authorization", "").encode()
         ):
-            raise Unauthorized("the figures are for those who send the operator's token as Authorization: Bearer")
+            raise Unauthorized("metrics require the token from TINTYPE_METRICS_TOKEN as Authorization: Bearer")
         return
     if access.mode == "open" or (access.mode == "private" and _is_private_peer(request)):
         return
     log.info("metrics_access_denied", access=access.mode, peer=request.remote_addr, hint="see TINTYPE_METRICS")
-    raise NotFound("there is no such address here")
+    raise NotFound("not found")
 
 
 def _is_private_peer(request: Request) -> bool:
-    """Whether a peer on a private network asks for itself; a Unix socket's peer has no address."""
+    """Whether the request comes directly from a private network. The peer of a Unix socket has no address."""
     if any(name in request.headers for name in _PROXY_HEADERS):
         return False
     address = parse_address(request.remote_addr or "127.0.0.1")

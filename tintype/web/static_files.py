@@ -1,4 +1,4 @@
-"""The files that pages are made of: read once, served under an address that changes when any of them does."""
+"""Static files of the playground and the docs page, served below a hash of their content."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; char
 
 
 class StaticFiles(NamedTuple):
-    """Files by name, with a name for all of them together; scripts that import each other stay in step."""
+    """Contents by file name, and one hash over all of them: scripts that import each other keep the same version."""
 
     digest: str
     files: dict[str, bytes]
 
     def media_type(self, name: str) -> str:
-        """The media type of a file."""
+        """Content-Type of a file."""
         return _MEDIA_TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 @cache
 def static_files() -> StaticFiles:
-    """What the package ships."""
+    """The static files of the package, read once."""
     files = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES}
-    told = b"".join(name.encode() + b"\0" + hashlib.sha256(body).digest() for name, body in files.items())
-    return StaticFiles(hashlib.sha256(told).hexdigest()[:16], files)
+    digests = b"".join(name.encode() + b"\0" + hashlib.sha256(body).digest() for name, body in files.items())
+    return StaticFiles(hashlib.sha256(digests).hexdigest()[:16], files)
