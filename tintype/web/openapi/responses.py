@@ -89,10 +89,11 @@ def examples() -> dict[str, Any]:
 
 
 def _example(kind: type[TintypeError]) -> dict[str, Any]:
-    if kind is errors.InvalidRequest:
+    told: TintypeError
+    if issubclass(kind, errors.InvalidRequest):
         told = kind(errors.InvalidParameter("width", "must be a whole number from 320 to 3840 pixels, not 'wide'"))
     else:
-        told = kind(retry_after=10 if kind.status in (429, 503) else None)  # type: ignore[assignment]
+        told = kind(retry_after=10 if kind.status in (429, 503) else None)
     return {**told.problem(), "instance": "urn:tintype:request:4bf92f3577b34da6a3ce929d0e0e4736"}
 
 
