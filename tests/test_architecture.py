@@ -25,10 +25,12 @@ HOMES = {
     "granian": ("cli.py", "commands/"),
     "click": ("cli.py", "commands/"),
     "httpx": ("engines/snapsharp.py",),
+    "httpcore": ("network/outbound.py",),
     "dotenv": ("settings/sources.py",),
     "ada_url": ("urls.py",),
     "adblock": ("filters/engine.py",),
     "prometheus_client": ("telemetry/",),
+    "psutil": ("network/interfaces.py",),
     "opentelemetry": ("telemetry/",),
 }
 """Third parties with one home each: where they may be imported."""

@@ -6,8 +6,8 @@ import click
 
 from tintype import application, backends, logs
 from tintype.commands import ExitCode
-from tintype.filters.store import FilterListInfo
-from tintype.network import outbound
+from tintype.filters.store import FilterListInfo, read_source
+from tintype.network.outbound import FetchError
 from tintype.settings import Settings
 
 
@@ -26,9 +26,9 @@ def command() -> None:
     backends.data_folder(settings, "filters")
     try:
         lists = backends.filter_list_store(settings).update(
-            settings.filter_lists, lambda source: outbound.fetch(source, policy)
+            settings.filter_lists, lambda source: read_source(source, policy)
         )
-    except outbound.FetchError as failure:
+    except FetchError as failure:
         raise click.ClickException(str(failure)) from failure
     for entry in lists:
         click.echo(_line(entry))

@@ -13,7 +13,13 @@ from pathlib import Path
 from time import time as now
 from typing import Any
 
+import structlog
+
+from tintype.network import outbound
+from tintype.network.egress import Policy
 from tintype.network.outbound import FetchError
+
+log = structlog.get_logger("tintype.filters")
 
 ENGINE = "engine.dat"
 _INDEX = "lists.json"
@@ -49,17 +55,21 @@ class FilterListStore:
         return self.folder / ENGINE
 
     def lists(self) -> tuple[FilterListInfo, ...]:
-        """What was compiled last; empty when nothing was."""
+        """The lists that were compiled last; empty before the first update, and with a warning for a broken index."""
+        index = self.folder / _INDEX
         try:
-            said = json.loads((self.folder / _INDEX).read_text(encoding="utf-8"))
-            return tuple(FilterListInfo(**entry) for entry in said) if self.engine_path.is_file() else ()
-        except (OSError, ValueError, TypeError):
+            entries = json.loads(index.read_text(encoding="utf-8"))
+            return tuple(FilterListInfo(**entry) for entry in entries) if self.engine_path.is_file() else ()
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError, TypeError) as error:
+            log.warning("filter_index_invalid", path=str(index), reason=str(error), remedy="tintype update-filters")
             return ()
 
     def update(self, sources: Iterable[str], read: Callable[[str], str]) -> tuple[FilterListInfo, ...]:
         """Read every list, compile them, and put the result in the place of the last one, whole or not at all.
 
-        A list that cannot be read is compiled from the copy of last time. Raises NotFetched when there is none at all.
+        A list that cannot be read is compiled from the copy of last time. Raises FetchError when there is none at all.
         """
         from tintype.filters.engine import compile_lists  # noqa: PLC0415 - only who compiles needs the engine
 
@@ -111,8 +121,26 @@ class FilterListStore:
                 path.unlink(missing_ok=True)
 
 
+def read_source(source: str, policy: Policy) -> str:
+    """The text of a list from a URL, past the egress policy, or from a path; raises FetchError."""
+    is_url = source.startswith(("http://", "https://"))
+    body = outbound.fetch(source, policy) if is_url else _read_file(Path(source))
+    return body.decode("utf-8", errors="replace")
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            body = file.read(outbound.MAX_BYTES + 1)
+    except OSError as error:
+        raise FetchError(str(error)) from error
+    if len(body) > outbound.MAX_BYTES:
+        raise FetchError(f"it is longer than {outbound.MAX_BYTES >> 20} MB")
+    return body
+
+
 def _count_rules(text: str) -> int:
-    """How many rules a text holds; raises NotFetched for what is no list."""
+    """How many rules a text holds; raises FetchError for what is no list."""
     if text.lstrip()[:200].lower().startswith(_MARKUP):
         raise FetchError("it is a web page, not a list")
     rules = sum(1 for line in text.splitlines() if line.strip() and not line.startswith(("!", "[", "# ")))

@@ -1,129 +1,172 @@
-"""How does the text of a list come here? From a file, or over http past the same policy that guards captures.
+"""Outgoing HTTP(S) client that obeys the egress policy: resolves, checks and dials each host itself.
 
-A name is looked up once, every answer must be permitted, and the connection goes to an answer that was checked.
+httpcore speaks HTTP; its network backend is replaced, so that the address that was checked is the address that is
+connected. TLS certificates are verified for the host name. Each redirect is checked like the first URL.
 """
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import socket
 import ssl
 import time
-from pathlib import Path
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import urljoin, urlsplit
+
+import httpcore
 
 from tintype.errors import TintypeError
 from tintype.network.egress import Address, Policy, parse_address
 from tintype.network.resolver import Resolver, TooManyLookups
-from tintype.urls import TargetPolicy, endpoint_of
+from tintype.urls import TargetPolicy
 
-MOST_BYTES = 32 << 20
-"""The longest list taken; EasyList is 2 MB."""
-_WITHIN = 60.0
-_SILENCE = 15.0
-_LOOKUP = 5.0
-_REDIRECTS = 5
-_PIECE = 1 << 16
+MAX_BYTES = 32 << 20
+"""The largest body accepted, after decompression; EasyList has 2 MB."""
+_TOTAL_TIMEOUT = 60.0
+"""Seconds for one fetch, redirects included."""
+_IDLE_TIMEOUT = 15.0
+"""Seconds for one connect, read or write."""
+_LOOKUP_TIMEOUT = 5.0
+_MAX_REDIRECTS = 5
 _OK = 200
-_MOVED = {301, 302, 303, 307, 308}
+_REDIRECTS = {301, 302, 303, 307, 308}
+_GZIP_OR_ZLIB = 47
+"""zlib's ``wbits``: the largest window, and the header tells which of the two formats it is."""
+_NETWORK_ERRORS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError)
 
 
 class FetchError(Exception):
-    """Why a list did not come, in words for the operator."""
+    """A download failed; the text says why, for the operator."""
 
 
-def fetch(source: str, policy: Policy) -> str:
-    """The text behind an address or a path; raises NotFetched."""
+def fetch(url: str, policy: Policy) -> bytes:
+    """Download the body behind an http:// or https:// URL, at most :data:`MAX_BYTES`; raises FetchError."""
+    backend = _CheckedBackend(policy, time.monotonic() + _TOTAL_TIMEOUT)
     try:
-        body = _download(source, policy) if source.startswith(("http://", "https://")) else _load(Path(source))
+        with httpcore.ConnectionPool(ssl.create_default_context(), network_backend=backend) as pool:
+            return _follow(pool, url, policy)
     except TintypeError as error:
         raise FetchError(error.detail) from error
-    except (OSError, http.client.HTTPException) as error:
+    except _NETWORK_ERRORS as error:
         raise FetchError(str(error) or type(error).__name__) from error
-    return body.decode("utf-8", errors="replace")
 
 
-def _load(path: Path) -> bytes:
-    with path.open("rb") as file:
-        body = file.read(MOST_BYTES + 1)
-    _check_length(body)
-    return body
-
-
-def _download(source: str, policy: Policy) -> bytes:
-    deadline = time.monotonic() + _WITHIN
-    url = source
-    for _ in range(_REDIRECTS):
-        # The addresses a list sends us on to are no more trusted than those of pages.
+def _follow(pool: httpcore.ConnectionPool, url: str, policy: Policy) -> bytes:
+    timeouts = dict.fromkeys(("connect", "read", "write", "pool"), _IDLE_TIMEOUT)
+    for _ in range(_MAX_REDIRECTS + 1):
         url = TargetPolicy(policy).canonicalize(url)
-        with contextlib.closing(_connect(url, policy)) as connection:
-            parts = urlsplit(url)
-            path = f"{parts.path or '/'}{parts.query and '?' + parts.query}"
-            connection.request("GET", path, headers={"User-Agent": "tintype", "Accept-Encoding": "identity"})
-            with connection.getresponse() as response:
-                if response.status == _OK:
-                    return _read_body(response, deadline)
-                if response.status not in _MOVED:
-                    raise FetchError(f"{parts.hostname} answered {response.status}")
-                url = urljoin(url, response.headers.get("Location", ""))
-    raise FetchError("too many redirects")
+        parts = urlsplit(url)
+        headers = {"Host": parts.netloc, "User-Agent": "tintype", "Accept-Encoding": "gzip"}
+        with pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response:
+            if response.status == _OK:
+                return _read_body(response)
+            if response.status not in _REDIRECTS:
+                raise FetchError(f"{parts.hostname} returned status {response.status}")
+            url = urljoin(url, _header(response, b"location"))
+    raise FetchError(f"more than {_MAX_REDIRECTS} redirects")
 
 
-def _read_body(response: http.client.HTTPResponse, deadline: float) -> bytes:
+def _read_body(response: httpcore.Response) -> bytes:
     body = bytearray()
-    while piece := response.read1(_PIECE):
+    for piece in _decode(response.iter_stream(), _header(response, b"content-encoding").lower()):
         body += piece
-        _check_length(body)
-        if time.monotonic() > deadline:
-            raise FetchError(f"it took longer than {_WITHIN:g} seconds")
+        if len(body) > MAX_BYTES:
+            raise FetchError(f"it is longer than {MAX_BYTES >> 20} MB")
     return bytes(body)
 
 
-def _check_length(body: bytes | bytearray) -> None:
-    if len(body) > MOST_BYTES:
-        raise FetchError(f"it is longer than {MOST_BYTES >> 20} MB")
-
-
-def _connect(url: str, policy: Policy) -> http.client.HTTPConnection:
-    host, port = endpoint_of(url)
-    address = _checked(host, port, policy)
-    if url.startswith("https:"):
-        return _PinnedTLSConnection(host, port, address)
-    return _PinnedConnection(host, port, address)
-
-
-def _checked(host: str, port: int, policy: Policy) -> Address:
-    literal = parse_address(host)
+def _decode(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """Decompress within the bound: zlib stops one byte above it, whatever the ratio is."""
+    if encoding in ("", "identity"):
+        yield from pieces
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise FetchError(f"unsupported Content-Encoding {encoding!r}")
+    decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
-        addresses = (literal,) if literal else Resolver().submit(host).result(_LOOKUP)
-    except (TooManyLookups, TimeoutError) as error:
-        raise FetchError(f"{host} was not found in time") from error
-    if not addresses:
-        raise FetchError(f"{host} leads nowhere")
-    if not all(policy.permits(each, port) for each in addresses):
-        raise FetchError(f"{host} leads to an address that is not public; see TINTYPE_ALLOW_ADDRESSES")
-    return addresses[0]
+        for piece in pieces:
+            yield decoder.decompress(piece, MAX_BYTES + 1)
+    except zlib.error as error:
+        raise FetchError(f"the body is not valid {encoding}") from error
+    if not decoder.eof:
+        raise FetchError(f"the {encoding} body is truncated")
 
 
-class _PinnedConnection(http.client.HTTPConnection):
-    """Goes to an address that was checked, whatever the name leads to by now."""
-
-    def __init__(self, host: str, port: int, address: Address) -> None:
-        super().__init__(host.strip("[]"), port, timeout=_SILENCE)
-        self._address = address
-
-    def connect(self) -> None:
-        """Dial the address."""
-        self.sock = socket.create_connection((str(self._address), self.port), _SILENCE)
+def _header(response: httpcore.Response, name: bytes) -> str:
+    return next((value.decode("latin-1").strip() for key, value in response.headers if key.lower() == name), "")
 
 
-class _PinnedTLSConnection(_PinnedConnection):
-    """The same with TLS, for the name."""
+class _CheckedBackend(httpcore.NetworkBackend):
+    """Connects to addresses that the policy permits, and ends every read at the deadline."""
 
-    default_port = 443
+    def __init__(self, policy: Policy, deadline: float) -> None:
+        self._policy = policy
+        self._deadline = deadline
+        self._sockets = httpcore.SyncBackend()
 
-    def connect(self) -> None:
-        """Dial the address, and have it prove the name."""
-        super().connect()
-        self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first checked address that accepts."""
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in self._resolve(host, port):
+            try:
+                stream = self._sockets.connect_tcp(str(address), port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _TimedStream(stream, self._deadline)
+        raise failure
+
+    def _resolve(self, host: str, port: int) -> tuple[Address, ...]:
+        """The addresses of a host; raises FetchError unless the policy permits all of them."""
+        literal = parse_address(host)
+        try:
+            addresses = (literal,) if literal else Resolver().submit(host).result(_LOOKUP_TIMEOUT)
+        except (TooManyLookups, TimeoutError) as error:
+            raise FetchError(f"{host} did not resolve within {_LOOKUP_TIMEOUT:g} s") from error
+        if not all(self._policy.permits(each, port) for each in addresses):
+            raise FetchError(f"{host} has an address that is not public; see TINTYPE_ALLOW_ADDRESSES")
+        return addresses
+
+
+class _TimedStream(httpcore.NetworkStream):
+    """A connection whose reads end at a deadline, however often the server sends a byte."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Receive bytes; raises FetchError after the deadline."""
+        left = self._deadline - time.monotonic()
+        try:
+            if left > 0:
+                return self._stream.read(max_bytes, min(left, timeout or left))
+        except httpcore.ReadTimeout:
+            if timeout and timeout < left:
+                raise
+        raise FetchError(f"it took longer than {_TOTAL_TIMEOUT:g} s")
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send bytes."""
+        self._stream.write(buffer, timeout)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """Start TLS; the certificate is verified for the host name."""
+        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Information about the connection."""
+        return self._stream.get_extra_info(info)
