@@ -1,33 +1,37 @@
-"""Many processes at once, and waiting for what another process does."""
+"""Concurrency helpers: calls in processes and threads, coroutine tests, and waiting for a condition."""
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import wraps
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+_TIME_LIMIT = 60.0
+_cleanups: list[Callable[[], object]] = []
 
 
 def in_processes(work: Callable[..., Result], calls: Iterable[tuple[Any, ...]]) -> list[Result]:
-    """Run the calls in a fresh process each, together; an exception in one is raised here."""
+    """Run each call in a new process, concurrently; raises the first exception of a call."""
     calls = list(calls)
-    with ProcessPoolExecutor(len(calls), mp_context=multiprocessing.get_context("spawn")) as crowd:
-        return [running.result() for running in [crowd.submit(work, *call) for call in calls]]
+    with ProcessPoolExecutor(len(calls), mp_context=multiprocessing.get_context("spawn")) as executor:
+        return [running.result() for running in [executor.submit(work, *call) for call in calls]]
 
 
 def in_threads(work: Callable[..., Result], calls: Iterable[tuple[Any, ...]]) -> list[Result]:
-    """Run the calls in a thread each, together."""
+    """Run each call in a thread, concurrently; raises the first exception of a call."""
     calls = list(calls)
-    with ThreadPoolExecutor(len(calls)) as crowd:
-        return [running.result() for running in [crowd.submit(work, *call) for call in calls]]
+    with ThreadPoolExecutor(len(calls)) as executor:
+        return [running.result() for running in [executor.submit(work, *call) for call in calls]]
 
 
 def in_fork(work: Callable[[], bool]) -> bool:
-    """What the work says in a forked child."""
+    """Run work in a forked child; returns its result, or False if it raised."""
     child = os.fork()
     if child == 0:
         code = 2
@@ -38,11 +42,38 @@ def in_fork(work: Callable[[], bool]) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def eventually(true: Callable[[], object], within: float = 20.0) -> bool:
-    """Ask until it is true, for at most ``within`` seconds."""
+def eventually(condition: Callable[[], object], within: float = 20.0) -> bool:
+    """Poll a condition until it is true; returns False after ``within`` seconds.
+
+    In a coroutine: ``await asyncio.to_thread(eventually, condition)``, so that the event loop runs meanwhile.
+    """
     deadline = time.monotonic() + within
-    while not true():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.005)
     return True
+
+
+def async_test(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a coroutine function as a test in a new event loop; it fails after 60 seconds."""
+
+    async def limited(*args: Any, **kwargs: Any) -> None:
+        try:
+            async with asyncio.timeout(_TIME_LIMIT):
+                await test(*args, **kwargs)
+        finally:
+            while _cleanups:
+                _cleanups.pop()()
+            await asyncio.sleep(0)  # lets the loop close the transports that a cleanup aborted
+
+    @wraps(test)
+    def call(*args: Any, **kwargs: Any) -> None:
+        asyncio.run(limited(*args, **kwargs))
+
+    return call
+
+
+def at_test_end(cleanup: Callable[[], object]) -> None:
+    """Call ``cleanup`` at the end of the running :func:`async_test`."""
+    _cleanups.append(cleanup)

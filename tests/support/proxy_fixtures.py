@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import wraps
+from functools import partial
 from typing import Any
 
+from tests.support.concurrency import at_test_end
 from tintype.chromium.proxy.server import EgressProxy
 
 GREETING, WELCOME = b"\x05\x01\x00", b"\x05\x00"
@@ -20,37 +21,6 @@ INTERNAL = (
     "::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::a00:5", "64:ff9b:1::1", "2001::1", "2001:db8::1", "2002:a00:5::1",
     "fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1",
 )  # fmt: skip
-
-
-_LIMIT = 30.0
-_opened: list[asyncio.StreamWriter] = []
-
-
-def asynchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test on an event loop of its own; one that hangs fails, and no connection outlives it."""
-
-    async def bounded(*args: Any, **kwargs: Any) -> None:
-        try:
-            async with asyncio.timeout(_LIMIT):
-                await test(*args, **kwargs)
-        finally:
-            for writer in _opened:
-                with suppress(AttributeError):  # asyncio's abort fails on a transport that has just been closed
-                    writer.transport.abort()
-            _opened.clear()
-            await asyncio.sleep(0.01)  # the loop's time to close them
-
-    @wraps(test)
-    def call(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(bounded(*args, **kwargs))
-
-    return call
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until something holds; the test's own limit bounds it."""
-    while not holds():  # noqa: ASYNC110 - what is watched belongs to the code under test
-        await asyncio.sleep(0.005)
 
 
 def request(host: str, port: int, command: int = 1) -> bytes:
@@ -93,7 +63,7 @@ class Browser:
 
     async def dial(self) -> Browser:
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.filter.port)
-        _opened.append(self.writer)
+        at_test_end(partial(_abort, self.writer))
         return self
 
     async def say(self, *parts: bytes) -> None:
@@ -156,7 +126,7 @@ class Site:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.visits += 1
-        _opened.append(writer)
+        at_test_end(partial(_abort, writer))
         try:
             await getattr(self, "_" + (await reader.readline()).decode().strip("/\n"), self._hello)(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -184,3 +154,8 @@ class Site:
         writer.write_eof()
         writer.transport.pause_reading()
         await asyncio.Future()
+
+
+def _abort(writer: asyncio.StreamWriter) -> None:
+    with suppress(AttributeError):  # asyncio's abort fails on a transport that has just been closed
+        writer.transport.abort()

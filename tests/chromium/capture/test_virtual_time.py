@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+from tests.support.concurrency import async_test
 from tintype.chromium.capture.virtual_time import VirtualTime
 from tintype.chromium.cdp.connection import Connection
 
@@ -44,49 +45,43 @@ class Played:
         self._connection.feed(json.dumps(message).encode() + b"\0")
 
 
-def test_the_end_of_one_portion_is_not_taken_for_that_of_the_next() -> None:
-    async def story() -> None:
-        page = Played()
-        cut_short = asyncio.create_task(page.clock.sync_with_wall_clock(0.001))
-        await page.until_granted(1)
-        cut_short.cancel()
-        skipping = asyncio.create_task(page.clock.advance(3000, 30))
-        await page.until_granted(2)
-        assert page.portions[1] == ("advance", None), "what is left of the first passes first"
-        page.run_out()
-        await page.until_granted(3)
-        assert page.portions[2] == ("pauseIfNetworkFetchesPending", 3000)
-        assert not skipping.done()
-        page.run_out()
-        await asyncio.wait_for(skipping, 30)
-
-    asyncio.run(story())
+@async_test
+async def test_the_end_of_one_portion_is_not_taken_for_that_of_the_next() -> None:
+    page = Played()
+    cut_short = asyncio.create_task(page.clock.sync_with_wall_clock(0.001))
+    await page.until_granted(1)
+    cut_short.cancel()
+    skipping = asyncio.create_task(page.clock.advance(3000, 30))
+    await page.until_granted(2)
+    assert page.portions[1] == ("advance", None), "what is left of the first passes first"
+    page.run_out()
+    await page.until_granted(3)
+    assert page.portions[2] == ("pauseIfNetworkFetchesPending", 3000)
+    assert not skipping.done()
+    page.run_out()
+    await asyncio.wait_for(skipping, 30)
 
 
-def test_what_waits_in_vain_for_the_network_passes_all_the_same() -> None:
-    async def story() -> None:
-        page = Played()
-        skipping = asyncio.create_task(page.clock.advance(3000, 0.01))
-        await page.until_granted(2)
-        assert page.portions == [("pauseIfNetworkFetchesPending", 3000), ("advance", None)], "the same portion"
-        page.run_out()
-        await asyncio.wait_for(skipping, 30)
-
-    asyncio.run(story())
+@async_test
+async def test_what_waits_in_vain_for_the_network_passes_all_the_same() -> None:
+    page = Played()
+    skipping = asyncio.create_task(page.clock.advance(3000, 0.01))
+    await page.until_granted(2)
+    assert page.portions == [("pauseIfNetworkFetchesPending", 3000), ("advance", None)], "the same portion"
+    page.run_out()
+    await asyncio.wait_for(skipping, 30)
 
 
-def test_the_clock_catches_up_with_ours() -> None:
-    async def story() -> None:
-        page = Played()
-        first = asyncio.create_task(page.clock.sync_with_wall_clock(0.001))
-        await page.until_granted(1)
-        await asyncio.sleep(0.2)
-        page.run_out()
-        await first
-        second = asyncio.create_task(page.clock.sync_with_wall_clock(0.001))
-        await page.until_granted(2)
-        assert (page.portions[1][1] or 0) > 150
-        page.run_out()
-        await second
-
-    asyncio.run(story())
+@async_test
+async def test_the_clock_catches_up_with_ours() -> None:
+    page = Played()
+    first = asyncio.create_task(page.clock.sync_with_wall_clock(0.001))
+    await page.until_granted(1)
+    await asyncio.sleep(0.2)
+    page.run_out()
+    await first
+    second = asyncio.create_task(page.clock.sync_with_wall_clock(0.001))
+    await page.until_granted(2)
+    assert (page.portions[1][1] or 0) > 150
+    page.run_out()
+    await second

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
+from tests.support.concurrency import async_test
 from tintype.chromium.cdp import connection
 from tintype.chromium.cdp.connection import Connection, ProtocolError, TargetClosed
 
@@ -31,17 +30,12 @@ class Wire:
         self.written += data
 
 
-def on_a_wire(scenario: Callable[[Wire], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    def test() -> None:
-        async def play() -> None:
-            await scenario(Wire())
-
-        asyncio.run(play())
-
-    return test
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
 
 
-@on_a_wire
+@async_test
 async def test_a_call_gets_the_answer_with_its_number(wire: Wire) -> None:
     first = wire.connection.browser.post("Browser.getVersion")
     second = wire.connection.browser.post("Target.createTarget", url="about:blank")
@@ -53,7 +47,7 @@ async def test_a_call_gets_the_answer_with_its_number(wire: Wire) -> None:
     assert await first == {"product": "P"}
 
 
-@on_a_wire
+@async_test
 async def test_messages_may_arrive_in_any_pieces(wire: Wire) -> None:
     answers = [wire.connection.browser.post("A"), wire.connection.browser.post("B")]
     stream = b'{"id":1,"result":{"a":"' + b"x" * 1000 + b'"}}\0{"id":2,"result":{}}\0'
@@ -63,7 +57,7 @@ async def test_messages_may_arrive_in_any_pieces(wire: Wire) -> None:
     assert await answers[1] == {}
 
 
-@on_a_wire
+@async_test
 async def test_an_error_answer_is_raised_with_its_words(wire: Wire) -> None:
     answer = wire.connection.browser.post("Page.navigate")
     wire.say(id=1, error={"code": -32000, "message": "Not attached to an active page"})
@@ -71,7 +65,7 @@ async def test_an_error_answer_is_raised_with_its_words(wire: Wire) -> None:
         await answer
 
 
-@on_a_wire
+@async_test
 async def test_sessions_are_told_apart(wire: Wire) -> None:
     page, other = wire.connection.session("S1"), wire.connection.session("S2")
     seen: list[str] = []
@@ -85,7 +79,7 @@ async def test_sessions_are_told_apart(wire: Wire) -> None:
     assert seen == ["page"]
 
 
-@on_a_wire
+@async_test
 async def test_a_detached_page_fails_what_waits_on_it_and_nothing_else(wire: Wire) -> None:
     page = wire.connection.session("S")
     lost, kept = page.post("Page.enable"), wire.connection.browser.post("Browser.getVersion")
@@ -98,7 +92,7 @@ async def test_a_detached_page_fails_what_waits_on_it_and_nothing_else(wire: Wir
     assert await kept == {}
 
 
-@on_a_wire
+@async_test
 async def test_the_end_of_the_pipe_fails_everything_at_once(wire: Wire) -> None:
     page = wire.connection.session("S")
     waiting = [page.post("Page.enable"), page.create_future(), wire.connection.browser.post("Browser.getVersion")]
@@ -112,7 +106,7 @@ async def test_the_end_of_the_pipe_fails_everything_at_once(wire: Wire) -> None:
     assert len(wire.calls) == sent
 
 
-@on_a_wire
+@async_test
 async def test_the_first_reason_stays(wire: Wire) -> None:
     page = wire.connection.session("S")
     page.end(TargetClosed("the page crashed"))
@@ -121,7 +115,7 @@ async def test_the_first_reason_stays(wire: Wire) -> None:
         await page.create_future()
 
 
-@on_a_wire
+@async_test
 async def test_an_answer_nobody_waits_for_any_more_is_dropped(wire: Wire) -> None:
     wire.connection.browser.post("A").cancel()
     wire.say(id=1, result={})
@@ -131,20 +125,16 @@ async def test_an_answer_nobody_waits_for_any_more_is_dropped(wire: Wire) -> Non
     assert await answer == {"b": 1}
 
 
-@on_a_wire
+@async_test
 async def test_what_is_no_message_is_an_error(wire: Wire) -> None:
     with pytest.raises(ValueError, match="Expecting"):
         wire.connection.feed(b"nonsense\0")
 
 
-def test_a_message_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@async_test
+async def test_a_message_without_an_end_is_refused(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MAX_BYTES", 1000)
-
-    @on_a_wire
-    async def flood(wire: Wire) -> None:
-        for _ in range(10):
-            wire.connection.feed(b"x" * 100)
-        with pytest.raises(ValueError, match="too long"):
-            wire.connection.feed(b"x")
-
-    flood()
+    for _ in range(10):
+        wire.connection.feed(b"x" * 100)
+    with pytest.raises(ValueError, match="too long"):
+        wire.connection.feed(b"x")

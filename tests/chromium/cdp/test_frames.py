@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.proxy_fixtures import eventually
+from tests.support.concurrency import async_test, eventually
 from tests.support.site_server import SiteServer
 from tintype.chromium.browser import Browser
 from tintype.chromium.process import user
@@ -45,27 +45,29 @@ async def photograph(site: SiteServer, other: SiteServer, lists: FilterFile | No
             shot = Options(url=url, width=640, height=480).capture_request().shot
             taken.append(await browser.capture(shot, None, 20.0, 16_000))
         # No session of a frame is left behind.
-        await eventually(lambda: len(browser._session._connection._sessions) == 1)
+        assert await asyncio.to_thread(eventually, lambda: len(browser._session._connection._sessions) == 1)
         return taken
     finally:
         await browser.close()
         territory.remove()
 
 
-def test_dialogues_in_them_are_refused() -> None:
+@async_test
+async def test_dialogues_in_them_are_refused() -> None:
     with SiteServer() as site, SiteServer() as other:
-        page, *seen = asyncio.run(
-            photograph(site, other, None, "onetrust&without", "sourcepoint", "trustarc", "home-made-frame")
+        page, *seen = await photograph(
+            site, other, None, "onetrust&without", "sourcepoint", "trustarc", "home-made-frame"
         )
     assert [capture.title for capture in seen] == ["refused"] * 3
     assert [capture.body == page.body for capture in seen] == [True] * 3
 
 
-def test_lists_hold_in_them(tmp_path: Path) -> None:
+@async_test
+async def test_lists_hold_in_them(tmp_path: Path) -> None:
     (tmp_path / "engine.dat").write_bytes(compile_lists([LIST]))
     with SiteServer() as site, SiteServer() as other:
         lists = FilterFile(tmp_path / "engine.dat")
-        page, seen, dialogue = asyncio.run(photograph(site, other, lists, "listed&without", "listed", "sourcepoint"))
+        page, seen, dialogue = await photograph(site, other, lists, "listed&without", "listed", "sourcepoint")
         assert other.visits("/clean/promo/banner.svg") == 0
     assert seen.title == "unanswered"
     assert seen.body == page.body

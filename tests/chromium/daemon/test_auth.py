@@ -15,7 +15,7 @@ import pytest
 
 from tests.chromium.daemon.test_daemon import free_port, is_blue, shot
 from tests.support import processes
-from tests.support.proxy_fixtures import asynchronous
+from tests.support.concurrency import async_test
 from tests.support.site_server import SiteServer
 from tintype.chromium.daemon.auth import AuthenticatedServer
 from tintype.engines.chromium import ChromiumEngine
@@ -57,7 +57,7 @@ def address(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 class TestTheDoor:
-    @asynchronous
+    @async_test
     async def test_opens_to_who_knows_the_secret(self) -> None:
         async with a_server(AuthenticatedServer(SECRET, welcome).serve) as (reader, writer):
             writer.write(auth.MAGIC + NONCE)
@@ -66,7 +66,7 @@ class TestTheDoor:
             writer.write(auth.compute_proof(SECRET, "client", NONCE, theirs))
             assert await reader.read() == auth.OK + b"inside"
 
-    @asynchronous
+    @async_test
     async def test_stays_shut_to_its_own_proof_sent_back(self) -> None:
         async with a_server(AuthenticatedServer(SECRET, welcome).serve) as (reader, writer):
             writer.write(auth.MAGIC + NONCE)
@@ -74,7 +74,7 @@ class TestTheDoor:
             writer.write(await reader.readexactly(auth.PROOF_SIZE))
             assert await reader.read() == b""
 
-    @asynchronous
+    @async_test
     async def test_stays_shut_to_a_proof_of_another_conversation(self) -> None:
         async with a_server(AuthenticatedServer(SECRET, welcome).serve) as (reader, writer):
             writer.write(auth.MAGIC + NONCE + auth.compute_proof(SECRET, "client", NONCE, b"o" * auth.NONCE_SIZE))
@@ -83,7 +83,7 @@ class TestTheDoor:
 
     @pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\nHost: captures\r\n\r\n", b"\x00\x00\x00\x02{}" + b"." * 99])
     def test_tells_nothing_to_who_says_something_else(self, said: bytes) -> None:
-        @asynchronous
+        @async_test
         async def asked() -> None:
             async with a_server(AuthenticatedServer(SECRET, welcome).serve) as (reader, writer):
                 writer.write(said)
@@ -92,7 +92,7 @@ class TestTheDoor:
 
         asked()
 
-    @asynchronous
+    @async_test
     async def test_does_not_wait_for_who_says_nothing(self) -> None:
         async with a_server(AuthenticatedServer(SECRET, welcome, timeout=0.05).serve) as (reader, _):
             assert await reader.read() == b""
@@ -147,7 +147,7 @@ def test_a_client_with_a_secret_trusts_no_daemon_without(tmp_path: Path) -> None
     async def impostor(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"x" * (auth.NONCE_SIZE + auth.PROOF_SIZE) + auth.OK)
 
-    @asynchronous
+    @async_test
     async def asked() -> None:
         server = await asyncio.start_server(impostor, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]

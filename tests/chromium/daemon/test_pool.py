@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
 
+from tests.support.concurrency import async_test
 from tintype.chromium.browser import Browser
 from tintype.chromium.cdp.connection import TargetClosed
 from tintype.chromium.daemon.pool import Pool, PoolLimits
@@ -104,11 +104,7 @@ async def turn() -> None:
         await asyncio.sleep(0)
 
 
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    return lambda: asyncio.run(scenario())
-
-
-@run
+@async_test
 async def test_a_capture_is_handed_on_with_its_time_in_line() -> None:
     launcher = FakeLauncher()
     asked = launcher.capture()
@@ -118,7 +114,7 @@ async def test_a_capture_is_handed_on_with_its_time_in_line() -> None:
     assert set((await asked).timings) == {"queue", "screenshot"}
 
 
-@run
+@async_test
 async def test_identical_shots_share_one_capture() -> None:
     launcher = FakeLauncher()
     asked = [launcher.capture("a") for _ in range(20)]
@@ -128,7 +124,7 @@ async def test_identical_shots_share_one_capture() -> None:
     assert {(await one).body for one in asked} == {b"png"}
 
 
-@run
+@async_test
 async def test_identical_shots_share_a_failure() -> None:
     launcher = FakeLauncher()
     asked = [launcher.capture("a") for _ in range(3)]
@@ -139,7 +135,7 @@ async def test_identical_shots_share_a_failure() -> None:
             await one
 
 
-@run
+@async_test
 async def test_no_more_captures_at_once_than_slots() -> None:
     launcher = FakeLauncher()
     asked = [launcher.capture(name) for name in "abc"]
@@ -152,7 +148,7 @@ async def test_no_more_captures_at_once_than_slots() -> None:
         one.cancel()
 
 
-@run
+@async_test
 async def test_a_full_line_turns_callers_away_with_a_time_to_come_back() -> None:
     launcher = FakeLauncher()
     asked = [launcher.capture(name) for name in "abcd"]
@@ -169,7 +165,7 @@ async def test_a_full_line_turns_callers_away_with_a_time_to_come_back() -> None
         one.cancel()
 
 
-@run
+@async_test
 async def test_a_capture_nobody_waits_for_is_given_up() -> None:
     launcher = FakeLauncher()
     first, second = launcher.capture("a"), launcher.capture("a")
@@ -187,7 +183,7 @@ async def test_a_capture_nobody_waits_for_is_given_up() -> None:
     again.cancel()
 
 
-@run
+@async_test
 async def test_a_lost_browser_is_replaced_and_the_capture_tried_again() -> None:
     launcher = FakeLauncher()
     asked = launcher.capture()
@@ -201,7 +197,7 @@ async def test_a_lost_browser_is_replaced_and_the_capture_tried_again() -> None:
     assert launcher.pool.restarts == 1
 
 
-@run
+@async_test
 async def test_a_capture_that_loses_two_browsers_is_given_up() -> None:
     launcher = FakeLauncher()
     asked = launcher.capture()
@@ -212,7 +208,7 @@ async def test_a_capture_that_loses_two_browsers_is_given_up() -> None:
         await asked
 
 
-@run
+@async_test
 async def test_a_launch_that_failed_is_tried_again_by_the_next_capture() -> None:
     launcher = FakeLauncher(LaunchFailed("no"), FakeBrowser())
     with pytest.raises(BackendUnavailable):
@@ -223,7 +219,7 @@ async def test_a_launch_that_failed_is_tried_again_by_the_next_capture() -> None
     assert (await asked).body == b"png"
 
 
-@run
+@async_test
 async def test_a_browser_that_draws_no_more_is_replaced_without_hurting_neighbours() -> None:
     launcher = FakeLauncher(FakeBrowser(draws=False), FakeBrowser())
     troubled, neighbour = launcher.capture("a"), launcher.capture("b")
@@ -244,7 +240,7 @@ async def test_a_browser_that_draws_no_more_is_replaced_without_hurting_neighbou
     await following
 
 
-@run
+@async_test
 async def test_a_browser_that_still_draws_is_kept_after_a_timeout() -> None:
     launcher = FakeLauncher()
     asked = launcher.capture("a")
@@ -260,7 +256,7 @@ async def test_a_browser_that_still_draws_is_kept_after_a_timeout() -> None:
 
 
 def test_a_browser_that_has_grown_while_idle_is_replaced() -> None:
-    @run
+    @async_test
     async def scenario() -> None:
         launcher = FakeLauncher()
         first = launcher.capture("a")
@@ -282,7 +278,7 @@ def test_a_browser_that_has_grown_while_idle_is_replaced() -> None:
 
 @pytest.mark.parametrize("change", [{"recycle_after": 1}, {"recycle_age": 0.0}])
 def test_a_browser_that_served_its_time_is_replaced_behind_the_callers_back(change: dict[str, Any]) -> None:
-    @run
+    @async_test
     async def scenario() -> None:
         launcher = FakeLauncher(limits=replace(LIMITS, **change))
         first = launcher.capture("a")
@@ -305,7 +301,7 @@ def test_a_browser_that_served_its_time_is_replaced_behind_the_callers_back(chan
     scenario()
 
 
-@run
+@async_test
 async def test_a_worn_browser_gets_no_new_captures() -> None:
     launcher = FakeLauncher()
     await launcher.pool.start()
@@ -317,7 +313,7 @@ async def test_a_worn_browser_gets_no_new_captures() -> None:
     await asked
 
 
-@run
+@async_test
 async def test_advertising_is_blocked_unless_it_is_what_was_asked_for() -> None:
     rules = DomainSet(frozenset({"ads.example.com"}))
     launcher = FakeLauncher(blocked=rules)
@@ -334,7 +330,7 @@ async def test_advertising_is_blocked_unless_it_is_what_was_asked_for() -> None:
     await asked
 
 
-@run
+@async_test
 async def test_a_check_draws_and_replaces_a_browser_that_does_not() -> None:
     launcher = FakeLauncher(FakeBrowser(draws=False), FakeBrowser())
     with pytest.raises(BackendUnavailable):
@@ -343,7 +339,7 @@ async def test_a_check_draws_and_replaces_a_browser_that_does_not() -> None:
     assert len(launcher.started) == 2
 
 
-@run
+@async_test
 async def test_closing_tells_whoever_waits_and_ends_every_browser() -> None:
     launcher = FakeLauncher()
     asked = [launcher.capture(name) for name in "abc"]

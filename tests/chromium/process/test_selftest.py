@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from structlog.testing import capture_logs
 
+from tests.support.concurrency import async_test
 from tintype.chromium.browser import Browser
 from tintype.chromium.process import launch_options, selftest
 from tintype.chromium.process.launch import Launcher
@@ -46,28 +45,33 @@ async def leak_with(judge: EgressPolicy, **changes: object) -> str:
         territory.remove()
 
 
-def test_a_guard_that_holds_is_silent() -> None:
+@async_test
+async def test_a_guard_that_holds_is_silent() -> None:
     with capture_logs() as logs:
-        assert asyncio.run(leak_with(EgressPolicy())) == ""
+        assert await leak_with(EgressPolicy()) == ""
     refused = [entry for entry in logs if entry["event"] == "connection_refused"]
     assert {entry["log_level"] for entry in refused} == {"debug"}
 
 
-def test_a_guard_that_holds_is_silent_without_the_enclosure_too() -> None:
-    assert asyncio.run(leak_with(EgressPolicy(), namespaces=False)) == ""
+@async_test
+async def test_a_guard_that_holds_is_silent_without_the_enclosure_too() -> None:
+    assert await leak_with(EgressPolicy(), namespaces=False) == ""
 
 
-def test_a_filter_that_lets_loopback_through_is_heard() -> None:
-    assert "TCP" in asyncio.run(leak_with(Careless()))
+@async_test
+async def test_a_filter_that_lets_loopback_through_is_heard() -> None:
+    assert "TCP" in await leak_with(Careless())
 
 
-def test_webrtc_that_goes_around_the_filter_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+@async_test
+async def test_webrtc_that_goes_around_the_filter_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = tuple(flag for flag in launch_options.FLAGS if "webrtc" not in flag)
     monkeypatch.setattr(launch_options, "FLAGS", kept)
-    assert "UDP" in asyncio.run(leak_with(EgressPolicy(), namespaces=False))
+    assert "UDP" in await leak_with(EgressPolicy(), namespaces=False)
 
 
-def test_the_enclosure_alone_holds_webrtc_back(monkeypatch: pytest.MonkeyPatch) -> None:
+@async_test
+async def test_the_enclosure_alone_holds_webrtc_back(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = tuple(flag for flag in launch_options.FLAGS if "webrtc" not in flag)
     monkeypatch.setattr(launch_options, "FLAGS", kept)
-    assert asyncio.run(leak_with(EgressPolicy())) == ""
+    assert await leak_with(EgressPolicy()) == ""

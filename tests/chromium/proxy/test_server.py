@@ -15,14 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.concurrency import async_test, eventually
 from tests.support.proxy_fixtures import (
     GREETING,
     INTERNAL,
     Browser,
     Names,
     Site,
-    asynchronous,
-    eventually,
     request,
     request_address,
 )
@@ -87,19 +86,19 @@ def gate() -> Iterator[threading.Event]:
 
 class TestASite:
     @pytest.mark.parametrize("host", [HOST, HOST.upper(), f"{HOST}.", "127.0.0.1"])
-    @asynchronous
+    @async_test
     async def test_is_reached_by_name_and_by_address(self, host: str) -> None:
         async with world() as (site, filter_), filter_.session() as traffic:
             assert await Browser(filter_).fetch(host, site.port) == HELLO
             assert (traffic.denials, traffic.connections, traffic.exceeded) == ([], 1, "")
             assert traffic.bytes == len(b"/\n" + HELLO)
 
-    @asynchronous
+    @async_test
     async def test_is_reached_by_a_request_in_numbers(self) -> None:
         async with world() as (site, filter_), filter_.session():
             assert await Browser(filter_).ask(request_address("127.0.0.1", site.port)) == SUCCEEDED
 
-    @asynchronous
+    @async_test
     async def test_is_reached_when_the_handshake_comes_byte_by_byte_or_all_at_once(self) -> None:
         async with world() as (site, filter_), filter_.session():
             whole = GREETING + request(HOST, site.port) + b"/\n"
@@ -108,7 +107,7 @@ class TestASite:
                 await browser.say(*parts)
                 assert await browser.hear_all() == b"\x05\x00" + SUCCEEDED + HELLO
 
-    @asynchronous
+    @async_test
     async def test_that_speaks_first_is_heard_after_the_reply(self) -> None:
         async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"220 ready")
@@ -125,7 +124,7 @@ class TestASite:
         await filter_.close()
         server.close()
 
-    @asynchronous
+    @async_test
     async def test_may_answer_after_the_browser_has_ended_its_half(self) -> None:
         async with world() as (site, filter_), filter_.session():
             browser = Browser(filter_)
@@ -134,7 +133,7 @@ class TestASite:
             browser.writer.write_eof()
             assert await browser.hear_all() == bytes(3_000_000)
 
-    @asynchronous
+    @async_test
     async def test_does_not_hear_the_next_site_s_requests(self) -> None:
         names = Names({"a.example.org": ["127.0.0.1"], "b.example.org": ["127.0.0.2"]})
         async with Site.running() as a, Site.running("127.0.0.2", a.port) as b:
@@ -146,7 +145,7 @@ class TestASite:
             await filter_.close()
             assert (a.visits, b.visits) == (10, 10)
 
-    @asynchronous
+    @async_test
     async def test_that_is_faster_than_the_browser_is_held_back(self) -> None:
         async with world(bytes=1_000_000_000) as (site, filter_), filter_.session():
             browser = Browser(filter_)
@@ -159,7 +158,7 @@ class TestASite:
             assert site.sent < 50_000_000
             assert len(await browser.hear_all()) == 200_000_000
 
-    @asynchronous
+    @async_test
     async def test_is_reached_at_its_next_address_when_the_first_does_not_answer(self, dialled: list[str]) -> None:
         names = Names({HOST: ["127.0.0.3", "127.0.0.4", "127.0.0.1", "127.0.0.5"]})
         async with Site.running() as site:
@@ -172,7 +171,7 @@ class TestASite:
 
 class TestInternalAddresses:
     @pytest.mark.parametrize("address", INTERNAL)
-    @asynchronous
+    @async_test
     async def test_are_refused_in_every_form_of_request(self, address: str, dialled: list[str]) -> None:
         filter_ = await EgressProxy.start(
             EgressPolicy.of(), resolve=Names({HOST: [address], "two.example.org": ["8.8.8.8", address]})
@@ -197,7 +196,7 @@ class TestInternalAddresses:
          "\xff\xfe", "a\x00b.example.org", "a b.example.org", "", ".", "..", "a..example.org", "[::1", "*", "-",
          "user@site.example.org", "site.example.org:80", "http://site.example.org/", "\xc2\x80"],
     )  # fmt: skip
-    @asynchronous
+    @async_test
     async def test_are_refused_by_name_before_any_look_up(self, host: str, dialled: list[str]) -> None:
         names = Names({})
         filter_ = await EgressProxy.start(EgressPolicy.of(), resolve=names)
@@ -207,7 +206,7 @@ class TestInternalAddresses:
         assert [refusal.reason for refusal in traffic.denials] == ["policy"]
         assert (names.asked, dialled, traffic.connections) == ([], [], 0)
 
-    @asynchronous
+    @async_test
     async def test_are_not_reached_by_a_name_that_changes_its_mind(self, dialled: list[str]) -> None:
         names = Names({HOST: [["127.0.0.1"], ["127.0.0.99"]]})
         async with world(names) as (site, filter_):
@@ -220,7 +219,7 @@ class TestInternalAddresses:
         assert dialled == ["127.0.0.1"] * 3
         assert names.asked == [HOST] * 2
 
-    @asynchronous
+    @async_test
     async def test_are_opened_at_one_port_only(self) -> None:
         async with world() as (site, filter_), filter_.session():
             assert await Browser(filter_).connect("127.0.0.1", site.port) == SUCCEEDED
@@ -228,7 +227,7 @@ class TestInternalAddresses:
             assert await Browser(filter_).connect("127.0.0.2", site.port) == GENERAL_FAILURE
             assert await Browser(filter_).connect("::ffff:127.0.0.1", site.port) == GENERAL_FAILURE
 
-    @asynchronous
+    @async_test
     async def test_of_this_machine_are_refused_even_when_public(self) -> None:
         filter_ = await EgressProxy.start(EgressPolicy.of(own=[ip_address("8.8.8.8")]))
         async with filter_.session() as traffic:
@@ -236,7 +235,7 @@ class TestInternalAddresses:
             assert traffic.find_denial("8.8.8.8", 443)
         await filter_.close()
 
-    @asynchronous
+    @async_test
     async def test_never_include_the_filter_itself(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -250,7 +249,7 @@ class TestInternalAddresses:
 
 
 class TestARefusal:
-    @asynchronous
+    @async_test
     async def test_reads_the_same_whatever_the_reason(self) -> None:
         names = Names({**REACHABLE, "inside.example.org": ["10.0.0.5"], "empty.example.org": []})
         async with world(names) as (site, filter_), filter_.session(DomainSet.parse(["ads.example.org"])) as traffic:
@@ -269,7 +268,7 @@ class TestARefusal:
                 ("10.0.0.5", "policy"),
             ]
 
-    @asynchronous
+    @async_test
     async def test_of_a_closed_port_is_unreachable(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
@@ -279,7 +278,7 @@ class TestARefusal:
             assert traffic.find_denial("127.0.0.1", port).reason == "unreachable"
         await filter_.close()
 
-    @asynchronous
+    @async_test
     async def test_of_a_silent_address_comes_within_the_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def silent(*_: Any) -> socket.socket:
             return await asyncio.Future()
@@ -292,7 +291,7 @@ class TestARefusal:
             assert traffic.find_denial(HOST, 443).reason == "unreachable"
         await filter_.close()
 
-    @asynchronous
+    @async_test
     async def test_is_found_by_the_host_as_a_url_writes_it(self) -> None:
         filter_ = await EgressProxy.start(EgressPolicy.of())
         async with filter_.session() as traffic:
@@ -301,7 +300,7 @@ class TestARefusal:
             assert traffic.find_denial("[::1]", 80) is None
         await filter_.close()
 
-    @asynchronous
+    @async_test
     async def test_repeated_or_in_thousands_fills_no_memory(self) -> None:
         filter_ = await EgressProxy.start(EgressPolicy.of())
         async with filter_.session() as traffic:
@@ -313,7 +312,7 @@ class TestARefusal:
 
 
 class TestNames:
-    @asynchronous
+    @async_test
     async def test_that_are_slow_do_not_hold_up_others(self, gate: threading.Event) -> None:
         def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
             if host != HOST:
@@ -326,7 +325,7 @@ class TestNames:
             assert await slow == GENERAL_FAILURE
             assert traffic.find_denial("slow.example.org", site.port).reason == "unknown-host"
 
-    @asynchronous
+    @async_test
     async def test_that_never_resolve_are_bounded_in_number_and_do_not_spoil_the_next_capture(
         self, gate: threading.Event
     ) -> None:
@@ -343,7 +342,7 @@ class TestNames:
             async with filter_.session():
                 assert await Browser(filter_).fetch(HOST, site.port) == HELLO
 
-    @asynchronous
+    @async_test
     async def test_are_asked_once_a_capture(self) -> None:
         names = Names(REACHABLE)
         async with world(names) as (site, filter_), filter_.session():
@@ -351,7 +350,7 @@ class TestNames:
             assert await asyncio.gather(*answers) == [HELLO] * 6
         assert names.asked == [HOST]
 
-    @asynchronous
+    @async_test
     async def test_private_ones_may_lead_to_opened_addresses(self) -> None:
         async with Site.running() as site:
             opened = EgressPolicy.of([f"127.0.0.1:{site.port}"])
@@ -365,14 +364,14 @@ class TestNames:
 
 class TestTheProtocol:
     @pytest.mark.parametrize("command", [0, 2, 3, 4, 255])
-    @asynchronous
+    @async_test
     async def test_knows_no_command_but_connect(self, command: int, dialled: list[str]) -> None:
         async with world() as (site, filter_), filter_.session():
             assert await Browser(filter_).ask(request(HOST, site.port, command)) == GENERAL_FAILURE
         assert dialled == []
 
     @pytest.mark.parametrize("methods", [b"\x02", b"\x01\x02\x03", b""])
-    @asynchronous
+    @async_test
     async def test_knows_no_authentication(self, methods: bytes) -> None:
         async with world() as (_, filter_), filter_.session():
             browser = await Browser(filter_).dial()
@@ -384,7 +383,7 @@ class TestTheProtocol:
         [b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00", b"GET / HTTP/1.1\r\n\r\n", b"CONNECT 10.0.0.5:80 HTTP/1.1\r\n\r\n",
          b"\x16\x03\x01\x02\x00", b"\x00", bytes(5000)],
     )  # fmt: skip
-    @asynchronous
+    @async_test
     async def test_is_not_spoken_by_others(self, opening: bytes) -> None:
         async with world() as (_, filter_), filter_.session():
             browser = await Browser(filter_).dial()
@@ -396,12 +395,12 @@ class TestTheProtocol:
         [b"\x04\x01\x00\x01", b"\x05\x01\x00\x02", b"\x05\x01\x00\x00", b"\x00\x00\x00\x00",
          b"\x05\x01\x00\xff" + bytes(2000)],
     )  # fmt: skip
-    @asynchronous
+    @async_test
     async def test_ends_at_requests_that_are_none(self, asked: bytes) -> None:
         async with world() as (_, filter_), filter_.session():
             assert await Browser(filter_).ask(asked) == GENERAL_FAILURE
 
-    @asynchronous
+    @async_test
     async def test_has_no_room_for_much_behind_the_request(self) -> None:
         async with world(connect=0.2) as (site, filter_), filter_.session():
             browser = await Browser(filter_).dial()
@@ -409,7 +408,7 @@ class TestTheProtocol:
             browser.writer.write_eof()
             assert len(await browser.hear_all()) == 2 + 10 + 900_000
 
-    @asynchronous
+    @async_test
     async def test_ends_with_whoever_takes_too_long(self) -> None:
         async with world(handshake=0.05) as (_, filter_), filter_.session():
             for part in (b"", b"\x05", GREETING, GREETING + b"\x05\x01\x00\x03\xff"):
@@ -417,7 +416,7 @@ class TestTheProtocol:
                 await browser.say(part)
                 assert await browser.hear_all() in {b"", b"\x05\x00"}
 
-    @asynchronous
+    @async_test
     async def test_bears_whoever_leaves_in_the_middle(self) -> None:
         async with world() as (site, filter_), filter_.session():
             whole = GREETING + request(HOST, site.port) + b"/echo\n"
@@ -429,7 +428,7 @@ class TestTheProtocol:
 
 
 class TestACapture:
-    @asynchronous
+    @async_test
     async def test_is_needed_for_any_connection(self) -> None:
         async with world() as (site, filter_):
             browser = await Browser(filter_).dial()
@@ -440,7 +439,7 @@ class TestACapture:
             assert await browser.hear_all() == b""
             assert site.visits == 1
 
-    @asynchronous
+    @async_test
     async def test_takes_its_connections_along_when_it_ends(self) -> None:
         async with world() as (site, filter_):
             async with filter_.session():
@@ -452,7 +451,7 @@ class TestACapture:
             for each in (*tunnels, waiting):
                 assert await each.hear_all() == b""
 
-    @asynchronous
+    @async_test
     async def test_takes_along_what_a_browser_left_behind(self, sockets: list[socket.socket]) -> None:
         async with world() as (site, filter_):
             async with filter_.session():
@@ -464,9 +463,9 @@ class TestACapture:
                 browser.writer.close()
                 await asyncio.sleep(0.1)
                 assert [each.fileno() == -1 for each in sockets] == [False]
-            await eventually(lambda: [each.fileno() for each in sockets] == [-1])
+            assert await asyncio.to_thread(eventually, lambda: [each.fileno() for each in sockets] == [-1])
 
-    @asynchronous
+    @async_test
     async def test_takes_look_ups_and_dials_along_when_it_ends(self, gate: threading.Event) -> None:
         def resolve(*_: Any, **__: Any) -> list[Any]:
             gate.wait()
@@ -475,18 +474,18 @@ class TestACapture:
         async with world(resolve) as (_, filter_):
             async with filter_.session() as traffic:
                 waiting = asyncio.ensure_future(Browser(filter_).connect("slow.example.org", 80))
-                await eventually(lambda: traffic.connections == 1)
+                assert await asyncio.to_thread(eventually, lambda: traffic.connections == 1)
             with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
                 await waiting
 
-    @asynchronous
+    @async_test
     async def test_is_alone_on_its_filter(self) -> None:
         async with world() as (_, filter_), filter_.session():
             with pytest.raises(RuntimeError):
                 async with filter_.session():
                     pass
 
-    @asynchronous
+    @async_test
     async def test_has_an_account_of_its_own(self) -> None:
         async with world() as (site, filter_):
             async with filter_.session() as first:
@@ -497,7 +496,7 @@ class TestACapture:
             assert (len(first.denials), first.connections) == (1, 1)
             assert (len(second.denials), second.connections, second.bytes) == (0, 0, 0)
 
-    @asynchronous
+    @async_test
     async def test_may_have_only_so_many_connections(self) -> None:
         async with (
             world(connections=3) as (site, filter_),
@@ -511,7 +510,7 @@ class TestACapture:
             assert (traffic.connections, traffic.exceeded) == (3, "connections")
             assert traffic.find_denial(HOST, site.port).reason == "limit"
 
-    @asynchronous
+    @async_test
     async def test_may_move_only_so_many_bytes(self) -> None:
         async with world(bytes=5_000_000) as (site, filter_), filter_.session() as traffic:
             other = Browser(filter_)
@@ -527,7 +526,7 @@ class TestACapture:
 
 
 class TestTheFilter:
-    @asynchronous
+    @async_test
     async def test_bears_a_thousand_connections_at_once(self) -> None:
         async with world(connections=2000) as (site, filter_), filter_.session() as traffic:
             answers = await asyncio.gather(
@@ -539,23 +538,23 @@ class TestTheFilter:
             assert traffic.connections >= len(served)
             assert await Browser(filter_).fetch(HOST, site.port) == HELLO
 
-    @asynchronous
+    @async_test
     async def test_bears_a_thousand_that_say_nothing(self) -> None:
         async with world() as (site, filter_), filter_.session():
             silent = await asyncio.gather(*(Browser(filter_).dial() for _ in range(1000)))
             for browser in silent[:600]:
                 browser.writer.transport.abort()
-            await eventually(lambda: len(filter_._session._clients) < 512)
+            assert await asyncio.to_thread(eventually, lambda: len(filter_._session._clients) < 512)
             assert await Browser(filter_).fetch(HOST, site.port) == HELLO
 
-    @asynchronous
+    @async_test
     async def test_listens_where_it_is_told(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
         filter_ = await EgressProxy.start(EgressPolicy.of(), listener=listener)
         assert filter_.port == listener.getsockname()[1]
         await filter_.close()
 
-    @asynchronous
+    @async_test
     async def test_is_gone_once_closed(self) -> None:
         async with world() as (site, filter_):
             async with filter_.session():
@@ -581,7 +580,7 @@ chunks = st.lists(
 @settings(deadline=None, max_examples=40)
 @given(chunks)
 def test_no_bytes_at_all_hurt_the_filter(parts: list[bytes]) -> None:
-    @asynchronous
+    @async_test
     async def story() -> None:
         # long enough for the honest client at the end on a busy machine, short enough for forty silent ones
         async with world(handshake=0.3, lookup=1.0) as (site, filter_), filter_.session():
