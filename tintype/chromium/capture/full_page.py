@@ -40,15 +40,19 @@ class FullPage:
         begin, top = loop.time(), 0
         until = self.max_height
         while top < until and loop.time() - begin < _MAX_SECONDS:
-            height = await self._tab.evaluate("stride", top, _MAX_ANIMATION_MS)
+            height = await self._scroll_to(top)
             if not top:
                 until = min(self.max_height, max(3 * height, height + _MAX_GROWTH * self._viewport_height))
             elif top >= height:
                 break
             await self._clock.advance(_STEP_MS, max(_MIN_WAIT, begin + _LOADING_SECONDS - loop.time()))
             top += self._viewport_height
-        await self._tab.evaluate("stride", 0, _MAX_ANIMATION_MS)
+        await self._scroll_to(0)
 
     async def unpin_fixed(self) -> None:
         """Have what is fixed to the screen in the picture once."""
         await self._tab.evaluate("unpin_fixed", self.max_height)
+
+    async def _scroll_to(self, top: int) -> int:
+        """Scroll, and finish the animations that start there; the height of the page in CSS pixels."""
+        return int((await self._tab.evaluate("scroll_to", top, {"maxAnimationMs": _MAX_ANIMATION_MS}))["height"])

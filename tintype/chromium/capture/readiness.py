@@ -36,7 +36,7 @@ _SCRIPT_SECONDS = 1.0
 _SELECTOR_SECONDS = 3.0
 _POLL_INTERVAL = 0.05
 """Seconds between two looks for an element."""
-_SCRIPT_OF_OPTION = {"wait_for": "exists", "selector": "element_box", "click": "element_box", "scroll_to": "goto"}
+_SCRIPT_OF_OPTION = {"wait_for": "exists", "selector": "element_box", "click": "element_box", "scroll_to": "scroll_to"}
 """By which script each option's selector is looked for."""
 _MAX_NAVIGATIONS = 5
 """Pages that a page may send its visitor on to."""
@@ -186,7 +186,7 @@ class PageReadiness:
         if await self._tab.evaluate("scroll_near", top, height):
             await self._virtual_time.sync_with_wall_clock(_POLL_INTERVAL)
             await self._wait_stable()
-            await self._tab.evaluate("scroll", 0)
+            await self._tab.evaluate("scroll_to", 0)
 
     async def _sleep(self, seconds: float) -> None:
         """The page's time keeps pace with ours, so that what the page does meanwhile shows."""
