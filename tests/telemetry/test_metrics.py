@@ -37,7 +37,7 @@ DAEMON = {
     "later": "unknown",
     "refused": {"policy": 6, "limit": 1},
     "memory": {"daemon": 1000, "browser": 2000},
-    "layers": {"sandbox": True, "enclosure": False},
+    "layers": {"sandbox": True, "namespaces": False},
 }
 
 

@@ -46,9 +46,10 @@ def start(path: Path, sources: NodeSources) -> None:
 
 
 def _declare_series(node: NodeSources) -> None:
-    """Tell what has not happened yet, so that it is seen to rise when it does."""
+    """Expose counters of rare events with 0, so that PromQL's ``increase`` sees the first event."""
     for error in errors.ALL:
         recorder.declare("tintype_problems_total", error.code)
+    recorder.declare("tintype_cache_decode_errors_total")
     for backend in ("storage", "limits"):
         recorder.declare("tintype_backend_failures_total", backend)
     for engine in node.engines:

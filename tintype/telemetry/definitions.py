@@ -1,4 +1,4 @@
-"""Which figures does the service tell? Each once: name, kind, labels, meaning; exposition and docs follow."""
+"""Definitions of all metrics: name, type, labels, help text and histogram buckets."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Literal
 Kind = Literal["counter", "gauge", "histogram"]
 
 REQUEST_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 90)
-"""Seconds: from a hit to the longest wait for a picture."""
+"""Seconds: from a cache hit to the longest wait for a capture."""
 CAPTURE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 60, 90)
-"""Seconds of captures and their phases."""
+"""Seconds of captures and of their phases."""
 STORAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-"""Seconds of caches and storage."""
+"""Seconds of operations on caches and storage."""
 
 PHASES = {
-    "lookup": "the target's host is looked up",
-    "queue": "in line for a browser",
-    "context": "a fresh browser context is made",
-    "navigate": "until the page answers",
+    "lookup": "the host of the target is resolved",
+    "queue": "the capture waits for a slot",
+    "context": "a new browser context is created",
+    "navigate": "until the page responds",
     "stabilize": "until the page is stable",
-    "screenshot": "the screenshot is taken or the PDF is printed",
+    "screenshot": "the screenshot is taken",
     "encode": "resized and encoded (`render` in Server-Timing)",
 }
 """Phases of a capture, in order."""
@@ -28,7 +28,7 @@ PHASES = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure by its name in the exposition; a counter's name ends in ``_total``, times are in seconds."""
+    """One metric as it is exposed to Prometheus. Counters end in ``_total``; times are in seconds."""
 
     name: str
     kind: Kind
@@ -43,101 +43,130 @@ METRICS: tuple[Metric, ...] = (
         "tintype_requests_total",
         "counter",
         ("route", "status", "cache"),
-        "Answers. cache is X-Cache, or none. route is a pattern; - is an address that does not exist.",
+        "Responses. cache is the header X-Cache, or none. route is a URL pattern, or - for an unknown path.",
     ),
     Metric(
         "tintype_request_duration_seconds",
         "histogram",
         ("route", "cache"),
-        "From the arrival of a request at the application to its answer, waiting for a capture included.",
+        "Time from the arrival of a request at the application to its response, including the wait for a capture.",
         REQUEST_BUCKETS,
     ),
-    Metric("tintype_sent_bytes_total", "counter", ("route",), "Bytes of bodies sent."),
-    Metric("tintype_problems_total", "counter", ("error",), "Errors answered, by the code of the errors table."),
-    Metric("tintype_requests_in_progress", "gauge", (), "Requests being answered, hits of the fast path left out."),
+    Metric("tintype_sent_bytes_total", "counter", ("route",), "Bytes of response bodies."),
+    Metric("tintype_problems_total", "counter", ("error",), "Error responses, by error code."),
+    Metric(
+        "tintype_requests_in_progress",
+        "gauge",
+        (),
+        "Requests being processed, except cache hits answered by the fast path.",
+    ),
     Metric(
         "tintype_waiting_requests",
         "gauge",
         (),
-        "Requests that wait for a picture or still send a body; each holds a thread.",
+        "Requests that wait for a capture or still send their body. Each occupies a thread.",
     ),
     Metric(
         "tintype_waiting_requests_limit",
         "gauge",
         (),
-        "Requests that may hold a thread so; those beyond get 503 overloaded.",
+        "Maximum of tintype_waiting_requests. Excess requests get 503 overloaded.",
     ),
     Metric(
         "tintype_captures_total",
         "counter",
         ("engine", "result"),
-        "Visits of pages, background ones included. result is ok, partial or an error's code.",
+        "Captures, background refreshes included. result is ok, partial or an error code.",
     ),
     Metric(
         "tintype_capture_duration_seconds",
         "histogram",
         ("engine",),
-        "One visit, its time in line included.",
+        "Duration of a capture, including the time in the queue.",
         CAPTURE_BUCKETS,
     ),
     Metric(
         "tintype_capture_phase_seconds",
         "histogram",
         ("phase",),
-        "Parts of a capture: " + ", ".join(PHASES) + ".",
+        "Duration of each phase of a capture: " + ", ".join(PHASES) + ".",
         CAPTURE_BUCKETS,
     ),
     Metric(
         "tintype_cache_operation_seconds",
         "histogram",
         ("cache", "operation"),
-        "Reads and writes of the caches for finished pictures (records) and masters.",
+        "Duration of reads and writes in the caches of thumbnails (records) and of captures (masters).",
         STORAGE_BUCKETS,
     ),
     Metric("tintype_cache_bytes", "gauge", ("cache",), "Bytes in a cache."),
-    Metric("tintype_cache_budget_bytes", "gauge", ("cache",), "Bytes that may be in a cache."),
+    Metric("tintype_cache_budget_bytes", "gauge", ("cache",), "Maximum bytes in a cache."),
     Metric("tintype_cache_entries", "gauge", ("cache",), "Entries in a cache."),
     Metric(
-        "tintype_storage_operation_seconds", "histogram", ("operation",), "Operations of the storage.", STORAGE_BUCKETS
+        "tintype_cache_decode_errors_total",
+        "counter",
+        (),
+        "Cached values that could not be decoded and were treated as missing.",
+    ),
+    Metric(
+        "tintype_storage_operation_seconds",
+        "histogram",
+        ("operation",),
+        "Duration of storage operations.",
+        STORAGE_BUCKETS,
     ),
     Metric(
         "tintype_backend_failures_total",
         "counter",
         ("backend",),
-        "Failures of storage, caches, locks (by technology) and limits. With limits down, everybody is let through.",
+        "Failures of storage, locks, caches (sqlite, redis) and rate limit storage (limits)."
+        " While limits fails, all requests are allowed.",
     ),
-    Metric("tintype_capture_queue_length", "gauge", (), "Captures in line for a browser."),
-    Metric("tintype_slots_busy", "gauge", (), "Captures under way."),
-    Metric("tintype_slots", "gauge", (), "Captures that can be under way."),
-    Metric("tintype_capture_queue_limit", "gauge", (), "Captures that may wait in line."),
-    Metric("tintype_daemon_up", "gauge", (), "1 while the capture daemon answers; it is started when needed."),
+    Metric("tintype_capture_queue_length", "gauge", (), "Captures in the queue of the capture daemon."),
+    Metric("tintype_capture_queue_limit", "gauge", (), "Maximum of tintype_capture_queue_length."),
+    Metric("tintype_slots_busy", "gauge", (), "Captures in progress."),
+    Metric("tintype_slots", "gauge", (), "Maximum of tintype_slots_busy."),
+    Metric(
+        "tintype_daemon_up",
+        "gauge",
+        (),
+        "1 if the capture daemon responds. It starts on the first capture and exits when idle.",
+    ),
     Metric("tintype_daemon_clients", "gauge", (), "Connections to the capture daemon."),
-    Metric("tintype_browser_captures_total", "counter", (), "Captures begun by the daemon since it started."),
-    Metric("tintype_browser_restarts_total", "counter", (), "Browsers replaced because they died or went wrong."),
-    Metric("tintype_browser_recycles_total", "counter", (), "Browsers replaced because they had served their time."),
+    Metric("tintype_browser_captures_total", "counter", (), "Captures started by the daemon since its start."),
+    Metric("tintype_browser_restarts_total", "counter", (), "Browsers replaced because they crashed or failed."),
+    Metric("tintype_browser_recycles_total", "counter", (), "Browsers replaced because of their age or capture count."),
     Metric(
         "tintype_egress_denied_total",
         "counter",
         ("reason",),
-        "Connections of pages the egress guard refused: policy is a non-public address, blocked is advertising,"
-        " limit is a page with too many connections or bytes.",
+        "Connections of captured pages that the egress proxy denied. reason is policy (non-public address),"
+        " blocked (advertising) or limit (too many connections or bytes for one page).",
     ),
-    Metric("tintype_egress_bytes_total", "counter", (), "Bytes between pages and the world."),
-    Metric("tintype_egress_connections_total", "counter", (), "Connections pages made."),
+    Metric("tintype_egress_bytes_total", "counter", (), "Bytes between captured pages and the internet."),
+    Metric("tintype_egress_connections_total", "counter", (), "Connections opened by captured pages."),
     Metric(
-        "tintype_isolation_layer_active", "gauge", ("layer",), "1 while a layer of the guard holds: sandbox, enclosure."
+        "tintype_isolation_layer_active",
+        "gauge",
+        ("layer",),
+        "1 if a layer of isolation around Chromium is active: sandbox, namespaces.",
     ),
     Metric(
         "tintype_memory_bytes",
         "gauge",
         ("process",),
-        "Memory of all web workers, of the capture daemon and of all Chromium processes (anonymous, resident).",
+        "Anonymous resident memory of all web workers, of the capture daemon and of all Chromium processes.",
     ),
     Metric("tintype_workers", "gauge", (), "Web worker processes."),
-    Metric("tintype_disk_free_bytes", "gauge", (), "Free bytes where the data folder lies."),
-    Metric("tintype_start_time_seconds", "gauge", (), "When the oldest worker began, in seconds since the epoch."),
-    Metric("tintype_build_info", "gauge", ("version", "python", "browser"), "What runs; always 1."),
-    Metric("tintype_series_dropped_total", "counter", (), "Counts that found no place; 0 unless something is wrong."),
+    Metric("tintype_disk_free_bytes", "gauge", (), "Free bytes on the file system of the data folder."),
+    Metric("tintype_start_time_seconds", "gauge", (), "Start time of the oldest worker, in seconds since the epoch."),
+    Metric("tintype_build_info", "gauge", ("version", "python", "browser"), "Versions; the value is always 1."),
+    Metric(
+        "tintype_series_dropped_total",
+        "counter",
+        (),
+        "Uses of series for which the metrics file had no room; 0 in normal operation.",
+    ),
 )
 
 BY_NAME = {metric.name: metric for metric in METRICS}

@@ -49,7 +49,7 @@ async def leak_with(judge: EgressPolicy, **changes: object) -> str:
 async def test_a_guard_that_holds_is_silent() -> None:
     with capture_logs() as logs:
         assert await leak_with(EgressPolicy()) == ""
-    refused = [entry for entry in logs if entry["event"] == "connection_refused"]
+    refused = [entry for entry in logs if entry["event"] == "connection_denied"]
     assert {entry["log_level"] for entry in refused} == {"debug"}
 
 

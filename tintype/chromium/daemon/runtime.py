@@ -134,7 +134,7 @@ class CaptureRuntime:
             "connections": TOTALS.connections,
             "refused": dict(TOTALS.denied),
             "memory": {"daemon": private_memory(os.getpid()), "browser": sum(process.memory for process in tree)},
-            "layers": {"sandbox": recipe.sandbox, "enclosure": recipe.namespaces},
+            "layers": {"sandbox": recipe.sandbox, "namespaces": recipe.namespaces},
         }
 
     async def _count_targets(self) -> dict[str, int]:

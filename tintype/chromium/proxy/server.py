@@ -194,7 +194,7 @@ class ProxyClient(RelayEnd):
             if self._session.traffic.record_denial(request, refused.reason):
                 is_news = refused.reason in {"policy", "limit"} and not self._session.expect_denials
                 say = log.warning if is_news else log.debug
-                say("connection_refused", host=request.host, port=request.port, reason=refused.reason)
+                say("connection_denied", host=request.host, port=request.port, reason=refused.reason)
             self._reject(GENERAL_FAILURE)
             return
         self.transport.write(SUCCEEDED)
