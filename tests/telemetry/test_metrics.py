@@ -242,10 +242,10 @@ class TestWhoMayRead:
         assert served(headers={name: "127.0.0.1"}) == 404
 
     def test_everybody_where_it_is_open(self) -> None:
-        assert served("8.8.8.8", {"Via": "1.1 edge"}, access="open") == 200
+        assert served("8.8.8.8", {"Via": "1.1 edge"}, mode="open") == 200
 
     def test_nobody_where_it_is_off(self) -> None:
-        assert served(access="off") == served(access="off", token="t", headers={"Authorization": "Bearer t"}) == 404
+        assert served(mode="off") == served(mode="off", token="t", headers={"Authorization": "Bearer t"}) == 404
 
     def test_a_token_opens_it_from_anywhere_and_its_lack_closes_it(self) -> None:
         assert served("8.8.8.8", {"Authorization": "Bearer right", "X-Forwarded-For": "8.8.4.4"}, token="right") == 200
