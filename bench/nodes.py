@@ -21,7 +21,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from tests.support import processes
+from tests.support.concurrency import eventually
 from tests.support.site_server import SiteServer
 from tests.support.two_nodes import Load, Pair, hits
 
@@ -82,7 +82,7 @@ def killed(pair: Pair, site: SiteServer, urls: list[str], pages: list[str], foun
         found.waited.append(time.monotonic() - gone)
         started = time.monotonic()
         lost.start()
-        if not processes.eventually(lambda: pair.took_part(lost) > 0, within=60):
+        if not eventually(lambda: pair.took_part(lost) > 0, within=60):
             raise RuntimeError("the node did not take part again")
         found.back.append(time.monotonic() - started)
         load.grows(by=ENOUGH)

@@ -23,6 +23,7 @@ from rich.table import Table
 from bench import process_tree
 from bench.service import Plain
 from tests.support import processes
+from tests.support.concurrency import eventually
 from tests.support.node import Node
 
 TARGET = 1.5
@@ -50,7 +51,7 @@ def once(folder: Path, allowed: str, url: str) -> dict[str, float]:
         node.process.terminate()
         node.process.wait(30)
         took["service ended"] = time.time() - begin
-        if not processes.eventually(lambda: processes.gone(family), within=30):
+        if not eventually(lambda: processes.gone(family), within=30):
             raise RuntimeError("the service left processes behind")
         took["all ended"] = time.time() - begin
     return took

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import processes
+from tests.support.concurrency import eventually
 from tests.support.fakes import FakeEngine
 from tests.support.site_server import SiteServer
 from tests.support.terminal import Terminal
@@ -119,7 +119,7 @@ class TestAList:
         engine.gate.clear()
 
         def open_gate() -> None:
-            assert processes.eventually(lambda: engine.visits == 3)
+            assert eventually(lambda: engine.visits == 3)
             engine.gate.set()
 
         opening = threading.Thread(target=open_gate)
@@ -270,7 +270,7 @@ class TestCtrlC:
         engine.gate.clear()
 
         def interrupt() -> None:
-            assert processes.eventually(lambda: engine.visits == 1)
+            assert eventually(lambda: engine.visits == 1)
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             assert stopped.wait(30)
             engine.gate.set()
@@ -337,7 +337,7 @@ class TestWithARealBrowser:
         site.gate.clear()
         running = self.start(site, "--format", "webp", "--thumb-width", "320")
         site.wait_for_visit("/plain.html?held=1")
-        assert processes.eventually(lambda: len(pictures()) == 3, within=60)
+        assert eventually(lambda: len(pictures()) == 3, within=60)
         running.send_signal(signal.SIGINT)
         site.gate.set()
         _, said = running.communicate(timeout=60)

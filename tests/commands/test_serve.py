@@ -9,14 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
 from tests.support import processes
+from tests.support.concurrency import eventually
 from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -104,7 +103,7 @@ class TestServe:
             started = processes.mentioning(str(tmp_path / "data"))
             served.process.terminate()
             served.process.communicate(timeout=60)
-        assert processes.eventually(lambda: processes.gone(started), within=30)
+        assert eventually(lambda: processes.gone(started), within=30)
 
     @pytest.mark.browser
     def test_a_capture_daemon_that_is_just_starting_ends_with_it(self, tmp_path: Path) -> None:
@@ -116,7 +115,7 @@ class TestServe:
         with Served(PORT="0", **env) as served:
             served.listening()
             served.end(signal.SIGTERM)
-        assert processes.eventually(lambda: not processes.mentioning(str(tmp_path / "data")), within=30)
+        assert eventually(lambda: not processes.mentioning(str(tmp_path / "data")), within=30)
 
     def test_workers_do_not_outlive_it(self) -> None:
         with Served(PORT="0") as served:
@@ -145,10 +144,3 @@ def answers_at_all(url: str) -> bool:
         return answers(url) == 200
     except OSError:
         return False
-
-
-def eventually(true: Callable[[], bool], within: float = 30.0) -> bool:
-    """Ask until it is true, for at most ``within`` seconds."""
-    pause = threading.Event()
-    asks = int(within / 0.05)
-    return any(true() or pause.wait(0.05) for _ in range(asks))

@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import StartNode
-from tests.support import processes
 from tests.support.caddy import SHIPPED, Caddy
+from tests.support.concurrency import eventually
 from tests.support.node import Node
 from tests.support.site_server import SiteServer
 
@@ -99,7 +99,7 @@ def test_plain_http_is_sent_to_tls(edge: Caddy) -> None:
 
 def test_the_log_says_neither_targets_nor_keys(edge: Caddy, picture: tuple[str, httpx.Response]) -> None:
     edge.get(picture[0], {"X-Api-Key": "a-key-of-somebody", "Referer": "https://somebody.example/"})
-    assert processes.eventually(lambda: any("/thumb" in str(line["request"]) for line in edge.logged()))
+    assert eventually(lambda: any("/thumb" in str(line["request"]) for line in edge.logged()))
     said = str(edge.logged())
     assert [word for word in ("url=", "a-key-of-somebody", "somebody.example") if word in said] == []
 

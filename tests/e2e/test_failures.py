@@ -18,6 +18,7 @@ import pytest
 
 from tests.e2e.conftest import StartNode
 from tests.support import processes
+from tests.support.concurrency import eventually
 from tests.support.disks import mounted
 from tests.support.node import Node
 from tests.support.servers import RedisServer, S3Server
@@ -40,7 +41,7 @@ def test_the_browser_killed_mid_capture(start_node: StartNode, site: SiteServer)
     browser = processes.tree(node.daemon())[1]
     with ThreadPoolExecutor(1) as background:
         pending = background.submit(node.thumb, site.url("/plain.html?kill=1"), delay="1500")
-        assert processes.eventually(lambda: site.visits("/plain.html?kill=1") == 1)
+        assert eventually(lambda: site.visits("/plain.html?kill=1") == 1)
         os.kill(browser, signal.SIGKILL)
         assert is_whole(pending.result())
     assert node.thumb(site.url("/plain.html?after=1")).status_code == 200
@@ -51,7 +52,7 @@ def test_the_daemon_killed(start_node: StartNode, site: SiteServer) -> None:
     assert node.thumb(site.url("/plain.html")).status_code == 200
     family = processes.tree(node.daemon())
     os.kill(family[0], signal.SIGKILL)
-    assert processes.eventually(lambda: processes.gone(family))
+    assert eventually(lambda: processes.gone(family))
     assert node.thumb(site.url("/plain.html?reborn=1")).status_code == 200
 
 
@@ -65,7 +66,7 @@ def test_redis_stopped_and_started(start_node: StartNode, redis_server: RedisSer
     during = node.thumb(site.url("/plain.html?redis=2"))
     assert (during.status_code, during.headers["X-Cache"]) == (200, "MISS")
     redis_server.start()
-    assert processes.eventually(lambda: node.thumb(url).headers["X-Cache"] == "HIT")
+    assert eventually(lambda: node.thumb(url).headers["X-Cache"] == "HIT")
 
 
 def test_s3_refusing(start_node: StartNode, s3_server: S3Server, site: SiteServer) -> None:
@@ -136,12 +137,12 @@ def test_senders_who_never_finish(start_node: StartNode, site: SiteServer) -> No
     assert node.thumb(site.url("/plain.html")).status_code == 200
     with ExitStack() as senders:
         connections = [senders.enter_context(begin_to_post(node.port)) for _ in range(9)]
-        assert processes.eventually(lambda: len(select.select(connections, [], [], 0)[0]) == 6)  # of three seats
+        assert eventually(lambda: len(select.select(connections, [], [], 0)[0]) == 6)  # of three seats
         refused, _, _ = select.select(connections, [], [], 0)
         assert all(b" 503 " in connection.recv(200).split(b"\r\n")[0] for connection in refused)
         assert node.thumb(site.url("/plain.html")).headers["X-Cache"] == "HIT"
         assert node.get("/health").status_code == 200
-    assert processes.eventually(lambda: node.thumb(site.url("/plain.html?later=1")).status_code == 200)
+    assert eventually(lambda: node.thumb(site.url("/plain.html?later=1")).status_code == 200)
 
 
 def test_sigterm_under_load(start_node: StartNode, site: SiteServer) -> None:
@@ -149,7 +150,7 @@ def test_sigterm_under_load(start_node: StartNode, site: SiteServer) -> None:
     urls = [site.url(f"/plain.html?load={number}") for number in range(12)]
     with ThreadPoolExecutor(1) as background:
         pending = background.submit(ask_all, node, urls)
-        assert processes.eventually(lambda: site.visits("/plain.html?load=0") == 1 or site.total_visits() > 0)
+        assert eventually(lambda: site.visits("/plain.html?load=0") == 1 or site.total_visits() > 0)
         assert node.stop() == 0
         answers = pending.result()
     assert all(answer is None or is_whole(answer) for answer in answers)
@@ -165,6 +166,6 @@ def test_kill_nine_of_the_whole_service_leaves_nothing_running(start_node: Start
         with contextlib.suppress(ProcessLookupError):  # workers notice the end of their parent
             os.kill(pid, signal.SIGKILL)
     node.process.wait(10)
-    assert processes.eventually(lambda: processes.gone(family), within=30)
+    assert eventually(lambda: processes.gone(family), within=30)
     node.start()
     assert node.thumb(site.url("/plain.html")).headers["X-Cache"] == "HIT"

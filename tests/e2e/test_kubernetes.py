@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import manifests, processes
+from tests.support.concurrency import eventually
 from tests.support.node import Node, free_port
 from tests.support.servers import RedisServer
 from tests.support.site_server import SiteServer
@@ -73,7 +74,7 @@ def test_a_picture_is_taken_by_the_other_pod(site: SiteServer, redis_server: Red
         )
         command = (sys.executable, "-m", "tintype", *manifests.container("tintype-web")["args"])
         with Node(data=tmp_path / "web", env=web, command=command, port=int(web["PORT"])) as node:
-            assert processes.eventually(lambda: listens(port), within=60), (tmp_path / "capture.log").read_text()
+            assert eventually(lambda: listens(port), within=60), (tmp_path / "capture.log").read_text()
             first = node.thumb(site.url("/plain.html"), thumb_width="320")
             again = node.thumb(site.url("/plain.html"), thumb_width="320")
             assert (first.status_code, first.headers["x-cache"]) == (200, "MISS"), node.output()

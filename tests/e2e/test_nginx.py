@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import StartNode
-from tests.support import processes
+from tests.support.concurrency import eventually
 from tests.support.nginx import Edge
 from tests.support.node import Node
 from tests.support.site_server import SiteServer
@@ -68,7 +68,7 @@ class Asked:
         self._signed = edge.signed = uuid.uuid4().hex
 
     def is_(self, times: int) -> bool:
-        return processes.eventually(lambda: self.so_far() == times)
+        return eventually(lambda: self.so_far() == times)
 
     def so_far(self) -> int:
         """How many of which the log tells by now."""
@@ -106,7 +106,7 @@ class TestHits:
                 told.add((answer.headers["x-cache"], answer.headers.get("x-request-id", ""), answer.content))
                 return asked.so_far() >= 2
 
-            assert processes.eventually(confirmed)
+            assert eventually(confirmed)
         assert told == {("HIT", "", first.content)}
 
     def test_are_304_for_whoever_has_them(self, edge: Edge, page: str) -> None:
@@ -244,7 +244,7 @@ class TestTheRest:
 
     def test_is_logged_without_what_was_asked_for(self, edge: Edge, page: str) -> None:
         edge.get(thumb(page))
-        assert processes.eventually(lambda: '"GET /thumb" 200' in (edge.folder / "access.log").read_text())
+        assert eventually(lambda: '"GET /thumb" 200' in (edge.folder / "access.log").read_text())
         assert "url=" not in (edge.folder / "access.log").read_text()
 
     def test_makes_nginx_warn_of_nothing(self, edge: Edge) -> None:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.support import processes
+from tests.support.concurrency import eventually
 from tests.support.node import Node
 from tests.support.site_server import SiteServer
 from tests.support.two_nodes import PASSING, Pair, hits
@@ -87,7 +87,7 @@ class TestTogether:
             node.thumb(url)  # what a worker saw lately it may show for a moment more
             return site.visits(page) == 2
 
-        assert processes.eventually(lambda: asked(pair.south))
+        assert eventually(lambda: asked(pair.south))
         assert pair.north.thumb(url).headers["x-cache"] == "HIT"
         assert site.visits(page) == 2
 
@@ -108,7 +108,7 @@ class TestOneDies:
         with hits(pair, known) as load, ThreadPoolExecutor(1) as background:
             load.grows(by=50)
             misses = background.submit(pair.thumbs, [(site.url(page), "") for page in pages])
-            assert processes.eventually(lambda: all(map(site.visits, pages)), within=60)
+            assert eventually(lambda: all(map(site.visits, pages)), within=60)
             lost = pair.busy()
             lost.kill()
             held.set()
@@ -117,7 +117,7 @@ class TestOneDies:
             assert {is_picture_or_honest(answer) for answer in answers} == {True}
             assert {pair.thumb(site.url(page)).status_code for page in pages} == {200}
             lost.start()
-            assert processes.eventually(lambda: pair.took_part(lost) > 5)
+            assert eventually(lambda: pair.took_part(lost) > 5)
         assert load.failed == []
         assert all(site.visits(page) <= 2 for page in pages), "tried again more than once"
 
@@ -145,10 +145,10 @@ class TestOneIsToldToEnd:
         pages = [f"/plain.html?held=1&last={number}" for number in range(4)]
         with hits(pair, known) as load, ThreadPoolExecutor(2) as background:
             misses = background.submit(pair.thumbs, [(site.url(page), "") for page in pages])
-            assert processes.eventually(lambda: all(map(site.visits, pages)), within=60)
+            assert eventually(lambda: all(map(site.visits, pages)), within=60)
             leaving = pair.busy()
             ending = background.submit(leaving.stop)
-            assert processes.eventually(lambda: not listens(leaving))
+            assert eventually(lambda: not listens(leaving))
             held.set()
             assert ending.result() == 0
             load.grows(by=50)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import processes
+from tests.support.concurrency import eventually
 from tests.support.paths import ROOT
 from tintype.engines import daemon_launcher
 from tintype.engines.chromium import ChromiumEngine
@@ -153,7 +154,7 @@ class TestStarting:
     def test_a_daemon_that_is_never_ready_is_ended(self, scripted: Scripted) -> None:
         with pytest.raises(BackendUnavailable):
             scripted.engine(start="time.sleep(60)", start_timeout=1.0).capture(SHOT)
-        assert processes.eventually(lambda: not scripted.pids(), within=5)
+        assert eventually(lambda: not scripted.pids(), within=5)
 
     def test_a_crowd_shares_one_failure(self, scripted: Scripted) -> None:
         engine = scripted.engine(start="sys.exit(1)")
@@ -188,7 +189,7 @@ class TestStarting:
     def test_a_daemon_begun_in_vain_does_not_spoil_later_starts(self, scripted: Scripted) -> None:
         scripted.engine(start="sys.exit(1)")
         assert scripted.starter().start_in_background() is True
-        assert processes.eventually(lambda: scripted.starts == 1)
+        assert eventually(lambda: scripted.starts == 1)
         assert who_answered(scripted.engine())
 
     def test_a_daemon_begun_and_not_ready_can_be_withdrawn(self, scripted: Scripted) -> None:
@@ -196,7 +197,7 @@ class TestStarting:
         begun = scripted.starter()
         begun.start_in_background()
         begun.cancel()
-        assert processes.eventually(lambda: not scripted.pids())
+        assert eventually(lambda: not scripted.pids())
 
     def test_a_daemon_run_elsewhere_is_not_started(self, tmp_path: Path) -> None:
         for address in (f"unix://{tmp_path}/none.sock", "tcp://127.0.0.1:1"):

@@ -15,7 +15,8 @@ import pytest
 
 from tests.chromium.conftest import StartEngine
 from tests.hostile.site import ATTACKS, HostileSite
-from tests.support.processes import eventually, tree
+from tests.support.concurrency import eventually
+from tests.support.processes import tree
 from tintype import imaging
 from tintype.chromium.process import watchdog
 from tintype.engines.chromium import ChromiumEngine

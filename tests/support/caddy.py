@@ -11,7 +11,7 @@ from typing import Self
 
 import httpx
 
-from tests.support import processes
+from tests.support.concurrency import eventually
 from tests.support.nginx import NAME, make_certificate, replaced
 from tests.support.node import free_port
 from tests.support.paths import ROOT
@@ -49,7 +49,7 @@ class Caddy:
         command = ["caddy", "run", "--adapter", "caddyfile", "--config", str(self.folder / "Caddyfile")]
         with (self.folder / "output.log").open("wb") as log:
             self._process = subprocess.Popen(command, env={**os.environ, **own}, stdout=log, stderr=log)
-        assert processes.eventually(self._answers, within=30), self.output()
+        assert eventually(self._answers, within=30), self.output()
         return self
 
     def __exit__(self, *_: object) -> None:

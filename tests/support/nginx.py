@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.support import processes
+from tests.support.concurrency import eventually
 from tests.support.node import free_port
 from tests.support.paths import ROOT
 
@@ -95,7 +95,7 @@ class Edge:
         command = ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e", "stderr"]
         with (self.folder / "output.log").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        assert processes.eventually(self._answers, within=30), (self.folder / "output.log").read_text()
+        assert eventually(self._answers, within=30), (self.folder / "output.log").read_text()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -16,6 +16,7 @@ from typing import BinaryIO, Self
 import httpx
 
 from tests.support import processes
+from tests.support.concurrency import eventually
 from tests.support.paths import ROOT
 
 SERVE = (sys.executable, "-m", "tintype", "serve")
@@ -58,7 +59,7 @@ class Node:
             [*self.command, *bind], env=self._environment(), cwd=self.data.parent, stdout=self.log, stderr=self.log
         )
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60, trust_env=False)
-        assert processes.eventually(self._healthy, within=30), self.output()
+        assert eventually(self._healthy, within=30), self.output()
 
     def stop(self, how: int = signal.SIGTERM) -> int:
         """End it, wait for everything it started, and give its exit code."""
@@ -66,7 +67,7 @@ class Node:
         self.process.send_signal(how)
         code = self.process.wait(90)  # answers under way are finished first, on a crowded machine too
         self._let_go()
-        assert processes.eventually(lambda: processes.gone(family), within=30), self.output()
+        assert eventually(lambda: processes.gone(family), within=30), self.output()
         return code
 
     def kill(self) -> None:
@@ -76,7 +77,7 @@ class Node:
             with contextlib.suppress(ProcessLookupError):  # workers notice the end of their parent
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(30)
-        assert processes.eventually(lambda: processes.gone(family), within=30), self.output()
+        assert eventually(lambda: processes.gone(family), within=30), self.output()
 
     def get(self, path: str, **params: str) -> httpx.Response:
         return self.client.get(path, params=params)

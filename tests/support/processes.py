@@ -1,9 +1,8 @@
-"""Which processes live, read from /proc: drills prove that nothing is left behind."""
+"""Running processes, read from /proc: tests check that no process is left behind."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -18,23 +17,13 @@ def tree(pid: int) -> list[int]:
 
 
 def mentioning(text: str) -> list[int]:
-    """Living processes whose command line or environment holds a text, this one excluded."""
+    """Processes whose command line or environment contains a text, without this one."""
     return [pid for pid in _pids() if text in _read(pid, "cmdline") + _read(pid, "environ")]
 
 
 def gone(pids: Iterable[int]) -> bool:
-    """Whether none of them lives; a zombie has ended."""
+    """Whether all of them have ended; a zombie has ended."""
     return not any(_state(pid) not in ("", "Z") for pid in pids)
-
-
-def eventually(true: Callable[[], bool], within: float = 20.0) -> bool:
-    """Ask until it is true, for at most ``within`` seconds."""
-    deadline = time.monotonic() + within
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def _pids() -> list[int]:

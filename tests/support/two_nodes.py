@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from tests.support import processes
+from tests.support.concurrency import eventually
 from tests.support.nginx import Edge
 from tests.support.node import Node
 from tests.support.servers import RedisServer, S3Server
@@ -93,7 +93,7 @@ class Pair:
             self.thumb(url, headers=PASSING)
             return all(self.took_part(node) > known for node, known in zip(self.nodes, before, strict=True))
 
-        assert processes.eventually(both, within=60), self.north.output() + self.south.output()
+        assert eventually(both, within=60), self.north.output() + self.south.output()
 
     def busy(self) -> Node:
         """A node at which a caller waits for a picture."""
@@ -101,7 +101,7 @@ class Pair:
 
     def rest(self) -> None:
         """Wait until no caller waits for a picture, a refresh that an earlier one began included."""
-        assert processes.eventually(lambda: not any(map(self._waits, self.nodes)), within=60)
+        assert eventually(lambda: not any(map(self._waits, self.nodes)), within=60)
 
     def took_part(self, node: Node) -> int:
         """How many answers a node has given for /thumb so far."""

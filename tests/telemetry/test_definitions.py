@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 import pytest
 import yaml
 
-from tests.commands.test_serve import Served, eventually
+from tests.commands.test_serve import Served
+from tests.support.concurrency import eventually
 from tests.support.log_events import log_events
 from tests.support.metrics import samples
 from tests.support.paths import ROOT

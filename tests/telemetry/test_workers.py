@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.commands.test_serve import Served, children, eventually
+from tests.commands.test_serve import Served, children
+from tests.support.concurrency import eventually
 from tests.support.metrics import value
 
 pytestmark = pytest.mark.usefixtures("own_settings")

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.chromium.daemon.test_daemon import free_port, is_blue, shot
-from tests.support import processes
-from tests.support.concurrency import async_test
+from tests.support.concurrency import async_test, eventually
 from tests.support.site_server import SiteServer
 from tintype.chromium.daemon.auth import AuthenticatedServer
 from tintype.engines.chromium import ChromiumEngine
@@ -132,7 +131,7 @@ class TestToldToEnd:
                 under_way = crowd.submit(busy.capture, shot(site.url(page), delay=4000))
                 site.wait_for_visit(page)
                 in_line = crowd.submit(busy.capture, shot(site.url("/plain.html?in-line")))
-                assert processes.eventually(lambda: idle.status()["waiting"] == 1)
+                assert eventually(lambda: idle.status()["waiting"] == 1)
                 daemon.terminate()
                 assert is_blue(under_way.result())
                 assert is_blue(in_line.result())

@@ -17,6 +17,7 @@ import pytest
 
 from tests.chromium.conftest import StartEngine, end
 from tests.support import processes
+from tests.support.concurrency import eventually
 from tests.support.site_server import SiteServer
 from tintype import imaging
 from tintype.chromium.daemon.daemon import DaemonConfig, address_for, command_for
@@ -115,7 +116,7 @@ class TestACrowd:
         impatient = ChromiumEngine(own.address, None, Path("/nowhere"), timeout=0.5)
         with pytest.raises(CaptureTimeout):
             impatient.capture(shot(site.url("/plain.html?impatient"), delay=6000))
-        assert processes.eventually(lambda: own.status()["busy"] == 0, within=3)
+        assert eventually(lambda: own.status()["busy"] == 0, within=3)
 
 
 class TestALostBrowser:
@@ -138,8 +139,8 @@ class TestALostBrowser:
         first = engine.status()["browser_pid"]
         for number in range(4):
             assert is_blue(engine.capture(shot(site.url(f"/plain.html?{number}"))))
-        assert processes.eventually(lambda: engine.status()["browser_pid"] != first)
-        assert processes.eventually(lambda: processes.gone([first]))
+        assert eventually(lambda: engine.status()["browser_pid"] != first)
+        assert eventually(lambda: processes.gone([first]))
 
 
 class TestTheDaemon:
@@ -149,7 +150,7 @@ class TestTheDaemon:
         pending = start_slowly(own, site, crowd, "counted")
         assert (own.status()["contexts"], own.status()["pages"]) == (1, 1)
         assert is_blue(pending.result())
-        assert processes.eventually(lambda: (own.status()["contexts"], own.status()["pages"]) == (0, 0))
+        assert eventually(lambda: (own.status()["contexts"], own.status()["pages"]) == (0, 0))
 
     def test_killed_under_a_capture_is_started_again(
         self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
@@ -160,7 +161,7 @@ class TestTheDaemon:
         os.kill(before["pid"], signal.SIGKILL)
         assert is_blue(pending.result())
         assert own.status()["pid"] != before["pid"]
-        assert processes.eventually(lambda: processes.gone([before["browser_pid"]]), within=5)
+        assert eventually(lambda: processes.gone([before["browser_pid"]]), within=5)
         assert not left.exists()
 
     def test_leaves_nothing_when_told_to_end(self, own: ChromiumEngine, site: SiteServer) -> None:
@@ -168,7 +169,7 @@ class TestTheDaemon:
         daemon = own.status()["pid"]
         family, folder = processes.tree(daemon), folder_of(daemon)
         os.kill(daemon, signal.SIGTERM)
-        assert processes.eventually(lambda: processes.gone(family), within=5)
+        assert eventually(lambda: processes.gone(family), within=5)
         assert not folder.exists()
         assert not Path(own.address.removeprefix("unix://")).exists()
 
@@ -176,14 +177,14 @@ class TestTheDaemon:
         pending = start_slowly(own, site, crowd, "load")
         daemon = own.status()["pid"]
         os.kill(daemon, signal.SIGTERM)
-        assert processes.eventually(lambda: processes.gone([daemon]), within=3)
+        assert eventually(lambda: processes.gone([daemon]), within=3)
         assert pending.exception() is None or pending.exception().retry_after  # type: ignore[union-attr]
 
     def test_ends_when_nobody_needs_it(self, start_engine: StartEngine) -> None:
         engine = start_engine(slots=1, idle_timeout=0.2)
         daemon = engine.status()["pid"]
         engine.close()
-        assert processes.eventually(lambda: processes.gone([daemon]), within=5)
+        assert eventually(lambda: processes.gone([daemon]), within=5)
 
     def test_says_how_it_is(self, own: ChromiumEngine) -> None:
         own.check()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import processes
+from tests.support.concurrency import eventually
 from tintype.chromium.process.watchdog import ProcessTree, private_memory, process_memory
 
 PARENT = """
@@ -43,23 +44,23 @@ def kinds(census: ProcessTree) -> list[str]:
 
 
 def test_every_process_is_counted_and_known_by_its_kind(browser: subprocess.Popen[str]) -> None:
-    assert processes.eventually(lambda: kinds(ProcessTree(browser.pid)) == ["browser", "gpu", "other"])
+    assert eventually(lambda: kinds(ProcessTree(browser.pid)) == ["browser", "gpu", "other"])
 
 
 def test_a_renderer_that_comes_later_is_counted_at_once(browser: subprocess.Popen[str]) -> None:
     census = ProcessTree(browser.pid)
-    assert processes.eventually(lambda: kinds(census) == ["browser", "gpu", "other"])
+    assert eventually(lambda: kinds(census) == ["browser", "gpu", "other"])
     for count in (1, 2):
         print(file=browser.stdin, flush=True)
-        assert processes.eventually(lambda n=count: kinds(census).count("renderer") == n)
+        assert eventually(lambda n=count: kinds(census).count("renderer") == n)
 
 
 def test_one_that_has_ended_is_not(browser: subprocess.Popen[str]) -> None:
     census = ProcessTree(browser.pid)
-    assert processes.eventually(lambda: "gpu" in kinds(census))
+    assert eventually(lambda: "gpu" in kinds(census))
     gpu = next(usage.pid for usage in census.read() if usage.kind == "gpu")
     os.kill(gpu, 9)
-    assert processes.eventually(lambda: not next((u.memory for u in census.read() if u.pid == gpu), 0))
+    assert eventually(lambda: not next((u.memory for u in census.read() if u.pid == gpu), 0))
 
 
 def test_memory_is_what_a_process_has_of_its_own() -> None:
