@@ -12,7 +12,8 @@ from tintype import backends, logs, malloc, telemetry, urls
 from tintype.errors import ConfigurationError
 from tintype.model import Freshness
 from tintype.network.egress import AllowRule, Policy
-from tintype.network.resolver import TargetResolver, local_addresses
+from tintype.network.interfaces import local_addresses
+from tintype.network.resolver import TargetResolver
 from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
 from tintype.service.seats import WaitingLimit

@@ -1,4 +1,4 @@
-"""Which addresses and names may be reached: every special-purpose class, both families, borders included."""
+"""Tests of the egress policy: every special-purpose range of both families, borders included."""
 
 from __future__ import annotations
 
@@ -58,50 +58,50 @@ PUBLIC = [
 
 
 @pytest.mark.parametrize("text", [pytest.param(a, id=f"{kind} {a}") for kind, all_ in INTERNAL.items() for a in all_])
-def test_internal_addresses_are_refused(text: str) -> None:
+def test_denies_internal_addresses(text: str) -> None:
     assert not is_public(ip_address(text))
     assert not Policy().permits(ip_address(text), 80)
 
 
 @pytest.mark.parametrize("text", PUBLIC)
-def test_public_addresses_next_to_internal_ones_are_permitted(text: str) -> None:
+def test_permits_public_addresses_next_to_internal_ranges(text: str) -> None:
     assert Policy().permits(ip_address(text), 443)
 
 
 @given(st.ip_addresses(v=6).filter(lambda a: a not in ip_network("2000::/3")))
-def test_ipv6_outside_of_global_unicast_is_never_public(address: IPv6Address) -> None:
+def test_denies_ipv6_outside_of_global_unicast(address: IPv6Address) -> None:
     assert not is_public(address)
 
 
 @given(st.ip_addresses(v=4))
-def test_an_ipv4_address_in_any_ipv6_disguise_is_refused(address: IPv4Address) -> None:
+def test_denies_ipv4_addresses_embedded_in_ipv6(address: IPv4Address) -> None:
     number = int(address)
-    disguises = [number, 0xFFFF << 32 | number, 0x64FF9B << 96 | number, 0x2002 << 112 | number << 80]
-    assert not any(is_public(IPv6Address(disguise)) for disguise in disguises)
+    embedded = [number, 0xFFFF << 32 | number, 0x64FF9B << 96 | number, 0x2002 << 112 | number << 80]
+    assert not any(is_public(IPv6Address(address_)) for address_ in embedded)
 
 
 @given(st.ip_addresses(v=4))
-def test_public_is_never_wider_than_what_python_calls_global(address: IPv4Address) -> None:
+def test_permits_nothing_that_python_does_not_call_global(address: IPv4Address) -> None:
     assert address.is_global or not is_public(address)
 
 
-class TestThisMachine:
+class TestLocalAddresses:
     policy = Policy(local_addresses=frozenset({ip_address("93.184.216.34"), ip_address("2606:4700::1")}))
 
-    def test_is_not_reached_at_its_public_addresses(self) -> None:
+    def test_denies_public_addresses_of_this_host(self) -> None:
         assert not self.policy.permits(ip_address("93.184.216.34"), 443)
         assert not self.policy.permits(ip_address("2606:4700::1"), 443)
 
-    def test_has_neighbours_that_are(self) -> None:
+    def test_permits_addresses_next_to_them(self) -> None:
         assert self.policy.permits(ip_address("93.184.216.35"), 443)
 
-    def test_is_reached_where_the_operator_says_so(self) -> None:
+    def test_permits_them_by_an_allow_rule(self) -> None:
         policy = Policy((AllowRule.parse("93.184.216.34:8443"),), self.policy.local_addresses)
         assert policy.permits(ip_address("93.184.216.34"), 8443)
         assert not policy.permits(ip_address("93.184.216.34"), 443)
 
 
-class TestTheAllowList:
+class TestAllowRule:
     policy = Policy(
         tuple(map(AllowRule.parse, ("127.0.0.1:8090", "10.1.0.0/16:443", "[fd00::1]:80", "[fe80::/10]:81")))
     )
@@ -109,7 +109,7 @@ class TestTheAllowList:
     @pytest.mark.parametrize(
         ("address", "port"), [("127.0.0.1", 8090), ("10.1.2.3", 443), ("fd00::1", 80), ("fe80::1", 81)]
     )
-    def test_opens_an_address_at_its_port(self, address: str, port: int) -> None:
+    def test_permits_an_address_at_its_port(self, address: str, port: int) -> None:
         assert self.policy.permits(ip_address(address), port)
 
     @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ class TestTheAllowList:
             ("fe80::1%1", 81),
         ],
     )
-    def test_opens_nothing_else(self, address: str, port: int) -> None:
+    def test_permits_no_other_address_or_port(self, address: str, port: int) -> None:
         assert not self.policy.permits(ip_address(address), port)
 
     @pytest.mark.parametrize(
@@ -134,13 +134,13 @@ class TestTheAllowList:
         ["", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:８０", "127.0.0.1:+80",
          "::1:80", "fd00::1", "[fd00::1]", "10.0.0.1/8:443", "localhost:80", "*:80", "127.1:80", "012.0.0.1:80"],
     )  # fmt: skip
-    def test_takes_nothing_but_an_address_or_network_with_a_port(self, text: str) -> None:
+    def test_rejects_text_that_is_not_an_address_with_a_port(self, text: str) -> None:
         with pytest.raises(ValueError, match=r".+"):
             AllowRule.parse(text)
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
-def test_ports_that_are_none_are_refused(port: int) -> None:
+def test_denies_invalid_ports(port: int) -> None:
     assert not Policy().permits(ip_address("8.8.8.8"), port)
 
 
@@ -151,7 +151,7 @@ class TestNames:
          "a_b.example.com", "-x.tumblr.com", "localhost.com", "local.ch", "internal.io", "mylocal.net", "lan.org",
          "0.com", "x.y.z.co.uk", "a" * 63 + ".com"],
     )  # fmt: skip
-    def test_of_the_internet_may_be_looked_up(self, name: str) -> None:
+    def test_permits_public_names(self, name: str) -> None:
         assert Policy().permits_name(name, 443)
 
     @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ class TestNames:
          "kubernetes.default.svc.cluster.local", "duck.onion", "x.test", "x.invalid", "x.example", "home.arpa",
          "1.0.0.127.in-addr.arpa"],
     )  # fmt: skip
-    def test_of_private_networks_may_not(self, name: str) -> None:
+    def test_denies_private_names(self, name: str) -> None:
         assert is_private_name(name)
         assert not Policy().permits_name(name, 443)
 
@@ -171,34 +171,34 @@ class TestNames:
          "１.com", "a\x00.com", "127.0.0.1", "2130706433", "0x7f.1", "foo.0x", "foo.123", "foo.0x1f", "foo.1a", "[::1]",
          "::1", "a" * 64 + ".com", ".".join(["abcd"] * 60), "*.com", "a!b.com", "localhost\n", "a.com\n"],
     )  # fmt: skip
-    def test_that_a_resolver_could_misread_are_none(self, name: str) -> None:
+    def test_rejects_names_that_a_resolver_can_read_as_numbers(self, name: str) -> None:
         assert not is_name(name)
         assert not Policy().permits_name(name, 443, named=True)
 
-    def test_of_private_networks_may_where_the_operator_opened_the_port(self) -> None:
+    def test_permits_private_names_at_the_port_of_an_allow_rule(self) -> None:
         policy = Policy((AllowRule.parse("10.1.0.0/16:443"),))
         assert policy.permits_name("wiki.corp", 443)
         assert not policy.permits_name("wiki.corp", 80)
 
-    def test_of_private_networks_may_when_the_operator_named_them(self) -> None:
+    def test_permits_private_names_that_the_operator_named(self) -> None:
         assert Policy().permits_name("wiki.corp", 80, named=True)
 
 
 class TestHostPatterns:
     @pytest.mark.parametrize("host", ["a.com", "www.b.com", "x.y.b.com"])
-    def test_match_exactly_or_below_a_star(self, host: str) -> None:
+    def test_matches_a_host_exactly_or_below_a_wildcard(self, host: str) -> None:
         assert matches_host(host, ("a.com", "*.b.com"))
 
     @pytest.mark.parametrize("host", ["www.a.com", "b.com", "xb.com", "a.com.evil.net", ""])
-    def test_match_nothing_else(self, host: str) -> None:
+    def test_matches_no_other_host(self, host: str) -> None:
         assert not matches_host(host, ("a.com", "*.b.com"))
 
 
-class TestAddressTexts:
+class TestParseAddress:
     @pytest.mark.parametrize("text", ["127.0.0.1", "::1", "[::1]", "2001:4860:4860::8888"])
-    def test_are_addresses_when_canonical(self, text: str) -> None:
+    def test_parses_canonical_addresses(self, text: str) -> None:
         assert str(parse_address(text)) == text.strip("[]")
 
     @pytest.mark.parametrize("text", ["127.1", "0177.0.0.1", "0x7f.0.0.1", "2130706433", "127.0.0.01", "１.1.1.1", "a"])
-    def test_are_none_otherwise(self, text: str) -> None:
+    def test_returns_none_for_other_text(self, text: str) -> None:
         assert parse_address(text) is None

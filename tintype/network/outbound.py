@@ -56,7 +56,7 @@ def _follow(pool: httpcore.ConnectionPool, url: str, policy: Policy) -> bytes:
     for _ in range(_MAX_REDIRECTS + 1):
         url = TargetPolicy(policy).canonicalize(url)
         parts = urlsplit(url)
-        headers = {"Host": parts.netloc, "User-Agent": "tintype", "Accept-Encoding": "gzip"}
+        headers = [("Host", parts.netloc), ("User-Agent", "tintype"), ("Accept-Encoding", "gzip")]
         with pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response:
             if response.status == _OK:
                 return _read_body(response)

@@ -1,16 +1,15 @@
-"""Where does a name lead, and may we go there? Look-ups with a time limit, which ``getaddrinfo`` has not.
+"""DNS resolution of targets with a time limit, on threads, because getaddrinfo(3) cannot be given one.
 
-:class:`Lookup` is the early answer for the caller; the decision to trust is made where the connection is made, by
-:mod:`tintype.chromium.proxy.server`, with the same policy.
+:class:`TargetResolver` rejects a target early, in the web worker. The binding decision is made where the connection is
+made, by :mod:`tintype.chromium.proxy.server`, with the same policy.
 """
 
 from __future__ import annotations
 
-import ctypes
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from ipaddress import ip_address
 from typing import Any
@@ -21,25 +20,25 @@ from tintype import urls
 from tintype.errors import Overloaded, TargetDenied, TargetUnreachable
 from tintype.network.egress import Address, Policy, parse_address
 
-log = structlog.get_logger("tintype.lookup")
+log = structlog.get_logger("tintype.network")
 
 Resolve = Callable[..., Iterable[tuple[Any, ...]]]
 """The signature of ``socket.getaddrinfo``."""
 
 _CACHE_SECONDS = 5.0
-"""Seconds an answer is used again: several sizes of one page are often asked for at once."""
+"""Seconds an answer is used again: clients often request several sizes of one page concurrently."""
 _MAX_CACHED_NAMES = 1024
 
 
 class TooManyLookups(RuntimeError):
-    """As many look-ups are under way as may be."""
+    """The limit of concurrent lookups is reached."""
 
 
 class Resolver:
-    """Names to addresses, on threads that nobody has to wait for.
+    """Resolves names to addresses, at most ``limit`` at a time, each on a daemon thread.
 
-    A look-up cannot be cancelled: its thread lives on until the system's resolver gives up. They are daemon threads,
-    so they delay no shutdown, and only living ones count, so a forked child starts with none.
+    A lookup cannot be cancelled: its thread ends when the system's resolver gives up. Daemon threads do not delay
+    shutdown. Only living threads count, so a forked child starts with none.
     """
 
     def __init__(self, limit: int = 16, resolve: Resolve = socket.getaddrinfo) -> None:
@@ -48,32 +47,34 @@ class Resolver:
         self._threads: list[threading.Thread] = []
 
     def submit(self, host: str) -> Future[tuple[Address, ...]]:
-        """Start a look-up; the future fails with OSError when there is no answer. Raises Busy."""
+        """Start a lookup; the future fails with OSError without an answer. Raises TooManyLookups."""
+        # No lock: a child forked while another thread holds it could not resolve again. Concurrent calls can exceed
+        # the limit by their own number, which does no harm: the limit only bounds memory.
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         if len(self._threads) >= self._limit:
             raise TooManyLookups
         future: Future[tuple[Address, ...]] = Future()
-        thread = threading.Thread(target=self._work, args=(host, future), name="lookup", daemon=True)
+        thread = threading.Thread(target=self._run, args=(host, future), name="lookup", daemon=True)
         thread.start()
         self._threads.append(thread)
         return future
 
-    def _work(self, host: str, future: Future[tuple[Address, ...]]) -> None:
+    def _run(self, host: str, future: Future[tuple[Address, ...]]) -> None:
         if not future.set_running_or_notify_cancel():
             return
         try:
             answers = self._resolve(host, None, type=socket.SOCK_STREAM)
-            # The scope of a link-local answer stays in the text: an address with one is never permitted.
+            # The scope of a link-local answer stays in the text; the policy never permits an address with a scope.
             future.set_result(tuple(dict.fromkeys(ip_address(answer[4][0]) for answer in answers)))
         except (OSError, ValueError) as error:
-            # ValueError: Python's IDNA codec, on labels that no resolver takes.
+            # ValueError: Python's IDNA codec rejects the label.
             future.set_exception(OSError(str(error)))
 
 
 class TargetResolver:
-    """The look-up in the web process, before anything is captured. Safe in threads and across forks.
+    """Checks in the web worker that a target resolves to permitted addresses. Thread-safe and fork-safe.
 
-    ``timeout`` is in seconds.
+    ``timeout`` is in seconds, for one lookup. Answers are cached for 5 s; failures are not.
     """
 
     def __init__(self, policy: Policy, timeout: float = 5.0, resolve: Resolve = socket.getaddrinfo) -> None:
@@ -83,10 +84,10 @@ class TargetResolver:
         self._answers: dict[str, tuple[float, tuple[Address, ...]]] = {}
 
     def check(self, url: str) -> None:
-        """Raise unless a canonical URL leads to permitted addresses only.
+        """Raise unless a canonical URL resolves to permitted addresses only.
 
-        TargetDenied when one of them is not, TargetUnreachable when there is none within the time limit, Overloaded
-        when too many look-ups are under way.
+        Raises TargetDenied for a denied address, TargetUnreachable without an answer within the time limit, and
+        Overloaded while 64 lookups run.
         """
         host, port = urls.endpoint_of(url)
         address = parse_address(host)
@@ -110,55 +111,11 @@ class TargetResolver:
             addresses = self._resolver.submit(host).result(self._timeout)
         except TooManyLookups:
             log.warning("dns_lookup_limit_reached", target=host)
-            raise Overloaded("many names are being looked up; try again shortly", retry_after=5) from None
+            raise Overloaded("too many DNS lookups in progress; retry in 5 s", retry_after=5) from None
         except TimeoutError:
-            raise TargetUnreachable(f"the name was not found within {self._timeout:g} seconds") from None
+            raise TargetUnreachable(f"the host name did not resolve within {self._timeout:g} s") from None
         except OSError:
             addresses = ()
         if not addresses:
-            raise TargetUnreachable("the name of the host leads to no address")
+            raise TargetUnreachable("the host name does not resolve")
         return addresses
-
-
-def local_addresses() -> frozenset[Address]:
-    """The addresses of this machine's network interfaces, as getifaddrs(3) tells them."""
-    return frozenset(_interface_addresses())
-
-
-class _Interface(ctypes.Structure):
-    """The head of ``struct ifaddrs``, the same on Linux, macOS and the BSDs."""
-
-
-_Interface._fields_ = [
-    ("next", ctypes.POINTER(_Interface)),
-    ("name", ctypes.c_char_p),
-    ("flags", ctypes.c_uint),
-    ("address", ctypes.c_void_p),
-]
-
-
-def _interface_addresses() -> Iterator[Address]:
-    libc = ctypes.CDLL(None, use_errno=True)
-    first = ctypes.POINTER(_Interface)()
-    if libc.getifaddrs(ctypes.byref(first)) != 0:
-        log.warning("local_addresses_unavailable", errno=ctypes.get_errno())
-        return
-    entry = first
-    while entry:
-        if address := _read_address(entry.contents.address):
-            yield address
-        entry = entry.contents.next
-    libc.freeifaddrs(first)
-
-
-def _read_address(where: int | None) -> Address | None:
-    if not where:
-        return None
-    # Linux has two bytes for the family; elsewhere the first of them is a length and the family below 256.
-    head = ctypes.string_at(where, 2)
-    family = int.from_bytes(head, "little") if head[1] == 0 else head[1]
-    if family == socket.AF_INET:
-        return ip_address(ctypes.string_at(where + 4, 4))
-    if family == socket.AF_INET6:
-        return ip_address(ctypes.string_at(where + 8, 16))
-    return None

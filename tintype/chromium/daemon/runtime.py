@@ -22,7 +22,7 @@ from tintype.chromium.proxy.policy import EgressPolicy
 from tintype.chromium.proxy.server import EgressProxy
 from tintype.chromium.proxy.traffic import TOTALS
 from tintype.errors import ConfigurationError
-from tintype.network.resolver import local_addresses
+from tintype.network.interfaces import local_addresses
 from tintype.provision.find_browser import find_chromium
 
 if TYPE_CHECKING:

@@ -1,0 +1,46 @@
+"""Tests of the addresses of this host."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address
+from typing import NamedTuple
+
+import psutil
+import pytest
+from structlog.testing import capture_logs
+
+from tintype.network.interfaces import local_addresses
+
+
+class Entry(NamedTuple):
+    family: int
+    address: str
+
+
+def test_lists_addresses_that_the_kernel_lets_a_socket_bind() -> None:
+    addresses = local_addresses()
+    assert ip_address("127.0.0.1") in addresses
+    for address in (address for address in addresses if address.version == 4):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+
+
+def test_removes_scopes_and_ignores_hardware_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [
+        Entry(socket.AF_INET, "192.0.2.7"),
+        Entry(socket.AF_INET6, "fe80::1%eth0"),
+        Entry(psutil.AF_LINK, "02:42:ac:11:00:02"),
+    ]
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: {"eth0": entries})
+    assert local_addresses() == {ip_address("192.0.2.7"), ip_address("fe80::1")}
+
+
+def test_warns_when_the_kernel_lists_no_interfaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError("netlink is not available")
+
+    monkeypatch.setattr(psutil, "net_if_addrs", fail)
+    with capture_logs() as logs:
+        assert local_addresses() == frozenset()
+    assert [(line["event"], line["log_level"]) for line in logs] == [("local_addresses_unavailable", "warning")]
