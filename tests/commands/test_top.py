@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tests.commands.test_serve import Served
+from tests.support.serve_process import ServeProcess
 from tests.support.terminal import Terminal
 from tintype.commands import top_view
 from tintype.telemetry.scrape import Scrape
@@ -203,8 +203,8 @@ class TestWhereNothingIsTold:
 
 
 def test_a_terminal_shows_a_real_node_until_ctrl_c_and_outlives_its_end() -> None:
-    with Served(PORT="0") as served:
-        url = served.listening()["url"]
+    with ServeProcess(PORT="0") as served:
+        url = served.wait_listening()["url"]
         ours, theirs = pty.openpty()
         command = [sys.executable, "-m", "tintype", "top", url, "--interval", "0.2"]
         shown = subprocess.Popen(

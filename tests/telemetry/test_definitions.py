@@ -13,12 +13,11 @@ from typing import Any, ClassVar
 import pytest
 import yaml
 
-from tests.commands.test_serve import Served
 from tests.support.concurrency import eventually
 from tests.support.log_events import log_events
 from tests.support.metrics import samples
 from tests.support.paths import ROOT
-from tests.telemetry.test_workers import get
+from tests.support.serve_process import ServeProcess, get
 from tintype.settings import Settings
 from tintype.telemetry.definitions import BY_NAME, METRICS, PHASES, Metric
 
@@ -141,8 +140,8 @@ class TestLogEvents:
 def test_a_running_service_exposes_every_metric(tmp_path: Path, example: str) -> None:
     host = example.removeprefix("http://").rstrip("/")
     env = {"TINTYPE_ENGINE": "chromium", "TINTYPE_DATA_DIR": str(tmp_path / "data"), "TINTYPE_ALLOW_ADDRESSES": host}
-    with Served(PORT="0", TINTYPE_WORKERS="2", **env) as served:
-        url = served.listening()["url"]
+    with ServeProcess(PORT="0", TINTYPE_WORKERS="2", **env) as served:
+        url = served.wait_listening()["url"]
         for _ in range(3):
             get(url, f"/thumb?url={example}")
         assert eventually(lambda: "tintype_capture_queue_length" in get(url, "/metrics"))
