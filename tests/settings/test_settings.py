@@ -1,3 +1,5 @@
+"""Tests of the settings: defaults, notation, errors, secrets, sources."""
+
 from __future__ import annotations
 
 import os
@@ -18,7 +20,7 @@ def load(env_file: Path | None = None, **environ: str) -> Settings:
     return Settings.load(environ, env_file)
 
 
-def mistakes(env_file: Path | None = None, **environ: str) -> list[str]:
+def problems(env_file: Path | None = None, **environ: str) -> list[str]:
     with pytest.raises(ConfigurationError) as failure:
         load(env_file, **environ)
     return str(failure.value).splitlines()
@@ -35,7 +37,7 @@ def env(tmp_path: Path) -> Callable[[str], Path]:
 
 
 class TestDefaults:
-    def test_are_those_of_the_recipe(self) -> None:
+    def test_matches_the_documented_defaults(self) -> None:
         settings = load()
         assert (settings.host, settings.port) == ("127.0.0.1", 8000)
         assert (settings.cache_ttl, settings.stale_for) == (86_400, 604_800)
@@ -47,7 +49,7 @@ class TestDefaults:
         assert settings.snapsharp_base_url == "https://api.snapsharp.dev"
         assert (settings.redis_url, settings.s3_bucket) == ("", "")
 
-    def test_the_engine_is_the_hosted_one_where_its_key_is_set(self) -> None:
+    def test_selects_the_hosted_engine_when_its_key_is_set(self) -> None:
         assert load().engines == ("chromium",)
         assert load(SNAPSHARP_API_KEY=SECRET).engines == ("snapsharp",)
         assert load(SNAPSHARP_API_KEY=SECRET, TINTYPE_ENGINE="chromium, snapsharp,").engines == (
@@ -55,20 +57,20 @@ class TestDefaults:
             "snapsharp",
         )
 
-    def test_slots_follow_the_cores(self) -> None:
+    def test_derives_slots_and_queue_from_the_cores(self) -> None:
         cores = os.cpu_count() or 1
         assert load().slot_count == cores + 1
         assert load().queue_length == 4 * (cores + 1)
         assert load(TINTYPE_SLOTS="3").queue_length == 12
         assert load(TINTYPE_SLOTS="3", TINTYPE_QUEUE="5").queue_length == 5
 
-    def test_every_setting_says_what_it_means_and_accepts(self) -> None:
+    def test_describes_every_setting(self) -> None:
         for name, field in Settings.model_fields.items():
             assert field.description, name
             assert isinstance(field.json_schema_extra, dict), name
             assert field.json_schema_extra["accepts"], name
 
-    def test_empty_is_the_same_as_unset(self) -> None:
+    def test_treats_an_empty_variable_as_unset(self) -> None:
         assert load(PORT="", TINTYPE_CACHE_TTL="  ", TINTYPE_ENGINE="").port == 8000
 
 
@@ -86,74 +88,76 @@ class TestNotation:
             ("0", 0),
         ],
     )
-    def test_durations(self, text: str, seconds: float) -> None:
+    def test_parses_durations(self, text: str, seconds: float) -> None:
         assert load(TINTYPE_CACHE_TTL=text).cache_ttl == seconds
 
     @pytest.mark.parametrize(
         ("text", "size"),
         [("512", 512), ("1k", 1024), ("512m", 512 << 20), ("2g", 2 << 30), ("2GB", 2 << 30), ("0.5 g", 512 << 20)],
     )
-    def test_sizes(self, text: str, size: int) -> None:
+    def test_parses_sizes(self, text: str, size: int) -> None:
         assert load(TINTYPE_CACHE_SIZE=text).cache_size == size
 
     @pytest.mark.parametrize("text", ["-1s", "1w", "one day", "1d2h", "s", "1e3", "inf", "nan", "9" * 400, "1m1"])
-    def test_nothing_else_is_a_duration(self, text: str) -> None:
-        (mistake,) = mistakes(TINTYPE_CACHE_TTL=text)
-        assert mistake.startswith("TINTYPE_CACHE_TTL: must be a duration such as 30s, 10m, 1d, not ")
-        assert len(mistake) < 160
+    def test_rejects_other_text_as_a_duration(self, text: str) -> None:
+        (problem,) = problems(TINTYPE_CACHE_TTL=text)
+        assert problem.startswith("TINTYPE_CACHE_TTL: invalid value ")
+        assert problem.endswith("; expected a duration such as 30s, 10m, 1d")
+        assert len(problem) < 160
 
     @pytest.mark.parametrize("text", ["-1", "1x", "big", "1gg", "1kbb", "9" * 400 + "g"])
-    def test_nothing_else_is_a_size(self, text: str) -> None:
-        (mistake,) = mistakes(TINTYPE_CACHE_SIZE=text)
-        assert mistake.startswith("TINTYPE_CACHE_SIZE: must be a size such as 512m, 2g, not ")
+    def test_rejects_other_text_as_a_size(self, text: str) -> None:
+        (problem,) = problems(TINTYPE_CACHE_SIZE=text)
+        assert problem.startswith("TINTYPE_CACHE_SIZE: invalid value ")
+        assert problem.endswith("; expected a size such as 512m, 2g")
 
-    def test_lists(self) -> None:
+    def test_splits_lists_at_commas(self) -> None:
         assert load(TINTYPE_ALLOW_HOSTS=" a.example , *.b.example,").allow_hosts == ("a.example", "*.b.example")
         assert load().allow_hosts == ()
 
-    def test_networks(self) -> None:
+    def test_checks_networks(self) -> None:
         assert load(TINTYPE_TRUSTED_PROXIES="10.0.0.0/8, ::1").trusted_proxies == ("10.0.0.0/8", "::1")
-        assert mistakes(TINTYPE_TRUSTED_PROXIES="10.0.0.0/8,nginx")[0].startswith(
-            "TINTYPE_TRUSTED_PROXIES: must be networks"
-        )
+        assert problems(TINTYPE_TRUSTED_PROXIES="10.0.0.0/8,nginx") == [
+            "TINTYPE_TRUSTED_PROXIES: invalid value '10.0.0.0/8,nginx'; expected IP networks, comma-separated"
+        ]
 
     @pytest.mark.parametrize(
         ("text", "rate"), [("60/minute", "60/minute"), ("5 per 10 seconds", "5 per 10 seconds"), ("off", "")]
     )
-    def test_rates(self, text: str, rate: str) -> None:
+    def test_parses_rates(self, text: str, rate: str) -> None:
         assert load(TINTYPE_THUMB_LIMIT=text).thumb_limit == rate
 
     @pytest.mark.parametrize("text", ["many", "0 per minute", "30", "30 per fortnight"])
-    def test_nothing_else_is_a_rate(self, text: str) -> None:
-        assert mistakes(TINTYPE_THUMB_LIMIT=text) == [
-            f"TINTYPE_THUMB_LIMIT: must be a rate such as 30 per minute, or off, not {text!r}"
+    def test_rejects_other_text_as_a_rate(self, text: str) -> None:
+        assert problems(TINTYPE_THUMB_LIMIT=text) == [
+            f"TINTYPE_THUMB_LIMIT: invalid value {text!r}; expected a rate such as 30 per minute, or off"
         ]
 
     @pytest.mark.parametrize(("text", "on"), [("1", True), ("true", True), ("Yes", True), ("0", False), ("off", False)])
-    def test_switches(self, text: str, on: bool) -> None:
+    def test_parses_switches(self, text: str, on: bool) -> None:
         assert load(ALLOW_NO_SANDBOX=text).allow_no_sandbox is on
 
-    def test_words_may_be_written_in_capitals(self) -> None:
+    def test_accepts_words_in_any_case(self) -> None:
         assert load(TINTYPE_LOG_LEVEL="INFO", TINTYPE_LOG_FORMAT="JSON").log_level == "info"
 
     @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
-    def test_any_text_is_understood_or_a_mistake(self, text: str) -> None:
+    def test_parses_or_rejects_any_text(self, text: str) -> None:
         for name in ("PORT", "TINTYPE_CACHE_TTL", "TINTYPE_CACHE_SIZE", "TINTYPE_TRUSTED_PROXIES", "TINTYPE_HIT_LIMIT"):
             try:
                 load(**{name: text})
             except ConfigurationError as error:
-                assert str(error).startswith(f"{name}: must be ")  # noqa: PT017 - both ways are right
+                assert str(error).startswith(f"{name}: invalid value ")  # noqa: PT017 - both ways are right
 
 
-class TestMistakes:
-    def test_are_told_all_at_once(self, env: Callable[[str], Path]) -> None:
-        told = mistakes(
+class TestErrors:
+    def test_reports_every_invalid_setting_together(self, env: Callable[[str], Path]) -> None:
+        reported = problems(
             env("TINTYPE_CACHE_TTL=soon\nTINTYPE_COLOUR=red\n"),
             PORT="99999",
             TINTYPE_WORKER="4",
             SNAPSHARP_API_KEY_FILE="/nowhere/at/all",
         )
-        assert sorted(line.partition(":")[0] for line in told) == [
+        assert sorted(line.partition(":")[0] for line in reported) == [
             "PORT",
             "SNAPSHARP_API_KEY_FILE",
             "TINTYPE_CACHE_TTL",
@@ -161,32 +165,36 @@ class TestMistakes:
             "TINTYPE_WORKER",
         ]
 
-    def test_name_the_variable_what_it_accepts_and_what_it_was(self) -> None:
-        assert mistakes(PORT="http") == ["PORT: must be a port from 0 to 65535, not 'http'"]
-        assert mistakes(TINTYPE_LOG_LEVEL="loud") == [
-            "TINTYPE_LOG_LEVEL: must be debug, info, warning or error, not 'loud'"
+    def test_names_the_variable_its_value_and_what_is_expected(self) -> None:
+        assert problems(PORT="http") == ["PORT: invalid value 'http'; expected a port from 0 to 65535"]
+        assert problems(TINTYPE_LOG_LEVEL="loud") == [
+            "TINTYPE_LOG_LEVEL: invalid value 'loud'; expected debug, info, warning or error"
         ]
-        assert mistakes(TINTYPE_WORKERS="65") == ["TINTYPE_WORKERS: must be a number from 0 to 64, not '65'"]
+        assert problems(TINTYPE_WORKERS="65") == ["TINTYPE_WORKERS: invalid value '65'; expected a number from 0 to 64"]
 
-    def test_misspelt_names_of_ours_are_reported_and_others_left_alone(self) -> None:
-        assert mistakes(TINTYPE_CACHE_TLL="1d", HOSTNAME="box", S3_BUCKETS="x") == [
-            "TINTYPE_CACHE_TLL: there is no such setting"
+    def test_reports_unknown_names_with_the_prefix_only(self) -> None:
+        assert problems(TINTYPE_CACHE_TLL="1d", HOSTNAME="box", S3_BUCKETS="x") == [
+            "TINTYPE_CACHE_TLL: unknown setting; see docs/configuration.md"
         ]
 
-    def test_only_secrets_are_read_from_files(self, tmp_path: Path) -> None:
+    def test_reads_only_secrets_from_files(self, tmp_path: Path) -> None:
         path = tmp_path / "ttl"
         path.write_text("1d")
-        assert mistakes(TINTYPE_CACHE_TTL_FILE=str(path)) == ["TINTYPE_CACHE_TTL_FILE: there is no such setting"]
+        assert problems(TINTYPE_CACHE_TTL_FILE=str(path)) == [
+            "TINTYPE_CACHE_TTL_FILE: unknown setting; see docs/configuration.md"
+        ]
 
 
 class TestSecrets:
-    def test_are_known_as_such(self) -> None:
+    def test_marks_every_secret(self) -> None:
         assert Settings.is_secret("redis_url"), "it may hold a password"
-        telling = ("key", "secret", "token", "password")
-        assert [name for name in Settings.model_fields if name.endswith(telling) and not Settings.is_secret(name)] == []
+        suffixes = ("key", "secret", "token", "password")
+        assert [
+            name for name in Settings.model_fields if name.endswith(suffixes) and not Settings.is_secret(name)
+        ] == []
         assert not Settings.is_secret("port")
 
-    def test_are_read_from_files(self, tmp_path: Path) -> None:
+    def test_reads_a_secret_from_a_file(self, tmp_path: Path) -> None:
         path = tmp_path / "key"
         path.write_text(f"  {SECRET}\n")
         settings = load(SNAPSHARP_API_KEY_FILE=str(path))
@@ -194,36 +202,37 @@ class TestSecrets:
         assert settings.source("SNAPSHARP_API_KEY") == "SNAPSHARP_API_KEY_FILE"
         assert settings.engines == ("snapsharp",)
 
-    def test_said_directly_win_over_files(self, tmp_path: Path) -> None:
+    def test_prefers_the_variable_over_the_file(self, tmp_path: Path) -> None:
         settings = load(SNAPSHARP_API_KEY=SECRET, SNAPSHARP_API_KEY_FILE=str(tmp_path / "missing"))
         assert settings.snapsharp_api_key == SECRET
         assert settings.source("SNAPSHARP_API_KEY") == "environment"
 
-    def test_the_file_may_be_named_in_the_env_file(self, env: Callable[[str], Path], tmp_path: Path) -> None:
+    def test_reads_the_path_from_the_env_file(self, env: Callable[[str], Path], tmp_path: Path) -> None:
         (tmp_path / "url").write_text("redis://:pw@127.0.0.1:6379/0")
         settings = load(env(f"REDIS_URL=\nREDIS_URL_FILE={tmp_path / 'url'}\n"))
         assert settings.redis_url == "redis://:pw@127.0.0.1:6379/0"
         assert settings.source("REDIS_URL") == "REDIS_URL_FILE"
 
     @pytest.mark.parametrize("content", [b"", b" \n", b"\xff\xfe"])
-    def test_files_without_one_are_mistakes(self, tmp_path: Path, content: bytes) -> None:
+    def test_rejects_a_file_without_a_secret(self, tmp_path: Path, content: bytes) -> None:
         path = tmp_path / "key"
         path.write_bytes(content)
-        assert mistakes(SNAPSHARP_API_KEY_FILE=str(path)) == [
-            f"SNAPSHARP_API_KEY_FILE: {path} must hold the secret as text"
+        assert problems(SNAPSHARP_API_KEY_FILE=str(path)) == [
+            f"SNAPSHARP_API_KEY_FILE: {path} is empty or not UTF-8 text; write the secret into it"
         ]
 
-    def test_files_that_cannot_be_read_are_mistakes(self, tmp_path: Path) -> None:
-        (line,) = mistakes(SNAPSHARP_API_KEY_FILE=str(tmp_path))
-        assert line == f"SNAPSHARP_API_KEY_FILE: cannot read {tmp_path}: Is a directory"
+    def test_rejects_a_file_that_cannot_be_read(self, tmp_path: Path) -> None:
+        assert problems(SNAPSHARP_API_KEY_FILE=str(tmp_path)) == [
+            f"SNAPSHARP_API_KEY_FILE: {tmp_path} cannot be read (Is a directory); check the path and its permissions"
+        ]
 
-    def test_are_never_repeated_in_mistakes(self) -> None:
-        told = mistakes(SNAPSHARP_API_KEY=SECRET, REDIS_URL=f"redis://:{SECRET}@x", PORT="x")
-        assert SECRET not in "\n".join(told)
+    def test_omits_secrets_from_error_messages(self) -> None:
+        reported = problems(SNAPSHARP_API_KEY=SECRET, REDIS_URL=f"redis://:{SECRET}@x", PORT="x")
+        assert SECRET not in "\n".join(reported)
 
 
 class TestSources:
-    def test_the_environment_wins_over_the_env_file(self, env: Callable[[str], Path]) -> None:
+    def test_prefers_the_environment_over_the_env_file(self, env: Callable[[str], Path]) -> None:
         path = env('PORT=9000\nHOST="0.0.0.0"  # everywhere\nexport S3_BUCKET=mine\n')
         settings = load(path, PORT="9001")
         assert (settings.port, settings.host, settings.s3_bucket) == (9001, "0.0.0.0", "mine")
@@ -231,18 +240,18 @@ class TestSources:
         assert settings.source("HOST") == str(path)
         assert settings.source("S3_REGION") == "default"
 
-    def test_without_a_file_there_is_only_the_environment(self, tmp_path: Path) -> None:
+    def test_reads_the_environment_when_the_env_file_is_missing(self, tmp_path: Path) -> None:
         assert load(tmp_path / "no.env", PORT="9001").port == 9001
 
-    def test_a_file_that_is_no_text_is_a_mistake(self, tmp_path: Path) -> None:
+    def test_rejects_an_env_file_that_is_not_utf_8(self, tmp_path: Path) -> None:
         path = tmp_path / ".env"
         path.write_bytes(b"HOST=\xff\xfe\n")
-        assert mistakes(path) == [f"{path}: must be UTF-8 text"]
+        assert problems(path) == [f"{path}: not UTF-8 text; save it as UTF-8"]
 
-    def test_this_process_is_the_environment_unless_told_otherwise(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_reads_the_environment_of_the_process_by_default(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PORT", "9002")
         assert Settings.load(env_file=None).port == 9002
 
-    def test_settings_do_not_change_once_read(self) -> None:
+    def test_freezes_the_settings(self) -> None:
         with pytest.raises(ValueError, match="frozen"):
             load().port = 1

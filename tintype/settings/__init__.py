@@ -1,6 +1,7 @@
-"""Every setting once: name, type, default, meaning. Read from the environment and ``.env`` at start.
+"""Settings: name, type, default and meaning of each; read from the environment and ``.env`` at start.
 
-Only ``assembly``, ``cli`` and ``doctor`` import this; every component takes plain values.
+Only the application, the backends, the commands and the checks of ``doctor`` import this. Other components take plain
+values.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ from tintype.settings import sources
 from tintype.settings.types import (
     API_KEYS,
     DURATION,
+    HOSTS,
     HTTP_URL,
     LONG_TEXT,
+    NETWORKS,
     RATE,
     SIGNING_KEYS,
     SIZE,
+    SWITCH,
     AnyCase,
     ApiKeys,
     CommaList,
@@ -39,14 +43,13 @@ from tintype.settings.types import (
     SharedSecret,
     SigningKeys,
     Size,
-    Switch,
 )
 
 TRACKING = "utm_*,gclid,gclsrc,dclid,fbclid,msclkid,yclid,twclid,igshid,mc_cid,mc_eid,_hsenc,_hsmi,mkt_tok"
 
 
 def setting(name: str, default: Any, meaning: str, accepts: str = "text", **more: Any) -> Any:
-    """One setting: its environment name, default as an operator would write it, and meaning."""
+    """A field of the settings: environment variable, default as an operator writes it, meaning, accepted values."""
     secret = bool(more.pop("secret", False))
     extra: dict[str, JsonValue] = {"accepts": accepts, "secret": secret}
     return Field(
@@ -55,21 +58,21 @@ def setting(name: str, default: Any, meaning: str, accepts: str = "text", **more
 
 
 class Settings(BaseModel):
-    """The whole configuration, checked at once."""
+    """The configuration of Tintype. Immutable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 
     # Server
-    host: str = setting("HOST", "127.0.0.1", "Address to listen on.", "an address")
+    host: str = setting("HOST", "127.0.0.1", "Address to listen on.", "an IP address or host name")
     port: int = setting("PORT", 8000, "Port to listen on.", "a port from 0 to 65535", ge=0, le=65535)
     workers: int = setting(
-        "TINTYPE_WORKERS", 0, "Web worker processes; 0 means one per core.", "a number from 0 to 64", ge=0, le=64
+        "TINTYPE_WORKERS", 0, "Web worker processes. 0: one per core.", "a number from 0 to 64", ge=0, le=64
     )
     threads: int = setting(
         "TINTYPE_THREADS",
         128,
-        "Threads per web worker; each waiting capture holds one.",
+        "Threads per web worker. Each waiting request holds one.",
         "a number from 1 to 512",
         ge=1,
         le=512,
@@ -77,172 +80,198 @@ class Settings(BaseModel):
     max_waiting: int = setting(
         "TINTYPE_MAX_WAITING",
         0,
-        "Requests per web worker that wait for captures or still send; more are refused. 0 means 3 of 4 threads.",
+        "Maximum requests per worker that wait for a capture or are still uploading; excess gets 503."
+        " 0: three quarters of the threads.",
         "a number from 0 to 511",
         ge=0,
         le=511,
     )
     public_url: HttpUrl = setting(
-        "TINTYPE_PUBLIC_URL", "", "Base of the URLs /persist answers; its host is not photographed.", HTTP_URL
+        "TINTYPE_PUBLIC_URL", "", "Base of the URLs that /persist returns. Its host is not captured.", HTTP_URL
     )
     trusted_proxies: Networks = setting(
-        "TINTYPE_TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For is believed.", "networks, comma-separated"
+        "TINTYPE_TRUSTED_PROXIES", "", "Networks of proxies whose X-Forwarded-For is trusted.", NETWORKS
     )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = setting(
-        "TINTYPE_LOG_LEVEL", "info", "Least severe message to log.", "debug, info, warning or error"
+        "TINTYPE_LOG_LEVEL", "info", "Lowest level to log.", "debug, info, warning or error"
     )
     log_format: Annotated[Literal["auto", "console", "json"], AnyCase] = setting(
-        "TINTYPE_LOG_FORMAT", "auto", "auto is console on a terminal, else JSON.", "auto, console or json"
+        "TINTYPE_LOG_FORMAT", "auto", "auto: console on a terminal, else JSON.", "auto, console or json"
     )
     metrics: Annotated[Literal["private", "open", "off"], AnyCase] = setting(
         "TINTYPE_METRICS",
         "private",
-        "Who may read /metrics: peers on private networks that ask directly, everybody, or nobody.",
+        "Who may read /metrics. private: direct clients on private networks; open: all clients; off: none.",
         "private, open or off",
     )
     metrics_token: str = setting(
-        "TINTYPE_METRICS_TOKEN", "", "If set, /metrics is for whoever sends it as a Bearer token.", secret=True
+        "TINTYPE_METRICS_TOKEN", "", "If set, /metrics requires this Bearer token.", secret=True
     )
-    playground: Switch = setting(
-        "TINTYPE_PLAYGROUND", "1", "The page at / on which people try the service, and /docs.", "1 or 0"
+    playground: bool = setting(
+        "TINTYPE_PLAYGROUND", "1", "Serve the playground at / and the API page at /docs.", SWITCH
     )
     traces_endpoint: HttpUrl = setting(
-        "OTEL_EXPORTER_OTLP_ENDPOINT", "", "Where OpenTelemetry traces are sent; unset: nowhere.", HTTP_URL
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "", "OTLP endpoint for OpenTelemetry traces. Unset: no traces.", HTTP_URL
     )
-    data_dir: Path = setting("TINTYPE_DATA_DIR", "data", "Folder for cache, stored pictures and sockets.", "a folder")
+    data_dir: Path = setting("TINTYPE_DATA_DIR", "data", "Folder for cache, stored objects and sockets.", "a folder")
 
     # Cache
-    cache_ttl: Duration = setting("TINTYPE_CACHE_TTL", "1d", "How long a picture is fresh.", DURATION)
-    max_ttl: Duration = setting("TINTYPE_MAX_TTL", "30d", "Upper bound for the ttl option.", DURATION)
+    cache_ttl: Duration = setting("TINTYPE_CACHE_TTL", "1d", "How long a thumbnail is fresh.", DURATION)
+    max_ttl: Duration = setting("TINTYPE_MAX_TTL", "30d", "Upper bound of the option ttl.", DURATION)
     stale_for: Duration = setting(
-        "TINTYPE_STALE_FOR", "7d", "How long after that it is still served while a new one is taken.", DURATION
+        "TINTYPE_STALE_FOR", "7d", "How long a stale thumbnail is served while a new capture runs.", DURATION
     )
-    failure_ttl: Duration = setting("TINTYPE_FAILURE_TTL", "1m", "How long a failure is remembered.", DURATION)
-    cache_size: Size = setting("TINTYPE_CACHE_SIZE", "1g", "Budget for finished pictures.", SIZE)
+    failure_ttl: Duration = setting("TINTYPE_FAILURE_TTL", "1m", "How long a failed capture is cached.", DURATION)
+    cache_size: Size = setting("TINTYPE_CACHE_SIZE", "1g", "Size limit of cached thumbnails.", SIZE)
     master_size: Size = setting(
-        "TINTYPE_MASTER_SIZE", "1g", "Budget for lossless masters, from which other sizes are derived.", SIZE
+        "TINTYPE_MASTER_SIZE", "1g", "Size limit of lossless masters, which other sizes are derived from.", SIZE
     )
     redis_url: str = setting(
         "REDIS_URL",
         "",
-        "Redis for cache, locks and limits; unset: SQLite.",
+        "Redis for cache, locks and rate limits. Unset: files in the data folder.",
         "redis://, rediss:// or unix://",
         secret=True,
     )
 
-    # Callers
+    # Clients
     api_keys: ApiKeys = setting(
-        "TINTYPE_API_KEYS", "", "Only who sends a key is answered. See docs/access.md.", API_KEYS, secret=True
+        "TINTYPE_API_KEYS",
+        "",
+        "If set, requests must carry one of these API keys or a valid signature. See docs/access.md.",
+        API_KEYS,
+        secret=True,
     )
     signing_keys: SigningKeys = setting(
         "TINTYPE_SIGNING_KEYS",
         "",
-        "Only signed addresses are answered; the first key signs.",
+        "If set, requests must carry a valid signature or an API key. The first key signs; all are accepted.",
         SIGNING_KEYS,
         secret=True,
     )
-    thumb_limit: Rate = setting("TINTYPE_THUMB_LIMIT", "30 per minute", "Allowance of a client on /thumb.", RATE)
-    persist_limit: Rate = setting("TINTYPE_PERSIST_LIMIT", "5 per minute", "Allowance on /persist.", RATE)
+    thumb_limit: Rate = setting("TINTYPE_THUMB_LIMIT", "30 per minute", "Rate limit of a client on /thumb.", RATE)
+    persist_limit: Rate = setting("TINTYPE_PERSIST_LIMIT", "5 per minute", "Rate limit of a client on /persist.", RATE)
     hit_limit: Rate = setting(
-        "TINTYPE_HIT_LIMIT", "", "Own allowance for cache hits; unset: hits count as /thumb.", RATE
+        "TINTYPE_HIT_LIMIT", "", "Separate rate limit for cache hits. Unset: hits count as /thumb.", RATE
     )
-    limit_exempt: Networks = setting(
-        "TINTYPE_LIMIT_EXEMPT", "", "Networks without limits.", "networks, comma-separated"
-    )
+    limit_exempt: Networks = setting("TINTYPE_LIMIT_EXEMPT", "", "Client networks without rate limits.", NETWORKS)
 
     # Targets
     allow_hosts: CommaList = setting(
-        "TINTYPE_ALLOW_HOSTS", "", "If set, only these hosts are photographed; *.example.com matches below it.", "hosts"
+        "TINTYPE_ALLOW_HOSTS", "", "If set, only these hosts are captured. *.example.com: all hosts below it.", HOSTS
     )
-    deny_hosts: CommaList = setting("TINTYPE_DENY_HOSTS", "", "Hosts that are never photographed.", "hosts")
+    deny_hosts: CommaList = setting("TINTYPE_DENY_HOSTS", "", "Hosts that are never captured.", HOSTS)
     allow_addresses: CommaList = setting(
         "TINTYPE_ALLOW_ADDRESSES",
         "",
-        "Non-public addresses that may be reached.",
+        "Private addresses that the browser may connect to.",
         "addresses or networks with a port: 127.0.0.1:8090,10.1.0.0/16:443",
     )
     tracking_parameters: CommaList = setting(
-        "TINTYPE_TRACKING_PARAMETERS", TRACKING, "Query parameters dropped from target URLs.", "names, * at the end"
+        "TINTYPE_TRACKING_PARAMETERS",
+        TRACKING,
+        "Query parameters to remove from target URLs.",
+        "names, comma-separated; * as a wildcard",
     )
 
-    allow_js: Switch = setting(
-        "TINTYPE_ALLOW_JS", "1", "Let callers run scripts of their own in the page (the option js).", "1 or 0"
-    )
+    allow_js: bool = setting("TINTYPE_ALLOW_JS", "1", "Accept the option js: a script to run in the page.", SWITCH)
     filter_lists: CommaList = setting(
-        "TINTYPE_FILTER_LISTS", "", "Filter lists to add, by tintype update-filters.", "addresses or paths, by commas"
+        "TINTYPE_FILTER_LISTS",
+        "",
+        "Additional filter lists; tintype update-filters downloads them.",
+        "URLs or paths, comma-separated",
     )
 
     # Engine
     engine: str = setting(
         "TINTYPE_ENGINE",
         "",
-        "What takes the pictures, in order of preference; unset: snapsharp if its key is set, else chromium.",
+        "Capture engines in order of preference. Unset: snapsharp if its key is set, else chromium.",
         "chromium, snapsharp, unix://…, tcp://…, comma-separated",
     )
     engine_secret: SharedSecret = setting(
-        "TINTYPE_ENGINE_SECRET", "", "What tcp:// engines and their clients both know.", LONG_TEXT, secret=True
+        "TINTYPE_ENGINE_SECRET",
+        "",
+        "Secret shared by tcp:// capture daemons and their clients.",
+        LONG_TEXT,
+        secret=True,
     )
-    chromium: str = setting("TINTYPE_CHROMIUM", "", "Chromium binary; unset: searched for.", "a path")
-    slots: int = setting(
-        "TINTYPE_SLOTS", 0, "Captures at once; 0 means cores + 1.", "a number from 0 to 64", ge=0, le=64
+    chromium: str = setting(
+        "TINTYPE_CHROMIUM", "", "Chromium binary. Unset: the first one found.", "a path or a command"
     )
+    slots: int = setting("TINTYPE_SLOTS", 0, "Concurrent captures. 0: cores + 1.", "a number from 0 to 64", ge=0, le=64)
     queue: int = setting(
-        "TINTYPE_QUEUE", 0, "Captures that may wait; 0 means 4 per slot.", "a number from 0 to 10000", ge=0, le=10_000
+        "TINTYPE_QUEUE",
+        0,
+        "Captures that may wait for a slot. 0: 4 per slot.",
+        "a number from 0 to 10000",
+        ge=0,
+        le=10_000,
     )
-    timeout: Duration = setting("TINTYPE_TIMEOUT", "20s", "Time for one capture, waiting in line excluded.", DURATION)
+    timeout: Duration = setting("TINTYPE_TIMEOUT", "20s", "Time limit of one capture, without the queue.", DURATION)
     recycle_after: int = setting(
-        "TINTYPE_RECYCLE_AFTER", 100, "Captures before a browser is replaced.", "a number from 1", ge=1
+        "TINTYPE_RECYCLE_AFTER", 100, "Captures before a browser is recycled.", "a number from 1", ge=1
     )
-    recycle_age: Duration = setting("TINTYPE_RECYCLE_AGE", "30m", "Age at which a browser is replaced.", DURATION)
+    recycle_age: Duration = setting("TINTYPE_RECYCLE_AGE", "30m", "Age at which a browser is recycled.", DURATION)
     max_page_height: int = setting(
-        "TINTYPE_MAX_PAGE_HEIGHT", 20_000, "Cut full pages at this height.", "pixels, 1000 to 50000", ge=1000, le=50_000
+        "TINTYPE_MAX_PAGE_HEIGHT",
+        20_000,
+        "Height at which a full page is cut.",
+        "pixels from 1000 to 50000",
+        ge=1000,
+        le=50_000,
     )
     daemon_idle_timeout: Duration = setting(
-        "TINTYPE_DAEMON_IDLE_TIMEOUT", "10s", "How long the capture daemon outlives its last client.", DURATION
+        "TINTYPE_DAEMON_IDLE_TIMEOUT", "10s", "How long the capture daemon keeps running without clients.", DURATION
     )
     browser_user: str = setting(
-        "TINTYPE_BROWSER_USER", "tintype", "When started by root, Chromium runs as this user.", "a user name"
+        "TINTYPE_BROWSER_USER", "tintype", "User that Chromium runs as when root starts Tintype.", "a user name"
     )
-    allow_no_sandbox: Switch = setting(
-        "ALLOW_NO_SANDBOX", "0", "Start Chromium without its sandbox where it cannot work. Unsafe.", "1 or 0"
+    allow_no_sandbox: bool = setting(
+        "ALLOW_NO_SANDBOX", "0", "Start Chromium without its sandbox if the sandbox does not work. Unsafe.", SWITCH
     )
-    snapsharp_api_key: str = setting("SNAPSHARP_API_KEY", "", "Key of the hosted engine.", secret=True)
+    snapsharp_api_key: str = setting("SNAPSHARP_API_KEY", "", "API key of the hosted engine.", secret=True)
     snapsharp_base_url: str = setting(
         "SNAPSHARP_BASE_URL",
         "https://api.snapsharp.dev",
-        "The hosted engine, or any node that speaks its API.",
+        "Base URL of the hosted engine, or of a node with the same API.",
         "a URL",
     )
 
     # Storage
-    s3_bucket: str = setting("S3_BUCKET", "", "Bucket for persisted pictures; unset: files in the data folder.")
+    s3_bucket: str = setting("S3_BUCKET", "", "S3 bucket for stored objects. Unset: files in the data folder.")
     s3_region: str = setting("S3_REGION", "", "Region of the bucket; auto for R2.")
-    s3_endpoint_url: HttpUrl = setting("S3_ENDPOINT_URL", "", "R2, MinIO or another S3 endpoint.", HTTP_URL)
-    s3_public_url: HttpUrl = setting("S3_PUBLIC_URL", "", "Base of the lasting URLs, such as a CDN.", HTTP_URL)
-    s3_prefix: str = setting("S3_PREFIX", "", "Put before every key.")
-    aws_access_key_id: str = setting(
-        "AWS_ACCESS_KEY_ID", "", "Credentials of the bucket; unset: boto3's own search (profile, role).", secret=True
+    s3_endpoint_url: HttpUrl = setting("S3_ENDPOINT_URL", "", "Endpoint of R2, MinIO or another S3 service.", HTTP_URL)
+    s3_public_url: HttpUrl = setting(
+        "S3_PUBLIC_URL", "", "Base of the URLs of stored objects, such as a CDN.", HTTP_URL
     )
-    aws_secret_access_key: str = setting("AWS_SECRET_ACCESS_KEY", "", "The secret half of them.", secret=True)
-    aws_session_token: str = setting("AWS_SESSION_TOKEN", "", "Of temporary credentials.", secret=True)
+    s3_prefix: str = setting("S3_PREFIX", "", "Prefix of every object key.")
+    aws_access_key_id: str = setting(
+        "AWS_ACCESS_KEY_ID", "", "Access key of the bucket. Unset: boto3's own search (profile, role).", secret=True
+    )
+    aws_secret_access_key: str = setting("AWS_SECRET_ACCESS_KEY", "", "Secret of the access key.", secret=True)
+    aws_session_token: str = setting("AWS_SESSION_TOKEN", "", "Session token of temporary credentials.", secret=True)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Self:
-        """Read ``.env``, then the environment over it; raises ConfigurationError with every mistake."""
-        said, mistakes = sources.load_sources(os.environ if environ is None else environ, env_file)
-        mistakes += sources.find_unknown(said, NAMES, SECRETS) + sources.read_secret_files(said, SECRETS)
-        values = {name: value.strip() for name, (value, _) in said.items() if name in NAMES and value.strip()}
+        """Read the environment, which overrides ``.env``; raises ConfigurationError with every invalid setting.
+
+        An empty variable counts as unset.
+        """
+        sourced, problems = sources.load_sources(os.environ if environ is None else environ, env_file)
+        problems += sources.find_unknown(sourced, NAMES, SECRETS) + sources.read_secret_files(sourced, SECRETS)
+        values = {name: value.strip() for name, (value, _) in sourced.items() if name in NAMES and value.strip()}
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
-            mistakes += [_explain(item) for item in error.errors()]
-        if mistakes:
-            raise ConfigurationError("\n".join(mistakes))
-        settings._sources.update({name: said[name][1] for name in values})  # noqa: SLF001 - of this very class
+            problems += [_explain(item) for item in error.errors()]
+        if problems:
+            raise ConfigurationError("\n".join(problems))
+        settings._sources.update({name: sourced[name][1] for name in values})  # noqa: SLF001 - its own class
         return settings
 
     def source(self, name: str) -> str:
-        """Where a setting came from: ``environment``, ``.env``, its ``_FILE`` variable or ``default``."""
+        """The source of a setting: ``environment``, the path of ``.env``, its ``_FILE`` variable or ``default``."""
         return self._sources.get(name, "default")
 
     @property
@@ -253,22 +282,22 @@ class Settings(BaseModel):
 
     @property
     def slot_count(self) -> int:
-        """Captures at once, with the default filled in."""
+        """Concurrent captures, with the default filled in."""
         return self.slots or (os.cpu_count() or 1) + 1
 
     @property
     def queue_length(self) -> int:
-        """Captures that may wait, with the default filled in."""
+        """Captures that may wait for a slot, with the default filled in."""
         return self.queue or 4 * self.slot_count
 
     @property
     def waiting_limit(self) -> int | None:
-        """Requests of one worker that may wait; a thread is always left for hits, unless there is only one."""
+        """Requests of one worker that may wait. One thread is kept for cache hits; None (no limit) with one thread."""
         return None if self.threads == 1 else min(self.max_waiting or self.threads * 3 // 4, self.threads - 1)
 
     @classmethod
     def is_secret(cls, field: str) -> bool:
-        """Whether a setting must never be shown."""
+        """Whether the value of a setting must not be shown."""
         return bool(_extra(field)["secret"])
 
 
@@ -278,12 +307,13 @@ def _extra(field: str) -> dict[str, JsonValue]:
 
 
 NAMES: dict[str, str] = {str(f.validation_alias): name for name, f in Settings.model_fields.items()}
-"""Each setting's field by its name in the environment."""
+"""The field of each environment variable."""
 SECRETS = [name for name, field in NAMES.items() if Settings.is_secret(field)]
+"""The environment variables with secrets."""
 
 
 def _explain(item: Any) -> str:
     alias = str(item["loc"][0])
     field = NAMES[alias]
-    given = "" if Settings.is_secret(field) else f", not {str(item['input'])[:80]!r}"
-    return f"{alias}: must be {_extra(field)['accepts']}{given}"
+    value = "" if Settings.is_secret(field) else f" {str(item['input'])[:80]!r}"
+    return f"{alias}: invalid value{value}; expected {_extra(field)['accepts']}"

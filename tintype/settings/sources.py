@@ -1,4 +1,4 @@
-"""Where settings come from: the environment, over a file ``.env``, and files that hold secrets."""
+"""Sources of settings: the environment, the file ``.env``, and files with secrets."""
 
 from __future__ import annotations
 
@@ -8,46 +8,51 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 SourcedValues = dict[str, tuple[str, str]]
-"""Each variable's value and where it was said."""
+"""The value and the source of each variable."""
 
 
 def load_sources(environ: Mapping[str, str], env_file: Path | None) -> tuple[SourcedValues, list[str]]:
-    """Every variable, the environment winning over the file; and what is wrong with the file."""
-    filed, mistakes = _read_env_file(env_file)
-    said = {name: (value or "", str(env_file)) for name, value in filed.items()}
-    return {**said, **{name: (value, "environment") for name, value in environ.items()}}, mistakes
+    """Every variable, where the environment overrides the file; and the problems with the file."""
+    lines, problems = _read_env_file(env_file)
+    values = {name: (value or "", str(env_file)) for name, value in lines.items()}
+    return {**values, **{name: (value, "environment") for name, value in environ.items()}}, problems
 
 
 def _read_env_file(path: Path | None) -> tuple[Mapping[str, str | None], list[str]]:
     try:
         return (dotenv_values(path) if path and path.is_file() else {}), []
     except OSError as error:
-        return {}, [f"{path}: cannot be read: {error.strerror}"]
+        return {}, [f"{path}: cannot be read ({error.strerror}); check its permissions"]
     except UnicodeDecodeError:
-        return {}, [f"{path}: must be UTF-8 text"]
+        return {}, [f"{path}: not UTF-8 text; save it as UTF-8"]
 
 
 def find_unknown(values: SourcedValues, names: Collection[str], secrets: Sequence[str]) -> list[str]:
-    """What is wrong with variables that look like ours and are not."""
+    """Problems with variables that begin with ``TINTYPE_`` and are not settings."""
     known = {*names, *(f"{name}_FILE" for name in secrets)}
     typos = sorted(name for name in values if name.startswith("TINTYPE_") and name not in known)
-    return [f"{name}: there is no such setting" for name in typos]
+    return [f"{name}: unknown setting; see docs/configuration.md" for name in typos]
 
 
-def read_secret_files(said: SourcedValues, secrets: Sequence[str]) -> list[str]:
-    """Fill secrets from their ``NAME_FILE`` variables, as container platforms hand them over; what went wrong."""
-    mistakes = []
+def read_secret_files(values: SourcedValues, secrets: Sequence[str]) -> list[str]:
+    """Fill in secrets from the files that ``NAME_FILE`` variables name, as containers do; returns the problems.
+
+    A secret in its own variable has priority over a file.
+    """
+    problems = []
     for name in secrets:
-        path = said.get(f"{name}_FILE", ("", ""))[0].strip()
-        if not path or said.get(name, ("", ""))[0].strip():
+        path = values.get(f"{name}_FILE", ("", ""))[0].strip()
+        if not path or values.get(name, ("", ""))[0].strip():
             continue
         try:
-            said[name] = (_read_secret(Path(path)), f"{name}_FILE")
+            values[name] = (_read_secret(Path(path)), f"{name}_FILE")
         except ValueError:
-            mistakes.append(f"{name}_FILE: {path} must hold the secret as text")
+            problems.append(f"{name}_FILE: {path} is empty or not UTF-8 text; write the secret into it")
         except OSError as error:
-            mistakes.append(f"{name}_FILE: cannot read {path}: {error.strerror}")
-    return mistakes
+            problems.append(
+                f"{name}_FILE: {path} cannot be read ({error.strerror}); check the path and its permissions"
+            )
+    return problems
 
 
 def _read_secret(path: Path) -> str:

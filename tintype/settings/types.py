@@ -1,4 +1,9 @@
-"""How operators write durations, sizes, lists, networks and rates; each a type pydantic can check."""
+"""Types of settings: durations, sizes, lists, networks, rates, keys. Each is checked by pydantic.
+
+Types of pydantic are used where they accept the same text. These do not, so they are parsed here: ``ByteSize`` reads
+``1g`` as 10⁹ bytes, ``timedelta`` wants ISO 8601, ``IPvAnyNetwork`` rejects a network with host bits set, ``HttpUrl``
+rewrites what the operator wrote, and limits' own parser of rates would be imported by every command.
+"""
 
 from __future__ import annotations
 
@@ -14,38 +19,37 @@ _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _MAX_QUANTITY = 1e18
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)")
-_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
-
-
-def _parse_quantity(value: Any, units: Mapping[str, float]) -> float:
-    found = _QUANTITY.fullmatch(str(value).strip().lower())
-    unit = found[2].removesuffix("b") if found and found[2].removesuffix("b") in units else found and found[2]
-    if not found or unit not in units:
-        raise ValueError("unit")
-    measured = float(found[1]) * units[str(unit)]
-    if measured > _MAX_QUANTITY:
-        raise ValueError("too large")
-    return measured
+_RATE = re.compile(r"[1-9][0-9]*\s*(per|/)\s*([0-9]+\s*)?(second|minute|hour|day)s?", re.IGNORECASE)
+_API_KEY = re.compile(rf"([\w.-]{{1,40}}):[^\s:]{{16,200}}(?::{_RATE.pattern})?", re.ASCII | re.IGNORECASE)
+_HASHED_KEY = re.compile(r"sha256-[0-9a-f]{64}")
+_MIN_KEY_LENGTH = 16
 
 
 def parse_duration(value: Any) -> float:
-    """A duration such as ``10m``; raises ValueError."""
+    """Seconds of a duration such as ``10m``; a number without a unit is seconds. Raises ValueError."""
     return _parse_quantity(value, _SECONDS)
 
 
 def _parse_size(value: Any) -> int:
+    """Bytes of a size such as ``512m``: the units are powers of 1024, with or without a ``b``."""
     return int(_parse_quantity(value, _BYTES))
+
+
+def _parse_quantity(value: Any, units: Mapping[str, float]) -> float:
+    match = _QUANTITY.fullmatch(str(value).strip().lower())
+    if not match:
+        raise ValueError("not a number with a unit")
+    unit = match[2].removesuffix("b") if match[2].removesuffix("b") in units else match[2]
+    if unit not in units:
+        raise ValueError("unknown unit")
+    quantity = float(match[1]) * units[unit]
+    if quantity > _MAX_QUANTITY:
+        raise ValueError("too large")
+    return quantity
 
 
 def _split_commas(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def _switch(value: Any) -> bool:
-    text = str(value).strip().lower()
-    if text not in _TRUE | _FALSE:
-        raise ValueError("switch")
-    return text in _TRUE
 
 
 def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -54,38 +58,27 @@ def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-_RATE = re.compile(r"[1-9][0-9]*\s*(per|/)\s*([0-9]+\s*)?(second|minute|hour|day)s?", re.IGNORECASE)
-
-
 def _rate(value: str) -> str:
     if value.strip().lower() not in ("", "off") and not _RATE.fullmatch(value.strip()):
-        raise ValueError("rate")
+        raise ValueError("not a rate")
     return "" if value.strip().lower() == "off" else value.strip()
-
-
-AnyCase = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 
 
 def _http_url(value: str) -> str:
     parts = urlsplit(value)
     if value and not (parts.scheme in ("http", "https") and parts.hostname):
-        raise ValueError("web address")
+        raise ValueError("not an http:// or https:// URL")
     return value.rstrip("/")
 
 
-_API_KEY = re.compile(rf"([\w.-]{{1,40}}):[^\s:]{{16,200}}(?::{_RATE.pattern})?", re.ASCII | re.IGNORECASE)
-_HASHED_KEY = re.compile(r"sha256-[0-9a-f]{64}")
-_MIN_KEY_LENGTH = 16
-
-
 def _api_keys(values: tuple[str, ...]) -> tuple[str, ...]:
-    found = [_API_KEY.fullmatch(value) for value in values]
-    names = [match[1] for match in found if match]
+    matches = [_API_KEY.fullmatch(value) for value in values]
+    names = [match[1] for match in matches if match]
     if len(set(names)) != len(values):
-        raise ValueError("keys")
+        raise ValueError("invalid key, or a name given twice")
     for key in (value.split(":")[1] for value in values):
         if key.startswith("sha256-") and not _HASHED_KEY.fullmatch(key):
-            raise ValueError("digest")
+            raise ValueError("invalid SHA-256 digest")
     return values
 
 
@@ -101,21 +94,25 @@ def _shared_secret(value: str) -> str:
     return value
 
 
+AnyCase = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
+"""Accept a word in any case."""
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
 Size = Annotated[int, BeforeValidator(_parse_size), Field(ge=0)]
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
-Switch = Annotated[bool, BeforeValidator(_switch)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_networks)]
 Rate = Annotated[str, AfterValidator(_rate)]
 ApiKeys = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_api_keys)]
 SharedSecret = Annotated[str, AfterValidator(_shared_secret)]
 SigningKeys = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_signing_keys)]
 
+SWITCH = "1 or 0"
 DURATION = "a duration such as 30s, 10m, 1d"
 SIZE = "a size such as 512m, 2g"
 RATE = "a rate such as 30 per minute, or off"
-API_KEYS = "name:key or name:key:600 per minute, by commas; names once, keys of 16 characters or more"
-SIGNING_KEYS = "texts of 16 characters or more, by commas"
-LONG_TEXT = "a text of 16 characters or more"
-HTTP_URL = "an http:// or https:// address"
+NETWORKS = "IP networks, comma-separated"
+HOSTS = "host names, comma-separated"
+API_KEYS = "name:key or name:key:600 per minute, comma-separated; each name once, keys of at least 16 characters"
+SIGNING_KEYS = "keys of at least 16 characters, comma-separated"
+LONG_TEXT = "text of at least 16 characters"
+HTTP_URL = "an http:// or https:// URL"
