@@ -60,8 +60,8 @@ class TestWrongSettings:
         monkeypatch.setenv("PORT", "eighty")
         monkeypatch.setenv("TINTYPE_CASH_TTL", "1d")
         assert tintype("shot", PAGE) == 2
-        assert "PORT: must be a port from 0 to 65535, not 'eighty'" in tintype.err
-        assert "TINTYPE_CASH_TTL: there is no such setting" in tintype.err
+        assert "PORT: invalid value 'eighty'; expected a port from 0 to 65535" in tintype.err
+        assert "TINTYPE_CASH_TTL: unknown setting" in tintype.err
 
     def test_that_only_show_when_assembled_are_told_too(
         self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch
