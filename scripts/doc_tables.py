@@ -81,7 +81,11 @@ def devices_table() -> str:
 
 def migration_table(vendor: Vendor) -> str:
     """All parameters of another service and their counterparts."""
-    rows = ((", ".join(f"`{name}`" for name in rule.there), rule.here or "—", rule.note) for rule in vendor.rules)
+    other = {"always": "always", "unsupported": "—"}
+    rows = (
+        (", ".join(f"`{name}`" for name in rule.source), other.get(rule.kind, f"`{rule.target}`"), rule.note)
+        for rule in vendor.rules
+    )
     return _table((vendor.title, "here", "what to know"), rows)
 
 

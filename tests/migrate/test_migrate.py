@@ -52,7 +52,7 @@ SAMPLES = {
 VALUES = {name: value for value, names in SAMPLES.items() for name in names.split()}
 WORDS = {("Urlbox", "wait_until"): "loaded"}
 RULES = [
-    pytest.param(vendor, rule, id=f"{name}-{rule.there[0]}")
+    pytest.param(vendor, rule, id=f"{name}-{rule.source[0]}")
     for name, vendor in VENDORS.items()
     for rule in vendor.rules
 ]
@@ -77,29 +77,29 @@ def address(vendor: Vendor, **said: str) -> str:
 
 @pytest.mark.parametrize(("vendor", "rule"), RULES)
 def test_every_parameter_becomes_what_the_table_says(vendor: Vendor, rule: Rule) -> None:
-    said = {name: WORDS.get((vendor.title, name), VALUES.get(name, "true")) for name in rule.there}
+    said = {name: WORDS.get((vendor.title, name), VALUES.get(name, "true")) for name in rule.source}
     if any(name.startswith("pdf_") for name in said):
         said["format"] = "pdf"
     translation = translate(address(vendor, **said), vendor)
     assert ours(translation.query()).url == PAGE
-    if rule.lost:
-        assert [note for note in translation.notes if rule.told in note], "whoever used it is told"
+    if rule.is_unsupported:
+        assert [note for note in translation.notes if rule.plain_note in note], "whoever used it is told"
         return
     assert translation.notes == ()
-    if rule.here != "always":
-        named = {pair.partition("=")[0] for pair in rule.here.strip("`").split("&")}
+    if rule.kind != "always":
+        named = {pair.partition("=")[0] for pair in rule.target.split("&")}
         assert named <= set(translation.options)
 
 
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=list(VENDORS))
 def test_no_parameter_has_two_meanings(vendor: Vendor) -> None:
-    names = [name for rule in vendor.rules for name in rule.there]
+    names = [name for rule in vendor.rules for name in rule.source]
     assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=list(VENDORS))
 def test_options_that_tables_name_exist(vendor: Vendor) -> None:
-    named = {pair.partition("=")[0] for rule in vendor.rules for pair in rule.here.strip("`").split("&")}
+    named = {pair.partition("=")[0] for rule in vendor.rules for pair in rule.target.split("&")}
     assert named - {"", "always"} <= set(Options.model_fields)
 
 

@@ -1,134 +1,152 @@
-"""How one parameter of another service is said here: a rule a line, the words of the docs table included."""
+"""Rules that map parameters of another service to options, loaded from ``<service>.toml``.
+
+A rules file has the keys ``title``, ``hosts`` (empty for software that runs anywhere), ``urls`` (a parser of
+``query_formats``), ``takes_value`` (for ``path`` URLs), ``rules``, ``defaults`` (options for which the other service has
+another default that changes the size or format) and ``words`` (named value maps). A rule has:
+
+- ``source``: its parameter, or a list of parameters;
+- ``target``: the option here; for ``if-true`` the options as a query, ``device=pixel-8&width=400``;
+- ``kind``: ``copy`` (default), ``flag``, ``inverted-flag``, ``if-true`` (sets the target options), ``multiply`` (by
+  ``factor``), ``words`` (maps a value by the named map ``words``, ignoring case), ``device`` (a preset name), ``join``
+  (several parameters into one list), ``always`` (what it asks for is always so here) or ``unsupported``;
+- ``note``: shown in the documentation; for ``unsupported`` also printed by ``tintype migrate``.
+"""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult
 
-from tintype.migrate.query_formats import from_query
+from tintype.migrate.query_formats import PARSERS
 from tintype.options.devices import DEVICES
 
 Values = Mapping[str, str]
 
-POSTED = "secrets do not belong into addresses: send it in the body of a POST, as `{}`"
-ALONE = "captures leave through the network of your own machine"
-EVENTS = {name: name for name in ("load", "domcontentloaded", "networkidle")}
-PAPER = {name: name for name in ("a3", "a4", "a5", "letter", "legal", "tabloid")}
-FORMATS = {"jpg": "jpeg", **{name: name for name in ("jpeg", "png", "webp", "avif", "pdf")}}
-
 _LINK = re.compile(r"\[([^]]+)\]\([^)]*\)")
-_YES, _NO = frozenset({"true", "1", "yes", "on", ""}), frozenset({"false", "0", "no", "off"})
+_TRUE, _FALSE = frozenset({"true", "1", "yes", "on", ""}), frozenset({"false", "0", "no", "off"})
 
 
 class Untranslatable(ValueError):
-    """A value that has no counterpart here; its text says why."""
+    """A value without a counterpart here; the text gives the reason."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What one or a few parameters of theirs become; ``here`` is empty for what does not exist here."""
+    """What one or more parameters of a service become."""
 
-    there: tuple[str, ...]
-    here: str
-    note: str
-    convert: Callable[[Values], Values]
-    """Their values, by name, to our options. Raises Untranslatable."""
+    source: tuple[str, ...]
+    target: str = ""
+    kind: str = "copy"
+    factor: int = 1
+    words: Values = field(default_factory=dict)
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in _CONVERTERS:
+            raise ValueError(f"kind: {self.kind!r} is unknown; use one of {', '.join(_CONVERTERS)}")
 
     @property
-    def lost(self) -> bool:
-        """Whether whoever used it has to be told."""
-        return not self.here
+    def is_unsupported(self) -> bool:
+        """Whether a use of the parameter is reported."""
+        return self.kind == "unsupported"
 
     @property
-    def told(self) -> str:
-        """The note without its links."""
+    def plain_note(self) -> str:
+        """The note without Markdown links."""
         return _LINK.sub(r"\1", self.note)
 
+    def convert(self, values: Values) -> Values:
+        """Translate the given parameters of ``source`` into options. Raises Untranslatable."""
+        return _CONVERTERS[self.kind](self, values)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """A service whose addresses are understood."""
+    """A service whose URLs can be translated."""
 
     title: str
     hosts: tuple[str, ...]
-    """Empty for software that runs anywhere."""
     rules: tuple[Rule, ...]
     defaults: Values
-    """What it does when nothing is said, where we would do otherwise and the picture had another shape."""
-    read: Callable[[SplitResult], dict[str, str]] = from_query
+    urls: str
+    takes_value: tuple[str, ...]
+
+    def read(self, parts: SplitResult) -> dict[str, str]:
+        """Parameters and values of a URL of the service."""
+        return PARSERS[self.urls](parts, self.takes_value)
 
 
-def same(there: str, here: str, note: str = "") -> Rule:
-    """Another name, the same values."""
-    return Rule((there,), f"`{here}`", note, lambda said: {here: said[there]})
+def load(path: Path) -> Vendor:
+    """Load a rules file; raises ValueError, KeyError or TypeError if it is invalid."""
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    words = data.get("words", {})
+    return Vendor(
+        title=data["title"],
+        hosts=tuple(data["hosts"]),
+        rules=tuple(_rule(entry, words) for entry in data["rules"]),
+        defaults=data.get("defaults", {}),
+        urls=data.get("urls", "query"),
+        takes_value=tuple(data.get("takes_value", ())),
+    )
 
 
-def flag(there: str, here: str, note: str = "", *, inverted: bool = False) -> Rule:
-    """A boolean under another name."""
-    return Rule((there,), f"`{here}`", note, lambda said: {here: str(_truth(said[there]) != inverted).lower()})
+def _rule(entry: dict[str, Any], words: Mapping[str, Values]) -> Rule:
+    source = entry.pop("source")
+    if "words" in entry:
+        entry |= {"kind": "words", "words": words[entry["words"]]}
+    return Rule(source=(source,) if isinstance(source, str) else tuple(source), **entry)
 
 
-def when(there: str, here: str, note: str = "", *, said: bool = True) -> Rule:
-    """Options, written as a query, where theirs is true (or where it is false)."""
-    options = dict(pair.split("=", 1) for pair in here.split("&"))
-    return Rule((there,), f"`{here}`", note, lambda values: options if _truth(values[there]) is said else {})
+def _only(rule: Rule, values: Values) -> str:
+    return values[rule.source[0]]
 
 
-def times(there: str, here: str, factor: int, note: str) -> Rule:
-    """A number in a larger unit."""
-    return Rule((there,), f"`{here}`", note, lambda said: {here: str(round(_number(said[there]) * factor))})
+def _flag(rule: Rule, values: Values) -> Values:
+    return {rule.target: str(_truth(_only(rule, values))).lower()}
 
 
-def words(there: str, here: str, known: Values, note: str = "") -> Rule:
-    """A word for a word, whatever its case."""
-
-    def convert(said: Values) -> Values:
-        word = said[there].lower()
-        if word not in known:
-            raise Untranslatable(f"{there}={said[there]}: there is no such {here} here")
-        return {here: known[word]}
-
-    return Rule((there,), f"`{here}`", note, convert)
+def _inverted_flag(rule: Rule, values: Values) -> Values:
+    return {rule.target: str(not _truth(_only(rule, values))).lower()}
 
 
-def device(there: str) -> Rule:
-    """One of our presets, however its name is put together."""
-
-    def convert(said: Values) -> Values:
-        name = re.sub(r"[\s_]+", "-", said[there].strip().lower())
-        if name not in DEVICES:
-            raise Untranslatable(f"{there}={said[there]}: there is no such device here; say width, height and scale")
-        return {"device": name}
-
-    return Rule((there,), "`device`", "small and with dashes: [our presets](../options.md#devices)", convert)
+def _if_true(rule: Rule, values: Values) -> Values:
+    options = dict(pair.split("=", 1) for pair in rule.target.split("&"))
+    return options if _truth(_only(rule, values)) else {}
 
 
-def joined(there: str, here: str, note: str = "") -> Rule:
-    """Several numbers of theirs (names by commas), in one option here; what is not said before the last said is 0."""
-    names = tuple(there.split(","))
-
-    def convert(said: Values) -> Values:
-        last = max(names.index(name) for name in said)
-        return {here: ",".join(said.get(name, "0") for name in names[: last + 1])}
-
-    return Rule(names, f"`{here}`", note, convert)
+def _multiply(rule: Rule, values: Values) -> Values:
+    return {rule.target: str(round(_number(_only(rule, values)) * rule.factor))}
 
 
-def needless(there: str, why: str) -> Rule:
-    """Theirs asks for what is always so here."""
-    return Rule((there,), "always", why, lambda _: {})
+def _words(rule: Rule, values: Values) -> Values:
+    value = _only(rule, values)
+    if value.lower() not in rule.words:
+        raise Untranslatable(f"{rule.source[0]}={value}: there is no such {rule.target} here")
+    return {rule.target: rule.words[value.lower()]}
 
 
-def absent(there: str, why: str) -> Rule:
-    """What does not exist here, or not in an address; several names by commas."""
-    return Rule(tuple(there.split(",")), "", why, lambda _: {})
+def _device(rule: Rule, values: Values) -> Values:
+    value = _only(rule, values)
+    name = re.sub(r"[\s_]+", "-", value.strip().lower())
+    if name not in DEVICES:
+        raise Untranslatable(f"{rule.source[0]}={value}: there is no such device here; say width, height and scale")
+    return {rule.target: name}
+
+
+def _join(rule: Rule, values: Values) -> Values:
+    """Parameters that are missing before the last given one are 0."""
+    last = max(rule.source.index(name) for name in values)
+    return {rule.target: ",".join(values.get(name, "0") for name in rule.source[: last + 1])}
 
 
 def _truth(value: str) -> bool:
-    if value.lower() in _YES | _NO:
-        return value.lower() in _YES
+    if value.lower() in _TRUE | _FALSE:
+        return value.lower() in _TRUE
     raise Untranslatable(f"{value} is neither true nor false")
 
 
@@ -137,3 +155,17 @@ def _number(value: str) -> float:
         return float(value)
     except ValueError:
         raise Untranslatable(f"{value} is no number") from None
+
+
+_CONVERTERS: Mapping[str, Callable[[Rule, Values], Values]] = {
+    "copy": lambda rule, values: {rule.target: _only(rule, values)},
+    "flag": _flag,
+    "inverted-flag": _inverted_flag,
+    "if-true": _if_true,
+    "multiply": _multiply,
+    "words": _words,
+    "device": _device,
+    "join": _join,
+    "always": lambda _rule, _values: {},
+    "unsupported": lambda _rule, _values: {},
+}
