@@ -195,7 +195,3 @@ class PersistResult:
     height: int
     bytes: int
     verdict: Verdict = Verdict.OK
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON members, in the order of the docs."""
-        return {name: getattr(self, name) for name in self.__slots__}

@@ -15,7 +15,7 @@ from tintype.options import Options, Shot
 from tintype.protocols import Engine
 
 ENGINE_FAULTS = (errors.Overloaded, errors.BackendUnavailable, errors.BrowserCrashed, errors.EngineError)
-OTHER_FAULTS = tuple(kind for kind in errors.ALL if kind not in ENGINE_FAULTS)
+OTHER_FAULTS = tuple(kind for kind in errors.ALL if kind not in (*ENGINE_FAULTS, errors.UnsupportedOption))
 NOT_OFFERED = errors.UnsupportedOption(errors.InvalidParameter("selector", "is not offered"))
 
 

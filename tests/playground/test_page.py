@@ -233,7 +233,7 @@ class TestTheFigures:
         at = visit(node)
         at.take(site.url("/plain.html?figures"))
         expect(at.find("ratio-value")).to_contain_text("%")
-        expect(at.find("line-about")).to_contain_text("slots")
+        expect(at.find("queue-about")).to_contain_text("slots")
         expect(at.find("rate-about")).to_contain_text("on average")
         expect(at.find("ratio-told")).to_contain_text("in the last five minutes")
         expect(at.page.locator("#ratio-chart polyline")).to_have_count(1)

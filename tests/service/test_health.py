@@ -1,4 +1,4 @@
-"""Checks of the parts: who asks, how often, and what is said."""
+"""Health checks: results, caching, and concurrent callers."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from tintype.errors import BackendUnavailable
 from tintype.service.health import CACHE_SECONDS, HealthChecks
 
 
-class Part:
-    """Something that can be checked; ``wrong`` is raised, ``gate`` holds a check up."""
+class FakeBackend:
+    """Its check raises ``error`` and waits for the event ``may_finish``."""
 
     def __init__(self) -> None:
-        self.asked = 0
-        self.wrong: Exception | None = None
-        self.entered, self.gate = threading.Event(), threading.Event()
-        self.gate.set()
+        self.checks = 0
+        self.error: Exception | None = None
+        self.started, self.may_finish = threading.Event(), threading.Event()
+        self.may_finish.set()
 
     def check(self) -> None:
-        self.asked += 1
-        self.entered.set()
-        assert self.gate.wait(10)
-        if self.wrong:
-            raise self.wrong
+        self.checks += 1
+        self.started.set()
+        assert self.may_finish.wait(10)
+        if self.error:
+            raise self.error
 
 
 @pytest.fixture
@@ -35,61 +35,61 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def part() -> Part:
-    return Part()
+def backend() -> FakeBackend:
+    return FakeBackend()
 
 
 @pytest.fixture
-def checkup(part: Part, clock: Clock) -> HealthChecks:
-    return HealthChecks({"part": part.check}, clock)
+def checks(backend: FakeBackend, clock: Clock) -> HealthChecks:
+    return HealthChecks({"engine": backend.check}, clock)
 
 
-def test_a_part_that_works_is_told_as_none(checkup: HealthChecks) -> None:
-    assert checkup.report() == {"part": None}
+def test_reports_ok_for_a_working_backend(checks: HealthChecks) -> None:
+    assert checks.report() == {"engine": "ok"}
 
 
-def test_a_known_failure_speaks_for_itself(checkup: HealthChecks, part: Part) -> None:
-    part.wrong = BackendUnavailable("the disk is full")
-    assert checkup.report() == {"part": "the disk is full"}
+def test_reports_the_detail_of_a_tintype_error(checks: HealthChecks, backend: FakeBackend) -> None:
+    backend.error = BackendUnavailable("the disk is full")
+    assert checks.report() == {"engine": "the disk is full"}
 
 
-def test_an_unforeseen_failure_tells_nothing_to_strangers(checkup: HealthChecks, part: Part) -> None:
-    part.wrong = ValueError("redis://:hunter2@10.0.0.1")
-    assert checkup.report() == {"part": "failed in an unforeseen way; the log says more"}
+def test_hides_the_text_of_an_unexpected_exception(checks: HealthChecks, backend: FakeBackend) -> None:
+    backend.error = ValueError("redis://:hunter2@10.0.0.1")
+    assert checks.report() == {"engine": "check failed unexpectedly; see the log"}
 
 
-@pytest.mark.parametrize("wrong", [None, BackendUnavailable("down")])
-def test_an_answer_good_or_bad_holds_for_a_while(
-    checkup: HealthChecks, part: Part, clock: Clock, wrong: Exception | None
+@pytest.mark.parametrize("error", [None, BackendUnavailable("down")])
+def test_reuses_a_result_for_ten_seconds(
+    checks: HealthChecks, backend: FakeBackend, clock: Clock, error: Exception | None
 ) -> None:
-    part.wrong = wrong
-    first = checkup.report()
+    backend.error = error
+    first = checks.report()
     clock.turn(CACHE_SECONDS - 1)
-    assert (checkup.report(), part.asked) == (first, 1)
-    part.wrong = None
+    assert (checks.report(), backend.checks) == (first, 1)
+    backend.error = None
     clock.turn(1)
-    assert (checkup.report(), part.asked) == ({"part": None}, 2)
+    assert (checks.report(), backend.checks) == ({"engine": "ok"}, 2)
 
 
-def test_those_who_come_first_together_ask_once(checkup: HealthChecks, part: Part) -> None:
-    part.gate.clear()
-    with ThreadPoolExecutor(5) as crowd:
-        pending = [crowd.submit(checkup.report) for _ in range(5)]
-        assert part.entered.wait(10)
-        part.gate.set()
-        assert [each.result(10) for each in pending] == [{"part": None}] * 5
-    assert part.asked == 1
+def test_runs_one_check_for_concurrent_first_callers(checks: HealthChecks, backend: FakeBackend) -> None:
+    backend.may_finish.clear()
+    with ThreadPoolExecutor(5) as callers:
+        pending = [callers.submit(checks.report) for _ in range(5)]
+        assert backend.started.wait(10)
+        backend.may_finish.set()
+        assert [each.result(10) for each in pending] == [{"engine": "ok"}] * 5
+    assert backend.checks == 1
 
 
-def test_while_one_asks_again_the_others_get_the_last_answer(checkup: HealthChecks, part: Part, clock: Clock) -> None:
-    checkup.report()
+def test_returns_the_last_result_while_a_check_runs(checks: HealthChecks, backend: FakeBackend, clock: Clock) -> None:
+    checks.report()
     clock.turn(CACHE_SECONDS)
-    part.entered.clear()
-    part.gate.clear()
-    part.wrong = BackendUnavailable("down")
-    with ThreadPoolExecutor(1) as crowd:
-        asking = crowd.submit(checkup.report)
-        assert part.entered.wait(10)
-        assert checkup.report() == {"part": None}
-        part.gate.set()
-        assert asking.result(10) == {"part": "down"}
+    backend.started.clear()
+    backend.may_finish.clear()
+    backend.error = BackendUnavailable("down")
+    with ThreadPoolExecutor(1) as callers:
+        running = callers.submit(checks.report)
+        assert backend.started.wait(10)
+        assert checks.report() == {"engine": "ok"}
+        backend.may_finish.set()
+        assert running.result(10) == {"engine": "down"}

@@ -444,7 +444,7 @@ class TestForgetting:
 
 class TestReadiness:
     def test_all_is_well(self, world: World) -> None:
-        assert world.service.readiness() == {"engine": None, "state": None, "storage": None}
+        assert world.service.readiness() == {"engine": "ok", "state": "ok", "storage": "ok"}
 
     def test_each_part_speaks_for_itself(self, world: World) -> None:
         world.engine.down, world.records.down, world.storage.down = "no browser", True, "disk full"

@@ -13,9 +13,8 @@ from tests.web.conftest import Site
 from tests.web.test_auth import BEARER, SHOP, SIGNATURES, closed
 from tintype import telemetry
 from tintype.options import Options, is_body_only
-from tintype.telemetry import Summary
 from tintype.web import form
-from tintype.web.playground import GLANCE, Playground, StatusCache
+from tintype.web.playground import Playground
 from tintype.web.static_files import FOLDER, static_files
 
 
@@ -190,40 +189,26 @@ class TestWithoutScripts:
         assert "s3cret" not in site.client.get("/", query_string=form).headers["Location"]
 
 
-class TestTheFigures:
-    def test_are_those_of_the_node(self, site: Site) -> None:
+class TestStatus:
+    def test_returns_totals_of_the_node(self, site: Site) -> None:
         before = telemetry.totals()
         assert site.thumb().headers["X-Cache"] == "MISS"
         assert site.thumb().headers["X-Cache"] == "HIT"
         told = site.client.get("/status.json")
         assert told.headers["Cache-Control"] == "no-store"
-        assert told.json["pictures"]["hits"] == before.hits + 1
-        assert told.json["pictures"]["misses"] == before.misses + 1
-        assert told.json["line"] is None
+        assert told.json["thumbnails"]["hits"] == before.hits + 1
+        assert told.json["thumbnails"]["misses"] == before.misses + 1
+        assert told.json["queue"] is None
         assert 0 < told.json["hit_ratio"] < 1
 
-    def test_say_nothing_of_pages_and_people(self, site: Site) -> None:
+    def test_contains_no_url(self, site: Site) -> None:
         site.thumb()
         assert "site.org" not in site.client.get("/status.json").text
 
-    def test_are_for_holders_of_keys_where_there_are_keys(self) -> None:
+    def test_requires_a_key_if_keys_are_configured(self) -> None:
         site = closed(SHOP)
         assert site.client.get("/status.json").status_code == 401
         assert site.client.get("/status.json", headers=BEARER).status_code == 200
 
-    def test_are_for_nobody_where_there_are_signatures_alone(self) -> None:
+    def test_rejects_every_request_if_only_signatures_are_configured(self) -> None:
         assert closed(signatures=SIGNATURES).client.get("/status.json").status_code == 403
-
-    def test_cost_one_look_however_many_pages_are_open(self) -> None:
-        now, looks = [100.0], []
-
-        def look() -> Summary:
-            looks.append(now[0])
-            return telemetry.totals()
-
-        glance = StatusCache(look, lambda: now[0])
-        first = glance.figures()
-        assert glance.figures() is first
-        now[0] += GLANCE * 2
-        assert glance.figures() is not first
-        assert len(looks) == 2

@@ -169,8 +169,8 @@ class ThumbnailService:
         """Forget everything remembered; what was persisted stays."""
         return self._memory.clear()
 
-    def readiness(self) -> dict[str, str | None]:
-        """For engine, state and storage: None, or what is wrong."""
+    def readiness(self) -> dict[str, str]:
+        """For engine, state and storage: ``ok``, or the reason of the failure."""
         return self._checkup.report()
 
     def warnings(self) -> tuple[str, ...]:

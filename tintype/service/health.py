@@ -1,4 +1,4 @@
-"""Whether the parts of the service work: each asked by one caller at a time, the answer remembered a while."""
+"""Health checks of the backends; each result is cached for 10 s."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ import structlog
 
 from tintype.errors import TintypeError
 
-log = structlog.get_logger("tintype.checkup")
+log = structlog.get_logger("tintype.health")
 
+OK = "ok"
+"""Result of a check that passed; every other result is the reason why it failed."""
 CACHE_SECONDS = 10.0
-"""Seconds an answer is trusted, good or bad: probes of many load balancers cost one check."""
+"""Seconds a result is reused, good or bad: the probes of many load balancers cause one check."""
 
 _NEVER = float("-inf")
 
 
 class HealthChecks:
-    """Named checks; a check raises when its part does not work."""
+    """Named checks; a check raises an exception if its backend does not work."""
 
     def __init__(self, checks: Mapping[str, Callable[[], None]], clock: Callable[[], float] = time.monotonic) -> None:
         self._checks = {name: _CachedCheck(name, check) for name, check in checks.items()}
         self._clock = clock
 
-    def report(self) -> dict[str, str | None]:
-        """For each part None, or what is wrong with it in words that may be shown to anybody."""
+    def report(self) -> dict[str, str]:
+        """For each backend ``ok`` or the reason of its failure, as ``GET /ready`` sends it to any client."""
         return {name: check.result(self._clock) for name, check in self._checks.items()}
 
 
@@ -35,24 +37,24 @@ class HealthChecks:
 class _CachedCheck:
     name: str
     run: Callable[[], None]
-    error: str | None = None
+    last: str = OK
     valid_until: float = _NEVER
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def result(self, clock: Callable[[], float]) -> str | None:
-        """The answer; while somebody else is asking, the last one, for which nobody has to wait."""
-        asked_before = self.valid_until > _NEVER
-        if not self.lock.acquire(blocking=not asked_before):
-            return self.error
+    def result(self, clock: Callable[[], float]) -> str:
+        """The cached result if it is valid, or if another thread is running the check; else a new one."""
+        has_result = self.valid_until > _NEVER
+        if not self.lock.acquire(blocking=not has_result):
+            return self.last
         try:
             if clock() >= self.valid_until:
-                self.error = self._run()
+                self.last = self._run()
                 self.valid_until = clock() + CACHE_SECONDS
-            return self.error
+            return self.last
         finally:
             self.lock.release()
 
-    def _run(self) -> str | None:
+    def _run(self) -> str:
         try:
             self.run()
         except TintypeError as error:
@@ -60,5 +62,5 @@ class _CachedCheck:
             return error.detail
         except Exception:
             log.exception("check_failed", part=self.name)
-            return "failed in an unforeseen way; the log says more"
-        return None
+            return "check failed unexpectedly; see the log"
+        return OK

@@ -1,4 +1,4 @@
-"""``GET /openapi.json``: what programs may ask. ``GET /docs``: the same for people."""
+"""``GET /openapi.json``: the OpenAPI document. ``GET /docs``: the same as an HTML page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask import Blueprint, Response, render_template, request
 from tintype import __version__
 from tintype.web import headers, responses
 from tintype.web.openapi import ApiFeatures, document
-from tintype.web.openapi.docs_view import chapters, objects
+from tintype.web.openapi.docs_view import objects, operation_groups
 from tintype.web.playground import with_security_headers
 from tintype.web.static_files import static_files
 
@@ -19,24 +19,23 @@ if TYPE_CHECKING:
     from tintype.application import Application
 
 
-def api_features(parts: Application) -> ApiFeatures:
-    """What of the API is a matter of settings."""
+def api_features(application: Application) -> ApiFeatures:
+    """Routes and authentication that the settings enable."""
     return ApiFeatures(
-        base=parts.public_url,
-        keys=bool(parts.authenticator.keys),
-        signatures=parts.authenticator.accepts_signatures,
-        stores_here=parts.serves_stored,
-        status=parts.playground.enabled,
-        metrics=parts.metrics_access.mode != "off",
+        base=application.public_url,
+        keys=bool(application.authenticator.keys),
+        signatures=application.authenticator.accepts_signatures,
+        serves_stored=application.serves_stored,
+        status=application.playground.enabled,
+        metrics=application.metrics_access.mode != "off",
     )
 
 
-def blueprint(about: ApiFeatures, *, pages: bool) -> Blueprint:
-    """The routes, open to everybody: they tell nothing but what the source does. ``pages``: that for people too."""
-    routes = Blueprint("description", __name__)
-    told: dict[str, Any] = document(about)
-    text = cache(lambda: json.dumps(told, ensure_ascii=False, separators=(",", ":")))
-    page = cache(lambda: _render_docs(told))
+def blueprint(features: ApiFeatures, *, pages: bool) -> Blueprint:
+    """The routes; they need no API key. ``pages``: whether to serve the HTML page."""
+    routes = Blueprint("api_docs", __name__)
+    text = cache(lambda: json.dumps(document(features), ensure_ascii=False, separators=(",", ":")))
+    page = cache(lambda: _render_docs(document(features)))
 
     @routes.get("/openapi.json")
     def openapi() -> Response:
@@ -53,12 +52,12 @@ def blueprint(about: ApiFeatures, *, pages: bool) -> Blueprint:
     return routes
 
 
-def _render_docs(told: dict[str, Any]) -> str:
+def _render_docs(api: dict[str, Any]) -> str:
     return render_template(
         "docs.html",
-        chapters=chapters(told),
-        objects=objects(told),
-        info=told["info"],
+        groups=operation_groups(api),
+        objects=objects(api),
+        info=api["info"],
         static=f"static/{static_files().digest}",
         version=__version__,
     )

@@ -1,4 +1,4 @@
-"""Header fields: which ones tell of an answer, what they say, and of which answers."""
+"""Catalogue of response headers: what each one means, and which responses carry it."""
 
 from __future__ import annotations
 
@@ -7,52 +7,46 @@ from typing import Any, NamedTuple
 from tintype.model import CacheState, Verdict
 
 _TEXT: dict[str, Any] = {"type": "string"}
-_NUMBER: dict[str, Any] = {"type": "integer", "minimum": 0}
+_COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 
 
 class HeaderField(NamedTuple):
-    """A header field: what it says, and how."""
+    """Meaning of a response header, and the JSON Schema of its value."""
 
     meaning: str
     schema: dict[str, Any] = _TEXT
 
 
 FIELDS = {
-    "Age": HeaderField("Seconds since the picture was taken.", _NUMBER),
-    "Content-Disposition": HeaderField("Shown in place; the name to save it by."),
-    "ETag": HeaderField("Names this picture; sent back as If-None-Match it is answered with 304."),
-    "RateLimit": HeaderField("What is left of the allowance, and the seconds until it is renewed."),
-    "RateLimit-Limit": HeaderField("Requests that are allowed.", _NUMBER),
-    "RateLimit-Policy": HeaderField("The allowance, and its window in seconds."),
-    "RateLimit-Remaining": HeaderField("Requests that are left.", _NUMBER),
-    "RateLimit-Reset": HeaderField("Seconds until the allowance is renewed.", _NUMBER),
-    "Refresh": HeaderField("Beside a placeholder: the seconds after which the picture should be there.", _NUMBER),
-    "Retry-After": HeaderField("Seconds after which another attempt makes sense.", {"type": "integer", "minimum": 1}),
-    "Server-Timing": HeaderField("How long the parts took, in milliseconds."),
-    "X-Cache": HeaderField(
-        "Where the picture came from.", {"type": "string", "enum": [state.value for state in CacheState]}
+    "Age": HeaderField("Seconds since the capture.", _COUNT),
+    "Content-Disposition": HeaderField("`inline`, with a file name for saving."),
+    "ETag": HeaderField(
+        "Identifies the content; a request that sends it as If-None-Match gets 304 if it is unchanged."
     ),
-    "X-Capture": HeaderField("partial: the page was not done in time; truncated: it was cut at the greatest height."),
-    "X-Request-Id": HeaderField("What the log calls this request: the caller's own, if it is harmless."),
+    "RateLimit": HeaderField("Remaining requests, and the seconds until the limit resets."),
+    "RateLimit-Limit": HeaderField("Requests allowed per window.", _COUNT),
+    "RateLimit-Policy": HeaderField("The rate limit, and its window in seconds."),
+    "RateLimit-Remaining": HeaderField("Remaining requests in this window.", _COUNT),
+    "RateLimit-Reset": HeaderField("Seconds until the limit resets.", _COUNT),
+    "Refresh": HeaderField("With a placeholder: seconds after which to request the thumbnail again.", _COUNT),
+    "Retry-After": HeaderField("Seconds to wait before a retry.", {"type": "integer", "minimum": 1}),
+    "Server-Timing": HeaderField("Duration of each step in milliseconds."),
+    "X-Cache": HeaderField(
+        "Where the thumbnail came from.", {"type": "string", "enum": [state.value for state in CacheState]}
+    ),
+    "X-Capture": HeaderField(
+        "`partial`: the page had not finished loading; `truncated`: the capture was cut at the maximum height."
+    ),
+    "X-Request-Id": HeaderField("Id of this request in the log: the client's id if it is valid, else a new one."),
     "X-Target-Status": HeaderField(
-        "The status the page itself was answered with.", {"type": "integer", "minimum": 100, "maximum": 599}
+        "HTTP status that the target returned.", {"type": "integer", "minimum": 100, "maximum": 599}
     ),
     "X-Verdict": HeaderField(
-        "What the picture shows.", {"type": "string", "enum": [verdict.value for verdict in Verdict]}
+        "Class of the captured page.", {"type": "string", "enum": [verdict.value for verdict in Verdict]}
     ),
 }
-"""All that scripts of other origins may read, by name."""
+"""By name. CORS exposes all of them to scripts of other origins."""
 
 ALWAYS = ("Server-Timing", "X-Request-Id")
-COUNTED = ("RateLimit", "RateLimit-Limit", "RateLimit-Policy", "RateLimit-Remaining", "RateLimit-Reset")
-OF_PICTURES = ("Age", "Content-Disposition", "ETag", "Refresh", "X-Cache", "X-Capture", "X-Target-Status", "X-Verdict")
-
-
-def references(*names: str) -> dict[str, Any]:
-    """Header fields of an answer, by reference to ``components``."""
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
-def components() -> dict[str, Any]:
-    """All header fields, told once."""
-    return {name: {"description": field.meaning, "schema": field.schema} for name, field in FIELDS.items()}
+RATE_LIMIT = ("RateLimit", "RateLimit-Limit", "RateLimit-Policy", "RateLimit-Remaining", "RateLimit-Reset")
+THUMBNAIL = ("Age", "Content-Disposition", "ETag", "Refresh", "X-Cache", "X-Capture", "X-Target-Status", "X-Verdict")

@@ -1,4 +1,4 @@
-"""``GET /health`` and ``GET /ready``: for those who watch over the service."""
+"""``GET /health`` (liveness) and ``GET /ready`` (readiness), for load balancers and monitoring."""
 
 from __future__ import annotations
 
@@ -7,33 +7,35 @@ from flask import Blueprint, Response, jsonify
 from tintype import __version__
 from tintype.errors import BackendUnavailable
 from tintype.service import ThumbnailService
+from tintype.service.health import OK
 from tintype.web import problems
+from tintype.web.bodies import HealthReport, JsonBody, ReadinessReport
+
+_RETRY_AFTER = 10
+"""Seconds; the results of health checks are cached that long."""
 
 
 def blueprint(service: ThumbnailService) -> Blueprint:
-    """Liveness, which asks nobody, and readiness, which asks engine, state and storage."""
-    routes = Blueprint("ops", __name__)
+    """The routes. Liveness checks nothing; readiness checks engine, state and storage."""
+    routes = Blueprint("health", __name__)
 
     @routes.get("/health")
     def health() -> Response:
-        return _uncached(jsonify(ok=True, service="tintype", version=__version__))
+        return _uncached(HealthReport(ok=True, service="tintype", version=__version__))
 
     @routes.get("/ready")
     def ready() -> Response:
-        found = service.readiness()
-        wrong = {name: reason for name, reason in found.items() if reason is not None}
-        if wrong:
-            error = BackendUnavailable("; ".join(f"{name}: {reason}" for name, reason in wrong.items()), retry_after=10)
-            return problems.problem_response(error, ok=False, checks=_as_text(found))
-        return _uncached(jsonify(ok=True, checks=_as_text(found), warnings=service.warnings()))
+        checks = service.readiness()
+        failed = [f"{name}: {result}" for name, result in checks.items() if result != OK]
+        if failed:
+            error = BackendUnavailable("; ".join(failed), retry_after=_RETRY_AFTER)
+            return problems.problem_response(error, ok=False, checks=checks)
+        return _uncached(ReadinessReport(ok=True, checks=checks, warnings=[*service.warnings()]))
 
     return routes
 
 
-def _as_text(found: dict[str, str | None]) -> dict[str, str]:
-    return {name: reason or "ok" for name, reason in found.items()}
-
-
-def _uncached(response: Response) -> Response:
+def _uncached(body: JsonBody) -> Response:
+    response = jsonify(body.members())
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, jsonify, request
 
 from tintype.errors import NotFound
@@ -10,6 +12,7 @@ from tintype.service import ThumbnailService
 from tintype.urls import host_of
 from tintype.web import request_log, responses
 from tintype.web.auth import Authenticator
+from tintype.web.bodies import PersistedThumbnail
 from tintype.web.client_address import ProxyTrust
 from tintype.web.rate_limit import RateLimiter
 
@@ -32,8 +35,8 @@ def persist_blueprint(
         request_log.bind(target=host_of(wanted.capture_request.shot.url))
         persisted = service.persist(wanted.capture_request, wanted.freshness, wanted.fail_on)
         base = public_url or visitors.base_url(request)
-        members = persisted.to_json()
-        return jsonify({**members, "url": responses.absolute_url(persisted.url, base)})
+        url = responses.absolute_url(persisted.url, base)
+        return jsonify(PersistedThumbnail.model_validate(replace(persisted, url=url)).members())
 
     return routes
 

@@ -1,4 +1,4 @@
-"""Errors as answers: RFC 9457 problem+json, a page for people, or a picture for an <img>. Nowhere else."""
+"""Error handlers: every error becomes problem+json (RFC 9457), an HTML page or an image."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tintype.errors import TintypeError
 from tintype.options import DOCUMENTS
 from tintype.request_parser import negotiate, parse_leniently
 from tintype.web import fallback_images, request_log
+from tintype.web.bodies import Problem
 
 log = structlog.get_logger("tintype.web")
 
@@ -37,25 +38,24 @@ _CSP = (
 _BY_STATUS = {
     400: errors.InvalidRequest(detail="the request is malformed"),
     404: errors.NotFound(
-        "there is no such address here; there are GET /thumb, POST /thumb, GET /meta, POST /persist, GET /health and"
-        " GET /ready"
+        "unknown path; the routes are GET /thumb, POST /thumb, GET /meta, POST /persist, GET /health and GET /ready"
     ),
     415: errors.UnsupportedMedia("send a JSON object with Content-Type: application/json"),
 }
 
 
 def install(app: Flask) -> None:
-    """Let every error of every route end here."""
+    """Register the handlers for errors of all routes."""
     app.register_error_handler(TintypeError, _handle_tintype_error)
     app.register_error_handler(HTTPException, _handle_http_exception)
     app.register_error_handler(Exception, _handle_unexpected)
 
 
 def problem_response(error: TintypeError, **members: Any) -> Response:
-    """An error as the client can best use it; ``members`` are added to the problem object."""
+    """Response to an error, in the form the client accepts; ``members`` are added to the problem object."""
     request_log.bind(error=error.code)
     telemetry.count("tintype_problems_total", error.code)
-    if error.status >= 500:  # noqa: PLR2004 - ours or the target's fault, RFC 9110 section 15.6
+    if error.status >= 500:  # noqa: PLR2004 - server errors, RFC 9110 section 15.6
         request_log.bind(reason=error.detail)
     return _add_headers(_render({**error.problem(), **members}, error), error.status, error)
 
@@ -68,8 +68,8 @@ def _handle_http_exception(error: HTTPException) -> Any:
     status = error.code or 500
     if status < 400:  # noqa: PLR2004 - a redirect is no error
         return error.get_response(request.environ)
-    if status == 405:  # noqa: PLR2004 - the list of methods is part of the answer, RFC 9110 section 15.5.6
-        response = problem_response(errors.MethodNotAllowed(f"it takes {_allowed(error)}"))
+    if status == 405:  # noqa: PLR2004 - the response must list the methods, RFC 9110 section 15.5.6
+        response = problem_response(errors.MethodNotAllowed(f"allowed methods: {_allowed(error)}"))
         response.headers["Allow"] = _allowed(error)
         return response
     known = _BY_STATUS.get(status)
@@ -78,11 +78,11 @@ def _handle_http_exception(error: HTTPException) -> Any:
 
 def _handle_unexpected(error: Exception) -> Response:
     log.error("internal_error", exc_info=error)
-    return problem_response(TintypeError("this was not foreseen; the id of the request finds it in the log"))
+    return problem_response(TintypeError("internal error; search the log for the request id"))
 
 
 def _generic_problem(status: int) -> Response:
-    """A status that has no error of ours: what the standard calls it."""
+    """Problem for an HTTP status outside of the error tree, with the title of the standard."""
     title = HTTP_STATUS_CODES.get(status, "Error")
     code = title.lower().replace(" ", "-")
     problem = {"type": "about:blank", "title": title, "status": status, "detail": title, "error": code}
@@ -98,7 +98,7 @@ def _allowed(error: HTTPException) -> str:
 def _render(problem: Mapping[str, Any], error: TintypeError | None) -> Response:
     if error and _wants_image(request):
         return _error_image(request, error)
-    members = {**problem, "instance": f"urn:tintype:request:{request_log.request_id()}"}
+    members = Problem(**problem, instance=f"urn:tintype:request:{request_log.request_id()}").members()
     if _prefers_html(request):
         page = Response(render_template("problem.html", problem=members, style=_STYLE), mimetype="text/html")
         page.headers["Content-Security-Policy"] = _CSP
@@ -136,7 +136,7 @@ def _error_image(request: Request, error: TintypeError) -> Response:
     )
     size = fallback_images.expected_size(options.model_copy(update={"format": chosen}).capture_request())
     if isinstance(error, errors.RateLimited):
-        # a client beyond its limit must not cost a drawing for each size it thinks of
+        # a client over its limit must not cause a drawing for each size it requests
         size = next((small for small in SMALL_SIZES if small <= size), SMALL_SIZES[-1])
     drawn = fallback_images.error_image(error.title, error.detail[: fallback_images.MAX_REASON_LENGTH], chosen, *size)
     return Response(drawn.body, mimetype=drawn.mime)

@@ -1,4 +1,4 @@
-"""The description of the API: valid, complete, and made of what the service goes by."""
+"""The OpenAPI document, the routes that serve it, the docs page, and the command."""
 
 from __future__ import annotations
 
@@ -22,82 +22,83 @@ from tintype.errors import TintypeError
 from tintype.options import Options, is_body_only
 from tintype.signing import UrlSigner
 from tintype.web.auth import ApiKey, Authenticator
+from tintype.web.bodies import HealthReport, ReadinessReport, StatusReport
 from tintype.web.header_catalog import FIELDS
 from tintype.web.openapi import ApiFeatures, document
 from tintype.web.playground import Playground
 
-EVERYTHING = ApiFeatures(base="https://thumbs.example.com", keys=True, signatures=True)
-FOR_PEOPLE = {"/", "/docs", "/static/<digest>/<name>"}
+ALL_FEATURES = ApiFeatures(base="https://thumbs.example.com", keys=True, signatures=True)
+HTML_ROUTES = {"/", "/docs", "/static/<digest>/<name>"}
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, Any]:
-    return document(EVERYTHING)
+def api() -> dict[str, Any]:
+    return document(ALL_FEATURES)
 
 
-def operations(told: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, methods in told["paths"].items():
+def operations(api: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in api["paths"].items():
         for method, operation in methods.items():
             yield path, method, operation
 
 
-def validator(told: dict[str, Any], name: str) -> Draft202012Validator:
-    schema = {"$ref": f"#/components/schemas/{name}", "components": told["components"]}
+def validator(api: dict[str, Any], name: str) -> Draft202012Validator:
+    schema = {"$ref": f"#/components/schemas/{name}", "components": api["components"]}
     return Draft202012Validator(schema)
 
 
-class TestTheDocument:
+class TestDocument:
     @pytest.mark.parametrize(
-        "about", [ApiFeatures(), EVERYTHING, ApiFeatures(stores_here=False, status=False, metrics=False)]
+        "features", [ApiFeatures(), ALL_FEATURES, ApiFeatures(serves_stored=False, status=False, metrics=False)]
     )
-    def test_is_valid_openapi(self, about: ApiFeatures) -> None:
-        assert [error.message for error in OpenAPIV31SpecValidator(document(about)).iter_errors()] == []
+    def test_is_valid_openapi(self, features: ApiFeatures) -> None:
+        assert [error.message for error in OpenAPIV31SpecValidator(document(features)).iter_errors()] == []
 
-    def test_names_every_option_once_where_it_may_be_said(self, told: dict[str, Any]) -> None:
+    def test_lists_every_option_once(self, api: dict[str, Any]) -> None:
         named = [
-            each["$ref"].rpartition("/")[2] for each in told["paths"]["/thumb"]["get"]["parameters"] if "$ref" in each
+            each["$ref"].rpartition("/")[2] for each in api["paths"]["/thumb"]["get"]["parameters"] if "$ref" in each
         ]
         assert sorted(named) == sorted(name for name in Options.model_fields if not is_body_only(name))
-        assert set(told["components"]["schemas"]["Request"]["properties"]) == set(Options.model_fields)
+        assert set(api["components"]["schemas"]["Request"]["properties"]) == set(Options.model_fields)
 
-    def test_says_nothing_of_secrets_in_addresses(self, told: dict[str, Any]) -> None:
-        assert not [name for name in told["components"]["parameters"] if is_body_only(name)]
+    def test_lists_no_body_only_option_as_a_query_parameter(self, api: dict[str, Any]) -> None:
+        assert not [name for name in api["components"]["parameters"] if is_body_only(name)]
 
-    def test_gives_every_operation_a_name_of_its_own(self, told: dict[str, Any]) -> None:
-        names = [operation["operationId"] for _, _, operation in operations(told)]
+    def test_operation_ids_are_unique(self, api: dict[str, Any]) -> None:
+        names = [operation["operationId"] for _, _, operation in operations(api)]
         assert len(names) == len(set(names))
 
     @pytest.mark.parametrize("kind", [*errors.ALL, TintypeError], ids=lambda kind: kind.code)
-    def test_tells_every_failure_with_an_example(self, told: dict[str, Any], kind: type[TintypeError]) -> None:
-        example = told["components"]["examples"][kind.code]["value"]
-        validator(told, "Problem").validate(example)
+    def test_has_a_valid_example_of_every_error(self, api: dict[str, Any], kind: type[TintypeError]) -> None:
+        example = api["components"]["examples"][kind.code]["value"]
+        validator(api, "Problem").validate(example)
         assert (example["error"], example["status"]) == (kind.code, kind.status)
 
-    def test_puts_failures_under_their_status(self, told: dict[str, Any]) -> None:
-        answers = told["paths"]["/thumb"]["post"]["responses"]
+    def test_groups_errors_by_status(self, api: dict[str, Any]) -> None:
+        found = api["paths"]["/thumb"]["post"]["responses"]
         named = {
-            status: set(answer["content"]["application/problem+json"]["examples"])
-            for status, answer in answers.items()
+            status: set(response["content"]["application/problem+json"]["examples"])
+            for status, response in found.items()
             if status >= "400"
         }
         assert named["415"] == {"not-a-page", "unsupported-media"}
         assert named["403"] == {"bad-signature"}
 
-    def test_has_defaults_and_bounds_of_the_model(self, told: dict[str, Any]) -> None:
-        width = told["components"]["parameters"]["width"]["schema"]
+    def test_copies_defaults_and_bounds_of_the_options_model(self, api: dict[str, Any]) -> None:
+        width = api["components"]["parameters"]["width"]["schema"]
         assert width == {"type": "integer", "minimum": 320, "maximum": 3840, "default": 1280}
-        ttl = told["components"]["parameters"]["ttl"]["schema"]
+        ttl = api["components"]["parameters"]["ttl"]["schema"]
         assert (ttl["minimum"], ttl["type"]) == (0, "integer")
 
-    def test_asks_for_keys_and_signatures_only_where_they_are_asked_for(self) -> None:
+    def test_lists_security_schemes_only_if_they_are_configured(self) -> None:
         assert "securitySchemes" not in document(ApiFeatures())["components"]
-        paths = document(EVERYTHING)["paths"]
+        paths = document(ALL_FEATURES)["paths"]
         assert paths["/thumb"]["get"]["security"] == [{"bearer": []}, {"key": []}, {"signature": []}]
         assert paths["/persist"]["post"]["security"] == [{"bearer": []}, {"key": []}]
         assert paths["/health"]["get"]["security"] == []
 
 
-class TestRequests:
+class TestRequestSchema:
     @pytest.mark.parametrize(
         "members",
         [
@@ -114,8 +115,10 @@ class TestRequests:
             {"url": URL, "cookies": [{"name": "a", "value": "b", "path": "/"}], "device": "pixel-8", "ttl": 5},
         ],
     )
-    def test_that_the_schema_takes_are_taken(self, site: Site, told: dict[str, Any], members: dict[str, Any]) -> None:
-        validator(told, "Request").validate(members)
+    def test_service_accepts_what_the_schema_accepts(
+        self, site: Site, api: dict[str, Any], members: dict[str, Any]
+    ) -> None:
+        validator(api, "Request").validate(members)
         assert site.client.post("/thumb", json=members).status_code == 200
 
     @pytest.mark.parametrize(
@@ -131,59 +134,59 @@ class TestRequests:
             {"url": URL, "colour": "red"},
         ],
     )
-    def test_that_the_schema_refuses_are_refused(
-        self, site: Site, told: dict[str, Any], members: dict[str, Any]
+    def test_service_rejects_what_the_schema_rejects(
+        self, site: Site, api: dict[str, Any], members: dict[str, Any]
     ) -> None:
-        assert not validator(told, "Request").is_valid(members)
+        assert not validator(api, "Request").is_valid(members)
         assert site.client.post("/thumb", json=members).status_code == 400
 
 
-class TestAnswers:
+class TestResponseSchemas:
     @pytest.mark.parametrize(
-        ("address", "name"), [("/health", "Health"), ("/ready", "Readiness"), ("/status.json", "Status")]
+        ("path", "model"), [("/health", HealthReport), ("/ready", ReadinessReport), ("/status.json", StatusReport)]
     )
-    def test_of_the_service_are_as_described(self, site: Site, told: dict[str, Any], address: str, name: str) -> None:
-        assert_exactly(validator(told, name), site.client.get(address).json)
+    def test_describe_reports_exactly(self, site: Site, api: dict[str, Any], path: str, model: type) -> None:
+        assert_exactly(validator(api, model.__name__), site.client.get(path).json)
 
-    def test_about_kept_pictures_are_as_described(self, site: Site, told: dict[str, Any]) -> None:
-        assert_exactly(validator(told, "Persisted"), site.persist().json)
+    def test_describe_a_persisted_thumbnail_exactly(self, site: Site, api: dict[str, Any]) -> None:
+        assert_exactly(validator(api, "PersistedThumbnail"), site.persist().json)
 
-    def test_about_pages_are_as_described(self, site: Site, told: dict[str, Any]) -> None:
+    def test_describe_page_metadata(self, site: Site, api: dict[str, Any]) -> None:
         site.engine.meta = {"title": "Site", "icons": [{"url": "https://site.org/i"}], "open_graph": {"title": "S"}}
-        validator(told, "Meta").validate(site.client.get("/meta", query_string={"url": URL}).json)
+        validator(api, "PageMetadata").validate(site.client.get("/meta", query_string={"url": URL}).json)
 
-    def test_name_all_fields_that_scripts_may_read(self, site: Site) -> None:
+    def test_cors_exposes_every_header_of_the_catalogue(self, site: Site) -> None:
         assert site.thumb().headers["Access-Control-Expose-Headers"].split(", ") == list(FIELDS)
 
-    def test_have_fields_whose_values_are_as_described(self, site: Site, told: dict[str, Any]) -> None:
+    def test_describe_the_values_of_response_headers(self, site: Site, api: dict[str, Any]) -> None:
         headers = site.thumb().headers
-        fields = told["paths"]["/thumb"]["get"]["responses"]["200"]["headers"]
+        fields = api["paths"]["/thumb"]["get"]["responses"]["200"]["headers"]
         for name in set(fields) & set(headers.keys()):
-            schema = told["components"]["headers"][name]["schema"]
+            schema = api["components"]["headers"][name]["schema"]
             value: Any = int(headers[name]) if schema["type"] == "integer" else headers[name]
             jsonschema.validate(value, schema)
         assert {"Age", "ETag", "X-Cache", "X-Verdict", "X-Request-Id"} <= set(headers.keys())
 
 
 def assert_exactly(schema: Draft202012Validator, members: Any) -> None:
-    """Valid, and no member that is not described."""
+    """Assert that the members are valid and that the schema lists all of them."""
     schema.validate(members)
     name = schema.schema["$ref"].rpartition("/")[2]
     assert set(members) <= set(schema.schema["components"]["schemas"][name]["properties"])
 
 
-class TestTheRoute:
-    def test_tells_of_every_route_and_of_no_other(self, site: Site) -> None:
-        rules = [rule for rule in site.app.url_map.iter_rules() if rule.rule not in FOR_PEOPLE]
-        there = {
+class TestOpenapiRoute:
+    def test_lists_exactly_the_routes_of_the_application(self, site: Site) -> None:
+        rules = [rule for rule in site.app.url_map.iter_rules() if rule.rule not in HTML_ROUTES]
+        served = {
             (re.sub(r"<path:(\w+)>", r"{\1}", rule.rule), method.lower())
             for rule in rules
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         }
-        told = site.client.get("/openapi.json").json
-        assert {(path, method) for path, method, _ in operations(told)} == there
+        api = site.client.get("/openapi.json").json
+        assert {(path, method) for path, method, _ in operations(api)} == served
 
-    def test_tells_how_one_gets_in(self) -> None:
+    def test_lists_the_configured_security_schemes(self) -> None:
         site = Site(access=Authenticator([ApiKey.parse("shop:" + "k" * 32)], UrlSigner(["s" * 32])))
         assert set(site.client.get("/openapi.json").json["components"]["securitySchemes"]) == {
             "bearer",
@@ -191,46 +194,46 @@ class TestTheRoute:
             "signature",
         }
 
-    def test_is_for_everybody_and_sent_again_only_when_it_changed(self, site: Site) -> None:
+    def test_is_public_and_supports_if_none_match(self, site: Site) -> None:
         first = site.client.get("/openapi.json")
         assert (first.content_type, first.headers["Access-Control-Allow-Origin"]) == ("application/json", "*")
         assert site.client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
 
-    def test_is_there_without_the_pages(self) -> None:
+    def test_remains_if_the_playground_is_disabled(self) -> None:
         site = Site(playground=Playground(enabled=False))
         assert site.client.get("/openapi.json").status_code == 200
         assert site.client.get("/docs").status_code == 404
         assert "/status.json" not in site.client.get("/openapi.json").json["paths"]
 
 
-class TestThePage:
-    def test_tells_every_operation_option_failure_and_object(self, site: Site, told: dict[str, Any]) -> None:
+class TestDocsPage:
+    def test_lists_every_operation_option_error_and_object(self, site: Site, api: dict[str, Any]) -> None:
         page = site.client.get("/docs").text
-        parts = {operation["operationId"] for _, _, operation in operations(told)} | set(told["components"]["schemas"])
+        parts = {operation["operationId"] for _, _, operation in operations(api)} | set(api["components"]["schemas"])
         assert {part for part in parts - {"Request"} if f'id="{part}"' not in page} == set()
         words = {*Options.model_fields, *(kind.code for kind in errors.ALL if kind.status not in {401, 403, 405})}
         assert {word for word in words if f"<code>{word}</code>" not in page} == set()
 
-    def test_loads_nothing_from_elsewhere(self, site: Site) -> None:
+    def test_loads_only_files_of_the_service(self, site: Site) -> None:
         answer = site.client.get("/docs")
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
         linked = re.findall(r'<(?:link|img|script)[^>]+(?:href|src)="([^"]+)"', answer.text)
         assert linked
-        for address in linked:
-            assert site.client.get(f"/{address}").status_code == 200
+        for url in linked:
+            assert site.client.get(f"/{url}").status_code == 200
 
-    def test_has_no_link_that_leads_nowhere(self, site: Site) -> None:
+    def test_has_no_broken_internal_link(self, site: Site) -> None:
         page = site.client.get("/docs").text
         assert {name for name in re.findall(r'href="#([^"]+)"', page) if f'id="{name}"' not in page} == set()
 
 
-class TestTheCommand:
-    def test_prints_what_the_route_answers(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class TestCommand:
+    def test_prints_the_document(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TINTYPE_DATA_DIR", str(tmp_path))
         monkeypatch.setenv("TINTYPE_PUBLIC_URL", "https://thumbs.example.com")
-        told = json.loads(CliRunner().invoke(command).stdout)
-        assert told["servers"] == [{"url": "https://thumbs.example.com"}]
-        assert set(told["paths"]) == set(document(ApiFeatures())["paths"])
+        api = json.loads(CliRunner().invoke(command).stdout)
+        assert api["servers"] == [{"url": "https://thumbs.example.com"}]
+        assert set(api["paths"]) == set(document(ApiFeatures())["paths"])
         assert "openapi" in Commands().list_commands(None)  # type: ignore[arg-type]
 
     def test_writes_a_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +241,7 @@ class TestTheCommand:
         assert CliRunner().invoke(command, ["-o", str(tmp_path / "api.json")]).exit_code == 0
         assert json.loads((tmp_path / "api.json").read_text())["openapi"] == "3.1.0"
 
-    def test_says_where_it_could_not_write(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_reports_a_file_that_it_cannot_write(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TINTYPE_DATA_DIR", str(tmp_path))
         done = CliRunner().invoke(command, ["-o", str(tmp_path / "nowhere" / "api.json")])
         assert (done.exit_code, "No such file" in done.output) == (1, True)

@@ -1,29 +1,44 @@
-"""What can be asked of the service, as OpenAPI 3.1: made from the options and the error tree, never written twice."""
+"""OpenAPI 3.1 document of the service, made from the options, the response bodies and the error tree."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tintype import __version__, signing
-from tintype.web import header_catalog
-from tintype.web.openapi import parameters, responses, schemas
+from tintype.web.header_catalog import FIELDS
+from tintype.web.openapi import parameters, responses
 from tintype.web.openapi.paths import ApiFeatures, paths
+from tintype.web.openapi.schemas import schemas
 
 __all__ = ["ApiFeatures", "document"]
 
 _DESCRIPTION = """\
-Give it a URL, it gives back a picture.
+Thumbnails of web pages by URL.
 
-Every failure is a problem object (RFC 9457) that names the parameter and what it accepts. Where nothing else is said, \
-an option that is left out has its default."""
+Every error is a problem object (RFC 9457) that names the parameter and the values it accepts. An option that is left \
+out has its default value."""
 _TAGS = [
-    {"name": "pictures", "description": "Pictures of pages, for the moment and for good."},
-    {"name": "operation", "description": "For those who run the service."},
+    {"name": "thumbnails", "description": "Thumbnails, metadata and stored thumbnails."},
+    {"name": "operation", "description": "Health, metrics and status."},
 ]
+_KEY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "An API key."},
+}
+_SIGNATURE_SCHEME = {
+    "type": "apiKey",
+    "in": "query",
+    "name": signing.SIGNATURE,
+    "description": "HMAC-SHA256 of the URL; `tintype sign` makes signed URLs.",
+}
 
 
-def document(about: ApiFeatures) -> dict[str, Any]:
-    """The API as OpenAPI 3.1.0 (spec.openapis.org/oas/v3.1.0), with the routes that these settings give it."""
+def document(features: ApiFeatures) -> dict[str, Any]:
+    """The API as OpenAPI 3.1.0 (spec.openapis.org/oas/v3.1.0), with the routes that the settings enable."""
+    schemes = {
+        **(_KEY_SCHEMES if features.keys else {}),
+        **({"signature": _SIGNATURE_SCHEME} if features.signatures else {}),
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -33,28 +48,14 @@ def document(about: ApiFeatures) -> dict[str, Any]:
             "description": _DESCRIPTION,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": about.base or "/"}],
+        "servers": [{"url": features.base or "/"}],
         "tags": _TAGS,
-        "paths": paths(about),
+        "paths": paths(features),
         "components": {
-            "schemas": {"Request": parameters.body(), **schemas.SCHEMAS},
+            "schemas": {"Request": parameters.body(), **schemas()},
             "parameters": parameters.components(),
-            "headers": header_catalog.components(),
+            "headers": {name: {"description": field.meaning, "schema": field.schema} for name, field in FIELDS.items()},
             "examples": responses.examples(),
-            **({"securitySchemes": schemes} if (schemes := _schemes(about)) else {}),
+            **({"securitySchemes": schemes} if schemes else {}),
         },
     }
-
-
-def _schemes(about: ApiFeatures) -> dict[str, Any]:
-    keys = {
-        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
-        "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "An API key."},
-    }
-    signature = {
-        "type": "apiKey",
-        "in": "query",
-        "name": signing.SIGNATURE,
-        "description": "HMAC-SHA256 over the address, as `tintype sign` makes it.",
-    }
-    return {**(keys if about.keys else {}), **({"signature": signature} if about.signatures else {})}

@@ -1,4 +1,4 @@
-"""The document as people read it: operations with everything they refer to in its place."""
+"""View model of the page at ``/docs``: the operations of the OpenAPI document, with references resolved."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tintype.options import format_value
 from tintype.web.openapi.parameters import ACCEPTS
-from tintype.web.openapi.responses import PROBLEM
+from tintype.web.openapi.responses import PROBLEM_JSON
 
 Json = Mapping[str, Any]
 
@@ -18,7 +18,7 @@ _METHODS = ("get", "post")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterRow:
-    """A parameter, a member or a header field: what it is called, is made of and means."""
+    """A parameter, a member of a JSON object, or a response header. ``kind`` describes the accepted values."""
 
     name: str
     kind: str
@@ -29,7 +29,7 @@ class ParameterRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRow:
-    """A way to fail."""
+    """An error response."""
 
     status: str
     code: str
@@ -48,24 +48,24 @@ class OperationView:
     parameters: tuple[ParameterRow, ...]
     members: tuple[ParameterRow, ...]
     media: tuple[str, ...]
-    answer: str
-    """Name of the object that is answered, if it is one."""
-    fields: tuple[ParameterRow, ...]
-    failures: tuple[ErrorRow, ...]
+    body: str
+    """Name of the JSON object in the response; empty for other media."""
+    headers: tuple[ParameterRow, ...]
+    errors: tuple[ErrorRow, ...]
     curl: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagGroup:
-    """Operations that belong together."""
+    """Operations with the same tag."""
 
     name: str
     title: str
     operations: tuple[OperationView, ...]
 
 
-def chapters(document: Json) -> tuple[TagGroup, ...]:
-    """All operations of a document, by its tags."""
+def operation_groups(document: Json) -> tuple[TagGroup, ...]:
+    """All operations of a document, grouped by tag."""
     found = [
         (operation["tags"][0], _operation(document, path, method, operation))
         for path, methods in document["paths"].items()
@@ -83,7 +83,7 @@ def chapters(document: Json) -> tuple[TagGroup, ...]:
 
 
 def objects(document: Json) -> dict[str, Any]:
-    """What is sent and answered as JSON, by name: a description and members."""
+    """Descriptions and members of the JSON objects, by name."""
     schemas = document["components"]["schemas"]
     return {
         name: {"description": schema.get("description", ""), "rows": _rows(schema)}
@@ -93,50 +93,50 @@ def objects(document: Json) -> dict[str, Any]:
 
 
 def _rows(schema: Json) -> tuple[ParameterRow, ...]:
-    needed = schema.get("required", ())
+    required = schema.get("required", ())
     return tuple(
-        _row(name, member, member.get("description", ""), required=name in needed)
+        _row(name, member, member.get("description", ""), required=name in required)
         for name, member in schema["properties"].items()
     )
 
 
-def _operation(document: Json, path: str, method: str, told: Json) -> OperationView:
-    said = told["responses"]["200"]
-    content = told.get("requestBody", {}).get("content", {}).get("application/json")
-    answered = said["content"].get("application/json", {}).get("schema", {}).get("$ref", "")
-    parameters = [_followed(document, each) for each in told["parameters"]]
+def _operation(document: Json, path: str, method: str, operation: Json) -> OperationView:
+    success = operation["responses"]["200"]
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    schema = success["content"].get("application/json", {}).get("schema", {}).get("$ref", "")
+    parameters = [_resolve_ref(document, each) for each in operation["parameters"]]
     return OperationView(
-        name=told["operationId"],
+        name=operation["operationId"],
         method=method.upper(),
         path=path,
-        summary=told["summary"],
-        description=told.get("description", ""),
+        summary=operation["summary"],
+        description=operation.get("description", ""),
         parameters=tuple(
             _row(each["name"], each["schema"], each.get("description", ""), required=each.get("required", False))
             for each in parameters
         ),
-        members=_rows(_followed(document, content["schema"])) if content else (),
-        media=tuple(said["content"]),
-        answer=answered.rpartition("/")[2],
-        fields=tuple(
+        members=_rows(_resolve_ref(document, content["schema"])) if content else (),
+        media=tuple(success["content"]),
+        body=schema.rpartition("/")[2],
+        headers=tuple(
             _row(name, field["schema"], field["description"])
-            for name, field in ((name, _followed(document, each)) for name, each in said["headers"].items())
+            for name, field in ((name, _resolve_ref(document, each)) for name, each in success["headers"].items())
         ),
-        failures=tuple(_failures(document, told["responses"])),
+        errors=tuple(_error_rows(document, operation["responses"])),
         curl=_curl(document, path, method, content),
     )
 
 
 def _row(name: str, schema: Json, meaning: str, *, required: bool = False) -> ParameterRow:
-    said, _, accepted = meaning.partition(ACCEPTS)
+    text, _, accepted = meaning.partition(ACCEPTS)
     kind = accepted.rstrip(".") or _kind(schema)
     return ParameterRow(
-        name=name, kind=kind, meaning=said, default=format_value(schema.get("default")), required=required
+        name=name, kind=kind, meaning=text, default=format_value(schema.get("default")), required=required
     )
 
 
 def _kind(schema: Json) -> str:
-    """What a value is, in a few words."""
+    """Type and range of a value in words."""
     if "anyOf" in schema:
         return " or ".join(_kind(each) for each in schema["anyOf"])
     if "enum" in schema:
@@ -145,24 +145,24 @@ def _kind(schema: Json) -> str:
         return str(schema["$ref"]).rpartition("/")[2]
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     if kinds == ["array"]:
-        listed = schema.get("items")
-        return f"list of {_kind(listed)}" if listed else f"list of {len(schema['prefixItems'])}"
+        items = schema.get("items")
+        return f"list of {_kind(items)}" if items else f"list of {len(schema['prefixItems'])}"
     bounds = [str(schema[name]) for name in ("minimum", "maximum") if name in schema]
     return " or ".join(kinds) + (f" {'–'.join(bounds)}" if len(bounds) > 1 else "")
 
 
-def _failures(document: Json, responses: Json) -> Iterable[ErrorRow]:
+def _error_rows(document: Json, responses: Json) -> Iterable[ErrorRow]:
     for status, response in responses.items():
-        for code in response.get("content", {}).get(PROBLEM, {}).get("examples", {}):
+        for code in response.get("content", {}).get(PROBLEM_JSON, {}).get("examples", {}):
             yield ErrorRow(status=status, code=code, meaning=document["components"]["examples"][code]["summary"])
 
 
-def _followed(document: Json, told: Json) -> Json:
-    """What a reference refers to."""
-    if "$ref" not in told:
-        return told
+def _resolve_ref(document: Json, schema: Json) -> Json:
+    """The part of the document that a reference points to, or the schema itself."""
+    if "$ref" not in schema:
+        return schema
     found: Any = document
-    for part in told["$ref"].removeprefix("#/").split("/"):
+    for part in schema["$ref"].removeprefix("#/").split("/"):
         found = found[part]
     return found  # type: ignore[no-any-return]
 
@@ -172,6 +172,6 @@ def _curl(document: Json, path: str, method: str, content: Json | None) -> str:
     if content:
         body = json.dumps(content["example"])
         return f"curl -H 'Content-Type: application/json' -d '{body}' {base}{path}"
-    asked = "?url=https%3A%2F%2Fexample.com%2F" if path in {"/thumb", "/meta"} else ""
-    out = "-o picture.png " if path == "/thumb" else ""
-    return f"curl {out}'{base}{path}{asked}'" if method == "get" else ""
+    query = "?url=https%3A%2F%2Fexample.com%2F" if path in {"/thumb", "/meta"} else ""
+    out = "-o thumbnail.png " if path == "/thumb" else ""
+    return f"curl {out}'{base}{path}{query}'" if method == "get" else ""

@@ -1,28 +1,28 @@
-"""What do options look like as JSON Schema? Made from the model that reads them, for queries and for bodies."""
+"""Options as OpenAPI query parameters and as the JSON Schema of a request body, made from the options model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tintype.options import Options, accepts, is_body_only
 
 Schema = dict[str, Any]
 
-_OURS = ("accepts", "body_only", "accepts_json", "title", "description", "default")
+_EXTRA_KEYS = ("accepts", "body_only", "accepts_json", "title", "description", "default")
 ACCEPTS = " Accepts "
-"""Between what an option means and what it takes."""
+"""Separates the meaning of an option from the values it accepts, in its description."""
 _RENAMED = {"ge": "minimum", "le": "maximum"}
-"""Bounds of a value that may be absent, which pydantic leaves by their own names."""
+"""pydantic does not translate the bounds of optional values."""
 
 
 def parameters(without: Sequence[str] = ()) -> list[Schema]:
-    """The options an address may say, by reference to ``components``."""
+    """References to the options that a query string may contain."""
     return [{"$ref": f"#/components/parameters/{name}"} for name in components() if name not in without]
 
 
 def components() -> dict[str, Schema]:
-    """One parameter of a query for each option an address may say; lists are written with commas."""
+    """A query parameter for each option that a query string may contain; lists are separated by commas."""
     return {
         name: {
             "name": name,
@@ -39,7 +39,7 @@ def components() -> dict[str, Schema]:
 
 
 def body() -> Schema:
-    """The JSON object of a POST: either the address of a page or the page itself, and options."""
+    """JSON Schema of the body of a POST: ``url`` or ``html``, and options."""
     return {
         "type": "object",
         "properties": {name: {"description": _meaning(name), **_schema(name)} for name in _in_order()},
@@ -53,18 +53,14 @@ def _in_order() -> list[str]:
 
 
 def _schema(name: str) -> Schema:
-    """What a value looks like where it is said; what is left out is the default."""
-    told = _MODEL["properties"][name]
-    several = [each for each in told.get("anyOf", ()) if each != {"type": "null"}]
-    said = {**told, **several[0]} if len(several) == 1 else told
-    kept = {key: value for key, value in said.items() if key not in _OURS and (key != "anyOf" or len(several) > 1)}
-    schema = {_RENAMED.get(key, key): value for key, value in kept.items()}
-    default = Options.model_fields[name].default
-    return schema if Options.model_fields[name].is_required() or default in ("", None, ()) else _with(schema, default)
-
-
-def _with(schema: Mapping[str, Any], default: Any) -> Schema:
-    return {**schema, "default": default}
+    """JSON Schema of the value of an option."""
+    field, schema = Options.model_fields[name], _MODEL["properties"][name]
+    types = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(types) == 1:  # an optional value; leaving the option out is the only way to unset it
+        schema = {key: value for key, value in {**schema, **types[0]}.items() if key != "anyOf"}
+    schema = {_RENAMED.get(key, key): value for key, value in schema.items() if key not in _EXTRA_KEYS}
+    has_default = not field.is_required() and field.default not in ("", None, ())
+    return {**schema, "default": field.default} if has_default else schema
 
 
 def _meaning(name: str) -> str:

@@ -1,201 +1,191 @@
-"""Routes: which there are, what they take, and what they answer."""
+"""OpenAPI operations: the routes, their parameters and their responses."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tintype import errors, signing
+from tintype.imaging.documents import PageMetadata
 from tintype.options import PdfOptions, Rendition
-from tintype.web.header_catalog import ALWAYS, COUNTED, references
+from tintype.web.bodies import HealthReport, PersistedThumbnail, ReadinessReport, StatusReport
+from tintype.web.header_catalog import RATE_LIMIT
 from tintype.web.openapi import parameters, responses
-from tintype.web.openapi.responses import failures, json, reference
+from tintype.web.openapi.responses import Responses, any_media, failures, json_content, success
 
-_ID = {
+_TEXT = {"type": "string"}
+_REQUEST_ID = {
     "name": "X-Request-Id",
     "in": "header",
-    "description": "What the log is to call this request.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    "description": "Id of this request in the log.",
+    "schema": {**_TEXT, "pattern": "^[A-Za-z0-9._-]{1,64}$"},
 }
-_HELD = {
-    "name": "If-None-Match",
-    "in": "header",
-    "description": "The ETag of the client's copy.",
-    "schema": {"type": "string"},
+_IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "description": "ETag of the client's copy.", "schema": _TEXT}
+_EXPIRES = {
+    "name": signing.EXPIRES,
+    "in": "query",
+    "description": "When the signed URL expires, in seconds since the epoch.",
+    "schema": {"type": "integer", "minimum": 0},
 }
+_KEY = {"name": "key", "in": "path", "required": True, "schema": _TEXT}
 
-
-_OF_DELIVERY = (*Rendition.model_fields, *PdfOptions.model_fields, "placeholder")
-"""Options that mean nothing where there is neither a picture nor a sheet."""
+_DELIVERY_OPTIONS = (*Rendition.model_fields, *PdfOptions.model_fields, "placeholder")
+"""Options without effect on page metadata."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiFeatures:
-    """What of the API is a matter of settings. ``base`` is where it is reached; empty: where it is asked."""
+    """Routes and authentication that the settings enable.
+
+    ``base`` is the public base URL; empty: the one of the request. ``keys``: API keys are configured.
+    """
 
     base: str = ""
     keys: bool = False
     signatures: bool = False
-    stores_here: bool = True
+    serves_stored: bool = True
     status: bool = True
     metrics: bool = True
 
 
-def paths(about: ApiFeatures) -> dict[str, Any]:
-    """All routes that programs use, by address."""
-    found: dict[str, Any] = {
-        "/thumb": {"get": _thumb(about), "post": _posted(about)},
-        "/meta": {"get": _meta(about)},
-        "/persist": {"post": _persist(about)},
+def paths(features: ApiFeatures) -> dict[str, Any]:
+    """All operations for programs, by path and method."""
+    found = {
+        "/thumb": {"get": _thumb(features), "post": _thumb_post(features)},
+        "/meta": {"get": _meta(features)},
+        "/persist": {"post": _persist(features)},
+        "/stored/{key}": {"get": _stored()},
+        "/health": {
+            "get": _operator("health", "Liveness.", success("The process is running.", json_content(HealthReport)))
+        },
+        "/ready": {"get": _ready()},
+        "/status.json": {"get": _status(features)},
+        "/metrics": {"get": _metrics()},
+        "/openapi.json": {"get": _openapi()},
     }
-    if about.stores_here:
-        found["/stored/{key}"] = {"get": _stored()}
-    found["/health"] = {"get": _ops("health", "Is the process alive?", json("It is.", reference("Health")))}
-    found["/ready"] = {"get": _ready()}
-    if about.status:
-        found["/status.json"] = {"get": _status(about)}
-    if about.metrics:
-        found["/metrics"] = {"get": _metrics()}
-    found["/openapi.json"] = {"get": _ops("openapi", "This document.", json("OpenAPI 3.1.", {"type": "object"}))}
-    return found
+    enabled = {
+        "/stored/{key}": features.serves_stored,
+        "/status.json": features.status,
+        "/metrics": features.metrics,
+    }
+    return {path: methods for path, methods in found.items() if enabled.get(path, True)}
 
 
-def _thumb(about: ApiFeatures) -> dict[str, Any]:
+def _thumb(features: ApiFeatures) -> dict[str, Any]:
     return {
         "operationId": "thumb",
-        "tags": ["pictures"],
-        "summary": "The picture of a page.",
-        "description": "From the cache, from one of another size, or taken now. HEAD gives the same header fields.",
-        "parameters": [*parameters.parameters(), *_signature(about), _HELD, _ID],
-        "responses": {**responses.picture(), **_failures(about, responses.OF_QUERIES, drawn=True)},
-        **_security(about, signed=True),
+        "summary": "Thumbnail of a page.",
+        "description": "From the cache, rendered from a cached capture, or captured now. HEAD sends the same headers.",
+        **_with_options(features, responses.thumbnail(), query=parameters.parameters(), as_image=True),
     }
 
 
-def _posted(about: ApiFeatures) -> dict[str, Any]:
+def _thumb_post(features: ApiFeatures) -> dict[str, Any]:
     return {
         "operationId": "thumbPosted",
-        "tags": ["pictures"],
-        "summary": "The picture of a page that needs more than an address can say.",
-        "description": "The same options as JSON; HTML in place of an address, and headers, cookies and a password.",
-        "parameters": [_HELD, _ID],
-        "requestBody": _body(),
-        "responses": {**responses.picture(), **_failures(about, responses.OF_BODIES, drawn=True)},
-        **_security(about),
+        "summary": "Thumbnail of a page, with options that a query string cannot carry.",
+        "description": "The same options as JSON; also inline HTML, headers, cookies and a password.",
+        **_with_options(features, responses.thumbnail(), as_image=True),
     }
 
 
-def _meta(about: ApiFeatures) -> dict[str, Any]:
-    said = responses.picture()
-    said["200"] = {**said["200"], "description": "What the page says.", "content": _only_json("Meta")}
+def _meta(features: ApiFeatures) -> dict[str, Any]:
+    found = responses.thumbnail()
+    found["200"] |= {"description": "The metadata.", "content": json_content(PageMetadata)}
     return {
         "operationId": "meta",
-        "tags": ["pictures"],
-        "summary": "What a page says of itself.",
-        "description": "Title, description, icons and link previews, from the visit that takes the picture.",
-        "parameters": [*parameters.parameters(without=_OF_DELIVERY), *_signature(about), _HELD, _ID],
-        "responses": {**said, **_failures(about, responses.OF_QUERIES)},
-        **_security(about, signed=True),
+        "summary": "Metadata of a page.",
+        "description": "Title, description, icons and link previews, from the same capture as the thumbnail.",
+        **_with_options(features, found, query=parameters.parameters(without=_DELIVERY_OPTIONS)),
     }
 
 
-def _persist(about: ApiFeatures) -> dict[str, Any]:
+def _persist(features: ApiFeatures) -> dict[str, Any]:
+    found = success("The thumbnail is stored.", json_content(PersistedThumbnail), *RATE_LIMIT)
     return {
         "operationId": "persist",
-        "tags": ["pictures"],
-        "summary": "Keep a picture for good.",
-        "description": "The address in the answer lasts; the same page with the same options is kept once.",
-        "parameters": [_ID],
-        "requestBody": _body(),
-        "responses": {
-            **json("The picture is kept.", reference("Persisted"), *COUNTED),
-            **_failures(about, responses.OF_BODIES),
-        },
-        **_security(about),
+        "summary": "Store a thumbnail permanently.",
+        "description": "The URL in the response does not expire. The same target with the same options is stored once.",
+        **_with_options(features, found),
+        "parameters": [_REQUEST_ID],
+    }
+
+
+def _with_options(
+    features: ApiFeatures, found: Responses, *, query: Sequence[dict[str, Any]] = (), as_image: bool = False
+) -> dict[str, Any]:
+    """Part of an operation that takes options: those of ``query``, or all of them as a JSON body."""
+    kinds = (
+        *(responses.QUERY_ERRORS if query else responses.BODY_ERRORS),
+        *responses.auth_errors(keys=features.keys, signatures=features.signatures),
+    )
+    signed = features.signatures and bool(query)
+    example = {"url": "https://example.com/"}
+    body = {"application/json": {"schema": {"$ref": "#/components/schemas/Request"}, "example": example}}
+    return {
+        "tags": ["thumbnails"],
+        "parameters": [*query, *([_EXPIRES] if signed else []), _IF_NONE_MATCH, _REQUEST_ID],
+        **({} if query else {"requestBody": {"required": True, "content": body}}),
+        "responses": {**found, **failures(kinds, as_image=as_image, rate_limited=True)},
+        "security": _security(features, signed=signed),
     }
 
 
 def _stored() -> dict[str, Any]:
-    key = {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}}
-    content: dict[str, Any] = {media: {} for media in (*responses.PICTURES, "application/pdf", "application/json")}
-    headers = references(*ALWAYS, "Content-Disposition", "ETag")
+    content = any_media(*responses.IMAGES, "application/pdf", "application/json")
+    found = success("The stored object.", content, "Content-Disposition", "ETag")
     return {
         "operationId": "stored",
-        "tags": ["pictures"],
-        "summary": "A picture that was kept.",
-        "description": "The key may hold slashes. A key names its content, so an answer is good for ever.",
-        "parameters": [key, _HELD, _ID],
+        "tags": ["thumbnails"],
+        "summary": "A stored thumbnail.",
+        "description": "The key may contain slashes. It identifies the content, so responses may be cached for ever.",
+        "parameters": [_KEY, _IF_NONE_MATCH, _REQUEST_ID],
         "responses": {
-            "200": {"description": "The picture.", "headers": headers, "content": content},
-            **responses.unchanged(),
+            **found,
+            **responses.not_modified(),
             **failures((errors.NotFound, errors.BackendUnavailable)),
         },
-    }
-
-
-def _ready() -> dict[str, Any]:
-    found = _ops("ready", "Would a capture work?", json("It would.", reference("Readiness")))
-    return {**found, "responses": {**found["responses"], **failures((errors.BackendUnavailable,))}}
-
-
-def _status(about: ApiFeatures) -> dict[str, Any]:
-    found = _ops("status", "A few figures, as the page at / shows them.", json("The figures.", reference("Status")))
-    refusals = responses.guarded((), keys=about.keys, signatures=about.signatures)
-    return {**found, "responses": {**found["responses"], **failures(refusals)}, **_security(about)}
-
-
-def _metrics() -> dict[str, Any]:
-    media = {
-        "text/plain": {"schema": {"type": "string"}},
-        "application/openmetrics-text": {"schema": {"type": "string"}},
-    }
-    said = {"200": {"description": "Figures for Prometheus.", "headers": references(*ALWAYS), "content": media}}
-    found = _ops("metrics", "Figures for Prometheus, for those whom the operator lets read them.", said)
-    return {**found, "responses": {**said, **failures((errors.Unauthorized, errors.NotFound))}}
-
-
-def _ops(name: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "operationId": name,
-        "tags": ["operation"],
-        "summary": summary,
-        "parameters": [_ID],
-        "responses": {**responses, **failures(())},
         "security": [],
     }
 
 
-def _failures(about: ApiFeatures, kinds: responses.Kinds, *, drawn: bool = False) -> dict[str, Any]:
-    all_kinds = responses.guarded(kinds, keys=about.keys, signatures=about.signatures)
-    return failures(all_kinds, drawn=drawn, counted=True)
+def _ready() -> dict[str, Any]:
+    found = success("All backends work.", json_content(ReadinessReport))
+    return _operator("ready", "Readiness: whether a capture would work.", found, errors.BackendUnavailable)
 
 
-def _body() -> dict[str, Any]:
+def _status(features: ApiFeatures) -> dict[str, Any]:
+    found = success("The totals.", json_content(StatusReport))
+    kinds = responses.auth_errors(keys=features.keys, signatures=features.signatures)
+    operation = _operator("status", "Totals of the node, as the page at / shows them.", found, *kinds)
+    return operation | {"security": _security(features)}
+
+
+def _metrics() -> dict[str, Any]:
+    media = ("text/plain", "application/openmetrics-text")
+    found = success("The metrics.", {name: {"schema": _TEXT} for name in media})
+    summary = "Metrics for Prometheus, for clients that TINTYPE_METRICS allows."
+    return _operator("metrics", summary, found, errors.Unauthorized, errors.NotFound)
+
+
+def _openapi() -> dict[str, Any]:
+    found = success("OpenAPI 3.1.", {"application/json": {"schema": {"type": "object"}}})
+    return _operator("openapi", "This document.", found)
+
+
+def _operator(name: str, summary: str, found: Responses, *kinds: type[errors.TintypeError]) -> dict[str, Any]:
+    """An operation without options and authentication."""
     return {
-        "required": True,
-        "content": {
-            "application/json": {"schema": reference("Request"), "example": {"url": "https://example.com/"}},
-        },
+        "operationId": name,
+        "tags": ["operation"],
+        "summary": summary,
+        "parameters": [_REQUEST_ID],
+        "responses": {**found, **failures(kinds)},
+        "security": [],
     }
 
 
-def _only_json(name: str) -> dict[str, Any]:
-    return {"application/json": {"schema": reference(name)}}
-
-
-def _signature(about: ApiFeatures) -> list[dict[str, Any]]:
-    """What a signed address says besides; the signature itself is a security scheme."""
-    moment = {"type": "integer", "minimum": 0, "description": "Seconds since the epoch."}
-    expires = {
-        "name": signing.EXPIRES,
-        "in": "query",
-        "description": "When a signed address ends to be good.",
-        "schema": moment,
-    }
-    return [expires] if about.signatures else []
-
-
-def _security(about: ApiFeatures, *, signed: bool = False) -> dict[str, Any]:
-    ways = [("bearer", about.keys), ("key", about.keys), ("signature", about.signatures and signed)]
-    allowed: list[dict[str, list[str]]] = [{name: []} for name, there in ways if there]
-    return {"security": allowed}
+def _security(features: ApiFeatures, *, signed: bool = False) -> list[dict[str, list[str]]]:
+    accepted = [("bearer", features.keys), ("key", features.keys), ("signature", signed)]
+    return [{name: []} for name, is_accepted in accepted if is_accepted]

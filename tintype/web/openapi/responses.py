@@ -1,102 +1,128 @@
-"""What does each route answer? Pictures, objects, and every failure of the error tree under its status."""
+"""OpenAPI responses: thumbnails, JSON bodies, and the errors of the error tree by status."""
 
 from __future__ import annotations
 
+import inspect
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, get_args
 
+from pydantic import BaseModel
+
 from tintype import errors
 from tintype.errors import TintypeError
+from tintype.imaging.documents import PageMetadata
 from tintype.options import FormatName
-from tintype.web.header_catalog import ALWAYS, COUNTED, OF_PICTURES, references
+from tintype.web.bodies import Problem
+from tintype.web.header_catalog import ALWAYS, RATE_LIMIT, THUMBNAIL
+from tintype.web.openapi.schemas import reference
 
-Kinds = Iterable[type[TintypeError]]
-Answers = dict[str, Any]
+ErrorTypes = Iterable[type[TintypeError]]
+Responses = dict[str, Any]
 
-PROBLEM = "application/problem+json"
-PICTURES = tuple(f"image/{name}" for name in get_args(FormatName))
+PROBLEM_JSON = "application/problem+json"
+IMAGES = tuple(f"image/{name}" for name in get_args(FormatName))
 
-_ASKED = (errors.NotFound, errors.MethodNotAllowed)
-"""Failures of addresses, not of routes."""
-_SENT = (errors.BodyTooLarge, errors.UnsupportedMedia)
-_GUARDED = (errors.Unauthorized, errors.BadSignature)
+_ROUTING_ERRORS = (errors.NotFound, errors.MethodNotAllowed)
+_BODY_ERRORS = (errors.BodyTooLarge, errors.UnsupportedMedia)
+_AUTH_ERRORS = (errors.Unauthorized, errors.BadSignature)
 
-OF_QUERIES: tuple[type[TintypeError], ...] = tuple(
-    kind for kind in errors.ALL if kind not in (*_ASKED, *_SENT, *_GUARDED)
+QUERY_ERRORS: tuple[type[TintypeError], ...] = tuple(
+    kind for kind in errors.ALL if kind not in (*_ROUTING_ERRORS, *_BODY_ERRORS, *_AUTH_ERRORS)
 )
-"""What may go wrong with a picture that an address asks for."""
-OF_BODIES: tuple[type[TintypeError], ...] = (*OF_QUERIES, *_SENT)
-"""And with one that a body asks for."""
+"""Possible errors of a thumbnail request by query string, authentication aside."""
+BODY_ERRORS: tuple[type[TintypeError], ...] = (*QUERY_ERRORS, *_BODY_ERRORS)
+"""Possible errors of a thumbnail request by JSON body, authentication aside."""
 
 
-def picture() -> Answers:
-    """A picture, a document, or what the page says of itself."""
-    content: dict[str, Any] = {media: {} for media in (*PICTURES, "application/pdf")}
+def thumbnail() -> Responses:
+    """A thumbnail in any format, or 304."""
     return {
         "200": {
-            "description": "The picture, in the format that was asked for.",
-            "headers": references(*ALWAYS, *COUNTED, *OF_PICTURES),
-            "content": {**content, "application/json": {"schema": reference("Meta")}},
+            "description": "The thumbnail, in the requested format.",
+            "headers": header_references(*ALWAYS, *RATE_LIMIT, *THUMBNAIL),
+            "content": {**any_media(*IMAGES, "application/pdf"), **json_content(PageMetadata)},
         },
-        **unchanged(),
+        **not_modified(),
     }
 
 
-def unchanged() -> Answers:
-    """The answer to a client whose copy is the same."""
-    headers = references(*ALWAYS, *COUNTED, "Age", "ETag")
-    return {"304": {"description": "The client's copy is still the picture.", "headers": headers}}
+def not_modified() -> Responses:
+    """304 for a client whose copy is current."""
+    headers = header_references(*ALWAYS, *RATE_LIMIT, "Age", "ETag")
+    return {"304": {"description": "The client's copy is current.", "headers": headers}}
 
 
-def json(description: str, schema: dict[str, Any], *more: str) -> Answers:
-    """A JSON object; ``more`` are further header fields."""
-    content = {"application/json": {"schema": schema}}
-    return {"200": {"description": description, "headers": references(*ALWAYS, *more), "content": content}}
+def success(description: str, content: dict[str, Any], *headers: str) -> Responses:
+    """200 with a body; ``headers`` are sent besides those of every response."""
+    return {"200": {"description": description, "headers": header_references(*ALWAYS, *headers), "content": content}}
 
 
-def guarded(kinds: Kinds, *, keys: bool, signatures: bool) -> tuple[type[TintypeError], ...]:
-    """These failures and those of whoever has no key, or no signature."""
-    refusals = ((errors.Unauthorized, keys or signatures), (errors.BadSignature, signatures))
-    return (*kinds, *(kind for kind, possible in refusals if possible))
+def json_content(model: type[BaseModel]) -> dict[str, Any]:
+    """A JSON body."""
+    return {"application/json": {"schema": reference(model)}}
 
 
-def failures(kinds: Kinds, *, drawn: bool = False, counted: bool = False) -> Answers:
-    """One answer for each status; ``drawn``: with ``on_error=image`` it may be a picture."""
+def any_media(*names: str) -> dict[str, Any]:
+    """Bodies of these media types, without a schema."""
+    return {name: {} for name in names}
+
+
+def auth_errors(*, keys: bool, signatures: bool) -> ErrorTypes:
+    """Errors of authentication, by which kinds of credentials the service accepts."""
+    possible = ((errors.Unauthorized, keys or signatures), (errors.BadSignature, signatures))
+    return [kind for kind, is_possible in possible if is_possible]
+
+
+def failures(kinds: ErrorTypes, *, as_image: bool = False, rate_limited: bool = False) -> Responses:
+    """One response per status, ``internal-error`` included; ``as_image``: ``on_error=image`` may send an image."""
     by_status: dict[int, list[type[TintypeError]]] = defaultdict(list)
-    possible: Kinds = (*kinds, TintypeError)
+    possible: ErrorTypes = (*kinds, TintypeError)
     for kind in possible:
         by_status[kind.status].append(kind)
-    return {str(status): _failure(by_status[status], drawn=drawn, counted=counted) for status in sorted(by_status)}
-
-
-def _failure(kinds: list[type[TintypeError]], *, drawn: bool, counted: bool) -> dict[str, Any]:
-    codes = {"type": "object", "properties": {"error": {"enum": [kind.code for kind in kinds]}}}
-    told = {kind.code: {"$ref": f"#/components/examples/{kind.code}"} for kind in kinds}
-    problem = {"schema": {"allOf": [reference("Problem"), codes]}, "examples": told}
-    pictures: dict[str, Any] = {media: {} for media in PICTURES} if drawn else {}
     return {
-        "description": " ".join(f"`{kind.code}`: {' '.join((kind.__doc__ or '').split())}" for kind in kinds),
-        "headers": references(*ALWAYS, "Retry-After", *(COUNTED if counted else ())),
-        "content": {PROBLEM: problem, "text/html": {"schema": {"type": "string"}}, **pictures},
+        str(status): _failure(by_status[status], as_image=as_image, rate_limited=rate_limited)
+        for status in sorted(by_status)
     }
+
+
+def _failure(kinds: list[type[TintypeError]], *, as_image: bool, rate_limited: bool) -> dict[str, Any]:
+    codes = {"type": "object", "properties": {"error": {"enum": [kind.code for kind in kinds]}}}
+    problem = {
+        "schema": {"allOf": [reference(Problem), codes]},
+        "examples": {kind.code: {"$ref": f"#/components/examples/{kind.code}"} for kind in kinds},
+    }
+    return {
+        "description": " ".join(f"`{kind.code}`: {_summary(kind)}" for kind in kinds),
+        "headers": header_references(*ALWAYS, "Retry-After", *(RATE_LIMIT if rate_limited else ())),
+        "content": {
+            PROBLEM_JSON: problem,
+            "text/html": {"schema": {"type": "string"}},
+            **any_media(*(IMAGES if as_image else ())),
+        },
+    }
+
+
+def _summary(kind: type[TintypeError]) -> str:
+    """First paragraph of the docstring, on one line."""
+    return " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())
 
 
 def examples() -> dict[str, Any]:
-    """Each failure once, by its code."""
-    kinds: Kinds = (*errors.ALL, TintypeError)
-    return {kind.code: {"summary": kind.title, "value": _example(kind)} for kind in kinds}
+    """One example of each error, by its code."""
+    kinds: ErrorTypes = (*errors.ALL, TintypeError)
+    return {kind.code: {"summary": kind.title, "value": _example(kind).members()} for kind in kinds}
 
 
-def _example(kind: type[TintypeError]) -> dict[str, Any]:
-    told: TintypeError
+def _example(kind: type[TintypeError]) -> Problem:
+    error: TintypeError
     if issubclass(kind, errors.InvalidRequest):
-        told = kind(errors.InvalidParameter("width", "must be a whole number from 320 to 3840 pixels, not 'wide'"))
+        error = kind(errors.InvalidParameter("width", "must be a whole number from 320 to 3840 pixels, not 'wide'"))
     else:
-        told = kind(retry_after=10 if kind.status in (429, 503) else None)
-    return {**told.problem(), "instance": "urn:tintype:request:4bf92f3577b34da6a3ce929d0e0e4736"}
+        error = kind(retry_after=10 if kind.status in (429, 503) else None)
+    return Problem(**error.problem(), instance="urn:tintype:request:4bf92f3577b34da6a3ce929d0e0e4736")
 
 
-def reference(name: str) -> dict[str, str]:
-    """A schema told once."""
-    return {"$ref": f"#/components/schemas/{name}"}
+def header_references(*names: str) -> dict[str, Any]:
+    """References to response headers in ``components``."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

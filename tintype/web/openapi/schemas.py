@@ -1,99 +1,42 @@
-"""JSON objects that the service answers, member by member."""
+"""JSON Schemas of the response bodies, made from the pydantic models that the routes send."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
 
-from tintype.model import PersistResult, Verdict
+from tintype.imaging.documents import PageMetadata
+from tintype.web.bodies import HealthReport, PersistedThumbnail, Problem, ReadinessReport, StatusReport
 
-_TEXT: dict[str, Any] = {"type": "string"}
-_COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
-_CHECKS = {"type": "object", "description": "ok, or what is wrong, by part.", "additionalProperties": _TEXT}
-_FIGURES = ("hits", "stale", "derived", "coalesced", "misses")
+Schema = dict[str, Any]
 
-
-def _object(required: tuple[str, ...], **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "required": [*required], "properties": properties}
+_MODELS = (Problem, PageMetadata, PersistedThumbnail, HealthReport, ReadinessReport, StatusReport)
 
 
-def _texts(*names: str) -> dict[str, Any]:
-    return dict.fromkeys(names, _TEXT)
+class _BodySchemas(GenerateJsonSchema):
+    """Omits defaults and titles of members: an optional member is left out, so its default is never sent."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
+        return False
 
 
-_ICON = _object(("url",), **_texts("url", "rel", "sizes", "type"))
-_SOCIAL = {"type": "object", "additionalProperties": _TEXT}
-_OF_PERSISTED = {
-    "url": "Its lasting address.",
-    "key": "Its name in the storage.",
-    "cached": "Whether the picture was there already.",
-    "verdict": "What the picture shows.",
-}
+def schemas() -> dict[str, Schema]:
+    """Schemas by model name, those of nested models included."""
+    _, found = models_json_schema(
+        [(model, "serialization") for model in _MODELS],
+        ref_template="#/components/schemas/{model}",
+        schema_generator=_BodySchemas,
+    )
+    return {
+        name: {key: value for key, value in schema.items() if key != "title"} for name, schema in found["$defs"].items()
+    }
 
 
-def _persisted() -> dict[str, Any]:
-    """Told by the class itself."""
-    told = TypeAdapter(PersistResult).json_schema()["properties"]
-    plain = {name: {"type": schema["type"]} for name, schema in told.items() if "type" in schema}
-    properties = {**plain, "verdict": {"type": "string", "enum": [verdict.value for verdict in Verdict]}}
-    described = {name: {**properties[name], "description": said} for name, said in _OF_PERSISTED.items()}
-    return _object(tuple(told), **{name: described.get(name, properties[name]) for name in told})
-
-
-SCHEMAS: dict[str, Any] = {
-    "Problem": {
-        **_object(
-            ("type", "title", "status", "detail", "error", "message"),
-            type={"type": "string", "format": "uri-reference"},
-            title=_TEXT,
-            status={"type": "integer", "minimum": 400, "maximum": 599},
-            detail={**_TEXT, "description": "What went wrong, and what would be right."},
-            instance={**_TEXT, "description": "This request, as the log calls it."},
-            error={**_TEXT, "description": "The code that programs may rely on."},
-            message={**_TEXT, "description": "The same as detail."},
-            errors={
-                "type": "array",
-                "description": "Every mistake, with its parameter.",
-                "items": _object(("parameter", "message"), **_texts("parameter", "message")),
-            },
-            retry_after={"type": "integer", "minimum": 1, "description": "Seconds."},
-        ),
-        "description": "Why there is no picture (RFC 9457).",
-    },
-    "Meta": {
-        **_object(
-            ("final_url", "status", "verdict"),
-            final_url={**_TEXT, "description": "Where the page was after its redirects."},
-            status={"type": ["integer", "null"], "description": "The status the page was answered with."},
-            verdict={"type": "string", "enum": [verdict.value for verdict in Verdict]},
-            **_texts("title", "description", "canonical", "language", "theme_color", "author"),
-            icons={"type": "array", "items": _ICON},
-            open_graph=_SOCIAL,
-            twitter=_SOCIAL,
-        ),
-        "description": "What the page says of itself.",
-    },
-    "Persisted": _persisted(),
-    "Health": _object(("ok", "service", "version"), ok={"type": "boolean"}, **_texts("service", "version")),
-    "Readiness": _object(
-        ("ok", "checks", "warnings"),
-        ok={"type": "boolean"},
-        checks=_CHECKS,
-        warnings={"type": "array", "description": "Isolation layers that are missing.", "items": _TEXT},
-    ),
-    "Status": _object(
-        ("time", "hit_ratio", "pictures", "captures", "failures", "capture_seconds", "line"),
-        time={"type": "number", "description": "Seconds since the epoch."},
-        hit_ratio={"type": ["number", "null"], "minimum": 0, "maximum": 1},
-        pictures=_object(_FIGURES, **dict.fromkeys(_FIGURES, _COUNT)),
-        captures=_COUNT,
-        failures=_COUNT,
-        capture_seconds={"type": "number", "minimum": 0},
-        line={
-            **_object(("waiting", "busy", "slots"), **dict.fromkeys(("waiting", "busy", "slots"), _COUNT)),
-            "type": ["object", "null"],
-        },
-    ),
-}
-"""By name."""
+def reference(model: type) -> dict[str, str]:
+    """Reference to the schema of a model."""
+    return {"$ref": f"#/components/schemas/{model.__name__}"}

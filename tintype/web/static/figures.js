@@ -65,10 +65,10 @@ function paint(now) {
   const series = (value) => samples.filter((each) => each.time > now.time - SPAN).map((each) => ({ at: now.time - each.time, value: value(each) }));
   const ratio = ratioBefore(now);
   tell("ratio", ratio === null ? "–" : percent(ratio), about(now), series(ratioBefore), 1, (value) => percent(value));
-  const line = now.line;
-  tell("line", line ? String(line.busy + line.waiting) : "–",
-    line ? `${line.busy} of ${line.slots} slots, ${line.waiting} in line` : "the browser is not running now",
-    series((each) => (each.line ? each.line.busy + each.line.waiting : null)), line?.slots ?? 1, String);
+  const queue = now.queue;
+  tell("queue", queue ? String(queue.busy + queue.waiting) : "–",
+    queue ? `${queue.busy} of ${queue.slots} slots busy, ${queue.waiting} in the queue` : "the browser is not running now",
+    series((each) => (each.queue ? each.queue.busy + each.queue.waiting : null)), queue?.slots ?? 1, String);
   tell("rate", String(capturesBefore(now)), meanOf(now), series(capturesBefore), 5, String);
 }
 
@@ -81,7 +81,7 @@ function tell(name, value, words, values, top, spoken) {
   drawChart(find(`${name}-chart`), values, top, Math.min(SPAN, Math.max(SHORT, ...values.map(({ at }) => at))));
 }
 
-const sum = (sample, names) => names.reduce((total, name) => total + sample.pictures[name], 0);
+const sum = (sample, names) => names.reduce((total, name) => total + sample.thumbnails[name], 0);
 
 /** The sample a minute before another, or the oldest there is. */
 function before(sample) {

@@ -1,0 +1,127 @@
+"""JSON response bodies as pydantic models: routes send them, and the OpenAPI document describes them."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tintype.model import Verdict
+from tintype.telemetry import Summary
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class JsonBody(BaseModel):
+    """Base of all bodies."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    def members(self) -> dict[str, Any]:
+        """JSON values by name, in the order of the model; members that were not given are left out."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+class ParameterProblem(JsonBody):
+    """An invalid parameter."""
+
+    parameter: str
+    message: str
+
+
+class Problem(JsonBody):
+    """An error (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Annotated[str, Field(json_schema_extra={"format": "uri-reference"})]
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: Annotated[str, Field(description="What is wrong, and what to do.")]
+    instance: Annotated[str, Field(description="This request; ends with its id in the log.")] = ""
+    error: Annotated[str, Field(description="Error code. It is stable: programs may rely on it.")]
+    message: Annotated[str, Field(description="Same as `detail`.")]
+    errors: Annotated[list[ParameterProblem], Field(description="Every invalid parameter.")] = []
+    retry_after: Annotated[int, Field(ge=1, description="Seconds to wait before a retry.")] = 1
+
+
+class HealthReport(JsonBody):
+    """The process is running."""
+
+    ok: bool
+    service: str
+    version: str
+
+
+class ReadinessReport(JsonBody):
+    """Results of the health checks."""
+
+    ok: bool
+    checks: Annotated[dict[str, str], Field(description="By backend: `ok`, or what is wrong.")]
+    warnings: Annotated[list[str], Field(description="Isolation layers that are missing.")]
+
+
+class ThumbnailCounts(JsonBody):
+    """Thumbnails sent, by cache state."""
+
+    hits: Count
+    stale: Count
+    derived: Count
+    coalesced: Count
+    misses: Count
+
+
+class QueueReport(JsonBody):
+    """State of the capture daemon."""
+
+    waiting: Annotated[Count, Field(description="Captures in the queue.")]
+    busy: Annotated[Count, Field(description="Slots in use.")]
+    slots: Annotated[Count, Field(description="Captures that can run at the same time.")]
+
+
+class StatusReport(JsonBody):
+    """Totals of the node; no URL and no client address."""
+
+    time: Annotated[float, Field(description="Seconds since the epoch.")]
+    hit_ratio: Annotated[
+        Annotated[float, Field(ge=0, le=1)] | None,
+        Field(description="Share of hits and stale thumbnails; null before the first thumbnail."),
+    ]
+    thumbnails: ThumbnailCounts
+    captures: Annotated[Count, Field(description="Captures that succeeded.")]
+    failures: Annotated[Count, Field(description="Captures that failed.")]
+    capture_seconds: Annotated[float, Field(ge=0, description="Duration of all captures together.")]
+    queue: Annotated[QueueReport | None, Field(description="null while the capture daemon is not running.")]
+
+    @classmethod
+    def of(cls, totals: Summary) -> Self:
+        """The report for totals read just now."""
+        return cls(
+            time=round(time.time(), 1),
+            hit_ratio=None if totals.hit_ratio is None else round(totals.hit_ratio, 4),
+            thumbnails=ThumbnailCounts.model_validate(totals),
+            captures=totals.captures,
+            failures=totals.failures,
+            capture_seconds=round(totals.capture_seconds, 3),
+            queue=None if totals.slots is None else QueueReport.model_validate(totals),
+        )
+
+
+class PersistedThumbnail(JsonBody):
+    """A stored object: a thumbnail that does not expire."""
+
+    url: Annotated[str, Field(description="Permanent URL.")]
+    key: Annotated[str, Field(description="Key in the storage.")]
+    cached: Annotated[bool, Field(description="Whether it was stored before this request.")]
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+    verdict: Annotated[
+        str,
+        Field(
+            description="Class of the captured page.",
+            json_schema_extra={"enum": [verdict.value for verdict in Verdict]},
+        ),
+    ]
