@@ -37,8 +37,10 @@ class TestMeta:
         assert states == ["MISS", "DERIVED", "HIT", "DERIVED"]
         assert site.engine.visits == 1
 
-    def test_of_an_engine_that_does_not_ask_is_a_mistake(self, site: Site) -> None:
-        assert list(mistakes(site.thumb(format="json"))) == ["format"]
+    def test_reports_an_unsupported_option_if_the_engine_reads_no_metadata(self, site: Site) -> None:
+        answer = site.thumb(format="json")
+        assert (answer.status_code, answer.json["error"]) == (400, "unsupported-option")
+        assert [each["parameter"] for each in answer.json["errors"]] == ["format"]
 
     def test_has_one_format(self, site: Site) -> None:
         answer = site.client.get("/meta", query_string={"url": URL, "format": "png"})

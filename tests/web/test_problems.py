@@ -17,7 +17,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;
 class TestProblemObjects:
     @pytest.mark.parametrize(
         "error",
-        [kind for kind in errors.ALL if kind is not errors.InvalidRequest],
+        [kind for kind in errors.ALL if not issubclass(kind, errors.InvalidRequest)],
         ids=lambda kind: kind.code,
     )
     def test_every_error_of_the_engine_is_answered_as_itself(
