@@ -1,4 +1,4 @@
-"""A thumbnail from Python, with nothing but the standard library.
+"""Client for Tintype that uses the Python standard library only.
 
 python client.py https://example.com example.webp thumb_width=320 dark_mode=1
 """
@@ -19,14 +19,14 @@ BUSY = (429, 503)
 
 
 def thumbnail(url: str, **options: str) -> bytes:
-    """The picture of a page; waits once when the service asks for it, raises RuntimeError with its reason."""
-    address = f"{SERVICE}/thumb?{urlencode({'url': url, **options})}"
-    for patience in (True, False):
+    """Return the thumbnail of a page; retries once after Retry-After, raises RuntimeError with the error's reason."""
+    request = f"{SERVICE}/thumb?{urlencode({'url': url, **options})}"
+    for may_retry in (True, False):
         try:
-            with urlopen(address) as answer:
-                return bytes(answer.read())
+            with urlopen(request) as response:
+                return bytes(response.read())
         except HTTPError as error:
-            if error.code not in BUSY or not patience:
+            if error.code not in BUSY or not may_retry:
                 raise RuntimeError(json.load(error)["message"]) from error
             time.sleep(int(error.headers["Retry-After"]))
     raise AssertionError

@@ -1,4 +1,4 @@
-// Signs the address of a picture: go run sign.go KEY /thumb url=https://example.com thumb_width=320
+// Sign a thumbnail URL: go run sign.go KEY /thumb url=https://example.com thumb_width=320
 package main
 
 import (
@@ -18,12 +18,12 @@ func encode(text string) string {
 
 // Signed returns the path with its query and signature.
 func Signed(key, path string, parameters map[string]string) string {
-	said := make([]string, 0, len(parameters))
+	pairs := make([]string, 0, len(parameters))
 	for name, value := range parameters {
-		said = append(said, encode(name)+"="+encode(value))
+		pairs = append(pairs, encode(name)+"="+encode(value))
 	}
-	sort.Strings(said)
-	query := strings.Join(said, "&")
+	sort.Strings(pairs)
+	query := strings.Join(pairs, "&")
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write([]byte("tintype1\n" + path + "\n" + query))
 	return path + "?" + query + "&sig=" + hex.EncodeToString(mac.Sum(nil))

@@ -1,5 +1,5 @@
-// Signs the address of a picture: node sign.mjs KEY /thumb url=https://example.com thumb_width=320
-// Only on a server: whoever has the key can sign any address.
+// Sign a thumbnail URL: node sign.mjs KEY /thumb url=https://example.com thumb_width=320
+// Run it on a server only: the key signs every URL.
 import { createHmac } from "node:crypto";
 import { pathToFileURL } from "node:url";
 

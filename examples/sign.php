@@ -1,14 +1,14 @@
 <?php
-// Signs the address of a picture: php sign.php KEY /thumb url=https://example.com thumb_width=320
+// Sign a thumbnail URL: php sign.php KEY /thumb url=https://example.com thumb_width=320
 
 function signed(string $key, string $path, array $parameters): string
 {
-    $said = [];
+    $pairs = [];
     foreach ($parameters as $name => $value) {
-        $said[] = rawurlencode($name) . '=' . rawurlencode($value);
+        $pairs[] = rawurlencode($name) . '=' . rawurlencode($value);
     }
-    sort($said, SORT_STRING);
-    $query = implode('&', $said);
+    sort($pairs, SORT_STRING);
+    $query = implode('&', $pairs);
     return "$path?$query&sig=" . hash_hmac('sha256', "tintype1\n$path\n$query", $key);
 }
 

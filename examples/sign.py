@@ -1,4 +1,4 @@
-"""Signs the address of a picture: ``python sign.py KEY /thumb url=https://example.com expires=1800000000``.
+"""Sign a thumbnail URL: ``python sign.py KEY /thumb url=https://example.com expires=1800000000``.
 
 Or in a program: ``signed(key, "/thumb", {"url": page, "thumb_width": "320"})``.
 """
@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 def signed(key: str, path: str, parameters: dict[str, str]) -> str:
     """The path with its query and signature."""
-    said = sorted(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters.items())
-    query = "&".join(said)
+    pairs = sorted(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters.items())
+    query = "&".join(pairs)
     text = f"tintype1\n{path}\n{query}"
     return f"{path}?{query}&sig={hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()}"
 
