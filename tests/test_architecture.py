@@ -36,7 +36,7 @@ HOMES = {
 """Third parties with one home each: where they may be imported."""
 
 RINGS = (
-    {"errors", "brief"},
+    {"errors", "lean_imports"},
     {"options", "model"},
     {"protocols", "rpc", "network.egress", "logs", "malloc", "signing", "telemetry"},
     {"urls", "imaging"},

@@ -1,4 +1,4 @@
-"""Threads of a worker share memory arenas."""
+"""Tests of the limit of malloc arenas."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ libc.fflush(out)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="arenas are glibc's")
-def test_threads_limit_malloc_arenas() -> None:
+def test_limits_arenas_to_two_for_all_threads() -> None:
     assert arenas("malloc.limit_malloc_arenas()") <= 2 < arenas("pass")
 
 

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import click
 
-from tintype import __version__, brief, errors
+from tintype import __version__, errors
 from tintype.commands import ExitCode
 from tintype.errors import ConfigurationError, InvalidRequest, TintypeError
+from tintype.lean_imports import import_structlog_without_rich
 
 COMMANDS = {
     "serve": "serve",
@@ -55,6 +56,7 @@ class Commands(click.Group):
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
+        import_structlog_without_rich()
         module = importlib.import_module(f"tintype.commands.{COMMANDS[cmd_name]}")
         command: click.Command = module.command
         return command
@@ -71,7 +73,6 @@ def tintype() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code; errors are printed as short messages, never as a traceback."""
-    brief.import_structlog()
     sys.exit(run(arguments))
 
 

@@ -2,10 +2,10 @@
 
 import sys
 
-from tintype import brief
+from tintype.lean_imports import import_structlog_without_rich
 
-brief.import_structlog()
+import_structlog_without_rich()
 
-from tintype.chromium.daemon import daemon  # noqa: E402 - after the above
+from tintype.chromium.daemon import daemon  # noqa: E402 - imports structlog
 
 sys.exit(daemon.main(sys.argv[1:]))
