@@ -149,13 +149,13 @@ class TestTranslating:
     @pytest.mark.parametrize(
         ("said", "told"),
         [
-            ("device_scale_factor=5", "scale=5 is left out: must be a number from 1 to 3"),
-            ("viewport_device=nokia_3310", "viewport_device=nokia_3310: there is no such device here"),
-            ("format=gif", "format=gif: there is no such format here"),
-            ("delay=soon", "soon is no number"),
-            ("full_page=perhaps", "perhaps is neither true nor false"),
-            ("format=pdf&image_width=400", "thumb_width says nothing about a PDF"),
-            ("colour=red", "colour is not known here"),
+            ("device_scale_factor=5", "scale=5 is dropped: must be a number from 1 to 3"),
+            ("viewport_device=nokia_3310", "viewport_device=nokia_3310: unknown device"),
+            ("format=gif", "format=gif: unknown format"),
+            ("delay=soon", "soon is not a number"),
+            ("full_page=perhaps", "perhaps is not a boolean"),
+            ("format=pdf&image_width=400", "thumb_width does not apply to a PDF"),
+            ("colour=red", "colour is unknown"),
         ],
     )
     def test_tells_what_cannot_be_said(self, said: str, told: str) -> None:

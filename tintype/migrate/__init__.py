@@ -21,5 +21,5 @@ def translate(url: str, vendor: Vendor | None = None) -> Translation:
     host = split_url(url).hostname or ""
     vendor = vendor or next((each for each in VENDORS.values() if host in each.hosts), None)
     if vendor is None:
-        raise UnknownService(f"{host or url} is no service that is known here")
+        raise UnknownService(f"{host or url} is not a supported service; pass --from to name it")
     return translate_url(url, vendor)

@@ -1,8 +1,8 @@
 """Rules that map parameters of another service to options, loaded from ``<service>.toml``.
 
 A rules file has the keys ``title``, ``hosts`` (empty for software that runs anywhere), ``urls`` (a parser of
-``query_formats``), ``takes_value`` (for ``path`` URLs), ``rules``, ``defaults`` (options for which the other service has
-another default that changes the size or format) and ``words`` (named value maps). A rule has:
+``query_formats``), ``takes_value`` (for ``path`` URLs), ``rules``, ``defaults`` (options whose default there
+differs and changes the size or format) and ``words`` (named value maps). A rule has:
 
 - ``source``: its parameter, or a list of parameters;
 - ``target``: the option here; for ``if-true`` the options as a query, ``device=pixel-8&width=400``;
@@ -126,7 +126,7 @@ def _multiply(rule: Rule, values: Values) -> Values:
 def _words(rule: Rule, values: Values) -> Values:
     value = _only(rule, values)
     if value.lower() not in rule.words:
-        raise Untranslatable(f"{rule.source[0]}={value}: there is no such {rule.target} here")
+        raise Untranslatable(f"{rule.source[0]}={value}: unknown {rule.target}; use one of {', '.join(rule.words)}")
     return {rule.target: rule.words[value.lower()]}
 
 
@@ -134,7 +134,7 @@ def _device(rule: Rule, values: Values) -> Values:
     value = _only(rule, values)
     name = re.sub(r"[\s_]+", "-", value.strip().lower())
     if name not in DEVICES:
-        raise Untranslatable(f"{rule.source[0]}={value}: there is no such device here; say width, height and scale")
+        raise Untranslatable(f"{rule.source[0]}={value}: unknown device; set width, height and scale instead")
     return {rule.target: name}
 
 
@@ -147,14 +147,14 @@ def _join(rule: Rule, values: Values) -> Values:
 def _truth(value: str) -> bool:
     if value.lower() in _TRUE | _FALSE:
         return value.lower() in _TRUE
-    raise Untranslatable(f"{value} is neither true nor false")
+    raise Untranslatable(f"{value} is not a boolean; use true or false")
 
 
 def _number(value: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise Untranslatable(f"{value} is no number") from None
+        raise Untranslatable(f"{value} is not a number") from None
 
 
 _CONVERTERS: Mapping[str, Callable[[Rule, Values], Values]] = {

@@ -34,13 +34,13 @@ def translate_url(url: str, vendor: Vendor) -> Translation:
     """Translate a URL of a service. Raises UnknownService if it contains no target."""
     values = vendor.read(split_url(url))
     if not values.get("url"):
-        raise UnknownService("the address names no page to photograph")
+        raise UnknownService("the URL contains no target; it needs a url parameter")
     notes: list[str] = []
     options = {"url": _with_scheme(values["url"])}
     for rule in vendor.rules:
         options |= _apply(rule, values, notes)
     known = {"url", *(name for rule in vendor.rules for name in rule.source)}
-    notes += [f"{name} is not known here" for name in values if name not in known]
+    notes += [f"{name} is unknown" for name in values if name not in known]
     merged = _drop_irrelevant(_defaults(vendor, options) | options, options, notes)
     return Translation(dict(_valid_options(merged, notes)), tuple(notes))
 
@@ -50,7 +50,7 @@ def split_url(url: str) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError as error:
-        raise UnknownService(f"{url} is no address") from error
+        raise UnknownService(f"{url} is not a URL") from error
 
 
 def _apply(rule: Rule, values: Values, notes: list[str]) -> Values:
@@ -76,7 +76,7 @@ def _drop_irrelevant(options: Values, given: Values, notes: list[str]) -> Values
     """Remove image options from a PDF and PDF options from an image, which the service would reject."""
     dropped = _IMAGE_OPTIONS if options.get("format") == "pdf" else tuple(PdfOptions.model_fields)
     if dropped is _IMAGE_OPTIONS:
-        notes += [f"{name} says nothing about a PDF" for name in dropped if name in given]
+        notes += [f"{name} does not apply to a PDF" for name in dropped if name in given]
     return {name: value for name, value in options.items() if name not in dropped}
 
 
@@ -87,7 +87,7 @@ def _valid_options(options: Values, notes: list[str]) -> Iterator[tuple[str, str
         invalid = set()
     except ValidationError as error:
         invalid = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}
-    notes += [f"{name}={options[name]} is left out: must be {accepts(name)}" for name in sorted(invalid)]
+    notes += [f"{name}={options[name]} is dropped: must be {accepts(name)}" for name in sorted(invalid)]
     yield from (
         (name, options[name]) for name in sorted(options, key=lambda name: name != "url") if name not in invalid
     )
