@@ -1,4 +1,4 @@
-"""Settings become objects: the right ones, told by what they do, and mistakes told in the operator's words."""
+"""Tests of the composition root: settings to components, and errors in settings."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def settings(folder: Path, **said: str) -> Settings:
-    return Settings.load({"TINTYPE_DATA_DIR": str(folder), **said}, env_file=None)
+def settings(folder: Path, **environ: str) -> Settings:
+    return Settings.load({"TINTYPE_DATA_DIR": str(folder), **environ}, env_file=None)
 
 
 @pytest.fixture
@@ -42,24 +42,24 @@ def parts(folder: Path) -> Iterator[Application]:
 
 
 class TestDefaults:
-    def test_nothing_but_a_folder_is_needed(self, parts: Application) -> None:
+    def test_needs_no_setting_but_a_folder(self, parts: Application) -> None:
         client = create_app(parts).test_client()
         assert client.get("/health").status_code == 200
         assert client.get("/thumb?url=http://localhost/").json["error"] == "target-denied"
         assert parts.serves_stored
 
-    def test_there_is_a_page_for_people_unless_it_is_switched_off(self, parts: Application, folder: Path) -> None:
+    def test_serves_the_playground_unless_it_is_switched_off(self, parts: Application, folder: Path) -> None:
         without = application.build_application(settings(folder, TINTYPE_PLAYGROUND="0", TINTYPE_ALLOW_JS="0"))
         pages = [create_app(each).test_client().get("/").status_code for each in (parts, without)]
         assert pages == [200, 404]
         assert (parts.playground.hidden_options, without.playground.hidden_options) == ((), ("js",))
         without.close()
 
-    def test_the_data_folder_is_ours_alone(self, parts: Application, folder: Path) -> None:
+    def test_creates_folders_for_the_owner_only(self, parts: Application, folder: Path) -> None:
         for name in (".", "cache", "stored", "run", "run/locks"):
             assert stat.S_IMODE((folder / name).stat().st_mode) == 0o700, name
 
-    def test_the_technologies_of_one_machine(self, folder: Path) -> None:
+    def test_opens_local_backends_by_default(self, folder: Path) -> None:
         chosen = settings(folder)
         state = backends.open_state(chosen)
         assert isinstance(state.records, SqliteCache)
@@ -68,17 +68,17 @@ class TestDefaults:
         assert isinstance(backends.open_storage(chosen), DiskStorage)
         assert isinstance(backends.open_engine(chosen), ChromiumEngine)
 
-    def test_limits_are_shared_by_workers(self, folder: Path) -> None:
+    def test_shares_rate_limits_between_workers(self, folder: Path) -> None:
         answers = []
         for _ in range(2):
-            # by the day, as the turn of a minute would let another one through
+            # per day, because a new minute would allow one more
             made = application.build_application(settings(folder, TINTYPE_THUMB_LIMIT="30 per day"))
             client = create_app(made).test_client()
             answers += [client.get("/thumb").status_code for _ in range(16)]
             made.close()
         assert answers == [400] * 30 + [429] * 2
 
-    def test_limits_are_the_recipes(self, parts: Application) -> None:
+    def test_applies_the_documented_rate_limits(self, parts: Application) -> None:
         client = create_app(parts).test_client()
         policies = [
             client.get("/thumb").headers["RateLimit-Policy"],
@@ -86,14 +86,14 @@ class TestDefaults:
         ]
         assert policies == ['"thumb";q=30;w=60', '"persist";q=5;w=60']
 
-    def test_closing_twice_is_fine(self, folder: Path) -> None:
+    def test_close_is_idempotent(self, folder: Path) -> None:
         made = application.build_application(settings(folder))
         made.close()
         made.close()
 
 
-class TestSeveralMachines:
-    def test_redis_holds_cache_locks_and_limits(self, folder: Path) -> None:
+class TestSharedBackends:
+    def test_opens_cache_locks_and_rate_limits_in_redis(self, folder: Path) -> None:
         with RedisServer() as server:
             state = backends.open_state(settings(folder, REDIS_URL=server.url))
             assert isinstance(state.records, RedisCache)
@@ -108,7 +108,7 @@ class TestSeveralMachines:
             assert [client.get("/thumb").status_code for _ in range(3)] == [400, 400, 429]
             made.close()
 
-    def test_a_redis_that_is_down_refuses_nobody(self, folder: Path) -> None:
+    def test_serves_requests_while_redis_is_down(self, folder: Path) -> None:
         with RedisServer() as server:
             url = server.url
         made = application.build_application(settings(folder, REDIS_URL=url))
@@ -116,7 +116,7 @@ class TestSeveralMachines:
         assert (answer.status_code, answer.json["error"]) == (400, "target-denied")
         made.close()
 
-    def test_a_bucket_takes_what_is_persisted(self, folder: Path) -> None:
+    def test_opens_storage_in_a_bucket(self, folder: Path) -> None:
         with S3Server() as server:
             server.create_bucket("thumbs")
             login = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -131,9 +131,9 @@ class TestSeveralMachines:
             made.close()
 
 
-class TestEngines:
+class TestOpenEngine:
     @pytest.mark.parametrize(
-        ("said", "kind"),
+        ("environ", "kind"),
         [
             ({"TINTYPE_ENGINE": "chromium"}, ChromiumEngine),
             ({"TINTYPE_ENGINE": "unix:///run/tintype.sock"}, ChromiumEngine),
@@ -143,74 +143,83 @@ class TestEngines:
             ({"TINTYPE_ENGINE": "Chromium, snapsharp", "SNAPSHARP_API_KEY": "k"}, FallbackEngine),
         ],
     )
-    def test_are_chosen_by_name(self, folder: Path, said: dict[str, str], kind: type) -> None:
-        engine = backends.open_engine(settings(folder, **said))
+    def test_opens_the_engine_that_the_settings_name(self, folder: Path, environ: dict[str, str], kind: type) -> None:
+        engine = backends.open_engine(settings(folder, **environ))
         assert isinstance(engine, kind)
         engine.close()
 
     @pytest.mark.parametrize("address", ["tcp://capture:9000", "tcp://10.0.0.5:9000", "tcp://0.0.0.0:1"])
-    def test_on_other_machines_need_the_secret(self, folder: Path, address: str) -> None:
+    def test_requires_the_secret_for_a_remote_daemon(self, folder: Path, address: str) -> None:
         with pytest.raises(ConfigurationError, match="TINTYPE_ENGINE_SECRET"):
             backends.open_engine(settings(folder, TINTYPE_ENGINE=address))
         for local in ("tcp://127.0.0.1:9000", "tcp://[::1]:9000", "tcp://localhost:9000"):
             backends.open_engine(settings(folder, TINTYPE_ENGINE=local)).close()
 
-    def test_the_daemon_is_told_no_secrets(self, folder: Path) -> None:
+    def test_passes_no_secrets_to_the_daemon(self, folder: Path) -> None:
         secrets = {"REDIS_URL": "redis://:hunter2@h/0", "SNAPSHARP_API_KEY": "hunter2", "S3_BUCKET": "private"}
         secrets["TINTYPE_ENGINE_SECRET"] = "hunter2, and more of it"
         config = backends.daemon_config(settings(folder, **secrets)).to_json()
         assert "hunter2" not in config
         assert "private" not in config
 
-    def test_the_daemon_is_told_what_concerns_captures(self, folder: Path) -> None:
-        said = {"TINTYPE_SLOTS": "3", "TINTYPE_TIMEOUT": "7s", "TINTYPE_ALLOW_ADDRESSES": "127.0.0.1:80"}
-        config = backends.daemon_config(settings(folder, **said))
+    def test_passes_capture_settings_to_the_daemon(self, folder: Path) -> None:
+        environ = {"TINTYPE_SLOTS": "3", "TINTYPE_TIMEOUT": "7s", "TINTYPE_ALLOW_ADDRESSES": "127.0.0.1:80"}
+        config = backends.daemon_config(settings(folder, **environ))
         assert (config.slots, config.queue, config.timeout) == (3, 12, 7.0)
         assert config.allow_addresses == ("127.0.0.1:80",)
 
-    def test_differently_configured_services_have_daemons_of_their_own(self, folder: Path) -> None:
+    def test_separates_daemons_by_configuration(self, folder: Path) -> None:
         engines = [backends.open_engine(settings(folder, TINTYPE_SLOTS=slots)) for slots in ("1", "2", "2")]
         assert len({engine.address for engine in engines if isinstance(engine, ChromiumEngine)}) == 2
 
     @pytest.mark.parametrize(
-        ("said", "seconds"), [({}, 90), ({"TINTYPE_TIMEOUT": "60s"}, 120), ({"TINTYPE_QUEUE": "1"}, 30)]
+        ("environ", "seconds"), [({}, 90), ({"TINTYPE_TIMEOUT": "60s"}, 120), ({"TINTYPE_QUEUE": "1"}, 30)]
     )
-    def test_patience_covers_the_line_within_reason(self, folder: Path, said: dict[str, str], seconds: float) -> None:
-        assert backends.capture_wait_timeout(settings(folder, TINTYPE_SLOTS="2", **said)) == seconds
+    def test_derives_the_wait_timeout_from_the_queue(
+        self, folder: Path, environ: dict[str, str], seconds: float
+    ) -> None:
+        assert backends.capture_wait_timeout(settings(folder, TINTYPE_SLOTS="2", **environ)) == seconds
 
 
-class TestMistakes:
+class TestErrors:
     @pytest.mark.parametrize(
-        ("said", "words"),
+        ("environ", "message"),
         [
             (
                 {"TINTYPE_ENGINE": "firefox"},
-                "TINTYPE_ENGINE: there is no firefox; there are chromium, snapsharp, unix://",
+                "TINTYPE_ENGINE: unknown value 'firefox'; expected one of chromium, snapsharp, unix://",
             ),
-            ({"TINTYPE_ENGINE": "ftp://x"}, "TINTYPE_ENGINE: there is no ftp://; there are chromium"),
-            ({"TINTYPE_ENGINE": "snapsharp"}, "SNAPSHARP_API_KEY: must be set"),
+            ({"TINTYPE_ENGINE": "ftp://x"}, "TINTYPE_ENGINE: unknown value 'ftp://'; expected one of chromium"),
+            ({"TINTYPE_ENGINE": "snapsharp"}, "SNAPSHARP_API_KEY: required for the hosted engine; set its API key"),
             (
                 {"REDIS_URL": "memcached://:hunter2@h"},
-                "REDIS_URL: there is no memcached://; there are redis://, rediss://",
+                "REDIS_URL: unknown value 'memcached://'; expected one of redis://, rediss://",
             ),
-            ({"REDIS_URL": "hunter2:hunter2"}, "REDIS_URL: there is no that; there are redis://"),
-            ({"TINTYPE_ALLOW_ADDRESSES": "127.0.0.1"}, "TINTYPE_ALLOW_ADDRESSES: '127.0.0.1' needs"),
+            ({"REDIS_URL": "hunter2:hunter2"}, "REDIS_URL: unknown value; expected one of redis://"),
+            (
+                {"TINTYPE_ALLOW_ADDRESSES": "127.0.0.1"},
+                "TINTYPE_ALLOW_ADDRESSES: '127.0.0.1' must be an address or network with a port",
+            ),
         ],
     )
-    def test_name_the_variable_and_what_exists(self, folder: Path, said: dict[str, str], words: str) -> None:
+    def test_names_the_variable_and_the_expected_values(
+        self, folder: Path, environ: dict[str, str], message: str
+    ) -> None:
         with pytest.raises(ConfigurationError) as caught:
-            application.build_application(settings(folder, **said))
-        assert words in str(caught.value)
+            application.build_application(settings(folder, **environ))
+        assert message in str(caught.value)
         assert "hunter2" not in str(caught.value)
 
-    def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
+    def test_reports_a_data_folder_that_cannot_be_created(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        with pytest.raises(ConfigurationError, match=r"TINTYPE_DATA_DIR: cannot make .*/file/data"):
+        with pytest.raises(
+            ConfigurationError, match=r"TINTYPE_DATA_DIR: cannot create .*/file/data .*; set a writable folder"
+        ):
             application.build_application(settings(tmp_path / "file" / "data"))
 
 
-class TestOurOwnHost:
-    def test_is_not_photographed(self) -> None:
+class TestPublicHost:
+    def test_denies_captures_of_the_public_host(self) -> None:
         rules = application._target_policy(
             Settings.load({"TINTYPE_PUBLIC_URL": "https://thumbs.example.com/"}, None), Policy()
         )
@@ -218,7 +227,7 @@ class TestOurOwnHost:
             rules.canonicalize("https://thumbs.example.com/thumb?url=https://thumbs.example.com/")
         assert rules.canonicalize("https://www.example.com/") == "https://www.example.com/"
 
-    def test_is_photographed_where_an_operator_names_it(self) -> None:
-        said = {"TINTYPE_PUBLIC_URL": "https://www.example.com", "TINTYPE_ALLOW_HOSTS": "www.example.com"}
-        rules = application._target_policy(Settings.load(said, None), Policy())
+    def test_allows_captures_of_the_public_host_by_name(self) -> None:
+        environ = {"TINTYPE_PUBLIC_URL": "https://www.example.com", "TINTYPE_ALLOW_HOSTS": "www.example.com"}
+        rules = application._target_policy(Settings.load(environ, None), Policy())
         assert rules.canonicalize("https://www.example.com/about") == "https://www.example.com/about"

@@ -68,7 +68,7 @@ class TestWrongSettings:
     ) -> None:
         monkeypatch.setenv("TINTYPE_ENGINE", "camera")
         assert tintype("serve", "--port", "0") == 2
-        assert "TINTYPE_ENGINE: there is no camera" in tintype.err
+        assert "TINTYPE_ENGINE: unknown value 'camera'" in tintype.err
 
 
 @pytest.mark.usefixtures("engine")

@@ -1,4 +1,4 @@
-"""Which technology a setting names: a dictionary for each choice; what is not chosen is not imported."""
+"""Opens the engine, caches, locks and storage that the settings name; imports only what is used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tintype.errors import ConfigurationError
 from tintype.settings import Settings
 
-if TYPE_CHECKING:  # and nothing else: `tintype serve` starts the browser before it imports the rest
+if TYPE_CHECKING:  # `tintype serve` starts the browser before it imports the rest
     from tintype.chromium.daemon.config import DaemonConfig
     from tintype.engines.chromium import ChromiumEngine
     from tintype.engines.daemon_launcher import DaemonLauncher
@@ -22,15 +22,13 @@ if TYPE_CHECKING:  # and nothing else: `tintype serve` starts the browser before
 _Opener = TypeVar("_Opener")
 
 MAX_CAPTURE_WAIT = 90.0
-"""Seconds; gunicorn's recipe ends a worker that is silent for 120."""
-
-_CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+"""Seconds; deploy/gunicorn.conf.py ends a worker that is silent for 120."""
 _SAFE_TO_SHOW = re.compile(r"[a-z0-9.+-]+(://)?")
 
 
 @dataclass(frozen=True, slots=True)
 class StateBackends:
-    """What workers share: remembered pictures, locks, allowances."""
+    """What workers share: caches, locks and the counters of rate limits."""
 
     records: Cache
     masters: Cache
@@ -39,9 +37,9 @@ class StateBackends:
 
 
 def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
-    """The engine, or several in order of preference; raises ConfigurationError for a name that means none.
+    """Open the engine, or a chain of engines in order of preference; raises ConfigurationError for an unknown name.
 
-    A server's capture daemon logs where the server logs; anybody else's into the data folder.
+    ``serving``: the capture daemon logs to stderr with the server; else into the data folder.
     """
     openers = [_lookup_scheme(_ENGINES, "TINTYPE_ENGINE", name) for name in settings.engines]
     engines: list[Engine] = [
@@ -50,7 +48,7 @@ def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
     if serving:
         from tintype.telemetry.instrumented import InstrumentedEngine  # noqa: PLC0415
 
-        labels = (name.partition("://")[0] for name in settings.engines)  # an address is nobody else's business
+        labels = (name.partition("://")[0] for name in settings.engines)  # metrics do not show addresses
         engines = [InstrumentedEngine(engine, label) for engine, label in zip(engines, labels, strict=True)]
     if len(engines) == 1:
         return engines[0]
@@ -60,30 +58,32 @@ def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
 
 
 def open_state(settings: Settings) -> StateBackends:
-    """Caches, locks and counters, all of one technology."""
+    """Open caches, locks and rate limits: all in Redis, or all in the data folder."""
     return _lookup_scheme(_STATES, "REDIS_URL", settings.redis_url)(settings)
 
 
 def open_storage(settings: Settings) -> Storage:
-    """Where persisted pictures are kept."""
+    """Open the storage of objects that ``/persist`` wrote: S3, or the data folder."""
     return _s3(settings) if settings.s3_bucket else _disk(settings)
 
 
 def data_folder(settings: Settings, name: str = "") -> Path:
-    """A folder inside the data folder, made for us alone."""
+    """Create a folder in the data folder, with mode 0700; raises ConfigurationError."""
     path = settings.data_dir
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for part in Path(name).parts:  # mkdir gives parents the usual mode, so each is made by itself
+        for part in Path(name).parts:  # mkdir ignores the mode for parents, so each is made alone
             path /= part
             path.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"TINTYPE_DATA_DIR: cannot make {path}: {error.strerror}") from error
+        raise ConfigurationError(
+            f"TINTYPE_DATA_DIR: cannot create {path} ({error.strerror}); set a writable folder"
+        ) from error
     return path
 
 
 def daemon_config(settings: Settings) -> DaemonConfig:
-    """What the capture daemon is told: no secrets, no addresses of caches and storage."""
+    """The configuration of the capture daemon, without secrets and without addresses of caches and storage."""
     from tintype.chromium.daemon.config import DaemonConfig  # noqa: PLC0415
 
     return DaemonConfig(
@@ -107,14 +107,14 @@ def daemon_config(settings: Settings) -> DaemonConfig:
 
 
 def filter_list_store(settings: Settings) -> FilterListStore:
-    """The filter lists of the data folder."""
+    """The store of filter lists in the data folder."""
     from tintype.filters.store import FilterListStore  # noqa: PLC0415
 
     return FilterListStore(settings.data_dir / "filters")
 
 
 def local_daemon_launcher(settings: Settings) -> DaemonLauncher | None:
-    """Who starts the capture daemon that a server has on its machine; None when no engine needs one."""
+    """A launcher of the local capture daemon; None if no engine needs one."""
     if "chromium" not in settings.engines:
         return None
     from tintype.engines.daemon_launcher import DaemonLauncher  # noqa: PLC0415
@@ -124,12 +124,12 @@ def local_daemon_launcher(settings: Settings) -> DaemonLauncher | None:
 
 
 def local_daemon_client(settings: Settings) -> ChromiumEngine | None:
-    """The client of that daemon."""
+    """A client of the local capture daemon; None if no engine needs one."""
     return _chromium(settings, "", True) if "chromium" in settings.engines else None
 
 
 def daemon_client(settings: Settings) -> ChromiumEngine | None:
-    """A client of the first capture daemon among the engines, here or elsewhere."""
+    """A client of the first capture daemon among the engines, local or remote; None if there is none."""
     if "chromium" in settings.engines:
         return local_daemon_client(settings)
     addresses = (name for name in settings.engines if name.startswith(("unix://", "tcp://")))
@@ -137,9 +137,9 @@ def daemon_client(settings: Settings) -> ChromiumEngine | None:
 
 
 def capture_wait_timeout(settings: Settings) -> float:
-    """Seconds to wait for one capture: those ahead in line, and its own time."""
-    ahead = settings.queue_length / settings.slot_count
-    return min((ahead + 1) * settings.timeout, max(MAX_CAPTURE_WAIT, 2 * settings.timeout))
+    """Seconds to wait for one capture: for a full queue ahead of it, and for the capture."""
+    rounds = settings.queue_length / settings.slot_count
+    return min((rounds + 1) * settings.timeout, max(MAX_CAPTURE_WAIT, 2 * settings.timeout))
 
 
 def _chromium(settings: Settings, _: str, serving: bool) -> ChromiumEngine:
@@ -151,7 +151,7 @@ def _chromium(settings: Settings, _: str, serving: bool) -> ChromiumEngine:
 
 
 def _local_daemon(settings: Settings) -> tuple[str, list[str], Path]:
-    """Address, command line and folder of the daemon that these settings describe."""
+    """Address, command line and run folder of the local capture daemon."""
     from tintype.chromium.daemon.config import address_for, command_for  # noqa: PLC0415
 
     config, run_dir = daemon_config(settings), data_folder(settings, "run")
@@ -165,7 +165,7 @@ def _remote_daemon(settings: Settings, address: str, _: bool) -> ChromiumEngine:
 
     secret = settings.engine_secret if address.startswith("tcp://") else ""
     if is_remote_address(address) and not secret:
-        raise ConfigurationError(f"TINTYPE_ENGINE_SECRET: must be set for {address}, as it is where that listens")
+        raise ConfigurationError(f"TINTYPE_ENGINE_SECRET: required for {address}; set the same value as there")
     return ChromiumEngine(address, None, data_folder(settings, "run"), capture_wait_timeout(settings), secret=secret)
 
 
@@ -173,7 +173,7 @@ def _snapsharp(settings: Settings, _: str, __: bool) -> Engine:
     from tintype.engines.snapsharp import SnapSharpEngine  # noqa: PLC0415
 
     if not settings.snapsharp_api_key and settings.source("SNAPSHARP_BASE_URL") == "default":
-        raise ConfigurationError("SNAPSHARP_API_KEY: must be set for the hosted engine")
+        raise ConfigurationError("SNAPSHARP_API_KEY: required for the hosted engine; set its API key")
     return SnapSharpEngine(settings.snapsharp_base_url, settings.snapsharp_api_key, timeout=settings.timeout)
 
 
@@ -223,7 +223,7 @@ def _s3(settings: Settings) -> Storage:
 
 
 def _aws_credentials(settings: Settings) -> dict[str, str]:
-    """Passed on by hand, because boto3 knows the environment but not ``.env``; what is unset it searches itself."""
+    """Credentials from ``.env``, which boto3 does not read; it looks for unset ones itself."""
     names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
     return {name: value for name in names if (value := getattr(settings, name))}
 
@@ -249,10 +249,10 @@ _STATES: dict[str, Callable[[Settings], StateBackends]] = {
 
 
 def _lookup_scheme(table: Mapping[str, _Opener], variable: str, value: str) -> _Opener:
-    """The entry for a name or for the scheme of an address; raises ConfigurationError that lists what exists."""
+    """The entry for a name or for the scheme of a URL; raises ConfigurationError that lists the entries."""
     scheme = value.partition("://")[0].lower() + "://" if "://" in value else value.lower()
     if scheme in table:
         return table[scheme]
-    # whatever else was written there may be a password
-    shown = scheme if _SAFE_TO_SHOW.fullmatch(scheme) else "that"
-    raise ConfigurationError(f"{variable}: there is no {shown}; there are {', '.join(filter(None, table))}")
+    # A value with other characters may hold a password.
+    value = f" {scheme!r}" if _SAFE_TO_SHOW.fullmatch(scheme) else ""
+    raise ConfigurationError(f"{variable}: unknown value{value}; expected one of {', '.join(filter(None, table))}")
