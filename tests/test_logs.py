@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
+from tests.support.fakes import Clock
 from tintype import logs
 
 
@@ -83,3 +84,18 @@ def test_configuring_twice_writes_once(capsys: pytest.CaptureFixture[str]) -> No
     logs.configure(log_format="json")
     structlog.get_logger("tintype.test").info("hello")
     assert len(written(capsys)) == 1
+
+
+class TestLogThrottle:
+    def test_allows_one_line_per_interval(self) -> None:
+        clock = Clock()
+        throttle = logs.LogThrottle(clock=clock)
+        assert [throttle.allows() for _ in range(3)] == [True, False, False]
+        clock.turn(logs.LOG_INTERVAL)
+        assert [throttle.allows() for _ in range(3)] == [True, False, False]
+
+    def test_allows_a_line_immediately_after_a_reset(self) -> None:
+        throttle = logs.LogThrottle(clock=Clock())
+        assert throttle.allows()
+        throttle.reset()
+        assert throttle.allows()

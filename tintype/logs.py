@@ -89,6 +89,32 @@ _Line = tuple[float, Callable[..., str], tuple[object, ...]]
 """When it was, how its fields are made, and of what."""
 
 
+LOG_INTERVAL = 60.0
+"""Seconds between two log lines about the same outage."""
+
+
+class LogThrottle:
+    """Allows one log line per ``interval`` seconds, for an outage that many requests notice. Thread-safe."""
+
+    def __init__(self, interval: float = LOG_INTERVAL, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval = interval
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._next = float("-inf")
+
+    def allows(self) -> bool:
+        """Whether to log now; True starts the next interval."""
+        with self._lock:
+            if self._clock() < self._next:
+                return False
+            self._next = self._clock() + self._interval
+            return True
+
+    def reset(self) -> None:
+        """Allow the next line immediately, for example after the outage ended."""
+        self._next = float("-inf")
+
+
 class BatchedWriter:
     """Lines on their way to the log, written together by a thread of its own, at most ``HELD`` seconds later.
 

@@ -6,7 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support.fakes import Clock
-from tintype.state.circuit_breaker import LOG_INTERVAL, CircuitBreaker
+from tintype.logs import LOG_INTERVAL
+from tintype.state.circuit_breaker import CircuitBreaker
 
 
 @pytest.fixture

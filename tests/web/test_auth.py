@@ -226,5 +226,5 @@ def test_the_log_names_the_holder_and_never_the_key(site: Site, capsys: pytest.C
         site.thumb(headers=BEARER)
     logs.flush()
     told = capsys.readouterr().err.splitlines()
-    assert [json.loads(line)["caller"] for line in told] == ["shop", "shop"]
+    assert [json.loads(line)["key_name"] for line in told] == ["shop", "shop"]
     assert not any(KEY in line for line in told)

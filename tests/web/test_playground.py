@@ -160,7 +160,7 @@ class TestWithoutScripts:
         for control in (*form.common_fields(), *(each for group in form.field_groups() for each in group.fields)):
             if control.kind == "flag" and control.default == "true":
                 fields.add(control.name, "true")
-            elif control.kind not in {"several", "flag"}:
+            elif control.kind not in {"multiple", "flag"}:
                 fields.add(control.name, control.default if control.kind == "choice" else "")
         return fields
 

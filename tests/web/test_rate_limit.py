@@ -35,7 +35,7 @@ class TestTheRecipesLimits:
         assert [answer.status_code for answer in answers] == [200] * 30 + [429]
         refused = answers[-1]
         assert refused.json["error"] == "rate-limited"
-        assert refused.json["detail"].startswith("the allowance of 30 per minute is spent")
+        assert refused.json["detail"].startswith("the rate limit of 30 per minute is exceeded")
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
         assert refused.headers["Access-Control-Allow-Origin"] == "*"
 

@@ -9,11 +9,9 @@ from collections.abc import Callable
 import structlog
 
 from tintype import telemetry
+from tintype.logs import LogThrottle
 
 log = structlog.get_logger("tintype.state")
-
-LOG_INTERVAL = 60.0
-"""Seconds between two log lines about the same outage."""
 
 
 class CircuitBreaker:
@@ -33,7 +31,7 @@ class CircuitBreaker:
         self._lock = threading.Lock()
         self._open = False
         self._next_probe = float("-inf")
-        self._quiet_until = float("-inf")
+        self._log_throttle = LogThrottle(clock=clock)
 
     def allows(self) -> bool:
         """True while all is well; during an outage for one caller per pause, so that few wait in vain."""
@@ -55,11 +53,8 @@ class CircuitBreaker:
     def report(self, reason: object) -> None:
         """Count that something went wrong, and log it unless that was said within the last minute."""
         telemetry.count("tintype_backend_failures_total", self._name)
-        with self._lock:
-            if self._clock() < self._quiet_until:
-                return
-            self._quiet_until = self._clock() + LOG_INTERVAL
-        log.warning("state_failed", of=self._name, where=self._location, reason=str(reason))
+        if self._log_throttle.allows():
+            log.warning("state_failed", of=self._name, where=self._location, reason=str(reason))
 
     def record_success(self) -> None:
         """Note that it works."""
@@ -67,6 +62,6 @@ class CircuitBreaker:
             return
         with self._lock:
             was_down, self._open = self._open, False
-            self._quiet_until = float("-inf")
         if was_down:
+            self._log_throttle.reset()
             log.info("state_recovered", of=self._name, where=self._location)

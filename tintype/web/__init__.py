@@ -1,7 +1,4 @@
-"""The HTTP face of the service. Flask lives here and nowhere else.
-
-``tintype.web:create_app()`` is what a WSGI server is pointed at.
-"""
+"""Web application: Flask routes and the fast path; ``tintype.web:create_app()`` is the WSGI entry point."""
 
 from __future__ import annotations
 
@@ -20,46 +17,58 @@ if TYPE_CHECKING:
     from tintype.application import Application
 
 
-def create_app(parts: Application | None = None) -> Flask:
-    """The WSGI application; without parts it assembles itself from the environment."""
-    if parts is None:
-        from tintype import application  # noqa: PLC0415 - the one import outwards, only for WSGI servers
+def create_app(application: Application | None = None) -> Flask:
+    """Build the WSGI application; without ``application``, from environment variables."""
+    if application is None:
+        from tintype.application import from_environment  # noqa: PLC0415 - outer ring, for WSGI servers only
 
-        parts = application.from_environment()
+        application = from_environment()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json = _json(app)
     request_log.install(app)
     problems.install(app)
-    questions = QueryCache()
-    counter = thumb.ThumbnailView(
-        parts.service, parts.authenticator, parts.rate_limiter, parts.request_parser, questions, parts.clock
+    queries = QueryCache()
+    view = thumb.ThumbnailView(
+        application.service,
+        application.authenticator,
+        application.rate_limiter,
+        application.request_parser,
+        queries,
+        application.clock,
     )
-    app.register_blueprint(thumb.blueprint(counter))
+    app.register_blueprint(thumb.blueprint(view))
     app.register_blueprint(
         persist.persist_blueprint(
-            parts.service,
-            parts.authenticator,
-            parts.rate_limiter,
-            parts.request_parser,
-            parts.proxies,
-            parts.public_url,
+            application.service,
+            application.authenticator,
+            application.rate_limiter,
+            application.request_parser,
+            application.proxies,
+            application.public_url,
         )
     )
-    if parts.serves_stored:
-        app.register_blueprint(persist.stored_blueprint(parts.service))
-    app.register_blueprint(health.blueprint(parts.service))
-    app.register_blueprint(metrics.blueprint(parts.metrics_access))
-    app.register_blueprint(api_docs.blueprint(api_docs.api_features(parts), pages=parts.playground.enabled))
-    if parts.playground.enabled:
-        app.register_blueprint(playground.blueprint(parts.playground, parts.authenticator))
-    fast = FastPath(app.wsgi_app, parts.service, parts.authenticator, parts.rate_limiter, questions, parts.clock)
+    if application.serves_stored:
+        app.register_blueprint(persist.stored_blueprint(application.service))
+    app.register_blueprint(health.blueprint(application.service))
+    app.register_blueprint(metrics.blueprint(application.metrics_access))
+    app.register_blueprint(api_docs.blueprint(api_docs.api_features(application), pages=application.playground.enabled))
+    if application.playground.enabled:
+        app.register_blueprint(playground.blueprint(application.playground, application.authenticator))
+    fast = FastPath(
+        app.wsgi_app,
+        application.service,
+        application.authenticator,
+        application.rate_limiter,
+        queries,
+        application.clock,
+    )
     app.wsgi_app = telemetry.wrap_wsgi(fast)  # type: ignore[method-assign, assignment]
     return app
 
 
 def _json(app: Flask) -> DefaultJSONProvider:
-    """JSON with its members in the order of the docs."""
+    """JSON provider that keeps the order of members."""
     provider = DefaultJSONProvider(app)
     provider.sort_keys = False
     provider.ensure_ascii = False

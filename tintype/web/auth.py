@@ -89,7 +89,7 @@ class Authenticator:
         if until is None and not name:
             raise self._rejection(request)
         if name:
-            request_log.bind(caller=name)
+            request_log.bind(key_name=name)
         return Credential(name, math.inf if until is None else until, private=until is None)
 
     def authenticate_cached(self, environ: WSGIEnvironment, parsed: ThumbnailRequest) -> Credential | None:

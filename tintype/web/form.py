@@ -1,4 +1,4 @@
-"""Which controls of a form ask for the options? Made from the options model, so that no option can be forgotten."""
+"""Form fields of the playground, made from the options model."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from tintype.options import (
 )
 from tintype.options.devices import DEVICES
 
-Kind = Literal["flag", "choice", "several", "number", "code", "text"]
+Kind = Literal["flag", "choice", "multiple", "number", "code", "text"]
 
 COMMON = ("device", "thumb_width", "format", "full_page", "dark_mode", "fresh")
-"""What people choose most: shown at once."""
+"""Options of the short form."""
 MULTILINE_FROM = 10_000
-"""Characters from which a text has lines."""
+"""Maximum length, in characters, from which a text gets a multi-line field."""
 _GROUPS = {
-    "Window and visitor": (*Emulation.model_fields, "retina"),
-    "When it is taken": (*Navigation.model_fields, *WaitOptions.model_fields),
-    "Changes to the page": (*PageChanges.model_fields,),
-    "Part of the page": (*Region.model_fields,),
+    "Viewport and device": (*Emulation.model_fields, "retina"),
+    "When to capture": (*Navigation.model_fields, *WaitOptions.model_fields),
+    "Page changes": (*PageChanges.model_fields,),
+    "Region": (*Region.model_fields,),
     "Size and format": (*Rendition.model_fields,),
-    "Sheets of a PDF": (*PdfOptions.model_fields,),
+    "PDF pages": (*PdfOptions.model_fields,),
 }
-_OTHER = "Cache and failures"
-_BODY_ONLY = "Sent by POST only"
-_LABELS = {"css": "CSS", "html": "HTML", "js": "JavaScript", "ttl": "Greatest age", "url": "URL"}
+_OTHER = "Cache and errors"
+_BODY_ONLY = "POST only"
+_LABELS = {"css": "CSS", "html": "HTML", "js": "JavaScript", "ttl": "Maximum age", "url": "URL"}
 _NO_DEFAULT = {"choice": "automatic", "device": "none"}
 _SCHEMA = Options.model_json_schema()
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -48,7 +48,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormField:
-    """How one option is asked for. ``default`` is what holds when nothing is said, as it would be written."""
+    """Form field of one option; ``default`` is written as in a query string."""
 
     name: str
     kind: Kind
@@ -56,7 +56,7 @@ class FormField:
     accepts: str
     default: str = ""
     choices: tuple[tuple[str, str], ...] = ()
-    """Values with their names."""
+    """Values and their labels."""
     minimum: float | None = None
     maximum: float | None = None
     is_integer: bool = True
@@ -65,57 +65,57 @@ class FormField:
 
     @property
     def label(self) -> str:
-        """What people read: the option's name as words."""
+        """The option's name as words."""
         return _LABELS.get(self.name) or self.name.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True)
 class FieldGroup:
-    """Controls under one heading. What is ``posted`` goes into a body, so only a script can send it."""
+    """Fields under one heading. ``body_only`` fields are sent by POST, which requires JavaScript."""
 
     title: str
     fields: tuple[FormField, ...]
     body_only: bool = False
 
 
-def common_fields(without: Sequence[str] = ()) -> tuple[FormField, ...]:
-    """The controls that are shown at once."""
-    return tuple(_form_field(name) for name in COMMON if name not in without)
+def common_fields(hidden: Sequence[str] = ()) -> tuple[FormField, ...]:
+    """Fields of the short form."""
+    return tuple(_form_field(name) for name in COMMON if name not in hidden)
 
 
-def field_groups(without: Sequence[str] = ()) -> tuple[FieldGroup, ...]:
-    """All others, by the steps of a capture; ``without`` are options that an operator switched off."""
-    left = [name for name in Options.model_fields if name not in {"url", *COMMON, *without}]
-    said = [name for name in left if not is_body_only(name)]
-    told = {name for names in _GROUPS.values() for name in names}
-    rest = [name for name in said if name not in told]
+def field_groups(hidden: Sequence[str] = ()) -> tuple[FieldGroup, ...]:
+    """All other fields, grouped by the steps of a capture; ``hidden`` options are left out."""
+    shown = [name for name in Options.model_fields if name not in {"url", *COMMON, *hidden}]
+    in_query = [name for name in shown if not is_body_only(name)]
+    grouped = {name for names in _GROUPS.values() for name in names}
+    other = [name for name in in_query if name not in grouped]
     return (
-        *(_field_group(title, [name for name in names if name in said]) for title, names in _GROUPS.items()),
-        _field_group(_OTHER, rest),
-        _field_group(_BODY_ONLY, [name for name in left if is_body_only(name)], posted=True),
+        *(_field_group(title, [name for name in names if name in in_query]) for title, names in _GROUPS.items()),
+        _field_group(_OTHER, other),
+        _field_group(_BODY_ONLY, [name for name in shown if is_body_only(name)], body_only=True),
     )
 
 
 def parse_form(form: MultiDict[str, str]) -> list[tuple[str, str]]:
-    """The options that a form said without any script: what is left empty or as it was says nothing."""
+    """Options of a form that a browser sent without JavaScript; empty and default values are left out."""
     url = form.get("url", "").strip()
     pairs = [("url", url if _SCHEME.match(url) else f"https://{url}")] if url else []
     names = [name for name in Options.model_fields if name != "url" and not is_body_only(name)]
-    said = ((name, _form_value(_form_field(name), form)) for name in names)
-    return [*pairs, *((name, value) for name, value in said if value)]
+    values = ((name, _form_value(_form_field(name), form)) for name in names)
+    return [*pairs, *((name, value) for name, value in values if value)]
 
 
-def _form_value(control: FormField, form: MultiDict[str, str]) -> str:
-    """What a control says; empty: nothing."""
-    if control.kind == "several":
-        return ",".join(form.getlist(control.name))
-    flag = "true" if control.name in form else "false"
-    value = flag if control.kind == "flag" else form.get(control.name, "").strip()
-    return "" if control.kind in {"flag", "choice"} and value == control.default else value
+def _form_value(field: FormField, form: MultiDict[str, str]) -> str:
+    """Value of a field in a query string; empty if it has its default."""
+    if field.kind == "multiple":
+        return ",".join(form.getlist(field.name))
+    flag = "true" if field.name in form else "false"
+    value = flag if field.kind == "flag" else form.get(field.name, "").strip()
+    return "" if field.kind in {"flag", "choice"} and value == field.default else value
 
 
-def _field_group(title: str, names: Sequence[str], *, posted: bool = False) -> FieldGroup:
-    return FieldGroup(title, tuple(_form_field(name) for name in names), posted)
+def _field_group(title: str, names: Sequence[str], *, body_only: bool = False) -> FieldGroup:
+    return FieldGroup(title, tuple(_form_field(name) for name in names), body_only)
 
 
 def _form_field(name: str) -> FormField:
@@ -126,7 +126,7 @@ def _form_field(name: str) -> FormField:
         kind=kind,
         description=(field.description or "").partition(" See docs/")[0],
         accepts=accepts(name),
-        default=format_value(field.default) if kind != "several" and not field.is_required() else "",
+        default=format_value(field.default) if kind != "multiple" and not field.is_required() else "",
         choices=choices,
         minimum=schema.get("minimum", schema.get("ge")),
         maximum=schema.get("maximum", schema.get("le")),
@@ -137,7 +137,7 @@ def _form_field(name: str) -> FormField:
 
 
 def _schema(name: str) -> dict[str, Any]:
-    """What JSON Schema says of an option, null left aside."""
+    """JSON Schema of an option, without null."""
     schema = _SCHEMA["properties"][name]
     inner: dict[str, Any] = next((each for each in schema.get("anyOf", ()) if each.get("type") != "null"), {})
     return {**schema, **inner}
@@ -150,7 +150,7 @@ def _kind(name: str, schema: dict[str, Any]) -> tuple[Kind, tuple[tuple[str, str
     if schema.get("type") == "boolean":
         return "flag", ()
     if "enum" in items:
-        return "several", tuple((value, value) for value in items["enum"])
+        return "multiple", tuple((value, value) for value in items["enum"])
     if "enum" in schema:
         unset = () if schema["default"] else (("", _NO_DEFAULT["choice"]),)
         return "choice", (*unset, *((value, value) for value in schema["enum"]))

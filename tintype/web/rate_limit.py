@@ -1,11 +1,9 @@
-"""Who may ask how often: allowances shared by all workers, counted before anything is done."""
+"""Rate limits per client and API key, shared by all workers through the ``limits`` sliding window."""
 
 from __future__ import annotations
 
 import functools
 import math
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -18,41 +16,41 @@ from limits.errors import StorageError
 
 from tintype import telemetry
 from tintype.errors import RateLimited
+from tintype.logs import LogThrottle
 from tintype.web.client_address import ProxyTrust, in_networks, parse_networks, rate_limit_key
 
-log = structlog.get_logger("tintype.gate")
+log = structlog.get_logger("tintype.rate_limit")
 
-LOG_INTERVAL = 60.0
-"""Seconds between two log lines about counters that are down."""
 MAX_CACHED_KEYS = 8192
-"""Clients whose name for the counters is remembered, so that a hit need not work it out again."""
+"""Clients whose storage key is cached, because a hit should not parse addresses again."""
 
 
 class RateLimitStorage(Protocol):
-    """Sliding windows shared by every worker, as the ``limits`` library defines them."""
+    """Sliding windows shared by all workers, as the ``limits`` library defines them."""
 
     def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
-        """Count one request if the limit allows it: whether it did, and how the window then stands.
+        """Count a request if the limit allows it.
 
-        That is the previous count with its life in seconds, then the current one with its. Raises StorageError.
+        Returns whether it does, the count of the previous window, the seconds until that window expires, and the same
+        two values of the current window. Raises StorageError.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits:
-    """Rates such as ``30 per minute``; empty is unlimited. Without ``hit``, cache hits count as thumbs."""
+    """Rates such as ``30 per minute``; empty: unlimited. Without ``hit``, cache hits count against ``thumb``."""
 
     thumb: str = ""
     persist: str = ""
     hit: str = ""
     exempt: Sequence[str] = ()
     per_key: Mapping[str, str] = field(default_factory=dict)
-    """By name of an API key, in place of ``thumb`` and ``hit``."""
+    """By API key name; used in place of ``thumb`` and ``hit``."""
 
 
 class RateLimiter:
-    """Counts requests; raises RateLimited. Counters that are down let everybody through, loudly."""
+    """Counts requests and raises RateLimited. If the storage fails, it logs an error and accepts every request."""
 
     def __init__(self, storage: RateLimitStorage, limits: RateLimits, proxies: ProxyTrust) -> None:
         self._storage = storage
@@ -62,37 +60,37 @@ class RateLimiter:
         self._exempt = parse_networks(limits.exempt)
         self._proxies = proxies
         self._cached_storage_key = functools.lru_cache(MAX_CACHED_KEYS)(self._storage_key)
-        self._alarm = LogThrottle()
+        self._log_throttle = LogThrottle()
 
     def check_thumb(self, request: Request, key_name: str = "") -> None:
-        """Count a request for a picture, unless hits have an allowance of their own; ``who`` is a key's name."""
+        """Check a thumbnail request before the cache lookup, unless hits have a separate limit."""
         if "hit" not in self._rates or key_name in self._per_key:
             self._check("thumb", request, key_name)
 
     def check_thumb_result(self, request: Request, key_name: str = "", *, hit: bool) -> None:
-        """Count it now that one knows whether it is a hit, if that matters."""
+        """Check a thumbnail request after the cache lookup, if hits have a separate limit."""
         if "hit" in self._rates and key_name not in self._per_key:
             self._check("hit" if hit else "thumb", request, key_name)
 
     def check_persist(self, request: Request, key_name: str = "") -> None:
-        """Count a request to persist."""
+        """Check a persist request."""
         self._check("persist", request, key_name)
 
     def check_hit(self, environ: WSGIEnvironment, key_name: str = "") -> WindowStats | None:
-        """Count what is known to be a hit: how the client stands, or None where nothing is counted."""
+        """Check a hit of the fast path; returns the window, or None if no limit applies. Never raises."""
         return self._count(
             "hit" if "hit" in self._rates and key_name not in self._per_key else "thumb", environ, key_name
         )
 
     def _check(self, name: str, request: Request, key_name: str) -> None:
-        standing = self._count(name, request.environ, key_name)
-        if standing is None:
+        window = self._count(name, request.environ, key_name)
+        if window is None:
             return
-        after_this_request(standing.add_headers)
-        if not standing.admitted:
-            seconds = math.ceil(standing.wait)
-            detail = f"the allowance of {standing.rate.text} is spent; try again in {seconds} s"
-            raise RateLimited(detail, retry_after=standing.wait)
+        after_this_request(window.add_headers)
+        if not window.admitted:
+            seconds = math.ceil(window.wait)
+            detail = f"the rate limit of {window.rate.text} is exceeded; retry in {seconds} s"
+            raise RateLimited(detail, retry_after=window.wait)
 
     def _count(self, name: str, environ: WSGIEnvironment, key_name: str) -> WindowStats | None:
         rate = self._rates.get(name) if name == "persist" or key_name not in self._per_key else self._per_key[key_name]
@@ -107,11 +105,13 @@ class RateLimiter:
             return WindowStats(rate, self._storage.count(key, rate.limit, rate.period))
         except StorageError as error:
             telemetry.count("tintype_backend_failures_total", "limits")
-            self._alarm.report(error)
+            if self._log_throttle.allows():
+                cause = type(error.__cause__ or error).__name__
+                log.error("rate_limit_storage_failed", error=cause, effect="every request is accepted")
             return None
 
     def _storage_key(self, name: str, key_name: str, peer: str, forwarded: str) -> str:
-        """Under which name a client's requests are counted; empty for those without limits."""
+        """Key under which the storage counts a client's requests; empty for exempt clients."""
         address = self._proxies.client_address(peer, forwarded)
         if in_networks(address, self._exempt):
             return ""
@@ -120,7 +120,7 @@ class RateLimiter:
 
 
 class Rate(NamedTuple):
-    """What is allowed: ``limit`` requests in ``period`` seconds."""
+    """A rate limit: ``limit`` requests in ``period`` seconds."""
 
     name: str
     limit: int
@@ -138,27 +138,27 @@ class Rate(NamedTuple):
 
     @property
     def text(self) -> str:
-        """In words."""
+        """For an error detail: ``30 per minute``."""
         unit, number = self.item.GRANULARITY.name, self.item.multiples
         return f"{self.limit} per {f'{number} {unit}s' if number > 1 else unit}"
 
 
 @dataclass(slots=True)  # not frozen: every hit makes one
 class WindowStats:
-    """How a client stands in a sliding window: two fixed windows, the previous one weighted by its rest of life."""
+    """State of a client's sliding window: two fixed windows, the previous one weighted by its remaining time."""
 
     rate: Rate
     window: tuple[bool, int, float, int, float]
-    """What :meth:`Counters.count` said."""
+    """Result of :meth:`RateLimitStorage.count`."""
 
     @property
     def admitted(self) -> bool:
-        """Whether this request was within the allowance."""
+        """Whether this request is within the limit."""
         return self.window[0]
 
     @property
     def remaining(self) -> int:
-        """Requests that would be admitted now."""
+        """Requests that the limit allows now."""
         _, previous, previous_life, current, _ = self.window
         return max(0, self.rate.limit - math.floor(previous * previous_life / self.rate.period + current))
 
@@ -170,17 +170,17 @@ class WindowStats:
 
     @property
     def wait(self) -> float:
-        """Seconds until one more request is admitted."""
+        """Seconds until the limit allows one more request."""
         _, previous, previous_life, current, _ = self.window
         if self.remaining:
             return 0.0
         if current < self.rate.limit and previous:
-            # the previous window's weight shrinks evenly until the sum is below the limit
+            # the weight of the previous window decreases linearly until the sum is below the limit
             return previous_life - (self.rate.limit - current) * self.rate.period / previous
         return self.reset
 
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """What the client is told: the three headers in wide use, and the IETF draft's two (ratelimit-headers-10)."""
+        """The three headers in wide use, and the two of the IETF draft (ratelimit-headers-10)."""
         rate, remaining = self.rate, self.remaining
         reset = math.ceil(self.reset if remaining else max(self.reset, self.wait))
         return (
@@ -191,23 +191,6 @@ class WindowStats:
         )
 
     def add_headers(self, response: Response) -> Response:
-        """Tell the client."""
+        """Add the headers to a response."""
         response.headers.extend(self.headers())
         return response
-
-
-class LogThrottle:
-    """Logs that the rate limit storage failed, at most once per ``QUIET_FOR`` seconds."""
-
-    def __init__(self) -> None:
-        self._quiet_until = float("-inf")
-        self._turn = threading.Lock()
-
-    def report(self, error: Exception) -> None:
-        """Log the failure, at most once per ``QUIET_FOR`` seconds."""
-        with self._turn:
-            if time.monotonic() < self._quiet_until:
-                return
-            self._quiet_until = time.monotonic() + LOG_INTERVAL
-        cause = type(error.__cause__ or error).__name__
-        log.error("rate_limit_storage_failed", error=cause, effect="everybody is let through")

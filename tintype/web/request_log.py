@@ -1,7 +1,6 @@
-"""One log line a request, and the id that ties a caller's complaint to it.
+"""One log line and one set of metrics per request, with the request id.
 
-A request ends in one of two places: here in ``_end`` when Flask answered it, in ``tell_hit`` when the fast path did.
-Whatever watches over requests is told in both.
+Requests that Flask handles end in ``_end``, hits of the fast path in ``log_hit``. Both report the same.
 """
 
 from __future__ import annotations
@@ -30,33 +29,33 @@ _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def install(app: Flask) -> None:
-    """Note when each request begins and write a line when it ends."""
+    """Measure each request, and log it when it ends."""
     app.before_request(_begin)
     app.after_request(_end)
     app.teardown_request(_teardown)
 
 
 def bind(**fields: Any) -> None:
-    """Add fields to every further line of this request."""
+    """Add fields to all further log lines of this request."""
     bind_contextvars(**fields)
 
 
 def request_id() -> str:
-    """The id of this request: the caller's own if it is harmless, else a new one."""
+    """Id of this request, as in its X-Request-Id header."""
     return str(g.request_id)
 
 
 def accept_request_id(given: str) -> str:
-    """The id a request goes by: what the caller says if it is harmless, else a new one."""
+    """The client's request id if it matches the accepted pattern, else a new one."""
     if given and _ACCEPTED_ID.fullmatch(given):
         return given
-    return random.randbytes(16).hex()  # noqa: S311 - a name, not a secret
+    return random.randbytes(16).hex()  # noqa: S311 - an identifier, not a secret
 
 
 def log_hit(method: str, status: int, ms: float, sent: int, request_id: str, context: tuple[str, str]) -> None:
-    """Count a hit on /thumb and write its line; ``sent`` is bytes of body, ``name`` the id.
+    """Record a hit on /thumb; ``sent`` is the size of the body in bytes.
 
-    ``about`` is the host of the page and the name of the caller's key, if it has one.
+    ``context`` is the host of the target and the name of the API key, empty without one.
     """
     telemetry.observe_request("/thumb", status, "HIT", ms / 1000, sent)
     if not _LOGGER.isEnabledFor(logging.INFO):
@@ -75,18 +74,18 @@ def _hit_line(method: str, status: int, ms: float, sent: int, request_id: str, c
 
 
 def _context_fields(context: tuple[str, str]) -> dict[str, str]:
-    host, who = context
-    return {"target": host, "caller": who} if who else {"target": host}
+    host, key_name = context
+    return {"target": host, "key_name": key_name} if key_name else {"target": host}
 
 
 @functools.lru_cache(8192)
 def _context_json(context: tuple[str, str]) -> str:
-    """As members of a JSON object; a host may hold a quotation mark."""
+    """As members of a JSON object, escaped."""
     return json.dumps(_context_fields(context), ensure_ascii=False)[1:-1]
 
 
 def elapsed_ms(begin: float) -> float:
-    """Milliseconds since a moment of ``time.perf_counter``."""
+    """Milliseconds since a time of ``time.perf_counter``."""
     return round((time.perf_counter() - begin) * 1000, 1)
 
 
@@ -105,7 +104,7 @@ def _end(response: Response) -> Response:
     spent = elapsed_ms(g.begin)
     noted = response.headers.get("Server-Timing") or headers.step_timing(recorded_steps())
     response.headers["Server-Timing"] = f"{noted}, total;dur={spent}" if noted else f"total;dur={spent}"
-    # the pattern, never the path: that may hold a key, and the query string a secret
+    # the pattern, because the path may contain a storage key
     route, sent = request.url_rule.rule if request.url_rule else "-", _sent_bytes(response)
     request.environ["tintype.route"] = route
     telemetry.observe_request(route, response.status_code, response.headers.get("X-Cache", ""), spent / 1000, sent)
@@ -122,7 +121,7 @@ def _teardown(_: BaseException | None) -> None:
 
 
 def _sent_bytes(response: Response) -> int:
-    """Bytes of the body that really goes out."""
+    """Bytes of the body that the server sends."""
     if request.method == "HEAD" or response.status_code == HTTPStatus.NOT_MODIFIED:
         return 0
     return response.calculate_content_length() or 0

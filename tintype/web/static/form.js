@@ -21,7 +21,7 @@ export function said() {
 function spoken(control) {
   const { kind, default: usual } = control.dataset;
   if (control.name === "url") return address(control.value);
-  if (kind === "several") return control.checked ? control.value : "";
+  if (kind === "multiple") return control.checked ? control.value : "";
   if (kind === "flag") return String(control.checked) === usual ? "" : String(control.checked);
   if (kind === "code") return control.value.trim() && control.value;
   const value = control.value.trim();
@@ -41,7 +41,7 @@ export function set(pairs) {
   for (const control of controls()) {
     if (!values.has(control.name)) continue;
     const value = values.get(control.name);
-    if (control.dataset.kind === "several") control.checked = value.split(",").includes(control.value);
+    if (control.dataset.kind === "multiple") control.checked = value.split(",").includes(control.value);
     else if (control.dataset.kind === "flag") control.checked = value === "true" || value === "1";
     else control.value = value;
   }
