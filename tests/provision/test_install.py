@@ -1,5 +1,8 @@
-"""Getting a browser onto a machine: the package managers are small scripts on the PATH that write down how they
-were called and do what the test says; files and processes are real."""
+"""Tests of the installation of browser, fonts and user.
+
+Package managers are scripts on the PATH that record their arguments and do what a test sets; files and processes are
+real.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ USER = "tintype-of-the-tests"
 
 
 class Machine:
-    """An empty machine below a folder: its commands, its packages, and what was said and called."""
+    """An empty machine in a folder: its commands, its packages, and what was reported and called."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.bin = root / "bin"
         self.bin.mkdir(parents=True)
         self.calls_file = root / "calls"
-        self.said: list[str] = []
+        self.reported: list[str] = []
 
     def command(self, name: str, text: str = "") -> None:
         path = self.bin / name
@@ -55,7 +58,7 @@ class Machine:
         return self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
 
     def install(self, explicit: str = "") -> Path:
-        return install_browser(explicit, USER, self.said.append)
+        return install_browser(explicit, USER, self.reported.append)
 
 
 @pytest.fixture
@@ -85,33 +88,33 @@ def as_user(monkeypatch: pytest.MonkeyPatch, machine: Machine) -> Machine:
     return machine
 
 
-def test_a_browser_that_is_there_is_taken_without_a_word(as_user: Machine) -> None:
+def test_uses_an_installed_browser_without_a_report(as_user: Machine) -> None:
     binary = as_user.browser()
     assert as_user.install() == binary
-    assert as_user.calls == as_user.said == []
+    assert as_user.calls == as_user.reported == []
 
 
-def test_the_operators_choice_is_taken(as_user: Machine) -> None:
+def test_uses_the_browser_of_the_setting(as_user: Machine) -> None:
     as_user.browser()
     mine = as_user.browser("opt/mine")
     assert as_user.install(str(mine)) == mine
 
 
-def test_the_operators_choice_that_does_not_exist_is_an_error_and_installs_nothing(as_root: Machine) -> None:
+def test_rejects_a_setting_without_a_browser_and_installs_nothing(as_root: Machine) -> None:
     as_root.debian()
-    with pytest.raises(InstallFailed, match="TINTYPE_CHROMIUM: there is no browser at /nowhere"):
+    with pytest.raises(InstallFailed, match="TINTYPE_CHROMIUM: no browser at /nowhere"):
         as_root.install("/nowhere")
     assert as_root.calls == []
 
 
-def test_a_browser_that_does_not_start_is_an_error_with_its_reason(as_user: Machine) -> None:
+def test_reports_why_a_browser_does_not_start(as_user: Machine) -> None:
     as_user.browser(text="#!/bin/sh\necho libnss3.so: cannot open shared object file >&2\nexit 127\n")
     with pytest.raises(InstallFailed, match=r"chromium-headless-shell does not start: libnss3\.so"):
         as_user.install()
 
 
-class TestAsRootOnDebian:
-    def test_apt_installs_browser_and_fonts(self, as_root: Machine) -> None:
+class TestApt:
+    def test_installs_browser_and_fonts(self, as_root: Machine) -> None:
         binary = as_root.root / "lib/chromium/chromium-headless-shell"
         as_root.debian(brings=binary)
         assert as_root.install() == binary
@@ -123,7 +126,7 @@ class TestAsRootOnDebian:
         )
         assert all("--no-install-recommends" in call for call in installs)
 
-    def test_fonts_are_installed_beside_a_browser_that_is_there(self, as_root: Machine) -> None:
+    def test_installs_fonts_for_an_installed_browser(self, as_root: Machine) -> None:
         as_root.debian()
         as_root.browser()
         as_root.install()
@@ -131,40 +134,50 @@ class TestAsRootOnDebian:
         assert len(installs) == 1
         assert "fonts-noto-cjk" in installs[0]
 
-    def test_nothing_is_asked_of_apt_when_all_is_there(self, as_root: Machine) -> None:
+    def test_does_not_start_apt_when_nothing_is_missing(self, as_root: Machine) -> None:
         as_root.debian(fonts=True)
         as_root.browser()
         as_root.install()
         assert not [call for call in as_root.calls if call.startswith("apt-get")]
 
-    def test_fonts_that_cannot_be_had_are_said_and_no_reason_to_fail(self, as_root: Machine) -> None:
+    def test_reports_fonts_that_apt_cannot_install_and_continues(self, as_root: Machine) -> None:
         as_root.debian()
-        as_root.command("apt-get", "exit 100")
+        as_root.command("apt-get", "echo 'E: Unable to locate package' >&2; exit 100")
         binary = as_root.browser()
         assert as_root.install() == binary
-        assert any("could not install fontconfig fonts-liberation" in line for line in as_root.said)
+        assert as_root.reported[-1].startswith("apt-get cannot install fontconfig fonts-liberation")
+        assert as_root.reported[-1].endswith("(exit status 100; E: Unable to locate package).")
 
-    def test_scripts_that_stay_without_a_font_are_said(self, as_root: Machine) -> None:
+    def test_reports_why_apt_has_no_answer_about_a_browser(self, as_root: Machine) -> None:
+        as_root.debian(fonts=True)
+        as_root.command("apt-cache", "echo 'E: The package lists are corrupt' >&2; exit 100")
+        with pytest.raises(InstallFailed):
+            as_root.install()
+        assert (
+            "apt-cache policy chromium failed (exit status 100; E: The package lists are corrupt)." in as_root.reported
+        )
+
+    def test_reports_writing_systems_without_a_font(self, as_root: Machine) -> None:
         as_root.debian(fonts=True)
         as_root.browser()
         as_root.command("fc-list", 'echo "True 0-dff e80-10ffff"')  # Thai lies between
         as_root.command("fc-match", "echo Liberation Sans,Liberation Serif,Liberation Mono,Carlito")
         as_root.install()
-        assert as_root.said == [
+        assert as_root.reported == [
             "Fonts: none as wide as Cambria: install fonts-crosextra-caladea.",
             "Fonts: no font for Thai: install fonts-noto-core.",
         ]
 
-    def test_a_browser_in_roots_home_does_not_count(self, as_root: Machine) -> None:
+    def test_ignores_a_browser_in_the_home_of_root(self, as_root: Machine) -> None:
         as_root.browser("home/.cache/ms-playwright/chromium_headless_shell-1/chrome-linux/headless_shell")
         binary = as_root.root / "bin/chromium-headless-shell"
         as_root.debian(brings=binary)
         assert as_root.install() == binary
 
 
-class TestWhereAptHasNone:
+class TestPlaywright:
     @pytest.mark.parametrize("candidate", ["(none)", "2:1snap1-0ubuntu2"])
-    def test_playwright_downloads_one_where_every_user_reaches_it(self, as_root: Machine, candidate: str) -> None:
+    def test_downloads_to_a_folder_that_every_user_can_read(self, as_root: Machine, candidate: str) -> None:
         binary = as_root.root / "shared/chromium_headless_shell-1/chrome-linux/headless_shell"
         as_root.debian(candidate)
         as_root.downloader(brings=binary)
@@ -172,14 +185,14 @@ class TestWhereAptHasNone:
         assert "npx --yes playwright install chromium-headless-shell --with-deps" in as_root.calls
         assert not [call for call in as_root.calls if call.startswith("apt-get install") and "chromium" in call]
 
-    def test_playwright_downloads_one_without_root(self, as_user: Machine) -> None:
+    def test_downloads_without_root(self, as_user: Machine) -> None:
         binary = as_user.root / "home/.cache/ms-playwright/chromium_headless_shell-1/chrome-linux/headless_shell"
         as_user.debian()
         as_user.downloader(brings=binary)
         assert as_user.install() == binary
         assert as_user.calls == ["npx --yes playwright install chromium-headless-shell"]
 
-    def test_playwright_for_python_is_preferred(self, as_user: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_prefers_the_python_package_of_playwright(self, as_user: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(install.importlib.util, "find_spec", lambda name: name)
         monkeypatch.setattr(install.sys, "executable", str(as_user.bin / "python"))
         as_user.command("python", as_user._making(as_user.bin / "chromium"))
@@ -187,16 +200,16 @@ class TestWhereAptHasNone:
         as_user.install()
         assert as_user.calls == ["python -m playwright install chromium-headless-shell"]
 
-    def test_three_lines_say_what_to_do_when_nothing_helps(self, as_user: Machine) -> None:
-        as_user.command("npx", "exit 1")
+    def test_fails_with_three_lines_of_advice(self, as_user: Machine) -> None:
+        as_user.command("npx", "echo 'npm ERR! network' >&2; exit 1")
         with pytest.raises(InstallFailed) as failure:
             as_user.install()
         assert len(str(failure.value).splitlines()) == 3
         assert "TINTYPE_CHROMIUM" in str(failure.value)
-        assert "Playwright could not download it." in as_user.said
+        assert "Playwright cannot download Chromium (exit status 1; npm ERR! network)." in as_user.reported
 
 
-class TestTheBrowsersUser:
+class TestBrowserUser:
     @pytest.fixture
     def unknown(self, as_root: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
         def missing(name: str) -> None:
@@ -206,25 +219,32 @@ class TestTheBrowsersUser:
         as_root.browser()
         return as_root
 
-    def test_is_made_without_home_and_login(self, unknown: Machine) -> None:
+    def test_creates_a_user_without_home_and_login(self, unknown: Machine) -> None:
         unknown.command("useradd")
         unknown.install()
         (call,) = [call for call in unknown.calls if call.startswith("useradd")]
         assert "--system --no-create-home" in call
         assert call.endswith(f"nologin {USER}")
 
-    def test_that_cannot_be_made_is_said_with_the_setting(self, unknown: Machine) -> None:
-        unknown.command("useradd", "exit 1")
+    def test_names_the_setting_when_the_user_cannot_be_created(self, unknown: Machine) -> None:
+        unknown.command("useradd", "echo 'useradd: cannot lock /etc/passwd' >&2; exit 1")
         unknown.install()
-        assert any("TINTYPE_BROWSER_USER" in line for line in unknown.said)
+        assert unknown.reported[0] == (
+            f"Cannot create the system user {USER} (exit status 1; useradd: cannot lock /etc/passwd)."
+            " Set TINTYPE_BROWSER_USER to an existing user."
+        )
 
-    def test_is_left_alone_when_there(self, as_root: Machine) -> None:
+    def test_reports_a_program_that_is_not_installed(self, unknown: Machine) -> None:
+        unknown.install()
+        assert "(it does not start: No such file or directory)" in unknown.reported[0]
+
+    def test_keeps_an_existing_user(self, as_root: Machine) -> None:
         as_root.browser()
         as_root.command("useradd")
         as_root.install()
         assert as_root.calls == []
 
-    def test_is_not_needed_without_root(self, as_user: Machine) -> None:
+    def test_creates_no_user_without_root(self, as_user: Machine) -> None:
         as_user.browser()
         as_user.command("useradd")
         as_user.install()

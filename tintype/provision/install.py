@@ -1,7 +1,7 @@
-"""How a machine gets what captures need: a browser, fonts, and a user to run the browser as.
+"""Installs a browser, fonts and the browser's user: ``tintype install-browser``.
 
-Takes what is there first. As root on Debian and Ubuntu it asks apt; elsewhere, and where apt has no browser (Ubuntu's
-package is a pointer to a snap, which cannot be driven), Playwright's downloader; else it says what to do.
+An installed browser is used. Else apt installs one, as root on Debian and Ubuntu; else Playwright downloads one. The
+package of Ubuntu only points to a snap, which Tintype cannot control. If all of them fail, the error says what to do.
 """
 
 from __future__ import annotations
@@ -21,29 +21,32 @@ from tintype.provision import find_browser, fonts
 _BROWSERS = ("chromium-headless-shell", "chromium")
 _DOWNLOAD = ("install", "chromium-headless-shell")
 _TIMEOUT = 1800.0
-"""Seconds a package manager may take: a slow mirror and 300 MB."""
+"""Seconds for one helper program: 300 MB from a slow mirror."""
+_STDERR_LINES = 3
+"""Lines of a failed program's stderr that a message repeats."""
 
 _NO_BROWSER_HELP = """\
-No Chromium was found, and none could be installed from here.
+No Chromium was found, and none could be installed.
 Install one: as root on Debian or Ubuntu run `tintype install-browser`; elsewhere `npx playwright install \
 chromium-headless-shell`, or your system's package of Chromium or Chrome.
-Then try again, or point TINTYPE_CHROMIUM at its binary."""
+Then run this again, or set TINTYPE_CHROMIUM to its binary."""
 
 Report = Callable[[str], None]
+"""Receives one line of progress or warning."""
 
 
 class InstallFailed(Exception):
-    """There is no browser that starts; the text says what the operator can do."""
+    """No browser starts; the text says what the operator can do."""
 
 
 def install_browser(explicit: str, user: str, report: Report, packages: Sequence[str] = fonts.PACKAGES) -> Path:
-    """A browser that starts, with fonts and its user; raises InstallFailed.
+    """Install a browser, its fonts and its user where they are missing; returns the binary, raises InstallFailed.
 
-    ``explicit`` is TINTYPE_CHROMIUM, ``packages`` are Debian's of fonts. Needs root for packages and ``user``; without
-    root it uses what there is.
+    ``explicit`` is TINTYPE_CHROMIUM, ``packages`` are Debian packages of fonts. Packages and ``user`` are installed as
+    root only.
     """
     if explicit and not find_browser.find_chromium(explicit):
-        raise InstallFailed(f"TINTYPE_CHROMIUM: there is no browser at {explicit}")
+        raise InstallFailed(f"TINTYPE_CHROMIUM: no browser at {explicit}; set the path of a binary, or unset it")
     if os.geteuid() == 0:
         _ensure_user(user, report)
         _install_packages(_usable_browser(explicit), packages, report)
@@ -56,7 +59,7 @@ def install_browser(explicit: str, user: str, report: Report, packages: Sequence
 
 
 def _usable_browser(explicit: str) -> Path | None:
-    """The browser there is, unless it lies where the browser's user cannot reach it."""
+    """The installed browser, unless the browser's user cannot execute it."""
     binary = find_browser.find_chromium(explicit)
     if binary and os.geteuid() == 0 and not explicit and not find_browser.is_world_executable(binary):
         return None
@@ -64,15 +67,15 @@ def _usable_browser(explicit: str) -> Path | None:
 
 
 def _ensure_user(user: str, report: Report) -> None:
-    """Chromium refuses its sandbox to root, so started by root it becomes this user."""
+    """Create the user that Chromium runs as when root starts Tintype: Chromium's sandbox does not run as root."""
     with contextlib.suppress(KeyError):
         pwd.getpwnam(user)
         return
     command = ["useradd", "--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
-    if _run([*command, user]):
-        report(f"Created the system user {user}, which Chromium runs as.")
+    if failure := _run([*command, user]):
+        report(f"Cannot create the system user {user} ({failure}). Set TINTYPE_BROWSER_USER to an existing user.")
     else:
-        report(f"Could not create the system user {user}: name an existing one in TINTYPE_BROWSER_USER.")
+        report(f"Created the system user {user}. Chromium runs as this user.")
 
 
 def _install_packages(binary: Path | None, packages: Sequence[str], report: Report) -> None:
@@ -81,9 +84,9 @@ def _install_packages(binary: Path | None, packages: Sequence[str], report: Repo
     wanted = [name for name in packages if not _is_installed(name)]
     if binary and not wanted:
         return
-    if not _run(["apt-get", "update", "-qq"]):
-        report("apt-get update failed; going on with the package lists there are.")
-    if not binary and (browser := next(filter(_is_available, _BROWSERS), None)):
+    if failure := _run(["apt-get", "update", "-qq"]):
+        report(f"apt-get update failed ({failure}). Continuing with the present package lists.")
+    if not binary and (browser := next((name for name in _BROWSERS if _is_available(name, report)), None)):
         _apt_install([browser], report)
     if wanted:
         _apt_install(wanted, report)
@@ -92,19 +95,23 @@ def _install_packages(binary: Path | None, packages: Sequence[str], report: Repo
 def _apt_install(packages: Sequence[str], report: Report) -> None:
     report(f"Installing {' '.join(packages)} ...")
     command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", *packages]
-    if not _run(command, {"DEBIAN_FRONTEND": "noninteractive"}):
-        report(f"apt-get could not install {' '.join(packages)}.")
+    if failure := _run(command, {"DEBIAN_FRONTEND": "noninteractive"}):
+        report(f"apt-get cannot install {' '.join(packages)} ({failure}).")
 
 
 def _is_installed(package: str) -> bool:
-    return "ok installed" in _output(["dpkg-query", "-W", "-f", "${Status}", package])
+    """Whether dpkg has installed a package; dpkg-query fails for a package that it does not know."""
+    _, output = _run_and_read(["dpkg-query", "-W", "-f", "${Status}", package])
+    return "ok installed" in output
 
 
-def _is_available(package: str) -> bool:
-    """Whether apt has a real package: Ubuntu's has ``snap`` in its version and holds no browser."""
-    candidate = next(
-        (line for line in _output(["apt-cache", "policy", package]).splitlines() if "Candidate:" in line), ""
-    )
+def _is_available(package: str, report: Report) -> bool:
+    """Whether apt has a package with a browser: the one of Ubuntu has ``snap`` in its version and contains none."""
+    failure, output = _run_and_read(["apt-cache", "policy", package])
+    if failure:
+        report(f"apt-cache policy {package} failed ({failure}).")
+    lines = output.splitlines()
+    candidate = next((line for line in lines if "Candidate:" in line), "")
     return bool(candidate) and "(none)" not in candidate and "snap" not in candidate
 
 
@@ -115,8 +122,8 @@ def _download(report: Report) -> Path | None:
     root = os.geteuid() == 0
     report("Downloading Chromium with Playwright ...")
     shared = {"PLAYWRIGHT_BROWSERS_PATH": str(find_browser.SHARED_BROWSERS)} if root else {}
-    if not _run([*downloader, *_DOWNLOAD, *(["--with-deps"] if root else [])], shared):
-        report("Playwright could not download it.")
+    if failure := _run([*downloader, *_DOWNLOAD, *(["--with-deps"] if root else [])], shared):
+        report(f"Playwright cannot download Chromium ({failure}).")
     return find_browser.find_chromium()
 
 
@@ -134,33 +141,35 @@ def _check_start(binary: Path) -> None:
 
 
 def _check_fonts(report: Report) -> None:
-    """Which letters will be boxes. Without fontconfig nobody knows, which ``tintype doctor`` says."""
+    """Report writing systems without a font; without fontconfig they are unknown, which ``tintype doctor`` reports."""
     with contextlib.suppress(fonts.FontconfigUnavailable):
         for line in fonts.advice(fonts.missing_scripts(), fonts.missing_substitutes()):
             report(f"Fonts: {line}.")
 
 
-def _run(command: Sequence[str], more: Mapping[str, str] | None = None) -> bool:
-    """Whether a command succeeded; what it reports as an error goes to the operator."""
+def _run(command: Sequence[str], more: Mapping[str, str] | None = None) -> str:
+    """Run a helper program; returns why it failed, with the end of its stderr, or an empty text."""
+    return _run_and_read(command, more)[0]
+
+
+def _run_and_read(command: Sequence[str], more: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """Run a helper program; returns why it failed, or an empty text, and its stdout."""
     try:
         done = subprocess.run(
             command,
-            env={**os.environ, **(more or {})},
+            env={**os.environ, "LC_ALL": "C", **(more or {})},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
             timeout=_TIMEOUT,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
-
-
-def _output(command: Sequence[str]) -> str:
-    try:
-        done = subprocess.run(
-            command, env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True, timeout=60, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout
+    except subprocess.TimeoutExpired:
+        return f"no end within {_TIMEOUT:g} s", ""
+    except OSError as error:
+        return f"it does not start: {error.strerror}", ""
+    if done.returncode == 0:
+        return "", done.stdout
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return "; ".join((f"exit status {done.returncode}", *lines[-_STDERR_LINES:])), done.stdout
