@@ -31,7 +31,7 @@ from rich.table import Table
 
 from bench import pages, process_tree, similarity
 from bench.pages import Sites
-from tests.support.node import Node
+from harness.node import Node
 from tintype.chromium.capture.emulation import emulate
 from tintype.chromium.daemon.config import DaemonConfig
 from tintype.chromium.daemon.runtime import CaptureRuntime

@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import pages, process_tree
-from tests.support.node import Node
-from tests.support.site_server import SiteServer
+from harness.node import Node
+from harness.site_server import SiteServer
 from tintype.engines.chromium import ChromiumEngine
 
 QUICK = (

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.service import Plain, Site
-from tests.support.node import Node
+from harness.node import Node
 
 SLOW = 3.0
 PAUSE = 0.005

@@ -29,9 +29,9 @@ from rich.table import Table
 
 from bench import load, process_tree
 from bench.load import Ask, Seen
-from tests.support.nginx import Edge
-from tests.support.node import GUNICORN, SERVE, Node, free_port
-from tests.support.servers import RedisServer
+from harness.nginx import Edge
+from harness.node import GUNICORN, SERVE, Node, free_port
+from harness.servers import RedisServer
 from tintype import backends
 from tintype.application import build_application
 from tintype.model import Thumbnail, digest_of

@@ -21,9 +21,9 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from tests.support.concurrency import eventually
-from tests.support.site_server import SiteServer
-from tests.support.two_nodes import Load, Pair, hits
+from harness.site_server import SiteServer
+from harness.two_nodes import Load, Pair, hits
+from harness.waiting import eventually
 
 KNOWN = 20
 LOST = 4

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from bench import pages, process_tree
 from bench.pages import Sites
-from tests.support.node import Node
+from harness.node import Node
 
 SIZES: dict[str, dict[str, str]] = {
     "320 wide": {"thumb_width": "320"},

@@ -22,7 +22,7 @@ from urllib.parse import quote
 from rich.console import Console
 from rich.table import Table
 
-from tests.support.node import GUNICORN, SERVE, Node
+from harness.node import GUNICORN, SERVE, Node
 
 PAGE = b"<!doctype html><title>Plain</title><style>body{font:40px sans-serif;background:#fed}</style><h1>Hello</h1>"
 

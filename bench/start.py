@@ -22,9 +22,9 @@ from rich.table import Table
 
 from bench import process_tree
 from bench.service import Plain
-from tests.support import processes
-from tests.support.concurrency import eventually
-from tests.support.node import Node
+from harness import processes
+from harness.node import Node
+from harness.waiting import eventually
 
 TARGET = 1.5
 """Seconds to the first picture, which PERFORMANCE promises on an idle machine with two cores."""

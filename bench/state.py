@@ -24,7 +24,7 @@ from limits.storage import MemoryStorage, storage_from_string
 from rich.console import Console
 from rich.table import Table
 
-from tests.support.servers import RedisServer
+from harness.servers import RedisServer
 from tintype.state import rate_limit_storage  # noqa: F401 - registers shm://
 from tintype.state.file_locks import FileLocks
 from tintype.state.redis import RedisCache, RedisLocks, limits_uri

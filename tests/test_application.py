@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.servers import RedisServer, S3Server
+from harness.servers import RedisServer, S3Server
 from tintype import application, backends
 from tintype.application import Application
 from tintype.engines.chromium import ChromiumEngine

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.support.node import Node
+from harness.node import Node
 from tests.support.paths import ROOT
 from tintype import imaging
 from tintype.options import Options

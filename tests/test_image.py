@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.nginx import make_certificate
 from tests.security.confined import allowed
-from tests.support.nginx import make_certificate
 from tests.support.paths import ROOT
 from tintype.settings import Settings
 

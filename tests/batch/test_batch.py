@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.site_server import SiteServer
 from tests.support.concurrency import eventually
 from tests.support.fakes import FakeEngine
-from tests.support.site_server import SiteServer
 from tests.support.terminal import Terminal
 from tintype import backends, errors, imaging
 from tintype.batch import workers

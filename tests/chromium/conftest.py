@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.site_server import SiteServer
+from harness.site_server import SiteServer
 from tintype.chromium.daemon.daemon import DaemonConfig, address_for, command_for
 from tintype.engines.chromium import ChromiumEngine
 from tintype.provision.find_browser import find_chromium

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import processes
+from harness import processes
 from tests.support.concurrency import eventually
 from tests.support.serve_process import ServeProcess, children, health_status, is_healthy
 from tests.support.terminal import Terminal

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.node import Node
-from tests.support.servers import RedisServer, S3Server
-from tests.support.site_server import SiteServer
+from harness.node import Node
+from harness.servers import RedisServer, S3Server
+from harness.site_server import SiteServer
 
 StartNode = Callable[..., Node]
 

@@ -15,11 +15,11 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from harness.node import Node
+from harness.site_server import SiteServer
 from tests.e2e.conftest import StartNode
 from tests.support.caddy import SHIPPED, Caddy
 from tests.support.concurrency import eventually
-from tests.support.node import Node
-from tests.support.site_server import SiteServer
 
 pytestmark = [
     pytest.mark.browser,

@@ -16,13 +16,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from harness import processes
+from harness.node import Node
+from harness.servers import RedisServer, S3Server
+from harness.site_server import SiteServer
 from tests.e2e.conftest import StartNode
-from tests.support import processes
 from tests.support.concurrency import eventually
 from tests.support.disks import mounted
-from tests.support.node import Node
-from tests.support.servers import RedisServer, S3Server
-from tests.support.site_server import SiteServer
 from tintype import imaging
 
 pytestmark = pytest.mark.browser

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import manifests, processes
+from harness import processes
+from harness.node import Node, free_port
+from harness.servers import RedisServer
+from harness.site_server import SiteServer
+from tests.support import manifests
 from tests.support.concurrency import eventually
-from tests.support.node import Node, free_port
-from tests.support.servers import RedisServer
-from tests.support.site_server import SiteServer
 
 pytestmark = pytest.mark.browser
 

@@ -13,11 +13,11 @@ from urllib.parse import quote, unquote, urlencode
 import httpx
 import pytest
 
+from harness.nginx import Edge
+from harness.node import Node
+from harness.site_server import SiteServer
 from tests.e2e.conftest import StartNode
 from tests.support.concurrency import eventually
-from tests.support.nginx import Edge
-from tests.support.node import Node
-from tests.support.site_server import SiteServer
 from tintype.signing import UrlSigner
 
 pytestmark = [

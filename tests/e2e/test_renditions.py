@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from harness.node import GUNICORN, Node
+from harness.servers import RedisServer
+from harness.site_server import SiteServer
 from tests.e2e.conftest import StartNode
-from tests.support.node import GUNICORN, Node
-from tests.support.servers import RedisServer
-from tests.support.site_server import SiteServer
 
 pytestmark = pytest.mark.browser
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.node import GUNICORN, Node
+from harness.servers import RedisServer, S3Server
+from harness.site_server import SiteServer
 from tests.e2e.conftest import StartNode
-from tests.support.node import GUNICORN, Node
-from tests.support.servers import RedisServer, S3Server
-from tests.support.site_server import SiteServer
 from tintype.storage.s3 import S3Storage
 
 pytestmark = pytest.mark.browser

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.site_server import SiteServer
 from tests.e2e.conftest import StartNode
 from tests.security.test_container import _STRANGER, strangers_exist
 from tests.support.paths import ROOT
-from tests.support.site_server import SiteServer
 from tintype import backends
 from tintype.cli import COMMANDS
 from tintype.settings import NAMES, Settings

@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from harness.node import Node
+from harness.site_server import SiteServer
+from harness.two_nodes import PASSING, Pair, hits
 from tests.support.concurrency import eventually
-from tests.support.node import Node
-from tests.support.site_server import SiteServer
-from tests.support.two_nodes import PASSING, Pair, hits
 
 pytestmark = [
     pytest.mark.browser,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import processes
+from harness import processes
 from tests.support.concurrency import eventually
 from tests.support.paths import ROOT
 from tintype.engines import daemon_launcher

@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 import pyvips
 
+from harness.node import Node
+from harness.site_server import SiteServer
 from tests.gallery.cases import GOLDEN, Case
 from tests.gallery.comparison import ALLOWED, ALLOWED_WITH_OTHER_FONTS, Comparison, compare
-from tests.support.node import Node
-from tests.support.site_server import SiteServer
 
 _AT_ONCE = 3
 _FONTS = GOLDEN / "fonts.json"

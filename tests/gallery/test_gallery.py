@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import pyvips
 
+from harness.site_server import FOLDERS
 from tests.gallery import exhibition
 from tests.gallery.cases import CASES, GOLDEN, Case
 from tests.gallery.comparison import Comparison, Finding, compare
 from tests.gallery.exhibition import Exhibit
 from tests.gallery.report import write
-from tests.support.site_server import FOLDERS
 from tintype.provision import fonts
 
 LARGEST, LARGEST_TOGETHER = 45_000, 1_500_000

@@ -13,10 +13,10 @@ from statistics import median
 
 import pytest
 
+from harness.processes import tree
 from tests.chromium.conftest import StartEngine
 from tests.hostile.site import ATTACKS, HostileSite
 from tests.support.concurrency import eventually
-from tests.support.processes import tree
 from tintype import imaging
 from tintype.chromium.process import watchdog
 from tintype.engines.chromium import ChromiumEngine

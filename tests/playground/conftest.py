@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from harness.node import Node
+from harness.site_server import SiteServer
 from tests.playground.visitor import Visitor
-from tests.support.node import Node
-from tests.support.site_server import SiteServer
 from tintype.provision import find_browser
 
 Visit = Callable[..., Visitor]

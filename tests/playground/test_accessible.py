@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from harness.node import Node
+from harness.site_server import SiteServer
 from tests.playground.conftest import Visit, visiting
 from tests.playground.visitor import Visitor
-from tests.support.node import Node
-from tests.support.site_server import SiteServer
 
 pytestmark = pytest.mark.browser
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from harness.node import Node
+from harness.site_server import SiteServer
 from tests.playground.conftest import Visit
-from tests.support.node import Node
-from tests.support.site_server import SiteServer
 from tintype.signing import UrlSigner
 
 pytestmark = pytest.mark.browser

@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 from playwright.sync_api import expect
 
+from harness.node import Node
+from harness.site_server import SiteServer
 from tests.playground.conftest import Visit
-from tests.support.node import Node
-from tests.support.site_server import SiteServer
 from tintype import cli
 
 pytestmark = pytest.mark.browser

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.servers import RedisServer, S3Server, free_port
 from tests.support.fakes import FakeEngine
-from tests.support.servers import RedisServer, S3Server, free_port
 from tintype import backends, cli
 from tintype.chromium.process import user
 from tintype.filters import store

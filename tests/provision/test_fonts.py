@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.site_server import FOLDERS, SiteServer
 from tests.chromium.conftest import StartEngine
-from tests.support.site_server import FOLDERS, SiteServer
 from tintype.engines.chromium import ChromiumEngine
 from tintype.options import Options
 from tintype.provision import fonts

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from harness.site_server import SiteServer
 from tests.security import confined
 from tests.support.paths import ROOT
-from tests.support.site_server import SiteServer
 from tintype.chromium.daemon.daemon import DaemonConfig, address_for, command_for
 from tintype.engines.chromium import ChromiumEngine
 from tintype.options import Options

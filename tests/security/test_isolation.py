@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
-from tests.support.site_server import SiteServer
 from tintype.engines.chromium import ChromiumEngine
 from tintype.options import Navigation, Shot, WaitOptions
 

@@ -15,10 +15,10 @@ from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
 
+from harness.servers import RedisServer
 from tests.support.concurrency import eventually, in_fork, in_processes
 from tests.support.contracts.cache import KB, CacheContract, OpenCache
 from tests.support.contracts.locks import LocksContract, OpenLocks
-from tests.support.servers import RedisServer
 from tintype.errors import ConfigurationError
 from tintype.state import redis_client
 from tintype.state.redis import RedisCache, RedisLocks, RedisRateLimitStorage, limits_uri

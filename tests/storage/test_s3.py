@@ -15,9 +15,9 @@ import httpx
 import pytest
 from structlog.testing import capture_logs as logged
 
+from harness.servers import S3Server
 from tests.support.concurrency import in_fork
 from tests.support.contracts.storage import OpenStorage, StorageContract, picture, prefix_of
-from tests.support.servers import S3Server
 from tintype.errors import BackendUnavailable
 from tintype.model import StoredObject
 from tintype.storage import s3

@@ -11,9 +11,9 @@ from typing import Self
 
 import httpx
 
+from harness.nginx import NAME, make_certificate, replaced
+from harness.node import free_port
 from tests.support.concurrency import eventually
-from tests.support.nginx import NAME, make_certificate, replaced
-from tests.support.node import free_port
 from tests.support.paths import ROOT
 
 SHIPPED = ROOT / "deploy" / "Caddyfile"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import time
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import wraps
 from typing import Any, TypeVar
+
+from harness.waiting import eventually
+
+__all__ = ["async_test", "at_test_end", "eventually", "in_fork", "in_processes", "in_threads"]
 
 Result = TypeVar("Result")
 _TIME_LIMIT = 60.0
@@ -40,19 +43,6 @@ def in_fork(work: Callable[[], bool]) -> bool:
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-def eventually(condition: Callable[[], object], within: float = 20.0) -> bool:
-    """Poll a condition until it is true; returns False after ``within`` seconds.
-
-    In a coroutine: ``await asyncio.to_thread(eventually, condition)``, so that the event loop runs meanwhile.
-    """
-    deadline = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 def async_test(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine, start_engine
-from tests.support.site_server import SiteServer
 from tintype.engines.chromium import ChromiumEngine
 
 __all__ = ["start_engine"]

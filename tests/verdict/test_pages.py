@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.site_server import SiteServer
+from harness.site_server import SiteServer
 from tintype.engines.chromium import ChromiumEngine
 from tintype.model import Capture, Verdict
 from tintype.options import Options, Shot

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from werkzeug.serving import make_server
 
+from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
 from tests.support.paths import ROOT
-from tests.support.site_server import SiteServer
 from tests.web.conftest import Site
 from tintype import imaging
 from tintype.options import Options

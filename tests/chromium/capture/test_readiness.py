@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
-from tests.support.site_server import SiteServer
 from tintype import imaging
 from tintype.engines.chromium import ChromiumEngine
 from tintype.model import Capture

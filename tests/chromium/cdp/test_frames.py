@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.site_server import SiteServer
 from tests.support.concurrency import async_test, eventually
-from tests.support.site_server import SiteServer
 from tintype.chromium.browser import Browser
 from tintype.chromium.process import user
 from tintype.chromium.process.launch import Launcher

@@ -10,9 +10,9 @@ import json
 
 import pytest
 
+from harness import site_server
+from harness.site_server import PAGES, SiteServer
 from tests.chromium.conftest import StartEngine
-from tests.support import site_server
-from tests.support.site_server import PAGES, SiteServer
 from tintype import imaging
 from tintype.chromium.cleaning import bundled_rules
 from tintype.engines.chromium import ChromiumEngine

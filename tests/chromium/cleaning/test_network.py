@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.site_server import SiteServer
 from tests.chromium.cleaning.test_cleaner import Photographer
 from tests.chromium.conftest import StartEngine
-from tests.support.site_server import SiteServer
 from tintype.filters.engine import compile_lists
 
 pytestmark = pytest.mark.browser

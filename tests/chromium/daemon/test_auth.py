@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.site_server import SiteServer
 from tests.chromium.daemon.test_daemon import free_port, is_blue, shot
 from tests.support.concurrency import async_test, eventually
-from tests.support.site_server import SiteServer
 from tintype.chromium.daemon.auth import AuthenticatedServer
 from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import BackendUnavailable, TintypeError

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from harness import processes
+from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine, end
-from tests.support import processes
 from tests.support.concurrency import eventually
-from tests.support.site_server import SiteServer
 from tintype import imaging
 from tintype.chromium.daemon.daemon import DaemonConfig, address_for, command_for
 from tintype.engines.chromium import ChromiumEngine

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import processes
+from harness import processes
 from tests.support.concurrency import async_test
 from tintype.chromium.process import namespaces
 from tintype.chromium.process.launch import Launcher, LaunchFailed, SandboxUnavailable

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import processes
+from harness import processes
 from tests.support.concurrency import eventually
 from tintype.chromium.process.watchdog import ProcessTree, private_memory, process_memory
 

@@ -15,11 +15,11 @@ from urllib.parse import quote
 
 import httpx
 
-from tests.support.concurrency import eventually
-from tests.support.nginx import Edge
-from tests.support.node import Node
-from tests.support.servers import RedisServer, S3Server
-from tests.support.site_server import SiteServer
+from harness.nginx import Edge
+from harness.node import Node
+from harness.servers import RedisServer, S3Server
+from harness.site_server import SiteServer
+from harness.waiting import eventually
 
 BUCKET = "thumbs"
 PASSING = {"X-Api-Key": "any"}

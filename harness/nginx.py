@@ -17,9 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.support.concurrency import eventually
-from tests.support.node import free_port
-from tests.support.paths import ROOT
+from harness import ROOT
+from harness.node import free_port
+from harness.waiting import eventually
 
 SHIPPED = ROOT / "deploy" / "nginx"
 NODES = SHIPPED.parent / "two-nodes" / "nodes.conf"

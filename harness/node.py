@@ -15,9 +15,8 @@ from typing import BinaryIO, Self
 
 import httpx
 
-from tests.support import processes
-from tests.support.concurrency import eventually
-from tests.support.paths import ROOT
+from harness import ROOT, processes
+from harness.waiting import eventually
 
 SERVE = (sys.executable, "-m", "tintype", "serve")
 GUNICORN = (sys.executable, "-m", "gunicorn", "-w", "4", "--timeout", "120", "tintype.web:create_app()")

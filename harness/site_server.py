@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.paths import TESTS
+from harness import ROOT
 
-PAGES = TESTS / "site"
-FOLDERS = (PAGES, TESTS / "gallery/pages")
+PAGES = ROOT / "tests" / "site"
+FOLDERS = (PAGES, ROOT / "tests" / "gallery/pages")
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".svg": "image/svg+xml",
