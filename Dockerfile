@@ -1,5 +1,5 @@
-# Tintype as an image, for amd64 and arm64. Two targets: `full` draws every script and emoji, `slim` Latin, Greek and
-# Cyrillic only. Its steps are the scripts that `make` runs. See docs/containers.md.
+# Image of Tintype for amd64 and arm64. Two targets: `full` has fonts for every script and emoji, `slim` for Latin, Greek
+# and Cyrillic. It uses the same scripts as `make`. See docs/containers.md.
 ARG BASE=python:3.11.14-slim-bookworm
 
 FROM ${BASE} AS packages
@@ -12,8 +12,8 @@ COPY tintype tintype
 RUN .venv/bin/python -m compileall -q -j 0 tintype .venv/lib
 
 FROM ${BASE} AS slim
-# The browser runs as who runs the service: never root, whatever `docker run --user` says.
-# Debian's packages are taken as they are on the day: what they change is security.
+# Chromium runs as the user of the container, never as root.
+# Debian packages are not pinned: their updates are security fixes.
 # hadolint ignore=DL3008
 RUN useradd --uid 10001 --user-group --no-log-init --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tintype \
     && install -d -o tintype -g tintype /data \
@@ -30,9 +30,9 @@ ENV PATH=/opt/tintype/.venv/bin:$PATH \
 RUN tintype install-browser --slim \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /var/cache/fontconfig/*
 LABEL org.opencontainers.image.title="Tintype" \
-      org.opencontainers.image.description="Self-hosted website thumbnails: give it a URL, it gives back a picture." \
+      org.opencontainers.image.description="Self-hosted website thumbnails: send a URL, receive an image." \
       org.opencontainers.image.licenses="MIT"
-# By number, so that Kubernetes can see that it is not root.
+# A numeric user, so that Kubernetes can verify that it is not root.
 USER 10001:10001
 WORKDIR /data
 VOLUME /data

@@ -1,4 +1,4 @@
-# `make help` lists what there is. Everything lives in .venv; stamps in it make the second start quick.
+# `make help` lists the targets. Everything is installed into .venv; stamp files there make the second run fast.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -10,25 +10,25 @@ STAMPS := .venv/.stamps
 ARGS ?=
 export OUT ?=
 export URL ?=
-# More than cores: tests wait for pages, servers and deadlines half of their time.
+# More than cores, because tests wait for pages, servers and deadlines half of their time.
 WORKERS ?= 3
 
-help: ## List the commands
-	@printf 'Tintype: give it a URL, it gives back a picture.\n\n'
+help: ## List the targets
+	@printf 'Tintype: website thumbnails from your own server.\n\n'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nStart with: make serve\n'
 
-setup: $(STAMPS)/dev $(STAMPS)/browser ## Everything for working on it: .venv, locked packages, Chromium, fonts
+setup: $(STAMPS)/dev $(STAMPS)/browser ## Prepare development: .venv, locked packages, Chromium, fonts
 
-serve: $(STAMPS)/base $(STAMPS)/browser ## The service on 127.0.0.1:8000 (HOST=… PORT=… and all settings)
+serve: $(STAMPS)/base $(STAMPS)/browser ## Run the service on 127.0.0.1:8000 (HOST=… PORT=… and all settings)
 	@exec $(BIN)/tintype serve $(ARGS)
 
-test: $(STAMPS)/dev ## All tests, with real servers on free loopback ports (ARGS='-k words')
-	@$(BIN)/tintype install-browser --quiet || echo '!! There is no Chromium: every test that needs it will be SKIPPED.' >&2
+test: $(STAMPS)/dev ## Run all tests, with real servers on free loopback ports (ARGS='-k words')
+	@$(BIN)/tintype install-browser --quiet || echo '!! Chromium is missing: tests that need it will be SKIPPED.' >&2
 	@scripts/server.sh
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: $(STAMPS)/dev ## Formatting, rules and types
+lint: $(STAMPS)/dev ## Check formatting, rules and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -37,47 +37,47 @@ format: $(STAMPS)/dev ## Format the code and apply safe fixes
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-gallery: $(STAMPS)/dev $(STAMPS)/browser ## Pictures before and after in gallery/index.html (ACCEPT=1 takes the new ones as right)
+gallery: $(STAMPS)/dev $(STAMPS)/browser ## Compare images before and after in gallery/index.html (ACCEPT=1 accepts the new ones)
 	@$(BIN)/python -m tests.gallery $(if $(filter 1,$(ACCEPT)),--accept) $(ARGS)
 
-demo: $(STAMPS)/base $(STAMPS)/browser ## The whole thing unattended: pictures of a bundled page in demo/
+demo: $(STAMPS)/base $(STAMPS)/browser ## Capture a bundled page into demo/, without questions
 	@$(BIN)/python scripts/demo.py
 
-shot: $(STAMPS)/base $(STAMPS)/browser ## One picture: make shot URL=https://… [OUT=file] [ARGS='--full-page']
-	@test -n "$$URL" || { echo 'Which page? make shot URL=https://example.com' >&2; exit 2; }
+shot: $(STAMPS)/base $(STAMPS)/browser ## Capture one page: make shot URL=https://… [OUT=file] [ARGS='--full-page']
+	@test -n "$$URL" || { echo 'URL is missing: make shot URL=https://example.com' >&2; exit 2; }
 	@$(BIN)/tintype shot "$$URL" $(if $(OUT),-o "$$OUT") $(ARGS)
 
 doctor: $(STAMPS)/base ## Check settings, browser, fonts, cache and storage
 	@$(BIN)/tintype doctor
 
-docs: $(STAMPS)/base ## Rewrite the tables of options, settings and errors in README.md and docs/
+docs: $(STAMPS)/base ## Write the generated tables in README.md and docs/
 	@$(BIN)/python scripts/doc_tables.py
 
-site: $(STAMPS)/dev ## The documentation as a site, in site/
+site: $(STAMPS)/dev ## Build the documentation site into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo 'site/index.html is built'
 
-site-serve: $(STAMPS)/dev ## The documentation while you write it, on 127.0.0.1:8100 (ARGS='-a HOST:PORT')
+site-serve: $(STAMPS)/dev ## Serve the documentation on 127.0.0.1:8100, rebuilt on changes (ARGS='-a HOST:PORT')
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8100 $(ARGS)
 
-lock: $(STAMPS)/dev ## Pin all packages anew (ARGS=--upgrade for the latest)
+lock: $(STAMPS)/dev ## Update the lock files (ARGS=--upgrade for the latest versions)
 	@scripts/lock.sh $(ARGS)
 
-dist-check: $(STAMPS)/dev $(STAMPS)/browser ## Build what is released, install it elsewhere, photograph a page with it
+dist-check: $(STAMPS)/dev $(STAMPS)/browser ## Build the release archives, install the wheel elsewhere, capture a page with it
 	@rm -rf dist && $(BIN)/python scripts/distribution.py
 
-image: ## The image tintype:latest (TARGET=slim or full)
+image: ## Build the image tintype:latest (TARGET=slim or full)
 	docker build --target $(or $(TARGET),full) --tag tintype .
 
-image-drill: ## Build the image without a registry and take a thumbnail from it (root, debootstrap, buildah, runc)
+image-drill: ## Build the image without a registry and capture a page in it (root, debootstrap, buildah, runc)
 	@scripts/image-drill.sh $(or $(TARGET),slim)
 
 bench: $(STAMPS)/dev $(STAMPS)/browser ## Measure captures and hits per second
 	@$(BIN)/python -m bench.service $(ARGS)
 
-soak: $(STAMPS)/dev $(STAMPS)/browser ## Fifteen minutes of hostile pages in random order (SECONDS=…)
+soak: $(STAMPS)/dev $(STAMPS)/browser ## Capture hostile pages in random order for 15 minutes (SECONDS=…)
 	@TINTYPE_TEST_SOAK=$(or $(SECONDS),900) $(BIN)/python -m pytest -s tests/hostile -k mixed
 
-clean: ## Remove the environment, caches and demo pictures; keeps data/
+clean: ## Remove the environment, caches and demo images; keep data/
 	rm -rf .venv demo gallery site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
