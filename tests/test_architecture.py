@@ -41,7 +41,7 @@ RINGS = (
     {"protocols", "rpc", "network.egress", "logs", "malloc", "signing", "telemetry"},
     {"urls", "imaging"},
     {"network"},
-    {"filters"},
+    {"filters", "request_parser"},
     {"service"},
     {"chromium", "provision"},
     {"engines", "state", "storage", "web"},

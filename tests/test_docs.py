@@ -125,7 +125,7 @@ def test_addresses_that_pages_show_are_accepted(page: Path) -> None:
     for query in re.findall(r"/(?:thumb|meta)\?(url=[^\s\"'`|)<>]+)", page.read_text()):
         if not re.search(r"[…$]|^url=$", query):
             pairs = parse_qsl(unescape(query), strict_parsing=True)
-            reader.parse([pair for pair in pairs if pair[0] not in {"sig", "expires"}], posted=False)
+            reader.parse([pair for pair in pairs if pair[0] not in {"sig", "expires"}], from_body=False)
 
 
 def test_every_command_and_flag_says_what_it_does() -> None:

@@ -16,10 +16,10 @@ from tintype.network.interfaces import local_addresses
 from tintype.network.resolver import TargetResolver
 from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
-from tintype.service.seats import WaitingLimit
+from tintype.service.limits import WaitingLimit
 from tintype.settings import Settings
 from tintype.signing import UrlSigner
-from tintype.telemetry.instrumented import InstrumentedCache, InstrumentedStorage
+from tintype.telemetry.instrumented import InstrumentedCache, InstrumentedLimit, InstrumentedStorage
 from tintype.urls import TargetPolicy
 from tintype.web.auth import ApiKey, Authenticator
 from tintype.web.client_address import ProxyTrust
@@ -69,7 +69,6 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
     state, storage = backends.open_state(settings), backends.open_storage(settings)
     engine = backends.open_engine(settings, serving=serving)
     visitors, access = ProxyTrust(settings.trusted_proxies), _authenticator(settings)
-    seats = _waiting_limit(settings) if serving else None
     service = ThumbnailService(
         engine=engine,
         records=InstrumentedCache(state.records, "records"),
@@ -79,12 +78,12 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         target_checker=TargetResolver(policy, LOOKUP_TIMEOUT),
         failure_ttl=settings.failure_ttl,
         wait_timeout=backends.capture_wait_timeout(settings),
-        waiting_limit=seats,
+        waiting_limit=_waiting_limit(settings) if serving else None,
     )
     parts = Application(
         service=service,
         rate_limiter=RateLimiter(state.rate_limits, _rate_limits(settings, access), visitors),
-        request_parser=_request_parser(settings, policy, seats),
+        request_parser=_request_parser(settings, policy),
         authenticator=access,
         proxies=visitors,
         public_url=settings.public_url.rstrip("/"),
@@ -115,10 +114,11 @@ def _start_telemetry(settings: Settings, state: backends.StateBackends, closing:
     telemetry.start(backends.data_folder(settings, "run") / "metrics", node)
 
 
-def _waiting_limit(settings: Settings) -> WaitingLimit:
+def _waiting_limit(settings: Settings) -> InstrumentedLimit:
     """For as many pages as our own browser's line can hold; how long that of another engine is, only it knows."""
     own = settings.engines == ("chromium",)
-    return WaitingLimit(settings.waiting_limit, settings.slot_count + settings.queue_length if own else None)
+    targets = settings.slot_count + settings.queue_length if own else None
+    return InstrumentedLimit(WaitingLimit(settings.waiting_limit, targets))
 
 
 def egress_policy(settings: Settings) -> Policy:
@@ -129,9 +129,9 @@ def egress_policy(settings: Settings) -> Policy:
         raise ConfigurationError(f"TINTYPE_ALLOW_ADDRESSES: {error}") from error
 
 
-def _request_parser(settings: Settings, policy: Policy, seats: WaitingLimit | None) -> RequestParser:
+def _request_parser(settings: Settings, policy: Policy) -> RequestParser:
     rules, freshness = _target_policy(settings, policy), _freshness(settings)
-    return RequestParser(rules, freshness, settings.max_ttl, allow_js=settings.allow_js, seats=seats)
+    return RequestParser(rules, freshness, settings.max_ttl, allow_js=settings.allow_js)
 
 
 def _target_policy(settings: Settings, policy: Policy) -> TargetPolicy:

@@ -81,6 +81,14 @@ class Locks(Protocol):
         ...
 
 
+class RequestLimit(Protocol):
+    """Bounds the requests of a process that wait for a capture or whose body is still arriving."""
+
+    def acquire(self, target: str = "") -> AbstractContextManager[None]:
+        """Count a request while the block runs; raises Overloaded if the limit is reached. Empty: target unknown."""
+        ...
+
+
 class Storage(Protocol):
     """What was persisted, kept until deleted. Failures are BackendUnavailable."""
 

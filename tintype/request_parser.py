@@ -1,266 +1,193 @@
-"""What a caller asks for: options from names and values, every mistake at once."""
+"""Parses the parameters of a request into a ThumbnailRequest; reports every invalid parameter in one error."""
 
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from flask import Request
 from pydantic import ValidationError
-from werkzeug.datastructures import MIMEAccept
 
-from tintype import signing
-from tintype.errors import InvalidParameter, InvalidRequest, TargetDenied, TintypeError
+from tintype.errors import InvalidParameter, InvalidRequest, TargetDenied
 from tintype.model import Freshness, Verdict
 from tintype.options import (
     INLINE_HTML_URL,
-    MAX_PIXELS,
     CaptureRequest,
-    Credentials,
     FormatName,
+    OptionLimits,
     Options,
-    PdfOptions,
     accepts,
     accepts_json,
     is_body_only,
 )
-from tintype.service.seats import WaitingLimit
+from tintype.options.combinations import ERROR_TYPE
 from tintype.urls import TargetPolicy, host_of
-from tintype.web.raw_params import Pairs, body_pairs, query_pairs, received_pairs
 
 MAX_QUOTED = 60
+"""Characters of a client's value that an error repeats."""
 PREFERRED: tuple[FormatName, ...] = ("avif", "webp", "jpeg", "png")
-_RETINA = 2.0
-_PICTURES_ONLY = ("thumb_width", "thumb_height", "fit", "placeholder")
-_PARTS = ("selector", "clip", "scroll_to", "omit_background")
+
+Pairs = list[tuple[str, Any]]
+"""Names and values as the client wrote them, repeated names included."""
+Accepted = Mapping[str, float]
+"""Acceptable media types in lower case with their quality, above 0 up to 1 (RFC 9110, 12.5.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThumbnailRequest:
-    """A request that can be answered."""
+    """A valid request: what to capture, how old the answer may be, and how to answer."""
 
     capture_request: CaptureRequest
     freshness: Freshness
     negotiated: bool = False
     """The format was chosen by the Accept header."""
     placeholder: bool = False
-    """Whoever asks would rather see something at once than wait for the picture."""
+    """Answer immediately, with a placeholder while the first capture runs."""
     fail_on: tuple[Verdict, ...] = ()
-    """Verdicts that are failures to whoever asks."""
-    until: float = math.inf
-    """Seconds since the epoch, when the address ends to be good."""
-    private: bool = False
-    """Shared caches must not keep the answer."""
+    """Verdicts that are answered with an error."""
+
+    @property
+    def host(self) -> str:
+        """The host of the target, for logs and file names."""
+        return host_of(self.capture_request.shot.url)
 
 
 class RequestParser:
-    """Reads requests under the operator's rules and bounds; ``max_ttl`` is seconds, ``seats`` bound who still sends."""
+    """Parses parameters under the operator's target policy and limits; ``max_ttl`` is in seconds."""
 
     def __init__(
-        self,
-        rules: TargetPolicy,
-        freshness: Freshness,
-        max_ttl: float,
-        *,
-        allow_js: bool = True,
-        seats: WaitingLimit | None = None,
+        self, target_policy: TargetPolicy, freshness: Freshness, max_ttl: float, *, allow_js: bool = True
     ) -> None:
-        self._allow_js = allow_js
-        self._seats = seats or WaitingLimit()
-        self._rules = rules
+        self._target_policy = target_policy
         self._freshness = freshness
-        self._max_ttl = int(max_ttl)
+        self._limits = OptionLimits(max_ttl=int(max_ttl), allow_js=allow_js)
 
-    def query(self, request: Request, **said: str) -> ThumbnailRequest | TintypeError:
-        """What a query string asks for, or why it cannot be answered; ``said`` are options the route stands for."""
-        try:
-            asked = [pair for pair in query_pairs(request.query_string) if pair[0] not in signing.PARAMETERS]
-            pairs = [*asked, *said.items()]
-            return self.parse(pairs, request.accept_mimetypes, posted=False)
-        except TintypeError as error:
-            return error
+    def parse(self, pairs: Pairs, accepted: Accepted | None = None, *, from_body: bool = True) -> ThumbnailRequest:
+        """Parse names and values. ``from_body`` allows the options that a URL must not carry.
 
-    def posted(self, request: Request) -> ThumbnailRequest | TintypeError:
-        """What a JSON body asks for, or why it cannot be answered."""
-        try:
-            return self.body(request)
-        except TintypeError as error:
-            return error
+        Raises InvalidRequest with every invalid parameter, or TargetDenied if nothing else is wrong.
+        """
+        values, invalid = _collect(pairs, from_body=from_body)
+        url, denied = self._target(values, invalid)
+        options = _validate({**values, "url": url}, self._limits, invalid)
+        if invalid:
+            raise InvalidRequest(*invalid, *([InvalidParameter("url", denied.detail)] if denied else []))
+        if denied:
+            raise denied
+        return self._request(cast("Options", options), accepted or {})
 
-    def body(self, request: Request) -> ThumbnailRequest:
-        """What a JSON body asks for; raises InvalidRequest, TargetDenied, UnsupportedMedia or Overloaded."""
-        with self._seats.acquire():
-            pairs = body_pairs(request)
-        return self.parse(pairs, request.accept_mimetypes)
-
-    def parse(self, pairs: Pairs, accept: MIMEAccept | None = None, *, posted: bool = True) -> ThumbnailRequest:
-        """What names and values ask for; raises InvalidRequest with every mistake, or TargetDenied."""
-        values, mistakes = _collect(pairs, posted=posted)
-        url, refused = self._target(values, mistakes)
-        options = _options({**values, "url": url}, mistakes)
-        wanted = self._check_combinations(options, accept or MIMEAccept(), mistakes) if options else None
-        if mistakes:
-            raise InvalidRequest(*mistakes, *([InvalidParameter("url", refused.detail)] if refused else []))
-        if refused:
-            raise refused
-        return cast("ThumbnailRequest", wanted)
-
-    def _target(self, values: dict[str, Any], mistakes: list[InvalidParameter]) -> tuple[str, TargetDenied | None]:
-        """The canonical address to photograph; that of a page that came as HTML is always the same."""
+    def _target(self, values: dict[str, Any], invalid: list[InvalidParameter]) -> tuple[str, TargetDenied | None]:
+        """Take ``url`` out of the values and canonicalise it; inline HTML always has the same URL."""
         raw = values.pop("url", None)
         if "html" not in values:
-            return self._canonical(raw, mistakes)
+            return self._canonicalize(raw, invalid)
         if raw is not None:
-            mistakes.append(InvalidParameter("html", "takes the place of url: give one of them"))
-        if self._rules.allow_hosts:
-            mistakes.append(InvalidParameter("html", "is not taken here: only certain hosts are photographed"))
+            invalid.append(InvalidParameter("html", "cannot be combined with url: send one of them"))
+        if self._target_policy.allow_hosts:
+            invalid.append(InvalidParameter("html", "is disabled on this server: only certain hosts are allowed"))
         return INLINE_HTML_URL, None
 
-    def _canonical(self, raw: Any, mistakes: list[InvalidParameter]) -> tuple[str, TargetDenied | None]:
+    def _canonicalize(self, raw: Any, invalid: list[InvalidParameter]) -> tuple[str, TargetDenied | None]:
         if raw is None:
-            if not any(mistake.parameter in {"url", "html"} for mistake in mistakes):
-                mistakes.append(InvalidParameter("url", f"is needed: {accepts('url')}"))
+            if not any(each.parameter in {"url", "html"} for each in invalid):
+                invalid.append(InvalidParameter("url", f"is required: {accepts('url')}"))
         elif not isinstance(raw, str) or not _is_text(raw):
-            mistakes.append(InvalidParameter("url", f"must be {accepts('url')}, not {_quote(raw)}"))
+            invalid.append(InvalidParameter("url", f"must be {accepts('url')}, not {_quote(raw)}"))
         else:
             try:
-                return self._rules.canonicalize(raw), None
+                return self._target_policy.canonicalize(raw), None
             except InvalidRequest as error:
-                mistakes.extend(error.invalid_parameters)
+                invalid.extend(error.invalid_parameters)
             except TargetDenied as error:
                 return "", error
         return "", None
 
-    def _check_combinations(
-        self, options: Options, accept: MIMEAccept, mistakes: list[InvalidParameter]
-    ) -> ThumbnailRequest:
-        """The request that options mean together, and what no single one of them can know to be wrong."""
-        if options.ttl is not None and options.ttl > self._max_ttl:
-            mistakes.append(InvalidParameter("ttl", f"must be a whole number from 0 to {self._max_ttl} seconds"))
-        if options.retina and options.is_set("scale") and options.scale != _RETINA:
-            mistakes.append(InvalidParameter("retina", "is short for scale=2: leave out one of retina and scale"))
-        if options.js and not self._allow_js:
-            mistakes.append(InvalidParameter("js", "is switched off here"))
-        if options.clip and options.selector:
-            mistakes.append(
-                InvalidParameter("clip", "cannot be combined with selector: each chooses what is photographed")
-            )
-        bounds = self._freshness_of(options)
-        if options.placeholder and (bounds.forced or any(options.is_set(name) for name in Credentials.model_fields)):
-            alone = "fresh=true, ttl=0, headers, cookies or basic_auth"
-            mistakes.append(InvalidParameter("placeholder", f"cannot go with {alone}: nobody would fetch the picture"))
-        mistakes.extend(_of_identity(options))
-        mistakes.extend(_of_documents(options))
+    def _request(self, options: Options, accepted: Accepted) -> ThumbnailRequest:
         negotiated = options.format == "auto"
-        request = (_with_format(options, negotiate(accept)) if negotiated else options).capture_request()
-        if _pixels(request) > MAX_PIXELS:
-            limit = f"{MAX_PIXELS:,}".replace(",", " ")
-            mistakes.append(
-                InvalidParameter("scale", f"is too large: width × height × scale² may be at most {limit} pixels")
-            )
+        if negotiated:
+            options = options.model_copy(update={"format": negotiate(accepted)})
         return ThumbnailRequest(
-            capture_request=request,
-            freshness=bounds,
+            capture_request=options.capture_request(),
+            freshness=self._freshness_of(options),
             negotiated=negotiated,
             placeholder=options.placeholder,
             fail_on=options.fail_on,
         )
 
     def _freshness_of(self, options: Options) -> Freshness:
-        """How old the answer may be; ``ttl=0`` insists on a new picture as ``fresh`` does."""
-        forced = options.fresh or options.ttl == 0
+        """The maximum age of the answer; ``ttl=0`` forces a new capture as ``fresh`` does."""
         max_age = float(options.ttl) if options.ttl else self._freshness.max_age
-        return replace(self._freshness, max_age=max_age, forced=forced)
+        return replace(self._freshness, max_age=max_age, forced=options.fresh or options.ttl == 0)
 
 
-def negotiate(accept: MIMEAccept) -> FormatName:
-    """The best format a client names; avif before webp before jpeg before png where it does not care.
+def negotiate(accepted: Accepted) -> FormatName:
+    """The image format with the highest quality in ``Accept``; a tie prefers avif, webp, jpeg, png in this order.
 
-    A client that names none (``*/*``, ``image/*``) gets jpeg: everything shows it, and it is small.
+    A client that names no image format (``*/*``, ``image/*``) gets jpeg: every client shows it, and it is small.
     """
-    named = {media.lower(): quality for media, quality in accept if quality > 0}
-    offers = [(named[f"image/{name}"], -rank, name) for rank, name in enumerate(PREFERRED) if f"image/{name}" in named]
+    ranked = enumerate(PREFERRED)
+    offers = [(accepted[f"image/{name}"], -rank, name) for rank, name in ranked if f"image/{name}" in accepted]
     return max(offers)[2] if offers else "jpeg"
 
 
-def parse_leniently(request: Request) -> Options:
-    """The options of a request that are right by themselves, for drawing an error into a picture."""
-    posted = request.method == "POST"
-    try:
-        values, _ = _collect(received_pairs(request) if posted else query_pairs(request.query_string), posted=posted)
-    except InvalidRequest:
-        values = {}
+def parse_leniently(pairs: Pairs, *, from_body: bool) -> Options:
+    """The options that are valid by themselves, for drawing an error image; the target is left out."""
+    values, _ = _collect(pairs, from_body=from_body)
     values["url"] = ""
+    limits = OptionLimits(check_combinations=False)
     try:
-        return Options.model_validate(values)
+        return Options.model_validate(values, context=limits)
     except ValidationError as error:
         wrong = {str(item["loc"][0]) for item in error.errors(include_url=False)}
-        return Options.model_validate({name: value for name, value in values.items() if name not in wrong})
+        valid = {name: value for name, value in values.items() if name not in wrong}
+        return Options.model_validate(valid, context=limits)
 
 
-def _collect(pairs: Pairs, *, posted: bool) -> tuple[dict[str, Any], list[InvalidParameter]]:
-    """Known options by name, with the mistakes in the names themselves."""
+def _collect(pairs: Pairs, *, from_body: bool) -> tuple[dict[str, Any], list[InvalidParameter]]:
+    """Known options by name, and the parameters whose name or shape is wrong."""
     values: dict[str, Any] = {}
-    mistakes: dict[str, InvalidParameter] = {}
+    invalid: dict[str, InvalidParameter] = {}
     for name, value in pairs:
-        if name not in Options.model_fields:
-            mistakes[name] = InvalidParameter(_short(name), _unknown(name))
-        elif is_body_only(name) and not posted:
-            mistakes[name] = InvalidParameter(
-                name, "is taken in the JSON body of a POST only: addresses end up in logs"
-            )
-        elif name in values:
-            mistakes[name] = InvalidParameter(name, f"is there more than once; give it once, as {accepts(name)}")
-        elif isinstance(value, list | dict) and not accepts_json(name):
-            mistakes[name] = InvalidParameter(name, f"must be {accepts(name)}, not a list or an object")
+        if problem := _problem_with(name, value, values, from_body=from_body):
+            shown = name if name in Options.model_fields else _shorten(name)
+            invalid[name] = InvalidParameter(shown, problem)
         else:
             values[name] = value
-    return values, list(mistakes.values())
+    return values, list(invalid.values())
 
 
-def _options(values: dict[str, Any], mistakes: list[InvalidParameter]) -> Options | None:
+def _problem_with(name: str, value: Any, values: Mapping[str, Any], *, from_body: bool) -> str:
+    """What is wrong with a parameter before its value is validated; empty if nothing is."""
+    if name not in Options.model_fields:
+        return _unknown(name)
+    if is_body_only(name) and not from_body:
+        return "is accepted only in the JSON body of a POST, because URLs end up in logs"
+    if name in values:
+        return f"is given more than once; give it once, as {accepts(name)}"
+    if isinstance(value, list | dict) and not accepts_json(name):
+        return f"must be {accepts(name)}, not a list or an object"
+    return ""
+
+
+def _validate(values: dict[str, Any], limits: OptionLimits, invalid: list[InvalidParameter]) -> Options | None:
     try:
-        return Options.model_validate(values)
+        return Options.model_validate(values, context=limits)
     except ValidationError as error:
         items = error.errors(include_url=False)
-        mistakes.extend(_explain(str(item["loc"][0]), item["input"], item.get("ctx", {})) for item in items)
+        invalid.extend(_explain(item) for item in items)
         return None
 
 
-def _explain(name: str, given: Any, context: Mapping[str, Any]) -> InvalidParameter:
-    """What is wrong with a value. What may be a secret is not repeated; what we say of it holds nothing of it."""
+def _explain(item: Mapping[str, Any]) -> InvalidParameter:
+    """What is wrong with a value. A value that may be a credential is not quoted; our own reason contains none."""
+    name, context = str(item["loc"][0]), item.get("ctx", {})
+    if item["type"] == ERROR_TYPE:
+        return InvalidParameter(name, context["reason"])
     if not is_body_only(name):
-        return InvalidParameter(name, f"must be {accepts(name)}, not {_quote(given)}")
+        return InvalidParameter(name, f"must be {accepts(name)}, not {_quote(item['input'])}")
     reason = f" ({context['error']})" if "error" in context else ""
     return InvalidParameter(name, f"must be {accepts(name)}{reason}")
-
-
-def _of_documents(options: Options) -> Iterator[InvalidParameter]:
-    """What says nothing beside a format: sheets are for a PDF, and sizes and parts for pictures."""
-    idle = {"pdf": (*_PICTURES_ONLY, *_PARTS), "json": _PICTURES_ONLY}.get(options.format, ())
-    yield from (
-        InvalidParameter(name, f"does not apply to format={options.format}") for name in idle if options.is_set(name)
-    )
-    if options.format != "pdf":
-        yield from (
-            InvalidParameter(name, "applies to format=pdf only")
-            for name in PdfOptions.model_fields
-            if options.is_set(name)
-        )
-
-
-def _of_identity(options: Options) -> Iterator[InvalidParameter]:
-    """What is sent in the caller's name needs an origin to be sent to."""
-    if options.html:
-        names = [name for name in Credentials.model_fields if options.is_set(name)]
-        yield from (InvalidParameter(name, "has nowhere to go to with html") for name in names)
-    elif options.url:
-        host = host_of(options.url)
-        if any(domain and not f".{host}".endswith(f".{domain}") for *_, domain in options.cookies):
-            yield InvalidParameter("cookies", "are for another domain than that of url")
 
 
 def _unknown(name: str) -> str:
@@ -270,24 +197,14 @@ def _unknown(name: str) -> str:
 
 
 def _quote(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
-    return _short(text)
+    return _shorten(repr(value) if isinstance(value, str) else str(value))
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     clean = text.encode("utf-8", "replace").decode()
     return clean if len(clean) <= MAX_QUOTED else clean[: MAX_QUOTED - 1] + "…"
 
 
 def _is_text(value: str) -> bool:
-    """Whether a text can be written as UTF-8; JSON can smuggle in lone surrogates."""
+    """Whether a text can be encoded as UTF-8; JSON can contain lone surrogates."""
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
-
-
-def _with_format(options: Options, name: FormatName) -> Options:
-    return options.model_copy(update={"format": name})
-
-
-def _pixels(request: CaptureRequest) -> float:
-    seen = request.shot.emulation
-    return seen.width * seen.height * seen.scale**2

@@ -61,7 +61,7 @@ RULES = [
 def ours(query: str) -> Options:
     """What our own parser makes of a query; it raises on whatever is not accepted."""
     pairs = parse_qsl(query, strict_parsing=True)
-    assert RequestParser(TargetPolicy(), Freshness(max_age=86_400), 2_592_000).parse(pairs, posted=False)
+    assert RequestParser(TargetPolicy(), Freshness(max_age=86_400), 2_592_000).parse(pairs, from_body=False)
     return Options.model_validate(dict(pairs))
 
 

@@ -203,7 +203,7 @@ class TestStale:
         world.engine.gate.clear()
         other = world.another_worker()
         for service in (world.service, other, world.service, other):
-            assert service.get_cached(wanted(), FRESHNESS).cache == "STALE"
+            assert service.get(wanted(), FRESHNESS).cache == "STALE"
         assert other.wait_idle(10)
         world.engine.gate.set()
         world.refreshed()
@@ -448,7 +448,11 @@ class TestReadiness:
 
     def test_each_part_speaks_for_itself(self, world: World) -> None:
         world.engine.down, world.records.down, world.storage.down = "no browser", True, "disk full"
-        expected = {"engine": "no browser", "state": "the cache does not keep values", "storage": "disk full"}
+        expected = {
+            "engine": "no browser",
+            "state": "cache check failed: a written value could not be read back",
+            "storage": "disk full",
+        }
         assert world.service.readiness() == expected
 
     def test_an_answer_holds_for_a_while(self, world: World) -> None:

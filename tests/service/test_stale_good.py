@@ -203,7 +203,7 @@ class TestPersisting:
     def test_nothing_is_stored_that_the_caller_minds(self, world: World, bad: str, error: type[TintypeError]) -> None:
         show(world, BAD[bad])
         with pytest.raises(error):
-            world.service.persist(wanted(), FRESHNESS, (Verdict.ERROR, Verdict.BLANK))
+            world.service.persist(wanted(), FRESHNESS, fail_on=(Verdict.ERROR, Verdict.BLANK))
         assert not list(world.storage.keys())
 
 

@@ -255,3 +255,16 @@ class TestSources:
     def test_freezes_the_settings(self) -> None:
         with pytest.raises(ValueError, match="frozen"):
             load().port = 1
+
+
+class TestWaitingLimit:
+    @pytest.mark.parametrize(("threads", "limit"), [("128", 96), ("16", 12), ("4", 3), ("3", 2), ("2", 1)])
+    def test_leaves_a_quarter_of_the_threads_to_hits(self, threads: str, limit: int) -> None:
+        assert load(TINTYPE_THREADS=threads).waiting_limit == limit
+
+    def test_is_unlimited_with_one_thread(self) -> None:
+        assert load(TINTYPE_THREADS="1").waiting_limit is None
+
+    def test_can_be_set_as_long_as_one_thread_remains(self) -> None:
+        assert load(TINTYPE_MAX_WAITING="5").waiting_limit == 5
+        assert load(TINTYPE_MAX_WAITING="500", TINTYPE_THREADS="8").waiting_limit == 7

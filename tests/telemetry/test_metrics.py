@@ -104,7 +104,6 @@ class TestWhatIsWatched:
         assert value(text, "tintype_capture_duration_seconds_count", engine="chromium") == 2
 
     def test_phases_are_those_the_engine_tells_and_our_own(self, site: Site) -> None:
-        site.service._studio._engine = InstrumentedEngine(site.engine, "chromium")
         site.thumb()
         text = metrics(site)
         told = {

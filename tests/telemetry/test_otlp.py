@@ -16,7 +16,6 @@ from structlog.testing import capture_logs
 from tests.support.metrics import value
 from tests.web.conftest import Site
 from tintype import errors, telemetry
-from tintype.telemetry.instrumented import InstrumentedEngine
 from tintype.telemetry.timing import timed_step
 from tintype.web import create_app
 
@@ -70,9 +69,7 @@ def traced(collector: Collector, *paths: str, site: Site | None = None, **header
     """Ask for paths while traces are sent, and end only when the collector has them."""
     end = telemetry.start_tracing(collector.url)
     try:
-        site = site or Site()
-        site.service._studio._engine = InstrumentedEngine(site.engine, "chromium")
-        client = create_app(site.parts).test_client()
+        client = create_app((site or Site()).parts).test_client()
         for path in paths:
             client.get(path, headers=headers)
     finally:

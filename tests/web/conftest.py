@@ -15,6 +15,8 @@ from tintype.application import Application
 from tintype.model import Freshness
 from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
+from tintype.service.limits import WaitingLimit
+from tintype.telemetry.instrumented import InstrumentedEngine
 from tintype.urls import TargetPolicy
 from tintype.web import create_app
 from tintype.web.auth import Authenticator
@@ -37,6 +39,7 @@ class Site:
     allow_hosts: tuple[str, ...] = ()
     access: Authenticator = field(default_factory=Authenticator)
     playground: Playground = field(default_factory=Playground)
+    waiting_limit: WaitingLimit = field(default_factory=WaitingLimit)
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -44,13 +47,14 @@ class Site:
         self.records, self.masters = MemoryCache(self.clock), MemoryCache(self.clock)
         self.storage, self.lookup, self.counters = MemoryStorage(), FakeLookup(), MemoryCounters(self.clock)
         self.service = ThumbnailService(
-            engine=self.engine,
+            engine=InstrumentedEngine(self.engine, "chromium"),
             records=self.records,
             masters=self.masters,
             locks=ThreadLocks(),
             storage=self.storage,
             target_checker=self.lookup,
             clock=self.clock,
+            waiting_limit=self.waiting_limit,
         )
         self.app = self._app()
         self.client: FlaskClient = self.app.test_client()

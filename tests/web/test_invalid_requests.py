@@ -46,7 +46,7 @@ def test_a_bad_value_is_answered_with_what_is_accepted(site: Site, name: str, va
 @pytest.mark.parametrize(
     ("query", "name", "words"),
     [
-        ("", "url", "is needed"),
+        ("", "url", "is required"),
         ("url=", "url", "http:// or https://"),
         ("url=ftp://site.org/", "url", "http:// or https://"),
         ("url=site.org", "url", "http:// or https://"),
@@ -77,8 +77,8 @@ def test_all_mistakes_come_at_once(site: Site) -> None:
 
 def test_a_script_is_a_mistake_where_it_is_switched_off() -> None:
     site = Site(allow_js=False)
-    assert mistakes(site.thumb(js="1")) == {"js": "is switched off here"}
-    assert mistakes(site.persist(js="1")) == {"js": "is switched off here"}
+    assert mistakes(site.thumb(js="1")) == {"js": "is disabled on this server"}
+    assert mistakes(site.persist(js="1")) == {"js": "is disabled on this server"}
     assert site.engine.visits == 0
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from tests.support.concurrency import eventually
 from tests.web.conftest import DAY, URL, Site
 from tintype import imaging
 from tintype.errors import Overloaded
+from tintype.service.limits import ConcurrencyLimit, WaitingLimit
 from tintype.web.rate_limit import RateLimits
 
 CACHED = "public, max-age=86400, stale-while-revalidate=604800"
@@ -315,3 +319,57 @@ class TestAPlaceholder:
         answers = [site.thumb(placeholder="true"), site.thumb("https://other.org/", placeholder="true")]
         assert [answer.status_code for answer in answers] == [200, 429]
         assert site.service.wait_idle(10)
+
+
+class TestWaitingLimit:
+    @pytest.fixture
+    def full(self) -> Iterator[Site]:
+        """A site whose waiting limit is reached by two captures that do not end."""
+        site = Site(waiting_limit=WaitingLimit(2, max_targets=2))
+        site.thumb()
+        site.engine.gate.clear()
+        with ThreadPoolExecutor(2) as pool:
+            waiting = [pool.submit(site.app.test_client().get, f"/thumb?url=https://{n}.org/") for n in "ab"]
+            assert eventually(lambda: site.engine.visits == 3)
+            yield site
+            site.engine.gate.set()
+            assert [answer.result().status_code for answer in waiting] == [200, 200]
+
+    def test_does_not_count_cache_hits(self, full: Site) -> None:
+        assert full.thumb().headers["X-Cache"] == "HIT"
+        assert full.thumb(headers={"If-Match": "*"}).headers["X-Cache"] == "HIT"
+
+    def test_does_not_count_stale_thumbnails(self, full: Site) -> None:
+        full.clock.turn(2 * DAY)
+        assert full.thumb().headers["X-Cache"] == "STALE"
+
+    @pytest.mark.parametrize("send", [Site.thumb, Site.persist], ids=["thumb", "persist"])
+    def test_rejects_a_request_that_needs_a_capture(self, full: Site, send: Callable[..., Any]) -> None:
+        answer = send(full, url="https://c.org/")
+        assert (answer.status_code, answer.json["error"]) == (503, "overloaded")
+        assert answer.headers["Retry-After"] == "5"
+        assert full.engine.visits == 3
+
+
+class TestConcurrencyLimit:
+    @pytest.fixture
+    def strict(self, site: Site) -> Site:
+        """A site that runs one request at a time and waits for its permit without a practical limit."""
+        site.service.concurrency_limit = ConcurrencyLimit(1, timeout=60.0)
+        return site
+
+    def test_answers_a_hit_while_another_request_waits_for_a_capture(self, strict: Site) -> None:
+        strict.thumb()
+        strict.engine.gate.clear()
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(strict.app.test_client().get, "/thumb?url=https://slow.org/")
+            assert eventually(lambda: strict.engine.visits == 2)
+            assert strict.thumb().headers["X-Cache"] == "HIT"
+            assert strict.thumb(headers={"If-Match": "*"}).headers["X-Cache"] == "HIT"
+            strict.engine.gate.set()
+            assert waiting.result().headers["X-Cache"] == "MISS"
+
+    def test_releases_the_permit_after_an_invalid_request(self, strict: Site) -> None:
+        for _ in range(3):
+            assert strict.thumb(url="ftp://example.org/").status_code == 400
+        assert strict.thumb().status_code == 200

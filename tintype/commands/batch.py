@@ -33,7 +33,6 @@ from tintype.commands import ExitCode
 from tintype.commands.flags import given_options, option_flags
 from tintype.model import ThumbnailResult, Verdict
 from tintype.request_parser import ThumbnailRequest
-from tintype.service.policy import raise_for_verdict
 from tintype.settings import Settings
 
 _EXCLUDED = ("url", "html", "on_error", "placeholder")
@@ -105,9 +104,8 @@ def _run(batch: Batch, parts: Application, size: int) -> bool:
 
     def capture(wanted: ThumbnailRequest) -> ThumbnailResult:
         # a file is written once: capture now instead of returning a stale thumbnail and refreshing it afterwards
-        result = parts.service.get(wanted.capture_request, replace(wanted.freshness, stale_for=0))
-        raise_for_verdict(result.thumbnail, wanted.fail_on)
-        return result
+        freshness = replace(wanted.freshness, stale_for=0)
+        return parts.service.get(wanted.capture_request, freshness, fail_on=wanted.fail_on)
 
     with _progress(len(batch.pending)) as report_progress, _graceful_interrupt(batch) as interrupted:
         for record in batch.run(capture, size):

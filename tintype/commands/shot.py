@@ -15,7 +15,6 @@ from rich.console import Console
 from tintype import application, logs
 from tintype.commands.flags import given_options, option_flags
 from tintype.model import ThumbnailResult, Verdict
-from tintype.service.policy import raise_for_verdict
 from tintype.settings import Settings
 from tintype.urls import host_of
 
@@ -44,8 +43,7 @@ def _shot(url: str | None, output: str, html: BinaryIO | None, *, verbose: bool,
         wanted = parts.request_parser.parse([*_page_options(url, html), *_given_options(output)])
         start = perf_counter()
         with _spinner(url or "the HTML file"):
-            result = parts.service.get(wanted.capture_request, wanted.freshness)
-        raise_for_verdict(result.thumbnail, wanted.fail_on)
+            result = parts.service.get(wanted.capture_request, wanted.freshness, fail_on=wanted.fail_on)
         seconds = perf_counter() - start
     finally:
         parts.close()

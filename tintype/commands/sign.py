@@ -42,7 +42,7 @@ def _validate(settings: Settings, pairs: list[tuple[str, str]], *, meta: bool) -
     """Check the options as the service would; raises InvalidRequest or TargetDenied."""
     parts = application.build_application(settings)
     try:
-        parts.request_parser.parse([*pairs, *([("format", "json")] if meta else [])], posted=False)
+        parts.request_parser.parse([*pairs, *([("format", "json")] if meta else [])], from_body=False)
     finally:
         parts.close()
 

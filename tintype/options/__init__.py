@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
 from tintype.model import Verdict
+from tintype.options.combinations import DEFAULT_LIMITS, MAX_PIXELS, OptionLimits, raise_for_conflicts
 from tintype.options.devices import DEVICES
 from tintype.options.groups import (
     DOCUMENTS,
@@ -44,6 +45,7 @@ __all__ = [
     "Emulation",
     "FormatName",
     "Navigation",
+    "OptionLimits",
     "Options",
     "PageChanges",
     "PdfOptions",
@@ -60,10 +62,6 @@ __all__ = [
 
 KEY_VERSION = "tintype/3"
 """Part of every key. Raise it whenever a default or the meaning of an option changes."""
-
-MAX_PIXELS = 25_000_000
-"""Upper bound for width x height after scaling: about 18 MB and 30 ms each million."""
-
 
 INLINE_HTML_URL = "http://html.invalid/"
 """The address of a page that came as HTML: an origin of its own that leads nowhere (RFC 6761, 6.4)."""
@@ -151,6 +149,12 @@ class Options(Emulation, Navigation, Credentials, WaitOptions, PageChanges, Regi
         accepts_json=True,
     )
 
+    @model_validator(mode="after")
+    def _check_combinations(self, info: ValidationInfo) -> Self:
+        """Reject options that exclude each other; the operator's limits are the context of the validation."""
+        raise_for_conflicts(self, info.context if isinstance(info.context, OptionLimits) else DEFAULT_LIMITS)
+        return self
+
     def is_set(self, name: str) -> bool:
         """Whether the caller wrote this option, even with its default value."""
         return name in self.model_fields_set
@@ -160,7 +164,7 @@ class Options(Emulation, Navigation, Credentials, WaitOptions, PageChanges, Regi
         shot = Shot(
             navigation=self.extract(Navigation),
             credentials=self.extract(Credentials),
-            emulation=self._emulation(),
+            emulation=self.effective_emulation(),
             wait=self.extract(WaitOptions),
             page_changes=self.extract(PageChanges),
             region=Region() if self.format == "pdf" else self._region(),
@@ -168,7 +172,8 @@ class Options(Emulation, Navigation, Credentials, WaitOptions, PageChanges, Regi
         )
         return CaptureRequest(shot=shot, rendition=self.extract(Rendition).normalized())
 
-    def _emulation(self) -> Emulation:
+    def effective_emulation(self) -> Emulation:
+        """What the page sees: the device preset, with explicit sizes and ``retina`` applied."""
         emulate = self.extract(Emulation)
         changes: dict[str, Any] = {"scale": 2.0} if self.retina else {}
         if self.media == ("print" if self.format == "pdf" else "screen"):

@@ -1,4 +1,16 @@
-"""How a picture comes about once it is its turn: from the master if that will do, else from the engine."""
+"""The capture pipeline: lookup, precheck, capture, classify, render, store.
+
+======== ==========================================================================================
+lookup   ``CacheLookup``: one before the lock of the shot, one under it; a fresh master is rendered
+precheck raises the cached failure of the shot; resolves the host of the target
+capture  the engine captures the page, once more if it is blank
+classify the verdict: does the capture show the page?
+render   the thumbnail is made from the master
+store    master and thumbnail go to the cache, next to a good one if they are unusable
+======== ==========================================================================================
+
+A capture with credentials skips lookup and store: it is never shared or kept, and neither is its failure.
+"""
 
 from __future__ import annotations
 
@@ -10,42 +22,44 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from tintype import imaging, urls
-from tintype.errors import TintypeError
+from tintype.errors import Overloaded, TintypeError
 from tintype.model import CacheAge, CacheState, Capture, Freshness, Thumbnail, ThumbnailResult, Verdict
 from tintype.options import CaptureRequest, Shot
-from tintype.protocols import Engine, TargetChecker
+from tintype.protocols import Engine, Locks, RequestLimit, TargetChecker
 from tintype.service.classify.classifier import classify
-from tintype.service.policy import freshness_for, is_unusable
-from tintype.service.thumbnail_cache import ThumbnailCache
+from tintype.service.limits import UNLIMITED, Permit
+from tintype.service.policy import freshness_for, is_transient, is_unusable
+from tintype.service.thumbnail_cache import CacheLookup, ThumbnailCache
 from tintype.telemetry.timing import timed_step
 
 log = structlog.get_logger("tintype.service")
 
 GOOD_RETENTION = 86_400.0
-"""Seconds a picture is kept beyond its use, for the time when no better one is to be had."""
+"""Seconds a thumbnail is kept after it is stale, to be served while the target fails."""
 RETRY_BLANK_WITHIN = 10.0
-"""Seconds; a capture that took longer leaves no time for another."""
+"""Seconds; a blank capture that took longer is not repeated."""
 BLANK_EXTRA_DELAY, MAX_DELAY = 1500, 10_000
-"""Milliseconds by which a second attempt at a blank page waits longer, and the longest wait there is."""
+"""Milliseconds the second attempt at a blank page waits longer, and the longest delay."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureJob:
-    """A request that needs a picture. ``arrived`` is seconds since the epoch, ``timings`` are milliseconds."""
+    """A request on its way through the pipeline. ``started_at`` is seconds since the epoch, timings milliseconds."""
 
     request: CaptureRequest
     freshness: Freshness
     started_at: float
+    permit: Permit = UNLIMITED
     timings: dict[str, float] = field(default_factory=dict)
 
     @property
     def shot(self) -> Shot:
-        """What to photograph."""
+        """What to capture."""
         return self.request.shot
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Note how long a step took."""
+        """Measure a stage that succeeds."""
         begin = time.perf_counter()
         with timed_step(name):
             yield
@@ -53,87 +67,182 @@ class CaptureJob:
 
 
 class CapturePipeline:
-    """Takes, renders and remembers; whoever calls holds the lock of the shot."""
+    """Makes the thumbnails that the cache does not hold. ``wait_timeout``: seconds to wait for another capture."""
 
-    def __init__(
-        self, engine: Engine, lookup: TargetChecker, memory: ThumbnailCache, clock: Callable[[], float]
+    def __init__(  # noqa: PLR0913 - one argument for each part, named at the call
+        self,
+        *,
+        engine: Engine,
+        target_checker: TargetChecker,
+        cache: ThumbnailCache,
+        locks: Locks,
+        waiting_limit: RequestLimit,
+        wait_timeout: float,
+        clock: Callable[[], float],
     ) -> None:
         self._engine = engine
-        self._lookup = lookup
-        self._memory = memory
+        self._target_checker = target_checker
+        self._cache = cache
+        self._locks = locks
+        self._waiting_limit = waiting_limit
+        self._wait_timeout = wait_timeout
         self._clock = clock
 
-    def precheck(self, task: CaptureJob) -> None:
-        """Raise at once what is already known to fail; look the target up."""
-        self.raise_cached_failure(task)
-        with task.timed("lookup"), self._caching_failure(task.shot):
-            if not task.shot.navigation.html:
-                self._lookup.check(task.shot.url)
+    def run_or_stale(self, job: CaptureJob, lookup: CacheLookup) -> ThumbnailResult:
+        """A new thumbnail; while the target fails or its page is unusable, the last good one.
 
-    def raise_cached_failure(self, task: CaptureJob) -> None:
-        """Raise the remembered failure; for a caller who insists, only one younger than the call."""
-        since = task.started_at if task.freshness.forced else float("-inf")
-        if failure := self._memory.get_failure(task.shot, since):
-            raise failure
+        RFC 5861, stale-if-error.
+        """
+        try:
+            if self.in_backoff(job, lookup) and (stale := self.stale_good(job, lookup)):
+                return stale
+            result = self.run(job, lookup)
+        except TintypeError as error:
+            stale = self.stale_good(job, lookup) if error.status >= 500 else None  # noqa: PLR2004 - RFC 9110, 15.6
+            if stale is None:
+                raise
+            self._back_off(job, error=error.code, reason=error.detail)
+            return stale
+        if is_unusable(result.thumbnail) and (stale := self.stale_good(job, lookup)):
+            log.info("stale_served", target=_host(job), why="unusable", verdict=result.thumbnail.verdict)
+            return stale
+        return result
 
-    def raise_background_failure(self, task: CaptureJob) -> None:
-        """Raise how a capture failed that nobody waited for."""
-        if setback := self._memory.get_background_failure(task.shot):
-            raise setback
+    def run(self, job: CaptureJob, lookup: CacheLookup) -> ThumbnailResult:
+        """A new thumbnail, from a fresh master or from a new capture. Raises TintypeError."""
+        if not job.freshness.forced and (master := self.fresh_master(job, lookup)):
+            return self._derive(job, master)
+        with self._waiting_limit.acquire(job.shot.key), job.permit.released():
+            return self._capture_uncached(job) if job.shot.has_credentials else self._capture_once(job, lookup)
 
-    def find_completed(self, task: CaptureJob) -> ThumbnailResult | None:
-        """The very picture, when somebody else made it meanwhile."""
-        for aside in (False, True):
-            thumbnail = self._memory.get_thumbnail(task.request, rejected=aside)
-            if thumbnail and self._is_acceptable(task, thumbnail):
-                return self._result(task, thumbnail, CacheState.COALESCED)
-        return None
+    def in_backoff(self, job: CaptureJob, lookup: CacheLookup) -> bool:
+        """Whether a good thumbnail is served without another attempt, because the last one failed."""
+        if job.shot.has_credentials or job.freshness.forced or not lookup.good:
+            return False
+        return not self.fresh_master(job, lookup) and lookup.in_backoff
 
-    def cached_master(self, task: CaptureJob) -> Capture | None:
-        """A remembered master that will do."""
-        masters = (self._memory.get_master(task.shot, rejected=aside) for aside in (False, True))
-        return next((master for master in masters if master and self._is_acceptable(task, master)), None)
+    def fresh_master(self, job: CaptureJob, lookup: CacheLookup) -> Capture | None:
+        """A cached master that is fresh enough to render from: no capture and no DNS query is needed."""
+        if job.shot.has_credentials:
+            return None
+        return next((master for master in lookup.masters() if self._is_acceptable(job, master)), None)
 
-    def get_master(self, task: CaptureJob) -> tuple[Capture, CacheState]:
-        """The master from which to render: remembered, else taken now."""
-        if master := self.cached_master(task):
-            return master, CacheState.DERIVED
-        with task.timed("capture"), self._caching_failure(task.shot):
-            capture = self._capture_with_retry(task.shot)
-        if task.freshness.forced:
-            self._memory.clear_failure(task.shot)
-        task.timings.update(capture.timings)
-        return capture, CacheState.MISS
+    def stale_good(self, job: CaptureJob, lookup: CacheLookup) -> ThumbnailResult | None:
+        """The last thumbnail that shows the page, of any age; None for a request that forces a new capture."""
+        if job.shot.has_credentials or job.freshness.forced or not (good := lookup.good):
+            return None
+        thumbnail = imaging.render(good, job.request.rendition) if isinstance(good, Capture) else good
+        return self._result(job, thumbnail, CacheState.STALE)
 
-    def render_and_store(self, task: CaptureJob, capture: Capture, state: CacheState) -> ThumbnailResult:
-        """Render and remember; a master is kept only after it could be rendered, a bad one beside a good one."""
-        with task.timed("render"):
-            thumbnail = imaging.render(capture, task.request.rendition)
-        aside = is_unusable(capture) and self._last_good(task) is not None
-        answer = self._result(task, thumbnail, state)
-        keep = answer.freshness.retention if not is_unusable(capture) else answer.freshness.max_age
-        if state is CacheState.MISS:
-            self._memory.put_master(task.shot, capture, keep, rejected=aside)
-        self._memory.put_thumbnail(task.request, thumbnail, answer.freshness.retention + GOOD_RETENTION, rejected=aside)
-        return answer
+    def raise_recent_failure(self, job: CaptureJob, lookup: CacheLookup) -> None:
+        """Raise how the last capture of the shot failed, a background capture included."""
+        self._raise_cached_failure(job, lookup)
+        if lookup.background_failure:
+            raise lookup.background_failure
 
-    def stale_good(self, task: CaptureJob) -> ThumbnailResult | None:
-        """A good picture from before, for a caller who does not insist on a new one."""
-        good = None if task.freshness.forced else self._last_good(task)
-        if isinstance(good, Capture):
-            good = imaging.render(good, task.request.rendition)
-        return self._result(task, good, CacheState.STALE) if good else None
+    def capture_in_background(self, request: CaptureRequest, freshness: Freshness) -> None:
+        """Capture while no client waits; the next request finds the thumbnail or the failure."""
+        job = CaptureJob(request, freshness, self._clock())
+        with timed_step("ahead"), self._locks.hold(_lock_name(job), wait=0) as held:
+            lookup = self._cache.lookup(request)
+            if not held or self._completed(job, lookup):
+                return
+            try:
+                self._precheck(job, lookup)
+                self._render_fresh_or_capture(job, lookup)
+            except TintypeError as error:
+                self._cache.put_background_failure(job.shot, error)
+                log.warning("background_capture_failed", target=_host(job), error=error.code, reason=error.detail)
 
-    def _last_good(self, task: CaptureJob) -> Thumbnail | Capture | None:
-        """What is remembered that shows the page, however old: the picture, or a master to make it from."""
-        thumbnail = self._memory.get_thumbnail(task.request)
-        if thumbnail and not is_unusable(thumbnail):
-            return thumbnail
-        master = self._memory.get_master(task.shot)
-        return master if master and not is_unusable(master) else None
+    def refresh(self, request: CaptureRequest, freshness: Freshness) -> None:
+        """Replace a stale thumbnail; a failure keeps it and starts the back-off."""
+        job = CaptureJob(request, freshness, self._clock())
+        with timed_step("refresh"), self._locks.hold(_lock_name(job), wait=0) as held:
+            lookup = self._cache.lookup(request)
+            if not held or lookup.in_backoff or self._completed(job, lookup):
+                return
+            try:
+                self._precheck(job, lookup)
+                result = self._render_fresh_or_capture(job, lookup, replaces=lookup.thumbnail)
+            except TintypeError as error:
+                self._back_off(job, error=error.code, reason=error.detail)
+            else:
+                if result:
+                    verdict = result.thumbnail.verdict
+                    log.info("thumbnail_refreshed", target=_host(job), cache=result.cache, verdict=verdict)
+
+    def _capture_once(self, job: CaptureJob, lookup: CacheLookup) -> ThumbnailResult:
+        """Capture under the lock of the shot: of concurrent requests one captures, the others use its result."""
+        self._precheck(job, lookup)
+        begin = time.perf_counter()
+        with self._locks.hold(_lock_name(job), self._wait_timeout) as held:
+            job.timings["wait"] = (time.perf_counter() - begin) * 1000
+            lookup = self._cache.lookup(job.request)  # the previous holder may have stored the result or a failure
+            if completed := self._completed(job, lookup):
+                return completed
+            master = self.fresh_master(job, lookup)
+            if master is None:
+                self._raise_cached_failure(job, lookup)
+                if not held:
+                    raise Overloaded("many captures are waiting in the queue; retry later", retry_after=5)
+                return self._render_and_store(job, self._capture(job), CacheState.MISS, lookup)
+        return self._derive(job, master)
+
+    def _capture_uncached(self, job: CaptureJob) -> ThumbnailResult:
+        """Capture with a client's credentials; concurrent equal requests are coalesced by the engine only."""
+        self._check_target(job)
+        with job.timed("capture"):
+            capture = with_verdict(self._engine.capture(job.shot), job.shot)
+        job.timings.update(capture.timings)
+        return ThumbnailResult(
+            thumbnail=self._render(job, capture), cache=CacheState.MISS, freshness=job.freshness, timings=job.timings
+        )
+
+    def _derive(self, job: CaptureJob, master: Capture) -> ThumbnailResult:
+        """Render a cached master; concurrent equal requests render once, different renditions run in parallel."""
+        with job.permit.released(), self._locks.hold(f"rendition:{job.request.key}", self._wait_timeout):
+            lookup = self._cache.lookup(job.request)
+            completed = self._completed(job, lookup, rejected=is_unusable(master))
+            return completed or self._render_and_store(job, master, CacheState.DERIVED, lookup)
+
+    def _render_fresh_or_capture(
+        self, job: CaptureJob, lookup: CacheLookup, replaces: Thumbnail | None = None
+    ) -> ThumbnailResult | None:
+        """Render a fresh master, else a new capture; None if that is partial and ``replaces`` is not."""
+        if master := self.fresh_master(job, lookup):
+            return self._render_and_store(job, master, CacheState.DERIVED, lookup)
+        capture = self._capture(job)
+        if capture.partial and replaces and not (is_transient(replaces) or is_unusable(replaces)):
+            self._back_off(job, error="partial", reason="the page did not become stable in time")
+            return None
+        return self._render_and_store(job, capture, CacheState.MISS, lookup)
+
+    def _precheck(self, job: CaptureJob, lookup: CacheLookup) -> None:
+        self._raise_cached_failure(job, lookup)
+        with self._caching_failure(job.shot):
+            self._check_target(job)
+
+    def _raise_cached_failure(self, job: CaptureJob, lookup: CacheLookup) -> None:
+        """Raise the cached failure; for a forced capture only one that is younger than the request."""
+        if lookup.failure and (not job.freshness.forced or lookup.failure[0] >= job.started_at):
+            raise lookup.failure[1]
+
+    def _check_target(self, job: CaptureJob) -> None:
+        with job.timed("lookup"):
+            if not job.shot.navigation.html:
+                self._target_checker.check(job.shot.url)
+
+    def _capture(self, job: CaptureJob) -> Capture:
+        """The stages capture and classify; a failure is cached."""
+        with job.timed("capture"), self._caching_failure(job.shot):
+            capture = self._capture_with_retry(job.shot)
+        if job.freshness.forced:
+            self._cache.clear_failure(job.shot)
+        job.timings.update(capture.timings)
+        return capture
 
     def _capture_with_retry(self, shot: Shot) -> Capture:
-        """A new capture; one that is blank is tried once more with more patience, if the first was quick."""
+        """A new capture; a blank one is repeated once with a longer delay if the first attempt was quick."""
         begin = time.perf_counter()
         capture = with_verdict(self._engine.capture(shot), shot)
         if capture.verdict is not Verdict.BLANK or time.perf_counter() - begin > RETRY_BLANK_WITHIN:
@@ -141,19 +250,46 @@ class CapturePipeline:
         log.info("blank_retried", target=urls.host_of(shot.url))
         try:
             return with_verdict(self._engine.capture(with_longer_delay(shot)), shot)
-        except TintypeError:
+        except TintypeError as error:
+            log.warning("blank_retry_failed", target=urls.host_of(shot.url), error=error.code, reason=error.detail)
             return capture
 
-    def _is_acceptable(self, task: CaptureJob, picture: Thumbnail | Capture) -> bool:
-        """Taken since the call, or fresh enough for a caller who does not insist."""
-        if picture.taken_at >= task.started_at:
-            return True
-        age = freshness_for(task.freshness, picture).age_of(picture.taken_at, self._clock())
-        return age is CacheAge.FRESH and not task.freshness.forced
+    def _render(self, job: CaptureJob, capture: Capture) -> Thumbnail:
+        with job.timed("render"):
+            return imaging.render(capture, job.request.rendition)
 
-    def _result(self, task: CaptureJob, thumbnail: Thumbnail, state: CacheState) -> ThumbnailResult:
-        bounds = freshness_for(task.freshness, thumbnail)
-        return ThumbnailResult(thumbnail=thumbnail, cache=state, freshness=bounds, timings=task.timings)
+    def _render_and_store(
+        self, job: CaptureJob, capture: Capture, state: CacheState, lookup: CacheLookup
+    ) -> ThumbnailResult:
+        """Render, then store: a master that cannot be rendered is not kept."""
+        result = self._result(job, self._render(job, capture), state)
+        unusable, retention = is_unusable(capture), result.freshness.retention
+        rejected = unusable and lookup.good is not None
+        if state is CacheState.MISS:
+            seconds = result.freshness.max_age if unusable else retention
+            self._cache.put_master(job.shot, capture, seconds, rejected=rejected)
+        self._cache.put_thumbnail(job.request, result.thumbnail, retention + GOOD_RETENTION, rejected=rejected)
+        return result
+
+    def _completed(self, job: CaptureJob, lookup: CacheLookup, *, rejected: bool = True) -> ThumbnailResult | None:
+        """The thumbnail of this very request, if another request made it meanwhile; ``rejected`` ones included."""
+        found = next((each for each in lookup.thumbnails(rejected=rejected) if self._is_acceptable(job, each)), None)
+        return self._result(job, found, CacheState.COALESCED) if found else None
+
+    def _is_acceptable(self, job: CaptureJob, image: Thumbnail | Capture) -> bool:
+        """Captured since the request started, or fresh and the request does not force a new capture."""
+        if image.taken_at >= job.started_at:
+            return True
+        age = freshness_for(job.freshness, image).age_of(image.taken_at, self._clock())
+        return age is CacheAge.FRESH and not job.freshness.forced
+
+    def _result(self, job: CaptureJob, thumbnail: Thumbnail, state: CacheState) -> ThumbnailResult:
+        freshness = freshness_for(job.freshness, thumbnail)
+        return ThumbnailResult(thumbnail=thumbnail, cache=state, freshness=freshness, timings=job.timings)
+
+    def _back_off(self, job: CaptureJob, *, error: str, reason: str) -> None:
+        self._cache.start_backoff(job.shot)
+        log.warning("stale_served", target=_host(job), why="capture_failed", error=error, reason=reason)
 
     @contextmanager
     def _caching_failure(self, shot: Shot) -> Iterator[None]:
@@ -161,17 +297,25 @@ class CapturePipeline:
             yield
         except TintypeError as error:
             if error.cacheable:
-                self._memory.put_failure(shot, error, self._clock())
+                self._cache.put_failure(shot, error, self._clock())
             raise
 
 
 def with_verdict(capture: Capture, shot: Shot) -> Capture:
-    """A capture with its verdict in the place of what it was made from."""
+    """Classify a capture; the verdict takes the place of the page features."""
     is_part = bool(shot.region.clip or shot.region.selector)
     return replace(capture, verdict=classify(capture, shot.url, is_part=is_part), features={})
 
 
 def with_longer_delay(shot: Shot) -> Shot:
-    """The same shot, with more time for the page to draw itself."""
+    """The same shot, with more time for the page to render itself."""
     wait = shot.wait.model_copy(update={"delay": min(shot.wait.delay + BLANK_EXTRA_DELAY, MAX_DELAY)})
     return shot.model_copy(update={"wait": wait})
+
+
+def _lock_name(job: CaptureJob) -> str:
+    return f"shot:{job.shot.key}"
+
+
+def _host(job: CaptureJob) -> str:
+    return urls.host_of(job.shot.url)

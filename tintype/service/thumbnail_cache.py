@@ -1,93 +1,109 @@
-"""What is remembered between requests: finished pictures, lossless masters, failures.
+"""Typed cache of thumbnails, lossless masters and failures; one lookup object per request reads it.
 
-A typed view over two caches. A value that cannot be read, for whatever reason, is a miss.
+A value that cannot be decoded counts as absent, is counted in ``tintype_cache_decode_errors_total`` and is logged at
+most once per minute.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import TypeVar
 
-from tintype import errors
+import structlog
+
+from tintype import errors, telemetry
 from tintype.errors import TintypeError
 from tintype.model import Capture, Thumbnail, digest_of
 from tintype.options import CaptureRequest, Shot
 from tintype.protocols import Cache
 from tintype.rpc import codec
+from tintype.service.policy import is_unusable
+
+log = structlog.get_logger("tintype.cache")
 
 MIN_TTL = 60.0
-"""Seconds a picture is kept at least, so that those who wait for it in line still find it."""
+"""Seconds a value is kept at least, so that requests waiting for the same capture still find it."""
 BACKGROUND_FAILURE_TTL = 10.0
-"""Seconds in which those who ask again learn of a failure that is otherwise not remembered."""
+"""Seconds in which requests receive the failure of a background capture that is not cached otherwise."""
+LOG_INTERVAL = 60.0
+"""Seconds between two log lines about values that cannot be decoded."""
 
 _Value = TypeVar("_Value")
 
 
+class _DecodeErrorLog:
+    """Counts values that cannot be decoded and logs at most one line per interval."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._silent_until = float("-inf")
+
+    def report(self, error: Exception) -> None:
+        telemetry.count("tintype_cache_decode_errors_total")
+        with self._lock:
+            now = time.monotonic()
+            if now < self._silent_until:
+                return
+            self._silent_until = now + LOG_INTERVAL
+        log.warning("cache_decode_failed", error=type(error).__name__, reason=str(error))
+
+
+_decode_errors = _DecodeErrorLog()
+
+
 class ThumbnailCache:
-    """Pictures by request, masters and failures by shot; everything about a URL under one tag."""
+    """Thumbnails by request, masters and failures by shot; all values of a URL have one tag.
+
+    A capture that does not show the page (*rejected*) gets a key of its own if there is a good one, which it must not
+    replace. ``failure_ttl`` is in seconds; 0 disables caching of failures and back-off.
+    """
 
     def __init__(self, records: Cache, masters: Cache, failure_ttl: float) -> None:
         self._records = records
         self._masters = masters
         self._failure_ttl = failure_ttl
 
-    def get_thumbnail(self, request: CaptureRequest, *, rejected: bool = False) -> Thumbnail | None:
-        """The picture last made for a request, however old; or the bad one that lies beside a good one."""
-        return _read(self._records, _cache_key(request.key, rejected), codec.unpack_thumbnail)
+    def lookup(self, request: CaptureRequest) -> CacheLookup:
+        """What the cache holds for a request; each value is read at most once, when it is first used."""
+        return CacheLookup(self._records, self._masters, request)
 
     def put_thumbnail(
         self, request: CaptureRequest, thumbnail: Thumbnail, seconds: float, *, rejected: bool = False
     ) -> None:
-        """Remember a finished picture, in the place of the last one or beside it."""
-        value = codec.pack_thumbnail(thumbnail)
-        self._records.put(_cache_key(request.key, rejected), value, max(seconds, MIN_TTL), tag_of(request.shot.url))
-
-    def get_master(self, shot: Shot, *, rejected: bool = False) -> Capture | None:
-        """The master last taken of a shot, however old; or the bad one that lies beside a good one."""
-        return _read(self._masters, _cache_key(shot.key, rejected), codec.unpack_capture)
+        """Store a finished thumbnail for ``seconds``, at least MIN_TTL."""
+        key, value = _cache_key(request.key, rejected), codec.pack_thumbnail(thumbnail)
+        self._records.put(key, value, max(seconds, MIN_TTL), tag_of(request.shot.url))
 
     def put_master(self, shot: Shot, capture: Capture, seconds: float, *, rejected: bool = False) -> None:
-        """Remember a master, in the place of the last one or beside it."""
-        value = codec.pack_capture(capture)
-        self._masters.put(_cache_key(shot.key, rejected), value, max(seconds, MIN_TTL), tag_of(shot.url))
-
-    def get_failure(self, shot: Shot, since: float = -math.inf) -> TintypeError | None:
-        """How taking a shot failed at or after a moment (seconds since the epoch), if that is remembered."""
-        found = _read(self._records, _failure_key(shot), _unpack_failure)
-        return found[1] if found and found[0] >= since else None
+        """Store a master for ``seconds``, at least MIN_TTL."""
+        key, value = _cache_key(shot.key, rejected), codec.pack_capture(capture)
+        self._masters.put(key, value, max(seconds, MIN_TTL), tag_of(shot.url))
 
     def put_failure(self, shot: Shot, error: TintypeError, now: float) -> None:
-        """Remember a failure for the failure time; zero seconds switch this off."""
-        value = codec.pack({"failed_at": now, **error.problem()})
-        self._put_short(_failure_key(shot), value, shot)
+        """Store a failure for the failure TTL; ``now`` is seconds since the epoch."""
+        self._put_short(_failure_key(shot), codec.pack({"failed_at": now, **error.problem()}), shot)
 
     def clear_failure(self, shot: Shot) -> None:
-        """Let a success take the place of a remembered failure."""
+        """Replace a stored failure after a success."""
         self._put_short(_failure_key(shot), b"", shot)
 
-    def start_backoff(self, shot: Shot) -> None:
-        """Let refreshes of a shot pause for the failure time."""
-        self._put_short(f"rest:{shot.key}", b"1", shot)
-
-    def in_backoff(self, shot: Shot) -> bool:
-        """Whether a refresh failed just now."""
-        return self._records.get(f"rest:{shot.key}") is not None
-
     def put_background_failure(self, shot: Shot, error: TintypeError) -> None:
-        """Remember for a moment how a capture failed that nobody waited for."""
-        self._records.put(f"setback:{shot.key}", codec.pack_problem(error), BACKGROUND_FAILURE_TTL, tag_of(shot.url))
+        """Store the failure of a background capture for the requests of the next seconds."""
+        self._records.put(_background_key(shot), codec.pack_problem(error), BACKGROUND_FAILURE_TTL, tag_of(shot.url))
 
-    def get_background_failure(self, shot: Shot) -> TintypeError | None:
-        """How a capture that nobody waited for failed just now."""
-        return _read(self._records, f"setback:{shot.key}", codec.unpack_problem)
+    def start_backoff(self, shot: Shot) -> None:
+        """Suspend refreshes of a shot for the failure TTL."""
+        self._put_short(_backoff_key(shot), b"1", shot)
 
     def purge(self, url: str) -> int:
-        """Forget everything about a canonical URL; how many values there were."""
+        """Delete everything about a canonical URL; the number of values."""
         return self._records.purge(tag_of(url)) + self._masters.purge(tag_of(url))
 
     def clear(self) -> int:
-        """Forget everything; how many values there were."""
+        """Delete everything; the number of values."""
         return self._records.clear() + self._masters.clear()
 
     def _put_short(self, key: str, value: bytes, shot: Shot) -> None:
@@ -95,17 +111,92 @@ class ThumbnailCache:
             self._records.put(key, value, self._failure_ttl, tag_of(shot.url))
 
 
+class CacheLookup:
+    """What the cache held for one request at one moment: each property costs one read, on its first use.
+
+    A request makes one before the lock of its shot and one under it. The rejected values are read only if a good one
+    exists, because they are written only then.
+    """
+
+    def __init__(self, records: Cache, masters: Cache, request: CaptureRequest) -> None:
+        self._records = records
+        self._masters = masters
+        self._request = request
+
+    @cached_property
+    def thumbnail(self) -> Thumbnail | None:
+        """The last finished thumbnail of the request, of any age."""
+        return _read(self._records, self._request.key, codec.unpack_thumbnail)
+
+    @cached_property
+    def master(self) -> Capture | None:
+        """The last master of the shot, of any age."""
+        return _read(self._masters, self._request.shot.key, codec.unpack_capture)
+
+    @cached_property
+    def failure(self) -> tuple[float, TintypeError] | None:
+        """When the last capture of the shot failed (seconds since the epoch), and how."""
+        return _read(self._records, _failure_key(self._request.shot), _unpack_failure)
+
+    @cached_property
+    def background_failure(self) -> TintypeError | None:
+        """How a background capture of the shot failed in the last seconds."""
+        return _read(self._records, _background_key(self._request.shot), codec.unpack_problem)
+
+    @cached_property
+    def in_backoff(self) -> bool:
+        """Whether refreshes of the shot are suspended."""
+        return self._records.get(_backoff_key(self._request.shot)) is not None
+
+    @cached_property
+    def good(self) -> Thumbnail | Capture | None:
+        """What shows the page, of any age: the thumbnail, or a master to render it from."""
+        if self.thumbnail and not is_unusable(self.thumbnail):
+            return self.thumbnail
+        return self.master if self.master and not is_unusable(self.master) else None
+
+    def thumbnails(self, *, rejected: bool = True) -> Iterator[Thumbnail]:
+        """The thumbnail, then the rejected one if it is wanted."""
+        if self.thumbnail:
+            yield self.thumbnail
+        if rejected and self.good and self._rejected_thumbnail:
+            yield self._rejected_thumbnail
+
+    def masters(self) -> Iterator[Capture]:
+        """The master, then the rejected one."""
+        if self.master:
+            yield self.master
+        if self.good and self._rejected_master:
+            yield self._rejected_master
+
+    @cached_property
+    def _rejected_thumbnail(self) -> Thumbnail | None:
+        return _read(self._records, _cache_key(self._request.key, rejected=True), codec.unpack_thumbnail)
+
+    @cached_property
+    def _rejected_master(self) -> Capture | None:
+        return _read(self._masters, _cache_key(self._request.shot.key, rejected=True), codec.unpack_capture)
+
+
 def tag_of(url: str) -> str:
-    """What groups the values of one page; a digest, because URLs may hold secrets."""
+    """The tag that groups the values of one URL; a digest, because URLs may contain credentials."""
     return digest_of(url.encode())
 
 
 def _cache_key(key: str, rejected: bool) -> str:
-    return f"aside:{key}" if rejected else key
+    return f"rejected:{key}" if rejected else key
 
 
 def _failure_key(shot: Shot) -> str:
     return f"failure:{shot.key}"
+
+
+def _background_key(shot: Shot) -> str:
+    return f"background-failure:{shot.key}"
+
+
+def _backoff_key(shot: Shot) -> str:
+    return f"backoff:{shot.key}"
 
 
 def _unpack_failure(data: bytes) -> tuple[float, TintypeError]:
@@ -115,10 +206,11 @@ def _unpack_failure(data: bytes) -> tuple[float, TintypeError]:
 
 def _read(cache: Cache, key: str, unpack: Callable[[bytes], _Value]) -> _Value | None:
     data = cache.get(key)
-    if data is None:
+    if not data:  # absent, or cleared by an empty value
         return None
     try:
         return unpack(data)
-    except (ValueError, TypeError, KeyError):
-        # Torn, foreign or of another version: wire.Corrupt is a ValueError, missing fields are a TypeError.
+    except (ValueError, TypeError, KeyError) as error:
+        # Truncated or of another version: codec.CorruptValue is a ValueError, missing fields are a TypeError.
+        _decode_errors.report(error)
         return None

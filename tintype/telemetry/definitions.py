@@ -99,6 +99,12 @@ METRICS: tuple[Metric, ...] = (
         "Duration of reads and writes in the caches of thumbnails (records) and of captures (masters).",
         STORAGE_BUCKETS,
     ),
+    Metric(
+        "tintype_cache_decode_errors_total",
+        "counter",
+        (),
+        "Cached values that could not be decoded and counted as absent; 0 unless a cache is corrupt.",
+    ),
     Metric("tintype_cache_bytes", "gauge", ("cache",), "Bytes in a cache."),
     Metric("tintype_cache_budget_bytes", "gauge", ("cache",), "Maximum bytes in a cache."),
     Metric("tintype_cache_entries", "gauge", ("cache",), "Entries in a cache."),

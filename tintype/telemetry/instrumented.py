@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from tintype.errors import BackendUnavailable, TintypeError
 from tintype.model import Capture, StoredObject
 from tintype.options import Shot
-from tintype.protocols import Cache, Engine, Storage
+from tintype.protocols import Cache, Engine, RequestLimit, Storage
 from tintype.telemetry import timing
 from tintype.telemetry.definitions import PHASES
-from tintype.telemetry.recorder import count, observe
+from tintype.telemetry.recorder import add_gauge, count, observe
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,23 @@ class InstrumentedStorage:
         """Raise BackendUnavailable unless objects can be stored right now."""
         with _storage_operation("check"):
             self.storage.check()
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentedLimit:
+    """Measures how many requests a limit has admitted and not yet released."""
+
+    limit: RequestLimit
+
+    @contextmanager
+    def acquire(self, target: str = "") -> Iterator[None]:
+        """Count a request while the block runs; raises Overloaded."""
+        with self.limit.acquire(target):
+            add_gauge("tintype_waiting_requests", by=1)
+            try:
+                yield
+            finally:
+                add_gauge("tintype_waiting_requests", by=-1)
 
 
 @contextmanager

@@ -15,9 +15,9 @@ from wsgiref.types import WSGIEnvironment
 from flask import Request
 
 from tintype.errors import BadSignature, TintypeError, Unauthorized
-from tintype.request_parser import ThumbnailRequest
 from tintype.signing import SIGNATURE, UrlSigner
 from tintype.web import request_log
+from tintype.web.query_cache import ParsedQuery
 from tintype.web.raw_params import query_pairs
 
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
@@ -92,7 +92,7 @@ class Authenticator:
             request_log.bind(key_name=name)
         return Credential(name, math.inf if until is None else until, private=until is None)
 
-    def authenticate_cached(self, environ: WSGIEnvironment, parsed: ThumbnailRequest) -> Credential | None:
+    def authenticate_cached(self, environ: WSGIEnvironment, query: ParsedQuery) -> Credential | None:
         """Authenticate a request whose query string was parsed and verified before; None if it needs the full check."""
         if self.is_public:
             return ANONYMOUS
@@ -100,8 +100,8 @@ class Authenticator:
             name = self._key_name(environ)
         except Unauthorized:
             return None
-        expired = parsed.until <= self._clock()
-        return None if expired or (parsed.private and not name) else Credential(name, parsed.until, parsed.private)
+        expired = query.expires_at <= self._clock()
+        return None if expired or (query.private and not name) else Credential(name, query.expires_at, query.private)
 
     def _key_name(self, environ: WSGIEnvironment) -> str:
         """Name of the API key that the client sent; empty without one. Raises Unauthorized for an unknown key."""

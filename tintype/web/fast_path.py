@@ -1,9 +1,9 @@
-"""Hits without Flask: answers what is known and fresh, and passes everything else on.
+"""WSGI layer that answers cache hits without Flask and delegates all other requests to the application.
 
-A layer of WSGI in front of the application, because on a hit the application's own machinery costs ten times what
-there is to do. It answers as the application would, field by field (``tests/web/test_fastpath.py`` compares them), and
-nothing is counted or logged before it is sure that it can. What else may come to decide over a request than query,
-Accept, credentials and client has to be asked here too.
+On a hit Flask's own work costs ten times what the hit does. The response is the same as the application's, header by
+header (``tests/web/test_fast_path.py`` compares them), and nothing is counted or logged before the hit is certain.
+Whatever else decides how a request is answered, besides query, Accept, credentials and client, must be checked here
+as well.
 """
 
 from __future__ import annotations
@@ -14,104 +14,119 @@ import time
 from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from tintype.errors import TintypeError
 from tintype.service import ThumbnailService
+from tintype.service.limits import UNLIMITED, Permit
 from tintype.web import request_log
-from tintype.web.auth import Authenticator
+from tintype.web.auth import Authenticator, Credential
 from tintype.web.query_cache import ParsedQuery, QueryCache
 from tintype.web.rate_limit import RateLimiter, WindowStats
 from tintype.web.response_cache import CachedResponse, ResponseCache
 
-_CONDITIONAL_HEADERS = (
+_CONDITIONAL_HEADERS = {
     "HTTP_IF_MATCH",
     "HTTP_IF_RANGE",
     "HTTP_RANGE",
     "HTTP_IF_MODIFIED_SINCE",
     "HTTP_IF_UNMODIFIED_SINCE",
-)
-"""Conditions nobody has about pictures; the application knows what they mean."""
-_READS = {"GET", "HEAD"}
-_OF_PICTURES = {"/thumb", "/meta"}
-_ONE_ETAG = re.compile(r'(W/)?"[^"]*"')
+}
+"""Conditions that are rare for images; Flask evaluates them."""
+_READ_METHODS = {"GET", "HEAD"}
+_LIMITED_PATHS = {"/thumb", "/meta"}
+_SINGLE_ETAG = re.compile(r'(W/)?"[^"]*"')
+_PERMIT_KEY = "tintype.permit"
+"""The key of the WSGI environment that carries the concurrency permit to the view."""
+
+
+def permit_of(environ: WSGIEnvironment) -> Permit:
+    """The concurrency permit of a request; UNLIMITED if it runs without one."""
+    permit: Permit = environ.get(_PERMIT_KEY, UNLIMITED)
+    return permit
 
 
 class FastPath:
-    """In front of ``application``; ``clock`` gives seconds since the epoch."""
+    """In front of ``application``; ``clock`` returns seconds since the epoch."""
 
     def __init__(
         self,
         application: WSGIApplication,
         service: ThumbnailService,
-        access: Authenticator,
-        gate: RateLimiter,
-        questions: QueryCache,
+        authenticator: Authenticator,
+        rate_limiter: RateLimiter,
+        query_cache: QueryCache,
         clock: Callable[[], float],
     ) -> None:
         self._application = application
         self._service = service
-        self._authenticator = access
-        self._rate_limiter = gate
-        self._query_cache = questions
+        self._authenticator = authenticator
+        self._rate_limiter = rate_limiter
+        self._query_cache = query_cache
         self._responses = ResponseCache()
         self._clock = clock
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a hit, or let the application answer."""
+        """Answer a hit, or delegate to the application."""
         begin = time.perf_counter()
-        question = self._query_cache.get(environ) if _is_cacheable(environ) else None
-        credential = self._authenticator.authenticate_cached(environ, question.request) if question else None
-        page = self._cached_response(question) if question and credential else None
-        if page is None or credential is None:
+        query = self._query_cache.get(environ) if _is_cacheable(environ) else None
+        credential = self._authenticator.authenticate_cached(environ, query) if query else None
+        response = self._cached_response(query, credential) if query and credential else None
+        if response is None or credential is None:
             return self._delegate(environ, start_response)
-        standing = self._rate_limiter.check_hit(environ, credential.key_name)
-        if standing and not standing.admitted:
-            return self._delegate(environ, start_response)  # which counts nothing either, and says why
-        return self._answer(page, standing, credential.key_name, environ, start_response, begin)
+        window = self._rate_limiter.check_hit(environ, credential.key_name)
+        if window and not window.admitted:
+            return self._delegate(environ, start_response)  # a rejected hit is not counted; the application reports it
+        return self._answer(response, window, credential.key_name, environ, start_response, begin)
 
     def _delegate(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Let the application answer; pictures a few at a time (:mod:`tintype.service.turns`)."""
-        if environ["PATH_INFO"] not in _OF_PICTURES or environ["REQUEST_METHOD"] not in _READS:  # a body may be slow
+        """Call the application; requests without a body need a concurrency permit (a body may arrive slowly)."""
+        if environ["PATH_INFO"] not in _LIMITED_PATHS or environ["REQUEST_METHOD"] not in _READ_METHODS:
             return self._application(environ, start_response)
-        with self._service.limit_concurrency():
+        with self._service.concurrency_limit.acquire() as permit:
+            environ[_PERMIT_KEY] = permit
             return self._application(environ, start_response)
 
-    def _cached_response(self, question: ParsedQuery) -> CachedResponse | None:
-        """The page that a question asks for, if it is fresh."""
+    def _cached_response(self, query: ParsedQuery, credential: Credential) -> CachedResponse | None:
+        """The response to a query, if its thumbnail is fresh."""
         now = self._clock()
-        if page := self._responses.get(question, now):
-            return page
-        wanted = question.request
-        answer = self._service.get_fresh(wanted.capture_request, wanted.freshness)
-        if answer is None or answer.thumbnail.verdict in wanted.fail_on:
+        if response := self._responses.get(query, now):
+            return response
+        parsed = query.request
+        try:
+            result = self._service.get_fresh(parsed.capture_request, parsed.freshness, fail_on=parsed.fail_on)
+        except TintypeError:  # the application reports it
             return None
-        page = CachedResponse.build(answer, wanted, now)
-        self._responses.add(question, page)
-        return page
+        if result is None:
+            return None
+        response = CachedResponse.build(result, parsed, credential, now)
+        self._responses.add(query, response)
+        return response
 
     def _answer(
         self,
-        page: CachedResponse,
-        standing: WindowStats | None,
-        who: str,
+        response: CachedResponse,
+        window: WindowStats | None,
+        key_name: str,
         environ: WSGIEnvironment,
         start_response: StartResponse,
         begin: float,
     ) -> Iterable[bytes]:
-        method, name = environ["REQUEST_METHOD"], request_log.accept_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
-        unchanged = _etag_matches(environ.get("HTTP_IF_NONE_MATCH"), page.etag)
-        body = [] if unchanged or method == "HEAD" else [page.body]
+        method = environ["REQUEST_METHOD"]
+        request_id = request_log.accept_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+        unchanged = _etag_matches(environ.get("HTTP_IF_NONE_MATCH"), response.etag)
+        body = [] if unchanged or method == "HEAD" else [response.body]
         ms = request_log.elapsed_ms(begin)
         start_response(
             "304 NOT MODIFIED" if unchanged else "200 OK",
             [
-                *(page.headers_304 if unchanged else page.headers_200),
-                ("Age", str(max(0, int(self._clock() - page.taken_at)))),
-                _server_timing(page.timing, ms),
-                ("X-Request-Id", name),
-                *(standing.headers() if standing else ()),
+                *(response.headers_304 if unchanged else response.headers_200),
+                ("Age", str(max(0, int(self._clock() - response.taken_at)))),
+                _server_timing(response.timing, ms),
+                ("X-Request-Id", request_id),
+                *(window.headers() if window else ()),
             ],
         )
-        sent = len(page.body) if body else 0
-        request_log.log_hit(method, 304 if unchanged else 200, ms, sent, name, (page.host, who))
+        sent = len(response.body) if body else 0
+        request_log.log_hit(method, 304 if unchanged else 200, ms, sent, request_id, (response.host, key_name))
         return body
 
 
@@ -121,13 +136,14 @@ def _server_timing(steps: str, ms: float) -> tuple[str, str]:
 
 
 def _is_cacheable(environ: WSGIEnvironment) -> bool:
-    """Whether a request could be a hit that needs no thought."""
-    if environ["PATH_INFO"] != "/thumb" or environ["REQUEST_METHOD"] not in _READS:
+    """Whether a request can be answered from the caches of this layer."""
+    if environ["PATH_INFO"] != "/thumb" or environ["REQUEST_METHOD"] not in _READ_METHODS:
         return False
     held = environ.get("HTTP_IF_NONE_MATCH")
-    return environ.keys().isdisjoint(_CONDITIONAL_HEADERS) and (held is None or _ONE_ETAG.fullmatch(held) is not None)
+    is_plain = held is None or _SINGLE_ETAG.fullmatch(held) is not None
+    return is_plain and environ.keys().isdisjoint(_CONDITIONAL_HEADERS)
 
 
 def _etag_matches(held: str | None, etag: str) -> bool:
-    """Whether the client's copy is this picture; comparison is weak (RFC 9110, 13.1.2)."""
+    """Whether the client has the same image; the comparison is weak (RFC 9110, 13.1.2)."""
     return held is not None and held.removeprefix("W/") == etag

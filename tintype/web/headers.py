@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tintype.model import CacheState, Thumbnail, ThumbnailResult
-from tintype.urls import host_of
 from tintype.web.header_catalog import FIELDS
 
 if TYPE_CHECKING:
     from tintype.request_parser import ThumbnailRequest
+    from tintype.web.auth import Credential
 
 Fields = dict[str, str]
 """Header fields by name, each once."""
@@ -32,14 +32,13 @@ _UNSAFE_IN_FILENAME = re.compile(r"[^A-Za-z0-9.-]+")
 _NOT_IN_TOKEN = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-def thumbnail_headers(answer: ThumbnailResult, wanted: ThumbnailRequest, now: float) -> Fields:
+def thumbnail_headers(answer: ThumbnailResult, wanted: ThumbnailRequest, credential: Credential, now: float) -> Fields:
     """Everything about a picture that is answered; ``now`` is seconds since the epoch."""
-    host = host_of(wanted.capture_request.shot.url)
     return {
-        **content_headers(answer.thumbnail, host, negotiated=wanted.negotiated),
+        **content_headers(answer.thumbnail, wanted.host, negotiated=wanted.negotiated),
         "X-Cache": answer.cache,
         "Age": str(max(0, int(now - answer.thumbnail.taken_at))),
-        "Cache-Control": cache_control(answer, wanted),
+        "Cache-Control": cache_control(answer, credential, has_credentials=wanted.capture_request.shot.has_credentials),
         "Server-Timing": server_timing(answer),
     }
 
@@ -77,17 +76,17 @@ def content_disposition(name: str, extension: str) -> str:
     return f'inline; filename="{_UNSAFE_IN_FILENAME.sub("-", name).strip("-.")}.{extension}"'
 
 
-def cache_control(answer: ThumbnailResult, wanted: ThumbnailRequest) -> str:
+def cache_control(answer: ThumbnailResult, credential: Credential, *, has_credentials: bool = False) -> str:
     """The whole lifetime, which ends with that of the address; Age says how much is spent (RFC 9111, 4.2.3)."""
-    if wanted.capture_request.shot.has_credentials:
+    if has_credentials:
         return "private, no-store"
     if answer.freshness.forced:
-        return "private, no-cache" if wanted.private else "no-cache"
-    left = max(0.0, wanted.until - answer.thumbnail.taken_at)
+        return "private, no-cache" if credential.private else "no-cache"
+    left = max(0.0, credential.expires_at - answer.thumbnail.taken_at)
     max_age = min(answer.freshness.max_age, left)
     stale_for = min(answer.freshness.stale_for, left - max_age)
     stale = f", stale-while-revalidate={int(stale_for)}" if stale_for >= 1 else ""
-    return f"{'private' if wanted.private else 'public'}, max-age={int(max_age)}{stale}"
+    return f"{'private' if credential.private else 'public'}, max-age={int(max_age)}{stale}"
 
 
 def server_timing(answer: ThumbnailResult) -> str:

@@ -1,4 +1,4 @@
-"""``POST /persist``: a picture kept for good, and ``GET /stored/<key>`` where this service serves it."""
+"""Routes ``POST /persist`` (store a thumbnail permanently) and ``GET /stored/<key>`` (serve it from the disk)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 from tintype.errors import NotFound
 from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
-from tintype.urls import host_of
-from tintype.web import request_log, responses
+from tintype.web import raw_params, request_log, responses
 from tintype.web.auth import Authenticator
 from tintype.web.bodies import PersistedThumbnail
 from tintype.web.client_address import ProxyTrust
@@ -19,22 +18,23 @@ from tintype.web.rate_limit import RateLimiter
 
 def persist_blueprint(
     service: ThumbnailService,
-    access: Authenticator,
-    gate: RateLimiter,
-    reader: RequestParser,
-    visitors: ProxyTrust,
+    authenticator: Authenticator,
+    rate_limiter: RateLimiter,
+    parser: RequestParser,
+    proxies: ProxyTrust,
     public_url: str,
 ) -> Blueprint:
-    """The route that stores. ``public_url`` is where callers reach this service; empty: as they did now."""
+    """The route that stores. ``public_url``: the base of the returned URL; empty: the base of the request."""
     routes = Blueprint("persist", __name__)
 
     @routes.post("/persist")
     def persist() -> Response:
-        gate.check_persist(request, access.authenticate(request).key_name)
-        wanted = reader.body(request)
-        request_log.bind(target=host_of(wanted.capture_request.shot.url))
-        persisted = service.persist(wanted.capture_request, wanted.freshness, wanted.fail_on)
-        base = public_url or visitors.base_url(request)
+        rate_limiter.check_persist(request, authenticator.authenticate(request).key_name)
+        pairs = raw_params.limited_body_pairs(request, service.waiting_limit)
+        parsed = parser.parse(pairs, raw_params.accepted_types(request))
+        request_log.bind(target=parsed.host)
+        persisted = service.persist(parsed.capture_request, parsed.freshness, fail_on=parsed.fail_on)
+        base = public_url or proxies.base_url(request)
         url = responses.absolute_url(persisted.url, base)
         return jsonify(PersistedThumbnail.model_validate(replace(persisted, url=url)).members())
 
@@ -42,7 +42,7 @@ def persist_blueprint(
 
 
 def stored_blueprint(service: ThumbnailService) -> Blueprint:
-    """The route that gives back what is stored on this machine's disk."""
+    """The route that serves stored thumbnails from this machine's disk."""
     routes = Blueprint("stored", __name__)
     routes.after_request(responses.add_cors)
 
@@ -50,7 +50,7 @@ def stored_blueprint(service: ThumbnailService) -> Blueprint:
     def stored(key: str) -> Response:
         found = service.get_stored(key)
         if found is None:
-            raise NotFound("no picture is stored under this key")
+            raise NotFound("no thumbnail is stored under this key")
         return responses.stored(found, request)
 
     return routes

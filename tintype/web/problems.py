@@ -16,9 +16,10 @@ from werkzeug.http import HTTP_STATUS_CODES
 from tintype import errors, telemetry
 from tintype.errors import TintypeError
 from tintype.options import DOCUMENTS
-from tintype.request_parser import negotiate, parse_leniently
+from tintype.request_parser import negotiate
 from tintype.web import fallback_images, request_log
 from tintype.web.bodies import Problem
+from tintype.web.raw_params import accepted_types, valid_options
 
 log = structlog.get_logger("tintype.web")
 
@@ -125,14 +126,14 @@ def _prefers_html(request: Request) -> bool:
 def _wants_image(request: Request) -> bool:
     if request.path != "/thumb" or request.method not in ("GET", "HEAD", "POST"):
         return False
-    options = parse_leniently(request)
+    options = valid_options(request)
     return options.on_error == "image" and options.format not in DOCUMENTS
 
 
 def _error_image(request: Request, error: TintypeError) -> Response:
-    options = parse_leniently(request)
+    options = valid_options(request)
     chosen = fallback_images.image_format(
-        negotiate(request.accept_mimetypes) if options.format == "auto" else options.format
+        negotiate(accepted_types(request)) if options.format == "auto" else options.format
     )
     size = fallback_images.expected_size(options.model_copy(update={"format": chosen}).capture_request())
     if isinstance(error, errors.RateLimited):

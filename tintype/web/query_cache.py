@@ -1,34 +1,43 @@
-"""Which query strings were understood before, and what they meant."""
+"""Cache of parsed query strings: repeated queries are not parsed again."""
 
 from __future__ import annotations
 
 import functools
 import threading
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from wsgiref.types import WSGIEnvironment
 
 from tintype.request_parser import ThumbnailRequest
+
+if TYPE_CHECKING:
+    from tintype.web.auth import Credential
 
 Part = TypeVar("Part")
 
 MAX_ENTRIES = 8192
 MAX_KEY_LENGTH = 2048
-"""Characters of query string and Accept header; longer ones are read anew each time."""
+"""Characters of query string and Accept header; longer ones are not cached."""
+
+_SHARED_PARTS = ("credentials", "emulation", "wait", "page_changes", "region")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParsedQuery:
-    """One thing that is asked for; compared by identity, which is quicker than by meaning."""
+    """A parsed query string, with the validity of the URL it came in; compared by identity, which is fast."""
 
     request: ThumbnailRequest
+    expires_at: float
+    """Seconds since the epoch, when the signature of the URL expires."""
+    private: bool
+    """Shared caches must not keep the response."""
 
 
 class QueryCache:
-    """Query strings by what they mean, with the Accept header where that chose the format.
+    """Parsed queries by query string, and by the Accept header where that chose the format.
 
-    Only what Flask has answered is learned, so that nothing is understood in two ways; and only hits are, so that a
-    crowd of questions asked once drives none out that is asked often.
+    Only queries that the Flask application has answered are added, so there is one parser; and only cache hits, so
+    queries that are sent once do not evict frequent ones.
     """
 
     def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
@@ -37,29 +46,28 @@ class QueryCache:
         self._lock = threading.Lock()
 
     def get(self, environ: WSGIEnvironment) -> ParsedQuery | None:
-        """What a request asks for, if that was asked before."""
+        """The parsed query of a WSGI request, if it is cached."""
         query = environ["QUERY_STRING"]
         return self._entries.get(query) or self._entries.get((query, environ.get("HTTP_ACCEPT", "")))
 
-    def add(self, environ: WSGIEnvironment, wanted: ThumbnailRequest) -> None:
-        """Remember what a request meant, unless it insists on a new picture; of too many the oldest is forgotten."""
+    def add(self, environ: WSGIEnvironment, request: ThumbnailRequest, credential: Credential) -> None:
+        """Add a query unless it forces a new capture; the oldest entry is evicted if there are too many."""
         query, accept = environ["QUERY_STRING"], environ.get("HTTP_ACCEPT", "")
-        key = (query, accept) if wanted.negotiated else query
-        if wanted.freshness.forced or len(query) + len(accept) > MAX_KEY_LENGTH or key in self._entries:
+        key = (query, accept) if request.negotiated else query
+        if request.freshness.forced or len(query) + len(accept) > MAX_KEY_LENGTH or key in self._entries:
             return
         with self._lock:
-            self._entries[key] = ParsedQuery(_intern_parts(wanted))
+            self._entries[key] = ParsedQuery(_intern_parts(request), credential.expires_at, credential.private)
             if len(self._entries) > self._max_entries:
                 del self._entries[next(iter(self._entries))]
 
 
-def _intern_parts(wanted: ThumbnailRequest) -> ThumbnailRequest:
-    """The same with parts shared among all questions, for most are alike: 2 KB instead of 7."""
-    request, shot = wanted.capture_request, wanted.capture_request.shot
-    parts = ("credentials", "emulation", "wait", "page_changes", "region")
-    shot = shot.model_copy(update={name: _interned(getattr(shot, name)) for name in parts})
-    slim = request.model_copy(update={"shot": shot, "rendition": _interned(request.rendition)})
-    return replace(wanted, capture_request=slim)
+def _intern_parts(parsed: ThumbnailRequest) -> ThumbnailRequest:
+    """The same request with parts that all queries share: most parts are equal, so 2 KB instead of 7."""
+    request, shot = parsed.capture_request, parsed.capture_request.shot
+    shot = shot.model_copy(update={name: _interned(getattr(shot, name)) for name in _SHARED_PARTS})
+    interned = request.model_copy(update={"shot": shot, "rendition": _interned(request.rendition)})
+    return replace(parsed, capture_request=interned)
 
 
 @functools.lru_cache(1024)

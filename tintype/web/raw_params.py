@@ -1,4 +1,4 @@
-"""Names and values as a caller wrote them, from a query string or a JSON body, before any of it is judged."""
+"""Reads the raw parameters of a Flask request: query string, JSON body, accepted media types."""
 
 from __future__ import annotations
 
@@ -9,23 +9,49 @@ from urllib.parse import parse_qsl
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from tintype import signing
 from tintype.errors import BodyTooLarge, InvalidParameter, InvalidRequest, UnsupportedMedia
+from tintype.options import Options
+from tintype.protocols import RequestLimit
+from tintype.request_parser import Pairs, parse_leniently
 
 MAX_PARAMETERS = 64
 MAX_BODY = 1 << 20
 """Bytes of a request body."""
 _MAX_DRAIN = 16 << 20
-"""Bytes of a body that is refused and read all the same: a client that still sends may not hear why, if we hang up."""
+"""Bytes read of a rejected body: a client that is still sending may miss a response on a closed connection."""
 _CHUNK = 1 << 16
 
-Pairs = list[tuple[str, Any]]
+_BODY_KEY = "tintype.body_pairs"
+"""The key of the WSGI environment under which the pairs of a parsed body are kept."""
 
-_BODY_KEY = "tintype.heard"
-"""Where a request keeps what its body said."""
+
+def option_pairs(request: Request, **fixed: str) -> Pairs:
+    """The options of a query string without those of its signature, and ``fixed`` ones of the route.
+
+    Raises InvalidRequest.
+    """
+    sent = [pair for pair in query_pairs(request.query_string) if pair[0] not in signing.PARAMETERS]
+    return [*sent, *fixed.items()]
+
+
+def accepted_types(request: Request) -> dict[str, float]:
+    """The acceptable media types of the Accept header with their quality, which is above 0."""
+    return {media.lower(): quality for media, quality in request.accept_mimetypes if quality > 0}
+
+
+def valid_options(request: Request) -> Options:
+    """The options of a request that are valid by themselves, for drawing an error image."""
+    from_body = request.method == "POST"
+    try:
+        pairs = received_pairs(request) if from_body else query_pairs(request.query_string)
+    except InvalidRequest:
+        pairs = []
+    return parse_leniently(pairs, from_body=from_body)
 
 
 def query_pairs(raw: bytes) -> Pairs:
-    """Names and texts of a query string, repeated ones included; raises InvalidRequest."""
+    """Names and values of a query string, repeated names included; raises InvalidRequest."""
     try:
         text = raw.decode("utf-8")
         return list(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS))
@@ -35,7 +61,7 @@ def query_pairs(raw: bytes) -> Pairs:
 
 
 def body_pairs(request: Request) -> Pairs:
-    """Members of a JSON object; null is the same as absent. Raises UnsupportedMedia, BodyTooLarge or InvalidRequest."""
+    """Members of a JSON object; null means absent. Raises UnsupportedMedia, BodyTooLarge or InvalidRequest."""
     if not request.is_json:
         raise UnsupportedMedia("send a JSON object with Content-Type: application/json")
     try:
@@ -43,7 +69,7 @@ def body_pairs(request: Request) -> Pairs:
     except RequestEntityTooLarge:
         raise _too_large(request) from None
     if request.content_length is None and len(raw) >= MAX_BODY:
-        # werkzeug cuts a chunked body at the limit, and refuses only one that announces its length
+        # werkzeug truncates a chunked body at the limit; it rejects only a body with a Content-Length above it
         raise _too_large(request)
     members = _decode(raw)
     if not isinstance(members, _JsonObject):
@@ -53,27 +79,33 @@ def body_pairs(request: Request) -> Pairs:
     return pairs
 
 
+def limited_body_pairs(request: Request, waiting_limit: RequestLimit) -> Pairs:
+    """Read the body as ``body_pairs``, counted by the waiting limit; raises Overloaded before anything is read."""
+    with waiting_limit.acquire():
+        return body_pairs(request)
+
+
 def received_pairs(request: Request) -> Pairs:
-    """What was read of a JSON body so far; for an error, which must not wait for a client that sends slowly."""
-    heard: Pairs = request.environ.get(_BODY_KEY, [])
-    return heard
+    """The pairs of a body that was already parsed. An error response must not wait for a slow client."""
+    pairs: Pairs = request.environ.get(_BODY_KEY, [])
+    return pairs
 
 
 def _too_large(request: Request) -> BodyTooLarge:
-    """Hear the client out, unless it waits to be asked for its body (RFC 9110, 10.1.1)."""
+    """Drain the body, unless the client waits for 100 Continue before sending it (RFC 9110, 10.1.1)."""
     if "Expect" not in request.headers:
         left = min(request.content_length or _MAX_DRAIN, _MAX_DRAIN)
-        while left > 0 and (heard := request.environ["wsgi.input"].read(min(left, _CHUNK))):
-            left -= len(heard)
+        while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, _CHUNK))):
+            left -= len(chunk)
     return BodyTooLarge("the request body may hold at most 1 MB")
 
 
 class _JsonObject(list[tuple[str, Any]]):
-    """A JSON object with its repetitions."""
+    """The members of a JSON object, repeated names included."""
 
 
 def _to_plain(value: Any) -> Any:
-    """Objects inside as dictionaries. One that repeats a name is left as it is: no option takes that."""
+    """Convert nested objects to dictionaries, except one that repeats a name: no option accepts it."""
     if isinstance(value, _JsonObject):
         names = [name for name, _ in value]
         return {name: _to_plain(inner) for name, inner in value} if len(set(names)) == len(names) else value
@@ -88,4 +120,4 @@ def _decode(raw: bytes) -> Any:
 
 
 def _reject_constant(constant: str) -> NoReturn:
-    raise ValueError(constant)  # NaN and Infinity are Python's, not JSON's (RFC 8259, section 6)
+    raise ValueError(constant)  # NaN and Infinity are not JSON (RFC 8259, 6)

@@ -1,4 +1,4 @@
-"""A hit made ready: picture and header fields, kept by each process for a moment."""
+"""In-process cache of complete HTTP responses to cache hits, for at most 2 seconds each."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from dataclasses import dataclass
 
 from tintype.model import ThumbnailResult
 from tintype.request_parser import ThumbnailRequest
-from tintype.urls import host_of
 from tintype.web import headers
+from tintype.web.auth import Credential
 
 LIFETIME = 2.0
-"""Seconds a page is answered without another look: how late a purge or a newer picture may be noticed."""
+"""Seconds a response is used without reading the shared cache: the delay of a purge or of a newer thumbnail."""
 BUDGET = 64 << 20
-"""Bytes of pages kept by one process."""
+"""Bytes of responses kept by one process."""
 
 _OVERHEAD = 4096
 _CONTENT_HEADERS = {"Content-Type", "Content-Length"}
-"""What a 304 does not repeat (RFC 9110, 15.4.5)."""
+"""Headers that a 304 omits (RFC 9110, 15.4.5)."""
 
-Fields = list[tuple[str, str]]
+HeaderList = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedResponse:
-    """All of an answer but what differs from hit to hit. Times are seconds since the epoch."""
+    """The part of a response that is the same for each hit. Times are seconds since the epoch."""
 
     body: bytes
-    headers_200: Fields
-    """Header fields of a 200."""
-    headers_304: Fields
-    """Header fields of a 304."""
+    headers_200: HeaderList
+    """Headers of a 200."""
+    headers_304: HeaderList
+    """Headers of a 304."""
     etag: str
     timing: str
     """``Server-Timing`` up to the total."""
@@ -41,29 +41,32 @@ class CachedResponse:
     valid_until: float
 
     @classmethod
-    def build(cls, answer: ThumbnailResult, wanted: ThumbnailRequest, now: float) -> CachedResponse:
-        """What a fresh answer says as long as it is fresh."""
-        thumbnail = answer.thumbnail
-        said = {**headers.thumbnail_headers(answer, wanted, now), **headers.CORS_HEADERS, **headers.NOSNIFF}
-        del said["Age"]
-        timing = said.pop("Server-Timing")
-        said["Content-Length"] = str(len(thumbnail.body))
-        fields = [(name, str(value)) for name, value in said.items()]  # plain strings, which servers pass on quicker
+    def build(
+        cls, result: ThumbnailResult, parsed: ThumbnailRequest, credential: Credential, now: float
+    ) -> CachedResponse:
+        """The response to a fresh result, valid as long as that is fresh, but at most LIFETIME."""
+        thumbnail = result.thumbnail
+        fields = headers.thumbnail_headers(result, parsed, credential, now)
+        fields |= {**headers.CORS_HEADERS, **headers.NOSNIFF}
+        del fields["Age"]
+        timing = fields.pop("Server-Timing")
+        fields["Content-Length"] = str(len(thumbnail.body))
+        pairs = [(name, str(value)) for name, value in fields.items()]  # plain str: servers send it faster
         return cls(
             body=thumbnail.body,
-            headers_200=fields,
-            headers_304=[(name, value) for name, value in fields if name not in _CONTENT_HEADERS],
+            headers_200=pairs,
+            headers_304=[(name, value) for name, value in pairs if name not in _CONTENT_HEADERS],
             etag=thumbnail.etag,
             timing=timing,
-            host=host_of(wanted.capture_request.shot.url),
+            host=parsed.host,
             taken_at=thumbnail.taken_at,
             valid_from=now,
-            valid_until=min(now + LIFETIME, thumbnail.taken_at + answer.freshness.max_age),
+            valid_until=min(now + LIFETIME, thumbnail.taken_at + result.freshness.max_age),
         )
 
 
 class ResponseCache:
-    """Pages within a budget of bytes; those made longest ago go first, which after their lifetime costs nothing."""
+    """Responses within a budget of bytes; the oldest are evicted first, most of them expired."""
 
     def __init__(self, budget: int = BUDGET) -> None:
         self._budget = budget
@@ -72,23 +75,23 @@ class ResponseCache:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, now: float) -> CachedResponse | None:
-        """The page, unless it is time to look again."""
-        page = self._responses.get(key)
-        return page if page and page.valid_from <= now < page.valid_until else None
+        """The response, if it is still valid."""
+        response = self._responses.get(key)
+        return response if response and response.valid_from <= now < response.valid_until else None
 
-    def add(self, key: Hashable, page: CachedResponse) -> None:
-        """Keep a page, in the place of an older one."""
+    def add(self, key: Hashable, response: CachedResponse) -> None:
+        """Add a response; it replaces an older one of the same key."""
         with self._lock:
             self._drop(key)
-            self._responses[key] = page
-            self._bytes += _size(page)
+            self._responses[key] = response
+            self._bytes += _size(response)
             while self._bytes > self._budget:
                 self._drop(next(iter(self._responses)))
 
     def _drop(self, key: Hashable) -> None:
-        if page := self._responses.pop(key, None):
-            self._bytes -= _size(page)
+        if response := self._responses.pop(key, None):
+            self._bytes -= _size(response)
 
 
-def _size(page: CachedResponse) -> int:
-    return len(page.body) + _OVERHEAD
+def _size(response: CachedResponse) -> int:
+    return len(response.body) + _OVERHEAD

@@ -1,27 +1,29 @@
-"""``GET /thumb`` and ``POST /thumb``: the picture of a page. ``GET /meta``: what the page says of itself."""
+"""Routes ``GET /thumb``, ``POST /thumb`` (thumbnail of a page) and ``GET /meta`` (metadata of a page)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 from flask import Blueprint, Response, request
 
 from tintype.errors import TintypeError
 from tintype.model import CacheState
-from tintype.request_parser import RequestParser, ThumbnailRequest
+from tintype.request_parser import Pairs, RequestParser, ThumbnailRequest
 from tintype.service import ThumbnailService
-from tintype.service.policy import raise_for_verdict
-from tintype.urls import host_of
-from tintype.web import request_log, responses
+from tintype.web import raw_params, request_log, responses
 from tintype.web.auth import Authenticator, Credential
+from tintype.web.fast_path import permit_of
 from tintype.web.query_cache import QueryCache
 from tintype.web.rate_limit import RateLimiter
+
+_FROM_CACHE = (CacheState.HIT, CacheState.STALE)
 
 
 @dataclass(frozen=True, slots=True)
 class ThumbnailView:
-    """Where pictures are handed out, with what that needs."""
+    """Authorises, parses and answers requests for thumbnails."""
 
     service: ThumbnailService
     authenticator: Authenticator
@@ -30,56 +32,64 @@ class ThumbnailView:
     query_cache: QueryCache
     clock: Callable[[], float]
 
-    def authorize(self) -> Credential:
-        """Why this request may be answered; it is counted."""
+    def respond_to_query(self, *, cache_query: bool = False, **fixed: str) -> Response:
+        """Answer a GET; ``fixed`` are options of the route. ``cache_query`` lets the fast path answer it next time."""
+        pairs = partial(raw_params.option_pairs, request, **fixed)
+        return self._respond(pairs, from_body=False, cache_query=cache_query)
+
+    def respond_to_body(self) -> Response:
+        """Answer a POST; its body is read only while the waiting limit has room."""
+        pairs = partial(raw_params.limited_body_pairs, request, self.service.waiting_limit)
+        return self._respond(pairs, from_body=True)
+
+    def _respond(self, read_pairs: Callable[[], Pairs], *, from_body: bool, cache_query: bool = False) -> Response:
+        """Check the client, count the request, and only then report what is wrong with it."""
         credential = self.authenticator.authenticate(request)
         self.rate_limiter.check_thumb(request, credential.key_name)
-        return credential
+        try:
+            parsed = self.parser.parse(read_pairs(), raw_params.accepted_types(request), from_body=from_body)
+        except TintypeError:
+            self.rate_limiter.check_thumb_result(request, credential.key_name, hit=False)
+            raise
+        return self._thumbnail(parsed, credential, cache_query=cache_query)
 
-    def respond(
-        self, asked: ThumbnailRequest | TintypeError, credential: Credential, *, learn: bool = False
-    ) -> Response:
-        """The picture, however it is had. A mistake is raised only once it has been counted."""
-        found = (
-            self.service.get_cached(asked.capture_request, asked.freshness)
-            if isinstance(asked, ThumbnailRequest)
-            else None
+    def _thumbnail(self, parsed: ThumbnailRequest, credential: Credential, *, cache_query: bool) -> Response:
+        get = self.service.get_or_schedule if parsed.placeholder else self.service.get
+        result = get(
+            parsed.capture_request,
+            parsed.freshness,
+            fail_on=parsed.fail_on,
+            permit=permit_of(request.environ),
+            on_lookup=lambda hit: self._count(parsed, credential, hit=hit),
         )
-        self.rate_limiter.check_thumb_result(request, credential.key_name, hit=found is not None)
-        if isinstance(asked, TintypeError):
-            raise asked
-        wanted = replace(asked, until=credential.expires_at, private=credential.private)
-        request_log.bind(target=host_of(wanted.capture_request.shot.url))
-        make = self.service.get_or_schedule if wanted.placeholder else self.service.capture
-        answer = found or make(wanted.capture_request, wanted.freshness)
-        if answer is None:
+        if result is None:
             request_log.bind(cache=CacheState.PLACEHOLDER)
-            return responses.placeholder(wanted)
-        raise_for_verdict(answer.thumbnail, wanted.fail_on)
-        request_log.bind(cache=answer.cache, **{f"{step}_ms": round(ms, 1) for step, ms in answer.timings.items()})
-        if learn and found:  # what is asked for once is not worth its memory
-            self.query_cache.add(request.environ, wanted)
-        return responses.thumbnail(answer, wanted, request, self.clock())
+            return responses.placeholder(parsed)
+        request_log.bind(cache=result.cache, **{f"{step}_ms": round(ms, 1) for step, ms in result.timings.items()})
+        if cache_query and result.cache in _FROM_CACHE:  # a query that was sent once only is not worth its memory
+            self.query_cache.add(request.environ, parsed, credential)
+        return responses.thumbnail(result, parsed, credential, request, self.clock())
+
+    def _count(self, parsed: ThumbnailRequest, credential: Credential, *, hit: bool) -> None:
+        self.rate_limiter.check_thumb_result(request, credential.key_name, hit=hit)
+        request_log.bind(target=parsed.host)
 
 
-def blueprint(counter: ThumbnailView) -> Blueprint:
+def blueprint(view: ThumbnailView) -> Blueprint:
     """The routes."""
-    routes, reader = Blueprint("thumb", __name__), counter.parser
+    routes = Blueprint("thumb", __name__)
     routes.after_request(responses.add_cors)
 
     @routes.get("/thumb")
     def thumb() -> Response:
-        credential = counter.authorize()
-        return counter.respond(reader.query(request), credential, learn=True)
+        return view.respond_to_query(cache_query=True)
 
     @routes.post("/thumb")
-    def posted() -> Response:
-        credential = counter.authorize()
-        return counter.respond(reader.posted(request), credential)
+    def post_thumb() -> Response:
+        return view.respond_to_body()
 
     @routes.get("/meta")
     def meta() -> Response:
-        credential = counter.authorize()
-        return counter.respond(reader.query(request, format="json"), credential)
+        return view.respond_to_query(format="json")
 
     return routes
