@@ -20,14 +20,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from limits.storage import MemoryStorage, storage_from_string
+from limits.storage import MemoryStorage
 from rich.console import Console
 from rich.table import Table
 
 from harness.servers import RedisServer
-from tintype.state import rate_limit_storage  # noqa: F401 - registers shm://
 from tintype.state.file_locks import FileLocks
-from tintype.state.redis import RedisCache, RedisLocks, limits_uri
+from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage
+from tintype.state.redis import RedisCache, RedisLocks, RedisRateLimitStorage
 from tintype.state.sqlite import SqliteCache
 
 KEYS = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(1000)]
@@ -64,9 +64,17 @@ def write(open_cache: Open, size: int, seconds: float) -> float:
     return rate(lambda key: cache.put(key, body, 3600, tag="page"), KEYS, seconds)
 
 
+class UnsharedCounters(MemoryStorage):
+    """The counters of the ``limits`` library in the memory of one process."""
+
+    def count(self, key: str, limit: int, period: int) -> bool:
+        """Count one request if the limit allows it."""
+        return bool(self.acquire_sliding_window_entry(key, limit, period))
+
+
 def count(open_counters: Open, seconds: float) -> float:
     counters = open_counters()
-    return rate(lambda client: counters.acquire_sliding_window_entry(client, 30, 60), CLIENTS, seconds)
+    return rate(lambda client: counters.count(client, 30, 60), CLIENTS, seconds)
 
 
 def lock(open_locks: Open, seconds: float) -> float:
@@ -85,10 +93,6 @@ def together(work: Callable[..., float], *arguments: Any, processes: int) -> flo
         return sum(run.result() for run in [crowd.submit(work, *arguments) for _ in range(processes)])
 
 
-def open_counters(uri: str) -> Any:
-    return storage_from_string(uri)
-
-
 @contextmanager
 def backends() -> Iterator[tuple[dict[str, Open], dict[str, Open], dict[str, Open]]]:
     """Caches, locks and counters by name."""
@@ -104,9 +108,9 @@ def backends() -> Iterator[tuple[dict[str, Open], dict[str, Open], dict[str, Ope
             "redis socket": functools.partial(RedisLocks, server.unix_url),
         }
         counters: dict[str, Open] = {
-            "memory, not shared": MemoryStorage,
-            "shared memory": functools.partial(open_counters, f"shm://{here}/limits"),
-            "redis socket": functools.partial(open_counters, limits_uri(server.unix_url)),
+            "memory, not shared": UnsharedCounters,
+            "shared memory": functools.partial(SharedMemoryRateLimitStorage, here / "limits"),
+            "redis socket": functools.partial(RedisRateLimitStorage, server.unix_url),
         }
         yield caches, locks, counters
 

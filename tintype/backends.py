@@ -178,8 +178,8 @@ def _snapsharp(settings: Settings, _: str, __: bool) -> Engine:
 
 
 def _sqlite(settings: Settings) -> StateBackends:
-    from tintype.state import rate_limit_storage  # noqa: F401, PLC0415 - registers shm:// with limits
     from tintype.state.file_locks import FileLocks  # noqa: PLC0415
+    from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage  # noqa: PLC0415
     from tintype.state.sqlite import SqliteCache  # noqa: PLC0415
 
     cache = data_folder(settings, "cache")
@@ -187,7 +187,7 @@ def _sqlite(settings: Settings) -> StateBackends:
         records=SqliteCache(cache / "records.db", settings.cache_size),
         masters=SqliteCache(cache / "masters.db", settings.master_size),
         locks=FileLocks(data_folder(settings, "run/locks")),
-        rate_limits=_rate_limit_storage(f"shm://{(cache / 'limits').resolve()}"),
+        rate_limits=SharedMemoryRateLimitStorage(cache / "limits"),
     )
 
 
@@ -199,7 +199,7 @@ def _redis(settings: Settings) -> StateBackends:
         records=redis.RedisCache(url, "records", settings.cache_size),
         masters=redis.RedisCache(url, "masters", settings.master_size),
         locks=redis.RedisLocks(url),
-        rate_limits=_rate_limit_storage(redis.limits_uri(url)),
+        rate_limits=redis.RedisRateLimitStorage(url),
     )
 
 
@@ -226,12 +226,6 @@ def _aws_credentials(settings: Settings) -> dict[str, str]:
     """Credentials from ``.env``, which boto3 does not read; it looks for unset ones itself."""
     names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
     return {name: value for name in names if (value := getattr(settings, name))}
-
-
-def _rate_limit_storage(uri: str) -> RateLimitStorage:
-    from limits.storage import storage_from_string  # noqa: PLC0415
-
-    return storage_from_string(uri, wrap_exceptions=True)  # type: ignore[return-value]
 
 
 _ENGINES: dict[str, Callable[[Settings, str, bool], Engine]] = {

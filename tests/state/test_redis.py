@@ -10,10 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 import structlog
-from limits import RateLimitItemPerMinute
 from limits.errors import StorageError
-from limits.storage import storage_from_string
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.storage import RedisStorage
 
 from harness.servers import RedisServer
 from tests.support.concurrency import eventually, in_fork, in_processes
@@ -21,7 +19,7 @@ from tests.support.contracts.cache import KB, CacheContract, OpenCache
 from tests.support.contracts.locks import LocksContract, OpenLocks
 from tintype.errors import ConfigurationError
 from tintype.state import redis_client
-from tintype.state.redis import RedisCache, RedisLocks, RedisRateLimitStorage, limits_uri
+from tintype.state.redis import RedisCache, RedisLocks, RedisRateLimitStorage
 from tintype.state.redis_client import client_for
 
 
@@ -188,17 +186,8 @@ class TestOutage:
         with locks.hold("name", 0), ThreadPoolExecutor(1) as other:
             assert not other.submit(_try, locks).result()
 
-    def test_counters_say_so_in_the_words_of_the_library(self, server: RedisServer) -> None:
-        counters = storage_from_string(limits_uri(server.url), wrap_exceptions=True)
-        assert counters.acquire_sliding_window_entry("client", 1, 60)
-        server.stop()
-        with pytest.raises(StorageError):
-            counters.acquire_sliding_window_entry("client", 1, 60)
-        server.start()
-        assert eventually(lambda: _admits(counters))
-
-    def test_counters_that_count_in_one_trip_say_so_too(self, server: RedisServer) -> None:
-        counters = storage_from_string(limits_uri(server.url), wrap_exceptions=True)
+    def test_rate_limit_storage_raises_storage_error(self, server: RedisServer) -> None:
+        counters = RedisRateLimitStorage(server.url)
         assert counters.count("client", 1, 60)[0]
         server.stop()
         with pytest.raises(StorageError):
@@ -206,8 +195,8 @@ class TestOutage:
         server.start()
         assert eventually(lambda: _admits(counters))
 
-    def test_counters_do_not_notice_a_restart(self, server: RedisServer) -> None:
-        counters = RedisRateLimitStorage(limits_uri(server.url))
+    def test_rate_limit_storage_survives_a_restart_of_redis(self, server: RedisServer) -> None:
+        counters = RedisRateLimitStorage(server.url)
         with ThreadPoolExecutor(4) as crowd:
             assert all(admitted for admitted, *_ in crowd.map(lambda _: counters.count("client", 99, 60), range(8)))
             server.stop()
@@ -218,7 +207,7 @@ class TestOutage:
 
     def test_a_frozen_redis_holds_up_few_requests(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(redis_client, "OPEN_SECONDS", 60)
-        counters = RedisRateLimitStorage(limits_uri(server.url))
+        counters = RedisRateLimitStorage(server.url)
         counters.count("client", 9, 60)
         server.freeze()
         for _ in range(50):
@@ -228,7 +217,7 @@ class TestOutage:
 
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
     def test_a_fork_asks_on_a_connection_of_its_own(self, url: str) -> None:
-        counters = RedisRateLimitStorage(limits_uri(url))
+        counters = RedisRateLimitStorage(url)
         assert counters.count("forked", 9, 60)[3] == 1
         assert in_fork(lambda: counters.count("forked", 9, 60)[3] == 2)
         assert counters.count("forked", 9, 60)[3] == 3
@@ -243,31 +232,41 @@ class TestOutage:
         assert "maxmemory" in logs[0]["reason"]
 
 
-class TestCountingInOneTrip:
-    """It goes by the library's own keys, so either way counts for the other."""
+class TestRateLimitStorage:
+    """Keys and values are those of the ``limits`` library, so its storage can be compared with ours in one Redis."""
 
-    def test_admits_as_many_as_the_library(self, url: str) -> None:
-        counters = RedisRateLimitStorage(f"tintype+{url}")
-        admitted = [counters.count("one", 6, 60)[0], counters.acquire_sliding_window_entry("one", 6, 60)] * 1
-        admitted += [counters.count("one", 6, 60)[0] for _ in range(6)]
+    @pytest.fixture
+    def library(self, url: str) -> RedisStorage:
+        return RedisStorage(url, key_prefix="tintype:limits")
+
+    def test_admits_as_many_as_the_library(self, url: str, library: RedisStorage) -> None:
+        storage = RedisRateLimitStorage(url)
+        admitted = [storage.count("one", 6, 60)[0], library.acquire_sliding_window_entry("one", 6, 60)]
+        admitted += [storage.count("one", 6, 60)[0] for _ in range(6)]
         assert sum(admitted) == 6
-        assert not counters.acquire_sliding_window_entry("one", 6, 60)
+        assert not library.acquire_sliding_window_entry("one", 6, 60)
 
-    def test_tells_the_window_as_the_library_does(self, url: str) -> None:
-        counters = RedisRateLimitStorage(f"tintype+{url}")
+    def test_returns_the_window_of_the_library(self, url: str, library: RedisStorage) -> None:
+        storage = RedisRateLimitStorage(url)
         for _ in range(3):
-            told = counters.count("two", 2, 60)[1:]
-            assert told == pytest.approx(counters.get_sliding_window("two", 60), abs=1)
+            window = storage.count("two", 2, 60)[1:]
+            assert window == pytest.approx(library.get_sliding_window("two", 60), abs=1)
 
-    def test_a_window_that_is_over_becomes_the_previous_one(self, url: str) -> None:
-        counters, client = RedisRateLimitStorage(f"tintype+{url}"), client_for(url)
+    def test_renames_an_ended_window_to_the_previous_one(self, url: str) -> None:
+        storage, client = RedisRateLimitStorage(url), client_for(url)
         for _ in range(4):
-            counters.count("three", 10, 60)
+            storage.count("three", 10, 60)
         client.pexpire("tintype:limits:{three}", 45_000)
-        admitted, previous, previous_life, current, current_life = counters.count("three", 10, 60)
+        admitted, previous, previous_life, current, current_life = storage.count("three", 10, 60)
         assert (admitted, previous, current) == (True, 4, 1)
         assert (previous_life, current_life) == pytest.approx((45, 105), abs=5)
         assert client.pttl("tintype:limits:{three}/-1") <= 45_000
+
+    @pytest.mark.parametrize("scheme", ["url", "unix_url"])
+    def test_processes_admit_exactly_the_limit(self, shared_server: RedisServer, scheme: str) -> None:
+        address = getattr(shared_server, scheme)
+        client_for(address).flushall()
+        assert sum(in_processes(count_often, [(address, 40)] * 4)) == 100
 
 
 def _try(locks: RedisLocks) -> bool:
@@ -282,9 +281,9 @@ def _held_by_redis(locks: RedisLocks, server: RedisServer) -> bool:
         )
 
 
-def _admits(counters: object) -> bool:
+def _admits(counters: RedisRateLimitStorage) -> bool:
     try:
-        return bool(counters.acquire_sliding_window_entry("client", 1, 60))  # type: ignore[attr-defined]
+        return bool(counters.count("client", 1, 60)[0])
     except StorageError:
         return False
 
@@ -316,26 +315,18 @@ class TestLease:
         assert client_for(url).get("tintype:lock:name") == b"of somebody else"
 
 
-class TestCounters:
-    @pytest.mark.parametrize("scheme", ["url", "unix_url"])
-    def test_processes_admit_exactly_the_limit(self, shared_server: RedisServer, scheme: str) -> None:
-        address = getattr(shared_server, scheme)
-        client_for(address).flushall()
-        assert sum(in_processes(hit_often, [(address, 40)] * 4)) == 100
+def count_often(url: str, times: int) -> int:
+    storage = RedisRateLimitStorage(url)
+    return sum(storage.count("client", 100, 3600)[0] for _ in range(times))
 
 
-def hit_often(url: str, times: int) -> int:
-    limiter = SlidingWindowCounterRateLimiter(storage_from_string(limits_uri(url)))
-    return sum(limiter.hit(RateLimitItemPerMinute(100, 60), "client") for _ in range(times))
-
-
-class TestAddress:
-    def test_a_socket_file_will_do(self, shared_server: RedisServer) -> None:
+class TestUrl:
+    def test_accepts_a_socket_file(self, shared_server: RedisServer) -> None:
         cache = RedisCache(shared_server.unix_url, "records", 10 * KB)
         cache.put("key", b"1", 60)
         assert cache.get("key") == b"1"
 
-    def test_a_password_is_used_and_never_shown(self) -> None:
+    def test_uses_its_password_and_never_logs_it(self) -> None:
         with RedisServer(password="hunter2-secret") as server, structlog.testing.capture_logs() as logs:
             for address in (server.url, server.unix_url):
                 cache = RedisCache(address, "records", 10 * KB)
@@ -349,7 +340,7 @@ class TestAddress:
             assert "secret" not in str(logs)
 
     @pytest.mark.parametrize("address", ["http://:secret@localhost", "redis://:secret@localhost:port", "redis://[::1"])
-    def test_what_is_no_address_is_refused_without_repeating_it(self, address: str) -> None:
-        with pytest.raises(ConfigurationError, match="REDIS_URL") as refusal:
+    def test_error_for_an_invalid_url_does_not_repeat_it(self, address: str) -> None:
+        with pytest.raises(ConfigurationError, match="REDIS_URL") as raised:
             RedisCache(address, "records", 10 * KB)
-        assert "secret" not in str(refusal.value)
+        assert "secret" not in str(raised.value)

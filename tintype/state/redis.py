@@ -16,7 +16,6 @@ from typing import Any
 import redis
 import structlog
 from limits.errors import StorageError
-from limits.storage import RedisStorage
 from redis.exceptions import LockError
 from redis.lock import Lock
 
@@ -174,44 +173,32 @@ def _release(lock: Lock) -> None:
         lock.release()
 
 
-class RedisRateLimitStorage(RedisStorage):
-    """The library's own counters over our client, for its short timeouts."""
+class RedisRateLimitStorage:
+    """Sliding window counters in Redis, counted in one round trip where the ``limits`` library needs two.
 
-    STORAGE_SCHEME: list[str] = [  # noqa: RUF012 - as the library declares it
-        "tintype+redis",
-        "tintype+rediss",
-        "tintype+unix",
-    ]
+    Keys and values are those of the library's sliding window counter. The braces keep both windows of a key in one
+    hash slot.
+    """
 
-    def __init__(self, uri: str, wrap_exceptions: bool = False) -> None:
-        client = client_for(uri.removeprefix("tintype+"))
-        super().__init__(
-            "redis://",
-            connection_pool=client.connection_pool,
-            key_prefix="tintype:limits",
-            wrap_exceptions=wrap_exceptions,
-        )
-        self.storage = self._client = client
-        self.initialize_storage("redis://")
-        self._count = client.script("sliding_window")
+    def __init__(self, url: str) -> None:
+        self._client = client_for(url)
+        self._script = self._client.script("sliding_window")
 
     def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
-        """Acquire one entry in one trip: whether it was acquired, then the window. Raises StorageError."""
-        names = self._previous_window_key(key), self._current_window_key(key)
+        """Count one request if the limit allows it. Raises StorageError.
+
+        Returns whether it was counted, then count and remaining seconds of the previous and of the current window.
+        """
+        current_key = f"tintype:limits:{{{key}}}"
         try:
-            answer = self._evaluate([self.prefixed_key(name) for name in names], limit, period)
+            reply = self._evaluate([f"{current_key}/-1", current_key], limit, period)
         except redis.RedisError as error:
             raise StorageError(error) from error
-        admitted, previous, previous_life, current, current_life = answer
-        return bool(admitted), previous, previous_life / 1000, current, current_life / 1000
+        admitted, previous, previous_ms, current, current_ms = reply
+        return bool(admitted), previous, previous_ms / 1000, current, current_ms / 1000
 
-    def _evaluate(self, names: Sequence[str], limit: int, period: int) -> Any:
+    def _evaluate(self, keys: Sequence[str], limit: int, period: int) -> Any:
         try:
-            return self._client.execute_fast("EVALSHA", self._count.sha, len(names), *names, limit, period)
+            return self._client.execute_fast("EVALSHA", self._script.sha, len(keys), *keys, limit, period)
         except redis.exceptions.NoScriptError:
-            return self._count(keys=names, args=[limit, period])
-
-
-def limits_uri(url: str) -> str:
-    """An address for ``limits.storage.storage_from_string`` that counts in this Redis."""
-    return f"tintype+{url}"
+            return self._script(keys=keys, args=[limit, period])

@@ -5,16 +5,15 @@ Reads never wait for writers (write-ahead log). A file that is torn, foreign or 
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
+from tintype.shared_memory import ForkAware, register_fork_hooks
 from tintype.state.circuit_breaker import CircuitBreaker
 from tintype.state.shared_file import SharedFile
 from tintype.state.sqlite_connection import CORRUPT, PAGE_BYTES, CacheConnection, connect, error_code
@@ -36,7 +35,7 @@ TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL}
 """Errors that leave the connection good; it might be the last one to be had."""
 
 
-class SqliteCache:
+class SqliteCache(ForkAware):
     """Expiring values under a byte budget; the least recently used go first.
 
     A use is noted at most once in ``touch_after`` seconds per value. Safe with several threads and
@@ -54,7 +53,7 @@ class SqliteCache:
         self._idle: list[CacheConnection] = []
         self._touched: dict[int, float] = {}
         self._flush_at = 0.0
-        _CACHES.add(self)
+        register_fork_hooks(self)
 
     def get(self, key: str) -> bytes | None:
         """The value, or None when absent, expired or unreadable."""
@@ -130,6 +129,13 @@ class SqliteCache:
         while self._idle:
             with suppress(IndexError):
                 self._idle.pop().close()
+
+    def before_fork(self) -> None:
+        """Close idle connections: SQLite keeps file locks per process, in memory that a fork copies.
+
+        No connection may be open across a fork (sqlite.org/howtocorrupt.html, section 2.6).
+        """
+        self.close()
 
     def _evict(self, session: CacheConnection, now: float) -> bool:
         """Remove a batch of expired and, if over the budget, of least recently used values; whether more must go."""
@@ -255,16 +261,3 @@ def _vacuum(session: CacheConnection, spare: int) -> None:
     if free * PAGE_BYTES > spare:
         # A script is stepped to its end; execute() would give back a single page.
         session.executescript(f"PRAGMA incremental_vacuum({8 * DELETE_BATCH})")
-
-
-_CACHES: weakref.WeakSet[SqliteCache] = weakref.WeakSet()
-
-
-def _close_all() -> None:
-    # SQLite keeps its locks per process, in memory that a fork copies and in files that it does not:
-    # no connection may be open across one (sqlite.org/howtocorrupt.html, section 2.6).
-    for cache in list(_CACHES):
-        cache.close()
-
-
-os.register_at_fork(before=_close_all)
