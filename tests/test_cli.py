@@ -32,40 +32,40 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 
 
 class TestTintype:
-    def test_tells_its_version(self, tintype: Terminal) -> None:
+    def test_prints_the_version(self, tintype: Terminal) -> None:
         assert tintype("--version") == 0
         assert tintype.out == f"tintype, version {__version__}\n"
 
-    def test_lists_its_commands(self, tintype: Terminal) -> None:
+    def test_lists_all_commands(self, tintype: Terminal) -> None:
         assert tintype("--help") == 0
         assert all(name in tintype.out for name in cli.COMMANDS)
 
-    def test_an_unknown_command_is_wrong_usage(self, tintype: Terminal) -> None:
+    def test_rejects_an_unknown_command(self, tintype: Terminal) -> None:
         assert tintype("sho") == 2
         assert "No such command 'sho'" in tintype.err
 
-    def test_a_reader_that_has_had_enough_is_no_error_to_talk_about(self) -> None:
+    def test_ends_quietly_when_the_reader_closes_stdout(self) -> None:
         command = f"{sys.executable} -m tintype doctor | head -c 1"
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
         assert done.stdout == "T"
         assert "Traceback" not in done.stderr
 
-    def test_is_a_module_too(self) -> None:
+    def test_runs_as_a_module(self) -> None:
         command = [sys.executable, "-m", "tintype", "--version"]
         assert __version__ in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-class TestWrongSettings:
-    def test_are_told_all_at_once_and_end_with_2(self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+class TestInvalidSettings:
+    def test_reports_all_invalid_settings_and_exits_with_2(
+        self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("PORT", "eighty")
         monkeypatch.setenv("TINTYPE_CASH_TTL", "1d")
         assert tintype("shot", PAGE) == 2
         assert "PORT: invalid value 'eighty'; expected a port from 0 to 65535" in tintype.err
         assert "TINTYPE_CASH_TTL: unknown setting" in tintype.err
 
-    def test_that_only_show_when_assembled_are_told_too(
-        self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_reports_settings_that_fail_at_startup(self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TINTYPE_ENGINE", "camera")
         assert tintype("serve", "--port", "0") == 2
         assert "TINTYPE_ENGINE: unknown value 'camera'" in tintype.err
@@ -73,31 +73,31 @@ class TestWrongSettings:
 
 @pytest.mark.usefixtures("engine")
 class TestShot:
-    def test_writes_a_picture_named_for_the_host(self, tintype: Terminal) -> None:
+    def test_names_the_file_after_the_host(self, tintype: Terminal) -> None:
         assert tintype("shot", PAGE) == 0
         assert imaging.size(Path("127.0.0.1.png").read_bytes())[:2] == (1280, 720)
         assert re.match(r"127\.0\.0\.1\.png: 1280 × 720 png, [0-9,]+ bytes \(MISS, ", tintype.err)
         assert tintype.out == ""
 
-    def test_writes_where_it_is_told(self, tintype: Terminal) -> None:
+    def test_writes_to_the_output_file(self, tintype: Terminal) -> None:
         assert tintype("shot", PAGE, "-o", "mine.png") == 0
         assert Path("mine.png").read_bytes().startswith(b"\x89PNG")
 
-    def test_writes_to_standard_output(self, tintype: Terminal) -> None:
+    def test_writes_to_stdout(self, tintype: Terminal) -> None:
         assert tintype("shot", PAGE, "-o", "-") == 0
         assert tintype.raw.startswith(b"\x89PNG")
         assert imaging.size(tintype.raw)[:2] == (1280, 720)
 
     @pytest.mark.parametrize(("name", "start"), [("a.webp", b"RIFF"), ("a.jpg", b"\xff\xd8"), ("a.JPEG", b"\xff\xd8")])
-    def test_takes_the_format_from_the_file_name(self, tintype: Terminal, name: str, start: bytes) -> None:
+    def test_derives_the_format_from_the_suffix(self, tintype: Terminal, name: str, start: bytes) -> None:
         assert tintype("shot", PAGE, "-o", name) == 0
         assert Path(name).read_bytes().startswith(start)
 
-    def test_a_format_that_is_said_wins_over_the_name(self, tintype: Terminal) -> None:
+    def test_explicit_format_overrides_the_suffix(self, tintype: Terminal) -> None:
         assert tintype("shot", PAGE, "-o", "a.webp", "--format", "png") == 0
         assert Path("a.webp").read_bytes().startswith(b"\x89PNG")
 
-    def test_flags_are_the_options_of_the_service(self, tintype: Terminal, engine: FakeEngine) -> None:
+    def test_passes_flags_as_options(self, tintype: Terminal, engine: FakeEngine) -> None:
         flags = "--width 800 --height 600 --dark-mode --no-block-ads --delay 250 --selector #chart --thumb-width 400"
         assert tintype("shot", PAGE, *flags.split()) == 0
         shot = engine.shots[0]
@@ -105,21 +105,21 @@ class TestShot:
         assert (shot.page_changes.block_ads, shot.wait.delay, shot.region.selector) == (False, 250, "#chart")
         assert imaging.size(Path("127.0.0.1.png").read_bytes())[:2] == (400, 300)
 
-    def test_what_is_not_said_is_left_to_a_preset(self, tintype: Terminal, engine: FakeEngine) -> None:
+    def test_leaves_unset_options_to_the_device_preset(self, tintype: Terminal, engine: FakeEngine) -> None:
         assert tintype("shot", PAGE, "--device", "iPhone SE") == 0
         assert (engine.shots[0].emulation.width, engine.shots[0].emulation.scale) == (375, 2)
 
-    def test_takes_a_page_from_a_file(self, tintype: Terminal, engine: FakeEngine) -> None:
+    def test_captures_an_html_file(self, tintype: Terminal, engine: FakeEngine) -> None:
         Path("card.html").write_text("<h1>Grüße</h1>", encoding="utf-8")
         assert tintype("shot", "--html", "card.html", "-o", "card.png") == 0
         assert engine.shots[0].navigation.html == "<h1>Grüße</h1>"
 
-    def test_needs_a_page(self, tintype: Terminal) -> None:
+    def test_requires_a_url_or_html(self, tintype: Terminal) -> None:
         assert tintype("shot") == 2
         assert "URL" in tintype.err
         assert "--html" in tintype.err
 
-    def test_sends_what_it_is_told_to_the_page(self, tintype: Terminal, engine: FakeEngine) -> None:
+    def test_sends_headers_cookies_and_basic_auth(self, tintype: Terminal, engine: FakeEngine) -> None:
         flags = ["--headers", "X-Key: s3cret", "--headers", "X-B: 2", "--cookies", "a=1", "--cookies", "b=s3cret"]
         assert tintype("shot", PAGE, *flags, "--basic-auth", "anna:s3cret", "-v") == 0
         sent = engine.shots[0].credentials
@@ -128,13 +128,13 @@ class TestShot:
         assert sent.basic_auth == ("anna", "s3cret")
         assert "s3cret" not in tintype.err + tintype.out
 
-    def test_every_mistake_is_told_by_its_flag_and_ends_with_2(self, tintype: Terminal) -> None:
+    def test_reports_every_invalid_flag_and_exits_with_2(self, tintype: Terminal) -> None:
         assert tintype("shot", "ftp://site.org", "--width", "1", "--thumb-height", "much") == 2
         assert "URL must start with http:// or https://" in tintype.err
         assert "--width must be a whole number from 320 to 3840 pixels, not 1" in tintype.err
         assert "--thumb-height must be a whole number" in tintype.err
 
-    def test_remembers_and_takes_anew_when_told(self, tintype: Terminal, engine: FakeEngine) -> None:
+    def test_caches_captures_and_fresh_bypasses_the_cache(self, tintype: Terminal, engine: FakeEngine) -> None:
         states = []
         for flags in ([], [], ["--thumb-width", "320"], ["--fresh"]):
             assert tintype("shot", PAGE, *flags) == 0
@@ -142,17 +142,17 @@ class TestShot:
         assert states == ["MISS", "HIT", "DERIVED", "MISS"]
         assert engine.visits == 2
 
-    def test_says_what_was_odd_about_the_page(self, tintype: Terminal, engine: FakeEngine) -> None:
+    def test_summary_reports_http_status_and_partial_captures(self, tintype: Terminal, engine: FakeEngine) -> None:
         engine.status, engine.partial = 404, True
         assert tintype("shot", PAGE) == 0
         assert "HTTP status 404" in tintype.err
         assert "captured before the page finished loading" in tintype.err
 
-    def test_a_file_that_cannot_be_written_is_told(self, tintype: Terminal) -> None:
+    def test_reports_an_unwritable_file(self, tintype: Terminal) -> None:
         assert tintype("shot", PAGE, "-o", "nowhere/a.png") == 1
         assert "nowhere/a.png" in tintype.err
 
-    def test_a_private_address_is_refused_with_3(self, tintype: Terminal, engine: FakeEngine) -> None:
+    def test_denies_a_private_address_with_exit_code_3(self, tintype: Terminal, engine: FakeEngine) -> None:
         assert tintype("shot", "http://10.0.0.1/") == 3
         assert "not a public web address" in tintype.err
         assert engine.visits == 0
@@ -170,7 +170,7 @@ class TestShot:
         ],
         ids=lambda value: getattr(value, "code", value),
     )
-    def test_failures_are_one_line_and_a_code(
+    def test_reports_failures_in_one_line_with_an_exit_code(
         self, tintype: Terminal, engine: FakeEngine, failure: TintypeError, code: int
     ) -> None:
         engine.fail = failure
@@ -178,7 +178,9 @@ class TestShot:
         assert tintype.err == f"tintype: {failure.title}: {failure.detail}\n"
         assert not list(Path().glob("*.png"))
 
-    def test_ctrl_c_is_quiet(self, tintype: Terminal, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_ctrl_c_prints_nothing(
+        self, tintype: Terminal, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def interrupted(_: Any) -> None:
             raise KeyboardInterrupt
 
@@ -199,17 +201,17 @@ class TestPurge:
         assert tintype("shot", page) == 0
         return re.search(r"\(([A-Z]+), ", tintype.err)[1]  # type: ignore[index]
 
-    def test_of_a_page_forgets_it_alone(self, tintype: Terminal) -> None:
+    def test_purges_one_page(self, tintype: Terminal) -> None:
         assert tintype("purge", "--url", f"{PAGE}?utm_source=mail") == 0
         assert re.match(r"Purged [1-9][0-9]* cache entr", tintype.out)
         assert [self.state(tintype, page) for page in (PAGE, self.OTHER)] == ["MISS", "HIT"]
 
-    def test_of_all_forgets_all(self, tintype: Terminal) -> None:
+    def test_purges_everything(self, tintype: Terminal) -> None:
         assert tintype("purge", "--all") == 0
         assert [self.state(tintype, page) for page in (PAGE, self.OTHER)] == ["MISS", "MISS"]
 
     @pytest.mark.parametrize("flags", [(), ("--all", "--url", PAGE)])
-    def test_needs_to_know_what(self, tintype: Terminal, flags: tuple[str, ...]) -> None:
+    def test_requires_url_or_all(self, tintype: Terminal, flags: tuple[str, ...]) -> None:
         assert tintype("purge", *flags) == 2
         assert "--url URL or --all" in tintype.err
 
@@ -228,13 +230,15 @@ class TestInstallBrowser:
         monkeypatch.setattr("tintype.provision.find_browser.version_of", lambda _: "Chromium 1.2.3")
         return asked
 
-    def test_says_what_is_used(self, tintype: Terminal, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_prints_version_and_path(
+        self, tintype: Terminal, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("TINTYPE_CHROMIUM", "/opt/chromium")
         assert tintype("install-browser") == 0
         assert tintype.out == "Chromium 1.2.3 at /bin/true\n"
         assert asked == [("/opt/chromium", "tintype")]
 
-    def test_if_needed_does_nothing_for_another_engine(
+    def test_if_needed_does_nothing_for_other_engines(
         self, tintype: Terminal, asked: list[Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SNAPSHARP_API_KEY", "sk_live_x")
@@ -244,7 +248,9 @@ class TestInstallBrowser:
         assert tintype("install-browser", "--if-needed") == 0
         assert len(asked) == 1
 
-    def test_a_failure_is_told_and_ends_with_1(self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_reports_a_failed_installation_and_exits_with_1(
+        self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def failed(*_: Any) -> Path:
             raise install.InstallFailed("one\ntwo\nthree")
 
@@ -254,7 +260,7 @@ class TestInstallBrowser:
 
 
 @pytest.mark.browser
-def test_shot_photographs_a_real_page(example: str, tmp_path: Path) -> None:
+def test_shot_captures_a_real_page(example: str, tmp_path: Path) -> None:
     env = {"TINTYPE_ALLOW_ADDRESSES": example.removeprefix("http://").rstrip("/"), "TINTYPE_DAEMON_IDLE_TIMEOUT": "1s"}
     done = subprocess.run(
         [

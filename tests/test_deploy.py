@@ -95,27 +95,27 @@ def closed(schema: Any) -> Any:
 
 
 class TestFly:
-    def test_has_the_shape_that_fly_documents(self) -> None:
+    def test_matches_the_documented_schema(self) -> None:
         jsonschema.validate(FLY, closed({"properties": _FLY_SCHEMA}))
 
-    def test_says_settings_that_exist_and_no_secret(self) -> None:
+    def test_sets_existing_settings_and_no_secret(self) -> None:
         assert set(FLY["env"]) <= set(NAMES)
         assert set(FLY["env"]).isdisjoint(SECRETS)
         commented = re.findall(r"^\s+# ([A-Z0-9_]+) = ", (ROOT / "deploy" / "fly.toml").read_text(), re.MULTILINE)
         assert set(commented) <= set(NAMES)
         assert Settings.load(FLY["env"], None).workers == 2
 
-    def test_asks_the_port_that_is_listened_on(self) -> None:
+    def test_checks_the_listening_port(self) -> None:
         assert {int(FLY["env"]["PORT"]), FLY["metrics"]["port"]} == {FLY["http_service"]["internal_port"]}
         assert FLY["mounts"][0]["destination"] == FLY["env"]["TINTYPE_DATA_DIR"]
 
-    def test_builds_a_target_that_there_is(self) -> None:
+    def test_builds_an_existing_target(self) -> None:
         assert f" AS {FLY['build']['build-target']}\n" in (ROOT / "Dockerfile").read_text()
 
-    def test_ends_as_gently_as_the_service_does(self) -> None:
+    def test_kill_timeout_covers_the_shutdown_of_the_service(self) -> None:
         assert (FLY["kill_signal"], FLY["kill_timeout"] > DRAIN + 10) == ("SIGTERM", True)
 
-    def test_sends_no_more_than_threads_can_take(self) -> None:
+    def test_limits_concurrency_to_the_number_of_threads(self) -> None:
         concurrency = FLY["http_service"]["concurrency"]
         assert concurrency["soft_limit"] < concurrency["hard_limit"] <= 2 * DEFAULTS.threads
 
@@ -127,17 +127,17 @@ def pods() -> list[dict[str, Any]]:
 class TestKubernetes:
     @pytest.mark.parametrize("name", [*manifests.BASE, "seccomp.yaml"])
     @pytest.mark.parametrize("version", ["1.29", "1.33"])
-    def test_has_the_shape_that_kubernetes_knows(self, name: str, version: str) -> None:
+    def test_matches_the_kubernetes_schema(self, name: str, version: str) -> None:
         for document in manifests.documents(name):
             kubernetes_validate.validate(document, version, strict=True)
 
-    def test_runs_the_image_that_kustomization_names(self) -> None:
+    def test_runs_the_image_of_the_kustomization(self) -> None:
         (image,) = manifests.KUSTOMIZATION["images"]
         assert {container["image"] for pod in pods() for container in pod["containers"]} == {image["name"]}
         assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", image["newTag"]), "a version, so that all pods are the same"
 
     @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
-    def test_is_put_together_by_kustomize(self) -> None:
+    def test_builds_with_kustomize(self) -> None:
         made = subprocess.run(
             ["kubectl", "kustomize", str(manifests.FOLDER)], check=True, capture_output=True, text=True
         )
@@ -147,25 +147,25 @@ class TestKubernetes:
         assert made.stdout.count("image: registry.example.com/tintype:") == 2
 
     @pytest.mark.parametrize("name", ["tintype-web", "tintype-capture"])
-    def test_says_settings_that_exist_and_secrets_as_files(self, name: str) -> None:
+    def test_sets_existing_settings_and_secrets_as_files(self, name: str) -> None:
         said = manifests.environment(name)
         assert {key.removesuffix("_FILE") for key in said} <= set(NAMES)
         assert set(said).isdisjoint(SECRETS)
         mounts = {mount["mountPath"] for mount in manifests.container(name)["volumeMounts"]}
         assert {str(Path(value).parent) for key, value in said.items() if key.endswith("_FILE")} <= mounts
 
-    def test_gives_captures_no_secret_but_the_common_key(self) -> None:
+    def test_gives_capture_pods_only_the_engine_secret(self) -> None:
         files = {key for key in manifests.environment("tintype-capture") if key.endswith("_FILE")}
         (volume,) = [v for v in manifests.pod("tintype-capture")["volumes"] if "secret" in v]
         assert files == {"TINTYPE_ENGINE_SECRET_FILE"}
         assert [item["key"] for item in volume["secret"]["items"]] == ["engine-secret"]
 
-    def test_puts_no_names_of_services_where_settings_are_looked_for(self) -> None:
+    def test_disables_service_environment_variables(self) -> None:
         assert [pod["enableServiceLinks"] for pod in pods()] == [False, False]
         with pytest.raises(Exception, match="TINTYPE_CAPTURE_PORT"):
             Settings.load({"TINTYPE_CAPTURE_PORT": "tcp://10.0.0.1:9222"}, None)
 
-    def test_is_nobody_and_may_nothing(self) -> None:
+    def test_runs_unprivileged_without_capabilities(self) -> None:
         for pod in pods():
             nobody = pod["securityContext"]
             (container,) = pod["containers"]
@@ -178,7 +178,7 @@ class TestKubernetes:
             assert pod["automountServiceAccountToken"] is False
             assert {"/data", "/tmp"} <= {mount["mountPath"] for mount in container["volumeMounts"]}
 
-    def test_lets_the_browser_have_the_profile_that_is_brought_to_the_nodes(self) -> None:
+    def test_uses_the_seccomp_profile_installed_on_the_nodes(self) -> None:
         profile = manifests.pod("tintype-capture")["securityContext"]["seccompProfile"]
         (node,) = manifests.documents("seccomp.yaml")
         brought = node["spec"]["template"]["spec"]
@@ -186,13 +186,13 @@ class TestKubernetes:
         written = Path(folder) / Path(brought["initContainers"][0]["command"][-1]).name
         assert str(written) == f"/var/lib/kubelet/seccomp/{profile['localhostProfile']}"
 
-    def test_waits_until_what_is_under_way_is_done(self) -> None:
+    def test_grace_period_covers_captures_in_progress(self) -> None:
         web, capture = (pod["terminationGracePeriodSeconds"] for pod in pods())
         assert web > 5 + DRAIN + 10
         slots = manifests.environment("tintype-capture")["TINTYPE_SLOTS"]
         assert capture > 5 + backends.capture_wait_timeout(Settings.load({"TINTYPE_SLOTS": slots}, None)) + 10
 
-    def test_speaks_by_ports_and_names_that_are_listened_on(self) -> None:
+    def test_connects_to_existing_ports_and_names(self) -> None:
         engine = manifests.environment("tintype-web")["TINTYPE_ENGINE"]
         service = manifests.one("Service", "tintype-capture")["spec"]
         (port,) = manifests.container("tintype-capture")["ports"]
@@ -203,7 +203,7 @@ class TestKubernetes:
         assert str(web["containerPort"]) == manifests.environment("tintype-web")["PORT"]
 
     @pytest.mark.parametrize("name", ["tintype-web", "tintype-capture"])
-    def test_selects_the_pods_that_there_are(self, name: str) -> None:
+    def test_selectors_match_pods(self, name: str) -> None:
         labels = manifests.one("Deployment", name)["spec"]["template"]["metadata"]["labels"]
         budget = manifests.one("PodDisruptionBudget", name)["spec"]["selector"]["matchLabels"]
         policy = manifests.one("NetworkPolicy", name)["spec"]["podSelector"]["matchLabels"]
@@ -223,12 +223,12 @@ class TestKubernetes:
             ("fd00::1", False),
         ],
     )
-    def test_lets_captures_reach_the_world_and_not_the_cluster(self, address: str, reached: bool) -> None:
+    def test_network_policy_allows_the_internet_and_denies_the_cluster(self, address: str, reached: bool) -> None:
         rules = manifests.one("NetworkPolicy", "tintype-capture")["spec"]["egress"]
         blocks = [to["ipBlock"] for rule in rules for to in rule["to"] if "ipBlock" in to]
         assert any(_within(address, block) for block in blocks) is reached
 
-    def test_counts_captures_by_figures_that_there_are(self) -> None:
+    def test_scales_by_existing_metrics(self) -> None:
         (rule,) = manifests.documents("adapter.yaml")[0]["rules"]["external"]
         (metric,) = manifests.one("HorizontalPodAutoscaler", "tintype-capture")["spec"]["metrics"]
         assert rule["name"]["as"] == metric["external"]["metric"]["name"]

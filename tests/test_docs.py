@@ -35,22 +35,22 @@ def title(path: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=title)
-def test_tables_are_those_of_the_code(page: Path) -> None:
+def test_tables_match_the_code(page: Path) -> None:
     assert page.read_text() == doc_tables.refresh(page.read_text()), "run: make docs"
 
 
-def test_the_edge_knows_every_option() -> None:
+def test_nginx_map_lists_every_option() -> None:
     assert (ROOT / "deploy" / "nginx" / "options.conf").read_text() == doc_tables.nginx_known_options(), (
         "run: make docs"
     )
 
 
 @pytest.mark.parametrize("table", doc_tables.TABLES)
-def test_every_table_stands_somewhere(table: str) -> None:
+def test_every_table_is_in_a_page(table: str) -> None:
     assert [page for page in PAGES if f"<!-- {table} -->" in page.read_text()] != []
 
 
-def test_the_front_page_is_no_wall() -> None:
+def test_readme_is_short() -> None:
     assert len(README.read_text().splitlines()) < 180
 
 
@@ -64,12 +64,12 @@ def test_the_front_page_is_no_wall() -> None:
         ("metrics", set(BY_NAME)),
     ],
 )
-def test_a_table_leaves_nothing_out(table: str, names: set[str]) -> None:
+def test_tables_are_complete(table: str, names: set[str]) -> None:
     text = doc_tables.TABLES[table]()
     assert {name for name in names if f"| `{name}` |" not in text} == set()
 
 
-def test_refreshing_touches_nothing_but_what_lies_between_markers() -> None:
+def test_refresh_changes_only_text_between_markers() -> None:
     page = "before\n<!-- devices -->\nstale\n<!-- /devices -->\nafter\n"
     fresh = doc_tables.refresh(page)
     assert fresh.startswith("before\n<!-- devices -->\n\n| device |")
@@ -78,25 +78,25 @@ def test_refreshing_touches_nothing_but_what_lies_between_markers() -> None:
     assert doc_tables.refresh(fresh) == fresh
 
 
-def test_the_example_of_settings_names_real_ones() -> None:
+def test_env_example_lists_existing_settings() -> None:
     named = re.findall(r"^#?([A-Z_0-9]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert {name for name in named if not name.startswith("AWS_")} <= SETTING_NAMES
     assert {"SNAPSHARP_API_KEY", "REDIS_URL", "S3_BUCKET", "S3_REGION"} <= set(named)
 
 
-def test_the_example_of_settings_can_be_taken_as_it_is(tmp_path: Path) -> None:
+def test_env_example_is_valid(tmp_path: Path) -> None:
     env = tmp_path / ".env"
     env.write_text(re.sub(r"^#(?=[A-Z_]+=)", "", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
     assert Settings.load({}, env).thumb_limit == "30 per minute"
 
 
 @pytest.mark.parametrize("page", ALL_PAGES, ids=title)
-def test_settings_that_pages_name_exist(page: Path) -> None:
+def test_settings_in_pages_exist(page: Path) -> None:
     named = set(re.findall(r"\b(TINTYPE_[A-Z_]+|S3_[A-Z_]+|SNAPSHARP_[A-Z_]+)\b", page.read_text()))
     assert {name.removesuffix("_FILE") for name in named} <= SETTING_NAMES
 
 
-def test_the_two_nodes_have_names_and_settings_that_exist() -> None:
+def test_two_nodes_example_uses_existing_names_and_settings() -> None:
     folder = ROOT / "deploy" / "two-nodes"
     services = yaml.safe_load((folder / "compose.yml").read_text())["services"]
     upstream = re.findall(r"^server (\w+):", (folder / "nodes.conf").read_text(), re.MULTILINE)
@@ -105,13 +105,13 @@ def test_the_two_nodes_have_names_and_settings_that_exist() -> None:
 
 
 @pytest.mark.parametrize("page", ALL_PAGES, ids=title)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_resolve(page: Path) -> None:
     links = re.findall(r"(?:\]\(|<img src=\")(?!https?://)([^)#\"]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("page", ALL_PAGES, ids=title)
-def test_commands_that_pages_name_exist(page: Path) -> None:
+def test_commands_in_pages_exist(page: Path) -> None:
     named = set(re.findall(r"(?:`|/bin/|^)tintype ([a-z][a-z-]*)", page.read_text(), re.MULTILINE))
     assert named <= set(cli.COMMANDS)
     targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -119,7 +119,7 @@ def test_commands_that_pages_name_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=title)
-def test_addresses_that_pages_show_are_accepted(page: Path) -> None:
+def test_urls_in_pages_are_valid(page: Path) -> None:
     """Those of examples, that is, without a gap to be filled in."""
     reader = RequestParser(TargetPolicy(), Freshness(max_age=86_400), 2_592_000)
     for query in re.findall(r"/(?:thumb|meta)\?(url=[^\s\"'`|)<>]+)", page.read_text()):
@@ -128,7 +128,7 @@ def test_addresses_that_pages_show_are_accepted(page: Path) -> None:
             reader.parse([pair for pair in pairs if pair[0] not in {"sig", "expires"}], from_body=False)
 
 
-def test_every_command_and_flag_says_what_it_does() -> None:
+def test_every_command_and_flag_has_a_help_text() -> None:
     with Context(cli.tintype) as context:
         commands = {name: cli.tintype.get_command(context, name) for name in cli.COMMANDS}
     for name, command in commands.items():
@@ -137,35 +137,35 @@ def test_every_command_and_flag_says_what_it_does() -> None:
         assert [flag.name for flag in command.params if isinstance(flag, Option) and not flag.help] == []
 
 
-def test_every_command_has_its_section() -> None:
+def test_every_command_has_a_section() -> None:
     sections = re.findall(r"^## tintype (.*)$", (ROOT / "docs" / "commands.md").read_text(), re.MULTILINE)
     assert sections == list(cli.COMMANDS)
 
 
-def test_every_option_is_a_flag_of_shot() -> None:
+def test_shot_has_a_flag_for_every_option() -> None:
     text = CliRunner().invoke(cli.tintype, ["shot", "--help"]).output
     flags = {f"--{name.replace('_', '-')}" for name in Options.model_fields} - {"--url", "--on-error", "--placeholder"}
     assert {flag for flag in flags if flag not in text} == set()
 
 
-def test_the_version_has_an_entry_to_grow_in() -> None:
+def test_changelog_has_an_unreleased_section() -> None:
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
 
 
-class TestTheLocks:
+class TestLockFiles:
     LOCKS = (ROOT / "requirements.lock", ROOT / "requirements-dev.lock")
 
     @pytest.mark.parametrize("lock", LOCKS, ids=title)
-    def test_name_no_address_and_no_path(self, lock: Path) -> None:
+    def test_contain_no_url_and_no_path(self, lock: Path) -> None:
         assert not re.search(r"https?://|file:|--index|--extra-index|--find-links|/home/|/root/", lock.read_text())
 
     @pytest.mark.parametrize("lock", LOCKS, ids=title)
-    def test_pin_every_package_exactly_and_by_hash(self, lock: Path) -> None:
+    def test_pin_every_package_by_version_and_hash(self, lock: Path) -> None:
         entries = re.split(r"\n(?=[a-zA-Z0-9])", lock.read_text().partition("\n")[2])
         loose = [e.splitlines()[0] for e in entries if "==" not in e.splitlines()[0] or "--hash=sha256:" not in e]
         assert loose == []
 
-    def test_hold_every_dependency(self) -> None:
+    def test_contain_every_dependency(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         wanted = project["dependencies"], project["dependencies"] + project["optional-dependencies"]["dev"]
         for lock, dependencies in zip(self.LOCKS, wanted, strict=True):
@@ -173,12 +173,12 @@ class TestTheLocks:
             named = {re.split(r"[\[<>=~!; ]", dependency)[0].lower() for dependency in dependencies}
             assert named <= pinned, "run: make lock"
 
-    def test_agree(self) -> None:
+    def test_pin_the_same_versions(self) -> None:
         base, dev = (set(re.findall(r"^([a-z0-9.-]+==\S+)", lock.read_text(), re.MULTILINE)) for lock in self.LOCKS)
         assert base <= dev
 
 
-def test_hooks_use_the_tools_of_the_environment() -> None:
+def test_hooks_use_the_tools_of_the_virtual_environment() -> None:
     (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert local["repo"] == "local"
     assert all(hook["entry"].startswith(".venv/bin/") for hook in local["hooks"])

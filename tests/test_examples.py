@@ -35,7 +35,7 @@ def run(*command: str, folder: Path, **env: str) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.browser
-class TestThePythonClient:
+class TestPythonClient:
     CLIENT = (sys.executable, str(EXAMPLES / "client.py"))
 
     def test_saves_a_thumbnail(self, service: str, example: str, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ class TestThePythonClient:
         assert done.returncode == 0, done.stderr
         assert imaging.size((tmp_path / "page.webp").read_bytes())[:2] == (320, 180)
 
-    def test_tells_why_there_is_none(self, service: str, example: str, tmp_path: Path) -> None:
+    def test_reports_the_error(self, service: str, example: str, tmp_path: Path) -> None:
         done = run(*self.CLIENT, example, "page.webp", "width=1", folder=tmp_path, TINTYPE=service)
         assert done.returncode == 1
         assert "RuntimeError: width: must be a whole number from 320 to 3840 pixels" in done.stderr
@@ -51,7 +51,7 @@ class TestThePythonClient:
 
 @pytest.mark.browser
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-def test_curl_asks_every_route(service: str, example: str, tmp_path: Path) -> None:
+def test_curl_example_calls_every_route(service: str, example: str, tmp_path: Path) -> None:
     done = run(str(EXAMPLES / "curl.sh"), example, service, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert imaging.size((tmp_path / "thumbnail.webp").read_bytes())[:2] == (320, 180)
@@ -60,7 +60,7 @@ def test_curl_asks_every_route(service: str, example: str, tmp_path: Path) -> No
 
 
 @pytest.mark.browser
-class TestTheSnippetsOfTheGuide:
+class TestGuideSnippets:
     GUIDE = (ROOT / "docs" / "embedding.md").read_text()
 
     def snippet(self, language: str, service: str, example: str) -> str:
@@ -70,20 +70,22 @@ class TestTheSnippetsOfTheGuide:
         return ours.replace("https://example.com/", example).replace("https://example.com", example)
 
     @pytest.mark.parametrize(("language", "program"), [("python", sys.executable), ("sh", "sh")])
-    def test_save_a_thumbnail(self, service: str, example: str, tmp_path: Path, language: str, program: str) -> None:
+    def test_python_saves_a_thumbnail(
+        self, service: str, example: str, tmp_path: Path, language: str, program: str
+    ) -> None:
         (tmp_path / "snippet").write_text(self.snippet(language, service, example))
         done = run(program, "snippet", folder=tmp_path)
         assert done.returncode == 0, done.stderr
         assert imaging.size((tmp_path / "example.webp").read_bytes())[:2] == (320, 180)
 
     @pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
-    def test_fetch_one_in_javascript(self, service: str, example: str, tmp_path: Path) -> None:
+    def test_javascript_fetches_a_thumbnail(self, service: str, example: str, tmp_path: Path) -> None:
         (tmp_path / "snippet.mjs").write_text(self.snippet("js", service, example) + "console.log(picture.length);")
         done = run("node", "snippet.mjs", folder=tmp_path)
         assert int(done.stdout) > 1000, done.stderr
 
     @pytest.mark.skipif(not shutil.which("php"), reason="php is not installed")
-    def test_make_an_address_in_php(self, service: str, example: str, tmp_path: Path) -> None:
+    def test_php_builds_a_url(self, service: str, example: str, tmp_path: Path) -> None:
         (tmp_path / "snippet.php").write_text(self.snippet("php", service, example))
         said = run("php", "snippet.php", folder=tmp_path).stdout
         query = dict(parse_qsl(urlsplit(unescape(re.findall(r'src="([^"]+)"', said)[0])).query))
@@ -91,7 +93,7 @@ class TestTheSnippetsOfTheGuide:
 
 
 @pytest.mark.browser
-def test_the_demo_ends_well_and_leaves_pictures(tmp_path: Path) -> None:
+def test_demo_succeeds_and_writes_images(tmp_path: Path) -> None:
     done = run(sys.executable, str(ROOT / "scripts/demo.py"), str(tmp_path / "demo"), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(state in done.stdout for state in ("MISS", "HIT", "DERIVED", "cached"))
@@ -101,7 +103,7 @@ def test_the_demo_ends_well_and_leaves_pictures(tmp_path: Path) -> None:
     assert {"dark.webp", "phone.webp", "full.webp"} < set(sizes)
 
 
-def test_the_page_with_thumbnails_asks_for_what_exists() -> None:
+def test_thumbnail_page_uses_existing_options() -> None:
     page = unescape((EXAMPLES / "embed.html").read_text())
     addresses = re.findall(r"http://127\.0\.0\.1:8000/thumb\?([^\s\"]+)", page)
     assert len(addresses) == 4
@@ -109,6 +111,6 @@ def test_the_page_with_thumbnails_asks_for_what_exists() -> None:
         assert Options.model_validate(dict(parse_qsl(query, strict_parsing=True))).thumb_width
 
 
-def test_the_example_page_asks_nobody_else() -> None:
+def test_example_page_loads_nothing_from_other_hosts() -> None:
     foreign = re.compile(r"(?:src|href|url\()[=\"'(]*(?:https?:)?//")
     assert [path.name for path in (EXAMPLES / "site").iterdir() if foreign.search(path.read_text())] == []

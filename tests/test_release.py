@@ -23,7 +23,7 @@ def run(*command: str, folder: Path, **env: str) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.browser
-def test_the_wheel_of_the_source_archive_installs_and_photographs_a_page(tmp_path: Path) -> None:
+def test_wheel_from_the_source_archive_installs_and_captures_a_page(tmp_path: Path) -> None:
     done = run(
         sys.executable, str(ROOT / "scripts/distribution.py"), "--offline", str(tmp_path / "dist"), folder=tmp_path
     )
@@ -56,8 +56,8 @@ def rehearse(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="needs git")
-class TestARelease:
-    def test_tells_all_that_is_missing_at_once(self, project: Path) -> None:
+class TestReleaseScript:
+    def test_reports_all_problems_together(self, project: Path) -> None:
         (project / "README.md").write_text("changed")
         run("git", "tag", "v99.0.0", folder=project)
         told = rehearse(project, "--dry-run", "99.0.0")
@@ -65,7 +65,7 @@ class TestARelease:
         for words in ("not committed", "is there already", f"says {__version__}, not 99.0.0", "has no section"):
             assert words in told.stderr
 
-    def test_that_is_ready_shows_its_notes_and_changes_nothing(self, project: Path) -> None:
+    def test_prints_the_notes_and_changes_nothing(self, project: Path) -> None:
         log = project / "CHANGELOG.md"
         log.write_text(f"## [Unreleased]\n\n## [{__version__}] - 2026-11-23\n\n- News.\n\n## [0.0.1] - 2020-01-01\n")
         commit(project)
@@ -76,11 +76,11 @@ class TestARelease:
         assert run("git", "tag", folder=project).stdout == ""
 
     @pytest.mark.parametrize("version", ["", "1", "v1.2.3", "1.2.3-beta"])
-    def test_wants_a_version(self, project: Path, version: str) -> None:
+    def test_requires_a_version(self, project: Path, version: str) -> None:
         assert rehearse(project, version).returncode == 2
 
 
-def test_the_version_is_written_once() -> None:
+def test_version_is_defined_once() -> None:
     files = [ROOT / "pyproject.toml", ROOT / "mkdocs.yml", *(ROOT / "tintype").rglob("*.py")]
     said = [
         path.name

@@ -69,12 +69,12 @@ def loads(page: Path) -> list[str]:
     return parser.addresses
 
 
-def test_has_a_page_for_every_file(site: Path) -> None:
+def test_contains_a_page_for_every_file(site: Path) -> None:
     sources = (path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md"))
     assert [str(page) for page in sources if not (site / page).exists()] == []
 
 
-def test_reading_it_asks_no_other_host(site: Path) -> None:
+def test_loads_nothing_from_other_hosts(site: Path) -> None:
     away = {
         (page.name, address) for page in pages(site) for address in loads(page) if re.match(r"(https?:)?//", address)
     }
@@ -83,7 +83,7 @@ def test_reading_it_asks_no_other_host(site: Path) -> None:
     assert re.findall(r"(?:@import|url\()\s*[\"']?(?:https?:)?//[^)]+", sheets) == []
 
 
-def test_what_pages_load_is_there(site: Path) -> None:
+def test_contains_every_file_that_pages_load(site: Path) -> None:
     def missing() -> Iterator[str]:
         for page in pages(site):
             for address in loads(page):
@@ -93,17 +93,17 @@ def test_what_pages_load_is_there(site: Path) -> None:
     assert list(missing()) == []
 
 
-def test_files_of_the_repository_that_pages_name_come_along(site: Path) -> None:
+def test_contains_repository_files_that_pages_link_to(site: Path) -> None:
     assert "tintype" in (site / "repository" / "deploy" / "nginx" / "tintype.conf").read_text()
     assert 'href="repository/deploy/nginx/tintype.conf"' in (site / "deploy.html").read_text()
 
 
-def test_the_pages_at_the_root_of_the_repository_are_part_of_it(site: Path) -> None:
+def test_contains_the_pages_of_the_repository_root(site: Path) -> None:
     assert 'href="security.html"' in (site / "reporting.html").read_text()
     assert "Unreleased" in (site / "changelog.html").read_text()
 
 
-def test_every_picture_of_the_options_is_drawn_by_the_script_and_shown() -> None:
+def test_option_images_are_generated_and_shown() -> None:
     drawn = set(re.findall(r'^    "([a-z0-9-]+)": \(', (ROOT / "scripts" / "pictures.py").read_text(), re.MULTILINE))
     shown = set(re.findall(r"images/options/([a-z0-9-]+)\.webp", (ROOT / "docs" / "options.md").read_text()))
     there = {path.stem for path in (ROOT / "docs" / "images" / "options").iterdir()}

@@ -70,15 +70,15 @@ def states() -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("engine")
-class TestAList:
-    def test_becomes_pictures_named_for_their_addresses(self, tintype: Terminal) -> None:
+class TestUrlList:
+    def test_writes_files_named_after_their_urls(self, tintype: Terminal) -> None:
         listed = write_list(f"{HOST}/", f"{HOST}/blog/post?id=7")
         assert tintype("batch", listed, "-o", "out") == 0
         assert pictures() == ["127.0.0.1-9-blog-post-id-7.png", "127.0.0.1-9.png"]
         assert imaging.size((Path("out") / "127.0.0.1-9.png").read_bytes())[:2] == (1280, 720)
         assert (tintype.out, tintype.err.splitlines()[-1]) == ("", "out: 2 captured.")
 
-    def test_has_comments_empty_lines_and_pages_named_twice(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_ignores_comments_empty_lines_and_duplicates(self, tintype: Terminal, engine: Photographer) -> None:
         listed = write_list(
             "# mine", "", f"  {HOST}/a  ", f"{HOST}/a?utm_source=mail", "HTTP://127.0.0.1:9/a#top", "\t"
         )
@@ -86,36 +86,36 @@ class TestAList:
         assert engine.taken() == ["/a"]
         assert tintype.err.splitlines()[-1] == "out: 1 captured, 2 duplicates."
 
-    def test_may_come_from_another_program(self) -> None:
+    def test_reads_the_list_from_stdin(self) -> None:
         command = [sys.executable, "-m", "tintype", "batch", "-", "-o", "out", "--report", "report.json"]
         done = subprocess.run(command, input="http://10.0.0.1/\n", capture_output=True, text=True, check=False)
         assert (done.returncode, states()) == (1, {"http://10.0.0.1/": "failed"})
 
-    def test_may_be_as_windows_writes_it(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_accepts_a_byte_order_mark_and_crlf(self, tintype: Terminal, engine: Photographer) -> None:
         Path("urls.txt").write_bytes(f"\ufeff{HOST}/a\r\n{HOST}/b\r\n".encode())
         assert tintype("batch", "urls.txt", "-o", "out") == 0
         assert engine.taken() == ["/a", "/b"]
 
-    def test_that_names_nothing_is_wrong_usage(self, tintype: Terminal) -> None:
+    def test_rejects_a_list_without_urls(self, tintype: Terminal) -> None:
         assert tintype("batch", write_list("# nothing"), "-o", "out") == 2
         assert "urls.txt contains no URL" in tintype.err
 
-    def test_that_is_not_there_is_wrong_usage(self, tintype: Terminal) -> None:
+    def test_rejects_a_missing_list_file(self, tintype: Terminal) -> None:
         assert tintype("batch", "nowhere.txt", "-o", "out") == 2
         assert "nowhere.txt" in tintype.err
 
-    def test_is_taken_with_the_options_of_the_service(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_applies_options_to_all_pages(self, tintype: Terminal, engine: Photographer) -> None:
         flags = "--width 800 --height 600 --dark-mode --format webp --thumb-width 400"
         assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", *flags.split()) == 0
         assert imaging.size((Path("out") / "127.0.0.1-9-a.webp").read_bytes())[:2] == (400, 300)
         assert engine.shots[0].emulation.dark_mode
 
-    def test_is_not_begun_under_wrong_options(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_rejects_invalid_options_before_any_capture(self, tintype: Terminal, engine: Photographer) -> None:
         assert tintype("batch", write_list("ftp://a", f"{HOST}/a"), "-o", "out", "--width", "1") == 2
         assert "--width must be a whole number from 320 to 3840 pixels, not 1" in tintype.err
         assert (engine.visits, Path("out").exists()) == (0, False)
 
-    def test_is_taken_several_pages_at_a_time(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_captures_pages_in_parallel(self, tintype: Terminal, engine: Photographer) -> None:
         engine.gate.clear()
 
         def open_gate() -> None:
@@ -132,7 +132,7 @@ class TestAList:
 
 @pytest.mark.usefixtures("engine")
 class TestFailures:
-    def test_do_not_stop_the_rest(self, tintype: Terminal) -> None:
+    def test_continues_after_a_failed_page(self, tintype: Terminal) -> None:
         listed = write_list("nonsense", "http://10.0.0.1/", f"{HOST}/target-unreachable", f"{HOST}/a")
         assert tintype("batch", listed, "-o", "out") == 1
         assert pictures() == ["127.0.0.1-9-a.png"]
@@ -141,31 +141,29 @@ class TestFailures:
         assert f"{HOST}/target-unreachable: target-unreachable: as the address says" in tintype.err
         assert tintype.err.splitlines()[-1] == "out: 1 captured, 3 failed."
 
-    def test_that_pass_are_waited_out(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_retries_transient_failures(self, tintype: Terminal, engine: Photographer) -> None:
         assert tintype("batch", write_list(f"{HOST}/overloaded_2", f"{HOST}/browser-crashed_1"), "-o", "out") == 0
         assert engine.taken() == ["/browser-crashed_1"] * 2 + ["/overloaded_2"] * 3
 
-    def test_of_a_part_of_ours_end_the_run_and_are_not_the_page_s(
-        self, tintype: Terminal, engine: Photographer
-    ) -> None:
+    def test_ends_the_run_when_a_backend_is_unavailable(self, tintype: Terminal, engine: Photographer) -> None:
         listed = write_list(*(f"{HOST}/{number}/backend-unavailable" for number in range(20)))
         assert tintype("batch", listed, "-o", "out", "--parallel", "1", "--report", "report.json") == 4
         assert set(states().values()) == {"pending"}
         assert "tintype: A backend is unavailable" in tintype.err
         assert engine.visits < 20
 
-    def test_may_be_verdicts_one_minds(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_counts_rejected_verdicts_as_failures(self, tintype: Terminal, engine: Photographer) -> None:
         engine.status = 404
         assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", "--fail-on", "error") == 1
         assert pictures() == []
 
-    def test_to_write_end_the_run_and_are_told(self, tintype: Terminal) -> None:
+    def test_ends_with_2_when_the_folder_cannot_be_created(self, tintype: Terminal) -> None:
         Path("out").write_text("a file")
         assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out") == 2
         assert "out" in tintype.err
 
 
-class TestAnotherRun:
+class TestSecondRun:
     @pytest.fixture(autouse=True)
     def _first(self, tintype: Terminal, engine: Photographer) -> None:
         listed = write_list(f"{HOST}/a", f"{HOST}/target-unreachable", f"{HOST}/b")
@@ -173,7 +171,7 @@ class TestAnotherRun:
         engine.shots.clear()
         tintype("purge", "--all")
 
-    def test_takes_only_what_is_missing(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_captures_only_missing_pages(self, tintype: Terminal, engine: Photographer) -> None:
         (Path("out") / "127.0.0.1-9-b.png").unlink()
         listed = write_list(f"{HOST}/new", f"{HOST}/b", f"{HOST}/target-unreachable", f"{HOST}/a")
         assert tintype("batch", listed, "-o", "out", "--report", "report.json") == 1
@@ -181,30 +179,28 @@ class TestAnotherRun:
         assert states() == {"/new": "captured", "/b": "captured", "/target-unreachable": "failed", "/a": "skipped"}
         assert tintype.err.splitlines()[-1] == "out: 2 captured, 1 skipped, 1 failed."
 
-    def test_tries_again_what_failed_when_told(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_retry_failed_captures_failed_pages(self, tintype: Terminal, engine: Photographer) -> None:
         assert tintype("batch", "urls.txt", "-o", "out", "--retry-failed") == 1
         assert engine.taken() == ["/target-unreachable"]
 
-    def test_takes_everything_again_when_told_and_keeps_the_names(
-        self, tintype: Terminal, engine: Photographer
-    ) -> None:
+    def test_force_captures_all_pages_under_the_same_names(self, tintype: Terminal, engine: Photographer) -> None:
         assert tintype("batch", "urls.txt", "-o", "out", "--force") == 1
         assert engine.taken() == ["/a", "/b", "/target-unreachable"]
         assert pictures() == ["127.0.0.1-9-a.png", "127.0.0.1-9-b.png"]
 
-    def test_takes_a_picture_that_is_not_whole_again(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_recaptures_a_truncated_file(self, tintype: Terminal, engine: Photographer) -> None:
         (Path("out") / "127.0.0.1-9-a.png").write_bytes(b"half")
         assert tintype("batch", "urls.txt", "-o", "out") == 1
         assert engine.taken() == ["/a"]
 
-    def test_with_other_options_leaves_the_first_pictures(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_keeps_files_of_other_options(self, tintype: Terminal, engine: Photographer) -> None:
         before = (Path("out") / "127.0.0.1-9-a.png").read_bytes()
         assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", "--dark-mode") == 0
         assert engine.taken() == ["/a"]
         assert (Path("out") / "127.0.0.1-9-a.png").read_bytes() == before
         assert len(pictures()) == 3
 
-    def test_gets_over_half_a_line_in_its_ledger(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_recovers_from_a_partial_manifest_line(self, tintype: Terminal, engine: Photographer) -> None:
         ledger = Path("out") / MANIFEST_FILE
         lines = ledger.read_bytes().splitlines(keepends=True)
         ledger.write_bytes(b"".join(lines[:-1]) + lines[-1][:20])
@@ -213,14 +209,14 @@ class TestAnotherRun:
         assert tintype("batch", "urls.txt", "-o", "out") in {0, 1}
         assert len(engine.taken()) == 1
 
-    def test_does_not_follow_a_ledger_out_of_its_folder(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_ignores_manifest_paths_outside_of_the_folder(self, tintype: Terminal, engine: Photographer) -> None:
         ledger = Path("out") / MANIFEST_FILE
         ledger.write_text(ledger.read_text().replace("127.0.0.1-9-a.png", "../a.png"))
         assert tintype("batch", "urls.txt", "-o", "out") == 1
         assert engine.taken() == ["/a"]
         assert not Path("a.png").exists()
 
-    def test_waits_for_no_other_that_writes_there(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_fails_when_another_run_holds_the_lock(self, tintype: Terminal, engine: Photographer) -> None:
         with Manifest(Path("out")):
             assert tintype("batch", "urls.txt", "-o", "out") == 1
         assert "is locked by another batch run" in tintype.err
@@ -228,8 +224,8 @@ class TestAnotherRun:
 
 
 @pytest.mark.usefixtures("engine")
-class TestTheReport:
-    def test_is_a_table_of_every_line(self, tintype: Terminal) -> None:
+class TestReport:
+    def test_writes_every_line_as_csv(self, tintype: Terminal) -> None:
         listed = write_list(f"{HOST}/a", f"{HOST}/target-unreachable", "nonsense")
         assert tintype("batch", listed, "-o", "out", "--report", "report.csv") == 1
         with Path("report.csv").open(newline="") as file:
@@ -239,18 +235,18 @@ class TestTheReport:
         assert [row["error"] for row in rows] == ["", "target-unreachable", "invalid-request"]
         assert (rows[0]["file"], rows[0]["width"], rows[0]["verdict"]) == ("127.0.0.1-9-a.png", "1280", "ok")
 
-    def test_is_the_same_in_json(self, tintype: Terminal) -> None:
+    def test_writes_json(self, tintype: Terminal) -> None:
         assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", "--report", "report.json") == 0
         entry = json.loads(Path("report.json").read_text())[0]
         assert (entry["state"], entry["cache"], entry["status"], entry["width"]) == ("captured", "MISS", 200, 1280)
         assert entry["bytes"] == (Path("out") / entry["file"]).stat().st_size
 
-    def test_is_of_one_of_two_kinds(self, tintype: Terminal) -> None:
+    def test_rejects_an_unknown_format(self, tintype: Terminal) -> None:
         assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", "--report", "report.xml") == 2
         assert "use a file name that ends in .csv or .json" in tintype.err
 
 
-class TestCtrlC:
+class TestInterrupt:
     @pytest.fixture
     def stopped(self, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         """Set once the crew knows that it shall begin nothing else."""
@@ -264,7 +260,7 @@ class TestCtrlC:
         monkeypatch.setattr(workers.WorkerPool, "stop", stop_and_tell)
         return stopped
 
-    def test_finishes_what_is_under_way_and_leaves_the_rest_for_another_run(
+    def test_finishes_captures_in_progress_and_leaves_the_rest_pending(
         self, tintype: Terminal, engine: Photographer, stopped: threading.Event
     ) -> None:
         engine.gate.clear()
@@ -288,7 +284,7 @@ class TestCtrlC:
         assert engine.visits == 5
 
 
-class TestNames:
+class TestFileNamer:
     @pytest.mark.parametrize(
         ("url", "stem"),
         [
@@ -302,13 +298,13 @@ class TestNames:
             ("http://[2001:db8::1]/", "2001-db8-1"),
         ],
     )
-    def test_are_safe_everywhere(self, url: str, stem: str) -> None:
+    def test_builds_portable_names(self, url: str, stem: str) -> None:
         assert stem_of(url) == stem.strip("-.")
 
-    def test_are_never_too_long(self) -> None:
+    def test_limits_the_length(self) -> None:
         assert len(stem_of("https://example.com/" + "a" * 2000)) == MAX_STEM_LENGTH
 
-    def test_are_of_one_page_each_on_any_file_system(self, tmp_path: Path) -> None:
+    def test_assigns_unique_names_ignoring_case(self, tmp_path: Path) -> None:
         (tmp_path / "example.com-theirs.png").touch()
         names = FileNamer(tmp_path, ["example.com-given.png"])
         paths = ["a", "A", "a/", "a?", "theirs", "given"]
@@ -320,7 +316,7 @@ class TestNames:
 
 
 @pytest.mark.browser
-class TestWithARealBrowser:
+class TestRealBrowser:
     @pytest.fixture
     def site(self) -> Iterator[SiteServer]:
         with SiteServer() as server:
@@ -331,7 +327,7 @@ class TestWithARealBrowser:
         command = [sys.executable, "-m", "tintype", "batch", "urls.txt", "-o", "out", *flags]
         return subprocess.Popen(command, env={**os.environ, **env}, stderr=subprocess.PIPE, text=True)
 
-    def test_pages_become_files_an_interrupted_run_is_gone_on_with(self, site: SiteServer) -> None:
+    def test_resumes_an_interrupted_run(self, site: SiteServer) -> None:
         good = ["/plain.html", "/plain.html?second=1", "/plain.html?third=1"]
         write_list(*map(site.url, good), site.url("/download"), site.url("/plain.html?held=1"))
         site.gate.clear()

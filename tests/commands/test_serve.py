@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("own_settings")
 
 class TestServe:
     @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-    def test_says_where_it_listens_and_ends_cleanly(self, how: int) -> None:
+    def test_logs_its_url_and_shuts_down_cleanly(self, how: int) -> None:
         with ServeProcess(PORT="0") as served:
             url = served.wait_listening()["url"]
             assert health_status(url) == 200
@@ -29,14 +29,14 @@ class TestServe:
         with pytest.raises(ConnectionRefusedError):
             health_status(url)
 
-    def test_flags_win_over_settings(self) -> None:
+    def test_flags_override_settings(self) -> None:
         with ServeProcess("--port", "0", "--workers", "2", "--host", "127.0.0.2", PORT="1") as served:
             said = served.wait_listening()
             assert said["workers"] == 2
             assert said["url"].startswith("http://127.0.0.2:")
             assert said["url"] != "http://127.0.0.2:1"
 
-    def test_a_worker_that_dies_is_replaced(self) -> None:
+    def test_restarts_a_killed_worker(self) -> None:
         with ServeProcess(PORT="0") as served:
             url = served.wait_listening()["url"]
             assert health_status(url) == 200
@@ -45,7 +45,7 @@ class TestServe:
             assert eventually(lambda: is_healthy(url) and worker not in children(served.process.pid))
 
     @pytest.mark.browser
-    def test_its_capture_daemon_ends_with_it_though_it_would_linger(self, tmp_path: Path) -> None:
+    def test_stops_its_capture_daemon_despite_the_idle_timeout(self, tmp_path: Path) -> None:
         env = {"TINTYPE_ENGINE": "chromium", "TINTYPE_DATA_DIR": str(tmp_path / "data")}
         with ServeProcess(PORT="0", TINTYPE_DAEMON_IDLE_TIMEOUT="1h", **env) as served:
             assert served.wait_logged("daemon_ready")
@@ -55,7 +55,7 @@ class TestServe:
         assert eventually(lambda: processes.gone(started), within=30)
 
     @pytest.mark.browser
-    def test_a_capture_daemon_that_is_just_starting_ends_with_it(self, tmp_path: Path) -> None:
+    def test_stops_a_capture_daemon_that_is_still_starting(self, tmp_path: Path) -> None:
         env = {
             "TINTYPE_ENGINE": "chromium",
             "TINTYPE_DATA_DIR": str(tmp_path / "data"),
@@ -66,19 +66,19 @@ class TestServe:
             served.end(signal.SIGTERM)
         assert eventually(lambda: not processes.mentioning(str(tmp_path / "data")), within=30)
 
-    def test_workers_do_not_outlive_it(self) -> None:
+    def test_workers_end_with_a_killed_parent(self) -> None:
         with ServeProcess(PORT="0") as served:
             url = served.wait_listening()["url"]
             served.process.kill()
             assert eventually(lambda: not is_healthy(url))
 
-    def test_a_port_in_use_is_told_with_2(self) -> None:
+    def test_reports_a_used_port_and_exits_with_2(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken, ServeProcess(PORT=str(taken.getsockname()[1])) as served:
             _, said = served.process.communicate(timeout=30)
             assert served.process.returncode == 2
         assert "HOST, PORT: cannot listen on 127.0.0.1:" in said
         assert "Traceback" not in said
 
-    def test_a_host_that_is_not_ours_is_told_with_2(self, tintype: Terminal) -> None:
+    def test_reports_a_foreign_host_and_exits_with_2(self, tintype: Terminal) -> None:
         assert tintype("serve", "--host", "192.0.2.1") == 2
         assert "HOST, PORT: cannot listen on 192.0.2.1:8000" in tintype.err

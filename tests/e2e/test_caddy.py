@@ -50,12 +50,12 @@ def picture(edge: Caddy, site: SiteServer) -> tuple[str, httpx.Response]:
     return address, edge.get(address)
 
 
-def test_is_written_as_caddy_would_write_it() -> None:
+def test_configuration_is_formatted() -> None:
     said = subprocess.run(["caddy", "fmt", str(SHIPPED)], check=False, capture_output=True, text=True).stdout
     assert said == SHIPPED.read_text()
 
 
-def test_pictures_pass_as_they_are(edge: Caddy, node: Node, picture: tuple[str, httpx.Response]) -> None:
+def test_passes_images_unchanged(edge: Caddy, node: Node, picture: tuple[str, httpx.Response]) -> None:
     address, first = picture
     direct = node.client.get(address)
     assert (first.status_code, first.headers["content-type"]) == (200, direct.headers["content-type"])
@@ -65,46 +65,46 @@ def test_pictures_pass_as_they_are(edge: Caddy, node: Node, picture: tuple[str, 
     assert edge.get(address, {"If-None-Match": first.headers["etag"]}).status_code == 304
 
 
-def test_text_is_compressed(edge: Caddy) -> None:
+def test_compresses_text(edge: Caddy) -> None:
     assert edge.get("/", {"Accept-Encoding": "gzip"}).headers["content-encoding"] == "gzip"
 
 
-def test_the_service_s_figures_stay_inside(edge: Caddy, node: Node) -> None:
+def test_hides_metrics(edge: Caddy, node: Node) -> None:
     assert node.get("/metrics").status_code == 200
     for path in ("/metrics", "/%6detrics", "/METRICS", "/./metrics", "//metrics", "/metrics/", "/x/../metrics"):
         assert edge.get(path).status_code != 200, path
 
 
-def test_errors_are_told_by_the_service(edge: Caddy) -> None:
+def test_passes_errors_of_the_service(edge: Caddy) -> None:
     assert edge.get("/thumb?url=x&witdh=9").json()["error"] == "invalid-request"
 
 
 @pytest.mark.parametrize("size", [1_100_000, 7_000_000])
-def test_a_body_beyond_what_options_need_is_refused_by_the_service(size: int, edge: Caddy) -> None:
+def test_service_rejects_an_oversized_body(size: int, edge: Caddy) -> None:
     assert edge.ask("POST", "/thumb", body={"html": "x" * size}).json()["error"] == "body-too-large"
 
 
-def test_each_client_spends_its_own_allowance_whatever_it_claims(start_node: StartNode, tmp_path: Path) -> None:
+def test_rate_limit_uses_the_real_client_address(start_node: StartNode, tmp_path: Path) -> None:
     with Caddy(tmp_path / "edge", start_node(env=FIVE_A_DAY).port) as edge:
         claims = [{"X-Forwarded-For": f"203.0.113.{n}"} for n in range(6)]
         answers = [edge.get("/thumb?url=http%3A%2F%2F10.0.0.1%2F", claim) for claim in claims]
     assert [answer.status_code for answer in answers][-1] == 429, "believed what anybody can write"
 
 
-def test_plain_http_is_sent_to_tls(edge: Caddy) -> None:
+def test_redirects_http_to_https(edge: Caddy) -> None:
     moved = httpx.get(f"http://127.0.0.1:{edge.plain}/thumb?url=x", headers={"Host": "thumbs.example.com"})
     assert moved.status_code == 308
     assert moved.headers["location"].startswith("https://thumbs.example.com")
 
 
-def test_the_log_says_neither_targets_nor_keys(edge: Caddy, picture: tuple[str, httpx.Response]) -> None:
+def test_log_contains_neither_targets_nor_keys(edge: Caddy, picture: tuple[str, httpx.Response]) -> None:
     edge.get(picture[0], {"X-Api-Key": "a-key-of-somebody", "Referer": "https://somebody.example/"})
     assert eventually(lambda: any("/thumb" in str(line["request"]) for line in edge.logged()))
     said = str(edge.logged())
     assert [word for word in ("url=", "a-key-of-somebody", "somebody.example") if word in said] == []
 
 
-def test_what_a_lost_service_was_sent_is_not_sent_again(tmp_path: Path) -> None:
+def test_does_not_retry_a_request_that_was_sent(tmp_path: Path) -> None:
     with _Cutter() as cutter, Caddy(tmp_path / "edge", cutter.port) as edge:
         for method in ("GET", "POST"):
             before = cutter.requests(method)

@@ -35,7 +35,7 @@ def is_whole(answer: httpx.Response) -> bool:
     return answer.status_code in (429, 502, 503, 504) and bool(answer.json()["error"])
 
 
-def test_the_browser_killed_mid_capture(start_node: StartNode, site: SiteServer) -> None:
+def test_recovers_from_a_browser_killed_during_a_capture(start_node: StartNode, site: SiteServer) -> None:
     node = start_node()
     assert node.thumb(site.url("/plain.html")).status_code == 200
     browser = processes.tree(node.daemon())[1]
@@ -47,7 +47,7 @@ def test_the_browser_killed_mid_capture(start_node: StartNode, site: SiteServer)
     assert node.thumb(site.url("/plain.html?after=1")).status_code == 200
 
 
-def test_the_daemon_killed(start_node: StartNode, site: SiteServer) -> None:
+def test_recovers_from_a_killed_daemon(start_node: StartNode, site: SiteServer) -> None:
     node = start_node()
     assert node.thumb(site.url("/plain.html")).status_code == 200
     family = processes.tree(node.daemon())
@@ -56,7 +56,7 @@ def test_the_daemon_killed(start_node: StartNode, site: SiteServer) -> None:
     assert node.thumb(site.url("/plain.html?reborn=1")).status_code == 200
 
 
-def test_redis_stopped_and_started(start_node: StartNode, redis_server: RedisServer, site: SiteServer) -> None:
+def test_survives_a_redis_outage(start_node: StartNode, redis_server: RedisServer, site: SiteServer) -> None:
     node = start_node(env={"REDIS_URL": redis_server.url})
     url = site.url("/plain.html?redis=1")
     assert [node.thumb(url).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]
@@ -69,7 +69,7 @@ def test_redis_stopped_and_started(start_node: StartNode, redis_server: RedisSer
     assert eventually(lambda: node.thumb(url).headers["X-Cache"] == "HIT")
 
 
-def test_s3_refusing(start_node: StartNode, s3_server: S3Server, site: SiteServer) -> None:
+def test_survives_an_s3_outage(start_node: StartNode, s3_server: S3Server, site: SiteServer) -> None:
     s3_server.create_bucket("thumbs")
     env = {"S3_BUCKET": "thumbs", "S3_REGION": "us-east-1", "S3_ENDPOINT_URL": s3_server.url}
     node = start_node(env={**env, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"})
@@ -97,7 +97,7 @@ def fill(path: Path) -> None:
             file.write(bytes(64 << 10))
 
 
-def test_disk_full(start_node: StartNode, small_disk: Path, site: SiteServer) -> None:
+def test_survives_a_full_disk(start_node: StartNode, small_disk: Path, site: SiteServer) -> None:
     node = start_node(data=small_disk)
     filler = small_disk / "filler"
     fill(filler)
@@ -132,7 +132,7 @@ def begin_to_post(port: int) -> socket.socket:
     return connection
 
 
-def test_senders_who_never_finish(start_node: StartNode, site: SiteServer) -> None:
+def test_serves_others_while_clients_never_finish_sending(start_node: StartNode, site: SiteServer) -> None:
     node = start_node(env={"TINTYPE_WORKERS": "1", "TINTYPE_THREADS": "4"})
     assert node.thumb(site.url("/plain.html")).status_code == 200
     with ExitStack() as senders:
@@ -145,7 +145,7 @@ def test_senders_who_never_finish(start_node: StartNode, site: SiteServer) -> No
     assert eventually(lambda: node.thumb(site.url("/plain.html?later=1")).status_code == 200)
 
 
-def test_sigterm_under_load(start_node: StartNode, site: SiteServer) -> None:
+def test_sigterm_under_load_finishes_requests(start_node: StartNode, site: SiteServer) -> None:
     node = start_node()
     urls = [site.url(f"/plain.html?load={number}") for number in range(12)]
     with ThreadPoolExecutor(1) as background:
@@ -158,7 +158,7 @@ def test_sigterm_under_load(start_node: StartNode, site: SiteServer) -> None:
     assert all(is_whole(answer) for answer in ask_all(node, urls[:6]) if answer)
 
 
-def test_kill_nine_of_the_whole_service_leaves_nothing_running(start_node: StartNode, site: SiteServer) -> None:
+def test_sigkill_of_the_service_leaves_no_process(start_node: StartNode, site: SiteServer) -> None:
     node = start_node()
     assert node.thumb(site.url("/plain.html")).status_code == 200
     family = {*processes.tree(node.process.pid), *processes.tree(node.daemon())}

@@ -38,7 +38,7 @@ def listens(port: int) -> bool:
     return True
 
 
-def test_a_picture_is_taken_by_the_other_pod(site: SiteServer, redis_server: RedisServer, tmp_path: Path) -> None:
+def test_web_pod_captures_through_the_capture_pod(site: SiteServer, redis_server: RedisServer, tmp_path: Path) -> None:
     port, data = free_port(), tmp_path / "capture"
     secrets = tmp_path / "secrets"
     secrets.mkdir()

@@ -76,7 +76,7 @@ class Asked:
 
 
 class TestHits:
-    def test_are_answered_without_the_service(self, edge: Edge, node: Node, page: str) -> None:
+    def test_are_served_without_the_service(self, edge: Edge, node: Node, page: str) -> None:
         asked = Asked(edge, node)
         first = edge.get(thumb(page))
         again = [edge.get(thumb(page)) for _ in range(20)]
@@ -84,18 +84,18 @@ class TestHits:
         assert {(a.status_code, a.headers["x-cache"], a.content) for a in again} == {(200, "HIT", first.content)}
         assert asked.is_(1)
 
-    def test_written_in_another_order_or_by_another_path_are_the_same_picture(self, edge: Edge, page: str) -> None:
+    def test_share_one_entry_for_equivalent_urls(self, edge: Edge, page: str) -> None:
         first = edge.get(f"/%74humb?url={page}&width=800&format=webp")
         again = edge.get(f"/thumb?url={page}&width=800&format=webp")
         turned = edge.get(f"/thumb?format=webp&width=800&url={page}")
         assert (again.content, again.headers["x-cache"]) == (first.content, "HIT")
         assert (turned.content, turned.headers["x-cache"]) == (first.content, "HIT"), "visited twice"
 
-    def test_keep_the_life_the_service_gave_them(self, edge: Edge, page: str) -> None:
+    def test_keep_the_max_age_of_the_service(self, edge: Edge, page: str) -> None:
         lives = {edge.get(thumb(page)).headers["cache-control"] for _ in range(2)}
         assert lives == {"public, max-age=86400, stale-while-revalidate=604800"}
 
-    def test_that_the_service_confirmed_are_hits_too(self, node: Node, page: str, tmp_path: Path) -> None:
+    def test_include_entries_revalidated_by_the_service(self, node: Node, page: str, tmp_path: Path) -> None:
         with Edge(tmp_path / "edge", node.port, keeps="1s") as edge:
             asked = Asked(edge, node)
             first = edge.get(thumb(page))
@@ -109,16 +109,16 @@ class TestHits:
             assert eventually(confirmed)
         assert told == {("HIT", "", first.content)}
 
-    def test_are_304_for_whoever_has_them(self, edge: Edge, page: str) -> None:
+    def test_return_304_for_a_matching_etag(self, edge: Edge, page: str) -> None:
         etag = edge.get(thumb(page)).headers["etag"]
         assert edge.get(thumb(page), {"If-None-Match": etag}).status_code == 304
 
-    def test_tell_nobody_what_was_said_to_another(self, edge: Edge, page: str) -> None:
+    def test_exclude_request_specific_headers(self, edge: Edge, page: str) -> None:
         edge.get(thumb(page))
         told = set(edge.get(thumb(page)).headers)
         assert told.isdisjoint({"ratelimit", "ratelimit-remaining", "ratelimit-limit", "server-timing", "x-request-id"})
 
-    def test_of_the_automatic_format_are_what_each_client_shows(self, edge: Edge, page: str) -> None:
+    def test_vary_by_accept_for_format_auto(self, edge: Edge, page: str) -> None:
         accepts = ("image/avif,image/webp,*/*", "image/webp,*/*", "image/png", "text/html,image/avif;q=0.9", "*/*")
         for _ in range(2):
             answers = [edge.get(thumb(page, "&format=auto"), {"Accept": accept}) for accept in accepts]
@@ -127,14 +127,14 @@ class TestHits:
 
 
 class TestMisses:
-    def test_of_a_crowd_are_one_request(self, edge: Edge, node: Node, page: str) -> None:
+    def test_coalesce_concurrent_requests(self, edge: Edge, node: Node, page: str) -> None:
         asked = Asked(edge, node)
         with ThreadPoolExecutor(12) as crowd:
             answers = list(crowd.map(lambda _: edge.get(thumb(page)), range(12)))
         assert {a.status_code for a in answers} == {200}
         assert asked.is_(1)
 
-    def test_are_within_the_client_s_allowance(self, limited: tuple[Edge, Node], page: str) -> None:
+    def test_count_against_the_rate_limit_of_the_client(self, limited: tuple[Edge, Node], page: str) -> None:
         edge, node = limited
         before = Asked(edge, node)
         statuses = [edge.get(thumb(f"{page}{n}")).status_code for n in range(6)]
@@ -145,58 +145,60 @@ class TestMisses:
         assert edge.get(thumb(f"{page}5")).status_code == 429
         assert asked.is_(1), "one client's refusal was kept for the next"
 
-    def test_of_another_client_are_within_that_one_s(self, limited: tuple[Edge, Node], page: str) -> None:
+    def test_use_a_separate_rate_limit_for_each_client(self, limited: tuple[Edge, Node], page: str) -> None:
         edge, _ = limited
         assert [edge.get(thumb(f"{page}{n}")).status_code for n in range(6)] == [200] * 5 + [429]
         with edge.coming_from("127.0.0.2"):
             assert edge.get(thumb(f"{page}6")).status_code == 200
 
     @pytest.mark.parametrize("more", ["&fresh=true", "&ttl=5"])
-    def test_that_insist_on_new_pictures_get_them(self, more: str, edge: Edge, node: Node, page: str) -> None:
+    def test_bypass_the_cache_for_fresh(self, more: str, edge: Edge, node: Node, page: str) -> None:
         asked = Asked(edge, node)
         answers = [edge.get(thumb(page, more)) for _ in range(2)]
         assert {a.status_code for a in answers} == {200}
         assert asked.is_(2)
 
 
-class TestKeys:
+class TestApiKeys:
     @pytest.mark.parametrize("key", [{"Authorization": "Bearer some-key"}, {"X-Api-Key": "some-key"}])
-    def test_are_the_service_s_to_judge_each_time(self, key: dict[str, str], edge: Edge, node: Node, page: str) -> None:
+    def test_are_checked_by_the_service_for_each_request(
+        self, key: dict[str, str], edge: Edge, node: Node, page: str
+    ) -> None:
         asked = Asked(edge, node)
         for _ in range(2):
             edge.get(thumb(page), key)
         assert asked.is_(2)
 
-    def test_open_nothing_for_those_without(self, edge: Edge, node: Node, page: str) -> None:
+    def test_cache_nothing_for_clients_without_a_key(self, edge: Edge, node: Node, page: str) -> None:
         edge.get(thumb(page), {"X-Api-Key": "some-key"})
         asked = Asked(edge, node)
         edge.get(thumb(page))
         assert asked.is_(1), "kept what was answered to a key"
 
 
-class TestForeignArguments:
+class TestUnknownArguments:
     @pytest.mark.parametrize(
         "more", ["&sig=wrong&expires=1", "&witdh=9", "&format=png&format=webp", "&URL=x", "&width=", "&"]
     )
-    def test_are_told_by_the_service_as_ever(self, more: str, edge: Edge, node: Node, page: str) -> None:
+    def test_are_reported_by_the_service(self, more: str, edge: Edge, node: Node, page: str) -> None:
         edge.get(thumb(page))
         through, direct = edge.get(thumb(page, more)), node.client.get(thumb(page, more))
         assert through.status_code == direct.status_code
         if direct.status_code == 400:
             assert {**through.json(), "instance": ""} == {**direct.json(), "instance": ""}
 
-    def test_fill_nothing(self, edge: Edge, node: Node, page: str) -> None:
+    def test_do_not_fill_the_cache(self, edge: Edge, node: Node, page: str) -> None:
         asked = Asked(edge, node)
         for _ in range(2):
             edge.get(thumb(page, "&invented=1"))
         assert asked.is_(2), "kept an answer to names that anybody can invent"
 
-    def test_poison_nothing(self, edge: Edge, page: str) -> None:
+    def test_do_not_poison_the_cache(self, edge: Edge, page: str) -> None:
         assert edge.get(thumb(page, "&evil=1")).status_code == 400
         assert edge.get(thumb(page)).status_code == 200
 
 
-class TestWhereAddressesAreSigned:
+class TestSignedUrls:
     KEYS = ("a key that signs addresses",)
 
     @pytest.fixture
@@ -210,49 +212,49 @@ class TestWhereAddressesAreSigned:
         pairs = [("url", unquote(page)), *more.items()]
         return f"/thumb?{urlencode([*pairs, ('sig', UrlSigner(self.KEYS).sign('/thumb', pairs))])}"
 
-    def test_what_is_kept_for_one_is_not_for_another(self, closed: Edge, page: str) -> None:
+    def test_cached_thumbnails_require_the_same_signature(self, closed: Edge, page: str) -> None:
         signed = self.signed(page, thumb_width="320")
         assert [closed.get(signed).headers["x-cache"] for _ in range(2)] == ["MISS", "HIT"]
         assert closed.get(thumb(page)).status_code == 401
         assert closed.get(signed.replace("thumb_width=320", "thumb_width=640")).status_code == 403
         assert closed.get(f"{signed}0").status_code == 403
 
-    def test_what_a_key_opens_is_kept_for_nobody(self, closed: Edge, page: str) -> None:
+    def test_are_not_cached_with_an_api_key(self, closed: Edge, page: str) -> None:
         answer = closed.get(thumb(page), {"X-Api-Key": "a-key-of-the-shop-1"})
         assert (answer.status_code, answer.headers["cache-control"][:7]) == (200, "private")
         assert closed.get(thumb(page)).status_code == 401
 
 
-class TestTheRest:
-    def test_reaches_the_service(self, edge: Edge) -> None:
+class TestOtherRoutes:
+    def test_reach_the_service(self, edge: Edge) -> None:
         assert edge.get("/health").status_code == 200
         assert edge.get("/nowhere").headers["content-type"] == "application/problem+json"
 
-    def test_plain_http_is_sent_to_tls(self, edge: Edge) -> None:
+    def test_redirect_http_to_https(self, edge: Edge) -> None:
         moved = httpx.get(f"http://127.0.0.1:{edge.plain}/thumb?url=x", headers={"Host": "a.b"}, trust_env=False)
         assert (moved.status_code, moved.headers["location"]) == (308, "https://a.b/thumb?url=x")
 
-    def test_keeps_the_service_s_figures_to_itself(self, edge: Edge) -> None:
+    def test_hide_metrics(self, edge: Edge) -> None:
         assert edge.get("/metrics").status_code == 404
 
-    def test_proves_to_certificate_authorities_whose_name_it_is(self, edge: Edge) -> None:
+    def test_serve_acme_challenges(self, edge: Edge) -> None:
         token = edge.folder / "acme" / ".well-known" / "acme-challenge" / "token"
         token.parent.mkdir(parents=True)
         token.write_text("proof")
         asked = f"http://127.0.0.1:{edge.plain}/.well-known/acme-challenge/token"
         assert httpx.get(asked, trust_env=False).text == "proof"
 
-    def test_is_logged_without_what_was_asked_for(self, edge: Edge, page: str) -> None:
+    def test_are_logged_without_query_strings(self, edge: Edge, page: str) -> None:
         edge.get(thumb(page))
         assert eventually(lambda: '"GET /thumb" 200' in (edge.folder / "access.log").read_text())
         assert "url=" not in (edge.folder / "access.log").read_text()
 
-    def test_makes_nginx_warn_of_nothing(self, edge: Edge) -> None:
+    def test_cause_no_nginx_warnings(self, edge: Edge) -> None:
         command = ["nginx", "-t", "-p", str(edge.folder), "-c", str(edge.folder / "nginx.conf"), "-e", "stderr"]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
         assert "[" not in said, said
 
-    def test_a_service_that_is_down_leaves_the_known_pictures(self, limited: tuple[Edge, Node], page: str) -> None:
+    def test_serve_cached_thumbnails_while_the_service_is_down(self, limited: tuple[Edge, Node], page: str) -> None:
         edge, node = limited
         before = edge.get(thumb(page))
         node.stop()

@@ -32,7 +32,7 @@ def ask_for_all(nodes: list[Node], url: str) -> list[str]:
     return [answer.headers["X-Cache"] for answer in answers]
 
 
-def test_any_process_derives_from_the_photograph_of_another(start_node: StartNode, site: SiteServer) -> None:
+def test_a_process_derives_from_the_capture_of_another(start_node: StartNode, site: SiteServer) -> None:
     node = start_node(command=GUNICORN)
     url = site.url("/plain.html?renditions=1")
     assert node.thumb(url).headers["X-Cache"] == "MISS"
@@ -44,7 +44,7 @@ def test_any_process_derives_from_the_photograph_of_another(start_node: StartNod
     assert site.visits("/plain.html?renditions=1") == 1
 
 
-def test_any_node_derives_from_the_photograph_of_another(
+def test_a_node_derives_from_the_capture_of_another(
     start_node: StartNode, redis_server: RedisServer, site: SiteServer
 ) -> None:
     env = {"REDIS_URL": redis_server.url}

@@ -26,7 +26,7 @@ def ask_together(nodes: list[Node], count: int, url: str, **options: str) -> lis
         return list(crowd.map(ask, range(count)))
 
 
-def test_fifty_requests_over_four_processes_visit_a_cold_page_once(start_node: StartNode, site: SiteServer) -> None:
+def test_fifty_requests_to_four_processes_capture_once(start_node: StartNode, site: SiteServer) -> None:
     node = start_node(command=_GTHREAD)
     url = site.url("/plain.html?crowd=1")
     answers = ask_together([node], 50, url)
@@ -36,7 +36,7 @@ def test_fifty_requests_over_four_processes_visit_a_cold_page_once(start_node: S
     assert sum(a.headers["X-Cache"] == "MISS" for a in answers) == 1
 
 
-def test_ten_sizes_asked_together_visit_a_cold_page_once(start_node: StartNode, site: SiteServer) -> None:
+def test_ten_concurrent_sizes_capture_once(start_node: StartNode, site: SiteServer) -> None:
     node = start_node(command=_GTHREAD)
     url = site.url("/plain.html?sizes=1")
 
@@ -49,7 +49,7 @@ def test_ten_sizes_asked_together_visit_a_cold_page_once(start_node: StartNode, 
     assert site.visits("/plain.html?sizes=1") == 1
 
 
-def test_two_nodes_with_one_redis_visit_a_cold_page_once(
+def test_two_nodes_with_one_redis_capture_once(
     start_node: StartNode, redis_server: RedisServer, site: SiteServer
 ) -> None:
     env = {"REDIS_URL": redis_server.url}

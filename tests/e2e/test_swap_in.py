@@ -25,7 +25,7 @@ def recipe(start_node: StartNode, redis_server: RedisServer, s3_server: S3Server
     return start_node(command=GUNICORN, env={**env, **credentials, "S3_ENDPOINT_URL": s3_server.url})
 
 
-def test_the_recipe_environment_gives_miss_hit_and_lasting_urls(
+def test_recipe_environment_gives_miss_hit_and_persistent_urls(
     recipe: Node, s3_server: S3Server, site: SiteServer
 ) -> None:
     url = site.url("/plain.html")
@@ -44,7 +44,7 @@ def test_the_recipe_environment_gives_miss_hit_and_lasting_urls(
     assert stored.json()["url"] == f"{s3_server.url}/thumbs/{kept.key}"
 
 
-def test_pictures_outlive_a_restart(recipe: Node, site: SiteServer) -> None:
+def test_thumbnails_survive_a_restart(recipe: Node, site: SiteServer) -> None:
     url = site.url("/plain.html")
     before, stored = recipe.thumb(url), recipe.persist(url).json()
     recipe.stop()
@@ -55,7 +55,7 @@ def test_pictures_outlive_a_restart(recipe: Node, site: SiteServer) -> None:
 
 
 @pytest.mark.parametrize("shared", ["sqlite", "redis"])
-def test_the_31st_request_is_refused_by_every_worker(
+def test_every_worker_rejects_the_31st_request(
     shared: str, start_node: StartNode, redis_server: RedisServer, site: SiteServer
 ) -> None:
     # an hour instead of the default minute: windows follow the clock, and this drill may cross a minute
@@ -73,9 +73,7 @@ def test_the_31st_request_is_refused_by_every_worker(
     assert answers[-1].json()["error"] == "rate-limited"
 
 
-def test_an_env_file_is_read_from_the_working_directory(
-    start_node: StartNode, site: SiteServer, tmp_path: Path
-) -> None:
+def test_reads_an_env_file_from_the_working_directory(start_node: StartNode, site: SiteServer, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("TINTYPE_THUMB_LIMIT=1 per hour\n")
     node = start_node(env={"TINTYPE_LIMIT_EXEMPT": ""})
     url = site.url("/plain.html")

@@ -44,18 +44,18 @@ def settings(unit: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-class TestAUnit:
-    def test_names_settings_and_a_command_that_exist(self, unit: str) -> None:
+class TestUnits:
+    def test_use_existing_settings_and_commands(self, unit: str) -> None:
         assert {name.removesuffix("_FILE") for name in settings(unit)} <= set(NAMES)
         (command,) = said(unit, "ExecStart")
         assert command.split()[1] in COMMANDS
 
-    def test_leaves_the_sandbox_its_namespaces(self, unit: str) -> None:
+    def test_allow_the_namespaces_of_the_sandbox(self, unit: str) -> None:
         assert set(said(unit, "RestrictNamespaces")[0].split()) == NAMESPACES
         assert said(unit, "MemoryDenyWriteExecute") == [], "there would be no JavaScript"
 
     @needs_systemd
-    def test_is_accepted_by_systemd(self, unit: str, tmp_path: Path) -> None:
+    def test_pass_systemd_analyze_verify(self, unit: str, tmp_path: Path) -> None:
         installed = (SHIPPED / unit).read_text().replace("/opt/tintype/.venv/bin/tintype", "/bin/true")
         (tmp_path / unit).write_text(installed)
         command = ["systemd-analyze", "verify", "--recursive-errors=no", str(tmp_path / unit)]
@@ -64,21 +64,21 @@ class TestAUnit:
         assert done.returncode == 0
 
     @needs_systemd
-    def test_is_rated_as_safe(self, unit: str) -> None:
+    def test_pass_systemd_analyze_security(self, unit: str) -> None:
         """From 0.0, nothing to fear, to 10.0; 9.6 is a unit that says nothing."""
         command = ["systemd-analyze", "security", "--offline=true", "--threshold=30", str(SHIPPED / unit)]
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def test_the_service_is_waited_for_as_long_as_it_waits_for_its_workers() -> None:
+def test_stop_timeout_covers_the_shutdown_of_workers() -> None:
     assert float(said(UNITS[0], "TimeoutStopSec")[0]) > Settings.load({}, None).timeout + 15 + 10
 
 
-def test_captures_for_others_are_waited_for_as_long_as_their_clients_wait() -> None:
+def test_stop_timeout_covers_the_wait_of_clients() -> None:
     assert float(said(UNITS[1], "TimeoutStopSec")[0]) > backends.capture_wait_timeout(Settings.load({}, None))
 
 
-def test_the_example_of_settings_names_real_ones() -> None:
+def test_env_example_lists_existing_settings() -> None:
     named = re.findall(r"^#?([A-Z_0-9]+)=", (SHIPPED / "tintype.env").read_text(), re.MULTILINE)
     assert {name.removesuffix("_FILE") for name in named} <= set(NAMES)
 
@@ -86,7 +86,7 @@ def test_the_example_of_settings_names_real_ones() -> None:
 @needs_systemd
 @pytest.mark.browser
 @pytest.mark.skipif(not strangers_exist(), reason="needs x86-64, kernel headers, and a user namespace to be a stranger")
-def test_what_the_units_allow_is_enough(start_node: StartNode, site: SiteServer, tmp_path: Path) -> None:
+def test_units_allow_captures(start_node: StartNode, site: SiteServer, tmp_path: Path) -> None:
     profile = tmp_path / "profile.json"
     (allowed,) = {value for unit in UNITS for value in said(unit, "SystemCallFilter")}
     calls = sorted(expanded(allowed.split()))

@@ -57,8 +57,8 @@ def known(pair: Pair, site: SiteServer) -> list[str]:
     return urls
 
 
-class TestTogether:
-    def test_they_visit_a_cold_page_once(self, pair: Pair, site: SiteServer) -> None:
+class TestSharedState:
+    def test_two_nodes_capture_once(self, pair: Pair, site: SiteServer) -> None:
         pages = [f"/plain.html?cold={number}" for number in range(4)]
         # in two spellings, which are two to nginx and one to the service
         asked = [(site.url(page), more) for page in pages for more in ("", "&format=png", "", "&format=png")]
@@ -68,14 +68,14 @@ class TestTogether:
         assert [site.visits(page) for page in pages] == [1] * len(pages)
         assert all(pair.took_part(node) > known for node, known in zip(pair.nodes, before, strict=True))
 
-    def test_they_share_what_is_persisted(self, pair: Pair, site: SiteServer) -> None:
+    def test_persisted_thumbnails_are_shared(self, pair: Pair, site: SiteServer) -> None:
         url = site.url("/plain.html?lasting=1")
         first, again = pair.north.persist(url).json(), pair.south.persist(url).json()
         assert [first["cached"], again["cached"]] == [False, True]
         assert first["url"] == again["url"]
         assert site.visits("/plain.html?lasting=1") == 1
 
-    def test_they_forget_together(self, pair: Pair, site: SiteServer) -> None:
+    def test_purges_apply_to_both_nodes(self, pair: Pair, site: SiteServer) -> None:
         page = "/plain.html?forgotten=1"
         url = site.url(page)
         assert [node.thumb(url).headers["x-cache"] for node in pair.nodes] == ["MISS", "HIT"]
@@ -91,7 +91,7 @@ class TestTogether:
         assert pair.north.thumb(url).headers["x-cache"] == "HIT"
         assert site.visits(page) == 2
 
-    def test_they_count_a_client_s_allowance_together(self, pair: Pair, site: SiteServer) -> None:
+    def test_rate_limits_are_shared(self, pair: Pair, site: SiteServer) -> None:
         url = site.url("/plain.html?limited=1")
         pair.thumb(url)
         with pair.edge.coming_from("127.0.0.2"):
@@ -100,8 +100,8 @@ class TestTogether:
         assert all(int(a.headers["retry-after"]) >= 1 for a in answers[LIMIT:])
 
 
-class TestOneDies:
-    def test_no_hit_fails_misses_are_tried_again_and_who_returns_takes_part(
+class TestKilledNode:
+    def test_hits_continue_and_misses_are_retried_on_the_other_node(
         self, pair: Pair, known: list[str], held: threading.Event, site: SiteServer
     ) -> None:
         pages = [f"/plain.html?held=1&lost={number}" for number in range(4)]
@@ -121,9 +121,7 @@ class TestOneDies:
         assert load.failed == []
         assert all(site.visits(page) <= 2 for page in pages), "tried again more than once"
 
-    def test_a_post_is_not_sent_twice_and_the_loss_is_told(
-        self, pair: Pair, held: threading.Event, site: SiteServer
-    ) -> None:
+    def test_a_lost_post_is_reported_and_not_retried(self, pair: Pair, held: threading.Event, site: SiteServer) -> None:
         page = "/plain.html?held=1&posted=1"
         pair.rest()
         with ThreadPoolExecutor(1) as background:
@@ -138,8 +136,8 @@ class TestOneDies:
         assert site.visits(page) == 1
 
 
-class TestOneIsToldToEnd:
-    def test_it_finishes_what_it_has_begun_and_nobody_notices(
+class TestStoppedNode:
+    def test_finishes_requests_in_progress_without_errors(
         self, pair: Pair, known: list[str], held: threading.Event, site: SiteServer
     ) -> None:
         pages = [f"/plain.html?held=1&last={number}" for number in range(4)]

@@ -76,7 +76,7 @@ def address(vendor: Vendor, **said: str) -> str:
 
 
 @pytest.mark.parametrize(("vendor", "rule"), RULES)
-def test_every_parameter_becomes_what_the_table_says(vendor: Vendor, rule: Rule) -> None:
+def test_translates_every_parameter_of_the_rules(vendor: Vendor, rule: Rule) -> None:
     said = {name: WORDS.get((vendor.title, name), VALUES.get(name, "true")) for name in rule.source}
     if any(name.startswith("pdf_") for name in said):
         said["format"] = "pdf"
@@ -92,19 +92,19 @@ def test_every_parameter_becomes_what_the_table_says(vendor: Vendor, rule: Rule)
 
 
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=list(VENDORS))
-def test_no_parameter_has_two_meanings(vendor: Vendor) -> None:
+def test_rules_list_each_parameter_once(vendor: Vendor) -> None:
     names = [name for rule in vendor.rules for name in rule.source]
     assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=list(VENDORS))
-def test_options_that_tables_name_exist(vendor: Vendor) -> None:
+def test_rules_target_existing_options(vendor: Vendor) -> None:
     named = {pair.partition("=")[0] for rule in vendor.rules for pair in rule.target.split("&")}
     assert named - {"", "always"} <= set(Options.model_fields)
 
 
-class TestTranslating:
-    def test_keeps_the_shape_that_a_picture_had_by_default(self) -> None:
+class TestTranslation:
+    def test_keeps_the_default_size_of_the_service(self) -> None:
         assert translate("https://api.screenshotone.com/take?url=https://example.com").options == {
             "url": "https://example.com",
             "height": "1024",
@@ -113,17 +113,17 @@ class TestTranslating:
         assert translate("https://image.thum.io/get/https://example.com").options["thumb_width"] == "600"
         assert translate("http://x/?url=https://example.com", VENDORS["url-to-png"]).options["thumb_height"] == "250"
 
-    def test_takes_the_window_of_a_device_that_is_named(self) -> None:
+    def test_uses_the_viewport_of_a_named_device(self) -> None:
         phone = translate("https://api.screenshotone.com/take?url=a.com&viewport_device=iphone_14").options
         assert phone["device"] == "iphone-14"
         assert "height" not in phone
         assert "width" not in translate("https://image.thum.io/get/iphone6/a.com").options
 
-    def test_lets_a_mobile_page_keep_its_window(self) -> None:
+    def test_keeps_the_viewport_of_a_mobile_page(self) -> None:
         mobile = translate("http://x/?url=a.com&isMobile=true&viewPortWidth=400", VENDORS["url-to-png"]).options
         assert (mobile["device"], mobile["width"], mobile["height"]) == ("pixel-7", "400", "1080")
 
-    def test_finds_the_page_in_a_path(self) -> None:
+    def test_finds_the_target_in_a_path(self) -> None:
         base = "https://image.thum.io/get/"
         for written in (
             f"width/400/{PAGE}",
@@ -133,15 +133,15 @@ class TestTranslating:
             assert translate(base + written).options["url"] == PAGE
         assert translate(f"{base}auth/1-k/example.com").options["url"] == "https://example.com"
 
-    def test_counts_in_our_units(self) -> None:
+    def test_converts_units(self) -> None:
         assert translate("https://api.screenshotone.com/take?url=a.com&delay=1.5").options["delay"] == "1500"
         assert translate("https://image.thum.io/get/maxAge/12/a.com").options["ttl"] == "43200"
 
-    def test_turns_round_what_means_the_opposite(self) -> None:
+    def test_inverts_flags_with_the_opposite_meaning(self) -> None:
         base = "https://api.snapsharp.dev/v1/screenshot?url=a.com&cache="
         assert [translate(base + said).options["fresh"] for said in ("false", "true")] == ["true", "false"]
 
-    def test_joins_what_is_said_several_times(self) -> None:
+    def test_joins_repeated_parameters(self) -> None:
         said = "hide_selectors=.a&hide_selectors=.b&clip_y=5&clip_width=30&clip_height=40"
         options = translate(f"https://api.screenshotone.com/take?url=a.com&{said}").options
         assert (options["hide_selectors"], options["clip"]) == (".a,.b", "0,5,30,40")
@@ -158,7 +158,7 @@ class TestTranslating:
             ("colour=red", "colour is unknown"),
         ],
     )
-    def test_tells_what_cannot_be_said(self, said: str, told: str) -> None:
+    def test_notes_values_without_a_counterpart(self, said: str, told: str) -> None:
         translation = translate(f"https://api.screenshotone.com/take?url=a.com&{said}")
         assert told in " ".join(translation.notes)
         assert ours(translation.query())
@@ -166,7 +166,7 @@ class TestTranslating:
     @pytest.mark.parametrize(
         "written", ["https://example.com/?url=https://a.com", "https://api.urlbox.com/v1/", "x", "http://[/"]
     )
-    def test_says_when_it_is_nobodys_address(self, written: str) -> None:
+    def test_rejects_urls_of_unknown_services(self, written: str) -> None:
         with pytest.raises(UnknownService):
             translate(written)
 
@@ -181,7 +181,7 @@ def examples() -> list[tuple[list[str], list[str]]]:
 
 
 @pytest.mark.parametrize(("arguments", "lines"), examples(), ids=lambda value: value[-1][:60])
-def test_the_pages_show_what_the_command_says(arguments: list[str], lines: list[str]) -> None:
+def test_guides_show_the_output_of_the_command(arguments: list[str], lines: list[str]) -> None:
     result = CliRunner().invoke(cli.tintype, ["migrate", *arguments])
     assert result.exit_code == 0
     told = [*result.stdout.splitlines(), *(line.removeprefix("# ") for line in result.stderr.splitlines())]
@@ -189,8 +189,8 @@ def test_the_pages_show_what_the_command_says(arguments: list[str], lines: list[
     assert ours(urlsplit(lines[0]).query)
 
 
-class TestTheCommand:
-    def test_takes_lines_and_goes_on_after_one_it_does_not_know(self) -> None:
+class TestMigrateCommand:
+    def test_continues_after_an_unknown_url_on_stdin(self) -> None:
         lines = "https://nobody.test/x\nhttps://image.thum.io/get/https://example.com\n"
         result = CliRunner().invoke(cli.tintype, ["migrate", "--to", "https://t.test/"], input=lines)
         assert result.stdout.startswith("https://t.test/thumb?url=https://example.com&")
@@ -234,7 +234,7 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         ("/", None),
     ],
 )
-def test_redirects_of_the_pages_lead_to_what_is_accepted(
+def test_nginx_redirects_of_the_guides_lead_to_valid_urls(
     nginx: httpx.Client, old: str, new: dict[str, object] | None
 ) -> None:
     answer = nginx.get(old)
