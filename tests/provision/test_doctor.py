@@ -1,4 +1,4 @@
-"""What the doctor finds, and what it says helps. Broken parts are really broken: a closed port, a failing program."""
+"""Tests of the checks of ``tintype doctor``, with real failures: a closed port, a failing program."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 
 @pytest.fixture
 def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in front of the PATH."""
+    """A folder at the start of the PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -43,7 +43,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def browser(commands: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program that passes for Chromium."""
+    """A script in place of Chromium."""
     monkeypatch.setattr(find_browser, "_MAGIC", (b"#!/b",))
     monkeypatch.setattr(find_browser, "is_world_executable", lambda _: True)
     monkeypatch.setattr(user, "choose_user", lambda *_, **__: user.BrowserUser("me"))
@@ -52,7 +52,7 @@ def browser(commands: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def all_fonts(commands: Path) -> Path:
-    """Programs that pass for fontconfig's where nothing is missing."""
+    """Scripts in place of fontconfig, which report every font."""
     program(commands / "fc-list", "echo False 0-ffff; echo True 20-10ffff")
     program(commands / "fc-match", f"echo {WIDTHS}")
     return commands
@@ -64,50 +64,50 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
-def settings(tmp_path: Path, **said: str) -> Settings:
-    return Settings.load({"TINTYPE_DATA_DIR": str(tmp_path / "data"), **said}, env_file=None)
+def settings(tmp_path: Path, **environ: str) -> Settings:
+    return Settings.load({"TINTYPE_DATA_DIR": str(tmp_path / "data"), **environ}, env_file=None)
 
 
-def examine(chosen: Settings) -> dict[str, CheckResult]:
-    return {finding.name: finding for finding in doctor.run_checks(chosen)}
+def check(chosen: Settings) -> dict[str, CheckResult]:
+    return {result.name: result for result in doctor.run_checks(chosen)}
 
 
-class TestTheDataFolder:
-    def test_is_named_with_what_is_free(self, tmp_path: Path) -> None:
-        found = examine(settings(tmp_path))["data folder"]
+class TestDataFolder:
+    def test_reports_the_free_disk_space(self, tmp_path: Path) -> None:
+        found = check(settings(tmp_path))["data folder"]
         assert found.level is CheckLevel.OK
         assert f"{tmp_path}/data, " in found.detail
 
-    def test_that_cannot_be_used_is_bad(self, tmp_path: Path) -> None:
+    def test_reports_a_folder_that_cannot_be_used(self, tmp_path: Path) -> None:
         (tmp_path / "data").write_text("a file")
-        found = examine(settings(tmp_path))["data folder"]
+        found = check(settings(tmp_path))["data folder"]
         assert found.level is CheckLevel.ERROR
         assert "TINTYPE_DATA_DIR" in found.remedy
 
 
-class TestTheBrowser:
-    def test_is_named_with_its_version(self, tmp_path: Path, browser: Path) -> None:
-        found = examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["browser"]
+class TestBrowser:
+    def test_reports_version_and_path(self, tmp_path: Path, browser: Path) -> None:
+        found = check(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["browser"]
         assert (found.level, found.detail) == (CheckLevel.OK, f"Chromium 1.2.3 at {browser}")
 
-    def test_that_is_missing_is_bad(self, tmp_path: Path) -> None:
-        found = examine(settings(tmp_path, TINTYPE_CHROMIUM="/nowhere"))["browser"]
+    def test_reports_a_missing_browser(self, tmp_path: Path) -> None:
+        found = check(settings(tmp_path, TINTYPE_CHROMIUM="/nowhere"))["browser"]
         assert (found.level, found.detail) == (CheckLevel.ERROR, "none at /nowhere")
         assert "install-browser" in found.remedy
 
-    def test_that_does_not_start_is_bad_with_its_reason(self, tmp_path: Path, browser: Path) -> None:
+    def test_reports_why_the_browser_does_not_start(self, tmp_path: Path, browser: Path) -> None:
         program(browser, "echo libnss3.so: cannot open shared object file >&2; exit 127")
-        found = examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))
+        found = check(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))
         assert found["browser"].level is CheckLevel.ERROR
         assert "libnss3.so" in found["browser"].detail
         assert "sandbox" not in found
 
-    def test_is_not_needed_for_another_engine(self, tmp_path: Path) -> None:
-        found = examine(settings(tmp_path, SNAPSHARP_API_KEY="sk"))
+    def test_skips_the_browser_for_another_engine(self, tmp_path: Path) -> None:
+        found = check(settings(tmp_path, SNAPSHARP_API_KEY="sk"))
         assert not {"browser", "sandbox", "fonts"} & set(found)
         assert found["capture"].level is CheckLevel.OK
 
-    def test_runs_as_somebody_else_for_want_of_its_user(
+    def test_warns_when_the_browser_runs_as_another_user(
         self, tmp_path: Path, browser: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stand_in = user.BrowserUser("nobody", os.geteuid(), os.getegid())
@@ -117,93 +117,92 @@ class TestTheBrowser:
         found = next(f for f in doctor._browser(settings(tmp_path, TINTYPE_CHROMIUM=str(browser))) if "user" in f.name)
         assert (found.level, found.detail) == (
             CheckLevel.WARNING,
-            "there is no user tintype, so Chromium runs as nobody",
+            "the user tintype does not exist; Chromium runs as nobody",
         )
         monkeypatch.setattr(find_browser, "is_world_executable", lambda _: False)
         found = next(f for f in doctor._browser(settings(tmp_path, TINTYPE_CHROMIUM=str(browser))) if "user" in f.name)
-        assert (found.level, found.detail) == (CheckLevel.ERROR, f"nobody cannot reach {browser}")
+        assert (found.level, found.detail) == (CheckLevel.ERROR, f"nobody cannot execute {browser}")
 
 
-class TestTheSandbox:
-    def test_that_works_is_good(self, tmp_path: Path, browser: Path) -> None:
-        assert examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["sandbox"].level is CheckLevel.OK
+class TestSandbox:
+    def test_accepts_a_working_sandbox(self, tmp_path: Path, browser: Path) -> None:
+        assert check(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["sandbox"].level is CheckLevel.OK
 
-    def test_that_does_not_is_bad_with_what_chromium_says(self, tmp_path: Path, browser: Path) -> None:
+    def test_reports_chromiums_message_about_its_sandbox(self, tmp_path: Path, browser: Path) -> None:
         program(browser, NO_SANDBOX)
-        found = examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["sandbox"]
+        found = check(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["sandbox"]
         assert (found.level, found.detail) == (CheckLevel.ERROR, "FATAL: No usable sandbox!")
         assert "user namespaces" in found.remedy
 
-    def test_that_was_given_up_stays_doubtful(self, tmp_path: Path, browser: Path) -> None:
-        given_up = settings(tmp_path, TINTYPE_CHROMIUM=str(browser), ALLOW_NO_SANDBOX="1")
-        assert "ALLOW_NO_SANDBOX" in examine(given_up)["sandbox"].remedy
+    def test_warns_while_the_sandbox_is_disabled(self, tmp_path: Path, browser: Path) -> None:
+        unsandboxed = settings(tmp_path, TINTYPE_CHROMIUM=str(browser), ALLOW_NO_SANDBOX="1")
+        assert "ALLOW_NO_SANDBOX" in check(unsandboxed)["sandbox"].remedy
         program(browser, NO_SANDBOX)
-        assert examine(given_up)["sandbox"].level is CheckLevel.WARNING
+        assert check(unsandboxed)["sandbox"].level is CheckLevel.WARNING
 
     @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
-    def test_namespaces_are_tried(self, tmp_path: Path, browser: Path) -> None:
-        assert examine(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["namespaces"].level in CheckLevel
+    def test_tries_namespaces(self, tmp_path: Path, browser: Path) -> None:
+        assert check(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["namespaces"].level in CheckLevel
 
 
 class TestFonts:
-    def test_of_all_scripts_are_good(self, tmp_path: Path, all_fonts: Path) -> None:
-        found = examine(settings(tmp_path))["fonts"]
+    def test_accepts_fonts_for_all_writing_systems(self, tmp_path: Path, all_fonts: Path) -> None:
+        found = check(settings(tmp_path))["fonts"]
         assert found.level is CheckLevel.OK
-        assert found.detail.startswith(f"for {len(fonts.SCRIPTS)} scripts, with emoji in colour")
+        assert found.detail.startswith(f"{len(fonts.SCRIPTS)} writing systems, colour emoji")
 
-    def test_that_are_missing_are_named_with_their_packages(self, tmp_path: Path, all_fonts: Path) -> None:
+    def test_names_missing_fonts_and_their_packages(self, tmp_path: Path, all_fonts: Path) -> None:
         program(all_fonts / "fc-list", 'echo "False 0-dff e80-3040 3100-10ffff"')
         program(all_fonts / "fc-match", f"echo {WIDTHS.replace('Carlito', 'Noto Sans')}")
-        found = examine(settings(tmp_path))["fonts"]
+        found = check(settings(tmp_path))["fonts"]
         assert found.level is CheckLevel.WARNING
         assert found.detail == (
-            "none as wide as Calibri: install fonts-crosextra-carlito; no font for Thai: install fonts-noto-core; "
+            "no font with the metrics of Calibri: install fonts-crosextra-carlito; "
+            "no font for Thai: install fonts-noto-core; "
             "no font for Japanese: install fonts-noto-cjk; no font for Emoji: install fonts-noto-color-emoji"
         )
         assert found.remedy.endswith(
             "apt install fonts-crosextra-carlito fonts-noto-cjk fonts-noto-color-emoji fonts-noto-core"
         )
 
-    def test_need_one_font_for_a_script_as_a_whole(self, tmp_path: Path, all_fonts: Path) -> None:
+    def test_requires_one_font_for_a_whole_writing_system(self, tmp_path: Path, all_fonts: Path) -> None:
         program(all_fonts / "fc-list", "echo True 0-e2f; echo True e30-10ffff")
-        assert "no font for Thai" in examine(settings(tmp_path))["fonts"].detail
+        assert "no font for Thai" in check(settings(tmp_path))["fonts"].detail
 
-    def test_of_somebody_whose_home_the_browser_does_not_see_do_not_count(
-        self, tmp_path: Path, all_fonts: Path
-    ) -> None:
+    def test_ignores_fonts_in_home_folders(self, tmp_path: Path, all_fonts: Path) -> None:
         program(all_fonts / "fc-list", 'case "$HOME$XDG_DATA_HOME" in /nonexistent) ;; *) echo True 0-10ffff;; esac')
-        assert "no font for Latin" in examine(settings(tmp_path))["fonts"].detail
+        assert "no font for Latin" in check(settings(tmp_path))["fonts"].detail
 
     @pytest.mark.parametrize("program_", ["fc-list", "fc-match"])
-    def test_that_cannot_be_asked_for_are_said_to_be_unknown(
+    def test_warns_when_fontconfig_is_missing(
         self, program_: str, tmp_path: Path, all_fonts: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (all_fonts / program_).unlink()
         monkeypatch.setenv("PATH", str(all_fonts))
-        found = examine(settings(tmp_path))["fonts"]
-        assert (found.level, found.detail) == (CheckLevel.WARNING, f"{program_} is missing, so nobody knows")
-        assert found.remedy == "apt install fontconfig"
+        found = check(settings(tmp_path))["fonts"]
+        assert (found.level, found.detail) == (CheckLevel.WARNING, f"unknown: {program_} is missing")
+        assert found.remedy == "Run: apt install fontconfig"
 
-    def test_that_cannot_be_listed_are_said_to_be_unknown_and_why(self, tmp_path: Path, all_fonts: Path) -> None:
+    def test_reports_why_fontconfig_fails(self, tmp_path: Path, all_fonts: Path) -> None:
         program(all_fonts / "fc-list", "echo Cannot load default config file >&2; exit 1")
-        found = examine(settings(tmp_path))["fonts"]
-        assert found.detail == "fc-list failed: Cannot load default config file, so nobody knows"
+        found = check(settings(tmp_path))["fonts"]
+        assert found.detail == "unknown: fc-list failed: Cannot load default config file"
 
 
-class TestTheCache:
-    def test_on_this_machine(self, tmp_path: Path) -> None:
-        found = examine(settings(tmp_path))["cache"]
+class TestCache:
+    def test_reports_sqlite(self, tmp_path: Path) -> None:
+        found = check(settings(tmp_path))["cache"]
         assert found.level is CheckLevel.OK
         assert found.detail.startswith("SQLite in ")
 
-    def test_in_redis(self, tmp_path: Path) -> None:
+    def test_reports_redis(self, tmp_path: Path) -> None:
         with RedisServer() as server:
-            found = examine(settings(tmp_path, REDIS_URL=server.url))["cache"]
+            found = check(settings(tmp_path, REDIS_URL=server.url))["cache"]
         assert found.level is CheckLevel.OK
         assert found.detail.startswith("Redis, ")
 
-    def test_in_a_redis_that_is_gone_is_bad(self, tmp_path: Path) -> None:
-        found = examine(settings(tmp_path, REDIS_URL=f"redis://:hush@127.0.0.1:{free_port()}"))["cache"]
+    def test_reports_a_redis_that_is_down(self, tmp_path: Path) -> None:
+        found = check(settings(tmp_path, REDIS_URL=f"redis://:hush@127.0.0.1:{free_port()}"))["cache"]
         assert found.level is CheckLevel.ERROR
         assert "REDIS_URL" in found.remedy
         assert "hush" not in found.detail
@@ -218,48 +217,48 @@ class TestStorage:
             server.create_bucket("thumbs")
             yield {"S3_BUCKET": "thumbs", "S3_REGION": "us-east-1", "S3_ENDPOINT_URL": server.url}
 
-    def test_on_disk(self, tmp_path: Path) -> None:
-        assert examine(settings(tmp_path))["storage"].detail.startswith("files in ")
+    def test_reports_files(self, tmp_path: Path) -> None:
+        assert check(settings(tmp_path))["storage"].detail.startswith("files in ")
 
-    def test_in_a_bucket(self, tmp_path: Path, bucket: dict[str, str]) -> None:
-        found = examine(settings(tmp_path, **bucket))["storage"]
+    def test_reports_a_bucket(self, tmp_path: Path, bucket: dict[str, str]) -> None:
+        found = check(settings(tmp_path, **bucket))["storage"]
         assert (found.level, found.detail) == (CheckLevel.OK, "bucket thumbs")
 
-    def test_in_a_bucket_that_does_not_exist_is_bad(self, tmp_path: Path, bucket: dict[str, str]) -> None:
-        found = examine(settings(tmp_path, **{**bucket, "S3_BUCKET": "nowhere"}))["storage"]
+    def test_reports_a_bucket_that_does_not_exist(self, tmp_path: Path, bucket: dict[str, str]) -> None:
+        found = check(settings(tmp_path, **{**bucket, "S3_BUCKET": "nowhere"}))["storage"]
         assert found.level is CheckLevel.ERROR
         assert "S3_BUCKET" in found.remedy
 
 
-def test_a_capture_that_fails_is_bad_with_its_reason(tmp_path: Path, engine: FakeEngine) -> None:
+def test_reports_why_a_capture_fails(tmp_path: Path, engine: FakeEngine) -> None:
     engine.down = "the browser does not start"
-    found = examine(settings(tmp_path))["capture"]
+    found = check(settings(tmp_path))["capture"]
     assert (found.level, found.detail) == (CheckLevel.ERROR, "the browser does not start")
 
 
-class TestTheCommand:
+class TestCommand:
     @pytest.fixture(autouse=True)
     def _own_settings(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: Path, all_fonts: Path) -> None:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("TINTYPE_DATA_DIR", str(tmp_path / "data"))
         monkeypatch.setenv("TINTYPE_CHROMIUM", str(browser))
 
-    def test_ends_with_0_when_all_is_well(self, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_exits_with_0_when_every_check_passes(self, capfd: pytest.CaptureFixture[str]) -> None:
         assert cli.run(["doctor"]) == 0
-        said = capfd.readouterr().out
-        assert "Ready to take pictures." in said
-        assert "Chromium 1.2.3" in said
+        output = capfd.readouterr().out
+        assert "Ready to capture." in output
+        assert "Chromium 1.2.3" in output
 
-    def test_ends_with_1_and_a_remedy_when_something_essential_is_not(
+    def test_exits_with_1_and_a_remedy_when_a_check_fails(
         self, capfd: pytest.CaptureFixture[str], engine: FakeEngine
     ) -> None:
         engine.down = "the browser does not start"
         assert cli.run(["doctor"]) == 1
-        said = capfd.readouterr().out
-        assert "WRONG" in said
-        assert "→ " in said
+        output = capfd.readouterr().out
+        assert "ERROR" in output
+        assert "→ " in output
 
-    def test_tells_where_each_setting_came_from(
+    def test_prints_the_source_of_each_setting(
         self, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / ".env").write_text("TINTYPE_CACHE_TTL=36h\n")
@@ -270,23 +269,23 @@ class TestTheCommand:
         assert ["TINTYPE_SLOTS", "7", "environment"] in lines
         assert ["TINTYPE_STALE_FOR", "7d", "default"] in lines
 
-    def test_covers_secrets(
+    def test_masks_secrets(
         self, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "key").write_text("sk_live_hush")
         monkeypatch.setenv("SNAPSHARP_API_KEY_FILE", str(tmp_path / "key"))
         monkeypatch.setenv("REDIS_URL", f"redis://me:hush@127.0.0.1:{free_port()}/1?password=hush")
         cli.run(["doctor"])
-        said = "".join(capfd.readouterr())
-        assert "hush" not in said
-        assert "set, not shown" in said
-        assert "redis://***@127.0.0.1:" in said
+        output = "".join(capfd.readouterr())
+        assert "hush" not in output
+        assert "set, not shown" in output
+        assert "redis://***@127.0.0.1:" in output
 
 
 @pytest.mark.browser
 @pytest.mark.usefixtures("engine")
-def test_this_very_machine_has_a_browser_that_starts(tmp_path: Path) -> None:
-    found = examine(settings(tmp_path, **{k: v for k, v in os.environ.items() if k == "TINTYPE_CHROMIUM"}))
+def test_starts_the_browser_of_this_machine(tmp_path: Path) -> None:
+    found = check(settings(tmp_path, **{k: v for k, v in os.environ.items() if k == "TINTYPE_CHROMIUM"}))
     assert found["browser"].level is CheckLevel.OK, found["browser"]
     assert "hromi" in found["browser"].detail or "hrome" in found["browser"].detail
     assert found["sandbox"].detail
@@ -299,21 +298,21 @@ class TestFilterLists:
         path.write_text("! Title: Ours\n||ads.example^\n")
         return path
 
-    def test_are_not_spoken_of_where_there_are_none(self, tmp_path: Path) -> None:
-        assert "filter lists" not in examine(settings(tmp_path))
+    def test_skips_the_check_without_lists(self, tmp_path: Path) -> None:
+        assert "filter lists" not in check(settings(tmp_path))
 
-    def test_have_to_be_read_first(self, lists: Path, tmp_path: Path) -> None:
-        found = examine(settings(tmp_path, TINTYPE_FILTER_LISTS=str(lists)))["filter lists"]
+    def test_warns_about_lists_that_were_never_downloaded(self, lists: Path, tmp_path: Path) -> None:
+        found = check(settings(tmp_path, TINTYPE_FILTER_LISTS=str(lists)))["filter lists"]
         assert (found.level, "update-filters" in found.remedy) == (CheckLevel.WARNING, True)
 
-    @pytest.mark.parametrize(("days", "state"), [(0, CheckLevel.OK), (40, CheckLevel.WARNING)])
-    def test_grow_old(
-        self, days: int, state: CheckLevel, lists: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(("days", "level"), [(0, CheckLevel.OK), (40, CheckLevel.WARNING)])
+    def test_warns_about_outdated_lists(
+        self, days: int, level: CheckLevel, lists: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         wanted = settings(tmp_path, TINTYPE_FILTER_LISTS=str(lists))
         backends.data_folder(wanted, "filters")
         monkeypatch.setattr(store, "now", lambda: time.time() - days * 86_400)
         backends.filter_list_store(wanted).update(wanted.filter_lists, lambda source: Path(source).read_text())
-        found = examine(wanted)["filter lists"]
-        assert found.level is state
+        found = check(wanted)["filter lists"]
+        assert found.level is level
         assert "Ours: 1 rules" in found.detail

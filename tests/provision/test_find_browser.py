@@ -1,4 +1,4 @@
-"""Where Chromium's binary is found: real trees of files, no browser is started."""
+"""Tests of the search for the Chromium binary, on real trees of files; no browser is started."""
 
 from __future__ import annotations
 
@@ -36,36 +36,36 @@ def script(path: Path, text: str) -> Path:
     return put(path, f"#!/bin/sh -e\n{text}\n".encode())
 
 
-def test_an_empty_machine_has_none(machine: Path) -> None:
+def test_returns_none_on_an_empty_machine(machine: Path) -> None:
     assert find_browser.find_chromium() is None
 
 
-def test_debians_wrapper_leads_to_the_binary_it_starts(machine: Path) -> None:
+def test_resolves_the_wrapper_of_debian(machine: Path) -> None:
     binary = put(machine / "lib/chromium/chromium-headless-shell")
     wrapper = script(machine / "bin/chromium-headless-shell", f'{binary} "$@"')
     assert find_browser.find_chromium() == find_browser.find_chromium(str(wrapper)) == binary
 
 
-def test_a_wrapper_that_builds_its_path_from_a_folder(machine: Path) -> None:
+def test_resolves_a_wrapper_that_joins_folder_and_name(machine: Path) -> None:
     binary = put(machine / "elsewhere/chromium")
     script(machine / "bin/chromium", f'LIBDIR={binary.parent}\nexec $LIBDIR/$APPNAME "$@"')
     assert find_browser.find_chromium() == binary
 
 
-def test_a_wrapper_with_the_binary_beside_it_behind_a_link(machine: Path) -> None:
+def test_resolves_a_linked_wrapper_beside_its_binary(machine: Path) -> None:
     binary = put(machine / "opt/google/chrome/chrome")
     wrapper = script(machine / "opt/google/chrome/google-chrome", 'exec "$HERE/chrome" "$@"')
     (machine / "bin/google-chrome").symlink_to(wrapper)
     assert find_browser.find_chromium() == binary
 
 
-def test_a_wrapper_that_leads_nowhere_is_passed_over(machine: Path) -> None:
+def test_skips_a_wrapper_without_a_binary(machine: Path) -> None:
     script(machine / "bin/chromium-headless-shell", '/gone/chromium-headless-shell "$@"')
     chrome = put(machine / "bin/google-chrome-stable")
     assert find_browser.find_chromium() == chrome
 
 
-def test_ubuntus_snap_stub_is_no_browser(machine: Path) -> None:
+def test_skips_the_snap_stub_of_ubuntu(machine: Path) -> None:
     put(machine / "lib/chromium/chromium-browser", b"not a program")
     script(machine / "bin/chromium-browser", 'exec /snap/bin/chromium "$@"')
     snap = put(machine / "usr/bin/snap")
@@ -73,7 +73,7 @@ def test_ubuntus_snap_stub_is_no_browser(machine: Path) -> None:
     assert find_browser.find_chromium() is None
 
 
-def test_a_headless_shell_wins_over_a_full_browser(machine: Path) -> None:
+def test_prefers_a_headless_shell(machine: Path) -> None:
     put(machine / "bin/google-chrome")
     put(machine / "bin/chromium")
     cached = put(machine / "home/.cache/ms-playwright/chromium_headless_shell-1100/chrome-linux/headless_shell")
@@ -82,7 +82,7 @@ def test_a_headless_shell_wins_over_a_full_browser(machine: Path) -> None:
     assert find_browser.find_chromium() == installed
 
 
-def test_a_library_folder_is_searched_without_a_command_on_the_path(machine: Path) -> None:
+def test_searches_library_folders(machine: Path) -> None:
     binary = put(machine / "lib/chromium/chromium-headless-shell")
     assert find_browser.find_chromium() == binary
 
@@ -97,27 +97,25 @@ def test_a_library_folder_is_searched_without_a_command_on_the_path(machine: Pat
     ],
 )
 @pytest.mark.parametrize("cache", ["home/.cache/ms-playwright", "home/Library/Caches/ms-playwright", "named"])
-def test_playwrights_downloads_are_found(
-    machine: Path, monkeypatch: pytest.MonkeyPatch, cache: str, layout: str
-) -> None:
+def test_finds_downloads_of_playwright(machine: Path, monkeypatch: pytest.MonkeyPatch, cache: str, layout: str) -> None:
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(machine / "named"))
     binary = put(machine / cache / layout)
     assert find_browser.find_chromium() == binary
 
 
-def test_the_newest_download_wins_by_number_not_by_text(machine: Path) -> None:
+def test_prefers_the_download_with_the_highest_number(machine: Path) -> None:
     cache = machine / "home/.cache/ms-playwright"
     put(cache / "chromium_headless_shell-999/chrome-linux/headless_shell")
     newest = put(cache / "chromium_headless_shell-1200/chrome-linux/headless_shell")
     assert find_browser.find_chromium() == newest
 
 
-def test_a_shared_download_is_found(machine: Path) -> None:
+def test_finds_a_shared_download(machine: Path) -> None:
     binary = put(machine / "opt/tintype/browsers/chromium_headless_shell-1/chrome-linux/headless_shell")
     assert find_browser.find_chromium() == binary
 
 
-def test_applications_on_a_mac(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finds_applications_on_macos(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "darwin")
     binary = put(
         machine / "home/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", b"\xcf\xfa\xed\xfe\x0c\x00"
@@ -125,36 +123,36 @@ def test_applications_on_a_mac(machine: Path, monkeypatch: pytest.MonkeyPatch) -
     assert find_browser.find_chromium() == binary
 
 
-class TestTheOperatorsChoice:
-    def test_is_the_only_candidate(self, machine: Path) -> None:
+class TestExplicit:
+    def test_ignores_other_browsers(self, machine: Path) -> None:
         put(machine / "bin/chromium-headless-shell")
         assert find_browser.find_chromium(str(machine / "nowhere")) is None
 
-    def test_may_have_any_name(self, machine: Path) -> None:
+    def test_accepts_any_file_name(self, machine: Path) -> None:
         mine = put(machine / "mine/browser-of-mine")
         assert find_browser.find_chromium(str(mine)) == mine
 
-    def test_may_be_a_command(self, machine: Path) -> None:
+    def test_accepts_a_command(self, machine: Path) -> None:
         put(machine / "bin/chromium-headless-shell")
         chrome = put(machine / "bin/google-chrome")
         assert find_browser.find_chromium("google-chrome") == chrome
 
-    def test_may_be_below_the_home_folder(self, machine: Path) -> None:
+    def test_expands_the_home_folder(self, machine: Path) -> None:
         mine = put(machine / "home/browser")
         assert find_browser.find_chromium("~/browser") == mine
 
-    def test_must_be_a_program(self, machine: Path) -> None:
+    def test_rejects_a_file_that_is_not_executable(self, machine: Path) -> None:
         text = machine / "notes.txt"
         text.write_text("a note")
         assert find_browser.find_chromium(str(text)) is None
         assert find_browser.find_chromium(str(machine)) is None
 
-    def test_that_is_a_foreign_script_does_not_fall_back_to_the_system(self, machine: Path) -> None:
+    def test_rejects_a_script_without_a_browser(self, machine: Path) -> None:
         put(machine / "lib/chromium/chromium")
         assert find_browser.find_chromium(str(script(machine / "start.sh", "true"))) is None
 
 
-def test_a_browser_is_open_to_all_only_when_every_folder_above_it_is() -> None:
+def test_is_world_executable_checks_every_parent_folder() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         folder.chmod(0o755)
@@ -164,11 +162,11 @@ def test_a_browser_is_open_to_all_only_when_every_folder_above_it_is() -> None:
         assert not find_browser.is_world_executable(binary)
 
 
-class TestTheVersion:
-    def test_is_what_the_browser_says(self, machine: Path) -> None:
+class TestVersion:
+    def test_returns_the_output_of_the_browser(self, machine: Path) -> None:
         assert find_browser.version_of(script(machine / "chromium", "echo Chromium 1.2.3")) == "Chromium 1.2.3"
 
-    def test_of_one_that_does_not_start_is_its_reason(self, machine: Path) -> None:
+    def test_raises_the_reason_when_the_browser_does_not_start(self, machine: Path) -> None:
         broken = script(machine / "chromium", "echo libnss3.so: cannot open >&2; exit 127")
         with pytest.raises(OSError, match=r"libnss3\.so: cannot open"):
             find_browser.version_of(broken)

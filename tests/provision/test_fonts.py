@@ -1,4 +1,4 @@
-"""Which letters come out as boxes, as the browser draws them and as fontconfig foretells it."""
+"""Tests of the fonts: letters drawn as boxes in the browser, against the prediction by fontconfig."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ pytestmark = pytest.mark.browser
 PROBE = (Path(__file__).parent / "letters.js").read_text()
 PAGE = (FOLDERS[1] / "scripts.html").read_text()
 LANGUAGES = dict(re.findall(r'<h2>(.+?)</h2><p lang="([^"]+)"', PAGE))
-"""Script to the language its line on the page is in."""
+"""The language of each writing system's line on the page."""
 NOTO = "/usr/share/fonts/truetype/noto"
 
 
 def letters(engine: ChromiumEngine, site: SiteServer) -> dict[str, list[str]]:
-    """What the probe found on the page with all scripts."""
+    """Results of the probe on the page with all writing systems."""
     shot = Options(url=site.url("/scripts.html"), js=PROBE).capture_request().shot
     found = json.loads(engine.capture(shot).title)
     assert found.pop("control"), "the probe takes unassigned letters for real ones"
-    return {name: said.split() for name, said in found.items()}
+    return {name: text.split() for name, text in found.items()}
 
 
 @pytest.fixture(scope="module")
@@ -38,48 +38,48 @@ def found(start_engine: StartEngine, site: SiteServer) -> dict[str, list[str]]:
 
 @pytest.fixture
 def _all_fonts() -> None:
-    lacking = fonts.advice(fonts.missing_scripts(), fonts.missing_substitutes())
-    if lacking:
-        pytest.skip(f"THERE ARE FONTS MISSING: {'; '.join(lacking)}")
+    missing = fonts.advice(fonts.missing_scripts(), fonts.missing_substitutes())
+    if missing:
+        pytest.skip(f"FONTS ARE MISSING: {'; '.join(missing)}")
 
 
-def test_every_script_is_on_the_page() -> None:
+def test_page_contains_every_writing_system() -> None:
     assert {script.name for script in fonts.SCRIPTS} <= set(LANGUAGES)
 
 
-def test_no_letter_is_a_box_but_those_foretold(found: dict[str, list[str]]) -> None:
-    foretold = {LANGUAGES[script.name] for script in fonts.missing_scripts()}
-    assert set(found["boxes"]) - {LANGUAGES["Symbols"]} <= foretold
+def test_draws_boxes_only_for_predicted_writing_systems(found: dict[str, list[str]]) -> None:
+    predicted = {LANGUAGES[script.name] for script in fonts.missing_scripts()}
+    assert set(found["boxes"]) - {LANGUAGES["Symbols"]} <= predicted
     assert found["blank"] == []
 
 
 @pytest.mark.usefixtures("_all_fonts")
 class TestWithAllFonts:
-    def test_no_letter_and_no_symbol_is_a_box(self, found: dict[str, list[str]]) -> None:
+    def test_draws_every_letter_and_symbol(self, found: dict[str, list[str]]) -> None:
         assert found["boxes"] == []
 
-    def test_writing_is_joined(self, found: dict[str, list[str]]) -> None:
+    def test_joins_letters(self, found: dict[str, list[str]]) -> None:
         assert found["joined"] == ["true", "true"]  # Arabic, Devanagari
 
-    def test_emoji_of_several_parts_are_one_picture_and_in_colour(self, found: dict[str, list[str]]) -> None:
+    def test_draws_emoji_sequences_as_one_colour_glyph(self, found: dict[str, list[str]]) -> None:
         assert (found["broken"], found["colourless"]) == ([], [])
 
-    def test_chinese_and_japanese_have_letters_of_their_own(self, found: dict[str, list[str]]) -> None:
+    def test_draws_regional_forms_of_chinese_and_japanese(self, found: dict[str, list[str]]) -> None:
         assert found["regional"] == ["true"]
 
-    def test_usual_fonts_are_as_wide_as_they_should_be(self, found: dict[str, list[str]]) -> None:
+    def test_keeps_the_metrics_of_web_fonts(self, found: dict[str, list[str]]) -> None:
         # Adobe's metrics of Helvetica, Times, Courier for the same line at 100 px: 1006, 925, 1200
         widths = [int(width) for width in found["widths"]]
         assert widths == [pytest.approx(wide, rel=0.003) for wide in (1006, 1006, 925, 1200, 922, 914)]
 
 
-@pytest.mark.skipif(not Path(NOTO).is_dir(), reason="needs fonts-noto-core, to be without it")
+@pytest.mark.skipif(not Path(NOTO).is_dir(), reason="needs fonts-noto-core, which the test hides")
 @pytest.mark.usefixtures("_all_fonts")
-def test_without_their_fonts_letters_are_boxes_and_emoji_grey(start_engine: StartEngine, site: SiteServer) -> None:
+def test_draws_boxes_and_grey_emoji_when_fonts_are_hidden(start_engine: StartEngine, site: SiteServer) -> None:
     engine = start_engine(slots=1, allow_addresses=(f"127.0.0.1:{site.port}",), hidden=(NOTO,))
     without = letters(engine, site)
     if not engine.status()["enclosed"]:
-        pytest.skip("the kernel lets nothing be hidden here")
+        pytest.skip("namespaces are not available: no folder can be hidden")
     assert {LANGUAGES["Thai"], LANGUAGES["Devanagari"], LANGUAGES["Ethiopic"]} < set(without["boxes"])
     assert LANGUAGES["Latin"] not in without["boxes"]
     assert "🇺🇳" in without["broken"]

@@ -164,7 +164,7 @@ class TestApt:
         as_root.command("fc-match", "echo Liberation Sans,Liberation Serif,Liberation Mono,Carlito")
         as_root.install()
         assert as_root.reported == [
-            "Fonts: none as wide as Cambria: install fonts-crosextra-caladea.",
+            "Fonts: no font with the metrics of Cambria: install fonts-crosextra-caladea.",
             "Fonts: no font for Thai: install fonts-noto-core.",
         ]
 

@@ -1,4 +1,4 @@
-"""Does everything that the settings lead to work, and if not, what helps? Each check really does what it is about."""
+"""Checks of ``tintype doctor``: folder, browser, sandbox, fonts, cache, storage, one capture."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from tintype.provision import find_browser, fonts
 from tintype.service import check_cache
 from tintype.settings import Settings
 
-SHARED_MEMORY = "/dev/shm"  # noqa: S108 - asked for its size only
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - only its size is read
 SMALL_SHM = 64 << 20
-"""Docker's default; a full-size page can need more."""
+"""Docker's default; a full page can need more."""
 MIN_FREE_DISK = 512 << 20
 FILTER_LIST_MAX_DAYS = 30
-"""Days after which filter lists miss much."""
+"""Days after which filter lists are outdated."""
 _TIMEOUT = 60.0
 _MARKER = "tintype-was-here"
 
 
 class CheckLevel(StrEnum):
-    """How a finding stands."""
+    """The result of a check."""
 
-    OK = "good"
-    WARNING = "doubtful"
-    ERROR = "bad"
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One thing that was checked: what was found, and for all but the good what helps."""
+    """One check: its name, its result, details, and a remedy unless it is ok."""
 
     name: str
     level: CheckLevel
@@ -53,20 +53,20 @@ class CheckResult:
 
 
 def run_checks(settings: Settings) -> Iterator[CheckResult]:
-    """Every finding, the cheap ones first. Takes one real picture; leaves nothing behind."""
+    """Run every check, the cheap ones first. Makes one real capture; leaves no files."""
     yield from _data_folder(settings)
     if "chromium" in settings.engines:
         yield from _browser(settings)
         yield _fonts()
         yield from _shared_memory()
         yield from _filter_lists(settings)
-    yield _check("cache", lambda: _cache(settings), "Is the address in REDIS_URL right, and does that server answer?")
+    yield _check("cache", lambda: _cache(settings), "Check REDIS_URL, and whether that server answers.")
     yield _check("storage", lambda: _storage(settings), _storage_remedy(settings))
-    yield _check("capture", lambda: _capture(settings), "Mend what is wrong above; the log says more.")
+    yield _check("capture", lambda: _capture(settings), "Fix the errors above; see the log for details.")
 
 
 def _check(what: str, run: Callable[[], str], remedy: str) -> CheckResult:
-    """Good with what ``run`` says, bad with why it fails."""
+    """OK with the text that ``run`` returns, or an error with the reason why it fails."""
     try:
         return CheckResult(what, CheckLevel.OK, run())
     except (TintypeError, ConfigurationError, OSError) as error:
@@ -79,13 +79,13 @@ def _data_folder(settings: Settings) -> Iterator[CheckResult]:
         with tempfile.TemporaryFile(dir=backends.data_folder(settings)) as file:
             file.write(b"tintype")
     except (OSError, ConfigurationError) as error:
-        remedy = f"Make {folder} writable for the user who runs this, or set TINTYPE_DATA_DIR."
+        remedy = f"Make {folder} writable for the user that runs Tintype, or set TINTYPE_DATA_DIR."
         yield CheckResult("data folder", CheckLevel.ERROR, str(error), remedy)
         return
     free = shutil.disk_usage(folder).free
-    state = CheckLevel.WARNING if free < MIN_FREE_DISK else CheckLevel.OK
+    level = CheckLevel.WARNING if free < MIN_FREE_DISK else CheckLevel.OK
     yield CheckResult(
-        "data folder", state, f"{folder}, {free >> 20:,} MB free", "Make room, or set TINTYPE_CACHE_SIZE."
+        "data folder", level, f"{folder}, {free >> 20:,} MB free", "Free disk space, or set TINTYPE_CACHE_SIZE."
     )
 
 
@@ -94,20 +94,20 @@ def _browser(settings: Settings) -> Iterator[CheckResult]:
     if binary is None:
         wrong = f"none at {settings.chromium}" if settings.chromium else "none found"
         yield CheckResult(
-            "browser", CheckLevel.ERROR, wrong, "Run tintype install-browser, or point TINTYPE_CHROMIUM at one."
+            "browser", CheckLevel.ERROR, wrong, "Run tintype install-browser, or set TINTYPE_CHROMIUM to a binary."
         )
         return
-    finding = _check(
-        "browser", lambda: f"{find_browser.version_of(binary)} at {binary}", "Install it anew: tintype install-browser."
+    result = _check(
+        "browser", lambda: f"{find_browser.version_of(binary)} at {binary}", "Reinstall it: tintype install-browser."
     )
-    yield finding
-    if finding.level is not CheckLevel.OK:
+    yield result
+    if result.level is not CheckLevel.OK:
         return
     try:
         chosen = user.choose_user(settings.browser_user, allow_root=settings.allow_no_sandbox)
     except ConfigurationError as error:
         yield CheckResult(
-            "browser user", CheckLevel.ERROR, str(error), "Run tintype install-browser as root: it makes the user."
+            "browser user", CheckLevel.ERROR, str(error), "Run tintype install-browser as root: it creates the user."
         )
         return
     yield _user(binary, settings.browser_user, chosen)
@@ -117,35 +117,37 @@ def _browser(settings: Settings) -> Iterator[CheckResult]:
 
 
 def _user(binary: Path, wanted: str, chosen: BrowserUser) -> CheckResult:
-    """Started by root, the browser becomes another user, who must exist and reach it."""
+    """If root starts Tintype, Chromium runs as another user, which must exist and must be able to execute it."""
     if chosen.uid >= 0 and not find_browser.is_world_executable(binary):
         remedy = "Install one for all users: tintype install-browser."
-        return CheckResult("browser user", CheckLevel.ERROR, f"{chosen.name} cannot reach {binary}", remedy)
+        return CheckResult("browser user", CheckLevel.ERROR, f"{chosen.name} cannot execute {binary}", remedy)
     if chosen.uid >= 0 and chosen.name != wanted:
-        remedy = "Run tintype install-browser as root: it makes the user. Or name one in TINTYPE_BROWSER_USER."
-        found = f"there is no user {wanted}, so Chromium runs as {chosen.name}"
-        return CheckResult("browser user", CheckLevel.WARNING, found, remedy)
+        remedy = (
+            "Run tintype install-browser as root: it creates the user. Or set TINTYPE_BROWSER_USER to an existing user."
+        )
+        detail = f"the user {wanted} does not exist; Chromium runs as {chosen.name}"
+        return CheckResult("browser user", CheckLevel.WARNING, detail, remedy)
     return CheckResult("browser user", CheckLevel.OK, f"Chromium runs as {chosen.name}")
 
 
 def _sandbox(binary: Path, settings: Settings, chosen: BrowserUser) -> CheckResult:
-    """Start Chromium without --no-sandbox: it refuses to run where it cannot make its sandbox."""
+    """Start Chromium without --no-sandbox: it exits with an error if it cannot create its sandbox."""
     try:
         done = _start_browser(binary, chosen)
     except (OSError, subprocess.SubprocessError) as error:
         return CheckResult(
-            "sandbox", CheckLevel.ERROR, f"could not be tried: {error}", "Is the browser whole? See above."
+            "sandbox", CheckLevel.ERROR, f"Chromium does not start: {error}", "Reinstall it: tintype install-browser."
         )
     if done.returncode == 0 and _MARKER in done.stdout:
         if settings.allow_no_sandbox:
             return CheckResult(
                 "sandbox", CheckLevel.WARNING, "works, but ALLOW_NO_SANDBOX is set", "Unset ALLOW_NO_SANDBOX."
             )
-        return CheckResult("sandbox", CheckLevel.OK, "Chromium starts with it")
-    said = next((line for line in done.stderr.splitlines() if "andbox" in line), done.stderr.strip()[:200])
-    state = CheckLevel.WARNING if settings.allow_no_sandbox else CheckLevel.ERROR
+        return CheckResult("sandbox", CheckLevel.OK, "Chromium starts with its sandbox")
+    message = next((line for line in done.stderr.splitlines() if "andbox" in line), done.stderr.strip()[:200])
+    level = CheckLevel.WARNING if settings.allow_no_sandbox else CheckLevel.ERROR
     remedy = "Allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, a seccomp profile): see docs/deploy.md."
-    return CheckResult("sandbox", state, said or f"Chromium left with {done.returncode}", remedy)
+    return CheckResult("sandbox", level, message or f"Chromium exited with status {done.returncode}", remedy)
 
 
 def _start_browser(binary: Path, chosen: BrowserUser) -> subprocess.CompletedProcess[str]:
@@ -169,7 +171,7 @@ def _start_browser(binary: Path, chosen: BrowserUser) -> subprocess.CompletedPro
 
 
 def _namespaces(chosen: BrowserUser) -> CheckResult:
-    """Enter the enclosure with a program that does nothing."""
+    """Start a program that does nothing in the namespace sandbox."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         plan = NamespaceSpec(listener_socket=theirs.fileno(), listeners=1, uid=chosen.uid, gid=chosen.gid)
@@ -182,19 +184,19 @@ def _namespaces(chosen: BrowserUser) -> CheckResult:
             check=False,
         )
     if done.returncode == 0:
-        return CheckResult("namespaces", CheckLevel.OK, "Chromium gets a network and a view of files of its own")
-    remedy = "The filter still guards every connection; to have this layer too, see docs/deploy.md."
-    return CheckResult("namespaces", CheckLevel.WARNING, done.stderr.strip()[:200] or "refused by the kernel", remedy)
+        return CheckResult("namespaces", CheckLevel.OK, "Chromium runs with its own network and file system view")
+    remedy = "The egress proxy still checks every connection. To enable namespaces, see docs/deploy.md."
+    return CheckResult("namespaces", CheckLevel.WARNING, done.stderr.strip()[:200] or "denied by the kernel", remedy)
 
 
 def _fonts() -> CheckResult:
     try:
         scripts, substitutes = fonts.missing_scripts(), fonts.missing_substitutes()
-    except fonts.FontconfigUnavailable as unknown:
-        return CheckResult("fonts", CheckLevel.WARNING, f"{unknown}, so nobody knows", "apt install fontconfig")
+    except fonts.FontconfigUnavailable as error:
+        return CheckResult("fonts", CheckLevel.WARNING, f"unknown: {error}", "Run: apt install fontconfig")
     if not scripts and not substitutes:
-        found = f"for {len(fonts.SCRIPTS)} scripts, with emoji in colour and the usual fonts as wide as they should be"
-        return CheckResult("fonts", CheckLevel.OK, found)
+        detail = f"{len(fonts.SCRIPTS)} writing systems, colour emoji and metric-compatible web fonts"
+        return CheckResult("fonts", CheckLevel.OK, detail)
     packages = sorted({script.package for script in scripts} | {other.package for other in substitutes})
     remedy = f"Run tintype install-browser as root, or: apt install {' '.join(packages)}"
     return CheckResult("fonts", CheckLevel.WARNING, "; ".join(fonts.advice(scripts, substitutes)), remedy)
@@ -205,25 +207,28 @@ def _shared_memory() -> Iterator[CheckResult]:
     if not folder.is_dir():
         return
     size = shutil.disk_usage(folder).total
-    state = CheckLevel.WARNING if size <= SMALL_SHM else CheckLevel.OK
-    remedy = "Large pages are slower without it. In a container: --shm-size=1g"
-    yield CheckResult("shared memory", state, f"{SHARED_MEMORY}, {size >> 20:,} MB", remedy)
+    level = CheckLevel.WARNING if size <= SMALL_SHM else CheckLevel.OK
+    remedy = "Large pages need more. In a container: --shm-size=1g"
+    yield CheckResult("shared memory", level, f"{SHARED_MEMORY}, {size >> 20:,} MB", remedy)
 
 
 def _filter_lists(settings: Settings) -> Iterator[CheckResult]:
-    """Whether the lists that are configured are those that were compiled, and lately."""
+    """Check that the configured lists were downloaded and are not outdated."""
     if not settings.filter_lists:
         return
     lists = {entry.source: entry for entry in backends.filter_list_store(settings).lists()}
-    here = [entry for source in settings.filter_lists if (entry := lists.get(source)) and entry.file]
-    if len(here) < len(settings.filter_lists):
-        found = f"{len(settings.filter_lists) - len(here)} of {len(settings.filter_lists)} were never read"
-        yield CheckResult("filter lists", CheckLevel.WARNING, found, "Run: tintype update-filters")
+    present = [entry for source in settings.filter_lists if (entry := lists.get(source)) and entry.file]
+    if len(present) < len(settings.filter_lists):
+        detail = f"{len(settings.filter_lists) - len(present)} of {len(settings.filter_lists)} were never downloaded"
+        yield CheckResult("filter lists", CheckLevel.WARNING, detail, "Run: tintype update-filters")
         return
-    days = int((time.time() - min(entry.read_at for entry in here)) / 86_400)
-    found = f"{', '.join(entry.title for entry in here)}: {sum(entry.rules for entry in here):,} rules, {days} days old"
-    state = CheckLevel.WARNING if days > FILTER_LIST_MAX_DAYS else CheckLevel.OK
-    yield CheckResult("filter lists", state, found, "Run tintype update-filters every few days, from cron.")
+    days = int((time.time() - min(entry.read_at for entry in present)) / 86_400)
+    titles, rules = ", ".join(entry.title for entry in present), sum(entry.rules for entry in present)
+    detail = f"{titles}: {rules:,} rules, {days} days old"
+    level = CheckLevel.WARNING if days > FILTER_LIST_MAX_DAYS else CheckLevel.OK
+    yield CheckResult(
+        "filter lists", level, detail, "Run tintype update-filters regularly, for example daily from cron."
+    )
 
 
 def _cache(settings: Settings) -> str:
@@ -240,7 +245,7 @@ def _storage(settings: Settings) -> str:
 
 def _storage_remedy(settings: Settings) -> str:
     if settings.s3_bucket:
-        return "Check S3_BUCKET, S3_REGION, S3_ENDPOINT_URL and the AWS credentials, which may lack the right to write."
+        return "Check S3_BUCKET, S3_REGION, S3_ENDPOINT_URL and the AWS credentials, which need write permission."
     return "Make the data folder writable."
 
 
@@ -251,4 +256,4 @@ def _capture(settings: Settings) -> str:
         engine.check()
     finally:
         engine.close()
-    return f"{', '.join(settings.engines)} took a picture in {time.perf_counter() - begin:.1f} s"
+    return f"{', '.join(settings.engines)} made a capture in {time.perf_counter() - begin:.1f} s"

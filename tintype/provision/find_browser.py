@@ -1,7 +1,7 @@
-"""Where the browser's real binary is on this machine; nothing is installed.
+"""Finds the Chromium binary on this machine.
 
-Distributions put shell scripts in front of Chromium. We start the binary itself: a script in between would
-swallow descriptors, add flags of its own and outlive a kill.
+Distributions start Chromium by a shell script. Tintype starts the binary itself, because a script closes file
+descriptors, adds flags and survives a signal that ends the browser.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SHARED_BROWSERS = Path("/opt/tintype/browsers")
-"""Where ``install-browser`` as root puts a downloaded browser: root's home is closed to the browser's user."""
+"""Where ``install-browser`` as root downloads to: the browser's user cannot read the home folder of root."""
 
 _SHELLS = ("chromium-headless-shell", "chrome-headless-shell", "headless_shell")
 _FULL = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
@@ -51,16 +51,16 @@ _SCRIPT_BYTES = 64 << 10
 
 
 def find_chromium(explicit: str = "") -> Path | None:
-    """The binary to start, headless shells first; None when there is none.
+    """Find the binary to start, headless shells first; None if there is none.
 
-    ``explicit`` is a path or a command name and is then the only candidate.
+    ``explicit``, a path or a command name, is the only candidate if it is set.
     """
     candidates = _named(explicit) if explicit else _candidates()
     return next((binary for candidate in candidates if (binary := resolve_wrapper(candidate))), None)
 
 
 def resolve_wrapper(path: Path) -> Path | None:
-    """The executable itself, or the one that a distribution's wrapper script starts; None for neither."""
+    """The binary itself, or the one that a distribution's wrapper script starts; None for any other file."""
     real = path.expanduser().resolve()
     if _is_native(real):
         return real if real.name != "snap" else None
@@ -68,18 +68,18 @@ def resolve_wrapper(path: Path) -> Path | None:
 
 
 def version_of(binary: Path) -> str:
-    """What the browser says it is, such as ``Chromium 156.0.8078.79``; raises OSError when it does not start."""
+    """The output of ``--version``, such as ``Chromium 156.0.8078.79``; raises OSError if the browser does not start."""
     try:
         done = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=30, check=False)
     except subprocess.TimeoutExpired as error:
-        raise OSError("no answer to --version") from error
+        raise OSError("no answer to --version within 30 s") from error
     if done.returncode != 0:
-        raise OSError((done.stderr.strip().splitlines() or ["no reason given"])[0])
+        raise OSError((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[0])
     return done.stdout.strip()
 
 
 def is_world_executable(binary: Path) -> bool:
-    """Whether any user may start it: as root the browser runs as another user, who cannot enter root's home."""
+    """Whether every user may execute a binary: with root, the browser runs as a user that cannot enter /root."""
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in (binary, *binary.parents))
 
 
@@ -104,7 +104,7 @@ def _on_path(names: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _caches() -> Iterator[Path]:
-    """Playwright's folders, in the order in which Playwright itself decides, then our own."""
+    """Download folders: those of Playwright in its own order, then the shared one."""
     named = os.environ.get("PLAYWRIGHT_BROWSERS_PATH", "")
     if named not in ("", "0"):
         yield Path(named)
@@ -122,7 +122,7 @@ def _downloaded(caches: list[Path], patterns: tuple[str, ...]) -> Iterator[Path]
 
 
 def _revision(path: Path) -> int:
-    """The number in ``chromium-1194``: the newest download is tried first."""
+    """The number in ``chromium-1194``; the newest download is tried first."""
     found = _DIGITS.findall(path.parts[0])
     return int(found[-1]) if found else 0
 
@@ -142,9 +142,9 @@ def _is_native(path: Path) -> bool:
 
 
 def _wrapper_targets(script: Path) -> Iterator[Path]:
-    """What a wrapper could start: browsers it mentions, then those beside it, then the usual folders."""
+    """Binaries that a wrapper can start: those it mentions, those beside it, those in the usual folders."""
     text = _script_text(script)
-    if not text or "/snap/" in text:  # Ubuntu's package only points to a snap, which runs nothing of ours
+    if not text or "/snap/" in text:  # Ubuntu's package only points to a snap, which Tintype cannot control
         return
     mentioned = [Path(found) for found in _MENTIONED.findall(text)]
     yield from (path for path in mentioned if path.name in _NAMES)

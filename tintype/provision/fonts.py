@@ -1,6 +1,6 @@
-"""Which letters can the browser draw here, and how wide? fontconfig knows, asked in the browser's own environment.
+"""Finds writing systems and web fonts that the browser cannot draw, by fontconfig in the browser's environment.
 
-Fonts in somebody's home folder are out of the browser's sight.
+The browser does not see fonts in home folders.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _LIBERATION, _CARLITO, _CALADEA = "fonts-liberation", "fonts-crosextra-carlito",
 _CORE, _CJK, _EMOJI = "fonts-noto-core", "fonts-noto-cjk", "fonts-noto-color-emoji"
 
 SLIM_PACKAGES = ("fontconfig", _LIBERATION, _CARLITO, _CALADEA)
-"""Debian's: a list of what there is, and the metrics of the usual web fonts, in Latin, Greek and Cyrillic."""
+"""Debian packages: fontconfig, and fonts with the metrics of the usual web fonts, in Latin, Greek and Cyrillic."""
 PACKAGES = (*SLIM_PACKAGES, _CORE, _CJK, _EMOJI)
-"""Nearly every script besides, and emoji."""
+"""Those, and fonts for nearly every other writing system and emoji."""
 
 
 @dataclass(frozen=True, slots=True)
 class WritingSystem:
-    """A way of writing: letters that one font must have together, and Debian's package that brings such a font."""
+    """A writing system: letters that one font must contain together, and the Debian package of such a font."""
 
     name: str
     letters: str
@@ -68,7 +68,7 @@ SCRIPTS = (
 
 @dataclass(frozen=True, slots=True)
 class MetricCompatible:
-    """Fonts as wide as one that pages ask for and that may not be passed on, and Debian's package that has one."""
+    """Fonts with the metrics of a proprietary web font, and the Debian package of one."""
 
     name: str
     families: tuple[str, ...]
@@ -90,28 +90,28 @@ SUBSTITUTES = (
 
 
 class FontconfigUnavailable(Exception):
-    """There is no fontconfig to ask, or it does not answer; the text says which."""
+    """fontconfig is missing or fails; the text says which."""
 
 
 def missing_scripts() -> list[WritingSystem]:
-    """Those that come out as boxes; raises Unknown."""
+    """Writing systems that the browser draws as boxes; raises FontconfigUnavailable."""
     fonts = [_font(line) for line in _run_fontconfig(LIST, "--format=%{color} %{charset}\n").splitlines()]
     return [script for script in SCRIPTS if not any(_covers(font, script) for font in fonts)]
 
 
 def missing_substitutes() -> list[MetricCompatible]:
-    """Usual fonts in whose place one of other widths comes, so that lines break elsewhere; raises Unknown."""
+    """Web fonts that are replaced by one with other widths, which moves line breaks; raises FontconfigUnavailable."""
     return [wanted for wanted in SUBSTITUTES if not set(_match(wanted.name)) & set(wanted.families)]
 
 
 def advice(scripts: list[WritingSystem], substitutes: list[MetricCompatible]) -> list[str]:
-    """A sentence for each package that helps, with what it helps for."""
+    """One line for each Debian package to install, with the reason."""
     lines = []
     for package in PACKAGES:
         without = [script.name for script in scripts if script.package == package]
         other = [substitute.name for substitute in substitutes if substitute.package == package]
         wrongs = [f"no font for {', '.join(without)}"] if without else []
-        wrongs += [f"none as wide as {', '.join(other)}"] if other else []
+        wrongs += [f"no font with the metrics of {', '.join(other)}"] if other else []
         lines += [f"{' and '.join(wrongs)}: install {package}"] if wrongs else []
     return lines
 
@@ -120,7 +120,7 @@ _Font = tuple[bool, list[range]]
 
 
 def _font(line: str) -> _Font:
-    """Of fontconfig's line: whether it is in colour, and its code points, such as ``20-7e a0 a3-ff``."""
+    """Parse a line of fontconfig: whether the font has colour, and its code points, such as ``20-7e a0 a3-ff``."""
     colour, _, points = line.partition(" ")
     bounds = [(first, last or first) for first, _, last in (part.partition("-") for part in points.split())]
     return colour == "True", [range(int(first, 16), int(last, 16) + 1) for first, last in bounds]
@@ -151,7 +151,7 @@ def _run_fontconfig(program: str, *arguments: str) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise FontconfigUnavailable(f"{program} does not answer: {error}") from error
+        raise FontconfigUnavailable(f"{program} does not run: {error}") from error
     if done.returncode:
         raise FontconfigUnavailable(f"{program} failed: {done.stderr.strip()[:200]}")
     return done.stdout
