@@ -9,7 +9,6 @@ from functools import partial
 
 from tintype.errors import BackendUnavailable
 from tintype.model import (
-    CacheAge,
     CacheState,
     Freshness,
     PersistResult,
@@ -26,8 +25,8 @@ from tintype.service.background import BackgroundTasks
 from tintype.service.health import HealthChecks
 from tintype.service.limits import UNLIMITED, ConcurrencyLimit, Permit, WaitingLimit
 from tintype.service.pipeline import CaptureJob, CapturePipeline
-from tintype.service.policy import freshness_for, is_transient, is_unusable, raise_for_verdict
-from tintype.service.thumbnail_cache import CacheLookup, ThumbnailCache
+from tintype.service.policy import is_transient, is_unusable, raise_for_verdict
+from tintype.service.thumbnail_cache import ThumbnailCache
 
 BACKGROUND_QUEUE = 64
 """Captures without a waiting client that may wait for a thread."""
@@ -85,7 +84,7 @@ class ThumbnailService:
 
         Raises TargetError or UnusableCapture for a verdict in ``fail_on``.
         """
-        result = self._read_cached(request, freshness, self._cache.lookup(request))
+        result = self._pipeline.read_cached(self._job(request, freshness))
         if result is None or result.cache is not CacheState.HIT:
             return None
         raise_for_verdict(result.thumbnail, fail_on)
@@ -105,10 +104,8 @@ class ThumbnailService:
         While the target fails, the last good thumbnail is returned. ``permit`` is released while the request waits.
         Raises TintypeError: TargetError or UnusableCapture for a verdict in ``fail_on``.
         """
-        lookup = self._cache.lookup(request)
-        result = self._cached_or_refresh(request, freshness, lookup, on_lookup)
-        if result is None:
-            result = self._pipeline.run_or_stale(CaptureJob(request, freshness, self._clock(), permit), lookup)
+        job = self._job(request, freshness, permit)
+        result = self._pipeline.get(job, partial(self._looked_up, job, on_lookup))
         raise_for_verdict(result.thumbnail, fail_on)
         return result
 
@@ -121,20 +118,14 @@ class ThumbnailService:
         permit: Permit = UNLIMITED,
         on_lookup: OnLookup | None = None,
     ) -> ThumbnailResult | None:
-        """A thumbnail that needs no new capture; None while the capture runs in the background.
+        """A thumbnail that needs no new capture; None while the first capture runs in the background.
 
         Raises TintypeError, also for a background capture that failed in the last seconds.
         """
-        lookup, job = self._cache.lookup(request), CaptureJob(request, freshness, self._clock(), permit)
-        result = self._cached_or_refresh(request, freshness, lookup, on_lookup)
-        if result is None and (request.shot.has_credentials or self._pipeline.fresh_master(job, lookup)):
-            result = self._pipeline.run_or_stale(job, lookup)
-        elif result is None:
-            result = self._pipeline.stale_good(job, lookup)
-            if result is None:
-                self._pipeline.raise_recent_failure(job, lookup)
-            capture = partial(self._pipeline.capture_in_background, request, freshness)
-            self._captures.submit(request.key, capture)
+        job = self._job(request, freshness, permit)
+        capture = partial(self._pipeline.capture_in_background, request, freshness)
+        schedule = partial(self._captures.submit, request.key, capture)
+        result = self._pipeline.get_or_schedule(job, partial(self._looked_up, job, on_lookup), schedule)
         if result:
             raise_for_verdict(result.thumbnail, fail_on)
         return result
@@ -151,10 +142,7 @@ class ThumbnailService:
         permanent = None if stored and stored.meta.get("passing") else stored
         if permanent and not freshness.forced:
             return self._persist_result(permanent, cached=True)
-        lookup = self._cache.lookup(request)
-        result = self._read_cached(request, replace(freshness, stale_for=0), lookup)
-        if result is None:
-            result = self._pipeline.run(CaptureJob(request, freshness, self._clock()), lookup)
+        result = self._pipeline.get_current(self._job(request, replace(freshness, stale_for=0)))
         raise_for_verdict(result.thumbnail, fail_on)
         if permanent and is_unusable(result.thumbnail):
             return self._persist_result(permanent, cached=True)
@@ -187,27 +175,14 @@ class ThumbnailService:
         until = time.monotonic() + timeout
         return self._captures.join(timeout) and self._refreshes.join(max(0.0, until - time.monotonic()))
 
-    def _cached_or_refresh(
-        self, request: CaptureRequest, freshness: Freshness, lookup: CacheLookup, on_lookup: OnLookup | None
-    ) -> ThumbnailResult | None:
-        result = self._read_cached(request, freshness, lookup)
-        if result and result.cache is CacheState.STALE:
-            self._refreshes.submit(request.key, partial(self._pipeline.refresh, request, freshness))
-        if on_lookup:
-            on_lookup(result is not None)
-        return result
+    def _job(self, request: CaptureRequest, freshness: Freshness, permit: Permit = UNLIMITED) -> CaptureJob:
+        return CaptureJob(request, freshness, self._clock(), permit)
 
-    def _read_cached(
-        self, request: CaptureRequest, freshness: Freshness, lookup: CacheLookup
-    ) -> ThumbnailResult | None:
-        if freshness.forced or request.shot.has_credentials or (thumbnail := lookup.thumbnail) is None:
-            return None
-        bounds = freshness_for(freshness, thumbnail)
-        age = bounds.age_of(thumbnail.taken_at, self._clock())
-        if age is CacheAge.EXPIRED:
-            return None
-        cache = CacheState.HIT if age is CacheAge.FRESH else CacheState.STALE
-        return ThumbnailResult(thumbnail=thumbnail, cache=cache, freshness=bounds)
+    def _looked_up(self, job: CaptureJob, on_lookup: OnLookup | None, cached: ThumbnailResult | None) -> None:
+        if cached and cached.cache is CacheState.STALE:
+            self._refreshes.submit(job.request.key, partial(self._pipeline.refresh, job.request, job.freshness))
+        if on_lookup:
+            on_lookup(cached is not None)
 
     def _persist_result(self, stored: StoredObject, *, cached: bool) -> PersistResult:
         width, height, size = (int(stored.meta.get(name, 0)) for name in ("width", "height", "bytes"))

@@ -42,6 +42,10 @@ BLANK_EXTRA_DELAY, MAX_DELAY = 1500, 10_000
 """Milliseconds the second attempt at a blank page waits longer, and the longest delay."""
 
 
+OnCached = Callable[[ThumbnailResult | None], None]
+"""Called with what the cache has, before any capture; may raise."""
+
+
 @dataclass(frozen=True, slots=True)
 class CaptureJob:
     """A request on its way through the pipeline. ``started_at`` is seconds since the epoch, timings milliseconds."""
@@ -88,6 +92,53 @@ class CapturePipeline:
         self._wait_timeout = wait_timeout
         self._clock = clock
 
+    def get(self, job: CaptureJob, on_cached: OnCached) -> ThumbnailResult:
+        """The cached thumbnail, stale ones included, else a new one."""
+        lookup = self._cache.lookup(job.request)
+        cached = self.read_cached(job, lookup)
+        on_cached(cached)
+        return cached or self.run_or_stale(job, lookup)
+
+    def get_or_schedule(
+        self, job: CaptureJob, on_cached: OnCached, schedule: Callable[[], object]
+    ) -> ThumbnailResult | None:
+        """The cached thumbnail, or one that is rendered from a fresh master; else call ``schedule`` for a capture.
+
+        Returns the last good thumbnail meanwhile, if there is one. Raises how the last capture failed. A request with
+        credentials is never scheduled: nothing of it is kept.
+        """
+        lookup = self._cache.lookup(job.request)
+        cached = self.read_cached(job, lookup)
+        on_cached(cached)
+        if cached or job.shot.has_credentials or self.fresh_master(job, lookup):
+            return cached or self.run_or_stale(job, lookup)
+        stale = self.stale_good(job, lookup)
+        if stale is None:
+            self._raise_cached_failure(job, lookup)
+            if lookup.background_failure:
+                raise lookup.background_failure
+        schedule()
+        return stale
+
+    def read_cached(self, job: CaptureJob, lookup: CacheLookup | None = None) -> ThumbnailResult | None:
+        """The cached thumbnail if it is fresh or stale; costs one read."""
+        if job.freshness.forced or job.shot.has_credentials:
+            return None
+        thumbnail = (lookup or self._cache.lookup(job.request)).thumbnail
+        if thumbnail is None:
+            return None
+        freshness = freshness_for(job.freshness, thumbnail)
+        age = freshness.age_of(thumbnail.taken_at, self._clock())
+        if age is CacheAge.EXPIRED:
+            return None
+        cache = CacheState.HIT if age is CacheAge.FRESH else CacheState.STALE
+        return ThumbnailResult(thumbnail=thumbnail, cache=cache, freshness=freshness)
+
+    def get_current(self, job: CaptureJob) -> ThumbnailResult:
+        """The thumbnail of the page as it is now: fresh or new, never stale."""
+        lookup = self._cache.lookup(job.request)
+        return self.read_cached(job, lookup) or self.run(job, lookup)
+
     def run_or_stale(self, job: CaptureJob, lookup: CacheLookup) -> ThumbnailResult:
         """A new thumbnail; while the target fails or its page is unusable, the last good one.
 
@@ -112,8 +163,10 @@ class CapturePipeline:
         """A new thumbnail, from a fresh master or from a new capture. Raises TintypeError."""
         if not job.freshness.forced and (master := self.fresh_master(job, lookup)):
             return self._derive(job, master)
+        if not job.shot.has_credentials:
+            self._raise_cached_failure(job, lookup)
         with self._waiting_limit.acquire(job.shot.key), job.permit.released():
-            return self._capture_uncached(job) if job.shot.has_credentials else self._capture_once(job, lookup)
+            return self._capture_uncached(job) if job.shot.has_credentials else self._capture_once(job)
 
     def in_backoff(self, job: CaptureJob, lookup: CacheLookup) -> bool:
         """Whether a good thumbnail is served without another attempt, because the last one failed."""
@@ -134,12 +187,6 @@ class CapturePipeline:
         thumbnail = imaging.render(good, job.request.rendition) if isinstance(good, Capture) else good
         return self._result(job, thumbnail, CacheState.STALE)
 
-    def raise_recent_failure(self, job: CaptureJob, lookup: CacheLookup) -> None:
-        """Raise how the last capture of the shot failed, a background capture included."""
-        self._raise_cached_failure(job, lookup)
-        if lookup.background_failure:
-            raise lookup.background_failure
-
     def capture_in_background(self, request: CaptureRequest, freshness: Freshness) -> None:
         """Capture while no client waits; the next request finds the thumbnail or the failure."""
         job = CaptureJob(request, freshness, self._clock())
@@ -148,7 +195,8 @@ class CapturePipeline:
             if not held or self._completed(job, lookup):
                 return
             try:
-                self._precheck(job, lookup)
+                self._raise_cached_failure(job, lookup)
+                self._resolve_target(job)
                 self._render_fresh_or_capture(job, lookup)
             except TintypeError as error:
                 self._cache.put_background_failure(job.shot, error)
@@ -162,7 +210,8 @@ class CapturePipeline:
             if not held or lookup.in_backoff or self._completed(job, lookup):
                 return
             try:
-                self._precheck(job, lookup)
+                self._raise_cached_failure(job, lookup)
+                self._resolve_target(job)
                 result = self._render_fresh_or_capture(job, lookup, replaces=lookup.thumbnail)
             except TintypeError as error:
                 self._back_off(job, error=error.code, reason=error.detail)
@@ -171,9 +220,9 @@ class CapturePipeline:
                     verdict = result.thumbnail.verdict
                     log.info("thumbnail_refreshed", target=_host(job), cache=result.cache, verdict=verdict)
 
-    def _capture_once(self, job: CaptureJob, lookup: CacheLookup) -> ThumbnailResult:
+    def _capture_once(self, job: CaptureJob) -> ThumbnailResult:
         """Capture under the lock of the shot: of concurrent requests one captures, the others use its result."""
-        self._precheck(job, lookup)
+        self._resolve_target(job)
         begin = time.perf_counter()
         with self._locks.hold(_lock_name(job), self._wait_timeout) as held:
             job.timings["wait"] = (time.perf_counter() - begin) * 1000
@@ -217,8 +266,7 @@ class CapturePipeline:
             return None
         return self._render_and_store(job, capture, CacheState.MISS, lookup)
 
-    def _precheck(self, job: CaptureJob, lookup: CacheLookup) -> None:
-        self._raise_cached_failure(job, lookup)
+    def _resolve_target(self, job: CaptureJob) -> None:
         with self._caching_failure(job.shot):
             self._check_target(job)
 

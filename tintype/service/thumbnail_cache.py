@@ -6,8 +6,6 @@ most once per minute.
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TypeVar
@@ -16,6 +14,7 @@ import structlog
 
 from tintype import errors, telemetry
 from tintype.errors import TintypeError
+from tintype.logs import LogThrottle
 from tintype.model import Capture, Thumbnail, digest_of
 from tintype.options import CaptureRequest, Shot
 from tintype.protocols import Cache
@@ -28,30 +27,11 @@ MIN_TTL = 60.0
 """Seconds a value is kept at least, so that requests waiting for the same capture still find it."""
 BACKGROUND_FAILURE_TTL = 10.0
 """Seconds in which requests receive the failure of a background capture that is not cached otherwise."""
-LOG_INTERVAL = 60.0
-"""Seconds between two log lines about values that cannot be decoded."""
 
 _Value = TypeVar("_Value")
 
 
-class _DecodeErrorLog:
-    """Counts values that cannot be decoded and logs at most one line per interval."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._silent_until = float("-inf")
-
-    def report(self, error: Exception) -> None:
-        telemetry.count("tintype_cache_decode_errors_total")
-        with self._lock:
-            now = time.monotonic()
-            if now < self._silent_until:
-                return
-            self._silent_until = now + LOG_INTERVAL
-        log.warning("cache_decode_failed", error=type(error).__name__, reason=str(error))
-
-
-_decode_errors = _DecodeErrorLog()
+_decode_log = LogThrottle()
 
 
 class ThumbnailCache:
@@ -212,5 +192,7 @@ def _read(cache: Cache, key: str, unpack: Callable[[bytes], _Value]) -> _Value |
         return unpack(data)
     except (ValueError, TypeError, KeyError) as error:
         # Truncated or of another version: codec.CorruptValue is a ValueError, missing fields are a TypeError.
-        _decode_errors.report(error)
+        telemetry.count("tintype_cache_decode_errors_total")
+        if _decode_log.allows():
+            log.warning("cache_decode_failed", error=type(error).__name__, reason=str(error))
         return None
