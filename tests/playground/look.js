@@ -1,4 +1,4 @@
-// What somebody sees of a page: texts with their contrast, edges of controls, controls with their names, headings.
+// Visible content of the page: texts and control borders with their contrast, control names and sizes, headings.
 () => {
   const seen = (element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: true })
     && element.getClientRects().length > 0 && element.getBoundingClientRect().width > 2;
@@ -29,7 +29,7 @@
   const texts = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
-    if (!text || !seen(element) || element.closest("script, noscript, option, .unseen")) continue;
+    if (!text || !seen(element) || element.closest("script, noscript, option, .visually-hidden")) continue;
     const style = getComputedStyle(element), ground = behind(element);
     const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
     const ink = parse(style.color);

@@ -68,7 +68,7 @@ class TestItsOrder:
     def test_is_heard_by_those_who_listen(self, visit: Visit, node: Node) -> None:
         at = visit(node)
         assert at.page.get_by_role("status").count() == 1
-        assert at.page.get_by_role("textbox", name="Address of the page").count() == 1
+        assert at.page.get_by_role("textbox", name="URL of the page").count() == 1
         assert at.page.get_by_role("checkbox", name="Dark mode").count() == 1
         assert at.page.get_by_role("button", name="Copy Python").count() == 1
 
@@ -77,7 +77,7 @@ class TestTheKeyboard:
     def test_is_enough(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.page.keyboard.press("Tab")
-        assert at.page.evaluate("document.activeElement.textContent") == "Skip to the address"
+        assert at.page.evaluate("document.activeElement.textContent") == "Skip to the URL field"
         at.page.keyboard.press("Enter")
         at.page.keyboard.press("Tab")
         assert at.page.evaluate("document.activeElement.id") in {"url", "go"}
@@ -106,7 +106,7 @@ class TestTheKeyboard:
             assert "none" not in where[2:] or where[2] != where[3], where
             reached.append(where[1])
         assert {"url", "go", "device", "thumb_width", "format", "full_page", "example"} <= set(reached)
-        assert any("Window and visitor" in name for name in reached)
+        assert any("Viewport and device" in name for name in reached)
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
@@ -124,6 +124,6 @@ def test_it_is_dark_where_that_is_wished(visit: Visit, node: Node) -> None:
 
 
 def test_nothing_moves_where_that_is_wished(visit: Visit, node: Node) -> None:
-    moving = "getComputedStyle(document.querySelector('.progress'), '::before').animationName"
+    moving = "getComputedStyle(document.querySelector('.progress-bar'), '::before').animationName"
     assert visit(node, reduced_motion="reduce").page.evaluate(moving) == "none"
-    assert visit(node, reduced_motion="no-preference").page.evaluate(moving) == "going"
+    assert visit(node, reduced_motion="no-preference").page.evaluate(moving) == "slide"

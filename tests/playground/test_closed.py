@@ -31,9 +31,9 @@ class TestWithKeys:
     def test_one_is_asked_for_where_it_is_missing(self, visit: Visit, keyed: Node, site: SiteServer) -> None:
         at = visit(keyed)
         at.take(site.url("/plain.html"))
-        assert at.text("key-mistake") == "key is needed: enter the one you were given"
+        assert at.text("key-error") == "key is required: enter your API key"
         assert at.page.evaluate("document.activeElement.id") == "key"
-        assert at.find("figures").is_hidden()
+        assert at.find("status").is_hidden()
 
     def test_its_holder_sees_pictures_and_figures(self, visit: Visit, keyed: Node, site: SiteServer) -> None:
         at = visit(keyed)
@@ -59,7 +59,7 @@ class TestWithKeys:
         at = visit(keyed)
         at.page.fill("#key", "another")
         at.take(site.url("/plain.html"))
-        assert "not known" in at.text("key-mistake")
+        assert "unknown API key" in at.text("key-error")
         assert at.page.evaluate("sessionStorage.getItem('tintype.key')") is None
 
 
@@ -78,5 +78,5 @@ class TestWithSignaturesAlone:
     def test_nothing_else_is(self, visit: Visit, signed: Node, site: SiteServer) -> None:
         at = visit(signed)
         at.take(site.url("/plain.html"))
-        assert "signed" in at.text("key-mistake")
+        assert "signed" in at.text("key-error")
         assert not any("status.json" in address for address in at.asked)

@@ -29,7 +29,7 @@ class TestAPicture:
         at.take(site.url("/plain.html?appears"))
         assert at.picture == (1280, 720)
         assert at.text("cache") == "MISS"
-        expect(at.find("said")).to_contain_text("The picture of 127.0.0.1")
+        expect(at.find("live-region")).to_contain_text("Thumbnail for 127.0.0.1")
         assert "navigate" in at.text("legend")
         at.take()
         assert at.text("cache") == "HIT"
@@ -40,7 +40,7 @@ class TestAPicture:
         at.choose(thumb_width="320", format="webp", width="800", block_ads=False)
         at.take(site.url("/plain.html?chosen"))
         assert at.picture[0] == 320
-        assert "webp" in at.text("about")
+        assert "webp" in at.text("facts-list")
         said = dict(parse_qsl(urlsplit(at.page.url).query))
         assert said.pop("url") == site.url("/plain.html?chosen")
         assert said == {"thumb_width": "320", "format": "webp", "width": "800", "block_ads": "false"}
@@ -114,13 +114,13 @@ class TestTheTiming:
         at = visit(node)
         parts_of = """async (steps) => {
             const here = document.querySelector('script[type=module]').src;
-            return (await import(here.replace('playground.js', 'timing.js'))).partsOf(steps);
+            return (await import(here.replace('playground.js', 'timing.js'))).splitTotal(steps);
         }"""
         steps = [["lookup", 20], ["capture", 500], ["queue", 100], ["navigate", 300], ["render", 40], ["total", 600]]
         told = at.page.evaluate(parts_of, steps)
         names = ["lookup", "queue", "navigate", "render", "everything else"]
         assert [name for name, _ in told["parts"]] == names
-        assert sum(ms for _, ms in told["parts"]) == told["whole"] == 600
+        assert sum(ms for _, ms in told["parts"]) == told["total"] == 600
 
 
 class TestAMistake:
@@ -130,8 +130,8 @@ class TestAMistake:
         at.choose(delay="99999", locale="nowhere!")
         at.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = false; })")
         at.take(site.url("/plain.html"))
-        assert at.text("delay-mistake").startswith("delay must be a whole number from 0 to 10000")
-        assert at.find("locale-mistake").is_visible()
+        assert at.text("delay-error").startswith("delay must be a whole number from 0 to 10000")
+        assert at.find("locale-error").is_visible()
         assert at.find("locale").get_attribute("aria-invalid") == "true"
         expect(at.page.get_by_role("alert")).to_contain_text("Invalid parameters")
         assert at.page.evaluate("document.activeElement.name") in {"delay", "locale"}
@@ -140,10 +140,10 @@ class TestAMistake:
         at = visit(node)
         at.choose(thumb_width="1")
         at.take(site.url("/plain.html?put-right"))
-        assert "thumb_width" in at.text("thumb_width-mistake")
+        assert "thumb_width" in at.text("thumb_width-error")
         at.choose(thumb_width="100")
         at.take()
-        assert at.find("thumb_width-mistake").is_hidden()
+        assert at.find("thumb_width-error").is_hidden()
         assert at.text("alert") == ""
         assert at.picture[0] == 100
 
@@ -151,7 +151,7 @@ class TestAMistake:
     def test_in_the_address_is_beside_the_address(self, visit: Visit, node: Node, url: str) -> None:
         at = visit(node)
         at.take(url)
-        assert at.text("url-mistake").startswith("url ")
+        assert at.text("url-error").startswith("url ")
 
 
 class TestSnippets:
@@ -223,7 +223,7 @@ class TestTheGallery:
     def test_forgets(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.take(site.url("/plain.html?forget"))
-        at.page.click("#forget")
+        at.page.click("#clear-recent")
         expect(at.page.locator(".card")).to_have_count(0)
         assert at.page.evaluate("localStorage.length") == 0
 
@@ -233,9 +233,9 @@ class TestTheFigures:
         at = visit(node)
         at.take(site.url("/plain.html?figures"))
         expect(at.find("ratio-value")).to_contain_text("%")
-        expect(at.find("queue-about")).to_contain_text("slots")
-        expect(at.find("rate-about")).to_contain_text("on average")
-        expect(at.find("ratio-told")).to_contain_text("in the last five minutes")
+        expect(at.find("queue-note")).to_contain_text("slots")
+        expect(at.find("rate-note")).to_contain_text("on average")
+        expect(at.find("ratio-description")).to_contain_text("in the last five minutes")
         expect(at.page.locator("#ratio-chart polyline")).to_have_count(1)
 
     def test_are_not_asked_for_where_nobody_is(self, visit: Visit, node: Node) -> None:

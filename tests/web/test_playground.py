@@ -83,7 +83,7 @@ class TestThePage:
         assert 'id="key"' not in Site().client.get("/").text
 
     def test_asks_for_a_signed_address_where_there_are_no_keys(self) -> None:
-        assert "data-address" in closed().client.get("/").text
+        assert "data-signed-url" in closed().client.get("/").text
 
 
 class TestItsFiles:
@@ -99,7 +99,9 @@ class TestItsFiles:
             answer = site.client.get(f"/static/{static_files().digest}/{name}")
             assert (answer.mimetype, answer.data) == (types[name[name.rindex(".") :]], body)
 
-    @pytest.mark.parametrize("path", ["0/playground.css", "{}/none.css", "{}/../__init__.py", "{}/%2e%2e/gate.py"])
+    @pytest.mark.parametrize(
+        "path", ["0/playground.css", "{}/none.css", "{}/../__init__.py", "{}/%2e%2e/rate_limit.py"]
+    )
     def test_are_these_and_no_others(self, site: Site, path: str) -> None:
         assert site.client.get(f"/static/{path.format(static_files().digest)}").status_code == 404
 
@@ -149,7 +151,7 @@ class TestItsForm:
         assert "js" not in {each.get("id") for each in page.all("textarea")}
 
     def test_sends_secrets_by_no_address(self, page: Page) -> None:
-        posted = {each["name"] for each in page.all("input", "textarea") if "data-posted" in each}
+        posted = {each["name"] for each in page.all("input", "textarea") if "data-body-only" in each}
         assert posted == {name for name in Options.model_fields if is_body_only(name)}
 
 

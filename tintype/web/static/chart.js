@@ -1,12 +1,12 @@
-// One series as a small chart: a line over an area.
+// A small line chart of one series.
 
 import { draw } from "./dom.js";
 
 const WIDTH = 300, HEIGHT = 48, EDGE = 3;
 
-/** Draw values (null: not known) into an SVG; `top` is the value at its upper edge, at least. */
-export function drawChart(place, values, top, span) {
-  const description = place.querySelector("desc");
+/** Draw values (null: unknown) into an SVG; the upper edge is `top` or the highest value, the width `span` seconds. */
+export function drawChart(svg, values, top, span) {
+  const description = svg.querySelector("desc");
   const highest = Math.max(top, ...values.map(({ value }) => value ?? 0)) || 1;
   const points = values.filter(({ value }) => value !== null).map(({ at, value }) => [
     (WIDTH * (1 - at / span)).toFixed(1),
@@ -15,11 +15,11 @@ export function drawChart(place, values, top, span) {
   const line = points.map((point) => point.join(",")).join(" ");
   const base = draw("line", { class: "base", x1: 0, x2: WIDTH, y1: HEIGHT - 1, y2: HEIGHT - 1 });
   if (points.length < 2) {
-    place.replaceChildren(description, base);
+    svg.replaceChildren(description, base);
     return;
   }
   const [first, last] = [points[0][0], points[points.length - 1][0]];
-  place.replaceChildren(description, base,
+  svg.replaceChildren(description, base,
     draw("polygon", { class: "area", points: `${first},${HEIGHT - 1} ${line} ${last},${HEIGHT - 1}` }),
     draw("polyline", { class: "line", points: line }));
 }

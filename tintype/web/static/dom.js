@@ -1,15 +1,15 @@
-// Elements, made and found. Text is always text: nothing here understands markup.
+// Helpers for elements. Text is inserted as text, never as markup.
 
 export const find = (id) => document.getElementById(id);
 
-/** An element with attributes and children; children may be texts. */
+/** An HTML element with attributes and children; children may be texts. */
 export function make(name, attributes = {}, ...children) {
   return fill(document.createElement(name), attributes, children);
 }
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** The same for drawings. */
+/** An SVG element with attributes and children. */
 export function draw(name, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, name), attributes, children);
 }
@@ -26,9 +26,9 @@ export function show(element, visible = true) {
   element.hidden = !visible;
 }
 
-/** Tell people who listen; the same words twice are two messages. */
-export function say(text) {
-  const place = find("said");
-  place.textContent = "";
-  requestAnimationFrame(() => { place.textContent = text; });
+/** Announce a text to screen readers; the same text twice is announced twice. */
+export function announce(text) {
+  const region = find("live-region");
+  region.textContent = "";
+  requestAnimationFrame(() => { region.textContent = text; });
 }

@@ -1,41 +1,41 @@
-// What does the form say? Only what differs from what holds anyway: that is what the address should show.
+// Reads and fills the form. Options with their default value are left out, which keeps URLs short.
 
 import { find, make, show } from "./dom.js";
 
-const form = find("ask");
+const form = find("form");
 
 const controls = () => [...form.elements].filter((each) => each.dataset.kind);
 
-/** Options that are said, in the order of the form: {open: [[name, value]…], posted: [[name, value]…]}. */
-export function said() {
-  const open = new Map(), posted = new Map();
+/** Options that differ from their defaults: {query: [[name, value]…], body: [[name, value]…]}. */
+export function collectOptions() {
+  const query = new Map(), body = new Map();
   for (const control of controls()) {
-    const value = spoken(control);
+    const value = controlValue(control);
     if (!value) continue;
-    const into = "posted" in control.dataset ? posted : open;
-    into.set(control.name, into.has(control.name) ? `${into.get(control.name)},${value}` : value);
+    const options = "bodyOnly" in control.dataset ? body : query;
+    options.set(control.name, options.has(control.name) ? `${options.get(control.name)},${value}` : value);
   }
-  return { open: [...open], posted: [...posted] };
+  return { query: [...query], body: [...body] };
 }
 
-function spoken(control) {
-  const { kind, default: usual } = control.dataset;
-  if (control.name === "url") return address(control.value);
+function controlValue(control) {
+  const { kind, default: defaultValue } = control.dataset;
+  if (control.name === "url") return withScheme(control.value);
   if (kind === "multiple") return control.checked ? control.value : "";
-  if (kind === "flag") return String(control.checked) === usual ? "" : String(control.checked);
+  if (kind === "flag") return String(control.checked) === defaultValue ? "" : String(control.checked);
   if (kind === "code") return control.value.trim() && control.value;
   const value = control.value.trim();
-  return kind === "choice" && value === usual ? "" : value;
+  return kind === "choice" && value === defaultValue ? "" : value;
 }
 
-/** People leave the scheme out. */
-function address(text) {
+/** Add https:// to a URL without a scheme. */
+function withScheme(text) {
   const value = text.trim();
   return !value || /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `https://${value}`;
 }
 
-/** Put options into the form, all others as they were. */
-export function set(pairs) {
+/** Fill the form with options, and reset all others. */
+export function setOptions(pairs) {
   form.reset();
   const values = new Map(pairs);
   for (const control of controls()) {
@@ -45,42 +45,42 @@ export function set(pairs) {
     else if (control.dataset.kind === "flag") control.checked = value === "true" || value === "1";
     else control.value = value;
   }
-  count();
+  updateCounts();
 }
 
-/** How many options of a closed group are said. */
-export function count() {
+/** Show how many options of each group are set. */
+export function updateCounts() {
   for (const group of document.querySelectorAll("details")) {
-    const number = controls().filter((each) => group.contains(each) && spoken(each)).length;
+    const number = controls().filter((each) => group.contains(each) && controlValue(each)).length;
     group.querySelector(".count").textContent = number ? `${number} set` : "";
   }
 }
 
-/** Show mistakes beside what they are about; gives those that have no place. The first place is where one goes. */
-export function blame(mistakes) {
-  forgive();
-  const homeless = [];
+/** Show errors beside their controls and focus the first; returns the errors without a control. */
+export function showErrors(errors) {
+  clearErrors();
+  const unplaced = [];
   let first = null;
-  for (const { parameter, message } of mistakes) {
-    const place = find(`${parameter}-mistake`), control = find(parameter);
-    if (!place || !control) {
-      homeless.push({ parameter, message });
+  for (const { parameter, message } of errors) {
+    const text = find(`${parameter}-error`), control = find(parameter);
+    if (!text || !control) {
+      unplaced.push({ parameter, message });
       continue;
     }
-    place.replaceChildren(make("code", {}, parameter), ` ${message}`);
-    show(place);
+    text.replaceChildren(make("code", {}, parameter), ` ${message}`);
+    show(text);
     control.setAttribute("aria-invalid", "true");
     for (let group = control.closest("details"); group; group = group.parentElement.closest("details")) group.open = true;
     first ??= control.querySelector("input") ?? control;
   }
   first?.focus();
-  return homeless;
+  return unplaced;
 }
 
-export function forgive() {
-  for (const place of document.querySelectorAll(".mistake:not([hidden])")) {
-    place.replaceChildren();
-    show(place, false);
+export function clearErrors() {
+  for (const text of document.querySelectorAll(".field-error:not([hidden])")) {
+    text.replaceChildren();
+    show(text, false);
   }
   for (const control of document.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
 }

@@ -1,57 +1,57 @@
-// What was taken on this page, remembered by this browser alone, small pictures included: nobody is asked again for them.
+// Recent captures, kept in this browser's local storage with a small copy of each image.
 
 import { find, make, show } from "./dom.js";
-import { ago } from "./words.js";
+import { ago } from "./format.js";
 
-const PLACE = "tintype.recent", MOST = 12, WIDTH = 360, HEIGHT = 225;
-let chosen = () => {};
-let addresses = [];
+const STORAGE_KEY = "tintype.recent", MAX_ENTRIES = 12, WIDTH = 360, HEIGHT = 225;
+let onChoose = () => {};
+let objectUrls = [];
 
-/** Show the gallery; `choose` is called with the options of one that is wanted again. */
-export function open(choose) {
-  chosen = choose;
-  find("forget").addEventListener("click", () => {
-    localStorage.removeItem(PLACE);
+/** Show the gallery; `choose` is called with the options of an entry that is clicked. */
+export function openGallery(choose) {
+  onChoose = choose;
+  find("clear-recent").addEventListener("click", () => {
+    localStorage.removeItem(STORAGE_KEY);
     render();
     find("url").focus();
   });
-  setInterval(age, 15_000);
-  addEventListener("storage", (event) => { if (event.key === PLACE) render(); });
+  setInterval(updateAges, 15_000);
+  addEventListener("storage", (event) => { if (event.key === STORAGE_KEY) render(); });
   render();
 }
 
-/** Remember one; what was sent by POST may be secret and is not. */
-export async function remember(pairs, image) {
+/** Add an entry. Options that are sent by POST may be secret, so the caller must not pass them. */
+export async function addToGallery(pairs, image) {
   const query = new URLSearchParams(pairs).toString();
   const small = await shrink(image);
-  let all = [{ query, small, at: Date.now() }, ...load().filter((each) => each.query !== query)].slice(0, MOST);
-  while (all.length && !store(all)) all = all.slice(0, -1); // the browser's space for us is over
+  let entries = [{ query, small, at: Date.now() }, ...load().filter((each) => each.query !== query)].slice(0, MAX_ENTRIES);
+  while (entries.length && !store(entries)) entries = entries.slice(0, -1); // the storage quota is exceeded
   render();
 }
 
 async function shrink(image) {
   const canvas = make("canvas", { width: WIDTH, height: HEIGHT });
-  const pen = canvas.getContext("2d");
-  pen.fillStyle = "#fff";
-  pen.fillRect(0, 0, WIDTH, HEIGHT);
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, WIDTH, HEIGHT);
   const scale = Math.max(WIDTH / image.naturalWidth, HEIGHT / image.naturalHeight);
-  pen.imageSmoothingQuality = "high";
-  pen.drawImage(image, (WIDTH - image.naturalWidth * scale) / 2, 0, image.naturalWidth * scale, image.naturalHeight * scale);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, (WIDTH - image.naturalWidth * scale) / 2, 0, image.naturalWidth * scale, image.naturalHeight * scale);
   return canvas.toDataURL("image/jpeg", 0.82).split(",")[1];
 }
 
 function load() {
   try {
-    const all = JSON.parse(localStorage.getItem(PLACE) ?? "[]");
-    return Array.isArray(all) ? all.filter((each) => typeof each?.query === "string" && typeof each.small === "string") : [];
+    const entries = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "[]");
+    return Array.isArray(entries) ? entries.filter((each) => typeof each?.query === "string" && typeof each.small === "string") : [];
   } catch {
     return [];
   }
 }
 
-function store(all) {
+function store(entries) {
   try {
-    localStorage.setItem(PLACE, JSON.stringify(all));
+    localStorage.setItem(STORAGE_KEY, JSON.stringify(entries));
     return true;
   } catch {
     return false;
@@ -59,12 +59,12 @@ function store(all) {
 }
 
 function render() {
-  const all = load();
-  addresses.forEach((address) => URL.revokeObjectURL(address));
-  addresses = [];
-  find("gallery").replaceChildren(...all.map(card));
-  show(find("forget"), all.length > 0);
-  show(find("recent-none"), all.length === 0);
+  const entries = load();
+  objectUrls.forEach((url) => URL.revokeObjectURL(url));
+  objectUrls = [];
+  find("gallery").replaceChildren(...entries.map(card));
+  show(find("clear-recent"), entries.length > 0);
+  show(find("recent-none"), entries.length === 0);
 }
 
 function card({ query, small, at }) {
@@ -73,24 +73,24 @@ function card({ query, small, at }) {
   const options = pairs.filter(([name]) => name !== "url").map(([name, value]) => (value === "true" ? name : `${name}=${value}`));
   const page = url.replace(/^https?:\/\//, "").replace(/\/$/, "");
   const button = make("button", { type: "button", class: "card" },
-    make("img", { src: picture(small), alt: "", width: WIDTH, height: HEIGHT, loading: "lazy" }),
+    make("img", { src: imageUrl(small), alt: "", width: WIDTH, height: HEIGHT, loading: "lazy" }),
     make("span", { class: "card-page" }, page),
-    make("span", { class: "card-options" }, options.join(" · ") || "as it is"),
+    make("span", { class: "card-options" }, options.join(" · ") || "default options"),
     make("span", { class: "card-age", "data-at": at }, ago((Date.now() - at) / 1000)));
-  button.addEventListener("click", () => chosen(pairs));
+  button.addEventListener("click", () => onChoose(pairs));
   return make("li", {}, button);
 }
 
-function age() {
+function updateAges() {
   for (const each of document.querySelectorAll(".card-age")) each.textContent = ago((Date.now() - Number(each.dataset.at)) / 1000);
 }
 
-function picture(small) {
+function imageUrl(small) {
   try {
     const bytes = Uint8Array.from(atob(small), (letter) => letter.charCodeAt(0));
-    const address = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
-    addresses.push(address);
-    return address;
+    const url = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+    objectUrls.push(url);
+    return url;
   } catch {
     return "";
   }

@@ -1,149 +1,150 @@
-// The page: what is said becomes a picture, an address and snippets.
+// The playground: the form requests thumbnails and renders snippets.
 
-import { capture } from "./capture.js";
-import { find, make, say, show } from "./dom.js";
-import { watch } from "./figures.js";
-import { blame, count, forgive, said, set } from "./form.js";
-import { open as openGallery, remember } from "./gallery.js";
-import { clearFailure, fail, present, waiting } from "./result.js";
-import { wireCopying, write } from "./snippet.js";
+import { requestThumbnail } from "./api.js";
+import { announce, find, make, show } from "./dom.js";
+import { clearErrors, collectOptions, setOptions, showErrors, updateCounts } from "./form.js";
+import { addToGallery, openGallery } from "./gallery.js";
+import { clearFailure, showFailure, showProgress, showResult } from "./result.js";
+import { initCopyButtons, renderSnippets } from "./snippet.js";
+import { startPolling } from "./status.js";
 
-const KEY = "tintype.key", MOST_LOOKS = 30, AT_ONCE = 600;
+const KEY_STORAGE = "tintype.key", MAX_REQUESTS = 30, DOUBLE_CLICK_MS = 600;
 const access = { open: document.body.dataset.access === "open", keys: document.body.dataset.access === "keys", signed: "signed" in document.body.dataset };
-const form = find("ask"), keyField = find("key");
-let under = null;
-let look = () => {};
+const form = find("form"), keyField = find("key");
+let inFlight = null;
+let pollStatus = () => {};
 
 const key = () => (access.keys ? keyField.value.trim() : "");
-/** An address signed elsewhere, if it is one of this service. */
-function signedAddress() {
-  const text = keyField && "address" in keyField.dataset ? keyField.value.trim() : "";
+
+/** The URL in the field for signed URLs, relative to this page; "" without one. */
+function signedUrl() {
+  const text = keyField && "signedUrl" in keyField.dataset ? keyField.value.trim() : "";
   if (!text) return "";
   const { pathname, search } = new URL(text, location.href);
   return pathname.split("/").pop() + search;
 }
 
-function shortName(asked) {
-  const url = new Map(asked.open).get("url");
-  return url ? url.replace(/^https?:\/\//, "").replace(/\/$/, "") : "the page you wrote";
+function pageName(options) {
+  const url = new Map(options.query).get("url");
+  return url ? url.replace(/^https?:\/\//, "").replace(/\/$/, "") : "the inline HTML";
 }
 
-/** Ask for what the form says now. Asking for the same again while one waits is to cancel, but twice at once is one. */
-async function take(event) {
+/** Submitting the same form while its request is running cancels the request; a double click counts as one click. */
+async function submit(event) {
   event?.preventDefault();
-  const asked = said(), text = JSON.stringify(asked);
-  if (under) {
-    if (under.text === text && performance.now() - under.since < AT_ONCE) return;
-    under.control.abort();
-    if (under.text === text) return;
+  const options = collectOptions(), text = JSON.stringify(options);
+  if (inFlight) {
+    if (inFlight.text === text && performance.now() - inFlight.since < DOUBLE_CLICK_MS) return;
+    inFlight.controller.abort();
+    if (inFlight.text === text) return;
   }
-  const mine = under = { text, control: new AbortController(), since: performance.now() };
-  begin(asked);
+  const current = inFlight = { text, controller: new AbortController(), since: performance.now() };
+  onStart(options);
   try {
-    await shoot(asked, mine.control.signal);
+    await capture(options, current.controller.signal);
   } catch (error) {
-    if (error.name !== "AbortError") fail("No answer came", "The service could not be reached. Is it running?");
-    else if (under === mine) say("Cancelled.");
+    if (error.name !== "AbortError") showFailure("No response", "The service is unreachable. Is it running?");
+    else if (inFlight === current) announce("Cancelled.");
   } finally {
-    if (under === mine) end();
+    if (inFlight === current) onEnd();
   }
 }
 
-function end() {
-  under = null;
-  waiting(false);
-  find("go").firstElementChild.textContent = "Take the picture";
-  find("go").classList.remove("cancels");
-  look();
-}
-
-function begin(asked) {
-  forgive();
+function onStart(options) {
+  clearErrors();
   clearFailure();
-  waiting(true);
+  showProgress(true);
   find("go").firstElementChild.textContent = "Cancel";
   find("go").classList.add("cancels");
-  say(`Taking the picture of ${shortName(asked)}.`);
-  if (!asked.posted.length) history.replaceState(null, "", asked.open.length ? `?${new URLSearchParams(asked.open)}` : "./");
+  announce(`Capturing ${pageName(options)}.`);
+  if (!options.body.length) history.replaceState(null, "", options.query.length ? `?${new URLSearchParams(options.query)}` : "./");
 }
 
-/** Ask, and ask again while there is only a placeholder. */
-async function shoot(asked, signal) {
-  const address = signedAddress();
-  for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
-    const answer = await capture({ asked, key: key(), address, signal });
-    if (!answer.good) explain(answer.problem);
-    if (answer.good || answer.type.startsWith("image/")) {
-      const image = await present(answer, address ? "the signed page" : shortName(asked));
-      reveal();
-      if (answer.good && image && !answer.again && !asked.posted.length && !address) await remember(asked.open, image);
+function onEnd() {
+  inFlight = null;
+  showProgress(false);
+  find("go").firstElementChild.textContent = "Capture";
+  find("go").classList.remove("cancels");
+  pollStatus();
+}
+
+/** Request the thumbnail, and again while the response is a placeholder. */
+async function capture(options, signal) {
+  const signed = signedUrl();
+  for (let requests = 0; requests < MAX_REQUESTS; requests += 1) {
+    const response = await requestThumbnail({ options, key: key(), signedUrl: signed, signal });
+    if (!response.ok) showProblem(response.problem);
+    if (response.ok || response.type.startsWith("image/")) {
+      const image = await showResult(response, signed ? "the signed URL" : pageName(options));
+      scrollToPreview();
+      if (response.ok && image && !response.refresh && !options.body.length && !signed) await addToGallery(options.query, image);
     }
-    if (answer.good && access.keys) sessionStorage.setItem(KEY, key());
-    if (!answer.again) return;
-    await new Promise((done) => { setTimeout(done, answer.again * 1000); });
+    if (response.ok && access.keys) sessionStorage.setItem(KEY_STORAGE, key());
+    if (!response.refresh) return;
+    await new Promise((done) => { setTimeout(done, response.refresh * 1000); });
     signal.throwIfAborted();
   }
 }
 
-function explain(problem) {
-  const mistakes = problem.errors ?? [];
-  if (problem.error === "target-denied") mistakes.push({ parameter: "url", message: problem.detail });
+function showProblem(problem) {
+  const errors = problem.errors ?? [];
+  if (problem.error === "target-denied") errors.push({ parameter: "url", message: problem.detail });
   if (["unauthorized", "bad-signature"].includes(problem.error) && keyField) {
-    mistakes.push({ parameter: "key", message: access.keys && !key() ? "is needed: enter the one you were given" : problem.detail });
+    errors.push({ parameter: "key", message: access.keys && !key() ? "is required: enter your API key" : problem.detail });
   }
-  const homeless = blame(mistakes);
-  fail(problem.title, mistakes.length ? named(mistakes) : problem.detail, homeless);
-  if (homeless.length === mistakes.length) find("alert").scrollIntoView({ block: "nearest" });
+  const unplaced = showErrors(errors);
+  showFailure(problem.title, errors.length ? parameterNames(errors) : problem.detail, unplaced);
+  if (unplaced.length === errors.length) find("alert").scrollIntoView({ block: "nearest" });
 }
 
-const named = (mistakes) => (mistakes[0].parameter === "key" ? "" : `Look at ${mistakes.map(({ parameter }) => parameter).join(", ")}.`);
+const parameterNames = (errors) => (errors[0].parameter === "key" ? "" : `Check ${errors.map(({ parameter }) => parameter).join(", ")}.`);
 
-/** On a phone the picture is below the options. */
-function reveal() {
-  const box = find("plate").getBoundingClientRect();
+/** On narrow screens the preview is below the options. */
+function scrollToPreview() {
+  const box = find("preview").getBoundingClientRect();
   if (box.top < innerHeight * 0.6 && box.bottom > 0) return;
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  find("plate").scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+  const reduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  find("preview").scrollIntoView({ behavior: reduced ? "auto" : "smooth", block: "start" });
 }
 
-function refresh() {
-  count();
-  write(said(), access);
+function onInput() {
+  updateCounts();
+  renderSnippets(collectOptions(), access);
 }
 
-/** The names of time zones, as this browser knows them. */
-function suggestZones() {
+/** Suggest the time zones that this browser knows. */
+function suggestTimezones() {
   const zones = Intl.supportedValuesOf?.("timeZone") ?? [];
   const field = find("timezone");
   field?.after(make("datalist", { id: "zones" }, ...zones.map((value) => make("option", { value }))));
   field?.setAttribute("list", "zones");
 }
 
-function begun() {
+function init() {
   find("more").open = matchMedia("(min-width: 60rem)").matches;
-  show(find("posted"), find("posted").querySelector("[data-posted]") !== null);
-  const asked = [...new URLSearchParams(location.search)];
-  if (asked.length) set(asked);
-  if (access.keys) keyField.value = sessionStorage.getItem(KEY) ?? "";
-  form.addEventListener("submit", take);
-  form.addEventListener("reset", () => setTimeout(refresh));
-  document.addEventListener("input", refresh);
-  keyField?.addEventListener("change", () => look());
+  show(find("body-only"), find("body-only").querySelector("[data-body-only]") !== null);
+  const pairs = [...new URLSearchParams(location.search)];
+  if (pairs.length) setOptions(pairs);
+  if (access.keys) keyField.value = sessionStorage.getItem(KEY_STORAGE) ?? "";
+  form.addEventListener("submit", submit);
+  form.addEventListener("reset", () => setTimeout(onInput));
+  document.addEventListener("input", onInput);
+  keyField?.addEventListener("change", () => pollStatus());
   find("example").addEventListener("click", () => {
     find("url").value = "https://example.com";
-    refresh();
+    onInput();
     form.requestSubmit();
   });
-  openGallery((pairs) => {
-    set(pairs);
-    refresh();
-    if (!under) form.requestSubmit();
+  openGallery((options) => {
+    setOptions(options);
+    onInput();
+    if (!inFlight) form.requestSubmit();
     find("title").scrollIntoView({ block: "nearest" });
   });
-  wireCopying();
-  suggestZones();
-  refresh();
-  look = watch(key, !access.open);
+  initCopyButtons();
+  suggestTimezones();
+  onInput();
+  pollStatus = startPolling(key, !access.open);
 }
 
-begun();
+init();

@@ -1,42 +1,42 @@
-// The same picture for a page, a shell, a program, and signed: texts to copy.
+// Code snippets for the current options: HTML, curl, Python, and a signing command.
 
-import { addressOf } from "./capture.js";
-import { find, say, show } from "./dom.js";
+import { thumbnailUrl } from "./api.js";
+import { announce, find, show } from "./dom.js";
 
 const BASE = new URL("./", location.href).href;
 const DOCUMENTS = ["pdf", "json"];
 const EXTENSIONS = { jpeg: "jpg", auto: "jpg" };
 
-/** Write the snippets for what the form says. */
-export function write(asked, access) {
-  const asking = asked.open.some(([name]) => name === "url") || asked.posted.some(([name]) => name === "html");
-  const open = asking ? asked.open : [["url", "https://example.com"], ...asked.open];
-  const page = { open, posted: asked.posted, keyed: access.keys, file: fileOf(open) };
-  const posted = asked.posted.length > 0;
-  put("img", ...inPage(page, posted, access));
-  put("curl", curl(page));
-  put("python", python(page));
-  put("signed", posted ? "" : sign(page), signedNote(posted, access));
+/** Render the snippets; `options` are {query, body} of the form. */
+export function renderSnippets(options, access) {
+  const hasTarget = options.query.some(([name]) => name === "url") || options.body.some(([name]) => name === "html");
+  const query = hasTarget ? options.query : [["url", "https://example.com"], ...options.query];
+  const request = { query, body: options.body, keyed: access.keys, file: fileName(query) };
+  const isPost = options.body.length > 0;
+  renderSnippet("img", ...html(request, isPost, access));
+  renderSnippet("curl", curl(request));
+  renderSnippet("python", python(request));
+  renderSnippet("signed", isPost ? "" : signCommand(request), signedNote(isPost, access));
 }
 
-function inPage(page, posted, access) {
-  const format = valueOf(page.open, "format");
-  if (posted) return ["", "What is sent by POST cannot be an <img>."];
+function html(request, isPost, access) {
+  const format = valueOf(request.query, "format");
+  if (isPost) return ["", "An <img> cannot send a POST request."];
   if (DOCUMENTS.includes(format)) return ["", `An <img> cannot show ${format}.`];
-  return [image(page), access.open ? "" : "Here an <img> needs a signed address."];
+  return [image(request), access.open ? "" : "On this service an <img> needs a signed URL."];
 }
 
-function signedNote(posted, access) {
-  if (posted) return "What is sent by POST cannot be signed.";
-  return access.signed ? "Run it where TINTYPE_SIGNING_KEYS is set; no page ever sees the key." : "Signatures are switched off here: set TINTYPE_SIGNING_KEYS to use them.";
+function signedNote(isPost, access) {
+  if (isPost) return "POST requests cannot be signed.";
+  return access.signed ? "Run it where TINTYPE_SIGNING_KEYS is set; never put the key into a page." : "Signed URLs are disabled on this service: set TINTYPE_SIGNING_KEYS to enable them.";
 }
 
-function put(id, text, note = "") {
+function renderSnippet(id, text, note = "") {
   find(id).textContent = text;
-  find(id).closest(".sheet").classList.toggle("without", !text);
-  const place = find(`${id}-note`);
-  place.textContent = note;
-  show(place, Boolean(note));
+  find(id).closest(".sheet").classList.toggle("unavailable", !text);
+  const element = find(`${id}-note`);
+  element.textContent = note;
+  show(element, Boolean(note));
 }
 
 const valueOf = (pairs, name) => pairs.find(([each]) => each === name)?.[1] ?? "";
@@ -49,7 +49,7 @@ function hostOf(pairs) {
   }
 }
 
-function fileOf(pairs) {
+function fileName(pairs) {
   const format = valueOf(pairs, "format") || "png";
   return `${hostOf(pairs)}.${EXTENSIONS[format] ?? format}`;
 }
@@ -58,52 +58,52 @@ const markup = (text) => text.replace(/&/g, "&amp;").replace(/"/g, "&quot;").rep
 const shell = (text) => (/^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`);
 const literal = (text) => JSON.stringify(text).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-function image({ open }) {
-  const width = valueOf(open, "thumb_width"), height = valueOf(open, "thumb_height");
+function image({ query }) {
+  const width = valueOf(query, "thumb_width"), height = valueOf(query, "thumb_height");
   const size = `${width && ` width="${markup(width)}"`}${width && height && ` height="${markup(height)}"`}`;
-  return `<img src="${markup(BASE + addressOf(open))}"${size} loading="lazy" alt="${markup(hostOf(open))}">`;
+  return `<img src="${markup(BASE + thumbnailUrl(query))}"${size} loading="lazy" alt="${markup(hostOf(query))}">`;
 }
 
-function curl({ open, posted, keyed, file }) {
+function curl({ query, body, keyed, file }) {
   const key = keyed ? ['-H "Authorization: Bearer $TINTYPE_KEY"'] : [];
-  const body = posted.length && JSON.stringify(Object.fromEntries([...open, ...posted]));
-  const asking = body ? ["-H 'Content-Type: application/json'", `-d ${shell(body)}`, shell(`${BASE}thumb`)] : [shell(BASE + addressOf(open))];
-  return [`curl -fsS -o ${shell(file)}`, ...key, ...asking].join(" \\\n  ");
+  const json = body.length && JSON.stringify(Object.fromEntries([...query, ...body]));
+  const request = json ? ["-H 'Content-Type: application/json'", `-d ${shell(json)}`, shell(`${BASE}thumb`)] : [shell(BASE + thumbnailUrl(query))];
+  return [`curl -fsS -o ${shell(file)}`, ...key, ...request].join(" \\\n  ");
 }
 
-function python({ open, posted, keyed, file }) {
-  const value = (text) => (/^[1-9][0-9]{0,8}$/.test(text) && !posted.length ? text : literal(text));
-  const said = [...open, ...posted].map(([name, text]) => `    ${literal(name)}: ${value(text)},`).join("\n");
+function python({ query, body, keyed, file }) {
+  const value = (text) => (/^[1-9][0-9]{0,8}$/.test(text) && !body.length ? text : literal(text));
+  const options = [...query, ...body].map(([name, text]) => `    ${literal(name)}: ${value(text)},`).join("\n");
   const headers = keyed ? ', headers={"Authorization": f"Bearer {os.environ[\'TINTYPE_KEY\']}"}' : "";
-  const call = posted.length ? `requests.post(${literal(`${BASE}thumb`)}, json=options` : `requests.get(${literal(`${BASE}thumb`)}, options`;
+  const call = body.length ? `requests.post(${literal(`${BASE}thumb`)}, json=options` : `requests.get(${literal(`${BASE}thumb`)}, options`;
   return [
     ...(keyed ? ["import os"] : []), "from pathlib import Path", "", "import requests", "",
-    "options = {", said, "}",
-    `answer = ${call}${headers}, timeout=90)`,
-    "answer.raise_for_status()",
-    `Path(${literal(file)}).write_bytes(answer.content)`,
+    "options = {", options, "}",
+    `response = ${call}${headers}, timeout=90)`,
+    "response.raise_for_status()",
+    `Path(${literal(file)}).write_bytes(response.content)`,
   ].join("\n");
 }
 
-function sign({ open }) {
-  const flags = open.filter(([name]) => name !== "url").map(([name, value]) => {
+function signCommand({ query }) {
+  const flags = query.filter(([name]) => name !== "url").map(([name, value]) => {
     const flag = name.replace(/_/g, "-");
     if (value === "true") return `--${flag}`;
     return value === "false" ? `--no-${flag}` : `--${flag} ${shell(value)}`;
   });
-  return [`tintype sign ${shell(valueOf(open, "url"))}`, ...flags, "--expires 30d", `--base ${shell(BASE.replace(/\/$/, ""))}`].join(" \\\n  ");
+  return [`tintype sign ${shell(valueOf(query, "url"))}`, ...flags, "--expires 30d", `--base ${shell(BASE.replace(/\/$/, ""))}`].join(" \\\n  ");
 }
 
-/** Copy on a click; without a clipboard (pages that came by plain HTTP have none) by selecting, as of old. */
-export function wireCopying() {
+/** Copy buttons. Pages loaded by plain HTTP have no clipboard API; there the text is selected and copied by command. */
+export function initCopyButtons() {
   for (const button of document.querySelectorAll("[data-copies]")) {
     button.addEventListener("click", async () => {
       const source = find(button.dataset.copies);
       const done = await copy(source);
-      const word = button.querySelector("span");
-      word.textContent = done ? "Copied" : "Press Ctrl+C";
-      say(done ? "Copied to the clipboard." : "The text is selected: copy it with Ctrl+C.");
-      setTimeout(() => { word.textContent = "Copy"; }, 2000);
+      const label = button.querySelector("span");
+      label.textContent = done ? "Copied" : "Press Ctrl+C";
+      announce(done ? "Copied to the clipboard." : "The text is selected: copy it with Ctrl+C.");
+      setTimeout(() => { label.textContent = "Copy"; }, 2000);
     });
   }
 }

@@ -1,41 +1,41 @@
-// Where did the time go? Server-Timing (W3C) as numbers, and drawn.
+// Server-Timing (W3C): parsed into steps, and drawn as a bar.
 
 import { draw, find, make, show } from "./dom.js";
-import { milliseconds } from "./words.js";
+import { milliseconds } from "./format.js";
 
-/** [[name, milliseconds]…] of a Server-Timing field. */
-export function steps(field) {
-  const found = [];
-  for (const metric of field.split(",")) {
+/** [[name, milliseconds]…] of a Server-Timing header. */
+export function parseServerTiming(header) {
+  const steps = [];
+  for (const metric of header.split(",")) {
     const [name, ...parameters] = metric.split(";").map((part) => part.trim());
     const duration = parameters.find((part) => /^dur=/i.test(part));
-    if (name && duration) found.push([name, Number(duration.slice(4)) || 0]);
+    if (name && duration) steps.push([name, Number(duration.slice(4)) || 0]);
   }
-  return found;
+  return steps;
 }
 
-const AROUND = ["lookup", "wait", "capture", "render"];
-/** Shares of the whole below which a step is not told by itself. */
-const SMALL = 0.01;
+const OUTER_STEPS = ["lookup", "wait", "capture", "render"];
+/** Steps below this share of the total are summed up as "everything else". */
+const MIN_SHARE = 0.01;
 
-/** What together is the whole: the steps of a capture are part of it and not told twice, trifles are told as one. */
-export function partsOf(all) {
-  const inner = all.filter(([name]) => ![...AROUND, "total"].includes(name));
-  const beside = all.filter(([name]) => AROUND.includes(name) && !(name === "capture" && inner.length));
-  const ordered = [...beside.filter(([name]) => name !== "render"), ...inner, ...beside.filter(([name]) => name === "render")];
+/** Parts that add up to the total: the steps inside of a capture replace the capture itself. */
+export function splitTotal(steps) {
+  const inner = steps.filter(([name]) => ![...OUTER_STEPS, "total"].includes(name));
+  const outer = steps.filter(([name]) => OUTER_STEPS.includes(name) && !(name === "capture" && inner.length));
+  const ordered = [...outer.filter(([name]) => name !== "render"), ...inner, ...outer.filter(([name]) => name === "render")];
   const sum = (parts) => parts.reduce((total, [, ms]) => total + ms, 0);
-  const whole = Math.max(all.find(([name]) => name === "total")?.[1] ?? 0, sum(ordered)) || 1;
-  const told = ordered.filter(([, ms]) => ms / whole >= SMALL);
-  const rest = whole - sum(told);
-  return { whole, parts: told.length && rest / whole >= SMALL ? [...told, ["everything else", rest]] : told };
+  const total = Math.max(steps.find(([name]) => name === "total")?.[1] ?? 0, sum(ordered)) || 1;
+  const shown = ordered.filter(([, ms]) => ms / total >= MIN_SHARE);
+  const rest = total - sum(shown);
+  return { total, parts: shown.length && rest / total >= MIN_SHARE ? [...shown, ["everything else", rest]] : shown };
 }
 
-/** Draw the steps as parts of one bar, with a legend that says it in words and numbers. */
-export function drawSteps(all) {
-  const { whole, parts } = partsOf(all);
+/** Draw the steps as parts of one bar, with a legend in words and numbers. */
+export function drawSteps(steps) {
+  const { total, parts } = splitTotal(steps);
   let at = 0;
   find("steps").replaceChildren(...parts.map(([, ms], index) => {
-    const x = at, width = (ms / whole) * 1000;
+    const x = at, width = (ms / total) * 1000;
     at += width;
     return draw("rect", { class: `step-${index % 7}`, x: x.toFixed(1), y: 0, width: width.toFixed(1), height: 10 });
   }));

@@ -1,4 +1,4 @@
-// Numbers as people read them.
+// Numbers, durations and codes as text.
 
 export function milliseconds(ms) {
   if (ms < 10) return `${ms.toFixed(1)} ms`;
@@ -10,7 +10,7 @@ export function bytes(number) {
   return number < 1e6 ? `${(number / 1e3).toFixed(number < 1e4 ? 1 : 0)} KB` : `${(number / 1e6).toFixed(1)} MB`;
 }
 
-/** Seconds as one unit. */
+/** Seconds, in the largest unit that is at least 1. */
 export function duration(seconds) {
   for (const [size, name] of [[86400, "day"], [3600, "hour"], [60, "minute"]]) {
     const number = Math.floor(seconds / size);
@@ -26,21 +26,23 @@ export function ago(seconds) {
 
 export const percent = (share) => `${Math.round(share * 100)} %`;
 
+/** Meanings of X-Cache. */
 export const CACHE = {
   HIT: "from the cache",
-  STALE: "an older picture, at once; a new one is on its way",
-  DERIVED: "made from a photograph taken before",
-  MISS: "the page was visited for it",
-  COALESCED: "shared with somebody who asked at the same time",
-  PLACEHOLDER: "a placeholder; the picture is being taken",
+  STALE: "an older capture, while a new one runs",
+  DERIVED: "rendered from a cached capture",
+  MISS: "captured now",
+  COALESCED: "shared with an identical request",
+  PLACEHOLDER: "a placeholder, while the capture runs",
 };
 
+/** Meanings of X-Verdict. */
 export const VERDICT = {
-  ok: "the page itself",
-  blank: "nothing but one colour",
+  ok: "the page",
+  blank: "a blank page",
   error: "an error page",
-  challenge: "a wall against robots",
-  login: "a form to log in",
+  challenge: "a bot challenge",
+  login: "a login form",
   parked: "a parked domain",
-  consent: "a consent dialogue",
+  consent: "a consent dialog",
 };
