@@ -1,4 +1,4 @@
-"""What is said beside a picture: header fields from plain values (RFC 9110, 9111), whoever sends them."""
+"""Response headers of thumbnails and placeholders (RFC 9110, RFC 9111), for Flask and the fast path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tintype.web.auth import Credential
 
 Fields = dict[str, str]
-"""Header fields by name, each once."""
+"""Headers by name."""
 
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -22,18 +22,18 @@ CORS_HEADERS = {
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Timing-Allow-Origin": "*",
 }
-"""Pages of any origin may show and read pictures (Fetch standard, CORS)."""
+"""Allow pages of any origin to show and read thumbnails (Fetch standard, CORS)."""
 NOSNIFF = {"X-Content-Type-Options": "nosniff"}
-"""What a Content-Type says is so (Fetch standard, 3.5)."""
+"""Browsers must not guess another media type (Fetch standard, 3.5)."""
 REFRESH_SECONDS = 2
-"""Seconds after which a client that was given a placeholder asks again."""
+"""Seconds after which a client requests a thumbnail again in place of its placeholder."""
 
 _UNSAFE_IN_FILENAME = re.compile(r"[^A-Za-z0-9.-]+")
 _NOT_IN_TOKEN = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def thumbnail_headers(answer: ThumbnailResult, wanted: ThumbnailRequest, credential: Credential, now: float) -> Fields:
-    """Everything about a picture that is answered; ``now`` is seconds since the epoch."""
+    """All headers of a thumbnail; ``now`` is seconds since the epoch."""
     return {
         **content_headers(answer.thumbnail, wanted.host, negotiated=wanted.negotiated),
         "X-Cache": answer.cache,
@@ -44,7 +44,7 @@ def thumbnail_headers(answer: ThumbnailResult, wanted: ThumbnailRequest, credent
 
 
 def content_headers(thumbnail: Thumbnail, host: str, *, negotiated: bool) -> Fields:
-    """What stays the same as long as the picture does."""
+    """Headers that depend only on the content of a thumbnail."""
     fields = {
         "Content-Type": thumbnail.mime,
         "Content-Disposition": content_disposition(host, thumbnail.extension),
@@ -55,13 +55,13 @@ def content_headers(thumbnail: Thumbnail, host: str, *, negotiated: bool) -> Fie
         fields["Vary"] = "Accept"
     if thumbnail.status:
         fields["X-Target-Status"] = str(thumbnail.status)
-    if shortcomings := _capture_flags(thumbnail):
-        fields["X-Capture"] = ", ".join(shortcomings)
+    if flags := _capture_flags(thumbnail):
+        fields["X-Capture"] = ", ".join(flags)
     return fields
 
 
 def placeholder_headers(thumbnail: Thumbnail, host: str) -> Fields:
-    """What is said beside a picture that only holds the place of one: nobody may keep it."""
+    """Headers of a placeholder, which no cache may keep."""
     return {
         "Content-Type": thumbnail.mime,
         "Content-Disposition": content_disposition(host, thumbnail.extension),
@@ -72,12 +72,12 @@ def placeholder_headers(thumbnail: Thumbnail, host: str) -> Fields:
 
 
 def content_disposition(name: str, extension: str) -> str:
-    """``Content-Disposition``: shown in place, and saved under a name made of harmless letters."""
+    """``Content-Disposition`` with a file name of ASCII letters, digits, ``.`` and ``-``."""
     return f'inline; filename="{_UNSAFE_IN_FILENAME.sub("-", name).strip("-.")}.{extension}"'
 
 
 def cache_control(answer: ThumbnailResult, credential: Credential, *, has_credentials: bool = False) -> str:
-    """The whole lifetime, which ends with that of the address; Age says how much is spent (RFC 9111, 4.2.3)."""
+    """The whole lifetime, at most until the signed URL expires; ``Age`` is the elapsed part (RFC 9111, 4.2.3)."""
     if has_credentials:
         return "private, no-store"
     if answer.freshness.forced:
@@ -90,15 +90,15 @@ def cache_control(answer: ThumbnailResult, credential: Credential, *, has_creden
 
 
 def server_timing(answer: ThumbnailResult) -> str:
-    """Where it came from and how long each step took, in milliseconds (W3C Server Timing)."""
+    """Cache state and milliseconds of each step (W3C Server Timing)."""
     return ", ".join(filter(None, (f"cache;desc={answer.cache}", step_timing(answer.timings))))
 
 
 def step_timing(steps: Mapping[str, float]) -> str:
-    """Milliseconds of each step, as Server-Timing has them."""
+    """Milliseconds of each step in the syntax of Server-Timing."""
     return ", ".join(f"{_NOT_IN_TOKEN.sub('-', name)};dur={spent:.1f}" for name, spent in steps.items())
 
 
 def _capture_flags(thumbnail: Thumbnail) -> list[str]:
-    noted = {"partial": thumbnail.partial, "truncated": thumbnail.truncated}
-    return [name for name, holds in noted.items() if holds]
+    flags = {"partial": thumbnail.partial, "truncated": thumbnail.truncated}
+    return [name for name, is_set in flags.items() if is_set]
