@@ -32,6 +32,7 @@ from rich.table import Table
 from bench import pages, process_tree, similarity
 from bench.pages import Sites
 from harness.node import Node
+from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.emulation import emulate
 from tintype.chromium.daemon.config import DaemonConfig
 from tintype.chromium.daemon.runtime import CaptureRuntime
@@ -125,8 +126,9 @@ async def references(sites: Sites) -> dict[str, bytes]:
 async def _settled(booth: CaptureRuntime, url: str) -> bytes:
     browser, shot = booth.pool.browser, Shot(navigation=Navigation(url=url))
     assert browser
-    async with browser._open_page(None) as (tab, _):  # noqa: SLF001 - beside the way under test, so that it can be judged
-        await asyncio.gather(tab.session.call("Page.enable"), *emulate(tab.session, shot, browser.user_agent))
+    async with browser._open_page(None) as (tab, traffic):  # noqa: SLF001 - beside the way under test, so that it can be judged
+        page = PageContext(tab, shot, traffic, browser.user_agent, max_height=20_000)
+        await asyncio.gather(tab.session.call("Page.enable"), *emulate(page))
         await tab.session.call("Page.navigate", url=url)
         await tab.wait_for("load")
         await asyncio.sleep(SETTLED)

@@ -20,7 +20,7 @@ from rich.table import Table
 from bench.pages import CACHE, MORE, PAGES, Sites, serve
 from bench.similarity import psnr, ssim
 from tintype.chromium.browser import Browser
-from tintype.chromium.capture.readiness import PageReadiness
+from tintype.chromium.capture.page_capture import PageCapture
 from tintype.chromium.process import user
 from tintype.chromium.process.launch import Launcher
 from tintype.chromium.process.launch_options import LaunchOptions
@@ -31,14 +31,14 @@ from tintype.model import Capture
 from tintype.options import Navigation, Shot
 from tintype.provision.find_browser import find_chromium
 
-Settle = Callable[[PageReadiness], Awaitable[None]]
+Settle = Callable[[PageCapture], Awaitable[None]]
 
 
 def slept(seconds: float) -> Settle:
     """The naive rule: the load event, then so many seconds."""
 
-    async def settle(settling: PageReadiness) -> None:
-        await settling._tab.wait_for("load")  # noqa: SLF001 - what the naive do, in our place
+    async def settle(capture: PageCapture) -> None:
+        await capture.page.tab.wait_for("load")
         await asyncio.sleep(seconds)
 
     return settle
@@ -50,7 +50,7 @@ RULES: dict[str, Settle] = {
     "again": slept(3.2),
     "at load": slept(0),
     "load + 1 s": slept(1),
-    "ours": PageReadiness.wait,
+    "ours": PageCapture.stabilize,
 }
 """``again`` is the reference once more, a moment later: what differs there is not settled by any rule."""
 
@@ -74,7 +74,7 @@ async def browser(allowed: str, lanes: int = 3) -> AsyncIterator[Browser]:
 
 async def photograph(running: Browser, url: str, settle: Settle) -> Capture:
     """One picture by one rule."""
-    with mock.patch.object(PageReadiness, "wait", settle):
+    with mock.patch.object(PageCapture, "stabilize", settle):
         return await running.capture(Shot(navigation=Navigation(url=url)), None, 30, 16_000)
 
 

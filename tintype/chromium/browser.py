@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
 import structlog
 
+from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.page_capture import PageCapture
 from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, TargetClosed
 from tintype.chromium.cdp.tab import Tab
@@ -108,12 +109,11 @@ class Browser:
         """One picture; raises TintypeError, or Ended when the page or the browser crashed under it."""
         self.captures += 1
         start = asyncio.get_running_loop().time()
-        permissions = ["geolocation"] if shot.emulation.geolocation else []
-        async with self._open_page(blocked, permissions) as (tab, traffic):
+        async with self._open_page(blocked) as (tab, traffic):
             filters = self._filter_file.current() if self._filter_file else None
-            page = PageCapture(tab, shot, traffic, self.user_agent, max_height, filters)
+            page = PageContext(tab, shot, traffic, self.user_agent, max_height, filters)
             page.timings["context"] = round((asyncio.get_running_loop().time() - start) * 1000, 1)
-            return await page.capture(time_limit)
+            return await PageCapture(page).run(time_limit)
 
     async def probe(self) -> bool:
         """Whether a tiny page is drawn in good time."""
@@ -161,7 +161,7 @@ class Browser:
 
     @asynccontextmanager
     async def _open_page(
-        self, blocked: DomainSet | None, permissions: Sequence[str] = (), *, expect_denials: bool = False
+        self, blocked: DomainSet | None, *, expect_denials: bool = False
     ) -> AsyncIterator[tuple[Tab, Traffic]]:
         """A fresh page in a fresh context behind a filter of its own; cleared away off the caller's time."""
         lane = await self._free_proxies.get()
@@ -175,18 +175,18 @@ class Browser:
         try:
             async with lane.session(blocked, expect_denials=expect_denials) as traffic:
                 id_ = (await asyncio.shield(context))["browserContextId"]
-                yield await self._create_tab(id_, permissions), traffic
+                yield await self._create_tab(id_), traffic
         finally:
             self._spawn(self._dispose(context, lane))
 
-    async def _create_tab(self, context: str, permissions: Sequence[str]) -> Tab:
+    async def _create_tab(self, context: str) -> Tab:
         guest = self._contexts[context] = BrowserContext()
         self._session.post("Browser.setDownloadBehavior", behavior="deny", browserContextId=context)
-        self._session.post("Browser.grantPermissions", permissions=[*permissions], browserContextId=context)
+        self._session.post("Browser.grantPermissions", permissions=[], browserContextId=context)
         created = await self._session.call("Target.createTarget", url="about:blank", browserContextId=context)
         guest.target = created["targetId"]
         attached = await self._session.call("Target.attachToTarget", targetId=guest.target, flatten=True)
-        guest.tab = Tab(self._process.connection.session(attached["sessionId"]), guest.target)
+        guest.tab = Tab(self._process.connection.session(attached["sessionId"]), guest.target, context)
         return guest.tab
 
     async def _dispose(self, context: asyncio.Future[Json], proxy: EgressProxy) -> None:

@@ -122,7 +122,7 @@ def test_nothing_of_it_is_written_down(engine: ChromiumEngine, target: Witness, 
         take(engine, "http://127.0.0.1:9/", **secrets)
     shot = Options(url=target.origin, **secrets)
     log = log_of(engine)
-    assert "captured" in log
+    assert "capture_done" in log
     for text in (
         log,
         repr(shot),

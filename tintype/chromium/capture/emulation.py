@@ -1,46 +1,119 @@
-"""How is a visitor put on? What a page is told before it is asked for: screen, colours, device, clock of its frames."""
+"""Emulates a device and a visitor before navigation: viewport, user agent, media, locale, time zone, geolocation."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from tintype.chromium.capture import disguise, page_changes
-from tintype.chromium.cdp.connection import CdpSession, Json
-from tintype.chromium.cdp.tab import script_source
-from tintype.options import Emulation, Shot
+from tintype.chromium.capture.context import PageContext
+from tintype.chromium.cdp.connection import Json
+from tintype.options import Emulation
+from tintype.options.devices import DEVICES
 
 _STORAGE_QUOTA = 10_000_000
-"""Bytes a page may store: storage of a context lives in the browser process's memory."""
+"""Bytes a page may store: the browser process keeps a context's storage in memory."""
+_VERSION = re.compile(r"Chrome/(\d+)")
+_PLATFORMS = {
+    "Android": ("Android", "Linux armv8l"),
+    "iPhone": ("iOS", "iPhone"),
+    "iPad": ("iOS", "iPad"),
+    "Windows": ("Windows", "Win32"),
+    "Macintosh": ("macOS", "MacIntel"),
+    "CrOS": ("Chrome OS", "Linux x86_64"),
+    "Linux": ("Linux", "Linux x86_64"),
+}
+"""By a word of the user agent, first match first: the platform in client hints, and ``navigator.platform``."""
 
 
-def emulate(session: CdpSession, shot: Shot, user_agent: str) -> Iterator[asyncio.Future[Json]]:
-    """The calls of it, sent in one go: Chromium takes the calls of a session in order."""
-    seen, post = shot.emulation, session.post
-    yield post("Emulation.setDeviceMetricsOverride", **disguise.device_metrics(seen))
-    yield post("Emulation.setUserAgentOverride", **disguise.user_agent_override(seen, user_agent))
-    yield post("Emulation.setEmulatedMedia", **disguise.emulated_media(seen))
-    yield from _locale_overrides(session, seen)
-    yield post("Page.addScriptToEvaluateOnNewDocument", source=script_source("animation_frames"))
-    yield from page_changes.preload_styles(session, shot)
-    if disguise.is_mobile(seen):
+def emulate(page: PageContext) -> Iterator[asyncio.Future[Json]]:
+    """Post the calls, one for each option that is set; Chromium processes the calls of a session in order."""
+    emulation, post = page.shot.emulation, page.session.post
+    yield post("Emulation.setDeviceMetricsOverride", **device_metrics(emulation))
+    yield post("Emulation.setUserAgentOverride", **user_agent_override(emulation, page.user_agent))
+    yield post("Emulation.setEmulatedMedia", **emulated_media(emulation))
+    if emulation.locale:
+        yield post("Emulation.setLocaleOverride", locale=emulation.locale)
+    if emulation.timezone:
+        yield post("Emulation.setTimezoneOverride", timezoneId=emulation.timezone)
+    if emulation.geolocation:
+        yield from _allow_geolocation(page, *emulation.geolocation)
+    if is_mobile(emulation):
         yield post("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5)
-    if shot.navigation.wait_until == "networkidle":
-        yield post("Page.setLifecycleEventsEnabled", enabled=True)
-    if shot.region.omit_background:
+    if page.shot.region.omit_background:
         yield post("Emulation.setDefaultBackgroundColorOverride", color={"r": 0, "g": 0, "b": 0, "a": 0})
-    parts = urlsplit(shot.url)
+    parts = urlsplit(page.shot.url)
     yield post("Storage.overrideQuotaForOrigin", origin=f"{parts.scheme}://{parts.netloc}", quotaSize=_STORAGE_QUOTA)
 
 
-def _locale_overrides(session: CdpSession, seen: Emulation) -> Iterator[asyncio.Future[Json]]:
-    """Language, time zone and place of the visitor."""
-    if seen.locale:
-        yield session.post("Emulation.setLocaleOverride", locale=seen.locale)
-    if seen.timezone:
-        yield session.post("Emulation.setTimezoneOverride", timezoneId=seen.timezone)
-    if seen.geolocation:
-        latitude, longitude, accuracy = seen.geolocation
-        place = {"latitude": latitude, "longitude": longitude, "accuracy": accuracy}
-        yield session.post("Emulation.setGeolocationOverride", **place)
+def device_metrics(emulation: Emulation) -> Json:
+    """Parameters of ``Emulation.setDeviceMetricsOverride``; pages cannot change this viewport."""
+    return {
+        "width": emulation.width,
+        "height": emulation.height,
+        "deviceScaleFactor": emulation.scale,
+        "mobile": is_mobile(emulation),
+        "screenWidth": emulation.width,
+        "screenHeight": emulation.height,
+    }
+
+
+def emulated_media(emulation: Emulation) -> Json:
+    """Parameters of ``Emulation.setEmulatedMedia``: medium, colour scheme, reduced motion."""
+    features = [{"name": "prefers-color-scheme", "value": "dark" if emulation.dark_mode else "light"}]
+    if emulation.reduced_motion:
+        features.append({"name": "prefers-reduced-motion", "value": "reduce"})
+    return {"media": emulation.media or "", "features": features}
+
+
+def user_agent_override(emulation: Emulation, browser_user_agent: str) -> Json:
+    """Parameters of ``Emulation.setUserAgentOverride``: many sites answer a headless browser with another page."""
+    device = DEVICES.get(emulation.device)
+    default = browser_user_agent.replace("HeadlessChrome", "Chrome")
+    user_agent = emulation.user_agent or (device.user_agent if device and device.mobile else default)
+    override: Json = {"userAgent": user_agent}
+    if emulation.locale:
+        override["acceptLanguage"] = _accept_language(emulation.locale)
+    platform = next((name for name in _PLATFORMS if name in user_agent), "")
+    if emulation.user_agent and platform:
+        override["platform"] = _PLATFORMS[platform][1]
+    if version := _VERSION.search(user_agent):
+        model = device.title if device else ""
+        override["userAgentMetadata"] = _client_hints(user_agent, version[1], platform, model)
+    return override
+
+
+def is_mobile(emulation: Emulation) -> bool:
+    """Whether the device has a touch screen and a mobile layout."""
+    device = DEVICES.get(emulation.device)
+    return bool(device and device.mobile)
+
+
+def _client_hints(user_agent: str, version: str, platform: str, model: str) -> Json:
+    """What a Chromium with this user agent sends as User-Agent Client Hints."""
+    android = platform == "Android"
+    return {
+        "brands": [{"brand": "Chromium", "version": version}, {"brand": "Not=A?Brand", "version": "24"}],
+        "platform": _PLATFORMS[platform][0] if platform else "Linux",
+        "platformVersion": "14" if android else "",
+        "architecture": "" if android else "x86",
+        "model": model if android else "",
+        "mobile": "Mobile" in user_agent,
+    }
+
+
+def _accept_language(locale: str) -> str:
+    """``de-AT,de`` for ``de-AT``; Chromium adds the weights."""
+    language = locale.partition("-")[0]
+    return locale if language == locale else f"{locale},{language}"
+
+
+def _allow_geolocation(
+    page: PageContext, latitude: float, longitude: float, accuracy: float
+) -> Iterator[asyncio.Future[Json]]:
+    """Set the position, and grant the permission that :class:`Browser` denies every new browser context."""
+    context = page.tab.browser_context
+    yield page.session.post("Browser.grantPermissions", permissions=["geolocation"], browserContextId=context)
+    position = {"latitude": latitude, "longitude": longitude, "accuracy": accuracy}
+    yield page.session.post("Emulation.setGeolocationOverride", **position)

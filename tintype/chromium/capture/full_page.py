@@ -1,58 +1,58 @@
-"""How does a whole page come into one picture? Unfolded, walked down once so that what is lazy loads, nothing pinned.
+"""Prepares a full-page screenshot: expands inner scrollers, scrolls through the page, unpins fixed elements.
 
-The page is walked in screens, within bounds of steps, growth and time: some pages grow for ever.
+Scrolling loads what is lazy. It goes down in steps of one viewport, within bounds of steps, growth and time, because
+some pages grow for ever.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 
-from tintype.chromium.capture.virtual_time import VirtualTime
-from tintype.chromium.cdp.tab import Tab
+from tintype.chromium.capture.clip import Clip, fit_clip
+from tintype.chromium.capture.context import PageContext
 
 _STEP_MS = 100
-"""Milliseconds of the page's own time at every screen."""
+"""Milliseconds of virtual time at every step."""
 _MAX_ANIMATION_MS = 5000
-"""Milliseconds of an animation that is shown at its end."""
+"""Animations of at most this length that start during scrolling are finished."""
 _MAX_GROWTH = 10
-"""Screens by which a page may grow while it is walked, or twice its height where that is more."""
+"""Viewports by which a page may grow while it is scrolled, or twice its height if that is more."""
 _MAX_SECONDS = 6.0
-"""Seconds for the walk."""
+"""Real seconds for scrolling down."""
 _LOADING_SECONDS = 2.0
-"""Seconds of our time for all that loads on the way."""
+"""Real seconds for everything that loads on the way."""
 _MIN_WAIT = 0.02
 
 
-class FullPage:
-    """The whole of one page; ``screen`` and ``tallest`` are heights in CSS pixels."""
+def image_height(page: PageContext) -> int:
+    """The greatest height of a full-page image in CSS pixels, by the operator's limit and that of pixels."""
+    emulation = page.shot.emulation
+    return int(fit_clip(Clip(0, 0, emulation.width, math.inf), emulation.scale, page.max_height).height)
 
-    def __init__(self, tab: Tab, clock: VirtualTime, viewport_height: int, max_height: int) -> None:
-        self._tab = tab
-        self._clock = clock
-        self._viewport_height = viewport_height
-        self.max_height = max_height
-        """How much of it is in the picture."""
 
-    async def scroll_through(self) -> None:
-        """Have everything there, as far down as the picture goes, and be back at the top."""
-        await self._tab.evaluate("expand_scrollers")
-        loop = asyncio.get_running_loop()
-        begin, top = loop.time(), 0
-        until = self.max_height
-        while top < until and loop.time() - begin < _MAX_SECONDS:
-            height = await self._scroll_to(top)
-            if not top:
-                until = min(self.max_height, max(3 * height, height + _MAX_GROWTH * self._viewport_height))
-            elif top >= height:
-                break
-            await self._clock.advance(_STEP_MS, max(_MIN_WAIT, begin + _LOADING_SECONDS - loop.time()))
-            top += self._viewport_height
-        await self._scroll_to(0)
+async def scroll_through(page: PageContext) -> None:
+    """Load everything down to :func:`image_height`, then scroll back to the top."""
+    await page.tab.evaluate("expand_scrollers")
+    loop, max_height = asyncio.get_running_loop(), image_height(page)
+    begin, top, until = loop.time(), 0, max_height
+    while top < until and loop.time() - begin < _MAX_SECONDS:
+        height = await _scroll_to(page, top)
+        if not top:
+            until = min(max_height, max(3 * height, height + _MAX_GROWTH * page.shot.emulation.height))
+        elif top >= height:
+            break
+        await page.virtual_time.advance(_STEP_MS, max(_MIN_WAIT, begin + _LOADING_SECONDS - loop.time()))
+        top += page.shot.emulation.height
+    await _scroll_to(page, 0)
 
-    async def unpin_fixed(self) -> None:
-        """Have what is fixed to the screen in the picture once."""
-        await self._tab.evaluate("unpin_fixed", self.max_height)
 
-    async def _scroll_to(self, top: int) -> int:
-        """Scroll, and finish the animations that start there; the height of the page in CSS pixels."""
-        return int((await self._tab.evaluate("scroll_to", top, {"maxAnimationMs": _MAX_ANIMATION_MS}))["height"])
+async def unpin_fixed(page: PageContext) -> None:
+    """Place fixed and sticky elements so that a full-page image shows each once."""
+    await page.tab.evaluate("unpin_fixed", image_height(page))
+
+
+async def _scroll_to(page: PageContext, top: int) -> int:
+    """Scroll and finish the animations that start there; returns the page's height in CSS pixels."""
+    result = await page.tab.evaluate("scroll_to", top, {"maxAnimationMs": _MAX_ANIMATION_MS})
+    return int(result["height"])

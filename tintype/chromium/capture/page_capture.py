@@ -1,7 +1,11 @@
-"""How is one picture taken? The steps of a capture: emulate, navigate, settle, retouch, expose.
+"""The steps of one capture, in the order in which they happen.
 
-Two deadlines: at the soft one the page is frozen and taken as it is, at the hard one there is no picture. The blank
-page before the first navigation and Chromium's own error pages are never a picture.
+``Browser`` opens the page. Then: emulate, intercept, preload, navigate, wait, clean, change, wait_for, region,
+full page, scroll_to, delay, screenshot or PDF with the page's features, result. Each option is applied in the step that
+names it.
+
+There are two deadlines. At the soft one the page is frozen and captured as it is; at the hard one the capture fails.
+The blank page before the first navigation and Chromium's own error pages are never captured.
 """
 
 from __future__ import annotations
@@ -9,151 +13,233 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from tintype.chromium.capture import navigation_errors
+from tintype.chromium.capture import full_page, navigation_errors, page_changes, readiness
+from tintype.chromium.capture.context import PageContext
+from tintype.chromium.capture.elements import element_not_found, find_element, query, wait_for_element
 from tintype.chromium.capture.emulation import emulate
+from tintype.chromium.capture.features import read_features, read_metadata
 from tintype.chromium.capture.interception import RequestInterceptor
-from tintype.chromium.capture.pdf import PdfPrinter
-from tintype.chromium.capture.readiness import PageReadiness
-from tintype.chromium.capture.screenshot import RawCapture, Screenshotter
+from tintype.chromium.capture.pdf import print_pdf
+from tintype.chromium.capture.screenshot import RawCapture, take_screenshot
+from tintype.chromium.capture.virtual_time import POLL_INTERVAL
 from tintype.chromium.cdp.connection import Json, ProtocolError
-from tintype.chromium.cdp.tab import Tab
-from tintype.chromium.cleaning.cleaner import PageCleaner
-from tintype.chromium.proxy.traffic import Traffic
+from tintype.chromium.cdp.tab import script_source
+from tintype.chromium.cleaning.cleaner import clean_page, preload_hiding
 from tintype.errors import CaptureTimeout, TintypeError
-from tintype.filters.engine import FilterEngine
 from tintype.model import Capture
-from tintype.options import INLINE_HTML_URL, Shot
+from tintype.options import INLINE_HTML_URL
 
 SOFT_DEADLINE = 0.75
 """The soft deadline as a part of the time for a capture."""
-
+_RETRY_DELAY = 0.1
+"""Seconds between two screenshots while the page is between two documents."""
 _HTTP_ERROR = 400
 
 
 class PageCapture:
-    """One capture of one shot in a fresh tab."""
+    """One capture of a page that was just opened. Its methods are the steps."""
 
-    def __init__(
-        self,
-        tab: Tab,
-        shot: Shot,
-        traffic: Traffic,
-        user_agent: str,
-        max_height: int,
-        filters: FilterEngine | None = None,
-    ) -> None:
-        self.timings: dict[str, float] = {}
-        self._tab = tab
-        self._session = tab.session
-        self._shot = shot
-        self._traffic = traffic
-        self._user_agent = user_agent
-        self._cleaner = PageCleaner(tab, shot, traffic, filters)
-        self._interceptor = RequestInterceptor(tab.session, shot, self._cleaner.network_filter)
-        self._readiness = PageReadiness(tab, shot, self._cleaner, max_height)
-        self._camera = PdfPrinter(tab, shot.pdf) if shot.pdf else Screenshotter(tab, shot, self._readiness, max_height)
+    def __init__(self, page: PageContext) -> None:
+        self.page = page
 
-    async def capture(self, within: float) -> Capture:
-        """The picture, in so many seconds; raises TintypeError, or Ended when the page or the browser crashed."""
-        now = asyncio.get_running_loop().time()
+    async def run(self, seconds: float) -> Capture:
+        """Raises TintypeError, or TargetClosed if the page or the browser crashed."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
         try:
-            async with asyncio.timeout_at(now + within):
-                await self._navigate()
-                late = asyncio.get_running_loop().time() + within * (1 - SOFT_DEADLINE) / 2
-                return await self._capture_before_deadline(max(now + within * SOFT_DEADLINE, late))
+            async with asyncio.timeout_at(start + seconds):
+                with self.page.timed("navigate"):
+                    await self.prepare()
+                    await self.navigate()
+                # A slow navigation leaves the page at least half of what comes after the soft deadline.
+                least = loop.time() + seconds * (1 - SOFT_DEADLINE) / 2
+                self.page.deadline = max(start + seconds * SOFT_DEADLINE, least)
+                return await self.capture_before_deadline()
         except TimeoutError:
             raise CaptureTimeout from None
 
-    async def _capture_before_deadline(self, soft: float) -> Capture:
+    async def capture_before_deadline(self) -> Capture:
+        """Stabilize and take the screenshot; at the soft deadline freeze the page and take the screenshot then."""
         try:
-            async with asyncio.timeout_at(soft):
-                with self._timed("stabilize"):
-                    await self._readiness.wait()
-                return await self._screenshot()
+            async with asyncio.timeout_at(self.page.deadline):
+                with self.page.timed("stabilize"):
+                    await self.stabilize()
+                return await self.screenshot()
         except TimeoutError:
-            self._tab.freeze()
-        await self._readiness.check_wait_for()
-        return await self._screenshot()
+            self.page.tab.freeze()
+        await self.check_wait_for()
+        return await self.screenshot()
 
-    async def _navigate(self) -> None:
-        shot, session = self._shot, self._session
-        with self._timed("navigate"):
-            await self._prepare()
-            answer = await session.call("Page.navigate", url=shot.url)
-            if answer.get("errorText"):
-                refused = self._traffic.denials
-                raise navigation_errors.from_navigation(
-                    answer["errorText"],
-                    refused[-1] if refused else None,
-                    is_download=bool(answer.get("isDownload")),
-                )
-            await self._tab.wait_for("committed")
-            self._check_document()
-
-    async def _prepare(self) -> None:
+    async def prepare(self) -> None:
+        """Everything before navigation, in one flight of calls; raises InvalidRequest if Chromium rejects a value."""
+        page = self.page
         try:
-            calls = [*emulate(self._session, self._shot, self._user_agent)]
-            calls += [*self._interceptor.enable(), *self._cleaner.preload()]
-            await asyncio.gather(self._session.call("Page.enable"), *calls)
-        except ProtocolError as unknown:
-            raise navigation_errors.from_emulation(unknown) or unknown from None
+            intercepted = RequestInterceptor(page).enable()
+            await asyncio.gather(*self.open(), *emulate(page), *intercepted, *self.preload())
+        except ProtocolError as error:
+            raise navigation_errors.from_emulation(error) or error from None
 
-    async def _screenshot(self) -> Capture:
-        with self._timed("screenshot"):
+    def open(self) -> Iterator[asyncio.Future[Json]]:
+        """Subscribe to the page's events, those of ``wait_until`` too."""
+        yield self.page.session.post("Page.enable")
+        if self.page.shot.navigation.wait_until == "networkidle":
+            yield self.page.session.post("Page.setLifecycleEventsEnabled", enabled=True)
+
+    def preload(self) -> Iterator[asyncio.Future[Json]]:
+        """Scripts that run before the page's own: frame timing, the caller's styles, hidden elements."""
+        frames = script_source("animation_frames")
+        yield self.page.session.post("Page.addScriptToEvaluateOnNewDocument", source=frames)
+        yield from page_changes.preload_styles(self.page)
+        yield from preload_hiding(self.page)
+
+    async def navigate(self) -> None:
+        """``url`` and ``html``, until the document is committed."""
+        page = self.page
+        answer = await page.session.call("Page.navigate", url=page.shot.url)
+        if error := answer.get("errorText"):
+            denials, is_download = page.traffic.denials, bool(answer.get("isDownload"))
+            raise navigation_errors.from_navigation(error, denials[-1] if denials else None, is_download=is_download)
+        await page.tab.wait_for("committed")
+        self._check_document()
+
+    async def stabilize(self) -> None:
+        """The steps between navigation and screenshot; raises SelectorNotFound or InvalidRequest."""
+        await self.wait()
+        await self.clean()
+        await self.change()
+        await self.wait_for()
+        await self.show_region()
+        await self.show_full_page()
+        await self.scroll_to()
+        await self.delay()
+        await self.wait_again()
+        await self.unpin_fixed()
+
+    async def wait(self) -> None:
+        """``wait_until``, and a stable page."""
+        await readiness.wait_loaded(self.page)
+
+    async def clean(self) -> None:
+        """``block_cookie_banners``, ``block_ads``, ``block_chats``: twice if a dialog is refused, which may reload."""
+        if await clean_page(self.page):
+            await self.page.virtual_time.sync_with_wall_clock(POLL_INTERVAL)
+            await readiness.wait_loaded(self.page)
+            await clean_page(self.page)
+
+    async def change(self) -> None:
+        """``css``, ``hide_selectors``, ``js``, ``click``, and a stable page after them."""
+        page, changes = self.page, self.page.shot.page_changes
+        await page_changes.add_styles(page)
+        if changes.js:
+            await page.virtual_time.with_time_running(page_changes.run_script(page))
+        if changes.click:
+            await page_changes.click(page)
+        if changes.js or changes.click:
+            await page.virtual_time.sync_with_wall_clock(POLL_INTERVAL)
+            await readiness.wait_loaded(page)
+            await page_changes.add_styles(page)
+
+    async def wait_for(self) -> None:
+        """``wait_for``, until the soft deadline."""
+        if selector := self.page.shot.wait.wait_for:
+            await wait_for_element(self.page, "wait_for", selector)
+            self.page.found_wait_for = True
+
+    async def check_wait_for(self) -> None:
+        """Raise SelectorNotFound if the soft deadline ended ``wait_for`` and still no element matches."""
+        selector = self.page.shot.wait.wait_for
+        if selector and not self.page.found_wait_for and not await query(self.page, "wait_for", selector):
+            raise element_not_found("wait_for")
+
+    async def show_region(self) -> None:
+        """``selector``, ``clip``: scroll near it, so that what is lazy there loads."""
+        region = self.page.shot.region
+        if region.selector:
+            box = await find_element(self.page, "selector", region.selector)
+            await readiness.scroll_near(self.page, box["y"], box["height"])
+        if region.clip:
+            await readiness.scroll_near(self.page, region.clip[1], region.clip[3])
+
+    async def show_full_page(self) -> None:
+        """``full_page``, and every PDF: scroll through the page once."""
+        if self.page.shot.region.full_page or self.page.shot.pdf:
+            await full_page.scroll_through(self.page)
+            self.page.checked_height = full_page.image_height(self.page)
+
+    async def scroll_to(self) -> None:
+        """``scroll_to``."""
+        if target := self.page.shot.region.scroll_to:
+            await find_element(self.page, "scroll_to", target)
+
+    async def delay(self) -> None:
+        """``delay``."""
+        if milliseconds := self.page.shot.wait.delay:
+            await self.page.virtual_time.sleep(milliseconds / 1000)
+
+    async def wait_again(self) -> None:
+        """Wait and clean again if one of the last five steps did something."""
+        wait, region = self.page.shot.wait, self.page.shot.region
+        is_part = region.selector or region.clip or region.full_page or self.page.shot.pdf
+        if wait.wait_for or is_part or region.scroll_to or wait.delay:
+            await self.wait()
+            await self.clean()
+
+    async def unpin_fixed(self) -> None:
+        """``full_page``: show fixed elements once."""
+        if self.page.shot.region.full_page:
+            await full_page.unpin_fixed(self.page)
+
+    async def screenshot(self) -> Capture:
+        """The screenshot or PDF, while the page reports its features; again if the page moved to another document."""
+        page = self.page
+        with page.timed("screenshot"):
             while True:
                 self._check_document()
-                exposed = await self._camera.take()
+                image = print_pdf(page, page.shot.pdf) if page.shot.pdf else take_screenshot(page)
+                try:
+                    page.info, page.metadata, raw = await asyncio.gather(
+                        read_features(page), read_metadata(page), image
+                    )
+                except ProtocolError:
+                    await asyncio.sleep(_RETRY_DELAY)
+                    continue
                 self._check_document()
-                if exposed:
-                    return self._finish(exposed)
+                return self.result(raw)
 
-    def _finish(self, exposed: RawCapture) -> Capture:
-        facts = exposed.page_info
-        status = int(facts.get("status", 0))
-        if facts.get("empty") and status >= _HTTP_ERROR:
+    def result(self, raw: RawCapture) -> Capture:
+        """The master with what the page reported; raises TargetError for an HTTP error without content."""
+        page, info = self.page, self.page.info
+        status = int(info.get("status", 0))
+        if info.get("empty") and status >= _HTTP_ERROR:
             raise navigation_errors.from_empty_error(status)
+        final_url = str(info.get("url") or page.url)
         return Capture(
-            body=exposed.body,
-            width=exposed.width,
-            height=exposed.height,
+            body=raw.body,
+            width=raw.width,
+            height=raw.height,
             taken_at=time.time(),
-            final_url=self._final_url(facts),
+            final_url="" if final_url.startswith(INLINE_HTML_URL) else final_url,
             status=status,
-            title=str(facts.get("title", "")),
-            partial=self._tab.frozen,
-            truncated=exposed.truncated,
-            timings=self.timings,
-            features=facts.get("features") or {},
-            meta=exposed.meta,
+            title=str(info.get("title", "")),
+            partial=page.tab.frozen,
+            truncated=raw.truncated,
+            timings=page.timings,
+            features=info.get("features") or {},
+            meta=page.metadata,
         )
 
-    def _final_url(self, facts: Json) -> str:
-        """Where the page is at last; one that came as HTML is nowhere."""
-        address = str(facts.get("url") or self._tab.document.get("url", ""))
-        return "" if address.startswith(INLINE_HTML_URL) else address
-
     def _check_document(self) -> None:
-        """Raise what stands in the place of a page: an error page of Chromium's, a video, a document to download."""
-        document = self._tab.document
-        failed = document.get("unreachableUrl")
-        if failed:
-            raise self._unreachable_error(failed)
-        failure = navigation_errors.from_content_type(str(document.get("mimeType", "")))
-        if failure:
+        """Raise for what is not a page: an error page of Chromium's, a video, a document to download."""
+        document = self.page.tab.document
+        if unreachable := document.get("unreachableUrl"):
+            raise self._unreachable_error(unreachable)
+        if failure := navigation_errors.from_content_type(str(document.get("mimeType", ""))):
             raise failure
 
     def _unreachable_error(self, url: str) -> TintypeError:
+        """The error for the connection that the egress proxy denied, or that failed."""
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        return navigation_errors.from_navigation("", self._traffic.find_denial(parts.hostname or "", port))
-
-    @contextmanager
-    def _timed(self, step: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.timings[step] = self.timings.get(step, 0) + round((time.perf_counter() - start) * 1000, 1)
+        return navigation_errors.from_navigation("", self.page.traffic.find_denial(parts.hostname or "", port))

@@ -1,82 +1,72 @@
-"""How is a page changed before its picture? Styles from the beginning, the caller's script and click once it is there.
+"""Applies the request's changes to the page: css, hide_selectors, js, click.
 
-Styles and clicks come from a world of our own, out of the page's reach and of its content security policy; the caller's
-script runs in the page's own world.
+Styles and clicks run in an isolated world, out of reach of the page's scripts and of its content security policy. The
+script of ``js`` runs in the page's own world.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator
 
-from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError
-from tintype.chromium.cdp.tab import ScriptFailed, Tab, script_source
+from tintype.chromium.capture.context import PageContext
+from tintype.chromium.capture.elements import find_element
+from tintype.chromium.cdp.connection import Json, ProtocolError
+from tintype.chromium.cdp.tab import ISOLATED_WORLD, ScriptFailed, call_expression
 from tintype.errors import InvalidParameter, InvalidRequest
-from tintype.options import Shot
 
 _MAX_MESSAGE = 300
 
 
-class PageChanger:
-    """What a shot wants changed on one page."""
-
-    def __init__(self, tab: Tab, shot: Shot) -> None:
-        self._tab = tab
-        self._shot = shot
-
-    async def add_styles(self) -> None:
-        """Put the caller's styles on the page, again where the page threw them away; raises InvalidRequest."""
-        wanted = self._shot.page_changes
-        if not (wanted.css or wanted.hide_selectors):
-            return
-        try:
-            await self._tab.evaluate("caller_styles", wanted.css, wanted.hide_selectors)
-        except ScriptFailed:
-            raise InvalidRequest(
-                InvalidParameter("hide_selectors", "must be CSS selectors separated by commas")
-            ) from None
-
-    async def run_script(self) -> None:
-        """Run the caller's script and wait for what it promises; raises InvalidRequest with its own words."""
-        session = self._tab.session
-        try:
-            answer = await session.call(
-                "Runtime.evaluate",
-                expression=self._shot.page_changes.js,
-                replMode=True,  # await and let at the top, as in a console
-                awaitPromise=True,
-                userGesture=True,
-            )
-            promised = answer["result"]
-            if promised.get("subtype") == "promise":
-                answer = await session.call("Runtime.awaitPromise", promiseObjectId=promised["objectId"])
-        except ProtocolError:
-            return  # it sent the page elsewhere
-        if "exceptionDetails" in answer and not self._tab.frozen:
-            raise InvalidRequest(
-                InvalidParameter("js", f"failed in the page: {_error_message(answer['exceptionDetails'])}")
-            )
-
-    async def click(self) -> None:
-        """Click the element, which is there."""
-        await self._tab.evaluate("click", self._shot.page_changes.click)
+def preload_styles(page: PageContext) -> Iterator[asyncio.Future[Json]]:
+    """The call that adds ``css`` and ``hide_selectors`` before each document is first drawn."""
+    changes = page.shot.page_changes
+    if changes.css or changes.hide_selectors:
+        script = call_expression("caller_styles", changes.css, changes.hide_selectors)
+        yield page.session.post("Page.addScriptToEvaluateOnNewDocument", source=script, worldName=ISOLATED_WORLD)
 
 
-def preload_styles(session: CdpSession, shot: Shot) -> Iterator[asyncio.Future[Json]]:
-    """The calls that have styles on a page before it is first drawn."""
-    wanted = shot.page_changes
-    if wanted.css or wanted.hide_selectors:
-        said = f"{json.dumps(wanted.css)},{json.dumps(wanted.hide_selectors)}"
-        yield session.post(
-            "Page.addScriptToEvaluateOnNewDocument",
-            source=f"({script_source('caller_styles')})({said})",
-            worldName="tintype",
+async def add_styles(page: PageContext) -> None:
+    """Add ``css`` and ``hide_selectors``, again if the page removed them; raises InvalidRequest."""
+    changes = page.shot.page_changes
+    if not (changes.css or changes.hide_selectors):
+        return
+    try:
+        await page.tab.evaluate("caller_styles", changes.css, changes.hide_selectors)
+    except ScriptFailed:
+        wrong = InvalidParameter("hide_selectors", "must be CSS selectors separated by commas")
+        raise InvalidRequest(wrong) from None
+
+
+async def run_script(page: PageContext) -> None:
+    """Run ``js`` and await the promise it returns; raises InvalidRequest with the message of what it threw."""
+    try:
+        answer = await page.session.call(
+            "Runtime.evaluate",
+            expression=page.shot.page_changes.js,
+            replMode=True,  # top-level await and let, as in a console
+            awaitPromise=True,
+            userGesture=True,
         )
+        returned = answer["result"]
+        if returned.get("subtype") == "promise":
+            answer = await page.session.call("Runtime.awaitPromise", promiseObjectId=returned["objectId"])
+    except ProtocolError:
+        return  # the script navigated the page away
+    if "exceptionDetails" in answer and not page.tab.frozen:
+        message = _error_message(answer["exceptionDetails"])
+        raise InvalidRequest(InvalidParameter("js", f"failed in the page: {message}"))
+
+
+async def click(page: PageContext) -> None:
+    """Click the element of ``click``; raises SelectorNotFound or InvalidRequest."""
+    selector = page.shot.page_changes.click
+    await find_element(page, "click", selector)
+    await page.tab.evaluate("click", selector)
 
 
 def _error_message(details: Json) -> str:
-    """The first line of what a script threw; the rest is a trace."""
+    """The first line of what a script threw; the others are the stack trace."""
     thrown = details.get("exception", {})
-    said = str(thrown.get("description") or thrown.get("value") or details.get("text") or "")
-    return said.partition("\n")[0][:_MAX_MESSAGE] or "it threw nothing that can be told"
+    text = str(thrown.get("description") or thrown.get("value") or details.get("text") or "")
+    return text.partition("\n")[0][:_MAX_MESSAGE] or "it threw a value without text"

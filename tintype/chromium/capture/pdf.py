@@ -1,13 +1,12 @@
-"""How is a settled page printed? On sheets of the asked size, as the browser's own print dialog would."""
+"""Prints a stable page as a PDF, as the browser's own print dialog would."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 
-from tintype.chromium.capture.screenshot import RETRY_DELAY, RawCapture, read_page_info
-from tintype.chromium.cdp.connection import Json, ProtocolError
-from tintype.chromium.cdp.tab import Tab
+from tintype.chromium.capture.context import PageContext
+from tintype.chromium.capture.screenshot import RawCapture
+from tintype.chromium.cdp.connection import Json
 from tintype.errors import EngineError
 from tintype.options import PdfLayout
 
@@ -19,48 +18,36 @@ _PAPER_SIZES = {
     "legal": (8.5, 14),
     "tabloid": (11, 17),
 }
-"""Inches."""
-_MILLIMETRES, _PIXELS = 25.4, 96
-"""In an inch; pixels are those of CSS."""
+"""Width and height in inches."""
+_MM_PER_INCH, _CSS_PIXELS_PER_INCH = 25.4, 96
 _MAX_SHEETS = 500
 
 
-class PdfPrinter:
-    """Prints one page."""
+async def print_pdf(page: PageContext, layout: PdfLayout) -> RawCapture:
+    """A PDF; raises EngineError, or ProtocolError while the page is between two documents."""
+    answer = await page.session.call("Page.printToPDF", **_parameters(layout))
+    document = base64.b64decode(answer["data"])
+    if not document.startswith(b"%PDF-"):
+        raise EngineError("the browser returned an empty document")
+    width, height = (round(side * _CSS_PIXELS_PER_INCH) for side in _sheet_size(layout))
+    return RawCapture(document, width, height)
 
-    def __init__(self, tab: Tab, sheets: PdfLayout) -> None:
-        self._tab = tab
-        self._sheets = sheets
 
-    async def take(self) -> RawCapture | None:
-        """The PDF; None while the page is between two documents. Raises EngineError."""
-        try:
-            answer, facts, meta = await asyncio.gather(
-                self._tab.session.call("Page.printToPDF", **self._parameters()),
-                read_page_info(self._tab, "page_features"),
-                read_page_info(self._tab, "metadata"),
-            )
-        except ProtocolError:
-            await asyncio.sleep(RETRY_DELAY)
-            return None
-        document = base64.b64decode(answer["data"])
-        if not document.startswith(b"%PDF-"):
-            raise EngineError("the browser gave an empty document")
-        width, height = (round(side * _PIXELS) for side in self._size())
-        return RawCapture(document, width, height, facts, meta)
+def _parameters(layout: PdfLayout) -> Json:
+    """Parameters of ``Page.printToPDF``."""
+    width, height = _PAPER_SIZES[layout.paper]
+    margin = layout.margin / _MM_PER_INCH
+    return {
+        "paperWidth": width,
+        "paperHeight": height,
+        "landscape": layout.landscape,
+        "printBackground": layout.print_background,
+        **dict.fromkeys(("marginTop", "marginBottom", "marginLeft", "marginRight"), margin),
+        "pageRanges": f"1-{_MAX_SHEETS}",
+    }
 
-    def _parameters(self) -> Json:
-        width, height = _PAPER_SIZES[self._sheets.paper]
-        margin = self._sheets.margin / _MILLIMETRES
-        return {
-            "paperWidth": width,
-            "paperHeight": height,
-            "landscape": self._sheets.landscape,
-            "printBackground": self._sheets.print_background,
-            **dict.fromkeys(("marginTop", "marginBottom", "marginLeft", "marginRight"), margin),
-            "pageRanges": f"1-{_MAX_SHEETS}",
-        }
 
-    def _size(self) -> tuple[float, float]:
-        width, height = _PAPER_SIZES[self._sheets.paper]
-        return (height, width) if self._sheets.landscape else (width, height)
+def _sheet_size(layout: PdfLayout) -> tuple[float, float]:
+    """Width and height of a sheet in inches, turned if it is landscape."""
+    width, height = _PAPER_SIZES[layout.paper]
+    return (height, width) if layout.landscape else (width, height)

@@ -1,4 +1,4 @@
-"""How does what is on the screen become a picture? Which area, its pixels, and what the page says about itself."""
+"""Takes the screenshot of a stable page: the viewport, an element, a clip or the full page."""
 
 from __future__ import annotations
 
@@ -6,131 +6,106 @@ import asyncio
 import base64
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tintype import imaging
-from tintype.chromium.capture import clip
-from tintype.chromium.capture.clip import Clip
-from tintype.chromium.capture.readiness import PageReadiness, selector_not_found
+from tintype.chromium.capture.clip import Clip, fit_clip, png_size
+from tintype.chromium.capture.context import PageContext
+from tintype.chromium.capture.elements import element_not_found, query
 from tintype.chromium.cdp.connection import Json, ProtocolError
-from tintype.chromium.cdp.tab import ScriptFailed, Tab
 from tintype.errors import EngineError, InvalidParameter, InvalidRequest
-from tintype.options import Shot
-
-RETRY_DELAY = 0.1
-"""Seconds between two attempts while the page is between two documents."""
 
 _SLOW_SCREENSHOT = 0.3
-"""Seconds after which the page's time passes with ours while a picture is taken: it may wait for a frame."""
+"""Seconds after which the page's time runs while Chromium takes the screenshot: it may be waiting for a frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawCapture:
-    """A picture as the browser gave it: PNG, device pixels, with the page's own account of itself."""
+    """What the browser returned: a PNG with its size in device pixels, or a PDF with its sheet's in CSS pixels."""
 
     body: bytes
     width: int
     height: int
-    page_info: Json
-    meta: Json = field(default_factory=dict)
     truncated: bool = False
 
 
-class Screenshotter:
-    """Takes the picture of a settled page; ``max_height`` is in CSS pixels."""
-
-    def __init__(self, tab: Tab, shot: Shot, readiness: PageReadiness, max_height: int) -> None:
-        self._tab = tab
-        self._session = tab.session
-        self._shot = shot
-        self._readiness = readiness
-        self._max_height = max_height
-
-    async def take(self) -> RawCapture | None:
-        """The picture of what is there; None while the page is between two documents. Raises TintypeError."""
-        try:
-            area = await self._find_clip()
-            facts, meta, picture = await asyncio.gather(
-                read_page_info(self._tab, "page_features"),
-                read_page_info(self._tab, "metadata"),
-                self._screenshot_clip(area),
-            )
-        except ProtocolError as refusal:
-            if "Unable to capture" in refusal.message:
-                raise EngineError("the page is too large to photograph") from None
-            await asyncio.sleep(RETRY_DELAY)
-            return None
-        try:
-            width, height = clip.png_size(picture)
-        except ValueError:
-            raise EngineError("the browser gave an empty picture") from None
-        return RawCapture(picture, width, height, facts, meta, truncated=bool(area and area.truncated))
-
-    async def _find_clip(self) -> Clip | None:
-        """The part of the page to photograph; None is the viewport."""
-        emulate, expose = self._shot.emulation, self._shot.region
-        if expose.selector:
-            box = await self._readiness.query("selector", "element_box", expose.selector)
-            if not box:
-                raise selector_not_found("selector")
-            return clip.fit_clip(Clip(**box), emulate.scale, self._max_height)
-        if expose.clip:
-            box = Clip(*expose.clip)
-            size = await self._page_size()
-            if box.x >= size["width"] or box.y >= max(size["height"], emulate.height):
-                where = f"{size['width']:.0f} × {size['height']:.0f} pixels"
-                raise InvalidRequest(InvalidParameter("clip", f"lies outside of the page, which has {where}"))
-            return clip.fit_clip(box, emulate.scale, self._max_height)
-        if expose.full_page:
-            size = await self._page_size()
-            box = Clip(0, 0, emulate.width, max(size["height"], emulate.height))
-            return clip.fit_clip(box, emulate.scale, self._max_height)
-        return None
-
-    async def _page_size(self) -> Json:
-        """In CSS pixels."""
-        return dict((await self._session.call("Page.getLayoutMetrics"))["cssContentSize"])
-
-    async def _is_in_viewport(self, area: Clip) -> bool:
-        """Whether all of it is seen as the page stands: at its top, not scrolled."""
-        seen = (await self._session.call("Page.getLayoutMetrics"))["cssVisualViewport"]
-        at_the_top = not (seen["pageX"] or seen["pageY"])
-        return at_the_top and area.fits_in(seen["clientWidth"], seen["clientHeight"])
-
-    async def _screenshot_clip(self, area: Clip | None) -> bytes:
-        if area is None:
-            return await self._screenshot()
-        if await self._is_in_viewport(area):
-            return await self._screenshot(**area.parameters(beyond_viewport=False))  # the window may stay as it is
-        async with self._scripts_paused():
-            tiles = [await self._screenshot(**tile.parameters()) for tile in area.tiles(self._shot.emulation.scale)]
-        return tiles[0] if len(tiles) == 1 else await asyncio.to_thread(imaging.stitch_vertically, tiles)
-
-    @contextlib.asynccontextmanager
-    async def _scripts_paused(self) -> AsyncIterator[None]:
-        """No script of the page runs meanwhile, unless its styles would notice that.
-
-        For a part of a page Chromium makes the window one pixel small and back: whoever listens builds the page anew.
-        """
-        if self._tab.frozen or await self._tab.evaluate("uses_scripting_query"):
-            yield
-            return
-        self._session.post("Emulation.setScriptExecutionDisabled", value=True)
-        try:
-            yield
-        finally:
-            self._session.post("Emulation.setScriptExecutionDisabled", value=self._tab.frozen)
-
-    async def _screenshot(self, **parameters: Any) -> bytes:
-        taking = self._session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **parameters)
-        answer = await self._readiness.with_time_running(taking, after=_SLOW_SCREENSHOT)
-        return await asyncio.to_thread(base64.b64decode, answer["data"])
+async def take_screenshot(page: PageContext) -> RawCapture:
+    """A PNG of the region; raises TintypeError, or ProtocolError while the page is between two documents."""
+    region = await _find_region(page)
+    try:
+        png = await _screenshot_region(page, region)
+    except ProtocolError as error:
+        if "Unable to capture" in error.message:
+            raise EngineError("the page is too large for a screenshot") from None
+        raise
+    try:
+        width, height = png_size(png)
+    except ValueError:
+        raise EngineError("the browser returned an empty image") from None
+    return RawCapture(png, width, height, truncated=bool(region and region.truncated))
 
 
-async def read_page_info(tab: Tab, script: str) -> Json:
-    """What the page says about itself; a page too busy to say has at least an address."""
-    with contextlib.suppress(TimeoutError, ScriptFailed):
-        async with asyncio.timeout(1):
-            return dict(await tab.evaluate(script) or {})
-    return {}
+async def _find_region(page: PageContext) -> Clip | None:
+    """The part of the page that ``selector``, ``clip`` or ``full_page`` name; None for the viewport."""
+    emulation, region = page.shot.emulation, page.shot.region
+    if region.selector:
+        box = await query(page, "selector", region.selector)
+        if not box:
+            raise element_not_found("selector")
+        return fit_clip(Clip(**box), emulation.scale, page.max_height)
+    if region.clip:
+        clip, size = Clip(*region.clip), await _page_size(page)
+        if clip.x >= size["width"] or clip.y >= max(size["height"], emulation.height):
+            pixels = f"{size['width']:.0f} × {size['height']:.0f} pixels"
+            raise InvalidRequest(InvalidParameter("clip", f"lies outside of the page, which has {pixels}"))
+        return fit_clip(clip, emulation.scale, page.max_height)
+    if region.full_page:
+        size = await _page_size(page)
+        clip = Clip(0, 0, emulation.width, max(size["height"], emulation.height))
+        return fit_clip(clip, emulation.scale, page.max_height)
+    return None
+
+
+async def _page_size(page: PageContext) -> Json:
+    """Width and height of the page's content in CSS pixels."""
+    return dict((await page.session.call("Page.getLayoutMetrics"))["cssContentSize"])
+
+
+async def _screenshot_region(page: PageContext, region: Clip | None) -> bytes:
+    if region is None:
+        return await _screenshot(page)
+    if await _is_in_viewport(page, region):  # then Chromium need not resize the window
+        return await _screenshot(page, **region.parameters(beyond_viewport=False))
+    async with _scripts_paused(page):
+        tiles = [await _screenshot(page, **tile.parameters()) for tile in region.tiles(page.shot.emulation.scale)]
+    return tiles[0] if len(tiles) == 1 else await asyncio.to_thread(imaging.stitch_vertically, tiles)
+
+
+async def _is_in_viewport(page: PageContext, region: Clip) -> bool:
+    """Whether the page is scrolled to its top and its viewport contains the whole region."""
+    viewport = (await page.session.call("Page.getLayoutMetrics"))["cssVisualViewport"]
+    is_at_top = not (viewport["pageX"] or viewport["pageY"])
+    return is_at_top and region.fits_in(viewport["clientWidth"], viewport["clientHeight"])
+
+
+@contextlib.asynccontextmanager
+async def _scripts_paused(page: PageContext) -> AsyncIterator[None]:
+    """Disable the page's scripts, unless its styles depend on that (the media feature ``scripting``).
+
+    Beyond the viewport Chromium briefly resizes the window by one pixel; pages with resize listeners would re-render.
+    """
+    if page.tab.frozen or await page.tab.evaluate("uses_scripting_query"):
+        yield
+        return
+    page.session.post("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        yield
+    finally:
+        page.session.post("Emulation.setScriptExecutionDisabled", value=page.tab.frozen)
+
+
+async def _screenshot(page: PageContext, **parameters: Any) -> bytes:
+    call = page.session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **parameters)
+    answer = await page.virtual_time.with_time_running(call, after=_SLOW_SCREENSHOT)
+    return await asyncio.to_thread(base64.b64decode, answer["data"])

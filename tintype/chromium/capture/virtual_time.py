@@ -1,55 +1,89 @@
-"""How does time pass in the page? Once it has loaded, as we say: charts grow and entries fade in before the picture.
+"""Chromium's virtual time: advances a page's clock faster than real time before the screenshot.
 
-Chromium's virtual time runs ahead of ours as fast as the page's work allows and stands still in between, so a settled
-picture costs no waiting. While the page waits for the network it waits too, for so long.
+Before the first call the page's time is real time. Then it advances only by budgets: as fast as the page's own work
+allows, and it stands still in between. Charts grow and elements fade in without costing real seconds. While the page
+loads something, virtual time can wait for the network, up to a limit.
 
-Time is granted in portions, one after the other: the end of one halts the clock, whatever else was granted meanwhile.
-The clock must not fall behind ours: frames are due by ours, and one that is due in the page's future is never drawn.
+Budgets must follow one another: the end of one stops the clock, whatever else was granted meanwhile. The clock must not
+fall behind real time: animation frames are due in real time, and Chromium never draws one that is due in the page's
+future.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+import math
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
-from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError
+from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, TargetClosed
 
+_Result = TypeVar("_Result")
+
+POLL_INTERVAL = 0.05
+"""Seconds between two checks of a page, during which its time advances."""
 _MAX_STARVATION_TASKS = 100
-"""Tasks without any time passing after which it passes anyway: pages can keep themselves busy for ever."""
+"""Tasks after which virtual time advances although they took none: pages can keep themselves busy for ever."""
 _FORCED_SECONDS = 0.5
+"""Seconds to wait for a budget that does not depend on the network."""
 
 
 class VirtualTime:
-    """The time of one page. Before the first call it passes as ours does."""
+    """The clock of one page."""
 
     def __init__(self, session: CdpSession) -> None:
         self._session = session
         self._expired: asyncio.Future[Any] | None = None
-        """The end of the portion granted last."""
+        """Resolves at the end of the last budget."""
         self._started_at = 0.0
         self._granted_seconds = 0.0
         session.on("Emulation.virtualTimeBudgetExpired", self._on_budget_expired)
 
     @property
     def started(self) -> bool:
-        """Whether time passes as we say."""
+        """Whether the page's time is virtual already."""
         return self._expired is not None
 
     async def advance(self, milliseconds: float, max_wait: float) -> None:
-        """Let so much time pass at once, waiting up to ``max_wait`` seconds for what the page is loading."""
+        """Advance the page's time, waiting up to ``max_wait`` seconds for what the page is loading."""
         if not await self._grant("pauseIfNetworkFetchesPending", milliseconds, max_wait):
             await self._wait_budget("advance", _FORCED_SECONDS)
 
     async def sync_with_wall_clock(self, seconds: float) -> None:
-        """Let as much time pass in the page as for us, and what it has fallen behind."""
+        """Sleep, then advance the page's time by as much, and by what it is behind real time."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(seconds)
         behind = loop.time() - self._started_at - self._granted_seconds if self.started else 0
         await self._grant("advance", max(seconds, behind) * 1000, _FORCED_SECONDS)
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait in real time with the page's time running, so that what the page does meanwhile is drawn."""
+        until = asyncio.get_running_loop().time() + seconds
+        while (left := until - asyncio.get_running_loop().time()) > 0:
+            await self.sync_with_wall_clock(min(POLL_INTERVAL, left))
+
+    async def with_time_running(self, work: Coroutine[Any, Any, _Result], after: float = 0) -> _Result:
+        """Await ``work``; the page's time runs from ``after`` seconds on until it is done.
+
+        While virtual time stands still, nothing that is loading arrives, and no frame that is due in the page's future
+        is drawn.
+        """
+
+        async def run_time() -> None:
+            with contextlib.suppress(TargetClosed):
+                await asyncio.sleep(after)
+                if self.started:
+                    await self.sleep(math.inf)
+
+        running = asyncio.create_task(run_time())
+        try:
+            return await work
+        finally:
+            running.cancel()
+
     async def _grant(self, policy: str, milliseconds: float, max_wait: float) -> bool:
-        """Whether the time has passed."""
+        """Grant a budget after the last one has ended; whether it passed in ``max_wait`` seconds."""
         if self._expired is None:
             self._started_at = asyncio.get_running_loop().time()
         elif not self._expired.done():
@@ -59,8 +93,8 @@ class VirtualTime:
         return await self._wait_budget(policy, max_wait, budget=milliseconds)
 
     async def _wait_budget(self, policy: str, max_wait: float, **grant: float) -> bool:
-        """Wait for the end of the portion under way, or of the one granted here."""
-        # Refused while the page is between two documents: there is no time to pass.
+        """Wait for the end of the current budget, or of the one in ``grant``; whether it came in time."""
+        # Chromium rejects the call while the page is between two documents: then there is no clock to advance.
         with contextlib.suppress(TimeoutError, ProtocolError):
             async with asyncio.timeout(max_wait):
                 await self._session.call(

@@ -26,7 +26,7 @@ class ScriptFailed(Exception):
 class Tab:
     """Follows the main frame. Frames, workers and the page's own console are none of our business."""
 
-    def __init__(self, session: CdpSession, frame: str) -> None:
+    def __init__(self, session: CdpSession, frame: str, browser_context: str) -> None:
         self.session = session
         self.document: Json = {}
         """The main frame as of its last navigation; empty before the first."""
@@ -34,6 +34,8 @@ class Tab:
         """Navigations of the main frame so far."""
         self.frozen = False
         self.frame = frame
+        self.browser_context = browser_context
+        """Id of the CDP browser context that the page belongs to."""
         self._reached: set[str] = set()
         self._changed: asyncio.Future[Any] | None = None
         self._world: int | None = None

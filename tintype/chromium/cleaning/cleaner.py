@@ -1,8 +1,8 @@
-"""What is taken off a page that is not its own? Consent dialogues, chats, advertising: hidden early, refused late.
+"""Removes consent dialogs, ads and chat widgets from a page.
 
-A style sheet hides what the rules name before it is first drawn. After the page has settled one look tells whether
-there is a consent dialogue; only then it is refused, by its manager's own interface or its button, and the page gets
-its scrolling back. All of it runs in a world of our own, except for the managers' interfaces, which are the page's.
+A style sheet hides what the rules name before the page is first drawn. Once the page has loaded, one script checks for
+a consent dialog. Only if there is one, it is refused by its consent manager's API or its button and hidden. The page
+then scrolls again. Everything runs in the isolated world, except for the APIs, which are the page's code.
 """
 
 from __future__ import annotations
@@ -11,107 +11,80 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-import structlog
-
+from tintype.chromium.capture.context import PageContext
 from tintype.chromium.cdp.connection import Json, ProtocolError
-from tintype.chromium.cdp.frames import Frame, Frames
-from tintype.chromium.cdp.tab import ISOLATED_WORLD, ScriptFailed, Tab, call_expression
-from tintype.chromium.cleaning import bundled_rules
-from tintype.chromium.cleaning.cosmetic import CosmeticFilter
-from tintype.chromium.cleaning.network import NetworkFilter
-from tintype.chromium.proxy.traffic import Traffic
-from tintype.filters.engine import FilterEngine
-from tintype.options import Shot
-from tintype.urls import host_of
-
-log = structlog.get_logger("tintype.chromium")
+from tintype.chromium.cdp.frames import Frame
+from tintype.chromium.cdp.tab import ISOLATED_WORLD, ScriptFailed, call_expression
+from tintype.chromium.cleaning import bundled_rules, cosmetic
 
 _MAX_SECONDS = 1.5
-"""Seconds for all of one cleaning; a page that makes it last longer stays as it is."""
+"""Seconds for one cleaning; a page that takes longer stays as it is."""
 _API_SECONDS = 0.4
-"""Seconds for the managers' own interfaces, which are the page's code."""
+"""Seconds for the APIs of consent managers."""
 
 
-class PageCleaner:
-    """Of one page, as one shot wants it; ``filters`` are the operator's lists, if there are any."""
+def preload_hiding(page: PageContext) -> Iterator[asyncio.Future[Json]]:
+    """The call that hides what the bundled rules and filter lists name before each document is first drawn."""
+    sheets = (bundled_rules.stylesheet(page.shot.page_changes), cosmetic.stylesheet(page))
+    if css := "\n".join(sheet for sheet in sheets if sheet):
+        script = call_expression("preload_styles", css)
+        yield page.session.post("Page.addScriptToEvaluateOnNewDocument", source=script, worldName=ISOLATED_WORLD)
 
-    def __init__(self, tab: Tab, shot: Shot, traffic: Traffic, filters: FilterEngine | None = None) -> None:
-        self._tab = tab
-        self._shot = shot
-        self._traffic = traffic
-        self._frames = Frames(tab.session)
-        asked = filters if shot.page_changes.block_ads else None
-        self._cosmetic_filter = CosmeticFilter(tab, self._frames, asked) if asked else None
-        self.network_filter = NetworkFilter(tab, self._frames, asked) if asked else None
-        self._managers_called: set[str] = set()
-        """Managers that were asked already: what they leave on the page is no news."""
 
-    def preload(self) -> Iterator[asyncio.Future[Json]]:
-        """The calls before navigation."""
-        css = bundled_rules.stylesheet(self._shot.page_changes)
-        if self._cosmetic_filter:
-            css += "\n" + self._cosmetic_filter.stylesheet(self._shot.url)
-        if self.network_filter:
-            self.network_filter.enable()
-        if css:
-            yield self._tab.session.post(
-                "Page.addScriptToEvaluateOnNewDocument",
-                source=call_expression("preload_styles", css),
-                worldName=ISOLATED_WORLD,
-            )
+async def clean_page(page: PageContext) -> bool:
+    """Hide what was blocked, refuse and hide consent dialogs; True if there was a new one. Raises TargetClosed."""
+    try:
+        async with asyncio.timeout(_MAX_SECONDS):
+            await _hide_blocked(page)
+            return page.shot.page_changes.block_cookie_banners and await _remove_consent(page)
+    except (TimeoutError, ScriptFailed, ProtocolError) as failure:
+        page.log.warning("cleaning_failed", reason=type(failure).__name__)
+        return False
 
-    async def clean(self) -> bool:
-        """Refuse consent dialogues and remove them; whether there was one not seen before. Raises Ended."""
-        try:
-            async with asyncio.timeout(_MAX_SECONDS):
-                await self._hide_blocked()
-                return self._shot.page_changes.block_cookie_banners and await self._remove_consent()
-        except (TimeoutError, ScriptFailed, ProtocolError) as failure:
-            log.debug("cleaning_failed", host=host_of(self._shot.url), reason=type(failure).__name__)
-            return False
 
-    async def _hide_blocked(self) -> None:
-        """Leave no broken pictures and frames where something was refused."""
-        hosts = sorted({refusal.host for refusal in self._traffic.denials if refusal.reason == "blocked"})
-        addresses = sorted(self.network_filter.blocked_urls) if self.network_filter else []
-        if hosts or addresses:
-            await self._tab.evaluate("hide_blocked", hosts, addresses)
-        if self._cosmetic_filter:
-            await self._cosmetic_filter.hide(addresses)
+async def _hide_blocked(page: PageContext) -> None:
+    """Hide images and frames that would show as broken because their host or URL was blocked."""
+    hosts = sorted({denial.host for denial in page.traffic.denials if denial.reason == "blocked"})
+    if hosts or page.blocked_urls:
+        await page.tab.evaluate("hide_blocked", hosts, sorted(page.blocked_urls))
+    await cosmetic.hide_elements(page)
 
-    async def _remove_consent(self) -> bool:
-        found = await self._run_consent("find")
-        if not found:
-            return False
-        framed = bool(found["frames"]) and await self._clean_frames()
-        if new := set(found["known"]) - self._managers_called:
-            self._managers_called |= new
-            await self._call_consent_apis()
-        others = await self._run_consent("clear")
-        log.debug("page_cleaned", host=host_of(self._shot.url), framed=framed, **found)
-        return bool(framed or new or others)
 
-    async def _call_consent_apis(self) -> None:
-        session = self._tab.session
-        try:
-            async with asyncio.timeout(_API_SECONDS):
-                await session.call("Runtime.evaluate", expression=call_expression("consent_apis"))
-        except TimeoutError:
-            session.post("Runtime.terminateExecution")
+async def _remove_consent(page: PageContext) -> bool:
+    """Refuse and hide the dialogs; True if one was found that the last call did not see."""
+    found = await _run_consent(page, "find")
+    if not found:
+        return False
+    framed = bool(found["frames"]) and await _clean_frames(page)
+    if new := set(found["known"]) - page.called_managers:
+        page.called_managers |= new
+        await _call_consent_apis(page)
+    others = await _run_consent(page, "clear")
+    page.log.debug("page_cleaned", framed=framed, **found)
+    return bool(framed or new or others)
 
-    async def _clean_frames(self) -> bool:
-        """Answer the dialogues that are frames as a whole and lie over the page."""
-        return any([await self._clean_frame(frame) for frame in await self._frames.current()])
 
-    async def _clean_frame(self, frame: Frame) -> bool:
-        if not await frame.run("consent", "look", bundled_rules.consent_managers(), bundled_rules.consent_words()):
-            return False
-        if not await frame.call_on_element("frame_overlay", False):
-            return False
-        await frame.run("consent", "press", bundled_rules.consent_managers(), bundled_rules.consent_words())
-        return bool(await frame.call_on_element("frame_overlay", True))
+async def _call_consent_apis(page: PageContext) -> None:
+    try:
+        async with asyncio.timeout(_API_SECONDS):
+            await page.session.call("Runtime.evaluate", expression=call_expression("consent_apis"))
+    except TimeoutError:
+        page.session.post("Runtime.terminateExecution")
 
-    async def _run_consent(self, step: str) -> Any:
-        return await self._tab.evaluate(
-            "consent", step, bundled_rules.consent_managers(), bundled_rules.consent_words()
-        )
+
+async def _clean_frames(page: PageContext) -> bool:
+    """Refuse the dialogs that fill a frame which lies over the page."""
+    return any([await _clean_frame(frame) for frame in await page.frames.current()])
+
+
+async def _clean_frame(frame: Frame) -> bool:
+    data = bundled_rules.consent_managers(), bundled_rules.consent_words()
+    if not await frame.run("consent", "look", *data) or not await frame.call_on_element("frame_overlay", False):
+        return False
+    await frame.run("consent", "press", *data)
+    return bool(await frame.call_on_element("frame_overlay", True))
+
+
+async def _run_consent(page: PageContext, step: str) -> Any:
+    data = bundled_rules.consent_managers(), bundled_rules.consent_words()
+    return await page.tab.evaluate("consent", step, *data)

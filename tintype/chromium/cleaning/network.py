@@ -1,73 +1,66 @@
-"""Which requests of a page come through, where an operator has filter lists? Each is held until the lists were asked.
+"""Network rules of the operator's filter lists: blocks requests by URL.
 
-Hosts are refused for nothing at the filter (:mod:`tintype.chromium.proxy.blocklist`); lists speak of paths, so
-requests have to be held up in the browser, which costs a capture a tenth of its time. Without lists nothing is held.
+The blocklist at the egress proxy (:mod:`tintype.chromium.proxy.blocklist`) costs nothing but knows hosts only. Lists
+contain paths, so Chromium has to pause each request, which costs a tenth of a capture's time. Without lists, requests
+are not paused.
 """
 
 from __future__ import annotations
 
+from tintype.chromium.capture.context import PageContext
 from tintype.chromium.cdp.connection import CdpSession, Json
-from tintype.chromium.cdp.frames import Frames
-from tintype.chromium.cdp.tab import Tab
-from tintype.filters.engine import FilterEngine
 
 INTERCEPTED = [
     {"urlPattern": "*", "resourceType": kind}
     for kind in ("Document", "Script", "Image", "Media", "XHR", "Fetch", "Ping", "Other")
 ]
-"""What is held up. Fonts and style sheets are let through unasked: lists hardly speak of them, and pages wait for them.
-Web sockets cannot be held."""
+"""Request patterns that Chromium pauses. Not fonts and style sheets: lists rarely name them, and pages wait for them.
+Chromium cannot pause WebSockets."""
 _MAX_RECORDED = 500
 
 
 class NetworkFilter:
-    """The requests of one page and of the frames in it."""
+    """Applies the lists to the requests of one page and of its frames; without lists it blocks nothing."""
 
-    def __init__(self, tab: Tab, frames: Frames, filters: FilterEngine) -> None:
-        self._tab = tab
-        self._frames = frames
-        self._filters = filters
-        self.blocked_urls: set[str] = set()
-        """Those of pictures and frames that did not come, so many of them."""
+    def __init__(self, page: PageContext) -> None:
+        self._page = page
         self._frame_urls: dict[str, str] = {}
-        """Where each frame is: what a request comes from."""
+        """The document in each frame: where a request comes from."""
 
     def enable(self) -> None:
-        """Before navigation. The requests of the page itself are brought to :meth:`refused` by its escort."""
-        self._tab.session.on("Page.frameNavigated", self._on_navigated)
-        self._frames.attach_to_new(self._intercept_frame)
+        """Call before navigation. ``RequestInterceptor`` passes the page's own requests to :meth:`blocks`."""
+        if self._page.filters:
+            self._page.session.on("Page.frameNavigated", self._on_navigated)
+            self._page.frames.attach_to_new(self._intercept_frame)
 
     def blocks(self, session: CdpSession, event: Json) -> bool:
-        """Whether a request that is held up was refused; else it is still held up."""
+        """Fail a paused request that the lists block; False leaves it paused. The page itself is never blocked."""
         url, kind = event["request"]["url"], event["resourceType"]
-        is_page = kind == "Document" and event["frameId"] == self._tab.frame
-        if is_page or not self._filters.blocks(url, self._initiator(event), kind):
+        is_page = kind == "Document" and event["frameId"] == self._page.tab.frame
+        filters = self._page.filters
+        if is_page or not filters or not filters.blocks(url, self._initiator(event), kind):
             return False
-        self._record(url, kind)
+        if kind in {"Image", "Document"} and len(self._page.blocked_urls) < _MAX_RECORDED:
+            self._page.blocked_urls.add(url)
         session.post("Fetch.failRequest", requestId=event["requestId"], errorReason="BlockedByClient")
         return True
 
     def _intercept_frame(self, session: CdpSession) -> None:
-        """The same for a frame in another process."""
+        """Pause the requests of an out-of-process frame too."""
 
-        def judge(event: Json) -> None:
+        def on_paused(event: Json) -> None:
             if not self.blocks(session, event):
                 session.post("Fetch.continueRequest", requestId=event["requestId"])
 
-        session.on("Fetch.requestPaused", judge)
+        session.on("Fetch.requestPaused", on_paused)
         session.on("Page.frameNavigated", self._on_navigated)
         session.post("Page.enable")
         session.post("Fetch.enable", patterns=INTERCEPTED)
 
-    def _record(self, url: str, kind: str) -> None:
-        if kind in {"Image", "Document"} and len(self.blocked_urls) < _MAX_RECORDED:
-            self.blocked_urls.add(url)
-
     def _initiator(self, event: Json) -> str:
-        """The document that asks; for a frame's own document the page."""
-        asking = "" if event["resourceType"] == "Document" else self._frame_urls.get(event["frameId"], "")
-        page = str(self._tab.document.get("url", ""))
-        return asking if asking.startswith("http") else page
+        """URL of the document that sends the request; for a frame's own document, of the page."""
+        url = "" if event["resourceType"] == "Document" else self._frame_urls.get(event["frameId"], "")
+        return url if url.startswith("http") else self._page.url
 
     def _on_navigated(self, event: Json) -> None:
         self._frame_urls[event["frame"]["id"]] = event["frame"]["url"]

@@ -1,0 +1,82 @@
+"""``PageContext``: the page, the shot and everything else that the steps of one capture share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from tintype.chromium.capture.virtual_time import VirtualTime
+from tintype.chromium.cdp.connection import CdpSession, Json
+from tintype.chromium.cdp.frames import Frames
+from tintype.chromium.cdp.tab import Tab
+from tintype.chromium.proxy.traffic import Traffic
+from tintype.filters.engine import FilterEngine
+from tintype.options import Shot
+from tintype.urls import host_of
+
+
+@dataclass(slots=True)
+class PageContext:
+    """One page during one capture. Every step takes it as its only argument."""
+
+    tab: Tab
+    shot: Shot
+    traffic: Traffic
+    """What the egress proxy recorded about this page's connections."""
+    user_agent: str
+    """The browser's own; ``user_agent`` and ``device`` of the shot replace it."""
+    max_height: int
+    """Greatest height of an image, in CSS pixels."""
+    filters: FilterEngine | None = None
+    """The operator's filter lists; None without lists, and where the shot does not block advertising."""
+    deadline: float = 0.0
+    """Soft deadline on the event loop's clock: then the page is frozen and captured as it is."""
+    timings: dict[str, float] = field(default_factory=dict)
+    """Milliseconds by step."""
+    checked_height: int = 0
+    """CSS pixels from the top of the page that have to be stable: 0 for the viewport alone."""
+    blocked_urls: set[str] = field(default_factory=set)
+    """Images and frames that filter lists blocked."""
+    called_managers: set[str] = field(default_factory=set)
+    """Consent managers whose API was called: what they leave on the page is not a new dialog."""
+    found_wait_for: bool = False
+    """Whether an element has matched ``wait_for``."""
+    info: Json = field(default_factory=dict)
+    """What ``page_features.js`` reported last; empty before, and if the page did not answer in time."""
+    metadata: Json = field(default_factory=dict)
+    """What ``metadata.js`` reported last; empty likewise."""
+    virtual_time: VirtualTime = field(init=False)
+    frames: Frames = field(init=False)
+    log: Any = field(init=False)
+    """Logger that carries the target's host; URLs may hold secrets and are not logged."""
+
+    def __post_init__(self) -> None:
+        if not self.shot.page_changes.block_ads:
+            self.filters = None
+        self.virtual_time = VirtualTime(self.session)
+        self.frames = Frames(self.session)
+        self.log = structlog.get_logger("tintype.chromium").bind(host=host_of(self.shot.url))
+
+    @property
+    def session(self) -> CdpSession:
+        """The CDP session of the page."""
+        return self.tab.session
+
+    @property
+    def url(self) -> str:
+        """URL of the document in the main frame; empty before the first navigation."""
+        return str(self.tab.document.get("url", ""))
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Add the duration of a block to ``timings``."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[step] = self.timings.get(step, 0) + round((time.perf_counter() - start) * 1000, 1)

@@ -1,0 +1,34 @@
+"""Reads the page features and the metadata that a page reports about itself."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tintype.chromium.capture.context import PageContext
+from tintype.chromium.cdp.connection import Json
+from tintype.chromium.cdp.tab import ScriptFailed
+
+_READ_SECONDS = 1.0
+"""Real seconds for each script; a page can be too busy to run it."""
+
+
+async def read_features(page: PageContext) -> Json:
+    """HTTP status, URL, title and page features; empty if the page does not answer in time."""
+    return await _read(page, "page_features")
+
+
+async def read_metadata(page: PageContext) -> Json:
+    """Title, description, icons and link-preview properties; empty if the page does not answer in time."""
+    return await _read(page, "metadata")
+
+
+async def _read(page: PageContext, script: str) -> Json:
+    try:
+        async with asyncio.timeout(_READ_SECONDS):
+            if info := await page.tab.evaluate(script):
+                return dict(info)
+            reason = "frozen"
+    except (TimeoutError, ScriptFailed) as failure:
+        reason = type(failure).__name__
+    page.log.warning("features_unavailable", script=script, reason=reason)
+    return {}
