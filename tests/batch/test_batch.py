@@ -1,4 +1,4 @@
-"""``tintype batch``: a list in, pictures out, nothing taken twice. The engine is a fake one, except where marked."""
+"""``tintype batch`` with a fake engine, except in tests marked ``browser``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from tests.support.fakes import FakeEngine
 from tests.support.terminal import Terminal
 from tintype import backends, errors, imaging
 from tintype.batch import workers
-from tintype.batch.filenames import MAX_STEM_LENGTH, FileNamer, stem_of
 from tintype.batch.manifest import MANIFEST_FILE, Manifest
 from tintype.model import Capture
 from tintype.options import Shot
@@ -31,8 +30,8 @@ pytestmark = pytest.mark.usefixtures("own_settings")
 HOST = "http://127.0.0.1:9"
 
 
-class Photographer(FakeEngine):
-    """Fails for pages whose address names an error, so often as it says: ``/overloaded_2``; for good without one."""
+class ScriptedEngine(FakeEngine):
+    """Fails for URLs that name an error: ``/overloaded_2`` twice, ``/overloaded`` always."""
 
     def capture(self, shot: Shot) -> Capture:
         code, _, times = shot.url.rpartition("/")[2].partition("_")
@@ -40,16 +39,16 @@ class Photographer(FakeEngine):
         before = sum(one.url == shot.url for one in self.shots)
         if kind and before < int(times or 1_000_000):
             self.shots.append(shot)
-            raise kind("as the address says", retry_after=0)
+            raise kind("as the URL requests", retry_after=0)
         return super().capture(shot)
 
-    def taken(self) -> list[str]:
+    def captured(self) -> list[str]:
         return sorted(shot.url.removeprefix(HOST) for shot in self.shots)
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Photographer:
-    fake = Photographer(clock=time.time)
+def engine(monkeypatch: pytest.MonkeyPatch) -> ScriptedEngine:
+    fake = ScriptedEngine(clock=time.time)
     monkeypatch.setattr(backends, "open_engine", lambda *_, **__: fake)
     monkeypatch.setattr(workers, "RETRY_DELAYS", (0, 0))
     monkeypatch.setenv("TINTYPE_FAILURE_TTL", "0")
@@ -61,7 +60,7 @@ def write_list(*lines: str) -> str:
     return "urls.txt"
 
 
-def pictures() -> list[str]:
+def image_files() -> list[str]:
     return sorted(path.name for path in Path("out").iterdir() if path.name != MANIFEST_FILE)
 
 
@@ -72,18 +71,18 @@ def states() -> dict[str, str]:
 @pytest.mark.usefixtures("engine")
 class TestUrlList:
     def test_writes_files_named_after_their_urls(self, tintype: Terminal) -> None:
-        listed = write_list(f"{HOST}/", f"{HOST}/blog/post?id=7")
-        assert tintype("batch", listed, "-o", "out") == 0
-        assert pictures() == ["127.0.0.1-9-blog-post-id-7.png", "127.0.0.1-9.png"]
+        list_file = write_list(f"{HOST}/", f"{HOST}/blog/post?id=7")
+        assert tintype("batch", list_file, "-o", "out") == 0
+        assert image_files() == ["127.0.0.1-9-blog-post-id-7.png", "127.0.0.1-9.png"]
         assert imaging.size((Path("out") / "127.0.0.1-9.png").read_bytes())[:2] == (1280, 720)
         assert (tintype.out, tintype.err.splitlines()[-1]) == ("", "out: 2 captured.")
 
-    def test_ignores_comments_empty_lines_and_duplicates(self, tintype: Terminal, engine: Photographer) -> None:
-        listed = write_list(
+    def test_ignores_comments_empty_lines_and_duplicates(self, tintype: Terminal, engine: ScriptedEngine) -> None:
+        list_file = write_list(
             "# mine", "", f"  {HOST}/a  ", f"{HOST}/a?utm_source=mail", "HTTP://127.0.0.1:9/a#top", "\t"
         )
-        assert tintype("batch", listed, "-o", "out") == 0
-        assert engine.taken() == ["/a"]
+        assert tintype("batch", list_file, "-o", "out") == 0
+        assert engine.captured() == ["/a"]
         assert tintype.err.splitlines()[-1] == "out: 1 captured, 2 duplicates."
 
     def test_reads_the_list_from_stdin(self) -> None:
@@ -91,10 +90,10 @@ class TestUrlList:
         done = subprocess.run(command, input="http://10.0.0.1/\n", capture_output=True, text=True, check=False)
         assert (done.returncode, states()) == (1, {"http://10.0.0.1/": "failed"})
 
-    def test_accepts_a_byte_order_mark_and_crlf(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_accepts_a_byte_order_mark_and_crlf(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         Path("urls.txt").write_bytes(f"\ufeff{HOST}/a\r\n{HOST}/b\r\n".encode())
         assert tintype("batch", "urls.txt", "-o", "out") == 0
-        assert engine.taken() == ["/a", "/b"]
+        assert engine.captured() == ["/a", "/b"]
 
     def test_rejects_a_list_without_urls(self, tintype: Terminal) -> None:
         assert tintype("batch", write_list("# nothing"), "-o", "out") == 2
@@ -104,18 +103,18 @@ class TestUrlList:
         assert tintype("batch", "nowhere.txt", "-o", "out") == 2
         assert "nowhere.txt" in tintype.err
 
-    def test_applies_options_to_all_pages(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_applies_options_to_all_pages(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         flags = "--width 800 --height 600 --dark-mode --format webp --thumb-width 400"
         assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", *flags.split()) == 0
         assert imaging.size((Path("out") / "127.0.0.1-9-a.webp").read_bytes())[:2] == (400, 300)
         assert engine.shots[0].emulation.dark_mode
 
-    def test_rejects_invalid_options_before_any_capture(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_rejects_invalid_options_before_any_capture(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         assert tintype("batch", write_list("ftp://a", f"{HOST}/a"), "-o", "out", "--width", "1") == 2
         assert "--width must be a whole number from 320 to 3840 pixels, not 1" in tintype.err
         assert (engine.visits, Path("out").exists()) == (0, False)
 
-    def test_captures_pages_in_parallel(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_captures_pages_in_parallel(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         engine.gate.clear()
 
         def open_gate() -> None:
@@ -124,8 +123,8 @@ class TestUrlList:
 
         opening = threading.Thread(target=open_gate)
         opening.start()
-        listed = write_list(*(f"{HOST}/{number}" for number in range(6)))
-        assert tintype("batch", listed, "-o", "out", "--parallel", "3") == 0
+        list_file = write_list(*(f"{HOST}/{number}" for number in range(6)))
+        assert tintype("batch", list_file, "-o", "out", "--parallel", "3") == 0
         opening.join()
         assert engine.visits == 6
 
@@ -133,29 +132,29 @@ class TestUrlList:
 @pytest.mark.usefixtures("engine")
 class TestFailures:
     def test_continues_after_a_failed_page(self, tintype: Terminal) -> None:
-        listed = write_list("nonsense", "http://10.0.0.1/", f"{HOST}/target-unreachable", f"{HOST}/a")
-        assert tintype("batch", listed, "-o", "out") == 1
-        assert pictures() == ["127.0.0.1-9-a.png"]
+        list_file = write_list("nonsense", "http://10.0.0.1/", f"{HOST}/target-unreachable", f"{HOST}/a")
+        assert tintype("batch", list_file, "-o", "out") == 1
+        assert image_files() == ["127.0.0.1-9-a.png"]
         assert "line 1: nonsense: invalid-request: url: must start with http:// or https://" in tintype.err
         assert "line 2: http://10.0.0.1/: target-denied: " in tintype.err
-        assert f"{HOST}/target-unreachable: target-unreachable: as the address says" in tintype.err
+        assert f"{HOST}/target-unreachable: target-unreachable: as the URL requests" in tintype.err
         assert tintype.err.splitlines()[-1] == "out: 1 captured, 3 failed."
 
-    def test_retries_transient_failures(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_retries_transient_failures(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         assert tintype("batch", write_list(f"{HOST}/overloaded_2", f"{HOST}/browser-crashed_1"), "-o", "out") == 0
-        assert engine.taken() == ["/browser-crashed_1"] * 2 + ["/overloaded_2"] * 3
+        assert engine.captured() == ["/browser-crashed_1"] * 2 + ["/overloaded_2"] * 3
 
-    def test_ends_the_run_when_a_backend_is_unavailable(self, tintype: Terminal, engine: Photographer) -> None:
-        listed = write_list(*(f"{HOST}/{number}/backend-unavailable" for number in range(20)))
-        assert tintype("batch", listed, "-o", "out", "--parallel", "1", "--report", "report.json") == 4
+    def test_ends_the_run_when_a_backend_is_unavailable(self, tintype: Terminal, engine: ScriptedEngine) -> None:
+        list_file = write_list(*(f"{HOST}/{number}/backend-unavailable" for number in range(20)))
+        assert tintype("batch", list_file, "-o", "out", "--parallel", "1", "--report", "report.json") == 4
         assert set(states().values()) == {"pending"}
         assert "tintype: A backend is unavailable" in tintype.err
         assert engine.visits < 20
 
-    def test_counts_rejected_verdicts_as_failures(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_counts_rejected_verdicts_as_failures(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         engine.status = 404
         assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", "--fail-on", "error") == 1
-        assert pictures() == []
+        assert image_files() == []
 
     def test_ends_with_2_when_the_folder_cannot_be_created(self, tintype: Terminal) -> None:
         Path("out").write_text("a file")
@@ -165,58 +164,58 @@ class TestFailures:
 
 class TestSecondRun:
     @pytest.fixture(autouse=True)
-    def _first(self, tintype: Terminal, engine: Photographer) -> None:
-        listed = write_list(f"{HOST}/a", f"{HOST}/target-unreachable", f"{HOST}/b")
-        assert tintype("batch", listed, "-o", "out") == 1
+    def _first(self, tintype: Terminal, engine: ScriptedEngine) -> None:
+        list_file = write_list(f"{HOST}/a", f"{HOST}/target-unreachable", f"{HOST}/b")
+        assert tintype("batch", list_file, "-o", "out") == 1
         engine.shots.clear()
         tintype("purge", "--all")
 
-    def test_captures_only_missing_pages(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_captures_only_missing_pages(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         (Path("out") / "127.0.0.1-9-b.png").unlink()
-        listed = write_list(f"{HOST}/new", f"{HOST}/b", f"{HOST}/target-unreachable", f"{HOST}/a")
-        assert tintype("batch", listed, "-o", "out", "--report", "report.json") == 1
-        assert engine.taken() == ["/b", "/new"]
+        list_file = write_list(f"{HOST}/new", f"{HOST}/b", f"{HOST}/target-unreachable", f"{HOST}/a")
+        assert tintype("batch", list_file, "-o", "out", "--report", "report.json") == 1
+        assert engine.captured() == ["/b", "/new"]
         assert states() == {"/new": "captured", "/b": "captured", "/target-unreachable": "failed", "/a": "skipped"}
         assert tintype.err.splitlines()[-1] == "out: 2 captured, 1 skipped, 1 failed."
 
-    def test_retry_failed_captures_failed_pages(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_retry_failed_captures_failed_pages(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         assert tintype("batch", "urls.txt", "-o", "out", "--retry-failed") == 1
-        assert engine.taken() == ["/target-unreachable"]
+        assert engine.captured() == ["/target-unreachable"]
 
-    def test_force_captures_all_pages_under_the_same_names(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_force_captures_all_pages_under_the_same_names(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         assert tintype("batch", "urls.txt", "-o", "out", "--force") == 1
-        assert engine.taken() == ["/a", "/b", "/target-unreachable"]
-        assert pictures() == ["127.0.0.1-9-a.png", "127.0.0.1-9-b.png"]
+        assert engine.captured() == ["/a", "/b", "/target-unreachable"]
+        assert image_files() == ["127.0.0.1-9-a.png", "127.0.0.1-9-b.png"]
 
-    def test_recaptures_a_truncated_file(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_recaptures_a_truncated_file(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         (Path("out") / "127.0.0.1-9-a.png").write_bytes(b"half")
         assert tintype("batch", "urls.txt", "-o", "out") == 1
-        assert engine.taken() == ["/a"]
+        assert engine.captured() == ["/a"]
 
-    def test_keeps_files_of_other_options(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_keeps_files_of_other_options(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         before = (Path("out") / "127.0.0.1-9-a.png").read_bytes()
         assert tintype("batch", write_list(f"{HOST}/a"), "-o", "out", "--dark-mode") == 0
-        assert engine.taken() == ["/a"]
+        assert engine.captured() == ["/a"]
         assert (Path("out") / "127.0.0.1-9-a.png").read_bytes() == before
-        assert len(pictures()) == 3
+        assert len(image_files()) == 3
 
-    def test_recovers_from_a_partial_manifest_line(self, tintype: Terminal, engine: Photographer) -> None:
-        ledger = Path("out") / MANIFEST_FILE
-        lines = ledger.read_bytes().splitlines(keepends=True)
-        ledger.write_bytes(b"".join(lines[:-1]) + lines[-1][:20])
+    def test_recovers_from_a_partial_manifest_line(self, tintype: Terminal, engine: ScriptedEngine) -> None:
+        manifest = Path("out") / MANIFEST_FILE
+        lines = manifest.read_bytes().splitlines(keepends=True)
+        manifest.write_bytes(b"".join(lines[:-1]) + lines[-1][:20])
         assert tintype("batch", "urls.txt", "-o", "out") in {0, 1}
-        assert len(engine.taken()) == 1
+        assert len(engine.captured()) == 1
         assert tintype("batch", "urls.txt", "-o", "out") in {0, 1}
-        assert len(engine.taken()) == 1
+        assert len(engine.captured()) == 1
 
-    def test_ignores_manifest_paths_outside_of_the_folder(self, tintype: Terminal, engine: Photographer) -> None:
-        ledger = Path("out") / MANIFEST_FILE
-        ledger.write_text(ledger.read_text().replace("127.0.0.1-9-a.png", "../a.png"))
+    def test_ignores_manifest_paths_outside_of_the_folder(self, tintype: Terminal, engine: ScriptedEngine) -> None:
+        manifest = Path("out") / MANIFEST_FILE
+        manifest.write_text(manifest.read_text().replace("127.0.0.1-9-a.png", "../a.png"))
         assert tintype("batch", "urls.txt", "-o", "out") == 1
-        assert engine.taken() == ["/a"]
+        assert engine.captured() == ["/a"]
         assert not Path("a.png").exists()
 
-    def test_fails_when_another_run_holds_the_lock(self, tintype: Terminal, engine: Photographer) -> None:
+    def test_fails_when_another_run_holds_the_lock(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         with Manifest(Path("out")):
             assert tintype("batch", "urls.txt", "-o", "out") == 1
         assert "is locked by another batch run" in tintype.err
@@ -226,8 +225,8 @@ class TestSecondRun:
 @pytest.mark.usefixtures("engine")
 class TestReport:
     def test_writes_every_line_as_csv(self, tintype: Terminal) -> None:
-        listed = write_list(f"{HOST}/a", f"{HOST}/target-unreachable", "nonsense")
-        assert tintype("batch", listed, "-o", "out", "--report", "report.csv") == 1
+        list_file = write_list(f"{HOST}/a", f"{HOST}/target-unreachable", "nonsense")
+        assert tintype("batch", list_file, "-o", "out", "--report", "report.csv") == 1
         with Path("report.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
         assert [row["url"] for row in rows] == [f"{HOST}/a", f"{HOST}/target-unreachable", "nonsense"]
@@ -249,19 +248,19 @@ class TestReport:
 class TestInterrupt:
     @pytest.fixture
     def stopped(self, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-        """Set once the crew knows that it shall begin nothing else."""
+        """Set once the worker pool has been stopped."""
         stopped, stop = threading.Event(), workers.WorkerPool.stop
 
-        def stop_and_tell(ours: workers.WorkerPool) -> int:
-            under_way = stop(ours)
+        def stop_and_signal(pool: workers.WorkerPool) -> int:
+            in_progress = stop(pool)
             stopped.set()
-            return under_way
+            return in_progress
 
-        monkeypatch.setattr(workers.WorkerPool, "stop", stop_and_tell)
+        monkeypatch.setattr(workers.WorkerPool, "stop", stop_and_signal)
         return stopped
 
     def test_finishes_captures_in_progress_and_leaves_the_rest_pending(
-        self, tintype: Terminal, engine: Photographer, stopped: threading.Event
+        self, tintype: Terminal, engine: ScriptedEngine, stopped: threading.Event
     ) -> None:
         engine.gate.clear()
 
@@ -271,48 +270,17 @@ class TestInterrupt:
             assert stopped.wait(30)
             engine.gate.set()
 
-        listed = write_list(*(f"{HOST}/{number}" for number in range(5)))
+        list_file = write_list(*(f"{HOST}/{number}" for number in range(5)))
         interrupting = threading.Thread(target=interrupt)
         interrupting.start()
-        assert tintype("batch", listed, "-o", "out", "--parallel", "1", "--report", "report.json") == 130
+        assert tintype("batch", list_file, "-o", "out", "--parallel", "1", "--report", "report.json") == 130
         interrupting.join()
         assert sorted(states().values()) == ["captured"] + ["pending"] * 4
         assert "Finishing 1 captures in progress" in tintype.err
         assert "4 pending" in tintype.err
-        assert tintype("batch", listed, "-o", "out") == 0
-        assert len(pictures()) == 5
+        assert tintype("batch", list_file, "-o", "out") == 0
+        assert len(image_files()) == 5
         assert engine.visits == 5
-
-
-class TestFileNamer:
-    @pytest.mark.parametrize(
-        ("url", "stem"),
-        [
-            ("https://example.com/", "example.com"),
-            ("https://example.com/a/b.html", "example.com-a-b.html"),
-            ("https://example.com:8443/?q=a%20b&c=%2e%2e%2f", "example.com-8443-q-a-b-c-.."),
-            ("https://example.com/../../etc/passwd", "example.com-..-..-etc-passwd"),
-            ("https://example.com/%00%0a$(rm)`x`", "example.com-rm-x"),
-            ("https://xn--bcher-kva.example/ä", "xn--bcher-kva.example"),
-            ("https://example.com/#/route", "example.com-route"),
-            ("http://[2001:db8::1]/", "2001-db8-1"),
-        ],
-    )
-    def test_builds_portable_names(self, url: str, stem: str) -> None:
-        assert stem_of(url) == stem.strip("-.")
-
-    def test_limits_the_length(self) -> None:
-        assert len(stem_of("https://example.com/" + "a" * 2000)) == MAX_STEM_LENGTH
-
-    def test_assigns_unique_names_ignoring_case(self, tmp_path: Path) -> None:
-        (tmp_path / "example.com-theirs.png").touch()
-        names = FileNamer(tmp_path, ["example.com-given.png"])
-        paths = ["a", "A", "a/", "a?", "theirs", "given"]
-        made = [
-            names.name_for(f"https://example.com/{path}", f"{number:064x}"[::-1], "png")
-            for number, path in enumerate(paths)
-        ]
-        assert len({name.casefold() for name in [*made, "example.com-theirs.png", "example.com-given.png"]}) == 8
 
 
 @pytest.mark.browser
@@ -333,15 +301,15 @@ class TestRealBrowser:
         site.gate.clear()
         running = self.start(site, "--format", "webp", "--thumb-width", "320")
         site.wait_for_visit("/plain.html?held=1")
-        assert eventually(lambda: len(pictures()) == 3, within=60)
+        assert eventually(lambda: len(image_files()) == 3, within=60)
         running.send_signal(signal.SIGINT)
         site.gate.set()
-        _, said = running.communicate(timeout=60)
-        assert running.returncode == 130, said
-        assert "not-a-page" in said
+        _, stderr = running.communicate(timeout=60)
+        assert running.returncode == 130, stderr
+        assert "not-a-page" in stderr
         again = self.start(site, "--format", "webp", "--thumb-width", "320", "--report", "report.json")
         assert again.wait(60) == 1
         again.communicate()
         assert sorted(states().values()) == ["failed", "skipped", "skipped", "skipped", "skipped"]
-        assert all(imaging.size((Path("out") / name).read_bytes())[0] == 320 for name in pictures())
+        assert all(imaging.size((Path("out") / name).read_bytes())[0] == 320 for name in image_files())
         assert [site.visits(path) for path in good] == [1, 1, 1]
