@@ -173,7 +173,7 @@ class TestShot:
     def test_reports_failures_in_one_line_with_an_exit_code(
         self, tintype: Terminal, engine: FakeEngine, failure: TintypeError, code: int
     ) -> None:
-        engine.fail = failure
+        engine.error = failure
         assert tintype("shot", PAGE) == code
         assert tintype.err == f"tintype: {failure.title}: {failure.detail}\n"
         assert not list(Path().glob("*.png"))

@@ -91,7 +91,7 @@ class TestLogThrottle:
         clock = Clock()
         throttle = logs.LogThrottle(clock=clock)
         assert [throttle.allows() for _ in range(3)] == [True, False, False]
-        clock.turn(logs.LOG_INTERVAL)
+        clock.advance(logs.LOG_INTERVAL)
         assert [throttle.allows() for _ in range(3)] == [True, False, False]
 
     def test_allows_a_line_immediately_after_a_reset(self) -> None:

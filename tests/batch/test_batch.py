@@ -115,11 +115,11 @@ class TestUrlList:
         assert (engine.visits, Path("out").exists()) == (0, False)
 
     def test_captures_pages_in_parallel(self, tintype: Terminal, engine: ScriptedEngine) -> None:
-        engine.gate.clear()
+        engine.released.clear()
 
         def open_gate() -> None:
             assert eventually(lambda: engine.visits == 3)
-            engine.gate.set()
+            engine.released.set()
 
         opening = threading.Thread(target=open_gate)
         opening.start()
@@ -262,13 +262,13 @@ class TestInterrupt:
     def test_finishes_captures_in_progress_and_leaves_the_rest_pending(
         self, tintype: Terminal, engine: ScriptedEngine, stopped: threading.Event
     ) -> None:
-        engine.gate.clear()
+        engine.released.clear()
 
         def interrupt() -> None:
             assert eventually(lambda: engine.visits == 1)
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             assert stopped.wait(30)
-            engine.gate.set()
+            engine.released.set()
 
         list_file = write_list(*(f"{HOST}/{number}" for number in range(5)))
         interrupting = threading.Thread(target=interrupt)

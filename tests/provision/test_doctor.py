@@ -231,7 +231,7 @@ class TestStorage:
 
 
 def test_reports_why_a_capture_fails(tmp_path: Path, engine: FakeEngine) -> None:
-    engine.down = "the browser does not start"
+    engine.check_error = "the browser does not start"
     found = check(settings(tmp_path))["capture"]
     assert (found.level, found.detail) == (CheckLevel.ERROR, "the browser does not start")
 
@@ -252,7 +252,7 @@ class TestCommand:
     def test_exits_with_1_and_a_remedy_when_a_check_fails(
         self, capfd: pytest.CaptureFixture[str], engine: FakeEngine
     ) -> None:
-        engine.down = "the browser does not start"
+        engine.check_error = "the browser does not start"
         assert cli.run(["doctor"]) == 1
         output = capfd.readouterr().out
         assert "ERROR" in output

@@ -64,10 +64,10 @@ def test_reuses_a_result_for_ten_seconds(
 ) -> None:
     backend.error = error
     first = checks.report()
-    clock.turn(CACHE_SECONDS - 1)
+    clock.advance(CACHE_SECONDS - 1)
     assert (checks.report(), backend.checks) == (first, 1)
     backend.error = None
-    clock.turn(1)
+    clock.advance(1)
     assert (checks.report(), backend.checks) == ({"engine": "ok"}, 2)
 
 
@@ -83,7 +83,7 @@ def test_runs_one_check_for_concurrent_first_callers(checks: HealthChecks, backe
 
 def test_returns_the_last_result_while_a_check_runs(checks: HealthChecks, backend: FakeBackend, clock: Clock) -> None:
     checks.report()
-    clock.turn(CACHE_SECONDS)
+    clock.advance(CACHE_SECONDS)
     backend.started.clear()
     backend.may_finish.clear()
     backend.error = BackendUnavailable("down")

@@ -86,7 +86,7 @@ class TestRemembering:
 
     def test_a_derived_picture_is_as_old_as_its_photograph(self, world: World) -> None:
         taken = world.service.get(wanted(), FRESHNESS).thumbnail.taken_at
-        world.clock.turn(100)
+        world.clock.advance(100)
         assert world.service.get(wanted(thumb_width=320), FRESHNESS).thumbnail.taken_at == taken
 
     def test_another_view_of_the_page_is_another_photograph(self, world: World) -> None:
@@ -94,24 +94,24 @@ class TestRemembering:
 
     def test_a_caller_who_wants_it_younger_gets_a_new_one(self, world: World) -> None:
         world.ask()
-        world.clock.turn(100)
+        world.clock.advance(100)
         strict = Freshness(max_age=50)
         assert [world.ask(strict), world.ask(strict, thumb_width=320)] == ["MISS", "DERIVED"]
         assert world.engine.visits == 2
 
     def test_no_size_is_derived_from_a_photograph_that_is_too_old(self, world: World) -> None:
         world.ask()
-        world.clock.turn(100)
+        world.clock.advance(100)
         assert world.ask(Freshness(max_age=50), thumb_width=320) == "MISS"
 
     def test_torn_values_are_misses(self, world: World) -> None:
         world.ask()
-        world.records.spoil()
-        world.masters.spoil()
+        world.records.corrupt()
+        world.masters.corrupt()
         assert [world.ask(), world.ask()] == ["MISS", "HIT"]
 
     def test_without_its_caches_it_still_works(self, world: World) -> None:
-        world.records.down = world.masters.down = True
+        world.records.unavailable = world.masters.unavailable = True
         assert [world.ask(), world.ask()] == ["MISS", "MISS"]
 
     def test_timings_tell_the_steps(self, world: World) -> None:
@@ -122,27 +122,27 @@ class TestRemembering:
 class TestDeriving:
     def test_asks_nobody_where_the_page_is(self, world: World) -> None:
         world.ask()
-        world.lookup.refuse = TargetUnreachable("no such host")
+        world.lookup.error = TargetUnreachable("no such host")
         assert [world.ask(thumb_width=320), world.ask(format="jpeg")] == ["DERIVED", "DERIVED"]
-        assert world.lookup.asked == ["https://site.org/"]
+        assert world.lookup.checked == ["https://site.org/"]
         assert world.service.persist(wanted(thumb_width=100), FRESHNESS).width == 100
 
     def test_does_not_wait_for_a_visit_under_way(self, world: World) -> None:
         world.ask()
-        world.clock.turn(1)
-        world.engine.gate.clear()
+        world.clock.advance(1)
+        world.engine.released.clear()
         with ThreadPoolExecutor(1) as pool:
             visit = pool.submit(world.ask, FORCED)
             while world.engine.visits < 2:
                 threading.Event().wait(0.001)
             assert world.ask(thumb_width=320) == "DERIVED"
             assert not visit.done()
-            world.engine.gate.set()
+            world.engine.released.set()
 
     def test_goes_on_after_a_visit_that_failed(self, world: World) -> None:
         world.ask()
-        world.clock.turn(1)
-        world.engine.fail = TargetUnreachable("no such host")
+        world.clock.advance(1)
+        world.engine.error = TargetUnreachable("no such host")
         with pytest.raises(TargetUnreachable):
             world.ask(FORCED)
         assert [world.ask(thumb_width=320), world.ask(thumb_width=320)] == ["DERIVED", "HIT"]
@@ -158,21 +158,21 @@ class TestDeriving:
 class TestForcing:
     def test_fresh_takes_a_new_photograph_for_everybody(self, world: World) -> None:
         world.ask()
-        world.clock.turn(1)
+        world.clock.advance(1)
         assert [world.ask(FORCED), world.ask()] == ["MISS", "HIT"]
         assert world.engine.visits == 2
 
     def test_fresh_never_derives_from_an_older_photograph(self, world: World) -> None:
         world.ask()
-        world.clock.turn(1)
+        world.clock.advance(1)
         assert world.ask(FORCED, thumb_width=320) == "MISS"
 
     def test_fresh_tries_again_where_a_failure_is_remembered(self, world: World) -> None:
-        world.engine.fail = TargetUnreachable("no such host")
+        world.engine.error = TargetUnreachable("no such host")
         with pytest.raises(TargetUnreachable):
             world.ask()
-        world.clock.turn(1)
-        world.engine.fail = None
+        world.clock.advance(1)
+        world.engine.error = None
         assert world.ask(FORCED) == "MISS"
         assert world.ask(thumb_width=320) == "DERIVED", "the failure is forgotten"
 
@@ -184,35 +184,35 @@ class TestForcing:
 class TestStale:
     def test_a_stale_picture_comes_at_once_and_is_refreshed_beside(self, world: World) -> None:
         old = world.body()
-        world.clock.turn(2 * DAY)
-        world.engine.gate.clear()
+        world.clock.advance(2 * DAY)
+        world.engine.released.clear()
         assert (world.ask(), world.body()) == ("STALE", old)
-        world.engine.gate.set()
+        world.engine.released.set()
         world.refreshed()
         assert (world.ask(), world.body() != old) == ("HIT", True)
         assert world.engine.visits == 2
 
     def test_beyond_the_stale_window_the_caller_waits_for_a_new_one(self, world: World) -> None:
         world.ask()
-        world.clock.turn(9 * DAY)
+        world.clock.advance(9 * DAY)
         assert world.ask() == "MISS"
 
     def test_two_workers_refresh_once(self, world: World) -> None:
         world.ask()
-        world.clock.turn(2 * DAY)
-        world.engine.gate.clear()
+        world.clock.advance(2 * DAY)
+        world.engine.released.clear()
         other = world.another_worker()
         for service in (world.service, other, world.service, other):
             assert service.get(wanted(), FRESHNESS).cache == "STALE"
         assert other.wait_idle(10)
-        world.engine.gate.set()
+        world.engine.released.set()
         world.refreshed()
         assert world.engine.visits == 2
 
     def test_a_failed_refresh_keeps_the_old_picture_and_is_not_repeated_at_each_hit(self, world: World) -> None:
         old = world.body()
-        world.clock.turn(2 * DAY)
-        world.engine.fail = BackendUnavailable("gone")
+        world.clock.advance(2 * DAY)
+        world.engine.error = BackendUnavailable("gone")
         for _ in range(3):
             assert (world.ask(), world.body()) == ("STALE", old)
             world.refreshed()
@@ -220,27 +220,27 @@ class TestStale:
 
     def test_after_a_while_a_failed_refresh_is_tried_again(self, world: World) -> None:
         world.ask()
-        world.clock.turn(2 * DAY)
-        world.engine.fail = TargetUnreachable("gone")
+        world.clock.advance(2 * DAY)
+        world.engine.error = TargetUnreachable("gone")
         world.ask()
         world.refreshed()
-        world.clock.turn(61)
-        world.engine.fail = None
+        world.clock.advance(61)
+        world.engine.error = None
         assert world.ask() == "STALE"
         world.refreshed()
         assert world.ask() == "HIT"
 
     def test_an_unforeseen_failure_of_a_refresh_harms_nobody(self, world: World) -> None:
         world.ask()
-        world.clock.turn(2 * DAY)
-        world.lookup.refuse = ValueError("a bug")  # type: ignore[assignment]
+        world.clock.advance(2 * DAY)
+        world.lookup.error = ValueError("a bug")  # type: ignore[assignment]
         assert world.ask() == "STALE"
         world.refreshed()
         assert world.ask() == "STALE"
 
     def test_a_good_picture_is_not_replaced_by_one_of_a_page_in_trouble(self, world: World) -> None:
         old = world.body()
-        world.clock.turn(2 * DAY)
+        world.clock.advance(2 * DAY)
         world.engine.status = 503
         world.ask()
         world.refreshed()
@@ -254,10 +254,10 @@ class TestPassingStates:
             setattr(world.engine, name, value)
         answer = world.service.get(wanted(), FRESHNESS)
         assert answer.freshness.max_age == 60
-        world.clock.turn(61)
+        world.clock.advance(61)
         assert world.ask() == "STALE"
         world.refreshed()
-        world.clock.turn(DAY)
+        world.clock.advance(DAY)
         assert world.ask() == "MISS"
 
     def test_a_missing_page_is_looked_at_again_within_the_hour(self, world: World) -> None:
@@ -268,56 +268,56 @@ class TestPassingStates:
 
 class TestFailures:
     def test_a_failure_is_remembered_for_a_minute(self, world: World) -> None:
-        world.engine.fail = TargetUnreachable("no such host")
+        world.engine.error = TargetUnreachable("no such host")
         for _ in range(3):
             with pytest.raises(TargetUnreachable, match="no such host"):
                 world.ask()
         assert world.engine.visits == 1
-        world.clock.turn(61)
-        world.engine.fail = None
+        world.clock.advance(61)
+        world.engine.error = None
         assert world.ask() == "MISS"
 
     def test_it_holds_for_every_size_of_the_page(self, world: World) -> None:
-        world.engine.fail = CaptureTimeout("never settled")
+        world.engine.error = CaptureTimeout("never settled")
         for width in (320, 640):
             with pytest.raises(CaptureTimeout):
                 world.ask(thumb_width=width)
         assert world.engine.visits == 1
 
     def test_a_busy_moment_is_not_remembered(self, world: World) -> None:
-        world.engine.fail = Overloaded("busy")
+        world.engine.error = Overloaded("busy")
         for _ in range(2):
             with pytest.raises(Overloaded):
                 world.ask()
         assert world.engine.visits == 2
 
     def test_a_refused_target_is_never_visited(self, world: World) -> None:
-        world.lookup.refuse = TargetDenied()
+        world.lookup.error = TargetDenied()
         for _ in range(2):
             with pytest.raises(TargetDenied):
                 world.ask()
-        assert (world.engine.visits, len(world.lookup.asked)) == (0, 1)
+        assert (world.engine.visits, len(world.lookup.checked)) == (0, 1)
 
     def test_those_who_waited_for_a_failing_capture_get_its_failure(self, world: World) -> None:
-        world.engine.fail = CaptureTimeout("never settled")
+        world.engine.error = CaptureTimeout("never settled")
         assert together(world, [failing(world, FRESHNESS)] * 5) == ["capture-timeout"] * 5
         assert world.engine.visits == 1
 
     def test_forced_callers_too(self, world: World) -> None:
-        world.engine.fail = CaptureTimeout("never settled")
+        world.engine.error = CaptureTimeout("never settled")
         assert together(world, [failing(world, FORCED)] * 5) == ["capture-timeout"] * 5
         assert world.engine.visits == 1
 
     def test_who_waits_too_long_is_told_to_come_back(self) -> None:
         world = World(patience=0.05)
-        world.engine.gate.clear()
+        world.engine.released.clear()
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(world.ask)
             while not world.engine.visits:
                 pass
             with pytest.raises(Overloaded) as caught:
                 world.ask()
-            world.engine.gate.set()
+            world.engine.released.set()
             assert first.result() == "MISS"
         assert caught.value.retry_after
 
@@ -333,13 +333,13 @@ def failing(world: World, freshness: Freshness) -> Callable[[], str]:
 
 def together(world: World, calls: list[Callable[[], str]]) -> list[str]:
     """The answers of callers who all wait while the first is at the page."""
-    world.engine.gate.clear()
-    world.locks.asked.clear()
+    world.engine.released.clear()
+    world.locks.requested.clear()
     with ThreadPoolExecutor(len(calls)) as pool:
         pending = [pool.submit(call) for call in calls]
-        while len(world.locks.asked) < len(calls):
+        while len(world.locks.requested) < len(calls):
             threading.Event().wait(0.001)
-        world.engine.gate.set()
+        world.engine.released.set()
         return [str(call.result(10)) for call in pending]
 
 
@@ -393,13 +393,13 @@ class TestPersisting:
 
     def test_a_stale_picture_is_not_made_to_last(self, world: World) -> None:
         world.ask()
-        world.clock.turn(2 * DAY)
+        world.clock.advance(2 * DAY)
         world.service.persist(wanted(), FRESHNESS)
         assert world.engine.visits == 2
 
     def test_fresh_stores_a_new_one_beside_the_old(self, world: World) -> None:
         old = world.service.persist(wanted(), FRESHNESS)
-        world.clock.turn(1)
+        world.clock.advance(1)
         new = world.service.persist(wanted(), FORCED)
         assert (new.cached, new.key != old.key) == (False, True)
         assert world.service.get_stored(old.key)
@@ -409,17 +409,17 @@ class TestPersisting:
         world.engine.partial = True
         world.service.persist(wanted(), FRESHNESS)
         world.engine.partial = False
-        world.clock.turn(100)
+        world.clock.advance(100)
         assert [world.service.persist(wanted(), FRESHNESS).cached for _ in range(2)] == [False, True]
 
     def test_storage_that_fails_is_told(self, world: World) -> None:
-        world.storage.down = "the disk is full"
+        world.storage.error = "the disk is full"
         with pytest.raises(BackendUnavailable):
             world.service.persist(wanted(), FRESHNESS)
 
     @pytest.mark.parametrize("key", ["", "../../etc/passwd", "thumbs/abc.png", "thumbs/" + "a" * 64 + ".png"])
     def test_only_keys_of_ours_reach_storage(self, world: World, key: str) -> None:
-        world.storage.down = "must not be asked"
+        world.storage.error = "must not be asked"
         assert world.service.get_stored(key) is None
 
 
@@ -447,7 +447,7 @@ class TestReadiness:
         assert world.service.readiness() == {"engine": "ok", "state": "ok", "storage": "ok"}
 
     def test_each_part_speaks_for_itself(self, world: World) -> None:
-        world.engine.down, world.records.down, world.storage.down = "no browser", True, "disk full"
+        world.engine.check_error, world.records.unavailable, world.storage.error = "no browser", True, "disk full"
         expected = {
             "engine": "no browser",
             "state": "cache check failed: a written value could not be read back",

@@ -25,9 +25,9 @@ BRIEFLY = Freshness(max_age=60, stale_for=0)
 BAD: dict[str, dict[str, Any]] = {
     "missing": {"status": 404},
     "in trouble": {"status": 503},
-    "blank": {"blanks": 99},
+    "blank": {"blank_captures": 99},
 }
-GOOD: dict[str, Any] = {"status": 200, "blanks": 0}
+GOOD: dict[str, Any] = {"status": 200, "blank_captures": 0}
 
 
 @pytest.fixture
@@ -41,18 +41,18 @@ def show(world: World, what: dict[str, Any]) -> None:
 
 def visits(bad: dict[str, Any]) -> int:
     """One to the good page, one to the bad, and to a blank one another."""
-    return 3 if "blanks" in bad else 2
+    return 3 if "blank_captures" in bad else 2
 
 
 class TestABlankPage:
     def test_is_visited_once_more_with_more_patience(self, world: World) -> None:
-        world.engine.blanks = 1
+        world.engine.blank_captures = 1
         answer = world.service.get(wanted(delay=200), FRESHNESS)
         assert answer.thumbnail.verdict == "ok"
         assert [shot.wait.delay for shot in world.engine.shots] == [200, 1700]
 
     def test_is_accepted_when_it_is_blank_again(self, world: World) -> None:
-        world.engine.blanks = 2
+        world.engine.blank_captures = 2
         answer = world.service.get(wanted(), FRESHNESS)
         assert (answer.thumbnail.verdict, answer.freshness.max_age, world.engine.visits) == ("blank", 60, 2)
 
@@ -64,12 +64,12 @@ class TestABlankPage:
                 raise error
             return take(shot)
 
-        world.engine.blanks = 1
+        world.engine.blank_captures = 1
         monkeypatch.setattr(world.engine, "capture", capture)
         assert world.service.get(wanted(), FRESHNESS).thumbnail.verdict == "blank"
 
     def test_is_not_visited_twice_by_each_of_many(self, world: World) -> None:
-        world.engine.blanks = 99
+        world.engine.blank_captures = 99
         assert sorted(together(world, [world.ask] * 5)) == ["COALESCED"] * 4 + ["MISS"]
         assert world.engine.visits == 2
 
@@ -78,7 +78,7 @@ class TestAnOlderGoodPicture:
     @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
     def test_is_answered_by_who_would_wait_for_a_bad_one(self, world: World, bad: dict[str, Any]) -> None:
         old = world.body(BRIEFLY)
-        world.clock.turn(3600)
+        world.clock.advance(3600)
         show(world, bad)
         for _ in range(3):
             answer = world.service.get(wanted(), BRIEFLY)
@@ -88,7 +88,7 @@ class TestAnOlderGoodPicture:
     @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
     def test_is_not_replaced_by_a_refresh(self, world: World, bad: dict[str, Any]) -> None:
         old = world.body()
-        world.clock.turn(2 * DAY)
+        world.clock.advance(2 * DAY)
         show(world, bad)
         for _ in range(3):
             assert (world.ask(), world.body()) == ("STALE", old)
@@ -97,19 +97,19 @@ class TestAnOlderGoodPicture:
 
     def test_gives_way_to_a_good_one(self, world: World) -> None:
         world.ask()
-        world.clock.turn(2 * DAY)
+        world.clock.advance(2 * DAY)
         show(world, BAD["missing"])
         world.ask()
         world.refreshed()
         show(world, {})
-        world.clock.turn(3601)
+        world.clock.advance(3601)
         assert world.ask() == "STALE"
         world.refreshed()
         assert world.ask() == "HIT"
 
     def test_is_not_for_who_insists_on_a_new_one(self, world: World) -> None:
         old = world.body()
-        world.clock.turn(1)
+        world.clock.advance(1)
         show(world, BAD["missing"])
         answer = world.service.get(wanted(), FORCED)
         assert (answer.cache, answer.thumbnail.verdict) == ("MISS", "error")
@@ -117,14 +117,14 @@ class TestAnOlderGoodPicture:
 
     def test_those_who_insist_together_share_a_bad_visit(self, world: World) -> None:
         world.ask()
-        world.clock.turn(1)
+        world.clock.advance(1)
         show(world, BAD["missing"])
         assert sorted(together(world, [lambda: world.ask(FORCED)] * 5)) == ["COALESCED"] * 4 + ["MISS"]
         assert world.engine.visits == 2
 
     def test_of_another_size_is_made_from_the_older_master(self, world: World) -> None:
         world.ask()
-        world.clock.turn(2 * DAY)
+        world.clock.advance(2 * DAY)
         show(world, BAD["missing"])
         for _ in range(2):
             answer = world.service.get(wanted(thumb_width=320), FRESHNESS)
@@ -133,15 +133,15 @@ class TestAnOlderGoodPicture:
     def test_does_for_a_while_when_there_is_no_other(self, world: World) -> None:
         world.ask()
         show(world, BAD["missing"])
-        world.clock.turn(8.5 * DAY)
+        world.clock.advance(8.5 * DAY)
         assert world.ask() == "STALE"
-        world.clock.turn(DAY)
+        world.clock.advance(DAY)
         assert world.service.get(wanted(), FRESHNESS).thumbnail.verdict == "error"
 
     def test_is_not_replaced_when_the_bad_one_is_older_than_a_bad_one(self, world: World) -> None:
         show(world, BAD["missing"])
         world.ask()
-        world.clock.turn(DAY * 2)
+        world.clock.advance(DAY * 2)
         show(world, BAD["in trouble"])
         assert world.service.get(wanted(), FRESHNESS).thumbnail.status == 503
 
@@ -153,8 +153,8 @@ class TestWhileThePageFails:
     )
     def test_an_older_picture_is_better_than_none(self, world: World, failure: TintypeError) -> None:
         old = world.body(BRIEFLY)
-        world.clock.turn(3600)
-        world.engine.fail = failure
+        world.clock.advance(3600)
+        world.engine.error = failure
         for _ in range(3):
             assert (world.ask(BRIEFLY), world.body(BRIEFLY)) == ("STALE", old)
         assert world.engine.visits == 2, "and the page has its rest"
@@ -162,23 +162,23 @@ class TestWhileThePageFails:
     @pytest.mark.parametrize("failure", [TargetDenied("x"), SelectorNotFound("x")])
     def test_but_not_when_the_request_is_at_fault(self, world: World, failure: TintypeError) -> None:
         world.ask(BRIEFLY)
-        world.clock.turn(3600)
-        world.engine.fail = failure
+        world.clock.advance(3600)
+        world.engine.error = failure
         with pytest.raises(type(failure)):
             world.ask(BRIEFLY)
 
     def test_nor_for_who_insists(self, world: World) -> None:
         world.ask()
-        world.clock.turn(1)
-        world.engine.fail = TargetUnreachable("x")
+        world.clock.advance(1)
+        world.engine.error = TargetUnreachable("x")
         with pytest.raises(TargetUnreachable):
             world.ask(FORCED)
 
     def test_a_bad_older_one_is_no_help(self, world: World) -> None:
         show(world, BAD["in trouble"])
         world.ask(BRIEFLY)
-        world.clock.turn(3600)
-        world.engine.fail = TargetUnreachable("x")
+        world.clock.advance(3600)
+        world.engine.error = TargetUnreachable("x")
         with pytest.raises(TargetUnreachable):
             world.ask(BRIEFLY)
 
@@ -188,13 +188,13 @@ class TestPersisting:
         show(world, BAD["missing"])
         assert world.service.persist(wanted(), FRESHNESS).verdict is Verdict.ERROR
         show(world, {})
-        world.clock.turn(3601)
+        world.clock.advance(3601)
         again = world.service.persist(wanted(), FRESHNESS)
         assert (again.cached, again.verdict) == (False, Verdict.OK)
 
     def test_a_bad_one_never_takes_the_place_of_a_good_one(self, world: World) -> None:
         good = world.service.persist(wanted(), FRESHNESS)
-        world.clock.turn(1)
+        world.clock.advance(1)
         show(world, BAD["missing"])
         assert world.service.persist(wanted(), FORCED) == dataclasses.replace(good, cached=True)
         assert world.service.persist(wanted(), FRESHNESS) == dataclasses.replace(good, cached=True)
@@ -211,17 +211,17 @@ class TestAhead:
     """What is answered at once, while the picture is taken beside."""
 
     def test_nothing_at_first_and_then_the_picture(self, world: World) -> None:
-        world.engine.gate.clear()
+        world.engine.released.clear()
         assert [world.service.get_or_schedule(wanted(), FRESHNESS) for _ in range(3)] == [None] * 3
-        world.engine.gate.set()
+        world.engine.released.set()
         world.refreshed()
         assert (world.ask(), world.engine.visits) == ("HIT", 1)
 
     def test_workers_take_it_once(self, world: World) -> None:
-        world.engine.gate.clear()
+        world.engine.released.clear()
         other = world.another_worker()
         assert [service.get_or_schedule(wanted(), FRESHNESS) for service in (world.service, other)] == [None, None]
-        world.engine.gate.set()
+        world.engine.released.set()
         world.refreshed()
         assert other.wait_idle(10)
         assert world.engine.visits == 1
@@ -234,7 +234,7 @@ class TestAhead:
 
     def test_an_older_picture_where_there_is_one(self, world: World) -> None:
         old = world.body(BRIEFLY)
-        world.clock.turn(3600)
+        world.clock.advance(3600)
         answer = world.service.get_or_schedule(wanted(), BRIEFLY)
         assert answer
         assert (answer.cache, answer.thumbnail.body) == ("STALE", old)
@@ -243,7 +243,7 @@ class TestAhead:
 
     @pytest.mark.parametrize("failure", [TargetUnreachable("x"), Overloaded("x"), TargetDenied("x")])
     def test_a_failure_when_asked_again(self, world: World, failure: TintypeError) -> None:
-        world.engine.fail = failure
+        world.engine.error = failure
         assert world.service.get_or_schedule(wanted(), FRESHNESS) is None
         world.refreshed()
         with pytest.raises(type(failure)):
@@ -251,26 +251,26 @@ class TestAhead:
         assert world.engine.visits == 1
 
     def test_after_a_failure_it_is_tried_again(self, world: World) -> None:
-        world.engine.fail = Overloaded("x")
+        world.engine.error = Overloaded("x")
         world.service.get_or_schedule(wanted(), FRESHNESS)
         world.refreshed()
-        world.engine.fail = None
-        world.clock.turn(11)
+        world.engine.error = None
+        world.clock.advance(11)
         assert world.service.get_or_schedule(wanted(), FRESHNESS) is None
         world.refreshed()
         assert world.ask() == "HIT"
 
     def test_who_waits_does_not_suffer_from_a_busy_moment(self, world: World) -> None:
-        world.engine.fail = Overloaded("x")
+        world.engine.error = Overloaded("x")
         world.service.get_or_schedule(wanted(), FRESHNESS)
         world.refreshed()
-        world.engine.fail = None
+        world.engine.error = None
         assert world.ask() == "MISS"
 
     def test_a_page_full_of_pictures_is_taken_in_turn(self, world: World) -> None:
-        world.engine.gate.clear()
+        world.engine.released.clear()
         asked = [wanted(url=f"https://site.org/{number}") for number in range(20)]
         assert [world.service.get_or_schedule(request, FRESHNESS) for request in asked] == [None] * 20
-        world.engine.gate.set()
+        world.engine.released.set()
         world.refreshed()
         assert {world.service.get(request, FRESHNESS).cache for request in asked} == {"HIT"}

@@ -27,9 +27,9 @@ def test_while_all_is_well_everybody_may_try(outage: CircuitBreaker) -> None:
 def test_after_a_failure_nobody_tries_for_a_pause_and_then_one_does(outage: CircuitBreaker, clock: Clock) -> None:
     outage.record_failure("refused")
     assert not outage.allows()
-    clock.turn(1.1)
+    clock.advance(1.1)
     assert [outage.allows() for _ in range(3)] == [True, False, False]
-    clock.turn(1.1)
+    clock.advance(1.1)
     assert [outage.allows() for _ in range(3)] == [True, False, False]
 
 
@@ -44,7 +44,7 @@ def test_failures_are_told_once_a_minute_and_the_end_once(outage: CircuitBreaker
         for _ in range(3):
             for _ in range(10):
                 outage.record_failure("refused")
-            clock.turn(LOG_INTERVAL)
+            clock.advance(LOG_INTERVAL)
         outage.record_success()
         outage.record_success()
     assert [log["event"] for log in logs] == ["state_failed"] * 3 + ["state_recovered"]

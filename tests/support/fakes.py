@@ -1,4 +1,4 @@
-"""Stand-ins that keep the promises of ``tintype.protocols`` in one process; what they cost is their only lie."""
+"""In-memory fakes of the protocols: engine, cache, locks, storage, target checker, rate limit storage and clock."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tintype.options import Shot
 
 @dataclass
 class Clock:
-    """A clock one can turn; seconds since the epoch."""
+    """A clock that tests advance; seconds since the epoch."""
 
     now: float = 1_700_000_000.0
 
     def __call__(self) -> float:
         return self.now
 
-    def turn(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += seconds
 
 
 def png(width: int, height: int, colour: tuple[int, int, int] = (250, 240, 220), *, drawn: bool = False) -> bytes:
-    """A PNG of one colour, real enough for every decoder; something may be ``drawn`` on its lower half."""
+    """A valid PNG of one colour; with ``drawn``, the lower half has the inverse colour."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -46,35 +46,35 @@ def png(width: int, height: int, colour: tuple[int, int, int] = (250, 240, 220),
 
 @dataclass
 class FakeEngine:
-    """Photographs a colour that changes with every visit; ``fail`` is raised instead while it is set."""
+    """Captures an image whose colour changes with each capture; raises ``error`` while it is set."""
 
     clock: Callable[[], float]
-    fail: TintypeError | None = None
+    error: TintypeError | None = None
     status: int = 200
     partial: bool = False
     features: dict[str, Any] = field(default_factory=dict)
-    down: str = ""
+    check_error: str = ""
     shots: list[Shot] = field(default_factory=list)
-    blanks: int = 0
-    """So many of the next pictures are blank."""
-    gate: threading.Event = field(default_factory=threading.Event)
+    blank_captures: int = 0
+    """Number of the next captures that are blank."""
+    released: threading.Event = field(default_factory=threading.Event)
     checks: int = 0
-    warns: tuple[str, ...] = ()
+    warning_texts: tuple[str, ...] = ()
     meta: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.gate.set()
+        self.released.set()
 
     def warnings(self) -> tuple[str, ...]:
-        return self.warns
+        return self.warning_texts
 
     def capture(self, shot: Shot) -> Capture:
         self.shots.append(shot)
-        assert self.gate.wait(10), "nobody opened the gate"
-        if self.fail:
-            raise self.fail
-        seen, drawn = shot.emulation, self.blanks <= 0
-        self.blanks -= 1
+        assert self.released.wait(10), "the test did not set released"
+        if self.error:
+            raise self.error
+        seen, drawn = shot.emulation, self.blank_captures <= 0
+        self.blank_captures -= 1
         if shot.pdf:
             body = b"%PDF-1.4\n%%EOF\n"
             return Capture(body=body, width=794, height=1123, taken_at=self.clock(), status=self.status)
@@ -94,8 +94,8 @@ class FakeEngine:
 
     def check(self) -> None:
         self.checks += 1
-        if self.down:
-            raise BackendUnavailable(self.down)
+        if self.check_error:
+            raise BackendUnavailable(self.check_error)
 
     def close(self) -> None:
         pass
@@ -106,16 +106,16 @@ class FakeEngine:
 
 
 class MemoryCache:
-    """A dictionary with expiry and tags; ``down`` makes it forgetful, as a cache out of reach is."""
+    """A dictionary with expiry and tags; while ``unavailable``, it returns nothing, as an unreachable cache."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._values: dict[str, tuple[bytes, float, str]] = {}
-        self.down = False
+        self.unavailable = False
 
     def get(self, key: str) -> bytes | None:
         value, until, _ = self._values.get(key, (None, 0.0, ""))
-        return value if not self.down and self._clock() < until else None
+        return value if not self.unavailable and self._clock() < until else None
 
     def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
         assert ttl > 0
@@ -138,8 +138,8 @@ class MemoryCache:
     def entries(self) -> int:
         return len(self.keys())
 
-    def spoil(self) -> None:
-        """Tear every value."""
+    def corrupt(self) -> None:
+        """Truncate every value."""
         self._values = {key: (value[:-1], until, tag) for key, (value, until, tag) in self._values.items()}
 
     def keys(self) -> list[str]:
@@ -151,11 +151,11 @@ class ThreadLocks:
 
     def __init__(self) -> None:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     @contextmanager
     def hold(self, name: str, wait: float) -> Iterator[bool]:
-        self.asked.append(name)
+        self.requested.append(name)
         lock = self._locks[name]
         held = lock.acquire(timeout=wait) if wait > 0 else lock.acquire(blocking=False)
         try:
@@ -166,12 +166,12 @@ class ThreadLocks:
 
 
 class MemoryStorage:
-    """A dictionary in the order of storing."""
+    """A dictionary in insertion order; raises BackendUnavailable while ``error`` is set."""
 
     def __init__(self, base: str = "/stored/") -> None:
         self._objects: dict[str, StoredObject] = {}
         self._base = base
-        self.down = ""
+        self.error = ""
 
     def put(self, stored: StoredObject) -> None:
         self.check()
@@ -196,25 +196,25 @@ class MemoryStorage:
         return self._base + key
 
     def check(self) -> None:
-        if self.down:
-            raise BackendUnavailable(self.down)
+        if self.error:
+            raise BackendUnavailable(self.error)
 
 
 class FakeLookup:
-    """Permits every target unless ``refuse`` is set."""
+    """Permits every target unless ``error`` is set; ``checked`` lists the URLs."""
 
     def __init__(self) -> None:
-        self.refuse: TintypeError | None = None
-        self.asked: list[str] = []
+        self.error: TintypeError | None = None
+        self.checked: list[str] = []
 
     def check(self, url: str) -> None:
-        self.asked.append(url)
-        if self.refuse:
-            raise self.refuse
+        self.checked.append(url)
+        if self.error:
+            raise self.error
 
 
 class MemoryCounters:
-    """Sliding window counters as the ``limits`` library defines them, by a clock one can turn."""
+    """Sliding window counters as in the ``limits`` library, with a given clock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

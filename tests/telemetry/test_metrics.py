@@ -95,7 +95,7 @@ class TestWhatIsWatched:
         engine = FakeEngine(site.clock)
         watched = InstrumentedEngine(engine, "chromium")
         watched.capture(SHOT)
-        engine.fail = errors.CaptureTimeout()
+        engine.error = errors.CaptureTimeout()
         with pytest.raises(errors.CaptureTimeout):
             watched.capture(SHOT)
         text = metrics(site)
@@ -119,7 +119,7 @@ class TestWhatIsWatched:
         watched = InstrumentedStorage(storage)
         stored = StoredObject(key="k", body=b"x", mime="image/png")
         watched.put(stored)
-        storage.down = "down"
+        storage.error = "down"
         with pytest.raises(errors.BackendUnavailable):
             watched.put(stored)
         text = metrics(site)

@@ -109,7 +109,7 @@ class TestSpans:
 
     def test_a_failure_says_its_code(self, collector: Collector) -> None:
         site = Site()
-        site.engine.fail = errors.CaptureTimeout()
+        site.engine.error = errors.CaptureTimeout()
         traced(collector, THUMB, site=site)
         request, capture = collector.one("GET /thumb"), collector.one("capture")
         assert attributes(request)["http.response.status_code"] == 504

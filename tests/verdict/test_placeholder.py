@@ -30,7 +30,7 @@ def service() -> Iterator[tuple[Site, int]]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield site, server.port
-    site.engine.gate.set()
+    site.engine.released.set()
     server.shutdown()
     thread.join(10)
     server.server_close()
@@ -52,10 +52,10 @@ def test_the_example_ends_with_the_picture(
     with SiteServer(tmp_path) as pages:
         engine = start_engine(slots=1, timeout=30.0, allow_addresses=(f"127.0.0.1:{pages.port}", f"127.0.0.1:{port}"))
         address = pages.url("/page.html")
-        site.engine.gate.clear()
+        site.engine.released.clear()
         waiting = engine.capture(Options(url=address, width=320, height=240).capture_request().shot)
         assert imaging.pixel(waiting.body, 4, 4)[:3] == (246, 247, 249), "the placeholder's paper"
-        site.engine.gate.set()
+        site.engine.released.set()
         swapped = Options(url=address, width=320, height=240, wait_for="img:not([data-thumb])").capture_request().shot
         seen = engine.capture(swapped)
         assert imaging.pixel(seen.body, 4, 4)[:3] == (1, 128, 64), "the picture of the first visit"

@@ -157,7 +157,7 @@ class TestASignature:
         now = int(site.clock())
         soon = ask(site, query(expires=now + 60))
         assert soon.headers["Cache-Control"] == "public, max-age=60"
-        site.clock.turn(30)
+        site.clock.advance(30)
         assert ask(site, query(expires=now + 90)).headers["Cache-Control"] == "public, max-age=90"
         late = ask(site, query(expires=now + DAY + 100))
         assert late.headers["Cache-Control"] == f"public, max-age={DAY}, stale-while-revalidate=100"
@@ -165,7 +165,7 @@ class TestASignature:
     def test_that_is_over_is_refused(self, site: Site) -> None:
         parameters = query(expires=int(site.clock()) + 60)
         assert ask(site, parameters).status_code == 200
-        site.clock.turn(61)
+        site.clock.advance(61)
         assert ask(site, parameters).status_code == 403
 
     def test_does_not_make_a_picture_of_its_own(self, site: Site) -> None:

@@ -68,7 +68,7 @@ class Twins:
             act(site)
 
     def turn(self, seconds: float) -> None:
-        self.both(lambda site: site.clock.turn(seconds))
+        self.both(lambda site: site.clock.advance(seconds))
 
     def _counting(self, application: Any) -> Any:
         def counted(environ: Any, start_response: Any) -> Any:
@@ -144,7 +144,7 @@ class TestTheSameAnswer:
         twins.ask(Ask())
         for _ in range(3):
             twins.ask(PASSED[name])
-            twins.both(lambda site: site.clock.turn(response_cache.LIFETIME))
+            twins.both(lambda site: site.clock.advance(response_cache.LIFETIME))
         assert twins.passed == 4
 
     @pytest.mark.parametrize("form", ["{}", "W/{}"])
@@ -273,20 +273,20 @@ class TestWhatIsKept:
     def test_a_purge_is_noticed_within_the_lifetime(self, site: Site) -> None:
         assert [site.thumb().headers["X-Cache"] for _ in range(3)] == ["MISS", "HIT", "HIT"]
         site.service.purge(URL)
-        site.clock.turn(response_cache.LIFETIME)
+        site.clock.advance(response_cache.LIFETIME)
         assert site.thumb().headers["X-Cache"] == "MISS"
 
     def test_a_hit_does_not_ask_the_cache_again_within_it(self, site: Site) -> None:
         for _ in range(3):
             site.thumb()
-        site.records.down = True
+        site.records.unavailable = True
         assert site.thumb().headers["X-Cache"] == "HIT"
 
     def test_a_clock_that_was_put_back_makes_it_look_again(self, site: Site) -> None:
         for _ in range(3):
             site.thumb()
         site.service.purge(URL)
-        site.clock.turn(-3600)
+        site.clock.advance(-3600)
         assert site.thumb().headers["X-Cache"] == "MISS"
 
     def test_pages_stay_within_their_budget(self) -> None:

@@ -29,7 +29,7 @@ class TestHealth:
         assert answer.headers["Cache-Control"] == "no-store"
 
     def test_asks_nobody(self, site: Site) -> None:
-        site.engine.down, site.storage.down, site.records.down = "down", "down", True
+        site.engine.check_error, site.storage.error, site.records.unavailable = "down", "down", True
         assert site.client.get("/health").status_code == 200
         assert site.engine.checks == 0
 
@@ -45,12 +45,12 @@ class TestReadiness:
         }
 
     def test_tells_which_layer_of_the_guard_is_missing(self, site: Site) -> None:
-        site.engine.warns = ("Chromium runs without its sandbox",)
+        site.engine.warning_texts = ("Chromium runs without its sandbox",)
         answer = site.client.get("/ready")
         assert (answer.status_code, answer.json["warnings"]) == (200, ["Chromium runs without its sandbox"])
 
     def test_names_the_part_that_does_not(self, site: Site) -> None:
-        site.engine.down = "the browser does not start"
+        site.engine.check_error = "the browser does not start"
         answer = site.client.get("/ready")
         assert (answer.status_code, answer.json["error"], answer.json["ok"]) == (503, "backend-unavailable", False)
         assert answer.json["checks"] == {"engine": "the browser does not start", "state": "ok", "storage": "ok"}
@@ -88,7 +88,7 @@ class TestTheLog:
         assert (sent[0] > 0, sent[1:]) == (True, [0, 0])
 
     def test_says_what_failed_and_why_on_the_same_line(self, site: Site, lines: LogCapture) -> None:
-        site.engine.fail = errors.Overloaded("the line is full")
+        site.engine.error = errors.Overloaded("the line is full")
         site.thumb()
         (line,) = self.request_lines(lines)
         assert (line["status"], line["error"], line["target"]) == (503, "overloaded", "site.org")

@@ -53,7 +53,7 @@ class TestPersisting:
 
     def test_fresh_takes_it_anew(self, site: Site) -> None:
         first = site.persist().json
-        site.clock.turn(1)
+        site.clock.advance(1)
         second = site.persist(fresh=True).json
         assert (second["cached"], second["key"] != first["key"]) == (False, True)
 
@@ -91,7 +91,7 @@ class TestPersisting:
         assert site.persist().json["url"].startswith("https://cdn.example.com/thumbs/")
 
     def test_storage_that_fails_is_a_503(self, site: Site) -> None:
-        site.storage.down = "the disk is full"
+        site.storage.error = "the disk is full"
         answer = site.persist()
         assert (answer.status_code, answer.json["error"]) == (503, "backend-unavailable")
 

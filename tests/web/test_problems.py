@@ -23,7 +23,7 @@ class TestProblemObjects:
     def test_every_error_of_the_engine_is_answered_as_itself(
         self, site: Site, error: type[errors.TintypeError]
     ) -> None:
-        site.engine.fail = error("what happened")
+        site.engine.error = error("what happened")
         answer = site.thumb()
         assert (answer.status_code, answer.content_type) == (error.status, "application/problem+json")
         assert answer.json == {
@@ -39,12 +39,12 @@ class TestProblemObjects:
         assert "Accept" in answer.headers["Vary"]
 
     def test_when_to_come_back_is_said_in_whole_seconds(self, site: Site) -> None:
-        site.engine.fail = errors.Overloaded("the line is full", retry_after=1.2)
+        site.engine.error = errors.Overloaded("the line is full", retry_after=1.2)
         answer = site.thumb()
         assert (answer.headers["Retry-After"], answer.json["retry_after"]) == ("2", 2)
 
     def test_what_nobody_foresaw_tells_nothing_but_its_id(self, site: Site) -> None:
-        site.lookup.refuse = ValueError("postgres://root:hunter2@10.0.0.5/")  # type: ignore[assignment]
+        site.lookup.error = ValueError("postgres://root:hunter2@10.0.0.5/")  # type: ignore[assignment]
         answer = site.thumb()
         assert (answer.status_code, answer.json["error"]) == (500, "internal-error")
         assert answer.json["instance"].endswith(answer.headers["X-Request-Id"])
@@ -92,7 +92,7 @@ class TestPages:
 
 class TestPictures:
     def test_an_error_can_be_shown_where_the_picture_would_be(self, site: Site) -> None:
-        site.engine.fail = errors.TargetUnreachable("the name is not known")
+        site.engine.error = errors.TargetUnreachable("the name is not known")
         answer = site.thumb(on_error="image", thumb_width=320, format="webp", headers={"Accept": BROWSER})
         assert (answer.status_code, answer.content_type) == (502, "image/webp")
         assert imaging.size(answer.data)[:2] == (320, 180)
@@ -110,7 +110,7 @@ class TestPictures:
         ],
     )
     def test_it_has_the_size_of_the_picture(self, site: Site, options: dict[str, int], size: tuple[int, int]) -> None:
-        site.engine.fail = errors.TargetUnreachable("x")
+        site.engine.error = errors.TargetUnreachable("x")
         assert imaging.size(site.thumb(on_error="image", **options).data)[:2] == size
 
     def test_it_works_when_parameters_are_wrong(self, site: Site) -> None:

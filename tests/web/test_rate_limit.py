@@ -53,10 +53,10 @@ class TestTheRecipesLimits:
     def test_who_comes_back_when_told_is_admitted(self, site: Site) -> None:
         for _ in range(30):
             site.thumb()
-        site.clock.turn(int(site.thumb().headers["Retry-After"]))
-        site.clock.turn(0.1)
+        site.clock.advance(int(site.thumb().headers["Retry-After"]))
+        site.clock.advance(0.1)
         assert [site.thumb().status_code for _ in range(2)] == [200, 429]
-        site.clock.turn(int(site.thumb().headers["Retry-After"]))
+        site.clock.advance(int(site.thumb().headers["Retry-After"]))
         assert site.thumb().status_code == 200
 
     def test_other_routes_are_free(self, site: Site) -> None:

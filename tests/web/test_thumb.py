@@ -60,7 +60,7 @@ class TestHeaders:
 
     def test_age_is_how_much_of_the_lifetime_is_spent(self, site: Site) -> None:
         site.thumb()
-        site.clock.turn(3600)
+        site.clock.advance(3600)
         answer = site.thumb()
         assert (answer.headers["X-Cache"], answer.headers["Age"]) == ("HIT", "3600")
         assert answer.headers["Cache-Control"] == CACHED
@@ -73,7 +73,7 @@ class TestHeaders:
         self, site: Site, insisting: dict[str, str]
     ) -> None:
         site.thumb()
-        site.clock.turn(1)
+        site.clock.advance(1)
         answer = site.thumb(**insisting)
         assert (answer.headers["X-Cache"], answer.headers["Cache-Control"]) == ("MISS", "no-cache")
 
@@ -94,7 +94,7 @@ class TestHeaders:
 
     def test_cache_states_in_their_order(self, site: Site) -> None:
         states = [site.thumb(), site.thumb(), site.thumb(thumb_width=320)]
-        site.clock.turn(2 * DAY)
+        site.clock.advance(2 * DAY)
         states.append(site.thumb())
         assert [answer.headers["X-Cache"] for answer in states] == ["MISS", "HIT", "DERIVED", "STALE"]
         assert site.service.wait_idle(10)
@@ -173,7 +173,7 @@ class TestConditionalRequests:
 
     def test_the_validator_changes_with_the_picture(self, site: Site) -> None:
         first = site.thumb().headers["ETag"]
-        site.clock.turn(1)
+        site.clock.advance(1)
         assert site.thumb(fresh="true").headers["ETag"] != first
 
     def test_a_range_is_not_served(self, site: Site) -> None:
@@ -219,7 +219,9 @@ class TestRequestIds:
 
 
 class TestTheVerdict:
-    @pytest.mark.parametrize(("page", "verdict"), [({}, "ok"), ({"status": 404}, "error"), ({"blanks": 9}, "blank")])
+    @pytest.mark.parametrize(
+        ("page", "verdict"), [({}, "ok"), ({"status": 404}, "error"), ({"blank_captures": 9}, "blank")]
+    )
     def test_is_in_a_header(self, site: Site, page: dict[str, int], verdict: str) -> None:
         vars(site.engine).update(page)
         assert [site.thumb().headers["X-Verdict"] for _ in range(2)] == [verdict] * 2
@@ -235,7 +237,8 @@ class TestTheVerdict:
         assert answer.headers["X-Target-Status"] == "404"
 
     @pytest.mark.parametrize(
-        ("page", "status", "error"), [({"status": 404}, 502, "target-error"), ({"blanks": 9}, 422, "unusable-capture")]
+        ("page", "status", "error"),
+        [({"status": 404}, 502, "target-error"), ({"blank_captures": 9}, 422, "unusable-capture")],
     )
     def test_can_be_made_a_failure_also_from_the_cache(
         self, site: Site, page: dict[str, int], status: int, error: str
@@ -262,23 +265,23 @@ class TestTheVerdict:
         assert [site.thumb(**minding).status_code for _ in range(2)] == [200, 200]
         site.service.purge(URL)
         site.engine.status = 500
-        site.clock.turn(5)
+        site.clock.advance(5)
         assert [site.thumb(ttl=60).status_code, site.thumb(**minding).status_code] == [200, 502]
         assert site.thumb(**minding).status_code == 502
 
     def test_can_be_seen_as_a_card(self, site: Site) -> None:
-        site.engine.blanks = 9
+        site.engine.blank_captures = 9
         answer = site.thumb(fail_on="blank", on_error="image", thumb_width=320)
         assert (answer.status_code, answer.content_type) == (422, "image/png")
 
 
 class TestAPlaceholder:
     def test_comes_at_once_and_the_picture_later(self, site: Site) -> None:
-        site.engine.gate.clear()
+        site.engine.released.clear()
         answer = site.thumb(placeholder="true", thumb_width=320, format="webp")
         assert (answer.status_code, answer.content_type) == (200, "image/webp")
         assert imaging.size(answer.data)[:2] == (320, 180)
-        site.engine.gate.set()
+        site.engine.released.set()
         assert site.service.wait_idle(10)
         assert site.thumb(placeholder="true", thumb_width=320, format="webp").headers["X-Cache"] == "HIT"
 
@@ -297,13 +300,13 @@ class TestAPlaceholder:
 
     def test_is_not_needed_where_there_is_a_picture(self, site: Site) -> None:
         states = [site.thumb(), site.thumb(placeholder="true"), site.thumb(placeholder="true", thumb_width=64)]
-        site.clock.turn(8.5 * DAY)
+        site.clock.advance(8.5 * DAY)
         states.append(site.thumb(placeholder="true"))
         assert [answer.headers["X-Cache"] for answer in states] == ["MISS", "HIT", "DERIVED", "STALE"]
         assert site.service.wait_idle(10)
 
     def test_gives_way_to_the_failure_there_was(self, site: Site) -> None:
-        site.engine.fail = Overloaded("busy", retry_after=3)
+        site.engine.error = Overloaded("busy", retry_after=3)
         assert site.thumb(placeholder="true").headers["X-Cache"] == "PLACEHOLDER"
         assert site.service.wait_idle(10)
         answer = site.thumb(placeholder="true")
@@ -327,12 +330,12 @@ class TestWaitingLimit:
         """A site whose waiting limit is reached by two captures that do not end."""
         site = Site(waiting_limit=WaitingLimit(2, max_targets=2))
         site.thumb()
-        site.engine.gate.clear()
+        site.engine.released.clear()
         with ThreadPoolExecutor(2) as pool:
             waiting = [pool.submit(site.app.test_client().get, f"/thumb?url=https://{n}.org/") for n in "ab"]
             assert eventually(lambda: site.engine.visits == 3)
             yield site
-            site.engine.gate.set()
+            site.engine.released.set()
             assert [answer.result().status_code for answer in waiting] == [200, 200]
 
     def test_does_not_count_cache_hits(self, full: Site) -> None:
@@ -340,7 +343,7 @@ class TestWaitingLimit:
         assert full.thumb(headers={"If-Match": "*"}).headers["X-Cache"] == "HIT"
 
     def test_does_not_count_stale_thumbnails(self, full: Site) -> None:
-        full.clock.turn(2 * DAY)
+        full.clock.advance(2 * DAY)
         assert full.thumb().headers["X-Cache"] == "STALE"
 
     @pytest.mark.parametrize("send", [Site.thumb, Site.persist], ids=["thumb", "persist"])
@@ -360,13 +363,13 @@ class TestConcurrencyLimit:
 
     def test_answers_a_hit_while_another_request_waits_for_a_capture(self, strict: Site) -> None:
         strict.thumb()
-        strict.engine.gate.clear()
+        strict.engine.released.clear()
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(strict.app.test_client().get, "/thumb?url=https://slow.org/")
             assert eventually(lambda: strict.engine.visits == 2)
             assert strict.thumb().headers["X-Cache"] == "HIT"
             assert strict.thumb(headers={"If-Match": "*"}).headers["X-Cache"] == "HIT"
-            strict.engine.gate.set()
+            strict.engine.released.set()
             assert waiting.result().headers["X-Cache"] == "MISS"
 
     def test_releases_the_permit_after_an_invalid_request(self, strict: Site) -> None:

@@ -48,7 +48,7 @@ class TestAPost:
         assert site.client.post("/thumb", data="url=x").status_code == 415
 
     def test_gets_a_picture_of_an_error_where_it_wishes_for_one(self, site: Site) -> None:
-        site.engine.fail = errors.TargetUnreachable()
+        site.engine.error = errors.TargetUnreachable()
         answer = post(site, on_error="image", thumb_width=320, format="webp", **SECRETS)
         assert (answer.status_code, answer.content_type) == (502, "image/webp")
         assert imaging.size(answer.data)[0] == 320
@@ -95,14 +95,14 @@ class TestSecrets:
         assert post(site).data == public.data
 
     def test_do_not_make_failures_remembered(self, site: Site) -> None:
-        site.engine.fail = errors.TargetUnreachable()
+        site.engine.error = errors.TargetUnreachable()
         assert post(site, **SECRETS).status_code == 502
-        site.engine.fail = None
+        site.engine.error = None
         assert post(site, **SECRETS).status_code == 200
         assert site.records.keys() == []
 
     def test_are_looked_up_as_any_target(self, site: Site) -> None:
-        site.lookup.refuse = errors.TargetDenied()
+        site.lookup.error = errors.TargetDenied()
         assert post(site, **SECRETS).json["error"] == "target-denied"
         assert site.engine.visits == 0
 
@@ -118,14 +118,14 @@ class TestSecrets:
         broken = {"headers": {"Host": "s3cret"}, "cookies": {"s3cret;": "s3cret"}, "basic_auth": "s3cret"}
         with capture_logs() as lines:
             answers = [post(site, **SECRETS), post(site, **broken), site.persist(**SECRETS)]
-            site.engine.fail = errors.EngineError()
+            site.engine.error = errors.EngineError()
             answers.append(post(site, **SECRETS))
         assert set(mistakes(answers[1])) == set(broken)
         assert "s3cret" not in str(lines) + "".join(answer.text for answer in answers[1:])
         assert all("s3cret" not in str(answer.headers) for answer in answers)
 
     def test_of_an_unforeseen_failure_are_not_logged(self, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-        site.engine.fail = RuntimeError("boom")  # type: ignore[assignment]
+        site.engine.error = RuntimeError("boom")  # type: ignore[assignment]
         assert post(site, **SECRETS).status_code == 500
         assert "s3cret" not in "".join(capsys.readouterr())
 
@@ -143,7 +143,7 @@ class TestHtml:
         assert imaging.size(answer.data)[:2] == (1280, 720)
         assert site.engine.shots[-1].navigation.html == self.PAGE
         assert site.engine.shots[-1].url == INLINE_HTML_URL
-        assert site.lookup.asked == []
+        assert site.lookup.checked == []
 
     def test_is_remembered_by_what_it_is(self, site: Site) -> None:
         states = [
