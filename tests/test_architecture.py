@@ -16,7 +16,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
     "flask": ("web/",),
     "werkzeug": ("web/",),
-    "asyncio": ("chromium/",),
+    "asyncio": ("chromium/", "rpc/"),
+    "msgspec": ("rpc/",),
+    "aiohappyeyeballs": ("chromium/proxy/relay.py",),
     "pyvips": ("imaging/",),
     "redis": ("state/redis",),
     "sqlite3": ("state/sqlite",),

@@ -97,7 +97,7 @@ class TestRoundTrips:
     def test_problems(self, kind: type[errors.TintypeError]) -> None:
         failure = (
             kind(errors.InvalidParameter("url", "is needed"))
-            if kind is errors.InvalidRequest
+            if issubclass(kind, errors.InvalidRequest)
             else kind("why", retry_after=3)
         )
         again = codec.unpack_problem(codec.pack_problem(failure))
@@ -107,6 +107,10 @@ class TestRoundTrips:
     def test_values_of_whole_numbers_where_fractions_are_usual(self) -> None:
         capture = Capture(body=b"", width=1, height=1, taken_at=1700000000)
         assert codec.unpack_capture(codec.pack_capture(capture)) == capture
+
+    def test_texts_with_lone_surrogates_are_kept_but_for_those(self) -> None:
+        capture = Capture(body=b"x", width=1, height=1, taken_at=0, title="caf\u00e9 \ud83d!")
+        assert codec.unpack_capture(codec.pack_capture(capture)).title == "caf\u00e9 ?!"
 
     def test_the_body_is_not_copied_into_text(self) -> None:
         assert len(codec.pack_thumbnail(thumbnail())) < len(thumbnail().body) + 400

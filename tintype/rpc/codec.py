@@ -1,7 +1,8 @@
-"""Values as bytes and back: a small JSON header plus a raw body. Never pickle.
+"""Binary encoding of captures, thumbnails and errors: a JSON header and a raw body.
 
-Layout: ``TT``, version (1 byte), header length (4 bytes, big endian), CRC-32 of header and body
-(4 bytes), header, body. Anything else is :class:`Corrupt`: to a cache that is a miss.
+Layout: ``TT``, version (1 byte), header length (4 bytes, big endian), CRC-32 of header and body (4 bytes), header,
+body. Headers are decoded by msgspec against the fields of the value and never run code, as pickle would. Anything else
+raises :class:`CorruptValue`; a cache treats that as a miss.
 """
 
 from __future__ import annotations
@@ -10,108 +11,135 @@ import dataclasses
 import json
 import struct
 import zlib
-from typing import Any, get_origin, get_type_hints
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, get_type_hints
+
+import msgspec
 
 from tintype import errors
-from tintype.model import Capture, Thumbnail, Verdict
+from tintype.model import Capture, Thumbnail
 
 _VERSION = 1
-_HEAD = struct.Struct(">2sBII")
+_PREFIX = struct.Struct(">2sBII")
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+Value = TypeVar("Value", Capture, Thumbnail)
 
 
 class CorruptValue(ValueError):
-    """The bytes are torn, foreign or of another version."""
+    """The bytes are truncated, damaged, of another kind or of another version."""
 
 
-def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
-    """One value as bytes."""
-    text = json.dumps(header, separators=(",", ":")).encode()
+def pack(header: Any, body: bytes = b"") -> bytes:
+    """Encode a header, which is a JSON object or a msgspec Struct, and a body."""
+    text = _encode(header)
     crc = zlib.crc32(body, zlib.crc32(text))
-    return b"".join((_HEAD.pack(b"TT", _VERSION, len(text), crc), text, body))
+    return b"".join((_PREFIX.pack(b"TT", _VERSION, len(text), crc), text, body))
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """The header and body of :func:`pack`; raises Corrupt."""
-    if len(data) < _HEAD.size:
+    """Return the header and body of :func:`pack`; raises CorruptValue."""
+    text, body = split(data)
+    try:
+        return _decode_object(text), body
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise CorruptValue("the header is not a JSON object") from None
+
+
+def split(data: bytes) -> tuple[bytes, bytes]:
+    """Verify prefix and checksum and return the undecoded header and the body; raises CorruptValue."""
+    if len(data) < _PREFIX.size:
         raise CorruptValue("too short")
-    magic, version, length, crc = _HEAD.unpack_from(data)
+    magic, version, length, crc = _PREFIX.unpack_from(data)
     if magic != b"TT" or version != _VERSION:
         raise CorruptValue("not a value of this version")
-    text, body = data[_HEAD.size : _HEAD.size + length], data[_HEAD.size + length :]
+    text, body = data[_PREFIX.size : _PREFIX.size + length], data[_PREFIX.size + length :]
     if zlib.crc32(body, zlib.crc32(text)) != crc:
-        raise CorruptValue("checksum")
-    try:
-        header = json.loads(text)
-    except (ValueError, RecursionError):
-        raise CorruptValue("header is not JSON") from None
-    if not isinstance(header, dict):
-        raise CorruptValue("header is not an object")
-    return header, body
+        raise CorruptValue("wrong checksum")
+    return text, body
 
 
 def pack_capture(capture: Capture) -> bytes:
-    """A capture as bytes."""
-    return _pack_fields("capture", capture)
+    """Encode a capture."""
+    return _CAPTURES.pack(capture)
 
 
 def unpack_capture(data: bytes) -> Capture:
-    """A capture from bytes; raises Corrupt."""
-    return Capture(**_unpack_fields(Capture, data))
+    """Decode a capture; raises CorruptValue."""
+    return _CAPTURES.unpack(data)
 
 
 def pack_thumbnail(thumbnail: Thumbnail) -> bytes:
-    """A thumbnail as bytes."""
-    return _pack_fields("thumbnail", thumbnail)
+    """Encode a thumbnail."""
+    return _THUMBNAILS.pack(thumbnail)
 
 
 def unpack_thumbnail(data: bytes) -> Thumbnail:
-    """A thumbnail from bytes; raises Corrupt."""
-    return Thumbnail(**_unpack_fields(Thumbnail, data))
+    """Decode a thumbnail; raises CorruptValue."""
+    return _THUMBNAILS.unpack(data)
 
 
 def pack_problem(error: errors.TintypeError) -> bytes:
-    """A failure as bytes."""
+    """Encode an error."""
     return pack({"kind": "problem", **error.problem()})
 
 
 def unpack_problem(data: bytes) -> errors.TintypeError:
-    """A failure from bytes; raises Corrupt."""
+    """Decode an error; raises CorruptValue."""
     header, _ = unpack(data)
     if header.get("kind") != "problem":
         raise CorruptValue("not a problem")
     return errors.from_problem(header)
 
 
-def _pack_fields(kind: str, value: Capture | Thumbnail) -> bytes:
-    names = [f.name for f in dataclasses.fields(value) if f.name != "body"]
-    return pack({"kind": kind, **{name: getattr(value, name) for name in names}}, value.body)
-
-
-def _unpack_fields(kind: type[Capture | Thumbnail], data: bytes) -> dict[str, Any]:
-    header, body = unpack(data)
-    if header.pop("kind", None) != kind.__name__.lower():
-        raise CorruptValue("not a value of this kind")
-    wanted = _TYPES[kind]
-    if not (wanted.keys() >= header.keys() >= _REQUIRED[kind]):
-        raise CorruptValue("fields of another version")
-    if not all(isinstance(value, wanted[name]) for name, value in header.items()):
-        raise CorruptValue("a field of another type")
+def _encode(header: Any) -> bytes:
     try:
-        return {**header, "verdict": Verdict(header.get("verdict", Verdict.OK)), "body": body}
-    except ValueError:
-        raise CorruptValue("a verdict of another version") from None
+        return msgspec.json.encode(header)
+    except UnicodeEncodeError:  # lone surrogates, which texts from a page's script can contain
+        return json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
-def _types_of(kind: type[Capture | Thumbnail]) -> dict[str, Any]:
-    hints = {name: get_origin(hint) or hint for name, hint in get_type_hints(kind).items() if name != "body"}
-    written = {float: (int, float), Verdict: str}
-    return {name: written.get(hint, hint) for name, hint in hints.items()}
+class _ValueCodec(Generic[Value]):
+    """Encodes the fields of a dataclass but ``body`` as the header, with its name as ``kind``."""
+
+    def __init__(self, kind: type[Value]) -> None:
+        hints = get_type_hints(kind)
+        listed = [field for field in dataclasses.fields(kind) if field.name != "body"]
+        self._kind: type[Value] = kind
+        self._tag = kind.__name__.lower()
+        self._names = [field.name for field in listed]
+        self._values = attrgetter(*self._names)
+        header = msgspec.defstruct(
+            f"{kind.__name__}Header",
+            [(field.name, hints[field.name], _default(field)) for field in listed],
+            kw_only=True,
+            forbid_unknown_fields=True,
+            tag_field="kind",
+            tag=self._tag,
+        )
+        self._decode = msgspec.json.Decoder(header).decode
+
+    def pack(self, value: Value) -> bytes:
+        fields = dict(zip(self._names, self._values(value), strict=True))
+        return pack({"kind": self._tag, **fields}, value.body)
+
+    def unpack(self, data: bytes) -> Value:
+        text, body = split(data)
+        try:
+            fields = msgspec.structs.asdict(self._decode(text))
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise CorruptValue(str(error)) from None
+        value: Value = self._kind(body=body, **fields)
+        return value
 
 
-def _required_of(kind: type[Capture | Thumbnail]) -> set[str]:
-    unset = (f for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING)
-    return {f.name for f in unset} - {"body"}
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    if field.default_factory is not dataclasses.MISSING:
+        return msgspec.field(default_factory=field.default_factory)
+    return msgspec.NODEFAULT
 
 
-_TYPES = {kind: _types_of(kind) for kind in (Capture, Thumbnail)}
-_REQUIRED = {kind: _required_of(kind) for kind in (Capture, Thumbnail)}
+_CAPTURES = _ValueCodec(Capture)
+_THUMBNAILS = _ValueCodec(Thumbnail)
