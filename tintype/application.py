@@ -1,4 +1,4 @@
-"""Settings become objects: here, in this order, and nowhere else."""
+"""Composition root: builds the service and the dependencies of the web application from the settings."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ from tintype.web.playground import Playground
 from tintype.web.rate_limit import RateLimiter, RateLimits
 
 LOOKUP_TIMEOUT = 5.0
+"""Seconds for the DNS lookup of a target before its capture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """What the web and the command line stand on."""
+    """The service and what the web application needs beside it."""
 
     service: ThumbnailService
     rate_limiter: RateLimiter
@@ -41,34 +42,34 @@ class Application:
     proxies: ProxyTrust
     public_url: str = ""
     serves_stored: bool = True
-    """Whether this service itself serves what was persisted."""
+    """Whether ``/stored`` serves stored objects, because they are on disk."""
     metrics_access: MetricsAccess = field(default_factory=MetricsAccess)
     playground: Playground = field(default_factory=Playground)
     clock: Callable[[], float] = time.time
     exit_stack: ExitStack = field(default_factory=ExitStack)
 
     def close(self) -> None:
-        """Give back connections and processes. Idempotent."""
+        """Close connections and end processes. Idempotent."""
         self.exit_stack.close()
 
 
-def from_environment(**chosen: Any) -> Application:
-    """Everything as the environment and ``.env`` say, except for settings chosen here; raises ConfigurationError."""
+def from_environment(**overrides: Any) -> Application:
+    """Build a server from the environment and ``.env``, with overrides by field name; raises ConfigurationError."""
     malloc.limit_malloc_arenas()
-    settings = Settings.load().model_copy(update=chosen)
+    settings = Settings.load().model_copy(update=overrides)
     logs.configure(settings.log_level, settings.log_format)
     return build_application(settings, serving=True)
 
 
 def build_application(settings: Settings, *, serving: bool = False) -> Application:
-    """Everything as the settings say; raises ConfigurationError. Nothing is started or connected yet.
+    """Build the application from settings, without connecting or starting a process; raises ConfigurationError.
 
-    ``serving`` tells a server from a command that is done soon.
+    ``serving``: a server, with waiting limit and telemetry; else a command that ends soon.
     """
     policy = egress_policy(settings)
     state, storage = backends.open_state(settings), backends.open_storage(settings)
     engine = backends.open_engine(settings, serving=serving)
-    visitors, access = ProxyTrust(settings.trusted_proxies), _authenticator(settings)
+    proxies, authenticator = ProxyTrust(settings.trusted_proxies), _authenticator(settings)
     service = ThumbnailService(
         engine=engine,
         records=InstrumentedCache(state.records, "records"),
@@ -80,28 +81,28 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         wait_timeout=backends.capture_wait_timeout(settings),
         waiting_limit=_waiting_limit(settings) if serving else None,
     )
-    parts = Application(
+    application = Application(
         service=service,
-        rate_limiter=RateLimiter(state.rate_limits, _rate_limits(settings, access), visitors),
+        rate_limiter=RateLimiter(state.rate_limits, _rate_limits(settings, authenticator), proxies),
         request_parser=_request_parser(settings, policy),
-        authenticator=access,
-        proxies=visitors,
+        authenticator=authenticator,
+        proxies=proxies,
         public_url=settings.public_url.rstrip("/"),
         serves_stored=storage.url("").startswith("/"),
         metrics_access=MetricsAccess(mode=settings.metrics, token=settings.metrics_token),
         playground=Playground(enabled=settings.playground, hidden_options=() if settings.allow_js else ("js",)),
     )
-    parts.exit_stack.callback(engine.close)
+    application.exit_stack.callback(engine.close)
     if serving:
-        _start_telemetry(settings, state, parts.exit_stack)
-    return parts
+        _start_telemetry(settings, state, application.exit_stack)
+    return application
 
 
-def _start_telemetry(settings: Settings, state: backends.StateBackends, closing: ExitStack) -> None:
-    """Count with the node's other processes, and know where to look for what nobody counts."""
+def _start_telemetry(settings: Settings, state: backends.StateBackends, exit_stack: ExitStack) -> None:
+    """Start tracing, and metrics shared with the other processes of the node."""
     daemon = backends.daemon_client(settings)
     if daemon:
-        closing.callback(daemon.close)
+        exit_stack.callback(daemon.close)
     node = telemetry.NodeSources(
         daemon=daemon.metrics if daemon else None,
         caches={"records": (state.records, settings.cache_size), "masters": (state.masters, settings.master_size)},
@@ -110,19 +111,19 @@ def _start_telemetry(settings: Settings, state: backends.StateBackends, closing:
         data_dir=settings.data_dir,
     )
     if settings.traces_endpoint:
-        closing.callback(telemetry.start_tracing(settings.traces_endpoint))
+        exit_stack.callback(telemetry.start_tracing(settings.traces_endpoint))
     telemetry.start(backends.data_folder(settings, "run") / "metrics", node)
 
 
 def _waiting_limit(settings: Settings) -> InstrumentedLimit:
-    """For as many pages as our own browser's line can hold; how long that of another engine is, only it knows."""
-    own = settings.engines == ("chromium",)
-    targets = settings.slot_count + settings.queue_length if own else None
+    """Limits distinct shots to the size of the local daemon's queue; the queue of another engine is unknown."""
+    is_local = settings.engines == ("chromium",)
+    targets = settings.slot_count + settings.queue_length if is_local else None
     return InstrumentedLimit(WaitingLimit(settings.waiting_limit, targets))
 
 
 def egress_policy(settings: Settings) -> Policy:
-    """Which addresses may be photographed."""
+    """The egress policy of the settings; raises ConfigurationError for an invalid allow rule."""
     try:
         return Policy(tuple(AllowRule.parse(text) for text in settings.allow_addresses), local_addresses())
     except ValueError as error:
@@ -135,7 +136,7 @@ def _request_parser(settings: Settings, policy: Policy) -> RequestParser:
 
 
 def _target_policy(settings: Settings, policy: Policy) -> TargetPolicy:
-    """Our own pictures of our own pictures are not taken, unless an operator allows our host by name."""
+    """Denies captures of the service's own public host, which could loop, unless the operator allows it by name."""
     host = urls.host_of(settings.public_url) if settings.public_url else ""
     denied = (*settings.deny_hosts, host) if host and host not in settings.allow_hosts else settings.deny_hosts
     return TargetPolicy(policy, settings.allow_hosts, denied, settings.tracking_parameters)
@@ -150,11 +151,11 @@ def _authenticator(settings: Settings) -> Authenticator:
     return Authenticator([ApiKey.parse(text) for text in settings.api_keys], signatures)
 
 
-def _rate_limits(settings: Settings, access: Authenticator) -> RateLimits:
+def _rate_limits(settings: Settings, authenticator: Authenticator) -> RateLimits:
     return RateLimits(
         thumb=settings.thumb_limit,
         persist=settings.persist_limit,
         hit=settings.hit_limit,
         exempt=settings.limit_exempt,
-        per_key={key.name: key.rate_limit for key in access.keys},
+        per_key={key.name: key.rate_limit for key in authenticator.keys},
     )

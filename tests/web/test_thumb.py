@@ -258,7 +258,7 @@ class TestTheVerdict:
     def test_to_fail_on_is_one_of_those_there_are(self, site: Site, wrong: str) -> None:
         answer = site.thumb(fail_on=wrong)
         assert answer.status_code == 400
-        assert "a comma list of blank, error, challenge, login, parked, consent" in answer.json["detail"]
+        assert "a comma-separated list of blank, error, challenge, login, parked, consent" in answer.json["detail"]
 
     def test_on_a_page_once_good_never_reaches_who_minds(self, site: Site) -> None:
         minding = {"fail_on": "error", "ttl": 60}

@@ -1,8 +1,8 @@
-"""What may be asked of a picture: one model for validation, error text, cache key and docs.
+"""Options of a request: one model for validation, error messages, cache keys and documentation.
 
-A :class:`Shot` is what to photograph, in parts that are the steps of a capture; a
-:class:`Rendition` is how to deliver it; a :class:`CaptureRequest` is both and *is* the cache key.
-What does not change the pixels (:class:`tintype.model.Freshness`) is never in them.
+A :class:`Shot` is what to capture, in groups that are the steps of a capture. A :class:`Rendition` is how to deliver
+it. A :class:`CaptureRequest` is both, and its hash is the cache key. Options that do not change the pixels
+(:class:`tintype.model.Freshness`) are in neither.
 """
 
 from __future__ import annotations
@@ -61,45 +61,45 @@ __all__ = [
 ]
 
 KEY_VERSION = "tintype/3"
-"""Part of every key. Raise it whenever a default or the meaning of an option changes."""
+"""Part of every key. Increase it when a default, a meaning or a member of a shot changes: cached thumbnails expire."""
 
 INLINE_HTML_URL = "http://html.invalid/"
-"""The address of a page that came as HTML: an origin of its own that leads nowhere (RFC 6761, 6.4)."""
+"""The URL of a page sent as HTML: an own origin that never resolves (RFC 6761, 6.4)."""
 
 _GROUPS = (Emulation, Navigation, Credentials, WaitOptions, PageChanges, Region, PdfOptions, Rendition)
 
 
 class CacheKeyed(BaseModel):
-    """A frozen value that is its own cache key."""
+    """A frozen model whose content is its cache key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @cached_property
     def key(self) -> str:
-        """64 hex digits: SHA-256 over a canonical encoding in which defaults are left out.
+        """64 hex digits: SHA-256 over canonical JSON without defaults.
 
-        Leaving defaults out at every depth means that a new option renames no picture ever made. Worked out once: on
-        the way of a request it is asked for eight times.
+        Without defaults at every depth, a new option changes no existing key. Computed once, because a request reads it
+        eight times.
         """
-        said = self.model_dump(mode="json", exclude_defaults=True)
-        text = json.dumps({name: part for name, part in said.items() if part}, sort_keys=True, separators=(",", ":"))
+        values = self.model_dump(mode="json", exclude_defaults=True)
+        text = json.dumps({name: part for name, part in values.items() if part}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(f"{KEY_VERSION}\n{text}".encode()).hexdigest()
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with changes, which has a key of its own."""
+        """A copy with changes; its key is computed again."""
         copy = super().model_copy(update=update, deep=deep)
         copy.__dict__.pop("key", None)
         return copy
 
 
 class PdfLayout(PdfOptions):
-    """That a page is printed, and how."""
+    """The layout of a PDF; its ``format`` makes a shot with default layout differ from a screenshot."""
 
     format: Literal["pdf"]
 
 
 class Shot(CacheKeyed):
-    """What to photograph. Every field changes the pixels; each part is one step of a capture."""
+    """What to capture. Every field changes the pixels; each group is one step of a capture."""
 
     navigation: Navigation
     credentials: Credentials = Credentials()
@@ -111,41 +111,41 @@ class Shot(CacheKeyed):
 
     @property
     def url(self) -> str:
-        """The canonical address of the page."""
+        """The canonical URL of the target."""
         return self.navigation.url
 
     @property
     def has_credentials(self) -> bool:
-        """Whether it carries a caller's secrets, so that nothing of it may be remembered or shared."""
+        """Whether the shot has credentials of a client; its capture is then neither cached nor shared."""
         return self.credentials != Credentials()
 
 
 class CaptureRequest(CacheKeyed):
-    """What to photograph and how to deliver it: the identity of a thumbnail."""
+    """What to capture and how to deliver it: the identity of a thumbnail."""
 
     shot: Shot
     rendition: Rendition = Rendition()
 
 
 class Options(Emulation, Navigation, Credentials, WaitOptions, PageChanges, Region, PdfOptions, Rendition):
-    """Everything a caller may write, flat as on the wire; the parts above plus what is not in the key."""
+    """Every option of a request, flat: all groups, and the options that are not in the key."""
 
     format: FormatOrAuto = option(  # type: ignore[assignment]
         "png", FORMATS, "png, jpeg, webp, avif, pdf, json or auto"
     )
-    retina: Bool = flag(False, "Short for scale=2.")
-    fresh: Bool = flag(False, "Capture anew instead of answering from the cache.")
-    ttl: Int | None = between(None, "Accept a picture of at most this age.", 0, 315_360_000, "seconds")
+    retina: Bool = flag(False, "Same as scale=2.")
+    fresh: Bool = flag(False, "Bypass the cache and make a new capture.")
+    ttl: Int | None = between(None, "Maximum age of a cached thumbnail.", 0, 315_360_000, "seconds")
     on_error: Literal["problem", "image"] = option(
-        "problem", "image answers a failure with a picture that says so, under the true status.", "problem or image"
+        "problem", "image: return an error as an image, with the same status code.", "problem or image"
     )
     placeholder: Bool = flag(
-        False, "Answer at once: with a neutral picture while the first one is taken. See docs/verdicts.md."
+        False, "Return a neutral image immediately while the first capture runs. See docs/verdicts.md."
     )
     fail_on: Verdicts = option(
         (),
-        "Answer a picture that does not show the page with an error instead. See docs/verdicts.md.",
-        f"a comma list of {', '.join(verdict for verdict in Verdict if verdict is not Verdict.OK)}",
+        "Return an error for a capture with one of these verdicts. See docs/verdicts.md.",
+        f"a comma-separated list of {', '.join(verdict for verdict in Verdict if verdict is not Verdict.OK)}",
         accepts_json=True,
     )
 
@@ -156,11 +156,11 @@ class Options(Emulation, Navigation, Credentials, WaitOptions, PageChanges, Regi
         return self
 
     def is_set(self, name: str) -> bool:
-        """Whether the caller wrote this option, even with its default value."""
+        """Whether the client sent this option, even with its default value."""
         return name in self.model_fields_set
 
     def capture_request(self) -> CaptureRequest:
-        """The normalised request; ``format=auto`` must have been resolved before."""
+        """The normalised request. Resolve ``format=auto`` first."""
         shot = Shot(
             navigation=self.extract(Navigation),
             credentials=self.extract(Credentials),
@@ -174,7 +174,7 @@ class Options(Emulation, Navigation, Credentials, WaitOptions, PageChanges, Regi
 
     def effective_emulation(self) -> Emulation:
         """What the page sees: the device preset, with explicit sizes and ``retina`` applied."""
-        emulate = self.extract(Emulation)
+        emulation = self.extract(Emulation)
         changes: dict[str, Any] = {"scale": 2.0} if self.retina else {}
         if self.media == ("print" if self.format == "pdf" else "screen"):
             changes["media"] = None
@@ -182,21 +182,21 @@ class Options(Emulation, Navigation, Credentials, WaitOptions, PageChanges, Regi
             sizes = {"width": preset.width, "height": preset.height, "scale": preset.scale}
             changes = {**{n: v for n, v in sizes.items() if not self.is_set(n)}, **changes}
             changes["device"] = self.device if preset.mobile else ""
-        return emulate.model_copy(update=changes)
+        return emulation.model_copy(update=changes)
 
     def _region(self) -> Region:
-        """What says nothing beside other options is left out.
+        """The region without options that other options override, so that equal images have equal keys.
 
-        An element or a part is photographed whole wherever the page is scrolled to, and jpeg knows no transparency.
+        An element or clip is captured whole at any scroll position, and JPEG has no transparency.
         """
-        expose, idle = self.extract(Region), dict[str, Any]()
-        if expose.selector or expose.clip:
-            idle["full_page"] = False
-        if expose.selector or expose.clip or expose.full_page:
-            idle["scroll_to"] = ""
+        region, unused = self.extract(Region), dict[str, Any]()
+        if region.selector or region.clip:
+            unused["full_page"] = False
+        if region.selector or region.clip or region.full_page:
+            unused["scroll_to"] = ""
         if self.format == "jpeg":
-            idle["omit_background"] = False
-        return expose.model_copy(update=idle)
+            unused["omit_background"] = False
+        return region.model_copy(update=unused)
 
 
 def option_names() -> tuple[str, ...]:
@@ -215,18 +215,18 @@ def format_value(value: Any) -> str:
 
 
 def accepts(name: str) -> str:
-    """What an option accepts, in the words of errors and docs."""
+    """The accepted values of an option, as errors and docs print them."""
     extra = Options.model_fields[name].json_schema_extra
     return str(extra["accepts"]) if isinstance(extra, dict) else ""
 
 
 def accepts_json(name: str) -> bool:
-    """Whether an option's value may be a list or an object in JSON."""
+    """Whether a JSON body may give a list or an object for an option."""
     return _has_trait(name, "accepts_json")
 
 
 def is_body_only(name: str) -> bool:
-    """Whether an option is taken from the body of a POST only, and never repeated to anybody."""
+    """Whether an option is read from a request body only, and never repeated in a response."""
     return _has_trait(name, "body_only")
 
 

@@ -1,7 +1,7 @@
-"""What may a caller have sent to the page in his name? Headers, cookies and a password, each in one canonical form.
+"""Types of credential options: headers, cookies and basic auth, each parsed into one canonical form.
 
-The names are those a script may not set either (Fetch standard, forbidden request-header), and those that open the
-metadata services of clouds.
+Rejected header names are those that a script cannot set (Fetch standard, forbidden request-header) and those that
+metadata services of clouds require.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _IGNORED_COOKIE_MEMBERS = frozenset(
         "session", "storeId",
     )
 )  # fmt: skip
-"""What browsers export as well: here a cookie goes to one host, for one capture."""
+"""Members of exported cookies without effect here: a cookie is sent to one host, for one capture."""
 
 Pair = tuple[str, str]
 Cookie = tuple[str, str, str, str]
-"""Name, value, path and the domain it was given for; empty: the host of url."""
+"""Name, value, path and domain; an empty domain is the host of url."""
 
 
 def _headers(value: Any) -> tuple[Pair, ...]:
@@ -48,16 +48,16 @@ def _headers(value: Any) -> tuple[Pair, ...]:
     pairs = [_header(name, text) for name, text in _pairs(value, ":", "\n")]
     names = [name for name, _ in pairs]
     if not 0 < len(pairs) <= MAX_HEADERS or len(set(names)) != len(names):
-        raise ValueError(f"there may be up to {MAX_HEADERS} headers, each once")
+        raise ValueError(f"from 1 to {MAX_HEADERS} headers, each name once")
     return tuple(sorted(pairs))
 
 
 def _header(name: str, text: str) -> Pair:
     lower = name.lower()
     if not _NAME.fullmatch(name) or lower in _FORBIDDEN_HEADERS or lower.startswith(_FORBIDDEN_PREFIXES):
-        raise ValueError("one of the names cannot be set")
+        raise ValueError("a header name is invalid or reserved")
     if not text or not _VALUE.fullmatch(text) or len(text) > MAX_HEADER_LENGTH:
-        raise ValueError(f"one of the values is empty, longer than {MAX_HEADER_LENGTH} or not printable ASCII")
+        raise ValueError(f"a header value is empty, longer than {MAX_HEADER_LENGTH} or not printable ASCII")
     return lower, text
 
 
@@ -70,26 +70,26 @@ def _cookies(value: Any) -> tuple[Cookie, ...]:
     else:
         entries = [_cookie(name, text, "/", "") for name, text in _pairs(value, "=", ";")]
     if not 0 < len(entries) <= MAX_COOKIES or len({(name, path) for name, _, path, _ in entries}) != len(entries):
-        raise ValueError(f"there may be up to {MAX_COOKIES} cookies, each once")
+        raise ValueError(f"from 1 to {MAX_COOKIES} cookies, each name and path once")
     return tuple(sorted(entries))
 
 
 def _cookie_object(entry: dict[str, Any]) -> Cookie:
     if not {"name", "value"} <= entry.keys() <= {"name", "value", "path", "domain", *_IGNORED_COOKIE_MEMBERS}:
-        raise ValueError("a cookie is an object with name, value and, if need be, path")
+        raise ValueError("a cookie is an object with name, value and optionally path and domain")
     return _cookie_sequence((entry["name"], entry["value"], entry.get("path") or "/", entry.get("domain") or ""))
 
 
 def _cookie_sequence(entry: Any) -> Cookie:
     if not isinstance(entry, list | tuple) or len(entry) != 4 or not all(isinstance(each, str) for each in entry):  # noqa: PLR2004
-        raise ValueError("a cookie is an object with name, value and, if need be, path")
+        raise ValueError("a cookie is an object with name, value and optionally path and domain")
     return _cookie(*entry)
 
 
 def _cookie(name: str, text: str, path: str, domain: str) -> Cookie:
     fits = _COOKIE_NAME.fullmatch(name) and _COOKIE_VALUE.fullmatch(text) and _COOKIE_PATH.fullmatch(path)
     if not fits or not _DOMAIN.fullmatch(domain) or len(name) + len(text) > MAX_COOKIE_LENGTH:
-        raise ValueError("one of the cookies has a name, a value, a path or a domain that cannot be sent")
+        raise ValueError("a cookie has an invalid name, value, path or domain")
     return name, text, path, domain.lower().removeprefix(".")
 
 
@@ -99,12 +99,12 @@ def _basic_auth(value: Any) -> Pair:
         value = (value["user"], value["password"])
     pair = value.partition(":")[::2] if isinstance(value, str) and ":" in value else value
     if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(each, str) for each in pair):  # noqa: PLR2004
-        raise ValueError("a colon parts the user from the password")
+        raise ValueError("user and password must be separated by a colon")
     user, password = pair
     if not user or ":" in user or not all(_PRINTABLE.fullmatch(each) for each in pair):
-        raise ValueError("the user is empty or has a colon in it, or there are control characters")
+        raise ValueError("the user is empty or contains a colon, or there are control characters")
     if max(len(user), len(password)) > MAX_CREDENTIAL_LENGTH:
-        raise ValueError(f"user and password may be {MAX_CREDENTIAL_LENGTH} characters long")
+        raise ValueError(f"user and password have at most {MAX_CREDENTIAL_LENGTH} characters")
     return user, password
 
 
@@ -113,11 +113,11 @@ def _pairs(value: Any, separator: str, delimiter: str) -> list[Pair]:
     if isinstance(value, str):
         parts = [part.partition(separator) for part in value.split(delimiter) if part.strip()]
         if not all(separator for _, separator, _ in parts):
-            raise ValueError(f"names and values are parted by {separator!r}")
+            raise ValueError(f"name and value must be separated by {separator!r}")
         return [(name.strip(), text.strip()) for name, _, text in parts]
     entries = [*value.items()] if isinstance(value, dict) else value
     if not isinstance(entries, list | tuple) or not all(_is_pair(entry) for entry in entries):
-        raise ValueError("every name has one text as its value")
+        raise ValueError("every name must have one text as its value")
     return [(name.strip(), text.strip()) for name, text in entries]
 
 

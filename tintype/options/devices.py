@@ -1,4 +1,4 @@
-"""Device presets: viewport, scale and how the page sees the visitor."""
+"""Device presets: viewport, scale and user agent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ANDROID = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicePreset:
-    """One preset. ``width`` and ``height`` are CSS pixels; ``title`` is the name hosted APIs use."""
+    """One preset. ``width`` and ``height`` are CSS pixels; ``title`` is its name in hosted APIs."""
 
     title: str
     width: int
@@ -30,7 +30,7 @@ class DevicePreset:
 
     @property
     def mobile(self) -> bool:
-        """Touch screen and mobile layout; desktop presets are a viewport and nothing else."""
+        """Whether the preset has a touch screen and mobile layout; desktop presets are only a viewport."""
         return bool(self.user_agent)
 
 

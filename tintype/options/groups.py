@@ -1,4 +1,4 @@
-"""What may be asked of each step of a capture, and of the delivery: one field an option, told once."""
+"""Option groups: one pydantic model for each step of a capture, and one for the delivery."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from tintype.options.types import (
 
 _Group = TypeVar("_Group", bound="OptionGroup")
 DOCUMENTS = ("pdf", "json")
-"""Formats that are no pictures."""
-FORMATS = "Image format; auto chooses by the Accept header, pdf prints the page, json tells what it says of itself."
+"""Formats that are not images."""
+FORMATS = "Output format. auto: by the Accept header; pdf: the printed page; json: its metadata."
 _SELECTOR = "a CSS selector of at most 500 characters"
 
 
 def option(
     default: Any, meaning: str, accepts: str, *, accepts_json: bool = False, body_only: bool = False, **limits: Any
 ) -> Any:
-    """A field: default, meaning and accepted values, as errors and the docs table print them.
+    """A field with default, meaning and accepted values, as errors and docs print them.
 
     ``accepts_json``: a JSON body may give a list or an object. ``body_only``: the option is read from a request body
     only and never repeated in a response.
@@ -48,7 +48,7 @@ def option(
 
 
 def between(default: Any, meaning: str, low: int, high: int, unit: str = "", kind: str = "whole number") -> Any:
-    """A numeric field whose accepted range is written once."""
+    """A numeric field with an inclusive range."""
     accepts = f"a {kind} from {low} to {high}{unit and ' ' + unit}"
     return option(default, meaning, accepts, ge=low, le=high)
 
@@ -59,53 +59,55 @@ def flag(default: bool, meaning: str) -> Any:
 
 
 class OptionGroup(BaseModel):
-    """A frozen group of options. Some are secrets, so what is wrong with one never quotes it."""
+    """A frozen group of options. Validation errors do not contain values, because some are secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     def extract(self, group: type[_Group]) -> _Group:
-        """The fields of another part that this (flat) model carries."""
+        """Copy the fields of a group out of this flat model."""
         return group.model_construct(**{name: getattr(self, name) for name in group.model_fields})
 
 
 class Emulation(OptionGroup):
-    """What the page sees: viewport, screen and visitor."""
+    """Viewport, screen, locale and device that the page sees."""
 
     width: Int = between(1280, "Viewport width.", 320, 3840, "pixels")
     height: Int = between(720, "Viewport height.", 240, 2160, "pixels")
     scale: Number = between(1.0, "Device pixel ratio.", 1, 3, kind="number")
-    dark_mode: Bool = flag(False, "Ask the page for its dark colours (prefers-color-scheme).")
+    dark_mode: Bool = flag(False, "Set prefers-color-scheme to dark.")
     device: DeviceName = option(
         "",
         "Preset: viewport, scale and, for phones and tablets, touch and user agent. "
-        "An explicit width, height or scale wins over the preset.",
+        "An explicit width, height or scale has priority.",
         "one of " + ", ".join(DEVICES),
     )
     user_agent: UserAgent = option(
-        "", "Wins over that of the device.", "printable ASCII text of at most 500 characters"
+        "", "User-Agent header; has priority over the device.", "printable ASCII text of at most 500 characters"
     )
     locale: Locale = option(
-        "", "Language and region: Accept-Language, navigator.language, numbers and dates.", "a language tag: de-AT"
+        "",
+        "Language and region: Accept-Language, navigator.language, number and date formats.",
+        "a language tag: de-AT",
     )
-    timezone: Timezone = option("", "Time zone of the page's clock.", "a name of the IANA time zones: Europe/Vienna")
+    timezone: Timezone = option("", "Time zone of the page.", "an IANA time zone: Europe/Vienna")
     geolocation: Geolocation | None = option(
         None,
-        "Where the visitor is, told to the page if it asks.",
+        "Position that the page reads through the Geolocation API.",
         "latitude,longitude or latitude,longitude,accuracy in degrees and metres: 48.21,16.37,25",
         accepts_json=True,
     )
     media: Literal["screen", "print"] | None = option(
-        None, "The medium whose styles apply; unset: screen, for a PDF print.", "screen or print"
+        None, "CSS media type. Unset: screen, and print for a PDF.", "screen or print"
     )
-    reduced_motion: Bool = flag(False, "Ask the page to move less (prefers-reduced-motion).")
+    reduced_motion: Bool = flag(False, "Set prefers-reduced-motion to reduce.")
 
 
 class Navigation(OptionGroup):
-    """Where to go, and when the page counts as there."""
+    """The target, and the event that ends navigation."""
 
-    url: str = option(..., "The page to photograph.", "a public http:// or https:// address", max_length=8192)
+    url: str = option(..., "The page to capture.", "a public http:// or https:// URL", max_length=8192)
     html: InlineHtml = option(
-        "", "The page itself, in place of url; only in a POST.", "HTML of at most 1000000 characters", body_only=True
+        "", "HTML to capture in place of url; only in a POST.", "HTML of at most 1000000 characters", body_only=True
     )
     wait_until: Literal["load", "domcontentloaded", "networkidle"] = option(
         "load", "The event that ends navigation.", "load, domcontentloaded or networkidle"
@@ -113,15 +115,15 @@ class Navigation(OptionGroup):
 
 
 class Credentials(OptionGroup):
-    """What is sent to the page in the caller's name: to the very origin of ``url``, and to no other.
+    """The client's credentials for the target, sent to the origin of ``url`` only.
 
-    Secrets: they come in a POST, are never logged, and what they show is never remembered.
+    They are read from a POST, never logged, and captures with them are never cached.
     """
 
     headers: Headers = option(
         (),
         "Headers to send to the origin of url; only in a POST.",
-        'an object of up to 20 headers: {"Authorization": "Bearer …"}; none that belong to the connection or the'
+        'an object of up to 20 headers: {"Authorization": "Bearer …"}; not those of the connection or the'
         " browser, such as Host, Cookie, Proxy-… or Sec-…",
         accepts_json=True,
         body_only=True,
@@ -135,7 +137,7 @@ class Credentials(OptionGroup):
     )
     basic_auth: BasicAuth | None = option(
         None,
-        "Answer to the origin of url when it asks for a password; only in a POST.",
+        "User and password for HTTP authentication at the origin of url; only in a POST.",
         "user:password",
         accepts_json=True,
         body_only=True,
@@ -145,85 +147,84 @@ class Credentials(OptionGroup):
 class WaitOptions(OptionGroup):
     """What to wait for after navigation."""
 
-    wait_for: Selector = option("", "Wait until an element matches.", _SELECTOR)
-    delay: Int = between(0, "Extra wait before the picture.", 0, 10_000, "milliseconds")
+    wait_for: Selector = option("", "Wait until this element exists.", _SELECTOR)
+    delay: Int = between(0, "Additional wait before the screenshot.", 0, 10_000, "milliseconds")
 
 
 class PageChanges(OptionGroup):
-    """What to change on the page."""
+    """Changes to the page before the screenshot."""
 
     css: SourceCode = option("", "Styles to add to the page.", "CSS of at most 50000 characters")
     js: SourceCode = option(
         "",
-        "Script to run in the page once it has loaded; a promise is waited for.",
+        "Script to run in the loaded page; a promise is awaited.",
         "JavaScript of at most 50000 characters",
     )
-    click: Selector = option("", "Click this element once the page has loaded.", _SELECTOR)
+    click: Selector = option("", "Click this element in the loaded page.", _SELECTOR)
     hide_selectors: Selectors = option(
         "",
-        "Hide every element that matches.",
+        "Hide every matching element.",
         "CSS selectors separated by commas, of at most 2000 characters",
         accepts_json=True,
     )
 
-    block_ads: Bool = flag(True, "Keep advertising from loading, and leave no holes where it was.")
-    block_trackers: Bool = flag(True, "Keep visitor counters and recorders from loading.")
-    block_cookie_banners: Bool = flag(True, "Refuse and hide consent dialogues, and what they cover the page with.")
-    block_chats: Bool = flag(True, "Keep chat widgets from loading, and hide their bubbles.")
+    block_ads: Bool = flag(True, "Block advertising, and remove its empty space.")
+    block_trackers: Bool = flag(True, "Block analytics and session recorders.")
+    block_cookie_banners: Bool = flag(True, "Reject and hide consent dialogs and their overlays.")
+    block_chats: Bool = flag(True, "Block chat widgets, and hide their buttons.")
 
 
 class Region(OptionGroup):
-    """What of the page is in the picture."""
+    """The part of the page in the screenshot."""
 
-    full_page: Bool = flag(False, "The whole scrollable height instead of the viewport.")
-    selector: Selector = option("", "Photograph this one element.", _SELECTOR)
+    full_page: Bool = flag(False, "Capture the whole scrollable height instead of the viewport.")
+    selector: Selector = option("", "Capture this element only.", _SELECTOR)
     clip: Clip | None = option(
         None,
-        "Photograph this part of the page, in CSS pixels from its upper left corner.",
+        "Capture this rectangle of the page, in CSS pixels from its upper left corner.",
         "x,y,width,height as whole pixels: 0,120,800,600",
         accepts_json=True,
     )
     scroll_to: ScrollTarget = option(
         "",
-        "Scroll here before the picture of the viewport.",
+        "Scroll here before a capture of the viewport.",
         "a number of pixels up to 100000, or a CSS selector of at most 500 characters",
     )
-    omit_background: Bool = flag(False, "Leave transparent what the page does not paint; jpeg stays white.")
+    omit_background: Bool = flag(False, "Transparent where the page paints nothing; jpeg stays white.")
 
 
 class PdfOptions(OptionGroup):
-    """How a PDF is laid out; pictures have none of it."""
+    """Layout of a PDF; not used for images."""
 
-    paper: Paper = option("a4", "Size of the sheets of a PDF.", "a3, a4, a5, letter, legal or tabloid")
-    landscape: Bool = flag(False, "Sheets of a PDF on their side.")
-    margin: Int = between(10, "Margin of the sheets of a PDF.", 0, 100, "millimetres")
-    print_background: Bool = flag(True, "Colours and pictures behind the text of a PDF.")
+    paper: Paper = option("a4", "Paper size of a PDF.", "a3, a4, a5, letter, legal or tabloid")
+    landscape: Bool = flag(False, "Landscape orientation of a PDF.")
+    margin: Int = between(10, "Page margin of a PDF.", 0, 100, "millimetres")
+    print_background: Bool = flag(True, "Print background colours and images in a PDF.")
 
 
 class Rendition(OptionGroup):
-    """How the picture is delivered."""
+    """How the thumbnail is delivered."""
 
     format: Format = option("png", FORMATS, "png, jpeg, webp, avif, pdf, json or auto")
     quality: Int = between(80, "Quality of jpeg, webp and avif.", 1, 100)
-    thumb_width: Int | None = between(None, "Width of the delivered picture; never enlarges.", 16, 3840, "pixels")
-    thumb_height: Int | None = between(None, "Height of the delivered picture; never enlarges.", 16, 3840, "pixels")
+    thumb_width: Int | None = between(None, "Width of the thumbnail; images are never enlarged.", 16, 3840, "pixels")
+    thumb_height: Int | None = between(None, "Height of the thumbnail; images are never enlarged.", 16, 3840, "pixels")
     fit: Fit = option(
         "cover",
-        "How both thumb sizes are met: cover crops (anchored at the top), contain pads, "
-        "inside fits within, fill stretches.",
+        "How to fit both thumb sizes. cover: crop from the bottom; contain: pad; inside: shrink; fill: stretch.",
         "cover, contain, inside or fill",
     )
 
     def normalized(self) -> Self:
-        """The same delivery without options that change nothing, so that it has one key."""
-        idle: dict[str, Any] = {}
+        """The same delivery without options that have no effect, so that equal thumbnails have one key."""
+        unused: dict[str, Any] = {}
         if self.format in {"png", *DOCUMENTS}:
-            idle["quality"] = 80
+            unused["quality"] = 80
         if self.thumb_width is None or self.thumb_height is None:
-            idle["fit"] = "cover"
-        return self.model_copy(update=idle)
+            unused["fit"] = "cover"
+        return self.model_copy(update=unused)
 
     @property
     def mime(self) -> str:
-        """Media type of what is delivered."""
+        """Media type of the thumbnail."""
         return f"application/{self.format}" if self.format in DOCUMENTS else f"image/{self.format}"

@@ -1,4 +1,4 @@
-"""How is one value of an option understood? Texts of a query string and values of JSON become one type."""
+"""Types of option values: parse text of a query string and JSON values into one canonical form."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ def _number(value: Any) -> float:
 
 def _single_line(value: str) -> str:
     if _CONTROL.search(value):
-        raise ValueError("control characters")
+        raise ValueError("contains control characters")
     return value.strip()
 
 
 def _nonblank_text(value: str) -> str:
     if not value.strip() or _LONE_SURROGATE.search(value) or "\0" in value:
-        raise ValueError("empty, or no text")
+        raise ValueError("empty, or not valid text")
     return value
 
 
 def _selectors(value: Any) -> Any:
-    """A list of selectors is written as CSS writes it: with commas."""
+    """Join a list of selectors by commas, as CSS does."""
     if not isinstance(value, list | tuple):
         return value
     if not value or not all(isinstance(part, str) and part.strip() for part in value):
@@ -73,12 +73,12 @@ def _selectors(value: Any) -> Any:
 
 
 def _scroll_target(value: Any) -> str:
-    """A number of pixels, or a selector: no selector is a number."""
+    """A number of pixels or a selector; no CSS selector is a number."""
     text = _single_line(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if _INTEGER.fullmatch(text):
         pixels = int(text)
         if not 0 <= pixels <= _MAX_COORDINATE:
-            raise ValueError("too far")
+            raise ValueError("out of range")
         return str(pixels)
     return text
 
@@ -100,7 +100,7 @@ def _locale(value: Any) -> str:
 
 def _timezone(value: Any) -> str:
     if not isinstance(value, str) or not _ZONE_NAME.fullmatch(value):
-        raise ValueError("not the name of a time zone")
+        raise ValueError("not a time zone name")
     try:
         return zoneinfo.ZoneInfo(value).key
     except (zoneinfo.ZoneInfoNotFoundError, OSError) as error:
@@ -108,14 +108,14 @@ def _timezone(value: Any) -> str:
 
 
 def _split_values(value: Any, names: tuple[str, ...], required: int) -> list[Any]:
-    """The members of ``1,2,3``, of ``[1, 2, 3]`` or of an object with these names."""
+    """The members of ``1,2,3``, of ``[1, 2, 3]`` or of an object with these names, of which the first are required."""
     if isinstance(value, dict):
         if not set(names[:required]) <= value.keys() <= set(names):
-            raise ValueError("other members")
+            raise ValueError("missing or unknown members")
         return [value[name] for name in names if name in value]
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple) or not required <= len(parts) <= len(names):
-        raise ValueError("another number of values")
+        raise ValueError("wrong number of values")
     return [part.strip() if isinstance(part, str) else part for part in parts]
 
 
@@ -133,7 +133,7 @@ def _geolocation(value: Any) -> tuple[float, float, float]:
     members = _split_values(value, ("latitude", "longitude", "accuracy"), 2)
     latitude, longitude, accuracy = (*(_number(part) for part in members), _DEFAULT_ACCURACY)[:3]
     if abs(latitude) > 90 or abs(longitude) > 180 or not 0 < accuracy <= _MAX_COORDINATE:  # noqa: PLR2004 - degrees
-        raise ValueError("nowhere on earth")
+        raise ValueError("out of range")
     return latitude, longitude, accuracy
 
 
@@ -145,14 +145,14 @@ def _device(value: Any) -> str:
 
 
 def _verdicts(value: Any) -> tuple[Verdict, ...]:
-    """Each once, in their own order, so that equal wishes are equal values."""
+    """Each verdict once, in a fixed order, so that equal options are equal values."""
     words = value.split(",") if isinstance(value, str) else value
     if not isinstance(words, list | tuple) or not words:
         raise ValueError("not a list")
-    asked = {Verdict(str(word).strip().lower()) for word in words}
-    if Verdict.OK in asked:
-        raise ValueError("ok is no failure")
-    return tuple(verdict for verdict in Verdict if verdict in asked)
+    chosen = {Verdict(str(word).strip().lower()) for word in words}
+    if Verdict.OK in chosen:
+        raise ValueError("ok is not a failure")
+    return tuple(verdict for verdict in Verdict if verdict in chosen)
 
 
 def _paper(value: Any) -> Any:
