@@ -16,7 +16,9 @@ from tintype.model import StoredObject
 from tintype.options import Options
 from tintype.telemetry.collectors import NodeCollector, NodeSources
 from tintype.telemetry.definitions import METRICS
+from tintype.telemetry.figures import EGRESS_DENIED, NodeFigures
 from tintype.telemetry.instrumented import InstrumentedCache, InstrumentedEngine, InstrumentedStorage
+from tintype.telemetry.samples import Samples
 from tintype.web import create_app
 from tintype.web.metrics import MetricsAccess
 from tintype.web.rate_limit import RateLimits
@@ -30,12 +32,12 @@ DAEMON = {
     "clients": 4,
     "captures": 9,
     "restarts": 1,
-    "renewals": 2,
+    "recycles": 2,
     "browser": "HeadlessChrome/1",
     "bytes": 5000,
     "connections": 7,
     "later": "unknown",
-    "refused": {"policy": 6, "limit": 1},
+    "denied": {"policy": 6, "limit": 1},
     "memory": {"daemon": 1000, "browser": 2000},
     "layers": {"sandbox": True, "namespaces": False},
 }
@@ -199,24 +201,38 @@ class TestTheText:
         assert "site.org" not in metrics(site)
 
 
-class TestTotals:
-    def test_are_those_of_the_metrics(self, site: Site) -> None:
+class TestFigures:
+    def test_equal_the_metrics(self, site: Site) -> None:
         for _ in range(3):
             site.thumb()
         site.client.get("/thumb")
-        found = telemetry.totals()
-        assert (found.requests, found.misses, found.hits, found.problems) == (4, 1, 2, 1)
-        assert found.hit_ratio == pytest.approx(2 / 3)
-        assert (found.waiting, found.slots) == (None, None)
+        figures = telemetry.summarize()
+        assert {state: count for state, count in figures.thumbnails.items() if count} == {
+            "MISS": 1,
+            "HIT": 2,
+            "none": 1,
+        }
+        assert figures.hit_ratio == pytest.approx(2 / 3)
+        assert (figures.queue["waiting"], figures.queue["slots"]) == (None, None)
 
-    def test_the_line_is_the_daemons(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_equal_those_of_the_exposition(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(telemetry, "_collector", NodeCollector(NodeSources(daemon=lambda: DAEMON, waiting_limit=9)))
+        InstrumentedEngine(FakeEngine(site.clock), "chromium").capture(SHOT)
+        site.thumb()
+        monkeypatch.setattr("tintype.telemetry.procfs.anonymous_bytes", lambda _: 123)
+        exposed = NodeFigures.of(Samples.parse(telemetry.expose()[0].decode()), now=2e9)
+        monkeypatch.setattr("time.time", lambda: 2e9)
+        assert telemetry.summarize() == exposed
+
+    def test_take_the_queue_from_the_daemon(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(telemetry, "_collector", NodeCollector(NodeSources(daemon=lambda: DAEMON)))
-        found = telemetry.totals()
-        assert (found.waiting, found.busy, found.slots, found.browser_restarts) == (3, 2, 2, 1)
-        assert found.guard_refusals == found.refusals == 6
+        figures = telemetry.summarize()
+        assert figures.queue == {"waiting": 3, "limit": 8, "busy": 2, "slots": 2}
+        assert figures.browser == {"up": 1, "restarts": 1, "recycles": 2}
+        assert figures.rejections[EGRESS_DENIED] == sum(figures.rejections.values()) == 6
 
-    def test_nothing_served_is_no_ratio(self) -> None:
-        assert telemetry.totals().hit_ratio is None
+    def test_have_no_ratio_without_thumbnails(self) -> None:
+        assert telemetry.summarize().hit_ratio is None
 
 
 def served(peer: str = "127.0.0.1", headers: dict[str, str] | None = None, **audience: Any) -> int:

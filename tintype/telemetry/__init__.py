@@ -1,10 +1,11 @@
-"""What does the service tell those who watch it? Counts, levels and times of all processes of a node; traces.
+"""Metrics of all processes of a node, their exposition to Prometheus, and traces.
 
-The only home of prometheus_client and opentelemetry, both imported when first needed.
+The only package that imports prometheus_client and opentelemetry, both when they are first needed.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,13 +14,14 @@ import structlog
 from tintype import errors
 from tintype.telemetry import recorder, timing
 from tintype.telemetry.collectors import NodeCollector, NodeSources
+from tintype.telemetry.figures import NodeFigures
 from tintype.telemetry.recorder import add_gauge, count, observe, observe_request
-from tintype.telemetry.summary import Summary, of
+from tintype.telemetry.samples import Samples
 from tintype.telemetry.timing import wrap_wsgi
 
 __all__ = [
+    "NodeFigures",
     "NodeSources",
-    "Summary",
     "add_gauge",
     "count",
     "expose",
@@ -27,7 +29,7 @@ __all__ = [
     "observe_request",
     "start",
     "start_tracing",
-    "totals",
+    "summarize",
     "wrap_wsgi",
 ]
 
@@ -38,49 +40,49 @@ _collector = NodeCollector(NodeSources())
 
 
 def start(path: Path, sources: NodeSources) -> None:
-    """Count into the file at a path together with all processes of the node; ``node`` is what else there is to see."""
-    global _collector  # noqa: PLW0603 - one node a process
+    """Record into the file at a path, which all processes of the node share, and collect gauges from the sources."""
+    global _collector  # noqa: PLW0603 - one node per process
     recorder.start(path)
     _collector = NodeCollector(sources)
     _declare_series(sources)
 
 
-def _declare_series(node: NodeSources) -> None:
+def _declare_series(sources: NodeSources) -> None:
     """Expose counters of rare events with 0, so that PromQL's ``increase`` sees the first event."""
     for error in errors.ALL:
         recorder.declare("tintype_problems_total", error.code)
     recorder.declare("tintype_cache_decode_errors_total")
     for backend in ("storage", "limits"):
         recorder.declare("tintype_backend_failures_total", backend)
-    for engine in node.engines:
+    for engine in sources.engines:
         for result in ("ok", "partial", *(failure.code for failure in _ENGINE_ERRORS)):
             recorder.declare("tintype_captures_total", engine, result)
 
 
 def start_tracing(endpoint: str) -> Callable[[], None]:
-    """Send traces to an OTLP endpoint from now on, if OpenTelemetry is installed; gives what ends that."""
+    """Export traces to an OTLP endpoint if OpenTelemetry is installed; returns a function that stops it."""
     try:
-        from tintype.telemetry.otlp import OtlpTracer  # noqa: PLC0415 - an extra, for those who have an endpoint
+        from tintype.telemetry.otlp import OtlpTracer  # noqa: PLC0415 - an optional dependency
     except ImportError as error:
         log.warning("traces_disabled", reason=f"{error.name} is not installed", hint="pip install 'tintype[traces]'")
         return lambda: None
-    traces = OtlpTracer(endpoint)
-    timing.set_tracer(traces)
+    tracer = OtlpTracer(endpoint)
+    timing.set_tracer(tracer)
 
-    def end() -> None:
+    def stop() -> None:
         timing.set_tracer(None)
-        traces.close()
+        tracer.close()
 
-    return end
+    return stop
 
 
-def totals() -> Summary:
-    """What all worker processes of this node have done so far, and how it stands now."""
-    return of(_collector)
+def summarize() -> NodeFigures:
+    """Totals of all worker processes of this node, and current gauges."""
+    return NodeFigures.of(Samples.local(_collector.process_samples()), time.time())
 
 
 def expose(accept: str = "") -> tuple[bytes, str]:
-    """Everything for Prometheus, and its media type; ``accept`` is an Accept header."""
-    from tintype.telemetry import exposition  # noqa: PLC0415 - asked for by scrapes alone
+    """All metrics for Prometheus, and the media type; ``accept`` is an Accept header."""
+    from tintype.telemetry import exposition  # noqa: PLC0415 - imports prometheus_client
 
     return exposition.expose(_collector, accept)

@@ -1,4 +1,4 @@
-"""How does the node stand right now? What nobody counts and everybody can look at: line, caches, memory, disk."""
+"""Collects gauges when they are read: capture daemon, caches, memory, disk."""
 
 from __future__ import annotations
 
@@ -8,51 +8,37 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
-
-import structlog
+from typing import Any
 
 from tintype import __version__
+from tintype.protocols import Cache
 from tintype.telemetry import procfs, recorder
 
-log = structlog.get_logger("tintype.telemetry")
-
 _CACHE_SECONDS = 1.0
-"""Seconds for which one look will do, whoever asks."""
+"""Seconds for which the metrics of the capture daemon are reused."""
 
 Sample = tuple[str, tuple[str, ...], float]
-"""A metric's name, its labels' values, its value."""
-
-
-class SizedCache(Protocol):
-    """A cache that says how much is in it."""
-
-    def size(self) -> int:
-        """Bytes of all values held now."""
-        ...
-
-    def entries(self) -> int:
-        """How many values are held now."""
-        ...
+"""The name of a metric, the values of its labels, its value."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSources:
-    """What can be looked at. ``daemon`` gives the capture daemon's figures, or None while it does not run.
+    """Where the gauges of a node come from.
 
-    ``caches`` come with their budgets in bytes; ``seats`` are those of one worker, None where they are not bounded.
+    ``daemon`` returns the metrics of the capture daemon, or None while it does not run. ``caches`` are given with
+    their budgets in bytes. ``waiting_limit`` is that of one worker; None for no limit.
     """
 
     daemon: Callable[[], Mapping[str, Any] | None] | None = None
-    caches: Mapping[str, tuple[SizedCache, int]] = field(default_factory=dict)
+    caches: Mapping[str, tuple[Cache, int]] = field(default_factory=dict)
     engines: Sequence[str] = ()
-    """What operators call the engines."""
+    """Names of the configured engines."""
     waiting_limit: int | None = None
     data_dir: Path | None = None
 
 
 class NodeCollector:
-    """One look at a node, kept for a moment."""
+    """Reads the gauges of a node; the metrics of the capture daemon are cached for a second."""
 
     def __init__(self, sources: NodeSources, clock: Callable[[], float] = time.monotonic) -> None:
         self._sources = sources
@@ -60,49 +46,53 @@ class NodeCollector:
         self._lock = threading.Lock()
         self._daemon_metrics: tuple[float, Mapping[str, Any] | None] | None = None
 
-    def daemon(self) -> Mapping[str, Any] | None:
-        """The capture daemon's figures; None while it does not run, or where there is none."""
+    def samples(self) -> list[Sample]:
+        """All gauges."""
+        return [*self.process_samples(), *self._cache_samples()]
+
+    def process_samples(self) -> list[Sample]:
+        """Gauges of workers and capture daemon, which cost less than those of the caches."""
+        return [*self._worker_samples(), *self._daemon_samples()]
+
+    def _worker_samples(self) -> list[Sample]:
+        owners, sources = recorder.metric_store().owners(), self._sources
+        samples: list[Sample] = [
+            ("tintype_workers", (), len(owners)),
+            ("tintype_memory_bytes", ("web",), procfs.anonymous_bytes(owner.pid for owner in owners)),
+            ("tintype_start_time_seconds", (), min((owner.started_at for owner in owners), default=time.time())),
+        ]
+        if sources.waiting_limit is not None:
+            samples.append(("tintype_waiting_requests_limit", (), sources.waiting_limit * len(owners)))
+        if sources.data_dir and (free := procfs.free_disk_bytes(sources.data_dir)) is not None:
+            samples.append(("tintype_disk_free_bytes", (), free))
+        return samples
+
+    def _cache_samples(self) -> list[Sample]:
+        samples: list[Sample] = []
+        for name, (cache, budget) in self._sources.caches.items():
+            samples.append(("tintype_cache_bytes", (name,), cache.size()))
+            samples.append(("tintype_cache_budget_bytes", (name,), budget))
+            samples.append(("tintype_cache_entries", (name,), cache.entries()))
+        return samples
+
+    def _daemon_samples(self) -> list[Sample]:
+        metrics = self._read_daemon()
+        browser = str(metrics.get("browser", "")) if metrics else ""
+        samples: list[Sample] = [("tintype_build_info", (__version__, platform.python_version(), browser), 1)]
+        if self._sources.daemon is not None:
+            samples.append(("tintype_daemon_up", (), metrics is not None))
+        for name, value in (metrics or {}).items():
+            samples += _samples_of(name, value)
+        return samples
+
+    def _read_daemon(self) -> Mapping[str, Any] | None:
+        """The metrics of the capture daemon; None while it does not run, or without one."""
         if self._sources.daemon is None:
             return None
         with self._lock:
             if self._daemon_metrics is None or self._clock() - self._daemon_metrics[0] > _CACHE_SECONDS:
                 self._daemon_metrics = self._clock(), self._sources.daemon()
             return self._daemon_metrics[1]
-
-    def samples(self) -> list[Sample]:
-        """Everything there is to see."""
-        return [*self._workers(), *self._caches(), *self._daemon()]
-
-    def _workers(self) -> list[Sample]:
-        owners, node = recorder.metric_store().owners(), self._sources
-        found: list[Sample] = [
-            ("tintype_workers", (), len(owners)),
-            ("tintype_memory_bytes", ("web",), procfs.anonymous_bytes(owner.pid for owner in owners)),
-            ("tintype_start_time_seconds", (), min((owner.started_at for owner in owners), default=time.time())),
-        ]
-        if node.waiting_limit is not None:
-            found.append(("tintype_waiting_requests_limit", (), node.waiting_limit * len(owners)))
-        if node.data_dir and (free := procfs.free_disk_bytes(node.data_dir)) is not None:
-            found.append(("tintype_disk_free_bytes", (), free))
-        return found
-
-    def _caches(self) -> list[Sample]:
-        found: list[Sample] = []
-        for name, (cache, budget) in self._sources.caches.items():
-            found += [("tintype_cache_bytes", (name,), cache.size()), ("tintype_cache_budget_bytes", (name,), budget)]
-            found.append(("tintype_cache_entries", (name,), cache.entries()))
-        return found
-
-    def _daemon(self) -> list[Sample]:
-        figures = self.daemon()
-        browser = str(figures.get("browser", "")) if figures else ""
-        found: list[Sample] = [("tintype_build_info", (__version__, platform.python_version(), browser), 1)]
-        if self._sources.daemon is None:
-            return found
-        found.append(("tintype_daemon_up", (), figures is not None))
-        for figure, value in (figures or {}).items():
-            found += _daemon_samples(figure, value)
-        return found
 
 
 _METRIC_OF = {
@@ -113,21 +103,21 @@ _METRIC_OF = {
     "clients": "tintype_daemon_clients",
     "captures": "tintype_browser_captures_total",
     "restarts": "tintype_browser_restarts_total",
-    "renewals": "tintype_browser_recycles_total",
+    "recycles": "tintype_browser_recycles_total",
     "bytes": "tintype_egress_bytes_total",
     "connections": "tintype_egress_connections_total",
 }
 _LABELLED_METRIC_OF = {
-    "refused": "tintype_egress_denied_total",
+    "denied": "tintype_egress_denied_total",
     "memory": "tintype_memory_bytes",
     "layers": "tintype_isolation_layer_active",
 }
 
 
-def _daemon_samples(figure: str, value: Any) -> list[Sample]:
-    """The daemon's word as samples; one of another version may say less, or more."""
-    if figure in _METRIC_OF and isinstance(value, int | float):
-        return [(_METRIC_OF[figure], (), value)]
-    if figure in _LABELLED_METRIC_OF and isinstance(value, Mapping):
-        return [(_LABELLED_METRIC_OF[figure], (str(label),), float(number)) for label, number in value.items()]
+def _samples_of(name: str, value: Any) -> list[Sample]:
+    """Samples of one value of the daemon's metrics; values that only another version knows are ignored."""
+    if name in _METRIC_OF and isinstance(value, int | float):
+        return [(_METRIC_OF[name], (), value)]
+    if name in _LABELLED_METRIC_OF and isinstance(value, Mapping):
+        return [(_LABELLED_METRIC_OF[name], (str(label),), float(number)) for label, number in value.items()]
     return []

@@ -1,4 +1,4 @@
-"""How does Prometheus read it? The figures as its text, or as OpenMetrics where that is asked for."""
+"""Exposition of all metrics to Prometheus, in its text format or as OpenMetrics."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tintype.telemetry.definitions import METRICS, Metric
 
 
 def expose(collector: NodeCollector, accept: str) -> tuple[bytes, str]:
-    """The text and its media type; ``accept`` is what the caller would like (an Accept header)."""
+    """The text and its media type; ``accept`` is an Accept header."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(collector))
-    encode, media = choose_encoder(accept)
-    return encode(registry), media
+    encode, media_type = choose_encoder(accept)
+    return encode(registry), media_type
 
 
 class _Collector(Collector):
@@ -29,20 +29,19 @@ class _Collector(Collector):
         self._node = node
 
     def collect(self) -> Iterator[Family]:
-        """Every metric of the catalogue that has something to say."""
-        found: dict[str, list[tuple[tuple[str, ...], list[float]]]] = defaultdict(list)
+        """Every defined metric that has a value."""
+        series: dict[str, list[tuple[tuple[str, ...], list[float]]]] = defaultdict(list)
         for (name, *labels), cells in recorder.read_all().items():
-            found[name].append((tuple(labels), [*map(float, cells)]))
+            series[name].append((tuple(labels), [*map(float, cells)]))
         for name, values, value in self._node.samples():
-            found[name].append((values, [float(value)]))
-        yield from (_family(metric, found[metric.name]) for metric in METRICS if metric.name in found)
+            series[name].append((values, [float(value)]))
+        yield from (_family(metric, series[metric.name]) for metric in METRICS if metric.name in series)
 
 
-def _family(metric: Metric, found: Iterable[tuple[tuple[str, ...], list[float]]]) -> Family:
-    family = Family(
-        metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name, metric.help_text, metric.kind
-    )
-    for values, cells in found:
+def _family(metric: Metric, series: Iterable[tuple[tuple[str, ...], list[float]]]) -> Family:
+    name = metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name
+    family = Family(name, metric.help_text, metric.kind)
+    for values, cells in series:
         labels = dict(zip(metric.labels, values, strict=True))
         if metric.kind == "histogram":
             _add_histogram(family, metric, labels, cells)
@@ -52,9 +51,9 @@ def _family(metric: Metric, found: Iterable[tuple[tuple[str, ...], list[float]]]
 
 
 def _add_histogram(family: Family, metric: Metric, labels: dict[str, str], cells: list[float]) -> None:
-    """Buckets are told as the sum of all up to them."""
+    """Add cumulative buckets, sum and count; the cells hold the count of each bucket and then the sum."""
     counts = list(accumulate(cells[:-1]))
-    for edge, count in zip((*map(str, metric.buckets), "+Inf"), counts, strict=True):
-        family.add_sample(f"{metric.name}_bucket", {**labels, "le": edge}, count)
+    for bound, count in zip((*map(str, metric.buckets), "+Inf"), counts, strict=True):
+        family.add_sample(f"{metric.name}_bucket", {**labels, "le": bound}, count)
     family.add_sample(f"{metric.name}_sum", labels, cells[-1] / recorder.NANOSECONDS)
     family.add_sample(f"{metric.name}_count", labels, counts[-1])

@@ -7,10 +7,18 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tintype.model import Verdict
-from tintype.telemetry import Summary
+from tintype.model import CacheState, Verdict
+from tintype.telemetry import NodeFigures
 
 Count = Annotated[int, Field(ge=0)]
+_CACHE_STATES = {
+    "hits": CacheState.HIT,
+    "stale": CacheState.STALE,
+    "derived": CacheState.DERIVED,
+    "coalesced": CacheState.COALESCED,
+    "misses": CacheState.MISS,
+}
+"""Members of ``ThumbnailCounts``."""
 
 
 class JsonBody(BaseModel):
@@ -95,16 +103,18 @@ class StatusReport(JsonBody):
     queue: Annotated[QueueReport | None, Field(description="null while the capture daemon is not running.")]
 
     @classmethod
-    def of(cls, totals: Summary) -> Self:
-        """The report for totals read just now."""
+    def of(cls, figures: NodeFigures) -> Self:
+        """The report for figures computed just now."""
+        counts = {name: int(figures.thumbnails[state]) for name, state in _CACHE_STATES.items()}
+        queue = {name: value for name, value in figures.queue.items() if name in QueueReport.model_fields}
         return cls(
             time=round(time.time(), 1),
-            hit_ratio=None if totals.hit_ratio is None else round(totals.hit_ratio, 4),
-            thumbnails=ThumbnailCounts.model_validate(totals),
-            captures=totals.captures,
-            failures=totals.failures,
-            capture_seconds=round(totals.capture_seconds, 3),
-            queue=None if totals.slots is None else QueueReport.model_validate(totals),
+            hit_ratio=None if figures.hit_ratio is None else round(figures.hit_ratio, 4),
+            thumbnails=ThumbnailCounts.model_validate(counts),
+            captures=int(figures.captures),
+            failures=int(figures.failures),
+            capture_seconds=round(figures.capture_seconds, 3),
+            queue=None if queue["slots"] is None else QueueReport.model_validate(queue),
         )
 
 

@@ -56,7 +56,7 @@ def blueprint(playground: Playground, access: Authenticator) -> Blueprint:
     @routes.get("/status.json")
     def status() -> Response:
         access.authenticate(request)
-        response = jsonify(StatusReport.of(telemetry.totals()).members())
+        response = jsonify(StatusReport.of(telemetry.summarize()).members())
         response.headers["Cache-Control"] = "no-store"
         return response
 

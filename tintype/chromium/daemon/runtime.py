@@ -128,11 +128,11 @@ class CaptureRuntime:
             "waiting": pool.queue_length,
             "captures": pool.captures,
             "restarts": pool.restarts,
-            "renewals": pool.recycles,
+            "recycles": pool.recycles,
             "browser": pool.browser.version if pool.browser else "",
             "bytes": TOTALS.bytes,
             "connections": TOTALS.connections,
-            "refused": dict(TOTALS.denied),
+            "denied": dict(TOTALS.denied),
             "memory": {"daemon": private_memory(os.getpid()), "browser": sum(process.memory for process in tree)},
             "layers": {"sandbox": recipe.sandbox, "namespaces": recipe.namespaces},
         }
