@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from tests.support.fakes import png
+from tintype.logs import LogThrottle
 from tintype.model import Capture, Verdict
+from tintype.service.classify import features
 from tintype.service.classify.classifier import classify
 from tintype.service.classify.features import PageFeatures
 
@@ -120,3 +123,12 @@ def test_whatever_a_page_says_there_is_a_verdict(said: dict[str, Any], title: st
 def test_no_text_takes_long_to_read(letter: str) -> None:
     sample = letter * (2000 // len(letter))
     assert verdict({**BRIEF, "sample": sample, "headings": [sample[:80]] * 5}, title=sample[:300]) in Verdict
+
+
+def test_logs_page_features_of_another_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "_invalid_log", LogThrottle())
+    with capture_logs() as lines:
+        assert PageFeatures.from_data({"letters": "many"}) is None
+        assert PageFeatures.from_data({"letters": "many"}) is None
+        assert PageFeatures.from_data({}) is None
+    assert [(line["event"], line["log_level"]) for line in lines] == [("page_features_invalid", "warning")]

@@ -1,10 +1,17 @@
-"""How does a page describe itself? Its account of itself, read with care: it comes from outside."""
+"""Page features for the classifier, as the page script reports them; untrusted input."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+
+import structlog
+
+from tintype.logs import LogThrottle
+
+log = structlog.get_logger("tintype.service")
+_invalid_log = LogThrottle()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +55,12 @@ class PageFeatures:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self | None:
-        """From plain values; None where there is no account, or it makes no sense."""
+        """Page features from plain values; None if the engine reports none or they have another shape (logged)."""
         try:
             return cls._read(data) if data else None
-        except (TypeError, ValueError, KeyError, AttributeError):
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            if _invalid_log.allows():
+                log.warning("page_features_invalid", error=type(error).__name__, reason=str(error)[:200])
             return None
 
     @classmethod
