@@ -16,13 +16,13 @@ from tests.playground.visitor import Visitor
 
 pytestmark = pytest.mark.browser
 
-LOOK = (Path(__file__).parent / "look.js").read_text()
-LEAST = 44
+AUDIT = (Path(__file__).parent / "look.js").read_text()
+MIN_TARGET = 44
 """CSS pixels of what is touched (WCAG 2.5.5)."""
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
-def seen(request: pytest.FixtureRequest, browser: Browser, node: Node, site: SiteServer) -> dict[str, Any]:
+def audit(request: pytest.FixtureRequest, browser: Browser, node: Node, site: SiteServer) -> dict[str, Any]:
     """The page with everything on it: a picture, a mistake, figures, a gallery, all options."""
     with visiting(browser) as visit:
         at = visit(node, color_scheme=request.param)
@@ -36,26 +36,26 @@ def seen(request: pytest.FixtureRequest, browser: Browser, node: Node, site: Sit
 
 def look(at: Visitor) -> dict[str, Any]:
     """What there is to see: see ``look.js``."""
-    return dict(at.page.evaluate(LOOK))
+    return dict(at.page.evaluate(AUDIT))
 
 
-class TestEverything:
-    def test_can_be_read(self, seen: dict[str, Any]) -> None:
-        assert len(seen["texts"]) > 100
-        assert [text for text in seen["texts"] if text["contrast"] < text["needed"]] == []
+class TestContent:
+    def test_text_contrast_is_at_least_aa(self, audit: dict[str, Any]) -> None:
+        assert len(audit["texts"]) > 100
+        assert [text for text in audit["texts"] if text["contrast"] < text["needed"]] == []
 
-    def test_can_be_told_from_what_is_around_it(self, seen: dict[str, Any]) -> None:
-        assert [edge for edge in seen["edges"] if edge["contrast"] < 3] == []
+    def test_control_borders_have_contrast_3(self, audit: dict[str, Any]) -> None:
+        assert [edge for edge in audit["edges"] if edge["contrast"] < 3] == []
 
-    def test_has_a_name(self, seen: dict[str, Any]) -> None:
-        assert [each for each in seen["controls"] if not each["name"].strip()] == []
+    def test_every_control_has_a_name(self, audit: dict[str, Any]) -> None:
+        assert [each for each in audit["controls"] if not each["name"].strip()] == []
 
-    def test_can_be_touched(self, seen: dict[str, Any]) -> None:
-        assert [each for each in seen["controls"] if each["height"] < LEAST and not each["inText"]] == []
+    def test_every_control_is_44_pixels_high(self, audit: dict[str, Any]) -> None:
+        assert [each for each in audit["controls"] if each["height"] < MIN_TARGET and not each["inText"]] == []
 
 
-class TestItsOrder:
-    def test_is_that_of_headings_and_landmarks(self, visit: Visit, node: Node) -> None:
+class TestStructure:
+    def test_headings_and_landmarks_are_in_order(self, visit: Visit, node: Node) -> None:
         at = visit(node)
         levels = look(at)["headings"]
         assert levels[0] == 1
@@ -65,7 +65,7 @@ class TestItsOrder:
             assert at.page.get_by_role(landmark).count() == 1
         assert at.page.locator("html").get_attribute("lang") == "en"
 
-    def test_is_heard_by_those_who_listen(self, visit: Visit, node: Node) -> None:
+    def test_roles_and_names_are_exposed(self, visit: Visit, node: Node) -> None:
         at = visit(node)
         assert at.page.get_by_role("status").count() == 1
         assert at.page.get_by_role("textbox", name="URL of the page").count() == 1
@@ -73,8 +73,8 @@ class TestItsOrder:
         assert at.page.get_by_role("button", name="Copy Python").count() == 1
 
 
-class TestTheKeyboard:
-    def test_is_enough(self, visit: Visit, node: Node, site: SiteServer) -> None:
+class TestKeyboard:
+    def test_captures_without_a_mouse(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.page.keyboard.press("Tab")
         assert at.page.evaluate("document.activeElement.textContent") == "Skip to the URL field"
@@ -92,7 +92,7 @@ class TestTheKeyboard:
         at.settle()
         assert at.picture[0] == 320
 
-    def test_reaches_everything_and_shows_where_one_is(self, visit: Visit, node: Node) -> None:
+    def test_focus_reaches_every_control_and_is_visible(self, visit: Visit, node: Node) -> None:
         at = visit(node)
         reached: list[str] = []
         while True:
@@ -110,20 +110,20 @@ class TestTheKeyboard:
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_nothing_sticks_out(visit: Visit, node: Node, site: SiteServer, width: int) -> None:
+def test_nothing_overflows_the_viewport(visit: Visit, node: Node, site: SiteServer, width: int) -> None:
     at = visit(node, viewport={"width": width, "height": 800})
     at.take(site.url("/plain.html?a-rather-long-address-that-has-no-place-to-be-broken-on-a-small-telephone"))
     at.unfold()
     assert at.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_it_is_dark_where_that_is_wished(visit: Visit, node: Node) -> None:
+def test_follows_the_preferred_colour_scheme(visit: Visit, node: Node) -> None:
     colour = "getComputedStyle(document.body).backgroundColor"
     light, dark = (visit(node, color_scheme=scheme).page.evaluate(colour) for scheme in ("light", "dark"))
     assert (light, dark) == ("rgb(246, 243, 236)", "rgb(18, 24, 26)")
 
 
-def test_nothing_moves_where_that_is_wished(visit: Visit, node: Node) -> None:
+def test_follows_prefers_reduced_motion(visit: Visit, node: Node) -> None:
     moving = "getComputedStyle(document.querySelector('.progress-bar'), '::before').animationName"
     assert visit(node, reduced_motion="reduce").page.evaluate(moving) == "none"
     assert visit(node, reduced_motion="no-preference").page.evaluate(moving) == "slide"

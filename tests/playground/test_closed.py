@@ -27,15 +27,15 @@ def signed(start: Callable[..., Node]) -> Node:
     return start(TINTYPE_SIGNING_KEYS=SIGNING)
 
 
-class TestWithKeys:
-    def test_one_is_asked_for_where_it_is_missing(self, visit: Visit, keyed: Node, site: SiteServer) -> None:
+class TestApiKeys:
+    def test_requires_a_key(self, visit: Visit, keyed: Node, site: SiteServer) -> None:
         at = visit(keyed)
         at.take(site.url("/plain.html"))
         assert at.text("key-error") == "key is required: enter your API key"
         assert at.page.evaluate("document.activeElement.id") == "key"
         assert at.find("status").is_hidden()
 
-    def test_its_holder_sees_pictures_and_figures(self, visit: Visit, keyed: Node, site: SiteServer) -> None:
+    def test_key_unlocks_thumbnails_and_status(self, visit: Visit, keyed: Node, site: SiteServer) -> None:
         at = visit(keyed)
         at.page.fill("#key", KEY)
         at.take(site.url("/plain.html?keyed"))
@@ -43,7 +43,7 @@ class TestWithKeys:
         expect(at.find("rate-value")).to_be_visible()
         expect(at.page.locator(".card img")).to_have_count(1)
 
-    def test_it_stays_in_the_tab_and_in_no_text(self, visit: Visit, keyed: Node, site: SiteServer) -> None:
+    def test_key_stays_in_session_storage(self, visit: Visit, keyed: Node, site: SiteServer) -> None:
         at = visit(keyed)
         at.page.fill("#key", KEY)
         at.take(site.url("/plain.html?stays"))
@@ -55,7 +55,7 @@ class TestWithKeys:
         assert "$TINTYPE_KEY" in at.text("curl")
         assert "os.environ" in at.text("python")
 
-    def test_another_is_refused_in_words(self, visit: Visit, keyed: Node, site: SiteServer) -> None:
+    def test_shows_an_error_for_an_unknown_key(self, visit: Visit, keyed: Node, site: SiteServer) -> None:
         at = visit(keyed)
         at.page.fill("#key", "another")
         at.take(site.url("/plain.html"))
@@ -63,8 +63,8 @@ class TestWithKeys:
         assert at.page.evaluate("sessionStorage.getItem('tintype.key')") is None
 
 
-class TestWithSignaturesAlone:
-    def test_what_the_command_prints_is_shown(self, visit: Visit, signed: Node, site: SiteServer) -> None:
+class TestSignedUrlsOnly:
+    def test_shows_the_thumbnail_of_a_signed_url(self, visit: Visit, signed: Node, site: SiteServer) -> None:
         at = visit(signed)
         at.page.fill("#url", site.url("/plain.html?signed"))
         assert f"--base http://127.0.0.1:{signed.port}" in at.text("signed")
@@ -75,7 +75,7 @@ class TestWithSignaturesAlone:
         at.take()
         assert at.picture[0] == 320
 
-    def test_nothing_else_is(self, visit: Visit, signed: Node, site: SiteServer) -> None:
+    def test_shows_an_error_without_a_signature(self, visit: Visit, signed: Node, site: SiteServer) -> None:
         at = visit(signed)
         at.take(site.url("/plain.html"))
         assert "signed" in at.text("key-error")

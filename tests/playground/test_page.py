@@ -23,8 +23,8 @@ from tintype import cli
 pytestmark = pytest.mark.browser
 
 
-class TestAPicture:
-    def test_appears_and_comes_from_the_cache_the_next_time(self, visit: Visit, node: Node, site: SiteServer) -> None:
+class TestCapture:
+    def test_shows_a_miss_and_then_a_hit(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.take(site.url("/plain.html?appears"))
         assert at.picture == (1280, 720)
@@ -35,7 +35,7 @@ class TestAPicture:
         assert at.text("cache") == "HIT"
         assert site.visits("/plain.html?appears") == 1
 
-    def test_shows_what_was_chosen(self, visit: Visit, node: Node, site: SiteServer) -> None:
+    def test_applies_the_chosen_options(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.choose(thumb_width="320", format="webp", width="800", block_ads=False)
         at.take(site.url("/plain.html?chosen"))
@@ -45,9 +45,7 @@ class TestAPicture:
         assert said.pop("url") == site.url("/plain.html?chosen")
         assert said == {"thumb_width": "320", "format": "webp", "width": "800", "block_ads": "false"}
 
-    def test_can_be_sent_as_an_address_that_takes_nothing_by_itself(
-        self, visit: Visit, node: Node, site: SiteServer
-    ) -> None:
+    def test_url_of_the_page_fills_the_form_without_a_request(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node, f"/?url={site.url('/plain.html')}&dark_mode=true&fail_on=blank,login&width=640")
         assert at.find("url").input_value() == site.url("/plain.html")
         assert at.find("dark_mode").is_checked()
@@ -55,7 +53,7 @@ class TestAPicture:
         assert at.find("width").input_value() == "640"
         assert at.pictures_asked() == 0
 
-    def test_may_be_of_a_page_that_was_written_here(self, visit: Visit, node: Node) -> None:
+    def test_captures_inline_html(self, visit: Visit, node: Node) -> None:
         at = visit(node)
         at.choose(html="<h1>Written here</h1>", width="640", height="480")
         at.take()
@@ -64,7 +62,7 @@ class TestAPicture:
         assert at.text("img") == ""
         assert "requests.post(" in at.text("python")
 
-    def test_may_be_a_document(self, visit: Visit, node: Node, site: SiteServer) -> None:
+    def test_shows_json_and_saves_pdf(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.choose(format="json")
         at.take(site.url("/plain.html?document"))
@@ -75,13 +73,13 @@ class TestAPicture:
             at.page.click("#shown a")
         assert saved.value.suggested_filename.endswith(".pdf")
 
-    def test_takes_the_place_of_its_placeholder(self, visit: Visit, node: Node, site: SiteServer) -> None:
+    def test_replaces_its_placeholder(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.choose(placeholder=True)
         at.take(site.url("/plain.html?placeholder"))
         assert at.text("cache") in {"HIT", "DERIVED", "COALESCED"}
 
-    def test_need_not_be_waited_for(self, visit: Visit, node: Node, site: SiteServer) -> None:
+    def test_cancels_a_running_request(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.page.fill("#url", site.url("/never-loads.html"))
         at.page.click("#go")
@@ -92,7 +90,7 @@ class TestAPicture:
         expect(at.find("said")).to_have_text("Cancelled.")
         assert at.find("empty").is_visible()
 
-    def test_is_taken_once_when_asked_for_twice_at_once(self, visit: Visit, node: Node, site: SiteServer) -> None:
+    def test_sends_one_request_for_a_double_click(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.page.fill("#url", site.url("/plain.html?twice"))
         at.page.evaluate("(go => { go.click(); go.click(); })(document.querySelector('#go'))")
@@ -100,7 +98,7 @@ class TestAPicture:
         assert at.picture == (1280, 720)
         assert at.pictures_asked() == 1
 
-    def test_gives_way_to_one_of_something_else(self, visit: Visit, node: Node, site: SiteServer) -> None:
+    def test_replaces_a_running_request(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.page.fill("#url", site.url("/never-loads.html?gives-way"))
         at.page.click("#go")
@@ -109,8 +107,8 @@ class TestAPicture:
         expect(at.find("caption")).to_contain_text("/plain.html")
 
 
-class TestTheTiming:
-    def test_tells_no_step_twice(self, visit: Visit, node: Node) -> None:
+class TestTiming:
+    def test_parts_add_up_to_the_total(self, visit: Visit, node: Node) -> None:
         at = visit(node)
         parts_of = """async (steps) => {
             const here = document.querySelector('script[type=module]').src;
@@ -123,8 +121,8 @@ class TestTheTiming:
         assert sum(ms for _, ms in told["parts"]) == told["total"] == 600
 
 
-class TestAMistake:
-    def test_is_named_beside_its_option(self, visit: Visit, node: Node, site: SiteServer) -> None:
+class TestErrors:
+    def test_appear_beside_their_fields(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node, viewport={"width": 390, "height": 844})
         at.unfold()
         at.choose(delay="99999", locale="nowhere!")
@@ -136,7 +134,7 @@ class TestAMistake:
         expect(at.page.get_by_role("alert")).to_contain_text("Invalid parameters")
         assert at.page.evaluate("document.activeElement.name") in {"delay", "locale"}
 
-    def test_is_gone_once_it_is_put_right(self, visit: Visit, node: Node, site: SiteServer) -> None:
+    def test_disappear_after_a_valid_request(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.choose(thumb_width="1")
         at.take(site.url("/plain.html?put-right"))
@@ -148,14 +146,14 @@ class TestAMistake:
         assert at.picture[0] == 100
 
     @pytest.mark.parametrize("url", ["http://10.0.0.1/", "", "not an address"])
-    def test_in_the_address_is_beside_the_address(self, visit: Visit, node: Node, url: str) -> None:
+    def test_invalid_url_has_an_error_beside_the_url_field(self, visit: Visit, node: Node, url: str) -> None:
         at = visit(node)
         at.take(url)
         assert at.text("url-error").startswith("url ")
 
 
 class TestSnippets:
-    def test_are_copied(self, visit: Visit, node: Node, site: SiteServer) -> None:
+    def test_copies_to_the_clipboard(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node, permissions=["clipboard-read", "clipboard-write"])
         at.page.fill("#url", site.url("/plain.html"))
         for name in ("img", "curl", "python", "signed"):
@@ -163,7 +161,9 @@ class TestSnippets:
             expect(at.page.locator(f"[data-copies={name}] span").first).to_have_text("Copied")
             assert at.page.evaluate("navigator.clipboard.readText()") == at.find(name).text_content()
 
-    def test_get_the_picture(self, visit: Visit, node: Node, site: SiteServer, tmp_path: Path) -> None:
+    def test_curl_and_html_return_the_thumbnail(
+        self, visit: Visit, node: Node, site: SiteServer, tmp_path: Path
+    ) -> None:
         at = visit(node)
         at.choose(thumb_width="200", css='body::before { content: "it\'s <&>" }')
         at.page.fill("#url", site.url("/plain.html?a=1&b='2'"))
@@ -174,18 +174,18 @@ class TestSnippets:
         by_page = httpx.get(unescape(address), trust_env=False)
         assert (by_page.headers["X-Cache"], by_page.content) == ("HIT", by_curl.read_bytes())
 
-    def test_show_no_document_in_a_page(self, visit: Visit, node: Node) -> None:
+    def test_html_is_unavailable_for_documents(self, visit: Visit, node: Node) -> None:
         at = visit(node)
         at.choose(format="pdf")
         assert (at.text("img"), at.text("img-note")) == ("", "An <img> cannot show pdf.")
         assert "example.com.pdf" in at.text("curl")
 
-    def test_are_programs(self, visit: Visit, node: Node) -> None:
+    def test_python_compiles(self, visit: Visit, node: Node) -> None:
         at = visit(node)
         at.page.fill("#url", 'https://example.com/ü?"quoted"')
         compile(at.text("python"), "snippet", "exec")
 
-    def test_sign_what_is_chosen(self, visit: Visit, node: Node) -> None:
+    def test_signing_command_contains_the_options(self, visit: Visit, node: Node) -> None:
         at = visit(node)
         at.choose(thumb_width="200", dark_mode=True, block_ads=False)
         at.page.fill("#url", "example.com")
@@ -195,8 +195,8 @@ class TestSnippets:
         assert {"thumb_width": "200", "dark_mode": "true", "block_ads": "false"}.items() <= said.items()
 
 
-class TestTheGallery:
-    def test_is_this_browsers_own(self, visit: Visit, node: Node, site: SiteServer) -> None:
+class TestGallery:
+    def test_survives_a_reload_in_the_same_browser_only(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.take(site.url("/plain.html?first"))
         at.choose(dark_mode=True)
@@ -209,7 +209,7 @@ class TestTheGallery:
         assert at.page.locator(".card img").first.evaluate("each => each.decode().then(() => each.naturalWidth)") > 0
         assert at.pictures_asked() == asked
 
-    def test_gives_back_what_was_asked(self, visit: Visit, node: Node, site: SiteServer) -> None:
+    def test_restores_the_options_of_an_entry(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.choose(thumb_width="300")
         at.take(site.url("/plain.html?again"))
@@ -220,7 +220,7 @@ class TestTheGallery:
         at.settle()
         assert at.text("cache") == "HIT"
 
-    def test_forgets(self, visit: Visit, node: Node, site: SiteServer) -> None:
+    def test_clears_all_entries(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.take(site.url("/plain.html?forget"))
         at.page.click("#clear-recent")
@@ -228,8 +228,8 @@ class TestTheGallery:
         assert at.page.evaluate("localStorage.length") == 0
 
 
-class TestTheFigures:
-    def test_are_told_in_words_too(self, visit: Visit, node: Node, site: SiteServer) -> None:
+class TestStatus:
+    def test_has_a_text_alternative(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node)
         at.take(site.url("/plain.html?figures"))
         expect(at.find("ratio-value")).to_contain_text("%")
@@ -238,7 +238,7 @@ class TestTheFigures:
         expect(at.find("ratio-description")).to_contain_text("in the last five minutes")
         expect(at.page.locator("#ratio-chart polyline")).to_have_count(1)
 
-    def test_are_not_asked_for_where_nobody_is(self, visit: Visit, node: Node) -> None:
+    def test_polling_stops_without_input(self, visit: Visit, node: Node) -> None:
         at = visit(node)
         at.page.clock.install()
         at.page.reload()
@@ -251,8 +251,8 @@ class TestTheFigures:
             at.page.keyboard.press("Tab")
 
 
-class TestWithoutScripts:
-    def test_the_form_leads_to_the_picture(self, visit: Visit, node: Node, site: SiteServer) -> None:
+class TestWithoutJavaScript:
+    def test_form_redirects_to_the_thumbnail(self, visit: Visit, node: Node, site: SiteServer) -> None:
         at = visit(node, java_script_enabled=False)
         at.page.fill("#url", site.url("/plain.html?scriptless"))
         assert at.find("result").is_hidden()

@@ -42,20 +42,20 @@ def ask(site: Site, parameters: dict[str, str], path: str = "/thumb", **more: An
     return site.client.get(path, query_string=parameters, **more)
 
 
-class TestWithoutEither:
-    def test_everybody_is_answered(self) -> None:
+class TestPublicService:
+    def test_accepts_a_request_without_a_key(self) -> None:
         assert Site().thumb().status_code == 200
 
-    def test_a_signature_is_not_looked_at(self) -> None:
+    def test_ignores_signatures_if_none_are_configured(self) -> None:
         answer = ask(Site(), {"url": URL, "sig": "0", "expires": "1"})
         assert (answer.status_code, answer.headers["Cache-Control"][:6]) == (200, "public")
 
 
-class TestAKey:
+class TestApiKey:
     @pytest.mark.parametrize(
         "headers", [BEARER, HEADER, {"Authorization": f"bearer  {KEY} "}, {**HEADER, "Authorization": "Basic YTpi"}]
     )
-    def test_is_answered_for_its_holder_alone(self, site: Site, headers: dict[str, str]) -> None:
+    def test_accepts_a_known_key_and_makes_the_response_private(self, site: Site, headers: dict[str, str]) -> None:
         answer = site.thumb(headers=headers)
         assert answer.status_code == 200
         assert answer.headers["Cache-Control"] == f"private, max-age={DAY}, stale-while-revalidate={7 * DAY}"
@@ -64,7 +64,7 @@ class TestAKey:
         "headers",
         [{}, {"Authorization": "Bearer "}, {"X-Api-Key": ""}, {"X-Api-Key": KEY + "x"}, {"Authorization": KEY}],
     )
-    def test_is_needed(self, site: Site, headers: dict[str, str]) -> None:
+    def test_rejects_a_missing_or_unknown_key(self, site: Site, headers: dict[str, str]) -> None:
         answer = site.thumb(headers=headers)
         assert (answer.status_code, answer.json["error"]) == (401, "unauthorized")
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="tintype"'
@@ -72,7 +72,7 @@ class TestAKey:
         assert KEY not in answer.text
         assert site.engine.shots == []
 
-    def test_is_needed_to_persist_to_post_and_for_what_a_page_says(self, site: Site) -> None:
+    def test_persist_post_and_meta_require_a_key(self, site: Site) -> None:
         refused = [
             site.persist(),
             site.client.post("/thumb", json={"url": URL}),
@@ -82,26 +82,26 @@ class TestAKey:
         assert [answer.status_code for answer in refused] == [401] * 4
         assert site.client.post("/persist", json={"url": URL}, headers=HEADER).status_code == 200
 
-    def test_is_not_needed_for_what_was_persisted_or_for_health(self, site: Site) -> None:
+    def test_stored_objects_and_health_require_no_key(self, site: Site) -> None:
         lasting = site.client.post("/persist", json={"url": URL}, headers=HEADER).json["url"]
         assert site.client.get(lasting).status_code == 200
         assert site.client.get("/health").status_code == 200
 
-    def test_may_be_given_as_its_digest(self) -> None:
+    def test_accepts_a_key_configured_as_a_digest(self) -> None:
         hashed = ApiKey.parse(f"shop:sha256-{hashlib.sha256(KEY.encode()).hexdigest()}")
         assert closed(hashed).thumb(headers=HEADER).status_code == 200
 
-    def test_comes_before_mistakes(self, site: Site) -> None:
+    def test_checks_the_key_before_the_parameters(self, site: Site) -> None:
         assert site.thumb(width=1).status_code == 401
         assert site.thumb(width=1, headers=HEADER).status_code == 400
 
-    def test_that_is_missing_can_be_a_picture(self, site: Site) -> None:
+    def test_missing_key_can_be_reported_as_an_image(self, site: Site) -> None:
         answer = site.thumb(on_error="image", format="webp", thumb_width=320)
         assert (answer.status_code, answer.content_type) == (401, "image/webp")
 
 
-class TestAnAllowance:
-    def test_belongs_to_the_key_wherever_it_comes_from(self) -> None:
+class TestRateLimitOfAKey:
+    def test_counts_by_key_and_not_by_address(self) -> None:
         blog = ApiKey.parse("blog:a-key-of-the-blog-1:4 per minute")
         site = closed(SHOP, blog, allowances=RateLimits(thumb="2 per minute", per_key={"blog": blog.rate_limit}))
 
@@ -119,41 +119,41 @@ class TestAnAllowance:
         assert statuses(KEY, 3) == [200, 200, 429]
         assert statuses("a-key-of-the-blog-1", 5) == [200] * 4 + [429]
 
-    def test_of_signed_addresses_is_that_of_the_client(self) -> None:
+    def test_counts_signed_urls_by_address(self) -> None:
         site = closed(allowances=RateLimits(thumb="2 per minute"))
         assert [ask(site, query()).status_code for _ in range(3)] == [200, 200, 429]
 
-    def test_is_not_spent_by_who_is_refused(self) -> None:
+    def test_ignores_rejected_requests(self) -> None:
         site = closed(SHOP, allowances=RateLimits(thumb="2 per minute"))
         for _ in range(5):
             site.thumb()
         assert site.thumb(headers=HEADER).headers["RateLimit-Remaining"] == "1"
 
 
-class TestASignature:
-    def test_makes_an_address_that_anybody_may_use(self, site: Site) -> None:
+class TestSignedUrl:
+    def test_accepts_a_signed_url_without_a_key(self, site: Site) -> None:
         answer = ask(site, query(thumb_width=320))
         assert (answer.status_code, answer.headers["Cache-Control"][:6]) == (200, "public")
         assert ask(site, query("/meta"), "/meta").status_code not in {401, 403}
 
-    def test_that_is_wrong_is_not_mended_by_a_key(self, site: Site) -> None:
+    def test_wrong_signature_is_rejected_even_with_a_key(self, site: Site) -> None:
         assert ask(site, {**query(), "sig": "0" * 64}, headers=HEADER).status_code == 403
 
-    def test_is_for_one_route(self, site: Site) -> None:
+    def test_rejects_a_signature_of_another_route(self, site: Site) -> None:
         assert ask(site, query("/meta")).status_code == 403
         assert site.persist(**query("/persist")).status_code == 401
 
-    def test_that_does_not_fit_is_refused(self, site: Site) -> None:
+    def test_changed_query_is_rejected(self, site: Site) -> None:
         answer = ask(site, {**query(thumb_width=320), "thumb_width": "640"})
         assert (answer.status_code, answer.json["error"]) == (403, "bad-signature")
         assert site.engine.shots == []
 
-    def test_alone_leaves_only_signed_addresses(self) -> None:
+    def test_rejects_unsigned_urls_if_no_keys_are_configured(self) -> None:
         site = closed()
         assert ask(site, query()).status_code == 200
         assert [site.thumb().status_code, site.persist().status_code] == [403, 403]
 
-    def test_ends_the_life_of_the_picture_in_caches(self, site: Site) -> None:
+    def test_limits_max_age_to_its_expiry(self, site: Site) -> None:
         now = int(site.clock())
         soon = ask(site, query(expires=now + 60))
         assert soon.headers["Cache-Control"] == "public, max-age=60"
@@ -162,13 +162,13 @@ class TestASignature:
         late = ask(site, query(expires=now + DAY + 100))
         assert late.headers["Cache-Control"] == f"public, max-age={DAY}, stale-while-revalidate=100"
 
-    def test_that_is_over_is_refused(self, site: Site) -> None:
+    def test_expired_url_is_rejected(self, site: Site) -> None:
         parameters = query(expires=int(site.clock()) + 60)
         assert ask(site, parameters).status_code == 200
         site.clock.advance(61)
         assert ask(site, parameters).status_code == 403
 
-    def test_does_not_make_a_picture_of_its_own(self, site: Site) -> None:
+    def test_shares_the_cache_entry_of_the_unsigned_url(self, site: Site) -> None:
         for _ in range(2):
             ask(site, query())
             ask(site, query(expires=int(site.clock()) + 60))
@@ -176,7 +176,7 @@ class TestASignature:
         assert len(site.engine.shots) == 1
 
 
-class TestTheFastPath:
+class TestFastPathAuthentication:
     @pytest.fixture
     def twins(self) -> Twins:
         twins = Twins(allowances=RateLimits(thumb="50 per minute"))
@@ -188,18 +188,18 @@ class TestTheFastPath:
     def signed(**parameters: Any) -> str:
         return urlencode(query(**parameters))
 
-    def test_answers_who_has_a_key_or_a_signed_address(self, twins: Twins) -> None:
+    def test_serves_requests_with_a_key_or_a_signature(self, twins: Twins) -> None:
         for ask in (Ask(headers=HEADER), Ask(query=self.signed(width=800))):
             assert [state(twins.ask(ask)) for _ in range(3)] == ["MISS", "HIT", "HIT"]
         assert twins.passed == 4
 
-    def test_answers_nobody_else_what_it_knows(self, twins: Twins) -> None:
+    def test_delegates_requests_without_valid_authentication(self, twins: Twins) -> None:
         for _ in range(2):
             assert twins.ask(Ask(headers=HEADER))[0] == "200 OK"
             assert twins.ask(Ask())[0] == "401 UNAUTHORIZED"
             assert twins.ask(Ask(headers={"X-Api-Key": "another-key-of-16"}))[0] == "401 UNAUTHORIZED"
 
-    def test_refuses_an_address_from_the_second_it_is_over(self, twins: Twins) -> None:
+    def test_rejects_a_signed_url_from_the_second_it_expires(self, twins: Twins) -> None:
         until = int(twins.sites[0].clock()) + 60
         ask = Ask(query=self.signed(expires=until))
         assert [twins.ask(ask)[0] for _ in range(2)] == ["200 OK"] * 2
@@ -208,19 +208,19 @@ class TestTheFastPath:
         twins.turn(1.5)
         assert twins.ask(ask)[0] == "403 FORBIDDEN"
 
-    def test_learns_that_an_address_is_signed_although_a_key_came_first(self, twins: Twins) -> None:
+    def test_caches_the_signature_of_a_url_first_requested_with_a_key(self, twins: Twins) -> None:
         text = self.signed(width=900)
         twins.ask(Ask(query=text, headers=HEADER))
         states = [state(twins.ask(Ask(query=text))) for _ in range(3)]
         assert (states, twins.passed) == (["HIT"] * 3, 2)
 
-    def test_keeps_what_a_key_is_told_apart_from_what_everybody_is(self, twins: Twins) -> None:
+    def test_keeps_private_and_public_responses_apart(self, twins: Twins) -> None:
         text = self.signed(width=900)
         for headers in ({}, HEADER, {}, HEADER):
             twins.ask(Ask(query=text, headers=headers))
 
 
-def test_the_log_names_the_holder_and_never_the_key(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_contains_the_key_name_and_never_the_key(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(log_format="json")
     for _ in range(2):
         site.thumb(headers=BEARER)

@@ -23,19 +23,19 @@ def lines() -> LogCapture:
 
 
 class TestHealth:
-    def test_tells_that_it_lives(self, site: Site) -> None:
+    def test_returns_the_version(self, site: Site) -> None:
         answer = site.client.get("/health")
         assert (answer.status_code, answer.json) == (200, {"ok": True, "service": "tintype", "version": __version__})
         assert answer.headers["Cache-Control"] == "no-store"
 
-    def test_asks_nobody(self, site: Site) -> None:
+    def test_checks_no_backend(self, site: Site) -> None:
         site.engine.check_error, site.storage.error, site.records.unavailable = "down", "down", True
         assert site.client.get("/health").status_code == 200
         assert site.engine.checks == 0
 
 
 class TestReadiness:
-    def test_every_part_works(self, site: Site) -> None:
+    def test_reports_ok_for_every_backend(self, site: Site) -> None:
         answer = site.client.get("/ready")
         assert answer.status_code == 200
         assert answer.json == {
@@ -44,12 +44,12 @@ class TestReadiness:
             "warnings": [],
         }
 
-    def test_tells_which_layer_of_the_guard_is_missing(self, site: Site) -> None:
+    def test_warns_of_a_missing_isolation_layer(self, site: Site) -> None:
         site.engine.warning_texts = ("Chromium runs without its sandbox",)
         answer = site.client.get("/ready")
         assert (answer.status_code, answer.json["warnings"]) == (200, ["Chromium runs without its sandbox"])
 
-    def test_names_the_part_that_does_not(self, site: Site) -> None:
+    def test_names_the_backend_that_failed(self, site: Site) -> None:
         site.engine.check_error = "the browser does not start"
         answer = site.client.get("/ready")
         assert (answer.status_code, answer.json["error"], answer.json["ok"]) == (503, "backend-unavailable", False)
@@ -58,11 +58,11 @@ class TestReadiness:
         assert answer.headers["Retry-After"]
 
 
-class TestTheLog:
+class TestRequestLog:
     def request_lines(self, lines: LogCapture) -> list[dict[str, object]]:
         return [line for line in lines.entries if line["event"] == "request_finished"]
 
-    def test_has_one_line_a_request(self, site: Site, lines: LogCapture) -> None:
+    def test_writes_one_line_per_request(self, site: Site, lines: LogCapture) -> None:
         answer = site.thumb("https://www.site.org/secret?token=hidden", thumb_width=64)
         (line,) = self.request_lines(lines)
         spent = {name for name in line if name.endswith("ms")}
@@ -80,27 +80,27 @@ class TestTheLog:
             "bytes": len(answer.data),
         }
 
-    def test_counts_the_bytes_that_went_out(self, site: Site, lines: LogCapture) -> None:
+    def test_counts_the_bytes_of_the_body(self, site: Site, lines: LogCapture) -> None:
         etag = site.thumb().headers["ETag"]
         site.thumb(headers={"If-None-Match": etag})
         site.client.head("/thumb", query_string={"url": URL})
         sent = [line["bytes"] for line in self.request_lines(lines)]
         assert (sent[0] > 0, sent[1:]) == (True, [0, 0])
 
-    def test_says_what_failed_and_why_on_the_same_line(self, site: Site, lines: LogCapture) -> None:
+    def test_logs_the_error_on_the_line_of_the_request(self, site: Site, lines: LogCapture) -> None:
         site.engine.error = errors.Overloaded("the line is full")
         site.thumb()
         (line,) = self.request_lines(lines)
         assert (line["status"], line["error"], line["target"]) == (503, "overloaded", "site.org")
         assert (line["log_level"], line["reason"]) == ("warning", "the line is full")
 
-    def test_takes_a_callers_mistake_for_nothing_to_warn_of(self, site: Site, lines: LogCapture) -> None:
+    def test_logs_client_errors_at_level_info(self, site: Site, lines: LogCapture) -> None:
         site.thumb(width="wide")
         (line,) = self.request_lines(lines)
         assert (line["status"], line["error"], line["log_level"]) == (400, "invalid-request", "info")
         assert "reason" not in line
 
-    def test_never_holds_keys_or_query_strings(self, site: Site, lines: LogCapture) -> None:
+    def test_contains_no_storage_key_and_no_query_string(self, site: Site, lines: LogCapture) -> None:
         key = site.persist(url="https://site.org/?token=hidden").json["key"]
         site.client.get(f"/stored/{key}")
         site.client.get("/wp-login.php?password=hidden")
@@ -108,7 +108,7 @@ class TestTheLog:
         assert key not in repr(lines.entries)
         assert [line["route"] for line in self.request_lines(lines)] == ["/persist", "/stored/<path:key>", "-"]
 
-    def test_one_requests_fields_do_not_leak_into_the_next(self, site: Site, lines: LogCapture) -> None:
+    def test_clears_fields_between_requests(self, site: Site, lines: LogCapture) -> None:
         site.thumb()
         site.client.get("/health")
         assert "target" not in self.request_lines(lines)[-1]

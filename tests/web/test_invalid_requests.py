@@ -14,7 +14,7 @@ from tintype import request_parser
 from tintype.options import FormatName, Options, accepts
 
 
-def mistakes(answer: TestResponse) -> dict[str, str]:
+def invalid_parameters(answer: TestResponse) -> dict[str, str]:
     assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
     assert answer.json["error"] == "invalid-request"
     assert answer.json["message"] == answer.json["detail"]
@@ -36,8 +36,8 @@ def mistakes(answer: TestResponse) -> dict[str, str]:
         ("hide_selectors", ""), ("omit_background", "yes"), ("reduced_motion", "a bit"),
     ],
 )  # fmt: skip
-def test_a_bad_value_is_answered_with_what_is_accepted(site: Site, name: str, value: str) -> None:
-    found = mistakes(site.thumb(**{name: value}))
+def test_reports_what_the_parameter_accepts(site: Site, name: str, value: str) -> None:
+    found = invalid_parameters(site.thumb(**{name: value}))
     assert list(found) == [name]
     assert accepts(name) in found[name]
     assert site.engine.visits == 0
@@ -64,25 +64,25 @@ def test_a_bad_value_is_answered_with_what_is_accepted(site: Site, name: str, va
         (f"url={URL}&clip=0,0,9,9&selector=p", "clip", "cannot be combined with selector"),
     ],
 )
-def test_mistakes_are_named(site: Site, query: str, name: str, words: str) -> None:
-    found = mistakes(site.raw(query))
+def test_names_the_invalid_parameter(site: Site, query: str, name: str, words: str) -> None:
+    found = invalid_parameters(site.raw(query))
     assert list(found) == [name]
     assert words in found[name]
 
 
-def test_all_mistakes_come_at_once(site: Site) -> None:
-    found = mistakes(site.raw("url=ftp://x&width=1&format=gif&nonsense=1&fit=cover&fit=cover&ttl=9999999"))
+def test_reports_all_invalid_parameters(site: Site) -> None:
+    found = invalid_parameters(site.raw("url=ftp://x&width=1&format=gif&nonsense=1&fit=cover&fit=cover&ttl=9999999"))
     assert set(found) == {"url", "width", "format", "nonsense", "fit"}
 
 
-def test_a_script_is_a_mistake_where_it_is_switched_off() -> None:
+def test_rejects_js_if_it_is_disabled() -> None:
     site = Site(allow_js=False)
-    assert mistakes(site.thumb(js="1")) == {"js": "is disabled on this server"}
-    assert mistakes(site.persist(js="1")) == {"js": "is disabled on this server"}
+    assert invalid_parameters(site.thumb(js="1")) == {"js": "is disabled on this server"}
+    assert invalid_parameters(site.persist(js="1")) == {"js": "is disabled on this server"}
     assert site.engine.visits == 0
 
 
-def test_structured_values_are_taken_as_json_too(site: Site) -> None:
+def test_accepts_json_for_structured_values(site: Site) -> None:
     assert site.persist(clip={"x": 0, "y": 0, "width": 9, "height": 9}, hide_selectors=["a", "b"]).status_code == 200
     assert site.engine.shots[-1].region.clip == (0, 0, 9, 9)
     assert site.engine.shots[-1].page_changes.hide_selectors == "a, b"
@@ -91,22 +91,22 @@ def test_structured_values_are_taken_as_json_too(site: Site) -> None:
 @pytest.mark.parametrize(
     "body", ['{"clip": {"x": 0, "x": 0, "y": 0, "width": 9}}', '{"clip": {"x": 0}}', '{"clip": [[1]]}']
 )
-def test_structured_values_have_their_shape(site: Site, body: str) -> None:
+def test_rejects_json_of_another_shape(site: Site, body: str) -> None:
     answer = site.client.post("/persist", data=body[:-1] + f', "url": "{URL}"}}', content_type="application/json")
-    assert list(mistakes(answer)) == ["clip"]
+    assert list(invalid_parameters(answer)) == ["clip"]
 
 
-def test_a_refused_target_is_listed_beside_other_mistakes(site: Site) -> None:
-    assert set(mistakes(site.thumb("http://127.0.0.1/", width=1))) == {"url", "width"}
+def test_lists_a_denied_target_with_other_invalid_parameters(site: Site) -> None:
+    assert set(invalid_parameters(site.thumb("http://127.0.0.1/", width=1))) == {"url", "width"}
 
 
-def test_a_refused_target_alone_is_an_error_of_its_own(site: Site) -> None:
+def test_reports_a_denied_target_alone_as_target_denied(site: Site) -> None:
     answer = site.thumb("http://169.254.169.254/latest/meta-data/")
     assert (answer.status_code, answer.json["error"]) == (400, "target-denied")
     assert "169.254" not in answer.text
 
 
-def test_what_was_given_is_echoed_shortly(site: Site) -> None:
+def test_quotes_at_most_60_characters_of_a_value(site: Site) -> None:
     answer = site.raw(f"url={URL}&format={'x' * 5000}&{'y' * 5000}=1")
     assert len(answer.data) < 1500
     assert "x" * 61 not in answer.text
@@ -122,7 +122,7 @@ def test_what_was_given_is_echoed_shortly(site: Site) -> None:
         b"url=https://%31%32%37.0.0.1/", b"url[]=https://site.org/", b"url=javascript:alert(1)",
     ],
 )  # fmt: skip
-def test_strange_bytes_are_mistakes(site: Site, query: bytes) -> None:
+def test_rejects_malformed_query_strings(site: Site, query: bytes) -> None:
     assert site.raw(query).status_code == 400
 
 
@@ -144,13 +144,13 @@ _STEADY: Any = {
 class TestFuzz:
     @settings(max_examples=150, **_STEADY)
     @given(pairs=st.lists(st.tuples(_NAMES, _VALUES), max_size=8), asked=st.booleans())
-    def test_no_query_is_our_fault(self, site: Site, pairs: list[tuple[str, str]], asked: bool) -> None:
+    def test_no_query_causes_a_server_error(self, site: Site, pairs: list[tuple[str, str]], asked: bool) -> None:
         named = [("url", URL), *pairs] if asked else pairs
         assert site.client.get("/thumb", query_string=named).status_code < 500
 
     @settings(max_examples=150, **_STEADY)
     @given(raw=st.binary(max_size=80).filter(lambda raw: not set(raw) & set(b"\r\n")))
-    def test_nor_are_any_bytes(self, site: Site, raw: bytes) -> None:
+    def test_no_bytes_cause_a_server_error(self, site: Site, raw: bytes) -> None:
         assert site.raw(raw).status_code < 500
 
     @settings(max_examples=100, **_STEADY)
@@ -160,9 +160,9 @@ class TestFuzz:
             lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=4),
         )
     )
-    def test_nor_is_any_json(self, site: Site, body: Any) -> None:
+    def test_no_json_body_causes_a_server_error(self, site: Site, body: Any) -> None:
         assert site.client.post("/persist", json=body).status_code < 500
 
 
-def test_every_format_has_a_rank_in_negotiation() -> None:
+def test_negotiation_ranks_every_image_format() -> None:
     assert set(request_parser.PREFERRED) == set(FormatName.__args__)

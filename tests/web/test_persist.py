@@ -35,8 +35,8 @@ def read_of(site: Site, size: int, environ: Mapping[str, object]) -> int:
     return sent.tell()
 
 
-class TestPersisting:
-    def test_answers_where_the_picture_lasts(self, site: Site) -> None:
+class TestPersist:
+    def test_returns_the_permanent_url(self, site: Site) -> None:
         answer = site.persist(thumb_width=320, format="webp")
         assert answer.status_code == 200
         assert list(answer.json) == ["url", "key", "cached", "content_type", "width", "height", "bytes", "verdict"]
@@ -46,23 +46,23 @@ class TestPersisting:
         stored = site.client.get(path(answer.json["url"]))
         assert (stored.status_code, len(stored.data)) == (200, answer.json["bytes"])
 
-    def test_twice_is_once(self, site: Site) -> None:
+    def test_stores_an_equal_request_once(self, site: Site) -> None:
         first, second = site.persist().json, site.persist().json
         assert second == {**first, "cached": True}
         assert site.engine.visits == 1
 
-    def test_fresh_takes_it_anew(self, site: Site) -> None:
+    def test_captures_again_if_fresh(self, site: Site) -> None:
         first = site.persist().json
         site.clock.advance(1)
         second = site.persist(fresh=True).json
         assert (second["cached"], second["key"] != first["key"]) == (False, True)
 
-    def test_reuses_what_thumb_has_taken(self, site: Site) -> None:
+    def test_reuses_a_cached_thumbnail(self, site: Site) -> None:
         picture = site.thumb()
         assert site.client.get(path(site.persist().json["url"])).data == picture.data
         assert site.engine.visits == 1
 
-    def test_takes_every_option_of_thumb_in_json_types(self, site: Site) -> None:
+    def test_accepts_every_option_of_thumb_in_json_types(self, site: Site) -> None:
         members = {
             "width": 800,
             "dark_mode": True,
@@ -76,52 +76,52 @@ class TestPersisting:
         assert (shot.emulation.width, shot.emulation.dark_mode, shot.emulation.scale) == (800, True, 1.5)
         assert (shot.wait.delay, shot.region.full_page) == (100, False)
 
-    def test_lasting_urls_start_where_the_operator_says(self) -> None:
+    def test_urls_start_with_the_public_url(self) -> None:
         site = Site(public_url="https://thumbs.example.com/base")
         assert site.persist().json["url"].startswith("https://thumbs.example.com/base/stored/thumbs/")
 
-    def test_behind_a_trusted_proxy_they_start_with_its_scheme(self) -> None:
+    def test_urls_use_the_scheme_of_a_trusted_proxy(self) -> None:
         headers = {"X-Forwarded-Proto": "https", "Host": "thumbs.org"}
         for trusted, scheme in ((("127.0.0.0/8",), "https"), ((), "http")):
             answer = Site(trusted=trusted).client.post("/persist", json={"url": URL}, headers=headers)
             assert answer.json["url"].startswith(f"{scheme}://thumbs.org/stored/")
 
-    def test_urls_of_a_bucket_are_left_as_they_are(self, site: Site) -> None:
+    def test_keeps_absolute_urls_of_the_storage(self, site: Site) -> None:
         site.storage._base = "https://cdn.example.com/"
         assert site.persist().json["url"].startswith("https://cdn.example.com/thumbs/")
 
-    def test_storage_that_fails_is_a_503(self, site: Site) -> None:
+    def test_returns_503_if_the_storage_fails(self, site: Site) -> None:
         site.storage.error = "the disk is full"
         answer = site.persist()
         assert (answer.status_code, answer.json["error"]) == (503, "backend-unavailable")
 
-    def test_a_failing_capture_stores_nothing(self, site: Site) -> None:
+    def test_stores_nothing_if_the_capture_fails(self, site: Site) -> None:
         answer = site.persist(url="http://10.0.0.1/")
         assert (answer.status_code, answer.json["error"], list(site.storage.keys())) == (400, "target-denied", [])
 
-    def test_pages_of_other_origins_may_not_call_it(self, site: Site) -> None:
+    def test_has_no_cors_headers(self, site: Site) -> None:
         answer = site.client.options("/persist", headers={"Origin": "https://evil.org"})
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-class TestBodies:
+class TestRequestBody:
     @pytest.mark.parametrize(
         "body",
         ["", "{", "[1]", '"text"', "null", "12", "NaN", '{"url": NaN}', "{'url': 1}", "[" * 100_000, "\ufeff{}",
          '{"width": ' + "9" * 5000 + "}"],
     )  # fmt: skip
-    def test_anything_but_a_json_object_is_refused(self, site: Site, body: str) -> None:
+    def test_rejects_anything_but_a_json_object(self, site: Site, body: str) -> None:
         answer = site.client.post("/persist", data=body, content_type="application/json")
         assert answer.status_code == 400
         assert answer.json["errors"][0]["parameter"] == "body"
 
-    def test_bytes_that_are_no_text_are_refused(self, site: Site) -> None:
+    def test_rejects_invalid_utf_8(self, site: Site) -> None:
         assert site.client.post("/persist", data=b"\xff\xfe", content_type="application/json").status_code == 400
 
     @pytest.mark.parametrize(
         "body", ["{}", '{"url": null}', '{"url": 5}', '{"url": "\\ud800"}', '{"url": ["https://site.org/"]}']
     )
-    def test_it_must_name_a_page(self, site: Site, body: str) -> None:
+    def test_requires_a_url(self, site: Site, body: str) -> None:
         answer = site.client.post("/persist", data=body, content_type="application/json")
         assert answer.status_code == 400
         assert [each["parameter"] for each in answer.json["errors"]] == ["url"]
@@ -134,51 +134,49 @@ class TestBodies:
             ('"format": {"a": 1}', "format"), ('"selector": 1', "selector"), ('"x": 1', "x"), ('"\\ud800": 1', "?"),
         ],
     )  # fmt: skip
-    def test_mistakes_are_named(self, site: Site, member: str, name: str) -> None:
+    def test_names_the_invalid_member(self, site: Site, member: str, name: str) -> None:
         body = f'{{"url": "{URL}", {member}}}'
         answer = site.client.post("/persist", data=body, content_type="application/json")
         assert answer.status_code == 400
         assert [each["parameter"] for each in answer.json["errors"]] == [name]
 
     @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
-    def test_other_media_are_refused(self, site: Site, kind: str) -> None:
+    def test_rejects_other_media_types(self, site: Site, kind: str) -> None:
         answer = site.client.post("/persist", data=json.dumps({"url": URL}), content_type=kind)
         assert (answer.status_code, answer.json["error"]) == (415, "unsupported-media")
 
     @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "application/vnd.api+json"])
-    def test_json_by_another_name_is_json(self, site: Site, kind: str) -> None:
+    def test_accepts_media_types_based_on_json(self, site: Site, kind: str) -> None:
         assert site.client.post("/persist", data=json.dumps({"url": URL}), content_type=kind).status_code == 200
 
-    def test_more_than_a_megabyte_is_refused(self, site: Site) -> None:
+    def test_rejects_more_than_a_megabyte(self, site: Site) -> None:
         body: dict[str, Any] = {"url": URL, "selector": "x" * (1 << 20)}
         answer = site.client.post("/persist", json=body)
         assert (answer.status_code, answer.json["error"]) == (413, "body-too-large")
 
     @pytest.mark.parametrize("environ", [CHUNKED, {"CONTENT_LENGTH": str(3 << 20)}], ids=["chunked", "announced"])
-    def test_what_is_refused_is_read_lest_the_client_miss_why(self, site: Site, environ: dict[str, object]) -> None:
+    def test_drains_a_rejected_body(self, site: Site, environ: dict[str, object]) -> None:
         assert read_of(site, 3 << 20, environ) == 3 << 20
 
     @pytest.mark.parametrize("environ", [CHUNKED, {"CONTENT_LENGTH": str(40 << 20)}], ids=["chunked", "announced"])
-    def test_what_is_far_too_large_is_not_read_for_ever(self, site: Site, environ: dict[str, object]) -> None:
+    def test_stops_draining_at_the_limit(self, site: Site, environ: dict[str, object]) -> None:
         assert read_of(site, 40 << 20, environ) < 20 << 20
 
-    def test_what_a_client_only_asks_to_send_is_not_read(self, site: Site) -> None:
+    def test_leaves_a_body_announced_by_expect_100_unread(self, site: Site) -> None:
         assert read_of(site, 3 << 20, {"CONTENT_LENGTH": str(3 << 20), "HTTP_EXPECT": "100-continue"}) == 0
 
     @pytest.mark.parametrize(("size", "status"), [(1000, 200), (1 << 20, 413), (2 << 20, 413)])
-    def test_a_body_that_does_not_announce_its_length_is_read_up_to_there(
-        self, site: Site, size: int, status: int
-    ) -> None:
+    def test_reads_a_body_without_content_length_up_to_the_limit(self, site: Site, size: int, status: int) -> None:
         sent = io.BytesIO(json.dumps({"url": URL}).ljust(size).encode())
         assert post(site, sent, CHUNKED).status_code == status
 
-    def test_get_is_not_how_to_ask(self, site: Site) -> None:
+    def test_rejects_get(self, site: Site) -> None:
         answer = site.client.get("/persist")
         assert (answer.status_code, answer.headers["Allow"]) == (405, "OPTIONS, POST")
 
 
-class TestStoredPictures:
-    def test_may_be_kept_for_good(self, site: Site) -> None:
+class TestStored:
+    def test_allows_caching_for_ever(self, site: Site) -> None:
         url = path(site.persist(format="jpeg").json["url"])
         answer = site.client.get(url)
         assert (answer.content_type, answer.headers["Cache-Control"]) == ("image/jpeg", FOREVER)
@@ -186,14 +184,14 @@ class TestStoredPictures:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Content-Disposition"].startswith('inline; filename="')
 
-    def test_have_the_validator_of_their_content(self, site: Site) -> None:
+    def test_etag_is_the_digest_of_the_content(self, site: Site) -> None:
         url = path(site.persist().json["url"])
         etag = site.client.get(url).headers["ETag"]
         assert etag == site.thumb().headers["ETag"]
         again = site.client.get(url, headers={"If-None-Match": etag})
         assert (again.status_code, again.data, again.headers["Cache-Control"]) == (304, b"", FOREVER)
 
-    def test_head(self, site: Site) -> None:
+    def test_answers_head(self, site: Site) -> None:
         url = path(site.persist().json["url"])
         assert site.client.head(url).headers["Content-Length"] == str(len(site.client.get(url).data))
 
@@ -201,6 +199,6 @@ class TestStoredPictures:
         "key",
         ["thumbs/nothing.png", "thumbs/" + "0" * 64 + "-" + "0" * 64 + ".png", "../secret", "..%2f..%2fetc/passwd"],
     )
-    def test_that_do_not_exist_are_not_found(self, site: Site, key: str) -> None:
+    def test_returns_404_for_an_unknown_key(self, site: Site, key: str) -> None:
         answer = site.client.get(f"/stored/{key}")
         assert (answer.status_code, answer.json["error"]) == (404, "not-found")

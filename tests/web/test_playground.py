@@ -38,8 +38,8 @@ def page(site: Site) -> Page:
     return Page(site.client.get("/").text)
 
 
-class TestThePage:
-    def test_may_load_from_nowhere_but_here(self, site: Site) -> None:
+class TestPage:
+    def test_csp_allows_only_files_of_the_service(self, site: Site) -> None:
         answer = site.client.get("/")
         policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
         assert policy["default-src"] == "'none'"
@@ -48,52 +48,52 @@ class TestThePage:
         assert policy["form-action"] == "'self'"
         assert policy["base-uri"] == policy["frame-ancestors"] == "'none'"
 
-    def test_tells_no_other_site_where_people_come_from(self, site: Site) -> None:
+    def test_sends_no_referrer(self, site: Site) -> None:
         headers = site.client.get("/").headers
         assert (headers["Referrer-Policy"], headers["X-Content-Type-Options"]) == ("no-referrer", "nosniff")
 
-    def test_holds_no_script_and_no_style_itself(self, page: Page) -> None:
+    def test_has_no_inline_script_or_style(self, page: Page) -> None:
         assert all("src" in script for script in page.all("script"))
         assert page.all("style") == []
         assert [a for _, attributes in page.elements for a in attributes if a == "style" or a.startswith("on")] == []
 
-    def test_names_no_other_host(self, page: Page) -> None:
+    def test_contains_no_url_of_another_host(self, page: Page) -> None:
         named = [each.get("src") or each.get("href") or "" for each in page.all("script", "link", "img", "a", "form")]
         assert [address for address in named if urlsplit(address).netloc] == []
 
-    def test_is_looked_at_anew_and_sent_only_when_it_changed(self, site: Site) -> None:
+    def test_revalidates_by_etag(self, site: Site) -> None:
         answer = site.client.get("/")
         again = site.client.get("/", headers={"If-None-Match": answer.headers["ETag"]})
         assert (answer.headers["Cache-Control"], again.status_code, again.data) == ("no-cache", 304, b"")
         assert "Content-Security-Policy" in again.headers
 
-    def test_takes_the_usual_methods(self, site: Site) -> None:
+    def test_accepts_get_head_and_options(self, site: Site) -> None:
         assert site.client.head("/").data == b""
         assert {"GET", "HEAD", "OPTIONS"} == set(site.client.options("/").headers["Allow"].split(", "))
         assert site.client.post("/").status_code == 405
 
-    def test_can_be_switched_off(self) -> None:
+    def test_returns_404_if_disabled(self) -> None:
         site = Site(playground=Playground(enabled=False))
         addresses = ("/", "/status.json", f"/static/{static_files().digest}/playground.css")
         assert [site.client.get(address).status_code for address in addresses] == [404, 404, 404]
 
-    def test_is_shown_to_everybody_where_keys_are_needed(self) -> None:
+    def test_requires_no_key(self) -> None:
         text = closed(SHOP, signatures=None).client.get("/").text
         assert 'id="key"' in text
         assert 'id="key"' not in Site().client.get("/").text
 
-    def test_asks_for_a_signed_address_where_there_are_no_keys(self) -> None:
+    def test_has_a_field_for_signed_urls_if_there_are_no_keys(self) -> None:
         assert "data-signed-url" in closed().client.get("/").text
 
 
-class TestItsFiles:
-    def test_are_kept_for_good_under_a_name_that_changes_with_them(self, site: Site, page: Page) -> None:
+class TestStaticFiles:
+    def test_caches_files_for_ever_below_a_content_hash(self, site: Site, page: Page) -> None:
         for each in [*page.all("script"), *page.all("link")]:
             answer = site.client.get("/" + (each.get("src") or each["href"]))
             assert answer.status_code == 200
             assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
-    def test_have_their_types(self, site: Site) -> None:
+    def test_content_type_matches_the_suffix(self, site: Site) -> None:
         types = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
         for name, body in static_files().files.items():
             answer = site.client.get(f"/static/{static_files().digest}/{name}")
@@ -102,34 +102,34 @@ class TestItsFiles:
     @pytest.mark.parametrize(
         "path", ["0/playground.css", "{}/none.css", "{}/../__init__.py", "{}/%2e%2e/rate_limit.py"]
     )
-    def test_are_these_and_no_others(self, site: Site, path: str) -> None:
+    def test_returns_404_for_other_paths(self, site: Site, path: str) -> None:
         assert site.client.get(f"/static/{path.format(static_files().digest)}").status_code == 404
 
-    def test_import_only_each_other(self) -> None:
+    def test_scripts_import_only_each_other(self) -> None:
         for script in FOLDER.glob("*.js"):
             imported = re.findall(r"^import .* from \"(.+)\";", script.read_text(), re.MULTILINE)
             assert {name.removeprefix("./") for name in imported} <= static_files().files.keys()
 
-    def test_never_write_markup(self) -> None:
+    def test_scripts_never_write_markup(self) -> None:
         written = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function"
         assert [script.name for script in FOLDER.glob("*.js") if re.search(written, script.read_text())] == []
 
 
-class TestItsForm:
-    def test_asks_for_every_option(self, page: Page) -> None:
+class TestForm:
+    def test_has_a_field_for_every_option(self, page: Page) -> None:
         asked = {each["name"] for each in page.all("input", "select", "textarea") if "data-kind" in each}
         assert asked == set(Options.model_fields)
 
-    def test_asks_for_each_once(self, page: Page) -> None:
+    def test_ids_are_unique(self, page: Page) -> None:
         ids = [each["id"] for _, each in page.elements if "id" in each]
         assert len(ids) == len(set(ids))
 
-    def test_has_a_label_for_each(self, page: Page) -> None:
+    def test_labels_every_field(self, page: Page) -> None:
         labelled = {each["for"] for each in page.all("label") if "for" in each}
         fields = [each for each in page.all("input", "select", "textarea") if "id" in each]
         assert {each["id"] for each in fields} <= labelled
 
-    def test_describes_by_what_is_there(self, page: Page) -> None:
+    def test_aria_references_exist(self, page: Page) -> None:
         ids = {each["id"] for _, each in page.elements if "id" in each}
         named = [
             name
@@ -139,23 +139,23 @@ class TestItsForm:
         ]
         assert set(named) <= ids
 
-    def test_knows_bounds_and_choices(self, page: Page) -> None:
+    def test_copies_bounds_and_choices_of_the_options(self, page: Page) -> None:
         fields = {each["id"]: each for each in page.all("input", "select") if "id" in each}
         assert (fields["thumb_width"]["min"], fields["thumb_width"]["max"]) == ("16", "3840")
         assert fields["width"]["placeholder"] == "1280"
         assert {"webp", "avif", "pdf", "iphone-15", "contain"} <= {each["value"] for each in page.all("option")}
         assert ("checked" in fields["block_ads"], "checked" in fields["dark_mode"]) == (True, False)
 
-    def test_leaves_out_what_an_operator_switched_off(self) -> None:
+    def test_omits_hidden_options(self) -> None:
         page = Page(Site(playground=Playground(hidden_options=("js",))).client.get("/").text)
         assert "js" not in {each.get("id") for each in page.all("textarea")}
 
-    def test_sends_secrets_by_no_address(self, page: Page) -> None:
+    def test_marks_body_only_options(self, page: Page) -> None:
         posted = {each["name"] for each in page.all("input", "textarea") if "data-body-only" in each}
         assert posted == {name for name in Options.model_fields if is_body_only(name)}
 
 
-class TestWithoutScripts:
+class TestWithoutJavaScript:
     def untouched(self) -> MultiDict[str, str]:
         """What a browser sends of a form in which nothing but the address was written."""
         fields = MultiDict({"plain": "1", "url": "example.com"})
@@ -166,11 +166,11 @@ class TestWithoutScripts:
                 fields.add(control.name, control.default if control.kind == "choice" else "")
         return fields
 
-    def test_the_form_leads_to_the_picture(self, site: Site) -> None:
+    def test_form_redirects_to_the_thumbnail(self, site: Site) -> None:
         answer = site.client.get("/", query_string=self.untouched())
         assert (answer.status_code, answer.headers["Location"]) == (303, "thumb?url=https%3A%2F%2Fexample.com")
 
-    def test_what_was_chosen_is_said(self, site: Site) -> None:
+    def test_redirect_contains_the_chosen_options(self, site: Site) -> None:
         form = self.untouched()
         form.setlist("fail_on", ["blank", "login"])
         form["dark_mode"], form["width"] = "true", "800"
@@ -185,7 +185,7 @@ class TestWithoutScripts:
         }
         assert site.client.get("/thumb", query_string=said).status_code == 200
 
-    def test_what_is_posted_is_never_put_into_an_address(self, site: Site) -> None:
+    def test_redirect_omits_body_only_options(self, site: Site) -> None:
         form = self.untouched()
         form["cookies"] = "session=s3cret"
         assert "s3cret" not in site.client.get("/", query_string=form).headers["Location"]

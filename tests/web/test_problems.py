@@ -14,15 +14,13 @@ from tintype import errors, imaging
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
 
-class TestProblemObjects:
+class TestProblemJson:
     @pytest.mark.parametrize(
         "error",
         [kind for kind in errors.ALL if not issubclass(kind, errors.InvalidRequest)],
         ids=lambda kind: kind.code,
     )
-    def test_every_error_of_the_engine_is_answered_as_itself(
-        self, site: Site, error: type[errors.TintypeError]
-    ) -> None:
+    def test_contains_every_error_of_the_engine(self, site: Site, error: type[errors.TintypeError]) -> None:
         site.engine.error = error("what happened")
         answer = site.thumb()
         assert (answer.status_code, answer.content_type) == (error.status, "application/problem+json")
@@ -38,24 +36,24 @@ class TestProblemObjects:
         assert answer.headers["Cache-Control"] == "no-store"
         assert "Accept" in answer.headers["Vary"]
 
-    def test_when_to_come_back_is_said_in_whole_seconds(self, site: Site) -> None:
+    def test_retry_after_is_in_whole_seconds(self, site: Site) -> None:
         site.engine.error = errors.Overloaded("the line is full", retry_after=1.2)
         answer = site.thumb()
         assert (answer.headers["Retry-After"], answer.json["retry_after"]) == ("2", 2)
 
-    def test_what_nobody_foresaw_tells_nothing_but_its_id(self, site: Site) -> None:
+    def test_unexpected_exception_reveals_only_the_request_id(self, site: Site) -> None:
         site.lookup.error = ValueError("postgres://root:hunter2@10.0.0.5/")  # type: ignore[assignment]
         answer = site.thumb()
         assert (answer.status_code, answer.json["error"]) == (500, "internal-error")
         assert answer.json["instance"].endswith(answer.headers["X-Request-Id"])
         assert "hunter2" not in answer.text
 
-    def test_an_unknown_address_lists_the_known_ones(self, site: Site) -> None:
+    def test_unknown_path_lists_the_routes(self, site: Site) -> None:
         answer = site.client.get("/nothing/here")
         assert (answer.status_code, answer.json["error"]) == (404, "not-found")
         assert "/thumb" in answer.json["detail"]
 
-    def test_errors_carry_the_general_headers(self, site: Site) -> None:
+    def test_errors_have_the_general_headers(self, site: Site) -> None:
         headers = site.client.get("/nothing").headers
         assert (headers["X-Content-Type-Options"], bool(headers["X-Request-Id"])) == ("nosniff", True)
 
@@ -64,19 +62,19 @@ class TestProblemObjects:
         assert (answer.status_code, answer.data) == (400, b"")
 
 
-class TestPages:
-    def test_a_browser_sees_a_readable_page(self, site: Site) -> None:
+class TestHtml:
+    def test_browser_gets_an_html_page(self, site: Site) -> None:
         answer = site.raw(f"url={URL}&width=1&<script>=1", headers={"Accept": BROWSER})
         assert (answer.status_code, answer.mimetype) == (400, "text/html")
         assert "<code>width</code> must be a whole number from 320 to 3840 pixels" in answer.text
         assert "<script>" not in answer.text
         assert answer.headers["X-Request-Id"] in answer.text
 
-    def test_for_every_error(self, site: Site) -> None:
+    def test_browser_gets_html_for_unknown_paths(self, site: Site) -> None:
         answer = site.client.get("/nothing", headers={"Accept": BROWSER})
         assert (answer.status_code, answer.mimetype, "Not found" in answer.text) == (404, "text/html", True)
 
-    def test_the_page_may_load_and_run_nothing(self, site: Site) -> None:
+    def test_csp_allows_only_the_inline_style(self, site: Site) -> None:
         answer = site.client.get("/nothing", headers={"Accept": BROWSER})
         style = re.search("<style>(.*)</style>", answer.text, re.DOTALL)
         assert style
@@ -86,12 +84,12 @@ class TestPages:
         assert not re.search("(src|href)=", answer.text)
 
     @pytest.mark.parametrize("accept", ["*/*", "application/json", "", "application/json, text/html;q=0.9", "image/*"])
-    def test_programs_get_json(self, site: Site, accept: str) -> None:
+    def test_other_clients_get_json(self, site: Site, accept: str) -> None:
         assert site.client.get("/nothing", headers={"Accept": accept}).mimetype == "application/problem+json"
 
 
-class TestPictures:
-    def test_an_error_can_be_shown_where_the_picture_would_be(self, site: Site) -> None:
+class TestErrorImage:
+    def test_replaces_the_thumbnail_if_requested(self, site: Site) -> None:
         site.engine.error = errors.TargetUnreachable("the name is not known")
         answer = site.thumb(on_error="image", thumb_width=320, format="webp", headers={"Accept": BROWSER})
         assert (answer.status_code, answer.content_type) == (502, "image/webp")
@@ -109,22 +107,22 @@ class TestPictures:
             ({"width": 3840, "height": 240, "thumb_height": 3840}, (3840, 240)),
         ],
     )
-    def test_it_has_the_size_of_the_picture(self, site: Site, options: dict[str, int], size: tuple[int, int]) -> None:
+    def test_has_the_size_of_the_thumbnail(self, site: Site, options: dict[str, int], size: tuple[int, int]) -> None:
         site.engine.error = errors.TargetUnreachable("x")
         assert imaging.size(site.thumb(on_error="image", **options).data)[:2] == size
 
-    def test_it_works_when_parameters_are_wrong(self, site: Site) -> None:
+    def test_works_for_invalid_parameters(self, site: Site) -> None:
         answer = site.thumb(on_error="image", width="wide", format="gif", nonsense="1", thumb_width=200)
         assert (answer.status_code, answer.content_type) == (400, "image/png")
         assert imaging.size(answer.data)[0] == 200
 
-    def test_it_works_when_the_target_is_refused(self, site: Site) -> None:
+    def test_works_for_a_denied_target(self, site: Site) -> None:
         answer = site.thumb("http://localhost/", on_error="image", format="auto", headers={"Accept": "image/webp"})
         assert (answer.status_code, answer.content_type) == (400, "image/webp")
 
-    def test_it_may_be_shown_anywhere(self, site: Site) -> None:
+    def test_has_cors_headers(self, site: Site) -> None:
         answer = site.thumb("ftp://x", on_error="image")
         assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
 
-    def test_persist_answers_in_json_whatever_is_asked(self, site: Site) -> None:
+    def test_persist_ignores_on_error(self, site: Site) -> None:
         assert site.persist(url="ftp://x", on_error="image").content_type == "application/problem+json"

@@ -40,7 +40,7 @@ class TestSlowBodies:
         assert answer.headers["Retry-After"] == "5"
         assert not body.was_read
 
-    def test_does_not_count_requests_without_a_body(self, full: Site) -> None:
+    def test_ignores_requests_without_a_body(self, full: Site) -> None:
         assert full.thumb().status_code == 200
 
     def test_releases_the_limit_after_valid_and_invalid_bodies(self) -> None:

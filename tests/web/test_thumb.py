@@ -20,13 +20,13 @@ CACHED = "public, max-age=86400, stale-while-revalidate=604800"
 CHROME_IMG = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 
 
-class TestAPicture:
-    def test_is_what_was_asked(self, site: Site) -> None:
+class TestThumbnail:
+    def test_has_the_requested_size_and_format(self, site: Site) -> None:
         answer = site.thumb(thumb_width=320, format="webp")
         assert (answer.status_code, answer.content_type) == (200, "image/webp")
         assert imaging.size(answer.data)[:2] == (320, 180)
 
-    def test_comes_as_png_in_viewport_size_by_default(self, site: Site) -> None:
+    def test_defaults_to_png_in_viewport_size(self, site: Site) -> None:
         answer = site.thumb()
         assert answer.content_type == "image/png"
         assert imaging.size(answer.data)[:2] == (1280, 720)
@@ -35,7 +35,7 @@ class TestAPicture:
         ("format_", "mime"),
         [("png", "image/png"), ("jpeg", "image/jpeg"), ("jpg", "image/jpeg"), ("avif", "image/avif")],
     )
-    def test_has_the_content_type_of_its_format(self, site: Site, format_: str, mime: str) -> None:
+    def test_content_type_matches_the_format(self, site: Site, format_: str, mime: str) -> None:
         assert site.thumb(format=format_, thumb_width=64).content_type == mime
 
     def test_options_reach_the_engine(self, site: Site) -> None:
@@ -44,55 +44,53 @@ class TestAPicture:
         assert (shot.emulation.width, shot.emulation.height, shot.emulation.dark_mode) == (800, 600, True)
         assert (shot.wait.delay, shot.region.selector, shot.page_changes.block_ads) == (250, "#chart", False)
 
-    def test_tracking_parameters_do_not_make_another_picture(self, site: Site) -> None:
+    def test_ignores_tracking_parameters(self, site: Site) -> None:
         site.thumb(f"{URL}?utm_source=mail")
         assert site.thumb(URL).headers["X-Cache"] == "HIT"
 
-    def test_a_raw_url_without_escapes_works(self, site: Site) -> None:
+    def test_accepts_an_unescaped_url(self, site: Site) -> None:
         assert site.raw("url=https://münchen.de/straße".encode()).status_code == 200
         assert site.engine.shots[0].url == "https://xn--mnchen-3ya.de/stra%C3%9Fe"
 
 
 class TestHeaders:
-    def test_tell_a_cache_what_it_may_do(self, site: Site) -> None:
+    def test_cache_control_has_the_default_lifetime(self, site: Site) -> None:
         answer = site.thumb()
         assert (answer.headers["Cache-Control"], answer.headers["Age"]) == (CACHED, "0")
 
-    def test_age_is_how_much_of_the_lifetime_is_spent(self, site: Site) -> None:
+    def test_age_is_the_time_since_the_capture(self, site: Site) -> None:
         site.thumb()
         site.clock.advance(3600)
         answer = site.thumb()
         assert (answer.headers["X-Cache"], answer.headers["Age"]) == ("HIT", "3600")
         assert answer.headers["Cache-Control"] == CACHED
 
-    def test_a_ttl_is_the_lifetime(self, site: Site) -> None:
+    def test_ttl_sets_max_age(self, site: Site) -> None:
         assert site.thumb(ttl=60).headers["Cache-Control"] == "public, max-age=60, stale-while-revalidate=604800"
 
     @pytest.mark.parametrize("insisting", [{"fresh": "true"}, {"ttl": "0"}])
-    def test_who_insists_on_a_new_picture_is_not_answered_by_caches(
-        self, site: Site, insisting: dict[str, str]
-    ) -> None:
+    def test_fresh_and_ttl_zero_are_not_cached(self, site: Site, insisting: dict[str, str]) -> None:
         site.thumb()
         site.clock.advance(1)
         answer = site.thumb(**insisting)
         assert (answer.headers["X-Cache"], answer.headers["Cache-Control"]) == ("MISS", "no-cache")
 
-    def test_an_unfinished_page_says_so_and_lives_shortly(self, site: Site) -> None:
+    def test_partial_capture_is_flagged_and_cached_briefly(self, site: Site) -> None:
         site.engine.partial = True
         answer = site.thumb()
         assert answer.headers["X-Capture"] == "partial"
         assert answer.headers["Cache-Control"] == "public, max-age=60, stale-while-revalidate=3600"
 
-    def test_a_missing_page_is_a_picture_with_its_status(self, site: Site) -> None:
+    def test_x_target_status_is_the_status_of_the_target(self, site: Site) -> None:
         site.engine.status = 404
         answer = site.thumb()
         assert (answer.status_code, answer.headers["X-Target-Status"]) == (200, "404")
 
-    def test_an_unknown_status_is_not_invented(self, site: Site) -> None:
+    def test_omits_an_unknown_target_status(self, site: Site) -> None:
         site.engine.status = 0
         assert "X-Target-Status" not in site.thumb().headers
 
-    def test_cache_states_in_their_order(self, site: Site) -> None:
+    def test_x_cache_follows_the_life_of_a_thumbnail(self, site: Site) -> None:
         states = [site.thumb(), site.thumb(), site.thumb(thumb_width=320)]
         site.clock.advance(2 * DAY)
         states.append(site.thumb())
@@ -100,13 +98,13 @@ class TestHeaders:
         assert site.service.wait_idle(10)
         assert site.thumb().headers["X-Cache"] == "HIT"
 
-    def test_steps_are_timed(self, site: Site) -> None:
+    def test_server_timing_lists_the_steps(self, site: Site) -> None:
         timing = site.thumb().headers["Server-Timing"]
         assert timing.startswith("cache;desc=MISS, ")
         assert {"navigate", "capture", "render", "total"} <= set(re.findall(r"([a-z]+);dur=[0-9.]+", timing))
         assert re.fullmatch(r"cache;desc=HIT, total;dur=[0-9.]+", site.thumb().headers["Server-Timing"])
 
-    def test_pictures_may_be_shown_and_read_anywhere(self, site: Site) -> None:
+    def test_thumbnails_have_cors_headers(self, site: Site) -> None:
         headers = site.thumb().headers
         assert headers["Access-Control-Allow-Origin"] == "*"
         assert headers["Cross-Origin-Resource-Policy"] == "cross-origin"
@@ -114,7 +112,7 @@ class TestHeaders:
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert {"X-Cache", "ETag", "Age"} <= set(headers["Access-Control-Expose-Headers"].split(", "))
 
-    def test_errors_may_be_read_anywhere_too(self, site: Site) -> None:
+    def test_errors_have_cors_headers(self, site: Site) -> None:
         assert site.thumb(width=1).headers["Access-Control-Allow-Origin"] == "*"
 
     @pytest.mark.parametrize(
@@ -125,7 +123,7 @@ class TestHeaders:
             ("https://[2606:4700::1111]/", "2606-4700-1111.png"),
         ],
     )
-    def test_a_saved_picture_is_named_after_its_host(self, site: Site, url: str, name: str) -> None:
+    def test_file_name_is_the_host(self, site: Site, url: str, name: str) -> None:
         assert site.thumb(url).headers["Content-Disposition"] == f'inline; filename="{name}"'
 
 
@@ -144,22 +142,22 @@ class TestFormatAuto:
             ("", "image/jpeg"),
         ],
     )
-    def test_takes_the_best_format_the_client_names(self, site: Site, accept: str, mime: str) -> None:
+    def test_chooses_the_best_accepted_format(self, site: Site, accept: str, mime: str) -> None:
         answer = site.thumb(format="auto", thumb_width=64, headers={"Accept": accept})
         assert (answer.content_type, answer.headers["Vary"]) == (mime, "Accept")
 
-    def test_shares_pictures_with_those_who_name_the_format(self, site: Site) -> None:
+    def test_shares_the_cache_with_explicit_formats(self, site: Site) -> None:
         site.thumb(format="webp", thumb_width=64)
         answer = site.thumb(format="auto", thumb_width=64, headers={"Accept": "image/webp"})
         assert answer.headers["X-Cache"] == "HIT"
 
-    def test_nothing_varies_where_the_format_was_named(self, site: Site) -> None:
+    def test_explicit_format_has_no_vary(self, site: Site) -> None:
         assert "Vary" not in site.thumb().headers
 
 
 class TestConditionalRequests:
     @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', '"other",W/{}', "*"])
-    def test_a_client_that_has_it_gets_no_body(self, site: Site, form: str) -> None:
+    def test_returns_304_if_the_etag_matches(self, site: Site, form: str) -> None:
         first = site.thumb()
         again = site.thumb(headers={"If-None-Match": form.format(first.headers["ETag"])})
         assert (again.status_code, again.data) == (304, b"")
@@ -168,15 +166,15 @@ class TestConditionalRequests:
         assert again.headers["ETag"] == first.headers["ETag"]
         assert "Content-Type" not in again.headers
 
-    def test_a_client_that_has_another_gets_the_picture(self, site: Site) -> None:
+    def test_returns_200_if_the_etag_differs(self, site: Site) -> None:
         assert site.thumb(headers={"If-None-Match": '"other"'}).status_code == 200
 
-    def test_the_validator_changes_with_the_picture(self, site: Site) -> None:
+    def test_etag_changes_with_the_content(self, site: Site) -> None:
         first = site.thumb().headers["ETag"]
         site.clock.advance(1)
         assert site.thumb(fresh="true").headers["ETag"] != first
 
-    def test_a_range_is_not_served(self, site: Site) -> None:
+    def test_ignores_range(self, site: Site) -> None:
         assert site.thumb(headers={"Range": "bytes=0-9"}).status_code == 200
 
 
@@ -189,12 +187,12 @@ class TestMethods:
         assert head.headers["ETag"] == get.headers["ETag"]
 
     @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE"])
-    def test_others_are_told_what_works(self, site: Site, method: str) -> None:
+    def test_lists_the_allowed_methods(self, site: Site, method: str) -> None:
         answer = site.client.open("/thumb", method=method)
         assert (answer.status_code, answer.json["error"]) == (405, "method-not-allowed")
         assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
 
-    def test_a_preflight_is_answered(self, site: Site) -> None:
+    def test_answers_a_cors_preflight(self, site: Site) -> None:
         answer = site.client.options(
             "/thumb", headers={"Origin": "https://a.org", "Access-Control-Request-Method": "GET"}
         )
@@ -204,33 +202,33 @@ class TestMethods:
         assert int(answer.headers["Access-Control-Max-Age"]) > 0
 
 
-class TestRequestIds:
+class TestRequestId:
     def test_each_request_has_one(self, site: Site) -> None:
         ids = [site.thumb().headers["X-Request-Id"] for _ in range(2)]
         assert len(set(ids)) == 2
         assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids)
 
-    def test_the_callers_own_is_kept(self, site: Site) -> None:
+    def test_keeps_the_id_of_the_client(self, site: Site) -> None:
         assert site.thumb(headers={"X-Request-Id": "job_7.a-B"}).headers["X-Request-Id"] == "job_7.a-B"
 
     @pytest.mark.parametrize("bad", ["", "a b", "x" * 65, "<script>", "ü"])
-    def test_unless_it_could_do_harm(self, site: Site, bad: Any) -> None:
+    def test_replaces_an_invalid_id(self, site: Site, bad: Any) -> None:
         assert re.fullmatch("[0-9a-f]{32}", site.thumb(headers={"X-Request-Id": bad}).headers["X-Request-Id"])
 
 
-class TestTheVerdict:
+class TestVerdict:
     @pytest.mark.parametrize(
         ("page", "verdict"), [({}, "ok"), ({"status": 404}, "error"), ({"blank_captures": 9}, "blank")]
     )
-    def test_is_in_a_header(self, site: Site, page: dict[str, int], verdict: str) -> None:
+    def test_header_contains_the_verdict(self, site: Site, page: dict[str, int], verdict: str) -> None:
         vars(site.engine).update(page)
         assert [site.thumb().headers["X-Verdict"] for _ in range(2)] == [verdict] * 2
 
-    def test_may_be_read_by_scripts_of_other_sites(self, site: Site) -> None:
+    def test_cors_exposes_the_header(self, site: Site) -> None:
         exposed = site.thumb().headers["Access-Control-Expose-Headers"].split(", ")
         assert {"X-Verdict", "X-Capture", "X-Target-Status", "Refresh"} <= set(exposed)
 
-    def test_of_a_missing_page_shortens_its_life(self, site: Site) -> None:
+    def test_error_page_is_cached_briefly(self, site: Site) -> None:
         site.engine.status = 404
         answer = site.thumb()
         assert answer.headers["Cache-Control"] == "public, max-age=3600, stale-while-revalidate=86400"
@@ -240,7 +238,7 @@ class TestTheVerdict:
         ("page", "status", "error"),
         [({"status": 404}, 502, "target-error"), ({"blank_captures": 9}, 422, "unusable-capture")],
     )
-    def test_can_be_made_a_failure_also_from_the_cache(
+    def test_fail_on_applies_to_captures_and_cached_thumbnails(
         self, site: Site, page: dict[str, int], status: int, error: str
     ) -> None:
         vars(site.engine).update(page)
@@ -250,17 +248,17 @@ class TestTheVerdict:
         assert states[0].json["error"] == states[2].json["error"] == error
         assert states[1].headers["X-Cache"] == "HIT"
 
-    def test_that_nobody_minds_is_none(self, site: Site) -> None:
+    def test_other_verdicts_pass_fail_on(self, site: Site) -> None:
         site.engine.status = 404
         assert site.thumb(fail_on="blank,challenge").status_code == 200
 
     @pytest.mark.parametrize("wrong", ["", "ok", "blank,,error", "blank error", "bad"])
-    def test_to_fail_on_is_one_of_those_there_are(self, site: Site, wrong: str) -> None:
+    def test_fail_on_rejects_unknown_verdicts(self, site: Site, wrong: str) -> None:
         answer = site.thumb(fail_on=wrong)
         assert answer.status_code == 400
         assert "a comma-separated list of blank, error, challenge, login, parked, consent" in answer.json["detail"]
 
-    def test_on_a_page_once_good_never_reaches_who_minds(self, site: Site) -> None:
+    def test_fail_on_gets_the_last_good_capture(self, site: Site) -> None:
         minding = {"fail_on": "error", "ttl": 60}
         assert [site.thumb(**minding).status_code for _ in range(2)] == [200, 200]
         site.service.purge(URL)
@@ -269,14 +267,14 @@ class TestTheVerdict:
         assert [site.thumb(ttl=60).status_code, site.thumb(**minding).status_code] == [200, 502]
         assert site.thumb(**minding).status_code == 502
 
-    def test_can_be_seen_as_a_card(self, site: Site) -> None:
+    def test_fail_on_can_return_an_error_image(self, site: Site) -> None:
         site.engine.blank_captures = 9
         answer = site.thumb(fail_on="blank", on_error="image", thumb_width=320)
         assert (answer.status_code, answer.content_type) == (422, "image/png")
 
 
-class TestAPlaceholder:
-    def test_comes_at_once_and_the_picture_later(self, site: Site) -> None:
+class TestPlaceholder:
+    def test_returns_a_placeholder_until_the_capture_is_done(self, site: Site) -> None:
         site.engine.released.clear()
         answer = site.thumb(placeholder="true", thumb_width=320, format="webp")
         assert (answer.status_code, answer.content_type) == (200, "image/webp")
@@ -285,7 +283,7 @@ class TestAPlaceholder:
         assert site.service.wait_idle(10)
         assert site.thumb(placeholder="true", thumb_width=320, format="webp").headers["X-Cache"] == "HIT"
 
-    def test_is_kept_by_nobody_and_says_when_to_come_back(self, site: Site) -> None:
+    def test_forbids_caching_and_sends_refresh(self, site: Site) -> None:
         headers = site.thumb(placeholder="true").headers
         assert (headers["X-Cache"], headers["Cache-Control"]) == ("PLACEHOLDER", "no-store")
         assert int(headers["Refresh"]) > 0
@@ -293,19 +291,19 @@ class TestAPlaceholder:
         assert site.service.wait_idle(10)
 
     @pytest.mark.parametrize("options", [{"full_page": "true"}, {"device": "iphone-14"}, {"retina": "true"}])
-    def test_has_the_size_of_the_picture(self, site: Site, options: dict[str, str]) -> None:
+    def test_has_the_size_of_the_thumbnail(self, site: Site, options: dict[str, str]) -> None:
         first = imaging.size(site.thumb(placeholder="true", **options).data)
         assert site.service.wait_idle(10)
         assert imaging.size(site.thumb(placeholder="true", **options).data) == first
 
-    def test_is_not_needed_where_there_is_a_picture(self, site: Site) -> None:
+    def test_returns_a_cached_thumbnail_instead(self, site: Site) -> None:
         states = [site.thumb(), site.thumb(placeholder="true"), site.thumb(placeholder="true", thumb_width=64)]
         site.clock.advance(8.5 * DAY)
         states.append(site.thumb(placeholder="true"))
         assert [answer.headers["X-Cache"] for answer in states] == ["MISS", "HIT", "DERIVED", "STALE"]
         assert site.service.wait_idle(10)
 
-    def test_gives_way_to_the_failure_there_was(self, site: Site) -> None:
+    def test_cached_error_replaces_it(self, site: Site) -> None:
         site.engine.error = Overloaded("busy", retry_after=3)
         assert site.thumb(placeholder="true").headers["X-Cache"] == "PLACEHOLDER"
         assert site.service.wait_idle(10)
@@ -313,11 +311,11 @@ class TestAPlaceholder:
         assert (answer.status_code, answer.json["error"], answer.headers["Retry-After"]) == (503, "overloaded", "3")
 
     @pytest.mark.parametrize("insisting", [{"fresh": "true"}, {"ttl": "0"}])
-    def test_is_refused_to_who_insists_on_a_new_picture(self, site: Site, insisting: dict[str, str]) -> None:
+    def test_rejects_placeholder_with_fresh_or_ttl_zero(self, site: Site, insisting: dict[str, str]) -> None:
         answer = site.thumb(placeholder="true", **insisting)
         assert (answer.status_code, answer.json["errors"][0]["parameter"]) == (400, "placeholder")
 
-    def test_counts_as_a_request_for_a_picture(self) -> None:
+    def test_counts_against_the_thumb_limit(self) -> None:
         site = Site(allowances=RateLimits(thumb="1 per minute", hit="9 per minute"))
         answers = [site.thumb(placeholder="true"), site.thumb("https://other.org/", placeholder="true")]
         assert [answer.status_code for answer in answers] == [200, 429]
@@ -338,11 +336,11 @@ class TestWaitingLimit:
             site.engine.released.set()
             assert [answer.result().status_code for answer in waiting] == [200, 200]
 
-    def test_does_not_count_cache_hits(self, full: Site) -> None:
+    def test_ignores_cache_hits(self, full: Site) -> None:
         assert full.thumb().headers["X-Cache"] == "HIT"
         assert full.thumb(headers={"If-Match": "*"}).headers["X-Cache"] == "HIT"
 
-    def test_does_not_count_stale_thumbnails(self, full: Site) -> None:
+    def test_ignores_stale_thumbnails(self, full: Site) -> None:
         full.clock.advance(2 * DAY)
         assert full.thumb().headers["X-Cache"] == "STALE"
 

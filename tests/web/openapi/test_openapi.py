@@ -51,7 +51,7 @@ class TestDocument:
     @pytest.mark.parametrize(
         "features", [ApiFeatures(), ALL_FEATURES, ApiFeatures(serves_stored=False, status=False, metrics=False)]
     )
-    def test_is_valid_openapi(self, features: ApiFeatures) -> None:
+    def test_conforms_to_openapi_3_1(self, features: ApiFeatures) -> None:
         assert [error.message for error in OpenAPIV31SpecValidator(document(features)).iter_errors()] == []
 
     def test_lists_every_option_once(self, api: dict[str, Any]) -> None:
@@ -145,20 +145,20 @@ class TestResponseSchemas:
     @pytest.mark.parametrize(
         ("path", "model"), [("/health", HealthReport), ("/ready", ReadinessReport), ("/status.json", StatusReport)]
     )
-    def test_describe_reports_exactly(self, site: Site, api: dict[str, Any], path: str, model: type) -> None:
+    def test_reports_match_their_schemas_exactly(self, site: Site, api: dict[str, Any], path: str, model: type) -> None:
         assert_exactly(validator(api, model.__name__), site.client.get(path).json)
 
-    def test_describe_a_persisted_thumbnail_exactly(self, site: Site, api: dict[str, Any]) -> None:
+    def test_persisted_thumbnail_matches_its_schema_exactly(self, site: Site, api: dict[str, Any]) -> None:
         assert_exactly(validator(api, "PersistedThumbnail"), site.persist().json)
 
-    def test_describe_page_metadata(self, site: Site, api: dict[str, Any]) -> None:
+    def test_page_metadata_matches_its_schema(self, site: Site, api: dict[str, Any]) -> None:
         site.engine.meta = {"title": "Site", "icons": [{"url": "https://site.org/i"}], "open_graph": {"title": "S"}}
         validator(api, "PageMetadata").validate(site.client.get("/meta", query_string={"url": URL}).json)
 
     def test_cors_exposes_every_header_of_the_catalogue(self, site: Site) -> None:
         assert site.thumb().headers["Access-Control-Expose-Headers"].split(", ") == list(FIELDS)
 
-    def test_describe_the_values_of_response_headers(self, site: Site, api: dict[str, Any]) -> None:
+    def test_headers_match_their_schemas(self, site: Site, api: dict[str, Any]) -> None:
         headers = site.thumb().headers
         fields = api["paths"]["/thumb"]["get"]["responses"]["200"]["headers"]
         for name in set(fields) & set(headers.keys()):
@@ -194,7 +194,7 @@ class TestOpenapiRoute:
             "signature",
         }
 
-    def test_is_public_and_supports_if_none_match(self, site: Site) -> None:
+    def test_requires_no_key_and_supports_if_none_match(self, site: Site) -> None:
         first = site.client.get("/openapi.json")
         assert (first.content_type, first.headers["Access-Control-Allow-Origin"]) == ("application/json", "*")
         assert site.client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tests.web.conftest import URL, Site
-from tests.web.test_invalid_requests import mistakes
+from tests.web.test_invalid_requests import invalid_parameters
 
 META = {"title": "Site", "description": "A site.", "icons": [], "open_graph": {"title": "Sité"}}
 
 
 class TestMeta:
-    def test_is_what_the_page_says_of_itself(self, site: Site) -> None:
+    def test_returns_the_metadata_of_the_page(self, site: Site) -> None:
         site.engine.meta = META
         answer = site.client.get("/meta", query_string={"url": URL})
         assert (answer.status_code, answer.content_type) == (200, "application/json")
@@ -22,11 +22,11 @@ class TestMeta:
         assert answer.headers["X-Cache"] == "MISS"
         assert answer.headers["ETag"]
 
-    def test_is_what_format_json_answers(self, site: Site) -> None:
+    def test_equals_thumb_with_format_json(self, site: Site) -> None:
         site.engine.meta = META
         assert site.thumb(format="json").data == site.client.get("/meta", query_string={"url": URL}).data
 
-    def test_shares_the_visit_with_pictures(self, site: Site) -> None:
+    def test_shares_the_capture_with_thumbnails(self, site: Site) -> None:
         site.engine.meta = META
         states = [
             site.thumb(thumb_width=320).headers["X-Cache"],
@@ -42,22 +42,22 @@ class TestMeta:
         assert (answer.status_code, answer.json["error"]) == (400, "unsupported-option")
         assert [each["parameter"] for each in answer.json["errors"]] == ["format"]
 
-    def test_has_one_format(self, site: Site) -> None:
+    def test_rejects_other_formats(self, site: Site) -> None:
         answer = site.client.get("/meta", query_string={"url": URL, "format": "png"})
-        assert list(mistakes(answer)) == ["format"]
+        assert list(invalid_parameters(answer)) == ["format"]
 
-    def test_has_no_picture_to_hold_its_place(self, site: Site) -> None:
+    def test_rejects_placeholder(self, site: Site) -> None:
         answer = site.client.get("/meta", query_string={"url": URL, "placeholder": "true"})
-        assert list(mistakes(answer)) == ["placeholder"]
+        assert list(invalid_parameters(answer)) == ["placeholder"]
 
-    def test_can_be_persisted(self, site: Site) -> None:
+    def test_persist_stores_metadata(self, site: Site) -> None:
         site.engine.meta = META
         kept = site.persist(format="json").json
         assert (kept["content_type"], kept["key"][-5:]) == ("application/json", ".json")
 
 
 class TestPdf:
-    def test_is_what_the_engine_printed(self, site: Site) -> None:
+    def test_returns_the_pdf_of_the_engine(self, site: Site) -> None:
         answer = site.thumb(format="pdf", paper="letter", landscape=1)
         assert (answer.status_code, answer.content_type) == (200, "application/pdf")
         assert answer.data.startswith(b"%PDF-")
@@ -67,10 +67,10 @@ class TestPdf:
         assert (sheets.paper, sheets.landscape) == ("letter", True)
         assert site.thumb(format="pdf", paper="letter", landscape=1).headers["X-Cache"] == "HIT"
 
-    def test_is_another_visit_than_a_picture(self, site: Site) -> None:
+    def test_needs_another_capture_than_an_image(self, site: Site) -> None:
         assert [site.thumb(format=name).headers["X-Cache"] for name in ("pdf", "png")] == ["MISS", "MISS"]
 
-    def test_is_persisted_and_served(self, site: Site) -> None:
+    def test_persist_stores_a_pdf(self, site: Site) -> None:
         kept = site.persist(format="pdf").json
         assert (kept["content_type"], kept["key"][-4:]) == ("application/pdf", ".pdf")
         served = site.client.get(kept["url"].removeprefix("http://localhost"))
@@ -86,15 +86,13 @@ class TestPdf:
             ({"paper": "a4", "landscape": 1, "margin": 5}, {"paper", "landscape", "margin"}),
         ],
     )
-    def test_and_what_does_not_go_together_is_a_mistake(
-        self, site: Site, options: dict[str, Any], wrong: set[str]
-    ) -> None:
-        found = mistakes(site.thumb(**options))
+    def test_rejects_options_of_images(self, site: Site, options: dict[str, Any], wrong: set[str]) -> None:
+        found = invalid_parameters(site.thumb(**options))
         assert found.keys() == wrong
         assert all("appl" in message for message in found.values())
 
 
 @pytest.mark.parametrize("format_", ["pdf", "json"])
-def test_an_error_in_their_place_is_a_problem_even_where_a_picture_was_wished_for(site: Site, format_: str) -> None:
+def test_errors_of_documents_are_problems_even_with_on_error_image(site: Site, format_: str) -> None:
     answer = site.thumb(format=format_, on_error="image", width=1)
     assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
