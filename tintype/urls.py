@@ -1,7 +1,7 @@
-"""Target URLs: parsed as the browser parses them, then our policy. No look-ups.
+"""Canonical target URLs and the policy for their hosts. No DNS lookups.
 
-ada-url gives the WHATWG reading, so what is checked is what is opened. Spellings on which parsers disagree
-(user names, backslashes, percent signs in the host, numbers that are no plain dotted quad) are refused as text.
+ada-url parses a URL by the WHATWG standard, as the browser does. Text on which parsers disagree is rejected: user
+names, backslashes, percent signs in the host, and IPv4 addresses that are not dotted decimal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DEFAULT_PORTS = {"http:": 80, "https:": 443}
 
 @dataclass(frozen=True, slots=True)
 class TargetPolicy:
-    """What an operator allows as a target."""
+    """Which targets the operator allows: hosts, addresses, and query parameters to remove."""
 
     policy: egress.Policy = field(default_factory=egress.Policy)
     allow_hosts: tuple[str, ...] = ()
@@ -35,14 +35,11 @@ class TargetPolicy:
     tracking_parameters: tuple[str, ...] = ()
 
     def canonicalize(self, raw: str) -> str:
-        """The one spelling of a target URL, at most 2048 bytes; raises InvalidRequest or TargetDenied.
-
-        Idempotent: the canonical spelling of a canonical URL is itself.
-        """
+        """The canonical form of a target URL, at most 2048 bytes; raises InvalidRequest or TargetDenied. Idempotent."""
         url = _parse(raw)
         self._check_host(url)
         query = self._without_tracking(url.search.removeprefix("?"))
-        # Other fragments only scroll; these choose what a page with client-side routing shows.
+        # Fragments with ! or / select a page in client-side routing; others only scroll.
         fragment = url.hash if url.hash.startswith(("#!", "#/")) else ""
         authority = url.hostname.removesuffix(".") + (url.port and f":{url.port}")
         canonical = f"{url.protocol}//{authority}{url.pathname}{query and '?' + query}{fragment}"
@@ -55,7 +52,7 @@ class TargetPolicy:
         allowed = canonical_hosts(self.allow_hosts)
         named = matches_host(host, allowed)
         if matches_host(host, canonical_hosts(self.deny_hosts)) or (allowed and not named):
-            raise TargetDenied("this host is not photographed here")
+            raise TargetDenied("captures of this host are not allowed")
         address = egress.parse_address(host)
         if address is not None and not self.policy.permits(address, port):
             raise TargetDenied
@@ -74,12 +71,12 @@ class TargetPolicy:
 
 @lru_cache(maxsize=64)
 def canonical_hosts(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Hosts and ``*.`` patterns as operators write them, spelled as hosts are compared."""
+    """Operators' hosts and ``*.`` patterns in canonical form, for comparison."""
     return tuple(_canonical_pattern(text.strip()) for text in texts)
 
 
 def host_of(url: str) -> str:
-    """The host of a canonical URL, for logs."""
+    """The host of a canonical URL."""
     return ada_url.URL(url).hostname
 
 
@@ -100,7 +97,7 @@ def _parse(raw: str) -> ada_url.URL:
         raise _invalid_url("is not a valid URL") from None
     address = egress.parse_address(url.hostname)
     if address is not None and address.version == 4 and host != url.hostname:  # noqa: PLR2004 - IPv4
-        raise _invalid_url("must write a numeric host as four plain decimal numbers")
+        raise _invalid_url("must write an IPv4 address as four decimal numbers")
     return url
 
 
@@ -112,18 +109,18 @@ def _check_characters(text: str) -> None:
     if size > MAX_BYTES:
         raise _invalid_url(f"must be at most {MAX_BYTES} bytes")
     if _FORBIDDEN.search(text):
-        raise _invalid_url("must not hold backslashes or control characters")
+        raise _invalid_url("must not contain backslashes or control characters")
 
 
 def _check_authority(authority: str) -> str:
-    """The host as it was written; what stands between ``//`` and the path must be that and a port at most."""
+    """Check the part between ``//`` and the path; returns the host as it was sent."""
     if "@" in authority:
-        raise _invalid_url("must not hold a user name or password")
+        raise _invalid_url("must not contain a user name or password")
     if "%" in authority or " " in authority:
-        raise _invalid_url("must not hold spaces or percent signs in the host")
+        raise _invalid_url("must not contain spaces or percent signs in the host")
     parts = _AUTHORITY.fullmatch(authority)
     if parts is None or parts["port"] in {"0", "00", "000", "0000", "00000"}:
-        raise _invalid_url("must name a host and, if any, a port from 1 to 65535")
+        raise _invalid_url("must contain a host and optionally a port from 1 to 65535")
     return parts["host"]
 
 

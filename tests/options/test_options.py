@@ -1,3 +1,5 @@
+"""Tests of the options: canonical values, cache keys, limits, secrets."""
+
 from __future__ import annotations
 
 import random
@@ -13,7 +15,7 @@ from tintype.options import CaptureRequest, Emulation, OptionLimits, Options, Re
 from tintype.options.devices import DEVICES, slug
 
 URL = "https://example.com/"
-OUTSIDE_THE_KEY = {"fresh", "ttl", "on_error", "placeholder", "fail_on"}
+NOT_IN_KEY = {"fresh", "ttl", "on_error", "placeholder", "fail_on"}
 BLOCKS = ("block_ads", "block_trackers", "block_cookie_banners", "block_chats")
 
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
@@ -66,7 +68,7 @@ FORBIDDEN = (
 written = st.fixed_dictionaries({}, optional=OPTIONS)
 
 
-def ask(url: str = URL, **options: Any) -> CaptureRequest:
+def make_request(url: str = URL, **options: Any) -> CaptureRequest:
     return any_combination(url, **options).capture_request()
 
 
@@ -111,7 +113,7 @@ SPELLINGS: dict[str, Callable[[Any], list[Any]]] = {
 
 
 def flat(request: CaptureRequest) -> dict[str, Any]:
-    """A request written out in full, as a caller could write it."""
+    """Every option of a request, as a client can send it."""
     shot = request.shot
     parts = (
         shot.navigation,
@@ -126,18 +128,21 @@ def flat(request: CaptureRequest) -> dict[str, Any]:
     return said | (shot.pdf.model_dump() if shot.pdf else {})
 
 
-class TestTheSameMeaningHasTheSameKey:
+class TestEqualKeys:
     @given(options=written, seed=st.integers())
-    def test_however_values_are_spelt_and_ordered(self, options: dict[str, Any], seed: int) -> None:
+    def test_ignores_spelling_and_order_of_values(self, options: dict[str, Any], seed: int) -> None:
         chance = random.Random(seed)
         names = chance.sample(sorted(options), len(options))
-        assert ask(**{name: respell(name, options[name], chance) for name in names}).key == ask(**options).key
+        assert (
+            make_request(**{name: respell(name, options[name], chance) for name in names}).key
+            == make_request(**options).key
+        )
 
     @given(options=written)
-    def test_when_defaults_are_written_out(self, options: dict[str, Any]) -> None:
-        request = ask(**options)
-        assert ask(**flat(request)) == request
-        assert ask(**flat(request)).key == request.key
+    def test_ignores_explicit_defaults(self, options: dict[str, Any]) -> None:
+        request = make_request(**options)
+        assert make_request(**flat(request)) == request
+        assert make_request(**flat(request)).key == request.key
 
     @pytest.mark.parametrize(
         ("one", "other"),
@@ -172,25 +177,27 @@ class TestTheSameMeaningHasTheSameKey:
             ({"fresh": True, "ttl": 5, "on_error": "image"}, {}),
         ],
     )
-    def test_when_options_say_nothing_more(self, one: dict[str, Any], other: dict[str, Any]) -> None:
-        assert ask(**one) == ask(**other)
-        assert ask(**one).key == ask(**other).key
+    def test_ignores_options_without_effect(self, one: dict[str, Any], other: dict[str, Any]) -> None:
+        assert make_request(**one) == make_request(**other)
+        assert make_request(**one).key == make_request(**other).key
 
 
-class TestAnotherMeaningHasAnotherKey:
+class TestDifferentKeys:
     @given(one=written, other=written)
     @example(one={"wait_for": "#a"}, other={"selector": "#a"})
     @example(one={"thumb_width": 320}, other={"thumb_height": 320})
     @example(one={"device": "iphone-14"}, other={"device": "iphone-13"})
-    def test_keys_are_equal_exactly_when_requests_are(self, one: dict[str, Any], other: dict[str, Any]) -> None:
-        assert (ask(**one).key == ask(**other).key) == (ask(**one) == ask(**other))
-        assert (ask(**one).shot.key == ask(**other).shot.key) == (ask(**one).shot == ask(**other).shot)
+    def test_keys_are_equal_if_and_only_if_requests_are(self, one: dict[str, Any], other: dict[str, Any]) -> None:
+        assert (make_request(**one).key == make_request(**other).key) == (make_request(**one) == make_request(**other))
+        assert (make_request(**one).shot.key == make_request(**other).shot.key) == (
+            make_request(**one).shot == make_request(**other).shot
+        )
 
-    def test_a_copy_with_a_change_does_not_keep_the_key_of_what_it_was_copied_from(self) -> None:
-        shot = ask().shot
+    def test_a_changed_copy_has_another_key(self) -> None:
+        shot = make_request().shot
         assert shot.key
         longer = shot.model_copy(update={"wait": shot.wait.model_copy(update={"delay": 1500})})
-        assert longer.key == ask(delay="1500").shot.key != shot.key
+        assert longer.key == make_request(delay="1500").shot.key != shot.key
 
     EFFECTIVE = (
         {"url": "https://example.com/a"},
@@ -253,30 +260,30 @@ class TestAnotherMeaningHasAnotherKey:
         {"basic_auth": "anna:two"},
     )
 
-    def test_for_every_option_alone(self) -> None:
-        keys = {ask(**options).key for options in ({}, *self.EFFECTIVE)}
+    def test_every_option_changes_the_key(self) -> None:
+        keys = {make_request(**options).key for options in ({}, *self.EFFECTIVE)}
         assert len(keys) == len(self.EFFECTIVE) + 1
 
-    def test_and_no_option_was_forgotten_above(self) -> None:
+    def test_table_of_changes_contains_every_option(self) -> None:
         named = {name for options in self.EFFECTIVE for name in options}
-        assert named | OUTSIDE_THE_KEY == set(Options.model_fields) == {"url", *OPTIONS} | OUTSIDE_THE_KEY
+        assert named | NOT_IN_KEY == set(Options.model_fields) == {"url", *OPTIONS} | NOT_IN_KEY
 
-    def test_a_picture_and_its_master_never_share_a_key(self) -> None:
-        assert ask().key != ask().shot.key
+    def test_thumbnail_and_master_have_different_keys(self) -> None:
+        assert make_request().key != make_request().shot.key
 
-    def test_what_a_page_says_comes_from_the_same_master(self) -> None:
-        assert ask(format="json").shot.key == ask(format="webp", thumb_width=64).shot.key
+    def test_json_is_derived_from_the_master_of_the_image(self) -> None:
+        assert make_request(format="json").shot.key == make_request(format="webp", thumb_width=64).shot.key
 
-    def test_a_print_has_a_master_of_its_own(self) -> None:
-        assert ask(format="pdf").shot.key != ask().shot.key
+    def test_a_pdf_has_a_separate_master(self) -> None:
+        assert make_request(format="pdf").shot.key != make_request().shot.key
 
-    def test_how_it_is_delivered_does_not_change_what_is_photographed(self) -> None:
-        small = ask(format="webp", quality=5, thumb_width=64, thumb_height=64, fit="fill")
-        assert small.shot.key == ask().shot.key
+    def test_the_rendition_does_not_change_the_shot(self) -> None:
+        small = make_request(format="webp", quality=5, thumb_width=64, thumb_height=64, fit="fill")
+        assert small.shot.key == make_request().shot.key
 
 
-class TestKeysAreLasting:
-    """A changed key here renames every picture ever taken: raise KEY_VERSION on purpose, never by accident."""
+class TestStableKeys:
+    """A changed key expires every cached thumbnail: then increase KEY_VERSION."""
 
     @pytest.mark.parametrize(
         ("options", "key"),
@@ -302,15 +309,15 @@ class TestKeysAreLasting:
             ),
         ],
     )
-    def test_keys_of_today(self, options: dict[str, Any], key: str) -> None:
-        assert ask(**options).key == key
+    def test_keys_do_not_change_between_versions(self, options: dict[str, Any], key: str) -> None:
+        assert make_request(**options).key == key
 
-    def test_keys_are_fit_for_names_of_objects(self) -> None:
-        assert len(ask().key) == 64
-        assert int(ask().key, 16)
+    def test_keys_are_64_hex_digits(self) -> None:
+        assert len(make_request().key) == 64
+        assert int(make_request().key, 16)
 
 
-class TestMistakes:
+class TestInvalidValues:
     @pytest.mark.parametrize(
         ("name", "values"),
         [
@@ -364,23 +371,23 @@ class TestMistakes:
             ("basic_auth", ["", "anna", ":", ":pw", "a\n:b", "x" * 501 + ":", ["a:b", "c"], {"user": "a"}, 5, ["a"]]),
         ],
     )
-    def test_what_makes_no_sense_is_refused(self, name: str, values: list[Any]) -> None:
+    def test_rejects_invalid_values(self, name: str, values: list[Any]) -> None:
         for value in values:
             with pytest.raises(ValidationError) as mistake:
                 Options(**{"url": URL, name: value})
             assert [item["loc"] for item in mistake.value.errors()] == [(name,)], value
 
-    def test_every_mistake_is_found_at_once(self) -> None:
+    def test_reports_every_invalid_option_together(self) -> None:
         with pytest.raises(ValidationError) as mistake:
             Options.model_validate({"width": 1, "colour": "red", "fit": "crop"})
         assert {item["loc"][0] for item in mistake.value.errors()} == {"url", "width", "colour", "fit"}
 
-    def test_every_option_says_what_it_means_and_accepts(self) -> None:
+    def test_describes_every_option(self) -> None:
         for name, field in Options.model_fields.items():
             assert (field.description or "").endswith("."), name
             assert accepts(name), name
 
-    def test_ranges_are_told_as_they_are_held(self) -> None:
+    def test_describes_ranges_as_they_are_validated(self) -> None:
         assert accepts("width") == "a whole number from 320 to 3840 pixels"
         assert accepts("scale") == "a number from 1 to 3"
         assert accepts("delay") == "a whole number from 0 to 10000 milliseconds"
@@ -390,8 +397,8 @@ class TestMistakes:
 
 
 class TestDefaults:
-    def test_are_those_of_the_recipe(self) -> None:
-        seen = ask()
+    def test_matches_the_documented_defaults(self) -> None:
+        seen = make_request()
         assert (seen.shot.emulation.width, seen.shot.emulation.height, seen.shot.emulation.scale) == (1280, 720, 1)
         assert (seen.rendition.format, seen.rendition.quality, seen.rendition.mime) == ("png", 80, "image/png")
         assert seen.shot.page_changes.block_ads
@@ -400,68 +407,77 @@ class TestDefaults:
         assert (seen.shot.wait.delay, seen.shot.navigation.wait_until) == (0, "load")
         assert (seen.rendition.thumb_width, seen.rendition.thumb_height, seen.rendition.fit) == (None, None, "cover")
 
-    def test_take_off_the_page_what_is_not_its_own(self) -> None:
-        assert set(ask().shot.page_changes.model_dump(include=set(BLOCKS)).values()) == {True}
+    def test_blocks_third_party_content_by_default(self) -> None:
+        assert set(make_request().shot.page_changes.model_dump(include=set(BLOCKS)).values()) == {True}
 
 
 class TestDevices:
     @pytest.mark.parametrize("name", sorted(DEVICES))
-    def test_every_preset_is_reached_by_name_and_title_and_within_bounds(self, name: str) -> None:
+    def test_accepts_name_and_title_of_every_preset(self, name: str) -> None:
         preset = DEVICES[name]
         assert slug(preset.title) == name
-        seen = ask(device=preset.title).shot.emulation
+        seen = make_request(device=preset.title).shot.emulation
         assert (seen.width, seen.height, seen.scale) == (preset.width, preset.height, preset.scale)
         assert seen.device == (name if preset.mobile else "")
         Emulation(width=seen.width, height=seen.height, scale=seen.scale)
 
-    def test_what_the_caller_says_wins_over_the_preset(self) -> None:
-        seen = ask(device="iphone-14", width=1280, scale=1).shot.emulation
+    def test_prefers_explicit_sizes_over_the_preset(self) -> None:
+        seen = make_request(device="iphone-14", width=1280, scale=1).shot.emulation
         assert (seen.width, seen.height, seen.scale, seen.device) == (1280, 844, 1, "iphone-14")
 
 
-class TestSecrets:
+class TestCredentials:
     SECRETS: ClassVar[dict[str, Any]] = {
         "headers": {"X-Key": "s3cret"}, "cookies": {"a": "s3cret"}, "basic_auth": "anna:s3cret", "html": "<p>s3cret",
     }  # fmt: skip
 
     @pytest.mark.parametrize("name", ["headers", "cookies", "basic_auth"])
-    def test_make_a_shot_secret(self, name: str) -> None:
-        assert ask(**{name: self.SECRETS[name]}).shot.has_credentials
-        assert not ask().shot.has_credentials
+    def test_marks_the_shot(self, name: str) -> None:
+        assert make_request(**{name: self.SECRETS[name]}).shot.has_credentials
+        assert not make_request().shot.has_credentials
 
-    def test_are_not_shown(self) -> None:
+    def test_omits_values_from_representations(self) -> None:
         options = any_combination(**self.SECRETS)
         request = options.capture_request()
         for value in (options, request, request.shot, request.shot.credentials, request.shot.navigation):
             assert "s3cret" not in repr(value) + str(value)
 
-    def test_are_not_quoted_when_something_is_wrong(self) -> None:
+    def test_omits_values_from_validation_errors(self) -> None:
         with pytest.raises(ValidationError) as mistake:
             Options(url=URL, headers={"Host": "s3cret"}, cookies="s3cret", basic_auth="s3cret", html="s3cret\0")
         assert mistake.value.error_count() == 4
         assert "s3cret" not in str(mistake.value)
 
-    def test_cross_a_process_boundary(self) -> None:
-        shot = ask(**self.SECRETS).shot
+    def test_round_trips_values_through_json(self) -> None:
+        shot = make_request(**self.SECRETS).shot
         assert Shot.model_validate_json(shot.model_dump_json(exclude_defaults=True)) == shot
 
 
-class TestValues:
-    @pytest.mark.parametrize("value", [ask(), ask().shot, ask().rendition, ask().shot.emulation, Options(url=URL)])
-    def test_are_frozen(self, value: BaseModel) -> None:
+class TestModels:
+    @pytest.mark.parametrize(
+        "value",
+        [
+            make_request(),
+            make_request().shot,
+            make_request().rendition,
+            make_request().shot.emulation,
+            Options(url=URL),
+        ],
+    )
+    def test_rejects_assignment(self, value: BaseModel) -> None:
         name = next(iter(type(value).model_fields))
         with pytest.raises(ValidationError, match="frozen"):
             setattr(value, name, getattr(value, name))
 
-    def test_can_be_members_of_sets(self) -> None:
-        assert len({ask(), ask(), ask(width=800)}) == 2
+    def test_is_hashable(self) -> None:
+        assert len({make_request(), make_request(), make_request(width=800)}) == 2
 
-    def test_cross_a_process_boundary_as_json(self) -> None:
-        shot = ask("https://example.com/?a=ä", device="iphone-14", wait_for='a[b="c"]').shot
+    def test_round_trips_through_json(self) -> None:
+        shot = make_request("https://example.com/?a=ä", device="iphone-14", wait_for='a[b="c"]').shot
         again = Shot.model_validate_json(shot.model_dump_json(exclude_defaults=True))
         assert again == shot
         assert again.key == shot.key
 
-    def test_take_no_unknown_fields(self) -> None:
+    def test_rejects_unknown_fields(self) -> None:
         with pytest.raises(ValidationError):
             Rendition.model_validate({"colour": "red"})
