@@ -64,7 +64,7 @@ def measure(sites: Sites, contestants: dict[str, Contestant], rounds: int) -> di
 
 def _take(contestant: Contestant, url: str) -> tuple[float, float, bytes]:
     client, options = contestant
-    pid = client.status()["pid"]
+    pid = client.status().pid
     begin, before = time.perf_counter(), process_tree.cpu(pid)
     body = client.capture(Options(url=url, **options).capture_request().shot).body
     took = time.perf_counter() - begin

@@ -90,7 +90,7 @@ class Service:
         daemon = self._idle_daemon()
         status, everyone = daemon.status(), process_tree.members(self.node.process.pid)
         daemon.close()
-        below = set(process_tree.members(status["pid"]))
+        below = set(process_tree.members(status.pid))
         files = [path for path in self.node.data.rglob("*") if path.is_file() and path.suffix != ".lock"]
         web = [pid for pid in everyone if pid not in below]
         return Look(
@@ -99,11 +99,11 @@ class Service:
             own=sum(process_tree.pss(pid, "Pss_Anon") for pid in everyone),
             web=sum(map(process_tree.pss, web)),
             web_own=sum(process_tree.pss(pid, "Pss_Anon") for pid in web),
-            daemon=process_tree.pss(status["pid"]),
+            daemon=process_tree.pss(status.pid),
             processes=len(everyone),
             descriptors=sum(map(process_tree.descriptors, everyone)),
-            contexts=status["contexts"],
-            pages=status["pages"],
+            contexts=status.contexts or 0,
+            pages=status.pages or 0,
             kept=len(files),
             temporary=sum(1 for _ in self.temporary.rglob("*")),
         )
@@ -120,7 +120,7 @@ class Service:
 
 def _stirs(daemon: ChromiumEngine) -> bool:
     status = daemon.status()
-    return bool(status["busy"] or status["waiting"] or status.get("contexts", 1))
+    return bool(status.busy or status.queue_length or status.contexts != 0)
 
 
 def addresses(site: SiteServer, real: pages.Sites) -> Iterator[str]:

@@ -137,7 +137,14 @@ class TestOpenEngine:
         [
             ({"TINTYPE_ENGINE": "chromium"}, ChromiumEngine),
             ({"TINTYPE_ENGINE": "unix:///run/tintype.sock"}, ChromiumEngine),
-            ({"TINTYPE_ENGINE": "tcp://capture:9000", "TINTYPE_ENGINE_SECRET": "0123456789abcdef"}, ChromiumEngine),
+            (
+                {
+                    "TINTYPE_ENGINE": "tcp://capture:9000",
+                    "TINTYPE_ENGINE_SECRET": "0123456789abcdef",
+                    "TINTYPE_ALLOW_PLAINTEXT_ENGINE": "1",
+                },
+                ChromiumEngine,
+            ),
             ({"TINTYPE_ENGINE": "snapsharp", "SNAPSHARP_API_KEY": "k"}, SnapSharpEngine),
             ({"SNAPSHARP_API_KEY": "k"}, SnapSharpEngine),
             ({"TINTYPE_ENGINE": "Chromium, snapsharp", "SNAPSHARP_API_KEY": "k"}, FallbackEngine),
@@ -154,6 +161,13 @@ class TestOpenEngine:
             backends.open_engine(settings(folder, TINTYPE_ENGINE=address))
         for local in ("tcp://127.0.0.1:9000", "tcp://[::1]:9000", "tcp://localhost:9000"):
             backends.open_engine(settings(folder, TINTYPE_ENGINE=local)).close()
+
+    def test_requires_tls_for_a_remote_daemon(self, folder: Path) -> None:
+        environ = {"TINTYPE_ENGINE": "tcp://capture:9000", "TINTYPE_ENGINE_SECRET": "0123456789abcdef"}
+        with pytest.raises(ConfigurationError, match="TINTYPE_ENGINE_TLS_CA"):
+            backends.open_engine(settings(folder, **environ))
+        with pytest.raises(ConfigurationError, match=r"cannot load .*missing\.pem"):
+            backends.open_engine(settings(folder, TINTYPE_ENGINE_TLS_CA=str(folder / "missing.pem"), **environ))
 
     def test_passes_no_secrets_to_the_daemon(self, folder: Path) -> None:
         secrets = {"REDIS_URL": "redis://:hunter2@h/0", "SNAPSHARP_API_KEY": "hunter2", "S3_BUCKET": "private"}

@@ -120,6 +120,15 @@ class TestFly:
         assert concurrency["soft_limit"] < concurrency["hard_limit"] <= 2 * DEFAULTS.threads
 
 
+_WITH_SECRET = {
+    "TINTYPE_ENGINE_SECRET": "0123456789abcdef",
+    **dict.fromkeys(
+        ["TINTYPE_ENGINE_SECRET_FILE", "REDIS_URL_FILE", "AWS_ACCESS_KEY_ID_FILE", "AWS_SECRET_ACCESS_KEY_FILE"], ""
+    ),
+}
+"""Settings in place of the files of a Secret."""
+
+
 def pods() -> list[dict[str, Any]]:
     return [manifests.pod("tintype-web"), manifests.pod("tintype-capture")]
 
@@ -152,13 +161,35 @@ class TestKubernetes:
         assert {key.removesuffix("_FILE") for key in said} <= set(NAMES)
         assert set(said).isdisjoint(SECRETS)
         mounts = {mount["mountPath"] for mount in manifests.container(name)["volumeMounts"]}
-        assert {str(Path(value).parent) for key, value in said.items() if key.endswith("_FILE")} <= mounts
+        paths = [value for key, value in said.items() if key.endswith("_FILE") or "_TLS_" in key]
+        assert {str(Path(path).parent) for path in paths} <= mounts
 
     def test_gives_capture_pods_only_the_engine_secret(self) -> None:
         files = {key for key in manifests.environment("tintype-capture") if key.endswith("_FILE")}
-        (volume,) = [v for v in manifests.pod("tintype-capture")["volumes"] if "secret" in v]
         assert files == {"TINTYPE_ENGINE_SECRET_FILE"}
-        assert [item["key"] for item in volume["secret"]["items"]] == ["engine-secret"]
+        assert manifests.secret_items("tintype-capture") == {
+            "tintype": ["engine-secret"],
+            "tintype-capture-tls": ["tls.crt", "tls.key"],
+        }
+
+    def test_gives_web_pods_the_authority_of_captures_and_not_their_key(self) -> None:
+        assert manifests.secret_items("tintype-web")["tintype-capture-tls"] == ["ca.crt"]
+
+    @pytest.mark.parametrize("name", ["tintype-web", "tintype-capture"])
+    def test_mounts_each_secret_file_that_the_settings_name(self, name: str) -> None:
+        mounts = {mount["mountPath"] for mount in manifests.container(name)["volumeMounts"]}
+        named = {Path(value) for key, value in manifests.environment(name).items() if "_TLS_" in key}
+        assert named
+        assert {str(path.parent) for path in named} <= mounts
+        assert {path.name for path in named} == set(manifests.secret_items(name)["tintype-capture-tls"])
+
+    def test_encrypts_between_web_and_capture_pods(self) -> None:
+        listen = manifests.container("tintype-capture")["args"][-1]
+        server = Settings.load({**manifests.environment("tintype-capture"), **_WITH_SECRET}, None)
+        client = Settings.load({**manifests.environment("tintype-web"), **_WITH_SECRET}, None)
+        backends.transport_security(server).require_for_server(listen)
+        backends.transport_security(client).require_for_client(client.engine)
+        assert [each.allow_plaintext_engine for each in (server, client)] == [False, False]
 
     def test_disables_service_environment_variables(self) -> None:
         assert [pod["enableServiceLinks"] for pod in pods()] == [False, False]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # `tintype serve` starts the browser before it imports the re
     from tintype.engines.daemon_launcher import DaemonLauncher
     from tintype.filters.store import FilterListStore
     from tintype.protocols import Cache, Engine, Locks, Storage
+    from tintype.rpc.tls import TransportSecurity
     from tintype.web.rate_limit import RateLimitStorage
 
 _Opener = TypeVar("_Opener")
@@ -136,6 +137,19 @@ def daemon_client(settings: Settings) -> ChromiumEngine | None:
     return next((_remote_daemon(settings, address, True) for address in addresses), None)
 
 
+def transport_security(settings: Settings) -> TransportSecurity:
+    """Secret and TLS files for ``tcp://`` connections between clients and capture daemons."""
+    from tintype.rpc.tls import TransportSecurity  # noqa: PLC0415
+
+    return TransportSecurity(
+        secret=settings.engine_secret,
+        certificate=settings.engine_tls_cert,
+        key=settings.engine_tls_key,
+        ca=settings.engine_tls_ca,
+        allow_plaintext=settings.allow_plaintext_engine,
+    )
+
+
 def capture_wait_timeout(settings: Settings) -> float:
     """Seconds to wait for one capture: for a full queue ahead of it, and for the capture."""
     rounds = settings.queue_length / settings.slot_count
@@ -161,12 +175,14 @@ def _local_daemon(settings: Settings) -> tuple[str, list[str], Path]:
 
 def _remote_daemon(settings: Settings, address: str, _: bool) -> ChromiumEngine:
     from tintype.engines.chromium import ChromiumEngine  # noqa: PLC0415
-    from tintype.rpc.auth import is_remote_address  # noqa: PLC0415
 
-    secret = settings.engine_secret if address.startswith("tcp://") else ""
-    if is_remote_address(address) and not secret:
-        raise ConfigurationError(f"TINTYPE_ENGINE_SECRET: required for {address}; set the same value as there")
-    return ChromiumEngine(address, None, data_folder(settings, "run"), capture_wait_timeout(settings), secret=secret)
+    return ChromiumEngine(
+        address,
+        None,
+        data_folder(settings, "run"),
+        capture_wait_timeout(settings),
+        security=transport_security(settings),
+    )
 
 
 def _snapsharp(settings: Settings, _: str, __: bool) -> Engine:

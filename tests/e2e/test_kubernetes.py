@@ -16,6 +16,7 @@ from harness.node import Node, free_port
 from harness.servers import RedisServer
 from harness.site_server import SiteServer
 from tests.support import manifests
+from tests.support.certificates import Authority
 from tests.support.concurrency import eventually
 
 pytestmark = pytest.mark.browser
@@ -49,6 +50,10 @@ def test_web_pod_captures_through_the_capture_pod(site: SiteServer, redis_server
         "aws-secret-access-key": "somebody's",
     }.items():
         (secrets / name).write_text(f"{value}\n")
+    authority = Authority.create(tmp_path / "secrets-tls")
+    certificate, key = authority.issue("127.0.0.1")
+    for file, mounted in ((certificate, "tls.crt"), (key, "tls.key"), (authority.certificate, "ca.crt")):
+        file.rename(tmp_path / "secrets-tls" / mounted)
     data.mkdir()
     listen = [
         arg.replace("0.0.0.0:9222", f"127.0.0.1:{port}") for arg in manifests.container("tintype-capture")["args"]

@@ -207,8 +207,8 @@ class TestStarting:
 
 class TestAsking:
     def test_a_connection_is_used_again(self, scripted: Scripted) -> None:
-        engine = scripted.engine(answer="return codec.pack({'kind': 'status', 'threads': threading.active_count()})")
-        assert [engine.status()["threads"] for _ in range(5)] == [3] * 5
+        engine = scripted.engine(answer="return codec.pack({'kind': 'status', 'clients': threading.active_count()})")
+        assert [engine.status().clients for _ in range(5)] == [3] * 5
 
     def test_a_problem_is_raised_as_itself(self, scripted: Scripted) -> None:
         engine = scripted.engine(answer="return codec.pack_problem(errors.NotAPage('a download'))")

@@ -65,7 +65,7 @@ class Rig:
         return isinstance(seen, Capture) and not seen.partial and pixel_is_blue(seen)
 
     def daemon(self) -> int:
-        return int(self.engine.status()["pid"])
+        return int(self.engine.status().pid)
 
     def megabytes(self) -> float:
         """Memory of the daemon's whole tree."""

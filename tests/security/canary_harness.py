@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -208,7 +209,7 @@ def main(mode: str, report: Path) -> None:
             strength = "shipped" if mode == "opened" else mode
             with engine(strength, key_hash, allow_addresses=opened) as client:
                 outcomes = travel(client, mode)
-                status = client.status()
+                status = msgspec.structs.asdict(client.status())
         threading.Event().wait(0.5)  # packets on their way
     packets = {str(packet): count for sniffer in (cable, loopback) for packet, count in sniffer.heard.items()}
     said = {"outcomes": outcomes, "packets": packets, "canaries": register.canaries, "status": status}

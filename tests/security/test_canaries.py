@@ -93,7 +93,7 @@ class TestAsShipped:
     def test_nothing_internal_is_reached(self, tmp_path: Path) -> None:
         report = perform("shipped", tmp_path)
         assert_silence(report)
-        assert (report["status"]["sandbox"], report["status"]["enclosed"]) == (True, True)
+        assert (report["status"]["sandbox"], report["status"]["namespaces"]) == (True, True)
         assert len(ended(report, "move")) >= len(MOVES)
         assert {name: end["outcome"] for name, end in ended(report, "direct").items()} == {
             f"direct {host}": "target-denied" for host in SPELLINGS
@@ -107,12 +107,12 @@ class TestEachLayerAlone:
     def test_the_filter_holds_without_enclosure_and_without_the_browser_s_own_checks(self, tmp_path: Path) -> None:
         report = perform("filter-alone", tmp_path)
         assert_silence(report)
-        assert report["status"]["enclosed"] is False
+        assert report["status"]["namespaces"] is False
 
     def test_the_enclosure_holds_without_the_browser_s_flags_and_checks(self, tmp_path: Path) -> None:
         report = perform("enclosure-alone", tmp_path)
         assert_silence(report)
-        assert report["status"]["enclosed"] is True
+        assert report["status"]["namespaces"] is True
 
 
 @pytest.mark.browser

@@ -79,7 +79,7 @@ class TestUnderTheProfile:
             engine.close()
             engine.stop_if_idle()
         assert (capture.width, capture.height) == (1280, 720)
-        assert (status["sandbox"], status["enclosed"]) == (True, True)
+        assert (status.sandbox, status.namespaces) == (True, True)
 
     def test_what_it_does_not_name_fails(self) -> None:
         ask = "import ctypes; c = ctypes.CDLL(None, use_errno=True); print(c.ptrace(0, 0, 0, 0), ctypes.get_errno())"

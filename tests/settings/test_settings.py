@@ -189,9 +189,8 @@ class TestSecrets:
     def test_marks_every_secret(self) -> None:
         assert Settings.is_secret("redis_url"), "it may hold a password"
         suffixes = ("key", "secret", "token", "password")
-        assert [
-            name for name in Settings.model_fields if name.endswith(suffixes) and not Settings.is_secret(name)
-        ] == []
+        named = {name for name in Settings.model_fields if name.endswith(suffixes) and not Settings.is_secret(name)}
+        assert named == {"engine_tls_key"}, "which is the path of a key"
         assert not Settings.is_secret("port")
 
     def test_reads_a_secret_from_a_file(self, tmp_path: Path) -> None:

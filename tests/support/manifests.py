@@ -41,3 +41,9 @@ def environment(name: str) -> dict[str, str]:
     said = container(name)
     maps = [one("ConfigMap", source["configMapRef"]["name"])["data"] for source in said.get("envFrom", [])]
     return {key: value for data in maps for key, value in data.items()} | {e["name"]: e["value"] for e in said["env"]}
+
+
+def secret_items(name: str) -> dict[str, list[str]]:
+    """The keys of each Secret that these pods mount; none listed means all."""
+    secrets = [volume["secret"] for volume in pod(name)["volumes"] if "secret" in volume]
+    return {secret["secretName"]: [item["key"] for item in secret.get("items", [])] for secret in secrets}

@@ -25,14 +25,15 @@ from tintype.web.rate_limit import RateLimits
 
 SHOT = Options(url="https://site.org/").capture_request().shot
 DAEMON = {
-    "waiting": 3,
-    "queue": 8,
+    "queue_length": 3,
+    "queue_limit": 8,
     "busy": 2,
     "slots": 2,
     "clients": 4,
     "captures": 9,
     "restarts": 1,
     "recycles": 2,
+    "undisposed_contexts": 1,
     "browser": "HeadlessChrome/1",
     "bytes": 5000,
     "connections": 7,

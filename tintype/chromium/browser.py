@@ -1,4 +1,4 @@
-"""One running Chromium: starts, gives out fresh pages behind a filter each, answers probes, ends."""
+"""One running Chromium: browser contexts behind egress proxies, memory limits, probes, recycling."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import structlog
 
@@ -31,18 +31,26 @@ log = structlog.get_logger("tintype.chromium")
 _DISPOSE_TIMEOUT = 5.0
 _PROBE_TIMEOUT = 3.0
 _TREE_BYTES_PER_PROXY = 1 << 30
+"""Memory limit of the whole process tree, for each proxy and one more."""
+
+
+class TargetCounts(NamedTuple):
+    """What exists in Chromium, as it reports itself."""
+
+    contexts: int
+    pages: int
 
 
 @dataclass(slots=True)
 class BrowserContext:
-    """A browser context and the one page that belongs in it."""
+    """A browser context of Chromium and the one page that may exist in it."""
 
     target: str = ""
     tab: Tab | None = None
 
 
 class Browser:
-    """A process, its filters, and the pages in it."""
+    """A Chromium process, its egress proxies and its browser contexts."""
 
     def __init__(
         self, process: Process, user_agent: str, proxies: list[EgressProxy], filter_file: FilterFile | None = None
@@ -50,10 +58,12 @@ class Browser:
         self.user_agent = user_agent
         self.started_at = asyncio.get_running_loop().time()
         self.captures = 0
+        """Captures so far."""
         self.active_captures = 0
-        """Captures under way."""
+        self.undisposed_contexts = 0
+        """Browser contexts that Chromium did not dispose of, in time or at all."""
         self.recycle_reason = ""
-        """Why it should be replaced; empty while it need not."""
+        """Why the browser must be replaced; empty if it need not be."""
         self._process = process
         self._baseline_memory = private_memory(process.pid)
         self._session: CdpSession = process.connection.browser
@@ -70,29 +80,29 @@ class Browser:
     async def start(
         cls, launcher: Launcher, policy: EgressPolicy, proxy_count: int, filter_file: FilterFile | None = None
     ) -> Self:
-        """Start one that can serve ``lanes`` pages at a time; raises LaunchFailed."""
+        """Start a browser that can have ``proxy_count`` pages open; raises LaunchFailed."""
         process, user_agent = await launcher.launch()
-        doors: list[socket.socket | None] = [*process.listeners] or [None] * proxy_count
-        filters: list[EgressProxy] = []
-        browser = cls(process, user_agent, filters, filter_file)
+        listeners: list[socket.socket | None] = [*process.listeners] or [None] * proxy_count
+        proxies: list[EgressProxy] = []
+        browser = cls(process, user_agent, proxies, filter_file)
         try:
-            filters += [await EgressProxy.start(policy, listener=door) for door in doors]
-            process.listeners.clear()  # the filters own them now
+            proxies += [await EgressProxy.start(policy, listener=listener) for listener in listeners]
+            process.listeners.clear()  # the proxies own them now
             await browser._subscribe(proxy_count)
         except BaseException:
             await browser.close()
             raise
-        log.info("browser_started", pid=process.pid, version=browser.version, enclosed=launcher.options.namespaces)
+        log.info("browser_started", pid=process.pid, version=browser.version, namespaces=launcher.options.namespaces)
         return browser
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can still be talked to."""
+        """Whether the DevTools connection is open."""
         return self._session.failure is None
 
     @property
     def memory_growth(self) -> int:
-        """Bytes the browser process itself holds more than when it was new."""
+        """Bytes of private memory that the browser process has gained since it started."""
         return private_memory(self.pid) - self._baseline_memory
 
     @property
@@ -106,7 +116,7 @@ class Browser:
         return self._process.pid
 
     async def capture(self, shot: Shot, blocked: DomainSet | None, time_limit: float, max_height: int) -> Capture:
-        """One picture; raises TintypeError, or Ended when the page or the browser crashed under it."""
+        """Capture a page within seconds; raises TintypeError, or TargetClosed if the page or the browser crashes."""
         self.captures += 1
         start = asyncio.get_running_loop().time()
         async with self._open_page(blocked) as (tab, traffic):
@@ -116,7 +126,7 @@ class Browser:
             return await PageCapture(page).run(time_limit)
 
     async def probe(self) -> bool:
-        """Whether a tiny page is drawn in good time."""
+        """Return whether Chromium draws an empty page within 3 seconds."""
         try:
             async with asyncio.timeout(_PROBE_TIMEOUT), self._open_page(None) as (tab, _):
                 answer = await tab.session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True)
@@ -125,89 +135,92 @@ class Browser:
             return False
 
     async def run_script(self, script: str, *arguments: Any) -> Any:
-        """Run a script of ours on an empty page behind the filter; raises Ended, Refused, ScriptFailed."""
+        """Run one of ``scripts/`` on an empty page behind a proxy; raises TargetClosed, ProtocolError, ScriptFailed."""
         async with self._open_page(None, expect_denials=True) as (tab, _):
             return await tab.evaluate(script, *arguments)
 
-    async def count_targets(self) -> dict[str, int]:
-        """How many contexts and pages there are by Chromium's own account; raises Ended."""
+    async def count_targets(self) -> TargetCounts:
+        """Count browser contexts and pages, as Chromium reports them; raises TargetClosed."""
         contexts = await self._session.call("Target.getBrowserContexts")
         pages = await self._session.call("Target.getTargets", filter=[{"type": "page"}])
-        return {"contexts": len(contexts["browserContextIds"]), "pages": len(pages["targetInfos"])}
+        return TargetCounts(len(contexts["browserContextIds"]), len(pages["targetInfos"]))
 
     async def close(self) -> None:
-        """End the process and all that belongs to it. Idempotent."""
+        """Kill the process and release everything that belongs to it. Idempotent."""
         self._process.kill()
-        for chore in tuple(self._tasks):
-            chore.cancel()
+        for task in tuple(self._tasks):
+            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for filter_ in self._proxies:
-            await filter_.close()
+        for proxy in self._proxies:
+            await proxy.close()
         await self._process.close()
 
     def kill(self, reason: str) -> None:
-        """End it at once; captures under way fail and are tried elsewhere."""
+        """Kill the process; captures in progress fail and are retried in another browser."""
         self.recycle_reason = self.recycle_reason or reason
         self._process.kill()
 
     async def _subscribe(self, proxy_count: int) -> None:
-        on, call = self._session.on, self._session.call
-        for filter_ in self._proxies:
-            self._free_proxies.put_nowait(filter_)
-        on("Target.targetCreated", self._on_target_created)
-        on("Target.targetCrashed", self._on_target_crashed)
-        await call("Target.setDiscoverTargets", discover=True, filter=[{"type": "page"}])
+        for proxy in self._proxies:
+            self._free_proxies.put_nowait(proxy)
+        self._session.on("Target.targetCreated", self._on_target_created)
+        self._session.on("Target.targetCrashed", self._on_target_crashed)
+        await self._session.call("Target.setDiscoverTargets", discover=True, filter=[{"type": "page"}])
         self._memory_limits = MemoryLimits(tree=(proxy_count + 1) * _TREE_BYTES_PER_PROXY)
 
     @asynccontextmanager
     async def _open_page(
         self, blocked: DomainSet | None, *, expect_denials: bool = False
     ) -> AsyncIterator[tuple[Tab, Traffic]]:
-        """A fresh page in a fresh context behind a filter of its own; cleared away off the caller's time."""
-        lane = await self._free_proxies.get()
+        """Open a page in a new browser context behind a proxy of its own; disposed of after the caller has left."""
+        proxy = await self._free_proxies.get()
         self._count_open_pages(+1)
-        context = self._session.post(
+        created = self._session.post(
             "Target.createBrowserContext",
-            proxyServer=f"socks5://127.0.0.1:{lane.port}",
+            proxyServer=f"socks5://127.0.0.1:{proxy.port}",
             proxyBypassList="<-loopback>",
             disposeOnDetach=True,
         )
         try:
-            async with lane.session(blocked, expect_denials=expect_denials) as traffic:
-                id_ = (await asyncio.shield(context))["browserContextId"]
-                yield await self._create_tab(id_), traffic
+            async with proxy.session(blocked, expect_denials=expect_denials) as traffic:
+                context_id = (await asyncio.shield(created))["browserContextId"]
+                yield await self._create_tab(context_id), traffic
         finally:
-            self._spawn(self._dispose(context, lane))
+            self._spawn(self._dispose(created, proxy))
 
-    async def _create_tab(self, context: str) -> Tab:
-        guest = self._contexts[context] = BrowserContext()
-        self._session.post("Browser.setDownloadBehavior", behavior="deny", browserContextId=context)
-        self._session.post("Browser.grantPermissions", permissions=[], browserContextId=context)
-        created = await self._session.call("Target.createTarget", url="about:blank", browserContextId=context)
-        guest.target = created["targetId"]
-        attached = await self._session.call("Target.attachToTarget", targetId=guest.target, flatten=True)
-        guest.tab = Tab(self._process.connection.session(attached["sessionId"]), guest.target, context)
-        return guest.tab
+    async def _create_tab(self, context_id: str) -> Tab:
+        context = self._contexts[context_id] = BrowserContext()
+        self._session.post("Browser.setDownloadBehavior", behavior="deny", browserContextId=context_id)
+        self._session.post("Browser.grantPermissions", permissions=[], browserContextId=context_id)
+        created = await self._session.call("Target.createTarget", url="about:blank", browserContextId=context_id)
+        context.target = created["targetId"]
+        attached = await self._session.call("Target.attachToTarget", targetId=context.target, flatten=True)
+        context.tab = Tab(self._process.connection.session(attached["sessionId"]), context.target, context_id)
+        return context.tab
 
-    async def _dispose(self, context: asyncio.Future[Json], proxy: EgressProxy) -> None:
-        """Dispose of a context; a browser that cannot is replaced."""
+    async def _dispose(self, created: asyncio.Future[Json], proxy: EgressProxy) -> None:
+        """Dispose of a browser context; a browser that does not do it in time is recycled."""
         try:
             async with asyncio.timeout(_DISPOSE_TIMEOUT):
-                id_ = (await context)["browserContextId"]
-                guest = self._contexts.pop(id_, BrowserContext())
-                if guest.tab:
-                    self._process.connection.remove(guest.tab.session, TargetClosed("the capture is over"))
-                await self._session.call("Target.disposeBrowserContext", browserContextId=id_)
+                context_id = (await created)["browserContextId"]
+                context = self._contexts.pop(context_id, BrowserContext())
+                if context.tab:
+                    self._process.connection.remove(context.tab.session, TargetClosed("the capture has ended"))
+                await self._session.call("Target.disposeBrowserContext", browserContextId=context_id)
         except TimeoutError:
-            self.recycle_reason = self.recycle_reason or "a page could not be closed"
-        except (TargetClosed, ProtocolError):
-            pass
+            self.undisposed_contexts += 1
+            self.recycle_reason = self.recycle_reason or "a browser context was not disposed of in time"
+        except ProtocolError as error:
+            self.undisposed_contexts += 1
+            log.warning("context_dispose_failed", pid=self.pid, reason=str(error))
+        except TargetClosed:
+            pass  # the browser has exited, and its contexts with it
         self._free_proxies.put_nowait(proxy)
         self._count_open_pages(-1)
 
-    def _count_open_pages(self, more: int) -> None:
-        """Watch the memory while there are pages; an idle browser is left in peace."""
-        self._open_pages += more
+    def _count_open_pages(self, change: int) -> None:
+        """Check memory limits only while pages are open."""
+        self._open_pages += change
         if self._open_pages and not self._memory_watch:
             self._memory_watch = self._spawn(watch(self.pid, self._memory_limits, self.kill))
         elif not self._open_pages and self._memory_watch:
@@ -215,22 +228,23 @@ class Browser:
             self._memory_watch = None
 
     def _on_target_created(self, event: Json) -> None:
-        """The first page of a context is ours; every other is a window that a page opened."""
+        """Close every page but the first of a context: a page opened it as a window."""
         info = event["targetInfo"]
-        guest = self._contexts.get(info.get("browserContextId", ""))
-        if guest is None or info["targetId"] == guest.target:
+        context = self._contexts.get(info.get("browserContextId", ""))
+        if context is None or info["targetId"] == context.target:
             return
-        if not guest.target and not info.get("openerId"):
-            guest.target = info["targetId"]
+        if not context.target and not info.get("openerId"):
+            context.target = info["targetId"]
             return
         self._session.post("Target.closeTarget", targetId=info["targetId"])
-        if guest.tab:
-            guest.tab.count_popup()
+        if context.tab:
+            context.tab.count_popup()
 
     def _on_target_crashed(self, event: Json) -> None:
-        guest = next((guest for guest in self._contexts.values() if guest.target == event["targetId"]), None)
-        if guest and guest.tab:
-            guest.tab.session.end(TargetClosed("the page crashed"))
+        crashed = (context for context in self._contexts.values() if context.target == event["targetId"])
+        context = next(crashed, None)
+        if context and context.tab:
+            context.tab.session.end(TargetClosed("the page crashed"))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

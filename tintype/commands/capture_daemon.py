@@ -18,12 +18,13 @@ from tintype.settings import Settings
 def command(*, listen: str) -> None:
     """Run the capture daemon on its own.
 
-    It runs until SIGTERM; captures in progress are finished first. Clients set TINTYPE_ENGINE to ADDRESS and use the
-    same TINTYPE_ENGINE_SECRET; without a secret the daemon listens on loopback only. It needs no other secret: set only
-    the settings about captures and targets. Traffic is not encrypted, so keep it on a private network.
+    It runs until SIGTERM; captures in progress are finished first. Clients set TINTYPE_ENGINE to ADDRESS. Beyond
+    loopback both sides need the same TINTYPE_ENGINE_SECRET, the daemon TINTYPE_ENGINE_TLS_CERT and its key, and the
+    clients TINTYPE_ENGINE_TLS_CA, because callers' cookies and passwords travel between them. The daemon needs no other
+    secret: set only the settings about captures and targets.
     """
     settings = Settings.load()
     config = replace(
         backends.daemon_config(settings), idle_timeout=math.inf, drain_timeout=backends.capture_wait_timeout(settings)
     )
-    sys.exit(daemon.main([listen, config.to_json()], settings.engine_secret))
+    sys.exit(daemon.main([listen, config.to_json()], backends.transport_security(settings)))

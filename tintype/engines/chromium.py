@@ -1,6 +1,6 @@
-"""Our own Chromium as an engine: asks the capture daemon over a socket, and starts it when there is none.
+"""Client of the capture daemon: the engine ``chromium``, which starts a local daemon on demand.
 
-Safe to use from many threads, and after a fork: connections belong to the process that made them.
+Safe to use from many threads, and after a fork: connections belong to the process that opened them.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import struct
+import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -22,17 +23,22 @@ from tintype.engines.daemon_launcher import DaemonLauncher, StartFailed, dial
 from tintype.errors import BackendUnavailable, BrowserCrashed, CaptureTimeout, EngineError, TintypeError
 from tintype.model import Capture
 from tintype.options import Shot
-from tintype.rpc import auth, codec
+from tintype.rpc import auth, codec, framing, messages
+from tintype.rpc.tls import UNSECURED, TransportSecurity
 
 log = structlog.get_logger("tintype.engines.daemon")
 
-_FRAME = struct.Struct(">I")
-_CHUNK_SIZE = 1 << 20
 _ATTEMPTS = 3
-"""Fresh connections tried for one answer: the daemon's, one that a dying daemon may still accept, its successor's."""
+"""New connections per operation: to the daemon, to one that exits but still accepts, to its successor."""
 _RETRY_DELAY = 0.05
 _MAX_IDLE = 64
-"""Idle connections kept for later; more are closed."""
+"""Idle connections kept per process; more are closed."""
+_LAYER_WARNINGS = {
+    "sandbox": "Chromium runs without its sandbox",
+    "namespaces": "the kernel refuses Chromium namespaces",
+}
+
+Decoded = TypeVar("Decoded")
 
 
 @dataclass(slots=True)
@@ -47,11 +53,12 @@ class _ConnectionPool:
 class ChromiumEngine:
     """The client of a capture daemon at ``unix://path`` or ``tcp://host:port``.
 
-    With a ``command`` the daemon is started when nobody answers; without, it is run elsewhere. ``patience`` is the
-    time in seconds for one answer, waiting in the daemon's line included. With a ``secret`` both ends must know it.
+    With a ``command`` the daemon is started if none runs; without, it is operated elsewhere. ``timeout`` is the time in
+    seconds for one reply, the wait in the daemon's queue included. Raises ConfigurationError for ``tcp://`` beyond
+    loopback without secret and TLS, and for a file of authorities that cannot be read.
     """
 
-    def __init__(  # noqa: PLR0913 - three of them are seldom said
+    def __init__(  # noqa: PLR0913 - four of them have defaults
         self,
         address: str,
         command: Sequence[str] | None,
@@ -61,75 +68,75 @@ class ChromiumEngine:
         connect_timeout: float = 5.0,
         start_timeout: float = 30.0,
         log_file: Path | None = None,
-        secret: str = "",
+        security: TransportSecurity = UNSECURED,
     ) -> None:
+        security.require_for_client(address)
+        is_tcp = address.startswith("tcp://")
         self.address = address
         self._timeout = timeout
-        self._secret = secret
+        self._secret = security.secret if is_tcp else ""
+        self._tls = security.client_context() if is_tcp else None
         self._connect_timeout = connect_timeout
         self._launcher = DaemonLauncher(command, run_dir, address, start_timeout, log_file) if command else None
         self._pool = _ConnectionPool()
         self._closed = False
 
     def capture(self, shot: Shot) -> Capture:
-        """Photograph a page; tried again when the daemon dies under it. Raises TintypeError."""
-        header = {"op": "capture", "shot": shot.model_dump(mode="json", exclude_defaults=True)}
-        return codec.unpack_capture(self._call(header))
+        """Capture a page, again if the daemon exits meanwhile; raises TintypeError."""
+        fields = shot.model_dump(mode="json", exclude_defaults=True)
+        return self._call(messages.CaptureOperation(shot=fields), codec.unpack_capture)
 
     def check(self) -> None:
-        """Take a tiny real picture; raises BackendUnavailable."""
+        """Capture a tiny page; raises BackendUnavailable."""
         try:
-            self._call({"op": "probe"})
+            self._call(messages.ProbeOperation(), lambda reply: messages.unpack_reply(messages.ProbePassed, reply))
         except (BrowserCrashed, EngineError, CaptureTimeout) as error:
             raise BackendUnavailable(error.detail) from error
 
-    def status(self) -> dict[str, Any]:
-        """What the daemon says about itself; raises BackendUnavailable."""
-        header, _ = codec.unpack(self._call({"op": "status"}))
-        return {name: value for name, value in header.items() if name != "kind"}
+    def status(self) -> messages.DaemonStatus:
+        """Return how the daemon runs; raises TintypeError."""
+        return self._call(messages.StatusOperation(), lambda reply: messages.unpack_reply(messages.DaemonStatus, reply))
 
     def metrics(self) -> dict[str, Any] | None:
-        """What a running daemon counts and holds; None while there is none, for nobody starts it for this."""
+        """Return counters and gauges of a running daemon; None if there is none, which is not started for this.
+
+        Holds only the members that the daemon's version has; see :class:`~tintype.rpc.messages.DaemonMetrics`.
+        """
         try:
-            connection = self._take_idle() or self._dial()
-            header, _ = codec.unpack(
-                _raise_for_problem(_round_trip(connection, {"op": "figures"}, self._connect_timeout))
-            )
-        except (OSError, TintypeError, codec.CorruptValue):
+            return _decode(self._call_once(messages.MetricsOperation()), _unpack_metrics)
+        except OSError:
             return None
-        self._release(connection)
-        return {name: value for name, value in header.items() if name != "kind"}
+        except TintypeError as error:
+            log.warning("daemon_metrics_failed", address=self.address, error=error.code, reason=error.detail)
+            return None
 
     def warnings(self) -> tuple[str, ...]:
-        """Which layers of the guard are missing; nothing while the daemon cannot be asked."""
+        """Return which isolation layers are inactive; nothing while the daemon does not reply."""
         try:
             status = self.status()
         except TintypeError:
             return ()
-        layers = {"sandbox": "Chromium runs without its sandbox", "enclosed": "the kernel refuses Chromium namespaces"}
-        return tuple(warning for name, warning in layers.items() if not status[name])
+        return tuple(warning for layer, warning in _LAYER_WARNINGS.items() if not getattr(status, layer))
 
     def connect(self) -> None:
-        """Have the daemon running, so that the first capture need not wait for it; raises BackendUnavailable."""
+        """Connect, and start the daemon if needed, before the first capture; raises BackendUnavailable."""
         self._release(self._open_connection())
 
     def close(self) -> None:
-        """Close the connections; a daemon that nobody else uses ends by itself. Idempotent."""
+        """Close the connections; a local daemon without clients stops after its idle timeout. Idempotent."""
         self._closed = True
         self._drop_idle()
 
     def stop_if_idle(self) -> bool:
-        """End the daemon at once if we are its only client; whether it ends. Never starts one."""
+        """Stop the daemon if we are its only client; return whether it stops. Never starts one."""
         try:
-            connection = self._take_idle() or self._dial()
-            answer = _round_trip(connection, {"op": "stop-if-idle"}, self._connect_timeout)
-        except OSError:
+            reply = self._call_once(messages.StopIfIdleOperation(), keep=False)
+            return _decode(reply, lambda data: messages.unpack_reply(messages.StopReply, data)).stopping
+        except (OSError, TintypeError):
             return False
-        connection.close()
-        return bool(codec.unpack(answer)[0].get("stopping"))
 
-    def _call(self, header: dict[str, Any]) -> bytes:
-        """One answer; raises TintypeError. A connection that was idle may be dead without our fault."""
+    def _call(self, operation: messages.Operation, decode: Callable[[bytes], Decoded]) -> Decoded:
+        """Return the decoded reply; raises TintypeError. Retries, as the daemon may have closed an idle connection."""
         fresh_attempts = 0
         while True:
             connection = self._take_idle()
@@ -137,10 +144,10 @@ class ChromiumEngine:
                 connection = self._open_connection()
                 fresh_attempts += 1
             try:
-                answer = _round_trip(connection, header, self._timeout)
+                reply = _round_trip(connection, operation, self._timeout)
             except TimeoutError:
                 connection.close()
-                raise CaptureTimeout("the capture engine did not answer in time") from None
+                raise CaptureTimeout("the capture daemon did not reply in time") from None
             except OSError as error:
                 connection.close()
                 self._drop_idle()
@@ -150,105 +157,107 @@ class ChromiumEngine:
                 time.sleep(_RETRY_DELAY)
                 continue
             except BaseException:
-                connection.close()  # half an answer must not be read as the next one's
+                connection.close()  # the rest of this reply must not be read as the next one
                 raise
             self._release(connection)
-            return _raise_for_problem(answer)
+            return _decode(reply, decode)
+
+    def _call_once(self, operation: messages.Operation, *, keep: bool = True) -> bytes:
+        """Return the reply of a running daemon, without starting one or retrying; raises OSError."""
+        connection = self._take_idle() or self._dial()
+        try:
+            reply = _round_trip(connection, operation, self._connect_timeout)
+        except BaseException:
+            connection.close()
+            raise
+        if keep:
+            self._release(connection)
+        else:
+            connection.close()
+        return reply
 
     def _open_connection(self) -> socket.socket:
-        """A connection to a daemon that runs; raises BackendUnavailable."""
+        """Connect to a running daemon, or start it; raises BackendUnavailable."""
         try:
             return self._dial()
         except OSError as error:
             if not self._launcher:
                 log.error("daemon_unreachable", address=self.address, error=str(error))
-                raise BackendUnavailable("the capture engine does not answer", retry_after=5) from error
+                raise BackendUnavailable("the capture daemon does not respond", retry_after=5) from error
         try:
             return self._launcher.start(self._connect_timeout)
         except StartFailed as failure:
             log.error("daemon_start_failed", address=self.address, reason=str(failure))
-            raise BackendUnavailable("the capture engine does not start", retry_after=5) from failure
+            raise BackendUnavailable("the capture daemon does not start", retry_after=5) from failure
 
     def _dial(self) -> socket.socket:
+        """Connect and do the handshakes of TLS and of the shared secret; raises OSError."""
         connection = dial(self.address, self._connect_timeout)
-        if self._secret:
-            _authenticate(connection, self._secret, self._connect_timeout)
+        try:
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_hostname=urlsplit(self.address).hostname)
+            if self._secret:
+                auth.authenticate_to_server(connection, self._secret, self._connect_timeout)
+        except ssl.SSLCertVerificationError as error:
+            connection.close()
+            raise ConnectionError(f"TLS: {error.verify_message or error}; see TINTYPE_ENGINE_TLS_CA") from error
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _take_idle(self) -> socket.socket | None:
-        shelf = self._process_pool()
-        with shelf.lock:
-            return shelf.idle.pop() if shelf.idle else None
+        pool = self._process_pool()
+        with pool.lock:
+            return pool.idle.pop() if pool.idle else None
 
     def _release(self, connection: socket.socket) -> None:
-        shelf = self._process_pool()
-        with shelf.lock:
-            if not self._closed and len(shelf.idle) < _MAX_IDLE:
-                shelf.idle.append(connection)
+        pool = self._process_pool()
+        with pool.lock:
+            if not self._closed and len(pool.idle) < _MAX_IDLE:
+                pool.idle.append(connection)
                 return
         connection.close()
 
     def _drop_idle(self) -> None:
-        shelf = self._process_pool()
-        with shelf.lock:
-            shelf.idle, dropped = [], shelf.idle
+        pool = self._process_pool()
+        with pool.lock:
+            pool.idle, dropped = [], pool.idle
         _close_all(dropped)
 
     def _process_pool(self) -> _ConnectionPool:
-        """That of this process; after a fork a new one, for the old lock may be held by a thread that is not here."""
+        """Return this process's pool; a new one after a fork, where another thread may hold the inherited lock."""
         if self._pool.pid != os.getpid():
             inherited, self._pool = self._pool.idle, _ConnectionPool()
             _close_all(inherited)  # our copies: the parent's stay open
         return self._pool
 
 
-def _authenticate(connection: socket.socket, secret: str, timeout: float) -> None:
-    """Prove that we know the secret to a daemon that does too; raises OSError, and then the connection is closed."""
-    deadline, ours = time.monotonic() + timeout, auth.make_nonce()
-    try:
-        connection.sendall(auth.MAGIC + ours)
-        answer = _receive(connection, auth.NONCE_SIZE + auth.PROOF_SIZE, deadline)
-        theirs, proof = answer[: auth.NONCE_SIZE], answer[auth.NONCE_SIZE :]
-        if not auth.verify_proof(proof, auth.compute_proof(secret, "server", ours, theirs)):
-            raise auth.AuthenticationFailed("the capture daemon does not know TINTYPE_ENGINE_SECRET")
-        connection.sendall(auth.compute_proof(secret, "client", ours, theirs))
-        _receive(connection, len(auth.OK), deadline)
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _round_trip(connection: socket.socket, header: dict[str, Any], timeout: float) -> bytes:
-    """Send a request, read its answer; raises OSError, TimeoutError among them."""
+def _round_trip(connection: socket.socket, operation: messages.Operation, timeout: float) -> bytes:
+    """Send an operation and receive its reply; raises OSError, TimeoutError among them."""
     deadline = time.monotonic() + timeout
-    request = codec.pack(header)
-    connection.settimeout(timeout)
-    connection.sendall(_FRAME.pack(len(request)) + request)
-    (length,) = _FRAME.unpack(_receive(connection, _FRAME.size, deadline))
-    return _receive(connection, length, deadline)
+    framing.send_frame(connection, messages.pack_operation(operation), deadline)
+    return framing.receive_frame(connection, deadline)
 
 
-def _receive(connection: socket.socket, length: int, deadline: float) -> bytes:
-    body = memoryview(bytearray(length))
-    have = 0
-    while have < length:
-        connection.settimeout(max(0.001, deadline - time.monotonic()))
-        got = connection.recv_into(body[have : have + _CHUNK_SIZE])
-        if not got:
-            raise ConnectionResetError("the capture daemon hung up")
-        have += got
-    return bytes(body)
-
-
-def _raise_for_problem(answer: bytes) -> bytes:
-    """The answer, unless it is a problem: then that is raised."""
+def _decode(reply: bytes, decode: Callable[[bytes], Decoded]) -> Decoded:
+    """Decode a reply; raises the TintypeError it holds, or EngineError if it is corrupt."""
     try:
-        header, _ = codec.unpack(answer)
+        return decode(reply)
+    except codec.CorruptValue:
+        pass  # a problem, perhaps
+    try:
+        problem = codec.unpack_problem(reply)
     except codec.CorruptValue as error:
-        raise EngineError("the capture engine's answer is torn") from error
-    if header.get("kind") == "problem":
-        raise codec.unpack_problem(answer)
-    return answer
+        raise EngineError("the capture daemon sent a corrupt reply; compare versions") from error
+    raise problem
+
+
+def _unpack_metrics(reply: bytes) -> dict[str, Any]:
+    fields, _ = codec.unpack(reply)
+    if fields.pop("kind", None) != "metrics":
+        raise codec.CorruptValue("not metrics")
+    return fields
 
 
 def _close_all(connections: Sequence[socket.socket]) -> None:

@@ -1,4 +1,4 @@
-"""Who starts the capture daemon? Whoever needs it first, under a lock that all processes of the data folder share."""
+"""Starts the local capture daemon on demand, under a file lock shared by all processes of the data folder."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ import structlog
 log = structlog.get_logger("tintype.engines.daemon")
 
 _FAILURE_TTL = 1.0
-"""Seconds in which a start that failed is not tried again: a crowd of callers shares one failure."""
+"""Seconds for which a failed start is raised again instead of retried, so that concurrent callers share it."""
 _POLL_INTERVAL = 0.01
-"""Seconds between two looks whether the daemon that somebody else starts is there."""
+"""Seconds between two attempts to connect to a daemon that another process starts."""
 _MAX_LOG_BYTES = 5 << 20
 
 
 class StartFailed(Exception):
-    """The daemon did not come up; the text is for the operator."""
+    """The daemon did not start; the text is for the operator."""
 
 
 class DaemonLauncher:
-    """Starts a daemon from a command line, detached, and waits for its word that it is ready."""
+    """Starts a daemon from a command line, detached, and waits until it reports that it is ready."""
 
     def __init__(
         self,
@@ -52,9 +52,9 @@ class DaemonLauncher:
         self._background: subprocess.Popen[bytes] | None = None
 
     def start_in_background(self, connect_timeout: float = 1.0) -> bool:
-        """Start the daemon without waiting for it, unless one runs or is being started; whether it was.
+        """Start the daemon without waiting for it; return False if one runs or another process is starting one.
 
-        It holds the lock in our place until it is ready, so whoever needs it waits for it as for any other start.
+        The daemon inherits the start lock and holds it until it is ready, so clients wait as for any start.
         """
         with contextlib.suppress(OSError):
             dial(self._address, connect_timeout).close()
@@ -64,11 +64,11 @@ class DaemonLauncher:
                 if lock is not None:
                     self._background = self._spawn(str(lock), stdout=subprocess.DEVNULL, pass_fds=[lock])
         except OSError as error:
-            log.info("daemon_prelaunch_failed", reason=str(error))  # who needs it tries again and hears why
+            log.info("daemon_prelaunch_failed", reason=str(error))  # the first client retries and gets the error
         return self._background is not None
 
     def cancel(self) -> None:
-        """End a daemon that was begun and is not ready yet; nobody can be using it."""
+        """Terminate a daemon started in the background that is not ready yet; it has no clients."""
         if self._background and self._background.poll() is None:
             try:
                 dial(self._address, 1.0).close()
@@ -76,8 +76,8 @@ class DaemonLauncher:
                 self._background.terminate()
 
     def start(self, connect_timeout: float) -> socket.socket:
-        """Connect, starting the daemon if nobody else has meanwhile; raises StartFailed."""
-        if self._lock[0] != os.getpid():  # after a fork the old lock may be held by a thread that is not here
+        """Connect, starting the daemon unless another process has done it meanwhile; raises StartFailed."""
+        if self._lock[0] != os.getpid():  # after a fork another thread may hold the inherited lock
             self._lock = os.getpid(), threading.Lock()
         with self._lock[1]:
             if self._failure and time.monotonic() - self._failure[0] < _FAILURE_TTL:
@@ -92,7 +92,7 @@ class DaemonLauncher:
             raise failure
 
     def _connect(self, connect_timeout: float) -> socket.socket:
-        """Whoever gets the lock starts; the others wait for the socket. Raises OSError or StartFailed."""
+        """Start the daemon if this process gets the start lock, else poll its socket; raises OSError or StartFailed."""
         deadline = time.monotonic() + self._timeout
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
@@ -101,7 +101,7 @@ class DaemonLauncher:
                 if lock is not None:
                     return self._start_and_connect(connect_timeout)
             time.sleep(_POLL_INTERVAL)
-        raise StartFailed(f"another process has held {self._lock_file} for {self._timeout:.0f} s")
+        raise StartFailed(f"another process has held {self._lock_file} for {self._timeout:.0f} s; end that process")
 
     def _start_and_connect(self, connect_timeout: float) -> socket.socket:
         with contextlib.suppress(OSError):
@@ -112,7 +112,7 @@ class DaemonLauncher:
         return dial(self._address, connect_timeout)
 
     def _spawn(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
-        """The daemon as a process of its own session, waited for by a thread."""
+        """Start the daemon in a session of its own; a thread collects its exit status."""
         with self._open_log() as log_file:
             daemon = subprocess.Popen(
                 [*self._command, *arguments],
@@ -126,7 +126,7 @@ class DaemonLauncher:
 
     @contextlib.contextmanager
     def _start_lock(self) -> Iterator[int | None]:
-        """The lock of all who would start, as a descriptor; None while somebody else has it. Raises OSError."""
+        """Hold the start lock, as a descriptor; None while another process holds it. Raises OSError."""
         lock = os.open(self._lock_file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -140,23 +140,25 @@ class DaemonLauncher:
             os.close(lock)
 
     def _wait_ready(self, daemon: subprocess.Popen[bytes]) -> None:
-        """Its first line on standard output: ready, or why not."""
-        assert daemon.stdout  # noqa: S101 - a pipe was asked for
+        """Read the daemon's line on standard output: ready, or the error, which is raised as StartFailed."""
+        assert daemon.stdout  # noqa: S101 - a pipe was requested
         with daemon.stdout as pipe:
             line = _read_line(pipe.fileno(), time.monotonic() + self._timeout)
         if line is None:
             daemon.kill()
-            raise StartFailed(f"the capture daemon was not ready after {self._timeout:.0f} s")
+            raise StartFailed(f"the capture daemon was not ready after {self._timeout:.0f} s; see its log")
         try:
-            word = json.loads(line)
+            report = json.loads(line)
         except ValueError:
-            raise StartFailed(f"the capture daemon ended at once; see {self._log_file or 'standard error'}") from None
-        if "error" in word:
-            raise StartFailed(str(word["error"]))
+            raise StartFailed(
+                f"the capture daemon exited before it was ready; see {self._log_file or 'standard error'}"
+            ) from None
+        if "error" in report:
+            raise StartFailed(str(report["error"]))
 
     @contextlib.contextmanager
     def _open_log(self) -> Iterator[IO[bytes] | None]:
-        """Where the daemon's log goes; None is our own standard error."""
+        """Open the daemon's log file and rotate it over 5 MB; None means our own standard error."""
         if self._log_file is None:
             yield None
             return
@@ -167,7 +169,7 @@ class DaemonLauncher:
 
 
 def dial(address: str, timeout: float) -> socket.socket:
-    """A connection to ``unix://path`` or ``tcp://host:port``; raises OSError."""
+    """Connect to ``unix://path`` or ``tcp://host:port``; raises OSError."""
     parts = urlsplit(address)
     if parts.scheme == "tcp":
         connection = socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 0), timeout)
@@ -184,15 +186,15 @@ def dial(address: str, timeout: float) -> socket.socket:
 
 
 def _read_line(pipe: int, deadline: float) -> bytes | None:
-    """One line or what came before the end; None when time is up."""
-    said = b""
+    """Read one line, or what precedes the end of the stream; None at the deadline."""
+    line = b""
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
-        while not said.endswith(b"\n"):
+        while not line.endswith(b"\n"):
             if not selector.select(max(0.0, deadline - time.monotonic())):
                 return None
-            piece = os.read(pipe, 65536)
-            if not piece:
-                return said
-            said += piece
-    return said
+            chunk = os.read(pipe, 65536)
+            if not chunk:
+                return line
+            line += chunk
+    return line

@@ -1,1 +1,1 @@
-"""Protocol between web workers and the capture daemon: codec and authentication."""
+"""Protocol between web workers and the capture daemon: messages, framing, codec, authentication, TLS."""

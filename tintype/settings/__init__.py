@@ -196,6 +196,27 @@ class Settings(BaseModel):
         LONG_TEXT,
         secret=True,
     )
+    engine_tls_cert: str = setting(
+        "TINTYPE_ENGINE_TLS_CERT",
+        "",
+        "Certificate (PEM) with which tintype capture-daemon serves TLS on tcp://; required beyond loopback.",
+        "a path",
+    )
+    engine_tls_key: str = setting(
+        "TINTYPE_ENGINE_TLS_KEY", "", "Private key (PEM) of that certificate; unset: in the same file.", "a path"
+    )
+    engine_tls_ca: str = setting(
+        "TINTYPE_ENGINE_TLS_CA",
+        "",
+        "Authorities (PEM) that must have signed the certificate of tcp:// engines; required beyond loopback.",
+        "a path",
+    )
+    allow_plaintext_engine: bool = setting(
+        "TINTYPE_ALLOW_PLAINTEXT_ENGINE",
+        "0",
+        "Permit tcp:// beyond loopback without TLS, where the network itself encrypts.",
+        SWITCH,
+    )
     chromium: str = setting(
         "TINTYPE_CHROMIUM", "", "Chromium binary. Unset: the first one found.", "a path or a command"
     )

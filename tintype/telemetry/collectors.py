@@ -96,14 +96,15 @@ class NodeCollector:
 
 
 _METRIC_OF = {
-    "waiting": "tintype_capture_queue_length",
-    "queue": "tintype_capture_queue_limit",
+    "queue_length": "tintype_capture_queue_length",
+    "queue_limit": "tintype_capture_queue_limit",
     "busy": "tintype_slots_busy",
     "slots": "tintype_slots",
     "clients": "tintype_daemon_clients",
     "captures": "tintype_browser_captures_total",
     "restarts": "tintype_browser_restarts_total",
     "recycles": "tintype_browser_recycles_total",
+    "undisposed_contexts": "tintype_browser_undisposed_contexts_total",
     "bytes": "tintype_egress_bytes_total",
     "connections": "tintype_egress_connections_total",
 }

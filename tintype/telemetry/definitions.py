@@ -143,6 +143,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("tintype_browser_restarts_total", "counter", (), "Browsers replaced because they crashed or failed."),
     Metric("tintype_browser_recycles_total", "counter", (), "Browsers replaced because of their age or capture count."),
     Metric(
+        "tintype_browser_undisposed_contexts_total",
+        "counter",
+        (),
+        "Browser contexts that Chromium did not dispose of after a capture.",
+    ),
+    Metric(
         "tintype_egress_denied_total",
         "counter",
         ("reason",),

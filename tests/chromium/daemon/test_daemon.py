@@ -116,7 +116,7 @@ class TestACrowd:
         impatient = ChromiumEngine(own.address, None, Path("/nowhere"), timeout=0.5)
         with pytest.raises(CaptureTimeout):
             impatient.capture(shot(site.url("/plain.html?impatient"), delay=6000))
-        assert eventually(lambda: own.status()["busy"] == 0, within=3)
+        assert eventually(lambda: own.status().busy == 0, within=3)
 
 
 class TestALostBrowser:
@@ -124,22 +124,22 @@ class TestALostBrowser:
         self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
     ) -> None:
         pending = start_slowly(own, site, crowd, "killed")
-        browser = own.status()["browser_pid"]
+        browser = own.status().browser_pid
         os.killpg(browser, signal.SIGKILL)
         assert is_blue(pending.result())
-        assert own.status()["browser_pid"] != browser
+        assert own.status().browser_pid != browser
 
     def test_is_replaced_between_captures(self, own: ChromiumEngine, site: SiteServer) -> None:
         own.check()
-        os.killpg(own.status()["browser_pid"], signal.SIGKILL)
+        os.killpg(own.status().browser_pid, signal.SIGKILL)
         assert is_blue(own.capture(shot(site.url("/plain.html?between"))))
 
     def test_is_replaced_after_its_time(self, start_engine: StartEngine, site: SiteServer) -> None:
         engine = start_engine(slots=1, recycle_after=2, allow_addresses=(f"127.0.0.1:{site.port}",))
-        first = engine.status()["browser_pid"]
+        first = engine.status().browser_pid
         for number in range(4):
             assert is_blue(engine.capture(shot(site.url(f"/plain.html?{number}"))))
-        assert eventually(lambda: engine.status()["browser_pid"] != first)
+        assert eventually(lambda: engine.status().browser_pid != first)
         assert eventually(lambda: processes.gone([first]))
 
 
@@ -148,25 +148,25 @@ class TestTheDaemon:
         self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
     ) -> None:
         pending = start_slowly(own, site, crowd, "counted")
-        assert (own.status()["contexts"], own.status()["pages"]) == (1, 1)
+        assert (own.status().contexts, own.status().pages) == (1, 1)
         assert is_blue(pending.result())
-        assert eventually(lambda: (own.status()["contexts"], own.status()["pages"]) == (0, 0))
+        assert eventually(lambda: (own.status().contexts, own.status().pages) == (0, 0))
 
     def test_killed_under_a_capture_is_started_again(
         self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
     ) -> None:
         pending = start_slowly(own, site, crowd, "daemon")
         before = own.status()
-        left = folder_of(before["pid"])
-        os.kill(before["pid"], signal.SIGKILL)
+        left = folder_of(before.pid)
+        os.kill(before.pid, signal.SIGKILL)
         assert is_blue(pending.result())
-        assert own.status()["pid"] != before["pid"]
-        assert eventually(lambda: processes.gone([before["browser_pid"]]), within=5)
+        assert own.status().pid != before.pid
+        assert eventually(lambda: processes.gone([before.browser_pid]), within=5)
         assert not left.exists()
 
     def test_leaves_nothing_when_told_to_end(self, own: ChromiumEngine, site: SiteServer) -> None:
         own.capture(shot(site.url("/plain.html?end")))
-        daemon = own.status()["pid"]
+        daemon = own.status().pid
         family, folder = processes.tree(daemon), folder_of(daemon)
         os.kill(daemon, signal.SIGTERM)
         assert eventually(lambda: processes.gone(family), within=5)
@@ -175,30 +175,30 @@ class TestTheDaemon:
 
     def test_ends_at_once_under_load(self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor) -> None:
         pending = start_slowly(own, site, crowd, "load")
-        daemon = own.status()["pid"]
+        daemon = own.status().pid
         os.kill(daemon, signal.SIGTERM)
         assert eventually(lambda: processes.gone([daemon]), within=3)
         assert pending.exception() is None or pending.exception().retry_after  # type: ignore[union-attr]
 
     def test_ends_when_nobody_needs_it(self, start_engine: StartEngine) -> None:
         engine = start_engine(slots=1, idle_timeout=0.2)
-        daemon = engine.status()["pid"]
+        daemon = engine.status().pid
         engine.close()
         assert eventually(lambda: processes.gone([daemon]), within=5)
 
     def test_says_how_it_is(self, own: ChromiumEngine) -> None:
         own.check()
         said = own.status()
-        assert (said["slots"], said["busy"], said["waiting"]) == (1, 0, 0)
-        assert said["browser"].startswith("HeadlessChrome/")
-        assert said["sandbox"] is True
-        assert said["user"] != "root"
+        assert (said.slots, said.busy, said.queue_length) == (1, 0, 0)
+        assert said.browser.startswith("HeadlessChrome/")
+        assert said.sandbox is True
+        assert said.user != "root"
 
     def test_runs_renderers_in_the_sandbox(
         self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
     ) -> None:
         pending = start_slowly(own, site, crowd, "sandbox")
-        family = processes.tree(own.status()["browser_pid"])
+        family = processes.tree(own.status().browser_pid)
         renderers = [pid for pid in family if "--type=renderer" in read(pid, "cmdline")]
         assert renderers
         assert all("Seccomp:\t2" in read(pid, "status") for pid in renderers)
@@ -215,7 +215,7 @@ class TestTheDaemon:
             command = [*AS_NOBODY, *python_for_all(), *arguments]
             engine = ChromiumEngine(address, command, Path(folder), timeout=30, log_file=Path(folder) / "log")
             assert is_blue(engine.capture(shot(site.url("/plain.html?nobody"))))
-            assert (engine.status()["user"], engine.status()["sandbox"]) == ("nobody", True)
+            assert (engine.status().user, engine.status().sandbox) == ("nobody", True)
             end(engine)
 
     def test_says_why_it_does_not_start(self, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ class FakeBrowser:
     active_captures: int = 0
     started_at: float = 0.0
     memory_growth: int = 0
+    undisposed_contexts: int = 0
     pid: int = 1
     version: str = "fake"
     closed: bool = False

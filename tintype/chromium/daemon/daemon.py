@@ -1,8 +1,8 @@
-"""The capture daemon: one process that owns Chromium and takes pictures for whoever connects.
+"""The capture daemon: one process that owns Chromium and captures pages for its clients.
 
-``python -m tintype.chromium ADDRESS CONFIG [LOCK]`` listens on ``unix://…`` or ``tcp://host:port``. A frame is
-its length (4 bytes, big endian) and the bytes of :mod:`tintype.wire`; each request is answered in turn. Once it listens
-and Chromium runs, one line of JSON on standard output says so, or why not; LOCK, a descriptor, is closed then.
+``python -m tintype.chromium ADDRESS CONFIG [LOCK]`` listens on ``unix://…`` or ``tcp://host:port`` and speaks the
+protocol of :mod:`tintype.rpc`. Once it listens and Chromium runs, it writes one line of JSON to standard output: ready,
+or the error. LOCK is an inherited descriptor that is closed at that moment.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from urllib.parse import urlsplit
 import structlog
 
 from tintype import logs
-from tintype.chromium.daemon.auth import AuthenticatedServer
 from tintype.chromium.daemon.config import DaemonConfig, address_for, command_for
 from tintype.chromium.daemon.runtime import CaptureRuntime
 from tintype.chromium.process.launch import LaunchFailed
 from tintype.errors import ConfigurationError
-from tintype.rpc import auth
+from tintype.rpc.auth import AUTH_TIMEOUT, AuthenticatedServer
+from tintype.rpc.tls import UNSECURED, TransportSecurity
 
 if TYPE_CHECKING:
     from tintype.chromium.daemon.server import CaptureServer
@@ -38,35 +38,42 @@ __all__ = ["DaemonConfig", "address_for", "command_for", "run"]
 log = structlog.get_logger("tintype.chromium")
 
 _LOCK_TIMEOUT = 10.0
+_LOCK_POLL_INTERVAL = 0.02
+_UNIX_BACKLOG = 512
+_PRIVATE_UMASK = 0o177
 
 
-async def run(config: DaemonConfig, address: str, ready: Callable[[], None] = lambda: None, secret: str = "") -> None:
-    """Serve until told to end or no longer needed; raises ConfigurationError, LaunchFailed or OSError.
+async def run(
+    config: DaemonConfig,
+    address: str,
+    ready: Callable[[], None] = lambda: None,
+    security: TransportSecurity = UNSECURED,
+) -> None:
+    """Serve until SIGTERM, SIGINT or the idle timeout; raises ConfigurationError, LaunchFailed or OSError.
 
-    With a ``secret`` only clients that know it are served over TCP; addresses beyond loopback are not without.
+    ``security`` applies to TCP; addresses beyond loopback are refused without a secret, and without TLS unless it
+    permits plain text.
     """
-    if auth.is_remote_address(address) and not secret:
-        raise ConfigurationError(f"TINTYPE_ENGINE_SECRET: must be set to listen on {address}, beyond loopback")
+    security.require_for_server(address)
     finished = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, finished.set)
     with _address_lock(address):
-        booth = await _open_runtime(config, finished)
-        if booth is None:
+        runtime = await _open_runtime(config, finished)
+        if runtime is None:
             return
-        from tintype.chromium.daemon.server import CaptureServer  # noqa: PLC0415 - the browser starts first, see Booth
+        from tintype.chromium.daemon.server import CaptureServer  # noqa: PLC0415 - imported while Chromium starts
 
         try:
-            await _serve(
-                CaptureServer(booth, config.idle_timeout, finished), address, ready, secret, config.drain_timeout
-            )
+            capture_server = CaptureServer(runtime, config.idle_timeout, finished)
+            await _serve(capture_server, address, ready, security, config.drain_timeout)
         finally:
-            await booth.close()
+            await runtime.close()
     log.info("daemon_stopped", address=address, pid=os.getpid())
 
 
 async def _open_runtime(config: DaemonConfig, finished: asyncio.Event) -> CaptureRuntime | None:
-    """The booth, unless we are told to end before it stands."""
+    """Start Chromium; None if a signal arrives first."""
     opening = asyncio.create_task(CaptureRuntime.open(config))
     ending = asyncio.create_task(finished.wait())
     await asyncio.wait({opening, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -79,9 +86,13 @@ async def _open_runtime(config: DaemonConfig, finished: asyncio.Event) -> Captur
 
 
 async def _serve(
-    capture_server: CaptureServer, address: str, ready: Callable[[], None], secret: str, grace: float
+    capture_server: CaptureServer,
+    address: str,
+    ready: Callable[[], None],
+    security: TransportSecurity,
+    drain_timeout: float,
 ) -> None:
-    server = await _listen(address, capture_server, secret)
+    server = await _listen(address, capture_server, security)
     try:
         log.info("daemon_ready", address=address, pid=os.getpid())
         ready()
@@ -89,19 +100,21 @@ async def _serve(
     finally:
         server.close()
         _unlink(address)
-        await capture_server.drain(grace)
+        await capture_server.drain(drain_timeout)
         await capture_server.close()
 
 
-async def _listen(address: str, server: CaptureServer, secret: str) -> asyncio.Server:
+async def _listen(address: str, server: CaptureServer, security: TransportSecurity) -> asyncio.Server:
     parts = urlsplit(address)
     if parts.scheme == "tcp":
-        serve = AuthenticatedServer(secret, server.serve).serve if secret else server.serve
-        return await asyncio.start_server(serve, parts.hostname, parts.port)
+        handler = AuthenticatedServer(security.secret, server.serve).serve if security.secret else server.serve
+        context = security.server_context()
+        options: dict[str, Any] = {"ssl": context, "ssl_handshake_timeout": AUTH_TIMEOUT} if context else {}
+        return await asyncio.start_server(handler, parts.hostname, parts.port, **options)
     _unlink(address)
-    before = os.umask(0o177)
+    before = os.umask(_PRIVATE_UMASK)
     try:
-        return await asyncio.start_unix_server(server.serve, parts.path, backlog=512)
+        return await asyncio.start_unix_server(server.serve, parts.path, backlog=_UNIX_BACKLOG)
     finally:
         os.umask(before)
 
@@ -113,7 +126,7 @@ def _unlink(address: str) -> None:
 
 @contextlib.contextmanager
 def _address_lock(address: str) -> Iterator[None]:
-    """Hold the address: a daemon that is ending removes its socket before the next one makes its own."""
+    """Own a Unix socket's address: a daemon that stops removes its socket before the next one creates its own."""
     if not address.startswith("unix://"):
         yield
         return
@@ -128,7 +141,7 @@ def _address_lock(address: str) -> Iterator[None]:
 
 
 def _acquire(path: Path, deadline: float) -> int:
-    """A descriptor that holds the lock on the file that is at this path now, not on one removed meanwhile."""
+    """Return a descriptor that locks the file now at this path, and not one removed meanwhile; raises OSError."""
     while time.monotonic() < deadline:
         lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         with contextlib.suppress(BlockingIOError, FileNotFoundError):
@@ -136,17 +149,20 @@ def _acquire(path: Path, deadline: float) -> int:
             if os.path.samestat(os.fstat(lock), path.stat()):
                 return lock
         os.close(lock)
-        time.sleep(0.02)
-    raise OSError("another capture daemon serves this address")
+        time.sleep(_LOCK_POLL_INTERVAL)
+    raise OSError("another capture daemon serves this address; stop it first")
 
 
-def main(arguments: list[str], secret: str = "") -> int:
-    """Run from the command line, which any user may read, and so without a secret in it; the exit status."""
+def main(arguments: list[str], security: TransportSecurity = UNSECURED) -> int:
+    """Run the daemon from command-line arguments and return the exit status.
+
+    Any user can read a command line, so secrets are passed as a value.
+    """
     address, config = arguments[0], DaemonConfig.from_json(arguments[1] if len(arguments) > 1 else "{}")
     lock = int(arguments[2]) if len(arguments) > 2 else None  # noqa: PLR2004 - it may be left out
     logs.configure(config.log_level, "json")
     try:
-        asyncio.run(run(config, address, lambda: _report_ready({"ready": True}, lock), secret))
+        asyncio.run(run(config, address, lambda: _report_ready({"ready": True}, lock), security))
     except (ConfigurationError, LaunchFailed, OSError, ValueError) as error:
         log.error("daemon_start_failed", reason=str(error))
         _report_ready({"error": str(error)})
@@ -155,12 +171,12 @@ def main(arguments: list[str], secret: str = "") -> int:
 
 
 def _report_ready(line: dict[str, Any], lock: int | None = None) -> None:
-    """Tell whoever started us, and nobody after that; whoever else waits for a daemon may come."""
+    """Write the line for the process that started us, close standard output, and release the start lock."""
     if lock is not None:
         os.close(lock)
     with contextlib.suppress(OSError):
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 1)
+    os.close(devnull)

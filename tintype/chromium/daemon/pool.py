@@ -1,7 +1,6 @@
-"""Who gets a browser, and when? A bounded line in front of slots, and a browser that is replaced before it fails.
+"""Capture pool: a bounded queue in front of slots, one browser at a time, recycling, one retry after a crash.
 
-Identical shots under way share one capture. Time in line is not charged to a capture. A capture that loses its browser
-is tried once more on another one.
+Identical shots in progress share one capture. Time in the queue does not count against a capture's time limit.
 """
 
 from __future__ import annotations
@@ -28,16 +27,19 @@ log = structlog.get_logger("tintype.chromium")
 
 _ATTEMPTS = 2
 _INITIAL_DURATION = 2.0
-"""Seconds a capture is taken to need before any was measured."""
+"""Seconds assumed for a capture before the first is measured."""
 _SMOOTHING = 0.2
+"""Weight of the latest capture in the average duration."""
 _RECYCLE_PAUSE = 5.0
+"""Minimum seconds between two recycles."""
 _MAX_MEMORY_GROWTH = 150 << 20
-"""Bytes by which the browser process itself, idle, may have grown."""
+"""Bytes that an idle browser process may gain before it is recycled."""
+_MIN_RETRY_AFTER, _MAX_RETRY_AFTER = 1.0, 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolLimits:
-    """What a pool allows. Times in seconds, height in pixels."""
+    """Limits of a pool. Times in seconds, height in pixels."""
 
     slots: int
     queue: int
@@ -49,14 +51,14 @@ class PoolLimits:
 
 @dataclass(slots=True)
 class InFlight:
-    """A capture under way and how many wait for it."""
+    """A capture in progress or in the queue, and how many clients wait for it."""
 
     task: asyncio.Task[Capture]
     waiters: int = 0
 
 
 class Pool:
-    """The supervisor of one browser at a time."""
+    """Runs captures in one browser at a time, which it starts, recycles and restarts."""
 
     def __init__(self, start: Callable[[], Awaitable[Browser]], limits: PoolLimits, blocklists: Blocklists) -> None:
         self.browser: Browser | None = None
@@ -70,56 +72,64 @@ class Pool:
         self._slots = asyncio.Semaphore(limits.slots)
         self._in_flight: dict[str, InFlight] = {}
         self._admitted: set[asyncio.Task[Capture]] = set()
-        """Every capture admitted and not ended; counted at once, so that a crowd in one instant is a crowd."""
+        """Captures in the queue or in progress; a task is counted before it first runs, so a burst meets the limit."""
         self._browser_lock = asyncio.Lock()
-        self._recycled: set[Browser] = set()
+        self._discarded: set[Browser] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._average_duration = _INITIAL_DURATION
         self._recycled_at = 0.0
+        self._undisposed_before = 0
+        """Undisposed contexts of browsers that are closed."""
         self._closing = False
 
     @property
     def queue_length(self) -> int:
-        """Captures in line."""
+        """Captures in the queue."""
         return len(self._admitted) - self.busy
 
     @property
     def queue_limit(self) -> int:
-        """Captures that may be in line."""
+        """Captures that may be in the queue."""
         return self._limits.queue
 
+    @property
+    def undisposed_contexts(self) -> int:
+        """Browser contexts that could not be disposed of, in all browsers so far."""
+        browsers = [browser for browser in (self.browser, *self._discarded) if browser]
+        return self._undisposed_before + sum(browser.undisposed_contexts for browser in browsers)
+
     async def capture(self, shot: Shot) -> Capture:
-        """One picture, shared with whoever asks for the same one meanwhile; raises TintypeError."""
-        flight = self._in_flight.get(shot.key) or self._start_capture(shot)
-        flight.waiters += 1
+        """Capture a page, or wait for an identical capture in progress; raises TintypeError."""
+        in_flight = self._in_flight.get(shot.key) or self._start_capture(shot)
+        in_flight.waiters += 1
         try:
-            return await asyncio.shield(flight.task)
+            return await asyncio.shield(in_flight.task)
         except asyncio.CancelledError:
-            if flight.task.cancelled():
-                raise BackendUnavailable("the capture engine is shutting down", retry_after=1) from None
+            if in_flight.task.cancelled():
+                raise _shutting_down() from None
             raise
         finally:
-            flight.waiters -= 1
-            if not flight.waiters:
-                self._release(shot.key, flight)
+            in_flight.waiters -= 1
+            if not in_flight.waiters:
+                self._release(shot.key, in_flight)
 
     async def check(self) -> None:
-        """Take a tiny picture; raises BackendUnavailable."""
+        """Probe the browser, and recycle it if the probe fails; raises BackendUnavailable."""
         browser = await self._usable_browser()
         if not await browser.probe():
-            await self._retire(browser, "a probe failed")
-            raise BackendUnavailable("the browser does not draw", retry_after=1)
+            await self._discard(browser, "a probe failed")
+            raise BackendUnavailable("the browser does not draw; it is being replaced", retry_after=1)
 
     async def start(self) -> None:
-        """Have a browser ready; raises LaunchFailed."""
+        """Start the first browser; raises LaunchFailed."""
         async with self._browser_lock:
             await self._restart()
 
     async def close(self) -> None:
-        """End every browser; whoever waits is told. Idempotent."""
+        """Kill every browser and fail the captures in progress. Idempotent."""
         self._closing = True
-        tasks = [flight.task for flight in self._in_flight.values()]
-        browsers = [browser for browser in (self.browser, *self._recycled) if browser]
+        tasks = [in_flight.task for in_flight in self._in_flight.values()]
+        browsers = [browser for browser in (self.browser, *self._discarded) if browser]
         for browser in browsers:
             browser.kill("shutting down")
         for task in (*tasks, *self._tasks):
@@ -127,27 +137,30 @@ class Pool:
         await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
         await asyncio.gather(*(browser.close() for browser in browsers))
         self.browser = None
-        self._recycled.clear()
+        self._discarded.clear()
 
     def _start_capture(self, shot: Shot) -> InFlight:
         if self._closing:
-            raise BackendUnavailable("the capture engine is shutting down", retry_after=1)
+            raise _shutting_down()
         if len(self._admitted) >= self._limits.slots + self._limits.queue:
             raise Overloaded(retry_after=self._retry_after())
         task = asyncio.create_task(self._run(shot))
         self._admitted.add(task)
         task.add_done_callback(self._admitted.discard)
-        flight = self._in_flight[shot.key] = InFlight(task)
-        return flight
+        in_flight = self._in_flight[shot.key] = InFlight(task)
+        return in_flight
 
-    def _release(self, key: str, flight: InFlight) -> None:
-        if self._in_flight.get(key) is flight:
+    def _release(self, key: str, in_flight: InFlight) -> None:
+        if self._in_flight.get(key) is in_flight:
             del self._in_flight[key]
-        flight.task.cancel()
+        in_flight.task.cancel()
 
     def _retry_after(self) -> float:
-        """Seconds until the line has probably moved enough."""
-        return min(60.0, max(1.0, self._average_duration * (self.queue_length + 1) / self._limits.slots))
+        """Estimate the seconds until the queue has room, from 1 to 60."""
+        return min(
+            _MAX_RETRY_AFTER,
+            max(_MIN_RETRY_AFTER, self._average_duration * (self.queue_length + 1) / self._limits.slots),
+        )
 
     async def _run(self, shot: Shot) -> Capture:
         start = time.perf_counter()
@@ -186,8 +199,8 @@ class Pool:
             except CaptureTimeout:
                 self._schedule_probe(browser)
                 raise
-            except ProtocolError as refused:
-                raise EngineError(f"the browser refused: {refused.message[:200]}") from refused
+            except ProtocolError as error:
+                raise EngineError(f"the browser reported an error: {error.message[:200]}") from error
             finally:
                 browser.active_captures -= 1
                 self._close_if_idle(browser)
@@ -199,8 +212,8 @@ class Pool:
         return await browser.capture(shot, blocked, limits.timeout, limits.max_page_height)
 
     async def _usable_browser(self) -> Browser:
-        """A browser that can be trusted with a capture; raises BackendUnavailable."""
-        async with self._browser_lock:  # a probe in progress is waited for: it decides whom to trust
+        """Return the current browser if it works, else start another one; raises BackendUnavailable."""
+        async with self._browser_lock:  # wait for a running probe: it may mark the browser unusable
             browser = self.browser
             if browser and browser.is_alive and not browser.recycle_reason:
                 self._recycle_if_due(browser)
@@ -209,14 +222,14 @@ class Pool:
                 return await self._restart()
             except LaunchFailed as failure:
                 log.error("browser_start_failed", reason=str(failure))
-                raise BackendUnavailable("the browser does not start", retry_after=5) from failure
+                raise BackendUnavailable("the browser does not start; see the log", retry_after=5) from failure
 
     def _recycle_if_due(self, browser: Browser) -> None:
-        """Replace a browser that has served its time, without anybody waiting for it."""
+        """Start a successor in the background for a browser at its limit of captures, age or memory."""
         now = asyncio.get_running_loop().time()
-        served = browser.captures >= self._limits.recycle_after or now - browser.started_at >= self._limits.recycle_age
-        served = served or (not browser.active_captures and browser.memory_growth >= _MAX_MEMORY_GROWTH)
-        if served and now - self._recycled_at >= _RECYCLE_PAUSE:
+        is_due = browser.captures >= self._limits.recycle_after or now - browser.started_at >= self._limits.recycle_age
+        is_due = is_due or (not browser.active_captures and browser.memory_growth >= _MAX_MEMORY_GROWTH)
+        if is_due and now - self._recycled_at >= _RECYCLE_PAUSE:
             self._recycled_at = now
             self._spawn(self._recycle(browser))
 
@@ -229,7 +242,7 @@ class Pool:
         if self.browser is old and not self._closing:
             self.browser = fresh
             self.recycles += 1
-            await self._retire(old, "served its time")
+            await self._discard(old, "limit of captures, age or memory")
         else:
             await fresh.close()
 
@@ -237,24 +250,25 @@ class Pool:
         old, self.browser = self.browser, None
         if old:
             self.restarts += 1
-            await self._retire(old, old.recycle_reason or "lost")
+            await self._discard(old, old.recycle_reason or "lost")
         self.browser = await self._start_browser()
         return self.browser
 
-    async def _retire(self, browser: Browser, reason: str) -> None:
-        """Let its captures finish, then end it."""
+    async def _discard(self, browser: Browser, reason: str) -> None:
+        """Close a browser once its captures have finished."""
         log.info("browser_recycled", pid=browser.pid, reason=reason, captures=browser.captures)
         browser.recycle_reason = browser.recycle_reason or reason
-        self._recycled.add(browser)
+        self._discarded.add(browser)
         self._close_if_idle(browser)
 
     def _close_if_idle(self, browser: Browser) -> None:
-        if browser in self._recycled and (not browser.active_captures or not browser.is_alive):
-            self._recycled.discard(browser)
+        if browser in self._discarded and (not browser.active_captures or not browser.is_alive):
+            self._discarded.discard(browser)
+            self._undisposed_before += browser.undisposed_contexts
             self._spawn(browser.close())
 
     def _schedule_probe(self, browser: Browser) -> None:
-        """After trouble, find out whether it still draws."""
+        """Find out in the background whether a browser still draws."""
         if browser is self.browser:
             self._spawn(self._probe(browser))
 
@@ -267,3 +281,7 @@ class Pool:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _shutting_down() -> BackendUnavailable:
+    return BackendUnavailable("the capture daemon is shutting down; retry shortly", retry_after=1)

@@ -1,4 +1,4 @@
-"""Everything a daemon's captures need, from its configuration: folder, filter, launcher, pool."""
+"""Composition root of the capture daemon: builds egress proxies, launcher and capture pool from the configuration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from tintype.chromium.cdp.connection import ProtocolError, TargetClosed
 from tintype.chromium.cdp.tab import ScriptFailed
@@ -24,8 +24,10 @@ from tintype.chromium.proxy.traffic import TOTALS
 from tintype.errors import ConfigurationError
 from tintype.network.interfaces import local_addresses
 from tintype.provision.find_browser import find_chromium
+from tintype.rpc.messages import DaemonMetrics, DaemonStatus
 
 if TYPE_CHECKING:
+    from tintype.chromium.browser import TargetCounts
     from tintype.chromium.daemon.pool import Pool
 
 _HOMES = ("/root", "/home")
@@ -34,127 +36,132 @@ _COUNT_TIMEOUT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class CaptureRuntime:
-    """A pool and what it stands on."""
+    """The capture pool of a daemon and everything it needs."""
 
     pool: Pool
     launcher: Launcher
     deny_all_proxy: EgressProxy
-    """The filter without a session: what refuses everything."""
+    """Chromium's default proxy: has no session and denies every connection."""
     profiles: ProfileRoot
     slots: int
 
     @classmethod
     async def open(cls, config: DaemonConfig) -> Self:
-        """With a browser that runs; raises ConfigurationError, LaunchFailed or OSError."""
+        """Start Chromium and test the isolation; raises ConfigurationError, LaunchFailed or OSError."""
         binary = find_chromium(config.binary)
         if binary is None:
-            wanted = (
+            problem = (
                 f"TINTYPE_CHROMIUM: {config.binary} is no browser" if config.binary else "Chromium is not installed"
             )
-            raise ConfigurationError(f"{wanted}; run: tintype install-browser")
-        judge = EgressPolicy.of(config.allow_addresses, config.allow_hosts, config.deny_hosts, local_addresses())
-        lanes = 2 * config.slots + 1  # while one capture's page is cleared away the next one has begun
-        closed = await EgressProxy.start(judge)
-        recipe = LaunchOptions(
+            raise ConfigurationError(f"{problem}; run: tintype install-browser")
+        policy = EgressPolicy.of(config.allow_addresses, config.allow_hosts, config.deny_hosts, local_addresses())
+        proxy_count = 2 * config.slots + 1  # a proxy is free again only once its capture's context is disposed of
+        deny_all_proxy = await EgressProxy.start(policy)
+        options = LaunchOptions(
             binary=str(binary),
             user=user.choose_user(config.browser_user, allow_root=config.allow_no_sandbox),
-            proxy_port=closed.port,
-            listeners=lanes,
+            proxy_port=deny_all_proxy.port,
+            listeners=proxy_count,
             hidden=(*_HOMES, *config.hidden),
         )
-        territory = ProfileRoot.create()
-        launcher = Launcher(recipe, territory, allow_no_sandbox=config.allow_no_sandbox)
+        profiles = ProfileRoot.create()
+        launcher = Launcher(options, profiles, allow_no_sandbox=config.allow_no_sandbox)
         launcher.prelaunch()
         try:
-            pool = await _build_pool(config, launcher, judge, lanes)
+            pool = await _build_pool(config, launcher, policy, proxy_count)
         except BaseException:
             await launcher.close()
-            await closed.close()
-            territory.remove()
+            await deny_all_proxy.close()
+            profiles.remove()
             raise
-        booth = cls(pool, launcher, closed, territory, config.slots)
+        runtime = cls(pool, launcher, deny_all_proxy, profiles, config.slots)
         try:
             await pool.start()
-            await booth.run_egress_selftest()
+            await runtime.run_egress_selftest()
         except BaseException:
-            await booth.close()
+            await runtime.close()
             raise
-        return booth
+        return runtime
 
     async def run_egress_selftest(self) -> None:
-        """Raise LaunchFailed when a page reaches this machine in spite of all layers: then nothing is photographed."""
+        """Raise LaunchFailed if a page can reach this machine in spite of proxy and namespaces."""
         browser = self.pool.browser
         try:
-            leak = await selftest.probe_egress(browser.run_script) if browser else "nothing that could be tried"
+            leak = await selftest.probe_egress(browser.run_script) if browser else "a browser that does not run"
         except (TargetClosed, ProtocolError, ScriptFailed) as failure:
-            raise LaunchFailed(f"the self test of the egress guard did not run: {failure}") from failure
+            raise LaunchFailed(f"the egress self-test did not run: {failure}") from failure
         if leak:
             raise LaunchFailed(f"the egress guard leaks: a page reached a canary on loopback by {leak}")
 
     async def close(self) -> None:
-        """End the browsers and remove their files. Idempotent."""
+        """Stop the browsers and remove their files. Idempotent."""
         await self.pool.close()
         await self.launcher.close()
         await self.deny_all_proxy.close()
         self.profiles.remove()
 
-    async def status(self) -> dict[str, Any]:
-        """What an operator wants to know."""
-        pool, recipe = self.pool, self.launcher.options
-        return {
-            **await self._count_targets(),
-            "pid": os.getpid(),
-            "slots": self.slots,
-            "busy": pool.busy,
-            "waiting": pool.queue_length,
-            "captures": pool.captures,
-            "restarts": pool.restarts,
-            "browser": pool.browser.version if pool.browser else "",
-            "browser_pid": pool.browser.pid if pool.browser else 0,
-            "binary": recipe.binary,
-            "user": recipe.user.name,
-            "sandbox": recipe.sandbox,
-            "enclosed": recipe.namespaces,
-        }
+    async def status(self, clients: int) -> DaemonStatus:
+        """Return how the daemon runs; ``clients`` is how many are connected."""
+        pool, options = self.pool, self.launcher.options
+        targets = await self._count_targets()
+        return DaemonStatus(
+            pid=os.getpid(),
+            slots=self.slots,
+            busy=pool.busy,
+            queue_length=pool.queue_length,
+            clients=clients,
+            captures=pool.captures,
+            restarts=pool.restarts,
+            browser=pool.browser.version if pool.browser else "",
+            browser_pid=pool.browser.pid if pool.browser else 0,
+            contexts=targets.contexts if targets else None,
+            pages=targets.pages if targets else None,
+            binary=options.binary,
+            user=options.user.name,
+            sandbox=options.sandbox,
+            namespaces=options.namespaces,
+        )
 
-    def metrics(self) -> dict[str, Any]:
-        """What is measured over time; counts begin with this process."""
-        pool, recipe = self.pool, self.launcher.options
+    def metrics(self, clients: int) -> DaemonMetrics:
+        """Return counters since the start of this process, and gauges; ``clients`` is how many are connected."""
+        pool, options = self.pool, self.launcher.options
         tree = process_memory(pool.browser.pid) if pool.browser else []
-        return {
-            "slots": self.slots,
-            "queue": pool.queue_limit,
-            "busy": pool.busy,
-            "waiting": pool.queue_length,
-            "captures": pool.captures,
-            "restarts": pool.restarts,
-            "recycles": pool.recycles,
-            "browser": pool.browser.version if pool.browser else "",
-            "bytes": TOTALS.bytes,
-            "connections": TOTALS.connections,
-            "denied": dict(TOTALS.denied),
-            "memory": {"daemon": private_memory(os.getpid()), "browser": sum(process.memory for process in tree)},
-            "layers": {"sandbox": recipe.sandbox, "namespaces": recipe.namespaces},
-        }
+        return DaemonMetrics(
+            slots=self.slots,
+            busy=pool.busy,
+            queue_length=pool.queue_length,
+            queue_limit=pool.queue_limit,
+            clients=clients,
+            captures=pool.captures,
+            restarts=pool.restarts,
+            recycles=pool.recycles,
+            undisposed_contexts=pool.undisposed_contexts,
+            browser=pool.browser.version if pool.browser else "",
+            bytes=TOTALS.bytes,
+            connections=TOTALS.connections,
+            denied={str(reason): count for reason, count in TOTALS.denied.items()},
+            memory={"daemon": private_memory(os.getpid()), "browser": sum(process.memory for process in tree)},
+            layers={"sandbox": options.sandbox, "namespaces": options.namespaces},
+        )
 
-    async def _count_targets(self) -> dict[str, int]:
-        """What is open in the browser; empty while there is none that answers."""
+    async def _count_targets(self) -> TargetCounts | None:
+        """Count what exists in Chromium; None without a browser or a timely reply."""
         try:
             async with asyncio.timeout(_COUNT_TIMEOUT):
-                return await self.pool.browser.count_targets() if self.pool.browser else {}
+                return await self.pool.browser.count_targets() if self.pool.browser else None
         except (TimeoutError, TargetClosed):
-            return {}
+            return None
 
 
 async def _build_pool(config: DaemonConfig, launcher: Launcher, policy: EgressPolicy, proxy_count: int) -> Pool:
-    """Pages and options take as long to import as the browser to start: both at once."""
+    """Import captures and options while Chromium starts, which takes as long."""
     await asyncio.to_thread(importlib.import_module, "tintype.chromium.daemon.pool")
     from tintype.chromium.browser import Browser  # noqa: PLC0415
     from tintype.chromium.daemon.pool import Pool, PoolLimits  # noqa: PLC0415
     from tintype.filters.engine import FilterFile  # noqa: PLC0415
 
-    lists = FilterFile(Path(config.filters)) if config.filters else None
-    terms = PoolLimits(
+    filter_file = FilterFile(Path(config.filters)) if config.filters else None
+    limits = PoolLimits(
         slots=config.slots,
         queue=config.queue,
         timeout=config.timeout,
@@ -162,4 +169,8 @@ async def _build_pool(config: DaemonConfig, launcher: Launcher, policy: EgressPo
         recycle_age=config.recycle_age,
         max_page_height=config.max_page_height,
     )
-    return Pool(lambda: Browser.start(launcher, policy, proxy_count, lists), terms, load_blocklists(config.block_hosts))
+    return Pool(
+        lambda: Browser.start(launcher, policy, proxy_count, filter_file),
+        limits,
+        load_blocklists(config.block_hosts),
+    )

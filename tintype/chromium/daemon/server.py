@@ -1,11 +1,8 @@
-"""What do clients ask of the daemon, and when has the last one gone? Frames in, captures and problems out."""
+"""RPC server of the capture daemon: serves client connections and finishes after the idle timeout."""
 
 from __future__ import annotations
 
 import asyncio
-import struct
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import structlog
 from pydantic import ValidationError
@@ -14,17 +11,21 @@ from tintype import errors
 from tintype.chromium.daemon.runtime import CaptureRuntime
 from tintype.errors import TintypeError
 from tintype.options import Shot
-from tintype.rpc import codec
+from tintype.rpc import codec, framing, messages
 
 log = structlog.get_logger("tintype.chromium")
 
-FRAME = struct.Struct(">I")
-_MAX_REQUEST = 16 << 20
-"""Bytes: a million characters of HTML, each written as JSON escapes it."""
+_IDLE_CHECKS, _IDLE_CHECK_INTERVAL = 10, 0.02
+"""Checks for other clients before ``stop-if-idle`` is answered, and seconds between them: a closed connection is
+noticed only by the next read."""
 
 
 class CaptureServer:
-    """Connections, requests, and the end: by a signal, or some time after the last client is gone."""
+    """Reads operations from clients and replies to them in order, each client in a task of its own.
+
+    ``finished`` is set by a signal, by a client that stops the daemon, or ``idle_timeout`` seconds after the last
+    client has disconnected.
+    """
 
     def __init__(self, runtime: CaptureRuntime, idle_timeout: float, finished: asyncio.Event) -> None:
         self.finished = finished
@@ -34,17 +35,10 @@ class CaptureServer:
         self._busy_clients: set[asyncio.Task[None]] = set()
         self._draining = False
         self._idle_timer: asyncio.TimerHandle | None = None
-        self._operations: dict[str, Callable[[dict[str, Any]], Awaitable[bytes]]] = {
-            "capture": self._capture,
-            "status": self._status,
-            "figures": self._metrics,
-            "probe": self._probe,
-            "stop-if-idle": self._stop_if_idle,
-        }
         self._start_idle_timer()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One client until it is gone."""
+        """Serve one client until it disconnects."""
         task = asyncio.current_task()
         assert task  # noqa: S101 - servers run this as a task
         self._clients.add(task)
@@ -52,8 +46,8 @@ class CaptureServer:
             self._idle_timer.cancel()
         try:
             await self._handle_connection(reader, writer, task)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client has disconnected
         finally:
             self._clients.discard(task)
             self._busy_clients.discard(task)
@@ -62,7 +56,7 @@ class CaptureServer:
                 self._start_idle_timer()
 
     async def drain(self, time_limit: float) -> None:
-        """Let answers under way be finished, for so many seconds; whoever asks nothing is let go and asks elsewhere."""
+        """Disconnect idle clients and let busy ones finish their operation, for at most ``time_limit`` seconds."""
         self._draining = True
         for client in self._clients - self._busy_clients:
             client.cancel()
@@ -71,7 +65,7 @@ class CaptureServer:
             await asyncio.wait(self._busy_clients, timeout=time_limit)
 
     async def close(self) -> None:
-        """Tell whoever waits, and let every client go."""
+        """Fail the captures in progress and disconnect every client."""
         await self._runtime.pool.close()
         for client in tuple(self._clients):
             client.cancel()
@@ -87,69 +81,68 @@ class CaptureServer:
     async def _handle_connection(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, task: asyncio.Task[None]
     ) -> None:
-        """Requests and answers. A client that hangs up meanwhile has lost interest."""
+        """Read operations and write replies. A client that disconnects meanwhile cancels its operation."""
         following = asyncio.ensure_future(_read_request(reader))
         try:
             while not self._draining and (request := await following):
                 self._busy_clients.add(task)
                 following = asyncio.ensure_future(_read_request(reader))
-                answer = asyncio.ensure_future(self._answer(request))
+                reply = asyncio.ensure_future(self._reply_to(request))
                 try:
-                    await asyncio.wait({answer, following}, return_when=asyncio.FIRST_COMPLETED)
-                    if not answer.done() and (following.exception() or not following.result()):
+                    await asyncio.wait({reply, following}, return_when=asyncio.FIRST_COMPLETED)
+                    if not reply.done() and (following.exception() or not following.result()):
                         return
-                    body = await answer
+                    body = await reply
                 finally:
-                    answer.cancel()
-                writer.writelines((FRAME.pack(len(body)), body))
-                await writer.drain()
+                    reply.cancel()
+                await framing.write_frame(writer, body)
                 self._busy_clients.discard(task)
         finally:
             following.cancel()
 
-    async def _answer(self, request: bytes) -> bytes:
+    async def _reply_to(self, request: bytes) -> bytes:
         try:
-            header, _ = codec.unpack(request)
-            return await self._operations[header["op"]](header)
+            return await self._execute(messages.unpack_operation(request))
         except TintypeError as error:
             return codec.pack_problem(error)
-        except (codec.CorruptValue, ValidationError, KeyError) as error:
+        except (codec.CorruptValue, ValidationError) as error:
             log.error("rpc_request_invalid", error=type(error).__name__)
-            return codec.pack_problem(errors.EngineError("the capture engine does not understand the request"))
+            return codec.pack_problem(
+                errors.EngineError("the capture daemon cannot read the request; compare versions")
+            )
         except Exception:
             log.exception("rpc_request_failed")
             return codec.pack_problem(errors.EngineError())
 
-    async def _capture(self, header: dict[str, Any]) -> bytes:
-        return codec.pack_capture(await self._runtime.pool.capture(Shot.model_validate(header["shot"])))
+    async def _execute(self, operation: messages.Operation) -> bytes:
+        match operation:
+            case messages.CaptureOperation(shot=shot):
+                return codec.pack_capture(await self._runtime.pool.capture(Shot.model_validate(shot)))
+            case messages.StatusOperation():
+                return messages.pack_reply(await self._runtime.status(clients=len(self._clients)))
+            case messages.MetricsOperation():
+                return messages.pack_reply(self._runtime.metrics(clients=len(self._clients)))
+            case messages.ProbeOperation():
+                await self._runtime.pool.check()
+                return messages.pack_reply(messages.ProbePassed())
+            case messages.StopIfIdleOperation():
+                return messages.pack_reply(messages.StopReply(stopping=await self._stop_if_idle()))
+        raise codec.CorruptValue(f"no such operation: {type(operation).__name__}")
 
-    async def _status(self, _: dict[str, Any]) -> bytes:
-        return codec.pack({"kind": "status", **await self._runtime.status(), "clients": len(self._clients)})
-
-    async def _metrics(self, _: dict[str, Any]) -> bytes:
-        return codec.pack({"kind": "figures", **self._runtime.metrics(), "clients": len(self._clients)})
-
-    async def _probe(self, _: dict[str, Any]) -> bytes:
-        await self._runtime.pool.check()
-        return codec.pack({"kind": "ok"})
-
-    async def _stop_if_idle(self, _: dict[str, Any]) -> bytes:
-        for _attempt in range(10):  # connections that were just closed are noticed a moment later
+    async def _stop_if_idle(self) -> bool:
+        for _ in range(_IDLE_CHECKS):
             if len(self._clients) == 1:
                 break
-            await asyncio.sleep(0.02)
-        idle = len(self._clients) == 1 and not self._runtime.pool.busy
-        if idle:
+            await asyncio.sleep(_IDLE_CHECK_INTERVAL)
+        is_idle = len(self._clients) == 1 and not self._runtime.pool.busy
+        if is_idle:
             self.finished.set()
-        return codec.pack({"kind": "ok", "stopping": idle})
+        return is_idle
 
 
 async def _read_request(reader: asyncio.StreamReader) -> bytes:
-    """The next request; empty at the end."""
+    """Read the next request; empty at the end of the stream and for one that is too long."""
     try:
-        (length,) = FRAME.unpack(await reader.readexactly(FRAME.size))
-        if length > _MAX_REQUEST:
-            return b""
-        return await reader.readexactly(length)
+        return await framing.read_frame(reader, framing.MAX_REQUEST)
     except (asyncio.IncompleteReadError, ConnectionError):
         return b""

@@ -1,0 +1,145 @@
+"""``tintype capture-daemon`` as an operator starts it: TLS and secret, refusals, and the end by SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from harness.node import free_port
+from harness.site_server import SiteServer
+from harness.waiting import eventually
+from tests.support.certificates import Authority
+from tintype import imaging
+from tintype.engines.chromium import ChromiumEngine
+from tintype.errors import BackendUnavailable, TintypeError
+from tintype.model import Capture
+from tintype.options import Options, Shot
+from tintype.rpc.tls import TransportSecurity
+
+SECRET = "correct horse battery staple"
+
+
+def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TINTYPE_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tintype", "capture-daemon", *arguments],
+        env={**kept, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def wait_ready(daemon: subprocess.Popen[str]) -> None:
+    assert daemon.stdout
+    assert "ready" in daemon.stdout.readline()
+
+
+def shot(url: str, **options: int) -> Shot:
+    return Options(url=url, width=640, height=480, **options).capture_request().shot
+
+
+def is_blue(capture: Capture) -> bool:
+    return imaging.pixel(capture.body, 630, 470)[:3] == (0, 102, 204)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[SiteServer]:
+    with SiteServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority.create(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def address(site: SiteServer, authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A daemon with secret and TLS."""
+    folder, address = tmp_path_factory.mktemp("captures"), f"tcp://127.0.0.1:{free_port()}"
+    certificate, key = authority.issue("127.0.0.1")
+    settings = {
+        "TINTYPE_DATA_DIR": str(folder),
+        "TINTYPE_SLOTS": "1",
+        "TINTYPE_ENGINE_SECRET": SECRET,
+        "TINTYPE_ENGINE_TLS_CERT": str(certificate),
+        "TINTYPE_ENGINE_TLS_KEY": str(key),
+        "TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port}",
+    }
+    with start("--listen", address, **settings) as daemon:
+        wait_ready(daemon)
+        yield address
+        daemon.terminate()
+        assert daemon.wait(30) == 0
+
+
+@pytest.mark.browser
+class TestOverTls:
+    def test_serves_a_client_with_secret_and_authority(
+        self, address: str, authority: Authority, site: SiteServer, tmp_path: Path
+    ) -> None:
+        security = TransportSecurity(secret=SECRET, ca=str(authority.certificate))
+        engine = ChromiumEngine(address, None, tmp_path, timeout=60, security=security)
+        assert is_blue(engine.capture(shot(site.url("/plain.html?secret"))))
+        assert engine.status().clients == 1
+        engine.close()
+
+    @pytest.mark.parametrize("secret", ["", "another horse battery staple"])
+    @pytest.mark.parametrize("tls", [True, False])
+    def test_rejects_other_clients(
+        self, address: str, authority: Authority, secret: str, tls: bool, tmp_path: Path, site: SiteServer
+    ) -> None:
+        security = TransportSecurity(secret=secret, ca=str(authority.certificate) if tls else "")
+        engine = ChromiumEngine(address, None, tmp_path, timeout=60, security=security)
+        with pytest.raises(TintypeError):
+            engine.capture(shot(site.url("/plain.html?stranger")))
+        assert site.visits("/plain.html?stranger") == 0
+        engine.close()
+
+
+@pytest.mark.browser
+def test_finishes_captures_after_sigterm_and_accepts_no_more(site: SiteServer, tmp_path: Path) -> None:
+    address = f"tcp://127.0.0.1:{free_port()}"
+    settings = {"TINTYPE_DATA_DIR": str(tmp_path), "TINTYPE_SLOTS": "1"}
+    with start("--listen", address, TINTYPE_ALLOW_ADDRESSES=f"127.0.0.1:{site.port}", **settings) as daemon:
+        wait_ready(daemon)
+        busy, idle = (ChromiumEngine(address, None, tmp_path, timeout=60) for _ in range(2))
+        idle.connect()
+        with ThreadPoolExecutor(2) as threads:
+            page = "/plain.html?after-sigterm"
+            in_progress = threads.submit(busy.capture, shot(site.url(page), delay=4000))
+            site.wait_for_visit(page)
+            queued = threads.submit(busy.capture, shot(site.url("/plain.html?queued")))
+            assert eventually(lambda: idle.status().queue_length == 1)
+            daemon.terminate()
+            assert is_blue(in_progress.result())
+            assert is_blue(queued.result())
+        with pytest.raises(BackendUnavailable):
+            idle.status()
+        assert daemon.wait(60) == 0
+        busy.close()
+        idle.close()
+
+
+class TestBeyondLoopback:
+    @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "captures.example.com"])
+    def test_refuses_to_listen_without_a_secret(self, host: str, tmp_path: Path) -> None:
+        with start("--listen", f"tcp://{host}:{free_port()}", TINTYPE_DATA_DIR=str(tmp_path)) as daemon:
+            output, _ = daemon.communicate(timeout=60)
+        assert daemon.returncode == 1
+        assert "TINTYPE_ENGINE_SECRET" in output
+
+    def test_refuses_to_listen_without_tls(self, tmp_path: Path) -> None:
+        settings = {"TINTYPE_DATA_DIR": str(tmp_path), "TINTYPE_ENGINE_SECRET": SECRET}
+        with start("--listen", f"tcp://0.0.0.0:{free_port()}", **settings) as daemon:
+            output, _ = daemon.communicate(timeout=60)
+        assert daemon.returncode == 1
+        assert "TINTYPE_ENGINE_TLS_CERT" in output
+        assert "TINTYPE_ALLOW_PLAINTEXT_ENGINE" in output

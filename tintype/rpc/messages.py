@@ -1,0 +1,141 @@
+"""Operations of the capture daemon and their replies, each as one immutable type.
+
+A request is the header of a :mod:`tintype.rpc.codec` value whose ``op`` names the operation. A reply has a ``kind``:
+``capture`` or ``problem``, which the codec encodes, or one of the replies below.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from tintype.rpc import codec
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True, tag_field="op"):
+    """A request to the capture daemon."""
+
+
+class CaptureOperation(Operation, frozen=True, tag="capture"):
+    """Capture a page; the reply is a capture. ``shot`` holds the fields of a Shot that differ from its defaults."""
+
+    shot: dict[str, Any]
+
+
+class StatusOperation(Operation, frozen=True, tag="status"):
+    """Report how the daemon runs; the reply is :class:`DaemonStatus`."""
+
+
+class MetricsOperation(Operation, frozen=True, tag="metrics"):
+    """Report counters and gauges; the reply is :class:`DaemonMetrics`."""
+
+
+class ProbeOperation(Operation, frozen=True, tag="probe"):
+    """Capture a tiny page; the reply is :class:`ProbePassed`."""
+
+
+class StopIfIdleOperation(Operation, frozen=True, tag="stop-if-idle"):
+    """Stop if this is the only client and no capture runs; the reply is :class:`StopReply`."""
+
+
+AnyOperation = CaptureOperation | StatusOperation | MetricsOperation | ProbeOperation | StopIfIdleOperation
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """A reply of the capture daemon. Every member has a default: a daemon of another version may omit it."""
+
+
+class ProbePassed(Reply, frozen=True, tag="probe"):
+    """The browser draws."""
+
+
+class StopReply(Reply, frozen=True, tag="stop"):
+    """Whether the daemon stops."""
+
+    stopping: bool = False
+
+
+class DaemonStatus(Reply, frozen=True, tag="status"):
+    """How the daemon runs."""
+
+    pid: int = 0
+    slots: int = 0
+    busy: int = 0
+    """Slots in use."""
+    queue_length: int = 0
+    clients: int = 0
+    captures: int = 0
+    """Attempts since the daemon started."""
+    restarts: int = 0
+    browser: str = ""
+    """Version, such as ``HeadlessChrome/156.0.8078.79``."""
+    browser_pid: int = 0
+    contexts: int | None = None
+    """Browser contexts that exist in Chromium; None if it did not reply."""
+    pages: int | None = None
+    """Pages that exist in Chromium; None if it did not reply."""
+    binary: str = ""
+    user: str = ""
+    """OS user of Chromium."""
+    sandbox: bool = False
+    """Whether Chromium's own sandbox is active."""
+    namespaces: bool = False
+    """Whether the namespace sandbox is active."""
+
+
+class DaemonMetrics(Reply, frozen=True, tag="metrics"):
+    """Counters since the start of the daemon, and gauges."""
+
+    slots: int = 0
+    busy: int = 0
+    queue_length: int = 0
+    queue_limit: int = 0
+    clients: int = 0
+    captures: int = 0
+    restarts: int = 0
+    recycles: int = 0
+    undisposed_contexts: int = 0
+    """Browser contexts that could not be disposed of."""
+    browser: str = ""
+    bytes: int = 0
+    connections: int = 0
+    denied: dict[str, int] = {}
+    """Connections that the egress proxy denied, by reason."""
+    memory: dict[str, int] = {}
+    """Bytes by process group: ``daemon``, ``browser``."""
+    layers: dict[str, bool] = {}
+    """Isolation layers: ``sandbox``, ``namespaces``."""
+
+
+AnyReply = TypeVar("AnyReply", ProbePassed, StopReply, DaemonStatus, DaemonMetrics)
+_decode_operation = msgspec.json.Decoder(AnyOperation).decode
+
+
+def pack_operation(operation: Operation) -> bytes:
+    """Encode a request."""
+    return codec.pack(operation)
+
+
+def unpack_operation(data: bytes) -> Operation:
+    """Decode a request; raises CorruptValue, also for an unknown operation."""
+    text, _ = codec.split(data)
+    try:
+        operation: Operation = _decode_operation(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise codec.CorruptValue(str(error)) from None
+    return operation
+
+
+def pack_reply(reply: Reply) -> bytes:
+    """Encode a reply."""
+    return codec.pack(reply)
+
+
+def unpack_reply(kind: type[AnyReply], data: bytes) -> AnyReply:
+    """Decode a reply of a kind; raises CorruptValue for another one."""
+    text, _ = codec.split(data)
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise codec.CorruptValue(str(error)) from None
