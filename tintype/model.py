@@ -98,6 +98,8 @@ class Capture:
     """Taken at the soft deadline, before the page was done."""
     truncated: bool = False
     """A full page cut at the height limit."""
+    features_unavailable: bool = False
+    """The page was too busy to report its features, so the verdict comes from status and pixels alone."""
     timings: dict[str, float] = field(default_factory=dict)
     """Milliseconds per step, for Server-Timing and logs."""
     features: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -127,6 +129,7 @@ class Thumbnail:
     final_url: str = ""
     partial: bool = False
     truncated: bool = False
+    features_unavailable: bool = False
     verdict: Verdict = Verdict.OK
 
     @property

@@ -232,7 +232,13 @@ class TestFormats:
         assert imaging.size(thumbnail.body)[:2] == (thumbnail.width, thumbnail.height)
 
     def test_what_was_seen_on_the_way_stays_with_the_picture(self) -> None:
-        seen = {"status": 404, "final_url": "https://example.com/there", "partial": True, "truncated": True}
+        seen = {
+            "status": 404,
+            "final_url": "https://example.com/there",
+            "partial": True,
+            "truncated": True,
+            "features_unavailable": True,
+        }
         thumbnail = render(master(striped(), **seen), thumb_width=100)
         assert {name: getattr(thumbnail, name) for name in seen} == seen
         assert thumbnail.taken_at == 1000.0

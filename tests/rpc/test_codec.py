@@ -33,6 +33,7 @@ captures = st.builds(
     title=text,
     partial=st.booleans(),
     truncated=st.booleans(),
+    features_unavailable=st.booleans(),
     timings=st.dictionaries(text, finite, max_size=4),
     features=st.dictionaries(text, json_values, max_size=4),
     verdict=st.sampled_from(Verdict),
@@ -49,6 +50,7 @@ thumbnails = st.builds(
     final_url=text,
     partial=st.booleans(),
     truncated=st.booleans(),
+    features_unavailable=st.booleans(),
     verdict=st.sampled_from(Verdict),
 )
 

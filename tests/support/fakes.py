@@ -52,6 +52,7 @@ class FakeEngine:
     error: TintypeError | None = None
     status: int = 200
     partial: bool = False
+    features_unavailable: bool = False
     features: dict[str, Any] = field(default_factory=dict)
     check_error: str = ""
     shots: list[Shot] = field(default_factory=list)
@@ -87,6 +88,7 @@ class FakeEngine:
             final_url=shot.url,
             status=self.status,
             partial=self.partial,
+            features_unavailable=self.features_unavailable,
             features=self.features,
             timings={"navigate": 12.5},
             meta=self.meta,

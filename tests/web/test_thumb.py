@@ -81,6 +81,10 @@ class TestHeaders:
         assert answer.headers["X-Capture"] == "partial"
         assert answer.headers["Cache-Control"] == "public, max-age=60, stale-while-revalidate=3600"
 
+    def test_x_capture_reports_unavailable_page_features(self, site: Site) -> None:
+        site.engine.features_unavailable = True
+        assert site.thumb().headers["X-Capture"] == "features-unavailable"
+
     def test_x_target_status_is_the_status_of_the_target(self, site: Site) -> None:
         site.engine.status = 404
         answer = site.thumb()

@@ -52,6 +52,8 @@ def _pdf(capture: Capture) -> bytes:
 
 
 def _metadata_json(capture: Capture) -> bytes:
+    if not capture.meta and capture.features_unavailable:
+        raise EngineError("the page was too busy to report its metadata; try again")
     if not capture.meta:
         raise UnsupportedOption(
             InvalidParameter("format", "json is not supported by the engine that captured this page")

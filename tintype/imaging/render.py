@@ -47,6 +47,7 @@ def _to_thumbnail(capture: Capture, body: bytes, mime: str, box: Box) -> Thumbna
         final_url=capture.final_url,
         partial=capture.partial,
         truncated=capture.truncated,
+        features_unavailable=capture.features_unavailable,
         verdict=capture.verdict,
     )
 

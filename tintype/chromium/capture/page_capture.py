@@ -227,6 +227,7 @@ class PageCapture:
             truncated=raw.truncated,
             timings=page.timings,
             features=info.get("features") or {},
+            features_unavailable=not info.get("features"),
             meta=page.metadata,
         )
 

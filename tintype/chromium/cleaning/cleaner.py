@@ -38,7 +38,7 @@ async def clean_page(page: PageContext) -> bool:
             await _hide_blocked(page)
             return page.shot.page_changes.block_cookie_banners and await _remove_consent(page)
     except (TimeoutError, ScriptFailed, ProtocolError) as failure:
-        page.log.warning("cleaning_failed", reason=type(failure).__name__)
+        page.log.info("cleaning_failed", reason=type(failure).__name__)
         return False
 
 
