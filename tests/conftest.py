@@ -42,7 +42,7 @@ def _log_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     handlers, level = root.handlers[:], root.level
     configure = structlog.configure
     monkeypatch.setattr(structlog, "configure", lambda **new: configure(**new | {"cache_logger_on_first_use": False}))
-    monkeypatch.setattr(logs, "_direct", None)
+    monkeypatch.setattr(logs, "_json_handler", None)
     yield
     root.handlers = handlers
     root.setLevel(level)  # not by assignment: loggers remember what they are enabled for

@@ -25,16 +25,16 @@ def restored() -> Iterator[None]:
 
 def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     captured = capsys.readouterr()
-    assert captured.out == "", "standard output belongs to pictures"
+    assert captured.out == "", "stdout is for images"
     return [json.loads(line) for line in captured.err.splitlines()]
 
 
 def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(log_format="json")
-    structlog.get_logger("tintype.test").info("picture_taken", target="site.org", ms=12.5)
+    structlog.get_logger("tintype.test").info("capture_done", target="site.org", ms=12.5)
     (line,) = written(capsys)
     assert line.pop("timestamp").endswith("Z")
-    expected = {"event": "picture_taken", "level": "info", "logger": "tintype.test", "target": "site.org", "ms": 12.5}
+    expected = {"event": "capture_done", "level": "info", "logger": "tintype.test", "target": "site.org", "ms": 12.5}
     assert line == expected
 
 

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from tests.web.conftest import DAY, URL, Site
 from tests.web.test_fast_path import Ask, Twins, state
-from tintype import logs
+from tintype import access_log, logs
 from tintype.signing import UrlSigner
 from tintype.web.auth import ApiKey, Authenticator
 from tintype.web.rate_limit import RateLimits
@@ -224,7 +224,7 @@ def test_log_contains_the_key_name_and_never_the_key(site: Site, capsys: pytest.
     logs.configure(log_format="json")
     for _ in range(2):
         site.thumb(headers=BEARER)
-    logs.flush()
+    access_log.flush()
     told = capsys.readouterr().err.splitlines()
     assert [json.loads(line)["key_name"] for line in told] == ["shop", "shop"]
     assert not any(KEY in line for line in told)

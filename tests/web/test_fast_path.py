@@ -17,7 +17,7 @@ from limits.errors import StorageError
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from tests.web.conftest import DAY, URL, Site
-from tintype import logs
+from tintype import access_log, logs
 from tintype.web import query_cache, response_cache
 from tintype.web.fast_path import FastPath
 from tintype.web.rate_limit import RateLimits
@@ -334,10 +334,10 @@ class TestTheLog:
         logs.configure(log_format="json")
         capsys.readouterr()
         etag = twins.etag(Ask())
-        logs.flush()
+        access_log.flush()
         for ask in (Ask(method="HEAD"), Ask(headers={"If-None-Match": etag})):
             twins.ask(ask)
-            logs.flush()
+            access_log.flush()
         lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
         assert len(lines) == 6
         for fast, slow in zip(lines[::2], lines[1::2], strict=True):

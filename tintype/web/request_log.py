@@ -18,7 +18,7 @@ import structlog
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from tintype import logs, telemetry
+from tintype import access_log, telemetry
 from tintype.telemetry.timing import recorded_steps, start_recording
 from tintype.web import headers
 
@@ -60,7 +60,7 @@ def log_hit(method: str, status: int, ms: float, sent: int, request_id: str, con
     telemetry.observe_request("/thumb", status, "HIT", ms / 1000, sent)
     if not _LOGGER.isEnabledFor(logging.INFO):
         return
-    if not logs.write(_hit_line, method, status, ms, sent, request_id, context):
+    if not access_log.write(_hit_line, method, status, ms, sent, request_id, context):
         notes = {"id": request_id, **_context_fields(context), "cache": "HIT"}
         log.info("request_finished", method=method, route="/thumb", status=status, ms=ms, bytes=sent, **notes)
 
