@@ -16,7 +16,7 @@ import pytest
 
 from harness.site_server import SiteServer
 from tests.e2e.conftest import StartNode
-from tests.security.test_container import _STRANGER, strangers_exist
+from tests.security.confined import UNPRIVILEGED, can_run_unprivileged
 from tests.support.paths import ROOT
 from tintype import backends
 from tintype.cli import COMMANDS
@@ -85,13 +85,15 @@ def test_env_example_lists_existing_settings() -> None:
 
 @needs_systemd
 @pytest.mark.browser
-@pytest.mark.skipif(not strangers_exist(), reason="needs x86-64, kernel headers, and a user namespace to be a stranger")
+@pytest.mark.skipif(
+    not can_run_unprivileged(), reason="needs x86-64, kernel headers, and a user namespace to be a stranger"
+)
 def test_units_allow_captures(start_node: StartNode, site: SiteServer, tmp_path: Path) -> None:
     profile = tmp_path / "profile.json"
     (allowed,) = {value for unit in UNITS for value in said(unit, "SystemCallFilter")}
     calls = sorted(expanded(allowed.split()))
     profile.write_text(json.dumps({"syscalls": [{"names": calls, "action": "SCMP_ACT_ALLOW"}]}))
-    confined = (*_STRANGER, sys.executable, "-m", "tests.security.confined", str(profile))
+    confined = (*UNPRIVILEGED, sys.executable, "-m", "tests.security.confined", str(profile))
     node = start_node(command=(*confined, sys.executable, "-m", "tintype", "serve"))
     answer = node.thumb(site.url("/plain.html"), thumb_width="320")
     assert (answer.status_code, answer.headers["x-cache"]) == (200, "MISS"), node.output()

@@ -9,8 +9,11 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import platform
 import re
+import shutil
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -21,6 +24,16 @@ _NUMBER_AT, _ARCHITECTURE_AT = 0, 4  # struct seccomp_data, linux/seccomp.h
 _X86_64 = 0xC000003E  # AUDIT_ARCH_X86_64, linux/audit.h
 _ALLOW, _NOT_PERMITTED, _KILL = 0x7FFF0000, 0x00050001, 0x80000000
 _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _FILTER = 22, 38, 2
+
+
+UNPRIVILEGED = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+
+
+def can_run_unprivileged() -> bool:
+    """Whether a process can become a user without privileges that can still read the files of the tests."""
+    if platform.machine() != "x86_64" or not HEADER.is_file() or not shutil.which("unshare"):
+        return False
+    return subprocess.run([*UNPRIVILEGED, "true"], capture_output=True, check=False).returncode == 0
 
 
 def numbers() -> dict[str, int]:

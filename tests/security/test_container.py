@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,14 +28,6 @@ DANGEROUS = {
     "open_tree", "mount_setattr", "clock_settime", "acct", "quotactl", "modify_ldt",
 }  # fmt: skip
 FOR_THE_SANDBOX = {"clone", "clone3", "setns", "unshare", "chroot"}
-_STRANGER = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
-
-
-def strangers_exist() -> bool:
-    """Whether we can become a user without privileges who still reads our files."""
-    if platform.machine() != "x86_64" or not confined.HEADER.is_file() or not shutil.which("unshare"):
-        return False
-    return subprocess.run([*_STRANGER, "true"], capture_output=True, check=False).returncode == 0
 
 
 class TestTheProfile:
@@ -61,13 +51,13 @@ class TestTheProfile:
 class TestUnderTheProfile:
     @pytest.fixture(autouse=True)
     def _stranger(self) -> None:
-        if not strangers_exist():
+        if not confined.can_run_unprivileged():
             pytest.skip("THE SECCOMP PROFILE IS NOT TRIED: it needs x86_64, linux-libc-dev and user namespaces")
 
     def start(self, profile: Path, folder: Path, site: SiteServer) -> ChromiumEngine:
         config = DaemonConfig(slots=1, idle_timeout=5.0, allow_addresses=(f"127.0.0.1:{site.port}",))
         address = address_for(config, folder)
-        confine = [*_STRANGER, sys.executable, "-m", "tests.security.confined", str(profile)]
+        confine = [*confined.UNPRIVILEGED, sys.executable, "-m", "tests.security.confined", str(profile)]
         command = [*confine, *command_for(config, address)]
         return ChromiumEngine(address, command, folder, timeout=60, log_file=folder / "daemon.log")
 
@@ -83,7 +73,16 @@ class TestUnderTheProfile:
 
     def test_what_it_does_not_name_fails(self) -> None:
         ask = "import ctypes; c = ctypes.CDLL(None, use_errno=True); print(c.ptrace(0, 0, 0, 0), ctypes.get_errno())"
-        stranger = [*_STRANGER, sys.executable, "-c", ask]
-        confine = [*_STRANGER, sys.executable, "-m", "tests.security.confined", str(PROFILE), sys.executable, "-c", ask]
+        stranger = [*confined.UNPRIVILEGED, sys.executable, "-c", ask]
+        confine = [
+            *confined.UNPRIVILEGED,
+            sys.executable,
+            "-m",
+            "tests.security.confined",
+            str(PROFILE),
+            sys.executable,
+            "-c",
+            ask,
+        ]
         said = [subprocess.check_output(command, text=True).strip() for command in (stranger, confine)]
         assert said == ["0 0", f"-1 {errno.EPERM}"]

@@ -13,11 +13,10 @@ import pytest
 from harness import site_server
 from harness.site_server import PAGES, SiteServer
 from tests.chromium.conftest import StartEngine
+from tests.support.cleaning_pages import CleaningPages
 from tintype import imaging
 from tintype.chromium.cleaning import bundled_rules
-from tintype.engines.chromium import ChromiumEngine
 from tintype.model import Capture
-from tintype.options import Options
 
 pytestmark = pytest.mark.browser
 
@@ -31,50 +30,37 @@ HOME_MADE = ("home-made-bar", "home-made-modal", "home-made-shadow")
 INNOCENT = tuple(sorted(path.stem for path in (PAGES / "clean").glob("stays-*.html")))
 
 
-class Photographer:
-    """Takes pictures of ``/clean/NAME.html``, its frames on another origin."""
-
-    def __init__(self, engine: ChromiumEngine, site: SiteServer, other: SiteServer) -> None:
-        self.engine, self.site, self.other = engine, site, other
-
-    def take(self, name: str, *, without: bool = False, **options: object) -> Capture:
-        url = self.site.url(f"/clean/{name}.html?other={self.other.port}{'&without' if without else ''}")
-        return self.engine.capture(
-            Options(**{"url": url, "width": 640, "height": 480, **options}).capture_request().shot
-        )
-
-
 @pytest.fixture(scope="module")
-def photographer(start_engine: StartEngine, site: SiteServer) -> Photographer:
+def photographer(start_engine: StartEngine, site: SiteServer) -> CleaningPages:
     with SiteServer() as other:
         ports = site.port, other.port
         addresses = tuple(f"127.0.0.1:{port}" for port in ports)
         engine = start_engine(slots=2, timeout=20.0, allow_addresses=addresses, allow_hosts=("localhost",))
-        yield Photographer(engine, site, other)
+        yield CleaningPages(engine, site, other)
 
 
 @pytest.fixture(scope="module")
-def page(photographer: Photographer) -> Capture:
+def page(photographer: CleaningPages) -> Capture:
     """The page below all dialogues."""
     return photographer.take("onetrust", without=True)
 
 
 class TestADialogue:
     @pytest.mark.parametrize("name", [*MANAGERS, *FRAMES, *HOME_MADE])
-    def test_is_refused_and_gone(self, name: str, photographer: Photographer, page: Capture) -> None:
+    def test_is_refused_and_gone(self, name: str, photographer: CleaningPages, page: Capture) -> None:
         seen = photographer.take(name)
         assert seen.title == "refused"
         assert seen.body == page.body
 
     def test_that_knows_no_refusal_is_gone_with_what_it_did_to_the_page(
-        self, photographer: Photographer, page: Capture
+        self, photographer: CleaningPages, page: Capture
     ) -> None:
         seen = photographer.take("home-made-wall")
         assert seen.title == "unanswered"
         assert seen.body == page.body
 
     @pytest.mark.parametrize("name", ["link-only", "form-only"])
-    def test_is_not_answered_by_links_and_forms(self, name: str, photographer: Photographer, page: Capture) -> None:
+    def test_is_not_answered_by_links_and_forms(self, name: str, photographer: CleaningPages, page: Capture) -> None:
         seen = photographer.take(name)
         assert (seen.title, seen.final_url.partition("?")[0]) == (
             "unanswered",
@@ -82,43 +68,43 @@ class TestADialogue:
         )
         assert seen.body == page.body
 
-    def test_may_make_the_page_load_anew(self, photographer: Photographer, page: Capture) -> None:
+    def test_may_make_the_page_load_anew(self, photographer: CleaningPages, page: Capture) -> None:
         seen = photographer.take("reloading")
         assert seen.title == "refused"
         assert seen.body == page.body
 
-    def test_does_not_shorten_a_full_page(self, photographer: Photographer) -> None:
+    def test_does_not_shorten_a_full_page(self, photographer: CleaningPages) -> None:
         whole = photographer.take("onetrust", without=True, full_page=True)
         for name in ("onetrust", "didomi", "sourcepoint", "home-made-wall"):
             assert photographer.take(name, full_page=True).body == whole.body
 
     @pytest.mark.parametrize("name", ["onetrust", "sourcepoint", "home-made-bar"])
-    def test_stays_where_a_caller_wants_it(self, name: str, photographer: Photographer, page: Capture) -> None:
+    def test_stays_where_a_caller_wants_it(self, name: str, photographer: CleaningPages, page: Capture) -> None:
         seen = photographer.take(name, block_cookie_banners=False)
         assert seen.title == "unanswered"
         assert seen.body != page.body
 
 
 @pytest.mark.parametrize("name", INNOCENT)
-def test_what_only_speaks_of_cookies_stays(name: str, photographer: Photographer) -> None:
+def test_what_only_speaks_of_cookies_stays(name: str, photographer: CleaningPages) -> None:
     clean, untouched = photographer.take(name), photographer.take(name, block_cookie_banners=False)
     assert clean.title == "unanswered"
     assert clean.body == untouched.body
 
 
 def test_a_page_that_never_comes_back_from_its_own_interface_is_taken_all_the_same(
-    photographer: Photographer, page: Capture
+    photographer: CleaningPages, page: Capture
 ) -> None:
     assert photographer.take("hostile").body == page.body
 
 
-def test_a_policy_of_the_page_does_not_keep_us_from_hiding(photographer: Photographer) -> None:
+def test_a_policy_of_the_page_does_not_keep_us_from_hiding(photographer: CleaningPages) -> None:
     assert imaging.pixel(photographer.take("strict").body, 320, 240)[:3] == BLUE
     untouched = photographer.take("strict", block_cookie_banners=False)
     assert imaging.pixel(untouched.body, 320, 240)[:3] == RED
 
 
-def test_chats_and_slots_leave_no_trace(photographer: Photographer, page: Capture) -> None:
+def test_chats_and_slots_leave_no_trace(photographer: CleaningPages, page: Capture) -> None:
     assert photographer.take("extras").body == page.body
     chatty = photographer.take("extras", block_chats=False)
     crowded = photographer.take("extras", block_ads=False)
@@ -126,19 +112,19 @@ def test_chats_and_slots_leave_no_trace(photographer: Photographer, page: Captur
 
 
 def test_what_is_refused_leaves_nothing_broken(
-    start_engine: StartEngine, photographer: Photographer, page: Capture
+    start_engine: StartEngine, photographer: CleaningPages, page: Capture
 ) -> None:
     site, other = photographer.site, photographer.other
     addresses = (f"127.0.0.1:{site.port}", f"127.0.0.1:{other.port}")
     engine = start_engine(
         slots=1, timeout=20.0, allow_addresses=addresses, allow_hosts=("localhost",), block_hosts=("localhost",)
     )
-    clean = Photographer(engine, site, other)
+    clean = CleaningPages(engine, site, other)
     assert clean.take("refused").body == page.body
     assert clean.take("refused", block_ads=False).body != page.body
 
 
-def test_every_selector_is_one(photographer: Photographer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_selector_is_one(photographer: CleaningPages, monkeypatch: pytest.MonkeyPatch) -> None:
     selectors = [
         *bundled_rules.selectors("ads"),
         *bundled_rules.selectors("chats"),

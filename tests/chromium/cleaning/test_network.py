@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.site_server import SiteServer
-from tests.chromium.cleaning.test_cleaner import Photographer
 from tests.chromium.conftest import StartEngine
+from tests.support.cleaning_pages import CleaningPages
 from tintype.filters.engine import compile_lists
 
 pytestmark = pytest.mark.browser
@@ -29,14 +29,14 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def photographer(start_engine: StartEngine, compiled: Path) -> Iterator[Photographer]:
+def photographer(start_engine: StartEngine, compiled: Path) -> Iterator[CleaningPages]:
     with SiteServer() as site, SiteServer() as other:
         addresses = tuple(f"127.0.0.1:{each.port}" for each in (site, other))
         more = {"allow_addresses": addresses, "allow_hosts": ("localhost",)}
-        yield Photographer(start_engine(slots=2, timeout=20.0, filters=str(compiled), **more), site, other)
+        yield CleaningPages(start_engine(slots=2, timeout=20.0, filters=str(compiled), **more), site, other)
 
 
-def test_what_lists_name_is_neither_loaded_nor_seen(photographer: Photographer) -> None:
+def test_what_lists_name_is_neither_loaded_nor_seen(photographer: CleaningPages) -> None:
     page = photographer.take("listed", without=True)
     seen = photographer.take("listed")
     assert seen.title == "unanswered"
@@ -45,27 +45,27 @@ def test_what_lists_name_is_neither_loaded_nor_seen(photographer: Photographer) 
     assert photographer.other.visits("/clean/promo/banner.svg") == 0
 
 
-def test_a_caller_may_want_it(photographer: Photographer) -> None:
+def test_a_caller_may_want_it(photographer: CleaningPages) -> None:
     clean, seen = photographer.take("listed"), photographer.take("listed", block_ads=False)
     assert seen.title == "advertised"
     assert seen.body != clean.body
     assert photographer.other.visits("/clean/promo/banner.svg") == 1
 
 
-def test_what_a_caller_sends_along_goes_past_the_lists_too(photographer: Photographer) -> None:
+def test_what_a_caller_sends_along_goes_past_the_lists_too(photographer: CleaningPages) -> None:
     page = photographer.take("listed", without=True)
     seen = photographer.take("listed", headers={"X-Test": "yes"}, basic_auth="me:secret")
     assert seen.body == page.body
 
 
-def test_dialogues_in_frames_are_refused_as_well(photographer: Photographer) -> None:
+def test_dialogues_in_frames_are_refused_as_well(photographer: CleaningPages) -> None:
     page = photographer.take("onetrust", without=True)
     for name in ("sourcepoint", "trustarc"):
         seen = photographer.take(name)
         assert (seen.title, seen.body == page.body) == ("refused", True)
 
 
-def test_a_page_of_its_own_is_never_refused(photographer: Photographer, compiled: Path) -> None:
+def test_a_page_of_its_own_is_never_refused(photographer: CleaningPages, compiled: Path) -> None:
     before = compiled.read_bytes()
     new = compiled.with_name("new")
     new.write_bytes(compile_lists(["/clean/*$document,subdocument"]))

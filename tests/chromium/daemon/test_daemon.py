@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness import processes
+from harness.node import free_port
 from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine, end
+from tests.support.captures import is_blue, shot
 from tests.support.concurrency import eventually
-from tintype import imaging
 from tintype.chromium.daemon.daemon import DaemonConfig, address_for, command_for
 from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import BrowserCrashed, CaptureTimeout, Overloaded
 from tintype.model import Capture
-from tintype.options import Options, Shot
 from tintype.provision.find_browser import is_world_executable
 
 pytestmark = pytest.mark.browser
 
-BLUE = (0, 102, 204)
 TIMEOUT = 3.0
 AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env")
 
@@ -50,14 +47,6 @@ def own(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
 def crowd() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(20) as threads:
         yield threads
-
-
-def shot(url: str, **options: Any) -> Shot:
-    return Options(url=url, width=640, height=480, **options).capture_request().shot
-
-
-def is_blue(capture: Capture) -> bool:
-    return imaging.pixel(capture.body, 630, 470)[:3] == BLUE
 
 
 def folder_of(pid: int) -> Path:
@@ -272,8 +261,3 @@ def version_of(python: str) -> tuple[int, ...]:
         [python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True, check=True
     )
     return tuple(int(part) for part in said.stdout.split())
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
