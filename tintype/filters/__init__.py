@@ -1,1 +1,1 @@
-"""Filter lists in EasyList's format, where an operator configures some: fetched, compiled, asked."""
+"""Filter lists in EasyList's format: download, compilation and matching; used if the operator configures lists."""

@@ -1,4 +1,4 @@
-"""Which requests do the lists refuse, and what do they hide? Brave's engine, compiled once, loaded where needed."""
+"""Matches requests and page elements against compiled filter lists, by the adblock engine of Brave."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import structlog
 
-if TYPE_CHECKING:  # few daemons have lists, so only those load the engine
+if TYPE_CHECKING:  # the engine is imported only if lists are configured
     import adblock
 
 log = structlog.get_logger("tintype.filters")
@@ -28,16 +28,16 @@ _RESOURCE_TYPES = {
     "Ping": "ping",
     "CSPViolationReport": "csp_report",
 }
-"""Chromium's resource types in the words of the lists."""
+"""Resource types of the CDP, and their names in filter lists."""
 
 
 class NotCompiled(Exception):
-    """A file that is no compiled engine of this version."""
+    """A file is not a compiled engine of this version."""
 
 
 @dataclass(frozen=True, slots=True)
 class CosmeticRules:
-    """What lists hide on one page. ``generic``: rules for all pages hold there too."""
+    """Elements to hide on one page. ``generic``: rules for all pages apply too."""
 
     selectors: tuple[str, ...]
     exceptions: frozenset[str]
@@ -45,14 +45,14 @@ class CosmeticRules:
 
 
 class FilterEngine:
-    """Compiled lists."""
+    """Compiled filter lists."""
 
     def __init__(self, engine: adblock.Engine) -> None:
         self._engine = engine
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """From the bytes of :func:`compile_lists`; raises OSError or NotCompiled."""
+        """Read the output of :func:`compile_lists`; raises OSError or NotCompiled."""
         import adblock  # noqa: PLC0415
 
         engine = adblock.Engine(adblock.FilterSet())
@@ -63,25 +63,25 @@ class FilterEngine:
         return cls(engine)
 
     def blocks(self, url: str, source: str, kind: str) -> bool:
-        """Whether a request of one of Chromium's resource types, made by a page, is refused."""
+        """Whether the lists block a request; ``source`` is the URL of the page, ``kind`` a CDP resource type."""
         return bool(self._engine.check_network_urls(url, source, _RESOURCE_TYPES.get(kind, "other")).matched)
 
     def cosmetic_rules(self, url: str) -> CosmeticRules:
-        """What is hidden on a page by its address alone."""
-        found = self._engine.url_cosmetic_resources(url)
+        """The rules for a page by its URL alone."""
+        rules = self._engine.url_cosmetic_resources(url)
         return CosmeticRules(
-            tuple(sorted(found.hide_selectors)), frozenset(found.exceptions), not getattr(found, "generichide", False)
+            tuple(sorted(rules.hide_selectors)), frozenset(rules.exceptions), not getattr(rules, "generichide", False)
         )
 
     def hidden_by_class_or_id(self, names: Iterable[str], ids: Iterable[str], hidden: CosmeticRules) -> tuple[str, ...]:
-        """What is hidden besides because of class names and ids that are on the page."""
+        """Additional selectors to hide, for class names and ids that occur on the page."""
         if not hidden.generic:
             return ()
         return tuple(self._engine.hidden_class_id_selectors(list(names), list(ids), set(hidden.exceptions)))
 
 
 class FilterFile:
-    """Compiled lists in a file that may be replaced at any time: taken anew when it was."""
+    """A file of compiled lists, which may be replaced at any time and is then loaded again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -89,7 +89,7 @@ class FilterFile:
         self._filters: FilterEngine | None = None
 
     def current(self) -> FilterEngine | None:
-        """What the file holds now; None while it holds nothing that can be used."""
+        """The engine in the file; None while the file is missing or invalid."""
         mark = self._read_stamp()
         if mark != self._stamp:
             self._stamp = mark
@@ -114,7 +114,7 @@ class FilterFile:
 
 
 def compile_lists(texts: Iterable[str]) -> bytes:
-    """One engine for all lists; rules that it does not know are left out, as the format wants it."""
+    """Compile all lists into one engine; unknown rules are ignored, as the format requires."""
     import adblock  # noqa: PLC0415
 
     rules = adblock.FilterSet()

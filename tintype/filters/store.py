@@ -1,4 +1,4 @@
-"""Which lists are here, whose are they, and how old? A folder with a copy of each, and what they were compiled into."""
+"""Store of filter lists: a folder with a copy of each list, an index, and the compiled engine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MARKUP = ("<!doctype", "<html")
 
 @dataclass(frozen=True, slots=True)
 class FilterListInfo:
-    """One list: where it came from, what its header says, and when it was read (Unix time)."""
+    """One list: its source, its file, the fields of its header, and when it was read (Unix time)."""
 
     source: str
     file: str
@@ -40,12 +40,12 @@ class FilterListInfo:
     rules: int
     read_at: float
     failure: str = ""
-    """Why this is an older copy, or none: empty when it is of now."""
+    """Why the last update failed and this is an earlier copy, or none; empty after a successful update."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilterListStore:
-    """The lists of one data folder."""
+    """The filter lists in one folder."""
 
     folder: Path
 
@@ -67,11 +67,11 @@ class FilterListStore:
             return ()
 
     def update(self, sources: Iterable[str], read: Callable[[str], str]) -> tuple[FilterListInfo, ...]:
-        """Read every list, compile them, and put the result in the place of the last one, whole or not at all.
+        """Read and compile every list, and replace the compiled file atomically.
 
-        A list that cannot be read is compiled from the copy of last time. Raises FetchError when there is none at all.
+        If a list cannot be read, its last copy is compiled. Raises FetchError if no list has a copy.
         """
-        from tintype.filters.engine import compile_lists  # noqa: PLC0415 - only who compiles needs the engine
+        from tintype.filters.engine import compile_lists  # noqa: PLC0415 - imports the engine only to compile
 
         earlier = {entry.source: entry for entry in self.lists()}
         read_now = [self._read_list(source, read, earlier.get(source)) for source in sources]
@@ -88,8 +88,8 @@ class FilterListStore:
             text = read(source)
             rules = _count_rules(text)
         except FetchError as failure:
-            known: dict[str, Any] = asdict(earlier) if earlier else _empty_info(source)
-            return FilterListInfo(**{**known, "failure": str(failure)})
+            fields: dict[str, Any] = asdict(earlier) if earlier else _empty_info(source)
+            return FilterListInfo(**{**fields, "failure": str(failure)})
         name = f"{hashlib.sha256(source.encode()).hexdigest()[:12]}.txt"
         self._write(name, text.encode())
         header = _read_header(text)
@@ -115,9 +115,9 @@ class FilterListStore:
             Path(temporary).unlink(missing_ok=True)
             raise
 
-    def _prune(self, wanted: set[str]) -> None:
+    def _prune(self, kept: set[str]) -> None:
         for path in self.folder.glob("*.txt"):
-            if path.name not in wanted:
+            if path.name not in kept:
                 path.unlink(missing_ok=True)
 
 
@@ -135,23 +135,23 @@ def _read_file(path: Path) -> bytes:
     except OSError as error:
         raise FetchError(str(error)) from error
     if len(body) > outbound.MAX_BYTES:
-        raise FetchError(f"it is longer than {outbound.MAX_BYTES >> 20} MB")
+        raise FetchError(f"the file is longer than {outbound.MAX_BYTES >> 20} MB")
     return body
 
 
 def _count_rules(text: str) -> int:
-    """How many rules a text holds; raises FetchError for what is no list."""
+    """Count the rules of a list; raises FetchError for text that is not a list."""
     if text.lstrip()[:200].lower().startswith(_MARKUP):
-        raise FetchError("it is a web page, not a list")
+        raise FetchError("the response is a web page, not a filter list")
     rules = sum(1 for line in text.splitlines() if line.strip() and not line.startswith(("!", "[", "# ")))
     if not rules:
-        raise FetchError("it holds no rules")
+        raise FetchError("the list contains no rules")
     return rules
 
 
 def _read_header(text: str) -> dict[str, str]:
-    found = (_FIELD.match(line) for line in text.splitlines()[:_HEADER_LINES])
-    fields = [match.groups() for match in found if match and "%" not in match[2]]
+    matches = (_FIELD.match(line) for line in text.splitlines()[:_HEADER_LINES])
+    fields = [match.groups() for match in matches if match and "%" not in match[2]]
     return {name.strip().lower(): value for name, value in reversed(fields)}
 
 

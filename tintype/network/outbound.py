@@ -31,12 +31,12 @@ _MAX_REDIRECTS = 5
 _OK = 200
 _REDIRECTS = {301, 302, 303, 307, 308}
 _GZIP_OR_ZLIB = 47
-"""zlib's ``wbits``: the largest window, and the header tells which of the two formats it is."""
+"""zlib's ``wbits``: the largest window, and the format is detected."""
 _NETWORK_ERRORS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError)
 
 
 class FetchError(Exception):
-    """A download failed; the text says why, for the operator."""
+    """A download failed. The text is for the operator."""
 
 
 def fetch(url: str, policy: Policy) -> bytes:
@@ -71,7 +71,7 @@ def _read_body(response: httpcore.Response) -> bytes:
     for piece in _decode(response.iter_stream(), _header(response, b"content-encoding").lower()):
         body += piece
         if len(body) > MAX_BYTES:
-            raise FetchError(f"it is longer than {MAX_BYTES >> 20} MB")
+            raise FetchError(f"the response is longer than {MAX_BYTES >> 20} MB")
     return bytes(body)
 
 
@@ -151,7 +151,7 @@ class _TimedStream(httpcore.NetworkStream):
         except httpcore.ReadTimeout:
             if timeout and timeout < left:
                 raise
-        raise FetchError(f"it took longer than {_TOTAL_TIMEOUT:g} s")
+        raise FetchError(f"the download took longer than {_TOTAL_TIMEOUT:g} s")
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send bytes."""

@@ -172,12 +172,12 @@ def _start_browser(binary: Path, chosen: BrowserUser) -> subprocess.CompletedPro
 
 def _namespaces(chosen: BrowserUser) -> CheckResult:
     """Start a program that does nothing in the namespace sandbox."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        plan = NamespaceSpec(listener_socket=theirs.fileno(), listeners=1, uid=chosen.uid, gid=chosen.gid)
+    near, far = socket.socketpair()
+    with near, far:
+        plan = NamespaceSpec(listener_socket=far.fileno(), listeners=1, uid=chosen.uid, gid=chosen.gid)
         done = subprocess.run(
             namespaces.command(plan, [shutil.which("true") or "/bin/true"]),
-            pass_fds=[theirs.fileno()],
+            pass_fds=[far.fileno()],
             capture_output=True,
             text=True,
             timeout=_TIMEOUT,

@@ -90,7 +90,7 @@ SUBSTITUTES = (
 
 
 class FontconfigUnavailable(Exception):
-    """fontconfig is missing or fails; the text says which."""
+    """fontconfig is missing or fails. The text names the reason."""
 
 
 def missing_scripts() -> list[WritingSystem]:

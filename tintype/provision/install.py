@@ -1,7 +1,7 @@
 """Installs a browser, fonts and the browser's user: ``tintype install-browser``.
 
 An installed browser is used. Else apt installs one, as root on Debian and Ubuntu; else Playwright downloads one. The
-package of Ubuntu only points to a snap, which Tintype cannot control. If all of them fail, the error says what to do.
+package of Ubuntu only points to a snap, which Tintype cannot control. If all of them fail, the error has instructions.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Report = Callable[[str], None]
 
 
 class InstallFailed(Exception):
-    """No browser starts; the text says what the operator can do."""
+    """No browser starts. The text has instructions for the operator."""
 
 
 def install_browser(explicit: str, user: str, report: Report, packages: Sequence[str] = fonts.PACKAGES) -> Path:
@@ -100,7 +100,7 @@ def _apt_install(packages: Sequence[str], report: Report) -> None:
 
 
 def _is_installed(package: str) -> bool:
-    """Whether dpkg has installed a package; dpkg-query fails for a package that it does not know."""
+    """Whether dpkg has installed a package; dpkg-query fails for an unknown package."""
     _, output = _run_and_read(["dpkg-query", "-W", "-f", "${Status}", package])
     return "ok installed" in output
 

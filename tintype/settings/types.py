@@ -1,8 +1,8 @@
 """Types of settings: durations, sizes, lists, networks, rates, keys. Each is checked by pydantic.
 
 Types of pydantic are used where they accept the same text. These do not, so they are parsed here: ``ByteSize`` reads
-``1g`` as 10⁹ bytes, ``timedelta`` wants ISO 8601, ``IPvAnyNetwork`` rejects a network with host bits set, ``HttpUrl``
-rewrites what the operator wrote, and limits' own parser of rates would be imported by every command.
+``1g`` as 10⁹ bytes, ``timedelta`` requires ISO 8601, ``IPvAnyNetwork`` rejects a network with host bits set, and
+``HttpUrl`` rewrites the operator's text. The parser of rates in limits would be imported by every command.
 """
 
 from __future__ import annotations
