@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # `tintype serve` starts the browser before it imports the re
 _Opener = TypeVar("_Opener")
 
 MAX_CAPTURE_WAIT = 90.0
-"""Seconds; deploy/gunicorn.conf.py ends a worker that is silent for 120."""
+"""Seconds. gunicorn, as docs/deploy.md runs it, ends a worker that is silent for 120 s."""
 _SAFE_TO_SHOW = re.compile(r"[a-z0-9.+-]+(://)?")
 
 

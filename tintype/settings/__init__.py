@@ -199,22 +199,22 @@ class Settings(BaseModel):
     engine_tls_cert: str = setting(
         "TINTYPE_ENGINE_TLS_CERT",
         "",
-        "Certificate (PEM) with which tintype capture-daemon serves TLS on tcp://; required beyond loopback.",
+        "TLS certificate (PEM) of tintype capture-daemon on tcp://. Required beyond loopback.",
         "a path",
     )
     engine_tls_key: str = setting(
-        "TINTYPE_ENGINE_TLS_KEY", "", "Private key (PEM) of that certificate; unset: in the same file.", "a path"
+        "TINTYPE_ENGINE_TLS_KEY", "", "Private key (PEM) of that certificate. Unset: in the same file.", "a path"
     )
     engine_tls_ca: str = setting(
         "TINTYPE_ENGINE_TLS_CA",
         "",
-        "Authorities (PEM) that must have signed the certificate of tcp:// engines; required beyond loopback.",
+        "CA certificates (PEM) that verify tcp:// capture daemons. Required beyond loopback.",
         "a path",
     )
     allow_plaintext_engine: bool = setting(
         "TINTYPE_ALLOW_PLAINTEXT_ENGINE",
         "0",
-        "Permit tcp:// beyond loopback without TLS, where the network itself encrypts.",
+        "Allow tcp:// beyond loopback without TLS, on a network that encrypts.",
         SWITCH,
     )
     chromium: str = setting(
