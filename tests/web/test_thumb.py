@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from scripts.trace_request import MAX_RETURNS, Profile
 from tests.support.concurrency import eventually
 from tests.web.conftest import DAY, URL, Site
 from tintype import imaging
@@ -378,3 +380,17 @@ class TestConcurrencyLimit:
         for _ in range(3):
             assert strict.thumb(url="ftp://example.org/").status_code == 400
         assert strict.thumb().status_code == 200
+
+
+class TestMiss:
+    def test_returns_to_a_module_of_the_service_at_most_twice(self, site: Site) -> None:
+        profile = Profile()
+        site.thumb("https://other.org/")
+        sys.setprofile(profile)
+        try:
+            answer = site.thumb()
+        finally:
+            sys.setprofile(None)
+        assert answer.headers["X-Cache"] == "MISS"
+        assert "service/pipeline.py" in profile.files
+        assert max(profile.returns().values()) <= MAX_RETURNS
