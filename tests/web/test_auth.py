@@ -10,27 +10,17 @@ from urllib.parse import urlencode
 import pytest
 from werkzeug.test import TestResponse
 
+from tests.support.access import BEARER, HEADER, KEY, SHOP, SIGNATURES, closed
+from tests.support.fast_path import Ask, FastPathComparison, state
 from tests.web.conftest import DAY, URL, Site
-from tests.web.test_fast_path import Ask, Twins, state
 from tintype import access_log, logs
-from tintype.signing import UrlSigner
-from tintype.web.auth import ApiKey, Authenticator
+from tintype.web.auth import ApiKey
 from tintype.web.rate_limit import RateLimits
-
-KEY, SIGNING = "a-key-of-the-shop-1", "a key that signs addresses"
-BEARER, HEADER = {"Authorization": f"Bearer {KEY}"}, {"X-Api-Key": KEY}
-SHOP = ApiKey.parse(f"shop:{KEY}")
-SIGNATURES = UrlSigner([SIGNING])
 
 
 def query(path: str = "/thumb", **parameters: Any) -> dict[str, str]:
     pairs = [(name, str(value)) for name, value in {"url": URL, **parameters}.items()]
     return {**dict(pairs), "sig": SIGNATURES.sign(path, pairs)}
-
-
-def closed(*keys: ApiKey, signatures: UrlSigner | None = SIGNATURES, **options: Any) -> Site:
-    site = Site(**options)
-    return Site(access=Authenticator(keys, signatures, site.clock), clock=site.clock, **options)
 
 
 @pytest.fixture
@@ -178,8 +168,8 @@ class TestSignedUrl:
 
 class TestFastPathAuthentication:
     @pytest.fixture
-    def twins(self) -> Twins:
-        twins = Twins(allowances=RateLimits(thumb="50 per minute"))
+    def twins(self) -> FastPathComparison:
+        twins = FastPathComparison(allowances=RateLimits(thumb="50 per minute"))
         for site in twins.sites:
             site.access.keys, site.access._signer, site.access._clock = (SHOP,), SIGNATURES, site.clock
         return twins
@@ -188,18 +178,18 @@ class TestFastPathAuthentication:
     def signed(**parameters: Any) -> str:
         return urlencode(query(**parameters))
 
-    def test_serves_requests_with_a_key_or_a_signature(self, twins: Twins) -> None:
+    def test_serves_requests_with_a_key_or_a_signature(self, twins: FastPathComparison) -> None:
         for ask in (Ask(headers=HEADER), Ask(query=self.signed(width=800))):
             assert [state(twins.ask(ask)) for _ in range(3)] == ["MISS", "HIT", "HIT"]
         assert twins.passed == 4
 
-    def test_delegates_requests_without_valid_authentication(self, twins: Twins) -> None:
+    def test_delegates_requests_without_valid_authentication(self, twins: FastPathComparison) -> None:
         for _ in range(2):
             assert twins.ask(Ask(headers=HEADER))[0] == "200 OK"
             assert twins.ask(Ask())[0] == "401 UNAUTHORIZED"
             assert twins.ask(Ask(headers={"X-Api-Key": "another-key-of-16"}))[0] == "401 UNAUTHORIZED"
 
-    def test_rejects_a_signed_url_from_the_second_it_expires(self, twins: Twins) -> None:
+    def test_rejects_a_signed_url_from_the_second_it_expires(self, twins: FastPathComparison) -> None:
         until = int(twins.sites[0].clock()) + 60
         ask = Ask(query=self.signed(expires=until))
         assert [twins.ask(ask)[0] for _ in range(2)] == ["200 OK"] * 2
@@ -208,13 +198,13 @@ class TestFastPathAuthentication:
         twins.turn(1.5)
         assert twins.ask(ask)[0] == "403 FORBIDDEN"
 
-    def test_caches_the_signature_of_a_url_first_requested_with_a_key(self, twins: Twins) -> None:
+    def test_caches_the_signature_of_a_url_first_requested_with_a_key(self, twins: FastPathComparison) -> None:
         text = self.signed(width=900)
         twins.ask(Ask(query=text, headers=HEADER))
         states = [state(twins.ask(Ask(query=text))) for _ in range(3)]
         assert (states, twins.passed) == (["HIT"] * 3, 2)
 
-    def test_keeps_private_and_public_responses_apart(self, twins: Twins) -> None:
+    def test_keeps_private_and_public_responses_apart(self, twins: FastPathComparison) -> None:
         text = self.signed(width=900)
         for headers in ({}, HEADER, {}, HEADER):
             twins.ask(Ask(query=text, headers=headers))

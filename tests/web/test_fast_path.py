@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -14,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from limits.errors import StorageError
-from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from tests.support.fast_path import Ask, FastPathComparison, run, state
 from tests.web.conftest import DAY, URL, Site
 from tintype import access_log, logs
 from tintype.web import query_cache, response_cache
@@ -23,75 +20,11 @@ from tintype.web.fast_path import FastPath
 from tintype.web.rate_limit import RateLimits
 
 OTHER = "https://other.org/a%20b?q=1"
-Seen = tuple[str, list[tuple[str, str]], bytes]
-
-
-@dataclass
-class Ask:
-    """One request."""
-
-    query: str = f"url={URL}"
-    method: str = "GET"
-    headers: dict[str, str] = field(default_factory=dict)
-    peer: str = "192.0.2.1"
-
-    def environ(self) -> dict[str, Any]:
-        headers = {"X-Request-Id": "same", **self.headers}
-        environ = EnvironBuilder(path="/thumb", method=self.method, headers=headers).get_environ()
-        return {**environ, "QUERY_STRING": self.query, "REMOTE_ADDR": self.peer}
-
-
-class Twins:
-    """Two services in the same state. ``passed`` counts what the fast path left to Flask."""
-
-    def __init__(self, **options: Any) -> None:
-        self.sites = Site(**options), Site(**options)
-        self.passed = 0
-        front, behind = (site.app.wsgi_app for site in self.sites)
-        assert isinstance(front, FastPath)
-        assert isinstance(behind, FastPath)
-        front._application = self._counting(front._application)
-        self.front, self.behind = front, behind._application
-
-    def ask(self, ask: Ask) -> Seen:
-        """What both answer, which is the same."""
-        fast, slow = (_run(app, ask.environ()) for app in (self.front, self.behind))
-        assert fast == slow
-        return fast
-
-    def etag(self, ask: Ask) -> str:
-        return dict(self.ask(ask)[1])["ETag"]
-
-    def both(self, act: Callable[[Site], object]) -> None:
-        for site in self.sites:
-            assert site.service.wait_idle(10), "a refresh under way would see the clock turn"
-            act(site)
-
-    def turn(self, seconds: float) -> None:
-        self.both(lambda site: site.clock.advance(seconds))
-
-    def _counting(self, application: Any) -> Any:
-        def counted(environ: Any, start_response: Any) -> Any:
-            self.passed += 1
-            return application(environ, start_response)
-
-        return counted
-
-
-def _run(app: Any, environ: dict[str, Any]) -> Seen:
-    body, status, headers = run_wsgi_app(app, environ)
-    assert len({name.lower() for name, _ in headers}) == len(list(headers)), "a header is there twice"
-    timeless = [(name, re.sub(r"dur=[0-9.]+", "dur=*", value)) for name, value in headers]
-    return status, sorted(timeless), b"".join(body)
 
 
 @pytest.fixture
-def twins() -> Twins:
-    return Twins()
-
-
-def state(seen: Seen) -> str:
-    return dict(seen[1]).get("X-Cache", seen[0])
+def twins() -> FastPathComparison:
+    return FastPathComparison()
 
 
 HITS = {
@@ -135,12 +68,12 @@ PASSED = {
 
 class TestTheSameAnswer:
     @pytest.mark.parametrize("name", HITS)
-    def test_comes_quickly_for_a_hit(self, twins: Twins, name: str) -> None:
+    def test_comes_quickly_for_a_hit(self, twins: FastPathComparison, name: str) -> None:
         states = [state(twins.ask(HITS[name])) for _ in range(4)]
         assert (states, twins.passed) == (["MISS", "HIT", "HIT", "HIT"], 2)
 
     @pytest.mark.parametrize("name", PASSED)
-    def test_comes_from_flask_for_everything_else(self, twins: Twins, name: str) -> None:
+    def test_comes_from_flask_for_everything_else(self, twins: FastPathComparison, name: str) -> None:
         twins.ask(Ask())
         for _ in range(3):
             twins.ask(PASSED[name])
@@ -149,18 +82,18 @@ class TestTheSameAnswer:
 
     @pytest.mark.parametrize("form", ["{}", "W/{}"])
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
-    def test_is_304_for_a_client_that_has_it(self, twins: Twins, form: str, method: str) -> None:
+    def test_is_304_for_a_client_that_has_it(self, twins: FastPathComparison, form: str, method: str) -> None:
         ask = Ask(method=method, headers={"If-None-Match": form.format(twins.etag(Ask()))})
         assert [twins.ask(ask)[0] for _ in range(3)] == ["304 NOT MODIFIED"] * 3
         assert twins.passed == 2
 
     @pytest.mark.parametrize("form", ['"other", {}', '{},W/"other"', "{},"])
-    def test_is_304_from_flask_for_a_list(self, twins: Twins, form: str) -> None:
+    def test_is_304_from_flask_for_a_list(self, twins: FastPathComparison, form: str) -> None:
         ask = Ask(headers={"If-None-Match": form.format(twins.etag(Ask()))})
         assert [twins.ask(ask)[0] for _ in range(2)] == ["304 NOT MODIFIED"] * 2
 
     @pytest.mark.parametrize(("status", "partial"), [(404, False), (503, False), (0, False), (200, True)])
-    def test_tells_what_kind_of_picture_it_is(self, twins: Twins, status: int, partial: bool) -> None:
+    def test_tells_what_kind_of_picture_it_is(self, twins: FastPathComparison, status: int, partial: bool) -> None:
         twins.both(lambda site: vars(site.engine).update(status=status, partial=partial))
         assert [state(twins.ask(Ask())) for _ in range(3)] == ["MISS", "HIT", "HIT"]
         twins.turn(59)
@@ -169,7 +102,7 @@ class TestTheSameAnswer:
         twins.turn(3)
         twins.ask(Ask())
 
-    def test_is_a_failure_for_who_wants_one(self, twins: Twins) -> None:
+    def test_is_a_failure_for_who_wants_one(self, twins: FastPathComparison) -> None:
         picky = Ask(query=f"url={URL}&fail_on=error")
         assert [state(twins.ask(picky)) for _ in range(2)] == ["MISS", "HIT"]
         twins.both(lambda site: vars(site.engine).update(status=404))
@@ -178,14 +111,14 @@ class TestTheSameAnswer:
         assert state(twins.ask(Ask())) in {"HIT", "MISS"}
         twins.ask(picky)
 
-    def test_is_a_picture_once_the_placeholder_is_over(self, twins: Twins) -> None:
+    def test_is_a_picture_once_the_placeholder_is_over(self, twins: FastPathComparison) -> None:
         ask = Ask(query=f"url={URL}&placeholder=true")
         states = [state(twins.ask(ask))]
         twins.both(lambda site: None)
         assert [*states, *(state(twins.ask(ask)) for _ in range(2))] == ["PLACEHOLDER", "HIT", "HIT"]
         assert twins.passed == 2
 
-    def test_grows_old_by_the_second(self, twins: Twins) -> None:
+    def test_grows_old_by_the_second(self, twins: FastPathComparison) -> None:
         twins.ask(Ask())
         ages = []
         for _ in range(5):
@@ -193,7 +126,7 @@ class TestTheSameAnswer:
             twins.turn(0.5)
         assert ages == ["0", "0", "1", "1", "2"]
 
-    def test_is_stale_after_its_time(self, twins: Twins) -> None:
+    def test_is_stale_after_its_time(self, twins: FastPathComparison) -> None:
         twins.ask(Ask())
         twins.turn(DAY - 1)
         states = [state(twins.ask(Ask()))]
@@ -204,7 +137,7 @@ class TestTheSameAnswer:
         states.append(state(twins.ask(Ask())))
         assert states == ["HIT", "STALE", "HIT"]
 
-    def test_depends_on_accept_only_where_the_format_does(self, twins: Twins) -> None:
+    def test_depends_on_accept_only_where_the_format_does(self, twins: FastPathComparison) -> None:
         accepts = ["image/webp", "image/avif,image/webp", "image/png", "", "*/*"]
         for query in (f"url={URL}&format=auto&thumb_width=64", f"url={URL}&thumb_width=64"):
             for accept in accepts * 3:
@@ -224,7 +157,7 @@ class TestCounting:
         ],
     )
     def test_is_the_same_to_the_last_request(self, allowances: RateLimits) -> None:
-        twins = Twins(allowances=allowances, trusted=("10.0.0.0/8",))
+        twins = FastPathComparison(allowances=allowances, trusted=("10.0.0.0/8",))
         asks = [Ask(), Ask(query=f"url={URL}&width=1"), Ask(query=f"url={OTHER}"), Ask(peer="203.0.113.9")]
         asks += [Ask(peer="10.0.0.1", headers={"X-Forwarded-For": "6.6.6.6, 198.51.100.7"})]
         for _ in range(4):
@@ -236,7 +169,7 @@ class TestCounting:
         def refuse(*_: object) -> None:
             raise StorageError(ConnectionError())
 
-        twins = Twins(allowances=RateLimits(thumb="1 per minute"))
+        twins = FastPathComparison(allowances=RateLimits(thumb="1 per minute"))
         twins.both(lambda site: monkeypatch.setattr(site.counters, "count", refuse))
         assert [state(twins.ask(Ask())) for _ in range(3)] == ["MISS", "HIT", "HIT"]
 
@@ -252,7 +185,7 @@ STEPS = st.one_of(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STEPS, min_size=5, max_size=25))
 def test_whatever_happens_both_answer_the_same(steps: list[Any]) -> None:
-    twins = Twins(allowances=RateLimits(thumb="12 per minute", hit="20 per minute"))
+    twins = FastPathComparison(allowances=RateLimits(thumb="12 per minute", hit="20 per minute"))
     for step in steps:
         twins.turn(response_cache.LIFETIME)
         if isinstance(step, Ask):
@@ -307,7 +240,7 @@ class TestWhatIsKept:
         front._query_cache._max_entries = 2
         often = Ask(query=f"url={URL}&thumb_width=100")
         for ask in (often, often, *(Ask(query=f"url={URL}&thumb_width={width}") for width in range(200, 210))):
-            _run(site.app, ask.environ())
+            run(site.app, ask.environ())
         assert front._query_cache.get(often.environ())
 
     def test_of_too_many_questions_the_oldest_is_forgotten(self, site: Site) -> None:
@@ -316,7 +249,7 @@ class TestWhatIsKept:
         front._query_cache._max_entries = 2
         asks = [Ask(query=f"url={URL}&thumb_width={width}") for width in (100, 200, 300)]
         for ask in asks * 2:
-            _run(site.app, ask.environ())
+            run(site.app, ask.environ())
         found = [front._query_cache.get(ask.environ()) for ask in asks]
         assert [bool(question) for question in found] == [False, True, True]
 
@@ -329,7 +262,9 @@ def _page(size: int) -> response_cache.CachedResponse:
 
 
 class TestTheLog:
-    def test_has_the_same_line_for_a_hit_from_either(self, twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_has_the_same_line_for_a_hit_from_either(
+        self, twins: FastPathComparison, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         twins.ask(Ask())
         logs.configure(log_format="json")
         capsys.readouterr()

@@ -7,18 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from werkzeug.test import TestResponse
 
+from tests.support.problems import invalid_parameters
 from tests.web.conftest import URL, Site
 from tintype import request_parser
 from tintype.options import FormatName, Options, accepts
-
-
-def invalid_parameters(answer: TestResponse) -> dict[str, str]:
-    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
-    assert answer.json["error"] == "invalid-request"
-    assert answer.json["message"] == answer.json["detail"]
-    return {each["parameter"]: each["message"] for each in answer.json["errors"]}
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from werkzeug.datastructures import MultiDict
 
+from tests.support.access import BEARER, SHOP, SIGNATURES, closed
 from tests.web.conftest import Site
-from tests.web.test_auth import BEARER, SHOP, SIGNATURES, closed
 from tintype import telemetry
 from tintype.options import Options, is_body_only
 from tintype.web import form

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.problems import invalid_parameters
 from tests.web.conftest import URL, Site
-from tests.web.test_invalid_requests import invalid_parameters
 
 META = {"title": "Site", "description": "A site.", "icons": [], "open_graph": {"title": "Sité"}}
 

@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
+from tests.support.problems import invalid_parameters
 from tests.web.conftest import URL, Site
-from tests.web.test_invalid_requests import invalid_parameters
 from tintype import errors, imaging
 from tintype.options import INLINE_HTML_URL
 
