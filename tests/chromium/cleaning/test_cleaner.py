@@ -128,6 +128,8 @@ def test_every_selector_is_one(photographer: CleaningPages, monkeypatch: pytest.
     selectors = [
         *bundled_rules.selectors("ads"),
         *bundled_rules.selectors("chats"),
+        *bundled_rules.consent_selectors(),
+        *(mark["selector"] for mark in bundled_rules.marks()),
         *(each for manager in bundled_rules.consent_managers() for each in (*manager["hide"], *manager["refuse"])),
     ]
     script = f"""<!doctype html><script>

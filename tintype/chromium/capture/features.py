@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.cdp.connection import Json
 from tintype.chromium.cdp.tab import ScriptFailed
+from tintype.chromium.cleaning import bundled_rules
 
 _READ_SECONDS = 1.0
 """Real seconds for each script; a page can be too busy to run it."""
@@ -14,7 +16,7 @@ _READ_SECONDS = 1.0
 
 async def read_features(page: PageContext) -> Json:
     """HTTP status, URL, title and page features; empty if the page does not answer in time."""
-    return await _read(page, "page_features")
+    return await _read(page, "page_features", bundled_rules.marks(), bundled_rules.consent_selectors())
 
 
 async def read_metadata(page: PageContext) -> Json:
@@ -22,10 +24,10 @@ async def read_metadata(page: PageContext) -> Json:
     return await _read(page, "metadata")
 
 
-async def _read(page: PageContext, script: str) -> Json:
+async def _read(page: PageContext, script: str, *arguments: Any) -> Json:
     try:
         async with asyncio.timeout(_READ_SECONDS):
-            if info := await page.tab.evaluate(script):
+            if info := await page.tab.evaluate(script, *arguments):
                 return dict(info)
             reason = "frozen"
     except (TimeoutError, ScriptFailed) as failure:

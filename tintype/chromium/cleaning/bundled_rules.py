@@ -37,10 +37,24 @@ def consent_words() -> dict[str, list[str]]:
 
 
 @cache
+def marks() -> list[dict[str, Any]]:
+    """Challenges, captcha widgets and parking pages: ``name``, ``kind``, ``selector``, and patterns of its ``script``.
+
+    ``service/classify/patterns.py`` reads names and kinds from the same file.
+    """
+    return list(json.loads(_read("marks.json")))
+
+
+@cache
+def consent_selectors() -> list[str]:
+    """Selectors by which an element counts as a consent dialog: those of the consent managers, and looser ones."""
+    return [*(each for manager in consent_managers() for each in manager["hide"]), *_lines("consent-walls.txt")]
+
+
+@cache
 def selectors(name: str) -> tuple[str, ...]:
     """A list of selectors, one a line; ``# `` starts a comment."""
-    lines = (line.strip() for line in _read(f"hide-{name}.txt").splitlines())
-    return tuple(line for line in lines if line and not line.startswith("# ") and line != "#")
+    return _lines(f"hide-{name}.txt")
 
 
 def _hidden_selectors(changes: PageChanges) -> list[str]:
@@ -50,6 +64,11 @@ def _hidden_selectors(changes: PageChanges) -> list[str]:
         *(selectors("chats") if changes.block_chats else ()),
         *(consent if changes.block_cookie_banners else ()),
     ]
+
+
+def _lines(name: str) -> tuple[str, ...]:
+    lines = (line.strip() for line in _read(name).splitlines())
+    return tuple(line for line in lines if line and not line.startswith("# ") and line != "#")
 
 
 def _read(name: str) -> str:

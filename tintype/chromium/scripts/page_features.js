@@ -1,27 +1,6 @@
 // What the caller is told about the page, and signs by which a picture of it is judged. Everything bounded.
-() => {
-  const MARKS = {
-    cloudflare: "#challenge-form,#challenge-running,#challenge-stage,#challenge-error-text,#cf-challenge-running",
-    cloudflare_block: "#cf-error-details,#cf-wrapper .cf-error-title",
-    turnstile: ".cf-turnstile,#turnstile-wrapper",
-    akamai: "#sec-cpt-if,#sec-if-cpt-container,#sec-if-container,script[src*='/_sec/cp_challenge/']",
-    human: "#px-captcha,#px-captcha-wrapper,script[src*='captcha.px-cdn.net']",
-    datadome: "#ddv1-captcha-container,iframe[src*='captcha-delivery.com'],script[src*='captcha-delivery.com/c.js']",
-    imperva: "iframe[src*='_Incapsula_Resource'],script[src*='_Incapsula_Resource?SWUDNSAI']",
-    aws: "head:has(script[src*='.awswaf.com/'])~body>#captcha-container,head:has(script[src*='.awswaf.com/'])~body"
-      + ">#challenge-container,script[src*='.awswaf.com/']~#captcha-container",
-    recaptcha: ".g-recaptcha,iframe[src*='/recaptcha/api2/anchor'],iframe[src*='/recaptcha/enterprise/anchor']",
-    hcaptcha: ".h-captcha,iframe[src*='hcaptcha.com/captcha']",
-    ddos_guard: "#ddg-captcha,script[src*='/.well-known/ddos-guard/']",
-    anubis: "script#anubis_challenge,script[src*='/.within.website/']",
-    parked: "script[src*='parking-lander'],script[src*='sedoparking.com'],script[src*='parkingcrew.net']," +
-      "script[src*='bodis.com'],link[href*='parking-lander'],#sedoAds",
-  };
-  const CONSENT = "#onetrust-consent-sdk,#CybotCookiebotDialog,#didomi-host,#usercentrics-root,#usercentrics-cmp-ui," +
-    "#qc-cmp2-container,[id^=sp_message_],#truste-consent-track,#cmpbox,#cmpwrapper,#cmplz-cookiebanner-container," +
-    ".fc-consent-root,#iubenda-cs-banner,#cookiescript_injected,#axeptio_overlay,#tarteaucitronRoot,#klaro," +
-    "#BorlabsCookieBox,#CookieBoxSaveButton,#sliding-popup,#gdpr-cookie-message,.osano-cm-window,.cky-consent-container," +
-    "[class*='cookie-consent'],[id*='cookie-consent'],[class*='consent-wall'],[id*='consent-wall'],[class*='cookie-wall']";
+(marks, consentSelectors) => {
+  const CONSENT = consentSelectors.join(",");
   const UNSEEN = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "TITLE", "HEAD", "TEXTAREA"]);
   const shown = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
   const inView = (box, least) => box.width >= least && box.height >= least && box.bottom > 0 && box.right > 0
@@ -98,10 +77,8 @@
   const features = () => {
     const { text, lettersInView } = read(document.body ?? document, 3200);
     const inline = all("script:not([src])", 40).map((script) => script.textContent.slice(0, 3000));
-    const marks = Object.keys(MARKS).filter((name) => document.querySelector(MARKS[name]));
-    if (inline.some((code) => code.includes("_cf_chl_opt"))) marks.push("cloudflare");
-    if (inline.some((code) => /\bvar dd\s*=\s*\{/.test(code))) marks.push("datadome");
-    if (inline.some((code) => code.includes("_pxAppId") && code.includes("captcha"))) marks.push("human");
+    const isPresent = ({ selector, script }) =>
+      document.querySelector(selector) || (script && inline.some((code) => script.every((part) => new RegExp(part).test(code))));
     return {
       letters: text.length,
       letters_in_view: lettersInView,
@@ -111,7 +88,7 @@
         .some((element) => inView(element.getBoundingClientRect(), 24) && shown(element)) ? 1 : 0,
       links: all("a[href]", 300).length,
       frames: all("iframe[src],frame[src]", 10).map((frame) => address(frame.src)),
-      marks,
+      marks: marks.filter(isPresent).map(({ name }) => name),
       overlay: overlay(),
       login: login(),
     };

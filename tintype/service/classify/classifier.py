@@ -129,7 +129,11 @@ def _is_parked(page: _PageView) -> bool:
     if features is None or features.letters > _SHORT_PAGE_LETTERS:
         return False
     framed = any(patterns.PARKED_HOSTS.search(frame.partition("/")[0]) for frame in features.frames)
-    return "parked" in features.marks or framed or page.contains(patterns.PARKED_WORDS, _SHORT_PAGE_LETTERS)
+    return (
+        bool(features.marks & patterns.PARKED_MARKS)
+        or framed
+        or page.contains(patterns.PARKED_WORDS, _SHORT_PAGE_LETTERS)
+    )
 
 
 def _is_consent(page: _PageView) -> bool:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
+from importlib.resources import files
 
 
 def _any(*alternatives: str) -> re.Pattern[str]:
     return re.compile("|".join(alternatives), re.IGNORECASE)
 
 
-CHALLENGE_MARKS = frozenset(
-    {"cloudflare", "cloudflare_block", "akamai", "human", "datadome", "imperva", "aws", "ddos_guard", "anubis"}
-)
+def _marks(kind: str) -> frozenset[str]:
+    """Names of the marks of one kind in the file that ``page_features.js`` is given too."""
+    text = files("tintype").joinpath("chromium", "data", "marks.json").read_text(encoding="utf-8")
+    return frozenset(mark["name"] for mark in json.loads(text) if mark["kind"] == kind)
+
+
+CHALLENGE_MARKS = _marks("challenge")
 """Marks that only a challenge has."""
 
-WIDGET_MARKS = frozenset({"turnstile", "recaptcha", "hcaptcha"})
-"""Marks that honest forms have as well: they make a challenge only of a page that has little else."""
+WIDGET_MARKS = _marks("widget")
+"""Captcha widgets. Ordinary forms have them as well: they make a challenge only of a page that has little else."""
+
+PARKED_MARKS = _marks("parked")
 
 CHALLENGE_TITLES = _any(
     r"^just a moment\b",  # Cloudflare, and the next
