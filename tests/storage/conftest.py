@@ -1,4 +1,4 @@
-"""A small disk; failing assertions of the shared contracts are explained like those of the tests."""
+"""The fixture of a small disk, and assertion rewriting for the shared contracts."""
 
 from __future__ import annotations
 

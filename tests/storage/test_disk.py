@@ -1,4 +1,4 @@
-"""The folder of pictures: the contract, and disks that fill, processes that die, files that somebody touched."""
+"""Storage on disk: the contract, full disks, killed processes, and damaged or foreign files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ class TestContract(StorageContract):
         return functools.partial(DiskStorage, folder)
 
 
-def test_people_find_plain_pictures_in_folders_of_two_digits(storage: DiskStorage, folder: Path) -> None:
+def test_stores_plain_images_in_folders_of_two_digits(storage: DiskStorage, folder: Path) -> None:
     storage.put(picture())
     name = picture().key.removeprefix("thumbs/")
     file = folder / "thumbs" / name[:2] / name
@@ -50,26 +51,51 @@ def test_people_find_plain_pictures_in_folders_of_two_digits(storage: DiskStorag
     assert files_of(folder) == sorted(f"thumbs/{name[:2]}/{name}{suffix}" for suffix in ("", ".json"))
 
 
-def test_this_service_serves_it(storage: DiskStorage) -> None:
+def test_url_is_a_path_of_this_service(storage: DiskStorage) -> None:
     assert storage.url(picture().key) == f"/stored/{picture().key}"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"mime": 1, "meta": "none"}'])
-def test_a_picture_without_its_description_is_still_served(
-    storage: DiskStorage, folder: Path, content: bytes | None
-) -> None:
-    storage.put(picture(extension="webp"))
-    sidecar = next(folder.rglob("*.json"))
-    if content is None:
-        sidecar.unlink()
-    else:
-        sidecar.write_bytes(content)
-    found = storage.get(picture(extension="webp").key)
-    assert found
-    assert (found.body, found.meta) == (picture().body, {})
+class TestDamagedMetadata:
+    def damage(self, folder: Path, content: bytes | None) -> None:
+        newest = max(folder.rglob("*.json"), key=lambda path: path.with_suffix("").stat().st_mtime_ns)
+        if content is None:
+            newest.unlink()
+        else:
+            newest.write_bytes(content)
+
+    def test_makes_the_object_missing_and_logs_a_warning(
+        self, storage: DiskStorage, folder: Path, content: bytes | None
+    ) -> None:
+        storage.put(picture())
+        self.damage(folder, content)
+        with structlog.testing.capture_logs() as logs:
+            assert storage.get(picture().key) is None
+            assert storage.latest(prefix_of(picture())) is None
+        assert [(log["event"], log["key"]) for log in logs] == [("stored_metadata_invalid", picture().key)] * 2
+
+    def test_leaves_older_objects_of_the_prefix(
+        self, storage: DiskStorage, folder: Path, content: bytes | None
+    ) -> None:
+        for stored in (picture(content=b"older"), picture(content=b"newer")):
+            storage.put(stored)
+        self.damage(folder, content)
+        assert storage.latest(prefix_of(picture())) == replace(picture(content=b"older"), body=b"")
+
+    def test_is_repaired_by_storing_again(self, storage: DiskStorage, folder: Path, content: bytes | None) -> None:
+        storage.put(picture())
+        self.damage(folder, content)
+        storage.put(picture())
+        assert storage.get(picture().key) == picture()
+
+    def test_does_not_prevent_deletion(self, storage: DiskStorage, folder: Path, content: bytes | None) -> None:
+        storage.put(picture())
+        self.damage(folder, content)
+        assert storage.delete(picture().key)
+        assert files_of(folder) == []
 
 
-def test_strange_files_in_the_folder_are_not_pictures(storage: DiskStorage, folder: Path) -> None:
+def test_ignores_foreign_files_in_the_folder(storage: DiskStorage, folder: Path) -> None:
     storage.put(picture())
     home = next(folder.rglob("*.png")).parent
     for name in ("README", ".DS_Store", f"{picture().key[7:]}.bak"):
@@ -78,33 +104,33 @@ def test_strange_files_in_the_folder_are_not_pictures(storage: DiskStorage, fold
     assert list(storage.keys()) == [picture().key]
 
 
-class TestTrouble:
-    def test_a_full_disk_leaves_nothing_half_written_and_tells_callers_little(self, small_disk: Path) -> None:
+class TestErrors:
+    def test_full_disk_leaves_no_partial_files_and_hides_the_path(self, small_disk: Path) -> None:
         storage = DiskStorage(small_disk)
         kept = picture("kept", os.urandom(1 << 20))
         storage.put(kept)
         before = files_of(small_disk)
-        with structlog.testing.capture_logs() as logs, pytest.raises(BackendUnavailable) as refusal:
+        with structlog.testing.capture_logs() as logs, pytest.raises(BackendUnavailable) as raised:
             storage.put(picture("too large", bytes(4 << 20)))
         assert files_of(small_disk) == before
-        assert str(small_disk) not in str(refusal.value)
+        assert str(small_disk) not in str(raised.value)
         assert (logs[0]["event"], logs[0]["folder"]) == ("storage_failed", str(small_disk))
         assert "No space" in logs[0]["reason"]
         assert storage.get(kept.key) == kept
         storage.put(picture("smaller", bytes(1 << 20)))
 
-    def test_a_disk_without_room_for_names_leaves_nothing_half_written(
+    def test_full_directory_leaves_no_partial_files(
         self, storage: DiskStorage, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         storage.check()
-        really = Path.replace
+        original = Path.replace
 
-        def fail_for_pictures(self: Path, target: Path) -> Path:
+        def fail_for_images(self: Path, target: Path) -> Path:
             if not target.name.endswith(".json"):
                 raise OSError(28, "No space left on device")
-            return really(self, target)
+            return original(self, target)
 
-        monkeypatch.setattr(Path, "replace", fail_for_pictures)
+        monkeypatch.setattr(Path, "replace", fail_for_images)
         with pytest.raises(BackendUnavailable):
             storage.put(picture())
         assert files_of(folder) == []
@@ -112,7 +138,7 @@ class TestTrouble:
         storage.put(picture())
         assert storage.get(picture().key)
 
-    def test_a_failed_second_put_leaves_the_first(
+    def test_failed_second_put_keeps_the_first_object(
         self, storage: DiskStorage, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         storage.put(picture())
@@ -126,14 +152,14 @@ class TestTrouble:
         assert storage.get(picture().key) == picture()
         assert len(files_of(folder)) == 2
 
-    def test_a_folder_that_cannot_be_made_fails_honestly(self, tmp_path: Path) -> None:
+    def test_raises_backend_unavailable_for_an_invalid_folder(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
         storage = DiskStorage(tmp_path / "file" / "stored")
         for attempt in (storage.check, lambda: storage.put(picture()), lambda: storage.delete(picture().key)):
             with pytest.raises(BackendUnavailable):
                 attempt()
 
-    def test_the_check_fails_on_a_full_disk(self, small_disk: Path) -> None:
+    def test_check_fails_on_a_full_disk(self, small_disk: Path) -> None:
         storage = DiskStorage(small_disk)
         storage.check()
         filler = small_disk / "filler"
@@ -159,7 +185,7 @@ while True:
 """
 
 
-def test_writers_killed_in_mid_write_leave_only_whole_pictures(storage: DiskStorage, folder: Path) -> None:
+def test_killed_writers_leave_only_complete_objects(storage: DiskStorage, folder: Path) -> None:
     for round_ in range(3):
         before = len(list(storage.keys()))
         command = [sys.executable, "-c", WRITER, str(folder)]
@@ -176,7 +202,7 @@ def test_writers_killed_in_mid_write_leave_only_whole_pictures(storage: DiskStor
         assert storage.latest(prefix_of(found))
 
 
-def test_what_was_never_finished_is_swept_at_the_next_start(storage: DiskStorage, folder: Path) -> None:
+def test_start_removes_old_incomplete_files(storage: DiskStorage, folder: Path) -> None:
     storage.check()
     old, young = folder / ".incoming" / "old", folder / ".incoming" / "young"
     for path in (old, young):

@@ -1,4 +1,4 @@
-"""Small disks to fill. Import the fixture into the conftest.py of a folder whose tests need it."""
+"""Small file systems for tests of full disks. Import the fixture into the conftest.py of a folder that needs it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 
 @contextmanager
 def mounted(folder: Path, megabytes: int) -> Iterator[Path]:
-    """A file system of its own at a new folder; skips where mounting one is not permitted."""
+    """Mount a tmpfs of a size at a new folder; skips the test without permission to mount."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small file system is not permitted here")
+        pytest.skip("mounting a tmpfs is not permitted")
     try:
         yield folder
     finally:
@@ -26,6 +26,6 @@ def mounted(folder: Path, megabytes: int) -> Iterator[Path]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """4 MB."""
+    """A file system of 4 MB."""
     with mounted(tmp_path / "small", megabytes=4) as folder:
         yield folder

@@ -1,4 +1,4 @@
-"""Storage in a folder: plain picture files, each with a small ``.json`` beside it that says what it is."""
+"""Storage in a folder: one image file per object, with its metadata in a ``.json`` file (sidecar) beside it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from typing import Any
 import structlog
 
 from tintype.errors import BackendUnavailable
-from tintype.model import StoredObject, is_storage_key, mime_of
+from tintype.model import StoredObject, is_storage_key
 
 log = structlog.get_logger("tintype.storage")
 
 INCOMPLETE_MAX_AGE = 3600.0
-"""Age in seconds at which a file that was never finished is swept."""
+"""Age in seconds after which an incomplete file of an exited process is removed."""
 _ROOT = "thumbs/"
 
 
 class DiskStorage:
-    """Files at ``<folder>/thumbs/<first two hex digits>/<rest of the key>``.
+    """Objects in files at ``<folder>/thumbs/<first two hex digits>/<rest of the key>``.
 
-    A file is written elsewhere and moved into place, its description first: a picture that can be seen is whole.
+    Files are written to a temporary folder and moved into place, metadata first, so that a visible image is complete.
+    An object whose metadata is missing or damaged counts as missing, and a warning is logged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,96 +37,102 @@ class DiskStorage:
         self._remove_incomplete()
 
     def put(self, stored: StoredObject) -> None:
-        """Durably store; raises BackendUnavailable, ValueError for a key that is none."""
+        """Durably store; raises BackendUnavailable, and ValueError for an invalid key."""
         if not is_storage_key(stored.key):
             raise ValueError(f"not a storage key: {stored.key!r}")
-        picture = self._path(stored.key)
-        sidecar = _sidecar_path(picture)
+        image = self._path(stored.key)
+        sidecar = _sidecar_path(image)
         with self._translating_errors("stored"):
-            _mkdir_durable(picture.parent)
+            _mkdir_durable(image.parent)
             _mkdir_durable(self._incoming)
-            with self._temp_file(_metadata_json(stored)) as description, self._temp_file(stored.body) as body:
-                description.replace(sidecar)
+            with self._temp_file(_metadata_json(stored)) as metadata, self._temp_file(stored.body) as body:
+                metadata.replace(sidecar)
                 try:
-                    body.replace(picture)
+                    body.replace(image)
                 except OSError:
-                    if not picture.exists():
+                    if not image.exists():
                         sidecar.unlink(missing_ok=True)
                     raise
-            _fsync_folder(picture.parent)
+            _fsync_folder(image.parent)
 
     def get(self, key: str) -> StoredObject | None:
-        """The object, body included; raises BackendUnavailable."""
-        found = self._read_metadata(key)
-        if not found:
+        """The object with its body; raises BackendUnavailable."""
+        stored = self._read_metadata(key)
+        if not stored:
             return None
         with self._translating_errors("read"), suppress(FileNotFoundError):
-            return replace(found, body=self._path(key).read_bytes())
+            return replace(stored, body=self._path(key).read_bytes())
         return None
 
     def latest(self, prefix: str) -> StoredObject | None:
-        """The object put last whose key starts with ``prefix``, with an empty body; raises BackendUnavailable."""
+        """The object stored last whose key starts with ``prefix``, without its body; raises BackendUnavailable."""
         with self._translating_errors("read"):
             found = [(entry.stat().st_mtime_ns, _key_of(entry)) for entry in self._entries(prefix)]
-        return self._read_metadata(max(found)[1]) if found else None
+        candidates = (self._read_metadata(key) for _, key in sorted(found, reverse=True))
+        return next(filter(None, candidates), None)
 
     def keys(self) -> Iterator[str]:
-        """Every key, in no order; raises BackendUnavailable."""
+        """Every key, in no order; raises BackendUnavailable. For listing stored objects, which has no command yet."""
         with self._translating_errors("read"):
             yield from map(_key_of, self._entries(""))
 
     def delete(self, key: str) -> bool:
-        """Whether there was something to delete; raises BackendUnavailable."""
+        """Delete an object, damaged ones included; returns whether it existed. Raises BackendUnavailable."""
         if not is_storage_key(key):
             return False
-        picture = self._path(key)
+        image = self._path(key)
         with self._translating_errors("deleted"):
             try:
-                picture.unlink()
+                image.unlink()
             except FileNotFoundError:
                 return False
-            _sidecar_path(picture).unlink(missing_ok=True)
-            _fsync_folder(picture.parent)
+            _sidecar_path(image).unlink(missing_ok=True)
+            _fsync_folder(image.parent)
         return True
 
     def url(self, key: str) -> str:
-        """Where this service itself serves it."""
+        """The path under which this service serves the object."""
         return f"/stored/{key}"
 
     def check(self) -> None:
-        """Write a file and remove it; raises BackendUnavailable."""
+        """Write and remove a file; raises BackendUnavailable."""
         with self._translating_errors("stored"):
             _mkdir_durable(self._incoming)
             with self._temp_file(bytes(4096)):
                 pass
 
     def _read_metadata(self, key: str) -> StoredObject | None:
+        """The object without its body; None if it is missing or its metadata is unusable."""
         if not is_storage_key(key):
             return None
-        picture = self._path(key)
+        image = self._path(key)
         with self._translating_errors("read"):
-            if not picture.exists():
+            if not image.exists():
                 return None
-            mime, meta = _read_sidecar(_sidecar_path(picture))
-        return StoredObject(key=key, body=b"", mime=mime or mime_of(key), meta=meta)
+            metadata = _parse_sidecar(_sidecar_path(image))
+        if metadata is None:
+            log.warning("stored_metadata_invalid", key=key, file=str(_sidecar_path(image)), effect="treated as missing")
+            return None
+        mime, meta = metadata
+        return StoredObject(key=key, body=b"", mime=mime, meta=meta)
 
     def _path(self, key: str) -> Path:
         name = key.removeprefix(_ROOT)
         return self._folder / _ROOT / name[:2] / name
 
     def _entries(self, prefix: str) -> Iterator[os.DirEntry[str]]:
-        """Pictures whose key starts with a prefix; one folder is looked at if it is long enough."""
+        """Images whose key starts with a prefix; scans one subfolder if the prefix contains its two digits."""
         start = prefix.removeprefix(_ROOT)
         folders = [self._folder / _ROOT / start[:2]] if len(start) > 1 else _list_folder(self._folder / _ROOT)
         for folder in folders:
             with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-                yield from (
-                    entry for entry in entries if entry.name.startswith(start) and is_storage_key(_key_of(entry))
-                )
+                for entry in entries:
+                    if entry.name.startswith(start) and is_storage_key(_key_of(entry)):
+                        yield entry
 
     @contextmanager
     def _temp_file(self, content: bytes) -> Iterator[Path]:
-        """A temporary file with durable content; gone after the block unless it was moved."""
+        """A temporary file with durable content, removed after the block unless it was moved."""
         path = self._incoming / secrets.token_hex(16)
         try:
             with path.open("xb") as file:
@@ -138,14 +145,15 @@ class DiskStorage:
 
     @contextmanager
     def _translating_errors(self, action: str) -> Iterator[None]:
+        """Log an OSError with its reason and raise BackendUnavailable, whose text contains no path."""
         try:
             yield
         except OSError as error:
             log.error("storage_failed", folder=str(self._folder), reason=str(error))
-            raise BackendUnavailable(f"pictures cannot be {action} right now", retry_after=30) from error
+            raise BackendUnavailable(f"the image cannot be {action} now; retry later", retry_after=30) from error
 
     def _remove_incomplete(self) -> None:
-        """Remove what processes that died left half written."""
+        """Remove temporary files of exited processes."""
         for path in _list_folder(self._incoming):
             with suppress(OSError):
                 if path.stat().st_mtime < time.time() - INCOMPLETE_MAX_AGE:
@@ -156,21 +164,21 @@ def _key_of(entry: os.DirEntry[str]) -> str:
     return _ROOT + entry.name
 
 
-def _sidecar_path(picture: Path) -> Path:
-    return picture.with_name(f"{picture.name}.json")
+def _sidecar_path(image: Path) -> Path:
+    return image.with_name(f"{image.name}.json")
 
 
 def _metadata_json(stored: StoredObject) -> bytes:
     return json.dumps({"mime": stored.mime, "meta": stored.meta}, indent=1, ensure_ascii=False).encode()
 
 
-def _read_sidecar(path: Path) -> tuple[str, dict[str, str]]:
-    """Media type and further words; empty when somebody removed or spoilt the file."""
+def _parse_sidecar(path: Path) -> tuple[str, dict[str, str]] | None:
+    """Media type and further metadata; None if the file is missing or damaged."""
     try:
-        said: dict[str, Any] = json.loads(path.read_bytes())
-        return str(said["mime"]), {str(name): str(value) for name, value in said["meta"].items()}
+        data: dict[str, Any] = json.loads(path.read_bytes())
+        return str(data["mime"]), {str(name): str(value) for name, value in data["meta"].items()}
     except (FileNotFoundError, ValueError, LookupError, AttributeError, TypeError):
-        return "", {}
+        return None
 
 
 def _list_folder(folder: Path) -> list[Path]:
@@ -180,7 +188,7 @@ def _list_folder(folder: Path) -> list[Path]:
 
 
 def _mkdir_durable(folder: Path) -> None:
-    """Create a folder so that it outlives a power cut."""
+    """Create a folder and its parents, and sync them so that they survive a power failure."""
     if not folder.is_dir():
         _mkdir_durable(folder.parent)
         folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What every storage promises, whatever it is made of. Mixed into each backend's tests."""
+"""Contract of every storage, mixed into the tests of each backend."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OpenStorage = Callable[[], Storage]
 
 
 def picture(request: str = "one", content: bytes = b"\x89PNG\0picture", extension: str = "png") -> StoredObject:
-    """An object with a proper key; ``request`` names the page."""
+    """An object with a valid key; ``request`` identifies the captured page and options."""
     key = f"thumbs/{hashlib.sha256(request.encode()).hexdigest()}-{digest_of(content)}.{extension}"
     mime = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "avif": "image/avif"}[extension]
     return StoredObject(
@@ -38,7 +38,7 @@ def put_many(open_storage: OpenStorage, worker: int, count: int) -> None:
 class StorageContract:
     @pytest.fixture
     def open_storage(self) -> OpenStorage:
-        """Opens one and the same place; a partial of a plain class."""
+        """Opens the same storage at each call; picklable, so a partial of a class."""
         raise NotImplementedError
 
     @pytest.fixture
@@ -46,22 +46,22 @@ class StorageContract:
         return open_storage()
 
     @pytest.mark.parametrize("extension", ["png", "jpg", "webp", "avif"])
-    def test_gives_back_what_was_stored(self, storage: Storage, extension: str) -> None:
+    def test_returns_the_stored_object(self, storage: Storage, extension: str) -> None:
         stored = picture(extension=extension)
         storage.put(stored)
         assert storage.get(stored.key) == stored
 
-    def test_a_large_picture_comes_back_whole(self, storage: Storage) -> None:
+    def test_returns_a_large_object_completely(self, storage: Storage) -> None:
         stored = picture(content=bytes(range(256)) * 40_000)
         storage.put(stored)
         assert storage.get(stored.key) == stored
 
-    def test_knows_nothing_that_was_not_stored(self, storage: Storage) -> None:
+    def test_is_empty_at_first(self, storage: Storage) -> None:
         assert storage.get(picture().key) is None
         assert storage.latest(prefix_of(picture())) is None
         assert list(storage.keys()) == []
 
-    def test_another_opening_sees_it(self, open_storage: OpenStorage, storage: Storage) -> None:
+    def test_another_instance_sees_the_object(self, open_storage: OpenStorage, storage: Storage) -> None:
         storage.put(picture())
         assert open_storage().get(picture().key) == picture()
 
@@ -71,7 +71,7 @@ class StorageContract:
         assert list(storage.keys()) == [picture().key]
         assert storage.get(picture().key) == picture()
 
-    def test_the_newest_of_a_request_is_the_one_stored_last(self, storage: Storage) -> None:
+    def test_latest_is_the_object_stored_last(self, storage: Storage) -> None:
         versions = [picture(content=content) for content in (b"first", b"second", b"third")]
         for stored in versions:
             storage.put(stored)
@@ -79,12 +79,12 @@ class StorageContract:
         storage.put(versions[0])
         assert storage.latest(prefix_of(versions[0])) == replace(versions[0], body=b"")
 
-    def test_the_newest_of_one_request_is_not_that_of_another(self, storage: Storage) -> None:
+    def test_latest_ignores_objects_with_another_prefix(self, storage: Storage) -> None:
         storage.put(picture("one", b"one"))
         storage.put(picture("two", b"two"))
-        newest = storage.latest(prefix_of(picture("one")))
-        assert newest
-        assert newest.key == picture("one", b"one").key
+        latest = storage.latest(prefix_of(picture("one")))
+        assert latest
+        assert latest.key == picture("one", b"one").key
 
     def test_lists_every_key(self, storage: Storage) -> None:
         stored = [picture(f"page-{number}") for number in range(20)]
@@ -92,7 +92,7 @@ class StorageContract:
             storage.put(one)
         assert sorted(storage.keys()) == sorted(one.key for one in stored)
 
-    def test_what_is_deleted_is_gone(self, storage: Storage) -> None:
+    def test_deletes_an_object(self, storage: Storage) -> None:
         storage.put(picture("one"))
         storage.put(picture("two"))
         assert storage.delete(picture("one").key)
@@ -104,24 +104,24 @@ class StorageContract:
     @pytest.mark.parametrize(
         "key", ["", "thumbs/", "thumbs/../../etc/passwd", "/etc/passwd", "thumbs/x.png", picture().key + ".json"]
     )
-    def test_what_is_no_key_reaches_nothing(self, storage: Storage, key: str) -> None:
+    def test_ignores_or_rejects_an_invalid_key(self, storage: Storage, key: str) -> None:
         assert storage.get(key) is None
         assert not storage.delete(key)
         with pytest.raises(ValueError, match="not a storage key"):
             storage.put(replace(picture(), key=key))
 
-    def test_an_address_ends_with_the_key(self, storage: Storage) -> None:
+    def test_url_ends_with_the_key(self, storage: Storage) -> None:
         assert storage.url(picture().key).endswith(f"/{picture().key}")
 
-    def test_a_healthy_one_passes_its_check(self, storage: Storage) -> None:
+    def test_check_passes_and_stores_nothing(self, storage: Storage) -> None:
         storage.check()
         assert list(storage.keys()) == []
 
-    def test_threads_share_one(self, storage: Storage) -> None:
+    def test_is_shared_by_threads(self, storage: Storage) -> None:
         in_threads(put_many, [(lambda: storage, number, 10) for number in range(6)])
         assert len(list(storage.keys())) == 61
 
-    def test_processes_share_one(self, open_storage: OpenStorage) -> None:
+    def test_is_shared_by_processes(self, open_storage: OpenStorage) -> None:
         in_processes(put_many, [(open_storage, number, 10) for number in range(3)])
         storage = open_storage()
         keys = list(storage.keys())
