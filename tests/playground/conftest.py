@@ -1,4 +1,4 @@
-"""The page at ``/`` in a real browser: a service, a site to photograph, and somebody who visits the page."""
+"""Fixtures for the playground in a real browser: services, a target site, and browser tabs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from playwright.sync_api import Browser, sync_playwright
 
 from harness.node import Node
 from harness.site_server import SiteServer
-from tests.playground.visitor import Visitor
+from tests.playground.page_driver import PageDriver
 from tintype.provision import find_browser
 
-Visit = Callable[..., Visitor]
+OpenPage = Callable[..., PageDriver]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def site() -> Iterator[SiteServer]:
 
 @pytest.fixture(scope="module")
 def start(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Node]]:
-    """Start services with settings of their own; all are ended with the module."""
+    """Start services with given settings; all stop at the end of the module."""
     with ExitStack() as running:
 
         def begin(**settings: str) -> Node:
@@ -43,30 +43,30 @@ def node(start: Callable[..., Node]) -> Node:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The Chromium that takes the pictures as well; Playwright gives it no sandbox, and it sees our own page alone."""
+    """The installed Chromium. Playwright disables its sandbox, which is safe because it loads only the playground."""
     executable = find_browser.find_chromium(os.environ.get("TINTYPE_CHROMIUM", ""))
-    with sync_playwright() as play, play.chromium.launch(executable_path=str(executable)) as found:
-        yield found
+    with sync_playwright() as play, play.chromium.launch(executable_path=str(executable)) as launched:
+        yield launched
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    """Open a service's page as somebody; what the browser complains of in the meantime fails the test."""
-    with visiting(browser) as go:
-        yield go
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Open the playground in a new browser context; console errors fail the test."""
+    with open_pages(browser) as opened:
+        yield opened
 
 
 @contextmanager
-def visiting(browser: Browser) -> Iterator[Visit]:
-    """The same for longer than a test."""
-    with ExitStack() as leaving:
+def open_pages(browser: Browser) -> Iterator[OpenPage]:
+    """The same for a fixture with a wider scope than one test."""
+    with ExitStack() as contexts:
 
-        def go(node: Node, path: str = "/", **manner: Any) -> Visitor:
-            wishes = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **manner}
-            context = leaving.enter_context(browser.new_context(**wishes))
-            visitor = Visitor(context.new_page(), f"http://127.0.0.1:{node.port}")
-            leaving.callback(visitor.had_no_complaint)
-            visitor.page.goto(visitor.base + path)
-            return visitor
+        def go(node: Node, path: str = "/", **settings: Any) -> PageDriver:
+            options = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **settings}
+            context = contexts.enter_context(browser.new_context(**options))
+            driver = PageDriver(context.new_page(), f"http://127.0.0.1:{node.port}")
+            contexts.callback(driver.assert_no_errors)
+            driver.page.goto(driver.base + path)
+            return driver
 
         yield go

@@ -1,4 +1,4 @@
-"""The page at ``/`` for everybody: by keyboard, by ear, on a phone, in light and dark (WCAG 2.2, AA)."""
+"""Accessibility of the playground: contrast, names, keyboard, narrow screens, colour schemes (WCAG 2.2, AA)."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from playwright.sync_api import Browser
 
 from harness.node import Node
 from harness.site_server import SiteServer
-from tests.playground.conftest import Visit, visiting
-from tests.playground.visitor import Visitor
+from tests.playground.conftest import OpenPage, open_pages
+from tests.playground.page_driver import PageDriver
 
 pytestmark = pytest.mark.browser
 
-AUDIT = (Path(__file__).parent / "look.js").read_text()
+AUDIT = (Path(__file__).parent / "audit.js").read_text()
 MIN_TARGET = 44
-"""CSS pixels of what is touched (WCAG 2.5.5)."""
+"""Minimum height of a control in CSS pixels (WCAG 2.5.5)."""
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
 def audit(request: pytest.FixtureRequest, browser: Browser, node: Node, site: SiteServer) -> dict[str, Any]:
-    """The page with everything on it: a picture, a mistake, figures, a gallery, all options."""
-    with visiting(browser) as visit:
-        at = visit(node, color_scheme=request.param)
-        at.take(site.url("/plain.html?full"))
-        at.choose(delay="99999")
-        at.take()
-        at.unfold()
-        at.find("rate-value").wait_for()
-        return look(at)
+    """Audit of the page with a thumbnail, errors, status, a gallery entry, and all groups expanded."""
+    with open_pages(browser) as open_page:
+        tab = open_page(node, color_scheme=request.param)
+        tab.capture(site.url("/plain.html?full"))
+        tab.set_options(delay="99999")
+        tab.capture()
+        tab.expand_all()
+        tab.find("rate-value").wait_for()
+        return audit_page(tab)
 
 
-def look(at: Visitor) -> dict[str, Any]:
-    """What there is to see: see ``look.js``."""
-    return dict(at.page.evaluate(AUDIT))
+def audit_page(tab: PageDriver) -> dict[str, Any]:
+    """Texts, borders, controls and headings of the page; see ``audit.js``."""
+    return dict(tab.page.evaluate(AUDIT))
 
 
 class TestContent:
@@ -55,49 +55,49 @@ class TestContent:
 
 
 class TestStructure:
-    def test_headings_and_landmarks_are_in_order(self, visit: Visit, node: Node) -> None:
-        at = visit(node)
-        levels = look(at)["headings"]
+    def test_headings_and_landmarks_are_in_order(self, open_page: OpenPage, node: Node) -> None:
+        tab = open_page(node)
+        levels = audit_page(tab)["headings"]
         assert levels[0] == 1
         assert levels.count(1) == 1
         assert all(after - before <= 1 for before, after in pairwise(levels))
         for landmark in ("banner", "main", "navigation", "contentinfo"):
-            assert at.page.get_by_role(landmark).count() == 1
-        assert at.page.locator("html").get_attribute("lang") == "en"
+            assert tab.page.get_by_role(landmark).count() == 1
+        assert tab.page.locator("html").get_attribute("lang") == "en"
 
-    def test_roles_and_names_are_exposed(self, visit: Visit, node: Node) -> None:
-        at = visit(node)
-        assert at.page.get_by_role("status").count() == 1
-        assert at.page.get_by_role("textbox", name="URL of the page").count() == 1
-        assert at.page.get_by_role("checkbox", name="Dark mode").count() == 1
-        assert at.page.get_by_role("button", name="Copy Python").count() == 1
+    def test_roles_and_names_are_exposed(self, open_page: OpenPage, node: Node) -> None:
+        tab = open_page(node)
+        assert tab.page.get_by_role("status").count() == 1
+        assert tab.page.get_by_role("textbox", name="URL of the page").count() == 1
+        assert tab.page.get_by_role("checkbox", name="Dark mode").count() == 1
+        assert tab.page.get_by_role("button", name="Copy Python").count() == 1
 
 
 class TestKeyboard:
-    def test_captures_without_a_mouse(self, visit: Visit, node: Node, site: SiteServer) -> None:
-        at = visit(node)
-        at.page.keyboard.press("Tab")
-        assert at.page.evaluate("document.activeElement.textContent") == "Skip to the URL field"
-        at.page.keyboard.press("Enter")
-        at.page.keyboard.press("Tab")
-        assert at.page.evaluate("document.activeElement.id") in {"url", "go"}
-        at.find("url").focus()
-        at.page.keyboard.type(site.url("/plain.html?keyboard"))
-        at.page.keyboard.press("Tab")
-        at.page.keyboard.press("Tab")
-        at.page.keyboard.press("Tab")
-        at.page.keyboard.type("320")
-        assert at.find("thumb_width").input_value() == "320"
-        at.page.keyboard.press("Enter")
-        at.settle()
-        assert at.picture[0] == 320
+    def test_captures_without_a_mouse(self, open_page: OpenPage, node: Node, site: SiteServer) -> None:
+        tab = open_page(node)
+        tab.page.keyboard.press("Tab")
+        assert tab.page.evaluate("document.activeElement.textContent") == "Skip to the URL field"
+        tab.page.keyboard.press("Enter")
+        tab.page.keyboard.press("Tab")
+        assert tab.page.evaluate("document.activeElement.id") in {"url", "go"}
+        tab.find("url").focus()
+        tab.page.keyboard.type(site.url("/plain.html?keyboard"))
+        tab.page.keyboard.press("Tab")
+        tab.page.keyboard.press("Tab")
+        tab.page.keyboard.press("Tab")
+        tab.page.keyboard.type("320")
+        assert tab.find("thumb_width").input_value() == "320"
+        tab.page.keyboard.press("Enter")
+        tab.wait_idle()
+        assert tab.image_size[0] == 320
 
-    def test_focus_reaches_every_control_and_is_visible(self, visit: Visit, node: Node) -> None:
-        at = visit(node)
+    def test_focus_reaches_every_control_and_is_visible(self, open_page: OpenPage, node: Node) -> None:
+        tab = open_page(node)
         reached: list[str] = []
         while True:
-            at.page.keyboard.press("Tab")
-            where = at.page.evaluate(
+            tab.page.keyboard.press("Tab")
+            where = tab.page.evaluate(
                 "(e => [e.tagName, e.id || e.name || e.textContent, getComputedStyle(e).outlineStyle,"
                 " getComputedStyle(e.closest('.bar') ?? e).outlineStyle])(document.activeElement)"
             )
@@ -110,20 +110,20 @@ class TestKeyboard:
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_nothing_overflows_the_viewport(visit: Visit, node: Node, site: SiteServer, width: int) -> None:
-    at = visit(node, viewport={"width": width, "height": 800})
-    at.take(site.url("/plain.html?a-rather-long-address-that-has-no-place-to-be-broken-on-a-small-telephone"))
-    at.unfold()
-    assert at.page.evaluate("document.documentElement.scrollWidth") <= width
+def test_nothing_overflows_the_viewport(open_page: OpenPage, node: Node, site: SiteServer, width: int) -> None:
+    tab = open_page(node, viewport={"width": width, "height": 800})
+    tab.capture(site.url("/plain.html?a-rather-long-address-that-has-no-place-to-be-broken-on-a-small-telephone"))
+    tab.expand_all()
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_follows_the_preferred_colour_scheme(visit: Visit, node: Node) -> None:
+def test_follows_the_preferred_colour_scheme(open_page: OpenPage, node: Node) -> None:
     colour = "getComputedStyle(document.body).backgroundColor"
-    light, dark = (visit(node, color_scheme=scheme).page.evaluate(colour) for scheme in ("light", "dark"))
+    light, dark = (open_page(node, color_scheme=scheme).page.evaluate(colour) for scheme in ("light", "dark"))
     assert (light, dark) == ("rgb(246, 243, 236)", "rgb(18, 24, 26)")
 
 
-def test_follows_prefers_reduced_motion(visit: Visit, node: Node) -> None:
+def test_follows_prefers_reduced_motion(open_page: OpenPage, node: Node) -> None:
     moving = "getComputedStyle(document.querySelector('.progress-bar'), '::before').animationName"
-    assert visit(node, reduced_motion="reduce").page.evaluate(moving) == "none"
-    assert visit(node, reduced_motion="no-preference").page.evaluate(moving) == "slide"
+    assert open_page(node, reduced_motion="reduce").page.evaluate(moving) == "none"
+    assert open_page(node, reduced_motion="no-preference").page.evaluate(moving) == "slide"

@@ -1,4 +1,4 @@
-"""An app built from fakes, and a client for it."""
+"""The web application over fake backends, with a test client and helpers for authentication and errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ URL = "https://site.org/"
 
 @dataclass
 class Site:
-    """The application with everything it stands on; options are set before the first request."""
+    """The application over fakes; set attributes of the fakes before the first request."""
 
     allowances: RateLimits = field(default_factory=RateLimits)
     trusted: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Site:
         return self.client.get("/thumb", query_string={"url": url, **options}, headers=headers)
 
     def raw(self, query: str | bytes, **more: Any) -> TestResponse:
-        """A query string as it stands, escaped or not."""
+        """Send a query string without escaping it."""
         text = query.decode("latin-1") if isinstance(query, bytes) else query
         return self.client.get("/thumb", environ_overrides={"QUERY_STRING": text}, **more)
 

@@ -1,4 +1,4 @@
-"""Keys and signatures: who is answered, what shared caches may keep, and that the fast path asks too."""
+"""Authentication by API keys and signed URLs, in Flask and in the fast path."""
 
 from __future__ import annotations
 

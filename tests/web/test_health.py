@@ -1,4 +1,4 @@
-"""``/health``, ``/ready``, and the line a request leaves in the log."""
+"""``GET /health``, ``GET /ready``, and the log line of a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What callers get wrong: every mistake at once, in words that help, and never a 5xx."""
+"""Invalid requests: every invalid parameter is reported, and no input causes a 5xx."""
 
 from __future__ import annotations
 

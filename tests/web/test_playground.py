@@ -1,4 +1,4 @@
-"""The page at ``/`` as it is sent: what it may do, what it asks for, and who sees the figures."""
+"""The playground without a browser: its HTML, static files, form and status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors as answers: a problem object for programs, a page for people, a picture for an <img>."""
+"""Error responses: problem+json, an HTML page, or an image."""
 
 from __future__ import annotations
 

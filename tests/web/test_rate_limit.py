@@ -1,4 +1,4 @@
-"""Allowances: whom they belong to, what counts, what clients are told."""
+"""Rate limits: counting, clients, headers, and a failed storage."""
 
 from __future__ import annotations
 

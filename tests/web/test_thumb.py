@@ -1,4 +1,4 @@
-"""``GET /thumb`` as a browser, a CDN and a script see it."""
+"""``GET /thumb``: headers, caching, negotiation, methods, verdicts and placeholders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is no picture: a page printed, and what it says of itself."""
+"""``GET /meta`` and PDF thumbnails."""
 
 from __future__ import annotations
 

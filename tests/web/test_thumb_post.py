@@ -1,4 +1,4 @@
-"""``POST /thumb``: the same options as JSON, those that hold secrets, and pages that come as HTML."""
+"""``POST /thumb``: options as JSON, credentials, and inline HTML."""
 
 from __future__ import annotations
 

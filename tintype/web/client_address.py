@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from flask import Request
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+from tintype.network.egress import Address, Network
 
 _UNIX_SOCKET_PEER = ip_address("127.0.0.1")
 

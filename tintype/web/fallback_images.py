@@ -20,11 +20,11 @@ def image_format(requested: str) -> FormatName:
     return cast("FormatName", requested) if requested in geometry.LONGEST_SIDE else "png"
 
 
-def expected_size(asked: CaptureRequest) -> geometry.Box:
+def expected_size(request: CaptureRequest) -> geometry.Box:
     """Width and height in pixels that the thumbnail would have, as far as the options determine them."""
-    seen = asked.shot.emulation
-    width, height = round(seen.width * seen.scale), round(seen.height * seen.scale)
-    return geometry.plan_resize(width, height, asked.rendition).canvas
+    viewport = request.shot.emulation
+    width, height = round(viewport.width * viewport.scale), round(viewport.height * viewport.scale)
+    return geometry.plan_resize(width, height, request.rendition).canvas
 
 
 @functools.lru_cache(maxsize=64)
