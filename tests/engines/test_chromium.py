@@ -1,4 +1,4 @@
-"""The client of the capture daemon, against daemons made of a few lines: starting, sharing, losing and forking."""
+"""The client of the capture daemon against scripted daemons: starting, sharing, losing and forking."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,8 +40,13 @@ def receive(client, size):
         data += piece
     return data
 
+def wait_for_go():
+    open(path + ".go").read()  # a FIFO: blocks until the test opens it
+
+def hang():
+    threading.Event().wait()
+
 def answer(header):
-    what = header.get("shot", {}).get("navigate", {}).get("url", header["op"])
     @ANSWER@
     return codec.pack_capture(Capture(body=str(os.getpid()).encode(), width=1, height=1, taken_at=1.0))
 
@@ -66,13 +72,18 @@ while True:
 """
 
 
-class Scripted:
-    """A daemon whose answers and start are lines of Python, and engines that use it."""
+class ScriptedDaemon:
+    """A daemon whose replies and start are lines of Python, and engines that use it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.socket = folder / "d.sock"
         self.engines: list[ChromiumEngine] = []
+        os.mkfifo(f"{self.socket}.go")
+
+    def go(self) -> None:
+        """Let one ``wait_for_go()`` in the daemon return."""
+        Path(f"{self.socket}.go").write_text("")
 
     def engine(self, answer: str = "pass", start: str = "pass", **options: float) -> ChromiumEngine:
         program = self.folder / "daemon.py"
@@ -87,8 +98,8 @@ class Scripted:
         self.engines.append(engine)
         return engine
 
-    def starter(self) -> DaemonLauncher:
-        """Of the program that the last engine wrote."""
+    def launcher(self) -> DaemonLauncher:
+        """A launcher of the program that the last engine wrote."""
         return DaemonLauncher(
             [sys.executable, str(self.folder / "daemon.py"), str(self.socket)], self.folder, f"unix://{self.socket}"
         )
@@ -103,10 +114,10 @@ class Scripted:
 
 
 @pytest.fixture
-def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scripted:
+def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedDaemon]:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    with_daemons = Scripted(tmp_path)
-    yield with_daemons  # type: ignore[misc]
+    with_daemons = ScriptedDaemon(tmp_path)
+    yield with_daemons
     for engine in with_daemons.engines:
         engine.close()
     for pid in with_daemons.pids():
@@ -114,30 +125,30 @@ def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scripted:
             os.kill(pid, signal.SIGKILL)
 
 
-def who_answered(engine: ChromiumEngine) -> int:
+def daemon_pid(engine: ChromiumEngine) -> int:
     return int(engine.capture(SHOT).body)
 
 
-class TestStarting:
-    def test_whoever_finds_no_daemon_starts_it(self, scripted: Scripted) -> None:
+class TestStart:
+    def test_starts_a_daemon_if_none_runs(self, scripted: ScriptedDaemon) -> None:
         engine = scripted.engine()
         assert scripted.starts == 0
-        assert processes.gone([who_answered(engine)]) is False
+        assert processes.gone([daemon_pid(engine)]) is False
         assert scripted.starts == 1
 
-    def test_a_crowd_starts_one(self, scripted: Scripted) -> None:
+    def test_starts_one_daemon_for_concurrent_callers(self, scripted: ScriptedDaemon) -> None:
         engines = [scripted.engine(), scripted.engine()]
         with ThreadPoolExecutor(16) as crowd:
-            pids = set(crowd.map(lambda number: who_answered(engines[number % 2]), range(32)))
+            pids = set(crowd.map(lambda number: daemon_pid(engines[number % 2]), range(32)))
         assert len(pids) == 1
         assert scripted.starts == 1
 
-    def test_it_is_not_a_child_that_a_signal_to_our_group_reaches(self, scripted: Scripted) -> None:
-        daemon = who_answered(scripted.engine())
+    def test_starts_the_daemon_in_a_process_group_of_its_own(self, scripted: ScriptedDaemon) -> None:
+        daemon = daemon_pid(scripted.engine())
         assert os.getpgid(daemon) == daemon != os.getpgid(0)
 
-    def test_a_failing_start_is_told_briefly_to_the_caller_and_fully_to_the_log(
-        self, scripted: Scripted, capsys: pytest.CaptureFixture[str]
+    def test_hides_the_reason_of_a_failed_start_from_the_client_and_logs_it(
+        self, scripted: ScriptedDaemon, capsys: pytest.CaptureFixture[str]
     ) -> None:
         engine = scripted.engine(start="""print('{"error": "no browser at /secret/path"}', flush=True); sys.exit(1)""")
         with pytest.raises(BackendUnavailable) as failure:
@@ -147,120 +158,162 @@ class TestStarting:
         assert "no browser at /secret/path" in capsys.readouterr().out
 
     @pytest.mark.parametrize("start", ["sys.exit(3)", "print('nonsense', flush=True); sys.exit(0)"])
-    def test_a_daemon_that_ends_at_once_is_a_failing_start(self, start: str, scripted: Scripted) -> None:
+    def test_fails_if_the_daemon_exits_during_the_start(self, start: str, scripted: ScriptedDaemon) -> None:
         with pytest.raises(BackendUnavailable):
             scripted.engine(start=start).capture(SHOT)
 
-    def test_a_daemon_that_is_never_ready_is_ended(self, scripted: Scripted) -> None:
+    def test_kills_a_daemon_that_is_not_ready_in_time(self, scripted: ScriptedDaemon) -> None:
         with pytest.raises(BackendUnavailable):
-            scripted.engine(start="time.sleep(60)", start_timeout=1.0).capture(SHOT)
+            scripted.engine(start="hang()", start_timeout=1.0).capture(SHOT)
         assert eventually(lambda: not scripted.pids(), within=5)
 
-    def test_a_crowd_shares_one_failure(self, scripted: Scripted) -> None:
+    def test_shares_a_failed_start_between_concurrent_callers(self, scripted: ScriptedDaemon) -> None:
         engine = scripted.engine(start="sys.exit(1)")
         with ThreadPoolExecutor(16) as crowd:
             failures = [crowd.submit(engine.capture, SHOT).exception() for _ in range(16)]
         assert all(isinstance(failure, BackendUnavailable) for failure in failures)
         assert scripted.starts < 16
 
-    def test_a_failed_start_does_not_spoil_later_ones(
-        self, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_starts_again_after_a_failed_start(self, scripted: ScriptedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(daemon_launcher, "_FAILURE_TTL", 0.0)
         engine = scripted.engine(start="sys.exit(1)")
         with pytest.raises(BackendUnavailable):
             engine.capture(SHOT)
         scripted.engine()  # writes a program that works
-        assert who_answered(engine)
+        assert daemon_pid(engine)
 
-    def test_a_daemon_begun_ahead_is_waited_for_by_whoever_needs_it(self, scripted: Scripted) -> None:
-        engine = scripted.engine(start="time.sleep(0.5)")
-        assert scripted.starter().start_in_background() is True
-        assert who_answered(engine)
+    def test_waits_for_a_daemon_that_starts_in_the_background(self, scripted: ScriptedDaemon) -> None:
+        engine = scripted.engine(start="wait_for_go()")
+        assert scripted.launcher().start_in_background() is True
+        with ThreadPoolExecutor(1) as threads:
+            pending = threads.submit(daemon_pid, engine)
+            scripted.go()
+            assert pending.result()
         assert scripted.starts == 1
 
-    def test_nothing_is_begun_where_a_daemon_runs_or_is_being_started(self, scripted: Scripted) -> None:
-        engine = scripted.engine(start="time.sleep(0.5)")
-        assert [scripted.starter().start_in_background() for _ in range(3)] == [True, False, False]
-        assert who_answered(engine)
-        assert scripted.starter().start_in_background() is False
+    def test_starts_nothing_in_the_background_if_a_daemon_runs_or_starts(self, scripted: ScriptedDaemon) -> None:
+        engine = scripted.engine(start="wait_for_go()")
+        assert [scripted.launcher().start_in_background() for _ in range(3)] == [True, False, False]
+        scripted.go()
+        assert daemon_pid(engine)
+        assert scripted.launcher().start_in_background() is False
         assert scripted.starts == 1
 
-    def test_a_daemon_begun_in_vain_does_not_spoil_later_starts(self, scripted: Scripted) -> None:
+    def test_starts_again_after_a_failed_start_in_the_background(self, scripted: ScriptedDaemon) -> None:
         scripted.engine(start="sys.exit(1)")
-        assert scripted.starter().start_in_background() is True
+        assert scripted.launcher().start_in_background() is True
         assert eventually(lambda: scripted.starts == 1)
-        assert who_answered(scripted.engine())
+        assert daemon_pid(scripted.engine())
 
-    def test_a_daemon_begun_and_not_ready_can_be_withdrawn(self, scripted: Scripted) -> None:
-        scripted.engine(start="time.sleep(60)")
-        begun = scripted.starter()
-        begun.start_in_background()
-        begun.cancel()
+    def test_cancels_a_daemon_that_starts_in_the_background(self, scripted: ScriptedDaemon) -> None:
+        scripted.engine(start="hang()")
+        launcher = scripted.launcher()
+        launcher.start_in_background()
+        launcher.cancel()
         assert eventually(lambda: not scripted.pids())
 
-    def test_a_daemon_run_elsewhere_is_not_started(self, tmp_path: Path) -> None:
+    def test_does_not_start_a_daemon_without_a_command(self, tmp_path: Path) -> None:
         for address in (f"unix://{tmp_path}/none.sock", "tcp://127.0.0.1:1"):
             with pytest.raises(BackendUnavailable):
                 ChromiumEngine(address, None, tmp_path, timeout=5).capture(SHOT)
 
 
-class TestAsking:
-    def test_a_connection_is_used_again(self, scripted: Scripted) -> None:
+class TestCalls:
+    def test_reuses_a_connection(self, scripted: ScriptedDaemon) -> None:
         engine = scripted.engine(answer="return codec.pack({'kind': 'status', 'clients': threading.active_count()})")
         assert [engine.status().clients for _ in range(5)] == [3] * 5
 
-    def test_a_problem_is_raised_as_itself(self, scripted: Scripted) -> None:
+    def test_raises_the_error_that_the_daemon_sends(self, scripted: ScriptedDaemon) -> None:
         engine = scripted.engine(answer="return codec.pack_problem(errors.NotAPage('a download'))")
         with pytest.raises(NotAPage, match="a download"):
             engine.capture(SHOT)
 
-    def test_a_torn_answer_is_the_engines_failure(self, scripted: Scripted) -> None:
+    def test_reports_a_corrupt_reply_as_an_engine_error(self, scripted: ScriptedDaemon) -> None:
         with pytest.raises(EngineError):
             scripted.engine(answer="return b'nonsense'").capture(SHOT)
 
-    def test_patience_has_an_end(self, scripted: Scripted) -> None:
+    def test_times_out(self, scripted: ScriptedDaemon) -> None:
         with pytest.raises(CaptureTimeout):
-            scripted.engine(answer="time.sleep(30)", timeout=1.0).capture(SHOT)
+            scripted.engine(answer="hang()", timeout=1.0).capture(SHOT)
 
-    def test_a_check_fails_as_a_whole(self, scripted: Scripted) -> None:
+    def test_check_reports_every_failure_as_unavailable(self, scripted: ScriptedDaemon) -> None:
         engine = scripted.engine(answer="return codec.pack_problem(errors.BrowserCrashed())")
         with pytest.raises(BackendUnavailable):
             engine.check()
 
 
-class TestLosing:
-    def test_a_daemon_that_died_between_captures_is_started_again(self, scripted: Scripted) -> None:
-        engine = scripted.engine()
-        first = who_answered(engine)
-        os.kill(first, signal.SIGKILL)
-        assert who_answered(engine) != first
+class TestBrokenConnection:
+    """The daemon hangs up during an operation that is not retried."""
 
-    def test_a_daemon_that_dies_under_a_capture_is_replaced(self, scripted: Scripted) -> None:
+    @pytest.fixture
+    def connection(self, scripted: ScriptedDaemon, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        monkeypatch.setattr(ChromiumEngine, "_take_idle", lambda _: ours)
+        yield ours
+        ours.close()
+
+    def test_is_closed_after_failed_metrics(self, scripted: ScriptedDaemon, connection: socket.socket) -> None:
+        assert scripted.engine().metrics() is None
+        assert connection.fileno() == -1
+
+    def test_is_closed_after_a_failed_stop(self, scripted: ScriptedDaemon, connection: socket.socket) -> None:
+        assert scripted.engine().stop_if_idle() is False
+        assert connection.fileno() == -1
+
+
+class TestMetrics:
+    def test_returns_what_the_daemon_sends(self, scripted: ScriptedDaemon) -> None:
+        engine = scripted.engine(answer="return codec.pack({'kind': 'metrics', 'captures': 3, 'later': 1})")
+        engine.connect()
+        assert engine.metrics() == {"captures": 3, "later": 1}
+
+    def test_starts_no_daemon(self, scripted: ScriptedDaemon) -> None:
+        assert scripted.engine().metrics() is None
+        assert scripted.starts == 0
+
+    @pytest.mark.parametrize("answer", ["return b'nonsense'", "return codec.pack_problem(errors.EngineError('no'))"])
+    def test_logs_a_reply_that_holds_none(
+        self, answer: str, scripted: ScriptedDaemon, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        engine = scripted.engine(answer=answer)
+        engine.connect()
+        assert engine.metrics() is None
+        assert "daemon_metrics_failed" in capsys.readouterr().out
+
+
+class TestLostDaemon:
+    def test_restarts_a_daemon_that_died_between_captures(self, scripted: ScriptedDaemon) -> None:
+        engine = scripted.engine()
+        first = daemon_pid(engine)
+        os.kill(first, signal.SIGKILL)
+        assert daemon_pid(engine) != first
+
+    def test_restarts_a_daemon_that_dies_during_a_capture(self, scripted: ScriptedDaemon) -> None:
         dies_once = "if len(open(path + '.starts').read()) == 1: os._exit(1)"
-        assert who_answered(scripted.engine(answer=dies_once))
+        assert daemon_pid(scripted.engine(answer=dies_once))
         assert scripted.starts == 2
 
-    def test_a_capture_that_kills_one_daemon_after_the_other_is_given_up(self, scripted: Scripted) -> None:
+    def test_gives_up_a_capture_that_kills_several_daemons(self, scripted: ScriptedDaemon) -> None:
         with pytest.raises(BrowserCrashed):
             scripted.engine(answer="os._exit(1)").capture(SHOT)
         assert 1 < scripted.starts <= 3
 
-    def test_an_interrupted_answer_is_never_read_as_the_next_one(self, scripted: Scripted) -> None:
-        slow_once = "if len(threading.enumerate()) == 3: time.sleep(1.5)"
+    def test_discards_a_connection_after_a_timeout(self, scripted: ScriptedDaemon) -> None:
+        slow_once = "if len(threading.enumerate()) == 3: hang()"
         engine = scripted.engine(answer=slow_once, timeout=1.0)
         with pytest.raises(CaptureTimeout):
             engine.capture(SHOT)
         assert engine.capture(SHOT).width == 1
 
 
-class TestForking:
-    def test_a_child_makes_its_own_connections(self, scripted: Scripted) -> None:
+class TestFork:
+    def test_opens_connections_of_its_own_in_a_forked_child(self, scripted: ScriptedDaemon) -> None:
         engine = scripted.engine()
-        daemon = who_answered(engine)
-        seen = in_a_child(lambda: who_answered(engine))
+        daemon = daemon_pid(engine)
+        seen = in_a_child(lambda: daemon_pid(engine))
         assert seen == daemon
-        assert who_answered(engine) == daemon
+        assert daemon_pid(engine) == daemon
 
 
 def in_a_child(work: Callable[[], int]) -> int:

@@ -352,3 +352,16 @@ async def test_closing_tells_whoever_waits_and_ends_every_browser() -> None:
     assert launcher.browser.closed
     with pytest.raises(BackendUnavailable):
         await launcher.pool.capture(shot("d"))
+
+
+@async_test
+async def test_undisposed_contexts_of_closed_browsers_stay_counted() -> None:
+    launcher = FakeLauncher(FakeBrowser(undisposed_contexts=2), FakeBrowser(undisposed_contexts=1))
+    await launcher.pool.start()
+    launcher.browser.recycle_reason = "too much memory"
+    pending = launcher.capture("a")
+    await turn()
+    assert len(launcher.started) == 2
+    assert launcher.pool.undisposed_contexts == 3
+    launcher.browser.end()
+    await pending

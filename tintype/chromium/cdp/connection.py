@@ -1,7 +1,8 @@
-"""How do we talk to Chromium? DevTools messages, JSON ended by NUL, as calls with answers and events; knows no pipes.
+"""Connection and sessions of the Chrome DevTools Protocol: calls, replies and events as NUL-terminated JSON.
 
-Sessions are flattened: one connection carries the browser's own session and one for each attached page. Whatever ends a
-session (the page crashed, the pipe closed) fails all that waits on it, at once.
+Sessions are flattened: one connection carries the browser's own session and one for each attached target. When one
+ends (the page crashed, the pipe closed), all its pending calls fail. The caller passes bytes in and out; this module
+does no I/O.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ Json = dict[str, Any]
 Listener = Callable[[Json], None]
 
 MAX_BYTES = 256 << 20
-"""Longest message taken: a picture of 25 million incompressible pixels is 134 MB of base64."""
+"""Longest message accepted: a screenshot of 25 million incompressible pixels is 134 MB of base64."""
 
 
 class ProtocolError(Exception):
-    """Chromium answered a call with an error."""
+    """Chromium replied to a call with an error."""
 
     def __init__(self, method: str, message: str) -> None:
         super().__init__(f"{method}: {message}")
@@ -28,11 +29,11 @@ class ProtocolError(Exception):
 
 
 class TargetClosed(Exception):
-    """The session or the connection is gone."""
+    """The session or the connection has ended."""
 
 
 class CdpSession:
-    """One conversation: with the browser (empty id) or with an attached page."""
+    """A session with the browser (empty id) or with an attached target."""
 
     def __init__(self, connection: Connection, id_: str) -> None:
         self.id = id_
@@ -43,18 +44,18 @@ class CdpSession:
         self._child_sessions: list[CdpSession] = []
 
     def post(self, method: str, **parameters: Any) -> asyncio.Future[Json]:
-        """Send now; the answer is the result or raises Refused. It need not be awaited."""
+        """Send a call and return a future of its result, which raises ProtocolError; it need not be awaited."""
         answer: asyncio.Future[Json] = self.create_future()
         if not self.failure:
             self._connection.send(self, method, parameters, answer)
         return answer
 
     async def call(self, method: str, **parameters: Any) -> Json:
-        """Send and wait for the answer."""
+        """Send a call and return its result; raises ProtocolError or TargetClosed."""
         return await self.post(method, **parameters)
 
     def create_future(self) -> asyncio.Future[Any]:
-        """A future that fails when the session ends."""
+        """Create a future that fails with the session's error when the session ends."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         future.add_done_callback(self._consume_exception)
         self._pending.add(future)
@@ -63,31 +64,31 @@ class CdpSession:
         return future
 
     def on(self, event: str, listener: Listener) -> None:
-        """Call a listener with the parameters of each such event."""
+        """Call a listener with the parameters of every event of that name."""
         self._listeners.setdefault(event, []).append(listener)
 
     def child_session(self, id_: str) -> CdpSession:
-        """The conversation with a frame in a process of its own, attached through this one; it ends with this one."""
-        branch = self._connection.session(id_)
-        self._child_sessions.append(branch)
-        return branch
+        """Create the session of an out-of-process frame attached through this one; it ends with this one."""
+        child = self._connection.session(id_)
+        self._child_sessions.append(child)
+        return child
 
     def detach(self) -> None:
-        """End it, and hear no more of it."""
-        self._connection.remove(self, TargetClosed("the conversation is over"))
+        """End the session and drop its later events."""
+        self._connection.remove(self, TargetClosed("the session is detached"))
 
     def dispatch(self, event: str, parameters: Json) -> None:
-        """Hand an event to its listeners."""
+        """Call the listeners of an event."""
         for listener in tuple(self._listeners.get(event, ())):
             listener(parameters)
 
     def end(self, failure: Exception) -> None:
-        """Fail whatever waits and whatever is asked from now on. The first reason stays."""
+        """Fail every pending call and every later one. The first failure is kept."""
         if self.failure:
             return
         self.failure = failure
-        for branch in self._child_sessions:
-            self._connection.remove(branch, failure)
+        for child in self._child_sessions:
+            self._connection.remove(child, failure)
         for future in tuple(self._pending):
             if not future.done():
                 future.set_exception(failure)
@@ -95,11 +96,11 @@ class CdpSession:
     def _consume_exception(self, future: asyncio.Future[Any]) -> None:
         self._pending.discard(future)
         if not future.cancelled():
-            future.exception()  # seen: an answer nobody awaits is no accident
+            future.exception()  # marks it as retrieved: asyncio would log a reply that is not awaited
 
 
 class Connection:
-    """Calls out, bytes in. ``write`` takes the bytes of one message."""
+    """Sends calls and dispatches replies and events; ``write`` gets the bytes of one message."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self.browser = CdpSession(self, "")
@@ -112,7 +113,7 @@ class Connection:
         self.browser.on("Target.detachedFromTarget", self._on_detached)
 
     def session(self, id_: str) -> CdpSession:
-        """The conversation with a page that was just attached."""
+        """Create the session of a target that was just attached."""
         session = self._sessions[id_] = CdpSession(self, id_)
         return session
 
@@ -122,7 +123,7 @@ class Connection:
         session.end(failure)
 
     def send(self, session: CdpSession, method: str, parameters: Json, answer: asyncio.Future[Json]) -> None:
-        """Write one call; its answer goes to the future."""
+        """Write one call; its reply sets the future."""
         self._last_id += 1
         message: Json = {"id": self._last_id, "method": method, "params": parameters}
         if session.id:
@@ -131,7 +132,7 @@ class Connection:
         self._write(json.dumps(message, separators=(",", ":")).encode() + b"\0")
 
     def feed(self, data: bytes) -> None:
-        """Take bytes in; whole messages are answers and events. Raises ValueError for what is neither."""
+        """Process received bytes, which may hold parts of messages; raises ValueError for an invalid message."""
         *whole, rest = data.split(b"\0")
         for text in whole:
             message = b"".join((*self._partial, text))
@@ -144,7 +145,7 @@ class Connection:
             raise ValueError("message too long")
 
     def end(self, failure: Exception) -> None:
-        """Fail every session."""
+        """End every session."""
         for session in tuple(self._sessions.values()):
             self.remove(session, failure)
         self._calls.clear()
@@ -169,4 +170,4 @@ class Connection:
     def _on_detached(self, parameters: Json) -> None:
         session = self._sessions.get(parameters.get("sessionId", ""))
         if session and session is not self.browser:
-            self.remove(session, TargetClosed("the page is gone"))
+            self.remove(session, TargetClosed("the target was detached"))

@@ -1,4 +1,4 @@
-"""How are the frames of a page reached? Those of its own process through its session, others through their own."""
+"""Frames of a page: same-process frames use the page's session, out-of-process frames have sessions of their own."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, Tar
 from tintype.chromium.cdp.tab import ISOLATED_WORLD, call_expression, script_source
 
 _MAX_FRAMES = 30
-"""Frames looked at; a hostile page has any number."""
+"""Frames returned at most; a hostile page can have any number."""
 _FRAMES_ONLY = [{"type": "iframe"}]
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame below the main one. ``parent`` is the session of the document that holds its element."""
+    """One frame below the main frame. ``parent`` is the session of the document that contains its element."""
 
     id: str
     url: str
@@ -24,7 +24,7 @@ class Frame:
     parent: CdpSession
 
     async def run(self, script: str, *arguments: Any) -> Any:
-        """What one of ``scripts/`` says in it; None where the frame is gone or the script threw."""
+        """Run one of ``scripts/`` in the frame; None if the frame no longer exists or the script threw."""
         try:
             answer = await self.session.call(
                 "Runtime.evaluate",
@@ -37,7 +37,7 @@ class Frame:
         return answer["result"].get("value")
 
     async def call_on_element(self, script: str, *arguments: Any) -> Any:
-        """What a script says that is called on the frame's element, in the document above."""
+        """Call one of ``scripts/`` on the frame's element, in the parent document; None as for :meth:`run`."""
         try:
             owner = await self.parent.call("DOM.getFrameOwner", frameId=self.id)
             node = await self.parent.call("DOM.resolveNode", backendNodeId=owner["backendNodeId"])
@@ -54,7 +54,7 @@ class Frame:
 
 
 class Frames:
-    """The frames of one page. Those in other processes are attached to when first asked for, or as they come."""
+    """The frames of one page. Out-of-process frames are attached to by :meth:`attach_to_new` or :meth:`current`."""
 
     def __init__(self, session: CdpSession) -> None:
         self._session = session
@@ -65,17 +65,17 @@ class Frames:
         session.on("Target.detachedFromTarget", self._on_detached)
 
     def attach_to_new(self, on_attached: Callable[[CdpSession], None]) -> None:
-        """Before navigation: hold each frame of another process until it was welcomed."""
+        """Pause each out-of-process frame until the callback has run; call this before navigation."""
         self._on_attached_callback = on_attached
         self._attach(hold=True)
 
     async def current(self) -> list[Frame]:
-        """The frames there are now."""
+        """Return the frames that exist now, at most 30."""
         if not self._attaching:
             await self._attach(hold=False)
         found = await self._frames_of(self._session)
-        for branch in tuple(self._child_sessions.values()):
-            found += await self._frames_of(branch)
+        for child in tuple(self._child_sessions.values()):
+            found += await self._frames_of(child)
         return found[:_MAX_FRAMES]
 
     def _attach(self, *, hold: bool) -> Any:
@@ -85,17 +85,17 @@ class Frames:
         )
 
     def _on_attached(self, event: Json) -> None:
-        branch = self._child_sessions[event["sessionId"]] = self._session.child_session(event["sessionId"])
-        self._on_attached_callback(branch)
+        child = self._child_sessions[event["sessionId"]] = self._session.child_session(event["sessionId"])
+        self._on_attached_callback(child)
         if event.get("waitingForDebugger"):
-            branch.post("Runtime.runIfWaitingForDebugger")
+            child.post("Runtime.runIfWaitingForDebugger")
 
     def _on_detached(self, event: Json) -> None:
-        if branch := self._child_sessions.pop(event["sessionId"], None):
-            branch.detach()
+        if child := self._child_sessions.pop(event["sessionId"], None):
+            child.detach()
 
     async def _frames_of(self, session: CdpSession) -> list[Frame]:
-        """The frames that live in the process of a session, of a branch the first one too."""
+        """Return the frames in a session's process; for a child session also its root frame."""
         try:
             tree = (await session.call("Page.getFrameTree"))["frameTree"]
         except (ProtocolError, TargetClosed):

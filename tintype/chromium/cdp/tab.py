@@ -1,4 +1,4 @@
-"""One page in the browser: what it has reached, scripts of ours in it, and the means to stop it."""
+"""One page in the browser: its navigation milestones, scripts in an isolated world, and how to stop it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from typing import Any
 from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError
 
 ISOLATED_WORLD = "tintype"
-"""The world of our scripts: they share the document with the page's, and nothing else."""
+"""Name of the world of our scripts: they share the DOM with the page's scripts, and no variables."""
 
 _MAX_DIALOGS, _MAX_POPUPS = 1000, 50
-"""After so many the page is stopped: it does not mean well."""
+"""Limits; a page that reaches one is frozen."""
 _RETRY_DELAY = 0.05
-"""Seconds before a script is tried again on a page that moved on under it."""
+"""Seconds before a script is retried in a page that has navigated meanwhile."""
+_MAX_RETRIES = 40
+"""Retries without a navigation in between: 2 s, in which the event of a navigation arrives. Only a page that keeps
+navigating is retried until the caller's deadline."""
 
 
 class ScriptFailed(Exception):
-    """A script of ours threw."""
+    """One of ``scripts/`` threw."""
 
 
 class Tab:
-    """Follows the main frame. Frames, workers and the page's own console are none of our business."""
+    """The main frame of a page. Frames, workers and the console of the page are ignored."""
 
     def __init__(self, session: CdpSession, frame: str, browser_context: str) -> None:
         self.session = session
@@ -44,13 +47,17 @@ class Tab:
         self._listen()
 
     async def wait_for(self, milestone: str) -> None:
-        """Wait for ``committed``, ``domcontentloaded``, ``load`` or ``networkidle``; raises Ended."""
+        """Wait for ``committed``, ``domcontentloaded``, ``load`` or ``networkidle``; raises TargetClosed."""
         while milestone not in self._reached:
             self._changed = self.session.create_future()
             await self._changed
 
     async def evaluate(self, script: str, *arguments: Any) -> Any:
-        """Run one of ``scripts/`` in a world of its own, out of the page's reach; raises ScriptFailed and Ended."""
+        """Run one of ``scripts/`` in an isolated world; raises ScriptFailed, TargetClosed, ProtocolError.
+
+        A navigation destroys the world, so a protocol error is retried, at most 40 times without a navigation.
+        """
+        retries, navigations = 0, self.navigations
         while True:
             try:
                 answer = await self.session.call(
@@ -62,6 +69,10 @@ class Tab:
                 )
             except ProtocolError:
                 self._world = None
+                retries = retries + 1 if self.navigations == navigations else 0
+                navigations = self.navigations
+                if retries > _MAX_RETRIES:
+                    raise
                 await asyncio.sleep(_RETRY_DELAY)
                 continue
             if "exceptionDetails" in answer and not self.frozen:
@@ -69,14 +80,14 @@ class Tab:
             return answer["result"].get("value")
 
     def freeze(self) -> None:
-        """Stop scripts and loading. Nothing is awaited: the page may be too busy to answer."""
+        """Stop scripts and loading. Nothing is awaited: the page may be too busy to reply."""
         self.frozen = True
         self.session.post("Emulation.setScriptExecutionDisabled", value=True)
         self.session.post("Page.stopLoading")
         self.session.post("Runtime.terminateExecution")
 
     def count_popup(self) -> None:
-        """A window it opened was closed."""
+        """Count a window that the page has opened and the browser has closed."""
         self._popups += 1
         if self._popups == _MAX_POPUPS:
             self.freeze()
@@ -106,7 +117,7 @@ class Tab:
         self._mark("committed")
 
     def _on_stopped_loading(self, event: Json) -> None:
-        """Loading is over, with or without a load event: a navigation may have ended as a download."""
+        """Loading has stopped, with or without a load event: a navigation may have become a download."""
         if event["frameId"] == self.frame:
             self._mark("committed", "domcontentloaded", "load")
 
@@ -135,12 +146,12 @@ class Tab:
 
 
 def call_expression(script: str, *arguments: Any) -> str:
-    """The expression that calls one of ``scripts/``."""
+    """Return the expression that calls one of ``scripts/`` with JSON arguments."""
     return f"({script_source(script)})({','.join(json.dumps(argument) for argument in arguments)})"
 
 
 @cache
 def script_source(name: str) -> str:
-    """One of ``scripts/``, without its opening comment."""
+    """Return one of ``scripts/`` without its comment lines."""
     lines = files("tintype").joinpath("chromium", "scripts", f"{name}.js").read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if not line.startswith("//")).strip()

@@ -1,0 +1,205 @@
+"""The RPC server with a runtime made of futures: operations, disconnects, cancellation, draining."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tests.support.concurrency import async_test
+from tintype.chromium.daemon.runtime import CaptureRuntime
+from tintype.chromium.daemon.server import CaptureServer
+from tintype.errors import EngineError, NotAPage, TintypeError
+from tintype.model import Capture
+from tintype.options import Navigation, Shot
+from tintype.rpc import codec, framing, messages
+
+SHOT = Shot(navigation=Navigation(url="http://a.example.com/"))
+CAPTURE = messages.CaptureOperation(shot=SHOT.model_dump(mode="json", exclude_defaults=True))
+RESULT = Capture(body=b"png", width=1, height=1, taken_at=1.0)
+
+
+class FakePool:
+    """A capture lasts until the test ends it."""
+
+    def __init__(self) -> None:
+        self.busy = 0
+        self.started = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.outcome: asyncio.Future[Capture] = asyncio.get_running_loop().create_future()
+
+    async def capture(self, shot: Shot) -> Capture:
+        assert shot == SHOT
+        self.busy += 1
+        self.started.set()
+        try:
+            return await asyncio.shield(self.outcome)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        finally:
+            self.busy -= 1
+
+    async def check(self) -> None:
+        raise TintypeError("no browser")
+
+    async def close(self) -> None:
+        self.outcome.cancel()
+
+
+class Client:
+    """One connection to the server."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self.writer = reader, writer
+
+    async def send(self, operation: messages.Operation | bytes) -> None:
+        body = operation if isinstance(operation, bytes) else messages.pack_operation(operation)
+        await framing.write_frame(self.writer, body)
+
+    async def receive(self) -> bytes:
+        return await framing.read_frame(self._reader, framing.MAX_REQUEST)
+
+    async def call(self, operation: messages.Operation | bytes) -> bytes:
+        await self.send(operation)
+        return await self.receive()
+
+    async def wait_closed(self) -> None:
+        assert await self._reader.read() == b""
+
+
+class Harness:
+    """A server on a free port of loopback, and its clients."""
+
+    def __init__(self, idle_timeout: float) -> None:
+        self.pool = FakePool()
+        self.finished = asyncio.Event()
+        runtime = cast("CaptureRuntime", SimpleNamespace(pool=self.pool))
+        self.server = CaptureServer(runtime, idle_timeout, self.finished)
+        self.tasks: list[asyncio.Task[Any]] = []
+        self._clients: list[Client] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, idle_timeout: float = 60.0) -> AsyncIterator[Harness]:
+        harness = cls(idle_timeout)
+        async with await asyncio.start_server(harness._serve, "127.0.0.1", 0) as listener:
+            harness._port = listener.sockets[0].getsockname()[1]
+            try:
+                yield harness
+            finally:
+                for client in harness._clients:
+                    client.writer.close()
+                await harness.server.close()
+
+    async def connect(self) -> Client:
+        client = Client(*await asyncio.open_connection("127.0.0.1", self._port))
+        self._clients.append(client)
+        return client
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self.tasks.append(task)
+        await self.server.serve(reader, writer)
+
+    _port = 0
+
+
+class TestOperations:
+    @async_test
+    async def test_reply_with_a_capture(self) -> None:
+        async with Harness.running() as harness:
+            harness.pool.outcome.set_result(RESULT)
+            client = await harness.connect()
+            assert codec.unpack_capture(await client.call(CAPTURE)) == RESULT
+            assert codec.unpack_capture(await client.call(CAPTURE)) == RESULT
+
+    @async_test
+    async def test_reply_with_the_error_of_a_capture(self) -> None:
+        async with Harness.running() as harness:
+            harness.pool.outcome.set_exception(NotAPage("a download"))
+            client = await harness.connect()
+            assert isinstance(codec.unpack_problem(await client.call(CAPTURE)), NotAPage)
+
+    @pytest.mark.parametrize(
+        "request_", [b"nonsense", codec.pack({"op": "figures"}), codec.pack({"op": "capture", "shot": {"colour": 1}})]
+    )
+    def test_reply_with_an_engine_error_to_an_unreadable_request(self, request_: bytes) -> None:
+        @async_test
+        async def scenario() -> None:
+            async with Harness.running() as harness:
+                client = await harness.connect()
+                assert isinstance(codec.unpack_problem(await client.call(request_)), EngineError)
+
+        scenario()
+
+    @async_test
+    async def test_stop_only_for_the_last_client(self) -> None:
+        async with Harness.running() as harness:
+            first, second = await harness.connect(), await harness.connect()
+            await second.call(messages.ProbeOperation())
+            reply = await first.call(messages.StopIfIdleOperation())
+            assert messages.unpack_reply(messages.StopReply, reply).stopping is False
+            second.writer.close()
+            reply = await first.call(messages.StopIfIdleOperation())
+            assert messages.unpack_reply(messages.StopReply, reply).stopping is True
+            assert harness.finished.is_set()
+
+
+class TestConnections:
+    @async_test
+    async def test_cancel_the_capture_of_a_client_that_disconnects(self) -> None:
+        async with Harness.running() as harness:
+            client = await harness.connect()
+            await client.send(CAPTURE)
+            await harness.pool.started.wait()
+            client.writer.close()
+            await harness.pool.cancelled.wait()
+
+    @async_test
+    async def test_close_after_a_request_that_is_too_long(self) -> None:
+        async with Harness.running() as harness:
+            client = await harness.connect()
+            client.writer.write((framing.MAX_REQUEST + 1).to_bytes(4, "big"))
+            await client.wait_closed()
+
+    @async_test
+    async def test_stay_cancelled_when_they_are_cancelled(self) -> None:
+        async with Harness.running() as harness:
+            client = await harness.connect()
+            await client.call(messages.ProbeOperation())
+            (task,) = harness.tasks
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+            await client.wait_closed()
+
+    @async_test
+    async def test_finish_the_server_after_the_idle_timeout(self) -> None:
+        async with Harness.running(idle_timeout=0.01) as harness:
+            client = await harness.connect()
+            await client.call(messages.ProbeOperation())
+            assert not harness.finished.is_set()
+            client.writer.close()
+            await harness.finished.wait()
+
+
+class TestDrain:
+    @async_test
+    async def test_disconnects_idle_clients_and_lets_busy_ones_finish(self) -> None:
+        async with Harness.running() as harness:
+            idle, busy = await harness.connect(), await harness.connect()
+            await idle.call(messages.ProbeOperation())
+            await busy.send(CAPTURE)
+            await harness.pool.started.wait()
+            draining = asyncio.create_task(harness.server.drain(10.0))
+            await idle.wait_closed()
+            harness.pool.outcome.set_result(RESULT)
+            assert codec.unpack_capture(await busy.receive()) == RESULT
+            await draining
+            await busy.wait_closed()
