@@ -15,7 +15,7 @@ from harness.node import free_port
 from harness.site_server import SiteServer
 from harness.waiting import eventually
 from tests.support.certificates import Authority
-from tintype import imaging
+from tests.support.images import pixel
 from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import BackendUnavailable, TintypeError
 from tintype.model import Capture
@@ -46,7 +46,7 @@ def shot(url: str, **options: int) -> Shot:
 
 
 def is_blue(capture: Capture) -> bool:
-    return imaging.pixel(capture.body, 630, 470)[:3] == (0, 102, 204)
+    return pixel(capture.body, 630, 470)[:3] == (0, 102, 204)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests.support.images import pixel
 from tests.support.snapsharp_server import BLOCKS, DARK, KEY, LIGHT, SnapSharpServer
 from tintype import errors, imaging
 from tintype.engines.snapsharp import SnapSharpEngine
@@ -38,7 +39,7 @@ class TestACapture:
     def test_is_the_picture_the_api_took(self, engine: SnapSharpEngine) -> None:
         capture = engine.capture(shot())
         assert (capture.width, capture.height) == imaging.size(capture.body)[:2] == (1280, 720)
-        assert imaging.pixel(capture.body, 5, 5) == LIGHT
+        assert pixel(capture.body, 5, 5) == LIGHT
         assert capture.status == 0
         assert capture.timings["hosted"] > 0
 
@@ -61,7 +62,7 @@ class TestACapture:
         page = "https://example.com/a?q=a%20b&c=d#/route"
         asked = {"dark_mode": True, "block_ads": False, "delay": 250, "wait_for": "#a > b", "wait_until": "networkidle"}
         capture = engine.capture(shot(page, **asked, full_page=True))
-        assert imaging.pixel(capture.body, 5, 5) == DARK
+        assert pixel(capture.body, 5, 5) == DARK
         assert api.seen[-1].options == {
             "url": page,
             "format": "png",

@@ -17,6 +17,7 @@ from harness.processes import tree
 from tests.chromium.conftest import StartEngine
 from tests.hostile.site import ATTACKS, HostileSite
 from tests.support.concurrency import eventually
+from tests.support.images import pixel
 from tintype import imaging
 from tintype.chromium.process import watchdog
 from tintype.engines.chromium import ChromiumEngine
@@ -74,7 +75,7 @@ class Rig:
 
 def pixel_is_blue(capture: Capture) -> bool:
     """The fixture pages' background, read from the picture's lower right corner."""
-    red, green, blue = imaging.pixel(capture.body, capture.width - 2, capture.height - 2)[:3]
+    red, green, blue = pixel(capture.body, capture.width - 2, capture.height - 2)[:3]
     return red < 30 and 80 < green < 120 and blue > 180
 
 

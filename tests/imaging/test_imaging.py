@@ -14,6 +14,7 @@ import pyvips
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.images import pixel
 from tintype import imaging
 from tintype.errors import EngineError
 from tintype.imaging import vips
@@ -130,35 +131,35 @@ class TestSizes:
 class TestFits:
     def test_cover_keeps_the_top_and_the_middle(self) -> None:
         seen = render(master(striped(600, 900)), thumb_width=100, thumb_height=50).body
-        assert imaging.pixel(seen, 50, 5) == RED
-        assert imaging.pixel(seen, 50, 45) == RED  # the upper half of a third
+        assert pixel(seen, 50, 5) == RED
+        assert pixel(seen, 50, 45) == RED  # the upper half of a third
         wide = render(master(striped(900, 300)), thumb_width=100, thumb_height=100).body
-        assert imaging.pixel(wide, 1, 5) == RED  # the white column is cut off with the left side
+        assert pixel(wide, 1, 5) == RED  # the white column is cut off with the left side
 
     def test_fill_shows_everything_stretched(self) -> None:
         seen = render(master(striped(600, 900)), thumb_width=100, thumb_height=90, fit="fill").body
-        assert [imaging.pixel(seen, 50, y) for y in (10, 45, 80)] == [RED, GREEN, BLUE]
-        assert imaging.pixel(seen, 2, 45) == WHITE
+        assert [pixel(seen, 50, y) for y in (10, 45, 80)] == [RED, GREEN, BLUE]
+        assert pixel(seen, 2, 45) == WHITE
 
     @pytest.mark.parametrize("form", ["png", "webp", "avif"])
     def test_contain_pads_with_nothing(self, form: str) -> None:
         seen = render(master(striped(800, 400)), thumb_width=200, thumb_height=200, fit="contain", format=form).body
-        assert imaging.pixel(seen, 100, 10)[3] == imaging.pixel(seen, 100, 190)[3] == 0
-        assert imaging.pixel(seen, 100, 100)[3] == 255
-        assert close_to(imaging.pixel(seen, 100, 100), GREEN, 60)
+        assert pixel(seen, 100, 10)[3] == pixel(seen, 100, 190)[3] == 0
+        assert pixel(seen, 100, 100)[3] == 255
+        assert close_to(pixel(seen, 100, 100), GREEN, 60)
 
     def test_contain_pads_with_white_where_nothing_cannot_be_said(self) -> None:
         seen = render(master(striped(800, 400)), thumb_width=200, thumb_height=200, fit="contain", format="jpeg").body
-        assert close_to(imaging.pixel(seen, 100, 10), WHITE, 3)
-        assert close_to(imaging.pixel(seen, 100, 100), GREEN, 60)
+        assert close_to(pixel(seen, 100, 10), WHITE, 3)
+        assert close_to(pixel(seen, 100, 100), GREEN, 60)
 
     @pytest.mark.parametrize("form", FORMATS)
     def test_masters_of_every_permitted_format_are_read(self, form: str) -> None:
         seen = render(master(striped(), form), thumb_width=320, format="png")
         assert (seen.width, seen.height) == (320, 180)
-        assert close_to(imaging.pixel(seen.body, 200, 30), RED)
-        assert close_to(imaging.pixel(seen.body, 200, 150), BLUE)
-        assert close_to(imaging.pixel(seen.body, 5, 90), WHITE)
+        assert close_to(pixel(seen.body, 200, 30), RED)
+        assert close_to(pixel(seen.body, 200, 150), BLUE)
+        assert close_to(pixel(seen.body, 5, 90), WHITE)
 
     @pytest.mark.parametrize("width", [1001, 640, 333, 100, 40, 32])
     def test_jpeg_masters_shrunk_while_decoding_look_the_same(self, width: int) -> None:
@@ -211,18 +212,18 @@ class TestFormats:
     def test_transparency_is_kept_where_it_can_be(self, form: str) -> None:
         clear = striped(400, 400).addalpha() * [1, 1, 1, 0]
         seen = render(master(clear.cast("uchar").copy(interpretation="srgb")), thumb_width=200, format=form).body
-        corner = imaging.pixel(seen, 100, 100)
+        corner = pixel(seen, 100, 100)
         assert close_to(corner, WHITE, 3) if form == "jpeg" else corner[3] == 0
 
     def test_colours_are_brought_to_srgb(self) -> None:
         grey = (pyvips.Image.black(64, 64) + 128).cast("uchar").copy(interpretation="b-w")
-        assert close_to(imaging.pixel(render(master(grey), format="webp").body, 5, 5), (128, 128, 128), 2)
+        assert close_to(pixel(render(master(grey), format="webp").body, 5, 5), (128, 128, 128), 2)
         deep = flat(64, 64, RED).cast("ushort").linear(257, 0).cast("ushort").copy(interpretation="rgb16")
-        assert close_to(imaging.pixel(render(master(deep), thumb_width=32).body, 5, 5), RED, 2)
+        assert close_to(pixel(render(master(deep), thumb_width=32).body, 5, 5), RED, 2)
         press = striped(64, 64).icc_export(output_profile="cmyk", depth=8).jpegsave_buffer(keep="icc")
         seen = render(Capture(body=press, width=64, height=64, taken_at=0), format="png").body
-        assert imaging.pixel(seen, 40, 10)[0] > 200
-        assert imaging.pixel(seen, 40, 10)[2] < 80
+        assert pixel(seen, 40, 10)[0] > 200
+        assert pixel(seen, 40, 10)[2] < 80
 
     @pytest.mark.parametrize(("form", "longest"), [("webp", 16_383), ("avif", 16_384)])
     def test_a_page_longer_than_the_format_holds_is_shrunk(self, form: str, longest: int) -> None:

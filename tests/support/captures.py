@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tintype import imaging
+from tests.support.images import pixel
 from tintype.model import Capture
 from tintype.options import Options, Shot
 
@@ -16,4 +16,4 @@ def shot(url: str, **options: Any) -> Shot:
 
 
 def is_blue(capture: Capture) -> bool:
-    return imaging.pixel(capture.body, 630, 470)[:3] == BLUE
+    return pixel(capture.body, 630, 470)[:3] == BLUE

@@ -12,9 +12,9 @@ from werkzeug.serving import make_server
 
 from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
+from tests.support.images import pixel
 from tests.support.paths import ROOT
 from tests.web.conftest import Site
-from tintype import imaging
 from tintype.options import Options
 
 pytestmark = pytest.mark.browser
@@ -54,9 +54,9 @@ def test_the_example_ends_with_the_picture(
         address = pages.url("/page.html")
         site.engine.released.clear()
         waiting = engine.capture(Options(url=address, width=320, height=240).capture_request().shot)
-        assert imaging.pixel(waiting.body, 4, 4)[:3] == (246, 247, 249), "the placeholder's paper"
+        assert pixel(waiting.body, 4, 4)[:3] == (246, 247, 249), "the placeholder's paper"
         site.engine.released.set()
         swapped = Options(url=address, width=320, height=240, wait_for="img:not([data-thumb])").capture_request().shot
         seen = engine.capture(swapped)
-        assert imaging.pixel(seen.body, 4, 4)[:3] == (1, 128, 64), "the picture of the first visit"
+        assert pixel(seen.body, 4, 4)[:3] == (1, 128, 64), "the picture of the first visit"
         assert site.engine.visits == 1

@@ -2,7 +2,7 @@
 
 from tintype.imaging.content import ContentStats, is_one_colour, measure_content
 from tintype.imaging.error_card import draw_error_card, draw_placeholder
-from tintype.imaging.render import pixel, render, size, verify
+from tintype.imaging.render import render, size, verify
 from tintype.imaging.stitch import stitch_vertically
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "draw_placeholder",
     "is_one_colour",
     "measure_content",
-    "pixel",
     "render",
     "size",
     "stitch_vertically",

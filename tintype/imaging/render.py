@@ -72,13 +72,6 @@ def verify(body: bytes) -> tuple[int, int, str]:
     return seen
 
 
-def pixel(body: bytes, x: int, y: int) -> tuple[int, ...]:
-    """The sRGB values (0 to 255, alpha last where there is one) at a place counted from the upper left corner."""
-    seen = size(body)
-    with decoding_errors():
-        return tuple(round(value) for value in to_srgb(load(body, seen[2])).getpoint(x, y))
-
-
 def _preshrink(mime: str, layout: ResizePlan) -> int:
     """A JPEG is shrunk while decoding, as long as that leaves Lanczos a factor of two to smooth."""
     spare = min(ratios(layout.crop, layout.scaled)) if mime == "image/jpeg" else 1

@@ -8,7 +8,7 @@ import pytest
 
 from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
-from tintype import imaging
+from tests.support.images import pixel
 from tintype.engines.chromium import ChromiumEngine
 from tintype.model import Capture
 from tintype.options import Options
@@ -28,7 +28,7 @@ def capture(engine: ChromiumEngine, url: str, **options: Any) -> Capture:
 
 
 def colours(capture: Capture, *heights: int, x: int = 300) -> list[tuple[int, ...]]:
-    return [imaging.pixel(capture.body, x, y)[:3] for y in heights]
+    return [pixel(capture.body, x, y)[:3] for y in heights]
 
 
 class TestAWholePage:

@@ -11,8 +11,8 @@ import pytest
 
 from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
+from tests.support.images import pixel
 from tests.support.recording_server import Witness
-from tintype import imaging
 from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import TargetDenied, TargetUnreachable, TintypeError
 from tintype.model import Capture
@@ -138,7 +138,7 @@ class TestHtml:
         html = "<!doctype html><title>Grüße</title><body style='margin:0;background:rgb(0,153,0)'>"
         seen = take(engine, INLINE_HTML_URL, html=html)
         assert (seen.title, seen.final_url, seen.status) == ("Grüße", "", 200)
-        assert imaging.pixel(seen.body, 100, 100)[:3] == (0, 153, 0)
+        assert pixel(seen.body, 100, 100)[:3] == (0, 153, 0)
 
     def test_loads_what_it_needs_from_the_web(self, engine: ChromiumEngine, target: Witness) -> None:
         take(engine, INLINE_HTML_URL, html=f"<!doctype html><img src={target.origin}/picture.png>")

@@ -9,6 +9,7 @@ import pytest
 
 from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
+from tests.support.images import pixel
 from tintype import imaging
 from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import InvalidRequest, NotAPage, SelectorNotFound, TargetDenied, TargetError, TargetUnreachable
@@ -31,7 +32,7 @@ def shot(url: str, **options: Any) -> Shot:
 
 
 def colour(capture: Capture, x: int, y: int) -> tuple[int, ...]:
-    return imaging.pixel(capture.body, x, y)[:3]
+    return pixel(capture.body, x, y)[:3]
 
 
 class TestThePicture:

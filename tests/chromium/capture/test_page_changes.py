@@ -10,6 +10,7 @@ import pytest
 
 from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
+from tests.support.images import pixel
 from tintype import imaging
 from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import CaptureTimeout, InvalidRequest, SelectorNotFound, TintypeError
@@ -43,7 +44,7 @@ def visit(start_engine: StartEngine, site: SiteServer) -> Visit:
 
 
 def colours(capture: Capture, *places: tuple[int, int]) -> list[tuple[int, ...]]:
-    return [imaging.pixel(capture.body, *place)[:3] for place in places]
+    return [pixel(capture.body, *place)[:3] for place in places]
 
 
 def seen_by(capture: Capture) -> dict[str, Any]:
@@ -160,15 +161,15 @@ class TestThePart:
 
     def test_is_transparent_where_nothing_is_painted(self, visit: Visit) -> None:
         seen = visit("/see-through.html", omit_background=True)
-        assert imaging.pixel(seen.body, 50, 50) == (*GREEN, 255)
-        assert imaging.pixel(seen.body, 300, 300)[3] == 0
+        assert pixel(seen.body, 50, 50) == (*GREEN, 255)
+        assert pixel(seen.body, 300, 300)[3] == 0
 
     @pytest.mark.parametrize("format_", ["png", "webp", "avif"])
     def test_stays_transparent_in_the_thumbnail(self, format_: Any, visit: Visit) -> None:
         request = Options(url="https://site.org/", format=format_, thumb_width=320).capture_request()
         thumbnail = imaging.render(visit("/see-through.html", omit_background=True), request.rendition)
-        assert imaging.pixel(thumbnail.body, 250, 200)[3] == 0
-        assert imaging.pixel(thumbnail.body, 20, 20)[3] == 255
+        assert pixel(thumbnail.body, 250, 200)[3] == 0
+        assert pixel(thumbnail.body, 20, 20)[3] == 255
 
 
 class TestTheVisitor:

@@ -8,7 +8,7 @@ import pytest
 
 from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
-from tintype import imaging
+from tests.support.images import pixel
 from tintype.engines.chromium import ChromiumEngine
 from tintype.model import Capture
 from tintype.options import Options
@@ -28,7 +28,7 @@ def capture(engine: ChromiumEngine, url: str, **options: Any) -> Capture:
 
 
 def colours(capture: Capture) -> set[tuple[int, ...]]:
-    return {imaging.pixel(capture.body, x, y)[:3] for x in (10, 300, 630) for y in (100, 400)}
+    return {pixel(capture.body, x, y)[:3] for x in (10, 300, 630) for y in (100, 400)}
 
 
 class TestASettledPage:

@@ -14,7 +14,7 @@ from harness import site_server
 from harness.site_server import PAGES, SiteServer
 from tests.chromium.conftest import StartEngine
 from tests.support.cleaning_pages import CleaningPages
-from tintype import imaging
+from tests.support.images import pixel
 from tintype.chromium.cleaning import bundled_rules
 from tintype.model import Capture
 
@@ -99,9 +99,9 @@ def test_a_page_that_never_comes_back_from_its_own_interface_is_taken_all_the_sa
 
 
 def test_a_policy_of_the_page_does_not_keep_us_from_hiding(photographer: CleaningPages) -> None:
-    assert imaging.pixel(photographer.take("strict").body, 320, 240)[:3] == BLUE
+    assert pixel(photographer.take("strict").body, 320, 240)[:3] == BLUE
     untouched = photographer.take("strict", block_cookie_banners=False)
-    assert imaging.pixel(untouched.body, 320, 240)[:3] == RED
+    assert pixel(untouched.body, 320, 240)[:3] == RED
 
 
 def test_chats_and_slots_leave_no_trace(photographer: CleaningPages, page: Capture) -> None:

@@ -1,0 +1,12 @@
+"""Reads pixels of images in tests."""
+
+from __future__ import annotations
+
+import pyvips
+
+from tintype.imaging.render import to_srgb
+
+
+def pixel(body: bytes, x: int, y: int) -> tuple[int, ...]:
+    """The sRGB values (0 to 255, alpha last if there is one) at a position from the upper left corner."""
+    return tuple(round(value) for value in to_srgb(pyvips.Image.new_from_buffer(body, "")).getpoint(x, y))
