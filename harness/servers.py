@@ -10,13 +10,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Self
 
 import pytest
+
+from harness.waiting import eventually
 
 _PATIENCE = 30.0
 
@@ -53,11 +54,9 @@ class _Server:
             self._process = subprocess.Popen(
                 self._command(), cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + _PATIENCE
-        while not self._answers():
-            assert self._process.poll() is None, self._log.read_text(errors="replace")
-            assert time.monotonic() < deadline, self._log.read_text(errors="replace")
-            time.sleep(0.02)
+        process = self._process
+        assert eventually(lambda: self._answers() or process.poll() is not None, _PATIENCE), self._log.read_text()
+        assert process.poll() is None, self._log.read_text(errors="replace")
 
     def stop(self) -> None:
         """Kill it, as a crash would, and wait until it is gone. Idempotent."""

@@ -6,6 +6,8 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from tests.support.concurrency import async_test
 from tintype.chromium.capture.virtual_time import VirtualTime
 from tintype.chromium.cdp.connection import Connection
@@ -73,11 +75,12 @@ async def test_what_waits_in_vain_for_the_network_passes_all_the_same() -> None:
 
 
 @async_test
-async def test_the_clock_catches_up_with_ours() -> None:
+async def test_the_clock_catches_up_with_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     page = Played()
     first = asyncio.create_task(page.clock.sync_with_wall_clock(0.001))
     await page.until_granted(1)
-    await asyncio.sleep(0.2)
+    loop, now = asyncio.get_running_loop(), asyncio.get_running_loop().time
+    monkeypatch.setattr(loop, "time", lambda: now() + 0.2)
     page.run_out()
     await first
     second = asyncio.create_task(page.clock.sync_with_wall_clock(0.001))
