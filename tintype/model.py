@@ -1,4 +1,4 @@
-"""The frozen nouns that travel between the parts of the service."""
+"""Frozen values that the packages exchange: captures, thumbnails, freshness, cache states, verdicts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MIMES = {extension: mime for mime, extension in _EXTENSIONS.items()}
 
 
 class CacheAge(StrEnum):
-    """How a remembered picture stands against the freshness asked for."""
+    """Age of a cached image by the freshness of a request."""
 
     FRESH = "fresh"
     STALE = "stale"
@@ -28,7 +28,7 @@ class CacheAge(StrEnum):
 
 
 class CacheState(StrEnum):
-    """Where an answer came from: the values of ``X-Cache``."""
+    """Origin of a thumbnail: the values of ``X-Cache``."""
 
     HIT = "HIT"
     STALE = "STALE"
@@ -36,36 +36,36 @@ class CacheState(StrEnum):
     MISS = "MISS"
     COALESCED = "COALESCED"
     PLACEHOLDER = "PLACEHOLDER"
-    """Not the picture yet: it is being taken."""
+    """A placeholder image: the capture runs in the background."""
 
 
 class Verdict(StrEnum):
-    """What a picture shows: the values of ``X-Verdict``."""
+    """What a capture shows: the values of ``X-Verdict``."""
 
     OK = "ok"
     """The page."""
     BLANK = "blank"
-    """Nothing: one colour, or next to nothing drawn on it."""
+    """One colour, or almost nothing drawn."""
     ERROR = "error"
-    """An error page: HTTP 4xx or 5xx, or one that says so."""
+    """An error page: HTTP status 4xx or 5xx, or the text of one."""
     CHALLENGE = "challenge"
-    """A wall that asks visitors to prove that they are human, or turns them away as robots."""
+    """A bot challenge (CAPTCHA), or a page that blocks automated browsers."""
     LOGIN = "login"
-    """A form that asks who one is, in the place of the page."""
+    """A login form instead of the page."""
     PARKED = "parked"
-    """What a registrar or a trader in domains shows where there is no site."""
+    """The placeholder page of a registrar or domain trader."""
     CONSENT = "consent"
-    """A consent dialog that fills the picture."""
+    """A consent dialog that covers the capture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
-    """How old an answer may be. Never part of a key. All durations in seconds."""
+    """Maximum age of a thumbnail. Never part of a cache key. All durations are in seconds."""
 
     max_age: float
     stale_for: float = 0
     forced: bool = False
-    """Capture anew whatever is remembered."""
+    """Capture again, whatever is cached."""
 
     def age_of(self, taken_at: float, now: float) -> CacheAge:
         """FRESH up to ``max_age``, STALE for ``stale_for`` after it, then GONE."""
@@ -76,47 +76,47 @@ class Freshness:
 
     @property
     def retention(self) -> float:
-        """How long a picture taken now is worth remembering."""
+        """Seconds for which a new capture is useful in the cache."""
         return self.max_age + self.stale_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """What an engine hands back: the lossless master picture and what was seen on the way."""
+    """Result of an engine: the lossless master and what the engine learned about the page."""
 
     body: bytes = field(repr=False)
-    """The picture, normally PNG; anything libvips reads. Or a PDF, where that was asked for."""
+    """The image, normally PNG, in any format that libvips reads; or a PDF if one was requested."""
     width: int
     height: int
     taken_at: float
     """Seconds since the epoch."""
     final_url: str = ""
     status: int = 0
-    """HTTP status of the main document; 0 when the engine does not say."""
+    """HTTP status of the main document; 0 if the engine does not report it."""
     title: str = ""
     partial: bool = False
-    """Taken at the soft deadline, before the page was done."""
+    """Captured at the soft deadline, before the page was stable."""
     truncated: bool = False
-    """A full page cut at the height limit."""
+    """A full-page capture cut at the height limit."""
     features_unavailable: bool = False
     """The page was too busy to report its features, so the verdict comes from status and pixels alone."""
     timings: dict[str, float] = field(default_factory=dict)
-    """Milliseconds per step, for Server-Timing and logs."""
+    """Milliseconds of each step, for Server-Timing and logs."""
     features: dict[str, Any] = field(default_factory=dict, repr=False)
-    """The page's bounded account of itself, from which the verdict is made; empty when the engine gives none."""
+    """Page features for the classifier, bounded in size; empty if the engine reports none."""
     verdict: Verdict = Verdict.OK
     meta: dict[str, Any] = field(default_factory=dict, repr=False)
-    """What the page says of itself, bounded; empty when the engine does not ask."""
+    """Metadata of the page (title, description, icons …), bounded in size; empty if the engine reports none."""
 
     @property
     def is_image(self) -> bool:
-        """Whether there is anything to look at; a PDF is delivered as it is."""
+        """Whether the body is an image; a PDF is delivered unchanged."""
         return not self.body.startswith(b"%PDF-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thumbnail:
-    """The finished picture: what is stored is what is served."""
+    """The rendered image (or document) as it is cached, stored and served."""
 
     body: bytes = field(repr=False)
     mime: str
@@ -134,7 +134,7 @@ class Thumbnail:
 
     @property
     def etag(self) -> str:
-        """A strong validator (RFC 9110, 8.8.3): it changes exactly when the bytes do."""
+        """A strong validator (RFC 9110, 8.8.3): it changes if and only if the bytes change."""
         return f'"{self.digest[:32]}"'
 
     @property
@@ -150,7 +150,7 @@ def digest_of(body: bytes) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThumbnailResult:
-    """What the service answers: a picture, where it came from and how fresh it had to be."""
+    """A thumbnail with its origin, the freshness that applies to it, and timings in milliseconds."""
 
     thumbnail: Thumbnail
     cache: CacheState
@@ -160,7 +160,7 @@ class ThumbnailResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """A persisted picture. ``meta`` is small text about it (width, height, request digest ...)."""
+    """A stored thumbnail. ``meta`` is short text about it (width, height, verdict …)."""
 
     key: str
     body: bytes = field(repr=False)
@@ -172,23 +172,23 @@ _STORAGE_KEY = re.compile(r"thumbs/[0-9a-f]{64}-[0-9a-f]{64}\.(png|jpg|webp|avif
 
 
 def storage_key(request_digest: str, thumbnail: Thumbnail) -> str:
-    """``thumbs/<request digest>-<content digest>.<ext>``: it names its content, so it is immutable."""
+    """``thumbs/<request digest>-<content digest>.<ext>``: immutable, because it contains the content digest."""
     return f"thumbs/{request_digest}-{thumbnail.digest}.{thumbnail.extension}"
 
 
 def is_storage_key(text: str) -> bool:
-    """Whether a text could be a key of ours; nothing else ever reaches a file name."""
+    """Whether a text has the form of a storage key; only such a text is used as a file name."""
     return _STORAGE_KEY.fullmatch(text) is not None
 
 
 def mime_of(key: str) -> str:
-    """The media type that a storage key's extension means."""
+    """The media type of a storage key, by its extension."""
     return _MIMES[key.rpartition(".")[2]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersistResult:
-    """The answer to a persist request."""
+    """Result of storing a thumbnail permanently."""
 
     url: str
     key: str

@@ -1,4 +1,4 @@
-"""What the service needs from the world, on one page. Implementations do not inherit from these."""
+"""Protocols of engine, caches, locks, storage and limits; implementations do not inherit from them."""
 
 from __future__ import annotations
 
@@ -11,72 +11,72 @@ from tintype.options import Shot
 
 
 class Engine(Protocol):
-    """Takes photographs. Safe to call from many threads."""
+    """Captures pages. Thread-safe."""
 
     def capture(self, shot: Shot) -> Capture:
-        """Photograph a page; raises a TintypeError when there is no picture to be had."""
+        """Capture a page; raises TintypeError if that fails."""
         ...
 
     def check(self) -> None:
-        """Raise BackendUnavailable unless a capture could work right now."""
+        """Raise BackendUnavailable unless captures are possible now."""
         ...
 
     def warnings(self) -> tuple[str, ...]:
-        """What an operator should know although captures work, such as a missing layer of the guard."""
+        """What an operator should know although captures work, such as a missing sandbox layer."""
         ...
 
     def close(self) -> None:
-        """Give back connections and processes. Idempotent."""
+        """Close connections and stop processes. Idempotent."""
         ...
 
 
 class TargetChecker(Protocol):
-    """Looks the host of a target up, early and cheaply; the decision to trust is made at connect time."""
+    """Resolves the host of a target before a capture; the binding check happens when the proxy connects."""
 
     def check(self, url: str) -> None:
-        """Raise TargetDenied or TargetUnreachable unless a canonical URL leads to permitted addresses only."""
+        """Raise TargetDenied or TargetUnreachable unless the host of a canonical URL has permitted addresses only."""
         ...
 
 
 class Cache(Protocol):
-    """Expiring values shared by every worker, under a byte budget with least-recently-used eviction.
+    """Expiring values shared by all workers, under a byte budget with least-recently-used eviction.
 
-    A cache that is down behaves as an empty one and says so in the log: it never raises.
+    A cache that is unavailable behaves as an empty one and logs an error: it never raises.
     """
 
     def get(self, key: str) -> bytes | None:
-        """The value, or None when absent, expired or unreadable."""
+        """The value; None if it is absent, expired or unreadable."""
         ...
 
     def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
-        """Remember a value for ``ttl`` seconds. ``tag`` groups values for :meth:`purge`."""
+        """Store a value for ``ttl`` seconds. ``tag`` groups values for :meth:`purge`."""
         ...
 
     def purge(self, tag: str) -> int:
-        """Forget every value put under a tag; how many there were."""
+        """Delete all values of a tag; the number of values."""
         ...
 
     def clear(self) -> int:
-        """Forget everything; how many values there were."""
+        """Delete everything; the number of values."""
         ...
 
     def size(self) -> int:
-        """Bytes of all values held now."""
+        """Bytes of all values."""
         ...
 
     def entries(self) -> int:
-        """How many values are held now; expired ones may count until they are swept."""
+        """Number of values; expired ones count until they are deleted."""
         ...
 
 
 class Locks(Protocol):
-    """Mutual exclusion by name over all workers, machines included where the technology spans them."""
+    """Named locks between all workers, also of several machines if the backend is shared by them."""
 
     def hold(self, name: str, wait: float) -> AbstractContextManager[bool]:
         """Hold the lock inside the block, waiting up to ``wait`` seconds for it.
 
-        Yields whether it is held. A holder that dies frees it. When the technology is down the
-        block runs unlocked (True): work done twice is better than no answer.
+        Yields whether it is held. The lock of a process that exits is released. If the backend is unavailable, the
+        block runs unlocked (True): duplicate work is better than an error.
         """
         ...
 
@@ -90,10 +90,10 @@ class RequestLimit(Protocol):
 
 
 class Storage(Protocol):
-    """What was persisted, kept until deleted. Failures are BackendUnavailable."""
+    """Permanently stored thumbnails. Every failure is BackendUnavailable."""
 
     def put(self, stored: StoredObject) -> None:
-        """Durably store; on return it is safe, on an error nothing half-written is left."""
+        """Store an object; it is durable on return, and no partial object remains after an error."""
         ...
 
     def get(self, key: str) -> StoredObject | None:
@@ -105,17 +105,17 @@ class Storage(Protocol):
         ...
 
     def keys(self) -> Iterator[str]:
-        """Every key, in no order."""
+        """All keys, in any order."""
         ...
 
     def delete(self, key: str) -> bool:
-        """Whether there was something to delete."""
+        """Delete an object; whether it existed."""
         ...
 
     def url(self, key: str) -> str:
-        """The lasting public URL; starts with ``/`` when this service itself serves it."""
+        """The permanent public URL; starts with ``/`` if this service serves it."""
         ...
 
     def check(self) -> None:
-        """Raise BackendUnavailable unless objects can be stored right now."""
+        """Raise BackendUnavailable unless objects can be stored now."""
         ...

@@ -1,4 +1,4 @@
-"""What happens beside the requests: a few named jobs on threads that never hold up the end of the process."""
+"""Background executor: named tasks on daemon threads, each name at most once, with a bounded queue."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ log = structlog.get_logger("tintype.background")
 
 
 class BackgroundTasks:
-    """Runs each name at most once at a time and ``limit`` names together; ``line`` more wait, beyond that they drop.
+    """Runs at most ``limit`` tasks concurrently and queues ``queue_size`` more; further tasks are dropped.
 
-    Threads are started when needed, so a worker that was forked has its own.
+    A name that runs or waits is not accepted again. Threads start on demand, so a forked worker has its own.
     """
 
     def __init__(self, limit: int = 4, queue_size: int = 0) -> None:
@@ -23,31 +23,31 @@ class BackgroundTasks:
         self._queue: dict[str, Callable[[], None]] = {}
         self._changed = threading.Condition()
 
-    def submit(self, name: str, job: Callable[[], None]) -> bool:
-        """Start a job, or let it wait, unless it is there already or too many are; whether it was accepted."""
+    def submit(self, name: str, task: Callable[[], None]) -> bool:
+        """Start or queue a task; False if its name already runs or waits, or if the queue is full."""
         with self._changed:
             if name in self._running or name in self._queue:
                 return False
             if len(self._running) >= self._limit:
-                return self._enqueue(name, job)
+                return self._enqueue(name, task)
             self._running.add(name)
-        return self._start(name, job)
+        return self._start(name, task)
 
     def join(self, timeout: float) -> bool:
-        """Wait until nothing runs, at most ``within`` seconds; whether that came true."""
+        """Wait until no task runs, at most ``timeout`` seconds; whether that happened."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._running, timeout)
 
-    def _enqueue(self, name: str, job: Callable[[], None]) -> bool:
+    def _enqueue(self, name: str, task: Callable[[], None]) -> bool:
         if len(self._queue) >= self._queue_size:
             return False
-        self._queue[name] = job
+        self._queue[name] = task
         return True
 
-    def _start(self, name: str, job: Callable[[], None]) -> bool:
+    def _start(self, name: str, task: Callable[[], None]) -> bool:
         try:
-            threading.Thread(target=self._run, args=(name, job), name="tintype-background", daemon=True).start()
-        except RuntimeError as error:  # the operating system grants no more threads
+            threading.Thread(target=self._run, args=(name, task), name="tintype-background", daemon=True).start()
+        except RuntimeError as error:  # the operating system refuses another thread
             log.warning("background_thread_failed", error=str(error))
             with self._changed:
                 self._running.discard(name)
@@ -55,18 +55,18 @@ class BackgroundTasks:
             return False
         return True
 
-    def _run(self, name: str, job: Callable[[], None]) -> None:
-        upcoming: tuple[str, Callable[[], None]] | None = (name, job)
+    def _run(self, name: str, task: Callable[[], None]) -> None:
+        upcoming: tuple[str, Callable[[], None]] | None = (name, task)
         while upcoming:
-            name, job = upcoming
+            name, task = upcoming
             try:
-                job()
+                task()
             except Exception:
                 log.exception("background_task_failed")
             upcoming = self._next(name)
 
     def _next(self, name: str) -> tuple[str, Callable[[], None]] | None:
-        """The one that waited longest takes the place of the one that ended."""
+        """The oldest queued task, which takes the slot of the one that ended."""
         with self._changed:
             self._running.discard(name)
             first = next(iter(self._queue), None)

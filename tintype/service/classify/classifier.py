@@ -1,4 +1,4 @@
-"""What does a picture show? Judged by HTTP status, the page's account of itself and, where that is in doubt, pixels."""
+"""Page classifier: the verdict on a capture, by HTTP status, page features and, in doubt, pixels."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from tintype.service.classify import patterns
 from tintype.service.classify.features import PageFeatures
 
 _SHORT_PAGE_LETTERS = 1_500
-"""Letters: a page that has more is about something, whatever words are in it."""
+"""A page with more letters has content of its own, so its words prove nothing."""
 _VERY_SHORT_PAGE_LETTERS = 600
 _FEW_LINKS = 30
 _COVERING_SHARE = 0.5
-"""Part of the view from which on what lies above is what the picture shows."""
+"""Share of the viewport from which an overlay counts as the content of the capture."""
 _MIN_DRAWN_PIXELS = 9
-"""Pixels: fewer are no letter."""
+"""Fewer drawn pixels are not a letter."""
 _MAX_SPINNER_SHARE, _MAX_SPLASH_SHARE = 0.0015, 0.02
-"""Parts of the pixels that may be drawn on a page that says nothing, and on one that only says that it loads."""
+"""Largest share of drawn pixels of a blank page: without text, and with the text of a loading page only."""
 
 
 @dataclass(frozen=True, slots=True)
 class _PageView:
-    """A capture with what is asked of it more than once."""
+    """A capture with the values that several classifiers use."""
 
     capture: Capture
     requested_url: str
-    """The address that was asked for."""
     features: PageFeatures | None
     is_part: bool
-    """One element or part of the page was asked for, which may well be of one colour."""
+    """Only an element or a region was requested: it may be of one colour."""
 
     @property
     def title(self) -> str:
@@ -52,18 +51,16 @@ class _PageView:
         return bool(self.host) and _host_and_path(self.requested_url) != (self.host, self.path)
 
     def contains(self, pattern: re.Pattern[str], max_letters: int) -> bool:
-        """Whether a page of at most so many letters says something, in title, headings or text."""
+        """Whether title, headings or text match; always false for a page with more letters."""
         if not self.features or self.features.letters > max_letters:
             return False
         return any(pattern.search(text) for text in (self.title, *self.features.headings, self.features.sample))
 
 
 def classify(capture: Capture, requested_url: str, *, is_part: bool = False) -> Verdict:
-    """The verdict on what an engine brought from an address; one the engine itself passed stands.
+    """The verdict on a capture; a verdict of the engine other than OK is kept.
 
-    ``is_part``: only a part of the page was asked for.
-
-    Raises EngineError when the picture cannot be read.
+    ``is_part``: only an element or a region was requested. Raises EngineError if the image cannot be decoded.
     """
     if capture.verdict is not Verdict.OK:
         return capture.verdict
@@ -71,10 +68,10 @@ def classify(capture: Capture, requested_url: str, *, is_part: bool = False) -> 
     return next((verdict for verdict, holds in _CLASSIFIERS if holds(page)), Verdict.OK)
 
 
-def _host_and_path(address: str) -> tuple[str, str]:
-    """Host and path; an engine may answer anything."""
+def _host_and_path(url: str) -> tuple[str, str]:
+    """Host and path of a URL; empty for what is not a URL, because an engine may report anything."""
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(url)
     except ValueError:
         return "", ""
     return parts.hostname or "", parts.path
@@ -89,13 +86,10 @@ def _is_challenge(page: _PageView) -> bool:
         return False
     if features.marks & patterns.CHALLENGE_MARKS or page.contains(patterns.CHALLENGE_WORDS, _SHORT_PAGE_LETTERS):
         return True
-    walled = features.marks & patterns.WIDGET_MARKS or any(patterns.CHALLENGE_FRAMES.search(f) for f in features.frames)
-    return (
-        bool(walled)
-        and features.letters <= _VERY_SHORT_PAGE_LETTERS
-        and not features.login
-        and features.links <= _FEW_LINKS // 2
-    )
+    in_frame = any(patterns.CHALLENGE_FRAMES.search(frame) for frame in features.frames)
+    has_widget = in_frame or bool(features.marks & patterns.WIDGET_MARKS)
+    is_bare = features.letters <= _VERY_SHORT_PAGE_LETTERS and features.links <= _FEW_LINKS // 2
+    return has_widget and is_bare and not features.login
 
 
 def _is_login(page: _PageView) -> bool:
@@ -109,8 +103,8 @@ def _is_login(page: _PageView) -> bool:
             return True
     if not page.was_redirected or (features and features.letters > _SHORT_PAGE_LETTERS):
         return False
-    led_there = patterns.LOGIN_HOSTS.search(page.host) or patterns.LOGIN_PATHS.search(page.path)
-    return bool(led_there) and (features is None or page.contains(patterns.LOGIN_WORDS, _SHORT_PAGE_LETTERS))
+    is_login_url = patterns.LOGIN_HOSTS.search(page.host) or patterns.LOGIN_PATHS.search(page.path)
+    return bool(is_login_url) and (features is None or page.contains(patterns.LOGIN_WORDS, _SHORT_PAGE_LETTERS))
 
 
 def _is_error(page: _PageView) -> bool:
@@ -149,7 +143,7 @@ def _is_consent(page: _PageView) -> bool:
 
 
 def _asks_consent(text: str) -> bool:
-    """Whether a text is about consent more than in passing, and leaves a choice."""
+    """Whether a text names at least two topics of consent and offers a choice."""
     topics = {found.group().lower() for found in patterns.CONSENT_WORDS.finditer(text)}
     return len(topics) > 1 and bool(patterns.CONSENT_CHOICES.search(text))
 
@@ -175,4 +169,4 @@ _CLASSIFIERS: tuple[tuple[Verdict, Callable[[_PageView], bool]], ...] = (
     (Verdict.CONSENT, _is_consent),
     (Verdict.BLANK, _is_blank),
 )
-"""In this order: a challenge and a login form come with statuses of errors."""
+"""In this order, because challenges and login forms often have an error status."""

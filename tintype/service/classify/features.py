@@ -25,12 +25,12 @@ class LoginForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay:
-    """What lies fixed above the page. ``share`` is the part of the view it covers, 0 to 1."""
+    """Fixed elements above the page. ``share`` is the part of the viewport they cover, 0 to 1."""
 
     share: float = 0.0
     text: str = ""
     consent: bool = False
-    """It is a consent manager's."""
+    """A known consent manager created it."""
     password: bool = False
 
 
@@ -39,16 +39,16 @@ class PageFeatures:
     """What ``chromium/scripts/page_features.js`` reports. Counts are of visible elements and are bounded."""
 
     letters: int = 0
-    """Of the whole page."""
+    """Letters of the whole page."""
     letters_in_view: int = 0
     """Letters in view."""
     sample: str = ""
     headings: tuple[str, ...] = ()
     media: int = 0
-    """Pictures, canvases, videos and frames in view."""
+    """Images, canvases, videos and frames in view."""
     links: int = 0
     frames: tuple[str, ...] = ()
-    """Host and path of each."""
+    """Host and path of each frame."""
     marks: frozenset[str] = frozenset()
     overlay: Overlay = Overlay()
     login: LoginForm | None = None

@@ -1,4 +1,4 @@
-"""By which words, hosts and paths are walls, error pages and parked domains known? Vocabulary without logic."""
+"""Regular expressions of bot challenges, login forms, error pages, parked domains and consent dialogs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def _marks(kind: str) -> frozenset[str]:
 
 
 CHALLENGE_MARKS = _marks("challenge")
-"""Marks that only a challenge has."""
+"""Marks of pages that are certainly a challenge."""
 
 WIDGET_MARKS = _marks("widget")
-"""Captcha widgets. Ordinary forms have them as well: they make a challenge only of a page that has little else."""
+"""CAPTCHA widgets: ordinary forms have them too, so they mean a challenge only on a page with little else."""
 
 PARKED_MARKS = _marks("parked")
 
@@ -79,7 +79,7 @@ ERROR_HEADINGS = _any(
     r"^\W*((error )?[45]\d\d\W+)?((this |the )?page (was )?not found|file not found|forbidden|internal server error"
     r"|bad gateway|service (temporarily )?unavailable|gateway time-?out|oops\W*(page not found)?)\W*$",
 )
-"""Also of pages that come with 200: the largest words of a page that has few."""
+"""Headings of error pages, also of those with status 200; applied to very short pages only."""
 
 LOGIN_HOSTS = _any(
     r"^(login|signin|sso|auth|accounts?|idp|identity|secure-?login|adfs)\.",
@@ -143,4 +143,4 @@ LOADING = re.compile(
     r"\W*(loading|please wait|one moment( please)?|wird geladen|chargement|cargando|загрузка|加载中|読み込み中)?\W*",
     re.IGNORECASE,
 )
-"""All that a page says which has not begun."""
+"""The whole text of a page that is still loading."""
