@@ -1,7 +1,8 @@
+"""Values of tintype.model: freshness, ETags, storage keys, immutability."""
+
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from typing import Any
 
@@ -42,34 +43,36 @@ class TestFreshness:
             (10**9, CacheAge.EXPIRED),
         ],
     )
-    def test_ages_from_fresh_over_stale_to_gone(self, age: float, judged: CacheAge) -> None:
+    def test_age_goes_from_fresh_over_stale_to_expired(self, age: float, judged: CacheAge) -> None:
         assert Freshness(max_age=60, stale_for=30).age_of(1000, 1000 + age) is judged
 
-    def test_without_a_stale_window_a_picture_is_gone_at_once(self) -> None:
+    def test_expires_after_max_age_without_a_stale_window(self) -> None:
         assert Freshness(max_age=60).age_of(0, 60) is CacheAge.EXPIRED
 
-    def test_nothing_is_fresh_for_no_time(self) -> None:
+    def test_max_age_zero_is_never_fresh(self) -> None:
         assert Freshness(max_age=0).age_of(0, 0) is CacheAge.EXPIRED
         assert Freshness(max_age=0, stale_for=1).age_of(0, 0) is CacheAge.STALE
 
-    def test_some_things_are_fresh_for_ever(self) -> None:
+    def test_infinite_max_age_is_always_fresh(self) -> None:
         assert Freshness(max_age=math.inf).age_of(0, 1e12) is CacheAge.FRESH
 
     @given(max_age=st.floats(0, 1e9), stale_for=st.floats(0, 1e9), earlier=st.floats(0, 1e9), later=st.floats(0, 1e9))
-    def test_nothing_grows_younger(self, max_age: float, stale_for: float, earlier: float, later: float) -> None:
+    def test_age_never_decreases_with_time(
+        self, max_age: float, stale_for: float, earlier: float, later: float
+    ) -> None:
         order = list(CacheAge)
         bounds = Freshness(max_age=max_age, stale_for=stale_for)
         first, second = sorted((earlier, later))
         assert order.index(bounds.age_of(0, first)) <= order.index(bounds.age_of(0, second))
 
-    def test_what_is_gone_need_not_be_kept(self) -> None:
+    def test_retention_ends_when_the_image_expires(self) -> None:
         bounds = Freshness(max_age=60, stale_for=30)
         assert bounds.retention == 90
         assert bounds.age_of(0, bounds.retention) is CacheAge.EXPIRED
 
 
-class TestThumbnails:
-    def test_the_validator_follows_the_bytes_alone(self) -> None:
+class TestThumbnail:
+    def test_etag_depends_on_the_bytes_only(self) -> None:
         one, same, other = thumbnail(), thumbnail(mime="image/webp"), thumbnail(body=b"another")
         assert one.etag == same.etag != other.etag
         assert one.etag == f'"{digest_of(b"picture")[:32]}"'
@@ -78,15 +81,15 @@ class TestThumbnails:
         ("mime", "extension"),
         [("image/png", "png"), ("image/jpeg", "jpg"), ("image/webp", "webp"), ("image/avif", "avif")],
     )
-    def test_files_are_named_for_their_format(self, mime: str, extension: str) -> None:
+    def test_extension_matches_the_format(self, mime: str, extension: str) -> None:
         assert thumbnail(mime).extension == extension
 
 
-class TestStorageKeys:
+class TestStorageKey:
     REQUEST = Options(url="https://example.com/").capture_request().key
 
     @pytest.mark.parametrize("mime", ["image/png", "image/jpeg", "image/webp", "image/avif"])
-    def test_name_the_request_and_the_content(self, mime: str) -> None:
+    def test_contains_the_digests_of_request_and_content(self, mime: str) -> None:
         key = storage_key(self.REQUEST, thumbnail(mime))
         folder, _, name = key.partition("/")
         asked, _, rest = name.partition("-")
@@ -114,16 +117,16 @@ class TestStorageKeys:
             f"thumbs/{'a' * 64}-{'b' * 64}.png\x00",
         ],
     )
-    def test_nothing_else_is_one(self, text: str) -> None:
+    def test_rejects_other_texts(self, text: str) -> None:
         assert not is_storage_key(text)
 
     @given(text=st.text())
-    def test_no_text_that_is_one_can_leave_its_folder(self, text: str) -> None:
+    def test_valid_keys_stay_in_their_folder(self, text: str) -> None:
         assert not is_storage_key(text) or (".." not in text and text.count("/") == 1)
 
 
-class TestNouns:
-    NOUNS: tuple[Any, ...] = (
+class TestValues:
+    VALUES: tuple[Any, ...] = (
         Freshness(max_age=1),
         thumbnail(),
         Capture(body=b"", width=1, height=1, taken_at=0),
@@ -132,19 +135,12 @@ class TestNouns:
         PersistResult(url="/u", key="k", cached=True, content_type="image/png", width=1, height=2, bytes=3),
     )
 
-    @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: type(noun).__name__)
-    def test_are_frozen(self, noun: Any) -> None:
-        name = dataclasses.fields(noun)[0].name
+    @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+    def test_values_are_frozen(self, value: Any) -> None:
+        name = dataclasses.fields(value)[0].name
         with pytest.raises(dataclasses.FrozenInstanceError):
-            setattr(noun, name, getattr(noun, name))
+            setattr(value, name, getattr(value, name))
 
-    @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: type(noun).__name__)
-    def test_never_print_a_picture(self, noun: Any) -> None:
-        assert "body" not in repr(noun)
-
-    def test_a_persisted_picture_is_told_in_the_order_of_the_docs(self) -> None:
-        members = PersistResult(
-            url="/u", key="k", cached=True, content_type="image/png", width=1, height=2, bytes=3
-        ).to_json()
-        assert list(members) == ["url", "key", "cached", "content_type", "width", "height", "bytes", "verdict"]
-        assert json.loads(json.dumps(members))["cached"] is True
+    @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+    def test_repr_omits_the_body(self, value: Any) -> None:
+        assert "body" not in repr(value)

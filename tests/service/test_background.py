@@ -1,4 +1,4 @@
-"""Jobs beside the requests."""
+"""BackgroundTasks: limit, queue, failures."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def waiting(gate: threading.Event) -> Callable[[], None]:
     return job
 
 
-def test_a_job_runs_and_ends() -> None:
+def test_runs_a_task() -> None:
     background, ran = BackgroundTasks(), threading.Event()
     assert background.submit("job", ran.set)
     assert background.join(10)
     assert ran.is_set()
 
 
-def test_a_name_runs_once_at_a_time_and_again_later() -> None:
+def test_runs_a_name_once_at_a_time() -> None:
     background, gate = BackgroundTasks(), threading.Event()
     assert background.submit("job", waiting(gate))
     assert not background.submit("job", gate.set)
@@ -34,7 +34,7 @@ def test_a_name_runs_once_at_a_time_and_again_later() -> None:
     assert background.join(10)
 
 
-def test_a_job_too_many_is_dropped() -> None:
+def test_drops_a_task_over_the_limit() -> None:
     background, gate = BackgroundTasks(limit=2), threading.Event()
     started = [background.submit(str(number), waiting(gate)) for number in range(3)]
     gate.set()
@@ -42,7 +42,7 @@ def test_a_job_too_many_is_dropped() -> None:
     assert background.join(10)
 
 
-def test_in_a_line_jobs_wait_for_their_turn() -> None:
+def test_queues_tasks_over_the_limit() -> None:
     background, gate, ran = BackgroundTasks(limit=1, queue_size=2), threading.Event(), list[str]()
     started = [background.submit("first", waiting(gate))]
     started += [background.submit(name, lambda name=name: ran.append(name)) for name in ("second", "third", "fourth")]
@@ -53,7 +53,7 @@ def test_in_a_line_jobs_wait_for_their_turn() -> None:
     assert ran == ["second", "third"]
 
 
-def test_a_job_that_fails_makes_room() -> None:
+def test_frees_the_slot_of_a_failed_task() -> None:
     background = BackgroundTasks(limit=1)
 
     def fail() -> None:
@@ -65,7 +65,7 @@ def test_a_job_that_fails_makes_room() -> None:
     assert background.join(10)
 
 
-def test_a_system_without_threads_drops_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drops_a_task_if_no_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -77,7 +77,7 @@ def test_a_system_without_threads_drops_the_job(monkeypatch: pytest.MonkeyPatch)
     assert background.join(10)
 
 
-def test_settling_has_an_end() -> None:
+def test_join_returns_after_its_timeout() -> None:
     background, gate = BackgroundTasks(), threading.Event()
     background.submit("job", waiting(gate))
     assert not background.join(0.01)

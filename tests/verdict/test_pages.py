@@ -85,30 +85,32 @@ def shot(site: SiteServer, page: str) -> Shot:
 
 
 @pytest.mark.parametrize(("page", "verdict"), PAGES.items(), ids=PAGES)
-def test_the_page(page: str, verdict: str, engine: ChromiumEngine, site: SiteServer) -> None:
+def test_classifies_the_page(page: str, verdict: str, engine: ChromiumEngine, site: SiteServer) -> None:
     asked = shot(site, page)
     assert classify(engine.capture(asked), asked.url) == verdict
 
 
 @pytest.mark.parametrize(("page", "verdict"), PIXELS_ALONE.items(), ids=PIXELS_ALONE)
-def test_its_pixels_alone(page: str, verdict: str, engine: ChromiumEngine, site: SiteServer) -> None:
+def test_classifies_by_pixels_without_features(
+    page: str, verdict: str, engine: ChromiumEngine, site: SiteServer
+) -> None:
     asked = shot(site, page)
     assert classify(_as_hosted(engine.capture(asked)), asked.url) == verdict
 
 
-def test_a_page_that_draws_late_is_there_at_the_second_attempt(engine: ChromiumEngine, site: SiteServer) -> None:
+def test_second_attempt_captures_a_page_that_renders_late(engine: ChromiumEngine, site: SiteServer) -> None:
     asked = shot(site, "shell-very-late.html")
     assert classify(engine.capture(with_longer_delay(asked)), asked.url) == "ok"
 
 
-def test_text_without_a_ground_is_something(engine: ChromiumEngine, site: SiteServer) -> None:
+def test_transparent_text_is_not_blank(engine: ChromiumEngine, site: SiteServer) -> None:
     options = Options(url=site.url("/one-sentence.html"), omit_background=True, css="p { color: white }")
     asked = options.capture_request().shot
     capture = engine.capture(asked)
     assert {classify(seen, asked.url) for seen in (capture, _as_hosted(capture))} == {Verdict.OK}
 
 
-def test_the_account_of_a_page_is_bounded(engine: ChromiumEngine, site: SiteServer) -> None:
+def test_page_features_are_bounded(engine: ChromiumEngine, site: SiteServer) -> None:
     for page in ("article.html", "challenge-datadome.html", "login-page.html"):
         assert 100 < len(str(engine.capture(shot(site, page)).features)) < 10_000
 

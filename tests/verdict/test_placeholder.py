@@ -44,7 +44,7 @@ def snippet(port: int) -> str:
     return found[1].replace("127.0.0.1:8000", f"127.0.0.1:{port}")
 
 
-def test_the_example_ends_with_the_picture(
+def test_example_page_replaces_the_placeholder(
     service: tuple[Site, int], start_engine: StartEngine, tmp_path: Path
 ) -> None:
     site, port = service

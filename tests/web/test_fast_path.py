@@ -66,14 +66,14 @@ PASSED = {
 }
 
 
-class TestTheSameAnswer:
+class TestEqualResponses:
     @pytest.mark.parametrize("name", HITS)
-    def test_comes_quickly_for_a_hit(self, twins: FastPathComparison, name: str) -> None:
+    def test_fast_path_answers_hits(self, twins: FastPathComparison, name: str) -> None:
         states = [state(twins.ask(HITS[name])) for _ in range(4)]
         assert (states, twins.passed) == (["MISS", "HIT", "HIT", "HIT"], 2)
 
     @pytest.mark.parametrize("name", PASSED)
-    def test_comes_from_flask_for_everything_else(self, twins: FastPathComparison, name: str) -> None:
+    def test_flask_answers_other_requests(self, twins: FastPathComparison, name: str) -> None:
         twins.ask(Ask())
         for _ in range(3):
             twins.ask(PASSED[name])
@@ -82,18 +82,18 @@ class TestTheSameAnswer:
 
     @pytest.mark.parametrize("form", ["{}", "W/{}"])
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
-    def test_is_304_for_a_client_that_has_it(self, twins: FastPathComparison, form: str, method: str) -> None:
+    def test_returns_304_if_the_etag_matches(self, twins: FastPathComparison, form: str, method: str) -> None:
         ask = Ask(method=method, headers={"If-None-Match": form.format(twins.etag(Ask()))})
         assert [twins.ask(ask)[0] for _ in range(3)] == ["304 NOT MODIFIED"] * 3
         assert twins.passed == 2
 
     @pytest.mark.parametrize("form", ['"other", {}', '{},W/"other"', "{},"])
-    def test_is_304_from_flask_for_a_list(self, twins: FastPathComparison, form: str) -> None:
+    def test_flask_returns_304_for_a_list_of_etags(self, twins: FastPathComparison, form: str) -> None:
         ask = Ask(headers={"If-None-Match": form.format(twins.etag(Ask()))})
         assert [twins.ask(ask)[0] for _ in range(2)] == ["304 NOT MODIFIED"] * 2
 
     @pytest.mark.parametrize(("status", "partial"), [(404, False), (503, False), (0, False), (200, True)])
-    def test_tells_what_kind_of_picture_it_is(self, twins: FastPathComparison, status: int, partial: bool) -> None:
+    def test_sends_verdict_status_and_flags(self, twins: FastPathComparison, status: int, partial: bool) -> None:
         twins.both(lambda site: vars(site.engine).update(status=status, partial=partial))
         assert [state(twins.ask(Ask())) for _ in range(3)] == ["MISS", "HIT", "HIT"]
         twins.turn(59)
@@ -102,7 +102,7 @@ class TestTheSameAnswer:
         twins.turn(3)
         twins.ask(Ask())
 
-    def test_is_a_failure_for_who_wants_one(self, twins: FastPathComparison) -> None:
+    def test_returns_an_error_for_a_verdict_in_fail_on(self, twins: FastPathComparison) -> None:
         picky = Ask(query=f"url={URL}&fail_on=error")
         assert [state(twins.ask(picky)) for _ in range(2)] == ["MISS", "HIT"]
         twins.both(lambda site: vars(site.engine).update(status=404))
@@ -111,14 +111,14 @@ class TestTheSameAnswer:
         assert state(twins.ask(Ask())) in {"HIT", "MISS"}
         twins.ask(picky)
 
-    def test_is_a_picture_once_the_placeholder_is_over(self, twins: FastPathComparison) -> None:
+    def test_returns_the_thumbnail_after_the_placeholder(self, twins: FastPathComparison) -> None:
         ask = Ask(query=f"url={URL}&placeholder=true")
         states = [state(twins.ask(ask))]
         twins.both(lambda site: None)
         assert [*states, *(state(twins.ask(ask)) for _ in range(2))] == ["PLACEHOLDER", "HIT", "HIT"]
         assert twins.passed == 2
 
-    def test_grows_old_by_the_second(self, twins: FastPathComparison) -> None:
+    def test_age_increases_each_second(self, twins: FastPathComparison) -> None:
         twins.ask(Ask())
         ages = []
         for _ in range(5):
@@ -126,7 +126,7 @@ class TestTheSameAnswer:
             twins.turn(0.5)
         assert ages == ["0", "0", "1", "1", "2"]
 
-    def test_is_stale_after_its_time(self, twins: FastPathComparison) -> None:
+    def test_flask_answers_a_stale_thumbnail(self, twins: FastPathComparison) -> None:
         twins.ask(Ask())
         twins.turn(DAY - 1)
         states = [state(twins.ask(Ask()))]
@@ -137,7 +137,7 @@ class TestTheSameAnswer:
         states.append(state(twins.ask(Ask())))
         assert states == ["HIT", "STALE", "HIT"]
 
-    def test_depends_on_accept_only_where_the_format_does(self, twins: FastPathComparison) -> None:
+    def test_considers_accept_for_a_negotiated_format_only(self, twins: FastPathComparison) -> None:
         accepts = ["image/webp", "image/avif,image/webp", "image/png", "", "*/*"]
         for query in (f"url={URL}&format=auto&thumb_width=64", f"url={URL}&thumb_width=64"):
             for accept in accepts * 3:
@@ -146,7 +146,7 @@ class TestTheSameAnswer:
         assert twins.passed == 2 * len(accepts)
 
 
-class TestCounting:
+class TestRateLimit:
     @pytest.mark.parametrize(
         "allowances",
         [
@@ -156,7 +156,7 @@ class TestCounting:
             RateLimits(thumb="3 per minute", exempt=("192.0.2.0/24",)),
         ],
     )
-    def test_is_the_same_to_the_last_request(self, allowances: RateLimits) -> None:
+    def test_counts_equally_up_to_the_last_request(self, allowances: RateLimits) -> None:
         twins = FastPathComparison(allowances=allowances, trusted=("10.0.0.0/8",))
         asks = [Ask(), Ask(query=f"url={URL}&width=1"), Ask(query=f"url={OTHER}"), Ask(peer="203.0.113.9")]
         asks += [Ask(peer="10.0.0.1", headers={"X-Forwarded-For": "6.6.6.6, 198.51.100.7"})]
@@ -165,7 +165,7 @@ class TestCounting:
                 twins.ask(ask)
             twins.turn(17)
 
-    def test_that_is_down_lets_hits_through(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_allows_hits_while_the_storage_is_down(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(*_: object) -> None:
             raise StorageError(ConnectionError())
 
@@ -184,7 +184,7 @@ STEPS = st.one_of(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STEPS, min_size=5, max_size=25))
-def test_whatever_happens_both_answer_the_same(steps: list[Any]) -> None:
+def test_responses_are_equal_in_any_sequence_of_events(steps: list[Any]) -> None:
     twins = FastPathComparison(allowances=RateLimits(thumb="12 per minute", hit="20 per minute"))
     for step in steps:
         twins.turn(response_cache.LIFETIME)
@@ -202,39 +202,39 @@ def test_whatever_happens_both_answer_the_same(steps: list[Any]) -> None:
             twins.both(lambda site, step=step: vars(site.engine).update(status=int(step)))
 
 
-class TestWhatIsKept:
-    def test_a_purge_is_noticed_within_the_lifetime(self, site: Site) -> None:
+class TestCaches:
+    def test_applies_a_purge_within_the_lifetime(self, site: Site) -> None:
         assert [site.thumb().headers["X-Cache"] for _ in range(3)] == ["MISS", "HIT", "HIT"]
         site.service.purge(URL)
         site.clock.advance(response_cache.LIFETIME)
         assert site.thumb().headers["X-Cache"] == "MISS"
 
-    def test_a_hit_does_not_ask_the_cache_again_within_it(self, site: Site) -> None:
+    def test_reads_the_shared_cache_once_within_the_lifetime(self, site: Site) -> None:
         for _ in range(3):
             site.thumb()
         site.records.unavailable = True
         assert site.thumb().headers["X-Cache"] == "HIT"
 
-    def test_a_clock_that_was_put_back_makes_it_look_again(self, site: Site) -> None:
+    def test_reads_the_shared_cache_after_a_clock_step_back(self, site: Site) -> None:
         for _ in range(3):
             site.thumb()
         site.service.purge(URL)
         site.clock.advance(-3600)
         assert site.thumb().headers["X-Cache"] == "MISS"
 
-    def test_pages_stay_within_their_budget(self) -> None:
+    def test_responses_stay_within_the_budget(self) -> None:
         pages, one = response_cache.ResponseCache(budget=3 * 10_000), _page(5000)
         for number in range(20):
             pages.add(number % 7, one)
         kept = [number for number in range(7) if pages.get(number, one.valid_from)]
         assert kept == [3, 4, 5]
 
-    def test_a_page_larger_than_the_budget_is_not_kept(self) -> None:
+    def test_drops_a_response_larger_than_the_budget(self) -> None:
         pages, one = response_cache.ResponseCache(budget=1000), _page(5000)
         pages.add("large", one)
         assert pages.get("large", one.valid_from) is None
 
-    def test_what_is_asked_once_drives_nothing_out(self, site: Site) -> None:
+    def test_queries_sent_once_evict_nothing(self, site: Site) -> None:
         front = site.app.wsgi_app
         assert isinstance(front, FastPath)
         front._query_cache._max_entries = 2
@@ -243,7 +243,7 @@ class TestWhatIsKept:
             run(site.app, ask.environ())
         assert front._query_cache.get(often.environ())
 
-    def test_of_too_many_questions_the_oldest_is_forgotten(self, site: Site) -> None:
+    def test_evicts_the_oldest_query(self, site: Site) -> None:
         front = site.app.wsgi_app
         assert isinstance(front, FastPath)
         front._query_cache._max_entries = 2
@@ -261,10 +261,8 @@ def _page(size: int) -> response_cache.CachedResponse:
     )
 
 
-class TestTheLog:
-    def test_has_the_same_line_for_a_hit_from_either(
-        self, twins: FastPathComparison, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+class TestRequestLog:
+    def test_hits_of_both_have_equal_lines(self, twins: FastPathComparison, capsys: pytest.CaptureFixture[str]) -> None:
         twins.ask(Ask())
         logs.configure(log_format="json")
         capsys.readouterr()
@@ -287,13 +285,13 @@ class TestTheLog:
             )
         assert [line["bytes"] > 0 for line in lines[::2]] == [True, False, False]
 
-    def test_says_nothing_below_its_level(self, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_logs_nothing_below_the_level(self, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
         site.thumb()
         logs.configure("warning", "json")
         site.thumb()
         assert capsys.readouterr().err == ""
 
-    def test_has_it_where_somebody_else_listens_too(self, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    def test_passes_lines_to_other_handlers(self, site: Site, caplog: pytest.LogCaptureFixture) -> None:
         site.thumb()
         logs.configure(log_format="json")
         logging.getLogger().addHandler(caplog.handler)
