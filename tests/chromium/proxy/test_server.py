@@ -27,7 +27,9 @@ from tests.support.proxy_fixtures import (
 )
 from tintype.chromium.proxy import relay
 from tintype.chromium.proxy.blocklist import DomainSet
-from tintype.chromium.proxy.server import EgressPolicy, EgressProxy, ProxyLimits
+from tintype.chromium.proxy.policy import EgressPolicy
+from tintype.chromium.proxy.server import EgressProxy
+from tintype.chromium.proxy.session import ProxyLimits
 from tintype.chromium.proxy.socks5 import GENERAL_FAILURE, SUCCEEDED
 
 HOST = "site.example.org"
@@ -50,30 +52,30 @@ async def world(names: Any = None, **limits: Any) -> AsyncIterator[tuple[Site, E
 @pytest.fixture
 def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every address that was dialled, in order."""
-    log: list[str] = []
-    connect = relay._connect
+    addresses: list[str] = []
+    create_socket = relay._create_socket
 
-    async def noting(address: Any, port: int) -> socket.socket:
-        log.append(str(address))
-        return await connect(address, port)
+    def recording(info: Any) -> socket.socket:
+        addresses.append(info[4][0])
+        return create_socket(info)
 
-    monkeypatch.setattr(relay, "_connect", noting)
-    return log
+    monkeypatch.setattr(relay, "_create_socket", recording)
+    return addresses
 
 
 @pytest.fixture
 def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
     """Every connection to a site, in order."""
-    made: list[socket.socket] = []
-    connect = relay._connect
+    created: list[socket.socket] = []
+    create_socket = relay._create_socket
 
-    async def noting(address: Any, port: int) -> socket.socket:
-        made.append(await connect(address, port))
-        made[-1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
-        return made[-1]
+    def recording(info: Any) -> socket.socket:
+        created.append(create_socket(info))
+        created[-1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        return created[-1]
 
-    monkeypatch.setattr(relay, "_connect", noting)
-    return made
+    monkeypatch.setattr(relay, "_create_socket", recording)
+    return created
 
 
 @pytest.fixture
@@ -226,7 +228,7 @@ class TestInternalAddresses:
 
     @async_test
     async def test_of_this_machine_are_refused_even_when_public(self) -> None:
-        filter_ = await EgressProxy.start(EgressPolicy.of(own=[ip_address("8.8.8.8")]))
+        filter_ = await EgressProxy.start(EgressPolicy.of(local_addresses=[ip_address("8.8.8.8")]))
         async with filter_.session() as traffic:
             assert await Browser(filter_).connect("8.8.8.8", 443) == GENERAL_FAILURE
             assert traffic.find_denial("8.8.8.8", 443)
@@ -277,10 +279,10 @@ class TestARefusal:
 
     @async_test
     async def test_of_a_silent_address_comes_within_the_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def silent(*_: Any) -> socket.socket:
+        async def hang(*_: Any, **__: Any) -> socket.socket:
             return await asyncio.Future()
 
-        monkeypatch.setattr(relay, "_connect", silent)
+        monkeypatch.setattr(relay, "start_connection", hang)
         names = Names({HOST: ["8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1"]})
         filter_ = await EgressProxy.start(EgressPolicy.of(), ProxyLimits(connect=0.05), resolve=names)
         async with filter_.session() as traffic:

@@ -1,4 +1,4 @@
-"""How do bytes get from one connection to another? Both ways, with back pressure and half-closes."""
+"""TCP relay: copies bytes between two connections, with back pressure and half-closes; dials targets."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 
+from aiohappyeyeballs import AddrInfoType, start_connection
+
 from tintype.network.egress import Address
 
 _ATTEMPT_DELAY = 0.25
-"""Seconds before the next address is tried beside one that has not answered (RFC 8305, section 5)."""
+"""Seconds before the next address is tried while one has not accepted yet (RFC 8305, section 5)."""
 _BUFFER_BYTES = 512 * 1024
-"""Bytes waiting for a slow reader before the writer is held back."""
+"""Bytes buffered for a slow reader before reading from its peer is paused."""
 
 
 class RelayEnd(asyncio.Protocol):
-    """One end of a tunnel. Nothing is read from it before it has a peer, unless a subclass wants to."""
+    """One end of a relay. Nothing is read from it before it has a peer, unless a subclass resumes reading."""
 
     transport: asyncio.Transport
 
@@ -26,26 +28,26 @@ class RelayEnd(asyncio.Protocol):
         self._lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the peer: a server that speaks first must not overtake the handshake's reply."""
+        """Pause reading until there is a peer: a server that sends first must not overtake the handshake's reply."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what TCP servers and clients give
         transport.set_write_buffer_limits(_BUFFER_BYTES)
         transport.pause_reading()
         self.transport = transport
 
     def connect(self, peer: RelayEnd) -> None:
-        """Become a tunnel with another end."""
+        """Relay between this end and another one."""
         self.peer, peer.peer = peer, self
         self.transport.resume_reading()
         peer.transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
-        """Hand bytes to the other end."""
+        """Write received bytes to the peer."""
         if self.peer:
             self._add_bytes(len(data))
             self.peer.transport.write(data)
 
     def eof_received(self) -> bool:
-        """Close one direction; the other stays open until its own end."""
+        """Close this direction; the other stays open until its own end."""
         self._ended = True
         if self.peer is None or self.peer._ended:  # noqa: SLF001 - of this very class
             self._close_both()
@@ -55,7 +57,7 @@ class RelayEnd(asyncio.Protocol):
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Take the other end along: flushed after a proper close, at once after an error."""
+        """Close the peer too: after its buffer is written, or immediately after an error."""
         self._lost = True
         if self.peer is None or self.peer._lost:  # noqa: SLF001 - of this very class
             for end in (self, self.peer):
@@ -67,20 +69,20 @@ class RelayEnd(asyncio.Protocol):
             self.peer.transport.abort()
 
     def on_closed(self) -> None:
-        """Both ends are gone, or there never was another one. For subclasses."""
+        """Called when both ends are closed, or this one without ever having a peer. For subclasses."""
 
     def pause_writing(self) -> None:
-        """Hold the other end back: this one does not keep up."""
+        """Pause reading from the peer: this end's buffer is full."""
         if self.peer and not self.peer.transport.is_closing():
             self.peer.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Let the other end go on."""
+        """Resume reading from the peer."""
         if self.peer and not self.peer.transport.is_closing():
             self.peer.transport.resume_reading()
 
     def abort(self) -> None:
-        """End the tunnel now, whatever is still under way in it."""
+        """Close both ends immediately and drop what is buffered."""
         for end in (self, self.peer):
             if end:
                 end.transport.abort()
@@ -92,9 +94,17 @@ class RelayEnd(asyncio.Protocol):
 
 
 async def dial(addresses: Sequence[Address], port: int, end: RelayEnd, time_limit: float) -> None:
-    """Connect an end to the first address that answers, within seconds in all; raises OSError or TimeoutError."""
+    """Connect an end to the first address that accepts, within seconds; raises OSError, TimeoutError among them.
+
+    The attempts overlap (RFC 8305, "Happy Eyeballs"), so one dead address costs little. Only these addresses are
+    dialled: they are numeric and are not resolved again.
+    """
     async with asyncio.timeout(time_limit):
-        connection = await _first(addresses, port)
+        connection = await start_connection(
+            [_address_info(address, port) for address in addresses],
+            happy_eyeballs_delay=_ATTEMPT_DELAY,
+            socket_factory=_create_socket,
+        )
     try:
         await asyncio.get_running_loop().create_connection(lambda: end, sock=connection)
     except BaseException:
@@ -102,39 +112,12 @@ async def dial(addresses: Sequence[Address], port: int, end: RelayEnd, time_limi
         raise
 
 
-async def _first(addresses: Sequence[Address], port: int) -> socket.socket:
-    """The first connection that comes about; attempts overlap so that one dead address costs little."""
-    waiting, attempts = list(addresses), set[asyncio.Task[socket.socket]]()
-    try:
-        while waiting or attempts:
-            if waiting:
-                attempts.add(asyncio.ensure_future(_connect(waiting.pop(0), port)))
-            stagger = _ATTEMPT_DELAY if waiting else None
-            done, _ = await asyncio.wait(attempts, timeout=stagger, return_when=asyncio.FIRST_COMPLETED)
-            failed = {attempt for attempt in done if attempt.exception()}
-            attempts -= failed
-            for winner in done - failed:
-                attempts.discard(winner)
-                return winner.result()
-        raise ConnectionError("no address answered")
-    finally:
-        for attempt in attempts:
-            attempt.add_done_callback(_discard)
-            attempt.cancel()
-
-
-def _discard(attempt: asyncio.Task[socket.socket]) -> None:
-    if not attempt.cancelled() and not attempt.exception():
-        attempt.result().close()
-
-
-async def _connect(address: Address, port: int) -> socket.socket:
+def _address_info(address: Address, port: int) -> AddrInfoType:
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004 - IPv4
-    connection = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        connection.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(connection, (str(address), port))
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    where = (str(address), port) if family == socket.AF_INET else (str(address), port, 0, 0)
+    return family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", where
+
+
+def _create_socket(info: AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, _ = info
+    return socket.socket(family, kind, protocol)
