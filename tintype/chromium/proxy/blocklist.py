@@ -1,4 +1,4 @@
-"""Which hosts carry advertising, tracking or chats? Sets of domains, and those that come with Tintype."""
+"""Domain blocklists of advertising, trackers and chats: matching, and the bundled lists."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ if TYPE_CHECKING:  # the daemon starts Chromium before it imports options
 
 @dataclass(frozen=True, slots=True)
 class DomainSet:
-    """A set of domains; each stands for itself and everything below it."""
+    """A set of domains, each with all its subdomains."""
 
     domains: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, lines: Iterable[str]) -> Self:
-        """One domain a line; ``#`` starts a comment, case and outer dots do not matter."""
+        """Parse one domain per line; ``#`` starts a comment, case and outer dots are ignored."""
         texts = (line.partition("#")[0].strip().lower().strip(".") for line in lines)
         return cls(frozenset(text for text in texts if text))
 
     def matches(self, host: str) -> bool:
-        """Whether a host or a domain above it is listed: one set look-up a label."""
+        """Return whether a host or one of its parent domains is listed: one set look-up per label."""
         return any(domain in self.domains for domain in _parent_domains(host))
 
 
 @dataclass(frozen=True, slots=True)
 class Blocklists:
-    """What each option keeps from loading."""
+    """The domains that each option blocks."""
 
     ads: DomainSet = DomainSet()
     trackers: DomainSet = DomainSet()
     chats: DomainSet = DomainSet()
 
     def for_options(self, retouch: PageChanges, host: str) -> DomainSet | None:
-        """The rules of one capture; None when it has none. Whoever asks for a picture of a listed host gets it."""
+        """Return the domains to block in one capture; None for none. A list that contains the target is not applied."""
         wanted = (
             (self.ads, retouch.block_ads),
             (self.trackers, retouch.block_trackers),
@@ -50,13 +50,13 @@ class Blocklists:
 
 @cache
 def bundled_domains(name: str) -> DomainSet:
-    """One of the lists that come with Tintype, read once: ``advertising``, ``trackers`` or ``chats``."""
+    """Read a bundled list once: ``advertising``, ``trackers`` or ``chats``."""
     text = files("tintype").joinpath("chromium", "data", f"{name}.txt").read_text(encoding="utf-8")
     return DomainSet.parse(text.splitlines())
 
 
 def load_blocklists(extra_ad_hosts: Iterable[str] = ()) -> Blocklists:
-    """All that come with Tintype, with more advertising hosts of the operator."""
+    """Load the bundled lists, and add the operator's hosts to those of advertising."""
     ads = DomainSet(bundled_domains("advertising").domains | DomainSet.parse(extra_ad_hosts).domains)
     return Blocklists(ads, bundled_domains("trackers"), bundled_domains("chats"))
 

@@ -1,4 +1,4 @@
-"""May a capture go there? The address policy and the operator's hosts, as the capture daemon asks them."""
+"""Egress policy of the proxy: address rules, the operator's hosts, and no way back into the proxy."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
-from tintype.network.egress import Address, AllowRule, Policy, matches_host
+from tintype.network.egress import Address, AllowRule, Policy, is_public, matches_host
 from tintype.urls import canonical_hosts
 
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """Pure: names before they are looked up, addresses before they are dialled."""
+    """Decides about names before they are resolved, and about addresses before they are dialled."""
 
-    policy: Policy = field(default_factory=Policy)
+    addresses: Policy = field(default_factory=Policy)
     allow_hosts: tuple[str, ...] = ()
-    """Hosts that may have private names. That *only* these are photographed concerns targets, not what they load."""
+    """Hosts that may have private names. They restrict which targets are captured, not what a page loads."""
     deny_hosts: tuple[str, ...] = ()
 
     @classmethod
@@ -25,19 +25,24 @@ class EgressPolicy:
         allow_addresses: Iterable[str] = (),
         allow_hosts: Iterable[str] = (),
         deny_hosts: Iterable[str] = (),
-        own: Iterable[Address] = (),
+        local_addresses: Iterable[Address] = (),
     ) -> Self:
-        """From plain values, ``allow_addresses`` as operators write them; raises ValueError."""
+        """Build from the texts of the settings; raises ValueError."""
         allowed = tuple(AllowRule.parse(text) for text in allow_addresses)
-        policy = Policy(allowed, frozenset(own))
-        return cls(policy, canonical_hosts(tuple(allow_hosts)), canonical_hosts(tuple(deny_hosts)))
+        addresses = Policy(allowed, frozenset(local_addresses))
+        return cls(addresses, canonical_hosts(tuple(allow_hosts)), canonical_hosts(tuple(deny_hosts)))
 
     def permits_name(self, name: str, port: int) -> bool:
-        """Whether a name may be looked up."""
+        """Return whether a name may be resolved."""
         if matches_host(name, self.deny_hosts):
             return False
-        return self.policy.permits_name(name, port, named=matches_host(name, self.allow_hosts))
+        return self.addresses.permits_name(name, port, named=matches_host(name, self.allow_hosts))
 
-    def permits(self, address: Address, port: int) -> bool:
-        """Whether an address may be dialled."""
-        return self.policy.permits(address, port) and not matches_host(str(address), self.deny_hosts)
+    def permits(self, address: Address, port: int, proxy_port: int) -> bool:
+        """Return whether an address may be dialled by the proxy that listens on ``proxy_port``.
+
+        The proxy itself is denied even if an allow rule includes it.
+        """
+        if port == proxy_port and not is_public(address):
+            return False
+        return self.addresses.permits(address, port) and not matches_host(str(address), self.deny_hosts)

@@ -1,6 +1,7 @@
-"""What does a SOCKS5 client ask for? Bytes in, replies and one request out; knows no sockets. RFC 1928.
+"""SOCKS5 handshake parser (RFC 1928): bytes in, replies and one request out; no I/O.
 
-Only CONNECT without authentication is spoken. Every refusal has the same reply, so that a page learns nothing from it.
+Only CONNECT without authentication is supported. Every denied request gets the same reply, so a page learns nothing
+from it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ GENERAL_FAILURE = b"\x05\x01\x00\x01" + bytes(6)
 """General failure, whatever the reason was (RFC 1928, section 6)."""
 
 MAX_HANDSHAKE = 257 + 262
-"""Bytes after which every handshake is a request or malformed: the methods, and a request by name."""
+"""Bytes after which a handshake is complete or malformed: the methods, and a request by name."""
 
 _VERSION, _NO_AUTHENTICATION, _NONE_ACCEPTABLE = 5, 0, b"\x05\xff"
 _CONNECT, _IPV4, _NAME, _IPV6 = 1, 1, 3, 4
@@ -22,7 +23,7 @@ _LENGTHS = {_IPV4: 4, _IPV6: 16}
 
 
 class MalformedHandshake(ValueError):
-    """Not a handshake this filter speaks; ``reply`` is the last thing to say."""
+    """Not a supported handshake; ``reply`` is to be sent before closing."""
 
     def __init__(self, message: str, reply: bytes = b"") -> None:
         super().__init__(message)
@@ -31,7 +32,7 @@ class MalformedHandshake(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Socks5Request:
-    """Where the client wants to go: a name or the text of an address, as it was written."""
+    """The target: a name or the text of an address, as the client sent it."""
 
     host: str
     port: int
@@ -39,14 +40,14 @@ class Socks5Request:
 
 @dataclass(slots=True)
 class Socks5Handshake:
-    """One client's handshake. After :attr:`request` is set, :attr:`buffer` holds what came behind it."""
+    """One client's handshake. Once :attr:`request` is set, :attr:`buffer` holds the bytes that followed it."""
 
     buffer: bytes = b""
     request: Socks5Request | None = None
     _methods_read: bool = field(default=False, repr=False)
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes in, give the reply due now; raises Malformed."""
+        """Process received bytes and return the reply to send; raises MalformedHandshake."""
         self.buffer += data
         reply = b""
         if not self._methods_read:
@@ -63,7 +64,7 @@ class Socks5Handshake:
         end = 2 + self.buffer[1]
         methods, self.buffer = self.buffer[2:end], self.buffer[end:]
         if _NO_AUTHENTICATION not in methods:
-            raise MalformedHandshake("wants authentication", _NONE_ACCEPTABLE)
+            raise MalformedHandshake("requires authentication", _NONE_ACCEPTABLE)
         self._methods_read = True
         return bytes((_VERSION, _NO_AUTHENTICATION))
 
@@ -73,7 +74,7 @@ class Socks5Handshake:
             return None
         version, command, _, kind = head
         if version != _VERSION or command != _CONNECT or kind not in {_IPV4, _NAME, _IPV6}:
-            raise MalformedHandshake("only CONNECT is spoken", GENERAL_FAILURE)
+            raise MalformedHandshake("only CONNECT is supported", GENERAL_FAILURE)
         start = 5 if kind == _NAME else 4
         if len(self.buffer) < start:
             return None
@@ -87,6 +88,6 @@ class Socks5Handshake:
 
 def _text(kind: int, host: bytes) -> str:
     if kind == _NAME:
-        # Bytes that are no text become characters that no rule accepts.
+        # Bytes that are not ASCII become a character that no rule accepts.
         return host.decode("ascii", errors="replace")
     return socket.inet_ntop(socket.AF_INET if kind == _IPV4 else socket.AF_INET6, host)

@@ -1,4 +1,4 @@
-"""What a capture did on the network, and what it was refused; and what all of them did."""
+"""Network use and denied connections of one capture, and totals of all captures of the process."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tintype.chromium.proxy.socks5 import Socks5Request
 Reason = Literal["policy", "unknown-host", "unreachable", "blocked", "limit"]
 
 _MAX_DENIALS = 256
-"""Refusals remembered for a capture; a page can provoke any number."""
+"""Distinct denials kept per capture; a page can cause any number."""
 
 
 @dataclass(frozen=True, slots=True)
 class DenialReason:
-    """A connection that was not made. ``host`` is what the browser asked for, IPv6 without brackets."""
+    """A denied connection. ``host`` is what the browser requested, IPv6 without brackets."""
 
     host: str
     port: int
@@ -25,38 +25,38 @@ class DenialReason:
 
 @dataclass(slots=True)
 class Traffic:
-    """What one capture did on the network."""
+    """Network use of one capture."""
 
     denials: list[DenialReason] = field(default_factory=list)
     bytes: int = 0
     connections: int = 0
     exceeded: Literal["", "bytes", "connections"] = ""
-    """The limit that was met, if one was. Meeting that of bytes ends every connection of the capture."""
+    """The limit that was reached, if any. At that of bytes every connection of the capture is aborted."""
 
     def find_denial(self, host: str, port: int) -> DenialReason | None:
-        """The first refusal of a host, written as in a URL, at a port."""
+        """Return the first denial of a host, written as in a URL, at a port."""
         bare = host.lower().strip("[]")
-        return next((note for note in self.denials if (note.host, note.port) == (bare, port)), None)
+        return next((denial for denial in self.denials if (denial.host, denial.port) == (bare, port)), None)
 
     def record_denial(self, request: Socks5Request, reason: Reason) -> bool:
-        """Remember a refusal, once; whether it is news."""
-        refusal = DenialReason(request.host.lower(), request.port, reason)
-        is_news = refusal not in self.denials and len(self.denials) < _MAX_DENIALS
-        if is_news:
-            self.denials.append(refusal)
-        return is_news
+        """Keep a denial; return False if it is known already, or if there are too many."""
+        denial = DenialReason(request.host.lower(), request.port, reason)
+        is_new = denial not in self.denials and len(self.denials) < _MAX_DENIALS
+        if is_new:
+            self.denials.append(denial)
+        return is_new
 
 
 @dataclass(slots=True)
 class TrafficTotals:
-    """What all captures of this process did together; those whose refusals are expected are left out."""
+    """Totals over all captures of this process. Denials that a session expects are not counted."""
 
     denied: Counter[Reason] = field(default_factory=lambda: Counter(dict.fromkeys(get_args(Reason), 0)))
     bytes: int = 0
     connections: int = 0
 
     def add(self, traffic: Traffic) -> None:
-        """Add a capture that is over."""
+        """Add a capture that has ended."""
         self.bytes += traffic.bytes
         self.connections += traffic.connections
 
