@@ -1,4 +1,4 @@
-"""Outages: said once a minute, tried by one caller per pause."""
+"""The circuit breaker: rejects calls while open, probes once per interval, logs once a minute."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def outage(clock: Clock) -> CircuitBreaker:
+def breaker(clock: Clock) -> CircuitBreaker:
     return CircuitBreaker("redis", "cache.internal:6379", open_seconds=1.0, clock=clock)
 
 
-def test_while_all_is_well_everybody_may_try(outage: CircuitBreaker) -> None:
-    assert all(outage.allows() for _ in range(5))
+def test_allows_all_calls_while_closed(breaker: CircuitBreaker) -> None:
+    assert all(breaker.allows() for _ in range(5))
 
 
-def test_after_a_failure_nobody_tries_for_a_pause_and_then_one_does(outage: CircuitBreaker, clock: Clock) -> None:
-    outage.record_failure("refused")
-    assert not outage.allows()
+def test_allows_one_probe_per_interval_while_open(breaker: CircuitBreaker, clock: Clock) -> None:
+    breaker.record_failure("refused")
+    assert not breaker.allows()
     clock.advance(1.1)
-    assert [outage.allows() for _ in range(3)] == [True, False, False]
+    assert [breaker.allows() for _ in range(3)] == [True, False, False]
     clock.advance(1.1)
-    assert [outage.allows() for _ in range(3)] == [True, False, False]
+    assert [breaker.allows() for _ in range(3)] == [True, False, False]
 
 
-def test_after_one_success_everybody_may_try_again(outage: CircuitBreaker) -> None:
-    outage.record_failure("refused")
-    outage.record_success()
-    assert all(outage.allows() for _ in range(5))
+def test_allows_all_calls_after_a_success(breaker: CircuitBreaker) -> None:
+    breaker.record_failure("refused")
+    breaker.record_success()
+    assert all(breaker.allows() for _ in range(5))
 
 
-def test_failures_are_told_once_a_minute_and_the_end_once(outage: CircuitBreaker, clock: Clock) -> None:
+def test_logs_failures_once_a_minute_and_the_recovery_once(breaker: CircuitBreaker, clock: Clock) -> None:
     with capture_logs() as logs:
         for _ in range(3):
             for _ in range(10):
-                outage.record_failure("refused")
+                breaker.record_failure("refused")
             clock.advance(LOG_INTERVAL)
-        outage.record_success()
-        outage.record_success()
+        breaker.record_success()
+        breaker.record_success()
     assert [log["event"] for log in logs] == ["state_failed"] * 3 + ["state_recovered"]
     assert logs[0] == {
         "event": "state_failed",
         "log_level": "warning",
-        "of": "redis",
-        "where": "cache.internal:6379",
+        "backend": "redis",
+        "location": "cache.internal:6379",
         "reason": "refused",
     }
 
 
-def test_an_outage_after_a_recovery_is_told_at_once(outage: CircuitBreaker) -> None:
+def test_logs_a_failure_after_a_recovery_immediately(breaker: CircuitBreaker) -> None:
     with capture_logs() as logs:
         for _ in range(2):
-            outage.record_failure("refused")
-            outage.record_success()
+            breaker.record_failure("refused")
+            breaker.record_success()
     assert [log["event"] for log in logs] == ["state_failed", "state_recovered"] * 2

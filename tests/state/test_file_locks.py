@@ -26,7 +26,7 @@ def test_names_share_a_bounded_number_of_files(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) <= 8
 
 
-def test_a_folder_that_cannot_be_made_lets_work_go_on_unlocked_with_a_warning(tmp_path: Path) -> None:
+def test_runs_unlocked_with_a_warning_if_the_folder_is_invalid(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     locks = FileLocks(tmp_path / "file" / "locks")
     with structlog.testing.capture_logs() as logs:
@@ -34,4 +34,4 @@ def test_a_folder_that_cannot_be_made_lets_work_go_on_unlocked_with_a_warning(tm
             with locks.hold("name", 1) as held:
                 assert held
     assert [log["event"] for log in logs] == ["state_failed"]
-    assert "file/locks" in logs[0]["where"]
+    assert "file/locks" in logs[0]["location"]

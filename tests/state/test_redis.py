@@ -1,4 +1,4 @@
-"""Redis: the contracts, and a Redis that is stopped, started, frozen, locked or in somebody else's hands."""
+"""State in Redis: the contracts, and a Redis that is stopped, restarted, frozen, full or flushed."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def url(shared_server: RedisServer) -> str:
 
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
-    """One to be stopped, with a short rest after failures."""
+    """A server that the test may stop."""
     with RedisServer() as server:
         yield server
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_client, "OPEN_SECONDS", 0.05)
     monkeypatch.setattr(redis_client, "RESPONSE_TIMEOUT", 0.2)
 
@@ -60,8 +60,8 @@ class TestLocks(LocksContract):
         return functools.partial(RedisLocks, url, lease=1.0)
 
 
-class TestHousekeeping:
-    def test_caches_of_different_names_do_not_disturb_each_other(self, url: str) -> None:
+class TestKeys:
+    def test_caches_of_different_names_are_independent(self, url: str) -> None:
         records, masters = RedisCache(url, "records", 10 * KB), RedisCache(url, "masters", 10 * KB)
         records.put("key", b"1", 60, tag="page")
         masters.put("key", b"22", 60, tag="page")
@@ -69,7 +69,7 @@ class TestHousekeeping:
         assert records.clear() == 1
         assert masters.purge("page") == 1
 
-    def test_nothing_stays_for_ever(self, url: str) -> None:
+    def test_all_keys_expire(self, url: str) -> None:
         cache = RedisCache(url, "records", 10 * KB)
         cache.put("long", b"1", 3600, tag="page")
         cache.put("short", b"1", 60, tag="page")
@@ -79,7 +79,7 @@ class TestHousekeeping:
         assert all(0 < life <= 3600_000 for life in lives.values())
         assert lives[b"tintype:records:t:page"] > 60_000
 
-    def test_nothing_is_left_of_what_is_gone(self, url: str) -> None:
+    def test_deleted_values_leave_no_keys(self, url: str) -> None:
         cache = RedisCache(url, "records", 10 * KB)
         for number in range(50):
             cache.put(f"key-{number}", bytes(KB), 60, tag=f"page-{number}")
@@ -87,7 +87,7 @@ class TestHousekeeping:
         cache.size()
         assert client_for(url).keys() == []
 
-    def test_values_that_redis_dropped_do_not_count_for_ever(self, url: str) -> None:
+    def test_values_evicted_by_redis_are_removed_from_the_index(self, url: str) -> None:
         cache = RedisCache(url, "records", 10 * KB)
         for number in range(10):
             cache.put(f"key-{number}", bytes(KB), 60)
@@ -98,7 +98,7 @@ class TestHousekeeping:
         assert cache.size() == 10 * KB
 
     @pytest.mark.parametrize("lost", ["index", "used", "expires"])
-    def test_a_lost_part_of_the_index_heals(self, url: str, lost: str) -> None:
+    def test_lost_part_of_the_index_is_rebuilt(self, url: str, lost: str) -> None:
         cache = RedisCache(url, "records", 10 * KB)
         for number in range(10):
             cache.put(f"key-{number}", bytes(KB), 60, tag="page")
@@ -118,9 +118,9 @@ class TestHousekeeping:
         assert cache.get("key") == b"2"
 
 
-@pytest.mark.usefixtures("impatient")
-class TestOutage:
-    def test_stopped_it_is_empty_and_started_it_works_again(self, server: RedisServer) -> None:
+@pytest.mark.usefixtures("short_timeouts")
+class TestErrors:
+    def test_cache_is_empty_while_redis_is_stopped(self, server: RedisServer) -> None:
         cache = RedisCache(server.url, "records", 10 * KB)
         cache.put("key", b"1", 60)
         server.stop()
@@ -134,7 +134,7 @@ class TestOutage:
             assert eventually(lambda: cache.put("key", b"3", 60) or cache.get("key") == b"3")
             assert [log["event"] for log in logs] == ["state_failed", "state_recovered"]
 
-    def test_a_restart_in_between_is_not_noticed(self, server: RedisServer) -> None:
+    def test_cache_survives_a_restart_of_redis(self, server: RedisServer) -> None:
         cache = RedisCache(server.url, "records", 10 * KB)
         cache.put("key", b"1", 60)
         server.stop()
@@ -144,7 +144,7 @@ class TestOutage:
             assert cache.get("key") == b"2"
         assert logs == []
 
-    def test_frozen_it_holds_up_few_callers(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_frozen_redis_delays_few_cache_reads(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(redis_client, "OPEN_SECONDS", 60)
         cache = RedisCache(server.url, "records", 10 * KB)
         cache.put("key", b"1", 60)
@@ -155,7 +155,7 @@ class TestOutage:
         assert [cache.get("key") for _ in range(100)] == [None] * 100
         assert sent == []
 
-    def test_frozen_and_thawed_it_works_again(self, server: RedisServer) -> None:
+    def test_cache_works_again_after_redis_was_frozen(self, server: RedisServer) -> None:
         cache = RedisCache(server.url, "records", 10 * KB)
         cache.put("key", b"1", 60)
         server.freeze()
@@ -163,7 +163,7 @@ class TestOutage:
         server.thaw()
         assert eventually(lambda: cache.get("key") == b"1")
 
-    def test_locks_let_work_go_on_unlocked(self, server: RedisServer) -> None:
+    def test_locks_run_the_block_unlocked(self, server: RedisServer) -> None:
         locks = RedisLocks(server.url)
         server.stop()
         with structlog.testing.capture_logs() as logs:
@@ -172,7 +172,7 @@ class TestOutage:
                     assert held
         assert [log["event"] for log in logs] == ["state_failed"]
 
-    def test_a_lock_that_lost_its_redis_ends_quietly(self, server: RedisServer) -> None:
+    def test_release_ignores_a_stopped_redis(self, server: RedisServer) -> None:
         locks = RedisLocks(server.url, lease=0.2)
         with locks.hold("name", 5) as held:
             assert held
@@ -180,49 +180,51 @@ class TestOutage:
         server.start()
         assert eventually(lambda: _held_by_redis(locks, server))
 
-    def test_threads_of_one_process_still_take_turns(self, server: RedisServer) -> None:
+    def test_locks_still_exclude_threads_of_one_process(self, server: RedisServer) -> None:
         locks = RedisLocks(server.url)
         server.stop()
         with locks.hold("name", 0), ThreadPoolExecutor(1) as other:
             assert not other.submit(_try, locks).result()
 
     def test_rate_limit_storage_raises_storage_error(self, server: RedisServer) -> None:
-        counters = RedisRateLimitStorage(server.url)
-        assert counters.count("client", 1, 60)[0]
+        storage = RedisRateLimitStorage(server.url)
+        assert storage.count("client", 1, 60)[0]
         server.stop()
         with pytest.raises(StorageError):
-            counters.count("client", 1, 60)
+            storage.count("client", 1, 60)
         server.start()
-        assert eventually(lambda: _admits(counters))
+        assert eventually(lambda: _admits(storage))
 
     def test_rate_limit_storage_survives_a_restart_of_redis(self, server: RedisServer) -> None:
-        counters = RedisRateLimitStorage(server.url)
-        with ThreadPoolExecutor(4) as crowd:
-            assert all(admitted for admitted, *_ in crowd.map(lambda _: counters.count("client", 99, 60), range(8)))
+        storage = RedisRateLimitStorage(server.url)
+        with ThreadPoolExecutor(4) as threads:
+            assert all(admitted for admitted, *_ in threads.map(lambda _: storage.count("client", 99, 60), range(8)))
             server.stop()
             server.start()
             with structlog.testing.capture_logs() as logs:
-                assert all(admitted for admitted, *_ in crowd.map(lambda _: counters.count("client", 99, 60), range(8)))
+                assert all(
+                    admitted for admitted, *_ in threads.map(lambda _: storage.count("client", 99, 60), range(8))
+                )
         assert logs == []
 
-    def test_a_frozen_redis_holds_up_few_requests(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_frozen_redis_delays_few_counts(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(redis_client, "OPEN_SECONDS", 60)
-        counters = RedisRateLimitStorage(server.url)
-        counters.count("client", 9, 60)
+        storage = RedisRateLimitStorage(server.url)
+        storage.count("client", 9, 60)
         server.freeze()
         for _ in range(50):
             with pytest.raises(StorageError):
-                counters.count("client", 9, 60)
+                storage.count("client", 9, 60)
         server.thaw()
 
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-    def test_a_fork_asks_on_a_connection_of_its_own(self, url: str) -> None:
-        counters = RedisRateLimitStorage(url)
-        assert counters.count("forked", 9, 60)[3] == 1
-        assert in_fork(lambda: counters.count("forked", 9, 60)[3] == 2)
-        assert counters.count("forked", 9, 60)[3] == 3
+    def test_fork_opens_a_new_connection(self, url: str) -> None:
+        storage = RedisRateLimitStorage(url)
+        assert storage.count("forked", 9, 60)[3] == 1
+        assert in_fork(lambda: storage.count("forked", 9, 60)[3] == 2)
+        assert storage.count("forked", 9, 60)[3] == 3
 
-    def test_a_full_redis_keeps_nothing_new_and_says_so(self, server: RedisServer) -> None:
+    def test_full_redis_stores_no_new_values_and_logs_it(self, server: RedisServer) -> None:
         cache = RedisCache(server.url, "records", 100_000 * KB)
         cache.put("old", b"1", 60)
         client_for(server.url).config_set("maxmemory", 1)
@@ -281,22 +283,22 @@ def _held_by_redis(locks: RedisLocks, server: RedisServer) -> bool:
         )
 
 
-def _admits(counters: RedisRateLimitStorage) -> bool:
+def _admits(storage: RedisRateLimitStorage) -> bool:
     try:
-        return bool(counters.count("client", 1, 60)[0])
+        return bool(storage.count("client", 1, 60)[0])
     except StorageError:
         return False
 
 
 class TestLease:
-    def test_is_renewed_while_it_is_held(self, url: str) -> None:
+    def test_is_extended_while_the_lock_is_held(self, url: str) -> None:
         holder, other = RedisLocks(url, lease=0.3), RedisLocks(url)
         with holder.hold("name", 0):
             begin = time.monotonic()
             assert eventually(lambda: time.monotonic() > begin + 0.9)
             assert not _try(other)
 
-    def test_lost_it_is_reported_and_leaves_the_new_holder_alone(self, url: str) -> None:
+    def test_loss_is_logged_and_keeps_the_new_holder(self, url: str) -> None:
         holder, other = RedisLocks(url, lease=0.2), RedisLocks(url, lease=30)
         with structlog.testing.capture_logs() as logs:
             with holder.hold("name", 0):
@@ -307,12 +309,12 @@ class TestLease:
                     token = client_for(url).get("tintype:lock:name")
             assert token
 
-    def test_of_another_holder_outlives_the_end_of_the_first(self, url: str) -> None:
+    def test_of_a_new_holder_is_not_released_by_the_first(self, url: str) -> None:
         first = RedisLocks(url, lease=30).hold("name", 0)
         assert first.__enter__()
-        client_for(url).set("tintype:lock:name", "of somebody else")
+        client_for(url).set("tintype:lock:name", "another holder")
         first.__exit__(None, None, None)
-        assert client_for(url).get("tintype:lock:name") == b"of somebody else"
+        assert client_for(url).get("tintype:lock:name") == b"another holder"
 
 
 def count_often(url: str, times: int) -> int:

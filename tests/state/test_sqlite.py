@@ -1,4 +1,4 @@
-"""The SQLite cache: the contract, and what can happen to a file."""
+"""The SQLite cache: the contract, broken files, full and read-only disks, locked databases, killed writers."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def fill(cache: Cache, count: int = 50, size: int = 10 * KB) -> None:
         cache.put(f"key-{number}", body_of(f"key-{number}", size), 60)
 
 
-def forget_connections(cache: SqliteCache) -> None:
-    """As if the process had been started anew."""
+def close_connections(cache: SqliteCache) -> None:
+    """Make the cache open its file again."""
     cache.close()
 
 
 class TestBrokenFile:
-    def test_garbage_is_moved_aside_and_behaves_as_empty(self, path: Path) -> None:
+    def test_quarantines_garbage_and_starts_empty(self, path: Path) -> None:
         path.parent.mkdir()
         path.write_bytes(os.urandom(100 * KB))
         with structlog.testing.capture_logs() as logs:
@@ -70,21 +70,21 @@ class TestBrokenFile:
         assert Path(f"{path}.broken").stat().st_size == 100 * KB
 
     @pytest.mark.parametrize("kept", [0.001, 0.5, 0.99])
-    def test_a_torn_file_gives_what_is_right_or_nothing(self, cache: SqliteCache, path: Path, kept: float) -> None:
+    def test_truncated_file_returns_correct_values_or_none(self, cache: SqliteCache, path: Path, kept: float) -> None:
         bodies = {f"key-{number}": body_of(str(number), 10 * KB) for number in range(50)}
         for key, body in bodies.items():
             cache.put(key, codec.pack({}, body), 60)
-        forget_connections(cache)
+        close_connections(cache)
         os.truncate(path, int(path.stat().st_size * kept))
         assert all(read(cache.get(key)) in {None, body} for key, body in bodies.items())
         cache.put("key", b"1", 60)
         assert cache.get("key") == b"1"
 
-    def test_damage_all_over_the_file_gives_what_is_right_or_nothing(self, cache: SqliteCache, path: Path) -> None:
+    def test_damaged_pages_return_correct_values_or_none(self, cache: SqliteCache, path: Path) -> None:
         bodies = {f"key-{number}": body_of(str(number), 10 * KB) for number in range(50)}
         for key, body in bodies.items():
             cache.put(key, codec.pack({}, body), 60)
-        forget_connections(cache)
+        close_connections(cache)
         with path.open("r+b") as file:
             for page in range(3, path.stat().st_size // sqlite_connection.PAGE_BYTES, 3):
                 file.seek(page * sqlite_connection.PAGE_BYTES)
@@ -93,9 +93,9 @@ class TestBrokenFile:
         cache.put("key", b"1", 60)
         assert cache.get("key") == b"1"
 
-    def test_a_file_of_another_version_is_begun_anew(self, cache: SqliteCache, path: Path) -> None:
+    def test_replaces_a_file_of_another_version(self, cache: SqliteCache, path: Path) -> None:
         cache.put("key", b"1", 60)
-        forget_connections(cache)
+        close_connections(cache)
         with sqlite3.connect(path) as database:
             database.execute(f"PRAGMA user_version = {sqlite_connection.SCHEMA_VERSION + 1}")
         database.close()
@@ -103,19 +103,19 @@ class TestBrokenFile:
         cache.put("key", b"2", 60)
         assert cache.get("key") == b"2"
 
-    def test_a_database_of_something_else_is_moved_aside(self, cache: SqliteCache, path: Path) -> None:
+    def test_quarantines_a_foreign_database(self, cache: SqliteCache, path: Path) -> None:
         path.parent.mkdir()
         with sqlite3.connect(path) as database:
-            database.execute("CREATE TABLE precious (thing TEXT)")
-            database.execute("INSERT INTO precious VALUES ('ring')")
+            database.execute("CREATE TABLE foreign_table (name TEXT)")
+            database.execute("INSERT INTO foreign_table VALUES ('row')")
         database.close()
         cache.put("key", b"1", 60)
         assert cache.get("key") == b"1"
         with sqlite3.connect(f"{path}.broken") as database:
-            assert database.execute("SELECT thing FROM precious").fetchone() == ("ring",)
+            assert database.execute("SELECT name FROM foreign_table").fetchone() == ("row",)
         database.close()
 
-    def test_a_file_deleted_under_running_processes_is_made_again(self, path: Path) -> None:
+    def test_recreates_a_file_that_was_deleted_while_in_use(self, path: Path) -> None:
         now = [1000.0]
         one, other = (SqliteCache(path, 100 * KB, clock=lambda: now[0]) for _ in range(2))
         one.put("key", b"1", 60)
@@ -126,7 +126,7 @@ class TestBrokenFile:
         one.put("key", b"2", 60)
         assert other.get("key") == b"2"
 
-    def test_one_process_replaces_a_broken_file_for_all(self, path: Path) -> None:
+    def test_replaces_a_broken_file_for_all_processes(self, path: Path) -> None:
         now = [1000.0]
         one, other = (SqliteCache(path, 100 * KB, clock=lambda: now[0]) for _ in range(2))
         one.put("key", b"1", 60)
@@ -140,15 +140,15 @@ class TestBrokenFile:
 
 
 def read(value: bytes | None) -> bytes | None:
-    """A value as the service reads it: what fails its checksum is a miss."""
+    """A value as the service reads it: None if its checksum is wrong."""
     try:
         return codec.unpack(value)[1] if value is not None else None
     except codec.CorruptValue:
         return None
 
 
-class TestTrouble:
-    def test_a_folder_that_cannot_be_made_is_a_miss_and_one_warning(self, tmp_path: Path) -> None:
+class TestErrors:
+    def test_invalid_folder_is_a_miss_and_one_warning(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
         cache = SqliteCache(tmp_path / "file" / "records.sqlite", 100 * KB)
         with structlog.testing.capture_logs() as logs:
@@ -157,9 +157,9 @@ class TestTrouble:
                 assert cache.get("key") is None
             assert (cache.purge("page"), cache.clear(), cache.size()) == (0, 0, 0)
         assert [log["event"] for log in logs] == ["state_failed"]
-        assert "records.sqlite" in logs[0]["where"]
+        assert "records.sqlite" in logs[0]["location"]
 
-    def test_a_database_locked_by_others_is_read_and_not_written(
+    def test_database_locked_by_another_process_is_read_but_not_written(
         self, cache: SqliteCache, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sqlite_connection, "BUSY_TIMEOUT", 0.05)
@@ -174,23 +174,25 @@ class TestTrouble:
         cache.put("key", b"3", 60)
         assert cache.get("key") == b"3"
 
-    def test_a_write_that_waits_comes_soon_after_the_one_before(
+    def test_waiting_write_retries_at_short_intervals(
         self, cache: SqliteCache, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sqlite_connection, "BUSY_TIMEOUT", 60.0)
         cache.put("key", b"1", 60)
-        tries: list[str] = []
+        statements: list[str] = []
         with closing(sqlite3.connect(path, isolation_level=None)) as blocker, ThreadPoolExecutor(1) as pool:
             blocker.execute("BEGIN IMMEDIATE")
-            (session,) = cache._idle
-            session.set_trace_callback(tries.append)
+            (connection,) = cache._idle
+            connection.set_trace_callback(statements.append)
             put = pool.submit(cache.put, "key", b"2", 60)
-            assert eventually(lambda: tries.count("BEGIN IMMEDIATE") > 100)  # or it would sleep ever longer
+            assert eventually(
+                lambda: statements.count("BEGIN IMMEDIATE") > 100
+            )  # SQLite itself would wait longer each time
             blocker.execute("COMMIT")
             put.result(10)
         assert cache.get("key") == b"2"
 
-    def test_a_read_that_is_to_note_uses_leaves_that_for_later_while_others_write(
+    def test_read_records_its_use_later_while_another_process_writes(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sqlite_connection, "BUSY_TIMEOUT", 60.0)
@@ -200,14 +202,14 @@ class TestTrouble:
             blocker.execute("BEGIN IMMEDIATE")
             (before,) = blocker.execute("SELECT used FROM entry").fetchone()
             with structlog.testing.capture_logs() as logs:
-                assert cache.get("key") == b"1"  # or the test's time is up
+                assert cache.get("key") == b"1"  # a write would wait for BUSY_TIMEOUT
             assert logs == []
             blocker.execute("COMMIT")
             cache.put("other", b"2", 60)
             assert blocker.execute("SELECT used FROM entry WHERE key = 'key'").fetchone()[0] > before
         cache.close()
 
-    def test_a_read_only_disk_is_a_miss_and_one_warning(self, small_disk: Path) -> None:
+    def test_read_only_disk_is_a_miss_and_one_warning(self, small_disk: Path) -> None:
         cache = SqliteCache(small_disk / "records.sqlite", 100 * KB)
         cache.put("key", b"1", 60)
         cache.close()
@@ -217,7 +219,7 @@ class TestTrouble:
             assert cache.get("key") in {None, b"1"}
         assert [log["event"] for log in logs] == ["state_failed"]
 
-    def test_a_full_disk_keeps_nothing_new_and_loses_nothing_old(self, small_disk: Path) -> None:
+    def test_full_disk_stores_no_new_and_loses_no_old_values(self, small_disk: Path) -> None:
         cache = SqliteCache(small_disk / "records.sqlite", 100_000 * KB)
         cache.put("old", body_of("old", 100 * KB), 60)
         with structlog.testing.capture_logs() as logs:
@@ -232,21 +234,21 @@ class TestTrouble:
         cache.close()
 
 
-SCRIBBLER = """
+WRITER = """
 import sys
 from pathlib import Path
-from tests.support.contracts.cache import scribble
+from tests.support.contracts.cache import read_and_write
 from tintype.state.sqlite import SqliteCache
 cache = SqliteCache(Path(sys.argv[1]), 500_000, touch_after=0)
 cache.put(f"ready-{sys.argv[2]}", b"1", 600)
-scribble(lambda: cache, int(sys.argv[2]), 10**9, 100)
+read_and_write(lambda: cache, int(sys.argv[2]), 10**9, 100)
 """
 
 
-def test_writers_killed_in_mid_write_leave_no_torn_value_and_a_true_sum(path: Path) -> None:
+def test_killed_writers_leave_complete_values_and_a_correct_size(path: Path) -> None:
     cache = SqliteCache(path, 500_000)
     for round_ in range(4):
-        command = [sys.executable, "-c", SCRIBBLER, str(path)]
+        command = [sys.executable, "-c", WRITER, str(path)]
         writers = [subprocess.Popen([*command, str(10 * round_ + number)]) for number in range(3)]
         ready = [f"ready-{10 * round_ + number}" for number in range(3)]
         assert eventually(lambda names=ready: any(cache.get(name) for name in names))
@@ -264,14 +266,14 @@ def test_writers_killed_in_mid_write_leave_no_torn_value_and_a_true_sum(path: Pa
     assert not Path(f"{path}.broken").exists()
 
 
-def test_what_a_crowd_opened_is_closed_again(cache: SqliteCache) -> None:
-    with ExitStack() as crowd:
+def test_closes_connections_beyond_max_idle(cache: SqliteCache) -> None:
+    with ExitStack() as stack:
         for _ in range(3 * sqlite.MAX_IDLE):
-            crowd.enter_context(cache._connection())
+            stack.enter_context(cache._connection())
     assert len(cache._idle) == sqlite.MAX_IDLE
 
 
-def test_space_is_given_back_after_clear(cache: SqliteCache, path: Path) -> None:
+def test_clear_returns_space_to_the_file_system(cache: SqliteCache, path: Path) -> None:
     fill(cache, count=200)
     before = disk_usage(path)
     cache.clear()

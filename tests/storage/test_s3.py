@@ -1,4 +1,4 @@
-"""The bucket: the contract over moto, what goes over the wire, and buckets that refuse, break or are not there."""
+"""Storage in S3: the contract over moto, requests on the wire, and buckets that deny, fail or do not exist."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def storage(server: S3Server, bucket: str) -> Iterator[S3Storage]:
 
 
 @pytest.fixture
-def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries follow each other at once."""
+def no_retry_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry without a delay."""
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
 
 
@@ -59,14 +59,14 @@ class TestContract(StorageContract):
 
 
 class TestObject:
-    def test_may_be_kept_by_everybody_for_ever(self, storage: S3Storage) -> None:
+    def test_is_public_and_immutable_for_caches(self, storage: S3Storage) -> None:
         storage.put(picture(extension="webp"))
         answer = httpx.get(storage.url(picture(extension="webp").key), trust_env=False)
         assert answer.content == picture().body
         assert answer.headers["Content-Type"] == "image/webp"
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
-    def test_a_prefix_is_put_before_every_key_and_nobody_sees_it(self, server: S3Server, bucket: str) -> None:
+    def test_prefix_is_part_of_the_url_but_not_of_the_key(self, server: S3Server, bucket: str) -> None:
         spaced, other = (
             S3Storage(bucket, endpoint_url=server.url, prefix=prefix, credentials=CREDENTIALS)
             for prefix in ("/my shots/", "other")
@@ -77,22 +77,24 @@ class TestObject:
         assert spaced.get(picture("two").key) is None
         assert httpx.get(spaced.url(picture("one").key), trust_env=False).content == picture().body
         assert "/my%20shots/thumbs/" in spaced.url(picture("one").key)
-        newest = spaced.latest(prefix_of(picture("one")))
-        assert newest
-        assert newest.key == picture("one").key
+        latest = spaced.latest(prefix_of(picture("one")))
+        assert latest
+        assert latest.key == picture("one").key
 
-    def test_other_things_in_the_bucket_are_left_alone(self, server: S3Server, bucket: str, storage: S3Storage) -> None:
+    def test_ignores_foreign_objects_in_the_bucket(self, server: S3Server, bucket: str, storage: S3Storage) -> None:
         httpx.put(f"{server.url}/{bucket}/thumbs/readme.txt", content=b"hello", trust_env=False)
         storage.put(picture())
         assert list(storage.keys()) == [picture().key]
         assert not storage.delete("thumbs/readme.txt")
 
-    def test_an_object_somebody_else_uploaded_is_read(self, server: S3Server, bucket: str, storage: S3Storage) -> None:
+    def test_reads_an_object_uploaded_by_another_client(
+        self, server: S3Server, bucket: str, storage: S3Storage
+    ) -> None:
         httpx.put(storage.url(picture().key), content=b"png", headers={"Content-Type": "image/png"}, trust_env=False)
         assert storage.get(picture().key) == StoredObject(key=picture().key, body=b"png", mime="image/png")
 
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-    def test_a_fork_opens_connections_of_its_own(self, storage: S3Storage) -> None:
+    def test_fork_opens_new_connections(self, storage: S3Storage) -> None:
         storage.put(picture("parent"))
 
         def child() -> bool:
@@ -103,9 +105,9 @@ class TestObject:
         assert storage.get(picture("child").key) == picture("child")
 
 
-class TestAddress:
+class TestUrl:
     @pytest.mark.parametrize(
-        ("settings", "address"),
+        ("settings", "url"),
         [
             ({"bucket": "shots"}, "https://shots.s3.amazonaws.com/KEY"),
             ({"bucket": "shots", "region": "eu-north-1"}, "https://shots.s3.eu-north-1.amazonaws.com/KEY"),
@@ -119,27 +121,27 @@ class TestAddress:
             ),
         ],
     )
-    def test_is_that_of_the_cdn_else_the_endpoint_else_aws(self, settings: dict[str, str], address: str) -> None:
+    def test_is_that_of_the_cdn_or_the_endpoint_or_aws(self, settings: dict[str, str], url: str) -> None:
         key = picture().key
-        assert S3Storage(**settings).url(key) == address.replace("KEY", key)
+        assert S3Storage(**settings).url(key) == url.replace("KEY", key)
 
-    def test_is_never_one_of_this_service(self) -> None:
+    def test_is_never_a_path_of_this_service(self) -> None:
         assert not S3Storage("shots").url("").startswith("/")
 
 
-@pytest.mark.usefixtures("without_pauses")
-class TestTrouble:
-    def test_a_server_that_is_gone_fails_honestly_and_works_again_when_back(self) -> None:
+@pytest.mark.usefixtures("no_retry_delay")
+class TestErrors:
+    def test_stopped_server_raises_backend_unavailable_until_it_is_back(self) -> None:
         with S3Server() as server:
             server.create_bucket("shots")
             storage = S3Storage("shots", endpoint_url=server.url, credentials=CREDENTIALS)
             storage.put(picture())
             server.stop()
             with logged() as logs:
-                for attempt in everything(storage):
-                    with pytest.raises(BackendUnavailable) as refusal:
+                for attempt in all_operations(storage):
+                    with pytest.raises(BackendUnavailable) as raised:
                         attempt()
-                    assert str(server.port) not in refusal.value.detail
+                    assert str(server.port) not in raised.value.detail
             assert {(log["event"], log["code"]) for log in logs} == {("storage_failed", "EndpointConnectionError")}
             assert all(server.url in log["reason"] for log in logs)
             server.start()
@@ -148,13 +150,13 @@ class TestTrouble:
             assert storage.get(picture().key) == picture()
             storage.close()
 
-    def test_a_bucket_that_does_not_exist_is_named_to_the_operator_only(self, server: S3Server) -> None:
+    def test_missing_bucket_is_named_in_the_log_only(self, server: S3Server) -> None:
         storage = S3Storage("nowhere", endpoint_url=server.url, credentials=CREDENTIALS)
         with logged() as logs:
             for attempt in (storage.check, functools.partial(storage.put, picture()), lambda: list(storage.keys())):
-                with pytest.raises(BackendUnavailable) as refusal:
+                with pytest.raises(BackendUnavailable) as raised:
                     attempt()
-                assert "nowhere" not in refusal.value.detail
+                assert "nowhere" not in raised.value.detail
         assert [(log["bucket"], log["code"]) for log in logs] == [
             ("nowhere", "404"),
             ("nowhere", "NoSuchBucket"),
@@ -163,7 +165,7 @@ class TestTrouble:
         assert "made-up-secret" not in str(logs)
         storage.close()
 
-    def test_missing_credentials_are_an_honest_failure(
+    def test_missing_credentials_raise_backend_unavailable(
         self, server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
@@ -177,7 +179,7 @@ class TestTrouble:
         storage.close()
 
 
-def everything(storage: S3Storage) -> list[object]:
+def all_operations(storage: S3Storage) -> list[object]:
     key, prefix = picture().key, prefix_of(picture())
     return [
         storage.check,
@@ -190,15 +192,15 @@ def everything(storage: S3Storage) -> list[object]:
 
 
 @dataclass
-class Bucket:
-    """A bucket over HTTP that answers as it was told, and remembers what it was asked."""
+class ScriptedBucket:
+    """A server that denies or fails chosen requests and records all of them."""
 
-    refuse: tuple[str, ...] = ()
-    """Starts of requests that are forbidden."""
+    deny: tuple[str, ...] = ()
+    """Prefixes of requests, such as ``GET``, that get 403."""
     failures: int = 0
-    """How many requests are first answered with 503."""
+    """How many requests get 503 first."""
     code: str = "AccessDenied"
-    asked: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -215,11 +217,11 @@ class Bucket:
         self.thread.join()
         self.server.server_close()
 
-    def answer(self, asked: str) -> tuple[int, bytes]:
+    def response(self, request_line: str) -> tuple[int, bytes]:
         if self.failures:
             self.failures -= 1
             return 503, b"<Error><Code>SlowDown</Code></Error>"
-        if asked.startswith(self.refuse):
+        if request_line.startswith(self.deny):
             return 403, f"<Error><Code>{self.code}</Code></Error>".encode()
         return 200, b""
 
@@ -230,13 +232,13 @@ class Bucket:
             protocol_version = "HTTP/1.1"
 
             def do_PUT(self) -> None:
-                asked = f"{self.command} {self.path}"
+                request_line = f"{self.command} {self.path}"
                 if self.headers.get("Expect"):
                     self.send_response_only(100)
                     self.end_headers()
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                bucket.asked.append((asked, {k.lower(): v for k, v in self.headers.items()}, body))
-                status, text = bucket.answer(asked)
+                bucket.requests.append((request_line, {k.lower(): v for k, v in self.headers.items()}, body))
+                status, text = bucket.response(request_line)
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(text)))
                 self.send_header("Connection", "close")
@@ -252,36 +254,36 @@ class Bucket:
         return Handler
 
 
-def storage_in(bucket: Bucket) -> S3Storage:
+def storage_in(bucket: ScriptedBucket) -> S3Storage:
     return S3Storage("shots", endpoint_url=bucket.url, credentials=CREDENTIALS)
 
 
-@pytest.mark.usefixtures("without_pauses")
-class TestWire:
-    def test_an_upload_is_checked_on_arrival_in_a_way_every_bucket_knows(self) -> None:
-        with Bucket() as bucket:
+@pytest.mark.usefixtures("no_retry_delay")
+class TestRequests:
+    def test_upload_contains_md5_and_no_checksum_trailer(self) -> None:
+        with ScriptedBucket() as bucket:
             storage_in(bucket).put(picture())
-        (asked, headers, body), *more = bucket.asked
-        assert asked.startswith("PUT /shots/thumbs/")
+        (request_line, headers, body), *more = bucket.requests
+        assert request_line.startswith("PUT /shots/thumbs/")
         assert more == []
         assert body == picture().body
         assert headers["content-md5"] == base64.b64encode(hashlib.md5(body).digest()).decode()
         assert not [name for name in headers if "trailer" in name or "checksum" in name]
         assert headers["cache-control"] == s3.CACHE_CONTROL
 
-    def test_three_retries_ride_out_a_busy_bucket(self) -> None:
-        with Bucket(failures=3) as bucket:
+    def test_retries_three_times(self) -> None:
+        with ScriptedBucket(failures=3) as bucket:
             storage_in(bucket).put(picture())
-        assert len(bucket.asked) == 4
+        assert len(bucket.requests) == 4
 
-    def test_more_is_an_honest_failure(self) -> None:
-        with Bucket(failures=9) as bucket, logged() as logs, pytest.raises(BackendUnavailable):
+    def test_fails_after_three_retries(self) -> None:
+        with ScriptedBucket(failures=9) as bucket, logged() as logs, pytest.raises(BackendUnavailable):
             storage_in(bucket).put(picture())
-        assert len(bucket.asked) == 4
+        assert len(bucket.requests) == 4
         assert logs[0]["code"] == "SlowDown"
 
-    def test_credentials_that_may_only_upload_are_enough(self) -> None:
-        with Bucket(refuse=("GET", "HEAD")) as bucket, logged() as logs:
+    def test_write_only_credentials_suffice(self) -> None:
+        with ScriptedBucket(deny=("GET", "HEAD")) as bucket, logged() as logs:
             storage = storage_in(bucket)
             storage.check()
             assert storage.latest(prefix_of(picture())) is None
@@ -289,9 +291,9 @@ class TestWire:
             assert storage.latest(prefix_of(picture())) is None
         assert [log["event"] for log in logs] == ["storage_list_denied"]
 
-    def test_wrong_credentials_are_not(self) -> None:
-        with Bucket(refuse=("GET", "HEAD", "PUT"), code="InvalidAccessKeyId") as bucket, logged() as logs:
-            for attempt in everything(storage_in(bucket)):
+    def test_wrong_credentials_raise_backend_unavailable(self) -> None:
+        with ScriptedBucket(deny=("GET", "HEAD", "PUT"), code="InvalidAccessKeyId") as bucket, logged() as logs:
+            for attempt in all_operations(storage_in(bucket)):
                 with pytest.raises(BackendUnavailable):
                     attempt()
         assert {log["code"] for log in logs} == {"InvalidAccessKeyId", "403"}

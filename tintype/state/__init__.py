@@ -1,1 +1,1 @@
-"""What workers share and may lose: remembered pictures, locks, allowances. One file per technology."""
+"""State shared by workers that may be lost: caches, locks, rate limit counters; in files or in Redis."""

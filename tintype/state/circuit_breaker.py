@@ -1,4 +1,4 @@
-"""Does a technology work right now? Failures are told once a minute, and retried by one caller at a time."""
+"""Circuit breaker around a backend: rejects calls for a time after a failure, and logs outages once a minute."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ log = structlog.get_logger("tintype.state")
 
 
 class CircuitBreaker:
-    """The state of one technology as this process sees it; safe to share between threads.
+    """The health of one backend as seen by this process. Thread-safe.
 
-    ``name`` is the technology in the log, ``where`` its address or path.
-    ``pause`` is how long, in seconds, it is left alone after a failure.
+    ``backend`` is its name in logs and metrics, ``location`` its address or path. ``open_seconds`` is how long calls
+    are rejected after a failure. It counts failures itself, because caches and locks hide them from their callers, so
+    that a wrapper could not see them.
     """
 
     def __init__(
-        self, name: str, location: str, open_seconds: float = 0.0, clock: Callable[[], float] = time.monotonic
+        self, backend: str, location: str, open_seconds: float = 0.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._name = name
+        self._backend = backend
         self._location = location
         self._open_seconds = open_seconds
         self._clock = clock
@@ -34,7 +35,7 @@ class CircuitBreaker:
         self._log_throttle = LogThrottle(clock=clock)
 
     def allows(self) -> bool:
-        """True while all is well; during an outage for one caller per pause, so that few wait in vain."""
+        """True if the circuit is closed; while it is open, True for one caller per interval (half-open probe)."""
         if not self._open:
             return True
         with self._lock:
@@ -44,24 +45,24 @@ class CircuitBreaker:
             return True
 
     def record_failure(self, reason: object) -> None:
-        """Note that it does not work at all."""
+        """Open the circuit, and report."""
         with self._lock:
             self._open = True
             self._next_probe = self._clock() + self._open_seconds
         self.report(reason)
 
     def report(self, reason: object) -> None:
-        """Count that something went wrong, and log it unless that was said within the last minute."""
-        telemetry.count("tintype_backend_failures_total", self._name)
+        """Count a failure without opening the circuit, and log it at most once per minute."""
+        telemetry.count("tintype_backend_failures_total", self._backend)
         if self._log_throttle.allows():
-            log.warning("state_failed", of=self._name, where=self._location, reason=str(reason))
+            log.warning("state_failed", backend=self._backend, location=self._location, reason=str(reason))
 
     def record_success(self) -> None:
-        """Note that it works."""
+        """Close the circuit."""
         if not self._open:
             return
         with self._lock:
-            was_down, self._open = self._open, False
-        if was_down:
+            was_open, self._open = self._open, False
+        if was_open:
             self._log_throttle.reset()
-            log.info("state_recovered", of=self._name, where=self._location)
+            log.info("state_recovered", backend=self._backend, location=self._location)

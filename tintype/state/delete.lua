@@ -1,6 +1,6 @@
--- Forgets the keys in ARGV; how many of them had a value.
-local found = 0
+-- Deletes the keys in ARGV; returns how many of them had a value.
+local deleted = 0
 for _, key in ipairs(ARGV) do
-    found = found + delete_key(key)
+    deleted = deleted + delete_key(key)
 end
-return found
+return deleted

@@ -1,4 +1,4 @@
-"""Locks for one machine: a file per stripe of names, which the kernel frees when a process dies."""
+"""Locks between the processes of one machine: lock files, which the kernel releases when a process exits."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tintype.state.circuit_breaker import CircuitBreaker
 from tintype.state.striped_locks import StripedLocks, acquire
 
 POLL_INTERVAL = 0.02
-"""Seconds between two looks at a file that another process holds; one thread per process looks."""
+"""Seconds between two attempts to lock a file; one thread per process polls."""
 
 
 class FileLocks:
-    """Mutual exclusion over the threads and processes of one machine.
+    """Mutual exclusion between the threads and processes of one machine.
 
-    Names share ``stripes`` files, so that the folder does not grow; two names in one stripe wait for each other.
+    Names share ``stripes`` files, so that the folder does not grow; two names with the same file exclude each other.
     """
 
     def __init__(self, folder: Path, stripes: int = 4096) -> None:
@@ -32,15 +32,15 @@ class FileLocks:
         """Hold the lock inside the block, waiting up to ``wait`` seconds; yields whether it is held."""
         until = time.monotonic() + wait
         stripe = self._thread_locks.index(name)
-        turn = self._thread_locks.lock(stripe)
-        if not acquire(turn, wait):
+        thread_lock = self._thread_locks.lock(stripe)
+        if not acquire(thread_lock, wait):
             yield False
             return
         try:
             with self._hold_file(stripe, max(0.0, until - time.monotonic())) as held:
                 yield held
         finally:
-            turn.release()
+            thread_lock.release()
 
     @contextmanager
     def _hold_file(self, stripe: int, wait: float) -> Iterator[bool]:
@@ -50,7 +50,7 @@ class FileLocks:
             lock.acquire(timeout=wait)
         except filelock.Timeout:
             held = False
-        except OSError as error:
+        except OSError as error:  # the block runs without the lock: duplicate work is better than an error
             self._breaker.report(error)
         try:
             yield held

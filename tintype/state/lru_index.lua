@@ -1,5 +1,5 @@
--- Beside the values of a cache lies a ledger: size and tag of each, their sum, when each was used and expires.
--- Redis itself may drop values; the ledger learns of it when they would have expired, or when their turn comes.
+-- LRU index of a cache: the size and tag of each value, their sum, and when each was used and expires.
+-- Redis may evict values itself; their entries are removed when they would have expired or are the oldest.
 local prefix = KEYS[1]
 local INDEX, USED, EXPIRES = prefix .. 'index', prefix .. 'used', prefix .. 'expires'
 local BATCH = 256
@@ -12,7 +12,7 @@ local function remove_entry(key)
     if entry then
         local size, tag = string.match(entry, '^(%d+):(.*)$')
         redis.call('HDEL', INDEX, 'e:' .. key)
-        redis.call('HINCRBY', INDEX, 'total', 0 - size) -- '-0' is no integer to Redis
+        redis.call('HINCRBY', INDEX, 'total', 0 - size) -- Redis rejects '-0' as an integer
         if tag ~= '' then
             redis.call('SREM', prefix .. 't:' .. tag, key)
         end
@@ -30,7 +30,8 @@ local function total_bytes()
     return tonumber(redis.call('HGET', INDEX, 'total') or 0)
 end
 
--- Removes a batch of what expired and, over the budget, of what was least recently used; the bytes left.
+-- Deletes a batch of expired values and, over the budget, a batch of the least recently used ones; returns the
+-- remaining bytes.
 local function evict(budget)
     for _, key in ipairs(redis.call('ZRANGEBYSCORE', EXPIRES, '-inf', string.format('%.0f', now), 'LIMIT', 0, BATCH)) do
         delete_key(key)

@@ -1,4 +1,4 @@
--- Remembers ARGV[1] = ARGV[2] for ARGV[3] milliseconds under tag ARGV[4], then trims to ARGV[5] bytes.
+-- Stores ARGV[1] = ARGV[2] for ARGV[3] milliseconds under tag ARGV[4], then evicts down to ARGV[5] bytes.
 local key, value, ttl, tag = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
 local function extend_ttl(name)
@@ -7,7 +7,7 @@ local function extend_ttl(name)
     end
 end
 
--- First of all writes, because Redis refuses for lack of memory only a script that wrote nothing yet.
+-- The first write, because a Redis that is out of memory rejects only scripts that have not written yet.
 redis.call('SET', prefix .. 'v:' .. key, value, 'PX', ttl)
 remove_entry(key)
 redis.call('HSET', INDEX, 'e:' .. key, #value .. ':' .. tag)

@@ -1,6 +1,10 @@
-"""State in Redis, shared by all machines: a cache, locks, and counters for the ``limits`` library.
+"""Cache, locks and rate limit storage in Redis, shared by all machines.
 
-When Redis is down the cache is empty, locks do not lock and counters raise; none of them waits long.
+While Redis is down, the cache is empty, locks do not exclude and the rate limit storage raises, each after at most 2 s.
+
+The cache keeps its own LRU index (``lru_index.lua``), because several caches with separate budgets, locks and rate
+limits share one Redis; ``maxmemory`` evicts from all of them. For a Redis used only by Tintype,
+``maxmemory-policy allkeys-lru`` is the alternative.
 """
 
 from __future__ import annotations
@@ -25,19 +29,19 @@ from tintype.state.striped_locks import StripedLocks, acquire
 log = structlog.get_logger("tintype.state")
 
 POLL_INTERVAL = 0.05
-"""Seconds between two tries for a lock that another process holds; one thread per process tries."""
+"""Seconds between two attempts to acquire a lock; one thread per process polls."""
 MAX_EVICTION_ROUNDS = 64
-"""Further trims one put may ask for; what is still too much then is left to the next put."""
+"""Further evictions after one put; the next put continues."""
 DELETE_BATCH = 500
-"""Keys forgotten by one script, so that nobody waits long."""
+"""Keys deleted by one script, which blocks Redis while it runs."""
 MAX_TOUCHED = 20_000
-"""Keys whose last use a process knows; beyond that some are noted too often."""
+"""Keys whose last use a process remembers; with more keys, some uses are sent too often."""
 
 
 class RedisCache:
-    """Expiring values under a byte budget; the least recently used go first.
+    """Expiring values within a budget of bytes; evicts the least recently used.
 
-    A use is noted at most once in ``touch_after`` seconds per value and process.
+    A use is sent to Redis at most once in ``touch_after`` seconds per value and process.
     """
 
     def __init__(self, url: str, name: str, budget: int, touch_after: float = 60.0) -> None:
@@ -51,14 +55,14 @@ class RedisCache:
         )
 
     def get(self, key: str) -> bytes | None:
-        """The value, or None when absent, expired or out of reach."""
+        """The value; None if it is missing or expired, or if Redis fails."""
         value: bytes | None = self._client.call_or_default(lambda: self._client.get(f"{self._prefix}v:{key}"), None)
         if value is not None:
             self._touch(key)
         return value
 
     def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
-        """Remember a value for ``ttl`` seconds; one over the budget is not kept."""
+        """Store a value for ``ttl`` seconds; a value larger than the budget is deleted instead."""
         if len(value) > self._budget or ttl <= 0:
             self._client.call_or_default(lambda: self._delete_all([key]), 0)
             return
@@ -71,33 +75,33 @@ class RedisCache:
             held = self.size()
 
     def purge(self, tag: str) -> int:
-        """Forget every value put under a tag; how many there were."""
+        """Delete every value with a tag; returns how many there were."""
         name = f"{self._prefix}t:{tag}"
         return self._client.call_or_default(lambda: self._delete_all(self._client.smembers(name)), 0) if tag else 0
 
     def clear(self) -> int:
-        """Forget everything; how many values there were."""
+        """Delete all values; returns how many there were."""
         start = f"{self._prefix}v:"
 
-        def forget_all() -> int:
+        def delete_all() -> int:
             names = self._client.scan_iter(match=f"{start}*", count=DELETE_BATCH)
             return self._delete_all(name[len(start.encode()) :] for name in names)
 
-        return self._client.call_or_default(forget_all, 0)
+        return self._client.call_or_default(delete_all, 0)
 
     def size(self) -> int:
-        """Bytes of all values held now."""
+        """Bytes of all values."""
         return self._client.call_or_default(lambda: self._evict_script(keys=[self._prefix], args=[self._budget]), 0)
 
     def entries(self) -> int:
-        """How many values are held now; those Redis dropped by itself count until they would have expired."""
+        """Number of values; those that Redis evicted itself count until they would have expired."""
         return self._client.call_or_default(lambda: int(self._client.zcard(f"{self._prefix}used")), 0)
 
     def _delete_all(self, keys: Iterable[str | bytes]) -> int:
-        found, keys = 0, iter(keys)
+        deleted, keys = 0, iter(keys)
         while chunk := list(islice(keys, DELETE_BATCH)):
-            found += self._delete_script(keys=[self._prefix], args=chunk)
-        return found
+            deleted += self._delete_script(keys=[self._prefix], args=chunk)
+        return deleted
 
     def _touch(self, key: str) -> None:
         now = time.time()
@@ -114,7 +118,7 @@ class RedisCache:
 
 
 class RedisLocks:
-    """Mutual exclusion over machines. A lock is leased for ``lease`` seconds and renewed while it is held."""
+    """Mutual exclusion between machines. A lock has a lease of ``lease`` seconds, extended while it is held."""
 
     def __init__(self, url: str, lease: float = 10.0) -> None:
         self._client = client_for(url)
@@ -125,31 +129,31 @@ class RedisLocks:
     def hold(self, name: str, wait: float) -> Iterator[bool]:
         """Hold the lock inside the block, waiting up to ``wait`` seconds; yields whether it is held."""
         until = time.monotonic() + wait
-        turn = self._thread_locks.lock(self._thread_locks.index(name))
-        if not acquire(turn, wait):
+        thread_lock = self._thread_locks.lock(self._thread_locks.index(name))
+        if not acquire(thread_lock, wait):
             yield False
             return
         try:
             with self._hold_key(name, max(0.0, until - time.monotonic())) as held:
                 yield held
         finally:
-            turn.release()
+            thread_lock.release()
 
     @contextmanager
     def _hold_key(self, name: str, wait: float) -> Iterator[bool]:
         lock = Lock(self._client, f"tintype:lock:{name}", timeout=self._lease, sleep=POLL_INTERVAL, thread_local=False)
         done = threading.Event()
 
-        def take() -> bool:
+        def acquire_lease() -> bool:
             return bool(lock.acquire(blocking=wait > 0, blocking_timeout=wait))
 
-        held = self._client.call_or_default(take, None)
+        held = self._client.call_or_default(acquire_lease, None)
         if held:
             threading.Thread(
                 target=self._extend_lease, args=(lock, name, done), name="tintype-lock", daemon=True
             ).start()
         try:
-            # out of reach: work done twice is better than no answer
+            # None if Redis fails: the block runs without the lock, because duplicate work is better than an error
             yield held is not False
         finally:
             done.set()
@@ -162,7 +166,7 @@ class RedisLocks:
                 lock.reacquire()
             except LockError:
                 if not done.is_set():
-                    log.warning("lock_lost", lock=name, effect="another may do the same work")
+                    log.warning("lock_lost", lock=name, effect="another worker may do the same work")
                 return
             except redis.RedisError as error:
                 self._client.breaker.report(error)

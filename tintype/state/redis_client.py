@@ -1,4 +1,4 @@
-"""How is Redis asked? By one client a process and address, which gives up soon and then leaves it alone for a while."""
+"""One Redis client per process and URL, with short timeouts and a circuit breaker."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from tintype.state.circuit_breaker import CircuitBreaker
 Result = TypeVar("Result")
 
 CONNECT_TIMEOUT, RESPONSE_TIMEOUT = 1.0, 2.0
-"""Seconds until a connection, or an answer, counts as lost."""
+"""Seconds until connecting, or waiting for a response, fails."""
 MAX_CONNECTIONS = 4096
-"""Of one process: one for each thread that asks, and one for each lock that is being renewed."""
+"""Per process: one for each thread, and one for each lock whose lease is being extended."""
 OPEN_SECONDS = 1.0
-"""Seconds a Redis that failed is left alone; then one caller tries."""
+"""Seconds the circuit stays open after a failure; then one call probes."""
 
 
 class CircuitOpen(redis.ConnectionError):
-    """Refused here: Redis failed a moment ago."""
+    """Not sent: Redis failed less than ``OPEN_SECONDS`` ago."""
 
 
 class BreakerRedis(redis.Redis):
-    """A client that, once Redis has failed, refuses at once instead of waiting again and again."""
+    """A client whose calls raise CircuitOpen without waiting after Redis has failed."""
 
     def __init__(self, pool: redis.ConnectionPool, breaker: CircuitBreaker) -> None:
         super().__init__(connection_pool=pool)
@@ -42,30 +42,30 @@ class BreakerRedis(redis.Redis):
         self._idle: deque[redis.Connection] = deque()
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Ask Redis, as every other method does in the end; raises RedisError."""
+        """Send a command, as all other methods do in the end; raises RedisError."""
         return self._guarded(super().execute_command, *args, **options)
 
     def execute_fast(self, *words: bytes | str | int) -> Any:
-        """Ask as :meth:`execute_command` does, at a third of its cost: on a connection kept for nothing else."""
+        """Send a command at a third of the cost of :meth:`execute_command`, on connections reserved for this method."""
         return self._guarded(self._execute_on_idle, *words)
 
-    def _guarded(self, question: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    def _guarded(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         if not self.breaker.allows():
-            raise CircuitOpen("left alone for a moment after a failure")
+            raise CircuitOpen("Redis failed a moment ago; not sent")
         try:
-            answer = question(*args, **options)
+            response = call(*args, **options)
         except (redis.ConnectionError, redis.TimeoutError) as error:
             self.breaker.record_failure(error)
             raise
         except redis.ResponseError:
-            # A refusal is an answer too: after a restart the first one is that a script is unknown.
+            # Redis responded, so it works. After a restart the first response is NOSCRIPT.
             self.breaker.record_success()
             raise
         self.breaker.record_success()
-        return answer
+        return response
 
     def _execute_on_idle(self, *words: bytes | str | int) -> Any:
-        """One command and its answer; a connection that was closed meanwhile gets a second try."""
+        """Send a command and read its response; a closed connection is replaced once."""
         while self._idle:
             with suppress(IndexError, redis.ConnectionError):
                 connection = self._idle.pop()
@@ -76,15 +76,15 @@ class BreakerRedis(redis.Redis):
     def _send_and_read(self, connection: Any, words: Sequence[bytes | str | int]) -> Any:
         try:
             connection.send_packed_command(connection.pack_command(*words), check_health=False)
-            answer = connection.read_response()
+            response = connection.read_response()
         except redis.ResponseError:
             self._idle.append(connection)
             raise
         self._idle.append(connection)
-        return answer
+        return response
 
     def call_or_default(self, call: Callable[[], Any], default: Result) -> Result:
-        """What Redis answers to a question, or something else if it cannot."""
+        """The result of a call that uses this client, or ``default`` if Redis fails."""
         try:
             return cast("Result", call())
         except redis.RedisError as error:
@@ -93,7 +93,7 @@ class BreakerRedis(redis.Redis):
             return default
 
     def script(self, *names: str) -> Script:
-        """A script of this folder, made of several files."""
+        """A Lua script, concatenated from files of this folder."""
         folder = resources.files(__package__)
         text = "\n".join(folder.joinpath(f"{name}.lua").read_text() for name in names)
         return self.register_script(text)
@@ -101,12 +101,12 @@ class BreakerRedis(redis.Redis):
 
 @functools.cache
 def client_for(url: str) -> BreakerRedis:
-    """The one client of this process for an address; connects when first asked. Raises ConfigurationError."""
-    # A connection that Redis closed meanwhile deserves a second try, one that times out does not.
+    """The one client of this process for a URL, which connects on first use. Raises ConfigurationError."""
+    # retry on a connection that Redis has closed, not after a timeout
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
     try:
         parts = urlsplit(url)
-        where = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
+        location = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
         pool = redis.ConnectionPool.from_url(
             url,
             protocol=2,
@@ -116,6 +116,6 @@ def client_for(url: str) -> BreakerRedis:
             max_connections=MAX_CONNECTIONS,
         )
     except ValueError as error:
-        # the text is left out: it may quote what was written, a password included
+        # without the text of the error, which may contain the password of the URL
         raise ConfigurationError("REDIS_URL: must be redis://…, rediss://… or unix://…") from error
-    return BreakerRedis(pool, CircuitBreaker("redis", where, open_seconds=OPEN_SECONDS))
+    return BreakerRedis(pool, CircuitBreaker("redis", location, open_seconds=OPEN_SECONDS))

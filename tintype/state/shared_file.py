@@ -1,4 +1,4 @@
-"""Is the file at a path still the one we opened? Processes share such a file, and any of them may replace it."""
+"""A file that several processes open and replace, guarded by a lock file; quarantine of broken files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ Inode = tuple[int, int]
 
 
 class SharedFile:
-    """A path whose file is opened and replaced by one process at a time."""
+    """A path whose file is opened and replaced by one process at a time.
+
+    ``companions`` are suffixes of further files that belong to it.
+    """
 
     def __init__(self, path: Path, companions: tuple[str, ...] = ()) -> None:
         self.path = path
@@ -28,11 +31,11 @@ class SharedFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
     def exclusive(self) -> FileLock:
-        """Exclude every other process that opens or replaces the file; raises OSError after a while."""
+        """Exclude other processes that open or replace the file; entering raises OSError after ``LOCK_TIMEOUT``."""
         return FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT)
 
     def inode(self) -> Inode | None:
-        """What identifies the file at the path now; None when there is none."""
+        """Device and inode of the file at the path now; None if there is no file."""
         try:
             found = self.path.stat()
         except FileNotFoundError:
@@ -40,9 +43,9 @@ class SharedFile:
         return found.st_dev, found.st_ino
 
     def quarantine(self, inode: Inode | None, reason: object) -> None:
-        """Keep a broken file as ``<name>.broken``, companions first, unless another process already did.
+        """Rename a broken file to ``<name>.broken``, companions first, unless another process already has.
 
-        Call it :meth:`alone`. The one before it is overwritten: at most one broken file takes space.
+        Call it under :meth:`exclusive`. It overwrites the previous one, so at most one broken file takes space.
         """
         if inode is None or inode != self.inode():
             return

@@ -1,6 +1,6 @@
-"""A cache in one SQLite file, shared by the processes of one machine.
+"""Cache in one SQLite file, shared by the processes of one machine.
 
-Reads never wait for writers (write-ahead log). A file that is torn, foreign or of another version is begun anew.
+Reads do not wait for writers (write-ahead log). A file that is corrupt, foreign or of another version is replaced.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ READ = "SELECT body, used, entry.id FROM entry CROSS JOIN value ON value.id = en
 ADD = "INSERT INTO entry (key, tag, expires, used, size) VALUES (?, ?, ?, ?, ?)"
 
 REVALIDATE_AFTER = 1.0
-"""Seconds until a connection looks again whether its file is still the one at the path."""
+"""Seconds until a connection checks again whether its file is still the one at the path."""
 DELETE_BATCH = 64
-"""Entries removed in one transaction: few, so that nobody waits long."""
+"""Entries deleted by one transaction, which blocks other writers."""
 MAX_EVICTION_ROUNDS = 64
-"""Transactions of removal one write may add; what is still too much then is left to the next write."""
+"""Further transactions of eviction after one write; the next write continues."""
 FLUSH_EVERY, FLUSH_AT = 10.0, 256
-"""Uses are noted together: when the first has waited this many seconds, or when this many wait."""
+"""Seconds after which uses are written together, or their number at which they are."""
 MAX_IDLE = 4
-"""Idle connections that stay open."""
+"""Idle connections that stay open; each holds some megabytes."""
 TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL}
-"""Errors that leave the connection good; it might be the last one to be had."""
+"""Errors after which the connection is still usable. On a full disk a new one could not be opened."""
 
 
 class SqliteCache(ForkAware):
-    """Expiring values under a byte budget; the least recently used go first.
+    """Expiring values within a budget of bytes; evicts the least recently used.
 
-    A use is noted at most once in ``touch_after`` seconds per value. Safe with several threads and
-    processes, over forks and after kill -9.
+    A use is written at most once in ``touch_after`` seconds per value. Safe to share between threads, processes and
+    forks, and consistent after ``kill -9``.
     """
 
     def __init__(
@@ -56,19 +56,19 @@ class SqliteCache(ForkAware):
         register_fork_hooks(self)
 
     def get(self, key: str) -> bytes | None:
-        """The value, or None when absent, expired or unreadable."""
+        """The value; None if it is missing, expired or unreadable."""
         now = self._clock()
         try:
-            session = self._acquire(now)
+            connection = self._acquire(now)
             try:
-                row = session.execute(READ, (key, now)).fetchone()
+                row = connection.execute(READ, (key, now)).fetchone()
             except sqlite3.Error as error:
-                self._recover(session, error)
+                self._recover(connection, error)
                 raise
         except (sqlite3.Error, OSError) as error:
             self._breaker.report(error)
             return None
-        self._release(session)
+        self._release(connection)
         if row is None:
             return None
         value: bytes = row[0]
@@ -77,51 +77,51 @@ class SqliteCache(ForkAware):
         return value
 
     def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
-        """Remember a value for ``ttl`` seconds; one over the budget is not kept."""
+        """Store a value for ``ttl`` seconds; a value larger than the budget is deleted instead."""
         now = self._clock()
         with self._ignoring_errors():
-            with self._transaction() as session:
-                session.execute("DELETE FROM entry WHERE key = ?", (key,))
+            with self._transaction() as connection:
+                connection.execute("DELETE FROM entry WHERE key = ?", (key,))
                 if len(value) <= self._budget and ttl > 0:
-                    entry = session.execute(ADD, (key, tag, now + ttl, now, len(value)))
-                    session.execute("INSERT INTO value VALUES (?, ?)", (entry.lastrowid, value))
-                self._write_touched(session, now)
-                over = self._evict(session, now)
+                    entry = connection.execute(ADD, (key, tag, now + ttl, now, len(value)))
+                    connection.execute("INSERT INTO value VALUES (?, ?)", (entry.lastrowid, value))
+                self._write_touched(connection, now)
+                over = self._evict(connection, now)
             rounds = MAX_EVICTION_ROUNDS
             while over and rounds:
-                with self._transaction() as session:
-                    over, rounds = self._evict(session, now), rounds - 1
+                with self._transaction() as connection:
+                    over, rounds = self._evict(connection, now), rounds - 1
 
     def purge(self, tag: str) -> int:
-        """Forget every value put under a tag; how many there were."""
-        with self._ignoring_errors(), self._transaction() as session:
-            return session.execute("DELETE FROM entry WHERE tag = ? AND tag <> ''", (tag,)).rowcount
+        """Delete every value with a tag; returns how many there were."""
+        with self._ignoring_errors(), self._transaction() as connection:
+            return connection.execute("DELETE FROM entry WHERE tag = ? AND tag <> ''", (tag,)).rowcount
         return 0
 
     def clear(self) -> int:
-        """Forget everything; how many values there were. Gives the space back to the file system."""
+        """Delete all values and return the space to the file system; returns how many values there were."""
         removed, batch = 0, -1
         with self._ignoring_errors():
             while batch:
-                with self._transaction() as session:
+                with self._transaction() as connection:
                     batch = _remove(
-                        session, session.execute("SELECT id FROM entry LIMIT ?", (DELETE_BATCH,)).fetchall()
+                        connection, connection.execute("SELECT id FROM entry LIMIT ?", (DELETE_BATCH,)).fetchall()
                     )
                 removed += batch
-            with self._connection() as session:
-                session.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
+            with self._connection() as connection:
+                connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
         return removed
 
     def size(self) -> int:
-        """Bytes of all values held now, expired ones included until they are swept."""
-        with self._ignoring_errors(), self._connection() as session:
-            return _total_bytes(session)
+        """Bytes of all values, including expired ones that have not been deleted yet."""
+        with self._ignoring_errors(), self._connection() as connection:
+            return _total_bytes(connection)
         return 0
 
     def entries(self) -> int:
-        """How many values are held now, expired ones included until they are swept."""
-        with self._ignoring_errors(), self._connection() as session:
-            return int(session.execute("SELECT count(*) FROM entry").fetchone()[0])
+        """Number of values, including expired ones that have not been deleted yet."""
+        with self._ignoring_errors(), self._connection() as connection:
+            return int(connection.execute("SELECT count(*) FROM entry").fetchone()[0])
         return 0
 
     def close(self) -> None:
@@ -137,15 +137,19 @@ class SqliteCache(ForkAware):
         """
         self.close()
 
-    def _evict(self, session: CacheConnection, now: float) -> bool:
-        """Remove a batch of expired and, if over the budget, of least recently used values; whether more must go."""
+    def _evict(self, connection: CacheConnection, now: float) -> bool:
+        """Delete a batch of expired values and, over the budget, a batch of the least recently used.
+
+        Returns whether the cache is still over the budget.
+        """
         _remove(
-            session, session.execute("SELECT id FROM entry WHERE expires <= ? LIMIT ?", (now, DELETE_BATCH)).fetchall()
+            connection,
+            connection.execute("SELECT id FROM entry WHERE expires <= ? LIMIT ?", (now, DELETE_BATCH)).fetchall(),
         )
-        excess = _total_bytes(session) - self._budget
+        excess = _total_bytes(connection) - self._budget
         if excess > 0:
-            _remove(session, _least_recently_used(session, excess))
-        return excess > 0 and _total_bytes(session) > self._budget
+            _remove(connection, _least_recently_used(connection, excess))
+        return excess > 0 and _total_bytes(connection) > self._budget
 
     def _touch(self, entry: int, now: float) -> None:
         if not self._touched:
@@ -153,14 +157,14 @@ class SqliteCache(ForkAware):
         self._touched[entry] = now
         if len(self._touched) % FLUSH_AT == 0 or now >= self._flush_at:
             self._flush_at = now + FLUSH_EVERY
-            with self._ignoring_errors(), self._connection() as session:
-                session.try_write(partial(self._write_touched, session, now))
+            with self._ignoring_errors(), self._connection() as connection:
+                connection.try_write(partial(self._write_touched, connection, now))
 
-    def _write_touched(self, session: CacheConnection, now: float) -> None:
+    def _write_touched(self, connection: CacheConnection, now: float) -> None:
         uses, self._touched = self._touched, {}
         recent = now - self._touch_after
         rows = [(used, entry, recent) for entry, used in list(uses.items())]
-        session.executemany("UPDATE entry SET used = ? WHERE id = ? AND used <= ?", rows)
+        connection.executemany("UPDATE entry SET used = ? WHERE id = ? AND used <= ?", rows)
 
     @contextmanager
     def _ignoring_errors(self) -> Iterator[None]:
@@ -171,58 +175,58 @@ class SqliteCache(ForkAware):
 
     @contextmanager
     def _transaction(self) -> Iterator[CacheConnection]:
-        with self._connection() as session:
-            session.begin()
-            yield session
-            session.execute("COMMIT")
-            _vacuum(session, spare=self._budget // 8)
+        with self._connection() as connection:
+            connection.begin()
+            yield connection
+            connection.execute("COMMIT")
+            _vacuum(connection, spare=self._budget // 8)
 
     @contextmanager
     def _connection(self) -> Iterator[CacheConnection]:
-        session = self._acquire(self._clock())
+        connection = self._acquire(self._clock())
         try:
-            yield session
+            yield connection
         except BaseException as error:
-            self._recover(session, error)
+            self._recover(connection, error)
             raise
-        self._release(session)
+        self._release(connection)
 
     def _acquire(self, now: float) -> CacheConnection:
-        """An idle connection to the file that is at the path now, else a new one."""
+        """An idle connection to the file that is at the path now, or a new connection."""
         try:
-            session = self._idle.pop()
+            connection = self._idle.pop()
         except IndexError:
             return self._open()
-        if now < session.valid_until:
-            return session
-        if session.inode != self._file.inode():
-            session.close()
+        if now < connection.valid_until:
+            return connection
+        if connection.inode != self._file.inode():
+            connection.close()
             return self._acquire(now)
-        session.valid_until = now + REVALIDATE_AFTER
-        return session
+        connection.valid_until = now + REVALIDATE_AFTER
+        return connection
 
-    def _release(self, session: CacheConnection) -> None:
-        """For the next one who asks; what a crowd opened is closed again, for each holds some megabytes."""
+    def _release(self, connection: CacheConnection) -> None:
+        """Keep a connection for the next call, or close it if enough are idle."""
         if len(self._idle) < MAX_IDLE:
-            self._idle.append(session)
+            self._idle.append(connection)
         else:
-            session.close()
+            connection.close()
 
-    def _recover(self, session: CacheConnection, error: BaseException) -> None:
-        """Undo what an error left half done; give up the connection, and the file if that is broken."""
+    def _recover(self, connection: CacheConnection, error: BaseException) -> None:
+        """After an error, roll back or close the connection, and quarantine a corrupt file."""
         if error_code(error) in TRANSIENT:
             with suppress(sqlite3.Error):
-                session.rollback()
-            self._release(session)
+                connection.rollback()
+            self._release(connection)
             return
-        session.close()
+        connection.close()
         if error_code(error) in CORRUPT:
             with self._file.exclusive():
-                self._file.quarantine(session.inode, error)
+                self._file.quarantine(connection.inode, error)
 
     def _open(self) -> CacheConnection:
         self._file.prepare()
-        # Opening and replacing exclude each other, or a new file could meet the log of the old one.
+        # Opening excludes replacing, because a new file must not be opened with the write-ahead log of the old one.
         with self._file.exclusive():
             try:
                 return self._connect()
@@ -233,31 +237,31 @@ class SqliteCache(ForkAware):
                 return self._connect()
 
     def _connect(self) -> CacheConnection:
-        session = connect(self._file.path, mmap_bytes=2 * self._budget)
-        session.inode = self._file.inode()
-        session.valid_until = self._clock() + REVALIDATE_AFTER
-        return session
+        connection = connect(self._file.path, mmap_bytes=2 * self._budget)
+        connection.inode = self._file.inode()
+        connection.valid_until = self._clock() + REVALIDATE_AFTER
+        return connection
 
 
-def _total_bytes(session: CacheConnection) -> int:
-    return int(session.execute("SELECT bytes FROM total").fetchone()[0])
+def _total_bytes(connection: CacheConnection) -> int:
+    return int(connection.execute("SELECT bytes FROM total").fetchone()[0])
 
 
-def _least_recently_used(session: CacheConnection, excess: int) -> list[tuple[int]]:
-    """The least recently used entries that together free so many bytes, at most a batch."""
-    rows = session.execute("SELECT id, size FROM entry ORDER BY used LIMIT ?", (DELETE_BATCH,)).fetchall()
+def _least_recently_used(connection: CacheConnection, excess: int) -> list[tuple[int]]:
+    """The least recently used entries whose sizes add up to ``excess`` bytes, at most a batch."""
+    rows = connection.execute("SELECT id, size FROM entry ORDER BY used LIMIT ?", (DELETE_BATCH,)).fetchall()
     freed = [0, *accumulate(size for _, size in rows)]
     return [(entry,) for (entry, _), before in zip(rows, freed, strict=False) if before < excess]
 
 
-def _remove(session: CacheConnection, entries: list[tuple[int]]) -> int:
-    session.executemany("DELETE FROM entry WHERE id = ?", entries)
+def _remove(connection: CacheConnection, entries: list[tuple[int]]) -> int:
+    connection.executemany("DELETE FROM entry WHERE id = ?", entries)
     return len(entries)
 
 
-def _vacuum(session: CacheConnection, spare: int) -> None:
-    """Return a bounded number of free pages to the file system once more than ``spare`` bytes are free."""
-    free = session.execute("PRAGMA freelist_count").fetchone()[0]
+def _vacuum(connection: CacheConnection, spare: int) -> None:
+    """Return a batch of free pages to the file system if more than ``spare`` bytes are free."""
+    free = connection.execute("PRAGMA freelist_count").fetchone()[0]
     if free * PAGE_BYTES > spare:
-        # A script is stepped to its end; execute() would give back a single page.
-        session.executescript(f"PRAGMA incremental_vacuum({8 * DELETE_BATCH})")
+        # execute() would step once and return a single page; a script runs to its end
+        connection.executescript(f"PRAGMA incremental_vacuum({8 * DELETE_BATCH})")

@@ -1,4 +1,4 @@
--- Version 1. Values live in a table of their own, so that noting a use rewrites a small row and not a picture.
+-- Schema version 1. Values are in a separate table, so that recording a use rewrites a small row and not an image.
 CREATE TABLE entry (
     id INTEGER PRIMARY KEY,
     key TEXT NOT NULL UNIQUE,

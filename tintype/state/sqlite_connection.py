@@ -1,4 +1,4 @@
-"""How is a cache file opened? One connection, set up alike everywhere, to a file made here or by this version."""
+"""SQLite connections of the cache: settings, schema, and short waits for other writers."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ SCHEMA_VERSION = 1
 SCHEMA = resources.files(__package__).joinpath("sqlite.sql").read_text()
 PAGE_BYTES = 8192
 MAX_WAL_BYTES = 64 << 20
-"""Bytes the write-ahead log may keep after it was carried over."""
+"""Size to which the write-ahead log is truncated after a checkpoint."""
 AUTOCHECKPOINT_PAGES = 1000
-"""Pages of the log after which a write carries them over into the file; SQLite's default."""
+"""Pages of the write-ahead log after which a write makes a checkpoint; SQLite's default."""
 BUSY_TIMEOUT = 2.0
-"""Seconds a write waits for another process's write."""
+"""Seconds a write waits for other writers."""
 RETRY_INTERVAL = 0.002
-"""Seconds between two tries to write; SQLite's own grow to 0.1, so that who waits long waits ever longer."""
+"""Seconds between two attempts to write. SQLite's own intervals grow to 0.1 s, which starves long waiters."""
 CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-"""Errors after which the file is of no use."""
+"""Errors after which the file is unusable."""
 
 
 class SchemaMismatch(sqlite3.DatabaseError):
-    """The file was made by another version of this module: as good as no database."""
+    """The file has the schema of another version; handled like a file that is not a database."""
 
     sqlite_errorcode = sqlite3.SQLITE_NOTADB
 
 
 class CacheConnection(sqlite3.Connection):
-    """A connection that knows which file it opened."""
+    """A connection with the inode of its file, and until when that was checked."""
 
     inode: Inode | None = None
     valid_until: float = 0.0
 
     def begin(self) -> None:
-        """Begin to write, as soon as nobody else does; raises sqlite3.OperationalError after ``BUSY`` seconds."""
+        """Start a write transaction; raises sqlite3.OperationalError after ``BUSY_TIMEOUT`` seconds."""
         until = time.monotonic() + BUSY_TIMEOUT
         self.execute("PRAGMA busy_timeout = 0")
         try:
@@ -57,7 +57,7 @@ class CacheConnection(sqlite3.Connection):
         return True
 
     def try_write(self, write: Callable[[], None]) -> None:
-        """Write unless somebody else does: without waiting, and without carrying the log over for everybody."""
+        """Write in a transaction, or skip it while another process writes; makes no checkpoint."""
         self.execute("PRAGMA busy_timeout = 0")
         self.execute("PRAGMA wal_autocheckpoint = 0")
         try:
@@ -73,37 +73,37 @@ class CacheConnection(sqlite3.Connection):
 
 
 def connect(path: Path, mmap_bytes: int) -> CacheConnection:
-    """A connection that maps so many bytes of the file; raises sqlite3.Error, Outdated among them."""
-    session = sqlite3.connect(
+    """Open a file, mapping its first ``mmap_bytes``; raises sqlite3.Error, for instance SchemaMismatch."""
+    connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, factory=CacheConnection
     )
     try:
-        _prepare(session, mmap_bytes)
+        _prepare(connection, mmap_bytes)
     except BaseException:
-        session.close()
+        connection.close()
         raise
-    return session
+    return connection
 
 
 def error_code(error: BaseException) -> int:
-    """SQLite's primary result code (sqlite.org/rescode.html); 0 for what is not SQLite's."""
+    """The primary result code (sqlite.org/rescode.html); 0 for other exceptions."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _prepare(session: CacheConnection, mmap_bytes: int) -> None:
-    """Set a connection up and create the tables in a new file; raises Outdated."""
-    version = session.execute("PRAGMA user_version").fetchone()[0]
+def _prepare(connection: CacheConnection, mmap_bytes: int) -> None:
+    """Configure a connection, and create the tables in a new file; raises SchemaMismatch."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != SCHEMA_VERSION:
-        _create(session, version)
-    session.execute(f"PRAGMA journal_size_limit = {MAX_WAL_BYTES}")
-    session.execute("PRAGMA synchronous = NORMAL")
-    session.execute(f"PRAGMA mmap_size = {mmap_bytes}")
+        _create(connection, version)
+    connection.execute(f"PRAGMA journal_size_limit = {MAX_WAL_BYTES}")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA mmap_size = {mmap_bytes}")
 
 
-def _create(session: CacheConnection, version: int) -> None:
-    if session.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+def _create(connection: CacheConnection, version: int) -> None:
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise SchemaMismatch(f"made for version {version} of the cache, this is version {SCHEMA_VERSION}")
-    session.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-    session.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    session.execute("PRAGMA journal_mode = WAL")
-    session.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")

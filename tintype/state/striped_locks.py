@@ -1,18 +1,20 @@
-"""Which thread of this process goes next? Only that one asks the outside, the others wait without polling."""
+"""Striped locks between the threads of one process, so that one thread per process polls an external lock."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 
+from tintype.shared_memory import ForkAware, register_fork_hooks
 
-class StripedLocks:
-    """A lock per stripe of names within one process; two names rarely share one."""
+
+class StripedLocks(ForkAware):
+    """A fixed number of locks; each name is assigned one of them."""
 
     def __init__(self, stripes: int) -> None:
         self._stripes = stripes
-        self._create_locks()
+        self.after_fork()
+        register_fork_hooks(self)
 
     def index(self, name: str) -> int:
         """The number of a name's stripe, the same in every process."""
@@ -20,13 +22,10 @@ class StripedLocks:
 
     def lock(self, index: int) -> threading.Lock:
         """The lock of a stripe."""
-        if self._pid != os.getpid():
-            # A fork copies locks that threads of the parent held, and not the threads that would release them.
-            self._create_locks()
         return self._locks[index]
 
-    def _create_locks(self) -> None:
-        self._pid = os.getpid()
+    def after_fork(self) -> None:
+        """Replace locks that threads of the parent hold, because those threads do not exist in the child."""
         self._locks = [threading.Lock() for _ in range(self._stripes)]
 
 

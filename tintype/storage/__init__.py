@@ -1,1 +1,1 @@
-"""What was persisted, kept until deleted. One file per technology."""
+"""Storage backends for persisted thumbnails, which are kept until they are deleted."""

@@ -1,4 +1,4 @@
-"""Persisted pictures in a bucket: S3, R2, MinIO or whatever speaks the protocol. The only home of boto3."""
+"""Storage in a bucket of S3 or a compatible service (R2, MinIO). The only module that imports boto3."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ CACHE_CONTROL = "public, max-age=31536000, immutable"
 _STORED_AT = "stored-at"
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 _UNQUOTED = " !#$&'()*+,/:;=?@[]"
-"""Kept as it is in metadata, which travels in headers: ASCII without the percent sign."""
+"""Characters that metadata keeps unquoted. Metadata is sent in headers, so the rest is percent-encoded."""
 
 
 class S3Storage:
-    """Three standard retries, timeouts, path-style addresses where an endpoint is given; safe to share by threads.
+    """Objects in a bucket; thread-safe. Makes up to three retries; with ``endpoint_url``, URLs are in path style.
 
-    ``public_url`` is the base of the lasting URLs, such as a CDN in front of the bucket. ``credentials`` are keyword
-    arguments of a boto3 session; without them its usual chain applies (environment, profile, instance role).
+    ``public_url`` is the base of the permanent URLs, such as a CDN in front of the bucket. ``credentials`` are keyword
+    arguments of a boto3 session; without them, boto3 searches the environment, profiles and the instance role.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class S3Storage:
         self._cannot_list = False
 
     def put(self, stored: StoredObject) -> None:
-        """Upload; an object is there whole or not at all. Raises BackendUnavailable."""
+        """Upload, atomically; raises BackendUnavailable, and ValueError for an invalid key."""
         if not is_storage_key(stored.key):
             raise ValueError(f"not a storage key: {stored.key!r}")
         meta = {**stored.meta, _STORED_AT: f"{time.time():.6f}"}
@@ -77,35 +77,37 @@ class S3Storage:
             )
 
     def get(self, key: str) -> StoredObject | None:
-        """The object with its description; raises BackendUnavailable."""
+        """The object with its body; raises BackendUnavailable."""
         if not is_storage_key(key):
             return None
         found = self._read(key, lambda name: self._client.get_object(Bucket=self._bucket, Key=name))
         return _without_stored_at(found) if found else None
 
     def latest(self, prefix: str) -> StoredObject | None:
-        """The latest object whose key starts with a prefix, without its body; raises BackendUnavailable.
+        """The object stored last whose key starts with ``prefix``, without its body; raises BackendUnavailable.
 
-        Nothing where we may store but not list: then every picture is stored anew.
+        None if the credentials do not permit listing; then each capture is stored again.
         """
         listed = self._list(prefix)
-        latest = max((item["LastModified"] for item in listed), default=None)
-        # buckets tell time in whole seconds, so several may be the latest
+        last_modified = max((item["LastModified"] for item in listed), default=None)
+        # LastModified has a resolution of one second, so several objects may have the same
         found = [
-            self._head(item["Key"].removeprefix(self._prefix)) for item in listed if item["LastModified"] == latest
+            self._head(item["Key"].removeprefix(self._prefix))
+            for item in listed
+            if item["LastModified"] == last_modified
         ]
-        newest = max(filter(None, found), key=lambda stored: stored.meta.get(_STORED_AT, ""), default=None)
-        return _without_stored_at(newest) if newest else None
+        latest = max(filter(None, found), key=lambda stored: stored.meta.get(_STORED_AT, ""), default=None)
+        return _without_stored_at(latest) if latest else None
 
     def keys(self) -> Iterator[str]:
-        """Every key; raises BackendUnavailable."""
+        """Every key, in no order; raises BackendUnavailable. For listing stored objects, which has no command yet."""
         with self._translating_errors("list"):
             for page in self._pages("thumbs/"):
                 names = (item["Key"].removeprefix(self._prefix) for item in page.get("Contents", ()))
                 yield from (name for name in names if is_storage_key(name))
 
     def delete(self, key: str) -> bool:
-        """Whether there was something to delete; raises BackendUnavailable."""
+        """Delete an object; returns whether it existed. Raises BackendUnavailable."""
         if not is_storage_key(key) or self._head(key) is None:
             return False
         with self._translating_errors("delete"):
@@ -113,7 +115,7 @@ class S3Storage:
         return True
 
     def url(self, key: str) -> str:
-        """The lasting public address: of the CDN, of the endpoint, or of the bucket at AWS."""
+        """The permanent public URL: of ``public_url``, of the endpoint, or of the bucket at AWS."""
         name = quote(self._object_key(key))
         if self._public:
             return f"{self._public}/{name}"
@@ -122,24 +124,24 @@ class S3Storage:
         host = f"s3.{self._region}.amazonaws.com" if self._region else "s3.amazonaws.com"
         if self._region.startswith("cn-"):
             host += ".cn"
-        # a certificate for *.s3… covers no bucket with a dot in its name
+        # the wildcard certificate of AWS does not match bucket names that contain a dot
         return (
             f"https://{host}/{self._bucket}/{name}" if "." in self._bucket else f"https://{self._bucket}.{host}/{name}"
         )
 
     def check(self) -> None:
-        """Raise BackendUnavailable unless the bucket answers us."""
+        """Raise BackendUnavailable unless the bucket exists and the credentials are valid."""
         with self._translating_errors("check"):
             try:
                 self._client.head_bucket(Bucket=self._bucket)
             except ClientError as error:
                 if _error_code(error) != "403":
                     raise
-                # a refused HEAD does not tell wrong credentials from a right that is not needed; this does
+                # HEAD returns 403 for wrong credentials and for a missing permission alike; listing distinguishes them
                 self._list("", limit=1)
 
     def close(self) -> None:
-        """Give the connections back; the next call opens new ones."""
+        """Close connections; the next call opens new ones."""
         with self._lock:
             opened, self._client_with_pid = self._client_with_pid, None
         if opened and opened[0] == os.getpid():
@@ -147,7 +149,7 @@ class S3Storage:
 
     @property
     def _client(self) -> S3Client:
-        """Made when first needed, and anew after a fork: a client's connections must not be shared."""
+        """The client of this process, created on first use; processes must not share connections."""
         with self._lock:
             if self._client_with_pid is None or self._client_with_pid[0] != os.getpid():
                 self._client_with_pid = (os.getpid(), self._create_client())
@@ -156,7 +158,7 @@ class S3Storage:
     def _create_client(self) -> S3Client:
         compatible: dict[str, Any] = {}
         if self._endpoint:
-            # R2 and older MinIO refuse the checksum trailers that newer boto3 sends to AWS
+            # R2 and older MinIO reject the checksum trailers that boto3 sends since 1.36
             compatible = {
                 "s3": {"addressing_style": "path"},
                 "request_checksum_calculation": "when_required",
@@ -178,7 +180,7 @@ class S3Storage:
         return paginator.paginate(Bucket=self._bucket, Prefix=self._object_key(prefix), PaginationConfig=bounds)
 
     def _list(self, prefix: str, limit: int | None = None) -> list[ObjectTypeDef]:
-        """Objects whose key starts with a prefix; none where we may store but not list, which is said once."""
+        """Objects whose key starts with a prefix; none without the permission to list, which is logged once."""
         with self._translating_errors("list"):
             try:
                 return [item for page in self._pages(prefix, limit) for item in page.get("Contents", ())]
@@ -186,34 +188,36 @@ class S3Storage:
                 if _error_code(error) != "AccessDenied":
                     raise
         if not self._cannot_list:
-            log.warning("storage_list_denied", bucket=self._bucket, effect="pictures already stored are stored again")
+            log.warning(
+                "storage_list_denied", bucket=self._bucket, effect="captures that are already stored are stored again"
+            )
         self._cannot_list = True
         return []
 
     def _head(self, key: str) -> StoredObject | None:
         return self._read(key, lambda name: self._client.head_object(Bucket=self._bucket, Key=name))
 
-    def _read(self, key: str, ask: Callable[[str], Any]) -> StoredObject | None:
+    def _read(self, key: str, request: Callable[[str], Any]) -> StoredObject | None:
         with self._translating_errors("get"):
             try:
-                answer = ask(self._object_key(key))
+                response = request(self._object_key(key))
             except ClientError as error:
                 if _error_code(error) in _ABSENT:
                     return None
                 raise
-            body = answer["Body"].read() if "Body" in answer else b""
-        meta = {name: unquote(value) for name, value in answer.get("Metadata", {}).items()}
-        return StoredObject(key=key, body=body, mime=answer["ContentType"], meta=meta)
+            body = response["Body"].read() if "Body" in response else b""
+        meta = {name: unquote(value) for name, value in response.get("Metadata", {}).items()}
+        return StoredObject(key=key, body=body, mime=response["ContentType"], meta=meta)
 
     @contextmanager
     def _translating_errors(self, operation: str) -> Iterator[None]:
-        """What boto3 raises does not leave this file; the operator reads the reason, the caller does not."""
+        """Log the reason and raise BackendUnavailable, whose text contains neither bucket nor endpoint."""
         try:
             yield
         except (ClientError, BotoCoreError, OSError) as error:
             code = _error_code(error) if isinstance(error, ClientError) else type(error).__name__
             log.error("storage_failed", operation=operation, bucket=self._bucket, code=code, reason=str(error))
-            raise BackendUnavailable("the picture storage does not work right now", retry_after=30) from error
+            raise BackendUnavailable("the storage is unavailable now; retry later", retry_after=30) from error
 
 
 def _error_code(error: ClientError) -> str:
@@ -221,7 +225,7 @@ def _error_code(error: ClientError) -> str:
 
 
 def _content_md5(body: bytes) -> str:
-    """What the bucket checks the upload against (RFC 1864); every kind of bucket knows this one."""
+    """Content-MD5 (RFC 1864), the integrity check that all compatible services support."""
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
 

@@ -1,4 +1,4 @@
-"""What all locks promise, whatever they are made of. Mixed into each backend's tests."""
+"""Contract of all locks, mixed into the tests of each backend."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OpenLocks = Callable[[], Locks]
 
 
 def count_up(open_locks: OpenLocks, file: Path, times: int) -> None:
-    """Read, add one, write: goes wrong as soon as two do it at once."""
+    """Read, add one, write: loses counts if two callers do it concurrently."""
     locks = open_locks()
     for _ in range(times):
         with locks.hold("counter", 30) as held:
@@ -28,38 +28,38 @@ def count_up(open_locks: OpenLocks, file: Path, times: int) -> None:
             file.write_text(str(int(file.read_text()) + 1))
 
 
-def hold_for_ever(open_locks: OpenLocks, told: Connection) -> None:
+def hold_forever(open_locks: OpenLocks, results: Connection) -> None:
     with open_locks().hold("name", 10) as held:
-        told.send(held)
+        results.send(held)
         threading.Event().wait()
 
 
 class LocksContract:
     @pytest.fixture
     def open_locks(self) -> OpenLocks:
-        """Opens locks on one and the same technology; a partial of a plain class."""
+        """Opens locks on the same backend at each call; picklable, so a partial of a class."""
         raise NotImplementedError
 
     @pytest.fixture
     def locks(self, open_locks: OpenLocks) -> Locks:
         return open_locks()
 
-    def test_a_free_lock_is_held(self, locks: Locks) -> None:
+    def test_acquires_a_free_lock(self, locks: Locks) -> None:
         with locks.hold("name", 0) as held:
             assert held
 
-    def test_a_lock_is_free_again_after_the_block(self, locks: Locks) -> None:
+    def test_releases_the_lock_after_the_block(self, locks: Locks) -> None:
         for _ in range(3):
             with locks.hold("name", 0) as held:
                 assert held
 
-    def test_a_lock_is_free_again_after_an_error(self, locks: Locks) -> None:
+    def test_releases_the_lock_after_an_error(self, locks: Locks) -> None:
         with pytest.raises(KeyError), locks.hold("name", 0):
             raise KeyError
         with locks.hold("name", 0) as held:
             assert held
 
-    def test_a_held_lock_is_not_given_twice(self, open_locks: OpenLocks, locks: Locks) -> None:
+    def test_does_not_acquire_a_held_lock(self, open_locks: OpenLocks, locks: Locks) -> None:
         with locks.hold("name", 0):
             for other in (locks, open_locks()):
                 with other.hold("name", 0) as held:
@@ -67,18 +67,18 @@ class LocksContract:
                 with other.hold("name", 0.05) as held:
                     assert not held
 
-    def test_one_who_does_not_hold_it_frees_nothing(self, open_locks: OpenLocks, locks: Locks) -> None:
+    def test_failed_attempt_releases_nothing(self, open_locks: OpenLocks, locks: Locks) -> None:
         with locks.hold("name", 0):
             with open_locks().hold("name", 0):
                 pass
             with open_locks().hold("name", 0) as held:
                 assert not held
 
-    def test_names_do_not_disturb_each_other(self, open_locks: OpenLocks, locks: Locks) -> None:
-        with locks.hold("one", 0), open_locks().hold("ein anderer: ü*?", 0) as held:
+    def test_names_are_independent(self, open_locks: OpenLocks, locks: Locks) -> None:
+        with locks.hold("one", 0), open_locks().hold("another name: ü*?", 0) as held:
             assert held
 
-    def test_a_waiter_gets_it_when_it_is_freed(self, open_locks: OpenLocks, locks: Locks) -> None:
+    def test_waiting_caller_acquires_it_after_the_release(self, open_locks: OpenLocks, locks: Locks) -> None:
         waiting = threading.Event()
 
         def wait() -> bool:
@@ -92,24 +92,24 @@ class LocksContract:
                 assert waiting.wait(10)
             assert waiter.result(10)
 
-    def test_threads_take_turns(self, locks: Locks, tmp_path: Path) -> None:
+    def test_excludes_threads(self, locks: Locks, tmp_path: Path) -> None:
         file = tmp_path / "count"
         file.write_text("0")
         in_threads(count_up, [(lambda: locks, file, 20)] * 6)
         assert file.read_text() == "120"
 
-    def test_processes_take_turns(self, open_locks: OpenLocks, tmp_path: Path) -> None:
+    def test_excludes_processes(self, open_locks: OpenLocks, tmp_path: Path) -> None:
         file = tmp_path / "count"
         file.write_text("0")
         in_processes(count_up, [(open_locks, file, 25)] * 4)
         assert file.read_text() == "100"
 
-    def test_a_holder_that_is_killed_frees_it(self, open_locks: OpenLocks) -> None:
-        told, tell = get_context("spawn").Pipe(duplex=False)
-        holder = get_context("spawn").Process(target=hold_for_ever, args=(open_locks, tell))
+    def test_is_released_when_its_holder_is_killed(self, open_locks: OpenLocks) -> None:
+        receiver, sender = get_context("spawn").Pipe(duplex=False)
+        holder = get_context("spawn").Process(target=hold_forever, args=(open_locks, sender))
         holder.start()
-        assert told.poll(20)
-        assert told.recv() is True
+        assert receiver.poll(20)
+        assert receiver.recv() is True
         with open_locks().hold("name", 0) as held:
             assert not held
         assert holder.pid
@@ -118,14 +118,14 @@ class LocksContract:
         with open_locks().hold("name", 30) as held:
             assert held
         holder.close()
-        told.close()
-        tell.close()
+        receiver.close()
+        sender.close()
 
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-    def test_a_fork_does_not_inherit_it(self, locks: Locks) -> None:
+    def test_is_not_inherited_by_a_fork(self, locks: Locks) -> None:
         def child() -> bool:
-            with locks.hold("name", 0) as mine, locks.hold("other", 5) as other:
-                return not mine and other
+            with locks.hold("name", 0) as own, locks.hold("other", 5) as other:
+                return not own and other
 
         with locks.hold("name", 0):
             assert in_fork(child)
