@@ -91,9 +91,7 @@ def test_classifies_the_page(page: str, verdict: str, engine: ChromiumEngine, si
 
 
 @pytest.mark.parametrize(("page", "verdict"), PIXELS_ALONE.items(), ids=PIXELS_ALONE)
-def test_classifies_by_pixels_without_features(
-    page: str, verdict: str, engine: ChromiumEngine, site: SiteServer
-) -> None:
+def test_classifies_by_pixels_alone(page: str, verdict: str, engine: ChromiumEngine, site: SiteServer) -> None:
     asked = shot(site, page)
     assert classify(_as_hosted(engine.capture(asked)), asked.url) == verdict
 

@@ -139,7 +139,7 @@ class ThumbnailService:
         verdict in ``fail_on``.
         """
         stored = None if request.shot.has_credentials else self._storage.latest(f"thumbs/{request.key}-")
-        permanent = None if stored and stored.meta.get("passing") else stored
+        permanent = None if stored and stored.meta.get("transient") else stored
         if permanent and not freshness.forced:
             return self._persist_result(permanent, cached=True)
         result = self._pipeline.get_current(self._job(request, replace(freshness, stale_for=0)))
@@ -209,5 +209,5 @@ def _to_store(request: CaptureRequest, thumbnail: Thumbnail) -> StoredObject:
     meta = {"width": str(thumbnail.width), "height": str(thumbnail.height), "bytes": str(len(thumbnail.body))}
     meta["verdict"] = thumbnail.verdict
     if is_transient(thumbnail) or is_unusable(thumbnail):
-        meta["passing"] = "true"
+        meta["transient"] = "true"
     return StoredObject(key=storage_key(request.key, thumbnail), body=thumbnail.body, mime=thumbnail.mime, meta=meta)
