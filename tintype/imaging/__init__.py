@@ -1,4 +1,4 @@
-"""How does a master become the picture that is delivered? The only home of libvips."""
+"""Image processing with libvips: renders thumbnails from masters, draws fallback images, measures content."""
 
 from tintype.imaging.content import ContentStats, is_one_colour, measure_content
 from tintype.imaging.error_card import draw_error_card, draw_placeholder

@@ -1,4 +1,4 @@
-"""What do the pixels of a picture say? Whether anything is drawn on it, and how much."""
+"""Measures how much is drawn on an image, for the classifier: one colour, drawn pixels."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from tintype.imaging.render import size, to_srgb
 from tintype.imaging.vips import decoding_errors, load, pyvips_module
 
 _MAX_FLAT_SPREAD = 12
-"""Levels (of 255) between the darkest and the lightest pixel of what is one colour to the eye."""
+"""Levels (of 255) between the darkest and the lightest pixel of an image that counts as one colour."""
 _MIN_DIFFERENCE = 8
-"""Levels by which a pixel, averaged with its neighbours, must differ to count as drawn: noise is averaged away."""
+"""Levels by which a pixel must differ to count as drawn. It is averaged with its neighbours first, against noise."""
 _MAX_ASPECT = 3
-"""How much of a long picture is looked at, in widths: whoever saw that much of nothing has seen enough."""
+"""Height that is examined, in widths of the image: an image that is empty so far counts as empty."""
 _PNG_OVERHEAD, _MAX_FLAT_DENSITY = 1024, 0.06
-"""Bytes, and bytes a pixel, that no PNG of one colour takes; Chromium's quick ones take a third."""
+"""Bytes, and bytes per pixel, that a PNG of one colour never reaches; Chromium's fast PNGs have a third of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContentStats:
-    """What is drawn on a picture: pixels that differ noticeably from what most of them are, in colour or opacity."""
+    """Pixels that differ from the most common colour or opacity of an image."""
 
     drawn_pixels: int
     drawn_share: float
-    """The same as a part of all pixels, 0 to 1."""
+    """``drawn_pixels`` as a part of all pixels, 0 to 1."""
 
 
 def is_one_colour(body: bytes) -> bool:
-    """Whether an eye sees one colour: a faint gradient and faint noise are no drawing. Raises EngineError."""
+    """Whether the image shows one colour; faint gradients and noise count as one. Raises EngineError."""
     width, height, mime = size(body)
     if mime == "image/png" and len(body) > _PNG_OVERHEAD + _MAX_FLAT_DENSITY * width * height:
         return False
@@ -37,7 +37,7 @@ def is_one_colour(body: bytes) -> bool:
 
 
 def measure_content(body: bytes) -> ContentStats:
-    """Look at a picture once, from its top; raises EngineError when it cannot be read."""
+    """Measure an image from its top down to three times its width; raises EngineError if it cannot be decoded."""
     with decoding_errors():
         image = _load_top(body, size(body)[2])
         ink = _count_drawn(image) if _spread(image) > _MAX_FLAT_SPREAD else 0
@@ -50,7 +50,7 @@ def _load_top(body: bytes, mime: str) -> Any:
 
 
 def _spread(image: Any) -> float:
-    """Levels between darkest and lightest, in the band where that is most."""
+    """Levels between the darkest and the lightest pixel, in the band with the largest range."""
     stats = image.stats()
     return max(float(stats(1, band)[0] - stats(0, band)[0]) for band in range(1, image.bands + 1))
 
@@ -63,5 +63,5 @@ def _count_drawn(image: Any) -> int:
 
 
 def _most_common(band: Any) -> float:
-    """The level most pixels of a band have."""
+    """The level that most pixels of a band have."""
     return float(band.hist_find().maxpos()[1])

@@ -1,4 +1,4 @@
-"""How does what is no picture of a page look? A neutral card: a failure with its text, a placeholder without."""
+"""Draws the fallback images: a card with an error message, and a placeholder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from tintype.options import FormatName
 _MAX_PIXELS = 8_294_400  # 3840 x 2160
 _BACKGROUND_COLOUR, _TITLE_COLOUR, _REASON_COLOUR = (246, 247, 249), (31, 41, 55), (107, 114, 128)
 _FONTS = "Inter, Noto Sans, Liberation Sans, DejaVu Sans, sans-serif"
-_LONG_WORD = 24  # letters
+_LONG_WORD = 24
+"""Letters from which a word may be cut."""
 _CARD = """
 <svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">
 <rect width="100%" height="100%" fill="#f6f7f9"/>
@@ -43,16 +44,16 @@ _PLACEHOLDER = """
 
 
 def draw_error_card(title: str, reason: str, *, format: FormatName, quality: int, width: int, height: int) -> Thumbnail:  # noqa: A002 - named as the options are
-    """A neutral picture that says what went wrong, with as much of the text as is legible at its size.
+    """An image with the title and the reason of an error, with as much of the text as is legible at its size.
 
-    A size no format could hold is shrunk.
+    A size that the format cannot hold is reduced.
     """
     width, height = _fit_format(format, width, height)
     return _to_thumbnail(_draw_card(title, reason, width, height), format, quality)
 
 
 def draw_placeholder(*, format: FormatName, quality: int, width: int, height: int) -> Thumbnail:  # noqa: A002 - named as the options are
-    """A neutral picture in the place of one that is being taken; without words, so that it suits every page."""
+    """An image to return while the first capture runs; without text, so that it suits every page."""
     width, height = _fit_format(format, width, height)
     side = round(min(0.42 * min(width, height), max(160, 0.22 * min(width, height))))
     drawing = _PLACEHOLDER.format(width=width, height=height, x=(width - side) / 2, y=(height - side) / 2, side=side)
@@ -100,7 +101,7 @@ def _draw_card(title: str, reason: str, width: int, height: int) -> Any:
 
 
 def _text_masks(title: str, reason: str, width: int, unit: float) -> list[tuple[Any, tuple[int, ...]]]:
-    """Title and reason as masks; less where they would be illegible or there are no fonts."""
+    """Title and reason as masks with their colours; none if they would be illegible or no font is installed."""
     big, small = max(10.5, 15 * unit), max(9.5, 10.5 * unit)
     if width < 8 * big or not _has_fonts():
         return []
@@ -113,7 +114,7 @@ def _text_masks(title: str, reason: str, width: int, unit: float) -> list[tuple[
 
 
 def _fit_text(text: str, style: str, width: int, height: float) -> Any:
-    """A text as a mask of at most these sizes, broken into lines, cut with an ellipsis."""
+    """A text as a mask of at most this size in pixels, broken into lines, cut with an ellipsis."""
     words = " ".join("".join(c if c.isprintable() else " " for c in text).split()) or "…"
     mask = _layout_text(words, style, width)
     if mask.height <= height:
@@ -125,7 +126,7 @@ def _fit_text(text: str, style: str, width: int, height: float) -> Any:
 
 
 def _truncate(words: str, length: int) -> str:
-    """The beginning, up to a whole word unless the last one is long or the script has no spaces."""
+    """The first ``length`` letters up to a whole word, unless the last word is long or the script has no spaces."""
     head, _, tail = words[:length].rpartition(" ")
     return (head if head and len(tail) < _LONG_WORD else words[:length]).rstrip(" ,.;:") + "…"
 
@@ -137,6 +138,6 @@ def _layout_text(words: str, style: str, width: int) -> Any:
 
 @functools.cache
 def _has_fonts() -> bool:
-    """Without any font all letters are the same empty box."""
+    """Whether a font is installed: without one, all letters are the same empty box."""
     one, other = (pyvips_module().Image.text(letters, font=_FONTS, dpi=72) for letters in ("AB", "LI"))
     return bool((one.width, one.height, one.avg()) != (other.width, other.height, other.avg()))

@@ -1,10 +1,10 @@
-"""Which part of a master is delivered, and at which size? Pure arithmetic.
+"""Resize geometry: which part of a master is delivered, and at which size.
 
-Sizes are upper bounds: nothing is ever enlarged. When the box asked for is larger than the picture
+Sizes are upper bounds: nothing is enlarged. If the requested box is larger than the image
 
-* ``inside``, and a box of which one side is given, leave the picture at its own size;
-* ``cover`` and ``fill`` shrink the box, its shape kept, until it lies within the picture;
-* ``contain`` keeps the very box and pads around the picture at its own size.
+* ``inside``, and a box of which one side is given, leave the image at its size;
+* ``cover`` and ``fill`` shrink the box, its shape kept, until it lies within the image;
+* ``contain`` keeps the box and pads around the image at its size.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tintype.options import Rendition
 
 LONGEST_SIDE = {"png": 1_000_000, "jpeg": 65_500, "webp": 16_383, "avif": 16_384}
-"""Pixels a format holds on a side; a longer picture is shrunk, as sizes are upper bounds."""
+"""Largest side in pixels by format; a longer image is reduced."""
 
 Box = tuple[int, int]
 """Width and height in pixels."""
@@ -22,18 +22,18 @@ Box = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class ResizePlan:
-    """What becomes of a master."""
+    """How a master becomes a thumbnail. All sizes in pixels."""
 
     crop: Box
     """The part of the master that is used: its top, horizontally centred."""
     scaled: Box
-    """The size that part is brought to; never larger than ``crop``."""
+    """The size to which that part is resized; never larger than ``crop``."""
     canvas: Box
-    """The delivered size; what ``scaled`` leaves of it is padding."""
+    """The delivered size; the part of it that ``scaled`` does not cover is padding."""
 
 
 def plan_resize(width: int, height: int, rendition: Rendition) -> ResizePlan:
-    """How a master of this size meets a rendition, by the rules at the head of this module."""
+    """The plan for a master of this size, by the rules at the top of this module."""
     source, limit = (width, height), LONGEST_SIDE[rendition.format]
     asked = (min(rendition.thumb_width or width, limit), min(rendition.thumb_height or height, limit))
     fit = rendition.fit if rendition.thumb_width and rendition.thumb_height else "inside"
@@ -46,10 +46,10 @@ def plan_resize(width: int, height: int, rendition: Rendition) -> ResizePlan:
 
 
 def ratios(one: Box, other: Box) -> tuple[float, float]:
-    """How many times the other's width and height go into one's."""
+    """The quotients of the widths and of the heights."""
     return one[0] / other[0], one[1] / other[1]
 
 
 def scale(box: Box, factor: float) -> Box:
-    """A box larger or smaller by a factor, never without pixels."""
+    """A box multiplied by a factor, with at least one pixel on each side."""
     return max(1, round(box[0] * factor)), max(1, round(box[1] * factor))

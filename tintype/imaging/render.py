@@ -1,4 +1,4 @@
-"""How is a master rendered? Met with the sizes of :mod:`tintype.imaging.geometry`, in sRGB, without metadata."""
+"""Renders a thumbnail from a master: resized, cropped or padded, in sRGB, without metadata."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tintype.model import Capture, Thumbnail, digest_of
 from tintype.options import DOCUMENTS, Rendition
 
 MAX_PIXELS = 60_000_000
-"""Largest master that is decoded: hosted engines may answer anything, and 60 million can need 240 MB."""
+"""Largest master that is decoded: a hosted engine can return any image, and 60 million pixels can need 240 MB."""
 
 
 def render(capture: Capture, rendition: Rendition) -> Thumbnail:
-    """What is delivered; raises EngineError when the master cannot be read.
+    """The thumbnail; raises EngineError if the master cannot be decoded.
 
-    A PNG delivered as PNG at its own size passes through untouched.
+    A PNG that is delivered as PNG at its size is passed through unchanged.
     """
     if rendition.format in DOCUMENTS:
         return _to_thumbnail(
@@ -27,8 +27,8 @@ def render(capture: Capture, rendition: Rendition) -> Thumbnail:
         )
     width, height, mime = size(capture.body)
     layout, body = plan_resize(width, height, rendition), capture.body
-    untouched = mime == rendition.mime == "image/png" and layout.canvas == (width, height)
-    if not untouched:
+    is_unchanged = mime == rendition.mime == "image/png" and layout.canvas == (width, height)
+    if not is_unchanged:
         with decoding_errors():
             image = _compose(load(body, mime, _preshrink(mime, layout)), layout, (width, height), rendition)
             body = encode(image, rendition.format, rendition.quality)
@@ -53,19 +53,19 @@ def _to_thumbnail(capture: Capture, body: bytes, mime: str, box: Box) -> Thumbna
 
 
 def size(body: bytes) -> tuple[int, int, str]:
-    """Width, height and media type, read from the head alone; raises EngineError unless it is a permitted picture."""
+    """Width, height and media type from the image's header; raises EngineError unless it is a permitted image."""
     mime = detect_mime(body)
     if not mime:
-        raise EngineError("the capture engine answered something that is not a picture")
+        raise EngineError("the capture engine returned something that is not an image")
     with decoding_errors():
         image = load(body, mime)
     if image.width * image.height > MAX_PIXELS:
-        raise EngineError(f"the capture engine answered a picture of over {MAX_PIXELS // 1_000_000} megapixels")
+        raise EngineError(f"the capture engine returned an image of over {MAX_PIXELS // 1_000_000} megapixels")
     return image.width, image.height, mime
 
 
 def verify(body: bytes) -> tuple[int, int, str]:
-    """As :func:`size`, but the whole picture is decoded: one torn at its end raises EngineError as well."""
+    """As :func:`size`, but decodes the whole image: a truncated one raises EngineError as well."""
     seen = size(body)
     with decoding_errors():
         load(body, seen[2]).avg()
@@ -73,7 +73,7 @@ def verify(body: bytes) -> tuple[int, int, str]:
 
 
 def _preshrink(mime: str, layout: ResizePlan) -> int:
-    """A JPEG is shrunk while decoding, as long as that leaves Lanczos a factor of two to smooth."""
+    """Factor by which a JPEG is reduced while decoding; it leaves at least a factor of two for Lanczos."""
     spare = min(ratios(layout.crop, layout.scaled)) if mime == "image/jpeg" else 1
     return next((factor for factor in (8, 4, 2) if spare >= 2 * factor), 1)
 
@@ -99,7 +99,7 @@ def _pad(image: Any, canvas: Box, *, opaque: bool) -> Any:
 
 
 def to_srgb(image: Any) -> Any:
-    """The picture in sRGB, whatever profile it came with."""
+    """The image converted from its profile to sRGB."""
     if image.get_typeof("icc-profile-data"):
         image = image.icc_transform("srgb", embedded=True, black_point_compensation=True)
     return image if image.interpretation == "srgb" else image.colourspace("srgb")

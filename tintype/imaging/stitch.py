@@ -1,4 +1,4 @@
-"""How do parts of a picture become one? Tiles of a page longer than a browser can draw at once."""
+"""Stitches the tiles of a page that is longer than Chromium can draw in one screenshot."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tintype.imaging.vips import decoding_errors, detect_mime, load
 
 
 def stitch_vertically(tiles: Sequence[bytes]) -> bytes:
-    """PNG pictures of one width, from the top down, as one PNG; raises EngineError when one cannot be read."""
+    """PNGs of one width, from the top down, as one PNG; raises EngineError if one cannot be decoded."""
     with decoding_errors():
         parts = [load(tile, detect_mime(tile)) for tile in tiles]
         whole = functools.reduce(lambda above, below: above.join(below, "vertical"), parts)
-        # It is read again at once and never sent as it is.
+        # Fast compression: the master is decoded again, and clients never receive it.
         return bytes(whole.pngsave_buffer(compression=1, filter="none", keep="none"))

@@ -1,4 +1,4 @@
-"""How are bytes opened as a picture? libvips, set up once, with the loaders named here and no others."""
+"""Loads images with libvips, which is initialised once and restricted to four loaders."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ log = structlog.get_logger("tintype.imaging")
 
 _LOADERS = {"image/png": "Png", "image/jpeg": "Jpeg", "image/webp": "Webp", "image/avif": "Heif"}
 _init_lock = threading.Lock()
-"""Held lest one thread block for a moment what another, quicker one already reads with."""
+"""Without it, one thread would block a loader for a moment while another already uses it."""
 
 
 def detect_mime(body: bytes) -> str:
-    """The media type by the first bytes; only what is named here ever reaches a decoder."""
+    """The media type by the first bytes, empty for all others; only these formats reach a decoder."""
     if body.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if body.startswith(b"\xff\xd8\xff"):
@@ -32,7 +32,7 @@ def detect_mime(body: bytes) -> str:
 
 
 def load(body: bytes, mime: str, shrink: int = 1) -> Any:
-    """The picture, its pixels still undecoded; the loader is named, so no other format is ever tried."""
+    """The image, its pixels not yet decoded. The loader is named, so that libvips tries no other format."""
     load = getattr(pyvips_module().Image, f"{_LOADERS[mime].lower()}load_buffer")
     more = {"shrink": shrink} if shrink > 1 else {}
     return load(body, access="sequential", fail_on="truncated", **more)
@@ -40,32 +40,32 @@ def load(body: bytes, mime: str, shrink: int = 1) -> Any:
 
 @contextmanager
 def decoding_errors() -> Iterator[None]:
-    """What libvips cannot decode is the engine's fault; its words are for the log."""
+    """Turn libvips' errors into EngineError; their text goes to the log only."""
     try:
         yield
     except pyvips_module().Error as error:
         log.warning("image_decode_failed", reason=" ".join(str(error).split()))
-        raise EngineError("the capture engine answered a picture that cannot be read") from None
+        raise EngineError("the capture engine returned an image that cannot be decoded") from None
 
 
 def pyvips_module() -> Any:
-    """The library, set up once a process, not before it is needed.
+    """The pyvips module, initialised once per process at its first use.
 
-    Its worker threads do not survive a fork: a process may fork before its first picture, not after.
+    Its worker threads do not survive a fork: a process can fork before its first image only, else RuntimeError.
     """
     with _init_lock:
         vips, pid = _init()
     if pid != os.getpid():
-        raise RuntimeError("this process was forked from one that had already rendered pictures")
+        raise RuntimeError("this process was forked after its parent had used libvips; fork before the first image")
     return vips
 
 
 @functools.cache
 def _init() -> tuple[Any, int]:
-    import pyvips  # noqa: PLC0415 - 40 ms that commands without pictures do not pay
+    import pyvips  # noqa: PLC0415 - 40 ms that commands without images save
 
-    # Nothing is ever rendered twice, so remembered operations would only hold memory. One thread a picture is as
-    # fast as two up to 1280x720 and costs a tenth less; several pictures at once use all cores anyway.
+    # No operation is repeated, so libvips' cache would only hold memory. One thread per image is as fast as two up to
+    # 1280x720 and costs 10 % less CPU; concurrent images use all cores anyway.
     pyvips.cache_set_max(0)
     pyvips.concurrency_set(1)
     pyvips.operation_block_set("VipsForeignLoad", True)

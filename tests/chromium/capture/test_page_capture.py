@@ -170,7 +170,7 @@ class TestNoPicture:
         "url", ["http://does-not-exist.tintype-tests.com/", "https://does-not-exist.tintype-tests.com/"]
     )
     def test_of_an_unknown_host(self, url: str, engine: ChromiumEngine) -> None:
-        with pytest.raises(TargetUnreachable, match="host name is not known"):
+        with pytest.raises(TargetUnreachable, match="host name does not resolve"):
             engine.capture(shot(url))
 
     def test_of_a_host_without_tls(self, engine: ChromiumEngine, site: SiteServer) -> None:

@@ -1,4 +1,4 @@
-"""What belongs to no picture, by its elements? The rules that come with Tintype, read once."""
+"""Bundled rules: selectors of ads, chats and consent dialogs, words of consent dialogs, marks of challenges."""
 
 from __future__ import annotations
 
@@ -12,27 +12,24 @@ from tintype.options import PageChanges
 
 
 def stylesheet(changes: PageChanges) -> str:
-    """The style sheet that hides what a retouch leaves out; empty when that is nothing."""
+    """The style sheet for ``block_ads``, ``block_chats`` and ``block_cookie_banners``; empty without them."""
     return hiding_css(_hidden_selectors(changes))
 
 
 def hiding_css(selectors: Iterable[str]) -> str:
-    """A style sheet that hides whatever matches.
-
-    One rule a selector: browsers drop the whole rule for one selector they do not understand.
-    """
+    """A style sheet that hides what matches. It has one rule per selector: an invalid selector drops its whole rule."""
     return "\n".join(f"{selector}{{display:none!important}}" for selector in selectors)
 
 
 @cache
 def consent_managers() -> list[dict[str, Any]]:
-    """The consent managers: what to ``hide``, buttons that ``refuse``, classes that ``lock`` the page."""
+    """Consent managers: ``name``, selectors to ``hide``, buttons that ``refuse``, ``locks`` that stop scrolling."""
     return list(json.loads(_read("consent.json")))
 
 
 @cache
 def consent_words() -> dict[str, list[str]]:
-    """How consent dialogues and their buttons speak, in many languages."""
+    """Words of consent dialogs and labels of their buttons, in many languages, lower case."""
     return dict(json.loads(_read("consent-words.json")))
 
 
@@ -53,7 +50,7 @@ def consent_selectors() -> list[str]:
 
 @cache
 def selectors(name: str) -> tuple[str, ...]:
-    """A list of selectors, one a line; ``# `` starts a comment."""
+    """The selectors of ``ads`` or ``chats``."""
     return _lines(f"hide-{name}.txt")
 
 
@@ -67,6 +64,7 @@ def _hidden_selectors(changes: PageChanges) -> list[str]:
 
 
 def _lines(name: str) -> tuple[str, ...]:
+    """The lines of a data file without comments, which start with ``# ``."""
     lines = (line.strip() for line in _read(name).splitlines())
     return tuple(line for line in lines if line and not line.startswith("# ") and line != "#")
 

@@ -1,4 +1,4 @@
-// Hide what a style sheet of ours says, in any frame.
+// Add a style sheet to the document; in any frame.
 (css) => {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(css);

@@ -1,5 +1,6 @@
-// Frames are drawn as our time passes, and the page's own may run ahead of it: what waits for a frame is called when two
-// frames' time of the page's has passed, drawn or not, and told the page's time. Runs before the page's own scripts.
+// Calls animation frames by the page's virtual time as well. Chromium draws frames in real time, and virtual time may run
+// ahead: each callback is called after 34 ms of the page's time (two frames), drawn or not, with the page's time.
+// Runs before the page's own scripts.
 (() => {
   const { requestAnimationFrame, cancelAnimationFrame, setTimeout, clearTimeout } = window;
   const now = performance.now.bind(performance);

@@ -1,17 +1,18 @@
-// Add styles and hide elements; throws when the selectors are none. Can be run again: pages may set their own sheets.
+// Add the request's css and hide what its hide_selectors match; throws if these are not selectors. Can run again: pages
+// may replace their style sheets.
 (css, hidden) => {
   const sheets = globalThis.tintypeSheets ??= [];
   if (!sheets.length) {
     if (hidden) document.createDocumentFragment().querySelector(hidden);
-    const [theirs, hiding] = [new CSSStyleSheet(), new CSSStyleSheet()];
-    theirs.replaceSync(css);
+    const [styles, hiding] = [new CSSStyleSheet(), new CSSStyleSheet()];
+    styles.replaceSync(css);
     if (hidden) hiding.insertRule(`${hidden} { display: none !important }`);
-    sheets.push(theirs, hiding);
+    sheets.push(styles, hiding);
   }
   if (!document.adoptedStyleSheets.includes(sheets[0])) {
     document.adoptedStyleSheets = [...document.adoptedStyleSheets, ...sheets];
   }
-  // A constructed sheet imports nothing; an element does, as far as the page's policy lets it.
+  // A constructed sheet ignores @import; a style element honours it, if the page's policy allows.
   if (!/@import/i.test(css) || !document.documentElement) return;
   const element = globalThis.tintypeElement ??= document.createElement("style");
   element.textContent ||= css;

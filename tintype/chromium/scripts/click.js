@@ -1,4 +1,4 @@
-// Click the first visible match as a visitor would: pressed, let go, clicked.
+// Click the first visible match as a mouse does: press, release, click. False if nothing matches.
 (selector) => {
   const shown = (element) => {
     const box = element.getBoundingClientRect();
@@ -7,12 +7,12 @@
   const element = [...document.querySelectorAll(selector)].find(shown);
   if (!element) return false;
   const box = element.getBoundingClientRect();
-  const where = { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, view: window };
-  const init = { bubbles: true, cancelable: true, composed: true, button: 0, ...where };
+  const position = { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, view: window };
+  const init = { bubbles: true, cancelable: true, composed: true, button: 0, ...position };
   const pointer = { ...init, pointerId: 1, pointerType: "mouse", isPrimary: true };
   element.dispatchEvent(new PointerEvent("pointerdown", { ...pointer, buttons: 1 }));
   element.dispatchEvent(new MouseEvent("mousedown", { ...init, buttons: 1 }));
-  // A field is written into, so it has the focus; a button focused by a script would show a ring no click leaves.
+  // A click focuses a field. A button focused by a script would show a focus ring, which no click leaves.
   if (element.matches("input, textarea, select, [contenteditable]")) element.focus({ preventScroll: true });
   element.dispatchEvent(new PointerEvent("pointerup", pointer));
   element.dispatchEvent(new MouseEvent("mouseup", init));

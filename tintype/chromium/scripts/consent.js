@@ -1,5 +1,5 @@
-// Consent dialogues: find them, refuse, hide what remains, give the page its scrolling back.
-// Steps: "find" looks, "clear" acts on a page; "look" and "press" do it in a frame that is a dialogue as a whole.
+// Consent dialogs: find them, refuse, hide what remains, let the page scroll again.
+// Steps: "find" and "clear" for a page; "look" and "press" for a frame that is a dialog as a whole.
 (step, managers, words) => {
   const MOST_ELEMENTS = 1500, LONGEST_TEXT = 6000, LONGEST_LABEL = 60, DEEPEST = 60;
   const CLICKABLE = "button, [role=button], input[type=button], input[type=submit], a";
@@ -12,9 +12,9 @@
   };
   const [accepts, refuses] = [isIn(words.accept), isIn(words.refuse)];
   const mentions = (text, list) => list.some((word) => text.includes(word));
-  const above = (element) => element.parentElement ?? (element.getRootNode().host || null);
+  const parentOf = (element) => element.parentElement ?? (element.getRootNode().host || null);
 
-  // Whole subtrees with the open shadow roots in them: dialogues are small.
+  // Whole subtrees with the open shadow roots in them: dialogs are small.
   const within = (root, selector) => {
     const found = [...root.querySelectorAll(selector)];
     for (const element of [root, ...[...root.querySelectorAll("*")].slice(0, MOST_ELEMENTS)]) {
@@ -39,7 +39,7 @@
     return position === "fixed" || position === "sticky";
   };
   const FOREIGN = "input:is([type=password], [type=email], [type=search], [type=tel])";
-  const isDialogue = (element, foreign = `main, article, [role=main], ${FOREIGN}`) => {
+  const isDialog = (element, foreign = `main, article, [role=main], ${FOREIGN}`) => {
     if (element.getElementsByTagName("*").length > MOST_ELEMENTS) return false;
     const text = textOf(element).toLowerCase();
     if (text.length < 20 || text.length > LONGEST_TEXT || !mentions(text, words.about)) return false;
@@ -60,7 +60,7 @@
   };
   const pressRefusal = (root) => press(within(root, CLICKABLE).find((button) => refuses(labelOf(button)) && !leadsAway(button)));
 
-  // What lies on top of the page, by asking what is at some points of it.
+  // What lies on top of the page at 15 points of the viewport.
   const stacks = () => DOWN.flatMap((y) => ACROSS.map((x) => {
     const [left, top] = [x * innerWidth, y * innerHeight];
     let stack = document.elementsFromPoint(left, top).slice(0, 3);
@@ -77,7 +77,7 @@
       for (let depth = 0; element && depth < DEEPEST && !seen.has(element); depth += 1) {
         seen.add(element);
         if (element !== document.body && element !== document.documentElement && floats(element)) found.push(element);
-        element = above(element);
+        element = parentOf(element);
       }
     }
     return found;
@@ -85,19 +85,19 @@
   const outermost = (elements) => {
     const all = new Set(elements);
     return elements.filter((element) => {
-      for (let up = above(element); up; up = above(up)) if (all.has(up)) return false;
+      for (let up = parentOf(element); up; up = parentOf(up)) if (all.has(up)) return false;
       return true;
     });
   };
 
   const here = managers.filter((manager) => manager.hide.some((selector) => document.querySelector(selector)));
   const ownOf = (manager) => manager.hide.flatMap((selector) => [...document.querySelectorAll(selector)]);
-  const unknown = () => outermost(floating().filter((element) => isDialogue(element)));
+  const unknown = () => outermost(floating().filter((element) => isDialog(element)));
   const framed = (elements) => elements.some((element) => element.matches("iframe") || element.querySelector("iframe"));
 
   const hide = (element) => element.style.setProperty("display", "none", "important");
   const scrollsInside = () => {
-    for (let element = document.elementFromPoint(innerWidth / 2, innerHeight / 2); element; element = above(element)) {
+    for (let element = document.elementFromPoint(innerWidth / 2, innerHeight / 2); element; element = parentOf(element)) {
       if (element === document.body || element === document.documentElement) return false;
       const scrolls = /auto|scroll/.test(getComputedStyle(element).overflowY) && element.scrollHeight > element.clientHeight;
       if (scrolls && element.clientHeight > innerHeight * 0.7) return true;
@@ -120,19 +120,19 @@
       if (getComputedStyle(child).filter.includes("blur")) child.style.setProperty("filter", "none", "important");
     }
   };
-  // An empty sheet over everything: what a dialogue stood before.
-  const isCurtain = (element) => {
+  // An empty layer over everything: the backdrop of a dialog.
+  const isBackdrop = (element) => {
     const box = element.getBoundingClientRect(), style = getComputedStyle(element);
     if (box.width < innerWidth * 0.9 || box.height < innerHeight * 0.9 || style.position !== "fixed") return false;
     if (style.backgroundImage !== "none" || element.innerText?.trim() || within(element, "img, svg, video, canvas, iframe").length) {
       return false;
     }
     const alpha = /rgba\(.*,\s*([\d.]+)\)|\/\s*([\d.]+)\)/.exec(style.backgroundColor);
-    const veiled = alpha && Number(alpha[1] ?? alpha[2]) > 0 && Number(alpha[1] ?? alpha[2]) < 1;
-    return Boolean(veiled) || style.backdropFilter !== "none" || Number(style.opacity) < 1;
+    const dimmed = alpha && Number(alpha[1] ?? alpha[2]) > 0 && Number(alpha[1] ?? alpha[2]) < 1;
+    return Boolean(dimmed) || style.backdropFilter !== "none" || Number(style.opacity) < 1;
   };
-  const liftCurtains = () => {
-    for (const element of new Set(stacks().map((stack) => stack[0]))) if (element && isCurtain(element)) hide(element);
+  const hideBackdrops = () => {
+    for (const element of new Set(stacks().map((stack) => stack[0]))) if (element && isBackdrop(element)) hide(element);
   };
 
   if (step === "find") {
@@ -149,19 +149,19 @@
       if (!press([...buttons, ...others][0])) own.some(pressRefusal);
       own.forEach(hide);
     }
-    const dialogues = unknown();
-    for (const dialogue of dialogues) {
-      pressRefusal(dialogue);
-      hide(dialogue);
+    const dialogs = unknown();
+    for (const dialog of dialogs) {
+      pressRefusal(dialog);
+      hide(dialog);
     }
-    if (here.length || dialogues.length) {
+    if (here.length || dialogs.length) {
       unlock();
-      liftCurtains();
+      hideBackdrops();
     }
-    return dialogues.length;
+    return dialogs.length;
   }
   const page = document.body;
-  if (!page || !isDialogue(page, FOREIGN)) return false;
+  if (!page || !isDialog(page, FOREIGN)) return false;
   if (step === "look") return true;
   const buttons = managers.flatMap((manager) => manager.refuse.flatMap((selector) => [...document.querySelectorAll(selector)]));
   return buttons.some(press) || pressRefusal(page);

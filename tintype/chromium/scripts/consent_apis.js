@@ -1,7 +1,7 @@
-// Say no in the words of the consent managers. Runs in the page's own world, where their interfaces are.
+// Refuse consent by the APIs of consent managers. Runs in the page's own world, where these APIs are.
 () => {
-  const said = [];
-  const ways = {
+  const called = [];
+  const apis = {
     OneTrust: () => OneTrust.RejectAll(),
     Cookiebot: () => Cookiebot.submitCustomConsent(false, false, false),
     Didomi: () => Didomi.setUserDisagreeToAll(),
@@ -32,13 +32,13 @@
     "Cookie Information": () => CookieInformation.declineAllCategories(),
     "Commanders Act": () => tC.privacyCenter.optoutAll(),
   };
-  for (const [name, way] of Object.entries(ways)) {
+  for (const [name, refuse] of Object.entries(apis)) {
     try {
-      Promise.resolve(way()).catch(() => {});
-      said.push(name);
+      Promise.resolve(refuse()).catch(() => {});
+      called.push(name);
     } catch {
-      // That manager is not on this page.
+      // The page does not have this manager.
     }
   }
-  return said;
+  return called;
 }

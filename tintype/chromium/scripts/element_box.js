@@ -1,4 +1,4 @@
-// The box of the first visible match, from the document's corner; null when there is none.
+// The box of the first visible match in CSS pixels from the document's corner; null if nothing matches.
 (selector) => {
   const shown = (element) => {
     const box = element.getBoundingClientRect();

@@ -1,12 +1,12 @@
-// Before a page is walked down: what comes into view is there at once, and where not the document scrolls but a part of it
-// that fills the screen, that part is as tall as what is in it.
+// Before a page is scrolled through: switch transitions off, and make the element that scrolls in place of the document
+// as tall as its content, if it fills the viewport.
 () => {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync("*, ::before, ::after { transition: none !important; scroll-behavior: auto !important }");
   document.adoptedStyleSheets.push(sheet);
   const { documentElement: root, body } = document;
   if (!body || root.scrollHeight > innerHeight + 1) return;
-  const folded = (element) => {
+  const isScroller = (element) => {
     const { overflowY } = getComputedStyle(element);
     const scrolls = /auto|scroll|overlay/.test(overflowY) || (element === body && overflowY === "hidden");
     const { width, height } = element.getBoundingClientRect();
@@ -15,7 +15,7 @@
   const force = (element, style) => {
     for (const [name, value] of Object.entries(style)) element.style.setProperty(name, value, "important");
   };
-  const unfold = (element) => {
+  const expand = (element) => {
     const tall = element.scrollHeight;
     force(element, { "min-height": `${tall}px`, "flex-shrink": "0" });
     for (let part = element; part && part !== root; part = part.parentElement) {
@@ -32,8 +32,8 @@
       for (let at = document.elementFromPoint(innerWidth / 2, innerHeight * part); at; at = at.parentElement) chain.push(at);
       return chain;
     });
-    const scroller = under.filter((element) => element !== root).find(folded);
+    const scroller = under.filter((element) => element !== root).find(isScroller);
     if (!scroller) return;
-    unfold(scroller);
+    expand(scroller);
   }
 }

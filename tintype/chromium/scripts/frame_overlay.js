@@ -1,4 +1,5 @@
-// Called on the element of a frame that is a consent dialogue: whether it lies over the page; then hide it if told to.
+// Called on the element of a frame that contains a consent dialog: whether it lies above the page. With act it hides it,
+// or the element around it that does so.
 function (act) {
   for (let element = this, depth = 0; element && depth < 20; element = element.parentElement, depth += 1) {
     if (element === document.body || element === document.documentElement) return false;

@@ -1,10 +1,10 @@
-// Hide what shows as broken because its host or its address was refused.
-(hosts, addresses) => {
-  const [refusedHosts, refusedAddresses] = [new Set(hosts), new Set(addresses)];
+// Hide images and frames that would show as broken because their host or URL was blocked.
+(hosts, urls) => {
+  const [blockedHosts, blockedUrls] = [new Set(hosts), new Set(urls)];
   for (const element of document.querySelectorAll("img, iframe, embed, object")) {
-    const address = element.currentSrc || element.src || element.data;
-    if (!address) continue;
-    if (refusedAddresses.has(address) || refusedHosts.has(URL.parse(address)?.hostname)) {
+    const url = element.currentSrc || element.src || element.data;
+    if (!url) continue;
+    if (blockedUrls.has(url) || blockedHosts.has(URL.parse(url)?.hostname)) {
       element.style.setProperty("display", "none", "important");
     }
   }

@@ -1,4 +1,4 @@
-// What the page says of itself to link previews and search engines, bounded: all of it comes from outside.
+// What the page states for link previews and search engines. All values are bounded: they come from the page.
 () => {
   const short = (text, most = 1000) => (text ?? "").trim().slice(0, most);
   const address = (text) => {

@@ -1,4 +1,5 @@
-// What the caller is told about the page, and signs by which a picture of it is judged. Everything bounded.
+// Reports status, URL, title and the page features from which the classifier derives a verdict. All values are bounded.
+// marks: {name, selector, script} of challenges, widgets and parking pages; script: patterns that one inline script has.
 (marks, consentSelectors) => {
   const CONSENT = consentSelectors.join(",");
   const UNSEEN = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "TITLE", "HEAD", "TEXTAREA"]);
@@ -15,7 +16,7 @@
   };
   const all = (selector, most = 200) => Array.from(document.querySelectorAll(selector)).slice(0, most);
 
-  // The visible text, shadow trees included: at most so many letters and so many nodes.
+  // The visible text, shadow trees included: at most that many letters, and 3000 nodes.
   const read = (root, letters) => {
     const found = { text: "", lettersInView: 0 };
     const roots = [root];
@@ -40,11 +41,11 @@
     return found;
   };
 
-  // What lies above the page: of 25 places the part where something fixed, or a consent manager, is on top.
+  // What lies above the page: the share of 25 points at which something fixed, or a consent manager, is on top.
   const overlay = () => {
     const tops = new Map();
-    for (let place = 0; place < 25; place += 1) {
-      const spot = document.elementFromPoint((place % 5 + 0.5) / 5 * innerWidth, (Math.floor(place / 5) + 0.5) / 5 * innerHeight);
+    for (let point = 0; point < 25; point += 1) {
+      const spot = document.elementFromPoint((point % 5 + 0.5) / 5 * innerWidth, (Math.floor(point / 5) + 0.5) / 5 * innerHeight);
       let top = spot?.closest(`${CONSENT},dialog[open]`) ?? null;
       for (let up = spot; up && !top && up !== document.body; up = up.parentElement) {
         if (getComputedStyle(up).position === "fixed") top = up;
@@ -60,7 +61,7 @@
     };
   };
 
-  // The form that asks for a password: how high it is, where its middle lies, as parts of the view, and its letters.
+  // The form with a password field: its height, the middle of the field (both as parts of the viewport), its letters.
   const login = () => {
     const field = all("input[type=password]").find((input) => shown(input) && inView(input.getBoundingClientRect(), 2));
     if (!field) return null;

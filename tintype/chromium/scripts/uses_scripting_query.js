@@ -1,11 +1,11 @@
-// Whether styles that can be read ask if scripts are on.
+// Whether a readable style sheet has a media query for scripting.
 () => {
-  const asks = (rule) => /\(\s*scripting/.test(rule.media?.mediaText ?? "") || [...(rule.cssRules ?? [])].some(asks);
+  const has = (rule) => /\(\s*scripting/.test(rule.media?.mediaText ?? "") || [...(rule.cssRules ?? [])].some(has);
   return [...document.styleSheets, ...document.adoptedStyleSheets].some((sheet) => {
     try {
-      return asks(sheet);
+      return has(sheet);
     } catch {
-      return false; // from elsewhere
+      return false; // of another origin
     }
   });
 }
