@@ -30,7 +30,7 @@ OFF = dict.fromkeys(("block_ads", "block_trackers", "block_cookie_banners", "blo
 _GRACE = 0.3
 """Seconds for what is cleared away after a picture: it costs CPU too."""
 
-Contestant = tuple[ChromiumEngine, dict[str, bool]]
+Contestant = tuple[ChromiumEngine, dict[str, Any]]
 
 
 @contextmanager

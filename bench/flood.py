@@ -90,7 +90,8 @@ def flood(port: int, base: str, first: int, callers: int, seconds: float) -> tup
 
 
 def measure(rounds: int, seconds: float, callers: int) -> dict[str, Answers]:
-    site, found = SlowSite(), {"idle": [], "flooded": [], "burst": [], "flood": []}
+    site = SlowSite()
+    found: dict[str, Answers] = {"idle": [], "flooded": [], "burst": [], "flood": []}
     env = {"TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.server_port}", "TINTYPE_FAILURE_TTL": "0"}
     spawn = multiprocessing.get_context("spawn")
     with (

@@ -83,7 +83,8 @@ def query(size: int, number: int) -> str:
 def fill(environ: dict[str, str], sizes: Sequence[int]) -> dict[int, list[str]]:
     """Put pictures where the service with these settings finds them; their entity tags by size."""
     settings = Settings.load(environ, None)
-    state, parts, tags = backends.open_state(settings), build_application(settings), {}
+    state, parts = backends.open_state(settings), build_application(settings)
+    tags: dict[int, list[str]] = {}
     memory = ThumbnailCache(state.records, state.masters, 60)
     for size in sizes:
         tags[size] = []
@@ -151,7 +152,7 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]
     try:
         time.sleep(2)
         if process.poll() is not None:
-            raise SystemExit(f"{process.args} ended at once")
+            raise SystemExit(f"{process.args!r} ended immediately")
         yield process
     finally:
         process.terminate()

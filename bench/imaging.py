@@ -125,7 +125,8 @@ def reduce(body: bytes, width: int) -> Any:
 def renditions(bodies: dict[str, bytes], repeat: int) -> Table:
     """The whole way from master to thumbnail."""
     table = Table("ms / KiB", *bodies, title="imaging.render, as the service calls it")
-    for size in ({}, {"thumb_width": 320}, {"thumb_width": 640, "thumb_height": 360}):
+    sizes: tuple[dict[str, Any], ...] = ({}, {"thumb_width": 320}, {"thumb_width": 640, "thumb_height": 360})
+    for size in sizes:
         for form in ("png", "jpeg", "webp", "avif"):
             cells = []
             for body in bodies.values():

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def wait_ready(daemon: subprocess.Popen[str]) -> None:
     assert "ready" in daemon.stdout.readline()
 
 
-def shot(url: str, **options: int) -> Shot:
+def shot(url: str, **options: Any) -> Shot:
     return Options(url=url, width=640, height=480, **options).capture_request().shot
 
 

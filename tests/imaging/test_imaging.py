@@ -233,7 +233,7 @@ class TestFormats:
         assert imaging.size(thumbnail.body)[:2] == (thumbnail.width, thumbnail.height)
 
     def test_what_was_seen_on_the_way_stays_with_the_picture(self) -> None:
-        seen = {
+        seen: dict[str, Any] = {
             "status": 404,
             "final_url": "https://example.com/there",
             "partial": True,

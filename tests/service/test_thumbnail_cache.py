@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 from structlog.testing import capture_logs
-from tintype.telemetry.scrape import Scrape
 
 from tests.support.service_harness import (
     DAY,
@@ -21,6 +20,7 @@ from tintype import telemetry
 from tintype.errors import TargetUnreachable
 from tintype.logs import LogThrottle
 from tintype.service import thumbnail_cache
+from tintype.telemetry.samples import Samples
 
 
 @pytest.fixture
@@ -126,4 +126,4 @@ class TestDecodeErrors:
 
 
 def decode_errors() -> float:
-    return Scrape.parse(telemetry.expose()[0].decode(), 0.0).value("tintype_cache_decode_errors_total") or 0.0
+    return Samples.parse(telemetry.expose()[0].decode()).value("tintype_cache_decode_errors_total") or 0.0

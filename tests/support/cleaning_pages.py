@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.site_server import SiteServer
 from tintype.engines.chromium import ChromiumEngine
 from tintype.model import Capture
@@ -14,7 +16,7 @@ class CleaningPages:
     def __init__(self, engine: ChromiumEngine, site: SiteServer, other: SiteServer) -> None:
         self.engine, self.site, self.other = engine, site, other
 
-    def take(self, name: str, *, without: bool = False, **options: object) -> Capture:
+    def take(self, name: str, *, without: bool = False, **options: Any) -> Capture:
         url = self.site.url(f"/clean/{name}.html?other={self.other.port}{'&without' if without else ''}")
         return self.engine.capture(
             Options(**{"url": url, "width": 640, "height": 480, **options}).capture_request().shot

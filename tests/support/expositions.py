@@ -44,5 +44,5 @@ tintype_build_info{{version="1.2.3",python="3.11",browser="Chromium"}} 1
 
 
 def rates(earlier: str, later: str, interval: float = 10.0) -> NodeRates:
-    figures = [NodeFigures.of(Samples.parse(text), now=8260.0) for text in (earlier, later)]
-    return rates_between(*figures, interval)
+    before, after = (NodeFigures.of(Samples.parse(text), now=8260.0) for text in (earlier, later))
+    return rates_between(before, after, interval)

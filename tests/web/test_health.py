@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -13,7 +14,7 @@ from tintype import __version__, errors
 
 
 @pytest.fixture
-def lines() -> LogCapture:
+def lines() -> Iterator[LogCapture]:
     capture = LogCapture()
     before = structlog.get_config()
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, capture])

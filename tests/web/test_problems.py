@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from typing import Any
 
 import pytest
 
@@ -107,7 +108,7 @@ class TestErrorImage:
             ({"width": 3840, "height": 240, "thumb_height": 3840}, (3840, 240)),
         ],
     )
-    def test_has_the_size_of_the_thumbnail(self, site: Site, options: dict[str, int], size: tuple[int, int]) -> None:
+    def test_has_the_size_of_the_thumbnail(self, site: Site, options: dict[str, Any], size: tuple[int, int]) -> None:
         site.engine.error = errors.TargetUnreachable("x")
         assert imaging.size(site.thumb(on_error="image", **options).data)[:2] == size
 

@@ -71,7 +71,7 @@ class TestHeaders:
         assert site.thumb(ttl=60).headers["Cache-Control"] == "public, max-age=60, stale-while-revalidate=604800"
 
     @pytest.mark.parametrize("insisting", [{"fresh": "true"}, {"ttl": "0"}])
-    def test_fresh_and_ttl_zero_are_not_cached(self, site: Site, insisting: dict[str, str]) -> None:
+    def test_fresh_and_ttl_zero_are_not_cached(self, site: Site, insisting: dict[str, Any]) -> None:
         site.thumb()
         site.clock.advance(1)
         answer = site.thumb(**insisting)
@@ -248,7 +248,7 @@ class TestVerdict:
         self, site: Site, page: dict[str, int], status: int, error: str
     ) -> None:
         vars(site.engine).update(page)
-        minding = {"fail_on": "error, Blank", "thumb_width": 64}
+        minding: dict[str, Any] = {"fail_on": "error, Blank", "thumb_width": 64}
         states = [site.thumb(**minding), site.thumb(thumb_width=64), site.thumb(**minding)]
         assert [answer.status_code for answer in states] == [status, 200, status]
         assert states[0].json["error"] == states[2].json["error"] == error
@@ -265,7 +265,7 @@ class TestVerdict:
         assert "a comma-separated list of blank, error, challenge, login, parked, consent" in answer.json["detail"]
 
     def test_fail_on_gets_the_last_good_capture(self, site: Site) -> None:
-        minding = {"fail_on": "error", "ttl": 60}
+        minding: dict[str, Any] = {"fail_on": "error", "ttl": 60}
         assert [site.thumb(**minding).status_code for _ in range(2)] == [200, 200]
         site.service.purge(URL)
         site.engine.status = 500
@@ -297,7 +297,7 @@ class TestPlaceholder:
         assert site.service.wait_idle(10)
 
     @pytest.mark.parametrize("options", [{"full_page": "true"}, {"device": "iphone-14"}, {"retina": "true"}])
-    def test_has_the_size_of_the_thumbnail(self, site: Site, options: dict[str, str]) -> None:
+    def test_has_the_size_of_the_thumbnail(self, site: Site, options: dict[str, Any]) -> None:
         first = imaging.size(site.thumb(placeholder="true", **options).data)
         assert site.service.wait_idle(10)
         assert imaging.size(site.thumb(placeholder="true", **options).data) == first
@@ -317,7 +317,7 @@ class TestPlaceholder:
         assert (answer.status_code, answer.json["error"], answer.headers["Retry-After"]) == (503, "overloaded", "3")
 
     @pytest.mark.parametrize("insisting", [{"fresh": "true"}, {"ttl": "0"}])
-    def test_rejects_placeholder_with_fresh_or_ttl_zero(self, site: Site, insisting: dict[str, str]) -> None:
+    def test_rejects_placeholder_with_fresh_or_ttl_zero(self, site: Site, insisting: dict[str, Any]) -> None:
         answer = site.thumb(placeholder="true", **insisting)
         assert (answer.status_code, answer.json["errors"][0]["parameter"]) == (400, "placeholder")
 

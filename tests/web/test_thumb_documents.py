@@ -9,7 +9,7 @@ import pytest
 from tests.support.problems import invalid_parameters
 from tests.web.conftest import URL, Site
 
-META = {"title": "Site", "description": "A site.", "icons": [], "open_graph": {"title": "Sité"}}
+META: dict[str, Any] = {"title": "Site", "description": "A site.", "icons": [], "open_graph": {"title": "Sité"}}
 
 
 class TestMeta:

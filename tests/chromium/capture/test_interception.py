@@ -115,7 +115,11 @@ class TestThePassword:
 
 
 def test_nothing_of_it_is_written_down(engine: ChromiumEngine, target: Witness, tmp_path: Path) -> None:
-    secrets = {"headers": {"Authorization": TOKEN}, "cookies": {"s": "c00kie-value"}, "basic_auth": "anna:s3cret"}
+    secrets: dict[str, Any] = {
+        "headers": {"Authorization": TOKEN},
+        "cookies": {"s": "c00kie-value"},
+        "basic_auth": "anna:s3cret",
+    }
     for path in ("/page", "/locked", "/away"):
         take(engine, f"{target.origin}{path}", **secrets)
     with pytest.raises(TintypeError):

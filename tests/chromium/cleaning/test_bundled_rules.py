@@ -23,7 +23,7 @@ def test_a_style_sheet_has_one_rule_a_selector() -> None:
     [("block_ads", "ins.adsbygoogle"), ("block_chats", ".crisp-client"), ("block_cookie_banners", "#didomi-host")],
 )
 def test_each_option_hides_its_own(option: str, selector: str) -> None:
-    assert selector not in bundled_rules.stylesheet(PageChanges(**{option: False}))
+    assert selector not in bundled_rules.stylesheet(PageChanges.model_validate({option: False}))
     assert selector in bundled_rules.stylesheet(NOTHING.model_copy(update={option: True}))
 
 

@@ -7,6 +7,7 @@ tells what the dialogue was answered.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -31,7 +32,7 @@ INNOCENT = tuple(sorted(path.stem for path in (PAGES / "clean").glob("stays-*.ht
 
 
 @pytest.fixture(scope="module")
-def photographer(start_engine: StartEngine, site: SiteServer) -> CleaningPages:
+def photographer(start_engine: StartEngine, site: SiteServer) -> Iterator[CleaningPages]:
     with SiteServer() as other:
         ports = site.port, other.port
         addresses = tuple(f"127.0.0.1:{port}" for port in ports)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -30,7 +32,7 @@ class Careless(EgressPolicy):
         return True
 
 
-async def leak_with(judge: EgressPolicy, **changes: object) -> str:
+async def leak_with(judge: EgressPolicy, **changes: Any) -> str:
     """What the self test says of a browser behind this judge."""
     closed, territory = await EgressProxy.start(EgressPolicy()), ProfileRoot.create()
     recipe = LaunchOptions(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +40,7 @@ class TestWhatACaptureIsKeptFrom:
     LISTS = Blocklists(*(DomainSet.parse([f"{name}.example"]) for name in ("ads", "trackers", "chats")))
 
     @staticmethod
-    def blocked(host: str = "example.com", **options: bool) -> set[str]:
+    def blocked(host: str = "example.com", **options: Any) -> set[str]:
         rules = TestWhatACaptureIsKeptFrom.LISTS.for_options(PageChanges(**options), host)
         return {name.removesuffix(".example") for name in rules.domains} if rules else set()
 
@@ -47,9 +49,9 @@ class TestWhatACaptureIsKeptFrom:
 
     @pytest.mark.parametrize("name", ["ads", "trackers", "chats"])
     def test_is_said_list_by_list(self, name: str) -> None:
-        assert self.blocked(**{f"block_{name}": False}) == {"ads", "trackers", "chats"} - {name}
-        others = {f"block_{other}": False for other in ("ads", "trackers", "chats") if other != name}
-        assert self.blocked(**others) == {name}
+        assert self.blocked("example.com", **{f"block_{name}": False}) == {"ads", "trackers", "chats"} - {name}
+        others: dict[str, Any] = {f"block_{other}": False for other in ("ads", "trackers", "chats") if other != name}
+        assert self.blocked("example.com", **others) == {name}
 
     def test_may_be_nothing(self) -> None:
         assert (
