@@ -118,7 +118,7 @@ def compare(bodies: dict[str, bytes], width: int, repeat: int) -> Table:
 
 def reduce(body: bytes, width: int) -> Any:
     """A master, still undecoded, brought to a width."""
-    image = pyvips.Image.pngload_buffer(body, access="sequential")
+    image = pyvips.Image.pngload_buffer(body, authenticator="sequential")
     return image if width == image.width else image.thumbnail_image(width)
 
 

@@ -16,4 +16,4 @@ SIGNATURES = UrlSigner([SIGNING])
 
 def closed(*keys: ApiKey, signatures: UrlSigner | None = SIGNATURES, **options: Any) -> Site:
     site = Site(**options)
-    return Site(access=Authenticator(keys, signatures, site.clock), clock=site.clock, **options)
+    return Site(authenticator=Authenticator(keys, signatures, site.clock), clock=site.clock, **options)

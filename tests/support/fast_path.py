@@ -12,12 +12,12 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from tests.web.conftest import URL, Site
 from tintype.web.fast_path import FastPath
 
-Seen = tuple[str, list[tuple[str, str]], bytes]
+RawResponse = tuple[str, list[tuple[str, str]], bytes]
 
 
 @dataclass
-class Ask:
-    """One request."""
+class RawRequest:
+    """A request for /thumb as WSGI environ; ``query`` is sent as it is."""
 
     query: str = f"url={URL}"
     method: str = "GET"
@@ -38,45 +38,45 @@ class FastPathComparison:
 
     def __init__(self, **options: Any) -> None:
         self.sites = Site(**options), Site(**options)
-        self.passed = 0
+        self.delegated = 0
         front, behind = (site.app.wsgi_app for site in self.sites)
         assert isinstance(front, FastPath)
         assert isinstance(behind, FastPath)
         front._application = self._counting(front._application)
-        self.front, self.behind = front, behind._application
+        self.fast_path, self.flask = front, behind._application
 
-    def ask(self, ask: Ask) -> Seen:
-        """What both answer, which is the same."""
-        fast, slow = (run(app, ask.environ()) for app in (self.front, self.behind))
+    def send(self, request: RawRequest) -> RawResponse:
+        """Send the request to both, assert equal responses, and return one."""
+        fast, slow = (call_wsgi(app, request.environ()) for app in (self.fast_path, self.flask))
         assert fast == slow
         return fast
 
-    def etag(self, ask: Ask) -> str:
-        return dict(self.ask(ask)[1])["ETag"]
+    def etag(self, request: RawRequest) -> str:
+        return dict(self.send(request)[1])["ETag"]
 
-    def both(self, act: Callable[[Site], object]) -> None:
+    def apply(self, act: Callable[[Site], object]) -> None:
         for site in self.sites:
-            assert site.service.wait_idle(10), "a refresh under way would see the clock turn"
+            assert site.service.wait_idle(10), "a running refresh would see the clock advance"
             act(site)
 
-    def turn(self, seconds: float) -> None:
-        self.both(lambda site: site.clock.advance(seconds))
+    def advance(self, seconds: float) -> None:
+        self.apply(lambda site: site.clock.advance(seconds))
 
     def _counting(self, application: Any) -> Any:
         def counted(environ: Any, start_response: Any) -> Any:
-            self.passed += 1
+            self.delegated += 1
             return application(environ, start_response)
 
         return counted
 
 
-def run(app: Any, environ: dict[str, Any]) -> Seen:
+def call_wsgi(app: Any, environ: dict[str, Any]) -> RawResponse:
     """Status, headers without durations, and body of a WSGI call."""
     body, status, headers = run_wsgi_app(app, environ)
-    assert len({name.lower() for name, _ in headers}) == len(list(headers)), "a header is there twice"
+    assert len({name.lower() for name, _ in headers}) == len(list(headers)), "duplicate header"
     timeless = [(name, re.sub(r"dur=[0-9.]+", "dur=*", value)) for name, value in headers]
     return status, sorted(timeless), b"".join(body)
 
 
-def state(seen: Seen) -> str:
-    return dict(seen[1]).get("X-Cache", seen[0])
+def cache_state(response: RawResponse) -> str:
+    return dict(response[1]).get("X-Cache", response[0])

@@ -69,7 +69,7 @@ def traced(collector: Collector, *paths: str, site: Site | None = None, **header
     """Ask for paths while traces are sent, and end only when the collector has them."""
     end = telemetry.start_tracing(collector.url)
     try:
-        client = create_app((site or Site()).parts).test_client()
+        client = create_app((site or Site()).application).test_client()
         for path in paths:
             client.get(path, headers=headers)
     finally:

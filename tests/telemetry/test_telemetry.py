@@ -79,7 +79,7 @@ class TestRequests:
         assert value(text, "tintype_sent_bytes_total", route="/thumb") == before > 0
 
     def test_refusals_are_told_by_their_code(self) -> None:
-        site = Site(allowances=RateLimits(thumb="1 per day"))
+        site = Site(rate_limits=RateLimits(thumb="1 per day"))
         site.thumb()
         site.thumb(url="https://other.org/")
         assert value(metrics(site), "tintype_problems_total", error="rate-limited") == 1
@@ -133,7 +133,7 @@ class TestWhatIsWatched:
         def down(*_: object) -> None:
             raise StorageError(OSError("down"))
 
-        site = Site(allowances=RateLimits(thumb="1 per day"))
+        site = Site(rate_limits=RateLimits(thumb="1 per day"))
         monkeypatch.setattr(site.counters, "count", down)
         site.thumb()
         assert value(metrics(site), "tintype_backend_failures_total", backend="limits") == 1
@@ -239,7 +239,7 @@ class TestFigures:
 def served(peer: str = "127.0.0.1", headers: dict[str, str] | None = None, **audience: Any) -> int:
     """The status that a peer gets."""
     site = Site()
-    parts = replace(site.parts, metrics_access=MetricsAccess(**audience))
+    parts = replace(site.application, metrics_access=MetricsAccess(**audience))
     client = create_app(parts).test_client()
     return client.get("/metrics", headers=headers, environ_overrides={"REMOTE_ADDR": peer}).status_code
 

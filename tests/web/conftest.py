@@ -32,12 +32,12 @@ URL = "https://site.org/"
 class Site:
     """The application over fakes; set attributes of the fakes before the first request."""
 
-    allowances: RateLimits = field(default_factory=RateLimits)
-    trusted: tuple[str, ...] = ()
+    rate_limits: RateLimits = field(default_factory=RateLimits)
+    trusted_proxies: tuple[str, ...] = ()
     public_url: str = ""
     allow_js: bool = True
     allow_hosts: tuple[str, ...] = ()
-    access: Authenticator = field(default_factory=Authenticator)
+    authenticator: Authenticator = field(default_factory=Authenticator)
     playground: Playground = field(default_factory=Playground)
     waiting_limit: WaitingLimit = field(default_factory=WaitingLimit)
     clock: Clock = field(default_factory=Clock)
@@ -62,7 +62,7 @@ class Site:
     def thumb(self, url: str = URL, headers: dict[str, str] | None = None, **options: Any) -> TestResponse:
         return self.client.get("/thumb", query_string={"url": url, **options}, headers=headers)
 
-    def raw(self, query: str | bytes, **more: Any) -> TestResponse:
+    def get_raw(self, query: str | bytes, **more: Any) -> TestResponse:
         """Send a query string without escaping it."""
         text = query.decode("latin-1") if isinstance(query, bytes) else query
         return self.client.get("/thumb", environ_overrides={"QUERY_STRING": text}, **more)
@@ -71,24 +71,24 @@ class Site:
         return self.client.post("/persist", json={"url": URL, **members})
 
     def _app(self) -> Flask:
-        visitors = ProxyTrust(self.trusted)
-        self.parts = Application(
+        visitors = ProxyTrust(self.trusted_proxies)
+        self.application = Application(
             service=self.service,
-            rate_limiter=RateLimiter(self.counters, self.allowances, visitors),
+            rate_limiter=RateLimiter(self.counters, self.rate_limits, visitors),
             request_parser=RequestParser(
                 TargetPolicy(allow_hosts=self.allow_hosts, tracking_parameters=("utm_*",)),
                 Freshness(max_age=DAY, stale_for=7 * DAY),
                 max_ttl=30 * DAY,
                 allow_js=self.allow_js,
             ),
-            authenticator=self.access,
+            authenticator=self.authenticator,
             playground=self.playground,
             proxies=visitors,
             public_url=self.public_url,
             serves_stored=self.storage.url("").startswith("/"),
             clock=self.clock,
         )
-        return create_app(self.parts)
+        return create_app(self.application)
 
 
 @pytest.fixture

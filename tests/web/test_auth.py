@@ -11,7 +11,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.support.access import BEARER, HEADER, KEY, SHOP, SIGNATURES, closed
-from tests.support.fast_path import Ask, FastPathComparison, state
+from tests.support.fast_path import FastPathComparison, RawRequest, cache_state
 from tests.web.conftest import DAY, URL, Site
 from tintype import access_log, logs
 from tintype.web.auth import ApiKey
@@ -93,7 +93,7 @@ class TestApiKey:
 class TestRateLimitOfAKey:
     def test_counts_by_key_and_not_by_address(self) -> None:
         blog = ApiKey.parse("blog:a-key-of-the-blog-1:4 per minute")
-        site = closed(SHOP, blog, allowances=RateLimits(thumb="2 per minute", per_key={"blog": blog.rate_limit}))
+        site = closed(SHOP, blog, rate_limits=RateLimits(thumb="2 per minute", per_key={"blog": blog.rate_limit}))
 
         def statuses(key: str, times: int) -> list[int]:
             return [
@@ -110,11 +110,11 @@ class TestRateLimitOfAKey:
         assert statuses("a-key-of-the-blog-1", 5) == [200] * 4 + [429]
 
     def test_counts_signed_urls_by_address(self) -> None:
-        site = closed(allowances=RateLimits(thumb="2 per minute"))
+        site = closed(rate_limits=RateLimits(thumb="2 per minute"))
         assert [ask(site, query()).status_code for _ in range(3)] == [200, 200, 429]
 
     def test_ignores_rejected_requests(self) -> None:
-        site = closed(SHOP, allowances=RateLimits(thumb="2 per minute"))
+        site = closed(SHOP, rate_limits=RateLimits(thumb="2 per minute"))
         for _ in range(5):
             site.thumb()
         assert site.thumb(headers=HEADER).headers["RateLimit-Remaining"] == "1"
@@ -168,46 +168,50 @@ class TestSignedUrl:
 
 class TestFastPathAuthentication:
     @pytest.fixture
-    def twins(self) -> FastPathComparison:
-        twins = FastPathComparison(allowances=RateLimits(thumb="50 per minute"))
-        for site in twins.sites:
-            site.access.keys, site.access._signer, site.access._clock = (SHOP,), SIGNATURES, site.clock
-        return twins
+    def comparison(self) -> FastPathComparison:
+        comparison = FastPathComparison(rate_limits=RateLimits(thumb="50 per minute"))
+        for site in comparison.sites:
+            site.authenticator.keys, site.authenticator._signer, site.authenticator._clock = (
+                (SHOP,),
+                SIGNATURES,
+                site.clock,
+            )
+        return comparison
 
     @staticmethod
     def signed(**parameters: Any) -> str:
         return urlencode(query(**parameters))
 
-    def test_serves_requests_with_a_key_or_a_signature(self, twins: FastPathComparison) -> None:
-        for ask in (Ask(headers=HEADER), Ask(query=self.signed(width=800))):
-            assert [state(twins.ask(ask)) for _ in range(3)] == ["MISS", "HIT", "HIT"]
-        assert twins.passed == 4
+    def test_serves_requests_with_a_key_or_a_signature(self, comparison: FastPathComparison) -> None:
+        for ask in (RawRequest(headers=HEADER), RawRequest(query=self.signed(width=800))):
+            assert [cache_state(comparison.send(ask)) for _ in range(3)] == ["MISS", "HIT", "HIT"]
+        assert comparison.delegated == 4
 
-    def test_delegates_requests_without_valid_authentication(self, twins: FastPathComparison) -> None:
+    def test_delegates_requests_without_valid_authentication(self, comparison: FastPathComparison) -> None:
         for _ in range(2):
-            assert twins.ask(Ask(headers=HEADER))[0] == "200 OK"
-            assert twins.ask(Ask())[0] == "401 UNAUTHORIZED"
-            assert twins.ask(Ask(headers={"X-Api-Key": "another-key-of-16"}))[0] == "401 UNAUTHORIZED"
+            assert comparison.send(RawRequest(headers=HEADER))[0] == "200 OK"
+            assert comparison.send(RawRequest())[0] == "401 UNAUTHORIZED"
+            assert comparison.send(RawRequest(headers={"X-Api-Key": "another-key-of-16"}))[0] == "401 UNAUTHORIZED"
 
-    def test_rejects_a_signed_url_from_the_second_it_expires(self, twins: FastPathComparison) -> None:
-        until = int(twins.sites[0].clock()) + 60
-        ask = Ask(query=self.signed(expires=until))
-        assert [twins.ask(ask)[0] for _ in range(2)] == ["200 OK"] * 2
-        twins.turn(59)
-        assert twins.ask(ask)[0] == "200 OK"
-        twins.turn(1.5)
-        assert twins.ask(ask)[0] == "403 FORBIDDEN"
+    def test_rejects_a_signed_url_from_the_second_it_expires(self, comparison: FastPathComparison) -> None:
+        until = int(comparison.sites[0].clock()) + 60
+        ask = RawRequest(query=self.signed(expires=until))
+        assert [comparison.send(ask)[0] for _ in range(2)] == ["200 OK"] * 2
+        comparison.advance(59)
+        assert comparison.send(ask)[0] == "200 OK"
+        comparison.advance(1.5)
+        assert comparison.send(ask)[0] == "403 FORBIDDEN"
 
-    def test_caches_the_signature_of_a_url_first_requested_with_a_key(self, twins: FastPathComparison) -> None:
+    def test_caches_the_signature_of_a_url_first_requested_with_a_key(self, comparison: FastPathComparison) -> None:
         text = self.signed(width=900)
-        twins.ask(Ask(query=text, headers=HEADER))
-        states = [state(twins.ask(Ask(query=text))) for _ in range(3)]
-        assert (states, twins.passed) == (["HIT"] * 3, 2)
+        comparison.send(RawRequest(query=text, headers=HEADER))
+        states = [cache_state(comparison.send(RawRequest(query=text))) for _ in range(3)]
+        assert (states, comparison.delegated) == (["HIT"] * 3, 2)
 
-    def test_keeps_private_and_public_responses_apart(self, twins: FastPathComparison) -> None:
+    def test_keeps_private_and_public_responses_apart(self, comparison: FastPathComparison) -> None:
         text = self.signed(width=900)
         for headers in ({}, HEADER, {}, HEADER):
-            twins.ask(Ask(query=text, headers=headers))
+            comparison.send(RawRequest(query=text, headers=headers))
 
 
 def test_log_contains_the_key_name_and_never_the_key(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

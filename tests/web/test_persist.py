@@ -83,7 +83,7 @@ class TestPersist:
     def test_urls_use_the_scheme_of_a_trusted_proxy(self) -> None:
         headers = {"X-Forwarded-Proto": "https", "Host": "thumbs.org"}
         for trusted, scheme in ((("127.0.0.0/8",), "https"), ((), "http")):
-            answer = Site(trusted=trusted).client.post("/persist", json={"url": URL}, headers=headers)
+            answer = Site(trusted_proxies=trusted).client.post("/persist", json={"url": URL}, headers=headers)
             assert answer.json["url"].startswith(f"{scheme}://thumbs.org/stored/")
 
     def test_keeps_absolute_urls_of_the_storage(self, site: Site) -> None:

@@ -65,7 +65,7 @@ class TestProblemJson:
 
 class TestHtml:
     def test_browser_gets_an_html_page(self, site: Site) -> None:
-        answer = site.raw(f"url={URL}&width=1&<script>=1", headers={"Accept": BROWSER})
+        answer = site.get_raw(f"url={URL}&width=1&<script>=1", headers={"Accept": BROWSER})
         assert (answer.status_code, answer.mimetype) == (400, "text/html")
         assert "<code>width</code> must be a whole number from 320 to 3840 pixels" in answer.text
         assert "<script>" not in answer.text

@@ -15,7 +15,7 @@ RECIPE = RateLimits(thumb="30 per minute", persist="5 per minute")
 
 @pytest.fixture
 def site() -> Site:
-    return Site(allowances=RECIPE)
+    return Site(rate_limits=RECIPE)
 
 
 def ask(site: Site, remote: str, forwarded: str = "") -> int:
@@ -63,7 +63,7 @@ class TestLimits:
         assert {site.client.get("/health").status_code for _ in range(40)} == {200}
 
     def test_counts_nothing_without_a_rate(self) -> None:
-        site = Site(allowances=RateLimits())
+        site = Site(rate_limits=RateLimits())
         answers = [site.thumb() for _ in range(40)]
         assert {answer.status_code for answer in answers} == {200}
         assert "RateLimit-Limit" not in answers[0].headers
@@ -127,28 +127,28 @@ class TestClient:
         assert ask(site, "192.0.2.1", forwarded="198.51.100.7") == 429
 
     def test_uses_x_forwarded_for_of_a_trusted_proxy(self) -> None:
-        site = Site(allowances=RECIPE, trusted=("10.0.0.0/8",))
+        site = Site(rate_limits=RECIPE, trusted_proxies=("10.0.0.0/8",))
         exhaust(site, "10.0.0.1", forwarded="198.51.100.7")
         assert ask(site, "10.0.0.1", forwarded="198.51.100.8") == 200
 
     def test_uses_only_entries_that_trusted_proxies_added(self) -> None:
-        site = Site(allowances=RECIPE, trusted=("10.0.0.0/8",))
+        site = Site(rate_limits=RECIPE, trusted_proxies=("10.0.0.0/8",))
         exhaust(site, "10.0.0.1", forwarded="1.1.1.1, 198.51.100.7, 10.0.0.2")
         assert ask(site, "10.0.0.1", forwarded="2.2.2.2, 198.51.100.7:5123") == 429
 
     @pytest.mark.parametrize("nonsense", ["unknown", "_hidden, ,", "1.2.3.4.5", "ü" * 5])
     def test_malformed_x_forwarded_for_counts_as_the_proxy(self, nonsense: str) -> None:
-        site = Site(allowances=RECIPE, trusted=("10.0.0.0/8",))
+        site = Site(rate_limits=RECIPE, trusted_proxies=("10.0.0.0/8",))
         exhaust(site, "10.0.0.1", forwarded=nonsense)
         assert ask(site, "10.0.0.1") == 429
 
     def test_unix_socket_peer_counts_as_loopback(self) -> None:
-        site = Site(allowances=RECIPE, trusted=("127.0.0.0/8",))
+        site = Site(rate_limits=RECIPE, trusted_proxies=("127.0.0.0/8",))
         exhaust(site, "", forwarded="198.51.100.7")
         assert ask(site, "", forwarded="[2001:db8::1]:443") == 200
 
     def test_ignores_exempt_networks(self) -> None:
-        site = Site(allowances=RateLimits(thumb="1 per minute", exempt=("192.0.2.0/24",)))
+        site = Site(rate_limits=RateLimits(thumb="1 per minute", exempt=("192.0.2.0/24",)))
         assert [ask(site, "192.0.2.9") for _ in range(3)] == [200] * 3
         assert [ask(site, "198.51.100.1") for _ in range(2)] == [200, 429]
 
@@ -156,7 +156,7 @@ class TestClient:
 class TestSeparateHitLimit:
     @pytest.fixture
     def site(self) -> Site:
-        return Site(allowances=RateLimits(thumb="2 per minute", hit="3 per minute"))
+        return Site(rate_limits=RateLimits(thumb="2 per minute", hit="3 per minute"))
 
     def states(self, answers: list[TestResponse]) -> list[str]:
         return [answer.headers.get("X-Cache", str(answer.status_code)) for answer in answers]

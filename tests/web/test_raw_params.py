@@ -48,7 +48,7 @@ class TestSlowBodies:
         assert [site.persist(url=url).status_code for url in ("ftp://x", URL, URL)] == [400, 200, 200]
 
     def test_checks_the_rate_limit_before_reading_the_body(self) -> None:
-        site, body = Site(allowances=RateLimits(persist="1 per minute")), UnreadBody()
+        site, body = Site(rate_limits=RateLimits(persist="1 per minute")), UnreadBody()
         site.persist()
         answer = site.client.post("/persist", input_stream=body, content_type="application/json")
         assert (answer.status_code, body.was_read) == (429, False)

@@ -51,7 +51,7 @@ class TestThumbnail:
         assert site.thumb(URL).headers["X-Cache"] == "HIT"
 
     def test_accepts_an_unescaped_url(self, site: Site) -> None:
-        assert site.raw("url=https://münchen.de/straße".encode()).status_code == 200
+        assert site.get_raw("url=https://münchen.de/straße".encode()).status_code == 200
         assert site.engine.shots[0].url == "https://xn--mnchen-3ya.de/stra%C3%9Fe"
 
 
@@ -322,7 +322,7 @@ class TestPlaceholder:
         assert (answer.status_code, answer.json["errors"][0]["parameter"]) == (400, "placeholder")
 
     def test_counts_against_the_thumb_limit(self) -> None:
-        site = Site(allowances=RateLimits(thumb="1 per minute", hit="9 per minute"))
+        site = Site(rate_limits=RateLimits(thumb="1 per minute", hit="9 per minute"))
         answers = [site.thumb(placeholder="true"), site.thumb("https://other.org/", placeholder="true")]
         assert [answer.status_code for answer in answers] == [200, 429]
         assert site.service.wait_idle(10)

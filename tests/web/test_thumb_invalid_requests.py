@@ -58,13 +58,15 @@ def test_reports_what_the_parameter_accepts(site: Site, name: str, value: str) -
     ],
 )
 def test_names_the_invalid_parameter(site: Site, query: str, name: str, words: str) -> None:
-    found = invalid_parameters(site.raw(query))
+    found = invalid_parameters(site.get_raw(query))
     assert list(found) == [name]
     assert words in found[name]
 
 
 def test_reports_all_invalid_parameters(site: Site) -> None:
-    found = invalid_parameters(site.raw("url=ftp://x&width=1&format=gif&nonsense=1&fit=cover&fit=cover&ttl=9999999"))
+    found = invalid_parameters(
+        site.get_raw("url=ftp://x&width=1&format=gif&nonsense=1&fit=cover&fit=cover&ttl=9999999")
+    )
     assert set(found) == {"url", "width", "format", "nonsense", "fit"}
 
 
@@ -100,7 +102,7 @@ def test_reports_a_denied_target_alone_as_target_denied(site: Site) -> None:
 
 
 def test_quotes_at_most_60_characters_of_a_value(site: Site) -> None:
-    answer = site.raw(f"url={URL}&format={'x' * 5000}&{'y' * 5000}=1")
+    answer = site.get_raw(f"url={URL}&format={'x' * 5000}&{'y' * 5000}=1")
     assert len(answer.data) < 1500
     assert "x" * 61 not in answer.text
     assert "y" * 61 not in answer.text
@@ -116,7 +118,7 @@ def test_quotes_at_most_60_characters_of_a_value(site: Site) -> None:
     ],
 )  # fmt: skip
 def test_rejects_malformed_query_strings(site: Site, query: bytes) -> None:
-    assert site.raw(query).status_code == 400
+    assert site.get_raw(query).status_code == 400
 
 
 _NAMES = st.one_of(st.sampled_from(sorted(Options.model_fields)), st.text(max_size=20))
@@ -144,7 +146,7 @@ class TestFuzz:
     @settings(max_examples=150, **_STEADY)
     @given(raw=st.binary(max_size=80).filter(lambda raw: not set(raw) & set(b"\r\n")))
     def test_no_bytes_cause_a_server_error(self, site: Site, raw: bytes) -> None:
-        assert site.raw(raw).status_code < 500
+        assert site.get_raw(raw).status_code < 500
 
     @settings(max_examples=100, **_STEADY)
     @given(

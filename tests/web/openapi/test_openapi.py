@@ -187,7 +187,7 @@ class TestOpenapiRoute:
         assert {(path, method) for path, method, _ in operations(api)} == served
 
     def test_lists_the_configured_security_schemes(self) -> None:
-        site = Site(access=Authenticator([ApiKey.parse("shop:" + "k" * 32)], UrlSigner(["s" * 32])))
+        site = Site(authenticator=Authenticator([ApiKey.parse("shop:" + "k" * 32)], UrlSigner(["s" * 32])))
         assert set(site.client.get("/openapi.json").json["components"]["securitySchemes"]) == {
             "bearer",
             "key",
