@@ -41,9 +41,9 @@ class TestCapture:
         tab.capture(site.url("/plain.html?chosen"))
         assert tab.image_size[0] == 320
         assert "webp" in tab.text("facts-list")
-        said = dict(parse_qsl(urlsplit(tab.page.url).query))
-        assert said.pop("url") == site.url("/plain.html?chosen")
-        assert said == {"thumb_width": "320", "format": "webp", "width": "800", "block_ads": "false"}
+        options = dict(parse_qsl(urlsplit(tab.page.url).query))
+        assert options.pop("url") == site.url("/plain.html?chosen")
+        assert options == {"thumb_width": "320", "format": "webp", "width": "800", "block_ads": "false"}
 
     def test_query_string_fills_the_form_without_a_request(
         self, open_page: OpenPage, node: Node, site: SiteServer
@@ -117,10 +117,10 @@ class TestTiming:
             return (await import(here.replace('playground.js', 'timing.js'))).splitTotal(steps);
         }"""
         steps = [["lookup", 20], ["capture", 500], ["queue", 100], ["navigate", 300], ["render", 40], ["total", 600]]
-        told = tab.page.evaluate(parts_of, steps)
+        result = tab.page.evaluate(parts_of, steps)
         names = ["lookup", "queue", "navigate", "render", "everything else"]
-        assert [name for name, _ in told["parts"]] == names
-        assert sum(ms for _, ms in told["parts"]) == told["total"] == 600
+        assert [name for name, _ in result["parts"]] == names
+        assert sum(ms for _, ms in result["parts"]) == result["total"] == 600
 
 
 class TestErrors:
@@ -193,8 +193,8 @@ class TestSnippets:
         tab.page.fill("#url", "example.com")
         _, *arguments = shlex.split(tab.text("signed").replace("\\\n", " "))
         signed = CliRunner().invoke(cli.tintype, arguments, env={"TINTYPE_SIGNING_KEYS": "a key that signs addresses"})
-        said = dict(parse_qsl(urlsplit(signed.output.strip()).query))
-        assert {"thumb_width": "200", "dark_mode": "true", "block_ads": "false"}.items() <= said.items()
+        options = dict(parse_qsl(urlsplit(signed.output.strip()).query))
+        assert {"thumb_width": "200", "dark_mode": "true", "block_ads": "false"}.items() <= options.items()
 
 
 class TestGallery:
@@ -205,11 +205,11 @@ class TestGallery:
         tab.capture(site.url("/plain.html?second"))
         expect(tab.page.locator(".card")).to_have_count(2)
         assert open_page(node).page.locator(".card").count() == 0
-        asked = tab.thumbnail_requests()
+        count = tab.thumbnail_requests()
         tab.page.goto(tab.base)
         expect(tab.page.locator(".card")).to_have_count(2)
         assert tab.page.locator(".card img").first.evaluate("each => each.decode().then(() => each.naturalWidth)") > 0
-        assert tab.thumbnail_requests() == asked
+        assert tab.thumbnail_requests() == count
 
     def test_restores_the_options_of_an_entry(self, open_page: OpenPage, node: Node, site: SiteServer) -> None:
         tab = open_page(node)
@@ -246,9 +246,9 @@ class TestStatus:
         tab.page.reload()
         tab.find("rate-value").wait_for()
         tab.page.clock.fast_forward("30:00")
-        asked = len(tab.requested_urls)
+        count = len(tab.requested_urls)
         tab.page.clock.fast_forward("30:00")
-        assert len(tab.requested_urls) == asked
+        assert len(tab.requested_urls) == count
         with tab.page.expect_request("**/status.json"):
             tab.page.keyboard.press("Tab")
 

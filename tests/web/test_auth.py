@@ -219,6 +219,6 @@ def test_log_contains_the_key_name_and_never_the_key(site: Site, capsys: pytest.
     for _ in range(2):
         site.thumb(headers=BEARER)
     access_log.flush()
-    told = capsys.readouterr().err.splitlines()
-    assert [json.loads(line)["key_name"] for line in told] == ["shop", "shop"]
-    assert not any(KEY in line for line in told)
+    lines = capsys.readouterr().err.splitlines()
+    assert [json.loads(line)["key_name"] for line in lines] == ["shop", "shop"]
+    assert not any(KEY in line for line in lines)

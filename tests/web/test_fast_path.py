@@ -1,4 +1,4 @@
-"""The fast path answers what Flask answers, only sooner: comparison of one service, one asked in front of it, one behind."""
+"""The fast path sends the same responses, rate limits and log lines as Flask."""
 
 from __future__ import annotations
 

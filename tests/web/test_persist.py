@@ -58,8 +58,8 @@ class TestPersist:
         assert (second["cached"], second["key"] != first["key"]) == (False, True)
 
     def test_reuses_a_cached_thumbnail(self, site: Site) -> None:
-        picture = site.thumb()
-        assert site.client.get(path(site.persist().json["url"])).data == picture.data
+        thumbnail = site.thumb()
+        assert site.client.get(path(site.persist().json["url"])).data == thumbnail.data
         assert site.engine.visits == 1
 
     def test_accepts_every_option_of_thumb_in_json_types(self, site: Site) -> None:

@@ -117,8 +117,8 @@ class TestStaticFiles:
 
 class TestForm:
     def test_has_a_field_for_every_option(self, page: Page) -> None:
-        asked = {each["name"] for each in page.all("input", "select", "textarea") if "data-kind" in each}
-        assert asked == set(Options.model_fields)
+        names = {each["name"] for each in page.all("input", "select", "textarea") if "data-kind" in each}
+        assert names == set(Options.model_fields)
 
     def test_ids_are_unique(self, page: Page) -> None:
         ids = [each["id"] for _, each in page.elements if "id" in each]
@@ -175,15 +175,15 @@ class TestWithoutJavaScript:
         form.setlist("fail_on", ["blank", "login"])
         form["dark_mode"], form["width"] = "true", "800"
         del form["block_ads"]
-        said = parse_qsl(urlsplit(site.client.get("/", query_string=form).headers["Location"]).query)
-        assert dict(said) == {
+        options = parse_qsl(urlsplit(site.client.get("/", query_string=form).headers["Location"]).query)
+        assert dict(options) == {
             "url": "https://example.com",
             "dark_mode": "true",
             "width": "800",
             "block_ads": "false",
             "fail_on": "blank,login",
         }
-        assert site.client.get("/thumb", query_string=said).status_code == 200
+        assert site.client.get("/thumb", query_string=options).status_code == 200
 
     def test_redirect_omits_body_only_options(self, site: Site) -> None:
         form = self.untouched()
@@ -196,12 +196,12 @@ class TestStatus:
         before = telemetry.summarize().thumbnails
         assert site.thumb().headers["X-Cache"] == "MISS"
         assert site.thumb().headers["X-Cache"] == "HIT"
-        told = site.client.get("/status.json")
-        assert told.headers["Cache-Control"] == "no-store"
-        assert told.json["thumbnails"]["hits"] == before["HIT"] + 1
-        assert told.json["thumbnails"]["misses"] == before["MISS"] + 1
-        assert told.json["queue"] is None
-        assert 0 < told.json["hit_ratio"] < 1
+        response = site.client.get("/status.json")
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.json["thumbnails"]["hits"] == before["HIT"] + 1
+        assert response.json["thumbnails"]["misses"] == before["MISS"] + 1
+        assert response.json["queue"] is None
+        assert 0 < response.json["hit_ratio"] < 1
 
     def test_contains_no_url(self, site: Site) -> None:
         site.thumb()

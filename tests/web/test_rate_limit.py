@@ -68,11 +68,13 @@ class TestLimits:
         assert {answer.status_code for answer in answers} == {200}
         assert "RateLimit-Limit" not in answers[0].headers
 
-    @pytest.mark.parametrize(("asked", "drawn"), [(1280, (640, 360)), (400, (320, 180)), (64, (80, 45))])
-    def test_error_image_of_a_rejected_request_is_small(self, site: Site, asked: int, drawn: tuple[int, int]) -> None:
+    @pytest.mark.parametrize(("requested", "drawn"), [(1280, (640, 360)), (400, (320, 180)), (64, (80, 45))])
+    def test_error_image_of_a_rejected_request_is_small(
+        self, site: Site, requested: int, drawn: tuple[int, int]
+    ) -> None:
         for _ in range(30):
             site.thumb()
-        answer = site.thumb(on_error="image", format="webp", thumb_width=asked)
+        answer = site.thumb(on_error="image", format="webp", thumb_width=requested)
         assert (answer.status_code, answer.content_type) == (429, "image/webp")
         assert imaging.size(answer.data)[:2] == drawn
         assert answer.headers["Retry-After"]
