@@ -107,7 +107,7 @@ def playwright(python: str, scratch: Path) -> Iterator[tuple[int, Take]]:
 
         def take(urls: Sequence[str], callers: int) -> tuple[float, list[float], list[bytes]]:
             print(json.dumps({"urls": list(urls), "callers": callers}), file=rival.stdin, flush=True)
-            said = json.loads(rival.stdout.readline())  # type: ignore[union-attr]
+            said = json.loads(rival.stdout.readline())
             bodies = [(scratch / f"{number}.png").read_bytes() for number in range(len(urls))]
             return said["all"], said["seconds"], bodies
 

@@ -174,7 +174,7 @@ def compared(looks: Sequence[Look]) -> dict[str, tuple[float, float]]:
     begin = max(0, min(middle - LOOKS // 2, len(looks) - LOOKS))
     sides = [asdict(look) for look in looks[begin : begin + LOOKS]], [asdict(look) for look in looks[-LOOKS:]]
     names = [name for name in sides[0][0] if name != "captures"]
-    return {name: tuple(statistics.median(row[name] for row in side) for side in sides) for name in names}  # type: ignore[misc]
+    return {name: tuple(statistics.median(row[name] for row in side) for side in sides) for name in names}
 
 
 def main() -> None:

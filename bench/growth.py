@@ -122,7 +122,12 @@ class Node:
         """One of the pictures whose questions the worker knows."""
         environ = {**ENVIRON, "QUERY_STRING": f"url=https%3A%2F%2Fexample.com%2F{number}&format=jpeg"}
         seen: list[str] = []
-        b"".join(self._application(environ, lambda status, _, __=None: seen.append(status)))  # type: ignore[arg-type, return-value]
+
+        def start_response(status: str, *_: object) -> Callable[[bytes], object]:
+            seen.append(status)
+            return lambda _: None
+
+        b"".join(self._application(environ, start_response))
         assert seen == ["200 OK"], seen
 
     def read(self, number: int) -> None:

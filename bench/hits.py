@@ -259,8 +259,8 @@ def main() -> None:
                 for each in found.values():
                     each.run(size, asked.seconds if round_ else 1)
         for each in found.values():  # the first was to warm up
-            for runs in (*each.seen.values(), *each.cpu.values()):
-                del runs[0]
+            for size in sizes:
+                del each.seen[size][0], each.cpu[size][0]
     figures = {size: rows(found, size) for size in sizes}
     if asked.json:
         print(json.dumps(figures, indent=2))

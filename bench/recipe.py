@@ -56,4 +56,5 @@ def thumb() -> Response:
     response.headers["X-Cache"] = state
     response.headers["Cache-Control"] = f"public, max-age={DAY}, stale-while-revalidate={7 * DAY}"
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

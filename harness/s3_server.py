@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from moto.server import MotoRequestHandler
+from moto.server import MotoRequestHandler  # type: ignore[attr-defined]
 from werkzeug.serving import run_simple
 
 _turn = threading.Lock()

@@ -130,7 +130,7 @@ def refresh(page: str) -> str:
     """The page with new content between all markers."""
     for name, table in TABLES.items():
         between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        page = between.sub(lambda match, table=table: f"{match[1]}\n{table()}\n{match[2]}", page)  # type: ignore[misc]
+        page = between.sub(lambda match, table=table: f"{match[1]}\n{table()}\n{match[2]}", page)
     return page
 
 

@@ -33,7 +33,7 @@ _LINK = re.compile(r'(?P<before>\]\(|<(?:img|a|source)\b[^>]*?\b(?:src|href)=")(
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Leave out of the menu what is announced there and not written yet."""
-    config.nav = _written(config.nav)
+    config.nav = _written(config.nav or [])
     return config
 
 
@@ -55,8 +55,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         if page != "index.md":
             files.append(File.generated(config, page, content=(ROOT / source).read_text()))
     for copy in sorted({copy for page in files.documentation_pages() for copy in _copies(page)}):
-        source = ROOT / copy.removeprefix(f"{COPIES}/")
-        files.append(File.generated(config, copy, abs_src_path=str(source)))
+        path = ROOT / copy.removeprefix(f"{COPIES}/")
+        files.append(File.generated(config, copy, abs_src_path=str(path)))
     return files
 
 

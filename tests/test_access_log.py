@@ -19,8 +19,8 @@ def start_log() -> io.StringIO:
     logs.configure(log_format="json")
     (handler,) = logging.getLogger().handlers
     assert isinstance(handler, logging.StreamHandler)
-    handler.stream = io.StringIO()
-    return handler.stream
+    handler.stream = stream = io.StringIO()
+    return stream
 
 
 def render(number: int) -> str:

@@ -138,7 +138,7 @@ class TestShot:
         states = []
         for flags in ([], [], ["--thumb-width", "320"], ["--fresh"]):
             assert tintype("shot", PAGE, *flags) == 0
-            states.append(re.search(r"\(([A-Z]+), ", tintype.err)[1])  # type: ignore[index]
+            states.append(re.search(r"\(([A-Z]+), ", tintype.err)[1])
         assert states == ["MISS", "HIT", "DERIVED", "MISS"]
         assert engine.visits == 2
 
@@ -199,7 +199,7 @@ class TestPurge:
 
     def state(self, tintype: Terminal, page: str) -> str:
         assert tintype("shot", page) == 0
-        return re.search(r"\(([A-Z]+), ", tintype.err)[1]  # type: ignore[index]
+        return re.search(r"\(([A-Z]+), ", tintype.err)[1]
 
     def test_purges_one_page(self, tintype: Terminal) -> None:
         assert tintype("purge", "--url", f"{PAGE}?utm_source=mail") == 0

@@ -331,7 +331,7 @@ class TestConnections:
                 except ConnectionRefusedError:
                     refused.append(address)
                     monkeypatch.setattr(
-                        socket, "create_connection", lambda _, *a, **m: dial(api.server_address, *a, **m)
+                        socket, "create_connection", lambda _, *a, **m: dial(("127.0.0.1", api.server_port), *a, **m)
                     )
                     raise
 

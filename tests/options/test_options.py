@@ -444,7 +444,15 @@ class TestCredentials:
 
     def test_omits_values_from_validation_errors(self) -> None:
         with pytest.raises(ValidationError) as mistake:
-            Options(url=URL, headers={"Host": "s3cret"}, cookies="s3cret", basic_auth="s3cret", html="s3cret\0")
+            Options.model_validate(
+                {
+                    "url": URL,
+                    "headers": {"Host": "s3cret"},
+                    "cookies": "s3cret",
+                    "basic_auth": "s3cret",
+                    "html": "s3cret\0",
+                }
+            )
         assert mistake.value.error_count() == 4
         assert "s3cret" not in str(mistake.value)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tintype.provision import find_browser, install
+from tintype.provision import find_browser
 from tintype.provision.install import InstallFailed, install_browser
 
 STARTS = "#!/bin/sh\necho Chromium 1.2.3\n"
@@ -71,7 +71,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(find_browser, "_MAGIC", (b"#!/b",))  # programs of this machine are scripts
     monkeypatch.setattr(find_browser, "SHARED_BROWSERS", tmp_path / "shared")
     monkeypatch.setattr(find_browser, "is_world_executable", lambda binary: "home" not in binary.parts)
-    monkeypatch.setattr(install.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     return Machine(tmp_path)
 
 
@@ -193,8 +193,8 @@ class TestPlaywright:
         assert as_user.calls == ["npx --yes playwright install chromium-headless-shell"]
 
     def test_prefers_the_python_package_of_playwright(self, as_user: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(install.importlib.util, "find_spec", lambda name: name)
-        monkeypatch.setattr(install.sys, "executable", str(as_user.bin / "python"))
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+        monkeypatch.setattr("sys.executable", str(as_user.bin / "python"))
         as_user.command("python", as_user._making(as_user.bin / "chromium"))
         as_user.command("npx")
         as_user.install()

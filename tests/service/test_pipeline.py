@@ -32,7 +32,7 @@ from tintype.errors import (
     TargetUnreachable,
     TintypeError,
 )
-from tintype.model import Freshness
+from tintype.model import CacheState, Freshness
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ class TestDerivation:
         harness.state()
         with ThreadPoolExecutor(8) as pool:
             states = list(pool.map(lambda _: harness.state(thumb_width=320), range(8)))
-        assert states.count("DERIVED") == 1
+        assert states.count(CacheState.DERIVED) == 1
         assert set(states) <= {"DERIVED", "COALESCED", "HIT"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -88,7 +89,7 @@ class TestCacheReads:
         assert harness.count_reads(fail) == 3
 
     def test_a_capture_with_credentials_reads_and_writes_nothing(self, harness: ServiceHarness) -> None:
-        def send(**options: object) -> Callable[[], object]:
+        def send(**options: Any) -> Callable[[], object]:
             return lambda: harness.state(cookies={"session": "s3cret"}, **options)
 
         assert harness.count_reads(send()) == 0

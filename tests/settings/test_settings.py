@@ -144,7 +144,7 @@ class TestNotation:
     def test_parses_or_rejects_any_text(self, text: str) -> None:
         for name in ("PORT", "TINTYPE_CACHE_TTL", "TINTYPE_CACHE_SIZE", "TINTYPE_TRUSTED_PROXIES", "TINTYPE_HIT_LIMIT"):
             try:
-                load(**{name: text})
+                load(None, **{name: text})
             except ConfigurationError as error:
                 assert str(error).startswith(f"{name}: invalid value ")  # noqa: PT017 - both ways are right
 

@@ -7,9 +7,9 @@ import functools
 import hashlib
 import http.server
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -121,7 +121,7 @@ class TestUrl:
             ),
         ],
     )
-    def test_is_that_of_the_cdn_or_the_endpoint_or_aws(self, settings: dict[str, str], url: str) -> None:
+    def test_is_that_of_the_cdn_or_the_endpoint_or_aws(self, settings: dict[str, Any], url: str) -> None:
         key = picture().key
         assert S3Storage(**settings).url(key) == url.replace("KEY", key)
 
@@ -179,7 +179,7 @@ class TestErrors:
         storage.close()
 
 
-def all_operations(storage: S3Storage) -> list[object]:
+def all_operations(storage: S3Storage) -> list[Callable[[], object]]:
     key, prefix = picture().key, prefix_of(picture())
     return [
         storage.check,

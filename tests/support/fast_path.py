@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from tests.web.conftest import URL, Site
@@ -25,7 +26,7 @@ class RawRequest:
     peer: str = "192.0.2.1"
 
     def environ(self) -> dict[str, Any]:
-        headers = {"X-Request-Id": "same", **self.headers}
+        headers = Headers({"X-Request-Id": "same", **self.headers})
         environ = EnvironBuilder(path="/thumb", method=self.method, headers=headers).get_environ()
         return {**environ, "QUERY_STRING": self.query, "REMOTE_ADDR": self.peer}
 

@@ -152,6 +152,7 @@ class Site:
     async def _deaf(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Says that it is done, and hears nothing any more."""
         writer.write_eof()
+        assert isinstance(writer.transport, asyncio.Transport)
         writer.transport.pause_reading()
         await asyncio.Future()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -30,7 +30,7 @@ from tintype.options import FormatName, Options, accepts
     ],
 )  # fmt: skip
 def test_reports_what_the_parameter_accepts(site: Site, name: str, value: str) -> None:
-    found = invalid_parameters(site.thumb(**{name: value}))
+    found = invalid_parameters(site.thumb(URL, None, **{name: value}))
     assert list(found) == [name]
     assert accepts(name) in found[name]
     assert site.engine.visits == 0
@@ -160,4 +160,4 @@ class TestFuzz:
 
 
 def test_negotiation_ranks_every_image_format() -> None:
-    assert set(request_parser.PREFERRED) == set(FormatName.__args__)
+    assert set(request_parser.PREFERRED) == set(get_args(FormatName))

@@ -167,7 +167,7 @@ class TestTheDaemon:
         daemon = own.status().pid
         os.kill(daemon, signal.SIGTERM)
         assert eventually(lambda: processes.gone([daemon]), within=3)
-        assert pending.exception() is None or pending.exception().retry_after  # type: ignore[union-attr]
+        assert pending.exception() is None or pending.exception().retry_after
 
     def test_ends_when_nobody_needs_it(self, start_engine: StartEngine) -> None:
         engine = start_engine(slots=1, idle_timeout=0.2)

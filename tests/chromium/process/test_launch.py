@@ -79,6 +79,7 @@ async def test_one_begun_in_vain_is_ended(come_up: bool, recipe: LaunchOptions, 
     launcher = Launcher(recipe, territory, allow_no_sandbox=False)
     launcher.prelaunch()
     if come_up:
+        assert launcher._prelaunched
         await asyncio.wait({launcher._prelaunched})
     else:
         await asyncio.sleep(0)

@@ -28,7 +28,7 @@ class Careless(EgressPolicy):
     def permits_name(self, _name: str, _port: int) -> bool:
         return True
 
-    def permits(self, _address: Address, _port: int) -> bool:
+    def permits(self, _address: Address, _port: int, _proxy_port: int) -> bool:
         return True
 
 

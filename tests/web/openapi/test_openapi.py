@@ -184,7 +184,7 @@ class TestOpenapiRoute:
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         }
         api = site.client.get("/openapi.json").json
-        assert {(path, method) for path, method, _ in operations(api)} == served
+        assert {(path, method) for path, method, _ in operations(api or {})} == served
 
     def test_lists_the_configured_security_schemes(self) -> None:
         site = Site(authenticator=Authenticator([ApiKey.parse("shop:" + "k" * 32)], UrlSigner(["s" * 32])))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tintype.chromium.process.user import BrowserUser
 
-FLAGS = (
+FLAGS: tuple[str, ...] = (
     "--remote-debugging-pipe",
     "--proxy-bypass-list=<-loopback>",
     # Two spellings: headless shell reads the first, full Chrome the second. Without, WebRTC goes around the proxy.
