@@ -1,6 +1,6 @@
-"""Draws the pictures of the page at ``/`` anew: ``python scripts/playground.py``. It takes a minute, for the charts.
+"""Takes the screenshots of the playground for the docs: ``python scripts/playground.py``, about one minute.
 
-They are what a browser shows of a service that photographs the bundled page.
+The service captures the bundled page; the minute fills the charts.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tintype.provision import find_browser
 
-PICTURES = ROOT / "docs" / "images"
+IMAGES = ROOT / "docs" / "images"
 QUALITY = 88
-WORTH_SEEING = 45_000
+TRAFFIC_MS = 45_000
 """Milliseconds of traffic in the charts."""
-TAKEN: tuple[dict[str, str | bool], ...] = (
+GALLERY: tuple[dict[str, str | bool], ...] = (
     {"device": "ipad"},
     {"dark_mode": True, "device": "iphone-15"},
     {"dark_mode": True},
     {"thumb_width": "960", "format": "webp"},
 )
-"""What the gallery holds, the last one last."""
+"""Options of the captures in the gallery, in order."""
 
 
-def take(page: Page, origin: str, chosen: dict[str, str | bool]) -> None:
-    """Ask for a picture by hand."""
+def capture(page: Page, origin: str, chosen: dict[str, str | bool]) -> None:
+    """Fill in the form, submit it and wait for the thumbnail."""
     page.click("button[type=reset]")
     page.fill("#url", origin)
     for name, value in chosen.items():
@@ -50,62 +50,62 @@ def take(page: Page, origin: str, chosen: dict[str, str | bool]) -> None:
     page.evaluate("scrollTo(0, 0)")
 
 
-def save(page: Page, name: str, **manner: Any) -> None:
-    """What is seen now, as webp."""
-    drawn = pyvips.Image.new_from_buffer(page.screenshot(**manner), "")
-    path = PICTURES / f"playground-{name}.webp"
-    drawn.webpsave(str(path), Q=QUALITY, effort=6)
-    print(f"{path.name}: {drawn.width} x {drawn.height}, {path.stat().st_size:,} bytes")
+def save(page: Page, name: str, **options: Any) -> None:
+    """Save a screenshot of the page as WebP."""
+    screenshot = pyvips.Image.new_from_buffer(page.screenshot(**options), "")
+    path = IMAGES / f"playground-{name}.webp"
+    screenshot.webpsave(str(path), Q=QUALITY, effort=6)
+    print(f"{path.name}: {screenshot.width} x {screenshot.height}, {path.stat().st_size:,} bytes")
 
 
 @contextmanager
 def traffic(client: httpx.Client, origin: str) -> Iterator[None]:
-    """Others who ask for pictures meanwhile: mostly for what is known, sometimes for something new."""
-    over, dice = threading.Event(), random.Random(7)  # noqa: S311 - no secret
+    """Send requests from two other clients: three quarters cache hits, one quarter new captures."""
+    stop, dice = threading.Event(), random.Random(7)  # noqa: S311 - not a secret
 
-    def ask() -> None:
-        while not over.wait(dice.uniform(0.2, 2.5)):
+    def send_requests() -> None:
+        while not stop.wait(dice.uniform(0.2, 2.5)):
             new = dice.random() < 0.25  # noqa: PLR2004 - a quarter
             client.get("/thumb", params={"url": origin, "width": dice.randint(900, 1400) if new else 1280})
 
-    others = [threading.Thread(target=ask) for _ in range(2)]
-    for each in others:
+    clients = [threading.Thread(target=send_requests) for _ in range(2)]
+    for each in clients:
         each.start()
     try:
         yield
     finally:
-        over.set()
-        for each in others:
+        stop.set()
+        for each in clients:
             each.join()
 
 
-def tell(browser: Browser, client: httpx.Client, origin: str) -> None:
-    """All pictures."""
+def take_all(browser: Browser, client: httpx.Client, origin: str) -> None:
+    """Take all screenshots."""
     base = str(client.base_url)
     wide = browser.new_page(viewport={"width": 1280, "height": 985})
     wide.goto(base)
-    take(wide, origin, {"dark_mode": False})
+    capture(wide, origin, {"dark_mode": False})
     save(wide, "wide")
-    for chosen in TAKEN:
-        take(wide, origin, chosen)
+    for chosen in GALLERY:
+        capture(wide, origin, chosen)
     with traffic(client, origin):
-        wide.wait_for_timeout(WORTH_SEEING)
+        wide.wait_for_timeout(TRAFFIC_MS)
     below = wide.locator("#snippets").bounding_box()
-    assert below, "there are no snippets"  # noqa: S101 - of our own page
+    assert below, "the page has no snippets"  # noqa: S101 - our page
     height = wide.evaluate("document.documentElement.scrollHeight") - below["y"] - 90
     save(wide, "below", full_page=True, clip={"x": 0, "y": below["y"] - 30, "width": 1280, "height": height})
     dark = browser.new_page(viewport={"width": 1280, "height": 985}, color_scheme="dark")
     dark.goto(base)
-    take(dark, origin, {"dark_mode": True})
+    capture(dark, origin, {"dark_mode": True})
     save(dark, "dark")
     phone = browser.new_page(viewport={"width": 390, "height": 1260}, device_scale_factor=1.5)
     phone.goto(base)
-    take(phone, origin, {"format": "webp"})
+    capture(phone, origin, {"format": "webp"})
     save(phone, "phone")
 
 
 def main() -> None:
-    """Start everything, draw, end it."""
+    """Start the target site, the service and a browser, and take the screenshots."""
     executable = find_browser.find_chromium(os.environ.get("TINTYPE_CHROMIUM", ""))
     with (
         pages() as port,
@@ -113,7 +113,7 @@ def main() -> None:
         sync_playwright() as play,
         play.chromium.launch(executable_path=str(executable)) as browser,
     ):
-        tell(browser, client, f"http://127.0.0.1:{port}/")
+        take_all(browser, client, f"http://127.0.0.1:{port}/")
 
 
 if __name__ == "__main__":
