@@ -43,6 +43,7 @@ class TestCombinations:
             ({"device": "desktop-4k", "retina": True}, {"scale"}),
         ],
         ids=str,
+        ids=lambda value: ",".join(sorted(value)),  # the order of a set differs between the processes of xdist
     )
     def test_rejects_options_that_exclude_each_other(self, options: dict[str, Any], names: set[str]) -> None:
         assert set(conflicts(**options)) == names
