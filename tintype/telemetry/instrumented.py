@@ -1,4 +1,4 @@
-"""Engines, caches and storages that are watched: the same interface, and what they watch does not know."""
+"""Wrappers that measure engines, caches, storages and limits behind the same interfaces."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tintype.telemetry.recorder import add_gauge, count, observe
 
 @dataclass(frozen=True, slots=True)
 class InstrumentedEngine:
-    """Counts visits and their ends, and how long each phase took; ``name`` is what operators call the engine."""
+    """Measures captures, their results and phases; ``name`` is the value of the label ``engine``."""
 
     engine: Engine
     name: str
 
     def capture(self, shot: Shot) -> Capture:
-        """Photograph a page; raises TintypeError."""
+        """Capture a page; raises TintypeError."""
         begin, result = time.perf_counter(), "internal-error"
         try:
             capture = self.engine.capture(shot)
@@ -39,15 +39,15 @@ class InstrumentedEngine:
         return capture
 
     def check(self) -> None:
-        """Raise BackendUnavailable unless a capture could work right now."""
+        """Raise BackendUnavailable unless the engine is ready to capture."""
         self.engine.check()
 
     def warnings(self) -> tuple[str, ...]:
-        """What an operator should know although captures work."""
+        """Warnings for the operator that do not prevent captures."""
         return self.engine.warnings()
 
     def close(self) -> None:
-        """Give back connections and processes. Idempotent."""
+        """Release connections and processes. Idempotent."""
         self.engine.close()
 
     def _record_phases(self, capture: Capture) -> None:
@@ -59,7 +59,7 @@ class InstrumentedEngine:
 
 @dataclass(frozen=True, slots=True)
 class InstrumentedCache:
-    """Measures reads and writes; ``name`` is which of the caches it is."""
+    """Measures reads and writes; ``name`` is the value of the label ``cache``."""
 
     cache: Cache
     name: str
@@ -70,30 +70,30 @@ class InstrumentedCache:
             return self.cache.get(key)
 
     def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
-        """Remember a value for ``ttl`` seconds."""
+        """Store a value for ``ttl`` seconds."""
         with _timed("tintype_cache_operation_seconds", self.name, "put"):
             self.cache.put(key, value, ttl, tag)
 
     def purge(self, tag: str) -> int:
-        """Forget every value put under a tag; how many there were."""
+        """Delete every value with a tag; returns how many there were."""
         return self.cache.purge(tag)
 
     def clear(self) -> int:
-        """Forget everything; how many values there were."""
+        """Delete all values; returns how many there were."""
         return self.cache.clear()
 
     def size(self) -> int:
-        """Bytes of all values held now."""
+        """Bytes of all values."""
         return self.cache.size()
 
     def entries(self) -> int:
-        """How many values are held now."""
+        """Number of values."""
         return self.cache.entries()
 
 
 @dataclass(frozen=True, slots=True)
 class InstrumentedStorage:
-    """Measures what is stored, read and found, and counts failures."""
+    """Measures operations and counts failures."""
 
     storage: Storage
 
@@ -117,16 +117,16 @@ class InstrumentedStorage:
         return self.storage.keys()
 
     def delete(self, key: str) -> bool:
-        """Whether there was something to delete."""
+        """Delete an object; returns whether it existed."""
         with _storage_operation("delete"):
             return self.storage.delete(key)
 
     def url(self, key: str) -> str:
-        """The lasting public URL."""
+        """The permanent public URL."""
         return self.storage.url(key)
 
     def check(self) -> None:
-        """Raise BackendUnavailable unless objects can be stored right now."""
+        """Raise BackendUnavailable unless the storage works."""
         with _storage_operation("check"):
             self.storage.check()
 

@@ -1,7 +1,8 @@
-"""Where did one request spend its time? OpenTelemetry spans over OTLP: request, its steps, the phases of a capture.
+"""OpenTelemetry spans over OTLP: request, its steps, the phases of a capture. Spans contain no target URL.
 
-Imported only where an endpoint is configured. What else OpenTelemetry's own variables say (``OTEL_SERVICE_NAME``,
-``OTEL_TRACES_SAMPLER``, ``OTEL_EXPORTER_OTLP_HEADERS`` …) its SDK reads itself. No photographed address is told.
+Imported only if an endpoint is configured. The SDK reads OpenTelemetry's own variables (``OTEL_SERVICE_NAME``,
+``OTEL_TRACES_SAMPLER``, ``OTEL_EXPORTER_OTLP_HEADERS`` …). ``opentelemetry-instrumentation-wsgi`` is not used, because
+it puts the URL of the request into the span.
 """
 
 from __future__ import annotations
@@ -24,26 +25,26 @@ from tintype import __version__
 from tintype.telemetry.recorder import NANOSECONDS
 
 _UNTRACED_PATHS = {"/health", "/ready", "/metrics"}
-"""Asked every few seconds by machines; a trace of each would bury the others."""
+"""Requested every few seconds by monitoring; their traces would outnumber all others."""
 _EXPORT_INTERVAL_MS = 1000
-"""Milliseconds between two sendings: a worker that ends loses no more than that."""
+"""Milliseconds between two exports; a killed worker loses the spans of that time."""
 _SERVER_ERROR = 500
 
 
 class OtlpTracer:
-    """Makes spans and sends them to an OTLP endpoint, in the background and in batches."""
+    """Creates spans and exports them to an OTLP endpoint from a background thread, in batches."""
 
     def __init__(self, endpoint: str) -> None:
         address = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or f"{endpoint}/v1/traces"
         self._provider = TracerProvider(resource=_resource())
-        often = None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else _EXPORT_INTERVAL_MS
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(address), schedule_delay_millis=often))
+        interval = None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else _EXPORT_INTERVAL_MS
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(address), schedule_delay_millis=interval))
         self._tracer = self._provider.get_tracer("tintype", __version__)
         self._propagator = TraceContextTextMapPropagator()
 
     @contextmanager
     def span(self, name: str) -> Iterator[None]:
-        """The time of a step; one that fails says how, without words that may quote an address."""
+        """A span for a step. A failed one contains the error code but no message, which may contain a URL."""
         with self._tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False) as span:
             try:
                 yield
@@ -52,7 +53,7 @@ class OtlpTracer:
                 raise
 
     def phases(self, phases: Mapping[str, float]) -> None:
-        """Steps one after another that are over just now; seconds."""
+        """Consecutive steps in seconds, of which the last has just ended."""
         at = time.time_ns() - round(sum(phases.values()) * NANOSECONDS)
         for name, seconds in phases.items():
             span = self._tracer.start_span(name, start_time=at)
@@ -60,7 +61,7 @@ class OtlpTracer:
             span.end(end_time=at)
 
     def wrap_wsgi(self, application: WSGIApplication) -> WSGIApplication:
-        """The application with a span for each request, in the caller's trace if it has one (W3C Trace Context)."""
+        """The application with a span for each request, in the client's trace if it sends one (W3C Trace Context)."""
 
         def traced(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             if environ["PATH_INFO"] in _UNTRACED_PATHS:
@@ -71,18 +72,14 @@ class OtlpTracer:
 
         return traced
 
-    def flush(self) -> None:
-        """Send what is there."""
-        self._provider.force_flush()
-
     def close(self) -> None:
-        """Send what is there, and end."""
+        """Export the remaining spans and stop."""
         self._provider.shutdown()
 
 
 def _resource() -> Resource:
-    named = {} if "OTEL_SERVICE_NAME" in os.environ else {"service.name": "tintype"}
-    return Resource.create({"service.version": __version__, **named})
+    attributes = {} if "OTEL_SERVICE_NAME" in os.environ else {"service.name": "tintype"}
+    return Resource.create({"service.version": __version__, **attributes})
 
 
 def _carrier(environ: WSGIEnvironment) -> dict[str, str]:
@@ -91,18 +88,18 @@ def _carrier(environ: WSGIEnvironment) -> dict[str, str]:
 
 
 def _recording_start_response(span: Span, environ: WSGIEnvironment, start_response: StartResponse) -> StartResponse:
-    """Note in the span what is answered, by OpenTelemetry's conventions for HTTP."""
+    """Add the response to the span, by OpenTelemetry's semantic conventions for HTTP."""
 
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-        code, said = int(status[:3]), {name.lower(): value for name, value in headers}
+        code, fields = int(status[:3]), {name.lower(): value for name, value in headers}
         method, route = environ["REQUEST_METHOD"], environ.get("tintype.route", environ["PATH_INFO"])
         span.update_name(f"{method} {route}")
         span.set_attribute("http.request.method", method)
         span.set_attribute("http.route", route)
         span.set_attribute("http.response.status_code", code)
         for name in ("x-cache", "x-verdict", "x-request-id"):
-            if name in said:
-                span.set_attribute(f"tintype.{name[2:].replace('-', '_')}", said[name])
+            if name in fields:
+                span.set_attribute(f"tintype.{name[2:].replace('-', '_')}", fields[name])
         if code >= _SERVER_ERROR:
             span.set_status(Status(StatusCode.ERROR))
         return start_response(status, headers, *error)

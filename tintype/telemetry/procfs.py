@@ -1,4 +1,4 @@
-"""What does a process hold? Asked of /proc; where there is none, nothing is told."""
+"""Memory of processes from /proc, and free disk space; 0 or None where the kernel does not report them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def anonymous_bytes(pids: Iterable[int]) -> int:
-    """Anonymous resident bytes of processes together (RssAnon); what they share with others is left out."""
+    """Anonymous resident bytes (RssAnon) of processes together; excludes memory shared with other processes."""
     return sum(_rss_anon(pid) for pid in pids)
 
 

@@ -1,6 +1,6 @@
-"""How does one count? By name and labels, in well under a microsecond, since every hit does.
+"""Recording API for metrics: counters, gauges and histograms by name and labels, in less than a microsecond.
 
-There is one meter in a process. Until :func:`begin` it counts for this process alone, which costs the same.
+A process has one store. Until :func:`start` it is memory of this process, which costs the same.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ _lock = threading.Lock()
 
 
 def start(path: Path) -> None:
-    """Count into the file that all processes of a node share; where that cannot be had, for this process alone."""
-    global _store  # noqa: PLW0603 - one meter a process, as there is one log
+    """Record into the file that all processes of a node share; if it is unusable, into memory of this process."""
+    global _store  # noqa: PLW0603 - one store per process, as there is one log
     try:
         _store = metrics_at(path)
     except OSError as error:
-        log.error("metrics_store_failed", path=str(path), reason=str(error), effect="each worker tells of itself alone")
+        effect = "each worker exposes its own metrics only"
+        log.error("metrics_store_failed", path=str(path), reason=str(error), effect=effect)
         _store = SharedMetrics()
     _clear_cell_caches()
 
 
 def metric_store() -> SharedMetrics:
-    """Where this process counts."""
+    """The store of this process."""
     global _store  # noqa: PLW0603 - see above
     if _store is None:
         with _lock:
@@ -46,52 +47,52 @@ def metric_store() -> SharedMetrics:
 
 def count(name: str, *labels: str, by: int = 1) -> None:
     """Add to a counter."""
-    here, place = metric_store(), _cell(name, labels)
-    with here.lock:
-        here.cells[place] += by
+    store, cell = metric_store(), _cell(name, labels)
+    with store.lock:
+        store.cells[cell] += by
 
 
 def observe(name: str, *labels: str, seconds: float) -> None:
-    """Add to a histogram: cells of buckets, the one without bound, and the sum in nanoseconds."""
-    here, place, buckets = metric_store(), _cell(name, labels), BY_NAME[name].buckets
-    with here.lock:
-        here.cells[place + bisect_left(buckets, seconds)] += 1
-        here.cells[place + len(buckets) + 1] += max(0, round(seconds * NANOSECONDS))
+    """Add to a histogram, whose cells are the buckets, the unbounded bucket, and the sum in nanoseconds."""
+    store, cell, buckets = metric_store(), _cell(name, labels), BY_NAME[name].buckets
+    with store.lock:
+        store.cells[cell + bisect_left(buckets, seconds)] += 1
+        store.cells[cell + len(buckets) + 1] += max(0, round(seconds * NANOSECONDS))
 
 
 def add_gauge(name: str, *labels: str, by: int) -> None:
-    """Raise or lower a level of this process; never below nothing."""
-    here, place = metric_store(), _cell(name, labels)
-    with here.lock:
-        here.cells[place] = max(0, here.cells[place] + by)
+    """Add to the gauge of this process; the result is at least 0."""
+    store, cell = metric_store(), _cell(name, labels)
+    with store.lock:
+        store.cells[cell] = max(0, store.cells[cell] + by)
 
 
 def observe_request(route: str, status: int, cache: str, seconds: float, sent: int) -> None:
-    """Count an answer: ``cache`` is its X-Cache, ``sent`` the bytes of its body. This is on the way of every hit."""
-    here = _store or metric_store()
-    places = _request_cells.get((route, status, cache)) or _resolve_cells(route, status, cache)
-    cells = here.cells
-    with here.lock:
-        cells[places[0]] += 1
-        cells[places[1]] += sent
-        cells[places[2] + bisect_left(_REQUEST_BUCKETS, seconds)] += 1
-        cells[places[3]] += round(seconds * NANOSECONDS)
+    """Record a response: ``cache`` is its X-Cache, ``sent`` the bytes of its body. Every cache hit calls this."""
+    store = _store or metric_store()
+    resolved = _request_cells.get((route, status, cache)) or _resolve_cells(route, status, cache)
+    cells = store.cells
+    with store.lock:
+        cells[resolved[0]] += 1
+        cells[resolved[1]] += sent
+        cells[resolved[2] + bisect_left(_REQUEST_BUCKETS, seconds)] += 1
+        cells[resolved[3]] += round(seconds * NANOSECONDS)
 
 
 _REQUEST_BUCKETS = BY_NAME["tintype_request_duration_seconds"].buckets
 _request_cells: dict[tuple[str, int, str], tuple[int, int, int, int]] = {}
-"""The cells of requests, bytes, durations and their sum."""
+"""The cells of count, bytes, first duration bucket and sum of durations, by route, status and cache state."""
 
 
 def _resolve_cells(route: str, status: int, cache: str) -> tuple[int, int, int, int]:
     durations = _cell("tintype_request_duration_seconds", (route, cache or "none"))
-    found = _request_cells[route, status, cache] = (
+    resolved = _request_cells[route, status, cache] = (
         _cell("tintype_requests_total", (route, str(status), cache or "none")),
         _cell("tintype_sent_bytes_total", (route,)),
         durations,
         durations + len(_REQUEST_BUCKETS) + 1,
     )
-    return found
+    return resolved
 
 
 @lru_cache(4096)
@@ -101,7 +102,7 @@ def _cell(name: str, labels: tuple[str, ...]) -> int:
 
 
 def declare(name: str, *labels: str) -> None:
-    """Tell a series before there is anything to count, so that its first count is seen to be a rise."""
+    """Expose a series with 0 before its first count."""
     _cell(name, labels)
 
 
@@ -111,10 +112,10 @@ def _clear_cell_caches() -> None:
 
 
 def read_all() -> Mapping[tuple[str, ...], list[int]]:
-    """Cells by name and labels: counters and histograms of all processes ever, levels of the living."""
-    here = metric_store()
-    levels = here.gauges()
-    return {name: levels.get(name, cells) if _is_gauge(name[0]) else cells for name, cells in here.sums().items()}
+    """Cells by name and labels: counters and histograms of all processes, gauges of running processes."""
+    store = metric_store()
+    gauges = store.gauges()
+    return {name: gauges.get(name, cells) if _is_gauge(name[0]) else cells for name, cells in store.sums().items()}
 
 
 def _is_gauge(name: str) -> bool:

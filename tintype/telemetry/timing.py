@@ -1,4 +1,4 @@
-"""How long does each step of a request take? Told to Server-Timing, to the histogram of phases, and to traces."""
+"""Times the steps of a request for Server-Timing, the histogram of capture phases, and traces."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from wsgiref.types import WSGIApplication
 from tintype.telemetry.recorder import observe
 
 _PHASE_OF = {"lookup": "lookup", "render": "encode"}
-"""Steps of ours that are phases of a capture; the others are told by the engine."""
+"""Steps of the service that are phases of a capture; the engine reports the other phases."""
 
 
 class Tracer(Protocol):
-    """Whoever is told of steps while traces are on."""
+    """Receives steps while tracing is active."""
 
     def span(self, name: str) -> AbstractContextManager[None]:
-        """The time of a step, in whose block others may begin."""
+        """A span for a step, which may contain other steps."""
         ...
 
     def phases(self, phases: Mapping[str, float]) -> None:
-        """Steps one after another that are over just now; seconds."""
+        """Consecutive steps in seconds, of which the last has just ended."""
         ...
 
     def wrap_wsgi(self, application: WSGIApplication) -> WSGIApplication:
@@ -31,7 +31,7 @@ class Tracer(Protocol):
         ...
 
     def close(self) -> None:
-        """Send what is there, and end."""
+        """Export the remaining spans and stop."""
         ...
 
 
@@ -40,29 +40,29 @@ _steps: ContextVar[dict[str, float] | None] = ContextVar("tintype_steps", defaul
 
 
 def set_tracer(tracer: Tracer | None) -> None:
-    """Have a tracer told of every step from now on."""
-    global _tracer  # noqa: PLW0603 - one a process
+    """Report every further step to a tracer; None stops."""
+    global _tracer  # noqa: PLW0603 - one tracer per process
     _tracer = tracer
 
 
 def wrap_wsgi(application: WSGIApplication) -> WSGIApplication:
-    """The application as it is, or with a span for each request while traces are on."""
+    """The application, with a span for each request if tracing is active."""
     return _tracer.wrap_wsgi(application) if _tracer else application
 
 
 def start_recording() -> None:
-    """Note the steps of a request from here on."""
+    """Record the steps of the current request from now on."""
     _steps.set({})
 
 
 def recorded_steps() -> Mapping[str, float]:
-    """Milliseconds of each step since then, failed ones included."""
+    """Milliseconds of each step recorded so far, including failed ones."""
     return _steps.get() or {}
 
 
 @contextmanager
 def timed_step(name: str) -> Iterator[None]:
-    """The time of one step, however it ends."""
+    """Time the block as a step, also if it raises."""
     begin = time.perf_counter()
     with _tracer.span(name) if _tracer else nullcontext():
         try:
@@ -75,14 +75,14 @@ def timed_step(name: str) -> Iterator[None]:
 
 
 def record_phases(phases: Mapping[str, float]) -> None:
-    """What an engine says of the capture that has just ended; seconds."""
+    """Record the phases of the capture that has just ended, in seconds, as the engine reports them."""
     _record(phases)
     if _tracer:
         _tracer.phases(phases)
 
 
 def _record(spent: Mapping[str, float]) -> None:
-    noted = _steps.get()
-    if noted is not None:
+    recorded = _steps.get()
+    if recorded is not None:
         for name, seconds in spent.items():
-            noted[name] = noted.get(name, 0.0) + seconds * 1000
+            recorded[name] = recorded.get(name, 0.0) + seconds * 1000
