@@ -1,8 +1,32 @@
-"""An exposition as tests ask it: the value of one series."""
+"""Series of an exposition, and the metrics of a capture daemon for tests."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from prometheus_client.parser import text_string_to_metric_families
+
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
+
+DAEMON_METRICS = {
+    "queue_length": 3,
+    "queue_limit": 8,
+    "busy": 2,
+    "slots": 2,
+    "clients": 4,
+    "captures": 9,
+    "restarts": 1,
+    "recycles": 2,
+    "undisposed_contexts": 1,
+    "browser": "HeadlessChrome/1",
+    "bytes": 5000,
+    "connections": 7,
+    "later": "unknown",
+    "denied": {"policy": 6, "limit": 1},
+    "memory": {"daemon": 1000, "browser": 2000},
+    "layers": {"sandbox": True, "namespaces": False},
+}
 
 
 def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -15,5 +39,12 @@ def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
 
 
 def value(text: str, name: str, **labels: str) -> float:
-    """One series' value; 0 where there is none."""
+    """The value of a series; 0 if it is missing."""
     return samples(text).get((name, frozenset(labels.items())), 0.0)
+
+
+def read_metrics(client: FlaskClient) -> str:
+    """The response of ``GET /metrics``."""
+    response = client.get("/metrics")
+    assert response.status_code == 200
+    return response.text

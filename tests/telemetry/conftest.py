@@ -1,4 +1,4 @@
-"""A meter of one's own, so that counts begin at nothing."""
+"""A new metrics file for each test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tintype.telemetry.collectors import NodeCollector
 
 @pytest.fixture(autouse=True)
 def metered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The file that this test counts into."""
+    """The file that the test records into."""
     monkeypatch.setattr(recorder, "_store", None)
     monkeypatch.setattr(telemetry, "_collector", NodeCollector(telemetry.NodeSources()))
     path = tmp_path / "run" / "metrics"

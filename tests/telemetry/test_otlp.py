@@ -1,4 +1,4 @@
-"""Traces as a collector receives them: a tiny one on loopback that speaks OTLP over HTTP."""
+"""Traces as an OTLP collector on loopback receives them."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ PARENT = "b7ad6b7169203331"
 
 
 @dataclass
-class Collector:
-    """Keeps the spans it is sent."""
+class SpanCollector:
+    """The spans received."""
 
     url: str = ""
     spans: list[Any] = field(default_factory=list)
     resources: list[dict[str, str]] = field(default_factory=list)
 
     def take(self, body: bytes) -> None:
-        for told in proto.ExportTraceServiceRequest.FromString(body).resource_spans:
-            self.resources.append({each.key: each.value.string_value for each in told.resource.attributes})
-            self.spans += [span for scope in told.scope_spans for span in scope.spans]
+        for resource in proto.ExportTraceServiceRequest.FromString(body).resource_spans:
+            self.resources.append({each.key: each.value.string_value for each in resource.resource.attributes})
+            self.spans += [span for scope in resource.scope_spans for span in scope.spans]
 
-    def one(self, name: str) -> Any:
+    def single(self, name: str) -> Any:
         (found,) = [span for span in self.spans if span.name == name]
         return found
 
 
 @pytest.fixture
-def collector() -> Iterator[Collector]:
-    collector = Collector()
+def collector() -> Iterator[SpanCollector]:
+    collector = SpanCollector()
 
     class Receiver(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -65,8 +65,8 @@ def collector() -> Iterator[Collector]:
         server.shutdown()
 
 
-def traced(collector: Collector, *paths: str, site: Site | None = None, **headers: str) -> None:
-    """Ask for paths while traces are sent, and end only when the collector has them."""
+def trace_requests(collector: SpanCollector, *paths: str, site: Site | None = None, **headers: str) -> None:
+    """Request paths while tracing, and wait until the collector has the spans."""
     end = telemetry.start_tracing(collector.url)
     try:
         client = create_app((site or Site()).application).test_client()
@@ -84,63 +84,63 @@ THUMB = "/thumb?url=https://site.org/?secret=7"
 
 
 class TestSpans:
-    def test_a_request_holds_its_steps_and_a_capture_its_phases(self, collector: Collector) -> None:
-        traced(collector, THUMB)
-        request, capture, phase = (collector.one(name) for name in ("GET /thumb", "capture", "navigate"))
+    def test_request_contains_steps_and_capture_contains_phases(self, collector: SpanCollector) -> None:
+        trace_requests(collector, THUMB)
+        request, capture, phase = (collector.single(name) for name in ("GET /thumb", "capture", "navigate"))
         assert capture.parent_span_id == request.span_id
         assert phase.parent_span_id == capture.span_id
         assert phase.end_time_unix_nano - phase.start_time_unix_nano == 12_500_000
         assert {span.name for span in collector.spans} >= {"lookup", "render"}
         assert len({span.trace_id for span in collector.spans}) == 1
 
-    def test_a_caller_is_followed(self, collector: Collector) -> None:
-        traced(collector, THUMB, traceparent=f"00-{CALLER}-{PARENT}-01")
-        request = collector.one("GET /thumb")
+    def test_request_continues_the_trace_of_the_client(self, collector: SpanCollector) -> None:
+        trace_requests(collector, THUMB, traceparent=f"00-{CALLER}-{PARENT}-01")
+        request = collector.single("GET /thumb")
         assert (request.trace_id.hex(), request.parent_span_id.hex()) == (CALLER, PARENT)
 
-    def test_a_caller_who_does_not_want_a_trace_gets_none(self, collector: Collector) -> None:
-        traced(collector, THUMB, traceparent=f"00-{CALLER}-{PARENT}-00")
+    def test_request_is_not_traced_if_the_client_does_not_sample(self, collector: SpanCollector) -> None:
+        trace_requests(collector, THUMB, traceparent=f"00-{CALLER}-{PARENT}-00")
         assert collector.spans == []
 
-    def test_hits_of_the_fast_path_are_traced(self, collector: Collector) -> None:
-        traced(collector, THUMB, THUMB, THUMB)
+    def test_include_hits_of_the_fast_path(self, collector: SpanCollector) -> None:
+        trace_requests(collector, THUMB, THUMB, THUMB)
         states = [attributes(span)["tintype.cache"] for span in collector.spans if span.name == "GET /thumb"]
         assert sorted(states) == ["HIT", "HIT", "MISS"]
 
-    def test_a_failure_says_its_code(self, collector: Collector) -> None:
+    def test_failed_span_contains_the_error_code(self, collector: SpanCollector) -> None:
         site = Site()
         site.engine.error = errors.CaptureTimeout()
-        traced(collector, THUMB, site=site)
-        request, capture = collector.one("GET /thumb"), collector.one("capture")
+        trace_requests(collector, THUMB, site=site)
+        request, capture = collector.single("GET /thumb"), collector.single("capture")
         assert attributes(request)["http.response.status_code"] == 504
         assert (capture.status.code, capture.status.message) == (2, "capture-timeout")
 
-    def test_machines_that_watch_are_left_out(self, collector: Collector) -> None:
-        traced(collector, "/health", "/metrics", "/nowhere")
+    def test_exclude_monitoring_requests(self, collector: SpanCollector) -> None:
+        trace_requests(collector, "/health", "/metrics", "/nowhere")
         assert [span.name for span in collector.spans] == ["GET -"]
 
-    def test_no_address_that_was_photographed_is_told(self, collector: Collector) -> None:
-        traced(collector, THUMB)
+    def test_contain_no_target(self, collector: SpanCollector) -> None:
+        trace_requests(collector, THUMB)
         assert not [span for span in collector.spans if "site.org" in str(span) or "secret" in str(span)]
 
-    def test_the_service_names_itself(self, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
-        traced(collector, THUMB)
+    def test_contain_the_name_of_the_service(self, collector: SpanCollector, monkeypatch: pytest.MonkeyPatch) -> None:
+        trace_requests(collector, THUMB)
         assert collector.resources[0]["service.name"] == "tintype"
         monkeypatch.setenv("OTEL_SERVICE_NAME", "thumbs")
-        traced(collector, THUMB)
+        trace_requests(collector, THUMB)
         assert collector.resources[-1]["service.name"] == "thumbs"
 
 
-class TestWithoutThem:
-    def test_nothing_is_wrapped(self, site: Site) -> None:
+class TestDisabled:
+    def test_wraps_nothing(self, site: Site) -> None:
         application = site.app.wsgi_app
         assert telemetry.wrap_wsgi(application) is application
 
-    def test_nothing_is_imported(self) -> None:
+    def test_imports_nothing(self) -> None:
         script = "import sys, tintype.web, tintype.application; sys.exit('opentelemetry' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
-    def test_a_missing_extra_is_told_and_does_no_harm(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_logs_a_missing_dependency(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in [name for name in sys.modules if name.startswith(("opentelemetry", "tintype.telemetry.otlp"))]:
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, "opentelemetry", None)
@@ -151,7 +151,7 @@ class TestWithoutThem:
 
 
 class TestSteps:
-    def test_a_step_that_fails_is_measured(self) -> None:
+    def test_failed_step_is_measured(self) -> None:
         with pytest.raises(errors.TargetDenied), timed_step("lookup"):
             raise errors.TargetDenied
         text = telemetry.expose()[0].decode()
