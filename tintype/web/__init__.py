@@ -28,43 +28,32 @@ def create_app(application: Application | None = None) -> Flask:
     app.json = _json(app)
     request_log.install(app)
     problems.install(app)
-    queries = QueryCache()
-    view = thumb.ThumbnailView(
-        application.service,
-        application.authenticator,
-        application.rate_limiter,
-        application.request_parser,
-        queries,
-        application.clock,
-    )
-    app.register_blueprint(thumb.blueprint(view))
-    app.register_blueprint(
-        persist.persist_blueprint(
-            application.service,
-            application.authenticator,
-            application.rate_limiter,
-            application.request_parser,
-            application.proxies,
-            application.public_url,
-        )
-    )
-    if application.serves_stored:
-        app.register_blueprint(persist.stored_blueprint(application.service))
-    app.register_blueprint(health.blueprint(application.service))
-    app.register_blueprint(metrics.blueprint(application.metrics_access))
-    app.register_blueprint(api_docs.blueprint(api_docs.api_features(application), pages=application.playground.enabled))
-    if application.playground.enabled:
-        app.register_blueprint(playground.blueprint(application.playground, application.authenticator))
-    fast = FastPath(
+    query_cache = QueryCache()
+    _register_routes(app, application, query_cache)
+    fast_path = FastPath(
         app.wsgi_app,
         application.service,
         application.authenticator,
         application.rate_limiter,
-        queries,
+        query_cache,
         application.clock,
     )
-    app.wsgi_app = telemetry.wrap_wsgi(fast)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = telemetry.wrap_wsgi(fast_path)  # type: ignore[method-assign, assignment]
     return app
+
+
+def _register_routes(app: Flask, application: Application, query_cache: QueryCache) -> None:
+    service, authenticator, playground_page = application.service, application.authenticator, application.playground
+    shared = service, authenticator, application.rate_limiter, application.request_parser
+    app.register_blueprint(thumb.blueprint(thumb.ThumbnailView(*shared, query_cache, application.clock)))
+    app.register_blueprint(persist.persist_blueprint(*shared, application.proxies, application.public_url))
+    if application.serves_stored:
+        app.register_blueprint(persist.stored_blueprint(service))
+    app.register_blueprint(health.blueprint(service))
+    app.register_blueprint(metrics.blueprint(application.metrics_access))
+    app.register_blueprint(api_docs.blueprint(api_docs.api_features(application), pages=playground_page.enabled))
+    if playground_page.enabled:
+        app.register_blueprint(playground.blueprint(playground_page, authenticator))
 
 
 def _json(app: Flask) -> DefaultJSONProvider:
