@@ -42,8 +42,7 @@ class TestCombinations:
             ({"width": 3840, "height": 2160, "scale": 3}, {"scale"}),
             ({"device": "desktop-4k", "retina": True}, {"scale"}),
         ],
-        ids=str,
-        ids=lambda value: ",".join(sorted(value)),  # the order of a set differs between the processes of xdist
+        ids=lambda value: ",".join(sorted(value)),  # str of a set differs between the processes of xdist
     )
     def test_rejects_options_that_exclude_each_other(self, options: dict[str, Any], names: set[str]) -> None:
         assert set(conflicts(**options)) == names
