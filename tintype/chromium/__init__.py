@@ -1,1 +1,1 @@
-"""Our own Chromium, started, guarded and asked for pictures. The only asynchronous code; clients come over a socket."""
+"""The embedded Chromium behind a socket: the only asynchronous code besides rpc/."""

@@ -45,5 +45,5 @@ def test_a_long_data_folder_gets_a_short_socket(tmp_path: Path) -> None:
 def test_a_short_folder_of_somebody_else_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / f"tintype-{os.geteuid()}").mkdir(mode=0o755)
-    with pytest.raises(PermissionError, match="not ours alone"):
+    with pytest.raises(PermissionError, match="accessible to other users"):
         address_for(CONFIG, tmp_path / ("x" * 100))

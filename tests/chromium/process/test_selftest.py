@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from structlog.testing import capture_logs
 
@@ -22,8 +20,8 @@ from tintype.provision.find_browser import find_chromium
 pytestmark = pytest.mark.browser
 
 
-class Careless(EgressPolicy):
-    """Lets everybody go anywhere."""
+class AllowAll(EgressPolicy):
+    """Permits every name and address."""
 
     def permits_name(self, _name: str, _port: int) -> bool:
         return True
@@ -32,48 +30,48 @@ class Careless(EgressPolicy):
         return True
 
 
-async def leak_with(judge: EgressPolicy, **changes: Any) -> str:
-    """What the self test says of a browser behind this judge."""
-    closed, territory = await EgressProxy.start(EgressPolicy()), ProfileRoot.create()
-    recipe = LaunchOptions(
-        binary=str(find_chromium()), user=choose_user("nobody"), proxy_port=closed.port, listeners=1, **changes
+async def leak_with(policy: EgressPolicy, **changes: object) -> str:
+    """How a page leaks from a browser whose proxy has this policy."""
+    deny_all_proxy, profiles = await EgressProxy.start(EgressPolicy()), ProfileRoot.create()
+    options = LaunchOptions(
+        binary=str(find_chromium()), user=choose_user("nobody"), proxy_port=deny_all_proxy.port, listeners=1, **changes
     )
-    browser = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, 1)
+    browser = await Browser.start(Launcher(options, profiles, allow_no_sandbox=False), policy, 1)
     try:
         return await selftest.probe_egress(browser.run_script)
     finally:
         await browser.close()
-        await closed.close()
-        territory.remove()
+        await deny_all_proxy.close()
+        profiles.remove()
 
 
 @async_test
-async def test_a_guard_that_holds_is_silent() -> None:
+async def test_finds_no_leak_and_logs_no_warning() -> None:
     with capture_logs() as logs:
         assert await leak_with(EgressPolicy()) == ""
-    refused = [entry for entry in logs if entry["event"] == "connection_denied"]
-    assert {entry["log_level"] for entry in refused} == {"debug"}
+    denied = [entry for entry in logs if entry["event"] == "connection_denied"]
+    assert {entry["log_level"] for entry in denied} == {"debug"}
 
 
 @async_test
-async def test_a_guard_that_holds_is_silent_without_the_enclosure_too() -> None:
+async def test_finds_no_leak_without_namespaces() -> None:
     assert await leak_with(EgressPolicy(), namespaces=False) == ""
 
 
 @async_test
-async def test_a_filter_that_lets_loopback_through_is_heard() -> None:
-    assert "TCP" in await leak_with(Careless())
+async def test_finds_a_proxy_that_permits_loopback() -> None:
+    assert "TCP" in await leak_with(AllowAll())
 
 
 @async_test
-async def test_webrtc_that_goes_around_the_filter_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_finds_webrtc_that_bypasses_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = tuple(flag for flag in launch_options.FLAGS if "webrtc" not in flag)
     monkeypatch.setattr(launch_options, "FLAGS", kept)
     assert "UDP" in await leak_with(EgressPolicy(), namespaces=False)
 
 
 @async_test
-async def test_the_enclosure_alone_holds_webrtc_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_finds_no_leak_of_webrtc_from_the_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = tuple(flag for flag in launch_options.FLAGS if "webrtc" not in flag)
     monkeypatch.setattr(launch_options, "FLAGS", kept)
     assert await leak_with(EgressPolicy()) == ""

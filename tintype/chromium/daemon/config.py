@@ -1,4 +1,4 @@
-"""What does a capture daemon need to know, and where does it listen? Plain values, cheap to import for its clients."""
+"""Configuration and address of a capture daemon, as plain values that are cheap to import for its clients."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any, Self
 from tintype import __version__
 
 _MAX_SOCKET_PATH = 100
-"""Bytes of a Unix socket's path; the kernel's limit is 104 on macOS, 108 on Linux."""
+"""Bytes of a Unix socket's path. The kernel's limit is 104 on macOS, 108 on Linux."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonConfig:
-    """Everything a daemon is told. Durations in seconds, sizes in pixels."""
+    """Settings of a daemon. Durations in seconds, sizes in pixels."""
 
     binary: str = ""
-    """Chromium; empty: searched for."""
+    """Path of Chromium; empty: the first one found."""
     slots: int = 2
     queue: int = 8
     timeout: float = 20.0
@@ -31,55 +31,55 @@ class DaemonConfig:
     max_page_height: int = 20_000
     idle_timeout: float = 10.0
     drain_timeout: float = 0.0
-    """Time for captures under way when it is told to end."""
+    """Time for captures in progress after SIGTERM."""
     browser_user: str = "tintype"
     allow_no_sandbox: bool = False
     allow_addresses: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     deny_hosts: tuple[str, ...] = ()
     block_hosts: tuple[str, ...] = ()
-    """Hosts kept from loading besides the list that comes with Tintype, where advertising is blocked."""
+    """Hosts blocked besides the bundled list, where advertising is blocked."""
     filters: str = ""
-    """Compiled filter lists; empty: none."""
+    """Path of the compiled filter lists; empty: none."""
     hidden: tuple[str, ...] = ()
-    """Folders the browser must not see, where the kernel allows hiding; the homes are hidden anyway."""
+    """Folders hidden from the browser where the kernel allows it, besides the home folders."""
     log_level: str = "info"
 
     def to_json(self) -> str:
-        """One line of text."""
+        """Return one line of JSON."""
         return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The inverse of :meth:`to_json`; raises ValueError for anything else."""
+        """Parse the result of :meth:`to_json`; raises ValueError."""
         members = json.loads(text)
         known = {field.name for field in fields(cls)}
         if not isinstance(members, dict) or not set(members) <= known:
-            raise ValueError("not the configuration of a capture daemon")
+            raise ValueError("CONFIG is not the configuration of a capture daemon; use the same version on both sides")
         values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in members.items()}
         return cls(**values)
 
 
 def address_for(config: DaemonConfig, run_dir: Path) -> str:
-    """``unix://`` and a socket path that daemons of the same settings, version and user share, and no others."""
+    """Return ``unix://`` and a socket path that is specific to settings, version and user."""
     folder = run_dir.resolve()
-    said = f"{__version__}\n{os.geteuid()}\n{folder}\n{config.to_json()}"
-    name = f"capture-{hashlib.sha256(said.encode()).hexdigest()[:16]}.sock"
+    identity = f"{__version__}\n{os.geteuid()}\n{folder}\n{config.to_json()}"
+    name = f"capture-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.sock"
     if len(os.fsencode(folder / name)) >= _MAX_SOCKET_PATH:
         folder = _short_run_dir()
     return f"unix://{folder / name}"
 
 
 def command_for(config: DaemonConfig, address: str) -> list[str]:
-    """The command line that runs such a daemon."""
+    """Return the command line that runs the daemon."""
     return [sys.executable, "-m", "tintype.chromium", address, config.to_json()]
 
 
 def _short_run_dir() -> Path:
-    """A folder of this user alone under the temp folder, for data folders whose paths are too long for a socket."""
+    """Return a private folder under the temp folder, for data folders whose paths are too long for a socket."""
     folder = Path(tempfile.gettempdir()) / f"tintype-{os.geteuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     state = folder.lstat()
     if state.st_uid != os.geteuid() or state.st_mode & 0o077 or folder.is_symlink():
-        raise PermissionError(f"{folder} is not ours alone")
+        raise PermissionError(f"{folder} is accessible to other users; remove it, or shorten TINTYPE_DATA_DIR")
     return folder

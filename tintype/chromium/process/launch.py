@@ -1,4 +1,4 @@
-"""How does a browser come up? With sandbox and enclosure where the kernel allows, and a reason where it does not."""
+"""Starts Chromium with sandbox and namespaces where the kernel allows them, and diagnoses failures."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ _MIN_DESCRIPTOR = 10
 _SANDBOX_REMEDY = (
     "Chromium's sandbox does not work here. Allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, or "
     "kernel.apparmor_restrict_unprivileged_userns=0; in a container a seccomp profile that permits clone, setns and "
-    "unshare), or set ALLOW_NO_SANDBOX=1 if every page you photograph is trusted"
+    "unshare), or set ALLOW_NO_SANDBOX=1 if every captured page is trusted"
 )
 
 
 class LaunchFailed(Exception):
-    """Chromium did not start; the text is for the operator and names the remedy where one is known."""
+    """Chromium did not start; the text is for the operator, with a remedy where one is known."""
 
 
 class SandboxUnavailable(LaunchFailed):
-    """The kernel or the container does not let Chromium build its sandbox."""
+    """The kernel or the container does not permit Chromium's sandbox."""
 
 
 class NamespacesUnavailable(LaunchFailed):
-    """The kernel does not allow namespaces to us; the other layers remain."""
+    """The kernel does not permit namespaces to this process; the other isolation layers remain."""
 
 
 class Launcher:
-    """Starts browsers of one recipe, and remembers what does not work on this machine."""
+    """Starts browsers, and drops the isolation layers that have failed on this machine from its options."""
 
     def __init__(self, options: LaunchOptions, profiles: ProfileRoot, *, allow_no_sandbox: bool) -> None:
         self.options = options
@@ -52,28 +52,28 @@ class Launcher:
         self._prelaunched: asyncio.Task[tuple[Process, str]] | None = None
 
     def prelaunch(self) -> None:
-        """Start a browser ahead of time, for whoever launches next."""
+        """Start a browser in the background for the next :meth:`launch`."""
         self._prelaunched = asyncio.create_task(self._launch())
 
     async def launch(self) -> tuple[Process, str]:
-        """A browser that answers, and its user agent; raises LaunchFailed."""
-        ahead, self._prelaunched = self._prelaunched, None
-        return await (ahead or self._launch())
+        """Return a browser that replies, and its user agent; raises LaunchFailed."""
+        prelaunched, self._prelaunched = self._prelaunched, None
+        return await (prelaunched or self._launch())
 
     async def close(self) -> None:
-        """End a browser that was begun and that nobody took. Idempotent."""
-        ahead, self._prelaunched = self._prelaunched, None
-        if ahead:
+        """Stop a prelaunched browser that was not used. Idempotent."""
+        prelaunched, self._prelaunched = self._prelaunched, None
+        if prelaunched:
             with contextlib.suppress(LaunchFailed):
-                process, _ = await ahead  # not cancelled: half a start would leave a process and its profile
+                process, _ = await prelaunched  # not cancelled: an aborted start would leave a process and its profile
                 await process.close()
 
     async def _launch(self) -> tuple[Process, str]:
         while True:
             try:
                 return await self._try(self.options)
-            except NamespacesUnavailable as refusal:
-                log.warning("namespaces_unavailable", reason=str(refusal))
+            except NamespacesUnavailable as failure:
+                log.warning("namespaces_unavailable", reason=str(failure))
                 self.options = replace(self.options, namespaces=False, listeners=0)
             except SandboxUnavailable:
                 if not self._allow_no_sandbox:
@@ -82,13 +82,13 @@ class Launcher:
                 self.options = replace(self.options, sandbox=False)
 
     async def _try(self, options: LaunchOptions) -> tuple[Process, str]:
-        account = options.user
-        profile = self._profiles.new_profile(account.uid, account.gid)
+        user = options.user
+        profile = self._profiles.new_profile(user.uid, user.gid)
         try:
             process = await (_start_in_namespaces(options, profile) if options.namespaces else _start(options, profile))
         except OSError as error:
             remove(profile)
-            raise LaunchFailed(f"cannot start {options.binary}: {error.strerror}") from error
+            raise LaunchFailed(f"cannot start {options.binary}: {error.strerror}; see TINTYPE_CHROMIUM") from error
         try:
             async with asyncio.timeout(_START_TIMEOUT):
                 version = await process.connection.browser.call("Browser.getVersion")
@@ -109,24 +109,24 @@ async def _start(options: LaunchOptions, profile: Path) -> Process:
 
 
 async def _start_in_namespaces(options: LaunchOptions, profile: Path) -> Process:
-    """Inside the enclosure. Where the kernel refuses it, no listeners come out and the process ends by itself."""
+    """Start in namespaces. If the kernel denies them, no listeners arrive and the process exits by itself."""
     ours, theirs = socket.socketpair()
     with ours:
-        # Out of the way of the descriptors that the shell is about to fill.
-        passage = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, _MIN_DESCRIPTOR)
+        # Above the descriptors that the shell is about to use.
+        listener_socket = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, _MIN_DESCRIPTOR)
         theirs.close()
-        plan = namespaces.NamespaceSpec(
-            listener_socket=passage,
+        spec = namespaces.NamespaceSpec(
+            listener_socket=listener_socket,
             listeners=options.listeners,
             hidden=hideable_dirs(options.hidden, Path(options.binary), profile),
             uid=options.user.uid,
             gid=options.user.gid,
         )
-        command = namespaces.command(plan, options.arguments(profile))
+        command = namespaces.command(spec, options.arguments(profile))
         try:
-            process = await Process.start(command, profile, pass_fds=[passage])
+            process = await Process.start(command, profile, pass_fds=[listener_socket])
         finally:
-            os.close(passage)
+            os.close(listener_socket)
         ours.settimeout(_START_TIMEOUT)
         try:
             process.listeners = await asyncio.to_thread(namespaces.receive_listeners, ours, options.listeners)
@@ -139,13 +139,17 @@ async def _start_in_namespaces(options: LaunchOptions, profile: Path) -> Process
 
 
 def _diagnose(options: LaunchOptions, process: Process) -> LaunchFailed:
-    said = process.stderr_tail.decode(errors="replace").strip()
+    output = process.stderr_tail.decode(errors="replace").strip()
     if process.status == namespaces.UNSUPPORTED_EXIT and options.namespaces:
-        return NamespacesUnavailable(said[-300:])
-    if "sandbox" in said.lower() and options.sandbox:
+        return NamespacesUnavailable(output[-300:])
+    if "sandbox" in output.lower() and options.sandbox:
         return SandboxUnavailable(_SANDBOX_REMEDY)
-    if "ermission denied" in said and options.user.uid >= 0:
-        return LaunchFailed(f"the user {options.user.name} may not start {options.binary}; it said: {said[-300:]}")
+    if "ermission denied" in output and options.user.uid >= 0:
+        remedy = "make it executable for that user"
+        return LaunchFailed(
+            f"the user {options.user.name} may not start {options.binary}; {remedy}. Its output: {output[-300:]}"
+        )
     return LaunchFailed(
-        f"{options.binary} does not start (status {process.status}); it said: {said[-600:] or 'nothing'}"
+        f"{options.binary} does not start (status {process.status}); start it by hand to see why. "
+        f"Its output: {output[-600:] or 'none'}"
     )

@@ -1,4 +1,4 @@
-"""With which command line and environment is Chromium started? Pure, so that a test can read it."""
+"""Command line and environment of Chromium."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tintype.chromium.process.user import BrowserUser
 FLAGS: tuple[str, ...] = (
     "--remote-debugging-pipe",
     "--proxy-bypass-list=<-loopback>",
-    # Two spellings: headless shell reads the first, full Chrome the second. Without, WebRTC goes around the proxy.
+    # Two spellings: headless shell reads the first, full Chrome the second. Without it WebRTC bypasses the proxy.
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--disable-quic",
@@ -43,22 +43,22 @@ _SMALL_SHARED_MEMORY = 512 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchOptions:
-    """What a browser is started from."""
+    """What Chromium is started with."""
 
     binary: str
     user: BrowserUser
     proxy_port: int
-    """A filter that refuses everything: what a page without a slot's filter would meet."""
+    """Port of the proxy that denies everything, for pages outside of a browser context of ours."""
     listeners: int = 0
-    """Listeners wanted from inside the enclosure."""
+    """Listening sockets to open inside the namespaces, one for each egress proxy."""
     namespaces: bool = sys.platform == "linux"
-    """Whether to try the enclosure."""
+    """Whether to start Chromium in namespaces."""
     sandbox: bool = True
     hidden: tuple[str, ...] = ()
-    """Folders the browser must not see, where the enclosure works."""
+    """Folders hidden from the browser inside the namespaces."""
 
     def arguments(self, profile: Path) -> list[str]:
-        """The whole command line of Chromium."""
+        """Return the whole command line."""
         arguments = [self.binary, *FLAGS, f"--user-data-dir={profile}"]
         arguments.append(f"--proxy-server=socks5://127.0.0.1:{self.proxy_port}")
         if Path(self.binary).name in _FULL_BROWSERS:
@@ -71,13 +71,13 @@ class LaunchOptions:
 
 
 def environment(profile: Path) -> dict[str, str]:
-    """Nothing of ours: pages that break out of a renderer can read it."""
+    """Return Chromium's environment, without ours: a page that breaks out of a renderer could read it."""
     fixed = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(profile), "LANG": "en_US.UTF-8"}
     return fixed | {name: os.environ[name] for name in ("TZ",) if name in os.environ}
 
 
 def hideable_dirs(folders: Sequence[str], *needed: Path) -> tuple[str, ...]:
-    """Those of the folders that hold nothing the browser needs."""
+    """Return the folders that contain none of the needed paths."""
     wanted = [path.resolve() for path in needed]
     resolved = {str(Path(folder).resolve()) for folder in folders}
     return tuple(sorted(folder for folder in resolved if not any(path.is_relative_to(folder) for path in wanted)))
@@ -85,7 +85,7 @@ def hideable_dirs(folders: Sequence[str], *needed: Path) -> tuple[str, ...]:
 
 def _shared_memory_is_small() -> bool:
     try:
-        room = os.statvfs("/dev/shm")  # noqa: S108 - where Chromium puts it
+        room = os.statvfs("/dev/shm")  # noqa: S108 - Chromium uses it
     except OSError:
         return True
     return room.f_bavail * room.f_frsize < _SMALL_SHARED_MEMORY

@@ -1,12 +1,12 @@
-"""The kernel layer: Chromium in namespaces of its own, with nothing but loopback and our listeners.
+"""Starts Chromium in Linux namespaces of its own, with only loopback and our listeners.
 
-Run as a script in front of Chromium: ``python -m tintype.chromium.process.namespaces PLAN -- chromium FLAGS``. It
-leaves the host's network, brings up loopback, opens the listeners inside and passes them out, hides folders under
-empty file systems, drops root, and becomes Chromium. Then even a wrong flag or a browser bug reaches no address but
-those listeners, and no file of the service.
+Run as a script in front of Chromium: ``python -m tintype.chromium.process.namespaces SPEC -- chromium FLAGS``. It
+leaves the host's network, brings up loopback, opens the listeners inside and sends them out, hides folders under empty
+file systems, drops root, and executes Chromium. Then even a wrong flag or a browser bug reaches no address but those
+listeners, and no file of the service.
 
-Unprivileged it needs user namespaces; as root it needs CAP_SYS_ADMIN. Where the kernel refuses, it exits with
-:data:`REFUSED` before anything was started, and the caller goes on with the other layers.
+Without root it needs user namespaces; as root it needs CAP_SYS_ADMIN. If the kernel denies them, it exits with
+:data:`UNSUPPORTED_EXIT` before Chromium starts, and the caller continues with the other isolation layers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 UNSUPPORTED_EXIT = 71
-"""Exit status when the kernel does not allow namespaces (sysexits.h: EX_OSERR)."""
+"""Exit status if the kernel does not permit namespaces (sysexits.h: EX_OSERR)."""
 
 _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000  # sched.h
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 2, 4, 8, 0x4000, 0x40000  # sys/mount.h
@@ -33,35 +33,35 @@ _PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamespaceSpec:
-    """What the enclosure is made of."""
+    """What to isolate, and as which user."""
 
     listener_socket: int
-    """Descriptor of the socket over which the listeners are passed out; -1 keeps the host's network."""
+    """Descriptor of the socket over which the listeners are sent out."""
     listeners: int = 0
     hidden: tuple[str, ...] = ()
-    """Folders that appear empty inside; those that do not exist are skipped."""
+    """Folders that appear empty; missing ones are skipped."""
     uid: int = -1
-    """User to become; -1 stays who we are."""
+    """User to change to; -1: none."""
     gid: int = -1
 
     def to_argument(self) -> str:
-        """One command line argument."""
+        """Return one command line argument."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_argument(cls, text: str) -> NamespaceSpec:
-        """The inverse of :meth:`to_argument`."""
+        """Parse the result of :meth:`to_argument`."""
         members = json.loads(text)
         return cls(**{**members, "hidden": tuple(members["hidden"])})
 
 
 def command(spec: NamespaceSpec, chromium: Sequence[str]) -> list[str]:
-    """The command line that enters the enclosure and becomes Chromium."""
+    """Return the command line that starts Chromium in namespaces."""
     return [sys.executable, "-I", __file__, spec.to_argument(), "--", *chromium]
 
 
 def receive_listeners(listener_socket: socket.socket, count: int) -> list[socket.socket]:
-    """The listeners opened inside; empty when the enclosure was refused (the other end is closed)."""
+    """Receive the listeners opened inside; none if namespaces are unavailable and the other end is closed."""
     _, descriptors, _, _ = socket.recv_fds(listener_socket, 1, count)
     return [socket.socket(fileno=descriptor) for descriptor in descriptors]
 
@@ -71,7 +71,7 @@ def _unshare(spec: NamespaceSpec) -> None:
     uid, gid = os.geteuid(), os.getegid()
     _libc_call("unshare", _CLONE_NEWNET | _CLONE_NEWNS | (0 if root else _CLONE_NEWUSER))
     if not root:
-        # Mapped to itself and not to 0: a Chromium that believes to be root refuses its own sandbox.
+        # Mapped to itself and not to 0: as root Chromium refuses to use its sandbox.
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
@@ -79,8 +79,8 @@ def _unshare(spec: NamespaceSpec) -> None:
     try:
         _hide(spec.hidden)
     except OSError as error:
-        # Docker's AppArmor profile refuses mounts to everybody; the network is the layer that matters more
-        sys.stderr.write(f"enclosure without hidden folders: {error}\n")
+        # Docker's AppArmor profile denies mounts; the network namespace matters more
+        sys.stderr.write(f"folders cannot be hidden: {error}\n")
 
 
 def _bring_up_loopback() -> None:
@@ -115,7 +115,7 @@ def _send_listeners(spec: NamespaceSpec) -> None:
 
 
 def drop_root(uid: int, gid: int) -> None:
-    """Become another user for good: no extra groups, no way back."""
+    """Change to another user permanently, without supplementary groups."""
     if uid < 0 or os.geteuid() != 0:
         return
     os.setgroups([])
@@ -124,18 +124,18 @@ def drop_root(uid: int, gid: int) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Enter, pass the listeners out, become Chromium. Does not return."""
-    plan = NamespaceSpec.from_argument(arguments[0])
+    """Enter the namespaces, send the listeners out, execute Chromium. Does not return."""
+    spec = NamespaceSpec.from_argument(arguments[0])
     chromium = list(arguments[arguments.index("--") + 1 :])
     try:
-        _unshare(plan)
-        _send_listeners(plan)
+        _unshare(spec)
+        _send_listeners(spec)
     except OSError as error:
-        sys.stderr.write(f"enclosure refused: {error}\n")
+        sys.stderr.write(f"namespaces are unavailable: {error}\n")
         sys.exit(UNSUPPORTED_EXIT)
-    drop_root(plan.uid, plan.gid)
+    drop_root(spec.uid, spec.gid)
     _libc_call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    os.execv(chromium[0], chromium)  # noqa: S606 - the binary we were told to become
+    os.execv(chromium[0], chromium)  # noqa: S606 - the browser of the command line
 
 
 if __name__ == "__main__":

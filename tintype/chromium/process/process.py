@@ -1,7 +1,7 @@
-"""The browser as a process: its pipe, its last words, its end.
+"""The Chromium process: its DevTools pipe, the end of its standard error, its exit.
 
-Its standard streams are our pipe; a shell moves them to the descriptors 3 and 4 where Chromium looks for it, sets
-limits as backstops and becomes Chromium, so its process is the one we started and its group is all there is to kill.
+Chromium's standard streams are our pipe. A shell moves them to descriptors 3 and 4, where Chromium expects it, sets
+resource limits and executes Chromium, so the process we start is Chromium's and one process group has to be killed.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _SHELL = (
     '{ echo 5 >/proc/self/autogroup; } 2>/dev/null; command -v nice >/dev/null && set -- nice -n 5 "$@"; '
     'exec "$@" 3<&0 4>&1 </dev/null >/dev/null'
 )
-"""Limits: no core files, 1024 descriptors, files up to 512 MB (blocks of 512 bytes). A hit goes before a capture, so
-the browser is nice to others; where the kernel groups processes by session (sched(7)), the group has to be.
+"""Limits: no core files, 1024 descriptors, files up to 512 MB (in blocks of 512 bytes). Priority below the web workers,
+so hits go before captures: nice 5, and autogroup 5 where the kernel schedules by session (sched(7)).
 
-Shared memory counts as a file: at 64 MB Chromium dies of a picture of 25 million pixels, which is 100 MB.
+Shared memory counts as a file: with a limit of 64 MB Chromium crashes at a screenshot of 25 million pixels (100 MB).
 """
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, linux/fcntl.h
 _PIPE_SIZE = 1 << 20
@@ -43,7 +43,7 @@ _EXIT_TIMEOUT = 5.0
 
 
 class Process(asyncio.SubprocessProtocol):
-    """The running browser process and the connection to it."""
+    """A running Chromium process and the connection to it."""
 
     def __init__(self, profile: Path) -> None:
         self.connection = Connection(self._write)
@@ -51,14 +51,14 @@ class Process(asyncio.SubprocessProtocol):
         self.listeners: list[socket.socket] = []
         self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.stderr_tail = b""
-        """The end of what it wrote to its standard error."""
+        """The last 4096 bytes of its standard error."""
         self.stderr_closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when it can say no more."""
+        """Done when its standard error is closed."""
         self._transport: asyncio.SubprocessTransport | None = None
 
     @classmethod
     async def start(cls, command: Sequence[str], profile: Path, **options: Any) -> Self:
-        """Start a command line; ``how`` goes to the system call (user, inherited descriptors). Raises OSError."""
+        """Start a command line; ``options`` go to the system call (user, inherited descriptors). Raises OSError."""
         _, process = await asyncio.get_running_loop().subprocess_exec(
             lambda: cls(profile),
             shutil.which("sh") or "/bin/sh",
@@ -75,26 +75,26 @@ class Process(asyncio.SubprocessProtocol):
 
     @property
     def pid(self) -> int:
-        """Process id, also of its group."""
+        """Process id, which is also the process group's."""
         pid = self._transport.get_pid() if self._transport else None
         return pid or 0
 
     @property
     def status(self) -> int | None:
-        """Exit status once it has ended."""
+        """Exit status; None while it runs."""
         return self._transport.get_returncode() if self._transport else None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It was started."""
+        """Keep the transport, and enlarge the pipe."""
         assert isinstance(transport, asyncio.SubprocessTransport)  # noqa: S101 - what subprocess_exec gives
         self._transport = transport
         pipe = transport.get_pipe_transport(1)
         if pipe and sys.platform == "linux":
-            with contextlib.suppress(OSError, ValueError):  # ValueError: it has ended already
+            with contextlib.suppress(OSError, ValueError):  # ValueError: it has exited already
                 fcntl.fcntl(pipe.get_extra_info("pipe"), _SET_PIPE_SIZE, _PIPE_SIZE)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """Messages, or what it says on standard error."""
+        """Process DevTools messages and standard error."""
         if fd == _STDERR:
             self.stderr_tail = (self.stderr_tail + data)[-_STDERR_TAIL:]
             return
@@ -105,27 +105,27 @@ class Process(asyncio.SubprocessProtocol):
             self.kill()
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002
-        """Without the pipe it is as good as dead."""
+        """End the connection when the DevTools pipe closes."""
         if fd == 1:
             self.connection.end(TargetClosed("the browser closed its pipe"))
         if fd == _STDERR and not self.stderr_closed.done():
             self.stderr_closed.set_result(None)
 
     def process_exited(self) -> None:
-        """It has ended."""
-        self.connection.end(TargetClosed("the browser ended"))
+        """End the connection when the process exits."""
+        self.connection.end(TargetClosed("the browser exited"))
         if not self.exited.done():
             self.exited.set_result(None)
 
     def kill(self) -> None:
-        """End the whole process group. Idempotent."""
-        self.connection.end(TargetClosed("the browser was ended"))
+        """Kill the whole process group. Idempotent."""
+        self.connection.end(TargetClosed("the browser was killed"))
         if self.status is None and self.pid:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
 
     async def close(self) -> None:
-        """End it, wait for it, and remove its files. Idempotent."""
+        """Kill it, wait for its exit, and remove its profile. Idempotent."""
         self.kill()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_EXIT_TIMEOUT):

@@ -1,6 +1,6 @@
-"""Where do browsers keep their files? In one folder of this daemon under the temp folder, swept when its owner is dead.
+"""Profile directories of a daemon's browsers: one folder per daemon under the temp folder, removed when stale.
 
-The owner holds a lock on a file in the folder for as long as it lives, so that "dead" is known and not guessed.
+The owner keeps a file lock; a free lock proves that the owner has exited.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PREFIX = "tintype-browser-"
 
 
 class ProfileRoot:
-    """The folder of one daemon; a profile folder in it for each browser."""
+    """The folder of one daemon, with a profile folder for each browser."""
 
     def __init__(self, folder: Path, lock: int) -> None:
         self.folder = folder
@@ -29,10 +29,10 @@ class ProfileRoot:
 
     @classmethod
     def create(cls) -> Self:
-        """Sweep what dead owners left, then make a folder of our own. Raises OSError."""
+        """Remove stale folders, then create one. Raises OSError."""
         remove_stale()
         folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
-        # The browser may run as another user: it passes through, and sees only its own profile.
+        # The browser may run as another user, which may enter this folder but not list it.
         folder.chmod(0o711)
         unlocked = folder / "lock.new"
         lock = os.open(unlocked, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -41,14 +41,14 @@ class ProfileRoot:
         return cls(folder, lock)
 
     def new_profile(self, uid: int = -1, gid: int = -1) -> Path:
-        """An empty folder that only the browser's user may enter."""
+        """Create an empty folder that only the browser's user may access."""
         profile = Path(tempfile.mkdtemp(prefix="profile-", dir=self.folder))
         if uid >= 0:
             os.chown(profile, uid, gid)
         return profile
 
     def remove(self) -> None:
-        """Remove everything. Idempotent."""
+        """Remove the folder and release the lock. Idempotent."""
         remove(self.folder)
         with contextlib.suppress(OSError):
             os.close(self._lock)
@@ -56,7 +56,7 @@ class ProfileRoot:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder and what is in it; a dying browser may still be writing, so more than once."""
+    """Remove a folder and its content, in up to 5 attempts: an exiting browser may still write."""
     for _ in range(5):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
@@ -64,7 +64,7 @@ def remove(folder: Path) -> None:
 
 
 def remove_stale() -> None:
-    """Remove the folders of daemons of this user that are no more."""
+    """Remove the folders of this user's daemons that have exited."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             if folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.geteuid():
@@ -74,7 +74,7 @@ def remove_stale() -> None:
 def _remove_if_stale(folder: Path) -> None:
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: its owner lives
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: its owner runs
         remove(folder)
         log.info("stale_profile_removed", folder=str(folder))
     finally:

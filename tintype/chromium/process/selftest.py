@@ -1,7 +1,7 @@
-"""Does the guard hold on this very machine? A page tries to reach a canary of ours, which must hear nothing.
+"""Egress self-test: a page tries to reach a canary on loopback, which must receive nothing.
 
-Run once before a daemon serves. It notices what no test elsewhere can: a Chromium that reads a flag differently, a
-proxy setting that was ignored, a namespace that leaks.
+Run once before a daemon serves. It detects what no test elsewhere can: a Chromium that ignores a flag or a proxy
+setting, a namespace that leaks.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 RunScript = Callable[[str, int, int, int], Awaitable[Any]]
-"""Runs a script of ``scripts/`` on an empty page behind a filter, with arguments."""
+"""Runs one of ``scripts/`` on an empty page behind a proxy, with arguments."""
 
 _PROBE_TIMEOUT_MS = 1000
-"""Milliseconds for the attempts; on a machine where the guard holds they have all failed long before."""
+"""Milliseconds for the attempts; where the isolation works they all fail sooner."""
 
 
 @dataclass(slots=True)
@@ -28,17 +28,17 @@ class Canary(asyncio.DatagramProtocol):
     protocols: set[str] = field(default_factory=set)
 
     def datagram_received(self, _data: bytes, _sender: tuple[str | Any, int]) -> None:
-        """A packet came."""
+        """Record a UDP packet."""
         self.protocols.add("UDP")
 
     def on_connection(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A connection came."""
+        """Record a TCP connection."""
         self.protocols.add("TCP")
         writer.close()
 
 
 async def probe_egress(run_script: RunScript) -> str:
-    """How a page reached the canary, such as ``TCP and UDP``; empty when the guard holds."""
+    """Return how a page reached the canary, such as ``TCP and UDP``; empty if it did not."""
     async with _canary() as canary:
         await run_script("probe_canary", canary.tcp_port, canary.udp_port, _PROBE_TIMEOUT_MS)
         return " and ".join(sorted(canary.protocols))

@@ -1,4 +1,4 @@
-"""As whom does the browser run? Never as root, unless an operator gave up the sandbox."""
+"""Chooses the OS user Chromium runs as: never root, unless the sandbox is disabled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FALLBACK_USER = "nobody"
 
 @dataclass(frozen=True, slots=True)
 class BrowserUser:
-    """A user. ``uid`` -1 means: stay who we are."""
+    """A user. ``uid`` -1: the current user."""
 
     name: str
     uid: int = -1
@@ -25,15 +25,15 @@ class BrowserUser:
 
 
 def choose_user(browser_user: str, *, allow_root: bool = False) -> BrowserUser:
-    """Ourselves, or as root the browser's user, else ``nobody``; raises ConfigurationError when there is none."""
+    """Return the current user or, if that is root, the browser's user, else ``nobody``; raises ConfigurationError."""
     if os.geteuid() != 0:
         return BrowserUser(_current_user_name())
     for name in (browser_user, _FALLBACK_USER):
-        account = _find(name)
-        if account:
+        user = _find(name)
+        if user:
             if name != browser_user:
                 log.warning("browser_user_missing", wanted=browser_user, used=name, remedy=_remedy(browser_user))
-            return account
+            return user
     if allow_root:
         return BrowserUser("root")
     raise ConfigurationError(

@@ -1,8 +1,8 @@
-"""Keeps the browser's memory bounded: reads /proc, ends the process that eats too much.
+"""Memory limits of the browser: reads /proc and kills the process that exceeds its limit.
 
-Counted is RssAnon, the memory a process has of its own. A renderer over its bound is killed and its capture fails as a
-crash; the GPU process is killed and Chromium starts another; the browser process itself, or the whole tree, over its
-bound asks for a new browser. Address-space limits (RLIMIT_AS) are no alternative: Chromium does not start under them.
+Counted is RssAnon, the private memory of a process. A renderer over its limit is killed and its capture fails as a
+crash; the GPU process is killed and Chromium starts another. If the browser process or the whole tree is over its
+limit, the browser is recycled. Address-space limits (RLIMIT_AS) are no alternative: Chromium does not start under them.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Kind = Literal["browser", "renderer", "gpu", "other"]
 _MEGABYTE = 1 << 20
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _RESCAN_EVERY = 10
-"""Counts between two looks for what the browser process itself started: zygotes, the GPU process, utilities."""
+"""Reads between two scans for children of the browser process: zygotes, the GPU process, utilities."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryLimits:
-    """Bytes of RssAnon a process of each kind, and the tree, may hold."""
+    """Limits of RssAnon in bytes: of a process of each kind, and of the tree."""
 
     renderer: int = 1024 * _MEGABYTE
     browser: int = 600 * _MEGABYTE
@@ -36,13 +36,13 @@ class MemoryLimits:
     tree: int = 4096 * _MEGABYTE
 
     def limit_for(self, kind: Kind) -> int:
-        """The bound of one process of a kind."""
+        """Return the limit of one process of a kind."""
         return {"renderer": self.renderer, "browser": self.browser, "gpu": self.gpu}.get(kind, self.tree)
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessMemory:
-    """One process of the browser: what it is and the bytes it holds."""
+    """One process of the browser: its kind and its RssAnon in bytes."""
 
     pid: int
     kind: Kind
@@ -50,21 +50,21 @@ class ProcessMemory:
 
 
 class ProcessTree:
-    """Who belongs to a browser, counted again and again.
+    """The processes of a browser, read repeatedly.
 
-    What cannot change is asked once: each process has some thirty threads that could have children.
+    What cannot change is read once: each process has about 30 threads that could have children.
     """
 
     def __init__(self, browser: int) -> None:
         self._browser = browser
         self._leaf_kinds: dict[int, Kind] = {}
-        """Processes that start no others."""
+        """Kinds of the processes that start no others."""
         self._children: list[int] = []
-        """What the browser process itself started."""
+        """Children of the browser process."""
         self._reads = 0
 
     def read(self) -> list[ProcessMemory]:
-        """Every process, the browser first; empty where there is no /proc or no such process."""
+        """Return every process, the browser first; empty without /proc or such a process."""
         if self._reads % _RESCAN_EVERY == 0:
             self._children = _children_of_threads(self._browser)
         self._reads += 1
@@ -83,15 +83,15 @@ class ProcessTree:
 
 
 def process_memory(browser: int) -> list[ProcessMemory]:
-    """Every process of a browser, itself first; empty where there is no /proc or no such process."""
+    """Return every process of a browser, itself first; empty without /proc or such a process."""
     return ProcessTree(browser).read()
 
 
 async def watch(browser: int, limits: MemoryLimits, recycle: Callable[[str], None], interval: float = 0.1) -> None:
-    """Poll until cancelled; ``replace`` is called with the reason when killing one process does not help."""
-    census = ProcessTree(browser)
+    """Enforce the limits every ``interval`` seconds until cancelled; ``recycle`` is called with a reason."""
+    tree = ProcessTree(browser)
     while await asyncio.sleep(interval, result=True):
-        processes = census.read()
+        processes = tree.read()
         for process in processes:
             if process.memory > limits.limit_for(process.kind):
                 _enforce(process, limits, recycle)
@@ -114,9 +114,9 @@ def _enforce(process: ProcessMemory, limits: MemoryLimits, recycle: Callable[[st
 
 
 def _children_of_threads(pid: int) -> list[int]:
-    """Children of every thread: Chromium starts processes from a thread of its own."""
+    """Return the children of every thread: Chromium starts processes from several threads."""
     try:
-        threads = [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208 - as cheap as can be
+        threads = [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208 - faster than pathlib
     except OSError:
         return []
     return [child for thread in threads for child in _children(pid, thread)]
@@ -134,14 +134,14 @@ def _kind(pid: int) -> Kind:
 
 
 def private_memory(pid: int) -> int:
-    """Bytes a process has of its own (RssAnon); 0 where that cannot be read."""
+    """Return the private memory of a process (RssAnon) in bytes; 0 if it cannot be read."""
     pages = _read(pid, "statm").split()
     return (int(pages[1]) - int(pages[2])) * _PAGE if pages else 0
 
 
 def _read(pid: int, name: str) -> bytes:
     try:
-        with open(f"/proc/{pid}/{name}", "rb", buffering=0) as file:  # noqa: PTH123 - as cheap as can be
+        with open(f"/proc/{pid}/{name}", "rb", buffering=0) as file:  # noqa: PTH123 - faster than pathlib
             return file.read()
     except OSError:
         return b""
