@@ -29,7 +29,7 @@ def exhibits() -> dict[str, Exhibit]:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_picture_is_still_right(case: Case, exhibits: dict[str, Exhibit]) -> None:
+def test_capture_equals_its_reference(case: Case, exhibits: dict[str, Exhibit]) -> None:
     found = exhibits[case.name].judge()
     words = f"{found.finding}: {found.share:.3%} differs {found.remark}; look at it: make gallery"
     assert found.finding in {Finding.SAME, Finding.CLOSE}, words
@@ -42,53 +42,53 @@ def drawn(wrong: str = "", x: int = 100) -> bytes:
     return bytes(pyvips.Image.svgload_buffer(svg.encode()).pngsave_buffer())
 
 
-class TestTheComparison:
-    def test_of_equal_pictures(self) -> None:
+class TestComparison:
+    def test_equal_images_are_the_same(self) -> None:
         assert compare(drawn(), drawn()).finding is Finding.SAME
 
     @pytest.mark.parametrize("aside", [101, 102])
-    def test_forgives_what_moved_a_step(self, aside: int) -> None:
+    def test_accepts_a_shift_of_two_pixels(self, aside: int) -> None:
         assert compare(drawn(), drawn(x=aside)).share == 0
 
     @pytest.mark.parametrize("aside", [95, 106])
-    def test_sees_what_moved_more(self, aside: int) -> None:
+    def test_detects_a_larger_shift(self, aside: int) -> None:
         assert compare(drawn(), drawn(x=aside)).finding is Finding.DIFFERENT
 
-    def test_sees_something_small_that_was_not_there(self) -> None:
+    def test_detects_a_small_new_element(self) -> None:
         found = compare(drawn(), drawn('<rect x="300" y="150" width="14" height="14"/>'))
         assert found.finding is Finding.DIFFERENT
         assert found.share < 0.02
         assert found.difference().startswith(b"\x89PNG")
 
-    def test_sees_what_is_transparent_now(self) -> None:
+    def test_detects_new_transparency(self) -> None:
         image = pyvips.Image.new_from_buffer(drawn(), "")
         clear = image[:3].bandjoin((image[1] < 250).ifthenelse(255, 0))
         assert compare(drawn(), bytes(clear.pngsave_buffer())).finding is Finding.DIFFERENT
 
-    def test_says_when_sizes_differ(self) -> None:
+    def test_reports_different_sizes(self) -> None:
         image = pyvips.Image.new_from_buffer(drawn(), "")
         found = compare(drawn(), bytes(image.crop(0, 0, 390, 200).pngsave_buffer()))
         assert (found.finding, found.remark) == (Finding.DIFFERENT, "400 x 200 was, 390 x 200 is")
 
-    def test_of_a_picture_without_a_golden_one(self) -> None:
+    def test_an_image_without_reference_is_new(self) -> None:
         assert compare(None, drawn()).finding is Finding.NEW
 
 
-class TestTheGoldenPictures:
-    def test_are_those_of_the_cases(self) -> None:
+class TestReferences:
+    def test_each_case_has_a_reference(self) -> None:
         assert {path.stem for path in GOLDEN.glob("*.png")} == {case.name for case in CASES}
 
-    def test_are_small(self) -> None:
+    def test_references_are_small(self) -> None:
         sizes = {path.name: path.stat().st_size for path in GOLDEN.glob("*.png")}
         assert {name: size for name, size in sizes.items() if size > LARGEST} == {}
         assert sum(sizes.values()) < LARGEST_TOGETHER
 
-    def test_are_of_pages_with_names_of_their_own(self) -> None:
+    def test_page_names_are_unique_across_folders(self) -> None:
         ours, others = ({path.name for path in folder.iterdir()} for folder in FOLDERS)
         assert ours & others == set()
 
 
-def test_the_report_asks_nobody_and_shows_the_wrong_ones_first(tmp_path: Path) -> None:
+def test_report_is_self_contained_and_sorted_by_finding(tmp_path: Path) -> None:
     right, wrong = (Exhibit(case, drawn(), 200, "ok", 0.1) for case in CASES[:2])
     page = write(tmp_path, [(right, compare(drawn(), drawn())), (wrong, Comparison(Finding.DIFFERENT, "<b>"))])
     text = page.read_text()

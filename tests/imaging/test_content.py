@@ -56,12 +56,12 @@ SOMETHING = {
 
 
 @pytest.mark.parametrize("image", NOTHING.values(), ids=NOTHING)
-def test_nothing_is_drawn(image: Any) -> None:
+def test_finds_nothing_drawn(image: Any) -> None:
     assert imaging.measure_content(picture(image)).drawn_pixels < 9
 
 
 @pytest.mark.parametrize("image", SOMETHING.values(), ids=SOMETHING)
-def test_something_is_drawn(image: Any) -> None:
+def test_finds_something_drawn(image: Any) -> None:
     seen = imaging.measure_content(picture(image))
     assert seen.drawn_pixels >= 9
     assert 0 < seen.drawn_share <= 1
@@ -69,23 +69,23 @@ def test_something_is_drawn(image: Any) -> None:
 
 
 @pytest.mark.parametrize("form", [".png", ".jpg", ".webp"])
-def test_it_is_so_in_every_format(form: str) -> None:
+def test_measures_every_format(form: str) -> None:
     assert imaging.is_one_colour(picture(ground(240, 244, 250), form))
     assert imaging.measure_content(picture(ground(240, 244, 250), form)).drawn_pixels == 0
     assert not imaging.is_one_colour(picture(SOMETHING["a sentence"], form))
 
 
-def test_what_lies_far_below_is_not_looked_at() -> None:
+def test_ignores_what_lies_far_below() -> None:
     tall = pyvips.Image.black(100, 2000, bands=3) + 255
     assert imaging.is_one_colour(picture(tall.insert(ground(0, 0, 0), 0, 1500)))
     assert not imaging.is_one_colour(picture(tall.insert(ground(0, 0, 0), 0, 150)))
 
 
-def test_a_dense_picture_is_not_decoded_to_know_that_it_is_none() -> None:
+def test_does_not_decode_a_dense_png() -> None:
     body = picture(noise(128, 60))
     assert not imaging.is_one_colour(body[: len(body) * 3 // 4])
 
 
-def test_a_fake_page_shows_something_only_where_it_is_drawn() -> None:
+def test_fake_png_shows_something_only_if_drawn() -> None:
     assert imaging.is_one_colour(png(64, 36))
     assert not imaging.is_one_colour(png(64, 36, drawn=True))

@@ -78,7 +78,7 @@ class TestSizes:
             ({"thumb_width": 320, "thumb_height": 320, "fit": "fill"}, (320, 320)),
         ],
     )
-    def test_a_smaller_box_is_met(self, asked: dict[str, Any], size: tuple[int, int]) -> None:
+    def test_a_smaller_box_is_filled(self, asked: dict[str, Any], size: tuple[int, int]) -> None:
         thumbnail = render(master(striped()), **asked)
         assert (thumbnail.width, thumbnail.height) == size == imaging.size(thumbnail.body)[:2]
 
@@ -142,13 +142,13 @@ class TestFits:
         assert pixel(seen, 2, 45) == WHITE
 
     @pytest.mark.parametrize("form", ["png", "webp", "avif"])
-    def test_contain_pads_with_nothing(self, form: str) -> None:
+    def test_contain_pads_with_transparency(self, form: str) -> None:
         seen = render(master(striped(800, 400)), thumb_width=200, thumb_height=200, fit="contain", format=form).body
         assert pixel(seen, 100, 10)[3] == pixel(seen, 100, 190)[3] == 0
         assert pixel(seen, 100, 100)[3] == 255
         assert close_to(pixel(seen, 100, 100), GREEN, 60)
 
-    def test_contain_pads_with_white_where_nothing_cannot_be_said(self) -> None:
+    def test_contain_pads_jpeg_with_white(self) -> None:
         seen = render(master(striped(800, 400)), thumb_width=200, thumb_height=200, fit="contain", format="jpeg").body
         assert close_to(pixel(seen, 100, 10), WHITE, 3)
         assert close_to(pixel(seen, 100, 100), GREEN, 60)
@@ -162,7 +162,7 @@ class TestFits:
         assert close_to(pixel(seen.body, 5, 90), WHITE)
 
     @pytest.mark.parametrize("width", [1001, 640, 333, 100, 40, 32])
-    def test_jpeg_masters_shrunk_while_decoding_look_the_same(self, width: int) -> None:
+    def test_jpeg_masters_reduced_while_decoding_look_the_same(self, width: int) -> None:
         picture = striped(1280, 1017)
         asked = {"thumb_width": width, "thumb_height": width // 2}
         slow, quick = (render(master(picture, form), **asked) for form in ("png", "jpeg"))
@@ -173,26 +173,26 @@ class TestFits:
 
 class TestFormats:
     @pytest.mark.parametrize("form", FORMATS)
-    def test_what_is_said_is_what_is_sent(self, form: str) -> None:
+    def test_thumbnail_describes_its_bytes(self, form: str) -> None:
         thumbnail = render(master(striped()), thumb_width=320, format=form)
         assert imaging.size(thumbnail.body) == (thumbnail.width, thumbnail.height, thumbnail.mime)
         assert thumbnail.mime == f"image/{form}"
         assert thumbnail.digest == digest_of(thumbnail.body)
 
-    def test_a_png_of_its_own_size_passes_through_untouched(self) -> None:
+    def test_a_png_of_its_own_size_is_unchanged(self) -> None:
         capture = master(striped())
         assert render(capture).body is capture.body
         assert render(capture, thumb_width=3840).body is capture.body
         assert render(capture, thumb_width=1280, thumb_height=720, fit="contain").body is capture.body
 
     @pytest.mark.parametrize("form", ["jpeg", "webp", "avif"])
-    def test_more_quality_is_more_bytes(self, form: str) -> None:
+    def test_quality_increases_size(self, form: str) -> None:
         picture = master(noisy(320, 200))
         sizes = [len(render(picture, format=form, quality=quality).body) for quality in (1, 30, 60, 80, 90, 100)]
         assert sizes == sorted(sizes)
         assert sizes[0] < sizes[-1] / 3
 
-    def test_jpeg_and_webp_are_an_honest_likeness(self) -> None:
+    def test_lossy_formats_stay_close_to_the_master(self) -> None:
         picture = striped()
         for form in ("jpeg", "webp", "avif"):
             thumbnail = render(master(picture), format=form)
@@ -200,7 +200,7 @@ class TestFormats:
             assert (seen - picture).abs().avg() < 2
 
     @pytest.mark.parametrize("form", FORMATS)
-    def test_metadata_is_left_behind(self, form: str) -> None:
+    def test_metadata_is_removed(self, form: str) -> None:
         tagged = striped().copy()
         tagged.set_type(pyvips.GValue.blob_type, "xmp-data", b"<x:xmpmeta>secret place</x:xmpmeta>")
         tagged.set_type(pyvips.GValue.gstr_type, "png-comment-0-Comment", "secret place")
@@ -209,13 +209,13 @@ class TestFormats:
         assert b"secret" not in render(capture, thumb_width=600, format=form).body
 
     @pytest.mark.parametrize("form", FORMATS)
-    def test_transparency_is_kept_where_it_can_be(self, form: str) -> None:
+    def test_transparency_is_kept_except_in_jpeg(self, form: str) -> None:
         clear = striped(400, 400).addalpha() * [1, 1, 1, 0]
         seen = render(master(clear.cast("uchar").copy(interpretation="srgb")), thumb_width=200, format=form).body
         corner = pixel(seen, 100, 100)
         assert close_to(corner, WHITE, 3) if form == "jpeg" else corner[3] == 0
 
-    def test_colours_are_brought_to_srgb(self) -> None:
+    def test_colours_are_converted_to_srgb(self) -> None:
         grey = (pyvips.Image.black(64, 64) + 128).cast("uchar").copy(interpretation="b-w")
         assert close_to(pixel(render(master(grey), format="webp").body, 5, 5), (128, 128, 128), 2)
         deep = flat(64, 64, RED).cast("ushort").linear(257, 0).cast("ushort").copy(interpretation="rgb16")
@@ -226,13 +226,13 @@ class TestFormats:
         assert pixel(seen, 40, 10)[2] < 80
 
     @pytest.mark.parametrize(("form", "longest"), [("webp", 16_383), ("avif", 16_384)])
-    def test_a_page_longer_than_the_format_holds_is_shrunk(self, form: str, longest: int) -> None:
+    def test_an_image_longer_than_its_format_allows_is_reduced(self, form: str, longest: int) -> None:
         thumbnail = render(master(striped(64, 20_000)), format=form)
         assert thumbnail.height == longest
         assert thumbnail.width == round(64 * longest / 20_000)
         assert imaging.size(thumbnail.body)[:2] == (thumbnail.width, thumbnail.height)
 
-    def test_what_was_seen_on_the_way_stays_with_the_picture(self) -> None:
+    def test_thumbnail_keeps_the_flags_of_its_capture(self) -> None:
         seen: dict[str, Any] = {
             "status": 404,
             "final_url": "https://example.com/there",
@@ -268,7 +268,7 @@ class TestHostileMasters:
             bytes(1000),
         ],
     )
-    def test_what_is_no_permitted_picture_is_refused(self, body: bytes) -> None:
+    def test_rejects_other_formats(self, body: bytes) -> None:
         capture = Capture(body=body, width=9, height=9, taken_at=0)
         for attempt in (lambda: imaging.size(body), lambda: render(capture), lambda: render(capture, format="jpeg")):
             with pytest.raises(EngineError):
@@ -284,34 +284,34 @@ class TestHostileMasters:
                 pyvips.Image.new_from_buffer(body, "")
 
     @pytest.mark.parametrize("form", FORMATS)
-    def test_a_torn_picture_is_refused(self, form: str) -> None:
+    def test_verify_rejects_a_truncated_image(self, form: str) -> None:
         body = master(noisy(400, 400), form).body
         with pytest.raises(EngineError):
             imaging.verify(body[: len(body) * 2 // 3])
         assert imaging.verify(body) == (400, 400, f"image/{form}")
 
     @pytest.mark.parametrize("form", ["jpeg", "webp", "avif"])
-    def test_a_torn_master_is_not_rendered(self, form: str) -> None:
+    def test_render_rejects_a_truncated_master(self, form: str) -> None:
         body = master(noisy(400, 400)).body
         with pytest.raises(EngineError) as failure:
             render(Capture(body=body[: len(body) // 2], width=400, height=400, taken_at=0), format=form)
         assert "vips" not in failure.value.detail.lower()
 
-    def test_a_bomb_is_refused_before_it_is_decoded(self) -> None:
+    def test_rejects_a_decompression_bomb_before_decoding(self) -> None:
         bomb = pyvips.Image.black(12_000, 6_000, bands=3).copy(interpretation="srgb").pngsave_buffer(compression=9)
         assert len(bomb) < 400_000
         with pytest.raises(EngineError, match="60 megapixels"):
             imaging.size(bomb)
 
     @given(cut=st.integers(0, 400), noise=st.binary(max_size=64), form=st.sampled_from(FORMATS))
-    def test_damage_is_an_engines_failure_and_nothing_else(self, cut: int, noise: bytes, form: str) -> None:
+    def test_damage_raises_only_engine_error(self, cut: int, noise: bytes, form: str) -> None:
         body = master(striped(16, 16), form).body
         damaged = body[:cut] + noise + body[cut + len(noise) :]
         with suppress(EngineError):
             render(Capture(body=damaged, width=16, height=16, taken_at=0), thumb_width=16, thumb_height=16, fit="fill")
 
 
-class TestCards:
+class TestErrorCard:
     TITLE = "The page could not be reached"
     REASON = "the name no-such-host.example.com is not known"
 
@@ -326,18 +326,18 @@ class TestCards:
 
     @pytest.mark.parametrize("form", FORMATS)
     @pytest.mark.parametrize("size", [(1280, 720), (320, 180), (64, 48), (16, 16), (3840, 16), (16, 3840)])
-    def test_it_has_the_size_and_format_of_the_picture_it_stands_for(self, size: tuple[int, int], form: str) -> None:
+    def test_has_the_requested_size_and_format(self, size: tuple[int, int], form: str) -> None:
         card = self.card(*size, form)
         assert imaging.size(card.body) == (*size, f"image/{form}")
         assert (card.width, card.height, card.mime) == (*size, f"image/{form}")
 
-    def test_a_size_no_format_could_hold_is_shrunk(self) -> None:
+    def test_a_size_beyond_the_format_is_reduced(self) -> None:
         card = self.card(3840, 25_920, "webp")
         assert card.height <= 16_383
         assert abs(card.width / card.height - 3840 / 25_920) < 0.01
         assert imaging.size(card.body)[:2] == (card.width, card.height)
 
-    def test_text_goes_where_it_would_be_illegible(self) -> None:
+    def test_omits_illegible_text(self) -> None:
         assert self.ink(self.card(320, 180)) > self.ink(self.card(320, 180, reason="")) > 0
         assert self.ink(self.card(64, 48)) == 0
         assert self.card(64, 48).body == self.card(64, 48, title="Something else", reason="").body
@@ -354,14 +354,14 @@ class TestCards:
             " ",
         ],
     )  # fmt: skip
-    def test_any_text_can_be_drawn(self, text: str) -> None:
+    def test_draws_any_text(self, text: str) -> None:
         for width, height in ((1280, 720), (320, 180), (160, 120)):
             card = self.card(width, height, title=text, reason=text)
             assert imaging.size(card.body)[:2] == (width, height)
             edge = pyvips.Image.pngload_buffer(card.body).crop(0, height - 4, width, 4)
             assert edge.min() > 240, "text runs out of the card"
 
-    def test_without_any_font_it_is_still_a_picture(self, tmp_path: Any) -> None:
+    def test_draws_a_card_when_no_font_is_installed(self, tmp_path: Any) -> None:
         config = tmp_path / "fonts.conf"
         config.write_text(f'<?xml version="1.0"?><fontconfig><dir>{tmp_path}</dir></fontconfig>')
         draw = (
@@ -375,7 +375,7 @@ class TestCards:
 
 
 class TestProcesses:
-    def test_many_threads_render_at_once(self) -> None:
+    def test_many_threads_render_concurrently(self) -> None:
         capture, start = master(striped()), threading.Barrier(8)
 
         def work(number: int) -> str:
@@ -385,7 +385,7 @@ class TestProcesses:
         with ThreadPoolExecutor(8) as crowd:
             assert len(set(crowd.map(work, range(8)))) == 2
 
-    def test_the_first_pictures_of_a_process_may_come_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_first_images_of_a_process_may_be_concurrent(self, monkeypatch: pytest.MonkeyPatch) -> None:
         blocked: list[str] = []
         others = threading.Barrier(8)
 
@@ -401,10 +401,10 @@ class TestProcesses:
             assert list(crowd.map(lambda _: vips.pyvips_module(), range(8))) == [pyvips] * 8
         assert blocked == ["VipsForeignLoad"]
 
-    def test_a_process_may_fork_before_its_first_picture(self) -> None:
+    def test_a_process_can_fork_before_its_first_image(self) -> None:
         assert self.fork("") == "320"
 
-    def test_a_process_forked_after_its_first_picture_says_so(self) -> None:
+    def test_a_process_forked_after_its_first_image_raises(self) -> None:
         assert self.fork("draw()") == "RuntimeError"
 
     def fork(self, before: str) -> str:

@@ -9,7 +9,7 @@ from tintype.chromium.capture.clip import Clip, fit_clip, png_size
 LIMIT = 16_000
 
 
-def test_a_box_is_widened_to_whole_pixels() -> None:
+def test_a_box_is_rounded_out_to_whole_pixels() -> None:
     assert fit_clip(Clip(10.4, 20.6, 100.2, 50.2), 1, LIMIT) == Clip(10, 20, 101, 51)
 
 
@@ -37,18 +37,18 @@ def test_a_wide_element_is_cut_too() -> None:
 
 
 @pytest.mark.parametrize(("scale", "heights"), [(1, [16_300, 16_300, 7_400]), (1.25, [13_100, 13_100, 13_100, 700])])
-def test_a_long_picture_is_taken_in_tiles(scale: float, heights: list[int]) -> None:
+def test_a_tall_clip_is_split_into_tiles(scale: float, heights: list[int]) -> None:
     tiles = list(Clip(10, 20, 300, 40_000).tiles(scale))
     assert [tile.height for tile in tiles] == heights
     assert [tile.y for tile in tiles] == [20 + sum(heights[:n]) for n in range(len(heights))]
     assert {(tile.x, tile.width) for tile in tiles} == {(10, 300)}
 
 
-def test_what_fits_is_left_alone() -> None:
+def test_a_box_within_the_limits_is_unchanged() -> None:
     assert fit_clip(Clip(0, 0, 1280, 4_000), 1, LIMIT) == Clip(0, 0, 1280, 4_000, truncated=False)
 
 
-def test_the_size_is_read_from_the_header() -> None:
+def test_png_size_is_read_from_the_header() -> None:
     assert png_size(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x05\0\0\0\x02\xd0") == (1280, 720)
     with pytest.raises(ValueError, match="PNG"):
         png_size(b"")

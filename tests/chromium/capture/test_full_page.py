@@ -31,19 +31,19 @@ def colours(capture: Capture, *heights: int, x: int = 300) -> list[tuple[int, ..
     return [pixel(capture.body, x, y)[:3] for y in heights]
 
 
-class TestAWholePage:
-    def test_shows_what_loads_when_it_is_seen(self, engine: ChromiumEngine, site: SiteServer) -> None:
+class TestFullPage:
+    def test_loads_lazy_images_on_the_way_down(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url("/lazy.html"))
         assert seen.height == 4500
         assert colours(seen, 1350, 2850, 4350) == [GREEN, GREEN, GREEN]
 
-    def test_that_grows_for_ever_is_taken_all_the_same(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_captures_a_page_that_grows_for_ever(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url("/endless.html"), width=640, height=480)
         assert 3000 < seen.height < 10_000
         assert not seen.partial
         assert colours(seen, seen.height - 300) == [BLUE]
 
-    def test_has_what_is_fixed_or_sticks_once(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_shows_fixed_and_sticky_elements_once(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url("/pins.html"))
         assert seen.height == 3090
         assert colours(seen, 25, 75, 695, 715) == [BLUE, WHITE, WHITE, WHITE]
@@ -51,31 +51,31 @@ class TestAWholePage:
         assert colours(seen, 2045, 2070, 2095) == [WHITE, RED, WHITE]
         assert colours(seen, 3055, 3075) == [WHITE, GREEN]
 
-    def test_is_seen_by_who_never_scrolled(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_shows_the_header_as_before_scrolling(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url("/scrolled-header.html"))
         assert colours(seen, 25, 75, 125) == [BLUE, BLUE, WHITE]
 
-    def test_is_the_part_that_scrolls_where_the_page_does_not(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_expands_an_inner_scroller(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url("/app-shell.html"))
         assert seen.height == 2060
         assert colours(seen, 30, 100, 1500, 1600, 2050) == [BLUE, WHITE, WHITE, GREEN, GREEN]
         assert colours(seen, 100, 2050, x=100) == [RED, RED]
 
-    def test_is_the_pane_that_covers_it(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_expands_a_pane_that_covers_the_page(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url("/pane.html"))
         assert seen.height == 2200
         assert colours(seen, 1990, 2190) == [WHITE, GREEN]
 
     @pytest.mark.parametrize("page", ["tall-screen.html", "measured-screen.html"])
-    def test_keeps_screen_high_parts_as_high_as_the_screen(
-        self, page: str, engine: ChromiumEngine, site: SiteServer
-    ) -> None:
+    def test_keeps_elements_of_viewport_height(self, page: str, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url(f"/{page}"))
         assert (seen.width, seen.height) == (1280, 2000)
         assert colours(seen, 715, 725, 1990) == [BLUE, RED, RED]
 
     @pytest.mark.parametrize("scale", [1, 1.5])
-    def test_is_longer_than_a_browser_draws(self, scale: float, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_stitches_a_page_taller_than_chromium_draws(
+        self, scale: float, engine: ChromiumEngine, site: SiteServer
+    ) -> None:
         seen = capture(engine, site.url("/long.html"), width=320, height=480, scale=scale)
         assert (seen.width, seen.height, seen.truncated) == (320 * scale, 30_000 * scale, False)
         heights = [25, *(step + middle for step in (9900, 15_900, 16_200, 24_000) for middle in (75, 225)), 29_990]

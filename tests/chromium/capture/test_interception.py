@@ -55,7 +55,7 @@ def take(engine: ChromiumEngine, url: str, **options: Any) -> Capture:
 
 
 class TestHeaders:
-    def test_go_to_the_origin_of_the_page_and_to_no_other(
+    def test_headers_go_to_the_targets_origin_only(
         self, engine: ChromiumEngine, target: Witness, other: Witness
     ) -> None:
         seen = take(engine, f"{target.origin}/page", headers={"Authorization": TOKEN, "X-Key": "k3y"}, delay=500)
@@ -65,7 +65,7 @@ class TestHeaders:
         assert {"/other.png", "/style.css", "/frame", "/other-fetch", "/hopped.png"} <= other.told("x-key").keys()
         assert set().union(*other.told("authorization").values(), *other.told("x-key").values()) == {""}
 
-    def test_do_not_follow_a_redirect_to_another_origin(
+    def test_headers_do_not_follow_a_redirect_to_another_origin(
         self, engine: ChromiumEngine, target: Witness, other: Witness
     ) -> None:
         seen = take(engine, f"{target.origin}/away", headers={"Authorization": TOKEN, "X-Key": "k3y"})
@@ -74,47 +74,49 @@ class TestHeaders:
         assert other.told("x-key")["/landing"] == {""}
         assert set().union(*other.told("authorization").values()) == {""}
 
-    def test_take_the_place_of_those_of_the_browser(self, engine: ChromiumEngine, target: Witness) -> None:
+    def test_headers_replace_those_of_the_browser(self, engine: ChromiumEngine, target: Witness) -> None:
         take(engine, f"{target.origin}/page", headers={"accept-language": "tlh"})
         assert target.told("accept-language")["/page"] == {"tlh"}
 
 
 class TestCookies:
-    def test_go_to_the_host_and_only_for_their_path(self, engine: ChromiumEngine, target: Witness) -> None:
+    def test_cookies_go_to_their_host_and_path(self, engine: ChromiumEngine, target: Witness) -> None:
         cookies = [{"name": "session", "value": "c00kie-value"}, {"name": "deep", "value": "1", "path": "/deeper"}]
         take(engine, f"{target.origin}/page", cookies=cookies)
         assert target.told("cookie")["/page"] == {"session=c00kie-value"}
 
-    def test_are_gone_with_the_capture(self, engine: ChromiumEngine, target: Witness) -> None:
+    def test_cookies_end_with_the_capture(self, engine: ChromiumEngine, target: Witness) -> None:
         take(engine, f"{target.origin}/page", cookies="session=c00kie-value")
         take(engine, f"{target.origin}/landing")
         assert target.told("cookie")["/landing"] == {""}
 
-    def test_do_not_go_to_another_host(self, engine: ChromiumEngine, target: Witness, other: Witness) -> None:
+    def test_cookies_do_not_go_to_another_host(self, engine: ChromiumEngine, target: Witness, other: Witness) -> None:
         seen = take(engine, f"http://localhost:{target.port}/away", cookies="session=c00kie-value")
         assert seen.title == "landing"
         assert target.told("cookie")["/away"] == {"session=c00kie-value"}
         assert other.told("cookie")["/landing"] == {""}
 
 
-class TestThePassword:
-    def test_opens_the_page(self, engine: ChromiumEngine, target: Witness) -> None:
+class TestBasicAuth:
+    def test_opens_a_protected_page(self, engine: ChromiumEngine, target: Witness) -> None:
         assert take(engine, f"{target.origin}/locked", basic_auth="anna:s3cret").title == "inside"
 
-    def test_that_is_wrong_shows_the_closed_door(self, engine: ChromiumEngine, target: Witness) -> None:
+    def test_shows_the_401_page_for_a_wrong_password(self, engine: ChromiumEngine, target: Witness) -> None:
         seen = take(engine, f"{target.origin}/locked", basic_auth="anna:wrong")
         assert (seen.title, seen.status) == ("outside", 401)
 
-    def test_is_told_to_nobody_else_who_asks(self, engine: ChromiumEngine, target: Witness, other: Witness) -> None:
+    def test_does_not_answer_another_origins_challenge(
+        self, engine: ChromiumEngine, target: Witness, other: Witness
+    ) -> None:
         assert take(engine, f"{target.origin}/trap", basic_auth="anna:s3cret").title == "trap"
         assert other.told("authorization")["/locked"] == {""}
 
-    def test_is_not_told_after_a_redirect(self, engine: ChromiumEngine, target: Witness, other: Witness) -> None:
+    def test_does_not_follow_a_redirect(self, engine: ChromiumEngine, target: Witness, other: Witness) -> None:
         take(engine, f"{target.origin}/away", basic_auth="anna:s3cret")
         assert set().union(*other.told("authorization").values()) == {""}
 
 
-def test_nothing_of_it_is_written_down(engine: ChromiumEngine, target: Witness, tmp_path: Path) -> None:
+def test_credentials_are_in_no_log_and_no_repr(engine: ChromiumEngine, target: Witness, tmp_path: Path) -> None:
     secrets: dict[str, Any] = {
         "headers": {"Authorization": TOKEN},
         "cookies": {"s": "c00kie-value"},
@@ -137,14 +139,14 @@ def test_nothing_of_it_is_written_down(engine: ChromiumEngine, target: Witness, 
         assert not [secret for secret in SECRETS if secret in text]
 
 
-class TestHtml:
-    def test_is_a_page(self, engine: ChromiumEngine) -> None:
+class TestInlineHtml:
+    def test_is_captured_as_a_page(self, engine: ChromiumEngine) -> None:
         html = "<!doctype html><title>Grüße</title><body style='margin:0;background:rgb(0,153,0)'>"
         seen = take(engine, INLINE_HTML_URL, html=html)
         assert (seen.title, seen.final_url, seen.status) == ("Grüße", "", 200)
         assert pixel(seen.body, 100, 100)[:3] == (0, 153, 0)
 
-    def test_loads_what_it_needs_from_the_web(self, engine: ChromiumEngine, target: Witness) -> None:
+    def test_loads_images_from_the_web(self, engine: ChromiumEngine, target: Witness) -> None:
         take(engine, INLINE_HTML_URL, html=f"<!doctype html><img src={target.origin}/picture.png>")
         assert "/picture.png" in target.told("accept")
 
@@ -152,7 +154,7 @@ class TestHtml:
         script = "localStorage.a = 1; document.cookie = 'b=2'; document.title = localStorage.a + document.cookie"
         assert take(engine, INLINE_HTML_URL, html=f"<script>{script}</script>").title == "1b=2"
 
-    def test_may_be_as_large_as_a_book(self, engine: ChromiumEngine) -> None:
+    def test_accepts_a_megabyte_of_text(self, engine: ChromiumEngine) -> None:
         seen = take(engine, INLINE_HTML_URL, html="<title>book</title>" + "語" * 900_000)
         assert seen.title == "book"
 
@@ -166,13 +168,13 @@ class TestHtml:
             "<title>kept</title><script>fetch('{0}').then(() => {{ document.title = 'reached' }})</script>",
         ],
     )
-    def test_reaches_neither_files_nor_the_inside(self, html: str, address: str, engine: ChromiumEngine) -> None:
+    def test_reaches_neither_files_nor_private_addresses(self, html: str, address: str, engine: ChromiumEngine) -> None:
         with suppress(TargetDenied, TargetUnreachable):
             seen = take(engine, INLINE_HTML_URL, html=html.format(address))
             assert seen.title in {"kept", ""}
             assert seen.final_url == ""
 
-    def test_finds_no_page_of_ours_around_it(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_cannot_frame_a_denied_page(self, engine: ChromiumEngine, site: SiteServer) -> None:
         before = site.total_visits()
         take(engine, INLINE_HTML_URL, html=f"<iframe src='{site.url('/plain.html')}'></iframe>")
         assert site.total_visits() == before

@@ -24,7 +24,7 @@ from tintype.chromium.proxy.traffic import DenialReason, Reason
         ("net::ERR_HTTP_RESPONSE_CODE_FAILURE", errors.TargetError),
     ],
 )
-def test_net_errors_have_a_class(error: str, kind: type[errors.TintypeError]) -> None:
+def test_each_net_error_has_an_error_class(error: str, kind: type[errors.TintypeError]) -> None:
     failure = navigation_errors.from_navigation(error, None)
     assert type(failure) is kind
     assert "ERR_" not in failure.detail
@@ -39,7 +39,7 @@ def test_net_errors_have_a_class(error: str, kind: type[errors.TintypeError]) ->
         ("limit", errors.TargetUnreachable),
     ],
 )
-def test_what_the_filter_refused_decides(reason: Reason, kind: type[errors.TintypeError]) -> None:
+def test_a_denial_by_the_proxy_decides(reason: Reason, kind: type[errors.TintypeError]) -> None:
     refusal = DenialReason("10.0.0.5", 80, reason)
     for error in ("net::ERR_SOCKS_CONNECTION_FAILED", ""):
         failure = navigation_errors.from_navigation(error, refusal)
@@ -47,7 +47,7 @@ def test_what_the_filter_refused_decides(reason: Reason, kind: type[errors.Tinty
         assert "10.0.0.5" not in failure.detail
 
 
-def test_a_refusal_of_something_else_does_not_explain_a_broken_certificate() -> None:
+def test_a_denial_does_not_explain_an_invalid_certificate() -> None:
     failure = navigation_errors.from_navigation("net::ERR_CERT_DATE_INVALID", DenialReason("a.example", 443, "policy"))
     assert isinstance(failure, errors.TargetUnreachable)
 
@@ -57,5 +57,5 @@ def test_a_download_is_not_a_page() -> None:
 
 
 @pytest.mark.parametrize(("mime", "drawn"), [("text/html", True), ("image/svg+xml", True), ("video/mp4", False)])
-def test_films_are_no_pages(mime: str, drawn: bool) -> None:
+def test_a_video_is_not_a_page(mime: str, drawn: bool) -> None:
     assert (navigation_errors.from_content_type(mime) is None) is drawn

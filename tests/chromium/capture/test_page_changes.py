@@ -52,42 +52,42 @@ def seen_by(capture: Capture) -> dict[str, Any]:
 
 
 class TestStyles:
-    def test_are_added(self, visit: Visit) -> None:
+    def test_css_is_added(self, visit: Visit) -> None:
         seen = visit(css="body { background: rgb(255, 255, 0) }")
         assert colours(seen, HEADER, BODY) == [RED, YELLOW]
 
-    def test_hide_what_matches(self, visit: Visit) -> None:
+    def test_hide_selectors_hide_what_matches(self, visit: Visit) -> None:
         assert colours(visit(hide_selectors="header, #gate"), HEADER, GATE, BODY) == [BLUE, BLUE, BLUE]
 
-    def test_stay_on_pages_that_bring_their_own_sheets(self, visit: Visit) -> None:
+    def test_css_stays_on_pages_that_replace_their_sheets(self, visit: Visit) -> None:
         seen = visit("/changeable.html?sheets", css="body { background: rgb(255, 255, 0) }", hide_selectors="header")
         assert colours(seen, HEADER, BODY) == [YELLOW, YELLOW]
 
-    def test_that_are_torn_do_not_hinder_hiding(self, visit: Visit) -> None:
+    def test_invalid_css_does_not_affect_hide_selectors(self, visit: Visit) -> None:
         assert colours(visit(css="p { color: red", hide_selectors="header"), HEADER) == [BLUE]
 
-    def test_can_be_imported(self, visit: Visit, site: SiteServer) -> None:
+    def test_css_can_import_a_sheet(self, visit: Visit, site: SiteServer) -> None:
         seen = visit(css=f"@import url({site.url('/yellow.css')});")
         assert colours(seen, BODY) == [YELLOW]
 
     @pytest.mark.parametrize("selectors", ["header{}", "##", "a, "])
-    def test_that_hide_by_no_selector_are_a_mistake(self, selectors: str, visit: Visit) -> None:
+    def test_rejects_invalid_hide_selectors(self, selectors: str, visit: Visit) -> None:
         assert mistake(visit, hide_selectors=selectors) == "hide_selectors"
 
 
-class TestAScript:
-    def test_runs_in_the_page_and_is_waited_for(self, visit: Visit) -> None:
+class TestScript:
+    def test_runs_in_the_page_and_is_awaited(self, visit: Visit) -> None:
         seen = visit(js="await new Promise((done) => setTimeout(done, 300)); document.querySelector('header').remove()")
         assert colours(seen, HEADER) == [BLUE]
 
-    def test_may_leave_a_promise(self, visit: Visit) -> None:
+    def test_awaits_a_returned_promise(self, visit: Visit) -> None:
         script = "(async () => { await 1; setTimeout(() => { document.body.style.background = 'yellow' }, 200) })()"
         assert colours(visit(js=script), BODY) == [YELLOW]
 
-    def test_sees_what_the_page_made(self, visit: Visit) -> None:
+    def test_sees_globals_of_the_page(self, visit: Visit) -> None:
         assert visit("/visitor.html", js="document.title = typeof tell").title == "function"
 
-    def test_may_send_the_page_elsewhere(self, visit: Visit) -> None:
+    def test_can_navigate_the_page_away(self, visit: Visit) -> None:
         assert visit(js="location = '/plain.html'").title == "Plain page"
 
     @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ class TestAScript:
             ("Promise.reject(new Error('later'))", "Error: later"),
         ],
     )
-    def test_that_fails_is_a_mistake_in_its_own_words(self, script: str, words: str, visit: Visit) -> None:
+    def test_reports_the_message_of_a_failing_script(self, script: str, words: str, visit: Visit) -> None:
         with pytest.raises(InvalidRequest) as caught:
             visit(js=script)
         (found,) = caught.value.invalid_parameters
@@ -108,95 +108,95 @@ class TestAScript:
         assert len(found.message) < 400
 
     @pytest.mark.parametrize("script", ["for (;;);", "new Promise(() => {})"])
-    def test_that_never_ends_is_ended(self, script: str, visit: Visit) -> None:
+    def test_ends_an_endless_script(self, script: str, visit: Visit) -> None:
         with suppress(CaptureTimeout):
             assert visit(js=script).partial
         assert colours(visit(), BODY) == [BLUE]
 
 
-class TestAClick:
-    def test_is_made_and_what_comes_of_it_waited_for(self, visit: Visit) -> None:
+class TestClick:
+    def test_waits_for_what_the_click_changes(self, visit: Visit) -> None:
         assert colours(visit(click="#gate"), BODY) == [GREEN]
 
-    def test_comes_after_the_script(self, visit: Visit) -> None:
+    def test_clicks_after_the_script(self, visit: Visit) -> None:
         seen = visit(js="document.querySelector('#gate').id = 'door'", click="#door")
         assert colours(seen, BODY) == [GREEN]
 
-    def test_on_a_link_leads_on(self, visit: Visit) -> None:
+    def test_follows_a_clicked_link(self, visit: Visit) -> None:
         script = "document.body.innerHTML = '<a href=/plain.html>on</a>'"
         assert visit(js=script, click="a").title == "Plain page"
 
-    def test_on_nothing_says_so(self, visit: Visit) -> None:
+    def test_reports_a_click_selector_without_match(self, visit: Visit) -> None:
         with pytest.raises(SelectorNotFound, match="click"):
             visit(click="#nothing")
 
-    def test_by_no_selector_is_a_mistake(self, visit: Visit) -> None:
+    def test_rejects_an_invalid_click_selector(self, visit: Visit) -> None:
         assert mistake(visit, click="##") == "click"
 
 
-class TestThePart:
-    def test_is_cut_out_of_the_page(self, visit: Visit) -> None:
+class TestRegion:
+    def test_clip_is_cut_out_of_the_page(self, visit: Visit) -> None:
         seen = visit(clip="0,1900,300,200", scale=2)
         assert (seen.width, seen.height) == (600, 400)
         assert colours(seen, (5, 190), (5, 210)) == [BLUE, GREEN]
 
     @pytest.mark.parametrize("part", [{"clip": "300,300,50,50"}, {"selector": "body"}])
-    def test_may_be_of_one_colour_without_being_blank(self, part: dict[str, Any], visit: Visit) -> None:
+    def test_a_part_of_one_colour_is_not_blank(self, part: dict[str, Any], visit: Visit) -> None:
         shot = Options(url="https://site.org/", **part).capture_request().shot
         script = "document.body.style.color = 'rgb(0, 102, 204)'"
         assert with_verdict(visit("/plain.html", js=script, **part), shot).verdict is Verdict.OK
 
-    def test_outside_of_the_page_is_a_mistake(self, visit: Visit) -> None:
+    def test_rejects_a_clip_outside_of_the_page(self, visit: Visit) -> None:
         assert mistake(visit, clip="0,5000,100,100") == "clip"
 
     @pytest.mark.parametrize("where", ["1950", "#far"])
-    def test_is_where_one_scrolls(self, where: str, visit: Visit) -> None:
+    def test_scroll_to_moves_the_viewport(self, where: str, visit: Visit) -> None:
         seen = visit(scroll_to=where, hide_selectors="header")
         assert (seen.width, seen.height) == (640, 480)
         assert colours(seen, (5, 60), (5, 440)) == [GREEN, GREEN]
 
-    def test_is_found_by_a_selector_or_not(self, visit: Visit) -> None:
+    def test_reports_a_scroll_target_without_match(self, visit: Visit) -> None:
         with pytest.raises(SelectorNotFound, match="scroll_to"):
             visit(scroll_to="#nothing")
 
-    def test_is_transparent_where_nothing_is_painted(self, visit: Visit) -> None:
+    def test_omit_background_leaves_transparency(self, visit: Visit) -> None:
         seen = visit("/see-through.html", omit_background=True)
         assert pixel(seen.body, 50, 50) == (*GREEN, 255)
         assert pixel(seen.body, 300, 300)[3] == 0
 
     @pytest.mark.parametrize("format_", ["png", "webp", "avif"])
-    def test_stays_transparent_in_the_thumbnail(self, format_: Any, visit: Visit) -> None:
+    def test_thumbnails_keep_transparency(self, format_: Any, visit: Visit) -> None:
         request = Options(url="https://site.org/", format=format_, thumb_width=320).capture_request()
         thumbnail = imaging.render(visit("/see-through.html", omit_background=True), request.rendition)
         assert pixel(thumbnail.body, 250, 200)[3] == 0
         assert pixel(thumbnail.body, 20, 20)[3] == 255
 
 
-class TestTheVisitor:
-    def test_has_a_language_a_clock_and_a_place(self, visit: Visit) -> None:
+class TestEmulation:
+    def test_sets_language_time_zone_and_position(self, visit: Visit) -> None:
         seen = seen_by(visit("/visitor.html", locale="de-AT", timezone="Asia/Tokyo", geolocation="48.2,16.37,25"))
         assert (seen["language"], seen["languages"], seen["locale"]) == ("de-AT", ["de-AT", "de"], "de-AT")
         assert seen["number"].endswith("234,5")
         assert (seen["zone"], seen["hour"]) == ("Asia/Tokyo", 9)
         assert seen["place"] == [48.2, 16.37, 25]
 
-    def test_says_the_language_in_the_request(self, visit: Visit, site: SiteServer) -> None:
+    def test_sends_accept_language(self, visit: Visit, site: SiteServer) -> None:
         assert visit("/echo?name=Accept-Language", locale="de-AT").title == "de-AT,de;q=0.9"
 
-    def test_is_nowhere_unless_asked(self, visit: Visit) -> None:
+    def test_denies_geolocation_by_default(self, visit: Visit) -> None:
         assert seen_by(visit("/visitor.html"))["place"] == 1  # PERMISSION_DENIED
 
-    def test_has_the_name_asked_for_even_on_a_device(self, visit: Visit) -> None:
+    def test_user_agent_wins_over_the_device(self, visit: Visit) -> None:
         seen = seen_by(visit("/visitor.html", user_agent="Mozilla/5.0 (Macintosh) Teapot/1", device="iphone-14"))
         assert (seen["agent"], seen["platform"]) == ("Mozilla/5.0 (Macintosh) Teapot/1", "MacIntel")
 
-    def test_of_a_device_has_language_and_place_too(self, visit: Visit) -> None:
+    def test_a_device_can_have_language_and_position(self, visit: Visit) -> None:
         seen = seen_by(visit("/visitor.html", device="pixel-8", locale="fr", geolocation="1,2"))
         assert "Pixel 8" in seen["agent"]
         assert (seen["language"], seen["place"], seen["mobile"]) == ("fr", [1, 2, 10], True)
 
     @pytest.mark.parametrize(("options", "is_"), [({"media": "print"}, WHITE), ({"reduced_motion": True}, BLACK)])
-    def test_prefers(self, options: dict[str, Any], is_: tuple[int, ...], visit: Visit) -> None:
+    def test_sets_media_and_reduced_motion(self, options: dict[str, Any], is_: tuple[int, ...], visit: Visit) -> None:
         assert colours(visit(**options), BODY) == [is_]
 
 

@@ -51,7 +51,7 @@ class TestPdf:
             ({"paper": "a3", "margin": 0}, (842, 1191)),
         ],
     )
-    def test_has_the_asked_sheets(
+    def test_has_the_requested_paper_size(
         self, engine: ChromiumEngine, site: SiteServer, options: dict[str, Any], size: tuple[int, int]
     ) -> None:
         printed = take(engine, site.url("/plain.html"), format="pdf", **options)
@@ -71,25 +71,25 @@ class TestPdf:
     @pytest.mark.parametrize(
         ("options", "is_blue"), [({"media": "screen"}, True), ({"media": "print"}, False), ({}, False)]
     )
-    def test_has_the_styles_of_its_medium(
+    def test_uses_the_styles_of_the_medium(
         self, engine: ChromiumEngine, site: SiteServer, options: dict[str, Any], is_blue: bool
     ) -> None:
         printed = take(engine, site.url("/changeable.html"), format="pdf", **options)
         assert (b"0 .4 .8 rg" in drawing(printed.body)) is is_blue
 
-    def test_leaves_out_what_is_behind_the_text_when_told(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_can_omit_backgrounds(self, engine: ChromiumEngine, site: SiteServer) -> None:
         printed = take(engine, site.url("/plain.html"), format="pdf", print_background=False)
         assert b"0 .4 .8 rg" not in drawing(printed.body)
 
-    def test_is_made_of_a_page_of_ones_own(self, engine: ChromiumEngine) -> None:
+    def test_prints_inline_html(self, engine: ChromiumEngine) -> None:
         assert take(engine, INLINE_HTML_URL, html="<h1>Invoice</h1>", format="pdf").body.startswith(b"%PDF-")
 
-    def test_is_made_of_a_page_that_never_rests(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_prints_a_page_that_is_never_stable(self, engine: ChromiumEngine, site: SiteServer) -> None:
         assert take(engine, site.url("/loop-later.html"), format="pdf").partial
 
 
-class TestWhatAPageSays:
-    def test_is_told(self, engine: ChromiumEngine, site: SiteServer) -> None:
+class TestMetadata:
+    def test_returns_what_the_markup_declares(self, engine: ChromiumEngine, site: SiteServer) -> None:
         said = json.loads(take(engine, site.url("/told.html"), format="json").body)
         said.pop("taken_at")
         assert said == {
@@ -114,11 +114,11 @@ class TestWhatAPageSays:
             "twitter": {"card": "summary"},
         }
 
-    def test_in_the_dark_is_its_dark_colour(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_theme_color_follows_dark_mode(self, engine: ChromiumEngine, site: SiteServer) -> None:
         said = json.loads(take(engine, site.url("/told.html"), format="json", dark_mode=True).body)
         assert said["theme_color"] == "#101010"
 
-    def test_is_bounded(self, engine: ChromiumEngine) -> None:
+    def test_bounds_all_values(self, engine: ChromiumEngine) -> None:
         many = "".join(
             f"<meta property='og:p{n}' content='{'x' * 5000}'><link rel=icon href=/{n}>" for n in range(2000)
         )

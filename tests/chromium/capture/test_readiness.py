@@ -31,7 +31,7 @@ def colours(capture: Capture) -> set[tuple[int, ...]]:
     return {pixel(capture.body, x, y)[:3] for x in (10, 300, 630) for y in (100, 400)}
 
 
-class TestASettledPage:
+class TestReadiness:
     @pytest.mark.parametrize(
         "page",
         [
@@ -48,13 +48,13 @@ class TestASettledPage:
             "late-background.html",
         ],
     )
-    def test_shows_the_end_of_what_begins_with_it(self, page: str, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_shows_the_end_of_entry_effects(self, page: str, engine: ChromiumEngine, site: SiteServer) -> None:
         assert colours(capture(engine, site.url(f"/{page}"))) == {GREEN}
 
-    def test_is_not_waited_for_where_it_waits_for_ever(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_does_not_wait_for_an_endless_request(self, engine: ChromiumEngine, site: SiteServer) -> None:
         assert not capture(engine, site.url("/fetching.html?after=60000")).partial
 
-    def test_need_not_rest(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_captures_a_page_that_is_never_stable(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url("/restless.html"))
         assert BLUE in colours(seen)
         assert not seen.partial

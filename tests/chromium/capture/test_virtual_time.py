@@ -48,7 +48,7 @@ class Played:
 
 
 @async_test
-async def test_the_end_of_one_portion_is_not_taken_for_that_of_the_next() -> None:
+async def test_each_budget_has_its_own_end() -> None:
     page = Played()
     cut_short = asyncio.create_task(page.clock.sync_with_wall_clock(0.001))
     await page.until_granted(1)
@@ -65,7 +65,7 @@ async def test_the_end_of_one_portion_is_not_taken_for_that_of_the_next() -> Non
 
 
 @async_test
-async def test_what_waits_in_vain_for_the_network_passes_all_the_same() -> None:
+async def test_advances_without_the_network_after_max_wait() -> None:
     page = Played()
     skipping = asyncio.create_task(page.clock.advance(3000, 0.01))
     await page.until_granted(2)
@@ -75,7 +75,7 @@ async def test_what_waits_in_vain_for_the_network_passes_all_the_same() -> None:
 
 
 @async_test
-async def test_the_clock_catches_up_with_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_clock_catches_up_with_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
     page = Played()
     first = asyncio.create_task(page.clock.sync_with_wall_clock(0.001))
     await page.until_granted(1)

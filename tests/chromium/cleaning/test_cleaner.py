@@ -46,14 +46,14 @@ def page(photographer: CleaningPages) -> Capture:
     return photographer.take("onetrust", without=True)
 
 
-class TestADialogue:
+class TestConsentDialog:
     @pytest.mark.parametrize("name", [*MANAGERS, *FRAMES, *HOME_MADE])
-    def test_is_refused_and_gone(self, name: str, photographer: CleaningPages, page: Capture) -> None:
+    def test_is_refused_and_hidden(self, name: str, photographer: CleaningPages, page: Capture) -> None:
         seen = photographer.take(name)
         assert seen.title == "refused"
         assert seen.body == page.body
 
-    def test_that_knows_no_refusal_is_gone_with_what_it_did_to_the_page(
+    def test_is_hidden_with_its_backdrop_without_a_refuse_button(
         self, photographer: CleaningPages, page: Capture
     ) -> None:
         seen = photographer.take("home-made-wall")
@@ -61,7 +61,7 @@ class TestADialogue:
         assert seen.body == page.body
 
     @pytest.mark.parametrize("name", ["link-only", "form-only"])
-    def test_is_not_answered_by_links_and_forms(self, name: str, photographer: CleaningPages, page: Capture) -> None:
+    def test_is_not_answered_by_a_link_or_a_form(self, name: str, photographer: CleaningPages, page: Capture) -> None:
         seen = photographer.take(name)
         assert (seen.title, seen.final_url.partition("?")[0]) == (
             "unanswered",
@@ -69,7 +69,7 @@ class TestADialogue:
         )
         assert seen.body == page.body
 
-    def test_may_make_the_page_load_anew(self, photographer: CleaningPages, page: Capture) -> None:
+    def test_may_reload_the_page_when_refused(self, photographer: CleaningPages, page: Capture) -> None:
         seen = photographer.take("reloading")
         assert seen.title == "refused"
         assert seen.body == page.body
@@ -80,39 +80,37 @@ class TestADialogue:
             assert photographer.take(name, full_page=True).body == whole.body
 
     @pytest.mark.parametrize("name", ["onetrust", "sourcepoint", "home-made-bar"])
-    def test_stays_where_a_caller_wants_it(self, name: str, photographer: CleaningPages, page: Capture) -> None:
+    def test_stays_if_the_option_is_off(self, name: str, photographer: CleaningPages, page: Capture) -> None:
         seen = photographer.take(name, block_cookie_banners=False)
         assert seen.title == "unanswered"
         assert seen.body != page.body
 
 
 @pytest.mark.parametrize("name", INNOCENT)
-def test_what_only_speaks_of_cookies_stays(name: str, photographer: CleaningPages) -> None:
+def test_keeps_elements_that_only_mention_cookies(name: str, photographer: CleaningPages) -> None:
     clean, untouched = photographer.take(name), photographer.take(name, block_cookie_banners=False)
     assert clean.title == "unanswered"
     assert clean.body == untouched.body
 
 
-def test_a_page_that_never_comes_back_from_its_own_interface_is_taken_all_the_same(
-    photographer: CleaningPages, page: Capture
-) -> None:
+def test_a_consent_api_that_never_returns_does_not_stop_a_capture(photographer: CleaningPages, page: Capture) -> None:
     assert photographer.take("hostile").body == page.body
 
 
-def test_a_policy_of_the_page_does_not_keep_us_from_hiding(photographer: CleaningPages) -> None:
+def test_hides_in_spite_of_a_content_security_policy(photographer: CleaningPages) -> None:
     assert pixel(photographer.take("strict").body, 320, 240)[:3] == BLUE
     untouched = photographer.take("strict", block_cookie_banners=False)
     assert pixel(untouched.body, 320, 240)[:3] == RED
 
 
-def test_chats_and_slots_leave_no_trace(photographer: CleaningPages, page: Capture) -> None:
+def test_removes_chats_and_ad_slots(photographer: CleaningPages, page: Capture) -> None:
     assert photographer.take("extras").body == page.body
     chatty = photographer.take("extras", block_chats=False)
     crowded = photographer.take("extras", block_ads=False)
     assert len({page.body, chatty.body, crowded.body}) == 3
 
 
-def test_what_is_refused_leaves_nothing_broken(
+def test_hides_broken_images_of_blocked_hosts(
     start_engine: StartEngine, photographer: CleaningPages, page: Capture
 ) -> None:
     site, other = photographer.site, photographer.other
@@ -125,7 +123,7 @@ def test_what_is_refused_leaves_nothing_broken(
     assert clean.take("refused", block_ads=False).body != page.body
 
 
-def test_every_selector_is_one(photographer: CleaningPages, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_bundled_selector_is_valid(photographer: CleaningPages, monkeypatch: pytest.MonkeyPatch) -> None:
     selectors = [
         *bundled_rules.selectors("ads"),
         *bundled_rules.selectors("chats"),

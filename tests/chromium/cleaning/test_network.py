@@ -36,7 +36,7 @@ def photographer(start_engine: StartEngine, compiled: Path) -> Iterator[Cleaning
         yield CleaningPages(start_engine(slots=2, timeout=20.0, filters=str(compiled), **more), site, other)
 
 
-def test_what_lists_name_is_neither_loaded_nor_seen(photographer: CleaningPages) -> None:
+def test_lists_block_requests_and_hide_elements(photographer: CleaningPages) -> None:
     page = photographer.take("listed", without=True)
     seen = photographer.take("listed")
     assert seen.title == "unanswered"
@@ -45,27 +45,27 @@ def test_what_lists_name_is_neither_loaded_nor_seen(photographer: CleaningPages)
     assert photographer.other.visits("/clean/promo/banner.svg") == 0
 
 
-def test_a_caller_may_want_it(photographer: CleaningPages) -> None:
+def test_block_ads_off_ignores_the_lists(photographer: CleaningPages) -> None:
     clean, seen = photographer.take("listed"), photographer.take("listed", block_ads=False)
     assert seen.title == "advertised"
     assert seen.body != clean.body
     assert photographer.other.visits("/clean/promo/banner.svg") == 1
 
 
-def test_what_a_caller_sends_along_goes_past_the_lists_too(photographer: CleaningPages) -> None:
+def test_lists_apply_beside_credentials(photographer: CleaningPages) -> None:
     page = photographer.take("listed", without=True)
     seen = photographer.take("listed", headers={"X-Test": "yes"}, basic_auth="me:secret")
     assert seen.body == page.body
 
 
-def test_dialogues_in_frames_are_refused_as_well(photographer: CleaningPages) -> None:
+def test_refuses_dialogs_in_frames_beside_lists(photographer: CleaningPages) -> None:
     page = photographer.take("onetrust", without=True)
     for name in ("sourcepoint", "trustarc"):
         seen = photographer.take(name)
         assert (seen.title, seen.body == page.body) == ("refused", True)
 
 
-def test_a_page_of_its_own_is_never_refused(photographer: CleaningPages, compiled: Path) -> None:
+def test_lists_never_block_the_target_itself(photographer: CleaningPages, compiled: Path) -> None:
     before = compiled.read_bytes()
     new = compiled.with_name("new")
     new.write_bytes(compile_lists(["/clean/*$document,subdocument"]))
