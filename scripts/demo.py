@@ -1,6 +1,6 @@
-"""The whole service once, unattended: ``make demo`` photographs the bundled page and leaves the pictures in demo/.
+"""Runs the service once over all routes: ``make demo`` captures the bundled page into demo/.
 
-``python scripts/demo.py [FOLDER]``. Fails when any answer is not as it should be.
+``python scripts/demo.py [FOLDER]``. Exits with 1 if a response has an unexpected status.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
-OURS = ("TINTYPE_", "S3_", "REDIS_", "SNAPSHARP_", "HOST", "PORT")
-STARTING, STOPPING = 60.0, 60.0
+SETTING_PREFIXES = ("TINTYPE_", "S3_", "REDIS_", "SNAPSHARP_", "HOST", "PORT")
+START_TIMEOUT = STOP_TIMEOUT = 60.0
+"""Seconds."""
 
 SHOTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("light.png", "the page", {}),
@@ -38,23 +39,23 @@ SHOTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("phone.webp", "on a phone", {"device": "iphone-15", "format": "webp"}),
     ("full.webp", "the whole page", {"full_page": 1, "format": "webp"}),
 )
-MISTAKES: tuple[tuple[str, dict[str, Any]], ...] = (
+INVALID: tuple[tuple[str, dict[str, Any]], ...] = (
     ("too narrow", {"width": 1}),
-    ("inside our network", {"url": "http://10.0.0.1/"}),
+    ("an internal address", {"url": "http://10.0.0.1/"}),
 )
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """The bundled page, without a line for each request."""
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves files without logging requests."""
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def site(folder: Path = ROOT / "examples/site") -> Iterator[int]:
-    """The bundled page, or another folder, on a free loopback port."""
-    handler = functools.partial(Quiet, directory=str(folder))
+    """Serve the bundled page, or another folder, on a free loopback port; yields the port."""
+    handler = functools.partial(QuietHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_port
@@ -63,9 +64,9 @@ def site(folder: Path = ROOT / "examples/site") -> Iterator[int]:
 
 @contextmanager
 def service(allowed: str, python: str | Path = sys.executable, **settings: str) -> Iterator[httpx.Client]:
-    """The service as an operator starts it, in a folder of its own that is gone afterwards."""
+    """Run ``tintype serve`` in a temporary folder; yields a client. ``allowed``: TINTYPE_ALLOW_ADDRESSES."""
     port = free_port()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTING_PREFIXES)}
     if chromium := os.environ.get("TINTYPE_CHROMIUM"):
         kept["TINTYPE_CHROMIUM"] = chromium
     if str(python) != sys.executable:
@@ -80,19 +81,19 @@ def service(allowed: str, python: str | Path = sys.executable, **settings: str) 
                 yield client
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(STOPPING)
+            process.wait(STOP_TIMEOUT)
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on now."""
+    """An unused loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_for(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
-    """Until the service answers, or an error when it does not."""
-    deadline = time.monotonic() + STARTING
+    """Wait until the service responds; exits if it does not start."""
+    deadline = time.monotonic() + START_TIMEOUT
     while process.poll() is None and time.monotonic() < deadline:
         try:
             client.get("/health").raise_for_status()
@@ -100,67 +101,67 @@ def wait_for(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
         else:
             return
-    raise SystemExit("The service did not start; what it said is above.")
+    raise SystemExit("The service did not start; its messages are above.")
 
 
 class Report:
-    """The table that is printed in the end, and whether all went as it should."""
+    """The table of responses, and whether all had the expected status."""
 
     def __init__(self) -> None:
         self.table = Table(
             "request", "status", "X-Cache", "type", "bytes", "ms", "file", box=None, padding=(0, 2, 0, 0)
         )
-        self.good = True
+        self.succeeded = True
 
-    def add(self, what: str, answer: httpx.Response, ms: float, wanted: int, file: str = "") -> None:
-        """One line; the answer's status should be ``wanted``."""
-        self.good &= answer.status_code == wanted
-        kind = answer.headers.get("Content-Type", "").partition(";")[0].removeprefix("application/")
-        state = answer.headers.get("X-Cache", "")
-        status = str(answer.status_code) if answer.status_code == wanted else f"[red]{answer.status_code}"
-        self.table.add_row(what, status, state, kind, f"{len(answer.content):,}", f"{ms:.1f}", file)
-        if answer.status_code != wanted:
-            self.table.add_row(f"[red]{answer.text[:200]}")
+    def add(self, what: str, response: httpx.Response, ms: float, expected: int, file: str = "") -> None:
+        """Add a row."""
+        self.succeeded &= response.status_code == expected
+        kind = response.headers.get("Content-Type", "").partition(";")[0].removeprefix("application/")
+        state = response.headers.get("X-Cache", "")
+        status = str(response.status_code) if response.status_code == expected else f"[red]{response.status_code}"
+        self.table.add_row(what, status, state, kind, f"{len(response.content):,}", f"{ms:.1f}", file)
+        if response.status_code != expected:
+            self.table.add_row(f"[red]{response.text[:200]}")
 
 
 def timed(client: httpx.Client, method: str, path: str, **more: Any) -> tuple[httpx.Response, float]:
-    """An answer and its milliseconds."""
+    """A response and its duration in milliseconds."""
     begin = time.perf_counter()
-    answer = client.request(method, path, **more)
-    return answer, (time.perf_counter() - begin) * 1000
+    response = client.request(method, path, **more)
+    return response, (time.perf_counter() - begin) * 1000
 
 
-def show(client: httpx.Client, page: str, report: Report, pictures: Path) -> None:
-    """Ask for everything once."""
+def run(client: httpx.Client, page: str, report: Report, folder: Path) -> None:
+    """Request every route once."""
     for file, what, options in SHOTS:
-        answer, ms = timed(client, "GET", "/thumb", params={"url": page, **options})
-        report.add(f"GET /thumb, {what}", answer, ms, httpx.codes.OK, f"{pictures.name}/{file}" if file else "")
-        if file and answer.is_success:
-            (pictures / file).write_bytes(answer.content)
-    for what in ("for good", "the same again"):
-        answer, ms = timed(client, "POST", "/persist", json={"url": page, "format": "webp"})
-        cached = " (cached)" if answer.is_success and answer.json()["cached"] else ""
-        report.add(f"POST /persist, {what}{cached}", answer, ms, httpx.codes.OK)
-    if answer.is_success:
-        stored, ms = timed(client, "GET", answer.json()["url"])
+        response, ms = timed(client, "GET", "/thumb", params={"url": page, **options})
+        report.add(f"GET /thumb, {what}", response, ms, httpx.codes.OK, f"{folder.name}/{file}" if file else "")
+        if file and response.is_success:
+            (folder / file).write_bytes(response.content)
+    for what in ("stored", "the same again"):
+        response, ms = timed(client, "POST", "/persist", json={"url": page, "format": "webp"})
+        cached = " (cached)" if response.is_success and response.json()["cached"] else ""
+        report.add(f"POST /persist, {what}{cached}", response, ms, httpx.codes.OK)
+    if response.is_success:
+        stored, ms = timed(client, "GET", response.json()["url"])
         report.add("GET /stored/…", stored, ms, httpx.codes.OK)
-    for what, options in MISTAKES:
-        answer, ms = timed(client, "GET", "/thumb", params={"url": page, **options})
-        report.add(f"GET /thumb, {what}", answer, ms, httpx.codes.BAD_REQUEST)
+    for what, options in INVALID:
+        response, ms = timed(client, "GET", "/thumb", params={"url": page, **options})
+        report.add(f"GET /thumb, {what}", response, ms, httpx.codes.BAD_REQUEST)
     for path in ("/health", "/ready"):
-        answer, ms = timed(client, "GET", path)
-        report.add(f"GET {path}", answer, ms, httpx.codes.OK)
+        response, ms = timed(client, "GET", path)
+        report.add(f"GET {path}", response, ms, httpx.codes.OK)
 
 
 def main() -> int:
-    """Zero when every answer was as it should be."""
-    pictures = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "demo"
-    pictures.mkdir(exist_ok=True)
+    """Run the demo; 0 if every response had the expected status."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "demo"
+    folder.mkdir(exist_ok=True)
     report = Report()
     with site() as port, service(f"127.0.0.1:{port}") as client:
-        show(client, f"http://127.0.0.1:{port}/", report, pictures)
+        run(client, f"http://127.0.0.1:{port}/", report, folder)
     Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(report.table)
-    return 0 if report.good else 1
+    return 0 if report.succeeded else 1
 
 
 if __name__ == "__main__":

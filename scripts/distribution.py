@@ -1,7 +1,7 @@
-"""Builds what is released and tries it out: ``make dist-check``, or ``python scripts/distribution.py [FOLDER]``.
+"""Builds and tests the release archives: ``make dist-check``, or ``python scripts/distribution.py [FOLDER]``.
 
-A source archive and a wheel made from it, with their checksums, into FOLDER (dist/). The wheel is installed into an
-environment of its own, far from this repository, where the service must start and photograph a page.
+Writes a source archive, a wheel built from it, and SHA256SUMS into FOLDER (dist/). Then installs the wheel into a new
+environment outside of the repository, starts the service there and captures a page.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import zipfile
 from email.parser import Parser
 from pathlib import Path
 
-from demo import OURS, ROOT, service, site
+from demo import ROOT, SETTING_PREFIXES, service, site
 
 from tintype import __version__
 
@@ -25,12 +25,12 @@ _SKIPPED = {"__pycache__"}
 
 
 def build(folder: Path) -> Path:
-    """Both archives and SHA256SUMS, in a folder that held no others; the wheel."""
+    """Build both archives and SHA256SUMS into an empty folder; returns the wheel."""
     folder.mkdir(parents=True, exist_ok=True)
-    if strangers := sorted(
+    if others := sorted(
         path.name for path in folder.iterdir() if path.name != "SHA256SUMS" and __version__ not in path.name
     ):
-        raise SystemExit(f"{folder} holds other files: {', '.join(strangers)}")
+        raise SystemExit(f"{folder} contains other files: {', '.join(others)}")
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT))
     (wheel,), (source,) = sorted(folder.glob("*.whl")), sorted(folder.glob("*.tar.gz"))
     sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in (source, wheel))
@@ -39,7 +39,7 @@ def build(folder: Path) -> Path:
 
 
 def inspect(wheel: Path) -> None:
-    """Every file of the package and nothing else is in it, and it says what an index wants to know."""
+    """Check that the wheel contains exactly the files of the package, and its metadata."""
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
         metadata = Parser().parsestr(archive.read(f"tintype-{__version__}.dist-info/METADATA").decode())
@@ -53,7 +53,7 @@ def inspect(wheel: Path) -> None:
 
 
 def environment(folder: Path, wheel: Path, *, offline: bool) -> Path:
-    """The Python of a new environment that holds the wheel and what it needs."""
+    """Install the wheel with its dependencies into a new environment; returns its Python."""
     run(sys.executable, "-m", "venv", "--without-pip", str(folder))
     python = folder / "bin" / "python"
     install = [
@@ -68,28 +68,34 @@ def environment(folder: Path, wheel: Path, *, offline: bool) -> Path:
     ]
     run(*install, *(["--no-deps"] if offline else []), str(wheel))
     if offline:
-        # A path in a .pth file lends the packages there, but not the .pth files that lead to an editable tintype.
+        # A .pth file adds the packages of this environment, but not its .pth file of the editable tintype.
         (own,) = folder.glob("lib/python*/site-packages")
-        (own / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        (own / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return python
 
 
 def try_out(python: Path, folder: Path) -> None:
-    """It is the wheel that runs; it says its version, starts, and photographs a page."""
+    """Check that the wheel is what runs, its version, that it starts and captures a page."""
     where = run(str(python), "-c", "import tintype; print(tintype.__file__)", folder=folder)
-    expect(where.startswith(str(folder)), f"tintype comes from {where}, not from the wheel")
-    said = run(str(python.parent / "tintype"), "--version", folder=folder)
-    expect(said.split()[-1] == __version__, f"it says that it is {said}")
+    expect(where.startswith(str(folder)), f"tintype is imported from {where}, not from the wheel")
+    version = run(str(python.parent / "tintype"), "--version", folder=folder)
+    expect(version.split()[-1] == __version__, f"its version is {version}")
     run(str(python.parent / "tintype"), "doctor", folder=folder)
     with site() as port, service(f"127.0.0.1:{port}", python) as client:
-        answer = client.get("/thumb", params={"url": f"http://127.0.0.1:{port}/", "thumb_width": 320, "format": "webp"})
-    expect(answer.headers["Content-Type"] == "image/webp", f"instead of a thumbnail it answers {answer.text[:200]}")
-    print(f"{said}: installed, checked by its doctor, and a thumbnail of {len(answer.content):,} bytes served")
+        response = client.get(
+            "/thumb", params={"url": f"http://127.0.0.1:{port}/", "thumb_width": 320, "format": "webp"}
+        )
+    expect(response.headers["Content-Type"] == "image/webp", f"the response is not a thumbnail: {response.text[:200]}")
+    print(f"{version}: installed, tintype doctor passed, served a thumbnail of {len(response.content):,} bytes")
 
 
 def run(*command: str, folder: Path = ROOT) -> str:
-    """What a command prints; ends everything with what it says when it fails."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH" and not name.startswith(OURS)}
+    """Run a command and return its output; exits with its messages if it fails."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "PYTHONPATH" and not name.startswith(SETTING_PREFIXES)
+    }
     if chromium := os.environ.get("TINTYPE_CHROMIUM"):
         kept["TINTYPE_CHROMIUM"] = chromium
     done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=False)
@@ -97,18 +103,18 @@ def run(*command: str, folder: Path = ROOT) -> str:
     return done.stdout.strip()
 
 
-def expect(good: bool, otherwise: str) -> None:
-    """End with a reason when something is not as it should be."""
-    if not good:
-        raise SystemExit(otherwise)
+def expect(condition: bool, message: str) -> None:
+    """Exit with a message unless the condition holds."""
+    if not condition:
+        raise SystemExit(message)
 
 
 def main() -> None:
-    """Build, inspect, install, try."""
-    parser = argparse.ArgumentParser(description="Build what is released and try it out.")
+    """Build, inspect, install and test."""
+    parser = argparse.ArgumentParser(description="Build and test the release archives.")
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "dist")
-    parser.add_argument("--offline", action="store_true", help="borrow the dependencies of this environment")
-    parser.add_argument("--build-only", action="store_true", help="build and inspect, and install nothing")
+    parser.add_argument("--offline", action="store_true", help="use the dependencies of this environment")
+    parser.add_argument("--build-only", action="store_true", help="build and inspect only")
     given = parser.parse_args()
     wheel = build(given.folder.absolute())
     inspect(wheel)

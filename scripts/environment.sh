@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes .venv and installs one lock and this project into it: environment.sh LOCK.
+# Creates .venv and installs one lock file and this project into it: environment.sh LOCK.
 #
-# Needs Python 3.11 and pip, and neither python3-venv nor ensurepip: pip of the system installs into the environment.
+# Needs Python 3.11 and pip, not python3-venv or ensurepip: the system's pip installs into the environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lock=$1
@@ -12,9 +12,9 @@ fail() {
     exit 1
 }
 
-command -v "$python" >/dev/null || fail "There is no $python. Install Python 3.11 or later, or name it: make PYTHON=/path/to/python"
+command -v "$python" >/dev/null || fail "$python is missing. Install Python 3.11 or later, or set its path: make PYTHON=/path/to/python"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-    fail "$("$python" --version) is too old: 3.11 or later is needed. Name another: make PYTHON=/path/to/python"
+    fail "$("$python" --version) is too old: 3.11 or later is required. Set another: make PYTHON=/path/to/python"
 
 if ! "$python" -m pip --version >/dev/null 2>&1; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Pins every package, exactly and by hash. Run by `make lock`; needs the package index and a minute.
+# Pins every package by version and hash. `make lock` runs it; it needs the package index and a minute.
 #
-# The locks name no index and no path, so that they install from any mirror. Arguments go to pip-compile:
+# The lock files contain no index and no path, so they work with any mirror. Arguments are passed to pip-compile:
 # `make lock ARGS=--upgrade`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,7 +20,7 @@ compile() {
     } >"$output.new"
     mv "$output.new" "$output"
     if grep -niE 'https?://|file:|--(index-url|extra-index-url|find-links)' "$output"; then
-        echo "$output names an address" >&2
+        echo "$output contains a URL or a path" >&2
         exit 1
     fi
 }

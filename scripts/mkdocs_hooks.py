@@ -1,7 +1,7 @@
-"""What MkDocs asks while it builds the site: pages and files from beside docs/, and links that lead to them.
+"""MkDocs hooks: add pages and files from outside of docs/ to the site, and rewrite links to them.
 
-The same Markdown is read on a repository host, where ``../deploy/…`` is one click away. In the site such a link leads
-to a copy of the file, and the pages at the root of the repository are pages of the site.
+The Markdown files are also read on a repository host, where ``../deploy/…`` is a valid link. In the site it leads to a
+copy of the file. The pages at the root of the repository are pages of the site.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ PAGES = {
     "README.md": "index.md",
     "SECURITY.md": "reporting.md",
 }
-"""Pages at the root of the repository, and where they are in the site."""
+"""Pages at the root of the repository, and their paths in the site."""
 _LINK = re.compile(r'(?P<before>\]\(|<(?:img|a|source)\b[^>]*?\b(?:src|href)=")(?P<target>[^)\s"]+)')
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Leave out of the menu what is announced there and not written yet."""
+    """Remove pages that do not exist from the menu."""
     config.nav = _written(config.nav or [])
     return config
 
@@ -50,7 +50,7 @@ def _written(entries: list[Any]) -> list[Any]:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages from the root, and every file of the repository that a page links to."""
+    """Add the pages of the root, and each file of the repository that a page links to."""
     for source, page in PAGES.items():
         if page != "index.md":
             files.append(File.generated(config, page, content=(ROOT / source).read_text()))
@@ -61,7 +61,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Let links that leave docs/ lead to where their targets are in the site."""
+    """Rewrite links that leave docs/ to the paths of the site."""
     here = _home(page.file.src_uri)
     return _LINK.sub(lambda found: found["before"] + _relinked(found["target"], here, page.file.src_uri), markdown)
 
@@ -83,7 +83,7 @@ def _copies(file: File) -> Iterator[str]:
 
 
 def _target(link: str, here: str) -> str | None:
-    """Where in the site a link leads that MkDocs does not understand by itself; None for all others."""
+    """Path in the site of a link that leaves docs/; None for all others."""
     parts = urlsplit(link)
     if parts.scheme or parts.netloc or not parts.path:
         return None
@@ -96,5 +96,5 @@ def _target(link: str, here: str) -> str | None:
 
 
 def _home(page: str) -> str:
-    """The path in the repository of a page of the site."""
+    """Path in the repository of a page of the site."""
     return next((source for source, name in PAGES.items() if name == page != "index.md"), f"{DOCS}/{page}")

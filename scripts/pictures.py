@@ -1,6 +1,6 @@
-"""Draws the pictures of docs/options.md anew: ``python scripts/pictures.py [NAME…]``.
+"""Creates the images of docs/options.md: ``python scripts/pictures.py [NAME…]``.
 
-Each is what the service answers for the bundled page with the options beside it, small enough for a table.
+Each image is a thumbnail of the bundled page with the options in ``SHOTS``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from demo import ROOT, service, site
 
-PICTURES = ROOT / "docs" / "images" / "options"
+IMAGES = ROOT / "docs" / "images" / "options"
 WIDE: dict[str, Any] = {"thumb_width": 320}
 SQUARE: dict[str, Any] = {"thumb_width": 200, "thumb_height": 200}
 TALL: dict[str, Any] = {"thumb_height": 300}
@@ -76,7 +76,7 @@ CLUTTER = """
 
 @contextmanager
 def pages() -> Iterator[int]:
-    """The bundled page, and a busy sister of it, on a free loopback port."""
+    """Serve the bundled page, and a copy with advertising, a consent dialog and a chat bubble; yields the port."""
     with tempfile.TemporaryDirectory(prefix="tintype-pictures-") as folder:
         copy = Path(folder) / "site"
         shutil.copytree(ROOT / "examples" / "site", copy)
@@ -85,22 +85,22 @@ def pages() -> Iterator[int]:
             yield port
 
 
-def draw(client: httpx.Client, name: str, origin: str) -> None:
-    """One picture, into its file."""
+def create(client: httpx.Client, name: str, origin: str) -> None:
+    """Capture one image into its file."""
     page, options = SHOTS[name]
-    answer = client.get("/thumb", params={"url": origin + page, "format": "webp", **options})
-    if answer.headers["Content-Type"] != "image/webp" and page != BROKEN:
-        raise SystemExit(f"{name}: {answer.status_code} {answer.text[:200]}")
-    (PICTURES / f"{name}.webp").write_bytes(answer.content)
-    print(f"{name}: {len(answer.content):,} bytes, {answer.headers.get('X-Cache', '')}")
+    response = client.get("/thumb", params={"url": origin + page, "format": "webp", **options})
+    if response.headers["Content-Type"] != "image/webp" and page != BROKEN:
+        raise SystemExit(f"{name}: {response.status_code} {response.text[:200]}")
+    (IMAGES / f"{name}.webp").write_bytes(response.content)
+    print(f"{name}: {len(response.content):,} bytes, {response.headers.get('X-Cache', '')}")
 
 
 def main() -> None:
-    """All of them, or those that are named."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
+    """Create all images, or the named ones."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
     with pages() as port, service(f"127.0.0.1:{port}") as client:
         for name in sys.argv[1:] or SHOTS:
-            draw(client, name, f"http://127.0.0.1:{port}/")
+            create(client, name, f"http://127.0.0.1:{port}/")
 
 
 if __name__ == "__main__":

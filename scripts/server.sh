@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure of what the tests use besides us: a real redis-server, nginx and Caddy, systemd's checker of units, network
-# namespaces, kernel headers for the seccomp profile.
+# Installs the programs that tests use: redis-server, nginx, Caddy, systemd-analyze, ip (network namespaces), and kernel
+# headers for the seccomp profile.
 set -euo pipefail
 
 missing=()
@@ -14,7 +14,7 @@ test -e /usr/include/linux/seccomp.h || missing+=(linux-libc-dev)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "Installing ${missing[*]} ..."
     apt-get update -qq || true
-    # The package would start a server of its own; the tests start theirs, on free ports.
+    # Without this policy the packages start servers; the tests start their own, on free ports.
     policy=/usr/sbin/policy-rc.d
     if [ ! -e $policy ]; then
         printf '#!/bin/sh\nexit 101\n' >$policy
