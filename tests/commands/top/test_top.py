@@ -112,7 +112,7 @@ class TestTerminal:
             try:
                 assert url in read_until(master, "hit ratio")
                 served.process.kill()
-                assert "no reply for" in read_until(master, "no response for")
+                assert "no reply for" in read_until(master, "no reply for")
             finally:
                 top.send_signal(signal.SIGINT)
                 with contextlib.suppress(OSError):  # raised when the child has closed its end
