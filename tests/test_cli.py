@@ -140,7 +140,7 @@ class TestShot:
             assert tintype("shot", PAGE, *flags) == 0
             states.append(re.search(r"\(([A-Z]+), ", tintype.err)[1])
         assert states == ["MISS", "HIT", "DERIVED", "MISS"]
-        assert engine.visits == 2
+        assert engine.capture_count == 2
 
     def test_summary_reports_http_status_and_partial_captures(self, tintype: Terminal, engine: FakeEngine) -> None:
         engine.status, engine.partial = 404, True
@@ -155,7 +155,7 @@ class TestShot:
     def test_denies_a_private_address_with_exit_code_3(self, tintype: Terminal, engine: FakeEngine) -> None:
         assert tintype("shot", "http://10.0.0.1/") == 3
         assert "not a public web address" in tintype.err
-        assert engine.visits == 0
+        assert engine.capture_count == 0
 
     @pytest.mark.parametrize(
         ("failure", "code"),

@@ -26,7 +26,7 @@ from tintype.model import (
 from tintype.options import Options
 
 
-def thumbnail(mime: str = "image/png", body: bytes = b"picture") -> Thumbnail:
+def thumbnail(mime: str = "image/png", body: bytes = b"image") -> Thumbnail:
     return Thumbnail(body=body, mime=mime, width=1, height=1, taken_at=0, digest=digest_of(body))
 
 
@@ -73,7 +73,7 @@ class TestThumbnail:
     def test_etag_depends_on_the_bytes_only(self) -> None:
         one, same, other = thumbnail(), thumbnail(mime="image/webp"), thumbnail(body=b"another")
         assert one.etag == same.etag != other.etag
-        assert one.etag == f'"{digest_of(b"picture")[:32]}"'
+        assert one.etag == f'"{digest_of(b"image")[:32]}"'
 
     @pytest.mark.parametrize(
         ("mime", "extension"),
@@ -90,9 +90,9 @@ class TestStorageKey:
     def test_contains_the_digests_of_request_and_content(self, mime: str) -> None:
         key = storage_key(self.REQUEST, thumbnail(mime))
         folder, _, name = key.partition("/")
-        asked, _, rest = name.partition("-")
-        assert (folder, asked) == ("thumbs", self.REQUEST)
-        assert rest == f"{digest_of(b'picture')}.{thumbnail(mime).extension}"
+        request, _, rest = name.partition("-")
+        assert (folder, request) == ("thumbs", self.REQUEST)
+        assert rest == f"{digest_of(b'image')}.{thumbnail(mime).extension}"
         assert is_storage_key(key)
 
     @pytest.mark.parametrize(

@@ -112,13 +112,13 @@ class TestUrlList:
     def test_rejects_invalid_options_before_any_capture(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         assert tintype("batch", write_list("ftp://a", f"{HOST}/a"), "-o", "out", "--width", "1") == 2
         assert "--width must be a whole number from 320 to 3840 pixels, not 1" in tintype.err
-        assert (engine.visits, Path("out").exists()) == (0, False)
+        assert (engine.capture_count, Path("out").exists()) == (0, False)
 
     def test_captures_pages_in_parallel(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         engine.released.clear()
 
         def open_gate() -> None:
-            assert eventually(lambda: engine.visits == 3)
+            assert eventually(lambda: engine.capture_count == 3)
             engine.released.set()
 
         opening = threading.Thread(target=open_gate)
@@ -126,7 +126,7 @@ class TestUrlList:
         list_file = write_list(*(f"{HOST}/{number}" for number in range(6)))
         assert tintype("batch", list_file, "-o", "out", "--parallel", "3") == 0
         opening.join()
-        assert engine.visits == 6
+        assert engine.capture_count == 6
 
 
 @pytest.mark.usefixtures("engine")
@@ -149,7 +149,7 @@ class TestFailures:
         assert tintype("batch", list_file, "-o", "out", "--parallel", "1", "--report", "report.json") == 4
         assert set(states().values()) == {"pending"}
         assert "tintype: A backend is unavailable" in tintype.err
-        assert engine.visits < 20
+        assert engine.capture_count < 20
 
     def test_counts_rejected_verdicts_as_failures(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         engine.status = 404
@@ -219,7 +219,7 @@ class TestSecondRun:
         with Manifest(Path("out")):
             assert tintype("batch", "urls.txt", "-o", "out") == 1
         assert "is locked by another batch run" in tintype.err
-        assert engine.visits == 0
+        assert engine.capture_count == 0
 
 
 @pytest.mark.usefixtures("engine")
@@ -265,7 +265,7 @@ class TestInterrupt:
         engine.released.clear()
 
         def interrupt() -> None:
-            assert eventually(lambda: engine.visits == 1)
+            assert eventually(lambda: engine.capture_count == 1)
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             assert stopped.wait(30)
             engine.released.set()
@@ -280,7 +280,7 @@ class TestInterrupt:
         assert "4 pending" in tintype.err
         assert tintype("batch", list_file, "-o", "out") == 0
         assert len(image_files()) == 5
-        assert engine.visits == 5
+        assert engine.capture_count == 5
 
 
 @pytest.mark.browser

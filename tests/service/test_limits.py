@@ -63,7 +63,7 @@ class TestWaitingLimit:
 
 
 class Requests:
-    """Requests that run until they are told to end, and how many run."""
+    """Requests that run until ``end`` is set, and the number of running ones."""
 
     def __init__(self, limit: ConcurrencyLimit) -> None:
         self.limit = limit

@@ -53,10 +53,10 @@ class TestDerivation:
         harness.clock.advance(1)
         harness.engine.released.clear()
         with ThreadPoolExecutor(1) as pool:
-            visit = pool.submit(harness.state, FORCED)
-            assert eventually(lambda: harness.engine.visits == 2)
+            capture = pool.submit(harness.state, FORCED)
+            assert eventually(lambda: harness.engine.capture_count == 2)
             assert harness.state(thumb_width=320) == "DERIVED"
-            assert not visit.done()
+            assert not capture.done()
             harness.engine.released.set()
 
     def test_derives_after_a_failed_capture(self, harness: ServiceHarness) -> None:
@@ -80,7 +80,7 @@ class TestForcedCapture:
         harness.state()
         harness.clock.advance(1)
         assert [harness.state(FORCED), harness.state()] == ["MISS", "HIT"]
-        assert harness.engine.visits == 2
+        assert harness.engine.capture_count == 2
 
     def test_derives_nothing_from_an_older_master(self, harness: ServiceHarness) -> None:
         harness.state()
@@ -98,7 +98,7 @@ class TestForcedCapture:
 
     def test_shares_one_capture_between_concurrent_forced_requests(self, harness: ServiceHarness) -> None:
         assert sorted(run_concurrently(harness, [lambda: harness.state(FORCED)] * 5)) == ["COALESCED"] * 4 + ["MISS"]
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
 
 
 class TestCachedFailures:
@@ -107,7 +107,7 @@ class TestCachedFailures:
         for _ in range(3):
             with pytest.raises(TargetUnreachable, match="no such host"):
                 harness.state()
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
         harness.clock.advance(61)
         harness.engine.error = None
         assert harness.state() == "MISS"
@@ -117,38 +117,38 @@ class TestCachedFailures:
         for width in (320, 640):
             with pytest.raises(CaptureTimeout):
                 harness.state(thumb_width=width)
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
 
     def test_caches_no_overload(self, harness: ServiceHarness) -> None:
         harness.engine.error = Overloaded("busy")
         for _ in range(2):
             with pytest.raises(Overloaded):
                 harness.state()
-        assert harness.engine.visits == 2
+        assert harness.engine.capture_count == 2
 
     def test_captures_no_denied_target(self, harness: ServiceHarness) -> None:
         harness.target_checker.error = TargetDenied()
         for _ in range(2):
             with pytest.raises(TargetDenied):
                 harness.state()
-        assert (harness.engine.visits, len(harness.target_checker.checked)) == (0, 1)
+        assert (harness.engine.capture_count, len(harness.target_checker.checked)) == (0, 1)
 
     def test_reports_the_failure_to_all_waiting_requests(self, harness: ServiceHarness) -> None:
         harness.engine.error = CaptureTimeout("never settled")
         assert run_concurrently(harness, [failing(harness, FRESHNESS)] * 5) == ["capture-timeout"] * 5
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
 
     def test_reports_the_failure_to_waiting_forced_requests(self, harness: ServiceHarness) -> None:
         harness.engine.error = CaptureTimeout("never settled")
         assert run_concurrently(harness, [failing(harness, FORCED)] * 5) == ["capture-timeout"] * 5
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
 
     def test_rejects_a_request_that_waited_too_long(self) -> None:
         harness = ServiceHarness(wait_timeout=0.05)
         harness.engine.released.clear()
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(harness.state)
-            assert eventually(lambda: harness.engine.visits == 1)
+            assert eventually(lambda: harness.engine.capture_count == 1)
             with pytest.raises(Overloaded) as caught:
                 harness.state()
             harness.engine.released.set()
@@ -157,18 +157,18 @@ class TestCachedFailures:
 
 
 def failing(harness: ServiceHarness, freshness: Freshness) -> Callable[[], str]:
-    def ask() -> str:
+    def send() -> str:
         with pytest.raises(CaptureTimeout) as caught:
             harness.state(freshness)
         return caught.value.code
 
-    return ask
+    return send
 
 
 class TestConcurrentRequests:
     def test_shares_one_capture_between_equal_requests(self, harness: ServiceHarness) -> None:
         assert sorted(run_concurrently(harness, [harness.state] * 20)) == ["COALESCED"] * 19 + ["MISS"]
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
 
     def test_captures_once_for_ten_sizes(self, harness: ServiceHarness) -> None:
         def sized(width: int) -> Callable[[], str]:
@@ -176,7 +176,7 @@ class TestConcurrentRequests:
 
         states = run_concurrently(harness, [sized(width) for width in range(100, 1100, 100)])
         assert sorted(states) == ["DERIVED"] * 9 + ["MISS"]
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
 
     def test_captures_different_pages_in_parallel(self, harness: ServiceHarness) -> None:
         pages = [f"https://site.org/{number}" for number in range(3)]
@@ -197,7 +197,7 @@ class TestBlankPage:
     def test_is_accepted_if_it_is_blank_again(self, harness: ServiceHarness) -> None:
         harness.engine.blank_captures = 2
         answer = harness.service.get(capture_request(), FRESHNESS)
-        assert (answer.thumbnail.verdict, answer.freshness.max_age, harness.engine.visits) == ("blank", 60, 2)
+        assert (answer.thumbnail.verdict, answer.freshness.max_age, harness.engine.capture_count) == ("blank", 60, 2)
 
     def test_is_accepted_and_logged_if_the_second_attempt_fails(
         self, harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
@@ -219,7 +219,7 @@ class TestBlankPage:
     def test_is_retried_once_for_concurrent_requests(self, harness: ServiceHarness) -> None:
         harness.engine.blank_captures = 99
         assert sorted(run_concurrently(harness, [harness.state] * 5)) == ["COALESCED"] * 4 + ["MISS"]
-        assert harness.engine.visits == 2
+        assert harness.engine.capture_count == 2
 
 
 class TestLastGoodThumbnail:
@@ -231,7 +231,7 @@ class TestLastGoodThumbnail:
         for _ in range(3):
             answer = harness.service.get(capture_request(), SHORT)
             assert (answer.cache, answer.thumbnail.body, answer.thumbnail.verdict) == ("STALE", old, "ok")
-        assert harness.engine.visits == count_captures(bad), "the bad one is remembered beside"
+        assert harness.engine.capture_count == count_captures(bad), "the rejected one is cached too"
 
     @pytest.mark.parametrize("bad", UNUSABLE.values(), ids=UNUSABLE)
     def test_is_kept_by_a_refresh_that_brings_an_unusable_one(
@@ -243,7 +243,7 @@ class TestLastGoodThumbnail:
         for _ in range(3):
             assert (harness.state(), harness.body()) == ("STALE", old)
             harness.wait_idle()
-        assert harness.engine.visits == count_captures(bad)
+        assert harness.engine.capture_count == count_captures(bad)
 
     def test_is_replaced_by_a_good_capture(self, harness: ServiceHarness) -> None:
         harness.state()
@@ -263,14 +263,14 @@ class TestLastGoodThumbnail:
         show(harness, UNUSABLE["missing"])
         answer = harness.service.get(capture_request(), FORCED)
         assert (answer.cache, answer.thumbnail.verdict) == ("MISS", "error")
-        assert (harness.state(), harness.body()) == ("HIT", old), "everybody else keeps it"
+        assert (harness.state(), harness.body()) == ("HIT", old), "other requests keep it"
 
     def test_forced_requests_share_an_unusable_capture(self, harness: ServiceHarness) -> None:
         harness.state()
         harness.clock.advance(1)
         show(harness, UNUSABLE["missing"])
         assert sorted(run_concurrently(harness, [lambda: harness.state(FORCED)] * 5)) == ["COALESCED"] * 4 + ["MISS"]
-        assert harness.engine.visits == 2
+        assert harness.engine.capture_count == 2
 
     def test_is_rendered_from_the_last_good_master_for_another_size(self, harness: ServiceHarness) -> None:
         harness.state()
@@ -307,7 +307,7 @@ class TestStaleIfError:
         harness.engine.error = failure
         for _ in range(3):
             assert (harness.state(SHORT), harness.body(SHORT)) == ("STALE", old)
-        assert harness.engine.visits == 2, "and the page has its rest"
+        assert harness.engine.capture_count == 2, "the target is in back-off"
 
     @pytest.mark.parametrize("failure", [TargetDenied("x"), SelectorNotFound("x")])
     def test_reports_an_error_of_the_request(self, harness: ServiceHarness, failure: TintypeError) -> None:

@@ -36,7 +36,7 @@ def harness() -> ServiceHarness:
 class TestCache:
     def test_captures_once_and_then_hits(self, harness: ServiceHarness) -> None:
         assert [harness.state(), harness.state()] == ["MISS", "HIT"]
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
 
     def test_returns_the_same_bytes_on_a_hit(self, harness: ServiceHarness) -> None:
         assert harness.body() == harness.body()
@@ -49,7 +49,7 @@ class TestCache:
         harness.state()
         answer = harness.service.get(capture_request(thumb_width=320, format="jpeg"), FRESHNESS)
         assert (answer.cache, answer.thumbnail.width, answer.thumbnail.mime) == ("DERIVED", 320, "image/jpeg")
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
 
     def test_dates_a_derived_thumbnail_by_its_master(self, harness: ServiceHarness) -> None:
         taken = harness.service.get(capture_request(), FRESHNESS).thumbnail.taken_at
@@ -64,7 +64,7 @@ class TestCache:
         harness.clock.advance(100)
         strict = Freshness(max_age=50)
         assert [harness.state(strict), harness.state(strict, thumb_width=320)] == ["MISS", "DERIVED"]
-        assert harness.engine.visits == 2
+        assert harness.engine.capture_count == 2
 
     def test_derives_nothing_from_a_master_that_is_too_old(self, harness: ServiceHarness) -> None:
         harness.state()
@@ -95,7 +95,7 @@ class TestStaleWhileRevalidate:
         harness.engine.released.set()
         harness.wait_idle()
         assert (harness.state(), harness.body() != old) == ("HIT", True)
-        assert harness.engine.visits == 2
+        assert harness.engine.capture_count == 2
 
     def test_captures_after_the_stale_window(self, harness: ServiceHarness) -> None:
         harness.state()
@@ -112,7 +112,7 @@ class TestStaleWhileRevalidate:
         assert other.wait_idle(10)
         harness.engine.released.set()
         harness.wait_idle()
-        assert harness.engine.visits == 2
+        assert harness.engine.capture_count == 2
 
     def test_keeps_the_thumbnail_and_backs_off_after_a_failed_refresh(self, harness: ServiceHarness) -> None:
         old = harness.body()
@@ -121,7 +121,7 @@ class TestStaleWhileRevalidate:
         for _ in range(3):
             assert (harness.state(), harness.body()) == ("STALE", old)
             harness.wait_idle()
-        assert harness.engine.visits == 2
+        assert harness.engine.capture_count == 2
 
     def test_refreshes_again_after_the_back_off(self, harness: ServiceHarness) -> None:
         harness.state()
@@ -153,14 +153,14 @@ class TestStaleWhileRevalidate:
 
 
 class TestGetOrSchedule:
-    """What is answered at once, while the picture is taken beside."""
+    """Responses without a wait, while the capture runs in the background."""
 
     def test_returns_none_and_captures_in_the_background(self, harness: ServiceHarness) -> None:
         harness.engine.released.clear()
         assert [harness.service.get_or_schedule(capture_request(), FRESHNESS) for _ in range(3)] == [None] * 3
         harness.engine.released.set()
         harness.wait_idle()
-        assert (harness.state(), harness.engine.visits) == ("HIT", 1)
+        assert (harness.state(), harness.engine.capture_count) == ("HIT", 1)
 
     def test_captures_once_for_two_workers(self, harness: ServiceHarness) -> None:
         harness.engine.released.clear()
@@ -172,13 +172,13 @@ class TestGetOrSchedule:
         harness.engine.released.set()
         harness.wait_idle()
         assert other.wait_idle(10)
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
 
     def test_derives_another_size_immediately(self, harness: ServiceHarness) -> None:
         harness.state()
         answer = harness.service.get_or_schedule(capture_request(thumb_width=320), FRESHNESS)
         assert answer
-        assert (answer.cache, harness.engine.visits) == ("DERIVED", 1)
+        assert (answer.cache, harness.engine.capture_count) == ("DERIVED", 1)
 
     def test_returns_the_last_good_thumbnail_meanwhile(self, harness: ServiceHarness) -> None:
         old = harness.body(SHORT)
@@ -198,7 +198,7 @@ class TestGetOrSchedule:
         harness.wait_idle()
         with pytest.raises(type(failure)):
             harness.service.get_or_schedule(capture_request(), FRESHNESS)
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
 
     def test_captures_again_after_a_failure(self, harness: ServiceHarness) -> None:
         harness.engine.error = Overloaded("x")
@@ -219,11 +219,11 @@ class TestGetOrSchedule:
 
     def test_queues_the_captures_of_a_page_full_of_images(self, harness: ServiceHarness) -> None:
         harness.engine.released.clear()
-        asked = [capture_request(url=f"https://site.org/{number}") for number in range(20)]
-        assert [harness.service.get_or_schedule(request, FRESHNESS) for request in asked] == [None] * 20
+        requests = [capture_request(url=f"https://site.org/{number}") for number in range(20)]
+        assert [harness.service.get_or_schedule(request, FRESHNESS) for request in requests] == [None] * 20
         harness.engine.released.set()
         harness.wait_idle()
-        assert {harness.service.get(request, FRESHNESS).cache for request in asked} == {"HIT"}
+        assert {harness.service.get(request, FRESHNESS).cache for request in requests} == {"HIT"}
 
 
 class TestPersist:
@@ -239,24 +239,24 @@ class TestPersist:
     def test_returns_the_stored_thumbnail_for_the_same_request(self, harness: ServiceHarness) -> None:
         first, second = (harness.service.persist(capture_request(), FRESHNESS) for _ in range(2))
         assert second == dataclasses.replace(first, cached=True)
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
 
     def test_returns_the_stored_thumbnail_after_the_cache_was_cleared(self, harness: ServiceHarness) -> None:
         harness.service.persist(capture_request(), FRESHNESS)
         harness.service.clear()
         assert harness.service.persist(capture_request(), FRESHNESS).cached
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
 
     def test_stores_a_fresh_cached_thumbnail(self, harness: ServiceHarness) -> None:
         harness.state()
         assert not harness.service.persist(capture_request(), FRESHNESS).cached
-        assert harness.engine.visits == 1
+        assert harness.engine.capture_count == 1
 
     def test_captures_instead_of_storing_a_stale_thumbnail(self, harness: ServiceHarness) -> None:
         harness.state()
         harness.clock.advance(2 * DAY)
         harness.service.persist(capture_request(), FRESHNESS)
-        assert harness.engine.visits == 2
+        assert harness.engine.capture_count == 2
 
     def test_stores_a_forced_capture_beside_the_old_one(self, harness: ServiceHarness) -> None:
         old = harness.service.persist(capture_request(), FRESHNESS)
@@ -280,7 +280,7 @@ class TestPersist:
 
     @pytest.mark.parametrize("key", ["", "../../etc/passwd", "thumbs/abc.png", "thumbs/" + "a" * 64 + ".png"])
     def test_passes_only_valid_keys_to_the_storage(self, harness: ServiceHarness, key: str) -> None:
-        harness.storage.error = "must not be asked"
+        harness.storage.error = "must not be read"
         assert harness.service.get_stored(key) is None
 
 

@@ -103,7 +103,7 @@ class FakeEngine:
         pass
 
     @property
-    def visits(self) -> int:
+    def capture_count(self) -> int:
         return len(self.shots)
 
 

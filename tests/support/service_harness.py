@@ -34,7 +34,7 @@ def capture_request(**options: Any) -> CaptureRequest:
 
 
 class CountingCache(MemoryCache):
-    """A memory cache that records the keys it is asked for and given."""
+    """A memory cache that records the keys of reads and writes."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__(clock)
@@ -108,7 +108,7 @@ def run_concurrently(harness: ServiceHarness, calls: list[Callable[[], str]]) ->
 
 
 def show(harness: ServiceHarness, page: dict[str, Any]) -> None:
-    """Let the next captures be good, or as ``page`` says."""
+    """Let the next captures be good, or as in ``page``."""
     vars(harness.engine).update({**GOOD, **page})
 
 

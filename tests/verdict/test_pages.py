@@ -1,4 +1,4 @@
-"""What is said about pages as the real browser sees them, and as a hosted engine that only sends pixels does."""
+"""Verdicts on pages in a real browser, with page features and, as for a hosted engine, from pixels alone."""
 
 from __future__ import annotations
 
@@ -86,26 +86,26 @@ def shot(site: SiteServer, page: str) -> Shot:
 
 @pytest.mark.parametrize(("page", "verdict"), PAGES.items(), ids=PAGES)
 def test_classifies_the_page(page: str, verdict: str, engine: ChromiumEngine, site: SiteServer) -> None:
-    asked = shot(site, page)
-    assert classify(engine.capture(asked), asked.url) == verdict
+    requested = shot(site, page)
+    assert classify(engine.capture(requested), requested.url) == verdict
 
 
 @pytest.mark.parametrize(("page", "verdict"), PIXELS_ALONE.items(), ids=PIXELS_ALONE)
 def test_classifies_by_pixels_alone(page: str, verdict: str, engine: ChromiumEngine, site: SiteServer) -> None:
-    asked = shot(site, page)
-    assert classify(_as_hosted(engine.capture(asked)), asked.url) == verdict
+    requested = shot(site, page)
+    assert classify(_as_hosted(engine.capture(requested)), requested.url) == verdict
 
 
 def test_second_attempt_captures_a_page_that_renders_late(engine: ChromiumEngine, site: SiteServer) -> None:
-    asked = shot(site, "shell-very-late.html")
-    assert classify(engine.capture(with_longer_delay(asked)), asked.url) == "ok"
+    requested = shot(site, "shell-very-late.html")
+    assert classify(engine.capture(with_longer_delay(requested)), requested.url) == "ok"
 
 
 def test_transparent_text_is_not_blank(engine: ChromiumEngine, site: SiteServer) -> None:
     options = Options(url=site.url("/one-sentence.html"), omit_background=True, css="p { color: white }")
-    asked = options.capture_request().shot
-    capture = engine.capture(asked)
-    assert {classify(seen, asked.url) for seen in (capture, _as_hosted(capture))} == {Verdict.OK}
+    requested = options.capture_request().shot
+    capture = engine.capture(requested)
+    assert {classify(seen, requested.url) for seen in (capture, _as_hosted(capture))} == {Verdict.OK}
 
 
 def test_page_features_are_bounded(engine: ChromiumEngine, site: SiteServer) -> None:

@@ -1,4 +1,4 @@
-"""The script of docs/verdicts.md, in the real browser: a page that asks for a placeholder ends with the picture."""
+"""The script of docs/verdicts.md, in the real browser: a page that requests a placeholder ends with the thumbnail."""
 
 from __future__ import annotations
 
@@ -58,5 +58,5 @@ def test_example_page_replaces_the_placeholder(
         site.engine.released.set()
         swapped = Options(url=address, width=320, height=240, wait_for="img:not([data-thumb])").capture_request().shot
         seen = engine.capture(swapped)
-        assert pixel(seen.body, 4, 4)[:3] == (1, 128, 64), "the picture of the first visit"
-        assert site.engine.visits == 1
+        assert pixel(seen.body, 4, 4)[:3] == (1, 128, 64), "the first capture"
+        assert site.engine.capture_count == 1

@@ -58,7 +58,7 @@ class TestPersist:
     def test_stores_an_equal_request_once(self, site: Site) -> None:
         first, second = site.persist().json, site.persist().json
         assert second == {**(first or {}), "cached": True}
-        assert site.engine.visits == 1
+        assert site.engine.capture_count == 1
 
     def test_captures_again_if_fresh(self, site: Site) -> None:
         first = site.persist().json
@@ -69,7 +69,7 @@ class TestPersist:
     def test_reuses_a_cached_thumbnail(self, site: Site) -> None:
         thumbnail = site.thumb()
         assert site.client.get(path(site.persist().json["url"])).data == thumbnail.data
-        assert site.engine.visits == 1
+        assert site.engine.capture_count == 1
 
     def test_accepts_every_option_of_thumb_in_json_types(self, site: Site) -> None:
         members = {

@@ -337,7 +337,7 @@ class TestWaitingLimit:
         site.engine.released.clear()
         with ThreadPoolExecutor(2) as pool:
             waiting = [pool.submit(site.app.test_client().get, f"/thumb?url=https://{n}.org/") for n in "ab"]
-            assert eventually(lambda: site.engine.visits == 3)
+            assert eventually(lambda: site.engine.capture_count == 3)
             yield site
             site.engine.released.set()
             assert [answer.result().status_code for answer in waiting] == [200, 200]
@@ -355,7 +355,7 @@ class TestWaitingLimit:
         answer = send(full, url="https://c.org/")
         assert (answer.status_code, answer.json["error"]) == (503, "overloaded")
         assert answer.headers["Retry-After"] == "5"
-        assert full.engine.visits == 3
+        assert full.engine.capture_count == 3
 
 
 class TestConcurrencyLimit:
@@ -370,7 +370,7 @@ class TestConcurrencyLimit:
         strict.engine.released.clear()
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(strict.app.test_client().get, "/thumb?url=https://slow.org/")
-            assert eventually(lambda: strict.engine.visits == 2)
+            assert eventually(lambda: strict.engine.capture_count == 2)
             assert strict.thumb().headers["X-Cache"] == "HIT"
             assert strict.thumb(headers={"If-Match": "*"}).headers["X-Cache"] == "HIT"
             strict.engine.released.set()

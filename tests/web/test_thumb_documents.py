@@ -35,7 +35,7 @@ class TestMeta:
             site.thumb(format="webp").headers["X-Cache"],
         ]
         assert states == ["MISS", "DERIVED", "HIT", "DERIVED"]
-        assert site.engine.visits == 1
+        assert site.engine.capture_count == 1
 
     def test_reports_an_unsupported_option_if_the_engine_reads_no_metadata(self, site: Site) -> None:
         answer = site.thumb(format="json")

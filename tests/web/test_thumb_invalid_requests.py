@@ -33,7 +33,7 @@ def test_reports_what_the_parameter_accepts(site: Site, name: str, value: str) -
     found = invalid_parameters(site.thumb(URL, None, **{name: value}))
     assert list(found) == [name]
     assert accepts(name) in found[name]
-    assert site.engine.visits == 0
+    assert site.engine.capture_count == 0
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_rejects_js_if_it_is_disabled() -> None:
     site = Site(allow_js=False)
     assert invalid_parameters(site.thumb(js="1")) == {"js": "is disabled on this server"}
     assert invalid_parameters(site.persist(js="1")) == {"js": "is disabled on this server"}
-    assert site.engine.visits == 0
+    assert site.engine.capture_count == 0
 
 
 def test_accepts_json_for_structured_values(site: Site) -> None:

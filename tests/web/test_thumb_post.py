@@ -68,7 +68,7 @@ class TestCredentials:
         answer = site.client.get("/thumb", query_string=query)
         assert "POST" in invalid_parameters(answer)[name]
         assert "s3cret" not in answer.text
-        assert site.engine.visits == 0
+        assert site.engine.capture_count == 0
 
     def test_reach_the_engine(self, site: Site) -> None:
         assert post(site, **SECRETS).status_code == 200
@@ -81,7 +81,7 @@ class TestCredentials:
     def test_caches_nothing(self, site: Site, secret: dict[str, Any]) -> None:
         first, second = post(site, **secret), post(site, **secret)
         assert first.data != second.data
-        assert site.engine.visits == 2
+        assert site.engine.capture_count == 2
         assert [answer.headers["X-Cache"] for answer in (first, second)] == ["MISS", "MISS"]
         assert first.headers["Cache-Control"] == "private, no-store"
         assert site.records.keys() == site.masters.keys() == []
@@ -104,7 +104,7 @@ class TestCredentials:
     def test_target_is_checked_as_any_other(self, site: Site) -> None:
         site.lookup.error = errors.TargetDenied()
         assert post(site, **SECRETS).json["error"] == "target-denied"
-        assert site.engine.visits == 0
+        assert site.engine.capture_count == 0
 
     @secretly
     def test_persisted_thumbnails_are_never_reused(self, site: Site, secret: dict[str, Any]) -> None:

@@ -136,7 +136,7 @@ class CacheLookup:
         return self.master if self.master and not is_unusable(self.master) else None
 
     def thumbnails(self, *, rejected: bool = True) -> Iterator[Thumbnail]:
-        """The thumbnail, then the rejected one if it is wanted."""
+        """The thumbnail, and the rejected one if ``rejected`` is set."""
         if self.thumbnail:
             yield self.thumbnail
         if rejected and self.good and self._rejected_thumbnail:

@@ -32,14 +32,14 @@ _UNSAFE_IN_FILENAME = re.compile(r"[^A-Za-z0-9.-]+")
 _NOT_IN_TOKEN = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-def thumbnail_headers(answer: ThumbnailResult, wanted: ThumbnailRequest, credential: Credential, now: float) -> Fields:
+def thumbnail_headers(result: ThumbnailResult, parsed: ThumbnailRequest, credential: Credential, now: float) -> Fields:
     """All headers of a thumbnail; ``now`` is seconds since the epoch."""
     return {
-        **content_headers(answer.thumbnail, wanted.host, negotiated=wanted.negotiated),
-        "X-Cache": answer.cache,
-        "Age": str(max(0, int(now - answer.thumbnail.taken_at))),
-        "Cache-Control": cache_control(answer, credential, has_credentials=wanted.capture_request.shot.has_credentials),
-        "Server-Timing": server_timing(answer),
+        **content_headers(result.thumbnail, parsed.host, negotiated=parsed.negotiated),
+        "X-Cache": result.cache,
+        "Age": str(max(0, int(now - result.thumbnail.taken_at))),
+        "Cache-Control": cache_control(result, credential, has_credentials=parsed.capture_request.shot.has_credentials),
+        "Server-Timing": server_timing(result),
     }
 
 
@@ -76,15 +76,15 @@ def content_disposition(name: str, extension: str) -> str:
     return f'inline; filename="{_UNSAFE_IN_FILENAME.sub("-", name).strip("-.")}.{extension}"'
 
 
-def cache_control(answer: ThumbnailResult, credential: Credential, *, has_credentials: bool = False) -> str:
+def cache_control(result: ThumbnailResult, credential: Credential, *, has_credentials: bool = False) -> str:
     """The whole lifetime, at most until the signed URL expires; ``Age`` is the elapsed part (RFC 9111, 4.2.3)."""
     if has_credentials:
         return "private, no-store"
-    if answer.freshness.forced:
+    if result.freshness.forced:
         return "private, no-cache" if credential.private else "no-cache"
-    left = max(0.0, credential.expires_at - answer.thumbnail.taken_at)
-    max_age = min(answer.freshness.max_age, left)
-    stale_for = min(answer.freshness.stale_for, left - max_age)
+    left = max(0.0, credential.expires_at - result.thumbnail.taken_at)
+    max_age = min(result.freshness.max_age, left)
+    stale_for = min(result.freshness.stale_for, left - max_age)
     stale = f", stale-while-revalidate={int(stale_for)}" if stale_for >= 1 else ""
     return f"{'private' if credential.private else 'public'}, max-age={int(max_age)}{stale}"
 

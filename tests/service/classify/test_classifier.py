@@ -114,9 +114,9 @@ _ANYTHING = st.recursive(
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(said=st.dictionaries(st.sampled_from(sorted(LONG_PAGE)), _ANYTHING), title=st.text(max_size=60))
-def test_returns_a_verdict_for_any_features(said: dict[str, Any], title: str) -> None:
-    assert verdict({**LONG_PAGE, **said}, title=title, final_url=title) in Verdict
+@given(data=st.dictionaries(st.sampled_from(sorted(LONG_PAGE)), _ANYTHING), title=st.text(max_size=60))
+def test_returns_a_verdict_for_any_features(data: dict[str, Any], title: str) -> None:
+    assert verdict({**LONG_PAGE, **data}, title=title, final_url=title) in Verdict
 
 
 @pytest.mark.parametrize("letter", ["a ", "1.", "domain ", "access denied ", "\n\t ", "4 0 4 "])
