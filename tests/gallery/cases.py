@@ -1,4 +1,4 @@
-"""Which pictures does the gallery show? One line each: a page, the options, and what a person must see on it.
+"""The cases of the gallery: a page, its options, and what a person must see on the image.
 
 Pages are those of ``gallery/pages`` and of ``tests/site``. A new case is a line here and ``make gallery ACCEPT=1``.
 """
@@ -15,22 +15,22 @@ GOLDEN = FOLDER / "golden"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One picture as a caller gets it."""
+    """One image as a client receives it."""
 
     name: str
     path: str
-    """On the site of the tests: ``/page.html?query``."""
+    """Path and query on the fixture site."""
     shows: str
     options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def golden(self) -> Path:
-        """Where the picture lies that is right."""
+        """Path of the golden image."""
         return GOLDEN / f"{self.name}.png"
 
 
 def case(name: str, path: str, shows: str, **options: object) -> Case:
-    """With a window of 800 x 500 unless a device or another one is asked for, since pictures are kept."""
+    """A case with a viewport of 800 x 500 unless options say otherwise: golden images are in the repository."""
     window = {} if "device" in options else {"width": 800, "height": 500}
     return Case(name, path, shows, {key: str(value) for key, value in {**window, **options}.items()})
 

@@ -1,7 +1,7 @@
-"""Is a picture still right? By the mean colour of neighbourhoods, so that letters may be drawn a shade or a step aside.
+"""Compares two images by the mean colours of neighbourhoods, which tolerates small shifts and shades of letters.
 
 Other versions of Chromium and of fonts smooth and place letters differently, which changes many pixels a little. A
-missing picture, a half-drawn chart, a box for a letter change whole neighbourhoods. What was measured: docs/gallery.md.
+missing image, a half-drawn chart, a box for a letter change whole neighbourhoods. Measurements: docs/gallery.md.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ import pyvips
 from bench import similarity
 
 CELL = 8
-"""Pixels of a neighbourhood's side: a letter counts, its edge does not."""
+"""Side of a neighbourhood in pixels: a letter counts, its edge does not."""
 SLACK = 2
 """Pixels by which something may have moved."""
 NOTICEABLE = 24
 """Levels of 255 by which a mean must differ to count."""
 ALLOWED, ALLOWED_WITH_OTHER_FONTS = 0.0005, 0.01
-"""Parts of a picture that may differ while it is still right."""
+"""Parts of an image that may differ."""
 _LONGER = 0.01
 """Part by which heights may differ: one line of text broken elsewhere on a long page."""
 _STEP = 4
-"""Pixels between the neighbourhoods that are looked at."""
+"""Pixels between two neighbourhoods."""
 _BACKDROP = (200, 60, 200)
-"""Behind what is transparent, so that it is not taken for white."""
+"""Colour behind transparent pixels, so that they differ from white."""
 _WRONG = (255, 0, 80)
 
 
 class Finding(StrEnum):
-    """How the picture of today stands to the golden one."""
+    """Result of a comparison with the golden image."""
 
     DIFFERENT = "different"
     NEW = "new"
@@ -42,7 +42,7 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A finding, and both pictures as far as they can be laid over each other."""
+    """A finding, and both images cut to the same size."""
 
     finding: Finding
     remark: str = ""
@@ -52,14 +52,14 @@ class Comparison:
     differing: Any = None
 
     def figures(self) -> tuple[float, float]:
-        """PSNR in decibels and SSIM; 0 without a picture to compare with."""
+        """PSNR in decibels and SSIM; 0 without a golden image."""
         if self.before is None:
             return 0.0, 0.0
         pair = _png(self.before), _png(self.after)
         return similarity.psnr(*pair), similarity.ssim(*pair)
 
     def difference(self) -> bytes:
-        """The picture of today, pale, with what differs in red; empty without one to compare with."""
+        """The new image, pale, with differences in red; empty without a golden image."""
         if self.before is None:
             return b""
         image = self.after
@@ -70,12 +70,12 @@ class Comparison:
 
 
 def compare(golden: bytes | None, now: bytes, allowed: float = ALLOWED) -> Comparison:
-    """Two pictures, of which the golden one may not be there yet."""
+    """Compare a new image with the golden one, which may be missing."""
     if golden is None:
-        return Comparison(Finding.NEW, "there is no golden picture yet")
+        return Comparison(Finding.NEW, "no golden image")
     first, second = _decoded(golden), _decoded(now)
     if first.width != second.width or abs(first.height - second.height) > _LONGER * first.height:
-        sizes = f"{first.width} x {first.height} was, {second.width} x {second.height} is"
+        sizes = f"{first.width} x {first.height} before, {second.width} x {second.height} after"
         return Comparison(Finding.DIFFERENT, sizes)
     height = min(first.height, second.height)
     first, second = (image.crop(0, 0, image.width, height) for image in (first, second))
@@ -94,7 +94,7 @@ def _decoded(body: bytes) -> Any:
 
 
 def _differing(first: Any, second: Any) -> Any:
-    """255 where one picture has a colour that the other has nowhere near."""
+    """255 where a neighbourhood of one image matches none nearby in the other."""
     mean = pyvips.Image.new_from_array([[1] * CELL] * CELL, scale=CELL * CELL)
     one, other = (
         image.conv(mean, precision="integer").subsample(SLACK, SLACK).copy_memory() for image in (first, second)
@@ -103,7 +103,7 @@ def _differing(first: Any, second: Any) -> Any:
 
 
 def _beyond(one: Any, other: Any) -> Any:
-    """Where ``other`` is darker or lighter than anything of ``one`` beside it, which is the slack away."""
+    """Where ``other`` is darker or lighter than every neighbourhood of ``one`` within the slack."""
     darkest, lightest = (one.rank(3, 3, index).cast("short") for index in (0, 8))
     return (_largest(other - lightest) > NOTICEABLE) | (_largest(darkest - other) > NOTICEABLE)
 

@@ -1,4 +1,4 @@
-"""A page that shows every picture before and after, with what differs, for a person to judge. One file, no network."""
+"""Writes the gallery report: an HTML page with every image before and after, and their difference. No network."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from string import Template
 import pyvips
 
 from tests.gallery.comparison import Comparison, Finding
-from tests.gallery.exhibition import Exhibit
+from tests.gallery.screenshots import Screenshot
 
 _PAGE = Path(__file__).with_name("report.html")
 _ORDER = list(Finding)
-Judged = tuple[Exhibit, Comparison]
+Compared = tuple[Screenshot, Comparison]
 
 
-def write(folder: Path, judged: Sequence[Judged]) -> Path:
-    """Write the page into a folder, those that differ first; its path."""
+def write(folder: Path, compared: Sequence[Compared]) -> Path:
+    """Write the report into a folder, different images first; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"
-    counted = Counter(comparison.finding for _, comparison in judged)
+    counted = Counter(comparison.finding for _, comparison in compared)
     filters = "".join(_filter(finding, counted[finding]) for finding in _ORDER if counted[finding])
-    shown = sorted(judged, key=lambda each: _ORDER.index(each[1].finding))
+    shown = sorted(compared, key=lambda each: _ORDER.index(each[1].finding))
     page.write_text(
         Template(_PAGE.read_text()).substitute(
-            filters=filters, count=len(judged), cases="\n".join(_case(*each) for each in shown)
+            filters=filters, count=len(compared), cases="\n".join(_case(*each) for each in shown)
         )
     )
     return page
@@ -38,25 +38,25 @@ def _filter(finding: Finding, count: int) -> str:
     return f'<label><input type="checkbox" value="{finding}" checked> {finding} <b>{count}</b></label>'
 
 
-def _case(exhibit: Exhibit, comparison: Comparison) -> str:
-    case = exhibit.case
+def _case(screenshot: Screenshot, comparison: Comparison) -> str:
+    case = screenshot.case
     options = " ".join(f"{name}={value}" for name, value in case.options.items())
     psnr, ssim = comparison.figures()
     figures = {
         "differs": f"{comparison.share:.3%}",
         "PSNR": f"{psnr:.1f} dB",
         "SSIM": f"{ssim:.4f}",
-        "status": str(exhibit.status),
-        "verdict": exhibit.verdict or "none",
-        "took": f"{exhibit.seconds:.2f} s",
-        "bytes": f"{len(exhibit.body):,}",
+        "status": str(screenshot.status),
+        "verdict": screenshot.verdict or "none",
+        "took": f"{screenshot.seconds:.2f} s",
+        "bytes": f"{len(screenshot.body):,}",
     }
-    told = "".join(f"<dt>{name}<dd>{escape(value)}" for name, value in figures.items())
-    pictures = "".join(
+    rows = "".join(f"<dt>{name}<dd>{escape(value)}" for name, value in figures.items())
+    images = "".join(
         _figure(title, body)
         for title, body in (
-            ("before", exhibit.golden),
-            ("after", exhibit.body),
+            ("before", screenshot.golden),
+            ("after", screenshot.body),
             ("difference", comparison.difference()),
         )
     )
@@ -64,7 +64,7 @@ def _case(exhibit: Exhibit, comparison: Comparison) -> str:
     return f"""<article data-finding="{comparison.finding}" id="{case.name}">
 <h2>{title} <small>{escape(comparison.remark)}</small></h2>
 <p>{escape(case.shows)}</p><p><code>{escape(case.path)} {escape(options)}</code></p>
-<dl>{told}</dl><div>{pictures}</div></article>"""
+<dl>{rows}</dl><div>{images}</div></article>"""
 
 
 def _figure(title: str, body: bytes | None) -> str:

@@ -1,4 +1,4 @@
-"""Every picture of the gallery is still right: compared with the golden one that a person has looked at."""
+"""Compares every case of the gallery with its golden image, which a person has checked."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import pytest
 import pyvips
 
 from harness.site_server import FOLDERS
-from tests.gallery import exhibition
+from tests.gallery import screenshots
 from tests.gallery.cases import CASES, GOLDEN, Case
 from tests.gallery.comparison import Comparison, Finding, compare
-from tests.gallery.exhibition import Exhibit
 from tests.gallery.report import write
+from tests.gallery.screenshots import Screenshot
 from tintype.provision import fonts
 
 LARGEST, LARGEST_TOGETHER = 45_000, 1_500_000
 
 
 @pytest.fixture(scope="module")
-def exhibits() -> dict[str, Exhibit]:
+def taken() -> dict[str, Screenshot]:
     lacking = fonts.advice(fonts.missing_scripts(), [])
     if lacking:
         pytest.skip(f"THERE ARE FONTS MISSING: {'; '.join(lacking)}")
-    return {exhibit.case.name: exhibit for exhibit in exhibition.take(CASES)}
+    return {screenshot.case.name: screenshot for screenshot in screenshots.capture_all(CASES)}
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_capture_equals_its_reference(case: Case, exhibits: dict[str, Exhibit]) -> None:
-    found = exhibits[case.name].judge()
-    words = f"{found.finding}: {found.share:.3%} differs {found.remark}; look at it: make gallery"
+def test_capture_equals_its_golden_image(case: Case, taken: dict[str, Screenshot]) -> None:
+    found = taken[case.name].compare()
+    words = f"{found.finding}: {found.share:.3%} differs {found.remark}; see it: make gallery"
     assert found.finding in {Finding.SAME, Finding.CLOSE}, words
 
 
@@ -68,17 +68,17 @@ class TestComparison:
     def test_reports_different_sizes(self) -> None:
         image = pyvips.Image.new_from_buffer(drawn(), "")
         found = compare(drawn(), bytes(image.crop(0, 0, 390, 200).pngsave_buffer()))
-        assert (found.finding, found.remark) == (Finding.DIFFERENT, "400 x 200 was, 390 x 200 is")
+        assert (found.finding, found.remark) == (Finding.DIFFERENT, "400 x 200 before, 390 x 200 after")
 
-    def test_an_image_without_reference_is_new(self) -> None:
+    def test_an_image_without_golden_image_is_new(self) -> None:
         assert compare(None, drawn()).finding is Finding.NEW
 
 
-class TestReferences:
-    def test_each_case_has_a_reference(self) -> None:
+class TestGoldenImages:
+    def test_each_case_has_a_golden_image(self) -> None:
         assert {path.stem for path in GOLDEN.glob("*.png")} == {case.name for case in CASES}
 
-    def test_references_are_small(self) -> None:
+    def test_golden_images_are_small(self) -> None:
         sizes = {path.name: path.stat().st_size for path in GOLDEN.glob("*.png")}
         assert {name: size for name, size in sizes.items() if size > LARGEST} == {}
         assert sum(sizes.values()) < LARGEST_TOGETHER
@@ -89,7 +89,7 @@ class TestReferences:
 
 
 def test_report_is_self_contained_and_sorted_by_finding(tmp_path: Path) -> None:
-    right, wrong = (Exhibit(case, drawn(), 200, "ok", 0.1) for case in CASES[:2])
+    right, wrong = (Screenshot(case, drawn(), 200, "ok", 0.1) for case in CASES[:2])
     page = write(tmp_path, [(right, compare(drawn(), drawn())), (wrong, Comparison(Finding.DIFFERENT, "<b>"))])
     text = page.read_text()
     assert text.index('data-finding="different" id=') < text.index('data-finding="same" id=')
