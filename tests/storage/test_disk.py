@@ -16,7 +16,7 @@ import pytest
 import structlog
 
 from tests.support.concurrency import eventually
-from tests.support.contracts.storage import OpenStorage, StorageContract, picture, prefix_of
+from tests.support.contracts.storage import OpenStorage, StorageContract, stored_object, prefix_of
 from tintype.errors import BackendUnavailable
 from tintype.model import digest_of
 from tintype.storage import disk
@@ -44,15 +44,15 @@ class TestContract(StorageContract):
 
 
 def test_stores_plain_images_in_folders_of_two_digits(storage: DiskStorage, folder: Path) -> None:
-    storage.put(picture())
-    name = picture().key.removeprefix("thumbs/")
+    storage.put(stored_object())
+    name = stored_object().key.removeprefix("thumbs/")
     file = folder / "thumbs" / name[:2] / name
-    assert file.read_bytes() == picture().body
+    assert file.read_bytes() == stored_object().body
     assert files_of(folder) == sorted(f"thumbs/{name[:2]}/{name}{suffix}" for suffix in ("", ".json"))
 
 
 def test_url_is_a_path_of_this_service(storage: DiskStorage) -> None:
-    assert storage.url(picture().key) == f"/stored/{picture().key}"
+    assert storage.url(stored_object().key) == f"/stored/{stored_object().key}"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"mime": 1, "meta": "none"}'])
@@ -67,57 +67,57 @@ class TestDamagedMetadata:
     def test_makes_the_object_missing_and_logs_a_warning(
         self, storage: DiskStorage, folder: Path, content: bytes | None
     ) -> None:
-        storage.put(picture())
+        storage.put(stored_object())
         self.damage(folder, content)
         with structlog.testing.capture_logs() as logs:
-            assert storage.get(picture().key) is None
-            assert storage.latest(prefix_of(picture())) is None
-        assert [(log["event"], log["key"]) for log in logs] == [("stored_metadata_invalid", picture().key)] * 2
+            assert storage.get(stored_object().key) is None
+            assert storage.latest(prefix_of(stored_object())) is None
+        assert [(log["event"], log["key"]) for log in logs] == [("stored_metadata_invalid", stored_object().key)] * 2
 
     def test_leaves_older_objects_of_the_prefix(
         self, storage: DiskStorage, folder: Path, content: bytes | None
     ) -> None:
-        for stored in (picture(content=b"older"), picture(content=b"newer")):
+        for stored in (stored_object(content=b"older"), stored_object(content=b"newer")):
             storage.put(stored)
         self.damage(folder, content)
-        assert storage.latest(prefix_of(picture())) == replace(picture(content=b"older"), body=b"")
+        assert storage.latest(prefix_of(stored_object())) == replace(stored_object(content=b"older"), body=b"")
 
     def test_is_repaired_by_storing_again(self, storage: DiskStorage, folder: Path, content: bytes | None) -> None:
-        storage.put(picture())
+        storage.put(stored_object())
         self.damage(folder, content)
-        storage.put(picture())
-        assert storage.get(picture().key) == picture()
+        storage.put(stored_object())
+        assert storage.get(stored_object().key) == stored_object()
 
     def test_does_not_prevent_deletion(self, storage: DiskStorage, folder: Path, content: bytes | None) -> None:
-        storage.put(picture())
+        storage.put(stored_object())
         self.damage(folder, content)
-        assert storage.delete(picture().key)
+        assert storage.delete(stored_object().key)
         assert files_of(folder) == []
 
 
 def test_ignores_foreign_files_in_the_folder(storage: DiskStorage, folder: Path) -> None:
-    storage.put(picture())
+    storage.put(stored_object())
     home = next(folder.rglob("*.png")).parent
-    for name in ("README", ".DS_Store", f"{picture().key[7:]}.bak"):
+    for name in ("README", ".DS_Store", f"{stored_object().key[7:]}.bak"):
         (home / name).write_bytes(b"")
     (folder / "thumbs" / "zz").mkdir()
-    assert list(storage.keys()) == [picture().key]
+    assert list(storage.keys()) == [stored_object().key]
 
 
 class TestErrors:
     def test_full_disk_leaves_no_partial_files_and_hides_the_path(self, small_disk: Path) -> None:
         storage = DiskStorage(small_disk)
-        kept = picture("kept", os.urandom(1 << 20))
+        kept = stored_object("kept", os.urandom(1 << 20))
         storage.put(kept)
         before = files_of(small_disk)
         with structlog.testing.capture_logs() as logs, pytest.raises(BackendUnavailable) as raised:
-            storage.put(picture("too large", bytes(4 << 20)))
+            storage.put(stored_object("too large", bytes(4 << 20)))
         assert files_of(small_disk) == before
         assert str(small_disk) not in str(raised.value)
         assert (logs[0]["event"], logs[0]["folder"]) == ("storage_failed", str(small_disk))
         assert "No space" in logs[0]["reason"]
         assert storage.get(kept.key) == kept
-        storage.put(picture("smaller", bytes(1 << 20)))
+        storage.put(stored_object("smaller", bytes(1 << 20)))
 
     def test_full_directory_leaves_no_partial_files(
         self, storage: DiskStorage, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -132,30 +132,30 @@ class TestErrors:
 
         monkeypatch.setattr(Path, "replace", fail_for_images)
         with pytest.raises(BackendUnavailable):
-            storage.put(picture())
+            storage.put(stored_object())
         assert files_of(folder) == []
         monkeypatch.undo()
-        storage.put(picture())
-        assert storage.get(picture().key)
+        storage.put(stored_object())
+        assert storage.get(stored_object().key)
 
     def test_failed_second_put_keeps_the_first_object(
         self, storage: DiskStorage, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        storage.put(picture())
+        storage.put(stored_object())
 
         def fail(*_: object) -> None:
             raise OSError(5, "Input/output error")
 
         monkeypatch.setattr(os, "fsync", fail)
         with pytest.raises(BackendUnavailable):
-            storage.put(picture())
-        assert storage.get(picture().key) == picture()
+            storage.put(stored_object())
+        assert storage.get(stored_object().key) == stored_object()
         assert len(files_of(folder)) == 2
 
     def test_raises_backend_unavailable_for_an_invalid_folder(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
         storage = DiskStorage(tmp_path / "file" / "stored")
-        for attempt in (storage.check, lambda: storage.put(picture()), lambda: storage.delete(picture().key)):
+        for attempt in (storage.check, lambda: storage.put(stored_object()), lambda: storage.delete(stored_object().key)):
             with pytest.raises(BackendUnavailable):
                 attempt()
 
@@ -175,13 +175,13 @@ class TestErrors:
 WRITER = """
 import sys
 from pathlib import Path
-from tests.support.contracts.storage import picture
+from tests.support.contracts.storage import stored_object
 from tintype.storage.disk import DiskStorage
 storage = DiskStorage(Path(sys.argv[1]))
 number = 0
 while True:
     number += 1
-    storage.put(picture(f"page-{number % 50}", f"{sys.argv[2]}-{number}".encode() * 20_000))
+    storage.put(stored_object(f"page-{number % 50}", f"{sys.argv[2]}-{number}".encode() * 20_000))
 """
 
 

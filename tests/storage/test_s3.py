@@ -17,7 +17,7 @@ from structlog.testing import capture_logs as logged
 
 from harness.servers import S3Server
 from tests.support.concurrency import in_fork
-from tests.support.contracts.storage import OpenStorage, StorageContract, picture, prefix_of
+from tests.support.contracts.storage import OpenStorage, StorageContract, stored_object, prefix_of
 from tintype.errors import BackendUnavailable
 from tintype.model import StoredObject
 from tintype.storage import s3
@@ -60,9 +60,9 @@ class TestContract(StorageContract):
 
 class TestObject:
     def test_is_public_and_immutable_for_caches(self, storage: S3Storage) -> None:
-        storage.put(picture(extension="webp"))
-        answer = httpx.get(storage.url(picture(extension="webp").key), trust_env=False)
-        assert answer.content == picture().body
+        storage.put(stored_object(extension="webp"))
+        answer = httpx.get(storage.url(stored_object(extension="webp").key), trust_env=False)
+        assert answer.content == stored_object().body
         assert answer.headers["Content-Type"] == "image/webp"
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
@@ -71,38 +71,38 @@ class TestObject:
             S3Storage(bucket, endpoint_url=server.url, prefix=prefix, credentials=CREDENTIALS)
             for prefix in ("/my shots/", "other")
         )
-        spaced.put(picture("one"))
-        other.put(picture("two"))
-        assert list(spaced.keys()) == [picture("one").key]
-        assert spaced.get(picture("two").key) is None
-        assert httpx.get(spaced.url(picture("one").key), trust_env=False).content == picture().body
-        assert "/my%20shots/thumbs/" in spaced.url(picture("one").key)
-        latest = spaced.latest(prefix_of(picture("one")))
+        spaced.put(stored_object("one"))
+        other.put(stored_object("two"))
+        assert list(spaced.keys()) == [stored_object("one").key]
+        assert spaced.get(stored_object("two").key) is None
+        assert httpx.get(spaced.url(stored_object("one").key), trust_env=False).content == stored_object().body
+        assert "/my%20shots/thumbs/" in spaced.url(stored_object("one").key)
+        latest = spaced.latest(prefix_of(stored_object("one")))
         assert latest
-        assert latest.key == picture("one").key
+        assert latest.key == stored_object("one").key
 
     def test_ignores_foreign_objects_in_the_bucket(self, server: S3Server, bucket: str, storage: S3Storage) -> None:
         httpx.put(f"{server.url}/{bucket}/thumbs/readme.txt", content=b"hello", trust_env=False)
-        storage.put(picture())
-        assert list(storage.keys()) == [picture().key]
+        storage.put(stored_object())
+        assert list(storage.keys()) == [stored_object().key]
         assert not storage.delete("thumbs/readme.txt")
 
     def test_reads_an_object_uploaded_by_another_client(
         self, server: S3Server, bucket: str, storage: S3Storage
     ) -> None:
-        httpx.put(storage.url(picture().key), content=b"png", headers={"Content-Type": "image/png"}, trust_env=False)
-        assert storage.get(picture().key) == StoredObject(key=picture().key, body=b"png", mime="image/png")
+        httpx.put(storage.url(stored_object().key), content=b"png", headers={"Content-Type": "image/png"}, trust_env=False)
+        assert storage.get(stored_object().key) == StoredObject(key=stored_object().key, body=b"png", mime="image/png")
 
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
     def test_fork_opens_new_connections(self, storage: S3Storage) -> None:
-        storage.put(picture("parent"))
+        storage.put(stored_object("parent"))
 
         def child() -> bool:
-            storage.put(picture("child"))
-            return storage.get(picture("parent").key) == picture("parent")
+            storage.put(stored_object("child"))
+            return storage.get(stored_object("parent").key) == stored_object("parent")
 
         assert in_fork(child)
-        assert storage.get(picture("child").key) == picture("child")
+        assert storage.get(stored_object("child").key) == stored_object("child")
 
 
 class TestUrl:
@@ -122,7 +122,7 @@ class TestUrl:
         ],
     )
     def test_is_that_of_the_cdn_or_the_endpoint_or_aws(self, settings: dict[str, Any], url: str) -> None:
-        key = picture().key
+        key = stored_object().key
         assert S3Storage(**settings).url(key) == url.replace("KEY", key)
 
     def test_is_never_a_path_of_this_service(self) -> None:
@@ -135,7 +135,7 @@ class TestErrors:
         with S3Server() as server:
             server.create_bucket("shots")
             storage = S3Storage("shots", endpoint_url=server.url, credentials=CREDENTIALS)
-            storage.put(picture())
+            storage.put(stored_object())
             server.stop()
             with logged() as logs:
                 for attempt in all_operations(storage):
@@ -146,14 +146,14 @@ class TestErrors:
             assert all(server.url in log["reason"] for log in logs)
             server.start()
             server.create_bucket("shots")
-            storage.put(picture())
-            assert storage.get(picture().key) == picture()
+            storage.put(stored_object())
+            assert storage.get(stored_object().key) == stored_object()
             storage.close()
 
     def test_missing_bucket_is_named_in_the_log_only(self, server: S3Server) -> None:
         storage = S3Storage("nowhere", endpoint_url=server.url, credentials=CREDENTIALS)
         with logged() as logs:
-            for attempt in (storage.check, functools.partial(storage.put, picture()), lambda: list(storage.keys())):
+            for attempt in (storage.check, functools.partial(storage.put, stored_object()), lambda: list(storage.keys())):
                 with pytest.raises(BackendUnavailable) as raised:
                     attempt()
                 assert "nowhere" not in raised.value.detail
@@ -174,16 +174,16 @@ class TestErrors:
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
         storage = S3Storage(bucket, endpoint_url=server.url)
         with logged() as logs, pytest.raises(BackendUnavailable):
-            storage.put(picture())
+            storage.put(stored_object())
         assert logs[0]["code"] == "NoCredentialsError"
         storage.close()
 
 
 def all_operations(storage: S3Storage) -> list[Callable[[], object]]:
-    key, prefix = picture().key, prefix_of(picture())
+    key, prefix = stored_object().key, prefix_of(stored_object())
     return [
         storage.check,
-        functools.partial(storage.put, picture()),
+        functools.partial(storage.put, stored_object()),
         functools.partial(storage.get, key),
         functools.partial(storage.latest, prefix),
         functools.partial(storage.delete, key),
@@ -262,23 +262,23 @@ def storage_in(bucket: ScriptedBucket) -> S3Storage:
 class TestRequests:
     def test_upload_contains_md5_and_no_checksum_trailer(self) -> None:
         with ScriptedBucket() as bucket:
-            storage_in(bucket).put(picture())
+            storage_in(bucket).put(stored_object())
         (request_line, headers, body), *more = bucket.requests
         assert request_line.startswith("PUT /shots/thumbs/")
         assert more == []
-        assert body == picture().body
+        assert body == stored_object().body
         assert headers["content-md5"] == base64.b64encode(hashlib.md5(body).digest()).decode()
         assert not [name for name in headers if "trailer" in name or "checksum" in name]
         assert headers["cache-control"] == s3.CACHE_CONTROL
 
     def test_retries_three_times(self) -> None:
         with ScriptedBucket(failures=3) as bucket:
-            storage_in(bucket).put(picture())
+            storage_in(bucket).put(stored_object())
         assert len(bucket.requests) == 4
 
     def test_fails_after_three_retries(self) -> None:
         with ScriptedBucket(failures=9) as bucket, logged() as logs, pytest.raises(BackendUnavailable):
-            storage_in(bucket).put(picture())
+            storage_in(bucket).put(stored_object())
         assert len(bucket.requests) == 4
         assert logs[0]["code"] == "SlowDown"
 
@@ -286,9 +286,9 @@ class TestRequests:
         with ScriptedBucket(deny=("GET", "HEAD")) as bucket, logged() as logs:
             storage = storage_in(bucket)
             storage.check()
-            assert storage.latest(prefix_of(picture())) is None
-            storage.put(picture())
-            assert storage.latest(prefix_of(picture())) is None
+            assert storage.latest(prefix_of(stored_object())) is None
+            storage.put(stored_object())
+            assert storage.latest(prefix_of(stored_object())) is None
         assert [log["event"] for log in logs] == ["storage_list_denied"]
 
     def test_wrong_credentials_raise_backend_unavailable(self) -> None:
