@@ -1,4 +1,4 @@
-"""moto's S3, one request at a time: its objects are not made for threads, and fail now and then when two meet.
+"""moto's S3 server with one request at a time, because its objects are not thread-safe.
 
 ``python s3_server.py PORT``.
 """
@@ -15,13 +15,13 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.server import MotoRequestHandler  # type: ignore[attr-defined]
 from werkzeug.serving import run_simple
 
-_turn = threading.Lock()
+_lock = threading.Lock()
 _moto = DomainDispatcherApplication(create_backend_app)
 
 
 def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """moto, undisturbed."""
-    with _turn:
+    """moto, under a lock."""
+    with _lock:
         return list(_moto(environ, start_response))
 
 

@@ -1,4 +1,4 @@
-"""Real servers on free loopback ports: Redis, and moto's S3 over HTTP. Both can be stopped and started again."""
+"""Redis and moto's S3 as child processes on loopback, which tests can stop, freeze and restart."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ import pytest
 
 from harness.waiting import eventually
 
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 
 
 class _Server:
-    """A subprocess that listens on a loopback port, kept over restarts; a context manager."""
+    """A subprocess on a loopback port, which stays the same over restarts; a context manager."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -48,30 +48,30 @@ class _Server:
         return self._process.pid
 
     def start(self) -> None:
-        """Start on the same port as before, empty, and wait until it answers."""
+        """Start without data on the port of this server, and wait until it responds."""
         assert self._process is None, "already running"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(), cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         process = self._process
-        assert eventually(lambda: self._answers() or process.poll() is not None, _PATIENCE), self._log.read_text()
+        assert eventually(lambda: self._responds() or process.poll() is not None, _TIMEOUT), self._log.read_text()
         assert process.poll() is None, self._log.read_text(errors="replace")
 
     def stop(self) -> None:
-        """Kill it, as a crash would, and wait until it is gone. Idempotent."""
+        """Kill the process, as in a crash, and wait for its end. Idempotent."""
         process, self._process = self._process, None
         if process:
             process.send_signal(signal.SIGCONT)
             process.kill()
-            process.wait(_PATIENCE)
+            process.wait(_TIMEOUT)
 
     def freeze(self) -> None:
-        """Let it hold its connections and answer nothing, as a lost network does."""
+        """Stop the process without closing its connections, as in a network failure."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it answer again."""
+        """Continue the process."""
         os.kill(self.pid, signal.SIGCONT)
 
     @property
@@ -81,38 +81,38 @@ class _Server:
     def _command(self) -> list[str]:
         raise NotImplementedError
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         raise NotImplementedError
 
 
 class RedisServer(_Server):
-    """redis-server without persistence, without a memory limit. Skips the test where there is none."""
+    """redis-server without persistence and memory limit. Skips the test if it is not installed."""
 
     def __init__(self, password: str = "") -> None:
-        found = shutil.which("redis-server")
-        if not found:
+        binary = shutil.which("redis-server")
+        if not binary:
             pytest.skip("redis-server is not installed")
         super().__init__()
-        self._binary, self._password = found, password
+        self._binary, self._password = binary, password
 
     @property
     def url(self) -> str:
-        """Over TCP."""
+        """URL over TCP."""
         login = f":{self._password}@" if self._password else ""
         return f"redis://{login}127.0.0.1:{self.port}/0"
 
     @property
     def unix_url(self) -> str:
-        """Over its socket file."""
+        """URL over the socket file."""
         login = f":{self._password}@" if self._password else ""
         return f"unix://{login}{self._folder}/redis.sock?db=0"
 
     def _command(self) -> list[str]:
         listen = ["--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", str(self._folder / "redis.sock")]
-        forget = ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
-        return [self._binary, *listen, *forget, *(["--requirepass", self._password] if self._password else [])]
+        storage = ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
+        return [self._binary, *listen, *storage, *(["--requirepass", self._password] if self._password else [])]
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
                 connection.sendall(b"PING\r\n")
@@ -122,39 +122,41 @@ class RedisServer(_Server):
 
 
 class S3Server(_Server):
-    """moto's S3 over HTTP. It takes any credentials and forgets everything when stopped."""
+    """moto's S3 over HTTP. It accepts any credentials and loses all objects when stopped."""
 
     @property
     def url(self) -> str:
-        """The endpoint."""
+        """Endpoint URL."""
         return f"http://127.0.0.1:{self.port}"
 
     def create_bucket(self, name: str) -> None:
-        """Create a bucket whose objects everybody may read, or find it there."""
+        """Create a bucket with public read access, unless it exists."""
         read = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{name}/*"}
-        self._ask("PUT", f"/{name}")
-        self._ask("PUT", f"/{name}?policy", json.dumps({"Version": "2012-10-17", "Statement": [read]}).encode())
+        self._request("PUT", f"/{name}")
+        self._request("PUT", f"/{name}?policy", json.dumps({"Version": "2012-10-17", "Statement": [read]}).encode())
 
     def _command(self) -> list[str]:
         return [sys.executable, str(Path(__file__).with_name("s3_server.py")), str(self.port)]
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
-            self._ask("GET", "/moto-api/data.json")
+            self._request("GET", "/moto-api/data.json")
         except (OSError, urllib.error.URLError):
             return False
         return True
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> None:
-        headers = {"Content-Type": "application/json"}  # moto overlooks a body that urllib calls a form
+    def _request(self, method: str, path: str, body: bytes | None = None) -> None:
+        headers = {
+            "Content-Type": "application/json"
+        }  # moto ignores the body of a form, which is the default of urllib
         request = urllib.request.Request(self.url + path, data=body, headers=headers, method=method)
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(request, timeout=10) as answer:
-            answer.read()
+        with direct.open(request, timeout=10) as response:
+            response.read()
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on now."""
+    """A loopback port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

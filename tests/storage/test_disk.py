@@ -16,7 +16,7 @@ import pytest
 import structlog
 
 from tests.support.concurrency import eventually
-from tests.support.contracts.storage import OpenStorage, StorageContract, stored_object, prefix_of
+from tests.support.contracts.storage import OpenStorage, StorageContract, prefix_of, stored_object
 from tintype.errors import BackendUnavailable
 from tintype.model import digest_of
 from tintype.storage import disk
@@ -155,7 +155,11 @@ class TestErrors:
     def test_raises_backend_unavailable_for_an_invalid_folder(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
         storage = DiskStorage(tmp_path / "file" / "stored")
-        for attempt in (storage.check, lambda: storage.put(stored_object()), lambda: storage.delete(stored_object().key)):
+        for attempt in (
+            storage.check,
+            lambda: storage.put(stored_object()),
+            lambda: storage.delete(stored_object().key),
+        ):
             with pytest.raises(BackendUnavailable):
                 attempt()
 

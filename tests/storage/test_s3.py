@@ -17,7 +17,7 @@ from structlog.testing import capture_logs as logged
 
 from harness.servers import S3Server
 from tests.support.concurrency import in_fork
-from tests.support.contracts.storage import OpenStorage, StorageContract, stored_object, prefix_of
+from tests.support.contracts.storage import OpenStorage, StorageContract, prefix_of, stored_object
 from tintype.errors import BackendUnavailable
 from tintype.model import StoredObject
 from tintype.storage import s3
@@ -90,7 +90,9 @@ class TestObject:
     def test_reads_an_object_uploaded_by_another_client(
         self, server: S3Server, bucket: str, storage: S3Storage
     ) -> None:
-        httpx.put(storage.url(stored_object().key), content=b"png", headers={"Content-Type": "image/png"}, trust_env=False)
+        httpx.put(
+            storage.url(stored_object().key), content=b"png", headers={"Content-Type": "image/png"}, trust_env=False
+        )
         assert storage.get(stored_object().key) == StoredObject(key=stored_object().key, body=b"png", mime="image/png")
 
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -153,7 +155,11 @@ class TestErrors:
     def test_missing_bucket_is_named_in_the_log_only(self, server: S3Server) -> None:
         storage = S3Storage("nowhere", endpoint_url=server.url, credentials=CREDENTIALS)
         with logged() as logs:
-            for attempt in (storage.check, functools.partial(storage.put, stored_object()), lambda: list(storage.keys())):
+            for attempt in (
+                storage.check,
+                functools.partial(storage.put, stored_object()),
+                lambda: list(storage.keys()),
+            ):
                 with pytest.raises(BackendUnavailable) as raised:
                     attempt()
                 assert "nowhere" not in raised.value.detail

@@ -1,4 +1,4 @@
-"""Two origins on loopback that remember every request with its headers, to see who was told what."""
+"""HTTP servers on loopback that record every request, for tests of what each origin receives."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 _HTML = "text/html; charset=utf-8"
-Heard = tuple[str, dict[str, str]]
+Request = tuple[str, dict[str, str]]
 
 
-class Witness:
-    """A context manager. /page loads from here and from ``other``, /away leads there, /locked wants a password."""
+class RecordingServer:
+    """A context manager. ``/page`` loads from this server and from ``other``, ``/away`` redirects there.
+
+    ``/locked`` requires basic auth.
+    """
 
     def __init__(self, other: str = "") -> None:
         self.other = other
-        self.heard: list[Heard] = []
+        self.requests: list[Request] = []
         """Path and headers (names in lower case) of every request."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("_Visit", (_Visit,), {"witness": self}))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("_Handler", (_Handler,), {"recorder": self}))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -40,22 +43,22 @@ class Witness:
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def told(self, header: str) -> dict[str, set[str]]:
-        """What each path was told in a header; empty where it was not."""
+    def header_values(self, header: str) -> dict[str, set[str]]:
+        """Values of a header by path; an empty string for requests without it."""
         values: dict[str, set[str]] = {}
-        for path, headers in self.heard:
+        for path, headers in self.requests:
             values.setdefault(path, set()).add(headers.get(header, ""))
         return values
 
 
-class _Visit(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    witness: Witness
+    recorder: RecordingServer
 
     def do_GET(self) -> None:
-        self.witness.heard.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-        answer = _ROUTES.get(self.path, _small)
-        status, headers, body = answer(self.witness, self.headers.get("Authorization", ""))
+        self.recorder.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+        respond = _ROUTES.get(self.path, _empty)
+        status, headers, body = respond(self.recorder, self.headers.get("Authorization", ""))
         self.send_response(status)
         for name, value in {"Content-Type": _HTML, "Cache-Control": "no-store", **headers}.items():
             self.send_header(name, value)
@@ -64,14 +67,14 @@ class _Visit(BaseHTTPRequestHandler):
         self.wfile.write(body.encode())
 
     def log_message(self, *_: object) -> None:
-        """Tests are silent."""
+        """Log nothing."""
 
 
-Answer = tuple[int, dict[str, str], str]
+Response = tuple[int, dict[str, str], str]
 
 
-def _page(witness: Witness, _: str) -> Answer:
-    here, other = witness.origin, witness.other
+def _page(server: RecordingServer, _: str) -> Response:
+    here, other = server.origin, server.other
     return (
         200,
         {"Set-Cookie": "page=1"},
@@ -85,41 +88,41 @@ def _page(witness: Witness, _: str) -> Answer:
     )
 
 
-def _frame(witness: Witness, _: str) -> Answer:
-    return 200, {}, f"<!doctype html><img src={witness.origin}/framed.png><img src={witness.other}/from-frame.png>"
+def _frame(server: RecordingServer, _: str) -> Response:
+    return 200, {}, f"<!doctype html><img src={server.origin}/framed.png><img src={server.other}/from-frame.png>"
 
 
-def _hop(witness: Witness, _: str) -> Answer:
-    return 302, {"Location": f"{witness.other}/hopped.png"}, ""
+def _hop(server: RecordingServer, _: str) -> Response:
+    return 302, {"Location": f"{server.other}/hopped.png"}, ""
 
 
-def _away(witness: Witness, _: str) -> Answer:
-    return 302, {"Location": f"{witness.other}/landing"}, ""
+def _away(server: RecordingServer, _: str) -> Response:
+    return 302, {"Location": f"{server.other}/landing"}, ""
 
 
-def _landing(witness: Witness, _: str) -> Answer:
-    return 200, {}, f"<!doctype html><title>landing</title><img src={witness.origin}/landed.png>"
+def _landing(server: RecordingServer, _: str) -> Response:
+    return 200, {}, f"<!doctype html><title>landing</title><img src={server.origin}/landed.png>"
 
 
-def _locked(_: Witness, authorization: str) -> Answer:
+def _locked(_: RecordingServer, authorization: str) -> Response:
     if authorization == "Basic " + base64.b64encode(b"anna:s3cret").decode():
         return 200, {}, "<!doctype html><title>inside</title><p>."
     return 401, {"WWW-Authenticate": 'Basic realm="here"'}, "<!doctype html><title>outside</title><p>."
 
 
-def _trap(witness: Witness, _: str) -> Answer:
+def _trap(server: RecordingServer, _: str) -> Response:
     return (
         200,
         {},
-        f"<!doctype html><title>trap</title><img src={witness.other}/locked><iframe src={witness.other}/locked>",
+        f"<!doctype html><title>trap</title><img src={server.other}/locked><iframe src={server.other}/locked>",
     )
 
 
-def _small(_: Witness, __: str) -> Answer:
+def _empty(_: RecordingServer, __: str) -> Response:
     return 200, {"Access-Control-Allow-Origin": "*"}, ""
 
 
-_ROUTES: dict[str, Callable[[Witness, str], Answer]] = {
+_ROUTES: dict[str, Callable[[RecordingServer, str], Response]] = {
     "/page": _page,
     "/frame": _frame,
     "/hop": _hop,

@@ -12,7 +12,7 @@ import pytest
 from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
 from tests.support.images import pixel
-from tests.support.recording_server import Witness
+from tests.support.recording_server import RecordingServer
 from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import TargetDenied, TargetUnreachable, TintypeError
 from tintype.model import Capture
@@ -25,27 +25,27 @@ SECRETS = ("t0p-s3cret", "s3cret", "c00kie-value", "anna")
 
 
 @pytest.fixture(scope="module")
-def pair() -> Iterator[tuple[Witness, Witness]]:
-    with Witness() as other, Witness(other.origin) as target:
+def pair() -> Iterator[tuple[RecordingServer, RecordingServer]]:
+    with RecordingServer() as other, RecordingServer(other.origin) as target:
         other.other = target.origin
         yield target, other
 
 
 @pytest.fixture
-def target(pair: tuple[Witness, Witness]) -> Witness:
-    pair[0].heard.clear()
+def target(pair: tuple[RecordingServer, RecordingServer]) -> RecordingServer:
+    pair[0].requests.clear()
     return pair[0]
 
 
 @pytest.fixture
-def other(pair: tuple[Witness, Witness]) -> Witness:
-    pair[1].heard.clear()
+def other(pair: tuple[RecordingServer, RecordingServer]) -> RecordingServer:
+    pair[1].requests.clear()
     return pair[1]
 
 
 @pytest.fixture(scope="module")
-def engine(start_engine: StartEngine, pair: tuple[Witness, Witness]) -> ChromiumEngine:
-    open_ = [f"{address}:{witness.port}" for witness in pair for address in ("127.0.0.1", "[::1]")]
+def engine(start_engine: StartEngine, pair: tuple[RecordingServer, RecordingServer]) -> ChromiumEngine:
+    open_ = [f"{address}:{server.port}" for server in pair for address in ("127.0.0.1", "[::1]")]
     return start_engine(slots=1, timeout=10.0, allow_addresses=tuple(open_))
 
 
@@ -56,67 +56,75 @@ def take(engine: ChromiumEngine, url: str, **options: Any) -> Capture:
 
 class TestHeaders:
     def test_headers_go_to_the_targets_origin_only(
-        self, engine: ChromiumEngine, target: Witness, other: Witness
+        self, engine: ChromiumEngine, target: RecordingServer, other: RecordingServer
     ) -> None:
         seen = take(engine, f"{target.origin}/page", headers={"Authorization": TOKEN, "X-Key": "k3y"}, delay=500)
         assert seen.title == "page"
-        told = target.told("authorization")
-        assert {told[path].pop() for path in ("/page", "/own.png", "/hop", "/own-fetch", "/own-frame")} == {TOKEN}
-        assert {"/other.png", "/style.css", "/frame", "/other-fetch", "/hopped.png"} <= other.told("x-key").keys()
-        assert set().union(*other.told("authorization").values(), *other.told("x-key").values()) == {""}
+        values = target.header_values("authorization")
+        assert {values[path].pop() for path in ("/page", "/own.png", "/hop", "/own-fetch", "/own-frame")} == {TOKEN}
+        assert {"/other.png", "/style.css", "/frame", "/other-fetch", "/hopped.png"} <= other.header_values(
+            "x-key"
+        ).keys()
+        assert set().union(*other.header_values("authorization").values(), *other.header_values("x-key").values()) == {
+            ""
+        }
 
     def test_headers_do_not_follow_a_redirect_to_another_origin(
-        self, engine: ChromiumEngine, target: Witness, other: Witness
+        self, engine: ChromiumEngine, target: RecordingServer, other: RecordingServer
     ) -> None:
         seen = take(engine, f"{target.origin}/away", headers={"Authorization": TOKEN, "X-Key": "k3y"})
         assert seen.title == "landing"
-        assert target.told("x-key")["/away"] == {"k3y"}
-        assert other.told("x-key")["/landing"] == {""}
-        assert set().union(*other.told("authorization").values()) == {""}
+        assert target.header_values("x-key")["/away"] == {"k3y"}
+        assert other.header_values("x-key")["/landing"] == {""}
+        assert set().union(*other.header_values("authorization").values()) == {""}
 
-    def test_headers_replace_those_of_the_browser(self, engine: ChromiumEngine, target: Witness) -> None:
+    def test_headers_replace_those_of_the_browser(self, engine: ChromiumEngine, target: RecordingServer) -> None:
         take(engine, f"{target.origin}/page", headers={"accept-language": "tlh"})
-        assert target.told("accept-language")["/page"] == {"tlh"}
+        assert target.header_values("accept-language")["/page"] == {"tlh"}
 
 
 class TestCookies:
-    def test_cookies_go_to_their_host_and_path(self, engine: ChromiumEngine, target: Witness) -> None:
+    def test_cookies_go_to_their_host_and_path(self, engine: ChromiumEngine, target: RecordingServer) -> None:
         cookies = [{"name": "session", "value": "c00kie-value"}, {"name": "deep", "value": "1", "path": "/deeper"}]
         take(engine, f"{target.origin}/page", cookies=cookies)
-        assert target.told("cookie")["/page"] == {"session=c00kie-value"}
+        assert target.header_values("cookie")["/page"] == {"session=c00kie-value"}
 
-    def test_cookies_end_with_the_capture(self, engine: ChromiumEngine, target: Witness) -> None:
+    def test_cookies_end_with_the_capture(self, engine: ChromiumEngine, target: RecordingServer) -> None:
         take(engine, f"{target.origin}/page", cookies="session=c00kie-value")
         take(engine, f"{target.origin}/landing")
-        assert target.told("cookie")["/landing"] == {""}
+        assert target.header_values("cookie")["/landing"] == {""}
 
-    def test_cookies_do_not_go_to_another_host(self, engine: ChromiumEngine, target: Witness, other: Witness) -> None:
+    def test_cookies_do_not_go_to_another_host(
+        self, engine: ChromiumEngine, target: RecordingServer, other: RecordingServer
+    ) -> None:
         seen = take(engine, f"http://localhost:{target.port}/away", cookies="session=c00kie-value")
         assert seen.title == "landing"
-        assert target.told("cookie")["/away"] == {"session=c00kie-value"}
-        assert other.told("cookie")["/landing"] == {""}
+        assert target.header_values("cookie")["/away"] == {"session=c00kie-value"}
+        assert other.header_values("cookie")["/landing"] == {""}
 
 
 class TestBasicAuth:
-    def test_opens_a_protected_page(self, engine: ChromiumEngine, target: Witness) -> None:
+    def test_opens_a_protected_page(self, engine: ChromiumEngine, target: RecordingServer) -> None:
         assert take(engine, f"{target.origin}/locked", basic_auth="anna:s3cret").title == "inside"
 
-    def test_shows_the_401_page_for_a_wrong_password(self, engine: ChromiumEngine, target: Witness) -> None:
+    def test_shows_the_401_page_for_a_wrong_password(self, engine: ChromiumEngine, target: RecordingServer) -> None:
         seen = take(engine, f"{target.origin}/locked", basic_auth="anna:wrong")
         assert (seen.title, seen.status) == ("outside", 401)
 
     def test_does_not_answer_another_origins_challenge(
-        self, engine: ChromiumEngine, target: Witness, other: Witness
+        self, engine: ChromiumEngine, target: RecordingServer, other: RecordingServer
     ) -> None:
         assert take(engine, f"{target.origin}/trap", basic_auth="anna:s3cret").title == "trap"
-        assert other.told("authorization")["/locked"] == {""}
+        assert other.header_values("authorization")["/locked"] == {""}
 
-    def test_does_not_follow_a_redirect(self, engine: ChromiumEngine, target: Witness, other: Witness) -> None:
+    def test_does_not_follow_a_redirect(
+        self, engine: ChromiumEngine, target: RecordingServer, other: RecordingServer
+    ) -> None:
         take(engine, f"{target.origin}/away", basic_auth="anna:s3cret")
-        assert set().union(*other.told("authorization").values()) == {""}
+        assert set().union(*other.header_values("authorization").values()) == {""}
 
 
-def test_credentials_are_in_no_log_and_no_repr(engine: ChromiumEngine, target: Witness, tmp_path: Path) -> None:
+def test_credentials_are_in_no_log_and_no_repr(engine: ChromiumEngine, target: RecordingServer, tmp_path: Path) -> None:
     secrets: dict[str, Any] = {
         "headers": {"Authorization": TOKEN},
         "cookies": {"s": "c00kie-value"},
@@ -146,9 +154,9 @@ class TestInlineHtml:
         assert (seen.title, seen.final_url, seen.status) == ("Grüße", "", 200)
         assert pixel(seen.body, 100, 100)[:3] == (0, 153, 0)
 
-    def test_loads_images_from_the_web(self, engine: ChromiumEngine, target: Witness) -> None:
+    def test_loads_images_from_the_web(self, engine: ChromiumEngine, target: RecordingServer) -> None:
         take(engine, INLINE_HTML_URL, html=f"<!doctype html><img src={target.origin}/picture.png>")
-        assert "/picture.png" in target.told("accept")
+        assert "/picture.png" in target.header_values("accept")
 
     def test_has_storage_and_scripts(self, engine: ChromiumEngine) -> None:
         script = "localStorage.a = 1; document.cookie = 'b=2'; document.title = localStorage.a + document.cookie"
