@@ -331,3 +331,16 @@ class TestStaleIfError:
         harness.engine.error = TargetUnreachable("x")
         with pytest.raises(TargetUnreachable):
             harness.state(SHORT)
+
+    def test_logs_stale_served_with_the_reason(self, harness: ServiceHarness) -> None:
+        harness.body(SHORT)
+        harness.clock.advance(3600)
+        show(harness, UNUSABLE["missing"])
+        with capture_logs() as lines:
+            assert harness.state(SHORT) == "STALE"
+        harness.clock.advance(7200)
+        harness.engine.error = TargetUnreachable("x")
+        with capture_logs() as more:
+            assert harness.state(SHORT) == "STALE"
+        reasons = [line["why"] for line in (*lines, *more) if line["event"] == "stale_served"]
+        assert reasons == ["unusable", "capture_failed"]

@@ -19,6 +19,7 @@ from tests.support.service_harness import (
 from tintype.errors import (
     BackendUnavailable,
     Overloaded,
+    RateLimited,
     TargetDenied,
     TargetError,
     TargetUnreachable,
@@ -84,6 +85,46 @@ class TestCache:
     def test_reports_the_time_of_each_stage(self, harness: ServiceHarness) -> None:
         timings = harness.service.get(capture_request(), FRESHNESS).timings
         assert timings.keys() == {"lookup", "wait", "capture", "render", "navigate"}
+
+
+class TestFailOn:
+    FAIL_ON = (Verdict.ERROR, Verdict.BLANK)
+
+    @pytest.mark.parametrize(("page", "error"), [("missing", TargetError), ("blank", UnusableCapture)])
+    def test_applies_to_new_and_to_cached_thumbnails(
+        self, harness: ServiceHarness, page: str, error: type[TintypeError]
+    ) -> None:
+        show(harness, UNUSABLE[page])
+        for _ in range(2):
+            with pytest.raises(error):
+                harness.service.get(capture_request(), FRESHNESS, fail_on=self.FAIL_ON)
+        with pytest.raises(error):
+            harness.service.get_fresh(capture_request(), FRESHNESS, fail_on=self.FAIL_ON)
+        with pytest.raises(error):
+            harness.service.get_or_schedule(capture_request(), FRESHNESS, fail_on=self.FAIL_ON)
+
+    def test_ignores_other_verdicts(self, harness: ServiceHarness) -> None:
+        show(harness, UNUSABLE["missing"])
+        result = harness.service.get(capture_request(), FRESHNESS, fail_on=(Verdict.BLANK,))
+        assert result.thumbnail.verdict is Verdict.ERROR
+
+
+class TestOnLookup:
+    def test_reports_a_miss_before_the_capture(self, harness: ServiceHarness) -> None:
+        def reject(hit: bool) -> None:
+            raise RateLimited(f"hit={hit}")
+
+        with pytest.raises(RateLimited, match="hit=False"):
+            harness.service.get(capture_request(), FRESHNESS, on_lookup=reject)
+        assert harness.engine.capture_count == 0
+
+    def test_reports_fresh_and_stale_thumbnails_as_hits(self, harness: ServiceHarness) -> None:
+        hits: list[bool] = []
+        for seconds in (0.0, 1.0, 2 * DAY):
+            harness.clock.advance(seconds)
+            harness.service.get(capture_request(), FRESHNESS, on_lookup=hits.append)
+            harness.wait_idle()
+        assert hits == [False, True, True]
 
 
 class TestStaleWhileRevalidate:

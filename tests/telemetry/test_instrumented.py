@@ -11,7 +11,8 @@ from tests.web.conftest import Site
 from tintype import errors
 from tintype.model import StoredObject
 from tintype.options import Options
-from tintype.telemetry.instrumented import InstrumentedCache, InstrumentedEngine, InstrumentedStorage
+from tintype.service.limits import WaitingLimit
+from tintype.telemetry.instrumented import InstrumentedCache, InstrumentedEngine, InstrumentedLimit, InstrumentedStorage
 from tintype.web.rate_limit import RateLimits
 
 SHOT = Options(url="https://site.org/").capture_request().shot
@@ -70,3 +71,19 @@ class TestWrappers:
         for operation in ("put", "get"):
             name = "tintype_cache_operation_seconds_count"
             assert value(text, name, cache="records", operation=operation) == 1
+
+
+class TestInstrumentedLimit:
+    def test_gauge_counts_admitted_requests_only(self, site: Site) -> None:
+        def waiting() -> float:
+            return value(read_metrics(site.client), "tintype_waiting_requests")
+
+        limit, before = InstrumentedLimit(WaitingLimit(1)), waiting()
+        with limit.acquire("a"):
+            assert waiting() == before + 1
+            with pytest.raises(errors.Overloaded), limit.acquire("b"):
+                pass
+            assert waiting() == before + 1
+        with pytest.raises(ZeroDivisionError), limit.acquire("a"):
+            raise ZeroDivisionError
+        assert waiting() == before
