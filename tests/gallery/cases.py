@@ -70,5 +70,5 @@ CASES = (
     case("cookie-banner-kept", "/clean/onetrust.html", "The banner, as asked for.", block_cookie_banners=0),
     case("element", "/table.html", "The table alone, to its edges.", selector="table"),
     case("missing", "/no-such-page", "The site's own page for what is missing: red.", width=480, height=240),
-    case("error-card", "/broken?status=502", "A card that says the page answered with an error.", on_error="image"),
+    case("error-card", "/broken?status=502", "A card: the target returned HTTP error 502.", on_error="image"),
 )

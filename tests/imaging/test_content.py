@@ -1,4 +1,4 @@
-"""What pixels say: is anything drawn on a picture?"""
+"""Drawn pixels of images."""
 
 from __future__ import annotations
 

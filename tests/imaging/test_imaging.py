@@ -1,3 +1,5 @@
+"""Rendering, formats, hostile masters and fallback images."""
+
 from __future__ import annotations
 
 import functools

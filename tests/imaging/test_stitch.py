@@ -1,4 +1,4 @@
-"""Tiles of a picture become one."""
+"""Tiles stitched into one image."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def raise_for_verdict(thumbnail: Thumbnail, fail_on: Collection[Verdict]) -> Non
     if thumbnail.verdict not in fail_on:
         return
     if thumbnail.verdict is Verdict.ERROR:
-        raise TargetError(f"the page answered with HTTP error {thumbnail.status or ''}".rstrip())
+        raise TargetError(f"the target returned HTTP error {thumbnail.status or ''}".rstrip())
     raise UnusableCapture(_REASONS[thumbnail.verdict])
 
 

@@ -1,4 +1,4 @@
-"""Which part of a page is in the picture."""
+"""Boxes of screenshots: rounding, limits, tiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole page in one picture: everything on it, once, where it belongs. Through the daemon, with the real browser."""
+"""Full-page captures through the daemon, with the real browser: everything once and in its place."""
 
 from __future__ import annotations
 

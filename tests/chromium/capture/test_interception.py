@@ -1,4 +1,4 @@
-"""What a caller sends along reaches the target's origin and nobody else; his HTML reaches nothing inside."""
+"""Caller's credentials reach the target's origin only; inline HTML reaches nothing private."""
 
 from __future__ import annotations
 

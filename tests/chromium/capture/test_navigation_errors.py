@@ -1,4 +1,4 @@
-"""Why a page did not come, in words for the caller."""
+"""Net errors and denials as errors of Tintype."""
 
 from __future__ import annotations
 

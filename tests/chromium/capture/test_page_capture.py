@@ -1,4 +1,4 @@
-"""What a capture shows, and which pages are no pictures. Everything through the daemon, with the real browser."""
+"""Captures and their failures through the daemon, with the real browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a caller wishes changed, told or chosen: styles, scripts, clicks, the visitor, the part of the page."""
+"""Page changes, regions and emulation through the daemon, with the real browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages as PDF, and what they say of themselves."""
+"""Pages as PDF, and their metadata as JSON."""
 
 from __future__ import annotations
 

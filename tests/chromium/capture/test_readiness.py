@@ -1,4 +1,4 @@
-"""A page is photographed as it looks three seconds later: one fixture page for each cause of a picture too early."""
+"""Stable pages: one fixture page for each cause of a screenshot that is too early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules about elements that come with Tintype."""
+"""The bundled rules and their style sheet."""
 
 from __future__ import annotations
 

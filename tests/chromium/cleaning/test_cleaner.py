@@ -1,7 +1,7 @@
-"""Pages without what is not theirs: consent dialogues by their managers' structure, chats, advertising slots.
+"""Consent dialogs, chats and ad slots are removed from pages.
 
-``page.js`` puts the same page under every dialogue, so a clean picture is the picture of the page alone; the title
-tells what the dialogue was answered.
+``page.js`` draws the same page under every dialog, so a cleaned capture equals the capture of the page alone. The title
+reports how the dialog was answered.
 """
 
 from __future__ import annotations

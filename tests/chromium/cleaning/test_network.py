@@ -1,4 +1,4 @@
-"""Captures where an operator has filter lists: by path, by element, in frames of other sites."""
+"""Captures with filter lists: by path, by element, in frames of other sites."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def from_denial(denial: DenialReason) -> TintypeError:
 
 def from_empty_error(status: int = 0) -> TintypeError:
     """The error for an HTTP error without content, for which some versions of Chromium draw a page themselves."""
-    return TargetError(f"the page answered with HTTP error {status or ''}".rstrip() + " and no content")
+    return TargetError(f"the target returned HTTP error {status or ''}".rstrip() + " without content")
 
 
 def from_content_type(mime: str) -> TintypeError | None:
