@@ -1,11 +1,11 @@
-"""Fresh captures of real pages: captures per second, latency, CPU of the whole tree, and whether pictures are right.
+"""Benchmark of fresh captures of real pages: throughput, latency, CPU of the process tree, and correct images.
 
-``python -m bench.captures [--rounds N] [--only tabler,reveal] [--playwright PYTHON]``. Each page once a round, one at a
-time and saturated, contestants in turn; PYTHON is an interpreter that has Playwright, which then drives the same
-Chromium. Every picture is compared with the same page photographed 4 s after its load in real time.
+``python -m bench.captures [--rounds N] [--only tabler,reveal] [--playwright PYTHON]``. Each round captures every page
+once, sequentially and with all slots busy; the contestants alternate. PYTHON is an interpreter that has Playwright,
+which then drives the same Chromium. Every image is compared with the same page captured 4 s after its load event.
 
-Ceiling: what this machine would do if its cores were busy with nothing but our captures, at the CPU measured for one.
-"Left" leaves out of it what other processes took meanwhile.
+Ceiling: the throughput if all CPU time of this machine were used for captures, from the CPU time of one capture.
+"Left" subtracts the CPU time that other processes used.
 """
 
 from __future__ import annotations
@@ -40,29 +40,29 @@ from tintype.options import Navigation, Shot
 from tintype.provision.find_browser import find_chromium
 
 SETTLED = 4.0
-"""Seconds after load at which the reference is taken."""
+"""Seconds after the load event at which the reference is captured."""
 _GRACE = 1.0
-"""Seconds for what is cleared away after the last picture: it costs CPU too."""
+"""Seconds to wait for the clean-up after the last capture, which uses CPU too."""
 RIGHT = 0.98
-"""Structural likeness from which a picture counts as the settled one."""
+"""SSIM from which an image counts as that of the settled page."""
 
 Take = Callable[[Sequence[str], int], tuple[float, list[float], list[bytes]]]
-"""Photographs addresses with so many callers: seconds in all, seconds of each, pictures."""
+"""Captures URLs with a number of concurrent clients; returns total seconds, seconds of each, and images."""
 
 
 @dataclass
 class Run:
-    """What one contestant did with one number of callers."""
+    """Results of one contestant with one number of clients."""
 
     rates: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     cpu: float = 0.0
     others: float = 0.0
-    """CPU seconds of everything else on the machine: other people's work, and the server of the pages."""
+    """CPU seconds of all other processes, including the server of the pages."""
     wall: float = 0.0
 
     def row(self) -> dict[str, float]:
-        """Figures of all rounds."""
+        """Results of all rounds."""
         cores, cost = os.cpu_count() or 1, self.cpu / len(self.seconds)
         rate = statistics.median(self.rates)
         return {
@@ -77,7 +77,7 @@ class Run:
 
 @contextmanager
 def service(sites: Sites, scratch: Path) -> Iterator[tuple[int, Take]]:
-    """Ours, as it is started: process id, and how to ask it."""
+    """A capture daemon with default settings: its process id, and a function that captures."""
     env = {"TINTYPE_ALLOW_ADDRESSES": sites.allowed, "TINTYPE_WORKERS": "1"}
     with Node(data=scratch / "ours", env=env) as node:
 
@@ -98,7 +98,7 @@ def service(sites: Sites, scratch: Path) -> Iterator[tuple[int, Take]]:
 
 @contextmanager
 def playwright(python: str, scratch: Path) -> Iterator[tuple[int, Take]]:
-    """The script everybody writes, on the same Chromium."""
+    """The Playwright baseline, on the same Chromium."""
     script = Path(__file__).with_name("playwright_baseline.py")
     command = [python, "-I", str(script), str(find_chromium()), str(scratch)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rival:
@@ -115,7 +115,7 @@ def playwright(python: str, scratch: Path) -> Iterator[tuple[int, Take]]:
 
 
 async def references(sites: Sites) -> dict[str, bytes]:
-    """Every page as it looks when it has been left alone for a while, in real time."""
+    """Reference images: every page a fixed time after its load event, without virtual time."""
     booth = await CaptureRuntime.open(DaemonConfig(slots=1, allow_addresses=(sites.allowed,)))
     try:
         return {name: await _settled(booth, sites.url(name)) for name in sites.names}
@@ -126,7 +126,7 @@ async def references(sites: Sites) -> dict[str, bytes]:
 async def _settled(booth: CaptureRuntime, url: str) -> bytes:
     browser, shot = booth.pool.browser, Shot(navigation=Navigation(url=url))
     assert browser
-    async with browser._open_page(None) as (tab, traffic):  # noqa: SLF001 - beside the way under test, so that it can be judged
+    async with browser._open_page(None) as (tab, traffic):  # noqa: SLF001 - independent of the capture path under test
         page = PageContext(tab, shot, traffic, browser.user_agent, max_height=20_000)
         await asyncio.gather(tab.session.call("Page.enable"), *emulate(page))
         await tab.session.call("Page.navigate", url=url)
@@ -136,11 +136,11 @@ async def _settled(booth: CaptureRuntime, url: str) -> bytes:
 
 
 def measure(sites: Sites, contestants: dict[str, tuple[int, Take]], rounds: int, callers: int) -> dict[str, Any]:
-    """All rounds: figures by contestant and callers, and each contestant's last picture of each page."""
+    """Run all rounds; returns results by contestant and number of clients, and the last image of each page."""
     runs = {(name, crowd): Run() for name in contestants for crowd in (1, callers)}
     bodies: dict[str, dict[str, bytes]] = {name: {} for name in contestants}
     numbers = iter(range(1, 10**9))
-    for round_ in range(-1, rounds):  # the first is to get warm
+    for round_ in range(-1, rounds):  # the first round warms up
         for (name, crowd), run in runs.items():
             pid, take = contestants[name]
             number = next(numbers)
@@ -161,7 +161,7 @@ def measure(sites: Sites, contestants: dict[str, tuple[int, Take]], rounds: int,
 
 
 def judged(bodies: dict[str, dict[str, bytes]], settled: dict[str, bytes]) -> dict[str, dict[str, tuple[float, float]]]:
-    """PSNR and SSIM to the settled page, by page and contestant."""
+    """PSNR and SSIM relative to the settled page, by page and contestant."""
     return {
         page: {
             name: (similarity.psnr(taken[page], right), similarity.ssim(taken[page], right))
@@ -197,7 +197,7 @@ def main() -> None:
 
 
 def keep(folder: Path, pictures: dict[str, dict[str, bytes]]) -> None:
-    """Write every picture into a folder."""
+    """Write all images into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, taken in pictures.items():
         for page, body in taken.items():
@@ -205,7 +205,7 @@ def keep(folder: Path, pictures: dict[str, dict[str, bytes]]) -> None:
 
 
 def show(figures: dict[str, dict[str, float]], likenesses: dict[str, dict[str, tuple[float, float]]]) -> None:
-    """Two tables and the ratios."""
+    """Print two tables and the ratios."""
     first = next(iter(figures.values()))
     table = Table("what", *first)
     for what, row in figures.items():

@@ -1,7 +1,7 @@
-"""What cleaning costs a page that has nothing to be cleaned, and whether it leaves such a page alone.
+"""Benchmark of cleaning on pages without anything to clean: its cost, and whether it changes such a page.
 
-``python -m bench.clean [--rounds N] [--only tabler,reveal] [--list FILE …]``. Each page is photographed with cleaning
-off and on, and with filter lists where some are given, in turn; ratios are to cleaning off, pair by pair.
+``python -m bench.clean [--rounds N] [--only tabler,reveal] [--list FILE …]``. Each page is captured with cleaning off
+and on, and with filter lists if given, alternately; ratios are relative to cleaning off, pair by pair.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from tintype.options import Options
 
 OFF = dict.fromkeys(("block_ads", "block_trackers", "block_cookie_banners", "block_chats"), False)
 _GRACE = 0.3
-"""Seconds for what is cleared away after a picture: it costs CPU too."""
+"""Seconds to wait for the clean-up after a capture, which uses CPU too."""
 
 Contestant = tuple[ChromiumEngine, dict[str, Any]]
 
 
 @contextmanager
 def engine(config: DaemonConfig, run_dir: Path) -> Iterator[ChromiumEngine]:
-    """A daemon of its own."""
+    """A separate capture daemon."""
     address = address_for(config, run_dir)
     client = ChromiumEngine(address, command_for(config, address), run_dir, timeout=60, log_file=run_dir / "log")
     try:
@@ -46,12 +46,12 @@ def engine(config: DaemonConfig, run_dir: Path) -> Iterator[ChromiumEngine]:
 
 
 def measure(sites: Sites, contestants: dict[str, Contestant], rounds: int) -> dict[str, Any]:
-    """Ratios to the first contestant, and pictures, by page."""
+    """Ratios relative to the first contestant, and images, by page."""
     numbers = iter(range(1, 10**9))
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     cpu: dict[str, list[float]] = {name: [] for name in contestants}
     pictures: dict[str, dict[str, bytes]] = {page: {} for page in sites.names}
-    for round_ in range(-1, rounds):  # the first is to get warm
+    for round_ in range(-1, rounds):  # the first round warms up
         order = list(contestants)[:: 1 if round_ % 2 else -1]
         for page in sites.names:
             for name in order:
@@ -73,7 +73,7 @@ def _take(contestant: Contestant, url: str) -> tuple[float, float, bytes]:
 
 
 def summary(found: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Figures of each contestant; the ratio of CPU is that of sums, because it is counted in hundredths."""
+    """Results of each contestant; the CPU ratio is that of the sums, because CPU is counted in 10 ms ticks."""
     first = next(iter(found["seconds"]))
     base, base_cpu = found["seconds"][first], sum(found["cpu"][first])
     return {
@@ -112,7 +112,7 @@ def main() -> None:
 
 
 def changed(pictures: dict[str, dict[str, bytes]]) -> dict[str, dict[str, float]]:
-    """How alike the cleaned pictures are to those that were not (SSIM)."""
+    """SSIM of images with cleaning relative to images without."""
     return {
         page: {name: similarity.ssim(body, taken["off"]) for name, body in taken.items() if name != "off"}
         for page, taken in pictures.items()
@@ -127,7 +127,7 @@ def keep(folder: Path, pictures: dict[str, dict[str, bytes]]) -> None:
 
 
 def show(figures: dict[str, dict[str, float]], alike: dict[str, dict[str, float]]) -> None:
-    """Two tables."""
+    """Print two tables."""
     console = Console(width=100)
     for title, rows in (("cleaning", figures), ("likeness to cleaning off (SSIM)", alike)):
         names = list(next(iter(rows.values())))

@@ -1,9 +1,9 @@
-"""Does anything grow? Thousands of captures in a row through the service, and what its whole tree holds meanwhile.
+"""Endurance test: thousands of captures through the service, and the growth of its whole process tree.
 
-``python -m bench.endurance [--captures N] [--every N]``. Quick pages that open windows, leave workers, break off or
-hold dialogs, and a real one (``bench.pages``) now and then. After every so many captures the service is left alone
-until it is idle, and looked at: memory, processes, descriptors and files of web, daemon and Chromium, and what
-Chromium says is open in it. Compared is the middle of five looks around capture 500 with that of the last five.
+``python -m bench.endurance [--captures N] [--every N]``. Small pages that open windows, leave workers, abort or show
+dialogs, and sometimes a real page (``bench.pages``). After every N captures the service idles and is measured: memory,
+processes, descriptors and files of web workers, daemon and Chromium, and Chromium's open targets. The median of five
+samples around capture 500 is compared with the median of the last five.
 """
 
 from __future__ import annotations
@@ -43,50 +43,50 @@ QUICK = (
     "/download",
     "/nothing",
 )
-"""Of the tests' site; the last three give no picture or one that is not kept."""
+"""Pages of the test site; the last three yield no image or one that is not cached."""
 REAL_EVERY = 25
 COMPARED_AT, LOOKS = 500, 5
 ALLOWED = 1.10
-"""A10 and A11: what may be held after all captures, times what was held after 500."""
+"""Limits A10 and A11: resources after all captures, relative to those after 500."""
 _MEGABYTE = 1 << 20
 _IDLE_WITHIN = 60.0
 _BUDGET = 4 * _MEGABYTE
-"""Bytes each cache may hold: full at capture 500, so that its mapped file does not look like growth."""
+"""Cache budget in bytes: full at capture 500, so that its mapped file does not count as growth."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What an idle service holds. Memory in bytes."""
+    """Resources of an idle service; memory in bytes."""
 
     captures: int
     memory: int
-    """Shared pages counted in parts (PSS)."""
+    """Proportional set size (PSS)."""
     own: int
-    """Of it what no file backs."""
+    """Anonymous part of it."""
     web: int
-    """PSS of what is neither daemon nor Chromium."""
+    """PSS of all processes except daemon and Chromium."""
     web_own: int
-    """Of it what no file backs."""
+    """Anonymous part of it."""
     daemon: int
     processes: int
     descriptors: int
     contexts: int
     pages: int
     kept: int
-    """Files in the data folder, but those of locks: they have a fixed number of names."""
+    """Files in the data folder, without lock files, whose number is fixed."""
     temporary: int
     """Files and folders in the temporary folder."""
 
 
 @dataclass
 class Service:
-    """A node with folders of its own, and a line to its daemon."""
+    """A node with its own folders, and a client of its daemon."""
 
     node: Node
     temporary: Path
 
     def look(self, captures: int) -> Look:
-        """Wait until it is idle, then count."""
+        """Wait until the service is idle, then measure."""
         daemon = self._idle_daemon()
         status, everyone = daemon.status(), process_tree.members(self.node.process.pid)
         daemon.close()
@@ -114,7 +114,7 @@ class Service:
         until = time.monotonic() + _IDLE_WITHIN
         while _stirs(daemon) and time.monotonic() < until:
             time.sleep(0.2)
-        time.sleep(1)  # processes of pages that were closed just now
+        time.sleep(1)  # renderer processes of pages closed a moment ago
         return daemon
 
 
@@ -124,7 +124,7 @@ def _stirs(daemon: ChromiumEngine) -> bool:
 
 
 def addresses(site: SiteServer, real: pages.Sites) -> Iterator[str]:
-    """Without end, none twice."""
+    """An endless sequence of distinct URLs."""
     quick, slow = itertools.cycle(QUICK), itertools.cycle(real.names)
     for number in itertools.count():
         if number % REAL_EVERY == REAL_EVERY - 1:
@@ -134,7 +134,7 @@ def addresses(site: SiteServer, real: pages.Sites) -> Iterator[str]:
 
 
 def endure(service: Service, urls: Iterator[str], captures: int, every: int, callers: int) -> Iterator[Look]:
-    """Photograph on and on; a look after every so many."""
+    """Capture continuously; take a sample after every N captures."""
     seen: Counter[int] = Counter()
     with ThreadPoolExecutor(callers) as crowd:
         for done in range(every, captures + 1, every):
@@ -148,9 +148,9 @@ def endure(service: Service, urls: Iterator[str], captures: int, every: int, cal
 
 
 def measure(captures: int, every: int, callers: int, recycle_after: int) -> tuple[list[Look], list[str]]:
-    """The looks, and what is there when the service has ended."""
+    """All samples, and the files left when the service has ended."""
     with tempfile.TemporaryDirectory() as scratch, SiteServer() as site, pages.serve() as real:
-        Path(scratch).chmod(0o711)  # the browser's user passes through
+        Path(scratch).chmod(0o711)  # the browser's user needs access
         temporary = Path(scratch) / "tmp"
         temporary.mkdir()
         temporary.chmod(0o1777)
@@ -169,7 +169,7 @@ def measure(captures: int, every: int, callers: int, recycle_after: int) -> tupl
 
 
 def compared(looks: Sequence[Look]) -> dict[str, tuple[float, float]]:
-    """The middle of the looks around capture 500, or of the first, and of the last ones, by name."""
+    """Medians of the samples around capture 500 (or of the first) and of the last ones, by name."""
     middle = min(range(len(looks)), key=lambda number: abs(looks[number].captures - COMPARED_AT))
     begin = max(0, min(middle - LOOKS // 2, len(looks) - LOOKS))
     sides = [asdict(look) for look in looks[begin : begin + LOOKS]], [asdict(look) for look in looks[-LOOKS:]]

@@ -1,8 +1,8 @@
-"""Hits while many callers ask for pages nobody has seen: their latency idle and in the flood, and that of refusals.
+"""Benchmark of cache hits during a flood of misses: latency of hits, idle and flooded, and of rejections.
 
-``python -m bench.flood [--rounds N] [--seconds N] [--callers N]``. Each caller asks for one new page after another,
-each of which takes its server 3 s; who is refused waits for one or two seconds. The probe asks for a hit 200 times a
-second over a connection of its own. Idle and flooded in turn, in one service as it is by default, Chromium and all.
+``python -m bench.flood [--rounds N] [--seconds N] [--callers N]``. Each client requests one new page after another,
+each of which takes its server 3 s; a rejected client waits for one or two seconds. The probe requests a hit 200 times
+per second on its own connection. Idle and flooded phases alternate in one service with default settings and Chromium.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from harness.node import Node
 SLOW = 3.0
 PAUSE = 0.005
 Answers = list[tuple[int, float]]
-"""Status and milliseconds of each."""
+"""Status and milliseconds of each response."""
 
 
 class SlowSite(Site):
-    """A page that takes its time, unless it is the one all know."""
+    """A slow page server; only the known page is served immediately."""
 
     request_queue_size = 256
 
@@ -63,7 +63,7 @@ def ask(connection: http.client.HTTPConnection, path: str) -> tuple[int, float]:
 
 
 def probe(port: int, path: str, seconds: float) -> Answers:
-    """One visitor who sees what is there already."""
+    """One client that requests cached thumbnails."""
     connection, until, seen = http.client.HTTPConnection("127.0.0.1", port, timeout=60), time.monotonic() + seconds, []
     while time.monotonic() < until:
         seen.append(ask(connection, path))
@@ -72,7 +72,7 @@ def probe(port: int, path: str, seconds: float) -> Answers:
 
 
 def flood(port: int, base: str, first: int, callers: int, seconds: float) -> tuple[Answers, Answers]:
-    """Callers who all want something new: what they hear at first, all at one moment, and later."""
+    """Clients that request new pages: first responses (all concurrent), then later ones."""
     numbers, until = itertools.count(first), time.monotonic() + seconds
     together = threading.Barrier(callers)
 

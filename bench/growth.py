@@ -1,10 +1,10 @@
-"""What a large cache costs: hits among a thousand and among a million records, and pauses while the budget is kept.
+"""Benchmark of large caches: hits among a thousand and a million records, and pauses during eviction.
 
-``python -m bench.growth [--records N] [--bytes N] [--seconds N] [--writers N]``. Both caches are asked in turn in one
-process: by themselves, and through the WSGI application as a hit that no worker remembers, without a server's share.
-Then several processes write more than the budget into the large one, while another reads. On a machine that others use
-a process often waits for a core: how long is known from ``/proc/self/schedstat``, and left out of the pauses; what that
-left out at most is shown beside them. ``--folder`` says where the files go.
+``python -m bench.growth [--records N] [--bytes N] [--seconds N] [--writers N]``. Both caches are queried alternately in
+one process: directly, and through the WSGI application as a hit that is not in a worker's memory. Then several
+processes write more than the budget into the large cache while another one reads. On a busy machine a process often
+waits for a core: ``/proc/self/schedstat`` tells how long, and this time is subtracted from the pauses; the table shows
+the maximum that was subtracted. ``--folder`` selects the folder of the files.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ CHUNK = 10_000
 
 @dataclass
 class Spread:
-    """Times of one kind of act, in microseconds; ``scheduling`` is the longest wait for a core that was left out."""
+    """Times of one operation in microseconds; ``scheduling`` is the longest wait for a core that was subtracted."""
 
     count: int
     p50: float
@@ -83,7 +83,7 @@ def key(number: int) -> str:
 
 
 class Node:
-    """A service with so many pictures in its cache, asked without a server."""
+    """A WSGI application with N thumbnails in its cache, called without a server."""
 
     def __init__(self, folder: Path, count: int, size: int, budget: int) -> None:
         environ = {"TINTYPE_DATA_DIR": str(folder), "TINTYPE_CACHE_SIZE": str(budget), **SETTINGS}
@@ -103,9 +103,9 @@ class Node:
             self.ask(number)
 
     def _fill(self, value: bytes) -> None:
-        """As a million puts would, in fewer transactions; what is asked for lies scattered among the rest."""
+        """Insert in few transactions what a million puts would; requested records are spread among the others."""
         every, now = self.count // KNOWN, time.time()
-        self.state.records.put("first", b"", 0)  # makes the file
+        self.state.records.put("first", b"", 0)  # creates the file
         with closing(sqlite3.connect(self.path, isolation_level=None)) as database:
             for begin in track(range(1, self.count + 1, CHUNK), f"{self.count:,} pictures", transient=True):
                 numbers = range(begin, min(begin + CHUNK, self.count + 1))
@@ -119,7 +119,7 @@ class Node:
                 database.execute("COMMIT")
 
     def ask(self, number: int) -> None:
-        """One of the pictures whose questions the worker knows."""
+        """Request a thumbnail whose query is in the query cache."""
         environ = {**ENVIRON, "QUERY_STRING": f"url=https%3A%2F%2Fexample.com%2F{number}&format=jpeg"}
         seen: list[str] = []
 
@@ -146,7 +146,7 @@ def timed(act: Callable[[], object]) -> float:
 
 
 def in_turn(nodes: list[Node], act: Callable[[Node, int], None], seconds: float) -> list[Spread]:
-    """An act on random pictures of each node alternately."""
+    """Run an operation on random thumbnails of each cache alternately."""
     chance, end = random.Random(1), time.monotonic() + seconds
     times: list[list[float]] = [[] for _ in nodes]
     while time.monotonic() < end:
@@ -157,7 +157,7 @@ def in_turn(nodes: list[Node], act: Callable[[Node, int], None], seconds: float)
 
 
 def without_scheduling(act: Callable[[], object], seconds: Event | float) -> Spread:
-    """An act again and again, for so long or until told; the time without a core is not counted."""
+    """Repeat an operation for a time or until an event; time without a core is subtracted."""
     fd, times, waits, end = os.open("/proc/self/schedstat", os.O_RDONLY), [], [], time.monotonic()
     while not seconds.is_set() if isinstance(seconds, Event) else time.monotonic() < end + seconds:
         before = int(os.pread(fd, 64, 0).split()[1])
@@ -186,7 +186,7 @@ def keep_writing(path: Path, budget: int, size: int, seconds: float, tell: multi
 def evict(
     path: Path, budget: int, keys: list[str], size: int, seconds: float, writers: int
 ) -> tuple[list[Spread], Spread, int]:
-    """Write on over the budget while another process reads: times of each writer, times of reads, bytes kept."""
+    """Write beyond the budget while another process reads: times of each writer, of reads, and bytes kept."""
     over, reads, writes = RESULTS.Event(), RESULTS.Queue(), RESULTS.Queue()
     reader = RESULTS.Process(target=keep_reading, args=(path, budget, keys, over, reads))
     crowd = [RESULTS.Process(target=keep_writing, args=(path, budget, size, seconds, writes)) for _ in range(writers)]
@@ -210,7 +210,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     logs.configure("warning", "json")
-    response_cache.LIFETIME = 0.0  # or the worker would answer from its own memory
+    response_cache.LIFETIME = 0.0  # otherwise the response cache of the worker would answer
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         budget = asked.records * (asked.bytes + 300)
         few, many = (Node(Path(folder) / str(n), n, asked.bytes, budget) for n in (FEW, asked.records))

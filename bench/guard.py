@@ -1,7 +1,7 @@
-"""What the egress guard costs: captures per second with and without filter and enclosure, interleaved in one run.
+"""Benchmark of the egress filter and the namespace sandbox: captures per second with and without them.
 
-``python -m bench.guard [--rounds N] [--captures N] [--pages DIR]``. Without means: direct connections, the host's
-network; the sandbox stays on in both, as it does everywhere.
+``python -m bench.guard [--rounds N] [--captures N] [--pages DIR]``. Without: direct connections in the network
+namespace of the host; Chromium's sandbox stays on in both. The two alternate within one run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TABS = 3
 
 
 def unguarded() -> ExitStack:
-    """Make browsers connect directly: no proxy on the command line, none for a context."""
+    """Make browsers connect directly: no proxy on the command line or in a context."""
     stack, post = ExitStack(), connection.CdpSession.post
 
     def without_proxy(session: connection.CdpSession, method: str, **params: Any) -> Any:
@@ -56,7 +56,7 @@ def unguarded() -> ExitStack:
 
 
 async def measure(site: Site, number: int, captures: int, *, guarded: bool) -> tuple[float, float]:
-    """Captures per second of a saturated browser, and seconds from start to a browser that answers."""
+    """Captures per second with all slots busy, and seconds from launch to a ready browser."""
     judge = EgressPolicy.of([f"127.0.0.1:{site.server_port}"])
     closed, territory = await EgressProxy.start(judge), ProfileRoot.create()
     recipe = LaunchOptions(

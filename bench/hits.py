@@ -1,9 +1,9 @@
-"""Cache hits against nginx's static files and against the common recipe: requests per second on one core, and CPU each.
+"""Benchmark of cache hits against nginx's static files and the common recipe: requests per second and CPU time.
 
-``python -m bench.hits [--rounds N] [--seconds N] [--sizes 10,60] [--recipe PYTHON]``. Every server, its Redis
-included, runs on core 0, the load on core 1; contestants in turn, medians over rounds. The limiter is on and every hit
-of ours is logged; nginx logs nothing. Wants ``nginx`` and ``wrk`` (apt install nginx-light wrk), and for the recipe
-flask-limiter: PYTHON is an interpreter that has it (``pip install 'tintype[bench]'`` for this one).
+``python -m bench.hits [--rounds N] [--seconds N] [--sizes 10,60] [--recipe PYTHON]``. Every server, its Redis included,
+runs on core 0, the load generator on core 1; contestants alternate, and the table shows medians over the rounds.
+Tintype limits rates and logs every hit; nginx logs nothing. Requires ``nginx`` and ``wrk`` (apt install nginx-light
+wrk), and for the recipe flask-limiter: PYTHON is an interpreter that has it (``pip install 'tintype[bench]'``).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from tintype.service.thumbnail_cache import ThumbnailCache
 from tintype.settings import Settings
 
 SERVERS, LOAD = 0, 1
-"""Cores."""
+"""CPU cores."""
 PAGES = 500
 PLENTY = "1000000000 per minute"
 TARGETS = {
@@ -52,7 +52,7 @@ TARGETS = {
 
 @dataclass
 class Contestant:
-    """A server under load; ``members`` are the processes whose CPU is counted, with all they started."""
+    """A server under load; the CPU time of ``members`` and their descendants is counted."""
 
     port: int
     asks: Callable[[int], Sequence[Ask]]
@@ -68,7 +68,7 @@ class Contestant:
 
 
 def picture(size: int, number: int) -> bytes:
-    """Bytes that no two pictures share and nothing can compress."""
+    """Incompressible bytes, different for each thumbnail."""
     return number.to_bytes(8, "big") + os.urandom((size << 10) - 8)
 
 
@@ -81,7 +81,7 @@ def query(size: int, number: int) -> str:
 
 
 def fill(environ: dict[str, str], sizes: Sequence[int]) -> dict[int, list[str]]:
-    """Put pictures where the service with these settings finds them; their entity tags by size."""
+    """Fill the cache of a service with these settings; returns entity tags by size."""
     settings = Settings.load(environ, None)
     state, parts = backends.open_state(settings), build_application(settings)
     tags: dict[int, list[str]] = {}
@@ -101,7 +101,7 @@ def fill(environ: dict[str, str], sizes: Sequence[int]) -> dict[int, list[str]]:
 
 @contextmanager
 def nginx(scratch: Path, sizes: Sequence[int]) -> Iterator[Contestant]:
-    """Static files."""
+    """Static files of nginx."""
     binary, port = shutil.which("nginx") or "/usr/sbin/nginx", free_port()
     root = scratch / "static"
     for size in sizes:
@@ -121,7 +121,7 @@ def nginx(scratch: Path, sizes: Sequence[int]) -> Iterator[Contestant]:
 
 @contextmanager
 def recipe(python: str, server: RedisServer, sizes: Sequence[int]) -> Iterator[Contestant]:
-    """Flask, gunicorn's four sync workers, redis-py, flask-limiter."""
+    """The recipe: Flask, four sync workers of gunicorn, redis-py, flask-limiter."""
     port, here = free_port(), Path(__file__).parent
     environ = {**os.environ, "REDIS_URL": server.unix_url, "THUMB_LIMIT": PLENTY}
     command = [python, "-m", "gunicorn", "-w", "4", "-b", f"127.0.0.1:{port}", "--log-level", "error", "recipe:app"]
@@ -148,7 +148,7 @@ for url in json.loads(sys.argv[1]):
 
 @contextmanager
 def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process for as long as the block lasts."""
+    """Terminate a process at the end of the block."""
     try:
         time.sleep(2)
         if process.poll() is not None:
@@ -163,7 +163,7 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]
 def ours(
     data: Path, sizes: Sequence[int], command: tuple[str, ...] = SERVE, server: RedisServer | None = None, **more: str
 ) -> Iterator[dict[str, Contestant]]:
-    """The service without a browser, for nothing is captured: its hits, and its 304s."""
+    """The service without a browser, because nothing is captured: hits and 304 responses."""
     environ = {
         "TINTYPE_DATA_DIR": str(data),
         "TINTYPE_WORKERS": "1",
@@ -185,7 +185,7 @@ def ours(
 
 
 def contestants(stack: ExitStack, sizes: Sequence[int], python: str) -> dict[str, Contestant]:
-    """Everybody, up and running on one core; who cannot be had is reported."""
+    """Start all available contestants on one core; report missing ones."""
     scratch, found = Path(stack.enter_context(tempfile.TemporaryDirectory())), {}
     if shutil.which("nginx") or Path("/usr/sbin/nginx").exists():
         found["nginx static"] = stack.enter_context(nginx(scratch, sizes))
@@ -206,7 +206,7 @@ def contestants(stack: ExitStack, sizes: Sequence[int], python: str) -> dict[str
 
 
 def edge(stack: ExitStack, scratch: Path, behind: Contestant) -> Contestant:
-    """The shipped nginx configuration in front of the embedded service."""
+    """The shipped nginx configuration in front of the service."""
     running = stack.enter_context(Edge(scratch / "edge", behind.port, bare=True))
     return Contestant(running.port, behind.asks, [running.pid, *behind.members])
 
@@ -216,7 +216,7 @@ def report(what: str) -> None:
 
 
 def rows(found: dict[str, Contestant], size: int) -> dict[str, dict[str, float]]:
-    """Medians of each, and ratios to the references."""
+    """Medians of each contestant, and ratios to the references."""
     rate = {name: statistics.median(seen.rate for seen in each.seen[size]) for name, each in found.items()}
     made = {}
     for name, each in found.items():
@@ -258,7 +258,7 @@ def main() -> None:
             for size in sizes:
                 for each in found.values():
                     each.run(size, asked.seconds if round_ else 1)
-        for each in found.values():  # the first was to warm up
+        for each in found.values():  # the first round warmed up
             for size in sizes:
                 del each.seen[size][0], each.cpu[size][0]
     figures = {size: rows(found, size) for size in sizes}

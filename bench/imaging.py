@@ -1,7 +1,8 @@
-"""What each way to scale and encode costs: milliseconds, bytes and likeness, on a few masters.
+"""Benchmark of scaling and encoding: milliseconds, bytes and similarity for several masters.
 
-``python -m bench.imaging [--pictures DIR] [--repeat N]``. DIR holds PNG masters, best taken by Chromium's fast PNG;
-without it three are drawn: prose, an interface, something like a photograph. Rows with ``*`` are what the service does.
+``python -m bench.imaging [--pictures DIR] [--repeat N]``. DIR contains PNG masters, preferably from Chromium's fast PNG
+encoder; without it three are drawn: text, a user interface and a photograph-like image. ``*`` marks the settings of the
+service.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from tintype.options import Rendition
 WORDS = ("the", "way", "of", "a", "page", "from", "its", "address", "to", "picture", "that", "is", "kept", "forever")
 
 WEBP, AVIF, PNG = 2, 1, (3, "none")
-"""Efforts in use, to be marked."""
+"""Encoder efforts used by the service."""
 
 
 def prose(width: int = 1280, height: int = 720) -> Any:
-    """Dark words on white, edge to edge."""
+    """Dark text on white, edge to edge."""
     chance = random.Random(1)
     text = "\n".join(" ".join(chance.choices(WORDS, k=90)) for _ in range(12))
     ink = pyvips.Image.text(text, font="sans 16", width=width - 160, dpi=72, spacing=6)
@@ -50,7 +51,7 @@ def interface(width: int = 1280, height: int = 720) -> Any:
 
 
 def photograph(width: int = 1280, height: int = 720) -> Any:
-    """Soft clouds with the grain of a camera."""
+    """Soft gradients with camera noise."""
     bands = [pyvips.Image.perlin(width, height, cell_size=90, seed=n) * 120 + 128 for n in range(3)]
     grain = pyvips.Image.gaussnoise(width, height, sigma=6, seed=4)
     return (bands[0].bandjoin(bands[1:]) + grain).cast("uchar").copy(interpretation="srgb")
@@ -70,7 +71,7 @@ def masters(folder: Path | None) -> dict[str, bytes]:
 
 
 def encoders() -> Iterator[tuple[str, Callable[[Any], bytes]]]:
-    """What is compared; the service's own choice is marked."""
+    """Encoders to compare; those of the service are marked."""
     for optimised in (False, True):
         name = "* jpeg 80 optimised" if optimised else "  jpeg 80"
         yield name, lambda i, o=optimised: i.jpegsave_buffer(Q=80, optimize_coding=o, keep="none")
@@ -87,7 +88,7 @@ def encoders() -> Iterator[tuple[str, Callable[[Any], bytes]]]:
 
 
 def measure(make: Callable[[], bytes], repeat: int) -> tuple[float, bytes]:
-    """Median milliseconds, and what was made."""
+    """Median milliseconds, and the result."""
     made, taken = make(), []
     for _ in range(repeat):
         begin = time.perf_counter()
@@ -97,7 +98,7 @@ def measure(make: Callable[[], bytes], repeat: int) -> tuple[float, bytes]:
 
 
 def likeness(one: Any, body: bytes) -> float:
-    """Peak signal to noise in decibels; 99 for equal pictures."""
+    """PSNR in decibels; 99 for equal images."""
     other = pyvips.Image.new_from_buffer(body, "")
     error = ((one.cast("float") - other.cast("float")) ** 2).avg()
     return 10 * math.log10(255**2 / error) if error else 99.0
@@ -117,13 +118,13 @@ def compare(bodies: dict[str, bytes], width: int, repeat: int) -> Table:
 
 
 def reduce(body: bytes, width: int) -> Any:
-    """A master, still undecoded, brought to a width."""
+    """Scale an undecoded master to a width."""
     image = pyvips.Image.pngload_buffer(body, authenticator="sequential")
     return image if width == image.width else image.thumbnail_image(width)
 
 
 def renditions(bodies: dict[str, bytes], repeat: int) -> Table:
-    """The whole way from master to thumbnail."""
+    """The complete rendering from master to thumbnail."""
     table = Table("ms / KiB", *bodies, title="imaging.render, as the service calls it")
     sizes: tuple[dict[str, Any], ...] = ({}, {"thumb_width": 320}, {"thumb_width": 640, "thumb_height": 360})
     for size in sizes:
@@ -145,7 +146,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=7)
     asked = parser.parse_args()
     bodies = masters(asked.pictures)
-    imaging.size(next(iter(bodies.values())))  # sets libvips up as in the service
+    imaging.size(next(iter(bodies.values())))  # initialises libvips as in the service
     for table in (compare(bodies, 320, asked.repeat), compare(bodies, 1280, asked.repeat)):
         Console().print(table)
     Console().print(renditions(bodies, asked.repeat))

@@ -1,4 +1,4 @@
-"""What clients see of a server that is kept busy: wrk does the asking, else a slower generator of our own."""
+"""Load generator for HTTP servers: wrk, or a slower one in Python if wrk is missing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request of the load: a path, and the entity tag of the copy the client holds."""
+    """One request: a path, and the entity tag of the client's copy."""
 
     path: str
     etag: str = ""
@@ -49,7 +49,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Requests answered in so many seconds, ``wrong`` ones among them, and percentiles of latency in milliseconds."""
+    """Number of responses, ``wrong`` ones among them, seconds, and latency percentiles in milliseconds."""
 
     requests: int
     seconds: float
@@ -63,12 +63,12 @@ class Seen:
 
 
 def generator() -> str:
-    """What will do the asking."""
+    """Name of the load generator in use."""
     return "wrk" if shutil.which("wrk") else "python (slow; apt install wrk for figures that mean something)"
 
 
 def hammer(port: int, asks: Sequence[Ask], seconds: int, core: int) -> Seen:
-    """Ask in turn, over a few connections that are kept, from one core."""
+    """Send requests over keep-alive connections, from one core."""
     with tempfile.TemporaryDirectory() as scratch:
         script, listed = Path(scratch) / "load.lua", Path(scratch) / "asks"
         script.write_text(SCRIPT)
@@ -83,7 +83,7 @@ def hammer(port: int, asks: Sequence[Ask], seconds: int, core: int) -> Seen:
 
 
 class Client:
-    """One connection that always waits for one answer."""
+    """One connection that sends a request after each response."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -94,7 +94,7 @@ class Client:
         self.connection.sendall(request)
 
     def heard(self) -> int:
-        """The status once the answer is whole, else 0."""
+        """The status of a complete response, else 0."""
         self._heard += self.connection.recv(1 << 18)
         head, end, body = self._heard.partition(b"\r\n\r\n")
         if not end:
@@ -127,7 +127,7 @@ def _generate(port: int, seconds: float, asks: Sequence[bytes]) -> Seen:
 
 
 def main() -> None:
-    """Stand in for wrk."""
+    """Entry point of the Python load generator."""
     asks = []
     for line in Path(os.environ["ASKS"]).read_text().splitlines():
         path, _, held = line.partition(" ")

@@ -1,9 +1,9 @@
-"""Two nodes behind nginx, one killed under load: visits of cold pages, hits lost, what became of misses, and how soon.
+"""Benchmark of two nodes behind nginx while one is killed: captures, lost hits, retried misses and recovery time.
 
-``python -m bench.nodes [--rounds N] [--pages N] [--json]``. Nodes, nginx as shipped, Redis and an S3 server run on
-loopback. A round asks for cold pages over both at once, each twice and in two spellings; then, under a load of hits
-that pass by nginx's cache, kills one node with every process it has while pages are being taken, waits for all answers
-and starts it again; then does the same with one that is told to end (SIGTERM), as a new version does.
+``python -m bench.nodes [--rounds N] [--pages N] [--json]``. Nodes, shipped nginx, Redis and an S3 server run
+on loopback. A round requests cold pages from both nodes concurrently, each twice and in two spellings. Then,
+under a load of hits that bypass nginx's cache, it kills one node with all its processes during captures, waits for all
+responses and restarts it. Finally it does the same with SIGTERM, as a deployment does.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from harness.waiting import eventually
 
 KNOWN = 20
 LOST = 4
-"""Pages under way when the node dies."""
+"""Captures in progress when the node is killed."""
 ENOUGH = 100
-"""Hits before and after."""
+"""Seconds of hits before and after."""
 
 
 @dataclass
 class Found:
-    """Figures of all rounds."""
+    """Results of all rounds."""
 
     visits: list[int] = field(default_factory=list)
     cold: Counter[str] = field(default_factory=Counter)
@@ -53,19 +53,19 @@ class Found:
 
 
 def cold(pair: Pair, site: SiteServer, pages: list[str], found: Found) -> None:
-    """Ask for each page four times at once."""
+    """Request each page four times concurrently."""
     asked = [(site.url(page), more) for page in pages for more in ("", "&format=png") * 2]
     found.cold.update(told(answer) for answer in pair.thumbs(asked))
     found.visits += [site.visits(page) for page in pages]
 
 
 def through_the_edge(pair: Pair, urls: list[str], found: Found) -> None:
-    """Known pages, as browsers ask for them: nginx may answer."""
+    """Cached pages, requested as browsers do: nginx may serve them."""
     found.edge.update(told(pair.thumb(url)) for _ in range(5) for url in urls)
 
 
 def killed(pair: Pair, site: SiteServer, urls: list[str], pages: list[str], found: Found) -> None:
-    """One node dies under load and comes back."""
+    """Kill one node under load and restart it."""
     site.gate.clear()
     with hits(pair, urls) as load, ThreadPoolExecutor(1) as background:
         load.grows(by=ENOUGH)
@@ -94,7 +94,7 @@ def killed(pair: Pair, site: SiteServer, urls: list[str], pages: list[str], foun
 
 
 def ended(pair: Pair, site: SiteServer, urls: list[str], pages: list[str], found: Found) -> None:
-    """One node is told to end under load, and started again."""
+    """Stop one node by SIGTERM under load and restart it."""
     pair.gather(urls[0])
     site.gate.clear()
     with hits(pair, urls) as load, ThreadPoolExecutor(2) as background:
@@ -114,12 +114,12 @@ def ended(pair: Pair, site: SiteServer, urls: list[str], pages: list[str], found
 
 
 def note_load(load: Load, died: float, found: Found) -> None:
-    """What the callers of known pictures noticed of it."""
+    """Errors and latencies of the clients that requested hits."""
     found.hits += len(load.seen)
     found.failed += len(load.failed)
     after = [seen for seen in load.seen if seen[3] + seen[2] >= died]
     found.slowest.append(max(seconds for _, _, seconds, _ in after))
-    # what was under way when it died was lost there, and answered by the other one
+    # requests in progress on the killed node were retried on the other one
     found.over.append(max([begun + seconds - died for _, _, seconds, begun in after if begun <= died], default=0.0))
 
 

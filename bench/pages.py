@@ -1,8 +1,8 @@
-"""Which real pages are photographed? Those of public npm packages, each served as a site of its own on loopback.
+"""Real pages for benchmarks: pages of public npm packages, each served as its own site on loopback.
 
-``python -m bench.pages`` fetches them (``npm pack``, once, into a cache folder) and serves them until Ctrl-C. What the
-pages load from public copies of npm packages comes from here too, so that they are complete without the internet; any
-other host of theirs is answered with 404.
+``python -m bench.pages`` fetches them (``npm pack``, once, into a cache folder) and serves them until Ctrl-C. Files
+that the pages load from public copies of npm packages are served from here too, so that the pages are complete without the
+internet; requests to other hosts get 404.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PAGES = {
     "tabler": ("@tabler/preview@1.2.0", "dist/index.html"),
     "tabler-gallery": ("@tabler/preview@1.2.0", "dist/gallery.html"),
 }
-"""Name to package and page."""
+"""Page name to package and path."""
 MORE = {
     "clean-blog-post": ("startbootstrap-clean-blog@6.0.9", "dist/post.html"),
     "coming-soon": ("startbootstrap-coming-soon@6.0.7", "dist/index.html"),
@@ -58,12 +58,12 @@ MORE = {
     "tabler-uptime": ("@tabler/preview@1.2.0", "dist/uptime.html"),
     "tabler-maps": ("@tabler/preview@1.2.0", "dist/maps-vector.html"),
 }
-"""Those on which it is hard to see when a page is settled."""
+"""Pages on which readiness is hard to detect."""
 _ALL = PAGES | MORE
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "tintype-bench"
 
-# What a page asks for and npm never had is replaced by the next version it has.
+# Versions that npm never had are replaced by the next version.
 _COPIES = (
     (re.compile(r"https?://cdn\.jsdelivr\.net/npm/"), "/npm/"),
     (re.compile(r"https?://use\.fontawesome\.com/releases/v([0-9.]+)/"), r"/npm/@fortawesome/fontawesome-free@\1/"),
@@ -84,11 +84,11 @@ _COPIES = (
 )
 _LIBRARY = re.compile(r"/npm/((?:@[^/\s\"']+/)?[^@/\s\"']+@[^/\s\"']+)/")
 _FIRST_ADDRESS = 11
-"""Sites are 127.0.0.11, 127.0.0.12, …: cross-site to each other, as pages of the world are."""
+"""Sites are 127.0.0.11, 127.0.0.12, …, so that they are cross-site to each other."""
 
 
 def fetch(names: Sequence[str] = tuple(PAGES), folder: Path = CACHE) -> Path:
-    """Have the packages of pages in a folder, with the libraries they load; raises OSError where npm does not help."""
+    """Fetch the packages of the pages and their libraries into a folder; raises OSError if npm fails."""
     for package, page in [_ALL[name] for name in names]:
         source = (_package(folder, package) / page).read_text(encoding="utf-8")
         for library in dict.fromkeys(_LIBRARY.findall(localised(source))):
@@ -97,14 +97,14 @@ def fetch(names: Sequence[str] = tuple(PAGES), folder: Path = CACHE) -> Path:
 
 
 def localised(source: str) -> str:
-    """A page that asks nobody but its own site."""
+    """Rewrite a page so that it loads only from its own site."""
     for pattern, copy in _COPIES:
         source = pattern.sub(copy, source)
     return source
 
 
 def _package(folder: Path, package: str) -> Path:
-    """Where a package lies, fetched if it does not yet."""
+    """Folder of a package, fetched if missing."""
     place = folder / package
     if place.is_dir():
         return place
@@ -123,7 +123,7 @@ def _package(folder: Path, package: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """Every page on a site of its own, served by a process of its own."""
+    """Serves every page on its own site, in a separate process."""
 
     port: int
     pid: int
@@ -131,18 +131,18 @@ class Sites:
 
     @property
     def allowed(self) -> str:
-        """As TINTYPE_ALLOW_ADDRESSES wants it."""
+        """Value for TINTYPE_ALLOW_ADDRESSES."""
         return f"127.0.0.0/24:{self.port}"
 
     def url(self, name: str, number: int = 0) -> str:
-        """A page that no cache of ours has seen under this number."""
+        """URL of a page with a number that makes it new to all caches."""
         page = urlsplit(_ALL[name][1]).path.rpartition("/")[2]
         return f"http://{_address(name)}:{self.port}/{page}?n={number}"
 
 
 @contextmanager
 def serve(names: Sequence[str] = tuple(PAGES), folder: Path = CACHE) -> Iterator[Sites]:
-    """Serve pages for a while."""
+    """Serve pages for the duration of the block."""
     fetch(names, folder)
     command = [sys.executable, "-m", "bench.pages", "--folder", str(folder), *names]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
@@ -158,7 +158,7 @@ def _address(name: str) -> str:
 
 
 class Shelf:
-    """Answers by site and path, read once."""
+    """Responses by site and path, read once."""
 
     def __init__(self, names: Sequence[str], folder: Path) -> None:
         self._folder = folder
@@ -166,7 +166,7 @@ class Shelf:
         self._ready: dict[tuple[str, str], bytes] = {}
 
     def answer(self, host: str, target: str) -> bytes:
-        """A whole HTTP answer."""
+        """A complete HTTP response."""
         path = unquote(urlsplit(target).path)
         key = host.partition(":")[0], path
         if key not in self._ready:
@@ -190,7 +190,7 @@ def _http(status: str, kind: str, body: bytes) -> bytes:
 
 
 class Visit(asyncio.Protocol):
-    """One connection, kept alive."""
+    """One keep-alive connection."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
@@ -230,7 +230,7 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    """Standard input ends when whoever started us does; a terminal's does not."""
+    """Standard input ends with the parent process; on a terminal it does not."""
     if not sys.stdin.isatty():
         sys.stdin.read()
         os._exit(0)

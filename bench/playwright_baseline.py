@@ -1,7 +1,7 @@
-"""A capture script as most people write it, for comparison: Playwright, a fresh context each, picture at load.
+"""Baseline for captures: a typical Playwright script with a new context per capture, screenshot at load.
 
-Run by ``bench.captures`` with a Python that has Playwright: one JSON object a line in (urls, callers), one out (seconds
-each, where the pictures are). Knows nothing of Tintype.
+``bench.captures`` runs it with a Python that has Playwright: one JSON object per line in (urls, callers), one out
+(seconds of each capture). It does not import Tintype.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from playwright.async_api import Browser, async_playwright
 
 
 async def capture(browser: Browser, url: str) -> bytes:
-    """One picture."""
+    """Capture one page."""
     context = await browser.new_context(viewport={"width": 1280, "height": 720})
     try:
         page = await context.new_page()
@@ -28,7 +28,7 @@ async def capture(browser: Browser, url: str) -> bytes:
 
 
 async def run(browser: Browser, urls: list[str], callers: int, folder: Path) -> dict[str, Any]:
-    """Take all pictures with so many callers."""
+    """Capture all URLs with a number of concurrent clients."""
     left, seconds = list(enumerate(urls)), [0.0] * len(urls)
 
     async def call() -> None:
@@ -45,7 +45,7 @@ async def run(browser: Browser, urls: list[str], callers: int, folder: Path) -> 
 
 
 async def main(binary: str, folder: Path) -> None:
-    """Answer until standard input ends."""
+    """Process requests until standard input ends."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=binary)
         while line := await asyncio.to_thread(sys.stdin.readline):

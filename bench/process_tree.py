@@ -1,4 +1,4 @@
-"""What does a process with all its descendants cost? CPU seconds and memory, from /proc."""
+"""CPU seconds and memory of a process and all its descendants, from /proc."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu(pid: int) -> float:
-    """CPU seconds a tree has used so far, children that ended and were waited for included."""
+    """CPU seconds used by a tree, including reaped children."""
     return sum(cpu_of(each) for each in members(pid))
 
 
 def busy() -> float:
-    """CPU seconds the whole machine has been at work since it started."""
+    """CPU seconds used by the whole machine since boot."""
     fields = [int(text) for text in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
     idle = fields[3] + fields[4]
     return (sum(fields[:8]) - idle) / _TICKS
 
 
 def memory(pid: int) -> int:
-    """Bytes a tree holds, what it shares counted in parts (PSS)."""
+    """Memory of a tree in bytes (PSS)."""
     return sum(pss(each) for each in members(pid))
 
 
 def members(pid: int) -> list[int]:
-    """A process and all its descendants."""
+    """Process ids of a process and all its descendants."""
     found, left = [], [pid]
     while left:
         found.append(left.pop())
@@ -35,7 +35,7 @@ def members(pid: int) -> list[int]:
 
 
 def pss(pid: int, name: str = "Pss") -> int:
-    """Bytes one process holds; ``Pss_Anon`` leaves out what a file backs (proc(5), smaps_rollup)."""
+    """A field of smaps_rollup in bytes (proc(5)); ``Pss_Anon`` excludes file-backed memory."""
     lines = [line for line in _read(pid, "smaps_rollup").splitlines() if line.startswith(f"{name}:")]
     return int(lines[0].split()[1]) * 1024 if lines else 0
 
@@ -49,7 +49,7 @@ def descriptors(pid: int) -> int:
 
 
 def children(pid: int) -> list[int]:
-    """Of every thread: Chromium starts processes from a thread of its own."""
+    """Children of all threads: Chromium starts processes from a separate thread."""
     try:
         threads = [thread.name for thread in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
@@ -58,7 +58,7 @@ def children(pid: int) -> list[int]:
 
 
 def cpu_of(pid: int) -> float:
-    """CPU seconds of one process so far, children that ended and were waited for included."""
+    """CPU seconds of one process, including reaped children."""
     fields = _read(pid, "stat").rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
 

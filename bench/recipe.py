@@ -1,6 +1,6 @@
-"""The common recipe for this service, as a baseline: Flask, gunicorn, redis-py, flask-limiter, a hosted screenshot API.
+"""Baseline for hits, the common recipe: Flask, gunicorn, redis-py, flask-limiter and a hosted screenshot API.
 
-``REDIS_URL=… gunicorn -w 4 recipe:app``. What tutorials show, done properly; only hits are measured.
+``REDIS_URL=… gunicorn -w 4 recipe:app``. It follows the usual tutorials; only hits are measured.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ limiter = Limiter(get_remote_address, app=app, storage_uri=counters, headers_ena
 
 
 def key_of(options: dict[str, str]) -> str:
-    """A digest of all options."""
+    """Digest of all options."""
     return "thumb:" + hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def capture(options: dict[str, str]) -> bytes:
-    """Ask the hosted API for a picture."""
+    """Capture through the hosted API."""
     asked = urllib.request.Request(
         "https://api.snapsharp.dev/v1/screenshot?" + urllib.parse.urlencode(options),
         headers={"Authorization": f"Bearer {os.environ['SNAPSHARP_API_KEY']}"},

@@ -1,9 +1,9 @@
-"""What another size or format costs while a page's photograph is fresh, against photographing it anew.
+"""Benchmark of deriving another size or format from a fresh capture, compared with a new capture.
 
 ``python -m bench.renditions [--rounds N] [--only tabler,reveal] [--pictures DIR]``. Real pages (``bench.pages``) over
-HTTP, one caller. Each round photographs every page anew, then asks for each rendition of it, in random order, at a
-quality nobody asked for before; what does not come as DERIVED ends the run. "Render" is the service's own account,
-"CPU" the mean of all web processes: on a busy machine that is what can be trusted.
+HTTP, one client. Each round captures every page anew, then requests each rendition of it in random order, at a quality
+not used before; a response that is not DERIVED ends the run. "Render" is the time the service reports, "CPU" the mean
+of all web processes, which is more reliable on a busy machine.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ SIZES: dict[str, dict[str, str]] = {
 }
 FORMATS = ("jpeg", "webp", "avif", "png")
 TARGET = 25.0
-"""Milliseconds: the median of A7."""
+"""Limit A7: median in milliseconds."""
 WIDTHS = range(160, 1280, 160)
-"""Of one page, asked for at the same time, as a ``srcset`` does."""
+"""Widths of one page, requested concurrently, as a ``srcset`` does."""
 
 
 @dataclass
 class Times:
-    """Milliseconds of one kind of answer, and the CPU of web processes."""
+    """Milliseconds of one kind of response, and CPU of the web processes."""
 
     cpu: float = 0.0
     all: list[float] = field(default_factory=list)
@@ -82,18 +82,18 @@ def ask(node: Node, url: str, state: str, **options: str) -> tuple[httpx.Respons
 
 
 def web_cpu(node: Node) -> float:
-    """CPU milliseconds of the server and its workers so far."""
+    """CPU milliseconds used by the server and its workers."""
     serving = [node.process.pid, *(pid for pid in process_tree.children(node.process.pid) if pid != node.daemon())]
     return sum(map(process_tree.cpu_of, serving)) * 1000
 
 
 def wishes(round_: int) -> Iterator[tuple[str, dict[str, str]]]:
-    """Every rendition in random order, none the same as in another round."""
+    """All renditions in random order, different in each round."""
     everything = [(f"{form}, {size}", form, SIZES[size]) for form in FORMATS for size in SIZES]
     for name, form, size in random.Random(round_).sample(everything, len(everything)):
         if form != "png":
             yield name, {"format": form, "quality": str(80 - round_), **size}
-        elif size:  # as it is, it is the photograph itself
+        elif size:  # at full size it is the capture itself
             yield name, {"format": form, **size, "thumb_width": str(int(size["thumb_width"]) - round_)}
 
 
@@ -108,7 +108,7 @@ def measure(node: Node, sites: Sites, rounds: int, keep: Path | None) -> dict[st
             for name, options in [*wishes(round_)]:
                 before = web_cpu(node)
                 answer, ms = ask(node, url, "DERIVED", **options)
-                if round_:  # the first is to get warm
+                if round_:  # the first round warms up
                     found[name].note(answer, ms, web_cpu(node) - before)
                 elif keep:
                     store(keep / page, name, options["format"], answer.content)
@@ -119,7 +119,7 @@ def measure(node: Node, sites: Sites, rounds: int, keep: Path | None) -> dict[st
 
 
 def at_once(node: Node, url: str) -> float:
-    """Milliseconds until a page's whole ``srcset`` is there."""
+    """Milliseconds until the whole ``srcset`` of a page is complete."""
     begin = time.perf_counter()
     with ThreadPoolExecutor(len(WIDTHS)) as crowd:
         for answer in crowd.map(

@@ -1,7 +1,7 @@
-"""The whole service as it runs: hits per second, captures per second, first picture after start.
+"""Benchmark of the whole service: hits per second, captures per second, time to the first thumbnail.
 
-``python -m bench.service [--seconds N] [--pages DIR]``. Loopback only, bounded in time; figures of one run
-compare with each other, not with those of another machine.
+``python -m bench.service [--seconds N] [--pages DIR]``. Loopback only, with a time limit; figures are comparable within
+one run, not with those of another machine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PAGE = b"<!doctype html><title>Plain</title><style>body{font:40px sans-serif;bac
 
 
 class Site(http.server.ThreadingHTTPServer):
-    """Pages to photograph: a folder, or one plain page."""
+    """Serves the pages to capture: a folder, or one simple page."""
 
     daemon_threads = True
 
@@ -38,7 +38,7 @@ class Site(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def url(self, number: int) -> str:
-        """A page no cache has seen."""
+        """URL of a page that no cache contains."""
         return f"http://127.0.0.1:{self.server_port}/?n={number}"
 
 
@@ -55,7 +55,7 @@ class Plain(http.server.BaseHTTPRequestHandler):
 
 
 def hammer(port: int, path: str, seconds: float) -> list[float]:
-    """Latencies in milliseconds of one client that asks again and again."""
+    """Latencies in milliseconds of one client that sends requests sequentially."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     taken, until = [], time.perf_counter() + seconds
     while (begin := time.perf_counter()) < until:

@@ -1,7 +1,7 @@
-"""Is the picture the one of a settled page? Real pages, ours against the same page three seconds after load.
+"""Benchmark of readiness rules: captures of real pages compared with the same page three seconds after load.
 
-``python -m bench.settled [--pages NAME …] [--rounds N] [--keep DIR]``. Compared too: at load, and at load with a
-second's sleep. Needs ``npm`` for the first run.
+``python -m bench.settled [--pages NAME …] [--rounds N] [--keep DIR]``. Other rules for comparison: at load, and one
+second after load. Requires ``npm`` for the first run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Settle = Callable[[PageCapture], Awaitable[None]]
 
 
 def slept(seconds: float) -> Settle:
-    """The naive rule: the load event, then so many seconds."""
+    """The naive rule: the load event, then a fixed number of seconds."""
 
     async def settle(capture: PageCapture) -> None:
         await capture.page.tab.wait_for("load")
@@ -52,12 +52,12 @@ RULES: dict[str, Settle] = {
     "load + 1 s": slept(1),
     "ours": PageCapture.stabilize,
 }
-"""``again`` is the reference once more, a moment later: what differs there is not settled by any rule."""
+"""``again`` is a second reference 0.2 s later: differences there exist under any rule."""
 
 
 @asynccontextmanager
 async def browser(allowed: str, lanes: int = 3) -> AsyncIterator[Browser]:
-    """A browser as the service runs it, that may visit the sites."""
+    """A browser with the settings of the service and access to the sites."""
     judge = EgressPolicy.of([allowed])
     closed, territory = await EgressProxy.start(judge), ProfileRoot.create()
     recipe = LaunchOptions(
@@ -73,18 +73,18 @@ async def browser(allowed: str, lanes: int = 3) -> AsyncIterator[Browser]:
 
 
 async def photograph(running: Browser, url: str, settle: Settle) -> Capture:
-    """One picture by one rule."""
+    """Capture one page by one rule."""
     with mock.patch.object(PageCapture, "stabilize", settle):
         return await running.capture(Shot(navigation=Navigation(url=url)), None, 30, 16_000)
 
 
 def took(capture: Capture) -> float:
-    """Milliseconds from the request to the picture."""
+    """Milliseconds from the request to the image."""
     return sum(capture.timings.get(step, 0) for step in ("navigate", "stabilize", "screenshot"))
 
 
 async def measure(sites: Sites, rounds: int, keep: Path | None) -> dict[str, list[dict[str, float]]]:
-    """Rows by page: decibels and likeness to the reference, and milliseconds, by rule."""
+    """Rows by page: PSNR and SSIM relative to the reference, and milliseconds, by rule."""
     rows: dict[str, list[dict[str, float]]] = {}
     async with browser(sites.allowed) as running:
         for page in sites.names:
@@ -109,7 +109,7 @@ async def compare(running: Browser, url: str, keep: Path | None) -> dict[str, fl
 
 
 def store(folder: Path, taken: dict[str, Capture]) -> None:
-    """A file for each picture, to look at."""
+    """Write each image to a file."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, capture in taken.items():
         (folder / f"{name}.png").write_bytes(capture.body)

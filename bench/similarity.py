@@ -1,6 +1,6 @@
-"""How alike are two pictures? Peak signal to noise, and structural similarity after Wang et al. 2004.
+"""Similarity of two images: PSNR, and SSIM after Wang et al. 2004.
 
-A fast wrong picture does not count: benchmarks compare what they got with what a settled page looks like.
+Benchmarks compare each image with one of the settled page, so that a fast wrong image does not count.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from typing import Any
 import pyvips
 
 SAME = 99.0
-"""Decibels of two equal pictures, which have no noise at all."""
+"""PSNR of equal images, in decibels."""
 
 _PEAK = 255
 _C1, _C2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
 _SIGMA = 1.5
-"""Of the Gaussian window over which brightness and contrast are compared, in pixels."""
+"""Sigma of the Gaussian window, in pixels."""
 
 
 def psnr(one: bytes, other: bytes) -> float:
-    """Peak signal to noise in decibels over all bands, 99 at most; raises ValueError for pictures of two sizes."""
+    """PSNR in decibels over all bands, at most 99; raises ValueError if the sizes differ."""
     first, second = _pair(one, other)
     error = ((first - second) ** 2).avg()
     return min(SAME, 10 * math.log10(_PEAK**2 / error)) if error else SAME
 
 
 def ssim(one: bytes, other: bytes) -> float:
-    """Mean structural similarity of the brightness, -1 to 1; raises ValueError for pictures of two sizes."""
+    """Mean SSIM of the brightness, -1 to 1; raises ValueError if the sizes differ."""
     first, second = (image.colourspace("b-w").cast("float") for image in _pair(one, other))
     mean, mean2 = _blur(first), _blur(second)
     spread, spread2 = _blur(first * first) - mean * mean, _blur(second * second) - mean2 * mean2
@@ -45,7 +45,7 @@ def _pair(one: bytes, other: bytes) -> tuple[Any, Any]:
 
 
 def _decoded(body: bytes) -> Any:
-    """Three float bands, what is transparent on white; raises ValueError for what is no picture."""
+    """Three float bands, transparency on white; raises ValueError for an invalid image."""
     try:
         image = pyvips.Image.new_from_buffer(body, "").colourspace("srgb")
         if image.hasalpha():

@@ -1,7 +1,7 @@
-"""From process start to the first picture, and from SIGTERM to the last process gone: ``tintype serve`` on a warm disk.
+"""Benchmark of ``tintype serve``: time from process start to the first thumbnail, and from SIGTERM to the last exit.
 
-``python -m bench.start [--runs N] [--page tabler] [--json]``. A caller asks from the first moment and asks again until
-somebody listens, as an autostopped machine's proxy does. Milestones are those of the service's own log.
+``python -m bench.start [--runs N] [--json]``. A client retries from the first moment until the port accepts
+connections, as the proxy of an autostopped machine does. Milestones come from the log of the service.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from harness.node import Node
 from harness.waiting import eventually
 
 TARGET = 1.5
-"""Seconds to the first picture, which PERFORMANCE promises on an idle machine with two cores."""
+"""Limit in seconds to the first thumbnail on an idle machine with two cores."""
 _MILESTONES = {"browser_started": "browser", "daemon_ready": "guard tested", "server_listening": "listening"}
 
 
 class Waiting(Node):
-    """A node that is not waited for."""
+    """A node that starts without waiting for /health."""
 
     def _healthy(self) -> bool:
         return True
 
 
 def once(folder: Path, allowed: str, url: str) -> dict[str, float]:
-    """One start and end; seconds since the process was started, or since the signal."""
+    """One start and stop; seconds since the start of the process, or since the signal."""
     env = {"TINTYPE_ALLOW_ADDRESSES": allowed, "TINTYPE_DAEMON_IDLE_TIMEOUT": "10s"}
     begin = time.time()
     with Waiting(data=folder, env=env) as node:
@@ -58,7 +58,7 @@ def once(folder: Path, allowed: str, url: str) -> dict[str, float]:
 
 
 def first_picture(node: Node, url: str) -> None:
-    """Ask until there is one."""
+    """Send requests until one succeeds."""
     while True:
         try:
             node.thumb(url).raise_for_status()
@@ -69,7 +69,7 @@ def first_picture(node: Node, url: str) -> None:
 
 
 def milestones(log: str) -> list[tuple[str, float]]:
-    """What the service said, and when."""
+    """Log events of the service, with their times."""
     said = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     told = [(entry["event"], datetime.fromisoformat(entry["timestamp"]).timestamp()) for entry in said]
     return [(_MILESTONES[event], at) for event, at in told if event in _MILESTONES]

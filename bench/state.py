@@ -1,7 +1,7 @@
-"""What state costs by itself: cache reads and writes, lock turns, counted hits, for one and for several processes.
+"""Benchmark of the state backends: cache reads and writes, locks and rate limits, in one and several processes.
 
-``python -m bench.state [--seconds N] [--processes N]``. Figures of one run compare with each other, not with those
-of another machine.
+``python -m bench.state [--seconds N] [--processes N]``. Figures are comparable within one run, not with those of
+another machine.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Open = Callable[[], Any]
 
 
 def rate(act: Callable[[str], object], names: list[str], seconds: float) -> float:
-    """How often a second an act is done to names in random order."""
+    """Operations per second on names in random order."""
     order = random.Random(os.getpid()).choices(names, k=4096)
     done, begin = 0, time.perf_counter()
     while (taken := time.perf_counter() - begin) < seconds:
@@ -65,7 +65,7 @@ def write(open_cache: Open, size: int, seconds: float) -> float:
 
 
 class UnsharedCounters(MemoryStorage):
-    """The counters of the ``limits`` library in the memory of one process."""
+    """The in-memory storage of the ``limits`` library."""
 
     def count(self, key: str, limit: int, period: int) -> bool:
         """Count one request if the limit allows it."""
@@ -88,14 +88,14 @@ def lock(open_locks: Open, seconds: float) -> float:
 
 
 def together(work: Callable[..., float], *arguments: Any, processes: int) -> float:
-    """The sum of what fresh processes reach at the same time."""
+    """Sum of the operations per second of concurrent new processes."""
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as crowd:
         return sum(run.result() for run in [crowd.submit(work, *arguments) for _ in range(processes)])
 
 
 @contextmanager
 def backends() -> Iterator[tuple[dict[str, Open], dict[str, Open], dict[str, Open]]]:
-    """Caches, locks and counters by name."""
+    """Caches, locks and rate limit storages by name."""
     with tempfile.TemporaryDirectory() as scratch, RedisServer() as server:
         here = Path(scratch)
         caches: dict[str, Open] = {
@@ -116,7 +116,7 @@ def backends() -> Iterator[tuple[dict[str, Open], dict[str, Open], dict[str, Ope
 
 
 def measure(seconds: float, processes: int) -> Iterator[tuple[str, str, float, float]]:
-    """What, of which backend, a second in one process, a second in several."""
+    """Print operations per second by backend, in one process and in several."""
     with backends() as (caches, locks, counters):
         for size in (10, 60):
             for name, opener in caches.items():
