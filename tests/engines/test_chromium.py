@@ -147,7 +147,7 @@ class TestStart:
         daemon = daemon_pid(scripted.engine())
         assert os.getpgid(daemon) == daemon != os.getpgid(0)
 
-    def test_hides_the_reason_of_a_failed_start_from_the_client_and_logs_it(
+    def test_logs_the_reason_of_a_failed_start_and_hides_it_from_clients(
         self, scripted: ScriptedDaemon, capsys: pytest.CaptureFixture[str]
     ) -> None:
         engine = scripted.engine(start="""print('{"error": "no browser at /secret/path"}', flush=True); sys.exit(1)""")

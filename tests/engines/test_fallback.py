@@ -23,7 +23,7 @@ def shot(**options: Any) -> Shot:
     return Options(url="https://example.com/?q=tell-nobody", **options).capture_request().shot
 
 
-class Pretended:
+class FakeEngine:
     """An engine that fails as told, or takes a picture that bears its name."""
 
     def __init__(self, name: str, failure: Exception | None = None) -> None:
@@ -48,71 +48,71 @@ class Pretended:
             raise self.failure
 
 
-def good(name: str = "good") -> Pretended:
-    return Pretended(name)
+def good(name: str = "good") -> FakeEngine:
+    return FakeEngine(name)
 
 
-def bad(failure: Exception) -> Pretended:
-    return Pretended("bad", failure)
+def bad(failure: Exception) -> FakeEngine:
+    return FakeEngine("bad", failure)
 
 
 class TestCapture:
-    def test_the_first_engine_is_preferred(self) -> None:
+    def test_prefers_the_first_engine(self) -> None:
         first, second = good("first"), good("second")
         engine: Engine = FallbackEngine([first, second])
         assert engine.capture(shot()).title == "first"
         assert second.asked == 0
 
     @pytest.mark.parametrize("kind", ENGINE_FAULTS)
-    def test_the_next_takes_over_what_an_engine_cannot(self, kind: type[errors.TintypeError]) -> None:
+    def test_tries_the_next_engine_after_an_engine_failure(self, kind: type[errors.TintypeError]) -> None:
         assert FallbackEngine([bad(kind()), bad(kind()), good("third")]).capture(shot()).title == "third"
 
     @pytest.mark.parametrize("kind", OTHER_FAULTS)
-    def test_no_other_is_asked_when_caller_or_page_is_at_fault(self, kind: type[errors.TintypeError]) -> None:
+    def test_tries_no_other_engine_after_a_client_or_page_error(self, kind: type[errors.TintypeError]) -> None:
         second = good()
         with pytest.raises(kind):
             FallbackEngine([bad(kind()), second]).capture(shot())
         assert second.asked == 0
 
-    def test_an_option_the_first_lacks_may_be_known_to_the_next(self) -> None:
+    def test_tries_the_next_engine_for_an_unsupported_option(self) -> None:
         assert FallbackEngine([bad(NOT_OFFERED), good("second")]).capture(shot()).title == "second"
 
-    def test_an_option_the_next_lacks_leaves_the_first_failure_to_be_told(self) -> None:
+    def test_raises_the_first_failure_if_the_next_lacks_an_option(self) -> None:
         overloaded = errors.Overloaded(retry_after=7)
         with pytest.raises(errors.Overloaded) as failure:
             FallbackEngine([bad(overloaded), bad(NOT_OFFERED)]).capture(shot())
         assert failure.value is overloaded
 
-    def test_an_option_nobody_knows_is_told_as_such(self) -> None:
+    def test_raises_unsupported_option_if_all_engines_lack_it(self) -> None:
         with pytest.raises(errors.UnsupportedOption):
             FallbackEngine([bad(NOT_OFFERED), bad(NOT_OFFERED)]).capture(shot())
 
     @pytest.mark.parametrize(
         "failures", [[errors.BrowserCrashed(), errors.Overloaded()], [NOT_OFFERED, errors.BrowserCrashed()]]
     )
-    def test_the_failure_told_is_that_of_the_preferred_engine_that_tried(self, failures: list[Exception]) -> None:
+    def test_raises_the_failure_of_the_preferred_engine(self, failures: list[Exception]) -> None:
         with pytest.raises(errors.BrowserCrashed):
             FallbackEngine([bad(failure) for failure in failures]).capture(shot())
 
-    def test_the_operator_reads_who_was_passed_over(self) -> None:
+    def test_logs_each_fallback(self) -> None:
         with capture_logs() as logs:
             FallbackEngine([bad(errors.Overloaded("the line is full")), good()]).capture(shot())
         (line,) = logs
         assert line["event"] == "engine_fallback"
-        assert (line["engine"], line["error"], line["target"]) == ("Pretended", "overloaded", "example.com")
+        assert (line["engine"], line["error"], line["target"]) == ("FakeEngine", "overloaded", "example.com")
         assert "tell-nobody" not in str(logs)
 
-    def test_a_programming_error_is_not_hidden(self) -> None:
+    def test_raises_a_programming_error(self) -> None:
         with pytest.raises(ZeroDivisionError):
             FallbackEngine([bad(ZeroDivisionError()), good()]).capture(shot())
 
 
 class TestCheck:
-    def test_passes_when_any_could_work(self) -> None:
+    def test_passes_if_one_engine_works(self) -> None:
         FallbackEngine([bad(errors.BackendUnavailable()), good()]).check()
         FallbackEngine([good(), bad(errors.BackendUnavailable())]).check()
 
-    def test_tells_the_first_failure_when_none_could(self) -> None:
+    def test_raises_the_first_failure_if_none_works(self) -> None:
         first = errors.BackendUnavailable("no browser")
         with pytest.raises(errors.BackendUnavailable) as failure:
             FallbackEngine([bad(first), bad(errors.BackendUnavailable("no network"))]).check()
@@ -120,35 +120,35 @@ class TestCheck:
 
 
 class TestClose:
-    def test_closes_all(self) -> None:
+    def test_closes_every_engine(self) -> None:
         engines = [good(), good()]
         FallbackEngine(engines).close()
         assert [engine.closed for engine in engines] == [1, 1]
 
-    def test_closes_the_rest_when_one_does_not_close(self) -> None:
+    def test_closes_the_rest_if_one_raises(self) -> None:
         engines = [good(), bad(OSError("stuck")), good()]
         with pytest.raises(OSError, match="stuck"):
             FallbackEngine(engines).close()
         assert [engine.closed for engine in engines] == [1, 1, 1]
 
 
-def test_one_engine_is_needed_at_least() -> None:
+def test_requires_an_engine() -> None:
     with pytest.raises(ValueError, match="at least one"):
         FallbackEngine([])
 
 
-class TestWithAHostedEngine:
+class TestHostedEngine:
     @pytest.fixture
     def api(self) -> Iterator[SnapSharpServer]:
         with SnapSharpServer() as server:
             yield server
 
-    def test_a_hosted_engine_helps_out(self, api: SnapSharpServer) -> None:
+    def test_captures_if_chromium_is_overloaded(self, api: SnapSharpServer) -> None:
         engine = FallbackEngine([bad(errors.Overloaded()), SnapSharpEngine(api.url, KEY, timeout=5)])
         assert engine.capture(shot()).width == 1280
         engine.close()
 
-    def test_a_hosted_engine_is_helped_out(self, api: SnapSharpServer) -> None:
+    def test_is_replaced_by_chromium_if_it_fails(self, api: SnapSharpServer) -> None:
         api.fault = "quota_exceeded"
         hosted = SnapSharpEngine(api.url, KEY, timeout=5)
         engine = FallbackEngine([hosted, good("own browser")])
@@ -157,7 +157,7 @@ class TestWithAHostedEngine:
         assert len(api.seen) == 1
         engine.close()
 
-    def test_an_element_is_not_blamed_on_the_caller_when_the_own_browser_is_busy(self, api: SnapSharpServer) -> None:
+    def test_keeps_overloaded_if_it_lacks_an_option(self, api: SnapSharpServer) -> None:
         engine = FallbackEngine([bad(errors.Overloaded()), SnapSharpEngine(api.url, KEY, timeout=5)])
         with pytest.raises(errors.Overloaded):
             engine.capture(shot(selector="#main"))

@@ -35,8 +35,8 @@ def engine(api: SnapSharpServer) -> Iterator[SnapSharpEngine]:
     engine.close()
 
 
-class TestACapture:
-    def test_is_the_picture_the_api_took(self, engine: SnapSharpEngine) -> None:
+class TestCapture:
+    def test_returns_the_image_of_the_api(self, engine: SnapSharpEngine) -> None:
         capture = engine.capture(shot())
         assert (capture.width, capture.height) == imaging.size(capture.body)[:2] == (1280, 720)
         assert pixel(capture.body, 5, 5) == LIGHT
@@ -54,11 +54,11 @@ class TestACapture:
             ({"device": "macbook-air"}, (2880, 1800)),
         ],
     )
-    def test_has_the_size_asked_for(self, engine: SnapSharpEngine, options: Any, size: tuple[int, int]) -> None:
+    def test_has_the_requested_size(self, engine: SnapSharpEngine, options: Any, size: tuple[int, int]) -> None:
         capture = engine.capture(shot(**options))
         assert (capture.width, capture.height) == size
 
-    def test_says_every_option_in_the_words_of_the_api(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_translates_every_option(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         page = "https://example.com/a?q=a%20b&c=d#/route"
         asked = {"dark_mode": True, "block_ads": False, "delay": 250, "wait_for": "#a > b", "wait_until": "networkidle"}
         capture = engine.capture(shot(page, **asked, full_page=True))
@@ -80,20 +80,18 @@ class TestACapture:
             "cache": "false",
         }
 
-    def test_says_changes_to_the_page_in_the_words_of_the_api(
-        self, api: SnapSharpServer, engine: SnapSharpEngine
-    ) -> None:
+    def test_translates_page_changes(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         changes = {"css": "p{}", "js": "1", "click": "#a", "hide_selectors": "a, b", "user_agent": "Teapot/1"}
         engine.capture(shot(**changes, clip="1,2,30,40"))
         assert api.seen[-1].method == "POST"
         assert changes.items() <= api.seen[-1].options.items()
         assert api.seen[-1].options["clip"] == {"x": 1, "y": 2, "width": 30, "height": 40}
 
-    def test_says_how_far_to_scroll(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_translates_the_scroll_target(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.capture(shot(scroll_to="1200"))
         assert api.seen[-1].options["scroll_y"] == "1200"
 
-    def test_says_defaults_that_the_account_could_change(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_sends_defaults_that_the_account_could_change(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.capture(shot())
         said = api.seen[-1].options
         names = ("full_page", "dark_mode", *sorted(BLOCKS), "delay", "format", "cache")
@@ -106,17 +104,13 @@ class TestACapture:
             "cache": "false",
         }
 
-    def test_names_devices_by_their_titles_and_leaves_them_their_size(
-        self, api: SnapSharpServer, engine: SnapSharpEngine
-    ) -> None:
+    def test_sends_devices_by_title_without_a_size(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.capture(shot(device="iphone-14-pro"))
         said = api.seen[-1].options
         assert said["device"] == "iPhone 14 Pro"
         assert not {"width", "height", "retina"} & set(said)
 
-    def test_goes_as_json_when_the_address_would_be_too_long(
-        self, api: SnapSharpServer, engine: SnapSharpEngine
-    ) -> None:
+    def test_sends_json_if_the_url_would_be_too_long(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.capture(shot("https://example.com/?q=" + "%C3%A4" * 300))
         engine.capture(shot("https://example.com/?q=" + "%C3%A4" * 400, full_page=True))
         short, long = api.seen
@@ -126,19 +120,19 @@ class TestACapture:
         assert long.options["width"] == 1280
         assert long.options["url"].endswith("%C3%A4")
 
-    def test_carries_the_key_as_a_bearer_token(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_sends_the_key_as_a_bearer_token(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.capture(shot())
         assert api.seen[-1].headers["Authorization"] == f"Bearer {KEY}"
         assert KEY not in api.seen[-1].path
 
-    def test_needs_no_key_where_the_node_needs_none(self, api: SnapSharpServer) -> None:
+    def test_needs_no_key_if_the_node_needs_none(self, api: SnapSharpServer) -> None:
         engine = SnapSharpEngine(api.url, "", timeout=5)
         with pytest.raises(errors.BackendUnavailable):
             engine.capture(shot())
         assert "Authorization" not in api.seen[-1].headers
         engine.close()
 
-    def test_reads_what_a_node_of_our_own_kind_says(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_reads_the_headers_of_a_tintype_node(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         api.headers = {"X-Target-Status": "404", "X-Capture": "partial, truncated", "X-Verdict": "challenge"}
         capture = engine.capture(shot())
         assert (capture.status, capture.partial, capture.truncated) == (404, True, True)
@@ -147,11 +141,11 @@ class TestACapture:
         capture = engine.capture(shot())
         assert (capture.status, capture.verdict) == (0, "ok")
 
-    def test_a_wrong_label_does_not_spoil_a_good_picture(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_ignores_a_wrong_content_type(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         api.fault = "mislabelled"
         assert engine.capture(shot()).width == 1280
 
-    def test_base_addresses_may_have_a_path_and_a_slash(self, api: SnapSharpServer) -> None:
+    def test_accepts_a_base_url_with_a_path_and_a_slash(self, api: SnapSharpServer) -> None:
         engine = SnapSharpEngine(f"{api.url}/prefix/", KEY, timeout=5)
         with pytest.raises(errors.EngineError):
             engine.capture(shot())
@@ -159,7 +153,7 @@ class TestACapture:
         engine.close()
 
 
-class TestOptionsWithoutAWord:
+class TestUnsupportedOptions:
     @pytest.mark.parametrize(
         ("options", "parameter"),
         [
@@ -177,7 +171,7 @@ class TestOptionsWithoutAWord:
             ({"device": "iphone-14", "scale": 1}, "scale"),
         ],
     )
-    def test_are_refused_by_name(
+    def test_are_rejected_by_name(
         self, api: SnapSharpServer, engine: SnapSharpEngine, options: Any, parameter: str
     ) -> None:
         with pytest.raises(errors.UnsupportedOption, match="hosted engine") as refusal:
@@ -186,13 +180,13 @@ class TestOptionsWithoutAWord:
         assert refusal.value.status == 400
         assert api.seen == []
 
-    def test_are_named_all_at_once(self, engine: SnapSharpEngine) -> None:
+    def test_are_all_named_in_one_error(self, engine: SnapSharpEngine) -> None:
         with pytest.raises(errors.UnsupportedOption) as refusal:
             engine.capture(shot(selector="#main", scale=3))
         assert [mistake.parameter for mistake in refusal.value.invalid_parameters] == ["selector", "scale"]
 
 
-class TestFaults:
+class TestErrors:
     """What the API answers, and what becomes of it for our caller."""
 
     @pytest.mark.parametrize(
@@ -223,7 +217,9 @@ class TestFaults:
             ("nonsense", errors.BackendUnavailable, None),
         ],
     )
-    def test_become_ours(self, api: SnapSharpServer, engine: SnapSharpEngine, fault: str, kind: Any, wait: Any) -> None:
+    def test_are_mapped_to_our_errors(
+        self, api: SnapSharpServer, engine: SnapSharpEngine, fault: str, kind: Any, wait: Any
+    ) -> None:
         api.fault = fault
         with capture_logs() as logs, pytest.raises(errors.TintypeError) as failure:
             engine.capture(shot("https://example.com/?token=tell-nobody"))
@@ -235,7 +231,7 @@ class TestFaults:
         assert "tell-nobody" not in told
         assert "internal" not in failure.value.detail
 
-    def test_pass(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_are_retried_by_the_next_capture(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         for fault in ("broken_off", "reset", "oversized", "inside"):
             api.fault = fault
             with pytest.raises(errors.TintypeError):
@@ -244,14 +240,14 @@ class TestFaults:
             assert engine.capture(shot()).width == 1280
 
     @pytest.mark.parametrize("fault", ["silent", "dripping"])
-    def test_of_time_are_timeouts(self, api: SnapSharpServer, fault: str) -> None:
+    def test_are_timeouts_if_the_api_is_slow(self, api: SnapSharpServer, fault: str) -> None:
         api.fault = fault
         engine = SnapSharpEngine(api.url, KEY, timeout=0.3)
         with pytest.raises(errors.CaptureTimeout):
             engine.capture(shot())
         engine.close()
 
-    def test_a_private_address_is_refused_to_the_caller(self, engine: SnapSharpEngine) -> None:
+    def test_are_target_denied_for_a_private_address(self, engine: SnapSharpEngine) -> None:
         with pytest.raises(errors.TargetDenied):
             engine.capture(shot("http://10.0.0.1/"))
 
@@ -267,7 +263,7 @@ class TestFaults:
             ("Wed, 21 Oct 2015 07:28:00 GMT", 1),
         ],
     )
-    def test_waits_are_understood(
+    def test_parse_retry_after_seconds(
         self, api: SnapSharpServer, engine: SnapSharpEngine, said: str, seconds: float
     ) -> None:
         api.fault, api.headers = "rate_limited_silently", {"Retry-After": said}
@@ -275,7 +271,7 @@ class TestFaults:
             engine.capture(shot())
         assert failure.value.retry_after == seconds
 
-    def test_waits_may_be_dates(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_parse_retry_after_dates(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         then = datetime.now(UTC) + timedelta(minutes=10)
         api.fault, api.headers = "rate_limited_silently", {"Retry-After": format_datetime(then, usegmt=True)}
         with pytest.raises(errors.Overloaded) as failure:
@@ -293,7 +289,7 @@ class TestFaults:
             ("rate_limited", "warning", ""),
         ],
     )
-    def test_tell_the_operator_where_to_look(
+    def test_are_logged_with_a_hint(
         self, api: SnapSharpServer, engine: SnapSharpEngine, fault: str, level: str, setting: str
     ) -> None:
         api.fault = fault
@@ -302,7 +298,7 @@ class TestFaults:
         (line,) = logs
         assert (line["log_level"], line["setting"], line["target"]) == (level, setting, "example.com")
 
-    def test_name_the_plan_that_is_missing(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_name_the_required_plan(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         api.fault = "plan_required"
         with capture_logs() as logs, pytest.raises(errors.BackendUnavailable):
             engine.capture(shot())
@@ -310,7 +306,7 @@ class TestFaults:
 
 
 class TestConnections:
-    def test_an_api_that_is_not_there_is_unavailable(self) -> None:
+    def test_report_a_missing_api_as_unavailable(self) -> None:
         with socket.socket() as held:
             held.bind(("127.0.0.1", 0))
             engine = SnapSharpEngine(f"http://127.0.0.1:{held.getsockname()[1]}", KEY, timeout=5)
@@ -320,7 +316,7 @@ class TestConnections:
                 assert logs[0]["setting"] == "SNAPSHARP_BASE_URL"
             engine.close()
 
-    def test_a_refused_connection_is_tried_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_retry_after_a_refused_connection(self, monkeypatch: pytest.MonkeyPatch) -> None:
         dial, refused = socket.create_connection, []
         with socket.socket() as late, SnapSharpServer() as api:
             late.bind(("127.0.0.1", 0))
@@ -341,13 +337,13 @@ class TestConnections:
             assert len(refused) == 1
             engine.close()
 
-    def test_threads_share_connections(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_are_shared_by_threads(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         with ThreadPoolExecutor(8) as crowd:
             captures = list(crowd.map(lambda n: engine.capture(shot(width=320 + n)), range(40)))
         assert [capture.width for capture in captures] == list(range(320, 360))
         assert api.connections <= 8
 
-    def test_a_forked_process_opens_its_own(
+    def test_are_opened_anew_in_a_forked_process(
         self, monkeypatch: pytest.MonkeyPatch, api: SnapSharpServer, engine: SnapSharpEngine
     ) -> None:
         ask = engine._client().get
@@ -359,15 +355,13 @@ class TestConnections:
         assert ask(f"{api.url}/health").is_success
         assert api.connections == 2
 
-    def test_closing_twice_is_fine_and_not_for_good(self, engine: SnapSharpEngine) -> None:
+    def test_can_be_closed_twice_and_reopened(self, engine: SnapSharpEngine) -> None:
         engine.capture(shot())
         engine.close()
         engine.close()
         assert engine.capture(shot()).width == 1280
 
-    def test_proxies_of_the_environment_are_not_used(
-        self, monkeypatch: pytest.MonkeyPatch, api: SnapSharpServer
-    ) -> None:
+    def test_ignore_proxies_of_the_environment(self, monkeypatch: pytest.MonkeyPatch, api: SnapSharpServer) -> None:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, "http://127.0.0.1:9")
         engine = SnapSharpEngine(api.url, KEY, timeout=5)
@@ -376,18 +370,18 @@ class TestConnections:
 
 
 class TestHealth:
-    def test_is_asked_without_the_key(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_is_requested_without_the_key(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.check()
         assert api.seen[-1].path == "/health"
         assert "Authorization" not in api.seen[-1].headers
 
     @pytest.mark.parametrize("fault", ["inside", "redirect", "reset", "nonsense", "missing"])
-    def test_is_bad_when_the_api_is_not_well(self, api: SnapSharpServer, engine: SnapSharpEngine, fault: str) -> None:
+    def test_fails_if_the_api_is_unhealthy(self, api: SnapSharpServer, engine: SnapSharpEngine, fault: str) -> None:
         api.fault = fault
         with pytest.raises(errors.BackendUnavailable):
             engine.check()
 
-    def test_does_not_wait_for_an_api_that_hangs(self, api: SnapSharpServer) -> None:
+    def test_times_out_if_the_api_hangs(self, api: SnapSharpServer) -> None:
         api.fault = "silent"
         engine = SnapSharpEngine(api.url, KEY, timeout=0.2)
         with pytest.raises(errors.BackendUnavailable):
@@ -397,15 +391,15 @@ class TestHealth:
 
 class TestConfiguration:
     @pytest.mark.parametrize("key", ["with\nnewline", "schlüssel", "tab\tted"])
-    def test_a_key_that_cannot_travel_is_named_but_not_shown(self, key: str) -> None:
+    def test_rejects_an_invalid_key_without_showing_it(self, key: str) -> None:
         with pytest.raises(errors.ConfigurationError, match="SNAPSHARP_API_KEY") as mistake:
             SnapSharpEngine("https://api.example.com", key, timeout=5)
         assert key not in str(mistake.value)
 
     @pytest.mark.parametrize("address", ["", "api.example.com", "ftp://x.example", "https://", "https://u:p@x.example"])
-    def test_an_address_that_leads_nowhere_is_named(self, address: str) -> None:
+    def test_rejects_an_invalid_base_url(self, address: str) -> None:
         with pytest.raises(errors.ConfigurationError, match="SNAPSHARP_BASE_URL"):
             SnapSharpEngine(address, KEY, timeout=5)
 
-    def test_nothing_printed_of_an_engine_shows_the_key(self, engine: SnapSharpEngine) -> None:
+    def test_shows_no_key_in_representations(self, engine: SnapSharpEngine) -> None:
         assert KEY not in f"{engine!r} {vars(engine)!r} {engine._client()!r} {engine._ask({'url': 'x'})!r}"

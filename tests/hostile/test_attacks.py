@@ -48,7 +48,7 @@ REFUSED = {
 
 
 @dataclass
-class Rig:
+class DaemonUnderAttack:
     """One engine against the hostile site."""
 
     engine: ChromiumEngine
@@ -80,16 +80,16 @@ def pixel_is_blue(capture: Capture) -> bool:
 
 
 @pytest.fixture(scope="module")
-def rig(start_engine: StartEngine) -> Iterator[Rig]:
+def daemon(start_engine: StartEngine) -> Iterator[DaemonUnderAttack]:
     with HostileSite() as site:
         engine = start_engine(timeout=TIMEOUT, slots=SLOTS, allow_addresses=(f"127.0.0.1:{site.port}",))
-        yield Rig(engine, site)
+        yield DaemonUnderAttack(engine, site)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_an_attack_is_answered_and_leaves_the_next_capture_fine(name: str, rig: Rig) -> None:
-    assert rig.healthy()
-    seen = rig.capture(name)
+def test_survives_an_attack_and_captures_the_next_page(name: str, daemon: DaemonUnderAttack) -> None:
+    assert daemon.healthy()
+    seen = daemon.capture(name)
     if isinstance(seen, Capture):
         assert name not in REFUSED
         assert (seen.width, seen.height) == (1280, 720)
@@ -99,39 +99,41 @@ def test_an_attack_is_answered_and_leaves_the_next_capture_fine(name: str, rig: 
         assert seen.code in {*REFUSED.values(), "capture-timeout", "browser-crashed"}
         assert "127.0.0.1" not in seen.detail
         assert "169.254" not in seen.detail
-    assert rig.healthy()
+    assert daemon.healthy()
 
 
-def test_a_full_page_attack_is_cut_to_a_height_that_works(rig: Rig, start_engine: StartEngine) -> None:
-    patient = start_engine(timeout=30.0, allow_addresses=(f"127.0.0.1:{rig.site.port}",))
-    seen = Rig(patient, rig.site).capture("hundred-thousand-pixels-high", region=Region(full_page=True))
+def test_cuts_a_full_page_attack_to_a_height_that_works(daemon: DaemonUnderAttack, start_engine: StartEngine) -> None:
+    patient = start_engine(timeout=30.0, allow_addresses=(f"127.0.0.1:{daemon.site.port}",))
+    seen = DaemonUnderAttack(patient, daemon.site).capture(
+        "hundred-thousand-pixels-high", region=Region(full_page=True)
+    )
     assert isinstance(seen, Capture)
     assert seen.truncated
     assert imaging.size(seen.body)[:2] == (seen.width, seen.height)
 
 
-def test_memory_and_files_come_back(rig: Rig) -> None:
+def test_releases_memory_and_files(daemon: DaemonUnderAttack) -> None:
     for name in ("buffer-hog", "storage-hog", "two-thousand-frames", "image-of-256-megapixels"):
-        rig.capture(name)
-    assert rig.healthy()
-    assert eventually(lambda: rig.megabytes() < 700, within=30), watchdog.process_memory(rig.daemon())
-    assert downloads(rig) == []
+        daemon.capture(name)
+    assert daemon.healthy()
+    assert eventually(lambda: daemon.megabytes() < 700, within=30), watchdog.process_memory(daemon.daemon())
+    assert downloads(daemon) == []
 
 
-def downloads(rig: Rig) -> list[Path]:
+def downloads(daemon: DaemonUnderAttack) -> list[Path]:
     """Files a page managed to put beside the profile."""
     return [path for path in Path("/tmp").glob("tintype-*/**/x*") if path.is_file() and path.stat().st_size == 1]
 
 
 @pytest.mark.timeout(SOAK + 120)
-def test_a_mixed_run_leaves_healthy_pages_healthy(rig: Rig) -> None:
-    alone = [healthy_seconds(rig) for _ in range(10)]
+def test_captures_healthy_pages_between_attacks(daemon: DaemonUnderAttack) -> None:
+    alone = [healthy_seconds(daemon) for _ in range(10)]
     attacks, until = random.Random(7), time.monotonic() + SOAK
 
     def attack() -> int:
         count = 0
         while time.monotonic() < until:
-            rig.capture(f"{attacks.choice(ATTACKS)}?{count}")
+            daemon.capture(f"{attacks.choice(ATTACKS)}?{count}")
             count += 1
         return count
 
@@ -140,24 +142,24 @@ def test_a_mixed_run_leaves_healthy_pages_healthy(rig: Rig) -> None:
         healthy, beside = [], []
         while time.monotonic() < until:
             begin = time.monotonic()
-            healthy.append(rig.healthy())
+            healthy.append(daemon.healthy())
             beside.append(time.monotonic() - begin)
         count = sum(attacker.result() for attacker in attackers)
     assert count > 3
     assert healthy
     assert sum(healthy) >= 0.9 * len(healthy), f"{sum(healthy)} of {len(healthy)}"
-    assert rig.healthy()
-    assert eventually(lambda: len(tree(rig.daemon())) < 40, within=30)
+    assert daemon.healthy()
+    assert eventually(lambda: len(tree(daemon.daemon())) < 40, within=30)
     print(f"\nhealthy page p50: {median(alone):.2f} s alone, {median(beside):.2f} s beside {count} attacks")  # noqa: T201 - what make soak is run for
 
 
-def healthy_seconds(rig: Rig) -> float:
+def healthy_seconds(daemon: DaemonUnderAttack) -> float:
     begin = time.monotonic()
-    assert rig.healthy()
+    assert daemon.healthy()
     return time.monotonic() - begin
 
 
-def test_waiting_for_something_that_never_comes_is_bounded(rig: Rig) -> None:
-    seen = rig.capture("healthy", wait=WaitOptions(wait_for="#never"))
+def test_limits_the_wait_for_an_element_that_never_appears(daemon: DaemonUnderAttack) -> None:
+    seen = daemon.capture("healthy", wait=WaitOptions(wait_for="#never"))
     assert isinstance(seen, TintypeError)
     assert seen.code == "selector-not-found"

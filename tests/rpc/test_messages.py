@@ -57,6 +57,6 @@ class TestReplies:
             with pytest.raises(codec.CorruptValue):
                 messages.unpack_reply(type(reply), other)
 
-    def test_ignore_members_of_a_newer_daemon_and_default_those_of_an_older_one(self) -> None:
+    def test_ignore_unknown_members_and_default_missing_ones(self) -> None:
         reply = codec.pack({"kind": "status", "pid": 5, "moon_phase": "full"})
         assert messages.unpack_reply(messages.DaemonStatus, reply) == messages.DaemonStatus(pid=5)

@@ -58,7 +58,7 @@ def served(authority: Authority) -> TransportSecurity:
 
 
 class TestTls:
-    def test_connects_to_the_daemon_whose_certificate_the_authority_signed(
+    def test_accepts_a_certificate_that_the_authority_signed(
         self, served: TransportSecurity, authority: Authority, tmp_path: Path
     ) -> None:
         async def scenario(port: int) -> None:
@@ -136,7 +136,7 @@ class TestTransportSecurity:
         with pytest.raises(ConfigurationError, match=r"TINTYPE_ENGINE_TLS_CERT.*TINTYPE_ALLOW_PLAINTEXT_ENGINE=1"):
             security.require_for_server(REMOTE)
 
-    def test_permits_plain_text_beyond_loopback_if_the_operator_says_so(self) -> None:
+    def test_permits_plain_text_beyond_loopback_if_allowed(self) -> None:
         security = TransportSecurity(secret=SECRET, allow_plaintext=True)
         security.require_for_client(REMOTE)
         security.require_for_server(REMOTE)

@@ -79,7 +79,7 @@ def assert_silence(report: dict[str, Any]) -> None:
             assert urlsplit(end["url"]).hostname in {"page.attacker.com", "six.attacker.com"}, name
 
 
-def test_the_canaries_hear_a_knock(tmp_path: Path) -> None:
+def test_canaries_record_a_probe(tmp_path: Path) -> None:
     heard = perform("knock", tmp_path)["packets"]
     assert set(heard) == {
         f"{protocol} {address} {port}"
@@ -89,8 +89,8 @@ def test_the_canaries_hear_a_knock(tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-class TestAsShipped:
-    def test_nothing_internal_is_reached(self, tmp_path: Path) -> None:
+class TestShipped:
+    def test_reaches_no_internal_address(self, tmp_path: Path) -> None:
         report = perform("shipped", tmp_path)
         assert_silence(report)
         assert (report["status"]["sandbox"], report["status"]["namespaces"]) == (True, True)
@@ -103,13 +103,13 @@ class TestAsShipped:
 
 
 @pytest.mark.browser
-class TestEachLayerAlone:
-    def test_the_filter_holds_without_enclosure_and_without_the_browser_s_own_checks(self, tmp_path: Path) -> None:
+class TestSingleLayer:
+    def test_proxy_holds_without_namespaces_and_browser_checks(self, tmp_path: Path) -> None:
         report = perform("filter-alone", tmp_path)
         assert_silence(report)
         assert report["status"]["namespaces"] is False
 
-    def test_the_enclosure_holds_without_the_browser_s_flags_and_checks(self, tmp_path: Path) -> None:
+    def test_namespaces_hold_without_browser_flags_and_checks(self, tmp_path: Path) -> None:
         report = perform("enclosure-alone", tmp_path)
         assert_silence(report)
         assert report["status"]["namespaces"] is True
@@ -117,7 +117,7 @@ class TestEachLayerAlone:
 
 @pytest.mark.browser
 class TestControls:
-    def test_without_guards_the_attacks_work(self, tmp_path: Path) -> None:
+    def test_attacks_reach_canaries_without_isolation(self, tmp_path: Path) -> None:
         reached = {f"UDP {CANARY} 3478", f"TCP {CANARY} 3478", "UDP 127.0.0.1 3478"}
         report = perform_until(reached, "unguarded", tmp_path)
         packets, paths = set(report["packets"]), {heard.partition(" /hit/")[2] for heard in report["canaries"]}
@@ -128,7 +128,7 @@ class TestControls:
         assert "canary" in {end["title"] for end in ended(report, "move").values()}
         assert "canary" in {end["title"] for end in ended(report, "direct").values()}
 
-    def test_what_the_operator_opens_is_reached_and_nothing_beside_it(self, tmp_path: Path) -> None:
+    def test_reaches_allowed_addresses_and_no_others(self, tmp_path: Path) -> None:
         reached = {f"TCP {CANARY} 80", f"TCP {CANARY} 3478"}
         report = perform_until(reached, "opened", tmp_path)
         assert set(report["packets"]) >= reached

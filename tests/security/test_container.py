@@ -30,25 +30,25 @@ DANGEROUS = {
 FOR_THE_SANDBOX = {"clone", "clone3", "setns", "unshare", "chroot"}
 
 
-class TestTheProfile:
+class TestSeccompProfile:
     profile: dict[str, Any] = json.loads(PROFILE.read_text())
 
-    def test_denies_what_it_does_not_name(self) -> None:
+    def test_denies_by_default(self) -> None:
         assert (self.profile["defaultAction"], self.profile["defaultErrnoRet"]) == ("SCMP_ACT_ERRNO", 1)
         assert {rule["action"] for rule in self.profile["syscalls"]} == {"SCMP_ACT_ALLOW"}
 
-    def test_names_nothing_dangerous(self) -> None:
+    def test_allows_no_dangerous_calls(self) -> None:
         assert confined.allowed(PROFILE) & DANGEROUS == set()
 
-    def test_names_what_the_sandbox_is_made_of(self) -> None:
+    def test_allows_the_calls_of_the_sandbox(self) -> None:
         assert confined.allowed(PROFILE) >= FOR_THE_SANDBOX
 
-    def test_says_of_every_rule_why(self) -> None:
+    def test_explains_every_rule(self) -> None:
         assert all(rule["comment"] for rule in self.profile["syscalls"])
 
 
 @pytest.mark.browser
-class TestUnderTheProfile:
+class TestInsideTheProfile:
     @pytest.fixture(autouse=True)
     def _stranger(self) -> None:
         if not confined.can_run_unprivileged():
@@ -61,7 +61,7 @@ class TestUnderTheProfile:
         command = [*confine, *command_for(config, address)]
         return ChromiumEngine(address, command, folder, timeout=60, log_file=folder / "daemon.log")
 
-    def test_pictures_are_taken_with_sandbox_and_enclosure(self, site: SiteServer) -> None:
+    def test_captures_with_sandbox_and_namespaces(self, site: SiteServer) -> None:
         with tempfile.TemporaryDirectory() as folder:
             engine = self.start(PROFILE, Path(folder), site)
             capture = engine.capture(Options(url=site.url("/plain.html")).capture_request().shot)
@@ -71,7 +71,7 @@ class TestUnderTheProfile:
         assert (capture.width, capture.height) == (1280, 720)
         assert (status.sandbox, status.namespaces) == (True, True)
 
-    def test_what_it_does_not_name_fails(self) -> None:
+    def test_denied_calls_fail(self) -> None:
         ask = "import ctypes; c = ctypes.CDLL(None, use_errno=True); print(c.ptrace(0, 0, 0, 0), ctypes.get_errno())"
         stranger = [*confined.UNPRIVILEGED, sys.executable, "-c", ask]
         confine = [

@@ -32,13 +32,13 @@ def look(site: SiteServer, number: int) -> Shot:
     )
 
 
-def test_the_next_capture_finds_nothing(engine: ChromiumEngine, site: SiteServer) -> None:
+def test_next_capture_finds_no_state(engine: ChromiumEngine, site: SiteServer) -> None:
     for number in range(3):
         assert engine.capture(leave(site, number)).title == LEFT
         assert engine.capture(look(site, number)).title == "found nothing"
 
 
-def test_a_capture_beside_it_finds_nothing(engine: ChromiumEngine, site: SiteServer) -> None:
+def test_concurrent_capture_finds_no_state(engine: ChromiumEngine, site: SiteServer) -> None:
     with ThreadPoolExecutor(1) as beside:
         staying = beside.submit(engine.capture, leave(site, 10, stay=3000))
         site.wait_for_visit("/leave-traces.html?10")
@@ -47,7 +47,7 @@ def test_a_capture_beside_it_finds_nothing(engine: ChromiumEngine, site: SiteSer
         assert staying.result().title == LEFT
 
 
-def test_cached_files_are_not_shared(engine: ChromiumEngine, site: SiteServer) -> None:
+def test_captures_share_no_http_cache(engine: ChromiumEngine, site: SiteServer) -> None:
     before = site.visits("/cacheable")
     engine.capture(look(site, 20))
     engine.capture(look(site, 21))

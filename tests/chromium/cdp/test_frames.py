@@ -25,18 +25,20 @@ pytestmark = pytest.mark.browser
 LIST = "/promo/loader.js$script\n/promo/banner.$image\n##.sponsored-box\n##div[data-kind=advert]\n"
 
 
-class Isolating(LaunchOptions):
+class SitePerProcessOptions(LaunchOptions):
     """Every site in a process of its own, whatever the machine."""
 
     def arguments(self, profile: Path) -> list[str]:
         return [*super().arguments(profile), "--site-per-process"]
 
 
-async def photograph(site: SiteServer, other: SiteServer, lists: FilterFile | None, *names: str) -> list[Capture]:
-    recipe = Isolating(binary=str(find_chromium()), user=user.choose_user("nobody"), proxy_port=9, listeners=3)
-    judge = EgressPolicy.of([f"127.0.0.1:{each.port}" for each in (site, other)], ["localhost"])
-    territory = ProfileRoot.create()
-    browser = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, 3, lists)
+async def capture_pages(site: SiteServer, other: SiteServer, lists: FilterFile | None, *names: str) -> list[Capture]:
+    options = SitePerProcessOptions(
+        binary=str(find_chromium()), user=user.choose_user("nobody"), proxy_port=9, listeners=3
+    )
+    policy = EgressPolicy.of([f"127.0.0.1:{each.port}" for each in (site, other)], ["localhost"])
+    profiles = ProfileRoot.create()
+    browser = await Browser.start(Launcher(options, profiles, allow_no_sandbox=False), policy, 3, lists)
     try:
         taken = []
         for name in names:
@@ -49,13 +51,13 @@ async def photograph(site: SiteServer, other: SiteServer, lists: FilterFile | No
         return taken
     finally:
         await browser.close()
-        territory.remove()
+        profiles.remove()
 
 
 @async_test
-async def test_dialogues_in_them_are_refused() -> None:
+async def test_rejects_consent_dialogs_in_out_of_process_frames() -> None:
     with SiteServer() as site, SiteServer() as other:
-        page, *seen = await photograph(
+        page, *seen = await capture_pages(
             site, other, None, "onetrust&without", "sourcepoint", "trustarc", "home-made-frame"
         )
     assert [capture.title for capture in seen] == ["refused"] * 3
@@ -63,11 +65,11 @@ async def test_dialogues_in_them_are_refused() -> None:
 
 
 @async_test
-async def test_lists_hold_in_them(tmp_path: Path) -> None:
+async def test_applies_filter_lists_in_out_of_process_frames(tmp_path: Path) -> None:
     (tmp_path / "engine.dat").write_bytes(compile_lists([LIST]))
     with SiteServer() as site, SiteServer() as other:
         lists = FilterFile(tmp_path / "engine.dat")
-        page, seen, dialogue = await photograph(site, other, lists, "listed&without", "listed", "sourcepoint")
+        page, seen, dialogue = await capture_pages(site, other, lists, "listed&without", "listed", "sourcepoint")
         assert other.visits("/clean/promo/banner.svg") == 0
     assert seen.title == "unanswered"
     assert seen.body == page.body

@@ -44,7 +44,7 @@ def own(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
 
 
 @pytest.fixture
-def crowd() -> Iterator[ThreadPoolExecutor]:
+def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(20) as threads:
         yield threads
 
@@ -54,52 +54,54 @@ def folder_of(pid: int) -> Path:
     return next(Path(tempfile.gettempdir()).glob(f"tintype-browser-{pid}-*"))
 
 
-class TestAPageThatMisbehaves:
+class TestHostilePages:
     @pytest.mark.parametrize("page", ["loop.html", "loop-later.html", "never-loads.html"])
-    def test_is_taken_as_it_is_at_the_soft_deadline(self, page: str, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_captures_an_unfinished_page_at_the_soft_deadline(
+        self, page: str, engine: ChromiumEngine, site: SiteServer
+    ) -> None:
         seen = engine.capture(shot(site.url(f"/{page}")))
         assert seen.partial
         assert is_blue(seen)
         assert engine.capture(shot(site.url("/plain.html"))).partial is False
 
     @pytest.mark.parametrize("page", ["alerts.html", "popups.html"])
-    def test_is_calmed(self, page: str, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_stops_dialogs_and_popups(self, page: str, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = engine.capture(shot(site.url(f"/{page}")))
         assert is_blue(seen)
         assert not seen.partial
 
-    def test_is_no_picture_if_it_never_answers(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_times_out_if_the_server_never_replies(self, engine: ChromiumEngine, site: SiteServer) -> None:
         with pytest.raises(CaptureTimeout):
             engine.capture(shot(site.url("/hang")))
         assert is_blue(engine.capture(shot(site.url("/plain.html"))))
 
-    def test_is_given_up_if_it_crashes_its_renderer_twice(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_gives_up_a_page_that_crashes_its_renderer_twice(self, engine: ChromiumEngine, site: SiteServer) -> None:
         with pytest.raises(BrowserCrashed):
             engine.capture(shot(site.url("/deep.html")))
         assert site.visits("/deep.html") == 2
         assert is_blue(engine.capture(shot(site.url("/plain.html"))))
 
 
-class TestACrowd:
-    def test_that_asks_for_one_page_causes_one_visit(
-        self, engine: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
+class TestConcurrentClients:
+    def test_share_one_capture_of_one_page(
+        self, engine: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor
     ) -> None:
-        wanted = shot(site.url("/plain.html?crowd"), delay=300)
-        seen = [crowd.submit(engine.capture, wanted) for _ in range(20)]
+        wanted = shot(site.url("/plain.html?threads"), delay=300)
+        seen = [threads.submit(engine.capture, wanted) for _ in range(20)]
         assert len({one.result().taken_at for one in seen}) == 1
-        assert site.visits("/plain.html?crowd") == 1
+        assert site.visits("/plain.html?threads") == 1
 
-    def test_is_turned_away_when_the_line_is_full(
-        self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
+    def test_are_rejected_if_the_queue_is_full(
+        self, own: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor
     ) -> None:
         urls = [site.url(f"/plain.html?full={number}") for number in range(8)]
-        seen = [crowd.submit(own.capture, shot(url, delay=1000)) for url in urls]
+        seen = [threads.submit(own.capture, shot(url, delay=1000)) for url in urls]
         failures = [one.exception() for one in seen if one.exception()]
         assert 1 <= len(failures) < 8
         assert all(isinstance(failure, Overloaded) and failure.retry_after for failure in failures)
 
-    def test_that_hangs_up_frees_the_slot(
-        self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
+    def test_free_their_slot_by_disconnecting(
+        self, own: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor
     ) -> None:
         own.connect()
         impatient = ChromiumEngine(own.address, None, Path("/nowhere"), timeout=0.5)
@@ -108,22 +110,22 @@ class TestACrowd:
         assert eventually(lambda: own.status().busy == 0, within=3)
 
 
-class TestALostBrowser:
-    def test_is_replaced_under_a_capture(
-        self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
+class TestBrowserReplacement:
+    def test_restarts_a_browser_that_dies_during_a_capture(
+        self, own: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor
     ) -> None:
-        pending = start_slowly(own, site, crowd, "killed")
+        pending = start_slowly(own, site, threads, "killed")
         browser = own.status().browser_pid
         os.killpg(browser, signal.SIGKILL)
         assert is_blue(pending.result())
         assert own.status().browser_pid != browser
 
-    def test_is_replaced_between_captures(self, own: ChromiumEngine, site: SiteServer) -> None:
+    def test_restarts_a_browser_that_dies_between_captures(self, own: ChromiumEngine, site: SiteServer) -> None:
         own.check()
         os.killpg(own.status().browser_pid, signal.SIGKILL)
         assert is_blue(own.capture(shot(site.url("/plain.html?between"))))
 
-    def test_is_replaced_after_its_time(self, start_engine: StartEngine, site: SiteServer) -> None:
+    def test_recycles_a_browser_after_its_captures(self, start_engine: StartEngine, site: SiteServer) -> None:
         engine = start_engine(slots=1, recycle_after=2, allow_addresses=(f"127.0.0.1:{site.port}",))
         first = engine.status().browser_pid
         for number in range(4):
@@ -132,19 +134,19 @@ class TestALostBrowser:
         assert eventually(lambda: processes.gone([first]))
 
 
-class TestTheDaemon:
-    def test_counts_what_is_open_in_the_browser_and_it_comes_to_nothing(
-        self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
+class TestDaemon:
+    def test_counts_contexts_and_pages_until_none_is_open(
+        self, own: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor
     ) -> None:
-        pending = start_slowly(own, site, crowd, "counted")
+        pending = start_slowly(own, site, threads, "counted")
         assert (own.status().contexts, own.status().pages) == (1, 1)
         assert is_blue(pending.result())
         assert eventually(lambda: (own.status().contexts, own.status().pages) == (0, 0))
 
-    def test_killed_under_a_capture_is_started_again(
-        self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
+    def test_is_started_again_if_killed_during_a_capture(
+        self, own: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor
     ) -> None:
-        pending = start_slowly(own, site, crowd, "daemon")
+        pending = start_slowly(own, site, threads, "daemon")
         before = own.status()
         left = folder_of(before.pid)
         os.kill(before.pid, signal.SIGKILL)
@@ -153,7 +155,7 @@ class TestTheDaemon:
         assert eventually(lambda: processes.gone([before.browser_pid]), within=5)
         assert not left.exists()
 
-    def test_leaves_nothing_when_told_to_end(self, own: ChromiumEngine, site: SiteServer) -> None:
+    def test_leaves_no_processes_and_files_after_sigterm(self, own: ChromiumEngine, site: SiteServer) -> None:
         own.capture(shot(site.url("/plain.html?end")))
         daemon = own.status().pid
         family, folder = processes.tree(daemon), folder_of(daemon)
@@ -162,20 +164,22 @@ class TestTheDaemon:
         assert not folder.exists()
         assert not Path(own.address.removeprefix("unix://")).exists()
 
-    def test_ends_at_once_under_load(self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor) -> None:
-        pending = start_slowly(own, site, crowd, "load")
+    def test_stops_within_3_seconds_under_load(
+        self, own: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor
+    ) -> None:
+        pending = start_slowly(own, site, threads, "load")
         daemon = own.status().pid
         os.kill(daemon, signal.SIGTERM)
         assert eventually(lambda: processes.gone([daemon]), within=3)
         assert pending.exception() is None or pending.exception().retry_after
 
-    def test_ends_when_nobody_needs_it(self, start_engine: StartEngine) -> None:
+    def test_stops_after_the_idle_timeout(self, start_engine: StartEngine) -> None:
         engine = start_engine(slots=1, idle_timeout=0.2)
         daemon = engine.status().pid
         engine.close()
         assert eventually(lambda: processes.gone([daemon]), within=5)
 
-    def test_says_how_it_is(self, own: ChromiumEngine) -> None:
+    def test_reports_its_status(self, own: ChromiumEngine) -> None:
         own.check()
         said = own.status()
         assert (said.slots, said.busy, said.queue_length) == (1, 0, 0)
@@ -184,9 +188,9 @@ class TestTheDaemon:
         assert said.user != "root"
 
     def test_runs_renderers_in_the_sandbox(
-        self, own: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor
+        self, own: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor
     ) -> None:
-        pending = start_slowly(own, site, crowd, "sandbox")
+        pending = start_slowly(own, site, threads, "sandbox")
         family = processes.tree(own.status().browser_pid)
         renderers = [pid for pid in family if "--type=renderer" in read(pid, "cmdline")]
         assert renderers
@@ -195,7 +199,7 @@ class TestTheDaemon:
         assert is_blue(pending.result())
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-    def test_works_for_a_user_that_is_not_root(self, site: SiteServer) -> None:
+    def test_runs_as_a_user_that_is_not_root(self, site: SiteServer) -> None:
         with tempfile.TemporaryDirectory(prefix="tintype-run-") as folder:
             os.chown(folder, 65534, 65534)
             config = DaemonConfig(slots=1, idle_timeout=2.0, allow_addresses=(f"127.0.0.1:{site.port}",))
@@ -207,7 +211,7 @@ class TestTheDaemon:
             assert (engine.status().user, engine.status().sandbox) == ("nobody", True)
             end(engine)
 
-    def test_says_why_it_does_not_start(self, tmp_path: Path) -> None:
+    def test_reports_why_it_does_not_start(self, tmp_path: Path) -> None:
         config = DaemonConfig(binary=str(tmp_path / "no-browser"))
         done = subprocess.run(
             [*command_for(config, address_for(config, tmp_path))], capture_output=True, text=True, check=False
@@ -216,7 +220,7 @@ class TestTheDaemon:
         assert "TINTYPE_CHROMIUM" in done.stdout
         assert "install-browser" in done.stdout
 
-    def test_listens_on_tcp_too(self, site: SiteServer, tmp_path: Path) -> None:
+    def test_listens_on_tcp(self, site: SiteServer, tmp_path: Path) -> None:
         config = DaemonConfig(slots=1, idle_timeout=5.0, allow_addresses=(f"127.0.0.1:{site.port}",))
         address = f"tcp://127.0.0.1:{free_port()}"
         with subprocess.Popen(
@@ -231,10 +235,10 @@ class TestTheDaemon:
             assert daemon.wait(10) == 0
 
 
-def start_slowly(engine: ChromiumEngine, site: SiteServer, crowd: ThreadPoolExecutor, name: str) -> Future[Capture]:
+def start_slowly(engine: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor, name: str) -> Future[Capture]:
     """A capture under way: the page was asked for, the picture is not taken yet."""
     path = f"/plain.html?{name}"
-    pending = crowd.submit(engine.capture, shot(site.url(path), delay=1500))
+    pending = threads.submit(engine.capture, shot(site.url(path), delay=1500))
     site.wait_for_visit(path)
     return pending
 

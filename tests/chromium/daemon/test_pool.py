@@ -106,7 +106,7 @@ async def turn() -> None:
 
 
 @async_test
-async def test_a_capture_is_handed_on_with_its_time_in_line() -> None:
+async def test_adds_the_time_in_the_queue_to_the_timings() -> None:
     launcher = FakeLauncher()
     asked = launcher.capture()
     await turn()
@@ -137,7 +137,7 @@ async def test_identical_shots_share_a_failure() -> None:
 
 
 @async_test
-async def test_no_more_captures_at_once_than_slots() -> None:
+async def test_runs_no_more_captures_than_slots() -> None:
     launcher = FakeLauncher()
     asked = [launcher.capture(name) for name in "abc"]
     await turn()
@@ -150,7 +150,7 @@ async def test_no_more_captures_at_once_than_slots() -> None:
 
 
 @async_test
-async def test_a_full_line_turns_callers_away_with_a_time_to_come_back() -> None:
+async def test_rejects_a_capture_with_retry_after_if_the_queue_is_full() -> None:
     launcher = FakeLauncher()
     asked = [launcher.capture(name) for name in "abcd"]
     await turn()
@@ -167,7 +167,7 @@ async def test_a_full_line_turns_callers_away_with_a_time_to_come_back() -> None
 
 
 @async_test
-async def test_a_capture_nobody_waits_for_is_given_up() -> None:
+async def test_cancels_a_capture_without_waiters() -> None:
     launcher = FakeLauncher()
     first, second = launcher.capture("a"), launcher.capture("a")
     await turn()
@@ -185,7 +185,7 @@ async def test_a_capture_nobody_waits_for_is_given_up() -> None:
 
 
 @async_test
-async def test_a_lost_browser_is_replaced_and_the_capture_tried_again() -> None:
+async def test_restarts_a_lost_browser_and_retries_the_capture() -> None:
     launcher = FakeLauncher()
     asked = launcher.capture()
     await turn()
@@ -199,7 +199,7 @@ async def test_a_lost_browser_is_replaced_and_the_capture_tried_again() -> None:
 
 
 @async_test
-async def test_a_capture_that_loses_two_browsers_is_given_up() -> None:
+async def test_gives_up_a_capture_that_loses_two_browsers() -> None:
     launcher = FakeLauncher()
     asked = launcher.capture()
     for _ in range(2):
@@ -210,7 +210,7 @@ async def test_a_capture_that_loses_two_browsers_is_given_up() -> None:
 
 
 @async_test
-async def test_a_launch_that_failed_is_tried_again_by_the_next_capture() -> None:
+async def test_retries_a_failed_launch_for_the_next_capture() -> None:
     launcher = FakeLauncher(LaunchFailed("no"), FakeBrowser())
     with pytest.raises(BackendUnavailable):
         await launcher.pool.capture(shot("a"))
@@ -221,7 +221,7 @@ async def test_a_launch_that_failed_is_tried_again_by_the_next_capture() -> None
 
 
 @async_test
-async def test_a_browser_that_draws_no_more_is_replaced_without_hurting_neighbours() -> None:
+async def test_replaces_a_browser_that_fails_a_probe_after_its_captures() -> None:
     launcher = FakeLauncher(FakeBrowser(draws=False), FakeBrowser())
     troubled, neighbour = launcher.capture("a"), launcher.capture("b")
     await turn()
@@ -242,7 +242,7 @@ async def test_a_browser_that_draws_no_more_is_replaced_without_hurting_neighbou
 
 
 @async_test
-async def test_a_browser_that_still_draws_is_kept_after_a_timeout() -> None:
+async def test_keeps_a_browser_that_passes_the_probe_after_a_timeout() -> None:
     launcher = FakeLauncher()
     asked = launcher.capture("a")
     await turn()
@@ -256,7 +256,7 @@ async def test_a_browser_that_still_draws_is_kept_after_a_timeout() -> None:
     assert len(launcher.started) == 1
 
 
-def test_a_browser_that_has_grown_while_idle_is_replaced() -> None:
+def test_recycles_an_idle_browser_that_has_gained_memory() -> None:
     @async_test
     async def scenario() -> None:
         launcher = FakeLauncher()
@@ -278,7 +278,7 @@ def test_a_browser_that_has_grown_while_idle_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("change", [{"recycle_after": 1}, {"recycle_age": 0.0}])
-def test_a_browser_that_served_its_time_is_replaced_behind_the_callers_back(change: dict[str, Any]) -> None:
+def test_recycles_a_browser_in_the_background_at_its_limits(change: dict[str, Any]) -> None:
     @async_test
     async def scenario() -> None:
         launcher = FakeLauncher(limits=replace(LIMITS, **change))
@@ -303,7 +303,7 @@ def test_a_browser_that_served_its_time_is_replaced_behind_the_callers_back(chan
 
 
 @async_test
-async def test_a_worn_browser_gets_no_new_captures() -> None:
+async def test_gives_no_captures_to_a_browser_with_a_recycle_reason() -> None:
     launcher = FakeLauncher()
     await launcher.pool.start()
     launcher.browser.recycle_reason = "too much memory"
@@ -315,7 +315,7 @@ async def test_a_worn_browser_gets_no_new_captures() -> None:
 
 
 @async_test
-async def test_advertising_is_blocked_unless_it_is_what_was_asked_for() -> None:
+async def test_blocks_advertising_unless_the_target_is_listed() -> None:
     rules = DomainSet(frozenset({"ads.example.com"}))
     launcher = FakeLauncher(blocked=rules)
     shots = [launcher.capture("a"), launcher.capture("ads")]
@@ -332,7 +332,7 @@ async def test_advertising_is_blocked_unless_it_is_what_was_asked_for() -> None:
 
 
 @async_test
-async def test_a_check_draws_and_replaces_a_browser_that_does_not() -> None:
+async def test_check_replaces_a_browser_that_fails_the_probe() -> None:
     launcher = FakeLauncher(FakeBrowser(draws=False), FakeBrowser())
     with pytest.raises(BackendUnavailable):
         await launcher.pool.check()
@@ -341,7 +341,7 @@ async def test_a_check_draws_and_replaces_a_browser_that_does_not() -> None:
 
 
 @async_test
-async def test_closing_tells_whoever_waits_and_ends_every_browser() -> None:
+async def test_close_fails_waiting_captures_and_closes_every_browser() -> None:
     launcher = FakeLauncher()
     asked = [launcher.capture(name) for name in "abc"]
     await turn()

@@ -27,7 +27,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do it wron
 
 
 @pytest.fixture
-def territory() -> Iterator[ProfileRoot]:
+def profiles() -> Iterator[ProfileRoot]:
     claimed = ProfileRoot.create()
     yield claimed
     assert [entry.name for entry in claimed.folder.iterdir()] == ["lock"], "a profile was left behind"
@@ -35,7 +35,7 @@ def territory() -> Iterator[ProfileRoot]:
 
 
 @pytest.fixture
-def recipe() -> LaunchOptions:
+def options() -> LaunchOptions:
     return LaunchOptions(binary=str(find_chromium()), user=choose_user("nobody"), proxy_port=9, listeners=2)
 
 
@@ -49,34 +49,36 @@ async def launched(launcher: Launcher) -> tuple[str, int]:
 
 
 @async_test
-async def test_it_answers_and_leaves_nothing(recipe: LaunchOptions, territory: ProfileRoot) -> None:
-    agent, _ = await launched(Launcher(recipe, territory, allow_no_sandbox=False))
+async def test_starts_and_leaves_no_files(options: LaunchOptions, profiles: ProfileRoot) -> None:
+    agent, _ = await launched(Launcher(options, profiles, allow_no_sandbox=False))
     assert "Chrome/" in agent
 
 
 @async_test
-async def test_it_goes_behind_who_answers_hits(recipe: LaunchOptions, territory: ProfileRoot) -> None:
-    process, _ = await Launcher(recipe, territory, allow_no_sandbox=False).launch()
+async def test_runs_the_browser_at_lower_priority(options: LaunchOptions, profiles: ProfileRoot) -> None:
+    process, _ = await Launcher(options, profiles, allow_no_sandbox=False).launch()
     nice = os.getpriority(os.PRIO_PROCESS, process.pid)
     await process.close()
     assert nice == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 5)
 
 
 @async_test
-async def test_one_begun_ahead_is_the_next_one_launched(recipe: LaunchOptions, territory: ProfileRoot) -> None:
-    launcher = Launcher(recipe, territory, allow_no_sandbox=False)
+async def test_launch_returns_the_prelaunched_browser(options: LaunchOptions, profiles: ProfileRoot) -> None:
+    launcher = Launcher(options, profiles, allow_no_sandbox=False)
     launcher.prelaunch()
-    profiles = len(list(territory.folder.glob("profile-*")))
+    before = len(list(profiles.folder.glob("profile-*")))
     process, _ = await launcher.launch()
-    assert len(list(territory.folder.glob("profile-*"))) == 1 >= profiles
+    assert len(list(profiles.folder.glob("profile-*"))) == 1 >= before
     await process.close()
     await launcher.close()
 
 
 @pytest.mark.parametrize("come_up", [True, False])
 @async_test
-async def test_one_begun_in_vain_is_ended(come_up: bool, recipe: LaunchOptions, territory: ProfileRoot) -> None:
-    launcher = Launcher(recipe, territory, allow_no_sandbox=False)
+async def test_close_stops_an_unused_prelaunched_browser(
+    come_up: bool, options: LaunchOptions, profiles: ProfileRoot
+) -> None:
+    launcher = Launcher(options, profiles, allow_no_sandbox=False)
     launcher.prelaunch()
     if come_up:
         assert launcher._prelaunched
@@ -84,71 +86,65 @@ async def test_one_begun_in_vain_is_ended(come_up: bool, recipe: LaunchOptions, 
     else:
         await asyncio.sleep(0)
     await launcher.close()
-    assert processes.mentioning(str(territory.folder)) == []
+    assert processes.mentioning(str(profiles.folder)) == []
 
 
 @async_test
-async def test_without_the_enclosure_it_answers_too(recipe: LaunchOptions, territory: ProfileRoot) -> None:
-    launcher = Launcher(replace(recipe, namespaces=False), territory, allow_no_sandbox=False)
+async def test_starts_without_namespaces(options: LaunchOptions, profiles: ProfileRoot) -> None:
+    launcher = Launcher(replace(options, namespaces=False), profiles, allow_no_sandbox=False)
     assert (await launched(launcher))[1] == 0
 
 
 @async_test
-async def test_where_the_kernel_refuses_the_enclosure_it_goes_on_without(
-    recipe: LaunchOptions, territory: ProfileRoot, monkeypatch: pytest.MonkeyPatch
+async def test_continues_without_namespaces_if_the_kernel_denies_them(
+    options: LaunchOptions, profiles: ProfileRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(namespaces, "command", lambda *_: ["/bin/sh", "-c", f"exit {namespaces.UNSUPPORTED_EXIT}"])
-    launcher = Launcher(replace(recipe, namespaces=True), territory, allow_no_sandbox=False)
+    launcher = Launcher(replace(options, namespaces=True), profiles, allow_no_sandbox=False)
     assert (await launched(launcher))[1] == 0
     assert launcher.options.namespaces is False
 
 
 @as_root
-class TestWithoutAUsableSandbox:
+class TestBrokenSandbox:
     """Chromium refuses its sandbox to root, as it does where there are no user namespaces."""
 
     @async_test
-    async def test_it_does_not_start_and_names_the_remedies(
-        self, recipe: LaunchOptions, territory: ProfileRoot
-    ) -> None:
-        launcher = Launcher(replace(recipe, user=BrowserUser("root")), territory, allow_no_sandbox=False)
+    async def test_fails_and_names_the_remedies(self, options: LaunchOptions, profiles: ProfileRoot) -> None:
+        launcher = Launcher(replace(options, user=BrowserUser("root")), profiles, allow_no_sandbox=False)
         with pytest.raises(SandboxUnavailable, match=r"user namespaces.*ALLOW_NO_SANDBOX=1"):
             await launched(launcher)
 
     @async_test
-    async def test_it_starts_where_the_operator_gave_the_sandbox_up(
-        self, recipe: LaunchOptions, territory: ProfileRoot
+    async def test_starts_if_the_operator_allows_no_sandbox(
+        self, options: LaunchOptions, profiles: ProfileRoot
     ) -> None:
-        launcher = Launcher(replace(recipe, user=BrowserUser("root")), territory, allow_no_sandbox=True)
+        launcher = Launcher(replace(options, user=BrowserUser("root")), profiles, allow_no_sandbox=True)
         assert "Chrome/" in (await launched(launcher))[0]
         assert launcher.options.sandbox is False
 
 
 @async_test
-async def test_a_sandbox_that_works_is_used_even_where_it_was_given_up(
-    recipe: LaunchOptions, territory: ProfileRoot
-) -> None:
-    launcher = Launcher(recipe, territory, allow_no_sandbox=True)
+async def test_uses_a_working_sandbox_even_if_none_is_required(options: LaunchOptions, profiles: ProfileRoot) -> None:
+    launcher = Launcher(options, profiles, allow_no_sandbox=True)
     await launched(launcher)
     assert launcher.options.sandbox is True
 
 
 @pytest.mark.parametrize("binary", ["/no/such/browser", "/bin/true"])
 @async_test
-async def test_what_is_no_browser_is_named(binary: str, recipe: LaunchOptions, territory: ProfileRoot) -> None:
+async def test_names_a_binary_that_is_no_browser(binary: str, options: LaunchOptions, profiles: ProfileRoot) -> None:
     for enclosed in (True, False):
-        launcher = Launcher(replace(recipe, binary=binary, namespaces=enclosed), territory, allow_no_sandbox=False)
+        launcher = Launcher(replace(options, binary=binary, namespaces=enclosed), profiles, allow_no_sandbox=False)
         with pytest.raises(LaunchFailed, match=binary):
             await launched(launcher)
 
 
 @as_root
 @async_test
-async def test_a_binary_that_the_browsers_user_may_not_start_is_named(
-    recipe: LaunchOptions, territory: ProfileRoot
-) -> None:
+async def test_names_a_binary_that_the_user_may_not_execute(options: LaunchOptions, profiles: ProfileRoot) -> None:
     with tempfile.TemporaryDirectory() as closed:
         binary = shutil.copy("/bin/true", Path(closed, "browser"))
-        launcher = Launcher(replace(recipe, binary=str(binary), namespaces=False), territory, allow_no_sandbox=False)
+        launcher = Launcher(replace(options, binary=str(binary), namespaces=False), profiles, allow_no_sandbox=False)
         with pytest.raises(LaunchFailed, match="the user nobody may not start"):
             await launched(launcher)

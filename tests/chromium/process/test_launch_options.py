@@ -14,7 +14,7 @@ SHELL = LaunchOptions(
 )
 
 
-def test_every_connection_goes_through_the_filter() -> None:
+def test_sends_every_connection_through_the_proxy() -> None:
     line = SHELL.arguments(Path("/tmp/p"))
     assert "--proxy-server=socks5://127.0.0.1:1080" in line
     assert "--proxy-bypass-list=<-loopback>" in line
@@ -23,7 +23,7 @@ def test_every_connection_goes_through_the_filter() -> None:
     assert {"--disable-quic", "--dns-prefetch-disable"} <= set(line)
 
 
-def test_there_is_a_pipe_and_no_port() -> None:
+def test_debugs_over_a_pipe_and_opens_no_port() -> None:
     line = " ".join(SHELL.arguments(Path("/tmp/p")))
     assert "--remote-debugging-pipe" in line
     assert "--remote-debugging-port" not in line
@@ -31,21 +31,21 @@ def test_there_is_a_pipe_and_no_port() -> None:
 
 
 @pytest.mark.parametrize("sandbox", [True, False])
-def test_the_sandbox_is_on_unless_it_was_given_up(sandbox: bool) -> None:
-    recipe = LaunchOptions(binary="b", user=BrowserUser("me"), proxy_port=1, sandbox=sandbox)
-    assert ("--no-sandbox" in recipe.arguments(Path("/tmp/p"))) is not sandbox
+def test_keeps_the_sandbox_unless_it_is_disabled(sandbox: bool) -> None:
+    options = LaunchOptions(binary="b", user=BrowserUser("me"), proxy_port=1, sandbox=sandbox)
+    assert ("--no-sandbox" in options.arguments(Path("/tmp/p"))) is not sandbox
 
 
 @pytest.mark.parametrize(
     ("binary", "headless"),
     [("/usr/lib/chromium/chromium", True), ("/opt/google/chrome/chrome", True), ("/x/chrome-headless-shell", False)],
 )
-def test_a_full_browser_is_told_to_show_no_window(binary: str, headless: bool) -> None:
-    recipe = LaunchOptions(binary=binary, user=BrowserUser("me"), proxy_port=1)
-    assert ("--headless=new" in recipe.arguments(Path("/tmp/p"))) is headless
+def test_starts_a_full_browser_headless(binary: str, headless: bool) -> None:
+    options = LaunchOptions(binary=binary, user=BrowserUser("me"), proxy_port=1)
+    assert ("--headless=new" in options.arguments(Path("/tmp/p"))) is headless
 
 
-def test_dangerous_flags_are_not_there() -> None:
+def test_has_no_dangerous_flags() -> None:
     flags = {flag.partition("=")[0] for flag in SHELL.arguments(Path("/tmp/p"))}
     assert not flags & {
         "--disable-web-security",
@@ -59,7 +59,7 @@ def test_dangerous_flags_are_not_there() -> None:
     }
 
 
-def test_the_browser_sees_nothing_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hides_our_environment_from_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("TZ", "Europe/Berlin")
     seen = environment(Path("/tmp/p"))
@@ -67,7 +67,7 @@ def test_the_browser_sees_nothing_of_our_environment(monkeypatch: pytest.MonkeyP
     assert (seen["HOME"], seen["TZ"]) == ("/tmp/p", "Europe/Berlin")
 
 
-def test_what_the_browser_needs_is_not_hidden(tmp_path: Path) -> None:
+def test_hides_no_folder_that_the_browser_needs(tmp_path: Path) -> None:
     home, data = tmp_path / "home", tmp_path / "data"
     for folder in (home, data):
         folder.mkdir()

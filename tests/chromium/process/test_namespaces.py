@@ -51,7 +51,7 @@ def inside(plan: NamespaceSpec, program: str, line: Sequence[str] = ()) -> Itera
             listener.close()
 
 
-def test_the_host_network_is_out_of_reach() -> None:
+def test_cuts_off_the_network_of_the_host() -> None:
     with socket.create_server(("127.0.0.1", 0)) as canary:
         canary.setblocking(False)
         port = canary.getsockname()[1]
@@ -64,12 +64,12 @@ def test_the_host_network_is_out_of_reach() -> None:
             canary.accept()
 
 
-def test_loopback_is_the_only_interface() -> None:
+def test_has_no_interface_but_loopback() -> None:
     with inside(AS_SOMEBODY, "tail -n +3 /proc/net/dev") as (_, output):
         assert [row.partition(":")[0].strip() for row in output.splitlines()] == ["lo"]
 
 
-def test_our_listeners_are_reached_from_inside() -> None:
+def test_listeners_are_reachable_from_inside() -> None:
     program = (
         "while read -r _ at _; do echo hello >/dev/tcp/127.0.0.1/$((16#${at#*:})); done < <(tail -n +2 /proc/net/tcp)"
     )
@@ -81,7 +81,7 @@ def test_our_listeners_are_reached_from_inside() -> None:
                 assert connection.recv(5) == b"hello"
 
 
-def test_hidden_folders_are_empty_and_cannot_be_written(tmp_path: Path) -> None:
+def test_hides_folders_as_empty_and_read_only(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "key").write_text("hush")
@@ -91,7 +91,7 @@ def test_hidden_folders_are_empty_and_cannot_be_written(tmp_path: Path) -> None:
     assert [entry.name for entry in secret.iterdir()] == ["key"]
 
 
-def test_root_and_privileges_are_gone_for_good() -> None:
+def test_drops_root_and_privileges_permanently() -> None:
     with inside(AS_SOMEBODY, "echo uid $UID; cat /proc/self/status") as (_, output):
         assert "uid 0\n" not in output
         assert "CapEff:\t0000000000000000" in output
@@ -99,7 +99,7 @@ def test_root_and_privileges_are_gone_for_good() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else first")
-def test_it_needs_no_privileges_where_user_namespaces_work() -> None:
+def test_needs_no_privileges_if_user_namespaces_work() -> None:
     python = shutil.which("python3", path="/usr/local/bin:/usr/bin")
     if python is None:
         pytest.skip("no interpreter that another user may run")

@@ -19,7 +19,7 @@ def _own_temp_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
-def test_a_profile_belongs_to_the_browsers_user_alone() -> None:
+def test_creates_a_profile_for_the_current_user_only() -> None:
     mine = ProfileRoot.create()
     profile = mine.new_profile()
     assert profile.stat().st_mode & 0o777 == 0o700
@@ -30,13 +30,13 @@ def test_a_profile_belongs_to_the_browsers_user_alone() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
-def test_a_profile_is_given_to_another_user() -> None:
+def test_gives_a_profile_to_another_user() -> None:
     mine = ProfileRoot.create()
     assert mine.new_profile(65534, 65534).stat().st_uid == 65534
     mine.remove()
 
 
-def test_what_lives_is_left_alone() -> None:
+def test_keeps_the_folder_of_a_running_owner() -> None:
     first = ProfileRoot.create()
     second = ProfileRoot.create()
     assert first.folder.exists()
@@ -45,7 +45,7 @@ def test_what_lives_is_left_alone() -> None:
     second.remove()
 
 
-def test_what_a_dead_owner_left_is_swept(tmp_path: Path) -> None:
+def test_removes_the_folder_of_an_exited_owner(tmp_path: Path) -> None:
     program = (
         "import os; from tintype.chromium.process.profiles import ProfileRoot; t = ProfileRoot.create();"
         "(t.new_profile() / 'Default').mkdir(); print(t.folder, flush=True); os.kill(os.getpid(), 9)"
@@ -60,7 +60,7 @@ def test_what_a_dead_owner_left_is_swept(tmp_path: Path) -> None:
     mine.remove()
 
 
-def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+def test_keeps_files_that_are_no_profile_folders(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "lock").touch()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -30,7 +32,7 @@ class AllowAll(EgressPolicy):
         return True
 
 
-async def leak_with(policy: EgressPolicy, **changes: object) -> str:
+async def leak_with(policy: EgressPolicy, **changes: Any) -> str:
     """How a page leaks from a browser whose proxy has this policy."""
     deny_all_proxy, profiles = await EgressProxy.start(EgressPolicy()), ProfileRoot.create()
     options = LaunchOptions(

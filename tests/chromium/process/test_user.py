@@ -28,29 +28,29 @@ def _root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
 
 
-def test_whoever_is_not_root_stays_who_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keeps_a_user_that_is_not_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 4242)
     chosen = user.choose_user("tintype")
     assert (chosen.uid, chosen.gid) == (-1, -1)
 
 
 @pytest.mark.usefixtures("_root")
-class TestAsRoot:
-    def test_the_browser_has_its_own_user(self, users: dict[str, int]) -> None:
+class TestRoot:
+    def test_gets_the_configured_user(self, users: dict[str, int]) -> None:
         users.update(tintype=900, nobody=65534)
         assert user.choose_user("tintype") == user.BrowserUser("tintype", 900, 900)
 
-    def test_nobody_is_the_last_resort(self, users: dict[str, int]) -> None:
+    def test_falls_back_to_nobody(self, users: dict[str, int]) -> None:
         users.update(nobody=65534)
         assert user.choose_user("tintype").name == "nobody"
 
-    def test_another_name_for_root_is_no_user(self, users: dict[str, int]) -> None:
+    def test_rejects_another_name_of_root(self, users: dict[str, int]) -> None:
         users.update(toor=0, nobody=65534)
         assert user.choose_user("toor").name == "nobody"
 
-    def test_without_any_user_there_is_no_start(self, users: dict[str, int]) -> None:
+    def test_fails_if_no_user_exists(self, users: dict[str, int]) -> None:
         with pytest.raises(ConfigurationError, match=r"TINTYPE_BROWSER_USER.*useradd"):
             user.choose_user("tintype")
 
-    def test_root_only_where_the_sandbox_was_given_up(self, users: dict[str, int]) -> None:
+    def test_stays_root_only_without_the_sandbox(self, users: dict[str, int]) -> None:
         assert user.choose_user("tintype", allow_root=True).name == "root"

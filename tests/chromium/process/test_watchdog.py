@@ -39,37 +39,37 @@ def browser() -> Iterator[subprocess.Popen[str]]:
             os.kill(pid, 9)
 
 
-def kinds(census: ProcessTree) -> list[str]:
-    return sorted(usage.kind for usage in census.read())
+def kinds(tree: ProcessTree) -> list[str]:
+    return sorted(usage.kind for usage in tree.read())
 
 
-def test_every_process_is_counted_and_known_by_its_kind(browser: subprocess.Popen[str]) -> None:
+def test_reads_every_process_with_its_kind(browser: subprocess.Popen[str]) -> None:
     assert eventually(lambda: kinds(ProcessTree(browser.pid)) == ["browser", "gpu", "other"])
 
 
-def test_a_renderer_that_comes_later_is_counted_at_once(browser: subprocess.Popen[str]) -> None:
-    census = ProcessTree(browser.pid)
-    assert eventually(lambda: kinds(census) == ["browser", "gpu", "other"])
+def test_reads_a_renderer_that_starts_later(browser: subprocess.Popen[str]) -> None:
+    tree = ProcessTree(browser.pid)
+    assert eventually(lambda: kinds(tree) == ["browser", "gpu", "other"])
     for count in (1, 2):
         print(file=browser.stdin, flush=True)
-        assert eventually(lambda n=count: kinds(census).count("renderer") == n)
+        assert eventually(lambda n=count: kinds(tree).count("renderer") == n)
 
 
-def test_one_that_has_ended_is_not(browser: subprocess.Popen[str]) -> None:
-    census = ProcessTree(browser.pid)
-    assert eventually(lambda: "gpu" in kinds(census))
-    gpu = next(usage.pid for usage in census.read() if usage.kind == "gpu")
+def test_omits_a_process_that_has_exited(browser: subprocess.Popen[str]) -> None:
+    tree = ProcessTree(browser.pid)
+    assert eventually(lambda: "gpu" in kinds(tree))
+    gpu = next(usage.pid for usage in tree.read() if usage.kind == "gpu")
     os.kill(gpu, 9)
-    assert eventually(lambda: not next((u.memory for u in census.read() if u.pid == gpu), 0))
+    assert eventually(lambda: not next((u.memory for u in tree.read() if u.pid == gpu), 0))
 
 
-def test_memory_is_what_a_process_has_of_its_own() -> None:
+def test_measures_private_memory() -> None:
     before = private_memory(os.getpid())
     held = bytearray(os.urandom(64 << 20))
     assert private_memory(os.getpid()) - before >= 60 << 20
     assert held
 
 
-def test_a_browser_that_is_gone_has_no_family() -> None:
+def test_reads_nothing_for_a_browser_that_has_exited() -> None:
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     assert process_memory(int(gone.stdout)) == []

@@ -19,58 +19,58 @@ RULES = DomainSet.parse(["# ads", "", "ads.example.com", "Tracker.NET.  # a comm
     "host",
     ["ads.example.com", "www.ads.example.com", "a.b.c.tracker.net", "TRACKER.net", "tracker.net.", "x.dotted.org"],
 )
-def test_a_domain_stands_for_everything_below_it(host: str) -> None:
+def test_matches_a_domain_and_its_subdomains(host: str) -> None:
     assert RULES.matches(host)
 
 
 @pytest.mark.parametrize(
     "host", ["example.com", "myads.example.com", "xtracker.net", "net", "", ".", "tracker.net.org", "[::1]"]
 )
-def test_and_for_nothing_beside_it(host: str) -> None:
+def test_matches_no_other_host(host: str) -> None:
     assert not RULES.matches(host)
 
 
 @given(st.text(max_size=300))
-def test_any_text_has_an_answer(host: str) -> None:
+def test_accepts_any_text_as_a_host(host: str) -> None:
     assert DomainSet().matches(host) is False
     assert RULES.matches(host) in {True, False}
 
 
-class TestWhatACaptureIsKeptFrom:
+class TestBlocklists:
     LISTS = Blocklists(*(DomainSet.parse([f"{name}.example"]) for name in ("ads", "trackers", "chats")))
 
     @staticmethod
     def blocked(host: str = "example.com", **options: Any) -> set[str]:
-        rules = TestWhatACaptureIsKeptFrom.LISTS.for_options(PageChanges(**options), host)
+        rules = TestBlocklists.LISTS.for_options(PageChanges(**options), host)
         return {name.removesuffix(".example") for name in rules.domains} if rules else set()
 
-    def test_is_everything_unless_a_caller_says_otherwise(self) -> None:
+    def test_block_every_list_by_default(self) -> None:
         assert self.blocked() == {"ads", "trackers", "chats"}
 
     @pytest.mark.parametrize("name", ["ads", "trackers", "chats"])
-    def test_is_said_list_by_list(self, name: str) -> None:
+    def test_block_a_single_list(self, name: str) -> None:
         assert self.blocked("example.com", **{f"block_{name}": False}) == {"ads", "trackers", "chats"} - {name}
         others: dict[str, Any] = {f"block_{other}": False for other in ("ads", "trackers", "chats") if other != name}
         assert self.blocked("example.com", **others) == {name}
 
-    def test_may_be_nothing(self) -> None:
+    def test_block_nothing_if_all_options_are_off(self) -> None:
         assert (
             self.LISTS.for_options(PageChanges(block_ads=False, block_trackers=False, block_chats=False), "a.b") is None
         )
         assert Blocklists().for_options(PageChanges(), "example.com") is None
 
-    def test_is_not_what_was_asked_for(self) -> None:
+    def test_ignore_a_list_that_contains_the_target(self) -> None:
         assert self.blocked("www.chats.example") == {"ads", "trackers"}
 
 
-class TestTheBundledLists:
+class TestBundledLists:
     @pytest.mark.parametrize(("name", "least"), [("advertising", 350), ("trackers", 150), ("chats", 50)])
-    def test_are_of_many_well_formed_names(self, name: str, least: int) -> None:
+    def test_contain_many_valid_names(self, name: str, least: int) -> None:
         domains = bundled_domains(name).domains
         assert len(domains) > least
         assert [name for name in domains if not is_name(name) or is_private_name(name)] == []
 
-    def test_name_nothing_twice(self) -> None:
+    def test_contain_no_duplicates(self) -> None:
         names = [
             *bundled_domains("advertising").domains,
             *bundled_domains("trackers").domains,
@@ -79,7 +79,7 @@ class TestTheBundledLists:
         assert len(names) == len(set(names))
         assert [name for name in names if DomainSet(frozenset(names) - {name}).matches(name)] == []
 
-    def test_take_more_of_the_operator(self) -> None:
+    def test_include_hosts_of_the_operator(self) -> None:
         assert load_blocklists(["mine.example"]).ads.matches("a.mine.example")
 
     @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ class TestTheBundledLists:
          "widgets.outbrain.com", "static.criteo.net", "static.hotjar.com", "bat.bing.com", "mc.yandex.ru",
          "eu.i.posthog.com", "widget.intercom.io", "embed.tawk.to", "client.crisp.chat", "js.usemessages.com"],
     )  # fmt: skip
-    def test_know_the_usual_ones(self, host: str) -> None:
+    def test_contain_common_hosts(self, host: str) -> None:
         rules = load_blocklists().for_options(PageChanges(), "example.com")
         assert rules
         assert rules.matches(host)
@@ -110,7 +110,7 @@ class TestTheBundledLists:
          "www.hotjar.com", "static.zdassets.com", "theme.zdassets.com", "downloads.intercomcdn.com", "www.intercom.com",
          "js.hs-scripts.com", "js.hsforms.net", "js.hs-banner.com", "assets.adobedtm.com", "tags.tiqcdn.com"],
     )  # fmt: skip
-    def test_leave_what_makes_up_the_picture(self, host: str) -> None:
+    def test_omit_hosts_that_pages_need(self, host: str) -> None:
         rules = load_blocklists().for_options(PageChanges(), "example.com")
         assert rules
         assert not rules.matches(host)

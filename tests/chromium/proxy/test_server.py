@@ -38,15 +38,15 @@ REACHABLE = {HOST: ["127.0.0.1"]}
 
 
 @asynccontextmanager
-async def world(names: Any = None, **limits: Any) -> AsyncIterator[tuple[Site, EgressProxy]]:
+async def running_proxy(names: Any = None, **limits: Any) -> AsyncIterator[tuple[Site, EgressProxy]]:
     """A site on loopback and a filter for which its address is opened and its name known."""
     async with Site.running() as site:
-        judge = EgressPolicy.of([f"127.0.0.1:{site.port}"], deny_hosts=["denied.example.org", "*.denied.example.org"])
-        filter_ = await EgressProxy.start(judge, ProxyLimits(**limits), resolve=names or Names(REACHABLE))
+        policy = EgressPolicy.of([f"127.0.0.1:{site.port}"], deny_hosts=["denied.example.org", "*.denied.example.org"])
+        proxy = await EgressProxy.start(policy, ProxyLimits(**limits), resolve=names or Names(REACHABLE))
         try:
-            yield site, filter_
+            yield site, proxy
         finally:
-            await filter_.close()
+            await proxy.close()
 
 
 @pytest.fixture
@@ -86,71 +86,71 @@ def gate() -> Iterator[threading.Event]:
     event.set()
 
 
-class TestASite:
+class TestTarget:
     @pytest.mark.parametrize("host", [HOST, HOST.upper(), f"{HOST}.", "127.0.0.1"])
     @async_test
     async def test_is_reached_by_name_and_by_address(self, host: str) -> None:
-        async with world() as (site, filter_), filter_.session() as traffic:
-            assert await Browser(filter_).fetch(host, site.port) == HELLO
+        async with running_proxy() as (site, proxy), proxy.session() as traffic:
+            assert await Browser(proxy).fetch(host, site.port) == HELLO
             assert (traffic.denials, traffic.connections, traffic.exceeded) == ([], 1, "")
             assert traffic.bytes == len(b"/\n" + HELLO)
 
     @async_test
-    async def test_is_reached_by_a_request_in_numbers(self) -> None:
-        async with world() as (site, filter_), filter_.session():
-            assert await Browser(filter_).ask(request_address("127.0.0.1", site.port)) == SUCCEEDED
+    async def test_is_reached_by_a_binary_address(self) -> None:
+        async with running_proxy() as (site, proxy), proxy.session():
+            assert await Browser(proxy).ask(request_address("127.0.0.1", site.port)) == SUCCEEDED
 
     @async_test
-    async def test_is_reached_when_the_handshake_comes_byte_by_byte_or_all_at_once(self) -> None:
-        async with world() as (site, filter_), filter_.session():
+    async def test_is_reached_by_a_handshake_in_any_chunks(self) -> None:
+        async with running_proxy() as (site, proxy), proxy.session():
             whole = GREETING + request(HOST, site.port) + b"/\n"
             for parts in ([whole], [bytes([byte]) for byte in whole]):
-                browser = await Browser(filter_).dial()
+                browser = await Browser(proxy).dial()
                 await browser.say(*parts)
                 assert await browser.hear_all() == b"\x05\x00" + SUCCEEDED + HELLO
 
     @async_test
-    async def test_that_speaks_first_is_heard_after_the_reply(self) -> None:
+    async def test_bytes_sent_first_arrive_after_the_reply(self) -> None:
         async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"220 ready")
             writer.close()
 
         server = await asyncio.start_server(greet, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        filter_ = await EgressProxy.start(EgressPolicy.of([f"127.0.0.1:{port}"]))
-        async with filter_.session():
+        proxy = await EgressProxy.start(EgressPolicy.of([f"127.0.0.1:{port}"]))
+        async with proxy.session():
             for _ in range(20):
-                browser = Browser(filter_)
+                browser = Browser(proxy)
                 assert await browser.connect("127.0.0.1", port) == SUCCEEDED
                 assert await browser.hear_all() == b"220 ready"
-        await filter_.close()
+        await proxy.close()
         server.close()
 
     @async_test
-    async def test_may_answer_after_the_browser_has_ended_its_half(self) -> None:
-        async with world() as (site, filter_), filter_.session():
-            browser = Browser(filter_)
+    async def test_can_reply_after_the_browser_has_closed_its_half(self) -> None:
+        async with running_proxy() as (site, proxy), proxy.session():
+            browser = Browser(proxy)
             await browser.connect(HOST, site.port)
             await browser.say(b"/echo\n", bytes(3_000_000))
             browser.writer.write_eof()
             assert await browser.hear_all() == bytes(3_000_000)
 
     @async_test
-    async def test_does_not_hear_the_next_site_s_requests(self) -> None:
+    async def test_receives_no_requests_of_the_next_target(self) -> None:
         names = Names({"a.example.org": ["127.0.0.1"], "b.example.org": ["127.0.0.2"]})
         async with Site.running() as a, Site.running("127.0.0.2", a.port) as b:
-            filter_ = await EgressProxy.start(EgressPolicy.of([f"127.0.0.0/8:{a.port}"]), resolve=names)
-            async with filter_.session():
+            proxy = await EgressProxy.start(EgressPolicy.of([f"127.0.0.0/8:{a.port}"]), resolve=names)
+            async with proxy.session():
                 for _ in range(10):
-                    assert await Browser(filter_).fetch("a.example.org", a.port) == b"hello from 127.0.0.1"
-                    assert await Browser(filter_).fetch("b.example.org", b.port) == b"hello from 127.0.0.2"
-            await filter_.close()
+                    assert await Browser(proxy).fetch("a.example.org", a.port) == b"hello from 127.0.0.1"
+                    assert await Browser(proxy).fetch("b.example.org", b.port) == b"hello from 127.0.0.2"
+            await proxy.close()
             assert (a.visits, b.visits) == (10, 10)
 
     @async_test
-    async def test_that_is_faster_than_the_browser_is_held_back(self) -> None:
-        async with world(bytes=1_000_000_000) as (site, filter_), filter_.session():
-            browser = Browser(filter_)
+    async def test_is_paused_if_the_browser_reads_slowly(self) -> None:
+        async with running_proxy(bytes=1_000_000_000) as (site, proxy), proxy.session():
+            browser = Browser(proxy)
             await browser.connect(HOST, site.port)
             await browser.say(b"/flood\n")
             assert await asyncio.to_thread(eventually, lambda: site.sent)
@@ -158,24 +158,24 @@ class TestASite:
             assert len(await browser.hear_all()) == 200_000_000
 
     @async_test
-    async def test_is_reached_at_its_next_address_when_the_first_does_not_answer(self, dialled: list[str]) -> None:
+    async def test_is_reached_at_its_next_address_if_the_first_fails(self, dialled: list[str]) -> None:
         names = Names({HOST: ["127.0.0.3", "127.0.0.4", "127.0.0.1", "127.0.0.5"]})
         async with Site.running() as site:
-            filter_ = await EgressProxy.start(EgressPolicy.of([f"127.0.0.0/8:{site.port}"]), resolve=names)
-            async with filter_.session():
-                assert await Browser(filter_).fetch(HOST, site.port) == HELLO
-            await filter_.close()
+            proxy = await EgressProxy.start(EgressPolicy.of([f"127.0.0.0/8:{site.port}"]), resolve=names)
+            async with proxy.session():
+                assert await Browser(proxy).fetch(HOST, site.port) == HELLO
+            await proxy.close()
         assert dialled == ["127.0.0.3", "127.0.0.4", "127.0.0.1"]
 
 
 class TestInternalAddresses:
     @pytest.mark.parametrize("address", INTERNAL)
     @async_test
-    async def test_are_refused_in_every_form_of_request(self, address: str, dialled: list[str]) -> None:
-        filter_ = await EgressProxy.start(
+    async def test_are_denied_in_every_form_of_request(self, address: str, dialled: list[str]) -> None:
+        proxy = await EgressProxy.start(
             EgressPolicy.of(), resolve=Names({HOST: [address], "two.example.org": ["8.8.8.8", address]})
         )
-        async with filter_.session() as traffic:
+        async with proxy.session() as traffic:
             for wanted in (
                 request(address, 80),
                 request(f"[{address}]", 80),
@@ -183,8 +183,8 @@ class TestInternalAddresses:
                 request(HOST, 80),
                 request("two.example.org", 443),
             ):
-                assert await Browser(filter_).ask(wanted) == GENERAL_FAILURE
-        await filter_.close()
+                assert await Browser(proxy).ask(wanted) == GENERAL_FAILURE
+        await proxy.close()
         assert {refusal.reason for refusal in traffic.denials} == {"policy"}
         assert dialled == []
 
@@ -196,66 +196,69 @@ class TestInternalAddresses:
          "user@site.example.org", "site.example.org:80", "http://site.example.org/", "\xc2\x80"],
     )  # fmt: skip
     @async_test
-    async def test_are_refused_by_name_before_any_look_up(self, host: str, dialled: list[str]) -> None:
+    async def test_are_denied_by_name_before_any_lookup(self, host: str, dialled: list[str]) -> None:
         names = Names({})
-        filter_ = await EgressProxy.start(EgressPolicy.of(), resolve=names)
-        async with filter_.session() as traffic:
-            assert await Browser(filter_).connect(host, 80) == GENERAL_FAILURE
-        await filter_.close()
+        proxy = await EgressProxy.start(EgressPolicy.of(), resolve=names)
+        async with proxy.session() as traffic:
+            assert await Browser(proxy).connect(host, 80) == GENERAL_FAILURE
+        await proxy.close()
         assert [refusal.reason for refusal in traffic.denials] == ["policy"]
         assert (names.asked, dialled, traffic.connections) == ([], [], 0)
 
     @async_test
-    async def test_are_not_reached_by_a_name_that_changes_its_mind(self, dialled: list[str]) -> None:
+    async def test_are_not_reached_by_dns_rebinding(self, dialled: list[str]) -> None:
         names = Names({HOST: [["127.0.0.1"], ["127.0.0.99"]]})
-        async with world(names) as (site, filter_):
-            async with filter_.session():
+        async with running_proxy(names) as (site, proxy):
+            async with proxy.session():
                 for _ in range(3):
-                    assert await Browser(filter_).fetch(HOST, site.port) == HELLO
-            async with filter_.session() as traffic:
-                assert await Browser(filter_).fetch(HOST, site.port) == b""
+                    assert await Browser(proxy).fetch(HOST, site.port) == HELLO
+            async with proxy.session() as traffic:
+                assert await Browser(proxy).fetch(HOST, site.port) == b""
                 assert [refusal.reason for refusal in traffic.denials] == ["policy"]
         assert dialled == ["127.0.0.1"] * 3
         assert names.asked == [HOST] * 2
 
     @async_test
-    async def test_are_opened_at_one_port_only(self) -> None:
-        async with world() as (site, filter_), filter_.session():
-            assert await Browser(filter_).connect("127.0.0.1", site.port) == SUCCEEDED
-            assert await Browser(filter_).connect("127.0.0.1", site.port - 1) == GENERAL_FAILURE
-            assert await Browser(filter_).connect("127.0.0.2", site.port) == GENERAL_FAILURE
-            assert await Browser(filter_).connect("::ffff:127.0.0.1", site.port) == GENERAL_FAILURE
+    async def test_are_allowed_at_one_port_only(self) -> None:
+        async with running_proxy() as (site, proxy), proxy.session():
+            assert await Browser(proxy).connect("127.0.0.1", site.port) == SUCCEEDED
+            assert await Browser(proxy).connect("127.0.0.1", site.port - 1) == GENERAL_FAILURE
+            assert await Browser(proxy).connect("127.0.0.2", site.port) == GENERAL_FAILURE
+            assert await Browser(proxy).connect("::ffff:127.0.0.1", site.port) == GENERAL_FAILURE
 
     @async_test
-    async def test_of_this_machine_are_refused_even_when_public(self) -> None:
-        filter_ = await EgressProxy.start(EgressPolicy.of(local_addresses=[ip_address("8.8.8.8")]))
-        async with filter_.session() as traffic:
-            assert await Browser(filter_).connect("8.8.8.8", 443) == GENERAL_FAILURE
+    async def test_include_public_addresses_of_this_machine(self) -> None:
+        proxy = await EgressProxy.start(EgressPolicy.of(local_addresses=[ip_address("8.8.8.8")]))
+        async with proxy.session() as traffic:
+            assert await Browser(proxy).connect("8.8.8.8", 443) == GENERAL_FAILURE
             assert traffic.find_denial("8.8.8.8", 443)
-        await filter_.close()
+        await proxy.close()
 
     @async_test
-    async def test_never_include_the_filter_itself(self) -> None:
+    async def test_include_the_proxy_whatever_is_allowed(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        judge = EgressPolicy.of([f"127.0.0.0/8:{port}"])
-        filter_ = await EgressProxy.start(judge, listener=listener)
-        async with filter_.session() as traffic:
+        policy = EgressPolicy.of([f"127.0.0.0/8:{port}"])
+        proxy = await EgressProxy.start(policy, listener=listener)
+        async with proxy.session() as traffic:
             for address in ("127.0.0.1", "127.0.0.2"):
-                assert await Browser(filter_).connect(address, port) == GENERAL_FAILURE
+                assert await Browser(proxy).connect(address, port) == GENERAL_FAILURE
             assert {refusal.reason for refusal in traffic.denials} == {"policy"}
-        await filter_.close()
+        await proxy.close()
 
 
-class TestARefusal:
+class TestDenial:
     @async_test
-    async def test_reads_the_same_whatever_the_reason(self) -> None:
+    async def test_has_the_same_reply_for_every_reason(self) -> None:
         names = Names({**REACHABLE, "inside.example.org": ["10.0.0.5"], "empty.example.org": []})
-        async with world(names) as (site, filter_), filter_.session(DomainSet.parse(["ads.example.org"])) as traffic:
+        async with (
+            running_proxy(names) as (site, proxy),
+            proxy.session(DomainSet.parse(["ads.example.org"])) as traffic,
+        ):
             closed = site.port
             refused = ["inside.example.org", "empty.example.org", "unknown.example.org", "www.ads.example.org",
                        "denied.example.org", "x.denied.example.org", "10.0.0.5"]  # fmt: skip
-            replies = {await Browser(filter_).connect(host, closed) for host in refused}
+            replies = {await Browser(proxy).connect(host, closed) for host in refused}
             assert replies == {GENERAL_FAILURE}
             assert [(note.host, note.reason) for note in traffic.denials] == [
                 ("inside.example.org", "policy"),
@@ -268,112 +271,110 @@ class TestARefusal:
             ]
 
     @async_test
-    async def test_of_a_closed_port_is_unreachable(self) -> None:
+    async def test_reports_a_closed_port_as_unreachable(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-        filter_ = await EgressProxy.start(EgressPolicy.of([f"127.0.0.1:{port}"]))
-        async with filter_.session() as traffic:
-            assert await Browser(filter_).connect("127.0.0.1", port) == GENERAL_FAILURE
+        proxy = await EgressProxy.start(EgressPolicy.of([f"127.0.0.1:{port}"]))
+        async with proxy.session() as traffic:
+            assert await Browser(proxy).connect("127.0.0.1", port) == GENERAL_FAILURE
             assert traffic.find_denial("127.0.0.1", port).reason == "unreachable"
-        await filter_.close()
+        await proxy.close()
 
     @async_test
-    async def test_of_a_silent_address_comes_within_the_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_reports_a_silent_address_as_unreachable_in_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def hang(*_: Any, **__: Any) -> socket.socket:
             return await asyncio.Future()
 
         monkeypatch.setattr(relay, "start_connection", hang)
         names = Names({HOST: ["8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1"]})
-        filter_ = await EgressProxy.start(EgressPolicy.of(), ProxyLimits(connect=0.05), resolve=names)
-        async with filter_.session() as traffic:
-            assert await Browser(filter_).connect(HOST, 443) == GENERAL_FAILURE
+        proxy = await EgressProxy.start(EgressPolicy.of(), ProxyLimits(connect=0.05), resolve=names)
+        async with proxy.session() as traffic:
+            assert await Browser(proxy).connect(HOST, 443) == GENERAL_FAILURE
             assert traffic.find_denial(HOST, 443).reason == "unreachable"
-        await filter_.close()
+        await proxy.close()
 
     @async_test
-    async def test_is_found_by_the_host_as_a_url_writes_it(self) -> None:
-        filter_ = await EgressProxy.start(EgressPolicy.of())
-        async with filter_.session() as traffic:
-            await Browser(filter_).connect("::1", 8080)
+    async def test_is_found_by_the_host_of_a_url(self) -> None:
+        proxy = await EgressProxy.start(EgressPolicy.of())
+        async with proxy.session() as traffic:
+            await Browser(proxy).connect("::1", 8080)
             assert traffic.find_denial("[::1]", 8080).reason == "policy"
             assert traffic.find_denial("[::1]", 80) is None
-        await filter_.close()
+        await proxy.close()
 
     @async_test
-    async def test_repeated_or_in_thousands_fills_no_memory(self) -> None:
-        filter_ = await EgressProxy.start(EgressPolicy.of())
-        async with filter_.session() as traffic:
+    async def test_is_kept_once_and_in_a_limited_number(self) -> None:
+        proxy = await EgressProxy.start(EgressPolicy.of())
+        async with proxy.session() as traffic:
             for number in range(300):
-                await Browser(filter_).connect("10.0.0.1", 1)
-                await Browser(filter_).connect(f"10.0.{number // 256}.{number % 256}", 80)
+                await Browser(proxy).connect("10.0.0.1", 1)
+                await Browser(proxy).connect(f"10.0.{number // 256}.{number % 256}", 80)
             assert len(traffic.denials) == 256
-        await filter_.close()
+        await proxy.close()
 
 
-class TestNames:
+class TestDns:
     @async_test
-    async def test_that_are_slow_do_not_hold_up_others(self, gate: threading.Event) -> None:
+    async def test_slow_names_do_not_delay_others(self, gate: threading.Event) -> None:
         def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
             if host != HOST:
                 gate.wait()
             return Names(REACHABLE)(host)
 
-        async with world(resolve, lookup=0.5) as (site, filter_), filter_.session() as traffic:
-            slow = asyncio.ensure_future(Browser(filter_).connect("slow.example.org", site.port))
-            assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+        async with running_proxy(resolve, lookup=0.5) as (site, proxy), proxy.session() as traffic:
+            slow = asyncio.ensure_future(Browser(proxy).connect("slow.example.org", site.port))
+            assert await Browser(proxy).fetch(HOST, site.port) == HELLO
             assert await slow == GENERAL_FAILURE
             assert traffic.find_denial("slow.example.org", site.port).reason == "unknown-host"
 
     @async_test
-    async def test_that_never_resolve_are_bounded_in_number_and_do_not_spoil_the_next_capture(
-        self, gate: threading.Event
-    ) -> None:
+    async def test_hanging_lookups_are_limited_and_end_with_the_capture(self, gate: threading.Event) -> None:
         def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
             if host != HOST:
                 gate.wait()
             return Names(REACHABLE)(host)
 
-        async with world(resolve, lookup=0.1, lookups=4) as (site, filter_):
-            async with filter_.session():
-                slow = [Browser(filter_).connect(f"{n}.slow.example.org", 80) for n in range(20)]
+        async with running_proxy(resolve, lookup=0.1, lookups=4) as (site, proxy):
+            async with proxy.session():
+                slow = [Browser(proxy).connect(f"{n}.slow.example.org", 80) for n in range(20)]
                 assert set(await asyncio.gather(*slow)) == {GENERAL_FAILURE}
                 assert sum(thread.name == "lookup" for thread in threading.enumerate()) == 4
-            async with filter_.session():
-                assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+            async with proxy.session():
+                assert await Browser(proxy).fetch(HOST, site.port) == HELLO
 
     @async_test
-    async def test_are_asked_once_a_capture(self) -> None:
+    async def test_resolves_a_name_once_per_capture(self) -> None:
         names = Names(REACHABLE)
-        async with world(names) as (site, filter_), filter_.session():
-            answers = [Browser(filter_).fetch(HOST, site.port) for _ in range(6)]
+        async with running_proxy(names) as (site, proxy), proxy.session():
+            answers = [Browser(proxy).fetch(HOST, site.port) for _ in range(6)]
             assert await asyncio.gather(*answers) == [HELLO] * 6
         assert names.asked == [HOST]
 
     @async_test
-    async def test_private_ones_may_lead_to_opened_addresses(self) -> None:
+    async def test_resolves_private_names_to_allowed_addresses(self) -> None:
         async with Site.running() as site:
             opened = EgressPolicy.of([f"127.0.0.1:{site.port}"])
             named = EgressPolicy.of([f"127.0.0.1:{site.port}"], allow_hosts=["Wiki"])
-            for judge in (opened, named):
-                filter_ = await EgressProxy.start(judge, resolve=Names({"wiki": ["127.0.0.1"]}))
-                async with filter_.session():
-                    assert await Browser(filter_).fetch("wiki", site.port) == HELLO
-                await filter_.close()
+            for policy in (opened, named):
+                proxy = await EgressProxy.start(policy, resolve=Names({"wiki": ["127.0.0.1"]}))
+                async with proxy.session():
+                    assert await Browser(proxy).fetch("wiki", site.port) == HELLO
+                await proxy.close()
 
 
-class TestTheProtocol:
+class TestProtocol:
     @pytest.mark.parametrize("command", [0, 2, 3, 4, 255])
     @async_test
-    async def test_knows_no_command_but_connect(self, command: int, dialled: list[str]) -> None:
-        async with world() as (site, filter_), filter_.session():
-            assert await Browser(filter_).ask(request(HOST, site.port, command)) == GENERAL_FAILURE
+    async def test_supports_no_command_but_connect(self, command: int, dialled: list[str]) -> None:
+        async with running_proxy() as (site, proxy), proxy.session():
+            assert await Browser(proxy).ask(request(HOST, site.port, command)) == GENERAL_FAILURE
         assert dialled == []
 
     @pytest.mark.parametrize("methods", [b"\x02", b"\x01\x02\x03", b""])
     @async_test
-    async def test_knows_no_authentication(self, methods: bytes) -> None:
-        async with world() as (_, filter_), filter_.session():
-            browser = await Browser(filter_).dial()
+    async def test_supports_no_authentication(self, methods: bytes) -> None:
+        async with running_proxy() as (_, proxy), proxy.session():
+            browser = await Browser(proxy).dial()
             await browser.say(bytes((5, len(methods))) + methods)
             assert await browser.hear_all() == b"\x05\xff"
 
@@ -383,9 +384,9 @@ class TestTheProtocol:
          b"\x16\x03\x01\x02\x00", b"\x00", bytes(5000)],
     )  # fmt: skip
     @async_test
-    async def test_is_not_spoken_by_others(self, opening: bytes) -> None:
-        async with world() as (_, filter_), filter_.session():
-            browser = await Browser(filter_).dial()
+    async def test_rejects_other_protocols(self, opening: bytes) -> None:
+        async with running_proxy() as (_, proxy), proxy.session():
+            browser = await Browser(proxy).dial()
             await browser.say(opening)
             assert await browser.hear_all() == b""
 
@@ -395,54 +396,54 @@ class TestTheProtocol:
          b"\x05\x01\x00\xff" + bytes(2000)],
     )  # fmt: skip
     @async_test
-    async def test_ends_at_requests_that_are_none(self, asked: bytes) -> None:
-        async with world() as (_, filter_), filter_.session():
-            assert await Browser(filter_).ask(asked) == GENERAL_FAILURE
+    async def test_closes_after_an_invalid_request(self, asked: bytes) -> None:
+        async with running_proxy() as (_, proxy), proxy.session():
+            assert await Browser(proxy).ask(asked) == GENERAL_FAILURE
 
     @async_test
-    async def test_has_no_room_for_much_behind_the_request(self) -> None:
-        async with world(connect=0.2) as (site, filter_), filter_.session():
-            browser = await Browser(filter_).dial()
+    async def test_limits_the_bytes_after_a_request(self) -> None:
+        async with running_proxy(connect=0.2) as (site, proxy), proxy.session():
+            browser = await Browser(proxy).dial()
             await browser.say(GREETING + request(HOST, site.port) + b"/echo\n" + bytes(900_000))
             browser.writer.write_eof()
             assert len(await browser.hear_all()) == 2 + 10 + 900_000
 
     @async_test
-    async def test_ends_with_whoever_takes_too_long(self) -> None:
-        async with world(handshake=0.05) as (_, filter_), filter_.session():
+    async def test_closes_a_slow_handshake(self) -> None:
+        async with running_proxy(handshake=0.05) as (_, proxy), proxy.session():
             for part in (b"", b"\x05", GREETING, GREETING + b"\x05\x01\x00\x03\xff"):
-                browser = await Browser(filter_).dial()
+                browser = await Browser(proxy).dial()
                 await browser.say(part)
                 assert await browser.hear_all() in {b"", b"\x05\x00"}
 
     @async_test
-    async def test_bears_whoever_leaves_in_the_middle(self) -> None:
-        async with world() as (site, filter_), filter_.session():
+    async def test_survives_a_client_that_disconnects(self) -> None:
+        async with running_proxy() as (site, proxy), proxy.session():
             whole = GREETING + request(HOST, site.port) + b"/echo\n"
             for end in range(len(whole)):
-                browser = await Browser(filter_).dial()
+                browser = await Browser(proxy).dial()
                 await browser.say(whole[:end])
                 browser.writer.transport.abort()
-            assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+            assert await Browser(proxy).fetch(HOST, site.port) == HELLO
 
 
-class TestACapture:
+class TestSession:
     @async_test
-    async def test_is_needed_for_any_connection(self) -> None:
-        async with world() as (site, filter_):
-            browser = await Browser(filter_).dial()
+    async def test_is_required_for_any_connection(self) -> None:
+        async with running_proxy() as (site, proxy):
+            browser = await Browser(proxy).dial()
             assert await browser.hear_all() == b""
-            async with filter_.session():
-                assert await Browser(filter_).fetch(HOST, site.port) == HELLO
-            browser = await Browser(filter_).dial()
+            async with proxy.session():
+                assert await Browser(proxy).fetch(HOST, site.port) == HELLO
+            browser = await Browser(proxy).dial()
             assert await browser.hear_all() == b""
             assert site.visits == 1
 
     @async_test
-    async def test_takes_its_connections_along_when_it_ends(self) -> None:
-        async with world() as (site, filter_):
-            async with filter_.session():
-                tunnels, waiting = [Browser(filter_) for _ in range(5)], await Browser(filter_).dial()
+    async def test_closes_its_connections_at_the_end(self) -> None:
+        async with running_proxy() as (site, proxy):
+            async with proxy.session():
+                tunnels, waiting = [Browser(proxy) for _ in range(5)], await Browser(proxy).dial()
                 for each in tunnels:
                     assert await each.connect(HOST, site.port) == SUCCEEDED
                 await waiting.say(GREETING)
@@ -451,10 +452,10 @@ class TestACapture:
                 assert await each.hear_all() == b""
 
     @async_test
-    async def test_takes_along_what_a_browser_left_behind(self, sockets: list[socket.socket]) -> None:
-        async with world() as (site, filter_):
-            async with filter_.session():
-                browser = Browser(filter_)
+    async def test_closes_half_closed_connections_at_the_end(self, sockets: list[socket.socket]) -> None:
+        async with running_proxy() as (site, proxy):
+            async with proxy.session():
+                browser = Browser(proxy)
                 await browser.connect(HOST, site.port)
                 await browser.say(b"/deaf\n", bytes(480_000))  # more than the site's side takes, less than we hold
                 browser.writer.write_eof()
@@ -465,108 +466,108 @@ class TestACapture:
             assert await asyncio.to_thread(eventually, lambda: [each.fileno() for each in sockets] == [-1])
 
     @async_test
-    async def test_takes_look_ups_and_dials_along_when_it_ends(self, gate: threading.Event) -> None:
+    async def test_cancels_lookups_and_dials_at_the_end(self, gate: threading.Event) -> None:
         def resolve(*_: Any, **__: Any) -> list[Any]:
             gate.wait()
             return []
 
-        async with world(resolve) as (_, filter_):
-            async with filter_.session() as traffic:
-                waiting = asyncio.ensure_future(Browser(filter_).connect("slow.example.org", 80))
+        async with running_proxy(resolve) as (_, proxy):
+            async with proxy.session() as traffic:
+                waiting = asyncio.ensure_future(Browser(proxy).connect("slow.example.org", 80))
                 assert await asyncio.to_thread(eventually, lambda: traffic.connections == 1)
             with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
                 await waiting
 
     @async_test
-    async def test_is_alone_on_its_filter(self) -> None:
-        async with world() as (_, filter_), filter_.session():
+    async def test_excludes_a_second_session(self) -> None:
+        async with running_proxy() as (_, proxy), proxy.session():
             with pytest.raises(RuntimeError):
-                async with filter_.session():
+                async with proxy.session():
                     pass
 
     @async_test
-    async def test_has_an_account_of_its_own(self) -> None:
-        async with world() as (site, filter_):
-            async with filter_.session() as first:
-                await Browser(filter_).connect("10.0.0.1", 80)
-                await Browser(filter_).fetch(HOST, site.port)
-            async with filter_.session() as second:
+    async def test_counts_its_own_traffic(self) -> None:
+        async with running_proxy() as (site, proxy):
+            async with proxy.session() as first:
+                await Browser(proxy).connect("10.0.0.1", 80)
+                await Browser(proxy).fetch(HOST, site.port)
+            async with proxy.session() as second:
                 pass
             assert (len(first.denials), first.connections) == (1, 1)
             assert (len(second.denials), second.connections, second.bytes) == (0, 0, 0)
 
     @async_test
-    async def test_may_have_only_so_many_connections(self) -> None:
+    async def test_limits_connections(self) -> None:
         async with (
-            world(connections=3) as (site, filter_),
-            filter_.session(DomainSet.parse(["ads.example.org"])) as traffic,
+            running_proxy(connections=3) as (site, proxy),
+            proxy.session(DomainSet.parse(["ads.example.org"])) as traffic,
         ):
-            await Browser(filter_).connect("ads.example.org", site.port)
-            await Browser(filter_).connect("10.0.0.1", site.port)
+            await Browser(proxy).connect("ads.example.org", site.port)
+            await Browser(proxy).connect("10.0.0.1", site.port)
             for _ in range(3):
-                assert await Browser(filter_).connect(HOST, site.port) == SUCCEEDED
-            assert await Browser(filter_).connect(HOST, site.port) == GENERAL_FAILURE
+                assert await Browser(proxy).connect(HOST, site.port) == SUCCEEDED
+            assert await Browser(proxy).connect(HOST, site.port) == GENERAL_FAILURE
             assert (traffic.connections, traffic.exceeded) == (3, "connections")
             assert traffic.find_denial(HOST, site.port).reason == "limit"
 
     @async_test
-    async def test_may_move_only_so_many_bytes(self) -> None:
-        async with world(bytes=5_000_000) as (site, filter_), filter_.session() as traffic:
-            other = Browser(filter_)
+    async def test_limits_bytes(self) -> None:
+        async with running_proxy(bytes=5_000_000) as (site, proxy), proxy.session() as traffic:
+            other = Browser(proxy)
             await other.connect(HOST, site.port)
-            flooded = Browser(filter_)
+            flooded = Browser(proxy)
             await flooded.connect(HOST, site.port)
             await flooded.say(b"/flood\n")
             assert len(await flooded.hear_all()) <= 5_000_000
             assert await other.hear_all() == b""
             assert traffic.exceeded == "bytes"
             assert traffic.bytes < 6_000_000
-            assert await Browser(filter_).connect(HOST, site.port) == GENERAL_FAILURE
+            assert await Browser(proxy).connect(HOST, site.port) == GENERAL_FAILURE
 
 
-class TestTheFilter:
+class TestEgressProxy:
     @async_test
-    async def test_bears_a_thousand_connections_at_once(self) -> None:
-        async with world(connections=2000) as (site, filter_), filter_.session() as traffic:
+    async def test_serves_a_thousand_concurrent_connections(self) -> None:
+        async with running_proxy(connections=2000) as (site, proxy), proxy.session() as traffic:
             answers = await asyncio.gather(
-                *(Browser(filter_).fetch(HOST, site.port) for _ in range(1000)), return_exceptions=True
+                *(Browser(proxy).fetch(HOST, site.port) for _ in range(1000)), return_exceptions=True
             )
             served = [answer for answer in answers if answer == HELLO]
             assert len(served) >= 256
             assert {answer for answer in answers if isinstance(answer, bytes)} == {HELLO}
             assert traffic.connections >= len(served)
-            assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+            assert await Browser(proxy).fetch(HOST, site.port) == HELLO
 
     @async_test
-    async def test_bears_a_thousand_that_say_nothing(self) -> None:
-        async with world() as (site, filter_), filter_.session():
-            silent = await asyncio.gather(*(Browser(filter_).dial() for _ in range(1000)))
+    async def test_serves_beside_a_thousand_silent_clients(self) -> None:
+        async with running_proxy() as (site, proxy), proxy.session():
+            silent = await asyncio.gather(*(Browser(proxy).dial() for _ in range(1000)))
             for browser in silent[:600]:
                 browser.writer.transport.abort()
-            assert await asyncio.to_thread(eventually, lambda: len(filter_._session._clients) < 512)
-            assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+            assert await asyncio.to_thread(eventually, lambda: len(proxy._session._clients) < 512)
+            assert await Browser(proxy).fetch(HOST, site.port) == HELLO
 
     @async_test
-    async def test_listens_where_it_is_told(self) -> None:
+    async def test_listens_on_a_given_listener(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
-        filter_ = await EgressProxy.start(EgressPolicy.of(), listener=listener)
-        assert filter_.port == listener.getsockname()[1]
-        await filter_.close()
+        proxy = await EgressProxy.start(EgressPolicy.of(), listener=listener)
+        assert proxy.port == listener.getsockname()[1]
+        await proxy.close()
 
     @async_test
-    async def test_is_gone_once_closed(self) -> None:
-        async with world() as (site, filter_):
-            async with filter_.session():
-                browser = Browser(filter_)
+    async def test_accepts_no_connection_once_closed(self) -> None:
+        async with running_proxy() as (site, proxy):
+            async with proxy.session():
+                browser = Browser(proxy)
                 await browser.connect(HOST, site.port)
-                await filter_.close()
+                await proxy.close()
                 assert await browser.hear_all() == b""
             with pytest.raises(ConnectionError):
-                await Browser(filter_).dial()
-            await filter_.close()
+                await Browser(proxy).dial()
+            await proxy.close()
 
     @pytest.mark.parametrize("text", ["127.0.0.1", "127.0.0.1:0", "x:80"])
-    def test_has_no_judge_that_cannot_read_its_rules(self, text: str) -> None:
+    def test_rejects_invalid_allow_rules(self, text: str) -> None:
         with pytest.raises(ValueError, match=r".+"):
             EgressPolicy.of([text])
 
@@ -578,17 +579,17 @@ chunks = st.lists(
 
 @settings(deadline=None, max_examples=40)
 @given(chunks)
-def test_no_bytes_at_all_hurt_the_filter(parts: list[bytes]) -> None:
+def test_survives_any_bytes(parts: list[bytes]) -> None:
     @async_test
     async def story() -> None:
         # long enough for the honest client at the end on a busy machine, short enough for forty silent ones
-        async with world(handshake=0.3, lookup=1.0) as (site, filter_), filter_.session():
-            browser = await Browser(filter_).dial()
+        async with running_proxy(handshake=0.3, lookup=1.0) as (site, proxy), proxy.session():
+            browser = await Browser(proxy).dial()
             began = time.monotonic()
             with suppress(ConnectionError):  # it may have heard enough, and hang up at any point
                 await browser.say(*parts)
                 assert len(await browser.hear_all()) <= 12
             assert time.monotonic() - began < 10
-            assert await Browser(filter_).fetch(HOST, site.port) == HELLO
+            assert await Browser(proxy).fetch(HOST, site.port) == HELLO
 
     story()

@@ -29,7 +29,7 @@ def cut(data: bytes, where: list[int]) -> list[bytes]:
     st.binary(max_size=100),
     st.lists(st.integers(0, 500), max_size=20),
 )
-def test_a_request_by_name_is_read_however_it_is_cut(name: bytes, port: int, rest: bytes, where: list[int]) -> None:
+def test_reads_a_request_by_name_in_any_chunks(name: bytes, port: int, rest: bytes, where: list[int]) -> None:
     handshake = Socks5Handshake()
     whole = GREETING + request(name.decode("latin-1"), port)
     replies = [handshake.feed(part) for part in cut(whole, where)]
@@ -42,7 +42,7 @@ def test_a_request_by_name_is_read_however_it_is_cut(name: bytes, port: int, res
 
 
 @given(st.ip_addresses(), st.integers(0, 65535))
-def test_a_request_by_address_is_read_as_its_text(address: object, port: int) -> None:
+def test_reads_a_request_by_address_as_text(address: object, port: int) -> None:
     handshake = Socks5Handshake()
     handshake.feed(GREETING + request_address(str(address), port))
     assert handshake.request is not None
@@ -50,7 +50,7 @@ def test_a_request_by_address_is_read_as_its_text(address: object, port: int) ->
 
 
 @given(st.lists(st.binary(max_size=400)))
-def test_anything_else_is_refused_or_waited_for_within_bounds(parts: list[bytes]) -> None:
+def test_rejects_or_awaits_other_bytes_within_bounds(parts: list[bytes]) -> None:
     handshake = Socks5Handshake()
     try:
         for part in parts:
@@ -61,14 +61,14 @@ def test_anything_else_is_refused_or_waited_for_within_bounds(parts: list[bytes]
 
 
 @given(st.binary(min_size=MAX_HANDSHAKE))
-def test_none_is_longer_than_its_longest_form(data: bytes) -> None:
+def test_buffers_no_more_than_the_longest_handshake(data: bytes) -> None:
     handshake = Socks5Handshake()
     with suppress(MalformedHandshake):
         handshake.feed(b"\x05" + data)
         assert handshake.request
 
 
-def test_a_long_name_fits() -> None:
+def test_accepts_the_longest_name() -> None:
     handshake = Socks5Handshake()
     handshake.feed(GREETING + request("a" * 255, 80))
     assert handshake.request == Socks5Request("a" * 255, 80)
