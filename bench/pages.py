@@ -1,8 +1,8 @@
 """Real pages for benchmarks: pages of public npm packages, each served as its own site on loopback.
 
 ``python -m bench.pages`` fetches them (``npm pack``, once, into a cache folder) and serves them until Ctrl-C. Files
-that the pages load from public copies of npm packages are served from here too, so that the pages are complete without the
-internet; requests to other hosts get 404.
+that the pages load from public copies of npm packages are served from here too, so that the pages are complete
+without the internet; requests to other hosts get 404.
 """
 
 from __future__ import annotations
