@@ -1,4 +1,4 @@
-"""Who lives where in the canary harness: the attacker in public, and internal hosts that must stay silent."""
+"""Addresses of the canary harness: public ones of the attacker, and internal hosts that must receive nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAMES: dict[str, list[list[str]]] = {
     "metadata.google.internal": [["169.254.169.254"]],
     "printer.local": [["192.168.0.5"]],
 }
-"""Answers of the attacker's name server, in turn; the last one stays. ``rebind`` changes its mind after the first."""
+"""Answers of the attacker's DNS server, one after another; the last is repeated. ``rebind`` changes after one."""
 
 SPELLINGS = (
     f"127.0.0.1:{OTHER}", f"localhost:{OTHER}", f"[::1]:{OTHER}", f"0.0.0.0:{OTHER}", f"[::]:{OTHER}",

@@ -1,7 +1,8 @@
 """The canary harness itself: ``python -m tests.security.canary_harness MODE REPORT``, in namespaces of its own.
 
-This process is the machine that serves captures. A thread of it lives in a second network namespace, the world: the
-attacker's public site and the internal hosts that must stay silent, a cable's length away. Both ends are listened to.
+This process is the machine that serves captures. A thread of it runs in a second network namespace, at the other end of
+a veth pair: the attacker's public site and the internal hosts that must receive nothing. Packets are recorded at both
+ends.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from tests.security.addresses import (
     STUN,
     TCP_PORTS,
 )
-from tests.security.canary_servers import Register, open_village
+from tests.security.canary_servers import Record, start_servers
 from tests.security.dns_server import NameServer
 from tests.security.sniffer import Packet, Sniffer
 from tintype.chromium.daemon.daemon import DaemonConfig, address_for
@@ -60,24 +61,24 @@ _CUT_SHORT = ("capture-timeout", "target-unreachable", "browser-crashed")
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET, sched.h
 
 
-def build(register: Register, certificate: Path) -> NameServer:
-    """Both namespaces, the cable between them, every server; this process is already in the machine's."""
+def build(record: Record, certificate: Path) -> NameServer:
+    """Set up both namespaces, the veth pair between them, and every server."""
     _ip("link set lo up")
     with ThreadPoolExecutor(1) as world:  # the namespace lives on in its sockets
-        names = world.submit(_build_world, register, certificate).result()
+        names = world.submit(_build_world, record, certificate).result()
     for address in (f"{OWN}/24", f"{OWN_V6}/64"):
         _ip(f"addr add {address} dev service" + (" nodad" if ":" in address else ""))
     _ip("link set service up")
     _ip(f"route add default via {GATEWAY}")
     _ip(f"-6 route add default via {GATEWAY_V6}")
-    open_village(register, certificate)
+    start_servers(record, certificate)
     resolver = Path(tempfile.mkdtemp()) / "resolv.conf"
     resolver.write_text(f"nameserver {NAMESERVER}\noptions timeout:5 attempts:2\n")
     subprocess.run(["mount", "--bind", resolver, "/etc/resolv.conf"], check=True)
     return names
 
 
-def _build_world(register: Register, certificate: Path) -> NameServer:
+def _build_world(record: Record, certificate: Path) -> NameServer:
     if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     _ip("link set lo up")
@@ -87,7 +88,7 @@ def _build_world(register: Register, certificate: Path) -> NameServer:
     _ip(f"addr add {GATEWAY}/24 dev world")
     _ip(f"addr add {GATEWAY_V6}/64 dev world nodad")
     _ip("link set world up")
-    open_village(register, certificate)
+    start_servers(record, certificate)
     bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     bound.bind((NAMESERVER, 53))
     return NameServer(bound, NAMES)
@@ -97,18 +98,18 @@ def _ip(command: str) -> None:
     subprocess.run(["ip", *command.split()], check=True, capture_output=True)
 
 
-def on_the_cable(packet: Packet) -> bool:
-    """Everything that is not for the attacker's public addresses."""
+def is_unexpected_on_veth(packet: Packet) -> bool:
+    """Whether a packet is not for the attacker's public addresses."""
     return packet.address not in PUBLIC or (packet.address == NAMESERVER and packet.port != 53)
 
 
-def on_loopback(packet: Packet) -> bool:
-    """What is for the canaries' ports: the filters and the daemon are at others."""
+def is_canary_port(packet: Packet) -> bool:
+    """Whether a packet is for a canary's port; the proxies and the daemon use others."""
     return packet.port in (*TCP_PORTS, STUN)
 
 
 def make_certificate(folder: Path) -> tuple[Path, str]:
-    """A certificate and key in one file, and the hash by which Chromium is told to trust them."""
+    """Create a certificate and key in one file; return it and the key hash with which Chromium trusts it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "page.attacker.com")])
     begin = datetime.now(UTC) - timedelta(days=1)
@@ -125,9 +126,9 @@ def make_certificate(folder: Path) -> tuple[Path, str]:
 
 @contextlib.contextmanager
 def engine(mode: str, key_hash: str, **settings: Any) -> Iterator[ChromiumEngine]:
-    """The real capture daemon, weakened as the mode says."""
+    """Run the real capture daemon, weakened by a mode."""
     with tempfile.TemporaryDirectory() as folder:
-        # Time enough for a crowded machine: what is tested is silence, not speed.
+        # Generous limits for a loaded machine: the test is about reachability, not speed.
         config = DaemonConfig(slots=3, queue=200, timeout=30.0, idle_timeout=5.0, **settings)
         address = address_for(config, Path(folder))
         command = [sys.executable, "-m", "tests.security.weakened_daemon", mode, key_hash, address, config.to_json()]
@@ -142,20 +143,20 @@ def engine(mode: str, key_hash: str, **settings: Any) -> Iterator[ChromiumEngine
                 sys.stderr.write(log.read_text())
 
 
-def journeys(patience: int = 4000) -> dict[str, tuple[str, int]]:
-    """What is captured: a URL and how long to stay, in milliseconds, by name."""
+def attack_urls(patience: int = 4000) -> dict[str, tuple[str, int]]:
+    """URLs to capture, and milliseconds to stay, by name."""
     found = {f"vectors {scheme}": (f"{scheme}://page.attacker.com/vectors", patience) for scheme in ("http", "https")}
-    for name in navigation_attacks.MOVES:
+    for name in navigation_attacks.NAVIGATIONS:
         stay = 1500 if name.endswith(("late", "again")) else 300
-        found[f"move {name}"] = f"http://page.attacker.com/move/{name}", stay
-        if name in navigation_attacks.SECURELY:
-            found[f"move {name} https"] = f"https://page.attacker.com/move/{name}", stay
+        found[f"navigation {name}"] = f"http://page.attacker.com/navigation/{name}", stay
+        if name in navigation_attacks.HTTPS_NAVIGATIONS:
+            found[f"navigation {name} https"] = f"https://page.attacker.com/navigation/{name}", stay
     found |= {f"direct {host}": (f"http://{host}/hit/direct", 0) for host in SPELLINGS}
     return found | {"public": ("http://six.attacker.com/", 0)}
 
 
 def capture(client: ChromiumEngine, url: str, stay: int) -> dict[str, Any]:
-    """How one journey ended; one that a crowded machine cut short is made again."""
+    """Capture one URL, again if a loaded machine cut it short; return the outcome."""
     for _ in range(_ATTEMPTS):
         end = _attempt(client, url, stay)
         if end["outcome"] not in _CUT_SHORT:
@@ -174,56 +175,56 @@ def _attempt(client: ChromiumEngine, url: str, stay: int) -> dict[str, Any]:
     return {**outcome, "seconds": round(time.monotonic() - begin, 2)}
 
 
-def travel(client: ChromiumEngine, mode: str) -> dict[str, dict[str, Any]]:
-    """A mode's journeys, several at a time; where something is to be heard there is time for it."""
+def run_captures(client: ChromiumEngine, mode: str) -> dict[str, dict[str, Any]]:
+    """Run a mode's captures, six at a time; controls stay longer on a page."""
     chosen, patience = _chosen(mode), 9000 if mode in {"opened", "unguarded"} else 4000
-    todo = {name: journey for name, journey in journeys(patience).items() if chosen(name)}
+    todo = {name: target for name, target in attack_urls(patience).items() if chosen(name)}
     with ThreadPoolExecutor(6) as several:
-        done = several.map(lambda journey: capture(client, *journey), todo.values())
+        done = several.map(lambda target: capture(client, *target), todo.values())
         return dict(zip(todo, done, strict=True))
 
 
-def knock() -> None:
-    """What the canaries must be able to hear: a plain connection and a plain packet to each of them."""
+def probe_canaries() -> None:
+    """Send each canary a TCP connection and a UDP packet, which it must record."""
     for host in (*INTERNAL, "127.0.0.1", "::1", OWN):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with contextlib.suppress(TimeoutError), socket.socket(family, socket.SOCK_STREAM) as caller:
             caller.settimeout(2)
             caller.connect((host, OTHER))
         with socket.socket(family, socket.SOCK_DGRAM) as caller:
-            caller.sendto(b"knock", (host, STUN))
+            caller.sendto(b"probe", (host, STUN))
 
 
 def main(mode: str, report: Path) -> None:
-    """Build, travel, and write down what was heard."""
-    register = Register()
+    """Set up, run the captures, and write the report."""
+    record = Record()
     certificate, key_hash = make_certificate(Path(tempfile.mkdtemp()))
-    names = build(register, certificate)
+    names = build(record, certificate)
     opened = tuple(f"{CANARY}:{port}" for port in TCP_PORTS) if mode == "opened" else ()
-    with Sniffer("service", on_the_cable) as cable, Sniffer("lo", on_loopback) as loopback:
+    with Sniffer("service", is_unexpected_on_veth) as veth, Sniffer("lo", is_canary_port) as loopback:
         outcomes: dict[str, Any] = {}
         status: dict[str, Any] = {}
-        if mode == "knock":
-            knock()
+        if mode == "probe":
+            probe_canaries()
         else:
             strength = "shipped" if mode == "opened" else mode
             with engine(strength, key_hash, allow_addresses=opened) as client:
-                outcomes = travel(client, mode)
+                outcomes = run_captures(client, mode)
                 status = msgspec.structs.asdict(client.status())
         threading.Event().wait(0.5)  # packets on their way
-    packets = {str(packet): count for sniffer in (cable, loopback) for packet, count in sniffer.heard.items()}
-    said = {"outcomes": outcomes, "packets": packets, "canaries": register.canaries, "status": status}
-    report.write_text(json.dumps({**said, "tried": sorted(register.tried), "asked": names.asked}, indent=1))
+    packets = {str(packet): count for sniffer in (veth, loopback) for packet, count in sniffer.packets.items()}
+    report_data = {"outcomes": outcomes, "packets": packets, "canaries": record.canaries, "status": status}
+    report.write_text(json.dumps({**report_data, "tried": sorted(record.tried), "queries": names.queries}, indent=1))
 
 
 def _chosen(mode: str) -> Callable[[str], bool]:
-    """A mode's part of the journeys: controls need only show that they hear."""
+    """The part of the captures that a mode runs; controls need fewer."""
     parts = {
         "shipped": ("",),
-        "filter-alone": ("vectors", "move"),
-        "enclosure-alone": ("vectors",),
+        "proxy-alone": ("vectors", "navigation"),
+        "namespaces-alone": ("vectors",),
         "opened": ("vectors http",),
-        "unguarded": ("vectors", "move redirect-302", "move location", "move script-to-", "direct"),
+        "unguarded": ("vectors", "navigation redirect-302", "navigation location", "navigation script-to-", "direct"),
     }[mode]
     return lambda name: name.startswith(parts)
 

@@ -17,15 +17,15 @@ from tests.security import navigation_attacks
 from tests.security.addresses import CANARY, PUBLIC, SECURE, SPELLINGS, STUN, TCP_PORTS
 
 _PAGES = Path(__file__).parent / "pages"
-_ANYONE = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*", "Access-Control-Allow-Methods": "*"}
+_CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*", "Access-Control-Allow-Methods": "*"}
 _RTC_HOSTS = [CANARY, "127.0.0.1", "localhost", "[::1]", "[fd00::5]", "192.168.0.5", "169.254.169.254",
               "inside.attacker.com", "93.184.216.2"]  # fmt: skip
 
 Answer = tuple[int, dict[str, str], str]
 
 
-class Register:
-    """What the servers have heard."""
+class Record:
+    """What the servers have received."""
 
     def __init__(self) -> None:
         self.canaries: list[str] = []
@@ -33,57 +33,57 @@ class Register:
         self.tried: set[str] = set()
         """Names of the vectors that a page says it has tried."""
 
-    def hear(self, connection: socket.socket, path: str = "") -> None:
+    def add(self, connection: socket.socket, path: str = "") -> None:
         address, port, *_ = connection.getsockname()
         self.canaries.append(f"{address}:{port} {path}".strip())
 
 
-def open_village(register: Register, certificate: Path) -> None:
+def start_servers(record: Record, certificate: Path) -> None:
     """Listen on every address of this thread's network namespace, until the process ends."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     for port in TCP_PORTS:
         for family, anywhere in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
             listener = socket.create_server((anywhere, port), family=family, backlog=256)
-            server = _Server(listener, register, context if port == SECURE else None)
+            server = _Server(listener, record, context if port == SECURE else None)
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     for family, anywhere in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
-        deaf = socket.socket(family, socket.SOCK_DGRAM)
+        receiver = socket.socket(family, socket.SOCK_DGRAM)
         if family == socket.AF_INET6:
-            deaf.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        deaf.bind((anywhere, STUN))
-        threading.Thread(target=_hear_packets, args=(deaf, register), daemon=True).start()
+            receiver.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        receiver.bind((anywhere, STUN))
+        threading.Thread(target=_record_packets, args=(receiver, record), daemon=True).start()
 
 
-def _hear_packets(deaf: socket.socket, register: Register) -> None:
+def _record_packets(receiver: socket.socket, record: Record) -> None:
     while True:
-        deaf.recv(2048)
-        register.hear(deaf, "UDP")
+        receiver.recv(2048)
+        record.add(receiver, "UDP")
 
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, listener: socket.socket, register: Register, context: ssl.SSLContext | None) -> None:
-        super().__init__(listener.getsockname()[:2], partial(_Handler, register, context), bind_and_activate=False)
+    def __init__(self, listener: socket.socket, record: Record, context: ssl.SSLContext | None) -> None:
+        super().__init__(listener.getsockname()[:2], partial(_Handler, record, context), bind_and_activate=False)
         self.socket.close()
         self.socket = listener
 
     def handle_error(self, *_: object) -> None:
-        """Browsers hang up and speak nonsense; canaries have heard them by then."""
+        """Ignored: browsers disconnect early; canaries have recorded them before."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def __init__(
-        self, register: Register, context: ssl.SSLContext | None, connection: socket.socket, *rest: object
+        self, record: Record, context: ssl.SSLContext | None, connection: socket.socket, *rest: object
     ) -> None:
-        self.register = register
+        self.record = record
         self.is_canary = connection.getsockname()[0] not in PUBLIC
         if self.is_canary:
-            register.hear(connection)
+            record.add(connection)
         connection.settimeout(10)
         if context:
             connection = context.wrap_socket(connection, server_side=True)
@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, headers, text = self._canary() if self.is_canary else self._attack(body)
         content = text.encode()
         self.send_response(status)
-        for name, value in {"Content-Type": "text/html", **_ANYONE, **headers}.items():
+        for name, value in {"Content-Type": "text/html", **_CORS, **headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         """The harness is silent."""
 
     def _canary(self) -> Answer:
-        self.register.hear(self.connection, self.path)
+        self.record.add(self.connection, self.path)
         return 200, {}, "<title>canary</title>the secret of the canary"
 
     def _attack(self, body: bytes) -> Answer:
@@ -116,10 +116,10 @@ class _Handler(BaseHTTPRequestHandler):
         secure = isinstance(self.connection, ssl.SSLSocket)
         canary = f"https://{CANARY}" if secure else f"http://{CANARY}"
         if parts.path == "/tried":
-            self.register.tried.update(json.loads(body))
-        if parts.path.startswith("/move/"):
-            return navigation_attacks.MOVES[parts.path.removeprefix("/move/")](canary)
-        page = _PAGES_OF_THE_ATTACKER.get(parts.path)
+            self.record.tried.update(json.loads(body))
+        if parts.path.startswith("/navigation/"):
+            return navigation_attacks.NAVIGATIONS[parts.path.removeprefix("/navigation/")](canary)
+        page = _ATTACK_PAGES.get(parts.path)
         return page(canary, query) if page else (200, {}, "")
 
 
@@ -158,7 +158,7 @@ def _xml(_: str, query: dict[str, str]) -> Answer:
     return 200, {"Content-Type": "text/xml"}, f'<?xml-stylesheet type="text/xsl" href="{query["style"]}"?><x />'
 
 
-_PAGES_OF_THE_ATTACKER: dict[str, Callable[[str, dict[str, str]], Answer]] = {
+_ATTACK_PAGES: dict[str, Callable[[str, dict[str, str]], Answer]] = {
     "/vectors": _vectors,
     "/go": _go,
     "/refresh": _refresh,

@@ -1,7 +1,7 @@
-"""Runs a command as a container does: under a seccomp profile in Docker's format, with nothing to gain by set-user-id.
+"""Runs a command under a seccomp profile in Docker's format, with no_new_privs, as a container does.
 
-``python -m tests.security.confined PROFILE COMMAND …``. Conditions on arguments are taken as met: what is asked here is
-whether the profile leaves enough, not whether it holds.
+``python -m tests.security.confined PROFILE COMMAND …``. Conditions on arguments are treated as met: this tests
+whether the profile permits enough.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def compile_filter(profile: Path) -> bytes:
     return b"".join(struct.pack("HBBI", *step) for step in program)
 
 
-def confine(profile: Path) -> None:
+def apply_profile(profile: Path) -> None:
     """Put this process and all it starts under the profile; raises OSError."""
     program = compile_filter(profile)
     steps = ctypes.create_string_buffer(program, len(program))
@@ -72,5 +72,5 @@ def confine(profile: Path) -> None:
 
 
 if __name__ == "__main__":
-    confine(Path(sys.argv[1]))
+    apply_profile(Path(sys.argv[1]))
     os.execvp(sys.argv[2], sys.argv[2:])

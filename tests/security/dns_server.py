@@ -1,4 +1,4 @@
-"""A name server that answers what its master wants, differently each time if need be. RFC 1035, as much as it takes."""
+"""A DNS server with scripted answers, which can differ from query to query (RFC 1035)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _POINTER_TO_QUESTION = 0xC00C
 
 
 class NameServer:
-    """Answers on a socket until its process ends; ``asked`` counts questions by name."""
+    """Answers on a socket until its process ends; ``queries`` counts questions by name."""
 
     def __init__(self, bound: socket.socket, names: Mapping[str, Sequence[Sequence[str]]]) -> None:
-        self.asked: Counter[str] = Counter()
+        self.queries: Counter[str] = Counter()
         self._socket = bound
         self._names = names
         self._answers: dict[tuple[str, int], int] = {}
@@ -34,7 +34,7 @@ class NameServer:
     def _answer(self, query: bytes) -> bytes:
         name, end = _read_name(query)
         (kind,) = struct.unpack_from("!H", query, end)
-        self.asked[name] += 1
+        self.queries[name] += 1
         addresses = self._addresses(name, kind)
         question = query[_HEADER.size : end + 4]
         (number,) = struct.unpack_from("!H", query)

@@ -1,4 +1,4 @@
-"""Pages that take their visitor as a whole to the canary: one way each, at once or late."""
+"""Pages that navigate the browser to the canary, each in another way."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable
 from tests.security.addresses import OTHER
 
 Answer = tuple[int, dict[str, str], str]
-Move = Callable[[str], Answer]
+NavigationAttack = Callable[[str], Answer]
 
 _DESTINATIONS = {
-    "loopback": f"http://127.0.0.1:{OTHER}/hit/move",
-    "loopback-six": f"http://[::1]:{OTHER}/hit/move",
-    "localhost": f"http://localhost:{OTHER}/hit/move",
-    "number": f"http://2130706433:{OTHER}/hit/move",
+    "loopback": f"http://127.0.0.1:{OTHER}/hit/navigation",
+    "loopback-six": f"http://[::1]:{OTHER}/hit/navigation",
+    "localhost": f"http://localhost:{OTHER}/hit/navigation",
+    "number": f"http://2130706433:{OTHER}/hit/navigation",
     "metadata": "http://169.254.169.254/latest/meta-data/",
-    "name": "http://inside.attacker.com/hit/move",
-    "mixed": "http://mixed.attacker.com/hit/move",
+    "name": "http://inside.attacker.com/hit/navigation",
+    "mixed": "http://mixed.attacker.com/hit/navigation",
     "file": "file:///etc/passwd",
     "data": "data:text/html,<title>canary</title>",
     "script": "javascript:document.title='canary'",
@@ -25,23 +25,27 @@ _DESTINATIONS = {
 }
 
 
-def _redirect(status: int, to: str = "") -> Move:
-    return lambda canary: (status, {"Location": to or f"{canary}/hit/move"}, "")
+def _redirect(status: int, to: str = "") -> NavigationAttack:
+    return lambda canary: (status, {"Location": to or f"{canary}/hit/navigation"}, "")
 
 
-def _page(html: str) -> Move:
-    return lambda canary: (200, {}, f"<!doctype html><title>harmless</title>{html.replace('$', canary + '/hit/move')}")
+def _page(html: str) -> NavigationAttack:
+    return lambda canary: (
+        200,
+        {},
+        f"<!doctype html><title>harmless</title>{html.replace('$', canary + '/hit/navigation')}",
+    )
 
 
-def _script(code: str) -> Move:
+def _script(code: str) -> NavigationAttack:
     return _page(f"<body><script>{code}</script>")
 
 
-MOVES: dict[str, Move] = {
+NAVIGATIONS: dict[str, NavigationAttack] = {
     **{f"redirect-{status}": _redirect(status) for status in (301, 302, 303, 307, 308)},
     **{f"redirect-to-{name}": _redirect(302, to) for name, to in _DESTINATIONS.items()},
-    "redirect-twice": _redirect(302, "/go?status=302&to=http%3A%2F%2F10.0.0.5%2Fhit%2Fmove"),
-    "refresh-header": lambda canary: (200, {"Refresh": f"0;url={canary}/hit/move"}, "x"),
+    "redirect-twice": _redirect(302, "/go?status=302&to=http%3A%2F%2F10.0.0.5%2Fhit%2Fnavigation"),
+    "refresh-header": lambda canary: (200, {"Refresh": f"0;url={canary}/hit/navigation"}, "x"),
     "meta-refresh": _page("<meta http-equiv=refresh content='0;url=$'>"),
     "meta-refresh-late": _page("<meta http-equiv=refresh content='1;url=$'>"),
     "location": _script("location = '$'"),
@@ -68,6 +72,6 @@ MOVES: dict[str, Move] = {
     **{f"script-to-{name}": _script(f"location = {to!r}") for name, to in _DESTINATIONS.items() if name != "script"},
 }
 
-SECURELY = ("redirect-302", "redirect-307", "meta-refresh", "location", "location-late", "form-post", "link",
+HTTPS_NAVIGATIONS = ("redirect-302", "redirect-307", "meta-refresh", "location", "location-late", "form-post", "link",
             "script-to-loopback", "redirect-to-metadata")  # fmt: skip
-"""Those that are made from an https page as well."""
+"""Attacks that are run from an https page too."""

@@ -1,4 +1,4 @@
-"""What goes out of a network interface? Every IP packet, read below TCP and UDP, so that nothing hides."""
+"""Records the IP packets that leave a network interface, read below TCP and UDP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RCVBUFFORCE = 33  # SO_RCVBUFFORCE, asm-generic/socket.h
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """Where a packet goes."""
+    """The destination of a packet."""
 
     protocol: str
     address: str
@@ -30,16 +30,16 @@ class Packet:
 
 
 class Sniffer:
-    """Notes every packet that leaves by an interface and that somebody should worry about."""
+    """Counts the outgoing packets of an interface that a predicate selects."""
 
-    def __init__(self, interface: str, worries: Callable[[Packet], bool]) -> None:
-        self.heard: dict[Packet, int] = {}
-        self._worries = worries
+    def __init__(self, interface: str, is_relevant: Callable[[Packet], bool]) -> None:
+        self.packets: dict[Packet, int] = {}
+        self._is_relevant = is_relevant
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_EVERYTHING))
         self._socket.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, 64 << 20)
         self._socket.bind((interface, _EVERYTHING))
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread = threading.Thread(target=self._record_outgoing, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -50,13 +50,13 @@ class Sniffer:
         self._thread.join()
         self._socket.close()
 
-    def _listen(self) -> None:
+    def _record_outgoing(self) -> None:
         while not self._ending.is_set():
             while select.select([self._socket], [], [], 0.1)[0]:
                 data, (_, protocol, kind, *_) = self._socket.recvfrom(64)
                 packet = read(protocol, data) if kind == _OUTGOING else None
-                if packet and self._worries(packet):
-                    self.heard[packet] = self.heard.get(packet, 0) + 1
+                if packet and self._is_relevant(packet):
+                    self.packets[packet] = self.packets.get(packet, 0) + 1
 
 
 def read(protocol: int, data: bytes) -> Packet | None:

@@ -1,7 +1,7 @@
-"""No page and no caller reaches an internal address: a hostile site is captured while canaries listen for packets.
+"""No page and no client reaches an internal address: a hostile site is captured while canaries record packets.
 
 Each test is one run of :mod:`tests.security.canary_harness` in network namespaces of its own. Two controls show that
-the canaries hear and that the attacks work where nothing guards.
+the canaries record and that the attacks work without isolation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.security.addresses import CANARY, INTERNAL, OWN, SPELLINGS
-from tests.security.navigation_attacks import MOVES
+from tests.security.navigation_attacks import NAVIGATIONS
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.timeout(900)
@@ -45,8 +45,8 @@ def _harness() -> None:
         pytest.skip(f"THE EGRESS GUARD IS NOT TESTED END TO END: the canary harness needs {lack}")
 
 
-def perform(mode: str, folder: Path) -> dict[str, Any]:
-    """One run: what was tried, and what the canaries heard."""
+def run_harness(mode: str, folder: Path) -> dict[str, Any]:
+    """Run the harness once; return what was tried and what the canaries recorded."""
     report = folder / "report.json"
     command = [*_ENTER, sys.executable, "-m", "tests.security.canary_harness", mode, str(report), "-v"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
@@ -54,18 +54,18 @@ def perform(mode: str, folder: Path) -> dict[str, Any]:
     return dict(json.loads(report.read_text()))
 
 
-def perform_until(heard: set[str], mode: str, folder: Path) -> dict[str, Any]:
+def run_until_recorded(expected: set[str], mode: str, folder: Path) -> dict[str, Any]:
     """A control's run. One in which a slow machine cut the page short, before its WebRTC sockets, is made again."""
     for _ in range(3):
-        report = perform(mode, folder)
-        if heard <= set(report["packets"]):
+        report = run_harness(mode, folder)
+        if expected <= set(report["packets"]):
             break
     return report
 
 
-def ended(report: dict[str, Any], journey: str) -> dict[str, dict[str, Any]]:
-    """How journeys of a kind ended, by name."""
-    return {name: end for name, end in report["outcomes"].items() if name.startswith(journey)}
+def ended(report: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """How captures of a kind ended, by name."""
+    return {name: end for name, end in report["outcomes"].items() if name.startswith(kind)}
 
 
 def assert_silence(report: dict[str, Any]) -> None:
@@ -80,8 +80,8 @@ def assert_silence(report: dict[str, Any]) -> None:
 
 
 def test_canaries_record_a_probe(tmp_path: Path) -> None:
-    heard = perform("knock", tmp_path)["packets"]
-    assert set(heard) == {
+    packets = run_harness("probe", tmp_path)["packets"]
+    assert set(packets) == {
         f"{protocol} {address} {port}"
         for address in (*INTERNAL, "127.0.0.1", "::1", OWN)
         for protocol, port in (("TCP", 8000), ("UDP", 3478))
@@ -91,26 +91,26 @@ def test_canaries_record_a_probe(tmp_path: Path) -> None:
 @pytest.mark.browser
 class TestShipped:
     def test_reaches_no_internal_address(self, tmp_path: Path) -> None:
-        report = perform("shipped", tmp_path)
+        report = run_harness("shipped", tmp_path)
         assert_silence(report)
         assert (report["status"]["sandbox"], report["status"]["namespaces"]) == (True, True)
-        assert len(ended(report, "move")) >= len(MOVES)
+        assert len(ended(report, "navigation")) >= len(NAVIGATIONS)
         assert {name: end["outcome"] for name, end in ended(report, "direct").items()} == {
             f"direct {host}": "target-denied" for host in SPELLINGS
         }
         assert ended(report, "public")["public"]["outcome"] == "picture"
-        assert {name for name in report["asked"] if not name.endswith(".attacker.com")} == set()
+        assert {name for name in report["queries"] if not name.endswith(".attacker.com")} == set()
 
 
 @pytest.mark.browser
 class TestSingleLayer:
     def test_proxy_holds_without_namespaces_and_browser_checks(self, tmp_path: Path) -> None:
-        report = perform("filter-alone", tmp_path)
+        report = run_harness("proxy-alone", tmp_path)
         assert_silence(report)
         assert report["status"]["namespaces"] is False
 
     def test_namespaces_hold_without_browser_flags_and_checks(self, tmp_path: Path) -> None:
-        report = perform("enclosure-alone", tmp_path)
+        report = run_harness("namespaces-alone", tmp_path)
         assert_silence(report)
         assert report["status"]["namespaces"] is True
 
@@ -119,18 +119,18 @@ class TestSingleLayer:
 class TestControls:
     def test_attacks_reach_canaries_without_isolation(self, tmp_path: Path) -> None:
         reached = {f"UDP {CANARY} 3478", f"TCP {CANARY} 3478", "UDP 127.0.0.1 3478"}
-        report = perform_until(reached, "unguarded", tmp_path)
-        packets, paths = set(report["packets"]), {heard.partition(" /hit/")[2] for heard in report["canaries"]}
+        report = run_until_recorded(reached, "unguarded", tmp_path)
+        packets, paths = set(report["packets"]), {line.partition(" /hit/")[2] for line in report["canaries"]}
         assert len(paths & set(report["tried"])) >= 80
         assert {f"TCP {address} 80" for address in INTERNAL} <= packets
         assert {"TCP 127.0.0.1 8000", "TCP ::1 8000", f"TCP {OWN} 8000"} <= packets
         assert reached <= packets
-        assert "canary" in {end["title"] for end in ended(report, "move").values()}
+        assert "canary" in {end["title"] for end in ended(report, "navigation").values()}
         assert "canary" in {end["title"] for end in ended(report, "direct").values()}
 
     def test_reaches_allowed_addresses_and_no_others(self, tmp_path: Path) -> None:
         reached = {f"TCP {CANARY} 80", f"TCP {CANARY} 3478"}
-        report = perform_until(reached, "opened", tmp_path)
+        report = run_until_recorded(reached, "opened", tmp_path)
         assert set(report["packets"]) >= reached
         assert {packet.split()[1] for packet in report["packets"]} == {CANARY}
         assert {packet.split()[0] for packet in report["packets"]} == {"TCP"}

@@ -57,8 +57,8 @@ class TestInsideTheProfile:
     def start(self, profile: Path, folder: Path, site: SiteServer) -> ChromiumEngine:
         config = DaemonConfig(slots=1, idle_timeout=5.0, allow_addresses=(f"127.0.0.1:{site.port}",))
         address = address_for(config, folder)
-        confine = [*confined.UNPRIVILEGED, sys.executable, "-m", "tests.security.confined", str(profile)]
-        command = [*confine, *command_for(config, address)]
+        apply_profile = [*confined.UNPRIVILEGED, sys.executable, "-m", "tests.security.confined", str(profile)]
+        command = [*apply_profile, *command_for(config, address)]
         return ChromiumEngine(address, command, folder, timeout=60, log_file=folder / "daemon.log")
 
     def test_captures_with_sandbox_and_namespaces(self, site: SiteServer) -> None:
@@ -74,7 +74,7 @@ class TestInsideTheProfile:
     def test_denied_calls_fail(self) -> None:
         ask = "import ctypes; c = ctypes.CDLL(None, use_errno=True); print(c.ptrace(0, 0, 0, 0), ctypes.get_errno())"
         stranger = [*confined.UNPRIVILEGED, sys.executable, "-c", ask]
-        confine = [
+        apply_profile = [
             *confined.UNPRIVILEGED,
             sys.executable,
             "-m",
@@ -84,5 +84,5 @@ class TestInsideTheProfile:
             "-c",
             ask,
         ]
-        said = [subprocess.check_output(command, text=True).strip() for command in (stranger, confine)]
+        said = [subprocess.check_output(command, text=True).strip() for command in (stranger, apply_profile)]
         assert said == ["0 0", f"-1 {errno.EPERM}"]

@@ -1,6 +1,6 @@
-"""The capture daemon with one guard or another taken off, so that the others are seen to hold alone, or none to.
+"""The capture daemon with isolation layers disabled, to test the others alone and as a control.
 
-``python -m tests.security.weakened_daemon MODE KEY-HASH ADDRESS CONFIG`` runs what ``tintype.chromium`` would.
+``python -m tests.security.weakened_daemon MODE KEY-HASH ADDRESS CONFIG`` runs the daemon.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tintype.chromium.cdp import connection
 from tintype.chromium.daemon import daemon
 from tintype.chromium.process import launch_options, selftest
 
-MODES = ("shipped", "filter-alone", "enclosure-alone", "unguarded")
+MODES = ("shipped", "proxy-alone", "namespaces-alone", "unguarded")
 
 _LOCAL_NETWORK_ACCESS = (
     "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebRTC,LocalNetworkAccessChecksWebSockets,"
@@ -21,37 +21,37 @@ _LOCAL_NETWORK_ACCESS = (
 )
 
 
-def without(*words: str) -> tuple[str, ...]:
-    """Chromium's flags but for those that hold one of the words."""
+def flags_without(*words: str) -> tuple[str, ...]:
+    """Chromium's flags except those that contain one of the words."""
     return tuple(flag for flag in launch_options.FLAGS if not any(word in flag for word in words))
 
 
-def weaken(mode: str) -> None:
-    """Take off what the mode says; ``shipped`` takes off nothing."""
+def apply_mode(mode: str) -> None:
+    """Disable the layers of a mode; ``shipped`` disables none."""
     if mode == "shipped":
         return
     launch_options.FLAGS += (_LOCAL_NETWORK_ACCESS,)
-    if mode == "filter-alone":
-        _leave_the_enclosure()
-    if mode == "enclosure-alone":
-        launch_options.FLAGS = without("webrtc", "bypass", "quic")
-        _forget_bypass_rules()
+    if mode == "proxy-alone":
+        _disable_namespaces()
+    if mode == "namespaces-alone":
+        launch_options.FLAGS = flags_without("webrtc", "bypass", "quic")
+        _drop_bypass_rules()
     if mode == "unguarded":
-        launch_options.FLAGS = without("webrtc", "bypass", "quic")
-        _leave_the_enclosure()
-        _go_direct()
+        launch_options.FLAGS = flags_without("webrtc", "bypass", "quic")
+        _disable_namespaces()
+        _bypass_proxy()
 
 
-def _leave_the_enclosure() -> None:
+def _disable_namespaces() -> None:
     launch_options.LaunchOptions.__init__.__kwdefaults__["namespaces"] = False
 
 
-def _forget_bypass_rules() -> None:
+def _drop_bypass_rules() -> None:
     _edit_contexts("proxyBypassList")
     _skip_self_test()
 
 
-def _go_direct() -> None:
+def _bypass_proxy() -> None:
     _edit_contexts("proxyBypassList", "proxyServer")
     arguments = launch_options.LaunchOptions.arguments
 
@@ -63,7 +63,7 @@ def _go_direct() -> None:
 
 
 def _skip_self_test() -> None:
-    """It does its work: with these guards off the daemon would refuse to serve."""
+    """Skip the self-test: with these layers disabled the daemon would refuse to serve."""
 
     async def silent(*_: object) -> str:
         return ""
@@ -82,6 +82,6 @@ def _edit_contexts(*dropped: str) -> None:
 
 if __name__ == "__main__":
     _, mode, key_hash, *rest = sys.argv
-    weaken(mode)
+    apply_mode(mode)
     launch_options.FLAGS += (f"--ignore-certificate-errors-spki-list={key_hash}",)
     sys.exit(daemon.main(rest))

@@ -1,4 +1,4 @@
-"""The two sides of the filter under test: a browser that speaks SOCKS5 and sites on loopback."""
+"""Both sides of the egress proxy under test: a SOCKS5 client and target servers on loopback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from tests.support.concurrency import at_test_end
 from tintype.chromium.proxy.server import EgressProxy
 
-GREETING, WELCOME = b"\x05\x01\x00", b"\x05\x00"
+GREETING, METHOD_ACCEPTED = b"\x05\x01\x00", b"\x05\x00"
 
 INTERNAL = (
     "0.0.0.0", "10.0.0.5", "100.64.0.1", "127.0.0.1", "127.9.9.9", "168.63.129.16", "169.254.169.254", "172.16.0.1",
@@ -35,15 +35,15 @@ def request_address(address: str, port: int) -> bytes:
     return bytes((5, 1, 0, kind)) + socket.inet_pton(family, address) + struct.pack("!H", port)
 
 
-class Names:
-    """A resolver by the book. A list of lists is answered in turn, the last one for ever."""
+class FakeDns:
+    """A resolver with scripted answers. Of a list of lists, each is one answer and the last is repeated."""
 
     def __init__(self, answers: Mapping[str, Sequence[Any]]) -> None:
         self.answers = {host: list(answer) for host, answer in answers.items()}
-        self.asked: list[str] = []
+        self.queries: list[str] = []
 
     def __call__(self, host: str, *_: Any, **__: Any) -> list[Any]:
-        self.asked.append(host)
+        self.queries.append(host)
         answer = self.answers.get(host)
         if answer is None:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -52,8 +52,8 @@ class Names:
         return [(0, socket.SOCK_STREAM, 6, "", (address, 0)) for address in answer]
 
 
-class Browser:
-    """One connection through a filter."""
+class Socks5Client:
+    """One connection through the proxy."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -61,51 +61,51 @@ class Browser:
     def __init__(self, filter_: EgressProxy) -> None:
         self.filter = filter_
 
-    async def dial(self) -> Browser:
+    async def dial(self) -> Socks5Client:
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.filter.port)
         at_test_end(partial(_abort, self.writer))
         return self
 
-    async def say(self, *parts: bytes) -> None:
+    async def send(self, *parts: bytes) -> None:
         for part in parts:
             self.writer.write(part)
         await self.writer.drain()
 
-    async def hear(self, size: int) -> bytes:
+    async def receive(self, size: int) -> bytes:
         return await self.reader.readexactly(size)
 
-    async def hear_all(self) -> bytes:
-        """Everything until the other side is done; a reset counts as done."""
-        heard = bytearray()
+    async def receive_all(self) -> bytes:
+        """Receive until the other side closes; a reset counts as closed."""
+        received = bytearray()
         with suppress(ConnectionError):
             while part := await self.reader.read(1 << 16):
-                heard += part
-        return bytes(heard)
+                received += part
+        return bytes(received)
 
-    async def ask(self, wanted: bytes) -> bytes:
-        """The filter's reply to a request."""
+    async def request(self, wanted: bytes) -> bytes:
+        """Connect, send a request and return the reply of the proxy."""
         await self.dial()
-        await self.say(GREETING)
-        assert await self.hear(2) == WELCOME
-        await self.say(wanted)
-        return await self.hear(10)
+        await self.send(GREETING)
+        assert await self.receive(2) == METHOD_ACCEPTED
+        await self.send(wanted)
+        return await self.receive(10)
 
     async def connect(self, host: str, port: int) -> bytes:
-        return await self.ask(request(host, port))
+        return await self.request(request(host, port))
 
     async def fetch(self, host: str, port: int, path: bytes = b"/") -> bytes:
-        """The whole answer of a site, or nothing when refused."""
+        """Return the whole reply of a target, or nothing if denied."""
         reply = await self.connect(host, port)
         if reply[1] != 0:
             return b""
-        await self.say(path + b"\n")
-        heard = await self.hear_all()
+        await self.send(path + b"\n")
+        received = await self.receive_all()
         self.writer.close()
-        return heard
+        return received
 
 
-class Site:
-    """A server that says where it is, then ends; ``/echo`` gives back what it hears until the other side ends."""
+class TargetServer:
+    """A server that sends its address and closes; ``/echo`` returns what it receives until the client closes."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -113,7 +113,7 @@ class Site:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, address: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Site]:
+    async def running(cls, address: str = "127.0.0.1", port: int = 0) -> AsyncIterator[TargetServer]:
         site = cls(address)
         listener = socket.create_server((address, port), backlog=1024)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
@@ -139,8 +139,8 @@ class Site:
         await writer.drain()
 
     async def _echo(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard = await reader.read(-1)
-        writer.write(heard)
+        received = await reader.read(-1)
+        writer.write(received)
         await writer.drain()
 
     async def _flood(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -149,8 +149,8 @@ class Site:
             await writer.drain()
             self.sent += 100_000
 
-    async def _deaf(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Says that it is done, and hears nothing any more."""
+    async def _unread(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Closes its half and reads no more."""
         writer.write_eof()
         assert isinstance(writer.transport, asyncio.Transport)
         writer.transport.pause_reading()

@@ -19,9 +19,9 @@ from tests.support.concurrency import async_test, eventually
 from tests.support.proxy_fixtures import (
     GREETING,
     INTERNAL,
-    Browser,
-    Names,
-    Site,
+    FakeDns,
+    Socks5Client,
+    TargetServer,
     request,
     request_address,
 )
@@ -38,11 +38,11 @@ REACHABLE = {HOST: ["127.0.0.1"]}
 
 
 @asynccontextmanager
-async def running_proxy(names: Any = None, **limits: Any) -> AsyncIterator[tuple[Site, EgressProxy]]:
+async def running_proxy(names: Any = None, **limits: Any) -> AsyncIterator[tuple[TargetServer, EgressProxy]]:
     """A site on loopback and a filter for which its address is opened and its name known."""
-    async with Site.running() as site:
+    async with TargetServer.running() as site:
         policy = EgressPolicy.of([f"127.0.0.1:{site.port}"], deny_hosts=["denied.example.org", "*.denied.example.org"])
-        proxy = await EgressProxy.start(policy, ProxyLimits(**limits), resolve=names or Names(REACHABLE))
+        proxy = await EgressProxy.start(policy, ProxyLimits(**limits), resolve=names or FakeDns(REACHABLE))
         try:
             yield site, proxy
         finally:
@@ -91,23 +91,23 @@ class TestTarget:
     @async_test
     async def test_is_reached_by_name_and_by_address(self, host: str) -> None:
         async with running_proxy() as (site, proxy), proxy.session() as traffic:
-            assert await Browser(proxy).fetch(host, site.port) == HELLO
+            assert await Socks5Client(proxy).fetch(host, site.port) == HELLO
             assert (traffic.denials, traffic.connections, traffic.exceeded) == ([], 1, "")
             assert traffic.bytes == len(b"/\n" + HELLO)
 
     @async_test
     async def test_is_reached_by_a_binary_address(self) -> None:
         async with running_proxy() as (site, proxy), proxy.session():
-            assert await Browser(proxy).ask(request_address("127.0.0.1", site.port)) == SUCCEEDED
+            assert await Socks5Client(proxy).request(request_address("127.0.0.1", site.port)) == SUCCEEDED
 
     @async_test
     async def test_is_reached_by_a_handshake_in_any_chunks(self) -> None:
         async with running_proxy() as (site, proxy), proxy.session():
             whole = GREETING + request(HOST, site.port) + b"/\n"
             for parts in ([whole], [bytes([byte]) for byte in whole]):
-                browser = await Browser(proxy).dial()
-                await browser.say(*parts)
-                assert await browser.hear_all() == b"\x05\x00" + SUCCEEDED + HELLO
+                browser = await Socks5Client(proxy).dial()
+                await browser.send(*parts)
+                assert await browser.receive_all() == b"\x05\x00" + SUCCEEDED + HELLO
 
     @async_test
     async def test_bytes_sent_first_arrive_after_the_reply(self) -> None:
@@ -120,50 +120,50 @@ class TestTarget:
         proxy = await EgressProxy.start(EgressPolicy.of([f"127.0.0.1:{port}"]))
         async with proxy.session():
             for _ in range(20):
-                browser = Browser(proxy)
+                browser = Socks5Client(proxy)
                 assert await browser.connect("127.0.0.1", port) == SUCCEEDED
-                assert await browser.hear_all() == b"220 ready"
+                assert await browser.receive_all() == b"220 ready"
         await proxy.close()
         server.close()
 
     @async_test
     async def test_can_reply_after_the_browser_has_closed_its_half(self) -> None:
         async with running_proxy() as (site, proxy), proxy.session():
-            browser = Browser(proxy)
+            browser = Socks5Client(proxy)
             await browser.connect(HOST, site.port)
-            await browser.say(b"/echo\n", bytes(3_000_000))
+            await browser.send(b"/echo\n", bytes(3_000_000))
             browser.writer.write_eof()
-            assert await browser.hear_all() == bytes(3_000_000)
+            assert await browser.receive_all() == bytes(3_000_000)
 
     @async_test
     async def test_receives_no_requests_of_the_next_target(self) -> None:
-        names = Names({"a.example.org": ["127.0.0.1"], "b.example.org": ["127.0.0.2"]})
-        async with Site.running() as a, Site.running("127.0.0.2", a.port) as b:
+        names = FakeDns({"a.example.org": ["127.0.0.1"], "b.example.org": ["127.0.0.2"]})
+        async with TargetServer.running() as a, TargetServer.running("127.0.0.2", a.port) as b:
             proxy = await EgressProxy.start(EgressPolicy.of([f"127.0.0.0/8:{a.port}"]), resolve=names)
             async with proxy.session():
                 for _ in range(10):
-                    assert await Browser(proxy).fetch("a.example.org", a.port) == b"hello from 127.0.0.1"
-                    assert await Browser(proxy).fetch("b.example.org", b.port) == b"hello from 127.0.0.2"
+                    assert await Socks5Client(proxy).fetch("a.example.org", a.port) == b"hello from 127.0.0.1"
+                    assert await Socks5Client(proxy).fetch("b.example.org", b.port) == b"hello from 127.0.0.2"
             await proxy.close()
             assert (a.visits, b.visits) == (10, 10)
 
     @async_test
     async def test_is_paused_if_the_browser_reads_slowly(self) -> None:
         async with running_proxy(bytes=1_000_000_000) as (site, proxy), proxy.session():
-            browser = Browser(proxy)
+            browser = Socks5Client(proxy)
             await browser.connect(HOST, site.port)
-            await browser.say(b"/flood\n")
+            await browser.send(b"/flood\n")
             assert await asyncio.to_thread(eventually, lambda: site.sent)
             assert not await asyncio.to_thread(eventually, lambda: site.sent >= 50_000_000, within=0.5)
-            assert len(await browser.hear_all()) == 200_000_000
+            assert len(await browser.receive_all()) == 200_000_000
 
     @async_test
     async def test_is_reached_at_its_next_address_if_the_first_fails(self, dialled: list[str]) -> None:
-        names = Names({HOST: ["127.0.0.3", "127.0.0.4", "127.0.0.1", "127.0.0.5"]})
-        async with Site.running() as site:
+        names = FakeDns({HOST: ["127.0.0.3", "127.0.0.4", "127.0.0.1", "127.0.0.5"]})
+        async with TargetServer.running() as site:
             proxy = await EgressProxy.start(EgressPolicy.of([f"127.0.0.0/8:{site.port}"]), resolve=names)
             async with proxy.session():
-                assert await Browser(proxy).fetch(HOST, site.port) == HELLO
+                assert await Socks5Client(proxy).fetch(HOST, site.port) == HELLO
             await proxy.close()
         assert dialled == ["127.0.0.3", "127.0.0.4", "127.0.0.1"]
 
@@ -173,7 +173,7 @@ class TestInternalAddresses:
     @async_test
     async def test_are_denied_in_every_form_of_request(self, address: str, dialled: list[str]) -> None:
         proxy = await EgressProxy.start(
-            EgressPolicy.of(), resolve=Names({HOST: [address], "two.example.org": ["8.8.8.8", address]})
+            EgressPolicy.of(), resolve=FakeDns({HOST: [address], "two.example.org": ["8.8.8.8", address]})
         )
         async with proxy.session() as traffic:
             for wanted in (
@@ -183,7 +183,7 @@ class TestInternalAddresses:
                 request(HOST, 80),
                 request("two.example.org", 443),
             ):
-                assert await Browser(proxy).ask(wanted) == GENERAL_FAILURE
+                assert await Socks5Client(proxy).request(wanted) == GENERAL_FAILURE
         await proxy.close()
         assert {refusal.reason for refusal in traffic.denials} == {"policy"}
         assert dialled == []
@@ -197,40 +197,40 @@ class TestInternalAddresses:
     )  # fmt: skip
     @async_test
     async def test_are_denied_by_name_before_any_lookup(self, host: str, dialled: list[str]) -> None:
-        names = Names({})
+        names = FakeDns({})
         proxy = await EgressProxy.start(EgressPolicy.of(), resolve=names)
         async with proxy.session() as traffic:
-            assert await Browser(proxy).connect(host, 80) == GENERAL_FAILURE
+            assert await Socks5Client(proxy).connect(host, 80) == GENERAL_FAILURE
         await proxy.close()
         assert [refusal.reason for refusal in traffic.denials] == ["policy"]
-        assert (names.asked, dialled, traffic.connections) == ([], [], 0)
+        assert (names.queries, dialled, traffic.connections) == ([], [], 0)
 
     @async_test
     async def test_are_not_reached_by_dns_rebinding(self, dialled: list[str]) -> None:
-        names = Names({HOST: [["127.0.0.1"], ["127.0.0.99"]]})
+        names = FakeDns({HOST: [["127.0.0.1"], ["127.0.0.99"]]})
         async with running_proxy(names) as (site, proxy):
             async with proxy.session():
                 for _ in range(3):
-                    assert await Browser(proxy).fetch(HOST, site.port) == HELLO
+                    assert await Socks5Client(proxy).fetch(HOST, site.port) == HELLO
             async with proxy.session() as traffic:
-                assert await Browser(proxy).fetch(HOST, site.port) == b""
+                assert await Socks5Client(proxy).fetch(HOST, site.port) == b""
                 assert [refusal.reason for refusal in traffic.denials] == ["policy"]
         assert dialled == ["127.0.0.1"] * 3
-        assert names.asked == [HOST] * 2
+        assert names.queries == [HOST] * 2
 
     @async_test
     async def test_are_allowed_at_one_port_only(self) -> None:
         async with running_proxy() as (site, proxy), proxy.session():
-            assert await Browser(proxy).connect("127.0.0.1", site.port) == SUCCEEDED
-            assert await Browser(proxy).connect("127.0.0.1", site.port - 1) == GENERAL_FAILURE
-            assert await Browser(proxy).connect("127.0.0.2", site.port) == GENERAL_FAILURE
-            assert await Browser(proxy).connect("::ffff:127.0.0.1", site.port) == GENERAL_FAILURE
+            assert await Socks5Client(proxy).connect("127.0.0.1", site.port) == SUCCEEDED
+            assert await Socks5Client(proxy).connect("127.0.0.1", site.port - 1) == GENERAL_FAILURE
+            assert await Socks5Client(proxy).connect("127.0.0.2", site.port) == GENERAL_FAILURE
+            assert await Socks5Client(proxy).connect("::ffff:127.0.0.1", site.port) == GENERAL_FAILURE
 
     @async_test
     async def test_include_public_addresses_of_this_machine(self) -> None:
         proxy = await EgressProxy.start(EgressPolicy.of(local_addresses=[ip_address("8.8.8.8")]))
         async with proxy.session() as traffic:
-            assert await Browser(proxy).connect("8.8.8.8", 443) == GENERAL_FAILURE
+            assert await Socks5Client(proxy).connect("8.8.8.8", 443) == GENERAL_FAILURE
             assert traffic.find_denial("8.8.8.8", 443)
         await proxy.close()
 
@@ -242,7 +242,7 @@ class TestInternalAddresses:
         proxy = await EgressProxy.start(policy, listener=listener)
         async with proxy.session() as traffic:
             for address in ("127.0.0.1", "127.0.0.2"):
-                assert await Browser(proxy).connect(address, port) == GENERAL_FAILURE
+                assert await Socks5Client(proxy).connect(address, port) == GENERAL_FAILURE
             assert {refusal.reason for refusal in traffic.denials} == {"policy"}
         await proxy.close()
 
@@ -250,7 +250,7 @@ class TestInternalAddresses:
 class TestDenial:
     @async_test
     async def test_has_the_same_reply_for_every_reason(self) -> None:
-        names = Names({**REACHABLE, "inside.example.org": ["10.0.0.5"], "empty.example.org": []})
+        names = FakeDns({**REACHABLE, "inside.example.org": ["10.0.0.5"], "empty.example.org": []})
         async with (
             running_proxy(names) as (site, proxy),
             proxy.session(DomainSet.parse(["ads.example.org"])) as traffic,
@@ -258,7 +258,7 @@ class TestDenial:
             closed = site.port
             refused = ["inside.example.org", "empty.example.org", "unknown.example.org", "www.ads.example.org",
                        "denied.example.org", "x.denied.example.org", "10.0.0.5"]  # fmt: skip
-            replies = {await Browser(proxy).connect(host, closed) for host in refused}
+            replies = {await Socks5Client(proxy).connect(host, closed) for host in refused}
             assert replies == {GENERAL_FAILURE}
             assert [(note.host, note.reason) for note in traffic.denials] == [
                 ("inside.example.org", "policy"),
@@ -276,7 +276,7 @@ class TestDenial:
             port = listener.getsockname()[1]
         proxy = await EgressProxy.start(EgressPolicy.of([f"127.0.0.1:{port}"]))
         async with proxy.session() as traffic:
-            assert await Browser(proxy).connect("127.0.0.1", port) == GENERAL_FAILURE
+            assert await Socks5Client(proxy).connect("127.0.0.1", port) == GENERAL_FAILURE
             assert traffic.find_denial("127.0.0.1", port).reason == "unreachable"
         await proxy.close()
 
@@ -286,10 +286,10 @@ class TestDenial:
             return await asyncio.Future()
 
         monkeypatch.setattr(relay, "start_connection", hang)
-        names = Names({HOST: ["8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1"]})
+        names = FakeDns({HOST: ["8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1"]})
         proxy = await EgressProxy.start(EgressPolicy.of(), ProxyLimits(connect=0.05), resolve=names)
         async with proxy.session() as traffic:
-            assert await Browser(proxy).connect(HOST, 443) == GENERAL_FAILURE
+            assert await Socks5Client(proxy).connect(HOST, 443) == GENERAL_FAILURE
             assert traffic.find_denial(HOST, 443).reason == "unreachable"
         await proxy.close()
 
@@ -297,7 +297,7 @@ class TestDenial:
     async def test_is_found_by_the_host_of_a_url(self) -> None:
         proxy = await EgressProxy.start(EgressPolicy.of())
         async with proxy.session() as traffic:
-            await Browser(proxy).connect("::1", 8080)
+            await Socks5Client(proxy).connect("::1", 8080)
             assert traffic.find_denial("[::1]", 8080).reason == "policy"
             assert traffic.find_denial("[::1]", 80) is None
         await proxy.close()
@@ -307,8 +307,8 @@ class TestDenial:
         proxy = await EgressProxy.start(EgressPolicy.of())
         async with proxy.session() as traffic:
             for number in range(300):
-                await Browser(proxy).connect("10.0.0.1", 1)
-                await Browser(proxy).connect(f"10.0.{number // 256}.{number % 256}", 80)
+                await Socks5Client(proxy).connect("10.0.0.1", 1)
+                await Socks5Client(proxy).connect(f"10.0.{number // 256}.{number % 256}", 80)
             assert len(traffic.denials) == 256
         await proxy.close()
 
@@ -319,11 +319,11 @@ class TestDns:
         def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
             if host != HOST:
                 gate.wait()
-            return Names(REACHABLE)(host)
+            return FakeDns(REACHABLE)(host)
 
         async with running_proxy(resolve, lookup=0.5) as (site, proxy), proxy.session() as traffic:
-            slow = asyncio.ensure_future(Browser(proxy).connect("slow.example.org", site.port))
-            assert await Browser(proxy).fetch(HOST, site.port) == HELLO
+            slow = asyncio.ensure_future(Socks5Client(proxy).connect("slow.example.org", site.port))
+            assert await Socks5Client(proxy).fetch(HOST, site.port) == HELLO
             assert await slow == GENERAL_FAILURE
             assert traffic.find_denial("slow.example.org", site.port).reason == "unknown-host"
 
@@ -332,33 +332,33 @@ class TestDns:
         def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
             if host != HOST:
                 gate.wait()
-            return Names(REACHABLE)(host)
+            return FakeDns(REACHABLE)(host)
 
         async with running_proxy(resolve, lookup=0.1, lookups=4) as (site, proxy):
             async with proxy.session():
-                slow = [Browser(proxy).connect(f"{n}.slow.example.org", 80) for n in range(20)]
+                slow = [Socks5Client(proxy).connect(f"{n}.slow.example.org", 80) for n in range(20)]
                 assert set(await asyncio.gather(*slow)) == {GENERAL_FAILURE}
                 assert sum(thread.name == "lookup" for thread in threading.enumerate()) == 4
             async with proxy.session():
-                assert await Browser(proxy).fetch(HOST, site.port) == HELLO
+                assert await Socks5Client(proxy).fetch(HOST, site.port) == HELLO
 
     @async_test
     async def test_resolves_a_name_once_per_capture(self) -> None:
-        names = Names(REACHABLE)
+        names = FakeDns(REACHABLE)
         async with running_proxy(names) as (site, proxy), proxy.session():
-            answers = [Browser(proxy).fetch(HOST, site.port) for _ in range(6)]
+            answers = [Socks5Client(proxy).fetch(HOST, site.port) for _ in range(6)]
             assert await asyncio.gather(*answers) == [HELLO] * 6
-        assert names.asked == [HOST]
+        assert names.queries == [HOST]
 
     @async_test
     async def test_resolves_private_names_to_allowed_addresses(self) -> None:
-        async with Site.running() as site:
+        async with TargetServer.running() as site:
             opened = EgressPolicy.of([f"127.0.0.1:{site.port}"])
             named = EgressPolicy.of([f"127.0.0.1:{site.port}"], allow_hosts=["Wiki"])
             for policy in (opened, named):
-                proxy = await EgressProxy.start(policy, resolve=Names({"wiki": ["127.0.0.1"]}))
+                proxy = await EgressProxy.start(policy, resolve=FakeDns({"wiki": ["127.0.0.1"]}))
                 async with proxy.session():
-                    assert await Browser(proxy).fetch("wiki", site.port) == HELLO
+                    assert await Socks5Client(proxy).fetch("wiki", site.port) == HELLO
                 await proxy.close()
 
 
@@ -367,16 +367,16 @@ class TestProtocol:
     @async_test
     async def test_supports_no_command_but_connect(self, command: int, dialled: list[str]) -> None:
         async with running_proxy() as (site, proxy), proxy.session():
-            assert await Browser(proxy).ask(request(HOST, site.port, command)) == GENERAL_FAILURE
+            assert await Socks5Client(proxy).request(request(HOST, site.port, command)) == GENERAL_FAILURE
         assert dialled == []
 
     @pytest.mark.parametrize("methods", [b"\x02", b"\x01\x02\x03", b""])
     @async_test
     async def test_supports_no_authentication(self, methods: bytes) -> None:
         async with running_proxy() as (_, proxy), proxy.session():
-            browser = await Browser(proxy).dial()
-            await browser.say(bytes((5, len(methods))) + methods)
-            assert await browser.hear_all() == b"\x05\xff"
+            browser = await Socks5Client(proxy).dial()
+            await browser.send(bytes((5, len(methods))) + methods)
+            assert await browser.receive_all() == b"\x05\xff"
 
     @pytest.mark.parametrize(
         "opening",
@@ -386,9 +386,9 @@ class TestProtocol:
     @async_test
     async def test_rejects_other_protocols(self, opening: bytes) -> None:
         async with running_proxy() as (_, proxy), proxy.session():
-            browser = await Browser(proxy).dial()
-            await browser.say(opening)
-            assert await browser.hear_all() == b""
+            browser = await Socks5Client(proxy).dial()
+            await browser.send(opening)
+            assert await browser.receive_all() == b""
 
     @pytest.mark.parametrize(
         "asked",
@@ -398,68 +398,68 @@ class TestProtocol:
     @async_test
     async def test_closes_after_an_invalid_request(self, asked: bytes) -> None:
         async with running_proxy() as (_, proxy), proxy.session():
-            assert await Browser(proxy).ask(asked) == GENERAL_FAILURE
+            assert await Socks5Client(proxy).request(asked) == GENERAL_FAILURE
 
     @async_test
     async def test_limits_the_bytes_after_a_request(self) -> None:
         async with running_proxy(connect=0.2) as (site, proxy), proxy.session():
-            browser = await Browser(proxy).dial()
-            await browser.say(GREETING + request(HOST, site.port) + b"/echo\n" + bytes(900_000))
+            browser = await Socks5Client(proxy).dial()
+            await browser.send(GREETING + request(HOST, site.port) + b"/echo\n" + bytes(900_000))
             browser.writer.write_eof()
-            assert len(await browser.hear_all()) == 2 + 10 + 900_000
+            assert len(await browser.receive_all()) == 2 + 10 + 900_000
 
     @async_test
     async def test_closes_a_slow_handshake(self) -> None:
         async with running_proxy(handshake=0.05) as (_, proxy), proxy.session():
             for part in (b"", b"\x05", GREETING, GREETING + b"\x05\x01\x00\x03\xff"):
-                browser = await Browser(proxy).dial()
-                await browser.say(part)
-                assert await browser.hear_all() in {b"", b"\x05\x00"}
+                browser = await Socks5Client(proxy).dial()
+                await browser.send(part)
+                assert await browser.receive_all() in {b"", b"\x05\x00"}
 
     @async_test
     async def test_survives_a_client_that_disconnects(self) -> None:
         async with running_proxy() as (site, proxy), proxy.session():
             whole = GREETING + request(HOST, site.port) + b"/echo\n"
             for end in range(len(whole)):
-                browser = await Browser(proxy).dial()
-                await browser.say(whole[:end])
+                browser = await Socks5Client(proxy).dial()
+                await browser.send(whole[:end])
                 browser.writer.transport.abort()
-            assert await Browser(proxy).fetch(HOST, site.port) == HELLO
+            assert await Socks5Client(proxy).fetch(HOST, site.port) == HELLO
 
 
 class TestSession:
     @async_test
     async def test_is_required_for_any_connection(self) -> None:
         async with running_proxy() as (site, proxy):
-            browser = await Browser(proxy).dial()
-            assert await browser.hear_all() == b""
+            browser = await Socks5Client(proxy).dial()
+            assert await browser.receive_all() == b""
             async with proxy.session():
-                assert await Browser(proxy).fetch(HOST, site.port) == HELLO
-            browser = await Browser(proxy).dial()
-            assert await browser.hear_all() == b""
+                assert await Socks5Client(proxy).fetch(HOST, site.port) == HELLO
+            browser = await Socks5Client(proxy).dial()
+            assert await browser.receive_all() == b""
             assert site.visits == 1
 
     @async_test
     async def test_closes_its_connections_at_the_end(self) -> None:
         async with running_proxy() as (site, proxy):
             async with proxy.session():
-                tunnels, waiting = [Browser(proxy) for _ in range(5)], await Browser(proxy).dial()
+                tunnels, waiting = [Socks5Client(proxy) for _ in range(5)], await Socks5Client(proxy).dial()
                 for each in tunnels:
                     assert await each.connect(HOST, site.port) == SUCCEEDED
-                await waiting.say(GREETING)
-                await waiting.hear(2)
+                await waiting.send(GREETING)
+                await waiting.receive(2)
             for each in (*tunnels, waiting):
-                assert await each.hear_all() == b""
+                assert await each.receive_all() == b""
 
     @async_test
     async def test_closes_half_closed_connections_at_the_end(self, sockets: list[socket.socket]) -> None:
         async with running_proxy() as (site, proxy):
             async with proxy.session():
-                browser = Browser(proxy)
+                browser = Socks5Client(proxy)
                 await browser.connect(HOST, site.port)
-                await browser.say(b"/deaf\n", bytes(480_000))  # more than the site's side takes, less than we hold
+                await browser.send(b"/unread\n", bytes(480_000))  # more than the site's side takes, less than we hold
                 browser.writer.write_eof()
-                assert await browser.hear_all() == b""
+                assert await browser.receive_all() == b""
                 browser.writer.close()
                 assert len(sockets) == 1
                 assert not await asyncio.to_thread(eventually, lambda: sockets[0].fileno() == -1, within=0.1)
@@ -473,7 +473,7 @@ class TestSession:
 
         async with running_proxy(resolve) as (_, proxy):
             async with proxy.session() as traffic:
-                waiting = asyncio.ensure_future(Browser(proxy).connect("slow.example.org", 80))
+                waiting = asyncio.ensure_future(Socks5Client(proxy).connect("slow.example.org", 80))
                 assert await asyncio.to_thread(eventually, lambda: traffic.connections == 1)
             with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
                 await waiting
@@ -489,8 +489,8 @@ class TestSession:
     async def test_counts_its_own_traffic(self) -> None:
         async with running_proxy() as (site, proxy):
             async with proxy.session() as first:
-                await Browser(proxy).connect("10.0.0.1", 80)
-                await Browser(proxy).fetch(HOST, site.port)
+                await Socks5Client(proxy).connect("10.0.0.1", 80)
+                await Socks5Client(proxy).fetch(HOST, site.port)
             async with proxy.session() as second:
                 pass
             assert (len(first.denials), first.connections) == (1, 1)
@@ -502,27 +502,27 @@ class TestSession:
             running_proxy(connections=3) as (site, proxy),
             proxy.session(DomainSet.parse(["ads.example.org"])) as traffic,
         ):
-            await Browser(proxy).connect("ads.example.org", site.port)
-            await Browser(proxy).connect("10.0.0.1", site.port)
+            await Socks5Client(proxy).connect("ads.example.org", site.port)
+            await Socks5Client(proxy).connect("10.0.0.1", site.port)
             for _ in range(3):
-                assert await Browser(proxy).connect(HOST, site.port) == SUCCEEDED
-            assert await Browser(proxy).connect(HOST, site.port) == GENERAL_FAILURE
+                assert await Socks5Client(proxy).connect(HOST, site.port) == SUCCEEDED
+            assert await Socks5Client(proxy).connect(HOST, site.port) == GENERAL_FAILURE
             assert (traffic.connections, traffic.exceeded) == (3, "connections")
             assert traffic.find_denial(HOST, site.port).reason == "limit"
 
     @async_test
     async def test_limits_bytes(self) -> None:
         async with running_proxy(bytes=5_000_000) as (site, proxy), proxy.session() as traffic:
-            other = Browser(proxy)
+            other = Socks5Client(proxy)
             await other.connect(HOST, site.port)
-            flooded = Browser(proxy)
+            flooded = Socks5Client(proxy)
             await flooded.connect(HOST, site.port)
-            await flooded.say(b"/flood\n")
-            assert len(await flooded.hear_all()) <= 5_000_000
-            assert await other.hear_all() == b""
+            await flooded.send(b"/flood\n")
+            assert len(await flooded.receive_all()) <= 5_000_000
+            assert await other.receive_all() == b""
             assert traffic.exceeded == "bytes"
             assert traffic.bytes < 6_000_000
-            assert await Browser(proxy).connect(HOST, site.port) == GENERAL_FAILURE
+            assert await Socks5Client(proxy).connect(HOST, site.port) == GENERAL_FAILURE
 
 
 class TestEgressProxy:
@@ -530,22 +530,22 @@ class TestEgressProxy:
     async def test_serves_a_thousand_concurrent_connections(self) -> None:
         async with running_proxy(connections=2000) as (site, proxy), proxy.session() as traffic:
             answers = await asyncio.gather(
-                *(Browser(proxy).fetch(HOST, site.port) for _ in range(1000)), return_exceptions=True
+                *(Socks5Client(proxy).fetch(HOST, site.port) for _ in range(1000)), return_exceptions=True
             )
             served = [answer for answer in answers if answer == HELLO]
             assert len(served) >= 256
             assert {answer for answer in answers if isinstance(answer, bytes)} == {HELLO}
             assert traffic.connections >= len(served)
-            assert await Browser(proxy).fetch(HOST, site.port) == HELLO
+            assert await Socks5Client(proxy).fetch(HOST, site.port) == HELLO
 
     @async_test
     async def test_serves_beside_a_thousand_silent_clients(self) -> None:
         async with running_proxy() as (site, proxy), proxy.session():
-            silent = await asyncio.gather(*(Browser(proxy).dial() for _ in range(1000)))
+            silent = await asyncio.gather(*(Socks5Client(proxy).dial() for _ in range(1000)))
             for browser in silent[:600]:
                 browser.writer.transport.abort()
             assert await asyncio.to_thread(eventually, lambda: len(proxy._session._clients) < 512)
-            assert await Browser(proxy).fetch(HOST, site.port) == HELLO
+            assert await Socks5Client(proxy).fetch(HOST, site.port) == HELLO
 
     @async_test
     async def test_listens_on_a_given_listener(self) -> None:
@@ -558,12 +558,12 @@ class TestEgressProxy:
     async def test_accepts_no_connection_once_closed(self) -> None:
         async with running_proxy() as (site, proxy):
             async with proxy.session():
-                browser = Browser(proxy)
+                browser = Socks5Client(proxy)
                 await browser.connect(HOST, site.port)
                 await proxy.close()
-                assert await browser.hear_all() == b""
+                assert await browser.receive_all() == b""
             with pytest.raises(ConnectionError):
-                await Browser(proxy).dial()
+                await Socks5Client(proxy).dial()
             await proxy.close()
 
     @pytest.mark.parametrize("text", ["127.0.0.1", "127.0.0.1:0", "x:80"])
@@ -584,12 +584,12 @@ def test_survives_any_bytes(parts: list[bytes]) -> None:
     async def story() -> None:
         # long enough for the honest client at the end on a busy machine, short enough for forty silent ones
         async with running_proxy(handshake=0.3, lookup=1.0) as (site, proxy), proxy.session():
-            browser = await Browser(proxy).dial()
+            browser = await Socks5Client(proxy).dial()
             began = time.monotonic()
-            with suppress(ConnectionError):  # it may have heard enough, and hang up at any point
-                await browser.say(*parts)
-                assert len(await browser.hear_all()) <= 12
+            with suppress(ConnectionError):  # it may have received enough, and hang up at any point
+                await browser.send(*parts)
+                assert len(await browser.receive_all()) <= 12
             assert time.monotonic() - began < 10
-            assert await Browser(proxy).fetch(HOST, site.port) == HELLO
+            assert await Socks5Client(proxy).fetch(HOST, site.port) == HELLO
 
     story()
