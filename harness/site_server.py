@@ -33,7 +33,7 @@ class SiteServer:
         self._changed = threading.Condition()
         self.ending = threading.Event()
         self.gate = threading.Event()
-        """While it is not set, pages asked for with ``held`` in the query do not come."""
+        """While it is not set, requests with ``held`` in the query wait."""
         self.gate.set()
         self._server = _Server(("127.0.0.1", 0), type("Visit", (_Visit,), {"site": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -57,19 +57,19 @@ class SiteServer:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def visits(self, path: str) -> int:
-        """How often exactly this path and query was asked for."""
+        """Number of requests for exactly this path and query."""
         with self._changed:
             return self._visits[path]
 
     def total_visits(self) -> int:
-        """How often anything was asked for."""
+        """Number of all requests."""
         with self._changed:
             return self._visits.total()
 
     def wait_for_visit(self, path: str, count: int = 1) -> None:
-        """Return once the path was asked for so often."""
+        """Return after ``count`` requests for the path."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self._visits[path] >= count, _PATIENCE), f"nobody visited {path}"
+            assert self._changed.wait_for(lambda: self._visits[path] >= count, _PATIENCE), f"no request for {path}"
 
     def note(self, path: str) -> None:
         with self._changed:
@@ -134,7 +134,7 @@ ANSWERS: dict[str, Callable[[dict[str, str]], Answer]] = {
 
 
 def find(folders: tuple[Path, ...], path: str, query: dict[str, str]) -> Answer:
-    """What a site with these folders has under a path; a page comes with the status that the query asks for."""
+    """The response of a site with these folders; ``status`` in the query sets the status of a page."""
     if path in ANSWERS:
         return ANSWERS[path](query)
     for folder in folders:

@@ -248,7 +248,7 @@ class TestFormats:
 
 
 class TestHostileMasters:
-    """A hosted engine, or somebody between it and us, may answer anything."""
+    """A hosted engine, or a proxy before it, can return any bytes."""
 
     SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9"/></svg>'
 
@@ -395,7 +395,7 @@ class TestProcesses:
             if state:
                 blocked.append(loaders)
                 with suppress(threading.BrokenBarrierError):
-                    others.wait(0.2)  # whoever else gets here would block what the first has just allowed
+                    others.wait(0.2)  # a second thread here would block what the first has just allowed
 
         monkeypatch.setattr(pyvips, "operation_block_set", block)
         monkeypatch.setattr(vips, "_init", functools.cache(vips._init.__wrapped__))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from harness.site_server import SiteServer
+from tests.chromium.conftest import StartEngine
 from tests.support.concurrency import async_test
+from tintype import imaging
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.features import read_features, read_metadata
 from tintype.chromium.cdp.connection import Connection
 from tintype.chromium.cdp.tab import ScriptFailed, Tab
 from tintype.chromium.proxy.traffic import Traffic
-from tintype.options import Navigation, Shot
+from tintype.engines.chromium import ChromiumEngine
+from tintype.model import Thumbnail
+from tintype.options import INLINE_HTML_URL, Navigation, Options, Shot
 
 
 class ScriptedTab(Tab):
@@ -51,3 +57,52 @@ async def test_logs_a_page_that_reports_nothing(answer: Any, reason: str) -> Non
         assert (await read_features(page), await read_metadata(page)) == ({}, {})
     expected = {"event": "features_unavailable", "host": "site.org", "reason": reason, "log_level": "warning"}
     assert events == [{**expected, "script": script} for script in ("page_features", "metadata")]
+
+
+@pytest.fixture(scope="module")
+def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
+    return start_engine(slots=1, timeout=8.0, allow_addresses=(f"127.0.0.1:{site.port}",))
+
+
+def take(engine: ChromiumEngine, url: str, **options: Any) -> Thumbnail:
+    request = Options(url=url, **options).capture_request()
+    return imaging.render(engine.capture(request.shot), request.rendition)
+
+
+@pytest.mark.browser
+class TestMetadata:
+    def test_returns_what_the_markup_declares(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        metadata = json.loads(take(engine, site.url("/metadata.html"), format="json").body)
+        metadata.pop("taken_at")
+        assert metadata == {
+            "final_url": site.url("/metadata.html"),
+            "status": 200,
+            "verdict": "ok",
+            "title": "Über uns",
+            "description": "Was wir tun.",
+            "canonical": site.url("/about"),
+            "language": "de-AT",
+            "theme_color": "#fafafa",
+            "author": "",
+            "icons": [
+                {"url": site.url("/deeper/icon.ico"), "rel": "shortcut icon", "sizes": "16x16", "type": "image/x-icon"},
+                {"url": site.url("/touch.png"), "rel": "apple-touch-icon", "sizes": "", "type": ""},
+            ],
+            "open_graph": {
+                "title": "Über uns, geteilt",
+                "image": site.url("/deeper/share.png"),
+                "image:width": "1200",
+            },
+            "twitter": {"card": "summary"},
+        }
+
+    def test_theme_color_follows_dark_mode(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        metadata = json.loads(take(engine, site.url("/metadata.html"), format="json", dark_mode=True).body)
+        assert metadata["theme_color"] == "#101010"
+
+    def test_bounds_all_values(self, engine: ChromiumEngine) -> None:
+        many = "".join(
+            f"<meta property='og:p{n}' content='{'x' * 5000}'><link rel=icon href=/{n}>" for n in range(2000)
+        )
+        html = f"<title>{'t' * 5000}</title><meta name=description content='{'d' * 5000}'>{many}"
+        assert len(take(engine, INLINE_HTML_URL, html=html[:1_000_000], format="json").body) < 60_000

@@ -1,8 +1,7 @@
-"""Pages as PDF, and their metadata as JSON."""
+"""Pages as PDF."""
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from typing import Any
@@ -36,7 +35,7 @@ def boxes(pdf: bytes) -> set[tuple[int, int]]:
 
 
 def drawing(pdf: bytes) -> bytes:
-    """What is drawn, as the operators say it."""
+    """The content streams of the PDF, decompressed."""
     streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
     return b"".join(zlib.decompressobj().decompress(stream) for stream in streams if stream.startswith(b"x"))
 
@@ -86,41 +85,3 @@ class TestPdf:
 
     def test_prints_a_page_that_is_never_stable(self, engine: ChromiumEngine, site: SiteServer) -> None:
         assert take(engine, site.url("/loop-later.html"), format="pdf").partial
-
-
-class TestMetadata:
-    def test_returns_what_the_markup_declares(self, engine: ChromiumEngine, site: SiteServer) -> None:
-        said = json.loads(take(engine, site.url("/told.html"), format="json").body)
-        said.pop("taken_at")
-        assert said == {
-            "final_url": site.url("/told.html"),
-            "status": 200,
-            "verdict": "ok",
-            "title": "Über uns",
-            "description": "Was wir tun.",
-            "canonical": site.url("/about"),
-            "language": "de-AT",
-            "theme_color": "#fafafa",
-            "author": "",
-            "icons": [
-                {"url": site.url("/deeper/icon.ico"), "rel": "shortcut icon", "sizes": "16x16", "type": "image/x-icon"},
-                {"url": site.url("/touch.png"), "rel": "apple-touch-icon", "sizes": "", "type": ""},
-            ],
-            "open_graph": {
-                "title": "Über uns, geteilt",
-                "image": site.url("/deeper/share.png"),
-                "image:width": "1200",
-            },
-            "twitter": {"card": "summary"},
-        }
-
-    def test_theme_color_follows_dark_mode(self, engine: ChromiumEngine, site: SiteServer) -> None:
-        said = json.loads(take(engine, site.url("/told.html"), format="json", dark_mode=True).body)
-        assert said["theme_color"] == "#101010"
-
-    def test_bounds_all_values(self, engine: ChromiumEngine) -> None:
-        many = "".join(
-            f"<meta property='og:p{n}' content='{'x' * 5000}'><link rel=icon href=/{n}>" for n in range(2000)
-        )
-        html = f"<title>{'t' * 5000}</title><meta name=description content='{'d' * 5000}'>{many}"
-        assert len(take(engine, INLINE_HTML_URL, html=html[:1_000_000], format="json").body) < 60_000

@@ -1,0 +1,42 @@
+"""Emulation through the daemon, with the real browser: locale, time zone, geolocation, device, media."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.site_server import SiteServer
+from tests.support.capture_page import BLACK, BODY, WHITE, CapturePage, colours, reported
+
+pytestmark = pytest.mark.browser
+
+
+class TestEmulation:
+    def test_sets_language_time_zone_and_position(self, capture: CapturePage) -> None:
+        seen = reported(capture("/visitor.html", locale="de-AT", timezone="Asia/Tokyo", geolocation="48.2,16.37,25"))
+        assert (seen["language"], seen["languages"], seen["locale"]) == ("de-AT", ["de-AT", "de"], "de-AT")
+        assert seen["number"].endswith("234,5")
+        assert (seen["zone"], seen["hour"]) == ("Asia/Tokyo", 9)
+        assert seen["place"] == [48.2, 16.37, 25]
+
+    def test_sends_accept_language(self, capture: CapturePage, site: SiteServer) -> None:
+        assert capture("/echo?name=Accept-Language", locale="de-AT").title == "de-AT,de;q=0.9"
+
+    def test_denies_geolocation_by_default(self, capture: CapturePage) -> None:
+        assert reported(capture("/visitor.html"))["place"] == 1  # PERMISSION_DENIED
+
+    def test_user_agent_wins_over_the_device(self, capture: CapturePage) -> None:
+        seen = reported(capture("/visitor.html", user_agent="Mozilla/5.0 (Macintosh) Teapot/1", device="iphone-14"))
+        assert (seen["agent"], seen["platform"]) == ("Mozilla/5.0 (Macintosh) Teapot/1", "MacIntel")
+
+    def test_a_device_can_have_language_and_position(self, capture: CapturePage) -> None:
+        seen = reported(capture("/visitor.html", device="pixel-8", locale="fr", geolocation="1,2"))
+        assert "Pixel 8" in seen["agent"]
+        assert (seen["language"], seen["place"], seen["mobile"]) == ("fr", [1, 2, 10], True)
+
+    @pytest.mark.parametrize(("options", "expected"), [({"media": "print"}, WHITE), ({"reduced_motion": True}, BLACK)])
+    def test_sets_media_and_reduced_motion(
+        self, options: dict[str, Any], expected: tuple[int, ...], capture: CapturePage
+    ) -> None:
+        assert colours(capture(**options), BODY) == [expected]

@@ -1,0 +1,55 @@
+"""Regions of a page through the daemon, with the real browser: clip, scroll_to, omit_background."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.capture_page import BLUE, GREEN, CapturePage, colours, invalid_parameter
+from tests.support.images import pixel
+from tintype import imaging
+from tintype.errors import SelectorNotFound
+from tintype.model import Verdict
+from tintype.options import Options
+from tintype.service.pipeline import with_verdict
+
+pytestmark = pytest.mark.browser
+
+
+class TestRegion:
+    def test_clip_is_cut_out_of_the_page(self, capture: CapturePage) -> None:
+        seen = capture(clip="0,1900,300,200", scale=2)
+        assert (seen.width, seen.height) == (600, 400)
+        assert colours(seen, (5, 190), (5, 210)) == [BLUE, GREEN]
+
+    @pytest.mark.parametrize("part", [{"clip": "300,300,50,50"}, {"selector": "body"}])
+    def test_a_part_of_one_colour_is_not_blank(self, part: dict[str, Any], capture: CapturePage) -> None:
+        shot = Options(url="https://site.org/", **part).capture_request().shot
+        script = "document.body.style.color = 'rgb(0, 102, 204)'"
+        assert with_verdict(capture("/plain.html", js=script, **part), shot).verdict is Verdict.OK
+
+    def test_rejects_a_clip_outside_of_the_page(self, capture: CapturePage) -> None:
+        assert invalid_parameter(capture, clip="0,5000,100,100") == "clip"
+
+    @pytest.mark.parametrize("where", ["1950", "#far"])
+    def test_scroll_to_moves_the_viewport(self, where: str, capture: CapturePage) -> None:
+        seen = capture(scroll_to=where, hide_selectors="header")
+        assert (seen.width, seen.height) == (640, 480)
+        assert colours(seen, (5, 60), (5, 440)) == [GREEN, GREEN]
+
+    def test_reports_a_scroll_target_without_match(self, capture: CapturePage) -> None:
+        with pytest.raises(SelectorNotFound, match="scroll_to"):
+            capture(scroll_to="#nothing")
+
+    def test_omit_background_leaves_transparency(self, capture: CapturePage) -> None:
+        seen = capture("/see-through.html", omit_background=True)
+        assert pixel(seen.body, 50, 50) == (*GREEN, 255)
+        assert pixel(seen.body, 300, 300)[3] == 0
+
+    @pytest.mark.parametrize("format_", ["png", "webp", "avif"])
+    def test_thumbnails_keep_transparency(self, format_: Any, capture: CapturePage) -> None:
+        request = Options(url="https://site.org/", format=format_, thumb_width=320).capture_request()
+        thumbnail = imaging.render(capture("/see-through.html", omit_background=True), request.rendition)
+        assert pixel(thumbnail.body, 250, 200)[3] == 0
+        assert pixel(thumbnail.body, 20, 20)[3] == 255
