@@ -1,4 +1,4 @@
-"""What the log looks like, and what never gets into it."""
+"""Log configuration: formats, levels, masked secrets, and the log throttle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tintype import logs
 
 
 @pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
+def restored_logging() -> Iterator[None]:
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     yield
@@ -29,7 +29,7 @@ def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in captured.err.splitlines()]
 
 
-def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_format_writes_one_object_per_line(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(log_format="json")
     structlog.get_logger("tintype.test").info("capture_done", target="site.org", ms=12.5)
     (line,) = written(capsys)
@@ -38,35 +38,35 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert line == expected
 
 
-def test_libraries_write_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+def test_libraries_log_in_the_same_format(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(log_format="json")
     logging.getLogger("some.library").warning("it took %s s", 3)
     (line,) = written(capsys)
     assert (line["event"], line["level"], line["logger"]) == ("it took 3 s", "warning", "some.library")
 
 
-def test_without_a_terminal_auto_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_auto_format_is_json_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure()
     structlog.get_logger("tintype.test").info("hello")
     assert written(capsys)[0]["event"] == "hello"
 
 
-def test_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+def test_console_format_writes_readable_lines(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(log_format="console")
     structlog.get_logger("tintype.test").info("hello", target="site.org")
     assert "target=site.org" in capsys.readouterr().err
 
 
-def test_levels_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lower_levels_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("warning", "json")
     structlog.get_logger("tintype.test").info("quiet")
     structlog.get_logger("tintype.test").warning("loud")
     assert [line["event"] for line in written(capsys)] == ["loud"]
 
 
-@pytest.mark.parametrize("form", ["json", "console"])
-def test_secrets_are_covered(form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(log_format=form)
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_secrets_are_masked(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(log_format=log_format)
     log = structlog.get_logger("tintype.test")
     log.info("x", api_key="hunter2", authorization="Bearer hunter2", redis="redis://:hunter2@10.0.0.1/0")
     try:
@@ -79,7 +79,7 @@ def test_secrets_are_covered(form: str, capsys: pytest.CaptureFixture[str]) -> N
     assert "hunter2" not in shown
 
 
-def test_configuring_twice_writes_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_second_configuration_replaces_the_first(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(log_format="json")
     logs.configure(log_format="json")
     structlog.get_logger("tintype.test").info("hello")

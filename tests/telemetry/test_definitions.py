@@ -137,7 +137,7 @@ class TestLogEvents:
 
 @pytest.mark.browser
 @pytest.mark.usefixtures("own_settings")
-def test_a_running_service_exposes_every_metric(tmp_path: Path, example: str) -> None:
+def test_running_service_exposes_every_metric(tmp_path: Path, example: str) -> None:
     host = example.removeprefix("http://").rstrip("/")
     env = {"TINTYPE_ENGINE": "chromium", "TINTYPE_DATA_DIR": str(tmp_path / "data"), "TINTYPE_ALLOW_ADDRESSES": host}
     with ServeProcess(PORT="0", TINTYPE_WORKERS="2", **env) as served:
