@@ -402,4 +402,4 @@ class TestConfiguration:
             SnapSharpEngine(address, KEY, timeout=5)
 
     def test_shows_no_key_in_representations(self, engine: SnapSharpEngine) -> None:
-        assert KEY not in f"{engine!r} {vars(engine)!r} {engine._client()!r} {engine._ask({'url': 'x'})!r}"
+        assert KEY not in f"{engine!r} {vars(engine)!r} {engine._client()!r} {engine._build_request({'url': 'x'})!r}"

@@ -1,4 +1,4 @@
-"""Which engine takes the picture when the first one cannot: engines made of engines."""
+"""An engine that tries several engines in order of preference."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from tintype.protocols import Engine
 log = structlog.get_logger("tintype.engines")
 
 _RETRY_ELSEWHERE = (Overloaded, BackendUnavailable, BrowserCrashed, EngineError, UnsupportedOption)
-"""Failures of an engine; those of the caller or the page would come again from any other."""
+"""Failures of an engine. Errors of the client or the page would recur with any other."""
 
 
 class FallbackEngine:
-    """Tries engines in order of preference; falls to the next when one is overloaded, broken or lacks an option.
+    """Tries the next engine if one is overloaded, broken or lacks an option.
 
-    When none has the picture, the failure of the most preferred engine that knows the options is raised.
+    If all fail, the error of the most preferred engine that supports the options is raised.
     """
 
     def __init__(self, engines: Sequence[Engine]) -> None:
         if not engines:
-            raise ValueError("at least one engine is needed")
+            raise ValueError("engines is empty; pass at least one engine")
         self._engines = tuple(engines)
 
     def capture(self, shot: Shot) -> Capture:
-        """Photograph a page; raises the TintypeError described above, or at once what no engine can help."""
+        """Capture a page; raises the TintypeError described above, or immediately one that no other engine avoids."""
         failures: list[TintypeError] = []
         for engine in self._engines:
             try:
@@ -49,11 +49,11 @@ class FallbackEngine:
         raise next((error for error in failures if not isinstance(error, UnsupportedOption)), failures[0])
 
     def warnings(self) -> tuple[str, ...]:
-        """Those of every engine."""
+        """Return the warnings of every engine."""
         return tuple(warning for engine in self._engines for warning in engine.warnings())
 
     def check(self) -> None:
-        """Pass when any engine could work; raises the first one's BackendUnavailable otherwise."""
+        """Pass if one engine works; raises the first engine's error otherwise."""
         failures: list[TintypeError] = []
         for engine in self._engines:
             try:
@@ -64,7 +64,7 @@ class FallbackEngine:
         raise failures[0]
 
     def close(self) -> None:
-        """Close every engine, whatever one of them raises."""
+        """Close every engine, even if one raises."""
         with ExitStack() as stack:
             for engine in self._engines:
                 stack.callback(engine.close)

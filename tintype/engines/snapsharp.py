@@ -1,6 +1,6 @@
-"""Photographs by the SnapSharp screenshot API, or by any node that speaks it.
+"""Captures by the SnapSharp screenshot API, or by any node that implements it.
 
-Its failures become ours here. The key travels in one request header; it is in no log, no error and no repr.
+Maps its errors to ours. The API key is sent in one request header; it is in no log, no error and no repr.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from tintype.options import Shot
 log = structlog.get_logger("tintype.snapsharp")
 
 MAX_BODY = 50 * 1024 * 1024
-"""Bytes of a picture that are taken."""
+"""Maximum bytes of an image."""
 
 LONGEST_ADDRESS = 4000
 """Characters; a longer one goes as POST, because common servers cut request lines at 4 or 8 KB."""
 
 _MAX_PROBLEM = 64 * 1024
-_CONNECT = 5.0  # seconds to reach the API, thrice at most
+_CONNECT_TIMEOUT = 5.0  # seconds to reach the API, thrice at most
 _DEFAULT_WAIT, _LONGEST_WAIT = 30.0, 86_400.0  # seconds
 _PAGE_FAULTS: dict[str, type[errors.TintypeError]] = {
     kind.code: kind
@@ -47,25 +47,25 @@ _PAGE_FAULTS: dict[str, type[errors.TintypeError]] = {
         errors.NotAPage,
     )
 }
-"""How a node of our own kind says that the page is at fault."""
+"""Error codes of a Tintype node for faults of the page."""
 
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
-"""What a node of our own kind says of a picture."""
+"""Verdicts of a Tintype node."""
 
-_REFUSAL = re.compile(r"ssrf|private|internal|loopback|metadata|not.allowed|blocked", re.IGNORECASE)
-"""The API's word for a refused address is not documented; these are the ways to say it."""
+_DENIED_TARGET = re.compile(r"ssrf|private|internal|loopback|metadata|not.allowed|blocked", re.IGNORECASE)
+"""The API does not document its error for a denied address; these are likely words."""
 
-_IN_A_BODY = frozenset(("clip", "css", "js"))
-"""What an address cannot say, or only at length."""
+_BODY_ONLY = frozenset(("clip", "css", "js"))
+"""Options that do not fit into a URL, or only at length."""
 
-_OPERATORS = {
+_OPERATOR_HINTS = {
     httpx.codes.UNAUTHORIZED: "SNAPSHARP_API_KEY",
     httpx.codes.FORBIDDEN: "SNAPSHARP_API_KEY",
     httpx.codes.NOT_FOUND: "SNAPSHARP_BASE_URL",
     httpx.codes.METHOD_NOT_ALLOWED: "SNAPSHARP_BASE_URL",
     **dict.fromkeys(range(300, 400), "SNAPSHARP_BASE_URL"),
 }
-"""Answers that only the operator can do something about, with the setting to look at."""
+"""Statuses that only the operator can resolve, with the setting to check."""
 
 
 class SnapSharpEngine:
@@ -84,12 +84,12 @@ class SnapSharpEngine:
         self._lock = threading.Lock()
 
     def capture(self, shot: Shot) -> Capture:
-        """Photograph a page; raises UnsupportedOption for options the API has no word for, and TintypeErrors."""
-        request = self._ask(translate(shot))
+        """Capture a page; raises UnsupportedOption for options that the API lacks, and other TintypeErrors."""
+        request = self._build_request(translate(shot))
         begin = time.monotonic()
-        with self._answered(request) as response:
+        with self._send(request) as response:
             if response.status_code != httpx.codes.OK:
-                raise self._explain(response, urls.host_of(shot.url), begin + self._timeout)
+                raise self._error_for(response, urls.host_of(shot.url), begin + self._timeout)
             body = _read(response, MAX_BODY, begin + self._timeout)
         width, height, _ = imaging.verify(body)
         return Capture(
@@ -105,14 +105,16 @@ class SnapSharpEngine:
         )
 
     def warnings(self) -> tuple[str, ...]:
-        """None: what guards the hosted browser is not ours to know."""
+        """Return nothing: the isolation of the hosted browser is unknown."""
         return ()
 
     def check(self) -> None:
-        """Raise BackendUnavailable unless the API says that it lives; needs no key and costs no capture."""
-        request = self._client().build_request("GET", f"{self._base}/health", timeout=min(_CONNECT, self._timeout))
+        """Raise BackendUnavailable unless the API reports that it is healthy; needs no key and no capture."""
+        request = self._client().build_request(
+            "GET", f"{self._base}/health", timeout=min(_CONNECT_TIMEOUT, self._timeout)
+        )
         try:
-            with self._answered(request) as response:
+            with self._send(request) as response:
                 status = response.status_code
         except errors.TintypeError:
             raise _unavailable() from None
@@ -121,14 +123,14 @@ class SnapSharpEngine:
             raise _unavailable()
 
     def close(self) -> None:
-        """Give back the connections of this process; a later capture opens new ones."""
+        """Close the connections of this process; a later capture opens new ones."""
         with self._lock:
             client = self._clients.pop(os.getpid(), None)
         if client:
             client.close()
 
     def _client(self) -> httpx.Client:
-        """One pool a process: a fork must not share connections."""
+        """Return the connection pool of this process: forked processes must not share connections."""
         with self._lock:
             if os.getpid() not in self._clients:
                 self._clients[os.getpid()] = self._connect()
@@ -138,22 +140,22 @@ class SnapSharpEngine:
         return httpx.Client(
             # httpx retries only what never reached the API, so no capture is paid for twice
             transport=httpx.HTTPTransport(retries=2, trust_env=False),
-            timeout=httpx.Timeout(self._timeout, connect=min(_CONNECT, self._timeout)),
+            timeout=httpx.Timeout(self._timeout, connect=min(_CONNECT_TIMEOUT, self._timeout)),
             headers={"User-Agent": f"tintype/{__version__}", "Accept": "image/*", "Accept-Encoding": "identity"},
             trust_env=False,
         )
 
-    def _ask(self, options: dict[str, Any]) -> httpx.Request:
+    def _build_request(self, options: dict[str, Any]) -> httpx.Request:
         address = f"{self._base}/v1/screenshot"
         said = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
         query = f"{address}?{urlencode(said, quote_via=quote)}"
-        if len(query) <= LONGEST_ADDRESS and not options.keys() & _IN_A_BODY:
+        if len(query) <= LONGEST_ADDRESS and not options.keys() & _BODY_ONLY:
             return self._client().build_request("GET", query, headers=self._key)
         return self._client().build_request("POST", address, json=options, headers=self._key)
 
     @contextmanager
-    def _answered(self, request: httpx.Request) -> Iterator[httpx.Response]:
-        """The answer, its body still unread; failures of the connection become ours, without a trace of the request."""
+    def _send(self, request: httpx.Request) -> Iterator[httpx.Response]:
+        """Send a request and yield the response with its body unread; raises TintypeErrors without request details."""
         arrived = False
         try:
             with closing(self._client().send(request, stream=True)) as response:
@@ -166,36 +168,38 @@ class SnapSharpEngine:
                 reason=type(error).__name__,
                 answered=arrived,
             )
-            raise _lost(error, arrived=arrived) from None
+            raise _map_transport_error(error, arrived=arrived) from None
 
-    def _explain(self, response: httpx.Response, target: str, deadline: float) -> errors.TintypeError:
-        """What an error answer means to our caller; the operator reads the API's own words in the log."""
+    def _error_for(self, response: httpx.Response, target: str, deadline: float) -> errors.TintypeError:
+        """Map an error response to a TintypeError, and log the API's own message."""
         status, said = response.status_code, _problem(response, deadline)
         code, message = str(said.get("error") or "")[:80], str(said.get("message") or "")[:500]
         log.log(
-            logging.ERROR if status in _OPERATORS or code == "quota_exceeded" else logging.WARNING,
+            logging.ERROR if status in _OPERATOR_HINTS or code == "quota_exceeded" else logging.WARNING,
             "hosted_engine_refused",
-            setting=_OPERATORS.get(status, ""),
+            setting=_OPERATOR_HINTS.get(status, ""),
             status=status,
-            error=self._cover(code),
-            reason=self._cover(message),
-            required_plan=self._cover(str(said.get("required_plan") or "")[:40]),
+            error=self._mask(code),
+            reason=self._mask(message),
+            required_plan=self._mask(str(said.get("required_plan") or "")[:40]),
             target=target,
         )
         if code in _PAGE_FAULTS:
             return _PAGE_FAULTS[code]()
-        if status == httpx.codes.BAD_REQUEST and _REFUSAL.search(f"{code} {message}"):
+        if status == httpx.codes.BAD_REQUEST and _DENIED_TARGET.search(f"{code} {message}"):
             return errors.TargetDenied()
-        return _failure(status, _wait(response.headers.get("Retry-After") or str(said.get("retry_after") or "")))
+        return _failure(
+            status, _parse_retry_after(response.headers.get("Retry-After") or str(said.get("retry_after") or ""))
+        )
 
-    def _cover(self, text: str) -> str:
-        """Without the key and without queries of target URLs, in case the API repeats them."""
+    def _mask(self, text: str) -> str:
+        """Remove the key and the queries of target URLs, which the API could repeat."""
         key = self._key.get("Authorization", "").removeprefix("Bearer ")
         return re.sub(r"\?[^\s\"']+", "?…", text.replace(key, "***") if key else text)
 
 
 def _is_address(text: str) -> bool:
-    """Whether requests can go there. User info would take the place of the key, so it is refused."""
+    """Return whether a base URL is valid. User info would replace the key, so it is rejected."""
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:
@@ -204,7 +208,7 @@ def _is_address(text: str) -> bool:
 
 
 def _read(response: httpx.Response, most: int, deadline: float) -> bytes:
-    """The body; raises EngineError when it is too large, CaptureTimeout when it drips in beyond the deadline."""
+    """Read the body; raises EngineError if it is too large, CaptureTimeout at the deadline."""
     parts, length = [], 0
     for part in response.iter_raw():
         length += len(part)
@@ -217,7 +221,7 @@ def _read(response: httpx.Response, most: int, deadline: float) -> bytes:
 
 
 def _problem(response: httpx.Response, deadline: float) -> dict[str, Any]:
-    """The members of an error object; none when it is something else."""
+    """Return the members of an error object; none for another body."""
     try:
         said = json.loads(_read(response, _MAX_PROBLEM, deadline))
     except (ValueError, RecursionError, EngineError):
@@ -235,7 +239,7 @@ def _failure(status: int, wait: float | None) -> errors.TintypeError:
     return EngineError("the capture engine did not take the request")
 
 
-def _lost(error: httpx.HTTPError, *, arrived: bool) -> errors.TintypeError:
+def _map_transport_error(error: httpx.HTTPError, *, arrived: bool) -> errors.TintypeError:
     if isinstance(error, httpx.PoolTimeout):
         return Overloaded(retry_after=_DEFAULT_WAIT)
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
@@ -247,8 +251,8 @@ def _unavailable(wait: float | None = None) -> BackendUnavailable:
     return BackendUnavailable("the capture engine cannot be used at the moment", retry_after=wait)
 
 
-def _wait(text: str) -> float | None:
-    """Seconds of a Retry-After header, a number or a date (RFC 9110, 10.2.3); None when it says nothing."""
+def _parse_retry_after(text: str) -> float | None:
+    """Parse a Retry-After header, seconds or a date (RFC 9110, 10.2.3); None if it is invalid."""
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text.strip()):
         seconds = float(text)
     else:
@@ -260,5 +264,5 @@ def _wait(text: str) -> float | None:
 
 
 def _status(text: str) -> int:
-    """The page's HTTP status, which nodes of our own kind say; 0 for anything else."""
+    """Parse the HTTP status of the page, which Tintype nodes send; 0 for anything else."""
     return int(text) if re.fullmatch(r"[1-5][0-9]{2}", text) else 0

@@ -1,4 +1,4 @@
-"""How a shot is said to the SnapSharp API: names, values, and what it has no word for."""
+"""Translates a Shot to parameters of the SnapSharp API, and reports options that it lacks."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _KNOWN = {
     "clip",
     "scroll_to",
 }
-_AS_THEY_ARE = ("css", "js", "click", "hide_selectors")
-_RETINA = 2
+_PASS_THROUGH = ("css", "js", "click", "hide_selectors")
+_RETINA_SCALE = 2
 
 
 def translate(shot: Shot) -> dict[str, Any]:
-    """A shot in the API's words; raises UnsupportedOption with every option it has no word for.
+    """Translate a shot; raises UnsupportedOption with every option that the API lacks.
 
     Headers, cookies and passwords are not offered: the API promises neither to keep them from other origins nor to
     forget what they show.
 
     The account may have defaults of its own, so what they can touch is always said, even when it is the default.
     """
-    if mistakes := list(_not_offered(shot)):
+    if mistakes := list(_unsupported(shot)):
         raise UnsupportedOption(*mistakes)
     seen, retouch = shot.emulation, shot.page_changes
     options: dict[str, Any] = {
@@ -60,18 +60,18 @@ def translate(shot: Shot) -> dict[str, Any]:
         "wait_until": shot.navigation.wait_until,
         "cache": False,
     }
-    options.update(_said(shot))
+    options.update(_explicit_options(shot))
     if seen.device:
         return {**options, "device": DEVICES[seen.device].title}
-    retina = {"retina": True} if seen.scale == _RETINA else {}
+    retina = {"retina": True} if seen.scale == _RETINA_SCALE else {}
     return {**options, "width": seen.width, "height": seen.height, **retina}
 
 
-def _said(shot: Shot) -> Iterator[tuple[str, Any]]:
-    """What the account has no defaults for, so that it is said only when it was asked for."""
+def _explicit_options(shot: Shot) -> Iterator[tuple[str, Any]]:
+    """Options without account defaults, which are sent only if they are set."""
     if shot.wait.wait_for:
         yield "wait_for", shot.wait.wait_for
-    yield from ((name, value) for name in _AS_THEY_ARE if (value := getattr(shot.page_changes, name)))
+    yield from ((name, value) for name in _PASS_THROUGH if (value := getattr(shot.page_changes, name)))
     if shot.emulation.user_agent:
         yield "user_agent", shot.emulation.user_agent
     if shot.region.clip:
@@ -80,11 +80,11 @@ def _said(shot: Shot) -> Iterator[tuple[str, Any]]:
         yield "scroll_y", int(shot.region.scroll_to)
 
 
-def _not_offered(shot: Shot) -> Iterator[InvalidParameter]:
+def _unsupported(shot: Shot) -> Iterator[InvalidParameter]:
     said = {name for part in shot.model_dump(exclude_defaults=True).values() for name in part}
     yield from (InvalidParameter(name, "is not offered by the hosted engine") for name in sorted(said - _KNOWN))
     seen, preset = shot.emulation, DEVICES.get(shot.emulation.device)
-    if preset is None and seen.scale not in {1, _RETINA}:
+    if preset is None and seen.scale not in {1, _RETINA_SCALE}:
         yield InvalidParameter("scale", "must be 1 or 2 with the hosted engine")
     if shot.region.scroll_to and not shot.region.scroll_to.isdigit():
         yield InvalidParameter("scroll_to", "must be a number of pixels with the hosted engine")
