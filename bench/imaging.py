@@ -119,7 +119,7 @@ def compare(bodies: dict[str, bytes], width: int, repeat: int) -> Table:
 
 def reduce(body: bytes, width: int) -> Any:
     """Scale an undecoded master to a width."""
-    image = pyvips.Image.pngload_buffer(body, authenticator="sequential")
+    image = pyvips.Image.pngload_buffer(body, access="sequential")
     return image if width == image.width else image.thumbnail_image(width)
 
 
