@@ -1,4 +1,4 @@
-"""The documentation as a site: it builds without a warning, and reading it asks nobody else for anything."""
+"""The documentation site: the build has no warnings, and its pages load nothing from other hosts."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _SAFE_TO_SHOW = re.compile(r"[a-z0-9.+-]+(://)?")
 
 @dataclass(frozen=True, slots=True)
 class StateBackends:
-    """What workers share: caches, locks and the counters of rate limits."""
+    """State that all workers share: caches, locks and the counters of rate limits."""
 
     records: Cache
     masters: Cache

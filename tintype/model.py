@@ -40,7 +40,7 @@ class CacheState(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a capture shows: the values of ``X-Verdict``."""
+    """The class of a captured page: the values of ``X-Verdict``."""
 
     OK = "ok"
     """The page."""

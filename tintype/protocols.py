@@ -22,7 +22,7 @@ class Engine(Protocol):
         ...
 
     def warnings(self) -> tuple[str, ...]:
-        """What an operator should know although captures work, such as a missing sandbox layer."""
+        """Warnings for the operator while captures still work, such as a missing sandbox layer."""
         ...
 
     def close(self) -> None:

@@ -158,7 +158,7 @@ def _collect(pairs: Pairs, *, from_body: bool) -> tuple[dict[str, Any], list[Inv
 
 
 def _problem_with(name: str, value: Any, values: Mapping[str, Any], *, from_body: bool) -> str:
-    """What is wrong with a parameter before its value is validated; empty if nothing is."""
+    """The error of a parameter before its value is validated; empty if it has none."""
     if name not in Options.model_fields:
         return _unknown(name)
     if is_body_only(name) and not from_body:
@@ -180,7 +180,7 @@ def _validate(values: dict[str, Any], limits: OptionLimits, invalid: list[Invali
 
 
 def _explain(item: Mapping[str, Any]) -> InvalidParameter:
-    """What is wrong with a value. A value that may be a credential is not quoted; our own reason contains none."""
+    """The error of a value. A value that may be a credential is not quoted; our own reason contains none."""
     name, context = str(item["loc"][0]), item.get("ctx", {})
     if item["type"] == ERROR_TYPE:
         return InvalidParameter(name, context["reason"])

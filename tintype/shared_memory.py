@@ -81,7 +81,7 @@ def single_instance(factory: Callable[[Path], Instance], path: Path) -> Instance
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What distinguishes one kind of mapped file from another."""
+    """The properties that distinguish one kind of mapped file from another."""
 
     magic: bytes
     """The first bytes of the file, which contain the version of its format."""

@@ -121,7 +121,7 @@ class TestBrowser:
         )
         monkeypatch.setattr(find_browser, "is_world_executable", lambda _: False)
         found = next(f for f in doctor._browser(settings(tmp_path, TINTYPE_CHROMIUM=str(browser))) if "user" in f.name)
-        assert (found.level, found.detail) == (CheckLevel.ERROR, f"nobody cannot execute {browser}")
+        assert (found.level, found.detail) == (CheckLevel.ERROR, f"{stand_in.name} cannot execute {browser}")
 
 
 class TestSandbox:

@@ -35,7 +35,7 @@ _TREE_BYTES_PER_PROXY = 1 << 30
 
 
 class TargetCounts(NamedTuple):
-    """What exists in Chromium, as it reports itself."""
+    """Counts of Chromium's targets by type, as Chromium reports them."""
 
     contexts: int
     pages: int

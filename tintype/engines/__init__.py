@@ -1,1 +1,1 @@
-"""What takes the pictures: our Chromium behind a daemon, or a hosted service. Synchronous, one protocol."""
+"""Capture engines: the embedded Chromium behind the capture daemon, a hosted API, a fallback."""

@@ -37,7 +37,7 @@ class Untranslatable(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What one or more parameters of a service become."""
+    """The translation of one or more parameters of a service."""
 
     source: tuple[str, ...]
     target: str = ""

@@ -99,7 +99,7 @@ class PdfLayout(PdfOptions):
 
 
 class Shot(CacheKeyed):
-    """What to capture. Every field changes the pixels; each group is one step of a capture."""
+    """The capture to make. Every field changes the pixels; each group is one step of a capture."""
 
     navigation: Navigation
     credentials: Credentials = Credentials()
@@ -121,7 +121,7 @@ class Shot(CacheKeyed):
 
 
 class CaptureRequest(CacheKeyed):
-    """What to capture and how to deliver it: the identity of a thumbnail."""
+    """A shot with a rendition: the identity of a thumbnail."""
 
     shot: Shot
     rendition: Rendition = Rendition()
@@ -173,7 +173,7 @@ class Options(Emulation, Navigation, Credentials, WaitOptions, PageChanges, Regi
         return CaptureRequest(shot=shot, rendition=self.extract(Rendition).normalized())
 
     def effective_emulation(self) -> Emulation:
-        """What the page sees: the device preset, with explicit sizes and ``retina`` applied."""
+        """The emulation that the page sees: the device preset with explicit sizes and ``retina`` applied."""
         emulation = self.extract(Emulation)
         changes: dict[str, Any] = {"scale": 2.0} if self.retina else {}
         if self.media == ("print" if self.format == "pdf" else "screen"):

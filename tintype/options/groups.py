@@ -145,7 +145,7 @@ class Credentials(OptionGroup):
 
 
 class WaitOptions(OptionGroup):
-    """What to wait for after navigation."""
+    """Conditions to wait for after navigation."""
 
     wait_for: Selector = option("", "Wait until this element exists.", _SELECTOR)
     delay: Int = between(0, "Additional wait before the screenshot.", 0, 10_000, "milliseconds")

@@ -167,7 +167,7 @@ class ThumbnailService:
         return self._health.report()
 
     def warnings(self) -> tuple[str, ...]:
-        """What an operator should know although captures work, such as a missing sandbox layer."""
+        """Warnings for the operator while captures still work, such as a missing sandbox layer."""
         return self._engine.warnings()
 
     def wait_idle(self, timeout: float) -> bool:

@@ -58,7 +58,7 @@ class CaptureJob:
 
     @property
     def shot(self) -> Shot:
-        """What to capture."""
+        """The shot to capture."""
         return self.request.shot
 
     @contextmanager

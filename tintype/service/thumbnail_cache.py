@@ -47,7 +47,7 @@ class ThumbnailCache:
         self._failure_ttl = failure_ttl
 
     def lookup(self, request: CaptureRequest) -> CacheLookup:
-        """What the cache holds for a request; each value is read at most once, when it is first used."""
+        """The lookup of a request; each value is read at most once, when it is first used."""
         return CacheLookup(self._records, self._masters, request)
 
     def put_thumbnail(
@@ -92,7 +92,7 @@ class ThumbnailCache:
 
 
 class CacheLookup:
-    """What the cache held for one request at one moment: each property costs one read, on its first use.
+    """The cached values of one request at one moment: each property costs one read, on its first use.
 
     A request makes one before the lock of its shot and one under it. The rejected values are read only if a good one
     exists, because they are written only then.
@@ -130,7 +130,7 @@ class CacheLookup:
 
     @cached_property
     def good(self) -> Thumbnail | Capture | None:
-        """What shows the page, of any age: the thumbnail, or a master to render it from."""
+        """The last good value, of any age: the thumbnail, or a master to render it from."""
         if self.thumbnail and not is_unusable(self.thumbnail):
             return self.thumbnail
         return self.master if self.master and not is_unusable(self.master) else None

@@ -27,7 +27,7 @@ class PageContext:
     tab: Tab
     shot: Shot
     traffic: Traffic
-    """What the egress proxy recorded about this page's connections."""
+    """Records of the egress proxy about this page's connections."""
     user_agent: str
     """The browser's own; ``user_agent`` and ``device`` of the shot replace it."""
     max_height: int
@@ -47,9 +47,9 @@ class PageContext:
     found_wait_for: bool = False
     """Whether an element has matched ``wait_for``."""
     info: Json = field(default_factory=dict)
-    """What ``page_features.js`` reported last; empty before, and if the page did not answer in time."""
+    """The last report of ``page_features.js``; empty before, and if the page did not answer in time."""
     metadata: Json = field(default_factory=dict)
-    """What ``metadata.js`` reported last; empty likewise."""
+    """The last report of ``metadata.js``; empty likewise."""
     virtual_time: VirtualTime = field(init=False)
     frames: Frames = field(init=False)
     log: Any = field(init=False)

@@ -24,7 +24,7 @@ _SCRIPTS: dict[Option, str] = {
 
 
 async def query(page: PageContext, option: Option, selector: str) -> Any:
-    """What the option's script returns for a selector: falsy if nothing matches. Raises InvalidRequest."""
+    """Return the result of the option's script for a selector: falsy if nothing matches. Raises InvalidRequest."""
     try:
         return await page.tab.evaluate(_SCRIPTS[option], selector)
     except ScriptFailed:

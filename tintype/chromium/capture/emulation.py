@@ -91,7 +91,7 @@ def is_mobile(emulation: Emulation) -> bool:
 
 
 def _client_hints(user_agent: str, version: str, platform: str, model: str) -> Json:
-    """What a Chromium with this user agent sends as User-Agent Client Hints."""
+    """The User-Agent Client Hints that a Chromium with this user agent sends."""
     android = platform == "Android"
     return {
         "brands": [{"brand": "Chromium", "version": version}, {"brand": "Not=A?Brand", "version": "24"}],

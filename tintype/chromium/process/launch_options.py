@@ -43,7 +43,7 @@ _SMALL_SHARED_MEMORY = 512 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchOptions:
-    """What Chromium is started with."""
+    """The options of one Chromium process: binary, user, proxy, profile."""
 
     binary: str
     user: BrowserUser

@@ -33,7 +33,7 @@ _PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamespaceSpec:
-    """What to isolate, and as which user."""
+    """The namespaces to create and the user that runs Chromium in them."""
 
     listener_socket: int
     """Descriptor of the socket over which the listeners are sent out."""

@@ -36,7 +36,7 @@ class Overlay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFeatures:
-    """What ``chromium/scripts/page_features.js`` reports. Counts are of visible elements and are bounded."""
+    """The report of ``chromium/scripts/page_features.js``. Counts are of visible elements and are bounded."""
 
     letters: int = 0
     """Letters of the whole page."""
