@@ -281,6 +281,12 @@ class TestCommand:
         assert "set, not shown" in output
         assert "redis://***@127.0.0.1:" in output
 
+    def test_shows_unset_secrets_as_empty(self, capfd: pytest.CaptureFixture[str]) -> None:
+        cli.run(["doctor"])
+        lines = [line.split() for line in capfd.readouterr().out.splitlines()]
+        assert ["TINTYPE_API_KEYS", "default"] in lines
+        assert ["TINTYPE_SIGNING_KEYS", "default"] in lines
+
 
 @pytest.mark.browser
 @pytest.mark.usefixtures("engine")

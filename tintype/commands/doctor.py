@@ -63,7 +63,7 @@ def _settings_table(settings: Settings) -> Table:
 def _format_value(name: str, value: Any) -> Text:
     """A value in the notation of the settings; of a secret at most the scheme, host and path of its URL."""
     if Settings.is_secret(name):
-        return Text(_mask_secret(str(value)))
+        return Text(_mask_secret(str(value)) if value else "")
     if isinstance(value, tuple):
         return Text(", ".join(map(str, value)))
     unit = _FORMATTERS.get(_accepted_values(name))
@@ -78,7 +78,7 @@ def _format_duration(seconds: float) -> str:
 
 def _mask_secret(secret: str) -> str:
     if "://" not in secret:
-        return "set, not shown" if secret else ""
+        return "set, not shown"
     parts = urlsplit(secret)
     login = "***@" if "@" in parts.netloc else ""
     return f"{parts.scheme}://{login}{parts.netloc.rpartition('@')[2]}{parts.path}"
