@@ -82,7 +82,7 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """Result of an engine: the lossless master and what the engine learned about the page."""
+    """Result of an engine: the lossless master and the data of the page that the engine read."""
 
     body: bytes = field(repr=False)
     """The image, normally PNG, in any format that libvips reads; or a PDF if one was requested."""

@@ -1,4 +1,4 @@
-"""Protocols of engine, caches, locks, storage and limits; implementations do not inherit from them."""
+"""Protocols Engine, TargetChecker, Cache, Locks, RequestLimit and Storage; implementations do not inherit them."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class Cache(Protocol):
         ...
 
     def purge(self, tag: str) -> int:
-        """Delete all values of a tag; the number of values."""
+        """Delete all values of a tag; returns their number."""
         ...
 
     def clear(self) -> int:
-        """Delete everything; the number of values."""
+        """Delete all values; returns their number."""
         ...
 
     def size(self) -> int:
@@ -109,7 +109,7 @@ class Storage(Protocol):
         ...
 
     def delete(self, key: str) -> bool:
-        """Delete an object; whether it existed."""
+        """Delete an object; returns whether it existed."""
         ...
 
     def url(self, key: str) -> str:

@@ -36,7 +36,7 @@ Accepted = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThumbnailRequest:
-    """A valid request: what to capture, how old the answer may be, and how to answer."""
+    """A valid request: shot and rendition, maximum age of the thumbnail, and form of the answer."""
 
     capture_request: CaptureRequest
     freshness: Freshness
@@ -180,7 +180,7 @@ def _validate(values: dict[str, Any], limits: OptionLimits, invalid: list[Invali
 
 
 def _explain(item: Mapping[str, Any]) -> InvalidParameter:
-    """The error of a value. A value that may be a credential is not quoted; our own reason contains none."""
+    """The error of a value. Values of body-only options are not quoted, because they may be credentials."""
     name, context = str(item["loc"][0]), item.get("ctx", {})
     if item["type"] == ERROR_TYPE:
         return InvalidParameter(name, context["reason"])

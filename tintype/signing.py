@@ -37,7 +37,7 @@ class UrlSigner:
         return _digest(self._keys[0], path, pairs)
 
     def verify(self, path: str, pairs: Pairs, now: float) -> float:
-        """When the signed URL expires: seconds since the epoch, infinity without ``expires``. Raises BadSignature."""
+        """Return the expiry: seconds since the epoch, infinity without ``expires``. Raises BadSignature."""
         given = [value for name, value in pairs if name == SIGNATURE]
         if len(given) != 1:
             raise BadSignature("sig: exactly one signature is required; see docs/access.md")

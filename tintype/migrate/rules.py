@@ -8,7 +8,7 @@ differs and changes the size or format) and ``words`` (named value maps). A rule
 - ``target``: the option here; for ``if-true`` the options as a query, ``device=pixel-8&width=400``;
 - ``kind``: ``copy`` (default), ``flag``, ``inverted-flag``, ``if-true`` (sets the target options), ``multiply`` (by
   ``factor``), ``words`` (maps a value by the named map ``words``, ignoring case), ``device`` (a preset name), ``join``
-  (several parameters into one list), ``always`` (what it asks for is always so here) or ``unsupported``;
+  (several parameters into one list), ``always`` (Tintype always does what the parameter requests) or ``unsupported``;
 - ``note``: shown in the documentation; for ``unsupported`` also printed by ``tintype migrate``.
 """
 

@@ -82,7 +82,7 @@ class AllowRule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Permits public addresses and allow rules; denies private addresses and those of this host."""
+    """Permits public addresses except those of this host, and the addresses and ports of allow rules."""
 
     allowed: tuple[AllowRule, ...] = ()
     local_addresses: frozenset[Address] = frozenset()

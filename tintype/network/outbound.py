@@ -1,7 +1,7 @@
-"""Outgoing HTTP(S) client that obeys the egress policy: resolves, checks and dials each host itself.
+"""Downloads over HTTP(S), such as filter lists; every connection obeys the egress policy.
 
-httpcore speaks HTTP; its network backend is replaced, so that the address that was checked is the address that is
-connected. TLS certificates are verified for the host name. Each redirect is checked like the first URL.
+httpcore speaks HTTP; its network backend is replaced by one that resolves and checks each host and connects to the
+checked address. TLS certificates are verified for the host name. Each redirect is checked like the first URL.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _read_body(response: httpcore.Response) -> bytes:
 
 
 def _decode(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """Decompress within the bound: zlib stops one byte above it, whatever the ratio is."""
+    """Decompress each piece to at most MAX_BYTES + 1 bytes, so that a small piece cannot fill the memory."""
     if encoding in ("", "identity"):
         yield from pieces
         return
@@ -136,7 +136,7 @@ class _CheckedBackend(httpcore.NetworkBackend):
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """A connection whose reads end at a deadline, however often the server sends a byte."""
+    """A connection that ends reads at a deadline, even if the server keeps sending single bytes."""
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
         self._stream = stream

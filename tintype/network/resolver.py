@@ -26,7 +26,7 @@ Resolve = Callable[..., Iterable[tuple[Any, ...]]]
 """The signature of ``socket.getaddrinfo``."""
 
 _CACHE_SECONDS = 5.0
-"""Seconds an answer is used again: clients often request several sizes of one page concurrently."""
+"""Seconds for which an answer is cached: clients often request several sizes of one page concurrently."""
 _MAX_CACHED_NAMES = 1024
 
 

@@ -1,7 +1,7 @@
-"""Options of a request: one model for validation, error messages, cache keys and documentation.
+"""Pydantic models of a request: Options (flat, as sent), Shot, CaptureRequest; cache keys and documentation.
 
-A :class:`Shot` is what to capture, in groups that are the steps of a capture. A :class:`Rendition` is how to deliver
-it. A :class:`CaptureRequest` is both, and its hash is the cache key. Options that do not change the pixels
+A :class:`Shot` describes a capture; each of its groups is one step. A :class:`Rendition` describes the delivery. A
+:class:`CaptureRequest` contains both, and its hash is the cache key. Options that do not change the pixels
 (:class:`tintype.model.Freshness`) are in neither.
 """
 
@@ -64,7 +64,7 @@ KEY_VERSION = "tintype/3"
 """Part of every key. Increase it when a default, a meaning or a member of a shot changes: cached thumbnails expire."""
 
 INLINE_HTML_URL = "http://html.invalid/"
-"""The URL of a page sent as HTML: an own origin that never resolves (RFC 6761, 6.4)."""
+"""The URL of a page sent as HTML: an origin for it alone that never resolves (RFC 6761, 6.4)."""
 
 _GROUPS = (Emulation, Navigation, Credentials, WaitOptions, PageChanges, Region, PdfOptions, Rendition)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tintype.options import Options
 
 ERROR_TYPE = "option_combination"
-"""The pydantic error type of these rules: its message is for the client as it stands."""
+"""The pydantic error type of these rules: its message is sent to the client unchanged."""
 MAX_PIXELS = 25_000_000
 """Upper bound of width × height × scale²: about 18 MB and 30 ms for each million pixels."""
 
@@ -25,7 +25,7 @@ _REGIONS = ("selector", "clip", "scroll_to", "omit_background")
 _NOT_APPLICABLE = {"pdf": (*_IMAGES_ONLY, *_REGIONS), "json": _IMAGES_ONLY}
 
 Conflict = tuple[str, str]
-"""The name of an option, and what is wrong with it."""
+"""The name of an option, and the reason to reject it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ def _beyond_limits(options: Options, limits: OptionLimits) -> Iterator[Conflict]
 
 
 def _without_origin(options: Options) -> Iterator[Conflict]:
-    """Credentials are sent to the origin of ``url`` only: inline HTML has none, another domain is not it."""
+    """Credentials without a recipient: inline HTML has no origin, and cookies are sent to the host of ``url`` only."""
     if options.html:
         for name in _sent_credentials(options):
             yield name, "cannot be combined with html: there is no origin to send it to"
@@ -107,7 +107,7 @@ def _is_same_site(host: str, domain: str) -> bool:
 
 
 def _host_of(url: str) -> str:
-    """The host of a URL, an IPv6 address in brackets; empty for what is not a URL."""
+    """The host of a URL, an IPv6 address in brackets; empty if the text is not a URL."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:

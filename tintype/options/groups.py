@@ -203,7 +203,7 @@ class PdfOptions(OptionGroup):
 
 
 class Rendition(OptionGroup):
-    """How the thumbnail is delivered."""
+    """Delivery of the thumbnail: format, quality and size."""
 
     format: Format = option("png", FORMATS, "png, jpeg, webp, avif, pdf, json or auto")
     quality: Int = between(80, "Quality of jpeg, webp and avif.", 1, 100)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SHARED_BROWSERS = Path("/opt/tintype/browsers")
-"""Where ``install-browser`` as root downloads to: the browser's user cannot read the home folder of root."""
+"""Download folder of ``install-browser`` when root runs it: the browser's user cannot read the home folder of root."""
 
 _SHELLS = ("chromium-headless-shell", "chrome-headless-shell", "headless_shell")
 _FULL = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")

@@ -1,4 +1,4 @@
-"""Finds writing systems and web fonts that the browser cannot draw, by fontconfig in the browser's environment.
+"""Finds writing systems and web fonts without an installed font; runs fontconfig in the browser's environment.
 
 The browser does not see fonts in home folders.
 """
@@ -22,7 +22,7 @@ _CORE, _CJK, _EMOJI = "fonts-noto-core", "fonts-noto-cjk", "fonts-noto-color-emo
 SLIM_PACKAGES = ("fontconfig", _LIBERATION, _CARLITO, _CALADEA)
 """Debian packages: fontconfig, and fonts with the metrics of the usual web fonts, in Latin, Greek and Cyrillic."""
 PACKAGES = (*SLIM_PACKAGES, _CORE, _CJK, _EMOJI)
-"""Those, and fonts for nearly every other writing system and emoji."""
+"""The slim packages, and fonts for emoji and nearly every other writing system."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 The client sends :data:`MAGIC` and a nonce; the server a nonce and its proof; the client its proof; the server
 :data:`OK`. The secret is never sent. The handshake is that of ``multiprocessing.connection``. It neither encrypts nor
-signs what follows: TLS does, see :mod:`tintype.rpc.tls`.
+signs the frames that follow; TLS does, see :mod:`tintype.rpc.tls`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("tintype.rpc")
 
 MAGIC = b"tintype1"
-"""Parsed as a frame length it exceeds the maximum, so a peer without authentication closes the connection."""
+"""Read as a frame length, it exceeds the maximum, so a peer without authentication closes the connection."""
 NONCE_SIZE = PROOF_SIZE = 32
 """Bytes."""
 OK = b"\x01"

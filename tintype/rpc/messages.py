@@ -24,7 +24,7 @@ class CaptureOperation(Operation, frozen=True, tag="capture"):
 
 
 class StatusOperation(Operation, frozen=True, tag="status"):
-    """Report how the daemon runs; the reply is :class:`DaemonStatus`."""
+    """Report the state of the daemon; the reply is :class:`DaemonStatus`."""
 
 
 class MetricsOperation(Operation, frozen=True, tag="metrics"):
@@ -57,7 +57,7 @@ class StopReply(Reply, frozen=True, tag="stop"):
 
 
 class DaemonStatus(Reply, frozen=True, tag="status"):
-    """How the daemon runs."""
+    """State of the daemon."""
 
     pid: int = 0
     slots: int = 0

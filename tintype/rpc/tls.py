@@ -1,6 +1,6 @@
 """Security of connections to capture daemons on other machines: shared secret, TLS, and the rule that demands both.
 
-Captures carry the callers' cookies, headers and passwords. A ``tcp://`` address beyond loopback therefore needs
+Requests contain the cookies, headers and passwords of clients. A ``tcp://`` address beyond loopback therefore needs
 TINTYPE_ENGINE_SECRET and TLS, unless the operator sets TINTYPE_ALLOW_PLAINTEXT_ENGINE because the network encrypts.
 """
 
@@ -16,10 +16,10 @@ from tintype.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransportSecurity:
-    """How ``tcp://`` connections between clients and capture daemons are secured; ``unix://`` ignores all of it."""
+    """Security of ``tcp://`` connections between clients and capture daemons; not used for ``unix://``."""
 
     secret: str = field(default="", repr=False)
-    """Known to both ends; empty: no authentication."""
+    """Secret that client and daemon share; empty: no authentication."""
     certificate: str = ""
     """PEM file of the daemon's certificate chain; empty: the daemon serves plain TCP."""
     key: str = ""

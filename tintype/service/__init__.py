@@ -32,7 +32,7 @@ BACKGROUND_QUEUE = 64
 """Captures without a waiting client that may wait for a thread."""
 
 OnLookup = Callable[[bool], None]
-"""Called once the cache was read and before any capture, with whether it has an answer; may raise."""
+"""Called after the cache was read and before any capture, with True if the cache has an answer; may raise."""
 
 
 class ThumbnailService:
@@ -155,11 +155,11 @@ class ThumbnailService:
         return self._storage.get(key) if is_storage_key(key) else None
 
     def purge(self, url: str) -> int:
-        """Delete everything cached about a canonical URL, not what is stored; the number of values."""
+        """Delete the cached values of a canonical URL, but no stored thumbnail; returns their number."""
         return self._cache.purge(url)
 
     def clear(self) -> int:
-        """Delete everything cached, not what is stored; the number of values."""
+        """Delete all cached values, but no stored thumbnail; returns their number."""
         return self._cache.clear()
 
     def readiness(self) -> dict[str, str]:
@@ -171,7 +171,7 @@ class ThumbnailService:
         return self._engine.warnings()
 
     def wait_idle(self, timeout: float) -> bool:
-        """Wait at most ``timeout`` seconds for background captures and refreshes; whether all have ended."""
+        """Wait at most ``timeout`` seconds for background captures and refreshes; returns whether all have ended."""
         until = time.monotonic() + timeout
         return self._captures.join(timeout) and self._refreshes.join(max(0.0, until - time.monotonic()))
 

@@ -34,7 +34,7 @@ class BackgroundTasks:
         return self._start(name, task)
 
     def join(self, timeout: float) -> bool:
-        """Wait until no task runs, at most ``timeout`` seconds; whether that happened."""
+        """Wait until no task runs, at most ``timeout`` seconds; returns whether none does."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._running, timeout)
 

@@ -1,4 +1,4 @@
-"""Admission limits of one process: requests that wait (bulkhead) and requests that run concurrently.
+"""Limits of a worker process: requests that wait for captures (bulkhead, 503), requests that run concurrently.
 
 A request that waits for a capture, or whose body is still arriving, holds a thread of a web worker. If all threads
 wait, none is left for cache hits: ``WaitingLimit`` rejects the excess with 503. Rejecting it here is also cheaper

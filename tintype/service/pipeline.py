@@ -4,7 +4,7 @@
 lookup   ``CacheLookup``: one before the lock of the shot, one under it; a fresh master is rendered
 precheck raises the cached failure of the shot; resolves the host of the target
 capture  the engine captures the page, once more if it is blank
-classify the verdict: does the capture show the page?
+classify the verdict: whether the capture shows the page
 render   the thumbnail is made from the master
 store    master and thumbnail go to the cache, next to a good one if they are unusable
 ======== ==========================================================================================
@@ -39,11 +39,11 @@ GOOD_RETENTION = 86_400.0
 RETRY_BLANK_WITHIN = 10.0
 """Seconds; a blank capture that took longer is not repeated."""
 BLANK_EXTRA_DELAY, MAX_DELAY = 1500, 10_000
-"""Milliseconds the second attempt at a blank page waits longer, and the longest delay."""
+"""Milliseconds added to the delay of the second attempt at a blank page, and the maximum of the sum."""
 
 
 OnCached = Callable[[ThumbnailResult | None], None]
-"""Called with what the cache has, before any capture; may raise."""
+"""Called with the cached thumbnail or None, before any capture; may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ class CapturePipeline:
     ) -> ThumbnailResult | None:
         """The cached thumbnail, or one that is rendered from a fresh master; else call ``schedule`` for a capture.
 
-        Returns the last good thumbnail meanwhile, if there is one. Raises how the last capture failed. A request with
-        credentials is never scheduled: nothing of it is kept.
+        Returns the last good thumbnail meanwhile, if there is one. Raises the failure of the last capture. A request
+        with credentials is never scheduled, because its result would not be cached.
         """
         lookup = self._cache.lookup(job.request)
         cached = self.read_cached(job, lookup)

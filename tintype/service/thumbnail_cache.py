@@ -37,7 +37,7 @@ _decode_log = LogThrottle()
 class ThumbnailCache:
     """Thumbnails by request, masters and failures by shot; all values of a URL have one tag.
 
-    A capture that does not show the page (*rejected*) gets a key of its own if there is a good one, which it must not
+    A capture that does not show the page (*rejected*) gets a separate key if there is a good one, which it must not
     replace. ``failure_ttl`` is in seconds; 0 disables caching of failures and back-off.
     """
 
@@ -79,11 +79,11 @@ class ThumbnailCache:
         self._put_short(_backoff_key(shot), b"1", shot)
 
     def purge(self, url: str) -> int:
-        """Delete everything about a canonical URL; the number of values."""
+        """Delete all values of a canonical URL; returns their number."""
         return self._records.purge(tag_of(url)) + self._masters.purge(tag_of(url))
 
     def clear(self) -> int:
-        """Delete everything; the number of values."""
+        """Delete all values; returns their number."""
         return self._records.clear() + self._masters.clear()
 
     def _put_short(self, key: str, value: bytes, shot: Shot) -> None:
@@ -115,12 +115,12 @@ class CacheLookup:
 
     @cached_property
     def failure(self) -> tuple[float, TintypeError] | None:
-        """When the last capture of the shot failed (seconds since the epoch), and how."""
+        """Time (seconds since the epoch) and error of the last capture of the shot, if it failed."""
         return _read(self._records, _failure_key(self._request.shot), _unpack_failure)
 
     @cached_property
     def background_failure(self) -> TintypeError | None:
-        """How a background capture of the shot failed in the last seconds."""
+        """Error of a background capture of the shot that failed in the last seconds."""
         return _read(self._records, _background_key(self._request.shot), codec.unpack_problem)
 
     @cached_property

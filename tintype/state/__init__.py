@@ -1,1 +1,1 @@
-"""State shared by workers that may be lost: caches, locks, rate limit counters; in files or in Redis."""
+"""Backends of caches, locks and rate limits, shared by all workers: files of one machine, or Redis."""

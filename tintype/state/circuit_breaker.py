@@ -1,4 +1,4 @@
-"""Circuit breaker around a backend: rejects calls for a time after a failure, and logs outages once a minute."""
+"""Circuit breaker of a backend (Redis, SQLite, lock files): counts failures, logs them, rejects calls meanwhile."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class CircuitBreaker:
     """The health of one backend as seen by this process. Thread-safe.
 
     ``backend`` is its name in logs and metrics, ``location`` its address or path. ``open_seconds`` is how long calls
-    are rejected after a failure. It counts failures itself, because caches and locks hide them from their callers, so
-    that a wrapper could not see them.
+    are rejected after a failure. It counts failures in the telemetry itself, because a wrapper could not: caches and
+    locks hide failures from their callers.
     """
 
     def __init__(

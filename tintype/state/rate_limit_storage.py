@@ -1,4 +1,4 @@
-"""Rate limit storage in shared memory: sliding window counters, exact over all processes of one machine."""
+"""Rate limit storage in a file shared by the processes of one machine: counts requests in sliding windows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class WindowPosition:
 
     @property
     def expires(self) -> float:
-        """When counts of this window become irrelevant, in seconds since the epoch."""
+        """Time from which counts of this window have no effect, in seconds since the epoch."""
         return float((self.window + 2) * self.period)
 
     def weighted(self, previous: int, current: int) -> float:
@@ -48,7 +48,7 @@ class WindowPosition:
 
 @dataclass(slots=True)
 class _CachedRow:
-    """Where a row was found, its digest, and the window in which its count came near the limit."""
+    """Position and digest of a row, and the window in which its count came near the limit."""
 
     row: int
     digest: int

@@ -28,7 +28,7 @@ DELETE_BATCH = 64
 MAX_EVICTION_ROUNDS = 64
 """Further transactions of eviction after one write; the next write continues."""
 FLUSH_EVERY, FLUSH_AT = 10.0, 256
-"""Seconds after which uses are written together, or their number at which they are."""
+"""Maximum seconds between two writes of collected uses, and the number of uses that causes an earlier write."""
 MAX_IDLE = 4
 """Idle connections that stay open; each holds some megabytes."""
 TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL}

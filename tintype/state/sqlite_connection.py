@@ -32,7 +32,7 @@ class SchemaMismatch(sqlite3.DatabaseError):
 
 
 class CacheConnection(sqlite3.Connection):
-    """A connection with the inode of its file, and until when that was checked."""
+    """A connection with the inode of its file, and the time until which no further check is needed."""
 
     inode: Inode | None = None
     valid_until: float = 0.0

@@ -1,1 +1,1 @@
-"""Storage backends for persisted thumbnails, which are kept until they are deleted."""
+"""Storage backends for persisted thumbnails, which do not expire: a folder (``disk``) or a bucket (``s3``)."""

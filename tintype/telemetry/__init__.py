@@ -1,4 +1,4 @@
-"""Metrics of all processes of a node, their exposition to Prometheus, and traces.
+"""Metrics and traces of a node: start recording, sum metrics up, expose them to Prometheus, export traces.
 
 The only package that imports prometheus_client and opentelemetry, both when they are first needed.
 """

@@ -23,7 +23,7 @@ Sample = tuple[str, tuple[str, ...], float]
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSources:
-    """Where the gauges of a node come from.
+    """Sources of the gauges of a node.
 
     ``daemon`` returns the metrics of the capture daemon, or None while it does not run. ``caches`` are given with
     their budgets in bytes. ``waiting_limit`` is that of one worker; None for no limit.

@@ -96,6 +96,6 @@ class NodeFigures:
 
 
 def hit_ratio(thumbnails: Mapping[str, float]) -> float | None:
-    """HIT and STALE by all thumbnails; None if there are none."""
+    """HIT and STALE divided by all thumbnails; None without thumbnails."""
     served = sum(thumbnails.get(state, 0.0) for state in _SERVED)
     return sum(thumbnails.get(state, 0.0) for state in _FROM_CACHE) / served if served else None

@@ -1,4 +1,4 @@
-"""Wrappers that measure engines, caches, storages and limits behind the same interfaces."""
+"""Wrappers that measure engines, caches, storages and request limits behind the same protocols."""
 
 from __future__ import annotations
 

@@ -45,12 +45,12 @@ class ApiKey:
 
 
 class Credential(NamedTuple):
-    """Result of authentication: who sent the request, and how long and for whom its response is valid."""
+    """Result of authentication: the name of the API key, and limits on the caching of the response."""
 
     key_name: str = ""
     """Name of the API key; empty if the request has none."""
     expires_at: float = math.inf
-    """When the signed URL expires, in seconds since the epoch."""
+    """Expiry of the signed URL, in seconds since the epoch; infinity without one."""
     private: bool = False
     """True if only an API key authorizes the request: shared caches must not keep the response."""
 
@@ -116,7 +116,7 @@ class Authenticator:
         return name
 
     def _signature_expiry(self, request: Request) -> float | None:
-        """When the signed URL expires, in seconds since the epoch; None if it is not signed. Raises BadSignature."""
+        """Expiry of the signed URL, in seconds since the epoch; None if it is not signed. Raises BadSignature."""
         if self._signer is None or request.method not in _SIGNABLE_METHODS:
             return None
         pairs = query_pairs(request.query_string)

@@ -1,9 +1,8 @@
 """WSGI layer that answers cache hits without Flask and delegates all other requests to the application.
 
-On a hit Flask's own work costs ten times what the hit does. The response is the same as the application's, header by
+Flask would take ten times as long as the hit itself. The response is the same as the application's, header by
 header (``tests/web/test_fast_path.py`` compares them), and nothing is counted or logged before the hit is certain.
-Whatever else decides how a request is answered, besides query, Accept, credentials and client, must be checked here
-as well.
+Besides query, Accept, credentials and client, this layer must check every further input on which the response depends.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def permit_of(environ: WSGIEnvironment) -> Permit:
 
 
 class FastPath:
-    """In front of ``application``; ``clock`` returns seconds since the epoch."""
+    """WSGI application in front of ``application``; ``clock`` returns seconds since the epoch."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Catalogue of response headers: what each one means, and which responses carry it."""
+"""Catalogue of response headers: the meaning of each, its schema, and the responses that carry it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``GET /metrics``: metrics for Prometheus, and who may read them."""
+"""``GET /metrics``: metrics for Prometheus, and the rules of access to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routes ``POST /persist`` (store a thumbnail permanently) and ``GET /stored/<key>`` (serve it from the disk)."""
+"""Routes ``POST /persist`` (store a thumbnail permanently) and ``GET /stored/<key>`` (serve it from disk)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``GET /``: the playground, a page for trying the service. ``GET /status.json``: the totals that it shows."""
+"""Playground: the page at ``GET /``, its files at ``GET /static/…``, its totals at ``GET /status.json``."""
 
 from __future__ import annotations
 

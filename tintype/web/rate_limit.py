@@ -1,4 +1,4 @@
-"""Rate limits per client and API key, shared by all workers through the ``limits`` sliding window."""
+"""Rate limits per client and API key, counted in sliding windows that all workers share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_CACHED_KEYS = 8192
 
 
 class RateLimitStorage(Protocol):
-    """Sliding windows shared by all workers, as the ``limits`` library defines them."""
+    """Sliding windows shared by all workers, computed as by the ``limits`` library."""
 
     def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
         """Count a request if the limit allows it.

@@ -80,7 +80,7 @@ def _context_fields(context: tuple[str, str]) -> dict[str, str]:
 
 @functools.lru_cache(8192)
 def _context_json(context: tuple[str, str]) -> str:
-    """As members of a JSON object, escaped."""
+    """The context fields as escaped members of a JSON object."""
     return json.dumps(_context_fields(context), ensure_ascii=False)[1:-1]
 
 

@@ -1,4 +1,4 @@
-"""HTTP responses with images: body, headers, and 304 if the client has the same image."""
+"""Builders of HTTP responses: thumbnails, placeholders, stored images, texts with an ETag; 304 and CORS."""
 
 from __future__ import annotations
 

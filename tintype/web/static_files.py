@@ -1,4 +1,4 @@
-"""Static files of the playground and the docs page, served below a hash of their content."""
+"""Contents of the static files of playground and docs page, and the hash of them that is part of their URLs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; char
 
 
 class StaticFiles(NamedTuple):
-    """Contents by file name, and one hash over all of them: scripts that import each other keep the same version."""
+    """Contents by file name, and one hash over all of them, because scripts that import each other need one version."""
 
     digest: str
     files: dict[str, bytes]

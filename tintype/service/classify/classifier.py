@@ -13,7 +13,7 @@ from tintype.service.classify import patterns
 from tintype.service.classify.features import PageFeatures
 
 _SHORT_PAGE_LETTERS = 1_500
-"""A page with more letters has content of its own, so its words prove nothing."""
+"""A page with more letters has real content, so a matching phrase proves nothing."""
 _VERY_SHORT_PAGE_LETTERS = 600
 _FEW_LINKS = 30
 _COVERING_SHARE = 0.5
@@ -69,7 +69,7 @@ def classify(capture: Capture, requested_url: str, *, is_part: bool = False) -> 
 
 
 def _host_and_path(url: str) -> tuple[str, str]:
-    """Host and path of a URL; empty for what is not a URL, because an engine may report anything."""
+    """Host and path of a URL; empty if the text is not a URL: an engine may report any text."""
     try:
         parts = urlsplit(url)
     except ValueError:

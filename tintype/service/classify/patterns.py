@@ -12,7 +12,7 @@ def _any(*alternatives: str) -> re.Pattern[str]:
 
 
 def _marks(kind: str) -> frozenset[str]:
-    """Names of the marks of one kind in the file that ``page_features.js`` is given too."""
+    """Names of the marks of one kind, from the same file as those of ``page_features.js``."""
     text = files("tintype").joinpath("chromium", "data", "marks.json").read_text(encoding="utf-8")
     return frozenset(mark["name"] for mark in json.loads(text) if mark["kind"] == kind)
 

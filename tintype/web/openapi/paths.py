@@ -50,7 +50,7 @@ class ApiFeatures:
 
 
 def paths(features: ApiFeatures) -> dict[str, Any]:
-    """All operations for programs, by path and method."""
+    """All documented operations, by path and method."""
     found = {
         "/thumb": {"get": _thumb(features), "post": _thumb_post(features)},
         "/meta": {"get": _meta(features)},

@@ -69,7 +69,7 @@ def any_media(*names: str) -> dict[str, Any]:
 
 
 def auth_errors(*, keys: bool, signatures: bool) -> ErrorTypes:
-    """Errors of authentication, by which kinds of credentials the service accepts."""
+    """Errors of authentication, by the kinds of credentials that the service accepts."""
     possible = ((errors.Unauthorized, keys or signatures), (errors.BadSignature, signatures))
     return [kind for kind, is_possible in possible if is_possible]
 
