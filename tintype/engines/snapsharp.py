@@ -147,8 +147,8 @@ class SnapSharpEngine:
 
     def _build_request(self, options: dict[str, Any]) -> httpx.Request:
         address = f"{self._base}/v1/screenshot"
-        said = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
-        query = f"{address}?{urlencode(said, quote_via=quote)}"
+        parameters = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
+        query = f"{address}?{urlencode(parameters, quote_via=quote)}"
         if len(query) <= LONGEST_ADDRESS and not options.keys() & _BODY_ONLY:
             return self._client().build_request("GET", query, headers=self._key)
         return self._client().build_request("POST", address, json=options, headers=self._key)
@@ -172,8 +172,8 @@ class SnapSharpEngine:
 
     def _error_for(self, response: httpx.Response, target: str, deadline: float) -> errors.TintypeError:
         """Map an error response to a TintypeError, and log the API's own message."""
-        status, said = response.status_code, _problem(response, deadline)
-        code, message = str(said.get("error") or "")[:80], str(said.get("message") or "")[:500]
+        status, problem = response.status_code, _problem(response, deadline)
+        code, message = str(problem.get("error") or "")[:80], str(problem.get("message") or "")[:500]
         log.log(
             logging.ERROR if status in _OPERATOR_HINTS or code == "quota_exceeded" else logging.WARNING,
             "hosted_engine_refused",
@@ -181,7 +181,7 @@ class SnapSharpEngine:
             status=status,
             error=self._mask(code),
             reason=self._mask(message),
-            required_plan=self._mask(str(said.get("required_plan") or "")[:40]),
+            required_plan=self._mask(str(problem.get("required_plan") or "")[:40]),
             target=target,
         )
         if code in _PAGE_FAULTS:
@@ -189,7 +189,7 @@ class SnapSharpEngine:
         if status == httpx.codes.BAD_REQUEST and _DENIED_TARGET.search(f"{code} {message}"):
             return errors.TargetDenied()
         return _failure(
-            status, _parse_retry_after(response.headers.get("Retry-After") or str(said.get("retry_after") or ""))
+            status, _parse_retry_after(response.headers.get("Retry-After") or str(problem.get("retry_after") or ""))
         )
 
     def _mask(self, text: str) -> str:
@@ -223,10 +223,10 @@ def _read(response: httpx.Response, most: int, deadline: float) -> bytes:
 def _problem(response: httpx.Response, deadline: float) -> dict[str, Any]:
     """Return the members of an error object; none for another body."""
     try:
-        said = json.loads(_read(response, _MAX_PROBLEM, deadline))
+        problem = json.loads(_read(response, _MAX_PROBLEM, deadline))
     except (ValueError, RecursionError, EngineError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return problem if isinstance(problem, dict) else {}
 
 
 def _failure(status: int, wait: float | None) -> errors.TintypeError:

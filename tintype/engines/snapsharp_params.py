@@ -42,7 +42,7 @@ def translate(shot: Shot) -> dict[str, Any]:
     Headers, cookies and passwords are not offered: the API promises neither to keep them from other origins nor to
     forget what they show.
 
-    The account may have defaults of its own, so what they can touch is always said, even when it is the default.
+    The account may have other defaults, so options that these can change are always sent, even with our default value.
     """
     if mistakes := list(_unsupported(shot)):
         raise UnsupportedOption(*mistakes)
@@ -81,8 +81,8 @@ def _explicit_options(shot: Shot) -> Iterator[tuple[str, Any]]:
 
 
 def _unsupported(shot: Shot) -> Iterator[InvalidParameter]:
-    said = {name for part in shot.model_dump(exclude_defaults=True).values() for name in part}
-    yield from (InvalidParameter(name, "is not offered by the hosted engine") for name in sorted(said - _KNOWN))
+    explicit = {name for part in shot.model_dump(exclude_defaults=True).values() for name in part}
+    yield from (InvalidParameter(name, "is not offered by the hosted engine") for name in sorted(explicit - _KNOWN))
     seen, preset = shot.emulation, DEVICES.get(shot.emulation.device)
     if preset is None and seen.scale not in {1, _RETINA_SCALE}:
         yield InvalidParameter("scale", "must be 1 or 2 with the hosted engine")

@@ -106,11 +106,11 @@ def _text_masks(title: str, reason: str, width: int, unit: float) -> list[tuple[
     if width < 8 * big or not _has_fonts():
         return []
     room = round(min(0.86 * width, 32 * big))
-    said = [
+    texts = [
         (title, f"bold {big:.1f}px", 2.9 * big, _TITLE_COLOUR),
         (reason, f"{small:.1f}px", 4.4 * small, _REASON_COLOUR),
     ]
-    return [(_fit_text(text, style, room, most), colour) for text, style, most, colour in said if text.strip()]
+    return [(_fit_text(text, style, room, most), colour) for text, style, most, colour in texts if text.strip()]
 
 
 def _fit_text(text: str, style: str, width: int, height: float) -> Any:

@@ -35,12 +35,12 @@ class ResizePlan:
 def plan_resize(width: int, height: int, rendition: Rendition) -> ResizePlan:
     """The plan for a master of this size, by the rules at the top of this module."""
     source, limit = (width, height), LONGEST_SIDE[rendition.format]
-    asked = (min(rendition.thumb_width or width, limit), min(rendition.thumb_height or height, limit))
+    requested = (min(rendition.thumb_width or width, limit), min(rendition.thumb_height or height, limit))
     fit = rendition.fit if rendition.thumb_width and rendition.thumb_height else "inside"
     if fit in {"inside", "contain"}:
-        scaled = scale(source, min(1, *ratios(asked, source)))
-        return ResizePlan(source, scaled, asked if fit == "contain" else scaled)
-    box = scale(asked, min(1, *ratios(source, asked)))
+        scaled = scale(source, min(1, *ratios(requested, source)))
+        return ResizePlan(source, scaled, requested if fit == "contain" else scaled)
+    box = scale(requested, min(1, *ratios(source, requested)))
     crop = source if fit == "fill" else scale(box, min(ratios(source, box)))
     return ResizePlan(crop, box, box)
 

@@ -116,7 +116,7 @@ _LABELLED_METRIC_OF = {
 
 
 def _samples_of(name: str, value: Any) -> list[Sample]:
-    """Samples of one value of the daemon's metrics; values that only another version knows are ignored."""
+    """Samples of one value of the metrics; those of a daemon of another version may have no metric and are ignored."""
     if name in _METRIC_OF and isinstance(value, int | float):
         return [(_METRIC_OF[name], (), value)]
     if name in _LABELLED_METRIC_OF and isinstance(value, Mapping):

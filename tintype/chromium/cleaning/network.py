@@ -1,6 +1,6 @@
 """Network rules of the operator's filter lists: blocks requests by URL.
 
-The blocklist at the egress proxy (:mod:`tintype.chromium.proxy.blocklist`) costs nothing but knows hosts only. Lists
+The blocklist at the egress proxy (:mod:`tintype.chromium.proxy.blocklist`) costs nothing but matches hosts only. Lists
 contain paths, so Chromium has to pause each request, which costs a tenth of a capture's time. Without lists, requests
 are not paused.
 """
