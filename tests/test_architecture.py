@@ -131,7 +131,7 @@ class TestEveryModule:
         ]
         assert outward == []
 
-    def test_is_one_thing(self, path: Path) -> None:
+    def test_module_has_a_limited_number_of_lines(self, path: Path) -> None:
         assert len(path.read_text().splitlines()) <= LONGEST_FILE
 
     def test_says_what_it_is_for(self, path: Path) -> None:

@@ -238,7 +238,7 @@ class TestInstallBrowser:
         assert tintype.out == "Chromium 1.2.3 at /bin/true\n"
         assert asked == [("/opt/chromium", "tintype")]
 
-    def test_if_needed_does_nothing_for_other_engines(
+    def test_installs_if_needed_only_for_the_chromium_engine(
         self, tintype: Terminal, asked: list[Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SNAPSHARP_API_KEY", "sk_live_x")

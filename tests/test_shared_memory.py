@@ -51,13 +51,13 @@ class Claimed:
 
 
 class TestFile:
-    def test_is_created_with_header_and_size(self, path: Path) -> None:
+    def test_creates_a_private_file_with_header_and_size(self, path: Path) -> None:
         MappedFile(LAYOUT, path).close()
         assert path.read_bytes() == LAYOUT.magic.ljust(LAYOUT.size, b"\0")
         assert path.stat().st_mode & 0o077 == 0
 
     @pytest.mark.parametrize("content", [b"", b"test, version 0\n".ljust(8192, b"\0"), b"test, version 1\n"])
-    def test_is_replaced_unless_header_and_size_match(self, path: Path, content: bytes) -> None:
+    def test_replaces_a_file_with_another_header_or_size(self, path: Path, content: bytes) -> None:
         path.write_bytes(content)
         discarded: list[bytes] = []
         MappedFile(LAYOUT, path, discard=lambda: discarded.append(path.read_bytes())).close()
@@ -89,13 +89,13 @@ class TestFile:
 
 
 class TestColumns:
-    def test_are_owned_by_one_process_each(self, path: Path) -> None:
+    def test_each_column_is_owned_by_one_process(self, path: Path) -> None:
         mapped = MappedFile(LAYOUT, path)
         with Claimed(path) as first, Claimed(path) as second, Claimed(path) as third:
             assert (first, second, third) == (1, 2, NO_COLUMN)
             assert (mapped.is_claimed(1), mapped.is_claimed(2)) == (True, True)
 
-    def test_are_claimed_again_after_their_owner_exited(self, path: Path) -> None:
+    def test_reclaims_a_column_after_its_owner_exited(self, path: Path) -> None:
         mapped = MappedFile(LAYOUT, path)
         with Claimed(path) as first:
             assert first == 1
@@ -103,14 +103,14 @@ class TestColumns:
         assert mapped.claim_column() == 1
 
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-    def test_are_not_inherited_by_a_fork(self, path: Path) -> None:
+    def test_forked_process_does_not_inherit_a_column(self, path: Path) -> None:
         mapped = MappedFile(LAYOUT, path)
         assert mapped.claim_column() == 1
         assert in_fork(lambda: mapped.is_claimed(1) and mapped.claim_column() == 2)
 
 
 class TestSingleInstance:
-    def test_is_the_same_for_one_path(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_returns_the_same_instance_for_one_path(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(path.parent)
         first = single_instance(MappedAt, path)
         assert single_instance(MappedAt, Path("mapped")) is first

@@ -76,7 +76,7 @@ class Asked:
 
 
 class TestHits:
-    def test_are_served_without_the_service(self, edge: Edge, node: Node, page: str) -> None:
+    def test_serves_hits_without_the_service(self, edge: Edge, node: Node, page: str) -> None:
         asked = Asked(edge, node)
         first = edge.get(thumb(page))
         again = [edge.get(thumb(page)) for _ in range(20)]
@@ -161,9 +161,7 @@ class TestMisses:
 
 class TestApiKeys:
     @pytest.mark.parametrize("key", [{"Authorization": "Bearer some-key"}, {"X-Api-Key": "some-key"}])
-    def test_are_checked_by_the_service_for_each_request(
-        self, key: dict[str, str], edge: Edge, node: Node, page: str
-    ) -> None:
+    def test_forwards_every_request_with_a_key(self, key: dict[str, str], edge: Edge, node: Node, page: str) -> None:
         asked = Asked(edge, node)
         for _ in range(2):
             edge.get(thumb(page), key)
@@ -180,20 +178,20 @@ class TestUnknownArguments:
     @pytest.mark.parametrize(
         "more", ["&sig=wrong&expires=1", "&witdh=9", "&format=png&format=webp", "&URL=x", "&width=", "&"]
     )
-    def test_are_reported_by_the_service(self, more: str, edge: Edge, node: Node, page: str) -> None:
+    def test_responds_like_the_service_to_unknown_arguments(self, more: str, edge: Edge, node: Node, page: str) -> None:
         edge.get(thumb(page))
         through, direct = edge.get(thumb(page, more)), node.client.get(thumb(page, more))
         assert through.status_code == direct.status_code
         if direct.status_code == 400:
             assert {**through.json(), "instance": ""} == {**direct.json(), "instance": ""}
 
-    def test_do_not_fill_the_cache(self, edge: Edge, node: Node, page: str) -> None:
+    def test_does_not_cache_requests_with_unknown_arguments(self, edge: Edge, node: Node, page: str) -> None:
         asked = Asked(edge, node)
         for _ in range(2):
             edge.get(thumb(page, "&invented=1"))
         assert asked.is_(2), "kept an answer to names that anybody can invent"
 
-    def test_do_not_poison_the_cache(self, edge: Edge, page: str) -> None:
+    def test_valid_request_succeeds_after_a_rejected_one(self, edge: Edge, page: str) -> None:
         assert edge.get(thumb(page, "&evil=1")).status_code == 400
         assert edge.get(thumb(page)).status_code == 200
 
@@ -219,7 +217,7 @@ class TestSignedUrls:
         assert closed.get(signed.replace("thumb_width=320", "thumb_width=640")).status_code == 403
         assert closed.get(f"{signed}0").status_code == 403
 
-    def test_are_not_cached_with_an_api_key(self, closed: Edge, page: str) -> None:
+    def test_does_not_cache_a_response_to_an_api_key(self, closed: Edge, page: str) -> None:
         answer = closed.get(thumb(page), {"X-Api-Key": "a-key-of-the-shop-1"})
         assert (answer.status_code, answer.headers["cache-control"][:7]) == (200, "private")
         assert closed.get(thumb(page)).status_code == 401
@@ -244,7 +242,7 @@ class TestOtherRoutes:
         asked = f"http://127.0.0.1:{edge.plain}/.well-known/acme-challenge/token"
         assert httpx.get(asked, trust_env=False).text == "proof"
 
-    def test_are_logged_without_query_strings(self, edge: Edge, page: str) -> None:
+    def test_logs_requests_without_query_strings(self, edge: Edge, page: str) -> None:
         edge.get(thumb(page))
         assert eventually(lambda: '"GET /thumb" 200' in (edge.folder / "access.log").read_text())
         assert "url=" not in (edge.folder / "access.log").read_text()

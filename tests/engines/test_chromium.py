@@ -253,11 +253,15 @@ class TestBrokenConnection:
         yield ours
         ours.close()
 
-    def test_is_closed_after_failed_metrics(self, scripted: ScriptedDaemon, connection: socket.socket) -> None:
+    def test_closes_the_connection_after_failed_metrics(
+        self, scripted: ScriptedDaemon, connection: socket.socket
+    ) -> None:
         assert scripted.engine().metrics() is None
         assert connection.fileno() == -1
 
-    def test_is_closed_after_a_failed_stop(self, scripted: ScriptedDaemon, connection: socket.socket) -> None:
+    def test_closes_the_connection_after_a_failed_stop(
+        self, scripted: ScriptedDaemon, connection: socket.socket
+    ) -> None:
         assert scripted.engine().stop_if_idle() is False
         assert connection.fileno() == -1
 

@@ -148,7 +148,7 @@ class TestHostedEngine:
         assert engine.capture(shot()).width == 1280
         engine.close()
 
-    def test_is_replaced_by_chromium_if_it_fails(self, api: SnapSharpServer) -> None:
+    def test_next_engine_captures_if_the_hosted_engine_fails(self, api: SnapSharpServer) -> None:
         api.fault = "quota_exceeded"
         hosted = SnapSharpEngine(api.url, KEY, timeout=5)
         engine = FallbackEngine([hosted, good("own browser")])

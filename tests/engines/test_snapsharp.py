@@ -171,7 +171,7 @@ class TestUnsupportedOptions:
             ({"device": "iphone-14", "scale": 1}, "scale"),
         ],
     )
-    def test_are_rejected_by_name(
+    def test_rejects_an_unsupported_option_by_name(
         self, api: SnapSharpServer, engine: SnapSharpEngine, options: Any, parameter: str
     ) -> None:
         with pytest.raises(errors.UnsupportedOption, match="hosted engine") as refusal:
@@ -180,7 +180,7 @@ class TestUnsupportedOptions:
         assert refusal.value.status == 400
         assert api.seen == []
 
-    def test_are_all_named_in_one_error(self, engine: SnapSharpEngine) -> None:
+    def test_names_all_unsupported_options_in_one_error(self, engine: SnapSharpEngine) -> None:
         with pytest.raises(errors.UnsupportedOption) as refusal:
             engine.capture(shot(selector="#main", scale=3))
         assert [mistake.parameter for mistake in refusal.value.invalid_parameters] == ["selector", "scale"]
@@ -217,7 +217,7 @@ class TestErrors:
             ("nonsense", errors.BackendUnavailable, None),
         ],
     )
-    def test_are_mapped_to_our_errors(
+    def test_maps_api_errors_to_tintype_errors(
         self, api: SnapSharpServer, engine: SnapSharpEngine, fault: str, kind: Any, wait: Any
     ) -> None:
         api.fault = fault
@@ -231,7 +231,7 @@ class TestErrors:
         assert "tell-nobody" not in told
         assert "internal" not in failure.value.detail
 
-    def test_are_retried_by_the_next_capture(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_next_capture_succeeds_after_an_error(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         for fault in ("broken_off", "reset", "oversized", "inside"):
             api.fault = fault
             with pytest.raises(errors.TintypeError):
@@ -240,14 +240,14 @@ class TestErrors:
             assert engine.capture(shot()).width == 1280
 
     @pytest.mark.parametrize("fault", ["silent", "dripping"])
-    def test_are_timeouts_if_the_api_is_slow(self, api: SnapSharpServer, fault: str) -> None:
+    def test_times_out_if_the_api_is_slow(self, api: SnapSharpServer, fault: str) -> None:
         api.fault = fault
         engine = SnapSharpEngine(api.url, KEY, timeout=0.3)
         with pytest.raises(errors.CaptureTimeout):
             engine.capture(shot())
         engine.close()
 
-    def test_are_target_denied_for_a_private_address(self, engine: SnapSharpEngine) -> None:
+    def test_denies_a_private_address(self, engine: SnapSharpEngine) -> None:
         with pytest.raises(errors.TargetDenied):
             engine.capture(shot("http://10.0.0.1/"))
 
@@ -289,7 +289,7 @@ class TestErrors:
             ("rate_limited", "warning", ""),
         ],
     )
-    def test_are_logged_with_a_hint(
+    def test_logs_errors_with_level_and_setting(
         self, api: SnapSharpServer, engine: SnapSharpEngine, fault: str, level: str, setting: str
     ) -> None:
         api.fault = fault
@@ -337,13 +337,13 @@ class TestConnections:
             assert len(refused) == 1
             engine.close()
 
-    def test_are_shared_by_threads(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_threads_share_connections(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         with ThreadPoolExecutor(8) as crowd:
             captures = list(crowd.map(lambda n: engine.capture(shot(width=320 + n)), range(40)))
         assert [capture.width for capture in captures] == list(range(320, 360))
         assert api.connections <= 8
 
-    def test_are_opened_anew_in_a_forked_process(
+    def test_forked_process_opens_new_connections(
         self, monkeypatch: pytest.MonkeyPatch, api: SnapSharpServer, engine: SnapSharpEngine
     ) -> None:
         ask = engine._client().get
@@ -370,7 +370,7 @@ class TestConnections:
 
 
 class TestHealth:
-    def test_is_requested_without_the_key(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_requests_health_without_the_key(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.check()
         assert api.seen[-1].path == "/health"
         assert "Authorization" not in api.seen[-1].headers

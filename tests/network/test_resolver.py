@@ -92,10 +92,10 @@ def test_denies_a_name_with_one_internal_address(addresses: list[str]) -> None:
 
 @pytest.mark.parametrize("url", ACCEPTED)
 class TestAcceptedUrls:
-    def test_passes_when_its_name_has_a_public_address(self, url: str) -> None:
+    def test_accepts_a_url_if_its_name_has_a_public_address(self, url: str) -> None:
         TargetResolver(Policy(), resolve=resolving_to(PUBLIC)).check(url)
 
-    def test_is_denied_when_its_name_has_an_internal_address(self, url: str) -> None:
+    def test_denies_a_url_if_its_name_has_an_internal_address(self, url: str) -> None:
         lookup = TargetResolver(Policy(), resolve=resolving_to("10.0.0.5"))
         if parse_address(endpoint_of(url)[0]):
             lookup.check(url)

@@ -477,7 +477,7 @@ class TestModels:
         with pytest.raises(ValidationError, match="frozen"):
             setattr(value, name, getattr(value, name))
 
-    def test_is_hashable(self) -> None:
+    def test_equal_requests_have_equal_hashes(self) -> None:
         assert len({make_request(), make_request(), make_request(width=800)}) == 2
 
     def test_round_trips_through_json(self) -> None:

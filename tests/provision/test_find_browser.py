@@ -152,7 +152,7 @@ class TestExplicit:
         assert find_browser.find_chromium(str(script(machine / "start.sh", "true"))) is None
 
 
-def test_is_world_executable_checks_every_parent_folder() -> None:
+def test_checks_execute_permission_of_every_parent_folder() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         folder.chmod(0o755)

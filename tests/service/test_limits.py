@@ -106,25 +106,25 @@ class TestConcurrencyLimit:
 
 
 class TestPermit:
-    def test_is_given_back_once_however_often_it_is_released(self) -> None:
+    def test_returns_a_permit_once_if_it_is_released_twice(self) -> None:
         limit = ConcurrencyLimit(1, timeout=SHORT)
         with limit.acquire() as permit, permit.released(), permit.released():
             pass
         assert limit._free.acquire(blocking=False)
         assert not limit._free.acquire(blocking=False)
 
-    def test_is_not_given_back_if_it_was_never_acquired(self) -> None:
+    def test_does_not_return_a_permit_that_was_not_acquired(self) -> None:
         limit = ConcurrencyLimit(0, timeout=SHORT)
         with limit.acquire() as permit, permit.released():
             pass
         assert not limit._free.acquire(blocking=False)
 
-    def test_is_available_to_other_requests_while_released(self) -> None:
+    def test_other_requests_acquire_a_released_permit(self) -> None:
         requests = Requests(ConcurrencyLimit(1, timeout=NEVER))
         with requests.limit.acquire() as permit, permit.released(), requests.start(1):
             assert eventually(lambda: requests.running == 1)
 
-    def test_is_held_again_after_it_was_released(self) -> None:
+    def test_holds_the_permit_again_after_the_released_block(self) -> None:
         limit = ConcurrencyLimit(1, timeout=NEVER)
         with limit.acquire() as permit:
             with permit.released():

@@ -188,18 +188,18 @@ class TestConcurrentRequests:
 
 
 class TestBlankPage:
-    def test_is_captured_again_with_a_longer_delay(self, harness: ServiceHarness) -> None:
+    def test_captures_a_blank_page_again_with_a_longer_delay(self, harness: ServiceHarness) -> None:
         harness.engine.blank_captures = 1
         answer = harness.service.get(capture_request(delay=200), FRESHNESS)
         assert answer.thumbnail.verdict == "ok"
         assert [shot.wait.delay for shot in harness.engine.shots] == [200, 1700]
 
-    def test_is_accepted_if_it_is_blank_again(self, harness: ServiceHarness) -> None:
+    def test_accepts_a_page_that_is_blank_twice(self, harness: ServiceHarness) -> None:
         harness.engine.blank_captures = 2
         answer = harness.service.get(capture_request(), FRESHNESS)
         assert (answer.thumbnail.verdict, answer.freshness.max_age, harness.engine.capture_count) == ("blank", 60, 2)
 
-    def test_is_accepted_and_logged_if_the_second_attempt_fails(
+    def test_accepts_a_blank_page_and_logs_a_failed_second_attempt(
         self, harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         take, errors = harness.engine.capture, iter([None, Overloaded("busy")])
@@ -216,7 +216,7 @@ class TestBlankPage:
         failed = next(line for line in lines if line["event"] == "blank_retry_failed")
         assert (failed["log_level"], failed["error"], failed["target"]) == ("warning", "overloaded", "site.org")
 
-    def test_is_retried_once_for_concurrent_requests(self, harness: ServiceHarness) -> None:
+    def test_concurrent_requests_share_one_retry_of_a_blank_page(self, harness: ServiceHarness) -> None:
         harness.engine.blank_captures = 99
         assert sorted(run_concurrently(harness, [harness.state] * 5)) == ["COALESCED"] * 4 + ["MISS"]
         assert harness.engine.capture_count == 2
@@ -224,7 +224,9 @@ class TestBlankPage:
 
 class TestLastGoodThumbnail:
     @pytest.mark.parametrize("bad", UNUSABLE.values(), ids=UNUSABLE)
-    def test_is_served_instead_of_an_unusable_capture(self, harness: ServiceHarness, bad: dict[str, Any]) -> None:
+    def test_serves_the_last_good_thumbnail_if_a_capture_is_unusable(
+        self, harness: ServiceHarness, bad: dict[str, Any]
+    ) -> None:
         old = harness.body(SHORT)
         harness.clock.advance(3600)
         show(harness, bad)
@@ -234,7 +236,7 @@ class TestLastGoodThumbnail:
         assert harness.engine.capture_count == count_captures(bad), "the rejected one is cached too"
 
     @pytest.mark.parametrize("bad", UNUSABLE.values(), ids=UNUSABLE)
-    def test_is_kept_by_a_refresh_that_brings_an_unusable_one(
+    def test_keeps_the_last_good_thumbnail_if_a_refresh_is_unusable(
         self, harness: ServiceHarness, bad: dict[str, Any]
     ) -> None:
         old = harness.body()
@@ -245,7 +247,7 @@ class TestLastGoodThumbnail:
             harness.wait_idle()
         assert harness.engine.capture_count == count_captures(bad)
 
-    def test_is_replaced_by_a_good_capture(self, harness: ServiceHarness) -> None:
+    def test_replaces_the_last_good_thumbnail_by_a_good_capture(self, harness: ServiceHarness) -> None:
         harness.state()
         harness.clock.advance(2 * DAY)
         show(harness, UNUSABLE["missing"])
@@ -257,7 +259,7 @@ class TestLastGoodThumbnail:
         harness.wait_idle()
         assert harness.state() == "HIT"
 
-    def test_is_not_served_to_a_forced_request(self, harness: ServiceHarness) -> None:
+    def test_forced_request_bypasses_the_last_good_thumbnail(self, harness: ServiceHarness) -> None:
         old = harness.body()
         harness.clock.advance(1)
         show(harness, UNUSABLE["missing"])
@@ -272,7 +274,7 @@ class TestLastGoodThumbnail:
         assert sorted(run_concurrently(harness, [lambda: harness.state(FORCED)] * 5)) == ["COALESCED"] * 4 + ["MISS"]
         assert harness.engine.capture_count == 2
 
-    def test_is_rendered_from_the_last_good_master_for_another_size(self, harness: ServiceHarness) -> None:
+    def test_renders_another_size_from_the_last_good_master(self, harness: ServiceHarness) -> None:
         harness.state()
         harness.clock.advance(2 * DAY)
         show(harness, UNUSABLE["missing"])
@@ -280,7 +282,7 @@ class TestLastGoodThumbnail:
             answer = harness.service.get(capture_request(thumb_width=320), FRESHNESS)
             assert (answer.cache, answer.thumbnail.width, answer.thumbnail.verdict) == ("STALE", 320, "ok")
 
-    def test_is_kept_for_a_day_after_the_stale_window(self, harness: ServiceHarness) -> None:
+    def test_keeps_the_last_good_thumbnail_a_day_after_the_stale_window(self, harness: ServiceHarness) -> None:
         harness.state()
         show(harness, UNUSABLE["missing"])
         harness.clock.advance(8.5 * DAY)

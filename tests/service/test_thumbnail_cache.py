@@ -98,14 +98,14 @@ class TestCacheReads:
 
 
 class TestRejectedCaptures:
-    def test_are_read_only_beside_a_good_one(self, harness: ServiceHarness) -> None:
+    def test_does_not_read_rejected_captures_without_a_good_one(self, harness: ServiceHarness) -> None:
         show(harness, UNUSABLE["missing"])
         harness.state()
         assert not [key for key in harness.records.reads + harness.masters.reads if key.startswith("rejected:")]
 
 
 class TestDecodeErrors:
-    def test_are_counted_and_logged_once_per_interval(
+    def test_counts_decode_errors_and_logs_one_per_interval(
         self, harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(thumbnail_cache, "_decode_log", LogThrottle())
@@ -118,7 +118,7 @@ class TestDecodeErrors:
         assert decode_errors() - before >= 2
         assert [line["event"] for line in lines].count("cache_decode_failed") == 1
 
-    def test_do_not_include_a_cleared_failure(self, harness: ServiceHarness) -> None:
+    def test_does_not_count_a_cleared_failure_as_a_decode_error(self, harness: ServiceHarness) -> None:
         harness.state(FORCED)
         before = decode_errors()
         harness.state(thumb_width=320)

@@ -261,7 +261,7 @@ class TestWaitingLimit:
     def test_leaves_a_quarter_of_the_threads_to_hits(self, threads: str, limit: int) -> None:
         assert load(TINTYPE_THREADS=threads).waiting_limit == limit
 
-    def test_is_unlimited_with_one_thread(self) -> None:
+    def test_one_thread_has_no_waiting_limit(self) -> None:
         assert load(TINTYPE_THREADS="1").waiting_limit is None
 
     def test_can_be_set_as_long_as_one_thread_remains(self) -> None:

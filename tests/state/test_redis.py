@@ -291,7 +291,7 @@ def _admits(storage: RedisRateLimitStorage) -> bool:
 
 
 class TestLease:
-    def test_is_extended_while_the_lock_is_held(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_extends_the_lease_while_the_lock_is_held(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         extensions: list[bool] = []
         reacquire = Lock.reacquire
         monkeypatch.setattr(Lock, "reacquire", lambda lock: extensions.append(reacquire(lock)))
@@ -311,7 +311,7 @@ class TestLease:
                     token = client_for(url).get("tintype:lock:name")
             assert token
 
-    def test_of_a_new_holder_is_not_released_by_the_first(self, url: str) -> None:
+    def test_first_holder_does_not_release_the_lock_of_another(self, url: str) -> None:
         first = RedisLocks(url, lease=30).hold("name", 0)
         assert first.__enter__()
         client_for(url).set("tintype:lock:name", "another holder")

@@ -82,7 +82,9 @@ class TestDamagedMetadata:
         self.damage(folder, content)
         assert storage.latest(prefix_of(stored_object())) == replace(stored_object(content=b"older"), body=b"")
 
-    def test_is_repaired_by_storing_again(self, storage: DiskStorage, folder: Path, content: bytes | None) -> None:
+    def test_storing_again_repairs_damaged_metadata(
+        self, storage: DiskStorage, folder: Path, content: bytes | None
+    ) -> None:
         storage.put(stored_object())
         self.damage(folder, content)
         storage.put(stored_object())

@@ -59,7 +59,7 @@ class TestContract(StorageContract):
 
 
 class TestObject:
-    def test_is_public_and_immutable_for_caches(self, storage: S3Storage) -> None:
+    def test_stores_objects_as_public_and_immutable(self, storage: S3Storage) -> None:
         storage.put(stored_object(extension="webp"))
         answer = httpx.get(storage.url(stored_object(extension="webp").key), trust_env=False)
         assert answer.content == stored_object().body
@@ -123,11 +123,11 @@ class TestUrl:
             ),
         ],
     )
-    def test_is_that_of_the_cdn_or_the_endpoint_or_aws(self, settings: dict[str, Any], url: str) -> None:
+    def test_uses_the_host_of_the_cdn_the_endpoint_or_aws(self, settings: dict[str, Any], url: str) -> None:
         key = stored_object().key
         assert S3Storage(**settings).url(key) == url.replace("KEY", key)
 
-    def test_is_never_a_path_of_this_service(self) -> None:
+    def test_url_is_never_a_path_of_this_service(self) -> None:
         assert not S3Storage("shots").url("").startswith("/")
 
 

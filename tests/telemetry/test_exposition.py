@@ -14,7 +14,7 @@ def requests(text: str, route: str, status: str, cache: str) -> float:
 
 
 class TestRequests:
-    def test_are_counted_by_route_status_and_cache_state(self, site: Site) -> None:
+    def test_counts_requests_by_route_status_and_cache_state(self, site: Site) -> None:
         site.thumb()
         site.client.get("/nowhere")
         text = read_metrics(site.client)
@@ -60,12 +60,12 @@ class TestExposition:
                 assert f"# HELP {metric.name} " in text
                 assert f"# TYPE {metric.name} {metric.kind}\n" in text
 
-    def test_is_openmetrics_if_the_client_accepts_it(self, site: Site) -> None:
+    def test_responds_in_openmetrics_if_the_client_accepts_it(self, site: Site) -> None:
         answer = site.client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
         assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
         assert answer.text.endswith("# EOF\n")
 
-    def test_must_not_be_cached(self, site: Site) -> None:
+    def test_forbids_caching(self, site: Site) -> None:
         assert site.client.get("/metrics").headers["Cache-Control"] == "no-store"
 
     def test_contains_no_target(self, site: Site) -> None:

@@ -70,7 +70,7 @@ class TestProcesses:
         assert start_process(COUNT + FORK, metered).wait(60) == 0
         assert counted() == 3000
 
-    def test_are_listed_while_they_run(self, metered: Path) -> None:
+    def test_lists_running_processes(self, metered: Path) -> None:
         assert [owner.column for owner in metrics_at(metered).owners()] == [1]
 
 
@@ -87,7 +87,7 @@ class TestFile:
         telemetry.count(*SERIES)
         assert counted() == 1
 
-    def test_is_readable_by_its_owner_only(self, metered: Path) -> None:
+    def test_file_is_readable_by_its_owner_only(self, metered: Path) -> None:
         assert metered.stat().st_mode & 0o077 == 0
 
 

@@ -148,7 +148,7 @@ def test_credentials_are_in_no_log_and_no_repr(engine: ChromiumEngine, target: R
 
 
 class TestInlineHtml:
-    def test_is_captured_as_a_page(self, engine: ChromiumEngine) -> None:
+    def test_captures_inline_html_as_a_page(self, engine: ChromiumEngine) -> None:
         html = "<!doctype html><title>Grüße</title><body style='margin:0;background:rgb(0,153,0)'>"
         seen = take(engine, INLINE_HTML_URL, html=html)
         assert (seen.title, seen.final_url, seen.status) == ("Grüße", "", 200)

@@ -48,20 +48,20 @@ def page(photographer: CleaningPages) -> Capture:
 
 class TestConsentDialog:
     @pytest.mark.parametrize("name", [*MANAGERS, *FRAMES, *HOME_MADE])
-    def test_is_refused_and_hidden(self, name: str, photographer: CleaningPages, page: Capture) -> None:
+    def test_refuses_and_hides_a_consent_dialog(self, name: str, photographer: CleaningPages, page: Capture) -> None:
         seen = photographer.take(name)
         assert seen.title == "refused"
         assert seen.body == page.body
 
-    def test_is_hidden_with_its_backdrop_without_a_refuse_button(
-        self, photographer: CleaningPages, page: Capture
-    ) -> None:
+    def test_hides_dialog_and_backdrop_if_no_button_refuses(self, photographer: CleaningPages, page: Capture) -> None:
         seen = photographer.take("home-made-wall")
         assert seen.title == "unanswered"
         assert seen.body == page.body
 
     @pytest.mark.parametrize("name", ["link-only", "form-only"])
-    def test_is_not_answered_by_a_link_or_a_form(self, name: str, photographer: CleaningPages, page: Capture) -> None:
+    def test_does_not_follow_a_link_or_submit_a_form(
+        self, name: str, photographer: CleaningPages, page: Capture
+    ) -> None:
         seen = photographer.take(name)
         assert (seen.title, seen.final_url.partition("?")[0]) == (
             "unanswered",
@@ -69,7 +69,7 @@ class TestConsentDialog:
         )
         assert seen.body == page.body
 
-    def test_may_reload_the_page_when_refused(self, photographer: CleaningPages, page: Capture) -> None:
+    def test_captures_a_page_that_reloads_after_a_refusal(self, photographer: CleaningPages, page: Capture) -> None:
         seen = photographer.take("reloading")
         assert seen.title == "refused"
         assert seen.body == page.body

@@ -91,7 +91,7 @@ class TestConcurrentClients:
         assert len({one.result().taken_at for one in seen}) == 1
         assert site.visits("/plain.html?threads") == 1
 
-    def test_are_rejected_if_the_queue_is_full(
+    def test_rejects_captures_when_the_queue_is_full(
         self, own: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor
     ) -> None:
         urls = [site.url(f"/plain.html?full={number}") for number in range(8)]
@@ -143,7 +143,7 @@ class TestDaemon:
         assert is_blue(pending.result())
         assert eventually(lambda: (own.status().contexts, own.status().pages) == (0, 0))
 
-    def test_is_started_again_if_killed_during_a_capture(
+    def test_client_restarts_a_daemon_killed_during_a_capture(
         self, own: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor
     ) -> None:
         pending = start_slowly(own, site, threads, "daemon")

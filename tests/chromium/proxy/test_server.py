@@ -89,19 +89,19 @@ def gate() -> Iterator[threading.Event]:
 class TestTarget:
     @pytest.mark.parametrize("host", [HOST, HOST.upper(), f"{HOST}.", "127.0.0.1"])
     @async_test
-    async def test_is_reached_by_name_and_by_address(self, host: str) -> None:
+    async def test_connects_to_a_target_by_name_and_by_address(self, host: str) -> None:
         async with running_proxy() as (site, proxy), proxy.session() as traffic:
             assert await Socks5Client(proxy).fetch(host, site.port) == HELLO
             assert (traffic.denials, traffic.connections, traffic.exceeded) == ([], 1, "")
             assert traffic.bytes == len(b"/\n" + HELLO)
 
     @async_test
-    async def test_is_reached_by_a_binary_address(self) -> None:
+    async def test_connects_to_a_binary_address(self) -> None:
         async with running_proxy() as (site, proxy), proxy.session():
             assert await Socks5Client(proxy).request(request_address("127.0.0.1", site.port)) == SUCCEEDED
 
     @async_test
-    async def test_is_reached_by_a_handshake_in_any_chunks(self) -> None:
+    async def test_accepts_a_handshake_in_any_chunks(self) -> None:
         async with running_proxy() as (site, proxy), proxy.session():
             whole = GREETING + request(HOST, site.port) + b"/\n"
             for parts in ([whole], [bytes([byte]) for byte in whole]):
@@ -148,7 +148,7 @@ class TestTarget:
             assert (a.visits, b.visits) == (10, 10)
 
     @async_test
-    async def test_is_paused_if_the_browser_reads_slowly(self) -> None:
+    async def test_pauses_the_target_while_the_browser_does_not_read(self) -> None:
         async with running_proxy(bytes=1_000_000_000) as (site, proxy), proxy.session():
             browser = Socks5Client(proxy)
             await browser.connect(HOST, site.port)
@@ -158,7 +158,7 @@ class TestTarget:
             assert len(await browser.receive_all()) == 200_000_000
 
     @async_test
-    async def test_is_reached_at_its_next_address_if_the_first_fails(self, dialled: list[str]) -> None:
+    async def test_tries_the_next_address_if_the_first_fails(self, dialled: list[str]) -> None:
         names = FakeDns({HOST: ["127.0.0.3", "127.0.0.4", "127.0.0.1", "127.0.0.5"]})
         async with TargetServer.running() as site:
             proxy = await EgressProxy.start(EgressPolicy.of([f"127.0.0.0/8:{site.port}"]), resolve=names)
@@ -171,7 +171,7 @@ class TestTarget:
 class TestInternalAddresses:
     @pytest.mark.parametrize("address", INTERNAL)
     @async_test
-    async def test_are_denied_in_every_form_of_request(self, address: str, dialled: list[str]) -> None:
+    async def test_denies_internal_addresses_in_every_form_of_request(self, address: str, dialled: list[str]) -> None:
         proxy = await EgressProxy.start(
             EgressPolicy.of(), resolve=FakeDns({HOST: [address], "two.example.org": ["8.8.8.8", address]})
         )
@@ -196,7 +196,7 @@ class TestInternalAddresses:
          "user@site.example.org", "site.example.org:80", "http://site.example.org/", "\xc2\x80"],
     )  # fmt: skip
     @async_test
-    async def test_are_denied_by_name_before_any_lookup(self, host: str, dialled: list[str]) -> None:
+    async def test_denies_internal_names_before_any_lookup(self, host: str, dialled: list[str]) -> None:
         names = FakeDns({})
         proxy = await EgressProxy.start(EgressPolicy.of(), resolve=names)
         async with proxy.session() as traffic:
@@ -206,7 +206,7 @@ class TestInternalAddresses:
         assert (names.queries, dialled, traffic.connections) == ([], [], 0)
 
     @async_test
-    async def test_are_not_reached_by_dns_rebinding(self, dialled: list[str]) -> None:
+    async def test_denies_an_address_changed_by_dns_rebinding(self, dialled: list[str]) -> None:
         names = FakeDns({HOST: [["127.0.0.1"], ["127.0.0.99"]]})
         async with running_proxy(names) as (site, proxy):
             async with proxy.session():
@@ -219,7 +219,7 @@ class TestInternalAddresses:
         assert names.queries == [HOST] * 2
 
     @async_test
-    async def test_are_allowed_at_one_port_only(self) -> None:
+    async def test_allows_an_internal_address_at_one_port_only(self) -> None:
         async with running_proxy() as (site, proxy), proxy.session():
             assert await Socks5Client(proxy).connect("127.0.0.1", site.port) == SUCCEEDED
             assert await Socks5Client(proxy).connect("127.0.0.1", site.port - 1) == GENERAL_FAILURE
@@ -294,7 +294,7 @@ class TestDenial:
         await proxy.close()
 
     @async_test
-    async def test_is_found_by_the_host_of_a_url(self) -> None:
+    async def test_finds_a_denial_by_host_and_port(self) -> None:
         proxy = await EgressProxy.start(EgressPolicy.of())
         async with proxy.session() as traffic:
             await Socks5Client(proxy).connect("::1", 8080)
@@ -303,7 +303,7 @@ class TestDenial:
         await proxy.close()
 
     @async_test
-    async def test_is_kept_once_and_in_a_limited_number(self) -> None:
+    async def test_keeps_256_distinct_denials_at_most(self) -> None:
         proxy = await EgressProxy.start(EgressPolicy.of())
         async with proxy.session() as traffic:
             for number in range(300):
@@ -429,7 +429,7 @@ class TestProtocol:
 
 class TestSession:
     @async_test
-    async def test_is_required_for_any_connection(self) -> None:
+    async def test_closes_connections_outside_of_a_session(self) -> None:
         async with running_proxy() as (site, proxy):
             browser = await Socks5Client(proxy).dial()
             assert await browser.receive_all() == b""

@@ -211,20 +211,20 @@ class CacheContract:
         assert other.purge("page") == 1
         assert one.get("key") is None
 
-    def test_is_shared_by_threads(self, open_cache: OpenCache) -> None:
+    def test_serves_threads_concurrently(self, open_cache: OpenCache) -> None:
         cache = open_cache(budget=100 * KB, touch_after=0)
         found = in_threads(partial(read_and_write, lambda: cache), [(number, 100, 60) for number in range(8)])
         assert sum(found) > 0
         assert cache.size() <= 100 * KB
 
-    def test_is_shared_by_processes_within_one_budget(self, open_cache: OpenCache) -> None:
+    def test_processes_share_values_within_one_budget(self, open_cache: OpenCache) -> None:
         opener = functools.partial(open_cache, budget=100 * KB, touch_after=0)
         found = in_processes(partial(read_and_write, opener), [(number, 200, 60) for number in range(4)])
         assert sum(found) > 0
         assert opener().size() <= 100 * KB
 
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-    def test_is_shared_with_a_fork(self, open_cache: OpenCache) -> None:
+    def test_shares_values_with_a_forked_process(self, open_cache: OpenCache) -> None:
         cache = open_cache(budget=100 * KB, touch_after=0)
         cache.put("parent", b"1", 60)
 

@@ -104,7 +104,7 @@ class LocksContract:
         in_processes(count_up, [(open_locks, file, 25)] * 4)
         assert file.read_text() == "100"
 
-    def test_is_released_when_its_holder_is_killed(self, open_locks: OpenLocks) -> None:
+    def test_lock_is_released_when_its_holder_is_killed(self, open_locks: OpenLocks) -> None:
         receiver, sender = get_context("spawn").Pipe(duplex=False)
         holder = get_context("spawn").Process(target=hold_forever, args=(open_locks, sender))
         holder.start()
@@ -122,7 +122,7 @@ class LocksContract:
         sender.close()
 
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-    def test_is_not_inherited_by_a_fork(self, locks: Locks) -> None:
+    def test_forked_process_does_not_inherit_a_lock(self, locks: Locks) -> None:
         def child() -> bool:
             with locks.hold("name", 0) as own, locks.hold("other", 5) as other:
                 return not own and other

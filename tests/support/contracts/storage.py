@@ -56,7 +56,7 @@ class StorageContract:
         storage.put(stored)
         assert storage.get(stored.key) == stored
 
-    def test_is_empty_at_first(self, storage: Storage) -> None:
+    def test_new_storage_is_empty(self, storage: Storage) -> None:
         assert storage.get(stored_object().key) is None
         assert storage.latest(prefix_of(stored_object())) is None
         assert list(storage.keys()) == []
@@ -117,11 +117,11 @@ class StorageContract:
         storage.check()
         assert list(storage.keys()) == []
 
-    def test_is_shared_by_threads(self, storage: Storage) -> None:
+    def test_serves_threads_concurrently(self, storage: Storage) -> None:
         in_threads(put_many, [(lambda: storage, number, 10) for number in range(6)])
         assert len(list(storage.keys())) == 61
 
-    def test_is_shared_by_processes(self, open_storage: OpenStorage) -> None:
+    def test_processes_share_objects(self, open_storage: OpenStorage) -> None:
         in_processes(put_many, [(open_storage, number, 10) for number in range(3)])
         storage = open_storage()
         keys = list(storage.keys())
