@@ -1,4 +1,4 @@
-"""Batched writer of the access log: JSON lines of cache hits, written together every 50 ms."""
+"""Access log of cache hits: JSON lines that a thread writes in batches, every 50 ms."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ atexit.register(_writer.flush)
 
 
 def write(render: Callable[..., str], *values: object) -> bool:
-    """Write a line whose fields ``render(*values)`` returns as JSON members; returns False if that is not possible.
+    """Write a line whose fields ``render(*values)`` returns as JSON members; returns False if the log is not JSON.
 
     It bypasses structlog and logging, whose contexts, masks and formatters cost more than the rest of a cache hit, so
-    the fields must contain no secrets. Not possible where lines are formatted for people, or where another handler
-    is installed: the caller then logs as usual.
+    the fields must contain no secrets. It returns False for the console format and where another handler is installed:
+    the caller then logs through structlog.
     """
     handler = logs.json_handler()
     if handler is None:

@@ -33,7 +33,7 @@ LOOKUP_TIMEOUT = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """The service and what the web application needs beside it."""
+    """The service and the other dependencies of the web application."""
 
     service: ThumbnailService
     rate_limiter: RateLimiter
@@ -64,7 +64,7 @@ def from_environment(**overrides: Any) -> Application:
 def build_application(settings: Settings, *, serving: bool = False) -> Application:
     """Build the application from settings, without connecting or starting a process; raises ConfigurationError.
 
-    ``serving``: a server, with waiting limit and telemetry; else a command that ends soon.
+    ``serving`` adds the waiting limit and telemetry, which short-lived commands do not need.
     """
     policy = egress_policy(settings)
     state, storage = backends.open_state(settings), backends.open_storage(settings)

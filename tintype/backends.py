@@ -1,4 +1,7 @@
-"""Opens the engine, caches, locks and storage that the settings name; imports only what is used."""
+"""Backends that the settings name: opens engine, daemon client, caches, locks and storage.
+
+Only the modules of these backends are imported.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,7 @@ def data_folder(settings: Settings, name: str = "") -> Path:
     path = settings.data_dir
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for part in Path(name).parts:  # mkdir ignores the mode for parents, so each is made alone
+        for part in Path(name).parts:  # mkdir ignores the mode for parents, so each is made separately
             path /= part
             path.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
@@ -239,7 +242,7 @@ def _s3(settings: Settings) -> Storage:
 
 
 def _aws_credentials(settings: Settings) -> dict[str, str]:
-    """Credentials from ``.env``, which boto3 does not read; it looks for unset ones itself."""
+    """Credentials from ``.env``, which boto3 does not read; boto3 finds the others itself."""
     names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
     return {name: value for name in names if (value := getattr(settings, name))}
 

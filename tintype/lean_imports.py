@@ -1,6 +1,6 @@
 """Imports structlog without rich, which halves the time of the import.
 
-structlog imports rich, if it is installed, for coloured tracebacks, and has no switch against that. Tracebacks are
+structlog imports rich, if it is installed, for coloured tracebacks, and has no option to prevent it. Tracebacks are
 logged plain, because coloured ones print local variables. Commands that draw tables import rich themselves later.
 """
 

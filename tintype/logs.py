@@ -1,4 +1,4 @@
-"""Log configuration: JSON lines, or readable lines on a terminal; always on stderr, with secrets masked."""
+"""Log configuration on stderr: JSON or console lines, masked secrets, throttled repetition."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Batch:
         self._done: dict[str, Record] = {}
         self._workers: WorkerPool | None = None
         self.fatal_error: TintypeError | None = None
-        """The failure of a backend that ended the run: no page can be captured without it."""
+        """The failure of a backend that ended the run; no page can be captured without that backend."""
 
     def run(self, capture: CaptureCallable, size: int) -> Iterator[Record]:
         """Capture the pending items, ``size`` at a time; yields records in order of completion. Raises OSError."""

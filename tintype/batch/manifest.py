@@ -1,4 +1,4 @@
-"""The manifest of a batch folder: one JSON line for each finished page, for resuming an interrupted run."""
+"""The manifest of a batch folder: locks the folder and records each finished page as a JSON line."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Manifest:
         self._file.close()
 
     def add(self, record: Record) -> None:
-        """Append a record; it survives the death of this process."""
+        """Append a record; it is kept if this process is killed."""
         self._file.write(f"{record.to_json()}\n".encode())
         self._file.flush()
         self.records[record.key] = record

@@ -1,1 +1,1 @@
-"""The embedded Chromium behind a socket: the only asynchronous code besides rpc/."""
+"""The embedded Chromium and its capture daemon; all asynchronous code is here and in tintype/rpc."""

@@ -1,4 +1,4 @@
-"""``python -m tintype.chromium ADDRESS CONFIG [LOCK]`` is the capture daemon."""
+"""Entry point of the capture daemon: ``python -m tintype.chromium ADDRESS CONFIG [LOCK]``."""
 
 import sys
 

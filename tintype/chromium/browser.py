@@ -1,4 +1,4 @@
-"""One running Chromium: browser contexts behind egress proxies, memory limits, probes, recycling."""
+"""A running Chromium: captures pages in browser contexts behind egress proxies; probes, memory limits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TREE_BYTES_PER_PROXY = 1 << 30
 
 
 class TargetCounts(NamedTuple):
-    """Counts of Chromium's targets by type, as Chromium reports them."""
+    """Numbers of browser contexts and pages, as Chromium reports them."""
 
     contexts: int
     pages: int
@@ -63,7 +63,7 @@ class Browser:
         self.undisposed_contexts = 0
         """Browser contexts that Chromium did not dispose of, in time or at all."""
         self.recycle_reason = ""
-        """Why the browser must be replaced; empty if it need not be."""
+        """Reason to replace the browser; empty if there is none."""
         self._process = process
         self._baseline_memory = private_memory(process.pid)
         self._session: CdpSession = process.connection.browser
@@ -172,7 +172,7 @@ class Browser:
     async def _open_page(
         self, blocked: DomainSet | None, *, expect_denials: bool = False
     ) -> AsyncIterator[tuple[Tab, Traffic]]:
-        """Open a page in a new browser context behind a proxy of its own; disposed of after the caller has left."""
+        """Open a page in a new browser context behind a free proxy; after the block, dispose of the context."""
         proxy = await self._free_proxies.get()
         self._count_open_pages(+1)
         created = self._session.post(
@@ -228,7 +228,7 @@ class Browser:
             self._memory_watch = None
 
     def _on_target_created(self, event: Json) -> None:
-        """Close every page but the first of a context: a page opened it as a window."""
+        """Close every page but the first of a context: the others are windows that a page opened."""
         info = event["targetInfo"]
         context = self._contexts.get(info.get("browserContextId", ""))
         if context is None or info["targetId"] == context.target:

@@ -1,4 +1,4 @@
-"""``tintype purge``: removes thumbnails from the cache; persisted ones stay."""
+"""``tintype purge``: removes thumbnails from the cache; those saved by ``/persist`` stay."""
 
 from __future__ import annotations
 

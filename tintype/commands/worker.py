@@ -1,4 +1,4 @@
-"""Worker processes of ``tintype serve``: granian forks them, so modules imported here are shared."""
+"""The granian server of ``tintype serve``: forks workers, which build the WSGI application."""
 
 from __future__ import annotations
 

@@ -94,11 +94,11 @@ class ChromiumEngine:
             raise BackendUnavailable(error.detail) from error
 
     def status(self) -> messages.DaemonStatus:
-        """Return how the daemon runs; raises TintypeError."""
+        """Return the state of the daemon; raises TintypeError."""
         return self._call(messages.StatusOperation(), lambda reply: messages.unpack_reply(messages.DaemonStatus, reply))
 
     def metrics(self) -> dict[str, Any] | None:
-        """Return counters and gauges of a running daemon; None if there is none, which is not started for this.
+        """Return counters and gauges of a running daemon; None if no daemon runs. Never starts one.
 
         Holds only the members that the daemon's version has; see :class:`~tintype.rpc.messages.DaemonMetrics`.
         """
@@ -111,7 +111,7 @@ class ChromiumEngine:
             return None
 
     def warnings(self) -> tuple[str, ...]:
-        """Return which isolation layers are inactive; nothing while the daemon does not reply."""
+        """Return a warning for each inactive isolation layer; none while the daemon does not reply."""
         try:
             status = self.status()
         except TintypeError:

@@ -112,7 +112,7 @@ class DaemonLauncher:
         return dial(self._address, connect_timeout)
 
     def _spawn(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
-        """Start the daemon in a session of its own; a thread collects its exit status."""
+        """Start the daemon in a new session; a thread collects its exit status."""
         with self._open_log() as log_file:
             daemon = subprocess.Popen(
                 [*self._command, *arguments],

@@ -1,6 +1,6 @@
 """Captures by the SnapSharp screenshot API, or by any node that implements it.
 
-Maps its errors to ours. The API key is sent in one request header; it is in no log, no error and no repr.
+Maps the API's errors to Tintype's. The API key is sent in one request header; it is in no log, no error and no repr.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ _RETINA_SCALE = 2
 def translate(shot: Shot) -> dict[str, Any]:
     """Translate a shot; raises UnsupportedOption with every option that the API lacks.
 
-    Headers, cookies and passwords are not offered: the API promises neither to keep them from other origins nor to
-    forget what they show.
+    Headers, cookies and passwords are rejected: the API promises neither to keep them from other origins nor to delete
+    the captures that they made possible.
 
     The account may have other defaults, so options that these can change are always sent, even with our default value.
     """

@@ -1,4 +1,4 @@
-"""Matches requests and page elements against compiled filter lists, by the adblock engine of Brave."""
+"""Compiles filter lists and matches requests and page elements, by Brave's adblock engine."""
 
 from __future__ import annotations
 

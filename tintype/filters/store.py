@@ -40,7 +40,7 @@ class FilterListInfo:
     rules: int
     read_at: float
     failure: str = ""
-    """Why the last update failed and this is an earlier copy, or none; empty after a successful update."""
+    """Reason why the last update failed, so that this copy is older or missing; empty after success."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Measures how much is drawn on an image, for the classifier: one colour, drawn pixels."""
+"""Measures an image for the classifier: whether it is one colour, and how many pixels are drawn."""
 
 from __future__ import annotations
 

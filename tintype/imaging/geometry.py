@@ -22,7 +22,7 @@ Box = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class ResizePlan:
-    """How a master becomes a thumbnail. All sizes in pixels."""
+    """The crop, the resize and the canvas that make a thumbnail of a master. All sizes in pixels."""
 
     crop: Box
     """The part of the master that is used: its top, horizontally centred."""

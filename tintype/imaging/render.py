@@ -1,4 +1,4 @@
-"""Renders a thumbnail from a master: resized, cropped or padded, in sRGB, without metadata."""
+"""Renders a thumbnail from a master: resize, crop, pad, sRGB; reads sizes and verifies images."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ log = structlog.get_logger("tintype.imaging")
 
 _LOADERS = {"image/png": "Png", "image/jpeg": "Jpeg", "image/webp": "Webp", "image/avif": "Heif"}
 _init_lock = threading.Lock()
-"""Without it, one thread would block a loader for a moment while another already uses it."""
+"""Serialises the initialisation, which blocks all loaders for a moment."""
 
 
 def detect_mime(body: bytes) -> str:

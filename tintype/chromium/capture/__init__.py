@@ -1,1 +1,1 @@
-"""The steps of one capture."""
+"""Capture of one page: the steps, one module each, and the context that they share."""

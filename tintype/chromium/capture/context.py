@@ -33,7 +33,7 @@ class PageContext:
     max_height: int
     """Greatest height of an image, in CSS pixels."""
     filters: FilterEngine | None = None
-    """The operator's filter lists; None without lists, and where the shot does not block advertising."""
+    """The operator's filter lists; None without lists, or if the shot does not block advertising."""
     deadline: float = 0.0
     """Soft deadline on the event loop's clock: then the page is frozen and captured as it is."""
     timings: dict[str, float] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class PageContext:
     blocked_urls: set[str] = field(default_factory=set)
     """Images and frames that filter lists blocked."""
     called_managers: set[str] = field(default_factory=set)
-    """Consent managers whose API was called: what they leave on the page is not a new dialog."""
+    """Consent managers whose API was called: elements that they leave on the page are not a new dialog."""
     found_wait_for: bool = False
     """Whether an element has matched ``wait_for``."""
     info: Json = field(default_factory=dict)

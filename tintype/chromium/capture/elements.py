@@ -20,7 +20,7 @@ _SCRIPTS: dict[Option, str] = {
     "click": "element_box",
     "scroll_to": "scroll_to",
 }
-"""The page script that looks for each option's element."""
+"""The page script that finds the element of each option."""
 
 
 async def query(page: PageContext, option: Option, selector: str) -> Any:

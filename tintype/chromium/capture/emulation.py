@@ -24,7 +24,7 @@ _PLATFORMS = {
     "CrOS": ("Chrome OS", "Linux x86_64"),
     "Linux": ("Linux", "Linux x86_64"),
 }
-"""By a word of the user agent, first match first: the platform in client hints, and ``navigator.platform``."""
+"""Platform in client hints and ``navigator.platform``, by a word of the user agent; the first match is used."""
 
 
 def emulate(page: PageContext) -> Iterator[asyncio.Future[Json]]:

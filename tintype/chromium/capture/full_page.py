@@ -1,7 +1,7 @@
 """Prepares a full-page screenshot: expands inner scrollers, scrolls through the page, unpins fixed elements.
 
-Scrolling loads what is lazy. It goes down in steps of one viewport, within bounds of steps, growth and time, because
-some pages grow for ever.
+Scrolling loads lazy content. It proceeds by one viewport per step. Growth of the page and time are limited, because
+some pages grow without end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MIN_WAIT = 0.02
 
 
 def image_height(page: PageContext) -> int:
-    """The greatest height of a full-page image in CSS pixels, by the operator's limit and that of pixels."""
+    """The greatest height of a full-page image in CSS pixels, by the operator's limit and the limit of pixels."""
     emulation = page.shot.emulation
     return int(fit_clip(Clip(0, 0, emulation.width, math.inf), emulation.scale, page.max_height).height)
 

@@ -1,8 +1,8 @@
 """Intercepts a page's requests: caller's credentials, inline HTML, filter lists.
 
-Headers, cookies and the password go to the origin of the target only. Chromium pauses requests for such captures only;
-requests that it cannot pause (of workers and WebSockets) carry no credentials. This is not the egress guard: every
-connection still passes the egress proxy.
+Headers, cookies and the password go to the origin of the target only. Chromium pauses requests only in captures that
+need it; requests that it cannot pause (of workers and WebSockets) carry no credentials. This is not the egress guard:
+every connection still passes the egress proxy.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class RequestInterceptor:
             yield {"name": name, "value": value, "path": path, "url": self._shot.url, "secure": secure}
 
     def _patterns(self) -> Iterator[Json]:
-        """Which requests Chromium pauses."""
+        """Patterns of the requests that Chromium pauses."""
         if self._shot.navigation.html:
             yield {"urlPattern": INLINE_HTML_URL, "resourceType": "Document"}
         if self._shot.credentials.headers or self._shot.credentials.basic_auth:
@@ -102,7 +102,7 @@ class RequestInterceptor:
 
 
 def _origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port (RFC 6454, 4); empty for what is not a URL, which equals no target's origin."""
+    """Scheme, host and port (RFC 6454, 4); empty for an invalid URL, which then matches no target."""
     try:
         parts = urlsplit(url)
         return parts.scheme, (parts.hostname or "").removesuffix("."), parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)

@@ -1,4 +1,4 @@
-"""The steps of one capture, in the order in which they happen.
+"""One capture from navigation to result: calls the steps in order, under two deadlines.
 
 ``Browser`` opens the page. Then: emulate, intercept, preload, navigate, wait, clean, change, wait_for, region,
 full page, scroll_to, delay, screenshot or PDF with the page's features, result. Each option is applied in the step that
@@ -53,7 +53,7 @@ class PageCapture:
                 with self.page.timed("navigate"):
                     await self.prepare()
                     await self.navigate()
-                # A slow navigation leaves the page at least half of what comes after the soft deadline.
+                # Even after a slow navigation the page gets at least half of the time after the usual soft deadline.
                 least = loop.time() + seconds * (1 - SOFT_DEADLINE) / 2
                 self.page.deadline = max(start + seconds * SOFT_DEADLINE, least)
                 return await self.capture_before_deadline()
@@ -73,7 +73,7 @@ class PageCapture:
         return await self.screenshot()
 
     async def prepare(self) -> None:
-        """Everything before navigation, in one flight of calls; raises InvalidRequest if Chromium rejects a value."""
+        """Send all calls before navigation and await them together; raises InvalidRequest for a rejected value."""
         page = self.page
         try:
             intercepted = RequestInterceptor(page).enable()
@@ -82,7 +82,7 @@ class PageCapture:
             raise navigation_errors.from_emulation(error) or error from None
 
     def open(self) -> Iterator[asyncio.Future[Json]]:
-        """Subscribe to the page's events, those of ``wait_until`` too."""
+        """Subscribe to the page's events, including those of ``wait_until``."""
         yield self.page.session.post("Page.enable")
         if self.page.shot.navigation.wait_until == "networkidle":
             yield self.page.session.post("Page.setLifecycleEventsEnabled", enabled=True)
@@ -95,7 +95,7 @@ class PageCapture:
         yield from preload_hiding(self.page)
 
     async def navigate(self) -> None:
-        """``url`` and ``html``, until the document is committed."""
+        """Load ``url`` or ``html`` and wait until the document is committed."""
         page = self.page
         answer = await page.session.call("Page.navigate", url=page.shot.url)
         if error := answer.get("errorText"):
@@ -118,18 +118,18 @@ class PageCapture:
         await self.unpin_fixed()
 
     async def wait(self) -> None:
-        """``wait_until``, and a stable page."""
+        """Wait for ``wait_until`` and a stable page."""
         await readiness.wait_loaded(self.page)
 
     async def clean(self) -> None:
-        """``block_cookie_banners``, ``block_ads``, ``block_chats``: twice if a dialog is refused, which may reload."""
+        """Apply ``block_cookie_banners``, ``block_ads``, ``block_chats``; again after a refusal: some pages reload."""
         if await clean_page(self.page):
             await self.page.virtual_time.sync_with_wall_clock(POLL_INTERVAL)
             await readiness.wait_loaded(self.page)
             await clean_page(self.page)
 
     async def change(self) -> None:
-        """``css``, ``hide_selectors``, ``js``, ``click``, and a stable page after them."""
+        """Apply ``css``, ``hide_selectors``, ``js`` and ``click``, then wait for a stable page."""
         page, changes = self.page, self.page.shot.page_changes
         await page_changes.add_styles(page)
         if changes.js:
@@ -142,7 +142,7 @@ class PageCapture:
             await page_changes.add_styles(page)
 
     async def wait_for(self) -> None:
-        """``wait_for``, until the soft deadline."""
+        """Wait for an element that matches ``wait_for``, until the soft deadline."""
         if selector := self.page.shot.wait.wait_for:
             await wait_for_element(self.page, "wait_for", selector)
             self.page.found_wait_for = True
@@ -154,7 +154,7 @@ class PageCapture:
             raise element_not_found("wait_for")
 
     async def show_region(self) -> None:
-        """``selector``, ``clip``: scroll near it, so that what is lazy there loads."""
+        """Scroll near ``selector`` and ``clip``, so that lazy content there loads."""
         region = self.page.shot.region
         if region.selector:
             box = await find_element(self.page, "selector", region.selector)
@@ -163,23 +163,23 @@ class PageCapture:
             await readiness.scroll_near(self.page, region.clip[1], region.clip[3])
 
     async def show_full_page(self) -> None:
-        """``full_page``, and every PDF: scroll through the page once."""
+        """For ``full_page`` and every PDF, scroll through the page once."""
         if self.page.shot.region.full_page or self.page.shot.pdf:
             await full_page.scroll_through(self.page)
             self.page.checked_height = full_page.image_height(self.page)
 
     async def scroll_to(self) -> None:
-        """``scroll_to``."""
+        """Scroll to the position or the element of ``scroll_to``."""
         if target := self.page.shot.region.scroll_to:
             await find_element(self.page, "scroll_to", target)
 
     async def delay(self) -> None:
-        """``delay``."""
+        """Wait ``delay`` milliseconds."""
         if milliseconds := self.page.shot.wait.delay:
             await self.page.virtual_time.sleep(milliseconds / 1000)
 
     async def wait_again(self) -> None:
-        """Wait and clean again if one of the last five steps did something."""
+        """Wait and clean again if a step from ``wait_for`` to ``delay`` was needed."""
         wait, region = self.page.shot.wait, self.page.shot.region
         is_part = region.selector or region.clip or region.full_page or self.page.shot.pdf
         if wait.wait_for or is_part or region.scroll_to or wait.delay:
@@ -187,7 +187,7 @@ class PageCapture:
             await self.clean()
 
     async def unpin_fixed(self) -> None:
-        """``full_page``: show fixed elements once."""
+        """For ``full_page``, show each fixed element once."""
         if self.page.shot.region.full_page:
             await full_page.unpin_fixed(self.page)
 

@@ -22,7 +22,7 @@ _SLOW_SCREENSHOT = 0.3
 
 @dataclass(frozen=True, slots=True)
 class RawCapture:
-    """The result of the browser: a PNG with its size in device pixels, or a PDF with its sheet's in CSS pixels."""
+    """A PNG with its size in device pixels, or a PDF with the size of its sheet in CSS pixels."""
 
     body: bytes
     width: int

@@ -4,7 +4,7 @@ Before the first call the page's time is real time. Then it advances only by bud
 allows, and it stands still in between. Charts grow and elements fade in without costing real seconds. While the page
 loads something, virtual time can wait for the network, up to a limit.
 
-Budgets must follow one another: the end of one stops the clock, whatever else was granted meanwhile. The clock must not
+Budgets must not overlap: the end of one stops the clock, even if another was granted meanwhile. The clock must not
 fall behind real time: animation frames are due in real time, and Chromium never draws one that is due in the page's
 future.
 """
@@ -24,7 +24,7 @@ _Result = TypeVar("_Result")
 POLL_INTERVAL = 0.05
 """Seconds between two checks of a page, during which its time advances."""
 _MAX_STARVATION_TASKS = 100
-"""Tasks after which virtual time advances although they took none: pages can keep themselves busy for ever."""
+"""Tasks after which Chromium advances virtual time in any case: some pages are never idle."""
 _FORCED_SECONDS = 0.5
 """Seconds to wait for a budget that does not depend on the network."""
 
@@ -51,7 +51,7 @@ class VirtualTime:
             await self._wait_budget("advance", _FORCED_SECONDS)
 
     async def sync_with_wall_clock(self, seconds: float) -> None:
-        """Sleep, then advance the page's time by as much, and by what it is behind real time."""
+        """Sleep, then advance the page's time by the same time, or further if it is behind real time."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(seconds)
         behind = loop.time() - self._started_at - self._granted_seconds if self.started else 0
@@ -83,7 +83,7 @@ class VirtualTime:
             running.cancel()
 
     async def _grant(self, policy: str, milliseconds: float, max_wait: float) -> bool:
-        """Grant a budget after the last one has ended; whether it passed in ``max_wait`` seconds."""
+        """Grant a budget after the last one has ended; returns whether it ended within ``max_wait`` seconds."""
         if self._expired is None:
             self._started_at = asyncio.get_running_loop().time()
         elif not self._expired.done():
@@ -93,7 +93,7 @@ class VirtualTime:
         return await self._wait_budget(policy, max_wait, budget=milliseconds)
 
     async def _wait_budget(self, policy: str, max_wait: float, **grant: float) -> bool:
-        """Wait for the end of the current budget, or of the one in ``grant``; whether it came in time."""
+        """Wait for the end of the current budget, or of the one in ``grant``; returns whether it ended in time."""
         # Chromium rejects the call while the page is between two documents: then there is no clock to advance.
         with contextlib.suppress(TimeoutError, ProtocolError):
             async with asyncio.timeout(max_wait):

@@ -1,8 +1,8 @@
-"""Connection and sessions of the Chrome DevTools Protocol: calls, replies and events as NUL-terminated JSON.
+"""Chrome DevTools Protocol without I/O: a connection and its sessions; calls, replies, events.
 
-Sessions are flattened: one connection carries the browser's own session and one for each attached target. When one
-ends (the page crashed, the pipe closed), all its pending calls fail. The caller passes bytes in and out; this module
-does no I/O.
+Messages are NUL-terminated JSON. Sessions are flattened: one connection carries the browser's own session and one for
+each attached target. When a session ends (the page crashed, the pipe closed), all its pending calls fail. The caller
+passes bytes in and out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Frames of a page: same-process frames use the page's session, out-of-process frames have sessions of their own."""
+"""Frames of a page: same-process frames share the page's session, out-of-process frames have another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One page in the browser: its navigation milestones, scripts in an isolated world, and how to stop it."""
+"""One page in the browser: navigation milestones, scripts in an isolated world, freezing."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _MAX_DIALOGS, _MAX_POPUPS = 1000, 50
 _RETRY_DELAY = 0.05
 """Seconds before a script is retried in a page that has navigated meanwhile."""
 _MAX_RETRIES = 40
-"""Retries without a navigation in between: 2 s, in which the event of a navigation arrives. Only a page that keeps
-navigating is retried until the caller's deadline."""
+"""Retries without a navigation in between: 2 s, enough for the event of a navigation to arrive. A page that keeps
+navigating is the only one in which a script is retried until the caller's deadline."""
 
 
 class ScriptFailed(Exception):

@@ -1,4 +1,4 @@
-"""Bundled rules: selectors of ads, chats and consent dialogs, words of consent dialogs, marks of challenges."""
+"""Bundled rules as data and style sheets: ads, chats, consent dialogs, marks of challenge pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def stylesheet(changes: PageChanges) -> str:
 
 
 def hiding_css(selectors: Iterable[str]) -> str:
-    """A style sheet that hides what matches. It has one rule per selector: an invalid selector drops its whole rule."""
+    """A style sheet with one rule per selector, which hides its matches: an invalid selector drops its whole rule."""
     return "\n".join(f"{selector}{{display:none!important}}" for selector in selectors)
 
 

@@ -1,8 +1,8 @@
 """Removes consent dialogs, ads and chat widgets from a page.
 
-A style sheet hides what the rules name before the page is first drawn. Once the page has loaded, one script checks for
-a consent dialog. Only if there is one, it is refused by its consent manager's API or its button and hidden. The page
-then scrolls again. Everything runs in the isolated world, except for the APIs, which are the page's code.
+Before the page is first drawn, a style sheet hides the elements that the rules name. Once the page has loaded, a script
+searches for a consent dialog. If it finds one, it refuses by the consent manager's API or the button, hides the dialog
+and makes the page scrollable again. All scripts run in the isolated world, except for the APIs: they are the page's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _API_SECONDS = 0.4
 
 
 def preload_hiding(page: PageContext) -> Iterator[asyncio.Future[Json]]:
-    """The call that hides what the bundled rules and filter lists name before each document is first drawn."""
+    """The call that applies the bundled rules and filter lists before each document is first drawn."""
     sheets = (bundled_rules.stylesheet(page.shot.page_changes), cosmetic.stylesheet(page))
     if css := "\n".join(sheet for sheet in sheets if sheet):
         script = call_expression("preload_styles", css)
@@ -32,7 +32,7 @@ def preload_hiding(page: PageContext) -> Iterator[asyncio.Future[Json]]:
 
 
 async def clean_page(page: PageContext) -> bool:
-    """Hide what was blocked, refuse and hide consent dialogs; True if there was a new one. Raises TargetClosed."""
+    """Hide blocked elements, refuse and hide consent dialogs; True if there was a new one. Raises TargetClosed."""
     try:
         async with asyncio.timeout(_MAX_SECONDS):
             await _hide_blocked(page)

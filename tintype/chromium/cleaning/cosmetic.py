@@ -7,7 +7,7 @@ from tintype.chromium.cleaning import bundled_rules
 from tintype.filters.engine import FilterEngine
 
 _MAX_NAMES = 5000
-"""Class names, and ids, that are looked up in the lists."""
+"""Maximum class names, and maximum ids, that are looked up in the lists."""
 
 
 def stylesheet(page: PageContext) -> str:
@@ -16,7 +16,7 @@ def stylesheet(page: PageContext) -> str:
 
 
 async def hide_elements(page: PageContext) -> None:
-    """Hide what the lists name by class and id, on the page and in its frames, and what was blocked in the frames.
+    """Hide elements that the lists name by class or id, in the page and its frames, and blocked ones in the frames.
 
     Raises TargetClosed, ProtocolError, ScriptFailed.
     """

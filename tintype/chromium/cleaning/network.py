@@ -1,6 +1,6 @@
 """Network rules of the operator's filter lists: blocks requests by URL.
 
-The blocklist at the egress proxy (:mod:`tintype.chromium.proxy.blocklist`) costs nothing but matches hosts only. Lists
+The blocklist at the egress proxy (:mod:`tintype.chromium.proxy.blocklist`) costs no time, but matches hosts only. Lists
 contain paths, so Chromium has to pause each request, which costs a tenth of a capture's time. Without lists, requests
 are not paused.
 """
@@ -25,7 +25,7 @@ class NetworkFilter:
     def __init__(self, page: PageContext) -> None:
         self._page = page
         self._frame_urls: dict[str, str] = {}
-        """The document in each frame: where a request comes from."""
+        """URL of the document in each frame: the source of the frame's requests."""
 
     def enable(self) -> None:
         """Call before navigation. ``RequestInterceptor`` passes the page's own requests to :meth:`blocks`."""

@@ -1,4 +1,4 @@
-"""Configuration and address of a capture daemon, as plain values that are cheap to import for its clients."""
+"""Configuration of a capture daemon, its socket path and its command line; cheap to import."""
 
 from __future__ import annotations
 

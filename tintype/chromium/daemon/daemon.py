@@ -2,7 +2,7 @@
 
 ``python -m tintype.chromium ADDRESS CONFIG [LOCK]`` listens on ``unix://…`` or ``tcp://host:port`` and speaks the
 protocol of :mod:`tintype.rpc`. Once it listens and Chromium runs, it writes one line of JSON to standard output: ready,
-or the error. LOCK is an inherited descriptor that is closed at that moment.
+or the error. LOCK is the inherited descriptor of the start lock; the daemon closes it at that moment.
 """
 
 from __future__ import annotations

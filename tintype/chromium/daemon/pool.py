@@ -268,7 +268,7 @@ class Pool:
             self._spawn(browser.close())
 
     def _schedule_probe(self, browser: Browser) -> None:
-        """Find out in the background whether a browser still draws."""
+        """Probe in the background whether a browser still draws."""
         if browser is self.browser:
             self._spawn(self._probe(browser))
 

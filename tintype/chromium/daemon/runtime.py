@@ -1,4 +1,4 @@
-"""Composition root of the capture daemon: builds egress proxies, launcher and capture pool from the configuration."""
+"""Parts of the capture daemon: builds proxies, launcher and pool; reports status and metrics."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class CaptureRuntime:
         self.profiles.remove()
 
     async def status(self, clients: int) -> DaemonStatus:
-        """Return how the daemon runs; ``clients`` is how many are connected."""
+        """Return the state of the daemon; ``clients`` is the number of connected clients."""
         pool, options = self.pool, self.launcher.options
         targets = await self._count_targets()
         return DaemonStatus(
@@ -123,7 +123,7 @@ class CaptureRuntime:
         )
 
     def metrics(self, clients: int) -> DaemonMetrics:
-        """Return counters since the start of this process, and gauges; ``clients`` is how many are connected."""
+        """Return counters since the start of this process, and gauges; ``clients`` is the number of clients."""
         pool, options = self.pool, self.launcher.options
         tree = process_memory(pool.browser.pid) if pool.browser else []
         return DaemonMetrics(

@@ -21,7 +21,7 @@ noticed only by the next read."""
 
 
 class CaptureServer:
-    """Reads operations from clients and replies to them in order, each client in a task of its own.
+    """Reads operations from clients and replies to them in order, each client in a separate task.
 
     ``finished`` is set by a signal, by a client that stops the daemon, or ``idle_timeout`` seconds after the last
     client has disconnected.

@@ -112,7 +112,7 @@ async def _start_in_namespaces(options: LaunchOptions, profile: Path) -> Process
     """Start in namespaces. If the kernel denies them, no listeners arrive and the process exits by itself."""
     ours, theirs = socket.socketpair()
     with ours:
-        # Above the descriptors that the shell is about to use.
+        # A number above the descriptors that the shell of Process uses
         listener_socket = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, _MIN_DESCRIPTOR)
         theirs.close()
         spec = namespaces.NamespaceSpec(

@@ -43,12 +43,12 @@ _SMALL_SHARED_MEMORY = 512 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchOptions:
-    """The options of one Chromium process: binary, user, proxy, profile."""
+    """The options of one Chromium process: binary, user, proxy, isolation."""
 
     binary: str
     user: BrowserUser
     proxy_port: int
-    """Port of the proxy that denies everything, for pages outside of a browser context of ours."""
+    """Port of the proxy that denies everything, for pages outside of the daemon's browser contexts."""
     listeners: int = 0
     """Listening sockets to open inside the namespaces, one for each egress proxy."""
     namespaces: bool = sys.platform == "linux"
@@ -71,7 +71,7 @@ class LaunchOptions:
 
 
 def environment(profile: Path) -> dict[str, str]:
-    """Return Chromium's environment, without ours: a page that breaks out of a renderer could read it."""
+    """Return Chromium's environment, without the daemon's variables: an escaped page could read them."""
     fixed = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(profile), "LANG": "en_US.UTF-8"}
     return fixed | {name: os.environ[name] for name in ("TZ",) if name in os.environ}
 

@@ -1,4 +1,4 @@
-"""Starts Chromium in Linux namespaces of its own, with only loopback and our listeners.
+"""Starts Chromium in Linux namespaces that contain only loopback and the egress proxies' listeners.
 
 Run as a script in front of Chromium: ``python -m tintype.chromium.process.namespaces SPEC -- chromium FLAGS``. It
 leaves the host's network, brings up loopback, opens the listeners inside and sends them out, hides folders under empty
@@ -33,7 +33,7 @@ _PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamespaceSpec:
-    """The namespaces to create and the user that runs Chromium in them."""
+    """Listeners to open, folders to hide, and the user to change to."""
 
     listener_socket: int
     """Descriptor of the socket over which the listeners are sent out."""

@@ -1,7 +1,7 @@
-"""The Chromium process: its DevTools pipe, the end of its standard error, its exit.
+"""The Chromium process: DevTools pipe, last 4 KiB of standard error, exit.
 
-Chromium's standard streams are our pipe. A shell moves them to descriptors 3 and 4, where Chromium expects it, sets
-resource limits and executes Chromium, so the process we start is Chromium's and one process group has to be killed.
+Chromium's standard streams are the DevTools pipe. A shell moves them to descriptors 3 and 4, where Chromium expects the
+pipe, sets resource limits and executes Chromium. So the shell becomes Chromium, and one process group can be killed.
 """
 
 from __future__ import annotations

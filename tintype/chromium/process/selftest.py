@@ -1,7 +1,7 @@
-"""Egress self-test: a page tries to reach a canary on loopback, which must receive nothing.
+"""Egress self-test: a page tries to reach a canary on loopback; returns the protocols that leak.
 
-Run once before a daemon serves. It detects what no test elsewhere can: a Chromium that ignores a flag or a proxy
-setting, a namespace that leaks.
+Run once before a daemon serves. It detects faults of this machine that no test elsewhere can find: a Chromium that
+ignores a flag or a proxy setting, a namespace that leaks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Memory limits of the browser: reads /proc and kills the process that exceeds its limit.
 
-Counted is RssAnon, the private memory of a process. A renderer over its limit is killed and its capture fails as a
-crash; the GPU process is killed and Chromium starts another. If the browser process or the whole tree is over its
+The limits apply to RssAnon, the private memory of a process. A renderer over its limit is killed and its capture fails
+as a crash; the GPU process is killed and Chromium starts another. If the browser process or the whole tree is over its
 limit, the browser is recycled. Address-space limits (RLIMIT_AS) are no alternative: Chromium does not start under them.
 """
 
@@ -52,7 +52,7 @@ class ProcessMemory:
 class ProcessTree:
     """The processes of a browser, read repeatedly.
 
-    What cannot change is read once: each process has about 30 threads that could have children.
+    Facts that cannot change are read once: each process has about 30 threads that could have children.
     """
 
     def __init__(self, browser: int) -> None:

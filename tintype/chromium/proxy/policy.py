@@ -1,4 +1,4 @@
-"""Egress policy of the proxy: address rules, the operator's hosts, and no way back into the proxy."""
+"""Egress policy of the proxy: permits or denies names and addresses; always denies the proxy itself."""
 
 from __future__ import annotations
 

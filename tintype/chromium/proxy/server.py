@@ -92,7 +92,7 @@ class ProxyClient(RelayEnd):
             raise ConnectionDenied("unreachable") from None
 
     def _record(self, request: Socks5Request, denied: ConnectionDenied) -> None:
-        """Count a denial, and log the first of its kind; only those of the guard at level warning."""
+        """Count a denial, and log the first of its kind: unexpected ones by policy or limit as warnings."""
         TOTALS.denied[denied.reason] += not self._session.expect_denials
         if self._session.traffic.record_denial(request, denied.reason):
             is_warning = denied.reason in {"policy", "limit"} and not self._session.expect_denials

@@ -1,4 +1,4 @@
-"""Polls the metrics of a node over HTTP."""
+"""Polls the metrics of a node over HTTP and yields the rates of each interval."""
 
 from __future__ import annotations
 
