@@ -1,4 +1,4 @@
-"""What holds for every test: no browser, no browser tests; whoever configures the log puts it back. And our example."""
+"""Fixtures and hooks of all tests: skipped browser tests, restored log configuration, example page, command line."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.support.terminal import Terminal
 from tintype import logs
 from tintype.provision import find_browser
 
-settings.register_profile("crowded", deadline=None)  # what a crowded machine takes long for is not wrong
+settings.register_profile("crowded", deadline=None)  # a slow example on a busy machine is not a failure
 settings.load_profile("crowded")
 
 
 def pytest_configure() -> None:
-    """What tests start hears Ctrl-C, even if a shell started them in the background, where it is not heard."""
+    """Enable SIGINT, which shells ignore in background jobs: processes started by tests would inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -37,7 +37,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def _log_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Loggers that keep their first configuration could not be listened to by the next test."""
+    """Restore the log configuration, and cache no logger, so that the next test can capture its events."""
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     configure = structlog.configure
@@ -45,7 +45,7 @@ def _log_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(logs, "_json_handler", None)
     yield
     root.handlers = handlers
-    root.setLevel(level)  # not by assignment: loggers remember what they are enabled for
+    root.setLevel(level)  # setLevel clears the cached levels of loggers, an assignment does not
     configure(**before)
 
 
@@ -66,7 +66,7 @@ def example() -> Iterator[str]:
 
 @pytest.fixture
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the machine's settings: an empty folder with a data folder in it."""
+    """Remove all settings from the environment; work in an empty folder, with the data folder below it."""
     for name in [name for name in os.environ if name.startswith(("TINTYPE_", "S3_", "REDIS_", "SNAPSHARP_"))]:
         if name != "TINTYPE_CHROMIUM":
             monkeypatch.delenv(name)

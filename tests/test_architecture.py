@@ -1,4 +1,4 @@
-"""The shape of ARCHITECTURE.md, held by a walk over the syntax trees."""
+"""Rules of ARCHITECTURE.md, checked over the syntax trees: imports, sizes, docstrings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HOMES = {
     "psutil": ("network/interfaces.py",),
     "opentelemetry": ("telemetry/",),
 }
-"""Third parties with one home each: where they may be imported."""
+"""Third-party packages and the modules that may import them."""
 
 RINGS = (
     {"errors", "lean_imports"},
@@ -56,10 +56,10 @@ RINGS = (
     {"cli"},
     {"__main__"},
 )
-"""From the inside out: a module imports from its own ring's inner neighbours only."""
+"""From the inside out: a module imports from its own package and from inner rings only."""
 
 INWARD_EXCEPTIONS = {("web", "application")}
-"""create_app() without arguments is the WSGI server's entry: it assembles itself, lazily."""
+"""create_app() without arguments is the entry point of WSGI servers: it imports the application when called."""
 
 LONGEST_FILE, LONGEST_FUNCTION = 400, 40
 
@@ -73,7 +73,7 @@ def dotted(path: Path) -> str:
 
 
 def same_room(one: str, other: str) -> bool:
-    """Whether two modules lie in one package, or are siblings that use each other: the browser and what installs it."""
+    """Whether two modules are in one package, or in chromium and provision, which use each other."""
     first, second = one.partition(".")[0], other.partition(".")[0]
     return first == second or {first, second} == {"chromium", "provision"}
 
@@ -106,7 +106,7 @@ def ring_of(module: str) -> int:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 class TestEveryModule:
-    def test_keeps_third_parties_in_their_homes(self, path: Path) -> None:
+    def test_imports_third_parties_only_where_permitted(self, path: Path) -> None:
         where = str(path.relative_to(PACKAGE))
         strays = [
             name
@@ -134,10 +134,10 @@ class TestEveryModule:
     def test_module_has_a_limited_number_of_lines(self, path: Path) -> None:
         assert len(path.read_text().splitlines()) <= LONGEST_FILE
 
-    def test_says_what_it_is_for(self, path: Path) -> None:
+    def test_module_has_a_docstring(self, path: Path) -> None:
         assert ast.get_docstring(ast.parse(path.read_text()))
 
-    def test_has_functions_that_fit_a_screen(self, path: Path) -> None:
+    def test_functions_have_a_limited_number_of_lines(self, path: Path) -> None:
         functions = [
             node
             for node in ast.walk(ast.parse(path.read_text()))
@@ -147,10 +147,10 @@ class TestEveryModule:
         assert long == {}
 
 
-def test_settings_are_read_only_at_the_rim() -> None:
+def test_only_outer_packages_import_settings() -> None:
     readers = {room(path) for path in MODULES if "tintype.settings" in set(imports(path))}
     assert readers <= {"application", "backends", "cli", "commands", "provision", "settings"}
 
 
-def test_nothing_is_ever_pickled() -> None:
+def test_no_module_imports_pickle() -> None:
     assert not [path for path in MODULES if {"pickle", "shelve", "dill"} & set(imports(path))]

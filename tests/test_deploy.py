@@ -1,4 +1,4 @@
-"""What is shipped for Fly.io and Kubernetes: of the right shape, with names, ports and times that are the service's."""
+"""Shipped files for Fly.io and Kubernetes: schemas, and settings, ports and timeouts that match the service."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DRAIN = int(DEFAULTS.timeout) + 15
 FLY: dict[str, Any] = tomllib.loads((ROOT / "deploy" / "fly.toml").read_text())
 _TIME = {"type": "string", "pattern": "^[0-9]+(ms|s|m)$"}
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
-# Written after https://fly.io/docs/reference/configuration/: Fly ships no schema that can be had offline.
+# Written after https://fly.io/docs/reference/configuration/, because Fly publishes no schema.
 _FLY_SCHEMA: dict[str, Any] = {
     "app": {"type": "string"},
     "primary_region": {"type": "string", "pattern": "^[a-z]{3}$"},
@@ -83,7 +83,7 @@ _FLY_SCHEMA: dict[str, Any] = {
 
 
 def closed(schema: Any) -> Any:
-    """The same where every object knows its properties: a misspelt one is a mistake."""
+    """The schema with additional properties forbidden, which reports misspelt names."""
     if not isinstance(schema, dict):
         return schema
     inner = {name: closed(value) for name, value in schema.items()}
@@ -126,7 +126,7 @@ _WITH_SECRET = {
         ["TINTYPE_ENGINE_SECRET_FILE", "REDIS_URL_FILE", "AWS_ACCESS_KEY_ID_FILE", "AWS_SECRET_ACCESS_KEY_FILE"], ""
     ),
 }
-"""Settings in place of the files of a Secret."""
+"""Settings that replace the files of a Secret."""
 
 
 def pods() -> list[dict[str, Any]]:
@@ -143,7 +143,9 @@ class TestKubernetes:
     def test_runs_the_image_of_the_kustomization(self) -> None:
         (image,) = manifests.KUSTOMIZATION["images"]
         assert {container["image"] for pod in pods() for container in pod["containers"]} == {image["name"]}
-        assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", image["newTag"]), "a version, so that all pods are the same"
+        assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", image["newTag"]), (
+            "not a fixed version: pods could run different images"
+        )
 
     @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
     def test_builds_with_kustomize(self) -> None:
@@ -198,9 +200,9 @@ class TestKubernetes:
 
     def test_runs_unprivileged_without_capabilities(self) -> None:
         for pod in pods():
-            nobody = pod["securityContext"]
+            security = pod["securityContext"]
             (container,) = pod["containers"]
-            assert (nobody["runAsNonRoot"], nobody["runAsUser"], nobody["fsGroup"]) == (True, 10001, 10001)
+            assert (security["runAsNonRoot"], security["runAsUser"], security["fsGroup"]) == (True, 10001, 10001)
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,

@@ -1,4 +1,4 @@
-"""Caddy as shipped in front of a node: what passes, what does not, and whose address is believed."""
+"""Caddy with the shipped configuration in front of a node: forwarding, hidden routes, client addresses, log."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def edge(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caddy
 
 @pytest.fixture(scope="module")
 def picture(edge: Caddy, site: SiteServer) -> tuple[str, httpx.Response]:
-    """The address of a picture and the answer to who asked first."""
+    """The path of a thumbnail and the first response to it."""
     address = f"/thumb?url={quote(site.url('/plain.html'), safe='')}&thumb_width=320"
     return address, edge.get(address)
 
@@ -88,7 +88,7 @@ def test_rate_limit_uses_the_real_client_address(start_node: StartNode, tmp_path
     with Caddy(tmp_path / "edge", start_node(env=FIVE_A_DAY).port) as edge:
         claims = [{"X-Forwarded-For": f"203.0.113.{n}"} for n in range(6)]
         answers = [edge.get("/thumb?url=http%3A%2F%2F10.0.0.1%2F", claim) for claim in claims]
-    assert [answer.status_code for answer in answers][-1] == 429, "believed what anybody can write"
+    assert [answer.status_code for answer in answers][-1] == 429, "trusted a header that every client can send"
 
 
 def test_redirects_http_to_https(edge: Caddy) -> None:
@@ -98,10 +98,10 @@ def test_redirects_http_to_https(edge: Caddy) -> None:
 
 
 def test_log_contains_neither_targets_nor_keys(edge: Caddy, picture: tuple[str, httpx.Response]) -> None:
-    edge.get(picture[0], {"X-Api-Key": "a-key-of-somebody", "Referer": "https://somebody.example/"})
+    edge.get(picture[0], {"X-Api-Key": "the-key-of-a-client", "Referer": "https://referrer.example/"})
     assert eventually(lambda: any("/thumb" in str(line["request"]) for line in edge.logged()))
     said = str(edge.logged())
-    assert [word for word in ("url=", "a-key-of-somebody", "somebody.example") if word in said] == []
+    assert [word for word in ("url=", "the-key-of-a-client", "referrer.example") if word in said] == []
 
 
 def test_does_not_retry_a_request_that_was_sent(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_does_not_retry_a_request_that_was_sent(tmp_path: Path) -> None:
 
 
 class _Cutter:
-    """Answers /health, and hangs up on everything else once it was sent."""
+    """A server that responds to /health, and closes the connection after any other request."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -131,7 +131,7 @@ class _Cutter:
         self._socket.close()
 
     def requests(self, method: str) -> int:
-        """How many of a method, /health left out."""
+        """Number of requests of /thumb with a method."""
         return sum(head.startswith(f"{method} /thumb".encode()) for head in self._seen)
 
     def _serve(self) -> None:

@@ -1,4 +1,4 @@
-"""Parts are killed, stopped and filled up: answers are right or honest errors, nothing is orphaned or corrupt."""
+"""Failures of browser, daemon, workers, Redis, S3 and disk: responses are valid, no process or file is left behind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.browser
 
 
 def is_whole(answer: httpx.Response) -> bool:
-    """A picture that decodes, or a problem that says what failed."""
+    """Whether the answer is an image of the right size, or an error with a code."""
     if answer.status_code == 200:
         return imaging.size(BytesIO(answer.content).getvalue())[:2] == (1280, 720)
     return answer.status_code in (429, 502, 503, 504) and bool(answer.json()["error"])
@@ -61,7 +61,7 @@ def test_survives_a_redis_outage(start_node: StartNode, redis_server: RedisServe
     url = site.url("/plain.html?redis=1")
     assert [node.thumb(url).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]
     redis_server.stop()
-    # The page just seen may be in a worker's own memory for a moment; another one is in nobody's.
+    # A worker may still have the first page in its memory; no worker has the second.
     assert node.thumb(url).status_code == 200
     during = node.thumb(site.url("/plain.html?redis=2"))
     assert (during.status_code, during.headers["X-Cache"]) == (200, "MISS")
@@ -85,13 +85,13 @@ def test_survives_an_s3_outage(start_node: StartNode, s3_server: S3Server, site:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Room for a service and one large picture."""
+    """A disk with space for a service and one large image."""
     with mounted(tmp_path / "small", megabytes=6) as folder:
         yield folder
 
 
 def fill(path: Path) -> None:
-    """Write until nothing more fits."""
+    """Write until the disk is full."""
     with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(64 << 10))
@@ -112,7 +112,7 @@ def test_survives_a_full_disk(start_node: StartNode, small_disk: Path, site: Sit
 
 
 def ask_all(node: Node, urls: list[str]) -> list[httpx.Response | None]:
-    """Every answer; None where the connection ended first."""
+    """Request all URLs concurrently; None for a connection that ended before its response."""
 
     def ask(url: str) -> httpx.Response | None:
         try:
@@ -125,7 +125,7 @@ def ask_all(node: Node, urls: list[str]) -> list[httpx.Response | None]:
 
 
 def begin_to_post(port: int) -> socket.socket:
-    """A connection whose client says how much it will send, and sends none of it."""
+    """Open a connection and send the head of a POST request without its body."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
     lines = ["POST /thumb HTTP/1.1", "Host: localhost", "Content-Type: application/json", "Content-Length: 100"]
     connection.sendall("\r\n".join([*lines, "", ""]).encode())
@@ -137,7 +137,9 @@ def test_serves_others_while_clients_never_finish_sending(start_node: StartNode,
     assert node.thumb(site.url("/plain.html")).status_code == 200
     with ExitStack() as senders:
         connections = [senders.enter_context(begin_to_post(node.port)) for _ in range(9)]
-        assert eventually(lambda: len(select.select(connections, [], [], 0)[0]) == 6)  # of three seats
+        assert eventually(
+            lambda: len(select.select(connections, [], [], 0)[0]) == 6
+        )  # 4 threads: 3 requests wait, the others get 503
         refused, _, _ = select.select(connections, [], [], 0)
         assert all(b" 503 " in connection.recv(200).split(b"\r\n")[0] for connection in refused)
         assert node.thumb(site.url("/plain.html")).headers["X-Cache"] == "HIT"
@@ -163,7 +165,7 @@ def test_sigkill_of_the_service_leaves_no_process(start_node: StartNode, site: S
     assert node.thumb(site.url("/plain.html")).status_code == 200
     family = {*processes.tree(node.process.pid), *processes.tree(node.daemon())}
     for pid in processes.tree(node.process.pid):
-        with contextlib.suppress(ProcessLookupError):  # workers notice the end of their parent
+        with contextlib.suppress(ProcessLookupError):  # a worker exits when its parent has exited
             os.kill(pid, signal.SIGKILL)
     node.process.wait(10)
     assert eventually(lambda: processes.gone(family), within=30)

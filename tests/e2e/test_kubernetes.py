@@ -1,4 +1,4 @@
-"""Web and captures as two processes over tcp, with arguments and environment of the manifests: no cluster is asked."""
+"""Web and capture pods as two local processes, with the arguments and environment of the manifests."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SECRETS = Path("/run/secrets/tintype")
 
 
 def environment(name: str, secrets: Path, **here: str) -> dict[str, str]:
-    """That of the manifest, its folder of secrets and some addresses being here."""
+    """The environment of a manifest, with a local folder of secrets and the variables ``here``."""
     said = {key: value.replace(str(SECRETS), str(secrets)) for key, value in manifests.environment(name).items()}
     return {**said, **here}
 
 
 def listens(port: int) -> bool:
-    """As the probes of the manifest ask."""
+    """Whether the port accepts connections, as the probes of the manifest check."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
     except OSError:
@@ -44,10 +44,10 @@ def test_web_pod_captures_through_the_capture_pod(site: SiteServer, redis_server
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     for name, value in {
-        "engine-secret": "a key that both pods know",
+        "engine-secret": "a key that both pods use",
         "redis-url": redis_server.url,
-        "aws-access-key-id": "somebody",
-        "aws-secret-access-key": "somebody's",
+        "aws-access-key-id": "test-key-id",
+        "aws-secret-access-key": "test-secret",
     }.items():
         (secrets / name).write_text(f"{value}\n")
     authority = Authority.create(tmp_path / "secrets-tls")
@@ -86,7 +86,7 @@ def test_web_pod_captures_through_the_capture_pod(site: SiteServer, redis_server
             assert (first.status_code, first.headers["x-cache"]) == (200, "MISS"), node.output()
             assert (again.headers["x-cache"], again.content) == ("HIT", first.content)
             below = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes.tree(node.process.pid)]
-            assert not any(b"chrom" in command for command in below), "the web pod has a browser of its own"
+            assert not any(b"chrom" in command for command in below), "the web pod started a browser"
         capture.send_signal(signal.SIGTERM)
         assert capture.wait(90) == 0
     finally:

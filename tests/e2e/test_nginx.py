@@ -1,4 +1,4 @@
-"""nginx as shipped in front of a node: what is answered there, what reaches the service, what is never mixed up."""
+"""nginx with the shipped configuration in front of a node: cached and forwarded requests, keys, limits, log."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def limited(start_node: StartNode, tmp_path: Path) -> Iterator[tuple[Edge, Node]
 
 @pytest.fixture
 def page(site: SiteServer, request: pytest.FixtureRequest) -> str:
-    """A page of this test alone."""
+    """A page that only this test requests."""
     return quote(site.url(f"/plain.html?{request.node.name}"), safe="")
 
 
@@ -61,7 +61,7 @@ def thumb(page: str, more: str = "") -> str:
 
 
 class Asked:
-    """How many requests that an edge was asked from now on reach a node, by its log, which lags a little."""
+    """Count of requests that an edge forwards to a node from now on, read from the log of the node."""
 
     def __init__(self, edge: Edge, node: Node) -> None:
         self._node = node
@@ -71,7 +71,7 @@ class Asked:
         return eventually(lambda: self.so_far() == times)
 
     def so_far(self) -> int:
-        """How many of which the log tells by now."""
+        """Number of forwarded requests in the log so far."""
         return self._node.output().count(self._signed)
 
 
@@ -89,7 +89,7 @@ class TestHits:
         again = edge.get(f"/thumb?url={page}&width=800&format=webp")
         turned = edge.get(f"/thumb?format=webp&width=800&url={page}")
         assert (again.content, again.headers["x-cache"]) == (first.content, "HIT")
-        assert (turned.content, turned.headers["x-cache"]) == (first.content, "HIT"), "visited twice"
+        assert (turned.content, turned.headers["x-cache"]) == (first.content, "HIT"), "captured twice"
 
     def test_keep_the_max_age_of_the_service(self, edge: Edge, page: str) -> None:
         lives = {edge.get(thumb(page)).headers["cache-control"] for _ in range(2)}
@@ -143,7 +143,7 @@ class TestMisses:
         assert before.is_(6)
         asked = Asked(edge, node)
         assert edge.get(thumb(f"{page}5")).status_code == 429
-        assert asked.is_(1), "one client's refusal was kept for the next"
+        assert asked.is_(1), "cached the 429 of one client for another"
 
     def test_use_a_separate_rate_limit_for_each_client(self, limited: tuple[Edge, Node], page: str) -> None:
         edge, _ = limited
@@ -171,7 +171,7 @@ class TestApiKeys:
         edge.get(thumb(page), {"X-Api-Key": "some-key"})
         asked = Asked(edge, node)
         edge.get(thumb(page))
-        assert asked.is_(1), "kept what was answered to a key"
+        assert asked.is_(1), "cached a response to an API key"
 
 
 class TestUnknownArguments:
@@ -189,7 +189,7 @@ class TestUnknownArguments:
         asked = Asked(edge, node)
         for _ in range(2):
             edge.get(thumb(page, "&invented=1"))
-        assert asked.is_(2), "kept an answer to names that anybody can invent"
+        assert asked.is_(2), "cached a response to unknown arguments"
 
     def test_valid_request_succeeds_after_a_rejected_one(self, edge: Edge, page: str) -> None:
         assert edge.get(thumb(page, "&evil=1")).status_code == 400

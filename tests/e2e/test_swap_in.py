@@ -1,4 +1,4 @@
-"""Somebody who runs the common recipe swaps us in: same names, same routes, same defaults."""
+"""The Flask setup of docs/migrating/recipe.md (Redis, S3, gunicorn) works with Tintype unchanged."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_thumbnails_survive_a_restart(recipe: Node, site: SiteServer) -> None:
 def test_every_worker_rejects_the_31st_request(
     shared: str, start_node: StartNode, redis_server: RedisServer, site: SiteServer
 ) -> None:
-    # an hour instead of the default minute: windows follow the clock, and this drill may cross a minute
+    # an hour, not the default minute: windows follow the clock, and the test may run into the next minute
     env = {
         "TINTYPE_LIMIT_EXEMPT": "",
         "TINTYPE_THUMB_LIMIT": "30 per hour",

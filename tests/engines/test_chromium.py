@@ -1,4 +1,4 @@
-"""The client of the capture daemon against scripted daemons: starting, sharing, losing and forking."""
+"""The client of the capture daemon with scripted daemons: start, shared use, lost connections, forks."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ while True:
 
 
 class ScriptedDaemon:
-    """A daemon whose replies and start are lines of Python, and engines that use it."""
+    """A daemon with replies and a start given as lines of Python, and engines that use it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -179,7 +179,7 @@ class TestStart:
         engine = scripted.engine(start="sys.exit(1)")
         with pytest.raises(BackendUnavailable):
             engine.capture(SHOT)
-        scripted.engine()  # writes a program that works
+        scripted.engine()  # writes a program that starts
         assert daemon_pid(engine)
 
     def test_waits_for_a_daemon_that_starts_in_the_background(self, scripted: ScriptedDaemon) -> None:
@@ -243,7 +243,7 @@ class TestCalls:
 
 
 class TestBrokenConnection:
-    """The daemon hangs up during an operation that is not retried."""
+    """The daemon closes the connection during an operation that is not retried."""
 
     @pytest.fixture
     def connection(self, scripted: ScriptedDaemon, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:

@@ -20,11 +20,11 @@ NOT_OFFERED = errors.UnsupportedOption(errors.InvalidParameter("selector", "is n
 
 
 def shot(**options: Any) -> Shot:
-    return Options(url="https://example.com/?q=tell-nobody", **options).capture_request().shot
+    return Options(url="https://example.com/?q=secret-value", **options).capture_request().shot
 
 
 class FakeEngine:
-    """An engine that fails as told, or takes a picture that bears its name."""
+    """An engine that raises ``failure`` or returns a capture with its name as title."""
 
     def __init__(self, name: str, failure: Exception | None = None) -> None:
         self.name, self.failure = name, failure
@@ -100,7 +100,7 @@ class TestCapture:
         (line,) = logs
         assert line["event"] == "engine_fallback"
         assert (line["engine"], line["error"], line["target"]) == ("FakeEngine", "overloaded", "example.com")
-        assert "tell-nobody" not in str(logs)
+        assert "secret-value" not in str(logs)
 
     def test_raises_a_programming_error(self) -> None:
         with pytest.raises(ZeroDivisionError):

@@ -187,7 +187,7 @@ class TestUnsupportedOptions:
 
 
 class TestErrors:
-    """What the API answers, and what becomes of it for our caller."""
+    """Errors of the API and the errors that the engine raises for them."""
 
     @pytest.mark.parametrize(
         ("fault", "kind", "wait"),
@@ -222,13 +222,13 @@ class TestErrors:
     ) -> None:
         api.fault = fault
         with capture_logs() as logs, pytest.raises(errors.TintypeError) as failure:
-            engine.capture(shot("https://example.com/?token=tell-nobody"))
+            engine.capture(shot("https://example.com/?token=secret-value"))
         assert type(failure.value) is kind
         assert failure.value.retry_after == wait
-        assert len(api.seen) == 1, "a capture that reached the API must not be paid for twice"
+        assert len(api.seen) == 1, "the client pays twice for a repeated request"
         told = f"{failure.value.problem()} {logs}"
         assert KEY not in told
-        assert "tell-nobody" not in told
+        assert "secret-value" not in told
         assert "internal" not in failure.value.detail
 
     def test_next_capture_succeeds_after_an_error(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:

@@ -1,4 +1,4 @@
-"""Addresses of other services: what they become is accepted here, and what cannot be said is told."""
+"""Translated URLs of other services: Tintype accepts them, and notes name each unsupported parameter."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ RULES = [
 
 
 def ours(query: str) -> Options:
-    """What our own parser makes of a query; it raises on whatever is not accepted."""
+    """Parse a query as the service does; raises an error for each invalid parameter."""
     pairs = parse_qsl(query, strict_parsing=True)
     assert RequestParser(TargetPolicy(), Freshness(max_age=86_400), 2_592_000).parse(pairs, from_body=False)
     return Options.model_validate(dict(pairs))
 
 
 def address(vendor: Vendor, **said: str) -> str:
-    """As that service writes it."""
+    """A URL of the vendor with these parameters."""
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in said.items())
     if vendor.title == "thum.io":
         path = "".join(f"{name}/" if value == "true" else f"{name}/{value}/" for name, value in said.items())
@@ -83,7 +83,7 @@ def test_translates_every_parameter_of_the_rules(vendor: Vendor, rule: Rule) -> 
     translation = translate(address(vendor, **said), vendor)
     assert ours(translation.query()).url == PAGE
     if rule.is_unsupported:
-        assert [note for note in translation.notes if rule.plain_note in note], "whoever used it is told"
+        assert [note for note in translation.notes if rule.plain_note in note], "no note about an unsupported parameter"
         return
     assert translation.notes == ()
     if rule.kind != "always":
@@ -172,7 +172,7 @@ class TestTranslation:
 
 
 def examples() -> list[tuple[list[str], list[str]]]:
-    """Every call of ``tintype migrate`` in the pages with the lines that are said to come of it."""
+    """Every call of ``tintype migrate`` in the pages, with the output that the page shows."""
     blocks = [
         block for page in PAGES for block in re.findall(r"```sh\n(tintype migrate .*?)```", page.read_text(), re.DOTALL)
     ]
@@ -191,10 +191,10 @@ def test_guides_show_the_output_of_the_command(arguments: list[str], lines: list
 
 class TestMigrateCommand:
     def test_continues_after_an_unknown_url_on_stdin(self) -> None:
-        lines = "https://nobody.test/x\nhttps://image.thum.io/get/https://example.com\n"
+        lines = "https://unknown.test/x\nhttps://image.thum.io/get/https://example.com\n"
         result = CliRunner().invoke(cli.tintype, ["migrate", "--to", "https://t.test/"], input=lines)
         assert result.stdout.startswith("https://t.test/thumb?url=https://example.com&")
-        assert "nobody.test" in result.stderr
+        assert "unknown.test" in result.stderr
         assert result.exit_code == 1
 
 

@@ -94,7 +94,7 @@ class TestForcedCapture:
         harness.clock.advance(1)
         harness.engine.error = None
         assert harness.state(FORCED) == "MISS"
-        assert harness.state(thumb_width=320) == "DERIVED", "the failure is forgotten"
+        assert harness.state(thumb_width=320) == "DERIVED", "the failure is still cached"
 
     def test_shares_one_capture_between_concurrent_forced_requests(self, harness: ServiceHarness) -> None:
         assert sorted(run_concurrently(harness, [lambda: harness.state(FORCED)] * 5)) == ["COALESCED"] * 4 + ["MISS"]
@@ -233,7 +233,7 @@ class TestLastGoodThumbnail:
         for _ in range(3):
             answer = harness.service.get(capture_request(), SHORT)
             assert (answer.cache, answer.thumbnail.body, answer.thumbnail.verdict) == ("STALE", old, "ok")
-        assert harness.engine.capture_count == count_captures(bad), "the rejected one is cached too"
+        assert harness.engine.capture_count == count_captures(bad), "the rejected capture was not cached"
 
     @pytest.mark.parametrize("bad", UNUSABLE.values(), ids=UNUSABLE)
     def test_keeps_the_last_good_thumbnail_if_a_refresh_is_unusable(
@@ -265,7 +265,7 @@ class TestLastGoodThumbnail:
         show(harness, UNUSABLE["missing"])
         answer = harness.service.get(capture_request(), FORCED)
         assert (answer.cache, answer.thumbnail.verdict) == ("MISS", "error")
-        assert (harness.state(), harness.body()) == ("HIT", old), "other requests keep it"
+        assert (harness.state(), harness.body()) == ("HIT", old), "the forced capture replaced it"
 
     def test_forced_requests_share_an_unusable_capture(self, harness: ServiceHarness) -> None:
         harness.state()
@@ -309,7 +309,7 @@ class TestStaleIfError:
         harness.engine.error = failure
         for _ in range(3):
             assert (harness.state(SHORT), harness.body(SHORT)) == ("STALE", old)
-        assert harness.engine.capture_count == 2, "the target is in back-off"
+        assert harness.engine.capture_count == 2, "captured again during the back-off"
 
     @pytest.mark.parametrize("failure", [TargetDenied("x"), SelectorNotFound("x")])
     def test_reports_an_error_of_the_request(self, harness: ServiceHarness, failure: TintypeError) -> None:

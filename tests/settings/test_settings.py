@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tintype.errors import ConfigurationError
 from tintype.settings import Settings
 
-SECRET = "sk_live_tell-nobody"
+SECRET = "sk_live_secret-value"
 
 
 def load(env_file: Path | None = None, **environ: str) -> Settings:
@@ -187,10 +187,10 @@ class TestErrors:
 
 class TestSecrets:
     def test_marks_every_secret(self) -> None:
-        assert Settings.is_secret("redis_url"), "it may hold a password"
+        assert Settings.is_secret("redis_url"), "the URL may contain a password"
         suffixes = ("key", "secret", "token", "password")
         named = {name for name in Settings.model_fields if name.endswith(suffixes) and not Settings.is_secret(name)}
-        assert named == {"engine_tls_key"}, "which is the path of a key"
+        assert named == {"engine_tls_key"}, "only engine_tls_key is not a secret: it is the path of a key"
         assert not Settings.is_secret("port")
 
     def test_reads_a_secret_from_a_file(self, tmp_path: Path) -> None:

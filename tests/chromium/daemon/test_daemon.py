@@ -1,4 +1,4 @@
-"""The daemon under trouble: hostile pages, lost browsers, crowds, and its own end. With the real browser."""
+"""The capture daemon with a real browser: hostile pages, lost browsers, concurrent clients, shutdown."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env
 
 @pytest.fixture(scope="module")
 def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
-    """Shared by tests that leave it as they found it."""
+    """An engine shared by tests that do not stop its daemon."""
     return start_engine(slots=2, queue=50, timeout=TIMEOUT, allow_addresses=(f"127.0.0.1:{site.port}",))
 
 
 @pytest.fixture
 def own(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
-    """A daemon of the test's own, to be mistreated."""
+    """An engine with a separate daemon, which the test may kill or overload."""
     return start_engine(slots=1, queue=1, timeout=8.0, idle_timeout=30.0, allow_addresses=(f"127.0.0.1:{site.port}",))
 
 
@@ -50,7 +50,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 
 def folder_of(pid: int) -> Path:
-    """Where a daemon keeps its browsers' files."""
+    """The folder in which a daemon keeps the files of its browsers."""
     return next(Path(tempfile.gettempdir()).glob(f"tintype-browser-{pid}-*"))
 
 
@@ -198,7 +198,7 @@ class TestDaemon:
         assert not any("--no-sandbox" in read(pid, "cmdline") for pid in family)
         assert is_blue(pending.result())
 
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its user")
     def test_runs_as_a_user_that_is_not_root(self, site: SiteServer) -> None:
         with tempfile.TemporaryDirectory(prefix="tintype-run-") as folder:
             os.chown(folder, 65534, 65534)
@@ -207,7 +207,7 @@ class TestDaemon:
             _, *arguments = command_for(config, address)
             command = [*AS_NOBODY, *python_for_all(), *arguments]
             engine = ChromiumEngine(address, command, Path(folder), timeout=30, log_file=Path(folder) / "log")
-            assert is_blue(engine.capture(shot(site.url("/plain.html?nobody"))))
+            assert is_blue(engine.capture(shot(site.url("/plain.html?user"))))
             assert (engine.status().user, engine.status().sandbox) == ("nobody", True)
             end(engine)
 
@@ -236,7 +236,7 @@ class TestDaemon:
 
 
 def start_slowly(engine: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor, name: str) -> Future[Capture]:
-    """A capture under way: the page was asked for, the picture is not taken yet."""
+    """Start a capture and wait until the browser requests the page; the screenshot follows 1.5 s later."""
     path = f"/plain.html?{name}"
     pending = threads.submit(engine.capture, shot(site.url(path), delay=1500))
     site.wait_for_visit(path)
@@ -251,7 +251,7 @@ def read(pid: int, name: str) -> str:
 
 
 def python_for_all() -> tuple[str, str]:
-    """An interpreter of this version that any user may start: ours may be in root's home."""
+    """An interpreter of this version that all users may start; that of the tests may be below /root."""
     libraries = os.pathsep.join(path for path in sys.path if path)
     version = sys.version_info[:2]
     for python in (sys.executable, "/usr/bin/python3"):

@@ -1,4 +1,4 @@
-"""Inside the enclosure there is loopback, our listeners, no root and none of the hidden folders."""
+"""Kernel namespaces of the browser: loopback only, passed listeners, no root, hidden folders."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tintype.chromium.process import namespaces
 from tintype.chromium.process.namespaces import NamespaceSpec
 
 NOBODY = pwd.getpwnam("nobody")
-AS_SOMEBODY = (
+AS_UNPRIVILEGED = (
     NamespaceSpec(listener_socket=-1, uid=NOBODY.pw_uid, gid=NOBODY.pw_gid)
     if os.geteuid() == 0
     else NamespaceSpec(listener_socket=-1)
 )
 
-pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the programs inside are bash")
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the programs in the namespaces need bash")
 
 
 @contextmanager
 def inside(plan: NamespaceSpec, program: str, line: Sequence[str] = ()) -> Iterator[tuple[list[socket.socket], str]]:
-    """Run a bash program inside; the listeners that were passed out and what it printed."""
+    """Run a bash program in the namespaces; yields the listeners passed out and its output."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         plan = replace(plan, listener_socket=theirs.fileno())
@@ -42,7 +42,7 @@ def inside(plan: NamespaceSpec, program: str, line: Sequence[str] = ()) -> Itera
         listeners = namespaces.receive_listeners(ours, plan.listeners)
         output, _ = process.communicate(timeout=30)
     if process.returncode == namespaces.UNSUPPORTED_EXIT:
-        pytest.skip("THE KERNEL REFUSES NAMESPACES HERE: the enclosure is not tested")
+        pytest.skip("THE KERNEL REFUSES NAMESPACES HERE: they are not tested")
     try:
         assert len(listeners) == plan.listeners
         yield listeners, output
@@ -55,7 +55,7 @@ def test_cuts_off_the_network_of_the_host() -> None:
     with socket.create_server(("127.0.0.1", 0)) as canary:
         canary.setblocking(False)
         port = canary.getsockname()[1]
-        with inside(AS_SOMEBODY, f"(: </dev/tcp/127.0.0.1/{port}) 2>/dev/null && echo reached || echo refused") as (
+        with inside(AS_UNPRIVILEGED, f"(: </dev/tcp/127.0.0.1/{port}) 2>/dev/null && echo reached || echo refused") as (
             _,
             said,
         ):
@@ -65,7 +65,7 @@ def test_cuts_off_the_network_of_the_host() -> None:
 
 
 def test_has_no_interface_but_loopback() -> None:
-    with inside(AS_SOMEBODY, "tail -n +3 /proc/net/dev") as (_, output):
+    with inside(AS_UNPRIVILEGED, "tail -n +3 /proc/net/dev") as (_, output):
         assert [row.partition(":")[0].strip() for row in output.splitlines()] == ["lo"]
 
 
@@ -73,7 +73,7 @@ def test_listeners_are_reachable_from_inside() -> None:
     program = (
         "while read -r _ at _; do echo hello >/dev/tcp/127.0.0.1/$((16#${at#*:})); done < <(tail -n +2 /proc/net/tcp)"
     )
-    with inside(replace(AS_SOMEBODY, listeners=2), program) as (listeners, _):
+    with inside(replace(AS_UNPRIVILEGED, listeners=2), program) as (listeners, _):
         for listener in listeners:
             listener.settimeout(5)
             connection, _ = listener.accept()
@@ -85,20 +85,20 @@ def test_hides_folders_as_empty_and_read_only(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "key").write_text("hush")
-    plan = replace(AS_SOMEBODY, hidden=(str(secret), "/absent"))
+    plan = replace(AS_UNPRIVILEGED, hidden=(str(secret), "/absent"))
     with inside(plan, f"cat {secret}/* 2>/dev/null; touch {secret}/new 2>/dev/null && echo wrote") as (_, output):
         assert output == ""
     assert [entry.name for entry in secret.iterdir()] == ["key"]
 
 
 def test_drops_root_and_privileges_permanently() -> None:
-    with inside(AS_SOMEBODY, "echo uid $UID; cat /proc/self/status") as (_, output):
+    with inside(AS_UNPRIVILEGED, "echo uid $UID; cat /proc/self/status") as (_, output):
         assert "uid 0\n" not in output
         assert "CapEff:\t0000000000000000" in output
         assert "NoNewPrivs:\t1" in output
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else first")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change its user")
 def test_needs_no_privileges_if_user_namespaces_work() -> None:
     python = shutil.which("python3", path="/usr/local/bin:/usr/bin")
     if python is None:

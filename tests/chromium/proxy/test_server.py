@@ -1,4 +1,4 @@
-"""What the filter lets the browser reach: real connections on loopback, names answered by the test."""
+"""Egress proxy over real loopback connections: allowed and denied targets, DNS, limits, sessions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REACHABLE = {HOST: ["127.0.0.1"]}
 
 @asynccontextmanager
 async def running_proxy(names: Any = None, **limits: Any) -> AsyncIterator[tuple[TargetServer, EgressProxy]]:
-    """A site on loopback and a filter for which its address is opened and its name known."""
+    """A target server on loopback, and a proxy that allows its address and resolves its name."""
     async with TargetServer.running() as site:
         policy = EgressPolicy.of([f"127.0.0.1:{site.port}"], deny_hosts=["denied.example.org", "*.denied.example.org"])
         proxy = await EgressProxy.start(policy, ProxyLimits(**limits), resolve=names or FakeDns(REACHABLE))
@@ -51,7 +51,7 @@ async def running_proxy(names: Any = None, **limits: Any) -> AsyncIterator[tuple
 
 @pytest.fixture
 def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every address that was dialled, in order."""
+    """Addresses of all outgoing connections, in order."""
     addresses: list[str] = []
     create_socket = relay._create_socket
 
@@ -65,7 +65,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
-    """Every connection to a site, in order."""
+    """Sockets of all outgoing connections, in order, with small send buffers."""
     created: list[socket.socket] = []
     create_socket = relay._create_socket
 
@@ -79,8 +79,8 @@ def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
 
 
 @pytest.fixture
-def gate() -> Iterator[threading.Event]:
-    """Holds names back until it is set; it is at the end, so that no thread outlives its test."""
+def release() -> Iterator[threading.Event]:
+    """Set to answer blocked lookups; set at the end, so that no thread outlives its test."""
     event = threading.Event()
     yield event
     event.set()
@@ -315,10 +315,10 @@ class TestDenial:
 
 class TestDns:
     @async_test
-    async def test_slow_names_do_not_delay_others(self, gate: threading.Event) -> None:
+    async def test_slow_names_do_not_delay_others(self, release: threading.Event) -> None:
         def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
             if host != HOST:
-                gate.wait()
+                release.wait()
             return FakeDns(REACHABLE)(host)
 
         async with running_proxy(resolve, lookup=0.5) as (site, proxy), proxy.session() as traffic:
@@ -328,10 +328,10 @@ class TestDns:
             assert traffic.find_denial("slow.example.org", site.port).reason == "unknown-host"
 
     @async_test
-    async def test_hanging_lookups_are_limited_and_end_with_the_capture(self, gate: threading.Event) -> None:
+    async def test_hanging_lookups_are_limited_and_end_with_the_capture(self, release: threading.Event) -> None:
         def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
             if host != HOST:
-                gate.wait()
+                release.wait()
             return FakeDns(REACHABLE)(host)
 
         async with running_proxy(resolve, lookup=0.1, lookups=4) as (site, proxy):
@@ -457,7 +457,7 @@ class TestSession:
             async with proxy.session():
                 browser = Socks5Client(proxy)
                 await browser.connect(HOST, site.port)
-                await browser.send(b"/unread\n", bytes(480_000))  # more than the site's side takes, less than we hold
+                await browser.send(b"/unread\n", bytes(480_000))  # fills the site's socket, not the relay's buffer
                 browser.writer.write_eof()
                 assert await browser.receive_all() == b""
                 browser.writer.close()
@@ -466,9 +466,9 @@ class TestSession:
             assert await asyncio.to_thread(eventually, lambda: [each.fileno() for each in sockets] == [-1])
 
     @async_test
-    async def test_cancels_lookups_and_dials_at_the_end(self, gate: threading.Event) -> None:
+    async def test_cancels_lookups_and_dials_at_the_end(self, release: threading.Event) -> None:
         def resolve(*_: Any, **__: Any) -> list[Any]:
-            gate.wait()
+            release.wait()
             return []
 
         async with running_proxy(resolve) as (_, proxy):
@@ -581,15 +581,15 @@ chunks = st.lists(
 @given(chunks)
 def test_survives_any_bytes(parts: list[bytes]) -> None:
     @async_test
-    async def story() -> None:
-        # long enough for the honest client at the end on a busy machine, short enough for forty silent ones
+    async def scenario() -> None:
+        # lookup: enough for the last client on a busy machine; handshake: short, as 40 clients may send nothing
         async with running_proxy(handshake=0.3, lookup=1.0) as (site, proxy), proxy.session():
             browser = await Socks5Client(proxy).dial()
             began = time.monotonic()
-            with suppress(ConnectionError):  # it may have received enough, and hang up at any point
+            with suppress(ConnectionError):  # the proxy may close the connection at any point
                 await browser.send(*parts)
                 assert len(await browser.receive_all()) <= 12
             assert time.monotonic() - began < 10
             assert await Socks5Client(proxy).fetch(HOST, site.port) == HELLO
 
-    story()
+    scenario()
