@@ -1,7 +1,7 @@
 """Benchmark of fresh captures of real pages: throughput, latency, CPU of the process tree, and correct images.
 
 ``python -m bench.captures [--rounds N] [--only tabler,reveal] [--playwright PYTHON]``. Each round captures every page
-once, sequentially and with all slots busy; the contestants alternate. PYTHON is an interpreter that has Playwright,
+once, sequentially and with all slots busy; the tools alternate. PYTHON is an interpreter that has Playwright,
 which then drives the same Chromium. Every image is compared with the same page captured 4 s after its load event.
 
 Ceiling: the throughput if all CPU time of this machine were used for captures, from the CPU time of one capture.
@@ -43,16 +43,16 @@ SETTLED = 4.0
 """Seconds after the load event at which the reference is captured."""
 _GRACE = 1.0
 """Seconds to wait for the clean-up after the last capture, which uses CPU too."""
-RIGHT = 0.98
-"""SSIM from which an image counts as that of the settled page."""
+CORRECT_FROM = 0.98
+"""Images with at least this SSIM relative to the settled page count as correct."""
 
-Take = Callable[[Sequence[str], int], tuple[float, list[float], list[bytes]]]
+CaptureFunction = Callable[[Sequence[str], int], tuple[float, list[float], list[bytes]]]
 """Captures URLs with a number of concurrent clients; returns total seconds, seconds of each, and images."""
 
 
 @dataclass
 class Run:
-    """Results of one contestant with one number of clients."""
+    """Results of one tool with one number of clients."""
 
     rates: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -76,55 +76,55 @@ class Run:
 
 
 @contextmanager
-def service(sites: Sites, scratch: Path) -> Iterator[tuple[int, Take]]:
+def service(sites: Sites, scratch: Path) -> Iterator[tuple[int, CaptureFunction]]:
     """A capture daemon with default settings: its process id, and a function that captures."""
     env = {"TINTYPE_ALLOW_ADDRESSES": sites.allowed, "TINTYPE_WORKERS": "1"}
     with Node(data=scratch / "ours", env=env) as node:
 
-        def one(url: str) -> tuple[float, bytes]:
+        def capture_one(url: str) -> tuple[float, bytes]:
             begin = time.perf_counter()
-            answer = node.thumb(url)
-            answer.raise_for_status()
-            return time.perf_counter() - begin, answer.content
+            response = node.thumb(url)
+            response.raise_for_status()
+            return time.perf_counter() - begin, response.content
 
-        def take(urls: Sequence[str], callers: int) -> tuple[float, list[float], list[bytes]]:
+        def capture(urls: Sequence[str], callers: int) -> tuple[float, list[float], list[bytes]]:
             begin = time.perf_counter()
-            with ThreadPoolExecutor(callers) as crowd:
-                taken = list(crowd.map(one, urls))
-            return time.perf_counter() - begin, [each[0] for each in taken], [each[1] for each in taken]
+            with ThreadPoolExecutor(callers) as pool:
+                captured = list(pool.map(capture_one, urls))
+            return time.perf_counter() - begin, [each[0] for each in captured], [each[1] for each in captured]
 
-        yield node.process.pid, take
+        yield node.process.pid, capture
 
 
 @contextmanager
-def playwright(python: str, scratch: Path) -> Iterator[tuple[int, Take]]:
-    """The Playwright baseline, on the same Chromium."""
+def playwright(python: str, scratch: Path) -> Iterator[tuple[int, CaptureFunction]]:
+    """The Playwright baseline, with the same Chromium: its process id, and a function that captures."""
     script = Path(__file__).with_name("playwright_baseline.py")
     command = [python, "-I", str(script), str(find_chromium()), str(scratch)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rival:
-        assert rival.stdin
-        assert rival.stdout
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
 
-        def take(urls: Sequence[str], callers: int) -> tuple[float, list[float], list[bytes]]:
-            print(json.dumps({"urls": list(urls), "callers": callers}), file=rival.stdin, flush=True)
-            said = json.loads(rival.stdout.readline())
+        def capture(urls: Sequence[str], callers: int) -> tuple[float, list[float], list[bytes]]:
+            print(json.dumps({"urls": list(urls), "callers": callers}), file=process.stdin, flush=True)
+            reply = json.loads(process.stdout.readline())
             bodies = [(scratch / f"{number}.png").read_bytes() for number in range(len(urls))]
-            return said["all"], said["seconds"], bodies
+            return reply["all"], reply["seconds"], bodies
 
-        yield rival.pid, take
+        yield process.pid, capture
 
 
 async def references(sites: Sites) -> dict[str, bytes]:
     """Reference images: every page a fixed time after its load event, without virtual time."""
-    booth = await CaptureRuntime.open(DaemonConfig(slots=1, allow_addresses=(sites.allowed,)))
+    runtime = await CaptureRuntime.open(DaemonConfig(slots=1, allow_addresses=(sites.allowed,)))
     try:
-        return {name: await _settled(booth, sites.url(name)) for name in sites.names}
+        return {name: await _settled(runtime, sites.url(name)) for name in sites.names}
     finally:
-        await booth.close()
+        await runtime.close()
 
 
-async def _settled(booth: CaptureRuntime, url: str) -> bytes:
-    browser, shot = booth.pool.browser, Shot(navigation=Navigation(url=url))
+async def _settled(runtime: CaptureRuntime, url: str) -> bytes:
+    browser, shot = runtime.pool.browser, Shot(navigation=Navigation(url=url))
     assert browser
     async with browser._open_page(None) as (tab, traffic):  # noqa: SLF001 - independent of the capture path under test
         page = PageContext(tab, shot, traffic, browser.user_agent, max_height=20_000)
@@ -135,17 +135,17 @@ async def _settled(booth: CaptureRuntime, url: str) -> bytes:
         return base64.b64decode((await tab.session.call("Page.captureScreenshot", format="png"))["data"])
 
 
-def measure(sites: Sites, contestants: dict[str, tuple[int, Take]], rounds: int, callers: int) -> dict[str, Any]:
-    """Run all rounds; returns results by contestant and number of clients, and the last image of each page."""
-    runs = {(name, crowd): Run() for name in contestants for crowd in (1, callers)}
-    bodies: dict[str, dict[str, bytes]] = {name: {} for name in contestants}
+def measure(sites: Sites, tools: dict[str, tuple[int, CaptureFunction]], rounds: int, callers: int) -> dict[str, Any]:
+    """Run all rounds; returns results by tool and number of clients, and the last image of each page."""
+    runs = {(name, parallel): Run() for name in tools for parallel in (1, callers)}
+    bodies: dict[str, dict[str, bytes]] = {name: {} for name in tools}
     numbers = iter(range(1, 10**9))
     for round_ in range(-1, rounds):  # the first round warms up
-        for (name, crowd), run in runs.items():
-            pid, take = contestants[name]
+        for (name, parallel), run in runs.items():
+            pid, capture = tools[name]
             number = next(numbers)
             begin, spent, busy = time.perf_counter(), process_tree.cpu(pid), process_tree.busy()
-            wall, seconds, pictures = take([sites.url(page, number) for page in sites.names], crowd)
+            wall, seconds, pictures = capture([sites.url(page, number) for page in sites.names], parallel)
             time.sleep(_GRACE)
             spent, busy = process_tree.cpu(pid) - spent, process_tree.busy() - busy
             bodies[name] = dict(zip(sites.names, pictures, strict=True))
@@ -156,18 +156,20 @@ def measure(sites: Sites, contestants: dict[str, tuple[int, Take]], rounds: int,
             run.cpu += spent
             run.others += busy - spent
             run.wall += time.perf_counter() - begin
-    figures = {f"{name}, {crowd} at a time": run.row() for (name, crowd), run in runs.items()}
+    figures = {f"{name}, {parallel} at a time": run.row() for (name, parallel), run in runs.items()}
     return {"figures": figures, "pictures": bodies}
 
 
-def judged(bodies: dict[str, dict[str, bytes]], settled: dict[str, bytes]) -> dict[str, dict[str, tuple[float, float]]]:
-    """PSNR and SSIM relative to the settled page, by page and contestant."""
+def similarities(
+    bodies: dict[str, dict[str, bytes]], settled: dict[str, bytes]
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """PSNR and SSIM relative to the settled page, by page and tool."""
     return {
         page: {
-            name: (similarity.psnr(taken[page], right), similarity.ssim(taken[page], right))
-            for name, taken in bodies.items()
+            name: (similarity.psnr(captured[page], correct), similarity.ssim(captured[page], correct))
+            for name, captured in bodies.items()
         }
-        for page, right in settled.items()
+        for page, correct in settled.items()
     }
 
 
@@ -175,55 +177,55 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--callers", type=int, default=(os.cpu_count() or 1) + 1)
-    parser.add_argument("--only", help="names of pages, separated by commas")
-    parser.add_argument("--playwright", metavar="PYTHON", help="an interpreter that has Playwright")
-    parser.add_argument("--pictures", type=Path, help="a folder for the pictures, to look at")
+    parser.add_argument("--only", help="page names, separated by commas")
+    parser.add_argument("--playwright", metavar="PYTHON", help="Python interpreter that has Playwright")
+    parser.add_argument("--pictures", type=Path, help="write all images into this folder")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    names = asked.only.split(",") if asked.only else list(pages.PAGES)
+    arguments = parser.parse_args()
+    names = arguments.only.split(",") if arguments.only else list(pages.PAGES)
     with tempfile.TemporaryDirectory() as scratch, pages.serve(names) as sites, ExitStack() as stack:
         settled = asyncio.run(references(sites))
-        contestants = {"tintype": stack.enter_context(service(sites, Path(scratch)))}
-        if asked.playwright:
-            contestants["playwright"] = stack.enter_context(playwright(asked.playwright, Path(scratch)))
-        found = measure(sites, contestants, asked.rounds, asked.callers)
-    likenesses = judged(found["pictures"], settled)
-    if asked.pictures:
-        keep(asked.pictures, {"settled": settled, **found["pictures"]})
-    if asked.json:
-        print(json.dumps({"figures": found["figures"], "likeness": likenesses}, indent=2))
+        tools = {"tintype": stack.enter_context(service(sites, Path(scratch)))}
+        if arguments.playwright:
+            tools["playwright"] = stack.enter_context(playwright(arguments.playwright, Path(scratch)))
+        results = measure(sites, tools, arguments.rounds, arguments.callers)
+    likeness = similarities(results["pictures"], settled)
+    if arguments.pictures:
+        keep(arguments.pictures, {"settled": settled, **results["pictures"]})
+    if arguments.json:
+        print(json.dumps({"figures": results["figures"], "likeness": likeness}, indent=2))
         return
-    show(found["figures"], likenesses)
+    show(results["figures"], likeness)
 
 
 def keep(folder: Path, pictures: dict[str, dict[str, bytes]]) -> None:
     """Write all images into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, taken in pictures.items():
-        for page, body in taken.items():
+    for name, captured in pictures.items():
+        for page, body in captured.items():
             (folder / f"{page}.{name}.png").write_bytes(body)
 
 
-def show(figures: dict[str, dict[str, float]], likenesses: dict[str, dict[str, tuple[float, float]]]) -> None:
+def show(figures: dict[str, dict[str, float]], likeness: dict[str, dict[str, tuple[float, float]]]) -> None:
     """Print two tables and the ratios."""
     first = next(iter(figures.values()))
-    table = Table("what", *first)
+    table = Table("measured", *first)
     for what, row in figures.items():
         table.add_row(what, *(f"{value:.2f}" for value in row.values()))
     Console().print(table)
-    contestants = list(next(iter(likenesses.values())))
-    right = Table("dB / SSIM to the settled page", *contestants)
-    for page, by in likenesses.items():
-        right.add_row(page, *(f"{by[name][0]:.1f} / {by[name][1]:.3f}" for name in contestants))
-    good = {name: sum(by[name][1] >= RIGHT for by in likenesses.values()) for name in contestants}
-    right.add_row("right", *(f"{good[name]} of {len(likenesses)}" for name in contestants))
-    Console().print(right)
+    tools = list(next(iter(likeness.values())))
+    correct = Table("dB / SSIM to the settled page", *tools)
+    for page, by in likeness.items():
+        correct.add_row(page, *(f"{by[name][0]:.1f} / {by[name][1]:.3f}" for name in tools))
+    good = {name: sum(by[name][1] >= CORRECT_FROM for by in likeness.values()) for name in tools}
+    correct.add_row("correct", *(f"{good[name]} of {len(likeness)}" for name in tools))
+    Console().print(correct)
     ours = {what.partition(", ")[2]: row for what, row in figures.items() if what.startswith("tintype")}
     for what, row in figures.items():
-        name, _, crowd = what.partition(", ")
+        name, _, parallel = what.partition(", ")
         if name != "tintype":
-            ratios = (f"{title} {ours[crowd][title] / row[title]:.2f}" for title in ("captures/s", "p50 s", "cpu s"))
-            Console().print(f"tintype / {name}, {crowd}: {', '.join(ratios)}")
+            ratios = (f"{title} {ours[parallel][title] / row[title]:.2f}" for title in ("captures/s", "p50 s", "cpu s"))
+            Console().print(f"tintype / {name}, {parallel}: {', '.join(ratios)}")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ OFF = dict.fromkeys(("block_ads", "block_trackers", "block_cookie_banners", "blo
 _GRACE = 0.3
 """Seconds to wait for the clean-up after a capture, which uses CPU too."""
 
-Contestant = tuple[ChromiumEngine, dict[str, Any]]
+Variant = tuple[ChromiumEngine, dict[str, Any]]
 
 
 @contextmanager
@@ -45,25 +45,25 @@ def engine(config: DaemonConfig, run_dir: Path) -> Iterator[ChromiumEngine]:
         client.stop_if_idle()
 
 
-def measure(sites: Sites, contestants: dict[str, Contestant], rounds: int) -> dict[str, Any]:
-    """Ratios relative to the first contestant, and images, by page."""
+def measure(sites: Sites, variants: dict[str, Variant], rounds: int) -> dict[str, Any]:
+    """Ratios relative to the first variant, and images, by page."""
     numbers = iter(range(1, 10**9))
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    cpu: dict[str, list[float]] = {name: [] for name in contestants}
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    cpu: dict[str, list[float]] = {name: [] for name in variants}
     pictures: dict[str, dict[str, bytes]] = {page: {} for page in sites.names}
     for round_ in range(-1, rounds):  # the first round warms up
-        order = list(contestants)[:: 1 if round_ % 2 else -1]
+        order = list(variants)[:: 1 if round_ % 2 else -1]
         for page in sites.names:
             for name in order:
-                took, spent, pictures[page][name] = _take(contestants[name], sites.url(page, next(numbers)))
+                took, spent, pictures[page][name] = _take(variants[name], sites.url(page, next(numbers)))
                 if round_ >= 0:
                     seconds[name].append(took)
                     cpu[name].append(spent)
     return {"seconds": seconds, "cpu": cpu, "pictures": pictures}
 
 
-def _take(contestant: Contestant, url: str) -> tuple[float, float, bytes]:
-    client, options = contestant
+def _take(variant: Variant, url: str) -> tuple[float, float, bytes]:
+    client, options = variant
     pid = client.status().pid
     begin, before = time.perf_counter(), process_tree.cpu(pid)
     body = client.capture(Options(url=url, **options).capture_request().shot).body
@@ -72,43 +72,45 @@ def _take(contestant: Contestant, url: str) -> tuple[float, float, bytes]:
     return took, process_tree.cpu(pid) - before, body
 
 
-def summary(found: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Results of each contestant; the CPU ratio is that of the sums, because CPU is counted in 10 ms ticks."""
-    first = next(iter(found["seconds"]))
-    base, base_cpu = found["seconds"][first], sum(found["cpu"][first])
+def summary(results: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Results of each variant; the CPU ratio is that of the sums, because CPU is counted in 10 ms ticks."""
+    first = next(iter(results["seconds"]))
+    base, base_cpu = results["seconds"][first], sum(results["cpu"][first])
     return {
         name: {
             "p50 s": statistics.median(taken),
             "time ratio": statistics.median(a / b for a, b in zip(taken, base, strict=True)),
-            "cpu ratio": sum(found["cpu"][name]) / base_cpu,
+            "cpu ratio": sum(results["cpu"][name]) / base_cpu,
         }
-        for name, taken in found["seconds"].items()
+        for name, taken in results["seconds"].items()
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", help="names of pages, separated by commas")
+    parser.add_argument("--only", help="page names, separated by commas")
     parser.add_argument("--list", type=Path, action="append", default=[], help="a filter list; may be repeated")
-    parser.add_argument("--pictures", type=Path, help="a folder for the pictures, to look at")
+    parser.add_argument("--pictures", type=Path, help="write all images into this folder")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    names = asked.only.split(",") if asked.only else list(pages.PAGES)
+    arguments = parser.parse_args()
+    names = arguments.only.split(",") if arguments.only else list(pages.PAGES)
     with tempfile.TemporaryDirectory() as scratch, pages.serve(names) as sites:
         folder, compiled = Path(scratch), Path(scratch) / "engine.dat"
-        plain = DaemonConfig(slots=1, allow_addresses=(sites.allowed,))
-        listed = DaemonConfig(slots=1, allow_addresses=(sites.allowed,), filters=str(compiled))
-        with engine(plain, folder) as one, engine(listed, folder) as other:
-            contestants: dict[str, Contestant] = {"off": (one, OFF), "on": (one, {})}
-            if asked.list:
-                compiled.write_bytes(compile_lists(path.read_text() for path in asked.list))
-                contestants["on, with lists"] = (other, {})
-            found = measure(sites, contestants, asked.rounds)
-    if asked.pictures:
-        keep(asked.pictures, found["pictures"])
-    figures, alike = summary(found), changed(found["pictures"])
-    print(json.dumps({"figures": figures, "likeness": alike}, indent=2)) if asked.json else show(figures, alike)
+        without_lists = DaemonConfig(slots=1, allow_addresses=(sites.allowed,))
+        with_lists = DaemonConfig(slots=1, allow_addresses=(sites.allowed,), filters=str(compiled))
+        with engine(without_lists, folder) as unfiltered, engine(with_lists, folder) as filtered:
+            variants: dict[str, Variant] = {"off": (unfiltered, OFF), "on": (unfiltered, {})}
+            if arguments.list:
+                compiled.write_bytes(compile_lists(path.read_text() for path in arguments.list))
+                variants["on, with lists"] = (filtered, {})
+            results = measure(sites, variants, arguments.rounds)
+    if arguments.pictures:
+        keep(arguments.pictures, results["pictures"])
+    figures, similarities = summary(results), changed(results["pictures"])
+    print(json.dumps({"figures": figures, "likeness": similarities}, indent=2)) if arguments.json else show(
+        figures, similarities
+    )
 
 
 def changed(pictures: dict[str, dict[str, bytes]]) -> dict[str, dict[str, float]]:
@@ -126,10 +128,10 @@ def keep(folder: Path, pictures: dict[str, dict[str, bytes]]) -> None:
             (folder / f"{page}-{name.replace(', ', '-').replace(' ', '-')}.png").write_bytes(body)
 
 
-def show(figures: dict[str, dict[str, float]], alike: dict[str, dict[str, float]]) -> None:
+def show(figures: dict[str, dict[str, float]], similarities: dict[str, dict[str, float]]) -> None:
     """Print two tables."""
     console = Console(width=100)
-    for title, rows in (("cleaning", figures), ("likeness to cleaning off (SSIM)", alike)):
+    for title, rows in (("cleaning", figures), ("similarity to cleaning off (SSIM)", similarities)):
         names = list(next(iter(rows.values())))
         table = Table("", *names, title=title)
         for row, values in rows.items():

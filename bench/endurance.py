@@ -45,7 +45,7 @@ QUICK = (
 )
 """Pages of the test site; the last three yield no image or one that is not cached."""
 REAL_EVERY = 25
-COMPARED_AT, LOOKS = 500, 5
+COMPARED_AT, SAMPLES = 500, 5
 ALLOWED = 1.10
 """Limits A10 and A11: resources after all captures, relative to those after 500."""
 _MEGABYTE = 1 << 20
@@ -55,7 +55,7 @@ _BUDGET = 4 * _MEGABYTE
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Sample:
     """Resources of an idle service; memory in bytes."""
 
     captures: int
@@ -72,7 +72,7 @@ class Look:
     descriptors: int
     contexts: int
     pages: int
-    kept: int
+    data_files: int
     """Files in the data folder, without lock files, whose number is fixed."""
     temporary: int
     """Files and folders in the temporary folder."""
@@ -85,26 +85,26 @@ class Service:
     node: Node
     temporary: Path
 
-    def look(self, captures: int) -> Look:
+    def sample(self, captures: int) -> Sample:
         """Wait until the service is idle, then measure."""
         daemon = self._idle_daemon()
-        status, everyone = daemon.status(), process_tree.members(self.node.process.pid)
+        status, members = daemon.status(), process_tree.members(self.node.process.pid)
         daemon.close()
-        below = set(process_tree.members(status.pid))
+        daemon_members = set(process_tree.members(status.pid))
         files = [path for path in self.node.data.rglob("*") if path.is_file() and path.suffix != ".lock"]
-        web = [pid for pid in everyone if pid not in below]
-        return Look(
+        web = [pid for pid in members if pid not in daemon_members]
+        return Sample(
             captures=captures,
-            memory=sum(map(process_tree.pss, everyone)),
-            own=sum(process_tree.pss(pid, "Pss_Anon") for pid in everyone),
+            memory=sum(map(process_tree.pss, members)),
+            own=sum(process_tree.pss(pid, "Pss_Anon") for pid in members),
             web=sum(map(process_tree.pss, web)),
             web_own=sum(process_tree.pss(pid, "Pss_Anon") for pid in web),
             daemon=process_tree.pss(status.pid),
-            processes=len(everyone),
-            descriptors=sum(map(process_tree.descriptors, everyone)),
+            processes=len(members),
+            descriptors=sum(map(process_tree.descriptors, members)),
             contexts=status.contexts or 0,
             pages=status.pages or 0,
-            kept=len(files),
+            data_files=len(files),
             temporary=sum(1 for _ in self.temporary.rglob("*")),
         )
 
@@ -112,18 +112,18 @@ class Service:
         run = self.node.data / "run"
         daemon = ChromiumEngine(f"unix://{next(run.glob('*.sock'))}", None, run, timeout=10)
         until = time.monotonic() + _IDLE_WITHIN
-        while _stirs(daemon) and time.monotonic() < until:
+        while _is_busy(daemon) and time.monotonic() < until:
             time.sleep(0.2)
-        time.sleep(1)  # renderer processes of pages closed a moment ago
+        time.sleep(1)  # renderer processes of closed pages end later
         return daemon
 
 
-def _stirs(daemon: ChromiumEngine) -> bool:
+def _is_busy(daemon: ChromiumEngine) -> bool:
     status = daemon.status()
     return bool(status.busy or status.queue_length or status.contexts != 0)
 
 
-def addresses(site: SiteServer, real: pages.Sites) -> Iterator[str]:
+def distinct_urls(site: SiteServer, real: pages.Sites) -> Iterator[str]:
     """An endless sequence of distinct URLs."""
     quick, slow = itertools.cycle(QUICK), itertools.cycle(real.names)
     for number in itertools.count():
@@ -133,21 +133,21 @@ def addresses(site: SiteServer, real: pages.Sites) -> Iterator[str]:
             yield f"{site.url(next(quick))}?n={number}"
 
 
-def endure(service: Service, urls: Iterator[str], captures: int, every: int, callers: int) -> Iterator[Look]:
+def run(service: Service, urls: Iterator[str], captures: int, every: int, callers: int) -> Iterator[Sample]:
     """Capture continuously; take a sample after every N captures."""
-    seen: Counter[int] = Counter()
-    with ThreadPoolExecutor(callers) as crowd:
+    statuses: Counter[int] = Counter()
+    with ThreadPoolExecutor(callers) as pool:
         for done in range(every, captures + 1, every):
             begin = time.perf_counter()
-            asked = list(itertools.islice(urls, every))
-            seen.update(answer.status_code for answer in crowd.map(service.node.thumb, asked))
+            batch = list(itertools.islice(urls, every))
+            statuses.update(response.status_code for response in pool.map(service.node.thumb, batch))
             speed = every / (time.perf_counter() - begin)
-            look = service.look(done)
-            Console(stderr=True).print(f"{speed:.1f}/s", dict(seen), look)
-            yield look
+            sample = service.sample(done)
+            Console(stderr=True).print(f"{speed:.1f}/s", dict(statuses), sample)
+            yield sample
 
 
-def measure(captures: int, every: int, callers: int, recycle_after: int) -> tuple[list[Look], list[str]]:
+def measure(captures: int, every: int, callers: int, recycle_after: int) -> tuple[list[Sample], list[str]]:
     """All samples, and the files left when the service has ended."""
     with tempfile.TemporaryDirectory() as scratch, SiteServer() as site, pages.serve() as real:
         Path(scratch).chmod(0o711)  # the browser's user needs access
@@ -164,15 +164,18 @@ def measure(captures: int, every: int, callers: int, recycle_after: int) -> tupl
         }
         with Node(data=Path(scratch) / "data", env=env) as node:
             node.thumb(site.url("/plain.html")).raise_for_status()
-            looks = list(endure(Service(node, temporary), addresses(site, real), captures, every, callers))
-        return looks, sorted(str(path.relative_to(temporary)) for path in temporary.rglob("*"))
+            samples = list(run(Service(node, temporary), distinct_urls(site, real), captures, every, callers))
+        return samples, sorted(str(path.relative_to(temporary)) for path in temporary.rglob("*"))
 
 
-def compared(looks: Sequence[Look]) -> dict[str, tuple[float, float]]:
+def compared(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
     """Medians of the samples around capture 500 (or of the first) and of the last ones, by name."""
-    middle = min(range(len(looks)), key=lambda number: abs(looks[number].captures - COMPARED_AT))
-    begin = max(0, min(middle - LOOKS // 2, len(looks) - LOOKS))
-    sides = [asdict(look) for look in looks[begin : begin + LOOKS]], [asdict(look) for look in looks[-LOOKS:]]
+    middle = min(range(len(samples)), key=lambda number: abs(samples[number].captures - COMPARED_AT))
+    begin = max(0, min(middle - SAMPLES // 2, len(samples) - SAMPLES))
+    sides = (
+        [asdict(sample) for sample in samples[begin : begin + SAMPLES]],
+        [asdict(sample) for sample in samples[-SAMPLES:]],
+    )
     names = [name for name in sides[0][0] if name != "captures"]
     return {name: tuple(statistics.median(row[name] for row in side) for side in sides) for name in names}
 
@@ -182,19 +185,21 @@ def main() -> None:
     parser.add_argument("--captures", type=int, default=5000)
     parser.add_argument("--every", type=int, default=100)
     parser.add_argument("--callers", type=int, default=(os.cpu_count() or 1) + 2)
-    parser.add_argument("--recycle-after", type=int, default=100, help="captures of one browser, as by default")
+    parser.add_argument("--recycle-after", type=int, default=100, help="TINTYPE_RECYCLE_AFTER of the service")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    looks, left = measure(asked.captures, asked.every, asked.callers, asked.recycle_after)
-    if asked.json:
-        print(json.dumps({"looks": [asdict(look) for look in looks], "left": left, "compared": compared(looks)}))
+    arguments = parser.parse_args()
+    samples, left = measure(arguments.captures, arguments.every, arguments.callers, arguments.recycle_after)
+    if arguments.json:
+        print(
+            json.dumps({"samples": [asdict(sample) for sample in samples], "left": left, "compared": compared(samples)})
+        )
         return
-    table = Table("held", f"after {COMPARED_AT}", f"after {looks[-1].captures}", f"times (A11: ≤ {ALLOWED:.2f})")
-    for name, (early, late) in compared(looks).items():
+    table = Table("resource", f"after {COMPARED_AT}", f"after {samples[-1].captures}", f"times (A11: ≤ {ALLOWED:.2f})")
+    for name, (early, late) in compared(samples).items():
         unit = _MEGABYTE if name in {"memory", "own", "web", "web_own", "daemon"} else 1
         ratio = f"{late / early:.2f}" if early else "–"
         table.add_row(name if unit == 1 else f"{name} MB", f"{early / unit:.0f}", f"{late / unit:.0f}", ratio)
-    Console().print(table, f"left behind when the service had ended: {', '.join(left) or 'nothing'}")
+    Console().print(table, f"files left after the service ended: {', '.join(left) or 'nothing'}")
 
 
 if __name__ == "__main__":

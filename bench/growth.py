@@ -3,7 +3,7 @@
 ``python -m bench.growth [--records N] [--bytes N] [--seconds N] [--writers N]``. Both caches are queried alternately in
 one process: directly, and through the WSGI application as a hit that is not in a worker's memory. Then several
 processes write more than the budget into the large cache while another one reads. On a busy machine a process often
-waits for a core: ``/proc/self/schedstat`` tells how long, and this time is subtracted from the pauses; the table shows
+waits for a core: ``/proc/self/schedstat`` contains this time, which is subtracted from the pauses; the table shows
 the maximum that was subtracted. ``--folder`` selects the folder of the files.
 """
 
@@ -53,9 +53,8 @@ ENVIRON: dict[str, Any] = {
     "REMOTE_ADDR": "192.0.2.1",
     "wsgi.url_scheme": "http",
 }
-LIFE = 86_400.0
-RESULTS = multiprocessing.get_context("fork")
-
+TTL = 86_400.0
+FORK = multiprocessing.get_context("fork")
 
 CHUNK = 10_000
 
@@ -100,35 +99,35 @@ class Node:
         self._fill(codec.pack_thumbnail(sample))
         self.keys = [self._request(number).key for number in range(KNOWN)]
         for number in range(KNOWN):
-            self.ask(number)
+            self.request_thumbnail(number)
 
     def _fill(self, value: bytes) -> None:
-        """Insert in few transactions what a million puts would; requested records are spread among the others."""
-        every, now = self.count // KNOWN, time.time()
+        """Insert all records in few transactions; requested ones are distributed evenly."""
+        step, now = self.count // KNOWN, time.time()
         self.state.records.put("first", b"", 0)  # creates the file
         with closing(sqlite3.connect(self.path, isolation_level=None)) as database:
-            for begin in track(range(1, self.count + 1, CHUNK), f"{self.count:,} pictures", transient=True):
+            for begin in track(range(1, self.count + 1, CHUNK), f"{self.count:,} thumbnails", transient=True):
                 numbers = range(begin, min(begin + CHUNK, self.count + 1))
-                names = [self._request(n // every - 1).key if n % every == 0 else key(n) for n in numbers]
+                names = [self._request(n // step - 1).key if n % step == 0 else key(n) for n in numbers]
                 entries = [
-                    (n, name, key(n // 3), now + LIFE, now, len(value)) for n, name in zip(numbers, names, strict=True)
+                    (n, name, key(n // 3), now + TTL, now, len(value)) for n, name in zip(numbers, names, strict=True)
                 ]
                 database.execute("BEGIN")
                 database.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", entries)
                 database.executemany("INSERT INTO value VALUES (?, ?)", ((n, value) for n in numbers))
                 database.execute("COMMIT")
 
-    def ask(self, number: int) -> None:
+    def request_thumbnail(self, number: int) -> None:
         """Request a thumbnail whose query is in the query cache."""
         environ = {**ENVIRON, "QUERY_STRING": f"url=https%3A%2F%2Fexample.com%2F{number}&format=jpeg"}
-        seen: list[str] = []
+        statuses: list[str] = []
 
         def start_response(status: str, *_: object) -> Callable[[bytes], object]:
-            seen.append(status)
+            statuses.append(status)
             return lambda _: None
 
         b"".join(self._application(environ, start_response))
-        assert seen == ["200 OK"], seen
+        assert statuses == ["200 OK"], statuses
 
     def read(self, number: int) -> None:
         assert self.state.records.get(self.keys[number]), "a record is missing"
@@ -145,19 +144,19 @@ def timed(act: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def in_turn(nodes: list[Node], act: Callable[[Node, int], None], seconds: float) -> list[Spread]:
+def alternate(nodes: list[Node], act: Callable[[Node, int], None], seconds: float) -> list[Spread]:
     """Run an operation on random thumbnails of each cache alternately."""
-    chance, end = random.Random(1), time.monotonic() + seconds
+    rng, end = random.Random(1), time.monotonic() + seconds
     times: list[list[float]] = [[] for _ in nodes]
     while time.monotonic() < end:
-        number = chance.randrange(KNOWN)
+        number = rng.randrange(KNOWN)
         for node, spent in zip(nodes, times, strict=True):
             spent.append(timed(partial(act, node, number)))
     return [Spread.of(spent) for spent in times]
 
 
 def without_scheduling(act: Callable[[], object], seconds: Event | float) -> Spread:
-    """Repeat an operation for a time or until an event; time without a core is subtracted."""
+    """Repeat an operation for a time or until an event; waits for a core are subtracted."""
     fd, times, waits, end = os.open("/proc/self/schedstat", os.O_RDONLY), [], [], time.monotonic()
     while not seconds.is_set() if isinstance(seconds, Event) else time.monotonic() < end + seconds:
         before = int(os.pread(fd, 64, 0).split()[1])
@@ -167,35 +166,37 @@ def without_scheduling(act: Callable[[], object], seconds: Event | float) -> Spr
     return Spread.of(times, waits)
 
 
-def keep_reading(path: Path, budget: int, keys: list[str], over: Event, tell: multiprocessing.Queue[Spread]) -> None:
-    cache, chance = SqliteCache(path, budget), random.Random(2)
-    tell.put(without_scheduling(lambda: cache.get(chance.choice(keys)), over))
+def read_until(path: Path, budget: int, keys: list[str], stop: Event, results: multiprocessing.Queue[Spread]) -> None:
+    cache, rng = SqliteCache(path, budget), random.Random(2)
+    results.put(without_scheduling(lambda: cache.get(rng.choice(keys)), stop))
 
 
-def keep_writing(path: Path, budget: int, size: int, seconds: float, tell: multiprocessing.Queue[Spread]) -> None:
+def write_for(path: Path, budget: int, size: int, seconds: float, results: multiprocessing.Queue[Spread]) -> None:
     cache, body, numbers = SqliteCache(path, budget), os.urandom(size), itertools.count()
     pid = os.getpid()
 
     def write() -> None:
         name = key(next(numbers) + pid * 1_000_000_000)
-        cache.put(name, body, LIFE, tag=name)
+        cache.put(name, body, TTL, tag=name)
 
-    tell.put(without_scheduling(write, seconds))
+    results.put(without_scheduling(write, seconds))
 
 
 def evict(
     path: Path, budget: int, keys: list[str], size: int, seconds: float, writers: int
 ) -> tuple[list[Spread], Spread, int]:
     """Write beyond the budget while another process reads: times of each writer, of reads, and bytes kept."""
-    over, reads, writes = RESULTS.Event(), RESULTS.Queue(), RESULTS.Queue()
-    reader = RESULTS.Process(target=keep_reading, args=(path, budget, keys, over, reads))
-    crowd = [RESULTS.Process(target=keep_writing, args=(path, budget, size, seconds, writes)) for _ in range(writers)]
-    for process in (reader, *crowd):
+    stop, reads, writes = FORK.Event(), FORK.Queue(), FORK.Queue()
+    reader = FORK.Process(target=read_until, args=(path, budget, keys, stop, reads))
+    writer_processes = [
+        FORK.Process(target=write_for, args=(path, budget, size, seconds, writes)) for _ in range(writers)
+    ]
+    for process in (reader, *writer_processes):
         process.start()
-    written = [writes.get(timeout=seconds + 60) for _ in crowd]
-    over.set()
+    written = [writes.get(timeout=seconds + 60) for _ in writer_processes]
+    stop.set()
     read = reads.get(timeout=60)
-    for process in (reader, *crowd):
+    for process in (reader, *writer_processes):
         process.join()
     return written, read, SqliteCache(path, budget).size()
 
@@ -208,43 +209,45 @@ def main() -> None:
     parser.add_argument("--writers", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=None)
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     logs.configure("warning", "json")
-    response_cache.LIFETIME = 0.0  # otherwise the response cache of the worker would answer
-    with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-        budget = asked.records * (asked.bytes + 300)
-        few, many = (Node(Path(folder) / str(n), n, asked.bytes, budget) for n in (FEW, asked.records))
-        reads = in_turn([few, many], Node.read, asked.seconds)
-        hits = in_turn([few, many], Node.ask, asked.seconds)
-        full = many.state.records.size()
-        writes, beside, kept = evict(many.path, full, many.keys, asked.bytes, asked.seconds, asked.writers)
-        on_disk = sum(file.stat().st_size for file in many.path.parent.glob(f"{many.path.name}*"))
-    names = [f"{act}, {n:,} records" for act in ("read", "hit") for n in (FEW, asked.records)]
+    response_cache.LIFETIME = 0.0  # otherwise the response cache of the worker would serve them
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        budget = arguments.records * (arguments.bytes + 300)
+        small, large = (Node(Path(folder) / str(n), n, arguments.bytes, budget) for n in (FEW, arguments.records))
+        reads = alternate([small, large], Node.read, arguments.seconds)
+        hits = alternate([small, large], Node.request_thumbnail, arguments.seconds)
+        full = large.state.records.size()
+        writes, reader_times, kept = evict(
+            large.path, full, large.keys, arguments.bytes, arguments.seconds, arguments.writers
+        )
+        on_disk = sum(file.stat().st_size for file in large.path.parent.glob(f"{large.path.name}*"))
+    names = [f"{act}, {n:,} records" for act in ("read", "hit") for n in (FEW, arguments.records)]
     spreads = dict(zip(names, [*reads, *hits], strict=True))
     spreads |= {f"writer {number}, over the budget": spread for number, spread in enumerate(writes, 1)}
-    spreads["reader meanwhile"] = beside
+    spreads["reader meanwhile"] = reader_times
     ratios = {
         "read": reads[1].p50 / reads[0].p50,
         "hit": hits[1].p50 / hits[0].p50,
         "kept": kept / full,
         "on disk": on_disk / full,
     }
-    report(spreads, ratios, as_json=asked.json)
+    report(spreads, ratios, as_json=arguments.json)
 
 
 def report(spreads: dict[str, Spread], ratios: dict[str, float], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({**{name: asdict(spread) for name, spread in spreads.items()}, **ratios}))
         return
-    table = Table("what", "count", "p50 µs", "p99 µs", "longest ms", "no core, longest ms")
+    table = Table("what", "count", "p50 µs", "p99 µs", "longest ms", "longest wait for a core, ms")
     for what, spread in spreads.items():
         figures = f"{spread.p50:.1f}", f"{spread.p99:.1f}", f"{spread.longest / 1000:.1f}"
         table.add_row(what, f"{spread.count:,}", *figures, f"{spread.scheduling / 1000:.1f}")
-    words = (
+    summary = (
         f"p50 of a hit: {ratios['hit']:.2f} × (A10: ≤ 1.2), of a read {ratios['read']:.2f} ×; "
         f"kept {ratios['kept']:.3f} of the budget, {ratios['on disk']:.2f} on disk"
     )
-    Console().print(table, words)
+    Console().print(table, summary)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Benchmark of the egress filter and the namespace sandbox: captures per second with and without them.
+"""Benchmark of the egress proxy and the namespace sandbox: captures per second with and without them.
 
 ``python -m bench.guard [--rounds N] [--captures N] [--pages DIR]``. Without: direct connections in the network
 namespace of the host; Chromium's sandbox stays on in both. The two alternate within one run.
@@ -33,7 +33,7 @@ from tintype.provision.find_browser import find_chromium
 TABS = 3
 
 
-def unguarded() -> ExitStack:
+def direct_connections() -> ExitStack:
     """Make browsers connect directly: no proxy on the command line or in a context."""
     stack, post = ExitStack(), connection.CdpSession.post
 
@@ -49,7 +49,7 @@ def unguarded() -> ExitStack:
         mock.patch.object(
             LaunchOptions,
             "arguments",
-            lambda recipe, profile: [a for a in arguments(recipe, profile) if "--proxy" not in a],
+            lambda options, profile: [a for a in arguments(options, profile) if "--proxy" not in a],
         )
     )
     return stack
@@ -57,32 +57,32 @@ def unguarded() -> ExitStack:
 
 async def measure(site: Site, number: int, captures: int, *, guarded: bool) -> tuple[float, float]:
     """Captures per second with all slots busy, and seconds from launch to a ready browser."""
-    judge = EgressPolicy.of([f"127.0.0.1:{site.server_port}"])
-    closed, territory = await EgressProxy.start(judge), ProfileRoot.create()
-    recipe = LaunchOptions(
+    policy = EgressPolicy.of([f"127.0.0.1:{site.server_port}"])
+    proxy, profiles = await EgressProxy.start(policy), ProfileRoot.create()
+    options = LaunchOptions(
         binary=str(find_chromium()),
         user=user.choose_user("tintype"),
-        proxy_port=closed.port,
+        proxy_port=proxy.port,
         listeners=2 * TABS + 1,
         namespaces=guarded,
     )
     begin = time.perf_counter()
-    browser = await Browser.start(Launcher(recipe, territory, allow_no_sandbox=False), judge, 2 * TABS + 1)
+    browser = await Browser.start(Launcher(options, profiles, allow_no_sandbox=False), policy, 2 * TABS + 1)
     started = time.perf_counter() - begin
     try:
         shots = iter([Shot(navigation=Navigation(url=site.url(number * 10_000 + n))) for n in range(captures + TABS)])
         for _ in range(TABS):
             await browser.capture(next(shots), None, 20, 16_000)
         begin = time.perf_counter()
-        await asyncio.gather(*(drain(browser, shots) for _ in range(TABS)))
+        await asyncio.gather(*(capture_all(browser, shots) for _ in range(TABS)))
         return captures / (time.perf_counter() - begin), started
     finally:
         await browser.close()
-        await closed.close()
-        territory.remove()
+        await proxy.close()
+        profiles.remove()
 
 
-async def drain(browser: Browser, shots: Any) -> None:
+async def capture_all(browser: Browser, shots: Any) -> None:
     for shot in shots:
         await browser.capture(shot, None, 20, 16_000)
 
@@ -91,16 +91,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--captures", type=int, default=30)
-    parser.add_argument("--pages", type=Path, help="a folder with index.html to photograph")
-    asked = parser.parse_args()
-    site = Site(asked.pages)
+    parser.add_argument("--pages", type=Path, help="folder with index.html, the page to capture")
+    arguments = parser.parse_args()
+    site = Site(arguments.pages)
     runs: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
-    for number in range(asked.rounds):
+    for number in range(arguments.rounds):
         for guarded in (True, False):
-            with ExitStack() if guarded else unguarded():
-                runs[guarded].append(asyncio.run(measure(site, number * 2 + guarded, asked.captures, guarded=guarded)))
+            with ExitStack() if guarded else direct_connections():
+                runs[guarded].append(
+                    asyncio.run(measure(site, number * 2 + guarded, arguments.captures, guarded=guarded))
+                )
     table = Table("", "captures/s, median", "all runs", "browser start, s")
-    for guarded, name in ((True, "filter and enclosure"), (False, "neither")):
+    for guarded, name in ((True, "proxy and namespace sandbox"), (False, "neither")):
         rates, starts = zip(*runs[guarded], strict=True)
         shown = " ".join(f"{rate:.1f}" for rate in rates)
         table.add_row(name, f"{statistics.median(rates):.2f}", shown, f"{statistics.median(starts):.2f}")

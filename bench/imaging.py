@@ -1,7 +1,7 @@
 """Benchmark of scaling and encoding: milliseconds, bytes and similarity for several masters.
 
 ``python -m bench.imaging [--pictures DIR] [--repeat N]``. DIR contains PNG masters, preferably from Chromium's fast PNG
-encoder; without it three are drawn: text, a user interface and a photograph-like image. ``*`` marks the settings of the
+encoder; without it three are drawn: text, a user interface and a photo-like image. ``*`` marks the settings of the
 service.
 """
 
@@ -32,25 +32,25 @@ WEBP, AVIF, PNG = 2, 1, (3, "none")
 
 def prose(width: int = 1280, height: int = 720) -> Any:
     """Dark text on white, edge to edge."""
-    chance = random.Random(1)
-    text = "\n".join(" ".join(chance.choices(WORDS, k=90)) for _ in range(12))
+    rng = random.Random(1)
+    text = "\n".join(" ".join(rng.choices(WORDS, k=90)) for _ in range(12))
     ink = pyvips.Image.text(text, font="sans 16", width=width - 160, dpi=72, spacing=6)
     return page(width, height).insert(ink.ifthenelse([34, 34, 34], page(ink.width, ink.height), blend=True), 80, 30)
 
 
 def interface(width: int = 1280, height: int = 720) -> Any:
-    """Tiles of flat colour with a little text."""
-    chance, image = random.Random(2), page(width, height, (241, 245, 249))
+    """Tiles of flat colour with short text."""
+    rng, image = random.Random(2), page(width, height, (241, 245, 249))
     for left in range(20, width - 200, 240):
         for top in range(20, height - 100, 140):
-            tile = page(220, 120).insert(page(220, 4, [chance.randrange(256) for _ in range(3)]), 0, 0)
-            ink = pyvips.Image.text(" ".join(chance.choices(WORDS, k=9)), font="sans 14", width=190, dpi=72)
+            tile = page(220, 120).insert(page(220, 4, [rng.randrange(256) for _ in range(3)]), 0, 0)
+            ink = pyvips.Image.text(" ".join(rng.choices(WORDS, k=9)), font="sans 14", width=190, dpi=72)
             text = ink.ifthenelse([80, 80, 90], page(ink.width, ink.height), blend=True)
             image = image.insert(tile.insert(text, 15, 20), left, top)
     return image
 
 
-def photograph(width: int = 1280, height: int = 720) -> Any:
+def photo(width: int = 1280, height: int = 720) -> Any:
     """Soft gradients with camera noise."""
     bands = [pyvips.Image.perlin(width, height, cell_size=90, seed=n) * 120 + 128 for n in range(3)]
     grain = pyvips.Image.gaussnoise(width, height, sigma=6, seed=4)
@@ -66,7 +66,7 @@ def masters(folder: Path | None) -> dict[str, bytes]:
     """PNG bodies by name."""
     if folder:
         return {path.stem: path.read_bytes() for path in sorted(folder.glob("*.png"))}
-    drawn = {"prose": prose, "interface": interface, "photograph": photograph}
+    drawn = {"prose": prose, "interface": interface, "photo": photo}
     return {name: draw().pngsave_buffer(compression=1, filter="sub") for name, draw in drawn.items()}
 
 
@@ -89,18 +89,18 @@ def encoders() -> Iterator[tuple[str, Callable[[Any], bytes]]]:
 
 def measure(make: Callable[[], bytes], repeat: int) -> tuple[float, bytes]:
     """Median milliseconds, and the result."""
-    made, taken = make(), []
+    made, milliseconds = make(), []
     for _ in range(repeat):
         begin = time.perf_counter()
         make()
-        taken.append((time.perf_counter() - begin) * 1000)
-    return statistics.median(taken), made
+        milliseconds.append((time.perf_counter() - begin) * 1000)
+    return statistics.median(milliseconds), made
 
 
-def likeness(one: Any, body: bytes) -> float:
+def psnr(original: Any, body: bytes) -> float:
     """PSNR in decibels; 99 for equal images."""
-    other = pyvips.Image.new_from_buffer(body, "")
-    error = ((one.cast("float") - other.cast("float")) ** 2).avg()
+    decoded = pyvips.Image.new_from_buffer(body, "")
+    error = ((original.cast("float") - decoded.cast("float")) ** 2).avg()
     return 10 * math.log10(255**2 / error) if error else 99.0
 
 
@@ -110,14 +110,14 @@ def compare(bodies: dict[str, bytes], width: int, repeat: int) -> Table:
     for name, encode in encoders():
         cells = []
         for body in bodies.values():
-            scaled = reduce(body, width).copy_memory()
-            taken, made = measure(lambda b=body, e=encode: e(reduce(b, width)), repeat)
-            cells.append(f"{taken:.1f} / {len(made) / 1024:.1f} / {likeness(scaled, made):.1f}")
+            scaled = scale_to(body, width).copy_memory()
+            milliseconds, made = measure(lambda b=body, e=encode: e(scale_to(b, width)), repeat)
+            cells.append(f"{milliseconds:.1f} / {len(made) / 1024:.1f} / {psnr(scaled, made):.1f}")
         table.add_row(name, *cells)
     return table
 
 
-def reduce(body: bytes, width: int) -> Any:
+def scale_to(body: bytes, width: int) -> Any:
     """Scale an undecoded master to a width."""
     image = pyvips.Image.pngload_buffer(body, access="sequential")
     return image if width == image.width else image.thumbnail_image(width)
@@ -125,17 +125,17 @@ def reduce(body: bytes, width: int) -> Any:
 
 def renditions(bodies: dict[str, bytes], repeat: int) -> Table:
     """The complete rendering from master to thumbnail."""
-    table = Table("ms / KiB", *bodies, title="imaging.render, as the service calls it")
+    table = Table("ms / KiB", *bodies, title="imaging.render with the arguments of the service")
     sizes: tuple[dict[str, Any], ...] = ({}, {"thumb_width": 320}, {"thumb_width": 640, "thumb_height": 360})
     for size in sizes:
         for form in ("png", "jpeg", "webp", "avif"):
             cells = []
             for body in bodies.values():
                 capture = Capture(body=body, width=0, height=0, taken_at=0)
-                asked = Rendition(format=form, **size)
-                taken, made = measure(lambda c=capture, a=asked: imaging.render(c, a).body, repeat)
-                cells.append(f"{taken:.1f} / {len(made) / 1024:.1f}")
-            table.add_row(f"{form} {'x'.join(map(str, size.values())) or 'as it is'}", *cells)
+                rendition = Rendition(format=form, **size)
+                milliseconds, made = measure(lambda c=capture, r=rendition: imaging.render(c, r).body, repeat)
+                cells.append(f"{milliseconds:.1f} / {len(made) / 1024:.1f}")
+            table.add_row(f"{form} {'x'.join(map(str, size.values())) or 'unscaled'}", *cells)
     return table
 
 
@@ -144,12 +144,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--repeat", type=int, default=7)
-    asked = parser.parse_args()
-    bodies = masters(asked.pictures)
+    arguments = parser.parse_args()
+    bodies = masters(arguments.pictures)
     imaging.size(next(iter(bodies.values())))  # initialises libvips as in the service
-    for table in (compare(bodies, 320, asked.repeat), compare(bodies, 1280, asked.repeat)):
+    for table in (compare(bodies, 320, arguments.repeat), compare(bodies, 1280, arguments.repeat)):
         Console().print(table)
-    Console().print(renditions(bodies, asked.repeat))
+    Console().print(renditions(bodies, arguments.repeat))
 
 
 if __name__ == "__main__":

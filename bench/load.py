@@ -18,18 +18,18 @@ from pathlib import Path
 
 CONNECTIONS = 16
 SCRIPT = """
-local asks = {}
+local requests = {}
 init = function()
-    for line in io.lines(os.getenv('ASKS')) do
-        local path, held = line:match('^(%S+) ?(.*)$')
-        local headers = {Host = wrk.headers.Host, ['If-None-Match'] = held ~= '' and held or nil}
-        asks[#asks + 1] = wrk.format('GET', path, headers)
+    for line in io.lines(os.getenv('REQUESTS')) do
+        local path, etag = line:match('^(%S+) ?(.*)$')
+        local headers = {Host = wrk.headers.Host, ['If-None-Match'] = etag ~= '' and etag or nil}
+        requests[#requests + 1] = wrk.format('GET', path, headers)
     end
 end
 local at = 0
 request = function()
-    at = at % #asks + 1
-    return asks[at]
+    at = at % #requests + 1
+    return requests[at]
 end
 done = function(summary, latency)
     local wrong = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout
@@ -40,7 +40,7 @@ end
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Request:
     """One request: a path, and the entity tag of the client's copy."""
 
     path: str
@@ -48,7 +48,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class LoadResult:
     """Number of responses, ``wrong`` ones among them, seconds, and latency percentiles in milliseconds."""
 
     requests: int
@@ -64,22 +64,22 @@ class Seen:
 
 def generator() -> str:
     """Name of the load generator in use."""
-    return "wrk" if shutil.which("wrk") else "python (slow; apt install wrk for figures that mean something)"
+    return "wrk" if shutil.which("wrk") else "python (slow; apt install wrk for useful figures)"
 
 
-def hammer(port: int, asks: Sequence[Ask], seconds: int, core: int) -> Seen:
+def generate(port: int, requests: Sequence[Request], seconds: int, core: int) -> LoadResult:
     """Send requests over keep-alive connections, from one core."""
     with tempfile.TemporaryDirectory() as scratch:
-        script, listed = Path(scratch) / "load.lua", Path(scratch) / "asks"
+        script, request_list = Path(scratch) / "load.lua", Path(scratch) / "requests"
         script.write_text(SCRIPT)
-        listed.write_text("".join(f"{ask.path} {ask.etag}\n" for ask in asks))
+        request_list.write_text("".join(f"{request.path} {request.etag}\n" for request in requests))
         command = [sys.executable, "-m", "bench.load", str(port), str(seconds)]
         if wrk := shutil.which("wrk"):
             url = f"http://127.0.0.1:{port}"
             command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), url]
-        environ = {**os.environ, "ASKS": str(listed)}
+        environ = {**os.environ, "REQUESTS": str(request_list)}
         done = subprocess.run(["taskset", "-c", str(core), *command], env=environ, check=True, capture_output=True)
-    return Seen(**json.loads(done.stdout[done.stdout.rindex(b"{") :]))
+    return LoadResult(**json.loads(done.stdout[done.stdout.rindex(b"{") :]))
 
 
 class Client:
@@ -89,14 +89,14 @@ class Client:
         self._port = port
         self.connection = self._connect()
 
-    def ask(self, request: bytes) -> None:
-        self.began, self._heard = time.perf_counter(), b""
+    def send(self, request: bytes) -> None:
+        self.started, self._received = time.perf_counter(), b""
         self.connection.sendall(request)
 
-    def heard(self) -> int:
+    def read_status(self) -> int:
         """The status of a complete response, else 0."""
-        self._heard += self.connection.recv(1 << 18)
-        head, end, body = self._heard.partition(b"\r\n\r\n")
+        self._received += self.connection.recv(1 << 18)
+        head, end, body = self._received.partition(b"\r\n\r\n")
         if not end:
             return 0
         status, length = int(head[9:12]), 0
@@ -109,32 +109,34 @@ class Client:
         return socket.create_connection(("127.0.0.1", self._port))
 
 
-def _generate(port: int, seconds: float, asks: Sequence[bytes]) -> Seen:
+def _generate(port: int, seconds: float, requests: Sequence[bytes]) -> LoadResult:
     ready, clients = selectors.DefaultSelector(), [Client(port) for _ in range(CONNECTIONS)]
-    taken: list[float] = []
+    latencies: list[float] = []
     wrong, at, begin = 0, 0, time.perf_counter()
     for client in clients:
         ready.register(client.connection, selectors.EVENT_READ, client)
-        client.ask(asks[(at := at + 1) % len(asks)])
+        client.send(requests[(at := at + 1) % len(requests)])
     while time.perf_counter() - begin < seconds:
         for key, _ in ready.select(1):
-            if status := key.data.heard():
-                taken.append((time.perf_counter() - key.data.began) * 1000)
+            if status := key.data.read_status():
+                latencies.append((time.perf_counter() - key.data.started) * 1000)
                 wrong += status not in {200, 304}
-                key.data.ask(asks[(at := at + 1) % len(asks)])
-    cuts = statistics.quantiles(taken, n=100)
-    return Seen(requests=len(taken), seconds=time.perf_counter() - begin, wrong=wrong, p50=cuts[49], p99=cuts[98])
+                key.data.send(requests[(at := at + 1) % len(requests)])
+    cuts = statistics.quantiles(latencies, n=100)
+    return LoadResult(
+        requests=len(latencies), seconds=time.perf_counter() - begin, wrong=wrong, p50=cuts[49], p99=cuts[98]
+    )
 
 
 def main() -> None:
     """Entry point of the Python load generator."""
-    asks = []
-    for line in Path(os.environ["ASKS"]).read_text().splitlines():
-        path, _, held = line.partition(" ")
-        condition = f"If-None-Match: {held}\r\n" if held else ""
-        asks.append(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{condition}\r\n".encode())
-    seen = _generate(int(sys.argv[1]), float(sys.argv[2]), asks)
-    print(json.dumps({name: getattr(seen, name) for name in Seen.__slots__}))
+    requests = []
+    for line in Path(os.environ["REQUESTS"]).read_text().splitlines():
+        path, _, etag = line.partition(" ")
+        condition = f"If-None-Match: {etag}\r\n" if etag else ""
+        requests.append(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{condition}\r\n".encode())
+    result = _generate(int(sys.argv[1]), float(sys.argv[2]), requests)
+    print(json.dumps({name: getattr(result, name) for name in LoadResult.__slots__}))
 
 
 if __name__ == "__main__":

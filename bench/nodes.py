@@ -22,18 +22,18 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.site_server import SiteServer
-from harness.two_nodes import Load, Pair, hits
+from harness.two_nodes import Load, TwoNodes, hits
 from harness.waiting import eventually
 
-KNOWN = 20
-LOST = 4
+CACHED_PAGES = 20
+MISSES_IN_PROGRESS = 4
 """Captures in progress when the node is killed."""
-ENOUGH = 100
-"""Seconds of hits before and after."""
+RESPONSES = 100
+"""Responses to wait for before and after a failure."""
 
 
 @dataclass
-class Found:
+class Results:
     """Results of all rounds."""
 
     visits: list[int] = field(default_factory=list)
@@ -41,148 +41,151 @@ class Found:
     hits: int = 0
     failed: int = 0
     slowest: list[float] = field(default_factory=list)
-    over: list[float] = field(default_factory=list)
-    fates: Counter[str] = field(default_factory=Counter)
-    again: list[int] = field(default_factory=list)
+    hits_in_progress: list[float] = field(default_factory=list)
+    miss_outcomes: Counter[str] = field(default_factory=Counter)
+    statuses_afterwards: list[int] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
-    back: list[float] = field(default_factory=list)
-    edge: Counter[str] = field(default_factory=Counter)
+    recovery: list[float] = field(default_factory=list)
+    nginx_states: Counter[str] = field(default_factory=Counter)
     ended_hits: int = 0
     ended_failed: int = 0
-    ended_fates: Counter[str] = field(default_factory=Counter)
+    ended_miss_outcomes: Counter[str] = field(default_factory=Counter)
 
 
-def cold(pair: Pair, site: SiteServer, pages: list[str], found: Found) -> None:
+def cold(pair: TwoNodes, site: SiteServer, pages: list[str], results: Results) -> None:
     """Request each page four times concurrently."""
-    asked = [(site.url(page), more) for page in pages for more in ("", "&format=png") * 2]
-    found.cold.update(told(answer) for answer in pair.thumbs(asked))
-    found.visits += [site.visits(page) for page in pages]
+    queries = [(site.url(page), more) for page in pages for more in ("", "&format=png") * 2]
+    results.cold.update(outcome(response) for response in pair.thumbs(queries))
+    results.visits += [site.visits(page) for page in pages]
 
 
-def through_the_edge(pair: Pair, urls: list[str], found: Found) -> None:
+def through_nginx(pair: TwoNodes, urls: list[str], results: Results) -> None:
     """Cached pages, requested as browsers do: nginx may serve them."""
-    found.edge.update(told(pair.thumb(url)) for _ in range(5) for url in urls)
+    results.nginx_states.update(outcome(pair.thumb(url)) for _ in range(5) for url in urls)
 
 
-def killed(pair: Pair, site: SiteServer, urls: list[str], pages: list[str], found: Found) -> None:
+def kill_one(pair: TwoNodes, site: SiteServer, urls: list[str], pages: list[str], results: Results) -> None:
     """Kill one node under load and restart it."""
-    site.gate.clear()
+    site.release_held.clear()
     with hits(pair, urls) as load, ThreadPoolExecutor(1) as background:
-        load.grows(by=ENOUGH)
+        load.wait_for(RESPONSES)
         misses = background.submit(pair.thumbs, [(site.url(page), "") for page in pages])
         for page in pages:
             site.wait_for_visit(page)
-        lost = pair.busy()
-        died = time.monotonic()
+        lost = pair.busy_node()
+        killed_at = time.monotonic()
         lost.kill()
-        gone = time.monotonic()
-        site.gate.set()
-        load.grows(by=ENOUGH)
-        answers = misses.result()
-        found.waited.append(time.monotonic() - gone)
+        ended_at = time.monotonic()
+        site.release_held.set()
+        load.wait_for(RESPONSES)
+        responses = misses.result()
+        results.waited.append(time.monotonic() - ended_at)
         started = time.monotonic()
         lost.start()
-        if not eventually(lambda: pair.took_part(lost) > 0, within=60):
-            raise RuntimeError("the node did not take part again")
-        found.back.append(time.monotonic() - started)
-        load.grows(by=ENOUGH)
-    note_load(load, died, found)
-    for page, answer in zip(pages, answers, strict=True):
-        tried = site.visits(page)
-        found.fates["tried again: picture" if told(answer) == "MISS" and tried > 1 else fate(answer)] += 1
-        found.again.append(pair.thumb(site.url(page)).status_code)
+        if not eventually(lambda: pair.thumb_responses(lost) > 0, within=60):
+            raise RuntimeError("the restarted node received no requests")
+        results.recovery.append(time.monotonic() - started)
+        load.wait_for(RESPONSES)
+    record_load(load, killed_at, results)
+    for page, response in zip(pages, responses, strict=True):
+        visits = site.visits(page)
+        results.miss_outcomes[
+            "retried: thumbnail" if outcome(response) == "MISS" and visits > 1 else miss_outcome(response)
+        ] += 1
+        results.statuses_afterwards.append(pair.thumb(site.url(page)).status_code)
 
 
-def ended(pair: Pair, site: SiteServer, urls: list[str], pages: list[str], found: Found) -> None:
+def stop_one(pair: TwoNodes, site: SiteServer, urls: list[str], pages: list[str], results: Results) -> None:
     """Stop one node by SIGTERM under load and restart it."""
-    pair.gather(urls[0])
-    site.gate.clear()
+    pair.start_all(urls[0])
+    site.release_held.clear()
     with hits(pair, urls) as load, ThreadPoolExecutor(2) as background:
         misses = background.submit(pair.thumbs, [(site.url(page), "") for page in pages])
         for page in pages:
             site.wait_for_visit(page)
-        ending = background.submit(pair.busy().stop)
-        load.grows(by=ENOUGH)
-        site.gate.set()
+        ending = background.submit(pair.busy_node().stop)
+        load.wait_for(RESPONSES)
+        site.release_held.set()
         ending.result()
-        load.grows(by=ENOUGH)
-        answers = misses.result()
-        pair.gather(urls[0])
-    found.ended_hits += len(load.seen)
-    found.ended_failed += len(load.failed)
-    found.ended_fates.update(fate(answer) for answer in answers)
+        load.wait_for(RESPONSES)
+        responses = misses.result()
+        pair.start_all(urls[0])
+    results.ended_hits += len(load.responses)
+    results.ended_failed += len(load.failed)
+    results.ended_miss_outcomes.update(miss_outcome(response) for response in responses)
 
 
-def note_load(load: Load, died: float, found: Found) -> None:
+def record_load(load: Load, killed_at: float, results: Results) -> None:
     """Errors and latencies of the clients that requested hits."""
-    found.hits += len(load.seen)
-    found.failed += len(load.failed)
-    after = [seen for seen in load.seen if seen[3] + seen[2] >= died]
-    found.slowest.append(max(seconds for _, _, seconds, _ in after))
+    results.hits += len(load.responses)
+    results.failed += len(load.failed)
+    after = [response for response in load.responses if response[3] + response[2] >= killed_at]
+    results.slowest.append(max(seconds for _, _, seconds, _ in after))
     # requests in progress on the killed node were retried on the other one
-    found.over.append(max([begun + seconds - died for _, _, seconds, begun in after if begun <= died], default=0.0))
-
-
-def told(answer: httpx.Response) -> str:
-    return answer.headers.get("x-cache", "") if answer.is_success else str(answer.status_code)
-
-
-def fate(answer: httpx.Response) -> str:
-    if answer.is_success:
-        return "undisturbed: picture"
-    return (
-        f"told: {answer.status_code} {answer.json()['error']}, Retry-After {answer.headers.get('retry-after', 'none')}"
+    results.hits_in_progress.append(
+        max([begun + seconds - killed_at for _, _, seconds, begun in after if begun <= killed_at], default=0.0)
     )
 
 
-def measure(rounds: int, count: int) -> Found:
-    found = Found()
-    with tempfile.TemporaryDirectory() as scratch, SiteServer() as site, Pair(Path(scratch), site) as pair:
-        urls = [site.url(f"/plain.html?known={number}") for number in range(KNOWN)]
+def outcome(response: httpx.Response) -> str:
+    return response.headers.get("x-cache", "") if response.is_success else str(response.status_code)
+
+
+def miss_outcome(response: httpx.Response) -> str:
+    if response.is_success:
+        return "thumbnail"
+    retry_after = response.headers.get("retry-after", "none")
+    return f"error: {response.status_code} {response.json()['error']}, Retry-After {retry_after}"
+
+
+def measure(rounds: int, count: int) -> Results:
+    results = Results()
+    with tempfile.TemporaryDirectory() as scratch, SiteServer() as site, TwoNodes(Path(scratch), site) as pair:
+        urls = [site.url(f"/plain.html?known={number}") for number in range(CACHED_PAGES)]
         for url in urls:
             pair.thumb(url).raise_for_status()
         for round_ in range(rounds):
-            cold(pair, site, [f"/plain.html?cold={round_}-{number}" for number in range(count)], found)
-            through_the_edge(pair, urls, found)
-            held = [f"/plain.html?held=1&round={round_}-{number}" for number in range(2 * LOST)]
-            killed(pair, site, urls, held[:LOST], found)
-            ended(pair, site, urls, held[LOST:], found)
-    return found
+            cold(pair, site, [f"/plain.html?cold={round_}-{number}" for number in range(count)], results)
+            through_nginx(pair, urls, results)
+            held = [f"/plain.html?held=1&round={round_}-{number}" for number in range(2 * MISSES_IN_PROGRESS)]
+            kill_one(pair, site, urls, held[:MISSES_IN_PROGRESS], results)
+            stop_one(pair, site, urls, held[MISSES_IN_PROGRESS:], results)
+    return results
 
 
-def figures(found: Found) -> dict[str, object]:
+def figures(results: Results) -> dict[str, object]:
     return {
-        "cold pages": len(found.visits),
-        "requests for them": found.cold.total(),
-        "visits per cold page": sum(found.visits) / len(found.visits),
-        "most visits of a cold page": max(found.visits),
-        "hit ratio through nginx": found.edge["HIT"] / found.edge.total(),
-        "answers through nginx": dict(found.edge),
-        "hits asked of the nodes while one was killed": found.hits,
-        "failed hits": found.failed,
-        "seconds from the kill until the hits under way were answered": max(found.over),
-        "slowest hit after the kill, seconds": max(found.slowest),
-        "fates of misses under way": dict(found.fates),
-        "seconds until the last of them was answered": max(found.waited),
-        "of these pages afterwards": dict(Counter(map(str, found.again))),
-        "seconds from start to taking part again": max(found.back),
-        "hits asked of the nodes while one was told to end": found.ended_hits,
-        "failed hits then": found.ended_failed,
-        "fates of misses under way then": dict(found.ended_fates),
+        "cold pages": len(results.visits),
+        "requests for them": results.cold.total(),
+        "visits per cold page": sum(results.visits) / len(results.visits),
+        "most visits of a cold page": max(results.visits),
+        "hit ratio through nginx": results.nginx_states["HIT"] / results.nginx_states.total(),
+        "responses through nginx": dict(results.nginx_states),
+        "hits requested while one node was killed": results.hits,
+        "failed hits": results.failed,
+        "seconds from the kill until the hits in progress finished": max(results.hits_in_progress),
+        "slowest hit after the kill, seconds": max(results.slowest),
+        "outcomes of misses in progress": dict(results.miss_outcomes),
+        "seconds until the last of their responses": max(results.waited),
+        "status of these pages afterwards": dict(Counter(map(str, results.statuses_afterwards))),
+        "seconds from restart to the first request": max(results.recovery),
+        "hits requested while one node was stopped": results.ended_hits,
+        "failed hits while stopping": results.ended_failed,
+        "outcomes of misses in progress while stopping": dict(results.ended_miss_outcomes),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--pages", type=int, default=6, help="cold pages a round")
+    parser.add_argument("--pages", type=int, default=6, help="cold pages per round")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    rows = figures(measure(asked.rounds, asked.pages))
-    if asked.json:
+    arguments = parser.parse_args()
+    rows = figures(measure(arguments.rounds, arguments.pages))
+    if arguments.json:
         print(json.dumps(rows, indent=2))
         return
-    table = Table("two nodes, one killed", f"{asked.rounds} rounds")
+    table = Table("two nodes, one killed", f"{arguments.rounds} rounds")
     for name, value in rows.items():
         shown = (
             "\n".join(f"{count} {what}" for what, count in value.items()) if isinstance(value, dict) else f"{value:.4g}"

@@ -63,7 +63,7 @@ _ALL = PAGES | MORE
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "tintype-bench"
 
-# Versions that npm never had are replaced by the next version.
+# Versions that were never published on npm are replaced by the next version.
 _COPIES = (
     (re.compile(r"https?://cdn\.jsdelivr\.net/npm/"), "/npm/"),
     (re.compile(r"https?://use\.fontawesome\.com/releases/v([0-9.]+)/"), r"/npm/@fortawesome/fontawesome-free@\1/"),
@@ -91,12 +91,12 @@ def fetch(names: Sequence[str] = tuple(PAGES), folder: Path = CACHE) -> Path:
     """Fetch the packages of the pages and their libraries into a folder; raises OSError if npm fails."""
     for package, page in [_ALL[name] for name in names]:
         source = (_package(folder, package) / page).read_text(encoding="utf-8")
-        for library in dict.fromkeys(_LIBRARY.findall(localised(source))):
+        for library in dict.fromkeys(_LIBRARY.findall(rewrite_urls(source))):
             _package(folder, library)
     return folder
 
 
-def localised(source: str) -> str:
+def rewrite_urls(source: str) -> str:
     """Rewrite a page so that it loads only from its own site."""
     for pattern, copy in _COPIES:
         source = pattern.sub(copy, source)
@@ -105,20 +105,20 @@ def localised(source: str) -> str:
 
 def _package(folder: Path, package: str) -> Path:
     """Folder of a package, fetched if missing."""
-    place = folder / package
-    if place.is_dir():
-        return place
+    package_folder = folder / package
+    if package_folder.is_dir():
+        return package_folder
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        asked = ["npm", "pack", package, "--json", "--pack-destination", scratch]
-        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+        command = ["npm", "pack", package, "--json", "--pack-destination", scratch]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise OSError(f"npm pack {package}: {done.stderr.strip()[-300:]}")
         with tarfile.open(next(Path(scratch).glob("*.tgz"))) as archive:
             archive.extractall(Path(scratch) / "out", filter="data")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        next((Path(scratch) / "out").iterdir()).rename(place)
-    return place
+        package_folder.parent.mkdir(parents=True, exist_ok=True)
+        next((Path(scratch) / "out").iterdir()).rename(package_folder)
+    return package_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +157,15 @@ def _address(name: str) -> str:
     return f"127.0.0.{_FIRST_ADDRESS + list(_ALL).index(name)}"
 
 
-class Shelf:
-    """Responses by site and path, read once."""
+class ResponseCache:
+    """HTTP responses by site and path, each read from disk once."""
 
     def __init__(self, names: Sequence[str], folder: Path) -> None:
         self._folder = folder
         self._roots = {_address(name): (folder / _ALL[name][0] / _ALL[name][1]).parent for name in names}
         self._ready: dict[tuple[str, str], bytes] = {}
 
-    def answer(self, host: str, target: str) -> bytes:
+    def respond(self, host: str, target: str) -> bytes:
         """A complete HTTP response."""
         path = unquote(urlsplit(target).path)
         key = host.partition(":")[0], path
@@ -180,7 +180,7 @@ class Shelf:
             return _http("404 Not Found", "text/plain", b"not here\n")
         body = file.read_bytes()
         if file.suffix == ".html":
-            body = localised(body.decode()).encode()
+            body = rewrite_urls(body.decode()).encode()
         return _http("200 OK", mimetypes.guess_type(file.name)[0] or "application/octet-stream", body)
 
 
@@ -189,33 +189,33 @@ def _http(status: str, kind: str, body: bytes) -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{cors}\r\n".encode() + body
 
 
-class Visit(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One keep-alive connection."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-        self._said = b""
+    def __init__(self, responses: ResponseCache) -> None:
+        self._responses = responses
+        self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._said += data
-        while b"\r\n\r\n" in self._said:
-            head, _, self._said = self._said.partition(b"\r\n\r\n")
+        self._received += data
+        while b"\r\n\r\n" in self._received:
+            head, _, self._received = self._received.partition(b"\r\n\r\n")
             first, *fields = head.decode("latin-1").split("\r\n")
             host = next((field[5:].strip() for field in fields if field.lower().startswith("host:")), "")
-            self._transport.write(self._shelf.answer(host, first.split(" ")[1]))
+            self._transport.write(self._responses.respond(host, first.split(" ")[1]))
 
 
 async def _serve(names: Sequence[str], folder: Path) -> None:
-    shelf, loop = Shelf(names, folder), asyncio.get_running_loop()
+    responses, loop = ResponseCache(names, folder), asyncio.get_running_loop()
     first, *others = hosts = [_address(name) for name in names]
-    server = await loop.create_server(lambda: Visit(shelf), first, 0)
+    server = await loop.create_server(lambda: Connection(responses), first, 0)
     port = server.sockets[0].getsockname()[1]
     if others:
-        await loop.create_server(lambda: Visit(shelf), others, port)
+        await loop.create_server(lambda: Connection(responses), others, port)
     print(json.dumps({"port": port, "pages": [f"http://{host}:{port}/" for host in hosts]}), flush=True)
     await server.serve_forever()
 
@@ -224,9 +224,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=tuple(PAGES), choices=_ALL, metavar="NAME")
     parser.add_argument("--folder", type=Path, default=CACHE)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    asyncio.run(_serve(asked.names, fetch(asked.names, asked.folder)))
+    asyncio.run(_serve(arguments.names, fetch(arguments.names, arguments.folder)))
 
 
 def _end_with_parent() -> None:

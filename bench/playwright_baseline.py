@@ -29,18 +29,18 @@ async def capture(browser: Browser, url: str) -> bytes:
 
 async def run(browser: Browser, urls: list[str], callers: int, folder: Path) -> dict[str, Any]:
     """Capture all URLs with a number of concurrent clients."""
-    left, seconds = list(enumerate(urls)), [0.0] * len(urls)
+    remaining, seconds = list(enumerate(urls)), [0.0] * len(urls)
 
-    async def call() -> None:
-        while left:
-            number, url = left.pop(0)
+    async def capture_remaining() -> None:
+        while remaining:
+            number, url = remaining.pop(0)
             begin = time.perf_counter()
             body = await capture(browser, url)
             seconds[number] = time.perf_counter() - begin
             (folder / f"{number}.png").write_bytes(body)
 
     begin = time.perf_counter()
-    await asyncio.gather(*(call() for _ in range(callers)))
+    await asyncio.gather(*(capture_remaining() for _ in range(callers)))
     return {"seconds": seconds, "all": time.perf_counter() - begin}
 
 
@@ -49,8 +49,8 @@ async def main(binary: str, folder: Path) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=binary)
         while line := await asyncio.to_thread(sys.stdin.readline):
-            asked = json.loads(line)
-            print(json.dumps(await run(browser, asked["urls"], asked["callers"], folder)), flush=True)
+            request = json.loads(line)
+            print(json.dumps(await run(browser, request["urls"], request["callers"], folder)), flush=True)
         await browser.close()
 
 

@@ -27,11 +27,11 @@ def memory(pid: int) -> int:
 
 def members(pid: int) -> list[int]:
     """Process ids of a process and all its descendants."""
-    found, left = [], [pid]
-    while left:
-        found.append(left.pop())
-        left += children(found[-1])
-    return found
+    pids, queue = [], [pid]
+    while queue:
+        pids.append(queue.pop())
+        queue += children(pids[-1])
+    return pids
 
 
 def pss(pid: int, name: str = "Pss") -> int:

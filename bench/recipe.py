@@ -33,12 +33,12 @@ def key_of(options: dict[str, str]) -> str:
 
 def capture(options: dict[str, str]) -> bytes:
     """Capture through the hosted API."""
-    asked = urllib.request.Request(
+    api_request = urllib.request.Request(
         "https://api.snapsharp.dev/v1/screenshot?" + urllib.parse.urlencode(options),
         headers={"Authorization": f"Bearer {os.environ['SNAPSHARP_API_KEY']}"},
     )
-    with urllib.request.urlopen(asked, timeout=60) as answer:
-        return bytes(answer.read())
+    with urllib.request.urlopen(api_request, timeout=60) as api_response:
+        return bytes(api_response.read())
 
 
 @app.get("/thumb")

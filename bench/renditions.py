@@ -34,7 +34,7 @@ SIZES: dict[str, dict[str, str]] = {
     "640 × 360 cover": {"thumb_width": "640", "thumb_height": "360", "fit": "cover"},
     "400 × 400 contain": {"thumb_width": "400", "thumb_height": "400", "fit": "contain"},
     "300 × 300 fill": {"thumb_width": "300", "thumb_height": "300", "fit": "fill"},
-    "as it is": {},
+    "unscaled": {},
 }
 FORMATS = ("jpeg", "webp", "avif", "png")
 TARGET = 25.0
@@ -52,12 +52,12 @@ class Times:
     render: list[float] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
 
-    def note(self, answer: httpx.Response, ms: float, cpu: float = 0.0) -> None:
-        parts = dict(part.strip().split(";dur=") for part in answer.headers["Server-Timing"].split(",")[1:])
+    def add(self, response: httpx.Response, ms: float, cpu: float = 0.0) -> None:
+        parts = dict(part.strip().split(";dur=") for part in response.headers["Server-Timing"].split(",")[1:])
         self.cpu += cpu
         self.all.append(ms)
         self.render.append(float(parts.get("render", 0)))
-        self.sizes.append(len(answer.content))
+        self.sizes.append(len(response.content))
 
     def row(self) -> dict[str, float]:
         cuts = statistics.quantiles(self.all, n=20)
@@ -71,26 +71,26 @@ class Times:
         }
 
 
-def ask(node: Node, url: str, state: str, **options: str) -> tuple[httpx.Response, float]:
+def request_thumbnail(node: Node, url: str, state: str, **options: str) -> tuple[httpx.Response, float]:
     begin = time.perf_counter()
-    answer = node.thumb(url, **options)
+    response = node.thumb(url, **options)
     ms = (time.perf_counter() - begin) * 1000
-    answer.raise_for_status()
-    if answer.headers["X-Cache"] != state:
-        raise RuntimeError(f"{answer.headers['X-Cache']} where {state} was expected: {options}")
-    return answer, ms
+    response.raise_for_status()
+    if response.headers["X-Cache"] != state:
+        raise RuntimeError(f"{response.headers['X-Cache']} instead of {state}: {options}")
+    return response, ms
 
 
 def web_cpu(node: Node) -> float:
     """CPU milliseconds used by the server and its workers."""
-    serving = [node.process.pid, *(pid for pid in process_tree.children(node.process.pid) if pid != node.daemon())]
-    return sum(map(process_tree.cpu_of, serving)) * 1000
+    pids = [node.process.pid, *(pid for pid in process_tree.children(node.process.pid) if pid != node.daemon_pid())]
+    return sum(map(process_tree.cpu_of, pids)) * 1000
 
 
-def wishes(round_: int) -> Iterator[tuple[str, dict[str, str]]]:
+def renditions(round_: int) -> Iterator[tuple[str, dict[str, str]]]:
     """All renditions in random order, different in each round."""
-    everything = [(f"{form}, {size}", form, SIZES[size]) for form in FORMATS for size in SIZES]
-    for name, form, size in random.Random(round_).sample(everything, len(everything)):
+    all_renditions = [(f"{form}, {size}", form, SIZES[size]) for form in FORMATS for size in SIZES]
+    for name, form, size in random.Random(round_).sample(all_renditions, len(all_renditions)):
         if form != "png":
             yield name, {"format": form, "quality": str(80 - round_), **size}
         elif size:  # at full size it is the capture itself
@@ -99,33 +99,33 @@ def wishes(round_: int) -> Iterator[tuple[str, dict[str, str]]]:
 
 def measure(node: Node, sites: Sites, rounds: int, keep: Path | None) -> dict[str, Times]:
     """Times by rendition; ``fresh`` is the capture."""
-    found: dict[str, Times] = defaultdict(Times)
+    times_by_name: dict[str, Times] = defaultdict(Times)
     for round_ in range(rounds + 1):
         for page in sites.names:
             url = sites.url(page, round_)
-            fresh = ask(node, url, "MISS", format="png")
-            together = at_once(node, url)
-            for name, options in [*wishes(round_)]:
+            fresh = request_thumbnail(node, url, "MISS", format="png")
+            milliseconds = request_widths(node, url)
+            for name, options in [*renditions(round_)]:
                 before = web_cpu(node)
-                answer, ms = ask(node, url, "DERIVED", **options)
+                response, ms = request_thumbnail(node, url, "DERIVED", **options)
                 if round_:  # the first round warms up
-                    found[name].note(answer, ms, web_cpu(node) - before)
+                    times_by_name[name].add(response, ms, web_cpu(node) - before)
                 elif keep:
-                    store(keep / page, name, options["format"], answer.content)
+                    store(keep / page, name, options["format"], response.content)
             if round_:
-                found["fresh"].note(*fresh)
-                found[f"{len(WIDTHS)} widths at once"].note(fresh[0], together)
-    return found
+                times_by_name["fresh"].add(*fresh)
+                times_by_name[f"{len(WIDTHS)} widths concurrently"].add(fresh[0], milliseconds)
+    return times_by_name
 
 
-def at_once(node: Node, url: str) -> float:
+def request_widths(node: Node, url: str) -> float:
     """Milliseconds until the whole ``srcset`` of a page is complete."""
     begin = time.perf_counter()
-    with ThreadPoolExecutor(len(WIDTHS)) as crowd:
-        for answer in crowd.map(
+    with ThreadPoolExecutor(len(WIDTHS)) as pool:
+        for response in pool.map(
             lambda width: node.thumb(url, thumb_width=str(width), format="webp", quality="60"), WIDTHS
         ):
-            answer.raise_for_status()
+            response.raise_for_status()
     return (time.perf_counter() - begin) * 1000
 
 
@@ -137,21 +137,23 @@ def store(folder: Path, name: str, form: str, body: bytes) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", help="names of pages, separated by commas")
-    parser.add_argument("--pictures", type=Path, help="a folder for the pictures, to look at")
+    parser.add_argument("--only", help="page names, separated by commas")
+    parser.add_argument("--pictures", type=Path, help="write all images into this folder")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    names = asked.only.split(",") if asked.only else list(pages.PAGES)
+    arguments = parser.parse_args()
+    names = arguments.only.split(",") if arguments.only else list(pages.PAGES)
     with tempfile.TemporaryDirectory() as scratch, pages.serve(names) as sites:
         env = {"TINTYPE_ALLOW_ADDRESSES": sites.allowed, "TINTYPE_WORKERS": str(os.cpu_count() or 1)}
         with Node(data=Path(scratch) / "data", env=env) as node:
-            rows = {name: times.row() for name, times in measure(node, sites, asked.rounds, asked.pictures).items()}
-    if asked.json:
+            rows = {
+                name: times.row() for name, times in measure(node, sites, arguments.rounds, arguments.pictures).items()
+            }
+    if arguments.json:
         print(json.dumps(rows, indent=2))
         return
     fresh = rows.pop("fresh")
     order = [f"{form}, {size}" for form in FORMATS for size in SIZES]
-    table = Table("rendition", *fresh, "of a fresh capture", f"A7: p50 ≤ {TARGET:.0f} ms")
+    table = Table("rendition", *fresh, "relative to a fresh capture", f"A7: p50 ≤ {TARGET:.0f} ms")
     for name, row in sorted(rows.items(), key=lambda item: order.index(item[0]) if item[0] in order else -1):
         ratio, met = row["p50 ms"] / fresh["p50 ms"], "yes" if row["p50 ms"] <= TARGET else "no"
         table.add_row(name, *(f"{value:.1f}" for value in row.values()), f"{ratio:.3f}", met)

@@ -54,48 +54,48 @@ class Plain(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def hammer(port: int, path: str, seconds: float) -> list[float]:
+def send_requests(port: int, path: str, seconds: float) -> list[float]:
     """Latencies in milliseconds of one client that sends requests sequentially."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    taken, until = [], time.perf_counter() + seconds
+    latencies, until = [], time.perf_counter() + seconds
     while (begin := time.perf_counter()) < until:
         connection.request("GET", path)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != http.client.OK:
-            raise RuntimeError(f"{path} answered {answer.status}")
-        taken.append((time.perf_counter() - begin) * 1000)
-    return taken
+        response = connection.getresponse()
+        response.read()
+        if response.status != http.client.OK:
+            raise RuntimeError(f"{path}: unexpected status {response.status}")
+        latencies.append((time.perf_counter() - begin) * 1000)
+    return latencies
 
 
 def hits(node: Node, site: Site, seconds: float, clients: int = 4) -> dict[str, float]:
     path = f"/thumb?thumb_width=320&format=jpeg&url={quote(site.url(0), safe='')}"
     node.client.get(path)
-    with ProcessPoolExecutor(clients) as crowd:
-        runs = [crowd.submit(hammer, node.port, path, seconds) for _ in range(clients)]
-        taken = [ms for run in runs for ms in run.result()]
-    return figures(taken, seconds)
+    with ProcessPoolExecutor(clients) as pool:
+        runs = [pool.submit(send_requests, node.port, path, seconds) for _ in range(clients)]
+        latencies = [ms for run in runs for ms in run.result()]
+    return figures(latencies, seconds)
 
 
 def captures(node: Node, site: Site, seconds: float, clients: int) -> dict[str, float]:
     until, numbers = time.perf_counter() + seconds, iter(range(clients * 1000, 10**9))
 
     def client(_: int) -> list[float]:
-        taken = []
+        latencies = []
         while (begin := time.perf_counter()) < until:
-            answer = node.thumb(site.url(next(numbers)))
-            answer.raise_for_status()
-            taken.append((time.perf_counter() - begin) * 1000)
-        return taken
+            response = node.thumb(site.url(next(numbers)))
+            response.raise_for_status()
+            latencies.append((time.perf_counter() - begin) * 1000)
+        return latencies
 
-    with ThreadPoolExecutor(clients) as crowd:
-        taken = [ms for run in crowd.map(client, range(clients)) for ms in run]
-    return figures(taken, seconds)
+    with ThreadPoolExecutor(clients) as pool:
+        latencies = [ms for run in pool.map(client, range(clients)) for ms in run]
+    return figures(latencies, seconds)
 
 
-def figures(taken: list[float], seconds: float) -> dict[str, float]:
-    cuts = statistics.quantiles(taken, n=100) if len(taken) > 1 else taken * 99
-    return {"per second": len(taken) / seconds, "p50 ms": cuts[49], "p99 ms": cuts[98]}
+def figures(latencies: list[float], seconds: float) -> dict[str, float]:
+    cuts = statistics.quantiles(latencies, n=100) if len(latencies) > 1 else latencies * 99
+    return {"per second": len(latencies) / seconds, "p50 ms": cuts[49], "p99 ms": cuts[98]}
 
 
 def measure(seconds: float, folder: Path | None) -> dict[str, dict[str, float]]:
@@ -107,7 +107,7 @@ def measure(seconds: float, folder: Path | None) -> dict[str, dict[str, float]]:
             with Node(data=Path(scratch) / name.split()[0], env=env, command=command) as node:
                 node.thumb(site.url(0)).raise_for_status()
                 first = (time.perf_counter() - begin) * 1000
-                results[f"{name}: start to first picture"] = {"p50 ms": first}
+                results[f"{name}: start to first thumbnail"] = {"p50 ms": first}
                 results[f"{name}: hits, 4 clients"] = hits(node, site, seconds)
                 if command is SERVE:
                     for clients in (1, 4):
@@ -118,14 +118,14 @@ def measure(seconds: float, folder: Path | None) -> dict[str, dict[str, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--pages", type=Path, help="a folder with index.html to photograph")
+    parser.add_argument("--pages", type=Path, help="folder with index.html, the page to capture")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    results = measure(asked.seconds, asked.pages)
-    if asked.json:
+    arguments = parser.parse_args()
+    results = measure(arguments.seconds, arguments.pages)
+    if arguments.json:
         print(json.dumps(results, indent=2))
         return
-    table = Table("what", "per second", "p50 ms", "p99 ms")
+    table = Table("measured", "per second", "p50 ms", "p99 ms")
     for what, row in results.items():
         table.add_row(what, *(f"{row[name]:.1f}" if name in row else "" for name in ("per second", "p50 ms", "p99 ms")))
     Console().print(table)

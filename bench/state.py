@@ -34,32 +34,32 @@ KEYS = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(100
 CLIENTS = [f"LIMITER/10.0.{number // 256}.{number % 256}/thumb/30/1/minute" for number in range(1000)]
 BUDGET = 1 << 30
 
-Open = Callable[[], Any]
+Opener = Callable[[], Any]
 
 
-def rate(act: Callable[[str], object], names: list[str], seconds: float) -> float:
+def rate(operation: Callable[[str], object], names: list[str], seconds: float) -> float:
     """Operations per second on names in random order."""
-    order = random.Random(os.getpid()).choices(names, k=4096)
+    sequence = random.Random(os.getpid()).choices(names, k=4096)
     done, begin = 0, time.perf_counter()
     while (taken := time.perf_counter() - begin) < seconds:
-        for name in order[:64]:
-            act(name)
-        order.append(order.pop(0))
+        for name in sequence[:64]:
+            operation(name)
+        sequence.append(sequence.pop(0))
         done += 64
     return done / taken
 
 
-def fill(open_cache: Open, size: int) -> None:
+def fill(open_cache: Opener, size: int) -> None:
     cache, body = open_cache(), os.urandom(size)
     for key in KEYS:
         cache.put(key, body, 3600, tag="page")
 
 
-def read(open_cache: Open, seconds: float) -> float:
+def read(open_cache: Opener, seconds: float) -> float:
     return rate(open_cache().get, KEYS, seconds)
 
 
-def write(open_cache: Open, size: int, seconds: float) -> float:
+def write(open_cache: Opener, size: int, seconds: float) -> float:
     cache, body = open_cache(), os.urandom(size)
     return rate(lambda key: cache.put(key, body, 3600, tag="page"), KEYS, seconds)
 
@@ -72,44 +72,44 @@ class UnsharedCounters(MemoryStorage):
         return bool(self.acquire_sliding_window_entry(key, limit, period))
 
 
-def count(open_counters: Open, seconds: float) -> float:
+def count(open_counters: Opener, seconds: float) -> float:
     counters = open_counters()
     return rate(lambda client: counters.count(client, 30, 60), CLIENTS, seconds)
 
 
-def lock(open_locks: Open, seconds: float) -> float:
+def lock(open_locks: Opener, seconds: float) -> float:
     locks = open_locks()
 
-    def turn(name: str) -> None:
+    def acquire(name: str) -> None:
         with locks.hold(name, 10):
             pass
 
-    return rate(turn, KEYS, seconds)
+    return rate(acquire, KEYS, seconds)
 
 
-def together(work: Callable[..., float], *arguments: Any, processes: int) -> float:
+def run_concurrently(work: Callable[..., float], *arguments: Any, processes: int) -> float:
     """Sum of the operations per second of concurrent new processes."""
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as crowd:
-        return sum(run.result() for run in [crowd.submit(work, *arguments) for _ in range(processes)])
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return sum(run.result() for run in [pool.submit(work, *arguments) for _ in range(processes)])
 
 
 @contextmanager
-def backends() -> Iterator[tuple[dict[str, Open], dict[str, Open], dict[str, Open]]]:
+def backends() -> Iterator[tuple[dict[str, Opener], dict[str, Opener], dict[str, Opener]]]:
     """Caches, locks and rate limit storages by name."""
     with tempfile.TemporaryDirectory() as scratch, RedisServer() as server:
-        here = Path(scratch)
-        caches: dict[str, Open] = {
-            "sqlite": functools.partial(SqliteCache, here / "bench.db", BUDGET),
+        folder = Path(scratch)
+        caches: dict[str, Opener] = {
+            "sqlite": functools.partial(SqliteCache, folder / "bench.db", BUDGET),
             "redis tcp": functools.partial(RedisCache, server.url, "bench", BUDGET),
             "redis socket": functools.partial(RedisCache, server.unix_url, "bench", BUDGET),
         }
-        locks: dict[str, Open] = {
-            "files": functools.partial(FileLocks, here / "locks"),
+        locks: dict[str, Opener] = {
+            "files": functools.partial(FileLocks, folder / "locks"),
             "redis socket": functools.partial(RedisLocks, server.unix_url),
         }
-        counters: dict[str, Open] = {
+        counters: dict[str, Opener] = {
             "memory, not shared": UnsharedCounters,
-            "shared memory": functools.partial(SharedMemoryRateLimitStorage, here / "limits"),
+            "shared memory": functools.partial(SharedMemoryRateLimitStorage, folder / "limits"),
             "redis socket": functools.partial(RedisRateLimitStorage, server.unix_url),
         }
         yield caches, locks, counters
@@ -125,21 +125,21 @@ def measure(seconds: float, processes: int) -> Iterator[tuple[str, str, float, f
                     (f"cache read {size} KB", functools.partial(read, opener, seconds)),
                     (f"cache write {size} KB", functools.partial(write, opener, size << 10, seconds)),
                 ):
-                    yield what, name, together(work, processes=1), together(work, processes=processes)
+                    yield what, name, run_concurrently(work, processes=1), run_concurrently(work, processes=processes)
                 opener().clear()
-        for what, work_of, openers in (("lock turn", lock, locks), ("counted hit", count, counters)):
+        for what, work_of, openers in (("lock", lock, locks), ("rate limit", count, counters)):
             for name, opener in openers.items():
                 work = functools.partial(work_of, opener, seconds)
-                yield what, name, together(work, processes=1), together(work, processes=processes)
+                yield what, name, run_concurrently(work, processes=1), run_concurrently(work, processes=processes)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 2)
-    asked = parser.parse_args()
-    table = Table("what", "of", "a second", "µs each", f"a second, {asked.processes} processes")
-    for what, name, one, several in measure(asked.seconds, asked.processes):
+    arguments = parser.parse_args()
+    table = Table("operation", "backend", "per second", "µs each", f"per second, {arguments.processes} processes")
+    for what, name, one, several in measure(arguments.seconds, arguments.processes):
         table.add_row(what, name, f"{one:,.0f}", f"{1e6 / one:.1f}", f"{several:,.0f}")
     Console().print(table)
 

@@ -1,4 +1,4 @@
-"""A real nginx with the shipped configuration, on free loopback ports, in front of a node or two."""
+"""nginx with the shipped configuration, on free loopback ports, in front of one or two nodes."""
 
 from __future__ import annotations
 
@@ -46,56 +46,62 @@ http {{
 }}
 """
 
-_BARE = {"ssl http2;": ";", "limit_req zone=tintype_hits burst=200 nodelay;": ""}
+_PLAIN_HTTP = {"ssl http2;": ";", "limit_req zone=tintype_hits burst=200 nodelay;": ""}
 
 
-class Edge:
-    """nginx before one port or two; a context manager. For measuring, without TLS and the flood limit, on one core."""
+class NginxServer:
+    """nginx in front of one or two ports; a context manager.
 
-    def __init__(self, folder: Path, behind: int, also: int = 0, *, bare: bool = False, keeps: str = "30s") -> None:
-        self.port, self.plain = free_port(), free_port()
+    ``bare``, for benchmarks: one worker process, without TLS and flood limit.
+    ``cache_valid``: how long nginx caches a thumbnail.
+    """
+
+    def __init__(
+        self, folder: Path, upstream: int, second: int = 0, *, bare: bool = False, cache_valid: str = "30s"
+    ) -> None:
+        self.port, self.http_port = free_port(), free_port()
         self._scheme = "http" if bare else "https"
-        self.signed = "test"
-        """The id of the requests to come, by which the service's log knows them."""
+        self.request_id = "test"
+        """``X-Request-Id`` of later requests, to find them in the log of the service."""
         self.folder = folder
         folder.mkdir(mode=0o755)
         key, certificate = make_certificate(folder)
         changes = {
-            "server 127.0.0.1:8000;": f"include {folder}/nodes.conf;" if also else f"server 127.0.0.1:{behind};",
+            "server 127.0.0.1:8000;": f"include {folder}/nodes.conf;" if second else f"server 127.0.0.1:{upstream};",
             "listen [::]:80;": "",
             "listen [::]:443 ssl http2;": "",
-            "listen 80;": f"listen 127.0.0.1:{self.plain};",
+            "listen 80;": f"listen 127.0.0.1:{self.http_port};",
             "listen 443 ": f"listen 127.0.0.1:{self.port} ",
             "/etc/letsencrypt/live/thumbs.example.com/fullchain.pem": str(certificate),
             "/etc/letsencrypt/live/thumbs.example.com/privkey.pem": str(key),
             "/var/cache/nginx/tintype": f"{folder}/cache",
             "/var/log/nginx/tintype.log": f"{folder}/access.log",
             "/var/www/acme": f"{folder}/acme",
-            "proxy_cache_valid 200 30s;": f"proxy_cache_valid 200 {keeps};",
-            **(_BARE if bare else {}),
+            "proxy_cache_valid 200 30s;": f"proxy_cache_valid 200 {cache_valid};",
+            **(_PLAIN_HTTP if bare else {}),
         }
         for name in ("main.conf", "options.conf"):
             shutil.copy(SHIPPED / name, folder)
-        if also:
-            nodes = {"north:8000": f"127.0.0.1:{behind}", "south:8000": f"127.0.0.1:{also}"}
-            (folder / "nodes.conf").write_text(replaced(NODES.read_text(), nodes))
-        (folder / "tintype.conf").write_text(replaced((SHIPPED / "tintype.conf").read_text(), changes))
+        if second:
+            nodes = {"north:8000": f"127.0.0.1:{upstream}", "south:8000": f"127.0.0.1:{second}"}
+            (folder / "nodes.conf").write_text(replace_all(NODES.read_text(), nodes))
+        (folder / "tintype.conf").write_text(replace_all((SHIPPED / "tintype.conf").read_text(), changes))
         (folder / "nginx.conf").write_text(
             _MAIN.format(folder=folder, user="user root;" if os.geteuid() == 0 else "", workers=1 if bare else 2)
         )
-        self._trusted = ssl.create_default_context(cafile=str(certificate))
+        self._tls = ssl.create_default_context(cafile=str(certificate))
         self.client = self._client()
 
     @property
     def pid(self) -> int:
-        """Its first process."""
+        """Process id of the nginx master."""
         return self._process.pid
 
     def __enter__(self) -> Self:
         command = ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e", "stderr"]
         with (self.folder / "output.log").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        assert eventually(self._answers, within=30), (self.folder / "output.log").read_text()
+        assert eventually(self._responds, within=30), (self.folder / "output.log").read_text()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,33 +110,33 @@ class Edge:
         self._process.wait(30)
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
-        """A path with its query string as it is, over TLS by the shipped name."""
-        return self._ask("GET", path, headers or {})
+        """GET a path with its unchanged query string, with the host name of the shipped configuration."""
+        return self._request("GET", path, headers or {})
 
     def post(self, path: str, body: object) -> httpx.Response:
-        """The same with a body of JSON."""
-        return self._ask("POST", path, {}, json=body)
+        """POST a JSON body."""
+        return self._request("POST", path, {}, json=body)
 
-    def _ask(self, method: str, path: str, headers: dict[str, str], **more: Any) -> httpx.Response:
-        named = {"Host": NAME, "X-Request-Id": self.signed, **headers}
+    def _request(self, method: str, path: str, headers: dict[str, str], **more: Any) -> httpx.Response:
+        all_headers = {"Host": NAME, "X-Request-Id": self.request_id, **headers}
         url = f"{self._scheme}://127.0.0.1:{self.port}{path}"
-        return self.client.request(method, url, headers=named, extensions={"sni_hostname": NAME}, **more)
+        return self.client.request(method, url, headers=all_headers, extensions={"sni_hostname": NAME}, **more)
 
     @contextlib.contextmanager
-    def coming_from(self, address: str) -> Iterator[None]:
-        """Ask as another client, of this loopback address."""
-        usual, self.client = self.client, self._client(address)
+    def from_address(self, address: str) -> Iterator[None]:
+        """Send requests from another loopback address, as another client."""
+        default, self.client = self.client, self._client(address)
         try:
             yield
         finally:
             self.client.close()
-            self.client = usual
+            self.client = default
 
     def _client(self, address: str | None = None) -> httpx.Client:
-        transport = httpx.HTTPTransport(verify=self._trusted, local_address=address, trust_env=False)
+        transport = httpx.HTTPTransport(verify=self._tls, local_address=address, trust_env=False)
         return httpx.Client(transport=transport, trust_env=False, timeout=60)
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         assert self._process.poll() is None, (self.folder / "output.log").read_text()
         try:
             return self.get("/health").status_code in {200, 503}
@@ -138,8 +144,8 @@ class Edge:
             return False
 
 
-def replaced(text: str, changes: dict[str, str]) -> str:
-    """A text with every change made; each must apply."""
+def replace_all(text: str, changes: dict[str, str]) -> str:
+    """Make all replacements in a text; each old text must occur."""
     for old, new in changes.items():
         assert old in text, old
         text = text.replace(old, new)
@@ -147,7 +153,7 @@ def replaced(text: str, changes: dict[str, str]) -> str:
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """A key and a certificate for the shipped name and loopback."""
+    """Write a private key and a self-signed certificate for the host name of the shipped configuration."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
     now = dt.datetime.now(dt.UTC)

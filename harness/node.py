@@ -1,4 +1,4 @@
-"""A whole node as an operator starts it: the real command, a data folder, an environment."""
+"""Starts, stops and kills a node: the real command with a data folder and an environment."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def free_port() -> int:
 
 @dataclass
 class Node:
-    """One running service; a context manager that leaves nothing behind."""
+    """One running service; a context manager. On exit it has ended all its processes."""
 
     data: Path
     env: Mapping[str, str] = field(default_factory=dict)
@@ -46,11 +46,11 @@ class Node:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.stop()
-        self._let_go()
+        self._close()
 
     def start(self) -> None:
-        """Start and wait until it answers /health."""
-        self._let_go()
+        """Start and wait until /health returns 200."""
+        self._close()
         bind = ("-b", f"127.0.0.1:{self.port}") if self.command is GUNICORN else ()
         self.data.mkdir(parents=True, exist_ok=True)
         self.log = (self.data.parent / f"{self.data.name}.log").open("ab")
@@ -60,23 +60,23 @@ class Node:
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60, trust_env=False)
         assert eventually(self._healthy, within=30), self.output()
 
-    def stop(self, how: int = signal.SIGTERM) -> int:
-        """End it, wait for everything it started, and give its exit code."""
-        family = processes.mentioning(str(self.data))
-        self.process.send_signal(how)
-        code = self.process.wait(90)  # answers under way are finished first, on a crowded machine too
-        self._let_go()
-        assert eventually(lambda: processes.gone(family), within=30), self.output()
+    def stop(self, signal_number: int = signal.SIGTERM) -> int:
+        """Send a signal, wait until all its processes have ended, and return the exit code."""
+        family = processes.find_by_text(str(self.data))
+        self.process.send_signal(signal_number)
+        code = self.process.wait(90)  # requests in progress are finished first; slow machines need time
+        self._close()
+        assert eventually(lambda: processes.have_ended(family), within=30), self.output()
         return code
 
     def kill(self) -> None:
-        """Kill it and everything it started, as a machine that is gone; nothing is finished or given back."""
-        family = {*processes.tree(self.process.pid), *processes.tree(self.daemon())}
+        """Kill all its processes, as when a machine fails: requests are not finished, locks not released."""
+        family = {*processes.tree(self.process.pid), *processes.tree(self.daemon_pid())}
         for pid in family:
-            with contextlib.suppress(ProcessLookupError):  # workers notice the end of their parent
+            with contextlib.suppress(ProcessLookupError):  # workers end when their parent has ended
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(30)
-        assert eventually(lambda: processes.gone(family), within=30), self.output()
+        assert eventually(lambda: processes.have_ended(family), within=30), self.output()
 
     def get(self, path: str, **params: str) -> httpx.Response:
         return self.client.get(path, params=params)
@@ -88,20 +88,20 @@ class Node:
         return self.client.post("/persist", json={"url": url, **options})
 
     def output(self) -> str:
-        """What it logged so far."""
+        """Its log so far."""
         return (self.data.parent / f"{self.data.name}.log").read_text(errors="replace")
 
-    def daemon(self) -> int:
-        """The capture daemon's process id."""
-        found = [p for p in processes.mentioning(str(self.data)) if "tintype.chromium" in _command(p)]
-        assert found, self.output()
-        return found[0]
+    def daemon_pid(self) -> int:
+        """Process id of the capture daemon."""
+        pids = [p for p in processes.find_by_text(str(self.data)) if "tintype.chromium" in _command(p)]
+        assert pids, self.output()
+        return pids[0]
 
-    def _let_go(self) -> None:
-        """Close what belongs to a process that has ended."""
-        for ours in (self.client, self.log):
-            if ours:
-                ours.close()
+    def _close(self) -> None:
+        """Close the client and the log file."""
+        for resource in (self.client, self.log):
+            if resource:
+                resource.close()
 
     def _healthy(self) -> bool:
         assert self.process.poll() is None, self.output()

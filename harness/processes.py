@@ -7,21 +7,21 @@ from pathlib import Path
 
 
 def tree(pid: int) -> list[int]:
-    """The process and everything below it, parents first."""
+    """Process ids of a process and its descendants, parents first."""
     children = _children()
-    found, queue = [], [pid]
+    pids, queue = [], [pid]
     while queue:
-        found.append(queue.pop(0))
-        queue += children.get(found[-1], [])
-    return found
+        pids.append(queue.pop(0))
+        queue += children.get(pids[-1], [])
+    return pids
 
 
-def mentioning(text: str) -> list[int]:
-    """Processes whose command line or environment contains a text, without this one."""
+def find_by_text(text: str) -> list[int]:
+    """Processes whose command line or environment contains a text, except this process."""
     return [pid for pid in _pids() if text in _read(pid, "cmdline") + _read(pid, "environ")]
 
 
-def gone(pids: Iterable[int]) -> bool:
+def have_ended(pids: Iterable[int]) -> bool:
     """Whether all of them have ended; a zombie has ended."""
     return not any(_state(pid) not in ("", "Z") for pid in pids)
 
@@ -31,12 +31,12 @@ def _pids() -> list[int]:
 
 
 def _children() -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
+    children: dict[int, list[int]] = {}
     for pid in _pids():
         fields = _read(pid, "stat").rpartition(")")[2].split()
         if len(fields) > 1:
-            found.setdefault(int(fields[1]), []).append(pid)
-    return found
+            children.setdefault(int(fields[1]), []).append(pid)
+    return children
 
 
 def _state(pid: int) -> str:

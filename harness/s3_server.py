@@ -20,7 +20,7 @@ _moto = DomainDispatcherApplication(create_backend_app)
 
 
 def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """moto, under a lock."""
+    """Run moto's application under a lock."""
     with _lock:
         return list(_moto(environ, start_response))
 

@@ -1,4 +1,4 @@
-"""A site on a free loopback port: pages of some folders, some made-up answers, a count of visits per path."""
+"""Test site on a free loopback port: files of folders, generated responses, a count of requests per path."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ TYPES = {
     ".js": "text/javascript",
     ".woff2": "font/woff2",
 }
-_PATIENCE = 30.0
+_MAX_WAIT = 30.0
+"""Seconds."""
 
 
 class SiteServer:
-    """A context manager. Visits are counted by path with query, as they arrive."""
+    """Serves pages inside a ``with`` block; counts requests by path and query when they arrive."""
 
     def __init__(self, *folders: Path) -> None:
         self.folders = folders or FOLDERS
         self._visits: Counter[str] = Counter()
         self._changed = threading.Condition()
-        self.ending = threading.Event()
-        self.gate = threading.Event()
+        self.stopping = threading.Event()
+        self.release_held = threading.Event()
         """While it is not set, requests with ``held`` in the query wait."""
-        self.gate.set()
-        self._server = _Server(("127.0.0.1", 0), type("Visit", (_Visit,), {"site": self}))
+        self.release_held.set()
+        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -43,17 +44,17 @@ class SiteServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.ending.set()
+        self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(_PATIENCE)
+        self._thread.join(_MAX_WAIT)
 
     @property
     def port(self) -> int:
         return int(self._server.server_address[1])
 
     def url(self, path: str) -> str:
-        """The address of ``/path?query`` on this site."""
+        """The URL of ``/path?query`` on this site."""
         return f"http://127.0.0.1:{self.port}{path}"
 
     def visits(self, path: str) -> int:
@@ -69,9 +70,9 @@ class SiteServer:
     def wait_for_visit(self, path: str, count: int = 1) -> None:
         """Return after ``count`` requests for the path."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self._visits[path] >= count, _PATIENCE), f"no request for {path}"
+            assert self._changed.wait_for(lambda: self._visits[path] >= count, _MAX_WAIT), f"no request for {path}"
 
-    def note(self, path: str) -> None:
+    def count_visit(self, path: str) -> None:
         with self._changed:
             self._visits[path] += 1
             self._changed.notify_all()
@@ -83,45 +84,45 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A browser that hangs up is no news."""
+        """Ignore clients that close their connection."""
 
 
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 
 
-def _redirect(query: dict[str, str]) -> Answer:
+def _redirect(query: dict[str, str]) -> Response:
     return 302, {"Location": query["to"]}, b""
 
 
-def _download(_: dict[str, str]) -> Answer:
+def _download(_: dict[str, str]) -> Response:
     return 200, {"Content-Type": "application/zip", "Content-Disposition": "attachment; filename=a.zip"}, b"PK\3\4"
 
 
-def _pdf(_: dict[str, str]) -> Answer:
+def _pdf(_: dict[str, str]) -> Response:
     return 200, {"Content-Type": "application/pdf"}, b"%PDF-1.4\n%%EOF\n"
 
 
-def _video(_: dict[str, str]) -> Answer:
+def _video(_: dict[str, str]) -> Response:
     return 200, {"Content-Type": "video/mp4"}, b"\0\0\0\x18ftypmp42"
 
 
-def _nothing(_: dict[str, str]) -> Answer:
+def _nothing(_: dict[str, str]) -> Response:
     return 204, {}, b""
 
 
-def _broken(query: dict[str, str]) -> Answer:
+def _broken(query: dict[str, str]) -> Response:
     return int(query.get("status", "500")), {"Content-Type": "text/html"}, b""
 
 
-def _text(_: dict[str, str]) -> Answer:
+def _text(_: dict[str, str]) -> Response:
     return 200, {"Content-Type": "text/plain"}, b"plain words\n"
 
 
-def _cacheable(_: dict[str, str]) -> Answer:
+def _cacheable(_: dict[str, str]) -> Response:
     return 200, {"Content-Type": "text/javascript", "Cache-Control": "public, max-age=3600"}, b"window.cached = true;\n"
 
 
-ANSWERS: dict[str, Callable[[dict[str, str]], Answer]] = {
+RESPONSES: dict[str, Callable[[dict[str, str]], Response]] = {
     "/redirect": _redirect,
     "/download": _download,
     "/pdf": _pdf,
@@ -133,10 +134,10 @@ ANSWERS: dict[str, Callable[[dict[str, str]], Answer]] = {
 }
 
 
-def find(folders: tuple[Path, ...], path: str, query: dict[str, str]) -> Answer:
+def find(folders: tuple[Path, ...], path: str, query: dict[str, str]) -> Response:
     """The response of a site with these folders; ``status`` in the query sets the status of a page."""
-    if path in ANSWERS:
-        return ANSWERS[path](query)
+    if path in RESPONSES:
+        return RESPONSES[path](query)
     for folder in folders:
         file = folder / path.removeprefix("/")
         if file.is_file() and file.is_relative_to(folder):
@@ -145,27 +146,27 @@ def find(folders: tuple[Path, ...], path: str, query: dict[str, str]) -> Answer:
     return 404, {"Content-Type": TYPES[".html"]}, (PAGES / "missing.html").read_bytes()
 
 
-class _Visit(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     site: SiteServer
 
     def do_GET(self) -> None:
-        self.site.note(self.path)
+        self.site.count_visit(self.path)
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if "held" in query:
-            self.site.gate.wait(_PATIENCE)
+            self.site.release_held.wait(_MAX_WAIT)
         if parts.path == "/hang":
-            self.site.ending.wait(_PATIENCE)
+            self.site.stopping.wait(_MAX_WAIT)
             return
-        self.site.ending.wait(int(query.get("wait", "0")) / 1000)  # milliseconds
+        self.site.stopping.wait(int(query.get("wait", "0")) / 1000)  # milliseconds
         if parts.path == "/echo":
-            said = "\n".join(self.headers.get_all(query["name"], []))
-            self.answer(200, {"Content-Type": TYPES[".html"]}, f"<!doctype html><title>{said}</title><p>.".encode())
+            values = "\n".join(self.headers.get_all(query["name"], []))
+            self.respond(200, {"Content-Type": TYPES[".html"]}, f"<!doctype html><title>{values}</title><p>.".encode())
             return
-        self.answer(*find(self.site.folders, parts.path, query))
+        self.respond(*find(self.site.folders, parts.path, query))
 
-    def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    def respond(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -176,4 +177,4 @@ class _Visit(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Tests are silent."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-"""Two nodes behind a real nginx as deploy/two-nodes has them, with one Redis and one S3 server; and their callers."""
+"""Two nodes behind nginx as in deploy/two-nodes, with one Redis and one S3 server, and a load of requests."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from urllib.parse import quote
 
 import httpx
 
-from harness.nginx import Edge
+from harness.nginx import NginxServer
 from harness.node import Node
 from harness.servers import RedisServer, S3Server
 from harness.site_server import SiteServer
 from harness.waiting import eventually
 
 BUCKET = "thumbs"
-PASSING = {"X-Api-Key": "any"}
-"""With it nginx answers nothing from its own cache; nodes that have no keys do not mind."""
+BYPASS_NGINX_CACHE = {"X-Api-Key": "any"}
+"""nginx never serves requests with a key from its cache. Nodes without API keys ignore the header."""
 PAUSE = 0.015
 """Seconds between two requests of a load, below the flood limit of nginx."""
 
 
-class Pair:
-    """Everything running; a context manager that leaves nothing behind."""
+class TwoNodes:
+    """All processes running; a context manager."""
 
     def __init__(self, folder: Path, site: SiteServer, **env: str) -> None:
         self._folder, self._site, self._env = folder, site, env
@@ -56,7 +56,7 @@ class Pair:
             self.north, self.south = (Node(data=self._folder / name, env=self.env) for name in ("north", "south"))
             with ThreadPoolExecutor(2) as both:
                 list(both.map(running.enter_context, (self.north, self.south)))
-            self.edge = running.enter_context(Edge(self._folder / "edge", self.north.port, self.south.port))
+            self.edge = running.enter_context(NginxServer(self._folder / "edge", self.north.port, self.south.port))
             self._running = running.pop_all()
         return self
 
@@ -68,43 +68,43 @@ class Pair:
         return self.north, self.south
 
     def thumb(self, url: str, more: str = "", headers: dict[str, str] | None = None) -> httpx.Response:
-        """A picture, asked of the edge."""
+        """Request a thumbnail through nginx."""
         return self.edge.get(f"/thumb?url={quote(url, safe='')}&thumb_width=320{more}", headers)
 
-    def thumbs(self, asked: Sequence[tuple[str, str]]) -> list[httpx.Response]:
-        """Pictures asked for at the same moment, each a URL and what else its query says."""
-        together = threading.Barrier(len(asked))
+    def thumbs(self, queries: Sequence[tuple[str, str]]) -> list[httpx.Response]:
+        """Request thumbnails concurrently. Each query: the URL, and the rest of the query string."""
+        together = threading.Barrier(len(queries))
 
-        def ask(what: tuple[str, str]) -> httpx.Response:
+        def request(query: tuple[str, str]) -> httpx.Response:
             together.wait()
-            return self.thumb(*what)
+            return self.thumb(*query)
 
-        with ThreadPoolExecutor(len(asked)) as crowd:
-            return list(crowd.map(ask, asked))
+        with ThreadPoolExecutor(len(queries)) as clients:
+            return list(clients.map(request, queries))
 
-    def gather(self, url: str) -> None:
-        """Start who is not running, and wait until nginx gives work to both; the picture of ``url`` is known."""
+    def start_all(self, url: str) -> None:
+        """Start stopped nodes and wait until nginx forwards requests to both. The thumbnail of ``url`` is cached."""
         for node in self.nodes:
             if node.process.poll() is not None:
                 node.start()
-        before = [self.took_part(node) for node in self.nodes]
+        before = [self.thumb_responses(node) for node in self.nodes]
 
-        def both() -> bool:
-            self.thumb(url, headers=PASSING)
-            return all(self.took_part(node) > known for node, known in zip(self.nodes, before, strict=True))
+        def both_respond() -> bool:
+            self.thumb(url, headers=BYPASS_NGINX_CACHE)
+            return all(self.thumb_responses(node) > count for node, count in zip(self.nodes, before, strict=True))
 
-        assert eventually(both, within=60), self.north.output() + self.south.output()
+        assert eventually(both_respond, within=60), self.north.output() + self.south.output()
 
-    def busy(self) -> Node:
-        """A node at which a caller waits for a picture."""
+    def busy_node(self) -> Node:
+        """A node on which a request waits for a capture."""
         return next(node for node in self.nodes if self._waits(node))
 
-    def rest(self) -> None:
-        """Wait until no caller waits for a picture, a refresh that an earlier one began included."""
+    def wait_idle(self) -> None:
+        """Wait until no request and no background refresh waits for a capture."""
         assert eventually(lambda: not any(map(self._waits, self.nodes)), within=60)
 
-    def took_part(self, node: Node) -> int:
-        """How many answers a node has given for /thumb so far."""
+    def thumb_responses(self, node: Node) -> int:
+        """Number of responses of a node for /thumb so far."""
         lines = node.get("/metrics").text.splitlines()
         counts = [line for line in lines if line.startswith("tintype_requests_total{") and 'route="/thumb"' in line]
         return round(sum(float(line.rpartition(" ")[2]) for line in counts))
@@ -116,43 +116,43 @@ class Pair:
 
 @dataclass
 class Load:
-    """What callers see who ask for known pictures again and again."""
+    """Responses to clients that repeatedly request cached thumbnails."""
 
-    seen: list[tuple[int, str, float, float]] = field(default_factory=list)
-    """Status, cache state, seconds, and when it was asked (monotonic)."""
+    responses: list[tuple[int, str, float, float]] = field(default_factory=list)
+    """Status, X-Cache (or the name of a connection error), duration in seconds, start (monotonic)."""
     ended: threading.Event = field(default_factory=threading.Event)
 
     @property
     def failed(self) -> list[tuple[int, str, float, float]]:
-        return [one for one in self.seen if one[:2] != (200, "HIT")]
+        return [one for one in self.responses if one[:2] != (200, "HIT")]
 
-    def grows(self, by: int, within: float = 60.0) -> None:
-        """Wait until so many more were answered."""
-        wanted, deadline = len(self.seen) + by, time.monotonic() + within
-        while len(self.seen) < wanted:
-            assert time.monotonic() < deadline, f"only {len(self.seen)} of {wanted} answers"
+    def wait_for(self, more: int, within: float = 60.0) -> None:
+        """Wait until ``more`` further responses have arrived."""
+        wanted, deadline = len(self.responses) + more, time.monotonic() + within
+        while len(self.responses) < wanted:
+            assert time.monotonic() < deadline, f"only {len(self.responses)} of {wanted} responses"
             self.ended.wait(0.01)
 
 
 @contextmanager
-def hits(pair: Pair, urls: Sequence[str], callers: int = 4) -> Iterator[Load]:
-    """Ask for known pictures past the cache of nginx, so that every answer is a node's."""
+def hits(pair: TwoNodes, urls: Sequence[str], clients: int = 4) -> Iterator[Load]:
+    """Repeatedly request cached thumbnails while the block runs, bypassing the cache of nginx."""
     load = Load()
 
-    def call(first: int) -> None:
+    def send_requests(first: int) -> None:
         at = first
         while not load.ended.is_set():
             at, begin = at + 1, time.monotonic()
             try:
-                answer = pair.thumb(urls[at % len(urls)], headers=PASSING)
-                told = answer.status_code, answer.headers.get("x-cache", "")
+                response = pair.thumb(urls[at % len(urls)], headers=BYPASS_NGINX_CACHE)
+                outcome = response.status_code, response.headers.get("x-cache", "")
             except httpx.TransportError as error:
-                told = 0, type(error).__name__
-            load.seen.append((*told, time.monotonic() - begin, begin))
-            load.ended.wait(callers * PAUSE)
+                outcome = 0, type(error).__name__
+            load.responses.append((*outcome, time.monotonic() - begin, begin))
+            load.ended.wait(clients * PAUSE)
 
-    with ThreadPoolExecutor(callers) as crowd:
-        running = [crowd.submit(call, number) for number in range(callers)]
+    with ThreadPoolExecutor(clients) as pool:
+        running = [pool.submit(send_requests, number) for number in range(clients)]
         try:
             yield load
         finally:

@@ -298,12 +298,12 @@ class TestRealBrowser:
     def test_resumes_an_interrupted_run(self, site: SiteServer) -> None:
         good = ["/plain.html", "/plain.html?second=1", "/plain.html?third=1"]
         write_list(*map(site.url, good), site.url("/download"), site.url("/plain.html?held=1"))
-        site.gate.clear()
+        site.release_held.clear()
         running = self.start(site, "--format", "webp", "--thumb-width", "320")
         site.wait_for_visit("/plain.html?held=1")
         assert eventually(lambda: len(image_files()) == 3, within=60)
         running.send_signal(signal.SIGINT)
-        site.gate.set()
+        site.release_held.set()
         _, stderr = running.communicate(timeout=60)
         assert running.returncode == 130, stderr
         assert "not-a-page" in stderr

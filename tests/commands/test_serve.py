@@ -49,10 +49,10 @@ class TestServe:
         env = {"TINTYPE_ENGINE": "chromium", "TINTYPE_DATA_DIR": str(tmp_path / "data")}
         with ServeProcess(PORT="0", TINTYPE_DAEMON_IDLE_TIMEOUT="1h", **env) as served:
             assert served.wait_logged("daemon_ready")
-            started = processes.mentioning(str(tmp_path / "data"))
+            started = processes.find_by_text(str(tmp_path / "data"))
             served.process.terminate()
             served.process.communicate(timeout=60)
-        assert eventually(lambda: processes.gone(started), within=30)
+        assert eventually(lambda: processes.have_ended(started), within=30)
 
     @pytest.mark.browser
     def test_stops_a_capture_daemon_that_is_still_starting(self, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ class TestServe:
         with ServeProcess(PORT="0", **env) as served:
             served.wait_listening()
             served.end(signal.SIGTERM)
-        assert eventually(lambda: not processes.mentioning(str(tmp_path / "data")), within=30)
+        assert eventually(lambda: not processes.find_by_text(str(tmp_path / "data")), within=30)
 
     def test_workers_end_with_a_killed_parent(self) -> None:
         with ServeProcess(PORT="0") as served:

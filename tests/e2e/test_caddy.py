@@ -81,7 +81,7 @@ def test_passes_errors_of_the_service(edge: Caddy) -> None:
 
 @pytest.mark.parametrize("size", [1_100_000, 7_000_000])
 def test_service_rejects_an_oversized_body(size: int, edge: Caddy) -> None:
-    assert edge.ask("POST", "/thumb", body={"html": "x" * size}).json()["error"] == "body-too-large"
+    assert edge.request("POST", "/thumb", body={"html": "x" * size}).json()["error"] == "body-too-large"
 
 
 def test_rate_limit_uses_the_real_client_address(start_node: StartNode, tmp_path: Path) -> None:
@@ -92,15 +92,15 @@ def test_rate_limit_uses_the_real_client_address(start_node: StartNode, tmp_path
 
 
 def test_redirects_http_to_https(edge: Caddy) -> None:
-    moved = httpx.get(f"http://127.0.0.1:{edge.plain}/thumb?url=x", headers={"Host": "thumbs.example.com"})
+    moved = httpx.get(f"http://127.0.0.1:{edge.http_port}/thumb?url=x", headers={"Host": "thumbs.example.com"})
     assert moved.status_code == 308
     assert moved.headers["location"].startswith("https://thumbs.example.com")
 
 
 def test_log_contains_neither_targets_nor_keys(edge: Caddy, picture: tuple[str, httpx.Response]) -> None:
     edge.get(picture[0], {"X-Api-Key": "the-key-of-a-client", "Referer": "https://referrer.example/"})
-    assert eventually(lambda: any("/thumb" in str(line["request"]) for line in edge.logged()))
-    said = str(edge.logged())
+    assert eventually(lambda: any("/thumb" in str(line["request"]) for line in edge.access_log()))
+    said = str(edge.access_log())
     assert [word for word in ("url=", "the-key-of-a-client", "referrer.example") if word in said] == []
 
 
@@ -108,7 +108,7 @@ def test_does_not_retry_a_request_that_was_sent(tmp_path: Path) -> None:
     with _Cutter() as cutter, Caddy(tmp_path / "edge", cutter.port) as edge:
         for method in ("GET", "POST"):
             before = cutter.requests(method)
-            answer = edge.ask(method, "/thumb", body={"url": "http://a.example/"} if method == "POST" else None)
+            answer = edge.request(method, "/thumb", body={"url": "http://a.example/"} if method == "POST" else None)
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
             assert answer.json()["error"] == "backend-unavailable"
             assert cutter.requests(method) == before + 1

@@ -38,7 +38,7 @@ def is_whole(answer: httpx.Response) -> bool:
 def test_recovers_from_a_browser_killed_during_a_capture(start_node: StartNode, site: SiteServer) -> None:
     node = start_node()
     assert node.thumb(site.url("/plain.html")).status_code == 200
-    browser = processes.tree(node.daemon())[1]
+    browser = processes.tree(node.daemon_pid())[1]
     with ThreadPoolExecutor(1) as background:
         pending = background.submit(node.thumb, site.url("/plain.html?kill=1"), delay="1500")
         assert eventually(lambda: site.visits("/plain.html?kill=1") == 1)
@@ -50,9 +50,9 @@ def test_recovers_from_a_browser_killed_during_a_capture(start_node: StartNode, 
 def test_recovers_from_a_killed_daemon(start_node: StartNode, site: SiteServer) -> None:
     node = start_node()
     assert node.thumb(site.url("/plain.html")).status_code == 200
-    family = processes.tree(node.daemon())
+    family = processes.tree(node.daemon_pid())
     os.kill(family[0], signal.SIGKILL)
-    assert eventually(lambda: processes.gone(family))
+    assert eventually(lambda: processes.have_ended(family))
     assert node.thumb(site.url("/plain.html?reborn=1")).status_code == 200
 
 
@@ -163,11 +163,11 @@ def test_sigterm_under_load_finishes_requests(start_node: StartNode, site: SiteS
 def test_sigkill_of_the_service_leaves_no_process(start_node: StartNode, site: SiteServer) -> None:
     node = start_node()
     assert node.thumb(site.url("/plain.html")).status_code == 200
-    family = {*processes.tree(node.process.pid), *processes.tree(node.daemon())}
+    family = {*processes.tree(node.process.pid), *processes.tree(node.daemon_pid())}
     for pid in processes.tree(node.process.pid):
         with contextlib.suppress(ProcessLookupError):  # a worker exits when its parent has exited
             os.kill(pid, signal.SIGKILL)
     node.process.wait(10)
-    assert eventually(lambda: processes.gone(family), within=30)
+    assert eventually(lambda: processes.have_ended(family), within=30)
     node.start()
     assert node.thumb(site.url("/plain.html")).headers["X-Cache"] == "HIT"

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlencode
 import httpx
 import pytest
 
-from harness.nginx import Edge
+from harness.nginx import NginxServer
 from harness.node import Node
 from harness.site_server import SiteServer
 from tests.e2e.conftest import StartNode
@@ -38,15 +38,15 @@ def node(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def edge(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    with Edge(tmp_path_factory.mktemp("nginx") / "edge", node.port) as running:
+def edge(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NginxServer]:
+    with NginxServer(tmp_path_factory.mktemp("nginx") / "edge", node.port) as running:
         yield running
 
 
 @pytest.fixture
-def limited(start_node: StartNode, tmp_path: Path) -> Iterator[tuple[Edge, Node]]:
+def limited(start_node: StartNode, tmp_path: Path) -> Iterator[tuple[NginxServer, Node]]:
     node = start_node(env=FIVE_A_DAY)
-    with Edge(tmp_path / "edge", node.port) as running:
+    with NginxServer(tmp_path / "edge", node.port) as running:
         yield running, node
 
 
@@ -63,9 +63,9 @@ def thumb(page: str, more: str = "") -> str:
 class Asked:
     """Count of requests that an edge forwards to a node from now on, read from the log of the node."""
 
-    def __init__(self, edge: Edge, node: Node) -> None:
+    def __init__(self, edge: NginxServer, node: Node) -> None:
         self._node = node
-        self._signed = edge.signed = uuid.uuid4().hex
+        self._signed = edge.request_id = uuid.uuid4().hex
 
     def is_(self, times: int) -> bool:
         return eventually(lambda: self.so_far() == times)
@@ -76,7 +76,7 @@ class Asked:
 
 
 class TestHits:
-    def test_serves_hits_without_the_service(self, edge: Edge, node: Node, page: str) -> None:
+    def test_serves_hits_without_the_service(self, edge: NginxServer, node: Node, page: str) -> None:
         asked = Asked(edge, node)
         first = edge.get(thumb(page))
         again = [edge.get(thumb(page)) for _ in range(20)]
@@ -84,19 +84,19 @@ class TestHits:
         assert {(a.status_code, a.headers["x-cache"], a.content) for a in again} == {(200, "HIT", first.content)}
         assert asked.is_(1)
 
-    def test_share_one_entry_for_equivalent_urls(self, edge: Edge, page: str) -> None:
+    def test_share_one_entry_for_equivalent_urls(self, edge: NginxServer, page: str) -> None:
         first = edge.get(f"/%74humb?url={page}&width=800&format=webp")
         again = edge.get(f"/thumb?url={page}&width=800&format=webp")
         turned = edge.get(f"/thumb?format=webp&width=800&url={page}")
         assert (again.content, again.headers["x-cache"]) == (first.content, "HIT")
         assert (turned.content, turned.headers["x-cache"]) == (first.content, "HIT"), "captured twice"
 
-    def test_keep_the_max_age_of_the_service(self, edge: Edge, page: str) -> None:
+    def test_keep_the_max_age_of_the_service(self, edge: NginxServer, page: str) -> None:
         lives = {edge.get(thumb(page)).headers["cache-control"] for _ in range(2)}
         assert lives == {"public, max-age=86400, stale-while-revalidate=604800"}
 
     def test_include_entries_revalidated_by_the_service(self, node: Node, page: str, tmp_path: Path) -> None:
-        with Edge(tmp_path / "edge", node.port, keeps="1s") as edge:
+        with NginxServer(tmp_path / "edge", node.port, cache_valid="1s") as edge:
             asked = Asked(edge, node)
             first = edge.get(thumb(page))
             told = set()
@@ -109,16 +109,16 @@ class TestHits:
             assert eventually(confirmed)
         assert told == {("HIT", "", first.content)}
 
-    def test_return_304_for_a_matching_etag(self, edge: Edge, page: str) -> None:
+    def test_return_304_for_a_matching_etag(self, edge: NginxServer, page: str) -> None:
         etag = edge.get(thumb(page)).headers["etag"]
         assert edge.get(thumb(page), {"If-None-Match": etag}).status_code == 304
 
-    def test_exclude_request_specific_headers(self, edge: Edge, page: str) -> None:
+    def test_exclude_request_specific_headers(self, edge: NginxServer, page: str) -> None:
         edge.get(thumb(page))
         told = set(edge.get(thumb(page)).headers)
         assert told.isdisjoint({"ratelimit", "ratelimit-remaining", "ratelimit-limit", "server-timing", "x-request-id"})
 
-    def test_vary_by_accept_for_format_auto(self, edge: Edge, page: str) -> None:
+    def test_vary_by_accept_for_format_auto(self, edge: NginxServer, page: str) -> None:
         accepts = ("image/avif,image/webp,*/*", "image/webp,*/*", "image/png", "text/html,image/avif;q=0.9", "*/*")
         for _ in range(2):
             answers = [edge.get(thumb(page, "&format=auto"), {"Accept": accept}) for accept in accepts]
@@ -127,14 +127,14 @@ class TestHits:
 
 
 class TestMisses:
-    def test_coalesce_concurrent_requests(self, edge: Edge, node: Node, page: str) -> None:
+    def test_coalesce_concurrent_requests(self, edge: NginxServer, node: Node, page: str) -> None:
         asked = Asked(edge, node)
         with ThreadPoolExecutor(12) as crowd:
             answers = list(crowd.map(lambda _: edge.get(thumb(page)), range(12)))
         assert {a.status_code for a in answers} == {200}
         assert asked.is_(1)
 
-    def test_count_against_the_rate_limit_of_the_client(self, limited: tuple[Edge, Node], page: str) -> None:
+    def test_count_against_the_rate_limit_of_the_client(self, limited: tuple[NginxServer, Node], page: str) -> None:
         edge, node = limited
         before = Asked(edge, node)
         statuses = [edge.get(thumb(f"{page}{n}")).status_code for n in range(6)]
@@ -145,14 +145,14 @@ class TestMisses:
         assert edge.get(thumb(f"{page}5")).status_code == 429
         assert asked.is_(1), "cached the 429 of one client for another"
 
-    def test_use_a_separate_rate_limit_for_each_client(self, limited: tuple[Edge, Node], page: str) -> None:
+    def test_use_a_separate_rate_limit_for_each_client(self, limited: tuple[NginxServer, Node], page: str) -> None:
         edge, _ = limited
         assert [edge.get(thumb(f"{page}{n}")).status_code for n in range(6)] == [200] * 5 + [429]
-        with edge.coming_from("127.0.0.2"):
+        with edge.from_address("127.0.0.2"):
             assert edge.get(thumb(f"{page}6")).status_code == 200
 
     @pytest.mark.parametrize("more", ["&fresh=true", "&ttl=5"])
-    def test_bypass_the_cache_for_fresh(self, more: str, edge: Edge, node: Node, page: str) -> None:
+    def test_bypass_the_cache_for_fresh(self, more: str, edge: NginxServer, node: Node, page: str) -> None:
         asked = Asked(edge, node)
         answers = [edge.get(thumb(page, more)) for _ in range(2)]
         assert {a.status_code for a in answers} == {200}
@@ -161,13 +161,15 @@ class TestMisses:
 
 class TestApiKeys:
     @pytest.mark.parametrize("key", [{"Authorization": "Bearer some-key"}, {"X-Api-Key": "some-key"}])
-    def test_forwards_every_request_with_a_key(self, key: dict[str, str], edge: Edge, node: Node, page: str) -> None:
+    def test_forwards_every_request_with_a_key(
+        self, key: dict[str, str], edge: NginxServer, node: Node, page: str
+    ) -> None:
         asked = Asked(edge, node)
         for _ in range(2):
             edge.get(thumb(page), key)
         assert asked.is_(2)
 
-    def test_cache_nothing_for_clients_without_a_key(self, edge: Edge, node: Node, page: str) -> None:
+    def test_cache_nothing_for_clients_without_a_key(self, edge: NginxServer, node: Node, page: str) -> None:
         edge.get(thumb(page), {"X-Api-Key": "some-key"})
         asked = Asked(edge, node)
         edge.get(thumb(page))
@@ -178,20 +180,22 @@ class TestUnknownArguments:
     @pytest.mark.parametrize(
         "more", ["&sig=wrong&expires=1", "&witdh=9", "&format=png&format=webp", "&URL=x", "&width=", "&"]
     )
-    def test_responds_like_the_service_to_unknown_arguments(self, more: str, edge: Edge, node: Node, page: str) -> None:
+    def test_responds_like_the_service_to_unknown_arguments(
+        self, more: str, edge: NginxServer, node: Node, page: str
+    ) -> None:
         edge.get(thumb(page))
         through, direct = edge.get(thumb(page, more)), node.client.get(thumb(page, more))
         assert through.status_code == direct.status_code
         if direct.status_code == 400:
             assert {**through.json(), "instance": ""} == {**direct.json(), "instance": ""}
 
-    def test_does_not_cache_requests_with_unknown_arguments(self, edge: Edge, node: Node, page: str) -> None:
+    def test_does_not_cache_requests_with_unknown_arguments(self, edge: NginxServer, node: Node, page: str) -> None:
         asked = Asked(edge, node)
         for _ in range(2):
             edge.get(thumb(page, "&invented=1"))
         assert asked.is_(2), "cached a response to unknown arguments"
 
-    def test_valid_request_succeeds_after_a_rejected_one(self, edge: Edge, page: str) -> None:
+    def test_valid_request_succeeds_after_a_rejected_one(self, edge: NginxServer, page: str) -> None:
         assert edge.get(thumb(page, "&evil=1")).status_code == 400
         assert edge.get(thumb(page)).status_code == 200
 
@@ -200,59 +204,61 @@ class TestSignedUrls:
     KEYS = ("a key that signs addresses",)
 
     @pytest.fixture
-    def closed(self, start_node: StartNode, tmp_path: Path) -> Iterator[Edge]:
+    def closed(self, start_node: StartNode, tmp_path: Path) -> Iterator[NginxServer]:
         keys = {"TINTYPE_SIGNING_KEYS": self.KEYS[0], "TINTYPE_API_KEYS": "shop:a-key-of-the-shop-1"}
         node = start_node(env={**BEHIND_NGINX, **keys})
-        with Edge(tmp_path / "edge", node.port) as running:
+        with NginxServer(tmp_path / "edge", node.port) as running:
             yield running
 
     def signed(self, page: str, **more: str) -> str:
         pairs = [("url", unquote(page)), *more.items()]
         return f"/thumb?{urlencode([*pairs, ('sig', UrlSigner(self.KEYS).sign('/thumb', pairs))])}"
 
-    def test_cached_thumbnails_require_the_same_signature(self, closed: Edge, page: str) -> None:
+    def test_cached_thumbnails_require_the_same_signature(self, closed: NginxServer, page: str) -> None:
         signed = self.signed(page, thumb_width="320")
         assert [closed.get(signed).headers["x-cache"] for _ in range(2)] == ["MISS", "HIT"]
         assert closed.get(thumb(page)).status_code == 401
         assert closed.get(signed.replace("thumb_width=320", "thumb_width=640")).status_code == 403
         assert closed.get(f"{signed}0").status_code == 403
 
-    def test_does_not_cache_a_response_to_an_api_key(self, closed: Edge, page: str) -> None:
+    def test_does_not_cache_a_response_to_an_api_key(self, closed: NginxServer, page: str) -> None:
         answer = closed.get(thumb(page), {"X-Api-Key": "a-key-of-the-shop-1"})
         assert (answer.status_code, answer.headers["cache-control"][:7]) == (200, "private")
         assert closed.get(thumb(page)).status_code == 401
 
 
 class TestOtherRoutes:
-    def test_reach_the_service(self, edge: Edge) -> None:
+    def test_reach_the_service(self, edge: NginxServer) -> None:
         assert edge.get("/health").status_code == 200
         assert edge.get("/nowhere").headers["content-type"] == "application/problem+json"
 
-    def test_redirect_http_to_https(self, edge: Edge) -> None:
-        moved = httpx.get(f"http://127.0.0.1:{edge.plain}/thumb?url=x", headers={"Host": "a.b"}, trust_env=False)
+    def test_redirect_http_to_https(self, edge: NginxServer) -> None:
+        moved = httpx.get(f"http://127.0.0.1:{edge.http_port}/thumb?url=x", headers={"Host": "a.b"}, trust_env=False)
         assert (moved.status_code, moved.headers["location"]) == (308, "https://a.b/thumb?url=x")
 
-    def test_hide_metrics(self, edge: Edge) -> None:
+    def test_hide_metrics(self, edge: NginxServer) -> None:
         assert edge.get("/metrics").status_code == 404
 
-    def test_serve_acme_challenges(self, edge: Edge) -> None:
+    def test_serve_acme_challenges(self, edge: NginxServer) -> None:
         token = edge.folder / "acme" / ".well-known" / "acme-challenge" / "token"
         token.parent.mkdir(parents=True)
         token.write_text("proof")
-        asked = f"http://127.0.0.1:{edge.plain}/.well-known/acme-challenge/token"
+        asked = f"http://127.0.0.1:{edge.http_port}/.well-known/acme-challenge/token"
         assert httpx.get(asked, trust_env=False).text == "proof"
 
-    def test_logs_requests_without_query_strings(self, edge: Edge, page: str) -> None:
+    def test_logs_requests_without_query_strings(self, edge: NginxServer, page: str) -> None:
         edge.get(thumb(page))
         assert eventually(lambda: '"GET /thumb" 200' in (edge.folder / "access.log").read_text())
         assert "url=" not in (edge.folder / "access.log").read_text()
 
-    def test_cause_no_nginx_warnings(self, edge: Edge) -> None:
+    def test_cause_no_nginx_warnings(self, edge: NginxServer) -> None:
         command = ["nginx", "-t", "-p", str(edge.folder), "-c", str(edge.folder / "nginx.conf"), "-e", "stderr"]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
         assert "[" not in said, said
 
-    def test_serve_cached_thumbnails_while_the_service_is_down(self, limited: tuple[Edge, Node], page: str) -> None:
+    def test_serve_cached_thumbnails_while_the_service_is_down(
+        self, limited: tuple[NginxServer, Node], page: str
+    ) -> None:
         edge, node = limited
         before = edge.get(thumb(page))
         node.stop()

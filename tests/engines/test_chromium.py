@@ -110,7 +110,7 @@ class ScriptedDaemon:
         return len(marks.read_text()) if marks.exists() else 0
 
     def pids(self) -> list[int]:
-        return processes.mentioning(str(self.socket))
+        return processes.find_by_text(str(self.socket))
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ class TestStart:
     def test_starts_a_daemon_if_none_runs(self, scripted: ScriptedDaemon) -> None:
         engine = scripted.engine()
         assert scripted.starts == 0
-        assert processes.gone([daemon_pid(engine)]) is False
+        assert processes.have_ended([daemon_pid(engine)]) is False
         assert scripted.starts == 1
 
     def test_starts_one_daemon_for_concurrent_callers(self, scripted: ScriptedDaemon) -> None:

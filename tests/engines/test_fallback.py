@@ -154,7 +154,7 @@ class TestHostedEngine:
         engine = FallbackEngine([hosted, good("own browser")])
         assert engine.capture(shot()).title == "own browser"
         assert engine.capture(shot(selector="#main")).title == "own browser"
-        assert len(api.seen) == 1
+        assert len(api.requests) == 1
         engine.close()
 
     def test_keeps_overloaded_if_it_lacks_an_option(self, api: SnapSharpServer) -> None:

@@ -1,3 +1,5 @@
+"""The hosted engine with a test server of its API: options, errors, retries and connections."""
+
 from __future__ import annotations
 
 import os
@@ -60,10 +62,16 @@ class TestCapture:
 
     def test_translates_every_option(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         page = "https://example.com/a?q=a%20b&c=d#/route"
-        asked = {"dark_mode": True, "block_ads": False, "delay": 250, "wait_for": "#a > b", "wait_until": "networkidle"}
-        capture = engine.capture(shot(page, **asked, full_page=True))
+        options = {
+            "dark_mode": True,
+            "block_ads": False,
+            "delay": 250,
+            "wait_for": "#a > b",
+            "wait_until": "networkidle",
+        }
+        capture = engine.capture(shot(page, **options, full_page=True))
         assert pixel(capture.body, 5, 5) == DARK
-        assert api.seen[-1].options == {
+        assert api.requests[-1].options == {
             "url": page,
             "format": "png",
             "width": "1280",
@@ -83,19 +91,19 @@ class TestCapture:
     def test_translates_page_changes(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         changes = {"css": "p{}", "js": "1", "click": "#a", "hide_selectors": "a, b", "user_agent": "Teapot/1"}
         engine.capture(shot(**changes, clip="1,2,30,40"))
-        assert api.seen[-1].method == "POST"
-        assert changes.items() <= api.seen[-1].options.items()
-        assert api.seen[-1].options["clip"] == {"x": 1, "y": 2, "width": 30, "height": 40}
+        assert api.requests[-1].method == "POST"
+        assert changes.items() <= api.requests[-1].options.items()
+        assert api.requests[-1].options["clip"] == {"x": 1, "y": 2, "width": 30, "height": 40}
 
     def test_translates_the_scroll_target(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.capture(shot(scroll_to="1200"))
-        assert api.seen[-1].options["scroll_y"] == "1200"
+        assert api.requests[-1].options["scroll_y"] == "1200"
 
     def test_sends_defaults_that_the_account_could_change(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.capture(shot())
-        said = api.seen[-1].options
+        sent = api.requests[-1].options
         names = ("full_page", "dark_mode", *sorted(BLOCKS), "delay", "format", "cache")
-        assert {name: said[name] for name in names} == {
+        assert {name: sent[name] for name in names} == {
             "full_page": "false",
             "dark_mode": "false",
             **dict.fromkeys(BLOCKS, "true"),
@@ -106,14 +114,14 @@ class TestCapture:
 
     def test_sends_devices_by_title_without_a_size(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.capture(shot(device="iphone-14-pro"))
-        said = api.seen[-1].options
-        assert said["device"] == "iPhone 14 Pro"
-        assert not {"width", "height", "retina"} & set(said)
+        sent = api.requests[-1].options
+        assert sent["device"] == "iPhone 14 Pro"
+        assert not {"width", "height", "retina"} & set(sent)
 
     def test_sends_json_if_the_url_would_be_too_long(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.capture(shot("https://example.com/?q=" + "%C3%A4" * 300))
         engine.capture(shot("https://example.com/?q=" + "%C3%A4" * 400, full_page=True))
-        short, long = api.seen
+        short, long = api.requests
         assert (short.method, long.method) == ("GET", "POST")
         assert len(short.path) < 4000
         assert long.options["full_page"] is True
@@ -122,14 +130,14 @@ class TestCapture:
 
     def test_sends_the_key_as_a_bearer_token(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.capture(shot())
-        assert api.seen[-1].headers["Authorization"] == f"Bearer {KEY}"
-        assert KEY not in api.seen[-1].path
+        assert api.requests[-1].headers["Authorization"] == f"Bearer {KEY}"
+        assert KEY not in api.requests[-1].path
 
     def test_needs_no_key_if_the_node_needs_none(self, api: SnapSharpServer) -> None:
         engine = SnapSharpEngine(api.url, "", timeout=5)
         with pytest.raises(errors.BackendUnavailable):
             engine.capture(shot())
-        assert "Authorization" not in api.seen[-1].headers
+        assert "Authorization" not in api.requests[-1].headers
         engine.close()
 
     def test_reads_the_headers_of_a_tintype_node(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
@@ -137,7 +145,7 @@ class TestCapture:
         capture = engine.capture(shot())
         assert (capture.status, capture.partial, capture.truncated) == (404, True, True)
         assert capture.verdict == "challenge"
-        api.headers = {"X-Target-Status": "lots", "X-Verdict": "splendid"}
+        api.headers = {"X-Target-Status": "many", "X-Verdict": "splendid"}
         capture = engine.capture(shot())
         assert (capture.status, capture.verdict) == (0, "ok")
 
@@ -149,7 +157,7 @@ class TestCapture:
         engine = SnapSharpEngine(f"{api.url}/prefix/", KEY, timeout=5)
         with pytest.raises(errors.EngineError):
             engine.capture(shot())
-        assert api.seen[-1].path.startswith("/prefix/v1/screenshot?")
+        assert api.requests[-1].path.startswith("/prefix/v1/screenshot?")
         engine.close()
 
 
@@ -174,16 +182,16 @@ class TestUnsupportedOptions:
     def test_rejects_an_unsupported_option_by_name(
         self, api: SnapSharpServer, engine: SnapSharpEngine, options: Any, parameter: str
     ) -> None:
-        with pytest.raises(errors.UnsupportedOption, match="hosted engine") as refusal:
+        with pytest.raises(errors.UnsupportedOption, match="hosted engine") as rejection:
             engine.capture(shot(**options))
-        assert [mistake.parameter for mistake in refusal.value.invalid_parameters] == [parameter]
-        assert refusal.value.status == 400
-        assert api.seen == []
+        assert [invalid.parameter for invalid in rejection.value.invalid_parameters] == [parameter]
+        assert rejection.value.status == 400
+        assert api.requests == []
 
     def test_names_all_unsupported_options_in_one_error(self, engine: SnapSharpEngine) -> None:
-        with pytest.raises(errors.UnsupportedOption) as refusal:
+        with pytest.raises(errors.UnsupportedOption) as rejection:
             engine.capture(shot(selector="#main", scale=3))
-        assert [mistake.parameter for mistake in refusal.value.invalid_parameters] == ["selector", "scale"]
+        assert [invalid.parameter for invalid in rejection.value.invalid_parameters] == ["selector", "scale"]
 
 
 class TestErrors:
@@ -199,22 +207,22 @@ class TestErrors:
             ("quota_exceeded", errors.Overloaded, 30),
             ("timeout", errors.CaptureTimeout, None),
             ("queue_unavailable", errors.BackendUnavailable, 5),
-            ("inside", errors.BackendUnavailable, None),
+            ("internal", errors.BackendUnavailable, None),
             ("with_a_list", errors.BackendUnavailable, None),
             ("validation", errors.EngineError, None),
             ("ssrf", errors.TargetDenied, None),
-            ("as_our_own_kind", errors.TargetUnreachable, None),
+            ("tintype_error", errors.TargetUnreachable, None),
             ("redirect", errors.EngineError, None),
             ("missing", errors.EngineError, None),
-            ("garbage", errors.EngineError, None),
+            ("invalid_image", errors.EngineError, None),
             ("page", errors.EngineError, None),
             ("svg", errors.EngineError, None),
-            ("torn_picture", errors.EngineError, None),
-            ("broken_off", errors.EngineError, None),
+            ("truncated_image", errors.EngineError, None),
+            ("incomplete", errors.EngineError, None),
             ("oversized", errors.EngineError, None),
             ("bomb", errors.EngineError, None),
             ("reset", errors.BackendUnavailable, None),
-            ("nonsense", errors.BackendUnavailable, None),
+            ("invalid_http", errors.BackendUnavailable, None),
         ],
     )
     def test_maps_api_errors_to_tintype_errors(
@@ -225,21 +233,21 @@ class TestErrors:
             engine.capture(shot("https://example.com/?token=secret-value"))
         assert type(failure.value) is kind
         assert failure.value.retry_after == wait
-        assert len(api.seen) == 1, "the client pays twice for a repeated request"
-        told = f"{failure.value.problem()} {logs}"
-        assert KEY not in told
-        assert "secret-value" not in told
+        assert len(api.requests) == 1, "the client pays twice for a repeated request"
+        output = f"{failure.value.problem()} {logs}"
+        assert KEY not in output
+        assert "secret-value" not in output
         assert "internal" not in failure.value.detail
 
     def test_next_capture_succeeds_after_an_error(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
-        for fault in ("broken_off", "reset", "oversized", "inside"):
+        for fault in ("incomplete", "reset", "oversized", "internal"):
             api.fault = fault
             with pytest.raises(errors.TintypeError):
                 engine.capture(shot())
             api.fault = ""
             assert engine.capture(shot()).width == 1280
 
-    @pytest.mark.parametrize("fault", ["silent", "dripping"])
+    @pytest.mark.parametrize("fault", ["hanging", "slow"])
     def test_times_out_if_the_api_is_slow(self, api: SnapSharpServer, fault: str) -> None:
         api.fault = fault
         engine = SnapSharpEngine(api.url, KEY, timeout=0.3)
@@ -252,7 +260,7 @@ class TestErrors:
             engine.capture(shot("http://10.0.0.1/"))
 
     @pytest.mark.parametrize(
-        ("said", "seconds"),
+        ("header", "seconds"),
         [
             ("120", 120),
             ("0", 1),
@@ -263,15 +271,15 @@ class TestErrors:
             ("Wed, 21 Oct 2015 07:28:00 GMT", 1),
         ],
     )
-    def test_parse_retry_after_seconds(
-        self, api: SnapSharpServer, engine: SnapSharpEngine, said: str, seconds: float
+    def test_parses_retry_after_seconds(
+        self, api: SnapSharpServer, engine: SnapSharpEngine, header: str, seconds: float
     ) -> None:
-        api.fault, api.headers = "rate_limited_silently", {"Retry-After": said}
+        api.fault, api.headers = "rate_limited_silently", {"Retry-After": header}
         with pytest.raises(errors.Overloaded) as failure:
             engine.capture(shot())
         assert failure.value.retry_after == seconds
 
-    def test_parse_retry_after_dates(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_parses_retry_after_dates(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         then = datetime.now(UTC) + timedelta(minutes=10)
         api.fault, api.headers = "rate_limited_silently", {"Retry-After": format_datetime(then, usegmt=True)}
         with pytest.raises(errors.Overloaded) as failure:
@@ -298,7 +306,7 @@ class TestErrors:
         (line,) = logs
         assert (line["log_level"], line["setting"], line["target"]) == (level, setting, "example.com")
 
-    def test_name_the_required_plan(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+    def test_names_the_required_plan(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         api.fault = "plan_required"
         with capture_logs() as logs, pytest.raises(errors.BackendUnavailable):
             engine.capture(shot())
@@ -306,17 +314,17 @@ class TestErrors:
 
 
 class TestConnections:
-    def test_report_a_missing_api_as_unavailable(self) -> None:
-        with socket.socket() as held:
-            held.bind(("127.0.0.1", 0))
-            engine = SnapSharpEngine(f"http://127.0.0.1:{held.getsockname()[1]}", KEY, timeout=5)
-            for ask in (lambda: engine.capture(shot()), engine.check):
+    def test_reports_a_missing_api_as_unavailable(self) -> None:
+        with socket.socket() as reserved:
+            reserved.bind(("127.0.0.1", 0))
+            engine = SnapSharpEngine(f"http://127.0.0.1:{reserved.getsockname()[1]}", KEY, timeout=5)
+            for call in (lambda: engine.capture(shot()), engine.check):
                 with capture_logs() as logs, pytest.raises(errors.BackendUnavailable):
-                    ask()
+                    call()
                 assert logs[0]["setting"] == "SNAPSHARP_BASE_URL"
             engine.close()
 
-    def test_retry_after_a_refused_connection(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_retries_after_a_refused_connection(self, monkeypatch: pytest.MonkeyPatch) -> None:
         dial, refused = socket.create_connection, []
         with socket.socket() as late, SnapSharpServer() as api:
             late.bind(("127.0.0.1", 0))
@@ -338,21 +346,21 @@ class TestConnections:
             engine.close()
 
     def test_threads_share_connections(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
-        with ThreadPoolExecutor(8) as crowd:
-            captures = list(crowd.map(lambda n: engine.capture(shot(width=320 + n)), range(40)))
+        with ThreadPoolExecutor(8) as pool:
+            captures = list(pool.map(lambda n: engine.capture(shot(width=320 + n)), range(40)))
         assert [capture.width for capture in captures] == list(range(320, 360))
         assert api.connections <= 8
 
     def test_forked_process_opens_new_connections(
         self, monkeypatch: pytest.MonkeyPatch, api: SnapSharpServer, engine: SnapSharpEngine
     ) -> None:
-        ask = engine._client().get
-        assert ask(f"{api.url}/health").is_success
+        get = engine._client().get
+        assert get(f"{api.url}/health").is_success
         with monkeypatch.context() as child:
             child.setattr(os, "getpid", lambda: -1)
             engine.check()
             engine.close()
-        assert ask(f"{api.url}/health").is_success
+        assert get(f"{api.url}/health").is_success
         assert api.connections == 2
 
     def test_can_be_closed_twice_and_reopened(self, engine: SnapSharpEngine) -> None:
@@ -361,7 +369,7 @@ class TestConnections:
         engine.close()
         assert engine.capture(shot()).width == 1280
 
-    def test_ignore_proxies_of_the_environment(self, monkeypatch: pytest.MonkeyPatch, api: SnapSharpServer) -> None:
+    def test_ignores_proxies_of_the_environment(self, monkeypatch: pytest.MonkeyPatch, api: SnapSharpServer) -> None:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, "http://127.0.0.1:9")
         engine = SnapSharpEngine(api.url, KEY, timeout=5)
@@ -372,17 +380,17 @@ class TestConnections:
 class TestHealth:
     def test_requests_health_without_the_key(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.check()
-        assert api.seen[-1].path == "/health"
-        assert "Authorization" not in api.seen[-1].headers
+        assert api.requests[-1].path == "/health"
+        assert "Authorization" not in api.requests[-1].headers
 
-    @pytest.mark.parametrize("fault", ["inside", "redirect", "reset", "nonsense", "missing"])
+    @pytest.mark.parametrize("fault", ["internal", "redirect", "reset", "invalid_http", "missing"])
     def test_fails_if_the_api_is_unhealthy(self, api: SnapSharpServer, engine: SnapSharpEngine, fault: str) -> None:
         api.fault = fault
         with pytest.raises(errors.BackendUnavailable):
             engine.check()
 
     def test_times_out_if_the_api_hangs(self, api: SnapSharpServer) -> None:
-        api.fault = "silent"
+        api.fault = "hanging"
         engine = SnapSharpEngine(api.url, KEY, timeout=0.2)
         with pytest.raises(errors.BackendUnavailable):
             engine.check()
@@ -392,9 +400,9 @@ class TestHealth:
 class TestConfiguration:
     @pytest.mark.parametrize("key", ["with\nnewline", "schlüssel", "tab\tted"])
     def test_rejects_an_invalid_key_without_showing_it(self, key: str) -> None:
-        with pytest.raises(errors.ConfigurationError, match="SNAPSHARP_API_KEY") as mistake:
+        with pytest.raises(errors.ConfigurationError, match="SNAPSHARP_API_KEY") as error:
             SnapSharpEngine("https://api.example.com", key, timeout=5)
-        assert key not in str(mistake.value)
+        assert key not in str(error.value)
 
     @pytest.mark.parametrize("address", ["", "api.example.com", "ftp://x.example", "https://", "https://u:p@x.example"])
     def test_rejects_an_invalid_base_url(self, address: str) -> None:

@@ -1,4 +1,4 @@
-"""Engines on demand, as for the tests of Chromium."""
+"""The fixture that starts engines, from the tests of Chromium."""
 
 from tests.chromium.conftest import start_engine
 

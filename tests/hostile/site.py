@@ -1,5 +1,5 @@
-# ruff: noqa: E501 - an attack reads best on one line
-"""Pages that mean harm, one attack each, over loopback: what a capture must survive."""
+# ruff: noqa: E501 - each attack is one line
+"""Web server of hostile pages and responses on loopback, one attack each."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ PAGES: dict[str, str] = {
 
 
 def _gzip_bomb() -> bytes:
-    squeezed = zlib.compressobj(9, zlib.DEFLATED, 31)
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
     block = b"<b>x</b>" * (1 << 17)
-    return b"".join([squeezed.compress(block) for _ in range(512)]) + squeezed.flush()
+    return b"".join([compressor.compress(block) for _ in range(512)]) + compressor.flush()
 
 
 def _png(width: int, height: int) -> bytes:
@@ -90,14 +90,14 @@ def _png(width: int, height: int) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    squeezed = zlib.compressobj(9)
-    rows = b"".join(squeezed.compress(bytes(width // 8 + 1) * 64) for _ in range(height // 64)) + squeezed.flush()
+    compressor = zlib.compressobj(9)
+    rows = b"".join(compressor.compress(bytes(width // 8 + 1) * 64) for _ in range(height // 64)) + compressor.flush()
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves a page by name; odd answers have a method each."""
+    """Serves pages and unusual responses by name."""
 
     server: HostileSite
     protocol_version = "HTTP/1.1"
@@ -105,13 +105,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name = self.path.partition("?")[0].strip("/")
         if body := {"healthy": HEALTHY, **PAGES}.get(name):
-            self.answer(200, "text/html; charset=utf-8", (HEAD.format(name=name) + body).encode())
-        elif answer := ANSWERS.get(name):
-            answer(self)
+            self.respond(200, "text/html; charset=utf-8", (HEAD.format(name=name) + body).encode())
+        elif respond := RESPONSES.get(name):
+            respond(self)
         else:
-            self.answer(404, "text/html", b"<h1>not here</h1>")
+            self.respond(404, "text/html", b"<h1>not here</h1>")
 
-    def answer(self, status: int, kind: str, body: bytes, **headers: str) -> None:
+    def respond(self, status: int, kind: str, body: bytes, **headers: str) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
@@ -121,8 +121,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def hang(self) -> None:
-        """Say nothing until the other side or the test ends it."""
-        self.server.ending.wait(60)
+        """Send nothing until the test ends."""
+        self.server.stopping.wait(60)
         self.close_connection = True
 
     def endless(self, kind: str, first: bytes, block: bytes) -> None:
@@ -132,7 +132,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         self.wfile.write(first)
-        while not self.server.ending.is_set():
+        while not self.server.stopping.is_set():
             self.wfile.write(block)
 
     def drip(self) -> None:
@@ -142,7 +142,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         self.wfile.write(HEALTHY.encode())
-        while not self.server.ending.wait(0.2):
+        while not self.server.stopping.wait(0.2):
             self.wfile.write(b"<p>more")
             self.wfile.flush()
 
@@ -155,42 +155,42 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def _redirect_loop(handler: Handler) -> None:
-    handler.answer(302, "text/html", b"", Location="/redirect-loop")
+    handler.respond(302, "text/html", b"", Location="/redirect-loop")
 
 
-ANSWERS: dict[str, Callable[[Handler], None]] = {
+RESPONSES: dict[str, Callable[[Handler], None]] = {
     "hang": Handler.hang,
     "slow-body": Handler.drip,
     "endless": lambda h: h.endless("text/html", HEALTHY.encode(), b"<p>more and more</p>" * 5000),
     "endless.png": lambda h: h.endless("image/png", _png(4096, 4096)[:60], bytes(1 << 16)),
-    "gzip-bomb": lambda h: h.answer(200, "text/html", _gzip_bomb(), Content_Encoding="gzip"),
-    "download": lambda h: h.answer(200, "application/octet-stream", b"x" * 999, Content_Disposition="attachment"),
-    "pdf": lambda h: h.answer(200, "application/pdf", b"%PDF-1.4\n%%EOF"),
-    "zip": lambda h: h.answer(200, "application/zip", b"PK\x05\x06" + bytes(18)),
-    "csv": lambda h: h.answer(200, "text/csv", b"a,b\n1,2\n"),
+    "gzip-bomb": lambda h: h.respond(200, "text/html", _gzip_bomb(), Content_Encoding="gzip"),
+    "download": lambda h: h.respond(200, "application/octet-stream", b"x" * 999, Content_Disposition="attachment"),
+    "pdf": lambda h: h.respond(200, "application/pdf", b"%PDF-1.4\n%%EOF"),
+    "zip": lambda h: h.respond(200, "application/zip", b"PK\x05\x06" + bytes(18)),
+    "csv": lambda h: h.respond(200, "text/csv", b"a,b\n1,2\n"),
     "no-content": lambda h: h.raw(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"),
-    "empty-answer": lambda h: h.raw(b""),
+    "empty-response": lambda h: h.raw(b""),
     "header-bomb": lambda h: h.raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * (1 << 20) + b"\r\n\r\nbody"),
     "nonsense": lambda h: h.raw(bytes(range(256)) * 50),
     "redirect-loop": _redirect_loop,
-    "unauthorized": lambda h: h.answer(401, "text/html", b"<h1>who?</h1>", WWW_Authenticate='Basic realm="x"'),
-    "proxy-authentication": lambda h: h.answer(407, "text/html", b"<h1>?</h1>", Proxy_Authenticate='Basic realm="x"'),
-    "image-of-256-megapixels": lambda h: h.answer(200, "image/png", _png(16384, 16384)),
-    "image-of-900-megapixels": lambda h: h.answer(200, "image/png", _png(30016, 30016)),
-    "error-page-500": lambda h: h.answer(500, "text/html", HEALTHY.encode()),
-    "redirect-to-file": lambda h: h.answer(302, "text/html", b"", Location="file:///etc/passwd"),
-    "redirect-to-metadata": lambda h: h.answer(302, "text/html", b"", Location="http://169.254.169.254/latest/"),
-    "redirect-to-loopback": lambda h: h.answer(302, "text/html", b"", Location="http://127.0.0.1:8099/"),
-    "compressed-twice": lambda h: h.answer(
+    "unauthorized": lambda h: h.respond(401, "text/html", b"<h1>log in</h1>", WWW_Authenticate='Basic realm="x"'),
+    "proxy-authentication": lambda h: h.respond(407, "text/html", b"<h1>?</h1>", Proxy_Authenticate='Basic realm="x"'),
+    "image-of-256-megapixels": lambda h: h.respond(200, "image/png", _png(16384, 16384)),
+    "image-of-900-megapixels": lambda h: h.respond(200, "image/png", _png(30016, 30016)),
+    "error-page-500": lambda h: h.respond(500, "text/html", HEALTHY.encode()),
+    "redirect-to-file": lambda h: h.respond(302, "text/html", b"", Location="file:///etc/passwd"),
+    "redirect-to-metadata": lambda h: h.respond(302, "text/html", b"", Location="http://169.254.169.254/latest/"),
+    "redirect-to-loopback": lambda h: h.respond(302, "text/html", b"", Location="http://127.0.0.1:8099/"),
+    "compressed-twice": lambda h: h.respond(
         200, "text/html", gzip.compress(gzip.compress(HEALTHY.encode() * 1000)), Content_Encoding="gzip, gzip"
     ),
 }
-"""Attacks that are an odd answer."""
+"""Attacks that are an unusual response."""
 
 HELPERS = {"hang", "endless.png"}
-"""Answers that other pages use and that are covered by them."""
+"""Responses that other pages load, so no attacks of their own."""
 
-ATTACKS = [*PAGES, *sorted(set(ANSWERS) - HELPERS)]
+ATTACKS = [*PAGES, *sorted(set(RESPONSES) - HELPERS)]
 
 
 class HostileSite(http.server.ThreadingHTTPServer):
@@ -201,7 +201,7 @@ class HostileSite(http.server.ThreadingHTTPServer):
     request_queue_size = 512
 
     def __init__(self) -> None:
-        self.ending = threading.Event()
+        self.stopping = threading.Event()
         super().__init__(("127.0.0.1", 0), Handler)
 
     def __enter__(self) -> Self:
@@ -209,7 +209,7 @@ class HostileSite(http.server.ThreadingHTTPServer):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.ending.set()
+        self.stopping.set()
         self.shutdown()
         self.server_close()
 
@@ -221,7 +221,7 @@ class HostileSite(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.port}/{name}"
 
     def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any) -> None:
-        """A client that hangs up in the middle is the point of the exercise."""
+        """Ignore clients that close their connection."""
 
 
 def names() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Every attack gets a bounded answer, the next capture is fine, memory comes back and no file stays."""
+"""Captures of hostile pages: each ends in time, the next capture succeeds, memory and files are released."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.browser
 TIMEOUT = 4.0
 SLOTS = 2
 SOAK = float(os.environ.get("TINTYPE_TEST_SOAK", "60"))
-"""Seconds of the mixed run; ``make soak`` asks for more."""
-REFUSED = {
+"""Seconds of the mixed run; ``make soak`` sets more."""
+EXPECTED_ERRORS = {
     "download": "not-a-page",
     "pdf": "not-a-page",
     "zip": "not-a-page",
@@ -40,16 +40,16 @@ REFUSED = {
     "redirect-to-file": "target-denied",
     "redirect-to-metadata": "target-denied",
     "redirect-to-loopback": "target-denied",
-    "empty-answer": "target-unreachable",
+    "empty-response": "target-unreachable",
     "header-bomb": "target-unreachable",
     "redirect-loop": "target-unreachable",
 }
-"""Attacks that must never become a picture, and the failure each is."""
+"""Attacks that must never yield an image, and the error of each."""
 
 
 @dataclass
 class DaemonUnderAttack:
-    """One engine against the hostile site."""
+    """An engine that captures the hostile site."""
 
     engine: ChromiumEngine
     site: HostileSite
@@ -62,19 +62,19 @@ class DaemonUnderAttack:
             return error
 
     def healthy(self) -> bool:
-        seen = self.capture(f"healthy?{random.random()}")
-        return isinstance(seen, Capture) and not seen.partial and pixel_is_blue(seen)
+        outcome = self.capture(f"healthy?{random.random()}")
+        return isinstance(outcome, Capture) and not outcome.partial and pixel_is_blue(outcome)
 
-    def daemon(self) -> int:
+    def daemon_pid(self) -> int:
         return int(self.engine.status().pid)
 
     def megabytes(self) -> float:
-        """Memory of the daemon's whole tree."""
-        return sum(process.memory for process in watchdog.process_memory(self.daemon())) / (1 << 20)
+        """Memory of the daemon and its descendants."""
+        return sum(process.memory for process in watchdog.process_memory(self.daemon_pid())) / (1 << 20)
 
 
 def pixel_is_blue(capture: Capture) -> bool:
-    """The fixture pages' background, read from the picture's lower right corner."""
+    """Whether the lower right corner has the background colour of the pages."""
     red, green, blue = pixel(capture.body, capture.width - 2, capture.height - 2)[:3]
     return red < 30 and 80 < green < 120 and blue > 180
 
@@ -89,39 +89,39 @@ def daemon(start_engine: StartEngine) -> Iterator[DaemonUnderAttack]:
 @pytest.mark.parametrize("name", ATTACKS)
 def test_survives_an_attack_and_captures_the_next_page(name: str, daemon: DaemonUnderAttack) -> None:
     assert daemon.healthy()
-    seen = daemon.capture(name)
-    if isinstance(seen, Capture):
-        assert name not in REFUSED
-        assert (seen.width, seen.height) == (1280, 720)
-        assert imaging.size(seen.body)[:2] == (1280, 720)
+    outcome = daemon.capture(name)
+    if isinstance(outcome, Capture):
+        assert name not in EXPECTED_ERRORS
+        assert (outcome.width, outcome.height) == (1280, 720)
+        assert imaging.size(outcome.body)[:2] == (1280, 720)
     else:
-        assert seen.code == REFUSED.get(name, seen.code)
-        assert seen.code in {*REFUSED.values(), "capture-timeout", "browser-crashed"}
-        assert "127.0.0.1" not in seen.detail
-        assert "169.254" not in seen.detail
+        assert outcome.code == EXPECTED_ERRORS.get(name, outcome.code)
+        assert outcome.code in {*EXPECTED_ERRORS.values(), "capture-timeout", "browser-crashed"}
+        assert "127.0.0.1" not in outcome.detail
+        assert "169.254" not in outcome.detail
     assert daemon.healthy()
 
 
 def test_cuts_a_full_page_attack_to_a_height_that_works(daemon: DaemonUnderAttack, start_engine: StartEngine) -> None:
-    patient = start_engine(timeout=30.0, allow_addresses=(f"127.0.0.1:{daemon.site.port}",))
-    seen = DaemonUnderAttack(patient, daemon.site).capture(
+    slow_engine = start_engine(timeout=30.0, allow_addresses=(f"127.0.0.1:{daemon.site.port}",))
+    outcome = DaemonUnderAttack(slow_engine, daemon.site).capture(
         "hundred-thousand-pixels-high", region=Region(full_page=True)
     )
-    assert isinstance(seen, Capture)
-    assert seen.truncated
-    assert imaging.size(seen.body)[:2] == (seen.width, seen.height)
+    assert isinstance(outcome, Capture)
+    assert outcome.truncated
+    assert imaging.size(outcome.body)[:2] == (outcome.width, outcome.height)
 
 
 def test_releases_memory_and_files(daemon: DaemonUnderAttack) -> None:
     for name in ("buffer-hog", "storage-hog", "two-thousand-frames", "image-of-256-megapixels"):
         daemon.capture(name)
     assert daemon.healthy()
-    assert eventually(lambda: daemon.megabytes() < 700, within=30), watchdog.process_memory(daemon.daemon())
+    assert eventually(lambda: daemon.megabytes() < 700, within=30), watchdog.process_memory(daemon.daemon_pid())
     assert downloads(daemon) == []
 
 
 def downloads(daemon: DaemonUnderAttack) -> list[Path]:
-    """Files a page managed to put beside the profile."""
+    """Files that a page has downloaded into the folder of the browser."""
     return [path for path in Path("/tmp").glob("tintype-*/**/x*") if path.is_file() and path.stat().st_size == 1]
 
 
@@ -137,8 +137,8 @@ def test_captures_healthy_pages_between_attacks(daemon: DaemonUnderAttack) -> No
             count += 1
         return count
 
-    with ThreadPoolExecutor(5) as crowd:
-        attackers: list[Future[int]] = [crowd.submit(attack) for _ in range(3)]
+    with ThreadPoolExecutor(5) as pool:
+        attackers: list[Future[int]] = [pool.submit(attack) for _ in range(3)]
         healthy, beside = [], []
         while time.monotonic() < until:
             begin = time.monotonic()
@@ -149,8 +149,8 @@ def test_captures_healthy_pages_between_attacks(daemon: DaemonUnderAttack) -> No
     assert healthy
     assert sum(healthy) >= 0.9 * len(healthy), f"{sum(healthy)} of {len(healthy)}"
     assert daemon.healthy()
-    assert eventually(lambda: len(tree(daemon.daemon())) < 40, within=30)
-    print(f"\nhealthy page p50: {median(alone):.2f} s alone, {median(beside):.2f} s beside {count} attacks")  # noqa: T201 - what make soak is run for
+    assert eventually(lambda: len(tree(daemon.daemon_pid())) < 40, within=30)
+    print(f"\nhealthy page p50: {median(alone):.2f} s alone, {median(beside):.2f} s beside {count} attacks")  # noqa: T201 - the result of make soak
 
 
 def healthy_seconds(daemon: DaemonUnderAttack) -> float:
@@ -160,6 +160,6 @@ def healthy_seconds(daemon: DaemonUnderAttack) -> float:
 
 
 def test_limits_the_wait_for_an_element_that_never_appears(daemon: DaemonUnderAttack) -> None:
-    seen = daemon.capture("healthy", wait=WaitOptions(wait_for="#never"))
-    assert isinstance(seen, TintypeError)
-    assert seen.code == "selector-not-found"
+    outcome = daemon.capture("healthy", wait=WaitOptions(wait_for="#never"))
+    assert isinstance(outcome, TintypeError)
+    assert outcome.code == "selector-not-found"

@@ -1,4 +1,4 @@
-"""Addresses of the canary harness: public ones of the attacker, and internal hosts that must receive nothing."""
+"""Addresses of the canary harness: public ones of the attacker, and internal ones that must receive no packets."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ SITE, NAMESERVER, GATEWAY, SITE_V6, GATEWAY_V6 = (
 PUBLIC = frozenset({SITE, NAMESERVER, GATEWAY, SITE_V6, GATEWAY_V6})
 
 OWN, OWN_V6 = "93.184.216.2", "2606:2800:220::2"
-"""The addresses of the machine that runs the service: public, and yet its own."""
+"""Public addresses of the machine that runs the service. Captures must not reach them."""
 
 INTERNAL = (
     "10.0.0.5", "172.16.0.5", "192.168.0.5", "169.254.169.254", "100.64.0.5", "168.63.129.16", "192.0.0.192",
     "fd00::5", "64:ff9b::a00:5", "2002:a00:5::1", "2001:db8::5", "fec0::5",
 )  # fmt: skip
 CANARY = "10.0.0.5"
-"""The address that most vectors aim at."""
+"""The address that most vectors try to reach."""
 
 WEB, SECURE, OTHER, STUN = 80, 443, 8000, 3478
 TCP_PORTS = (WEB, SECURE, OTHER, STUN)
@@ -32,7 +32,7 @@ NAMES: dict[str, list[list[str]]] = {
     "metadata.google.internal": [["169.254.169.254"]],
     "printer.local": [["192.168.0.5"]],
 }
-"""Answers of the attacker's DNS server, one after another; the last is repeated. ``rebind`` changes after one."""
+"""Responses of the attacker's DNS server in order; the last is repeated. ``rebind`` changes after the first."""
 
 SPELLINGS = (
     f"127.0.0.1:{OTHER}", f"localhost:{OTHER}", f"[::1]:{OTHER}", f"0.0.0.0:{OTHER}", f"[::]:{OTHER}",
@@ -43,4 +43,4 @@ SPELLINGS = (
     "[::ffff:10.0.0.5]", "inside.attacker.com", "inside-six.attacker.com", "mapped.attacker.com", "mixed.attacker.com",
     "rebind.attacker.com", f"loop.attacker.com:{OTHER}", "metadata.google.internal", "printer.local",
 )  # fmt: skip
-"""Every internal destination, as the host of a URL."""
+"""All internal destinations, as host and port of a URL."""

@@ -1,8 +1,8 @@
-"""The canary harness itself: ``python -m tests.security.canary_harness MODE REPORT``, in namespaces of its own.
+"""The canary harness: ``python -m tests.security.canary_harness MODE REPORT``, in separate namespaces.
 
-This process is the machine that serves captures. A thread of it runs in a second network namespace, at the other end of
-a veth pair: the attacker's public site and the internal hosts that must receive nothing. Packets are recorded at both
-ends.
+This process is the machine that runs the service. One of its threads runs in a second network namespace, connected by a
+veth pair: there are the attacker's public site and the internal hosts that must receive no packets. Both ends record
+packets.
 """
 
 from __future__ import annotations
@@ -57,15 +57,15 @@ from tintype.errors import TintypeError
 from tintype.options import Navigation, Shot, WaitOptions
 
 _ATTEMPTS = 3
-_CUT_SHORT = ("capture-timeout", "target-unreachable", "browser-crashed")
+_RETRIED = ("capture-timeout", "target-unreachable", "browser-crashed")
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET, sched.h
 
 
 def build(record: Record, certificate: Path) -> NameServer:
     """Set up both namespaces, the veth pair between them, and every server."""
     _ip("link set lo up")
-    with ThreadPoolExecutor(1) as world:  # the namespace lives on in its sockets
-        names = world.submit(_build_world, record, certificate).result()
+    with ThreadPoolExecutor(1) as other_thread:  # sockets keep its namespace alive
+        names = other_thread.submit(_build_internet, record, certificate).result()
     for address in (f"{OWN}/24", f"{OWN_V6}/64"):
         _ip(f"addr add {address} dev service" + (" nodad" if ":" in address else ""))
     _ip("link set service up")
@@ -78,16 +78,16 @@ def build(record: Record, certificate: Path) -> NameServer:
     return names
 
 
-def _build_world(record: Record, certificate: Path) -> NameServer:
+def _build_internet(record: Record, certificate: Path) -> NameServer:
     if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     _ip("link set lo up")
-    _ip(f"link add world type veth peer name service netns {os.getpid()}")
+    _ip(f"link add internet type veth peer name service netns {os.getpid()}")
     for address in (SITE, NAMESERVER, *INTERNAL, SITE_V6):
-        _ip(f"addr add {address}/{'128 nodad' if ':' in address else '32'} dev world")
-    _ip(f"addr add {GATEWAY}/24 dev world")
-    _ip(f"addr add {GATEWAY_V6}/64 dev world nodad")
-    _ip("link set world up")
+        _ip(f"addr add {address}/{'128 nodad' if ':' in address else '32'} dev internet")
+    _ip(f"addr add {GATEWAY}/24 dev internet")
+    _ip(f"addr add {GATEWAY_V6}/64 dev internet nodad")
+    _ip("link set internet up")
     start_servers(record, certificate)
     bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     bound.bind((NAMESERVER, 53))
@@ -104,7 +104,7 @@ def is_unexpected_on_veth(packet: Packet) -> bool:
 
 
 def is_canary_port(packet: Packet) -> bool:
-    """Whether a packet is for a canary's port; the proxies and the daemon use others."""
+    """Whether a packet is for a port of the canaries; proxies and daemon use others."""
     return packet.port in (*TCP_PORTS, STUN)
 
 
@@ -126,9 +126,9 @@ def make_certificate(folder: Path) -> tuple[Path, str]:
 
 @contextlib.contextmanager
 def engine(mode: str, key_hash: str, **settings: Any) -> Iterator[ChromiumEngine]:
-    """Run the real capture daemon, weakened by a mode."""
+    """Run the capture daemon without the layers that a mode disables."""
     with tempfile.TemporaryDirectory() as folder:
-        # Generous limits for a loaded machine: the test is about reachability, not speed.
+        # Long limits for loaded machines: the test checks reachability, not speed.
         config = DaemonConfig(slots=3, queue=200, timeout=30.0, idle_timeout=5.0, **settings)
         address = address_for(config, Path(folder))
         command = [sys.executable, "-m", "tests.security.weakened_daemon", mode, key_hash, address, config.to_json()]
@@ -143,33 +143,35 @@ def engine(mode: str, key_hash: str, **settings: Any) -> Iterator[ChromiumEngine
                 sys.stderr.write(log.read_text())
 
 
-def attack_urls(patience: int = 4000) -> dict[str, tuple[str, int]]:
-    """URLs to capture, and milliseconds to stay, by name."""
-    found = {f"vectors {scheme}": (f"{scheme}://page.attacker.com/vectors", patience) for scheme in ("http", "https")}
+def attack_urls(vectors_stay: int = 4000) -> dict[str, tuple[str, int]]:
+    """URLs to capture, and milliseconds to wait on the page, by name."""
+    urls = {
+        f"vectors {scheme}": (f"{scheme}://page.attacker.com/vectors", vectors_stay) for scheme in ("http", "https")
+    }
     for name in navigation_attacks.NAVIGATIONS:
         stay = 1500 if name.endswith(("late", "again")) else 300
-        found[f"navigation {name}"] = f"http://page.attacker.com/navigation/{name}", stay
+        urls[f"navigation {name}"] = f"http://page.attacker.com/navigation/{name}", stay
         if name in navigation_attacks.HTTPS_NAVIGATIONS:
-            found[f"navigation {name} https"] = f"https://page.attacker.com/navigation/{name}", stay
-    found |= {f"direct {host}": (f"http://{host}/hit/direct", 0) for host in SPELLINGS}
-    return found | {"public": ("http://six.attacker.com/", 0)}
+            urls[f"navigation {name} https"] = f"https://page.attacker.com/navigation/{name}", stay
+    urls |= {f"direct {host}": (f"http://{host}/hit/direct", 0) for host in SPELLINGS}
+    return urls | {"public": ("http://six.attacker.com/", 0)}
 
 
 def capture(client: ChromiumEngine, url: str, stay: int) -> dict[str, Any]:
-    """Capture one URL, again if a loaded machine cut it short; return the outcome."""
+    """Capture one URL, with retries if a loaded machine ended it early; returns the outcome."""
     for _ in range(_ATTEMPTS):
-        end = _attempt(client, url, stay)
-        if end["outcome"] not in _CUT_SHORT:
+        result = _attempt(client, url, stay)
+        if result["outcome"] not in _RETRIED:
             break
-    return end
+    return result
 
 
 def _attempt(client: ChromiumEngine, url: str, stay: int) -> dict[str, Any]:
     shot = Shot(navigation=Navigation.model_construct(url=url, wait_until="load"), wait=WaitOptions(delay=stay))
     begin = time.monotonic()
     try:
-        taken = client.capture(shot)
-        outcome = {"outcome": "picture", "title": taken.title, "url": taken.final_url}
+        captured = client.capture(shot)
+        outcome = {"outcome": "image", "title": captured.title, "url": captured.final_url}
     except TintypeError as error:
         outcome = {"outcome": error.code, "title": "", "detail": error.detail}
     return {**outcome, "seconds": round(time.monotonic() - begin, 2)}
@@ -177,10 +179,10 @@ def _attempt(client: ChromiumEngine, url: str, stay: int) -> dict[str, Any]:
 
 def run_captures(client: ChromiumEngine, mode: str) -> dict[str, dict[str, Any]]:
     """Run a mode's captures, six at a time; controls stay longer on a page."""
-    chosen, patience = _chosen(mode), 9000 if mode in {"opened", "unguarded"} else 4000
-    todo = {name: target for name, target in attack_urls(patience).items() if chosen(name)}
-    with ThreadPoolExecutor(6) as several:
-        done = several.map(lambda target: capture(client, *target), todo.values())
+    selects, stay = _selector(mode), 9000 if mode in {"opened", "unguarded"} else 4000
+    todo = {name: target for name, target in attack_urls(stay).items() if selects(name)}
+    with ThreadPoolExecutor(6) as pool:
+        done = pool.map(lambda target: capture(client, *target), todo.values())
         return dict(zip(todo, done, strict=True))
 
 
@@ -188,11 +190,11 @@ def probe_canaries() -> None:
     """Send each canary a TCP connection and a UDP packet, which it must record."""
     for host in (*INTERNAL, "127.0.0.1", "::1", OWN):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with contextlib.suppress(TimeoutError), socket.socket(family, socket.SOCK_STREAM) as caller:
-            caller.settimeout(2)
-            caller.connect((host, OTHER))
-        with socket.socket(family, socket.SOCK_DGRAM) as caller:
-            caller.sendto(b"probe", (host, STUN))
+        with contextlib.suppress(TimeoutError), socket.socket(family, socket.SOCK_STREAM) as client:
+            client.settimeout(2)
+            client.connect((host, OTHER))
+        with socket.socket(family, socket.SOCK_DGRAM) as client:
+            client.sendto(b"probe", (host, STUN))
 
 
 def main(mode: str, report: Path) -> None:
@@ -207,18 +209,18 @@ def main(mode: str, report: Path) -> None:
         if mode == "probe":
             probe_canaries()
         else:
-            strength = "shipped" if mode == "opened" else mode
-            with engine(strength, key_hash, allow_addresses=opened) as client:
+            daemon_mode = "shipped" if mode == "opened" else mode
+            with engine(daemon_mode, key_hash, allow_addresses=opened) as client:
                 outcomes = run_captures(client, mode)
                 status = msgspec.structs.asdict(client.status())
-        threading.Event().wait(0.5)  # packets on their way
+        threading.Event().wait(0.5)  # packets in transit
     packets = {str(packet): count for sniffer in (veth, loopback) for packet, count in sniffer.packets.items()}
     report_data = {"outcomes": outcomes, "packets": packets, "canaries": record.canaries, "status": status}
     report.write_text(json.dumps({**report_data, "tried": sorted(record.tried), "queries": names.queries}, indent=1))
 
 
-def _chosen(mode: str) -> Callable[[str], bool]:
-    """The part of the captures that a mode runs; controls need fewer."""
+def _selector(mode: str) -> Callable[[str], bool]:
+    """Select the captures that a mode runs; controls need fewer."""
     parts = {
         "shipped": ("",),
         "proxy-alone": ("vectors", "navigation"),

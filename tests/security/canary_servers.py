@@ -1,4 +1,4 @@
-"""The servers of the canary harness: on public addresses the attacker's site, on every other one a canary."""
+"""Servers of the canary harness: the attacker's site on public addresses, canaries on all others."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"
 _RTC_HOSTS = [CANARY, "127.0.0.1", "localhost", "[::1]", "[fd00::5]", "192.168.0.5", "169.254.169.254",
               "inside.attacker.com", "93.184.216.2"]  # fmt: skip
 
-Answer = tuple[int, dict[str, str], str]
+Response = tuple[int, dict[str, str], str]
 
 
 class Record:
-    """What the servers have received."""
+    """Requests and packets that the servers have received."""
 
     def __init__(self) -> None:
         self.canaries: list[str] = []
-        """``address:port path`` of every connection a canary got."""
+        """``address:port path`` of every connection to a canary."""
         self.tried: set[str] = set()
-        """Names of the vectors that a page says it has tried."""
+        """Names of the vectors that pages have reported as tried."""
 
     def add(self, connection: socket.socket, path: str = "") -> None:
         address, port, *_ = connection.getsockname()
@@ -43,15 +43,15 @@ def start_servers(record: Record, certificate: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     for port in TCP_PORTS:
-        for family, anywhere in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
-            listener = socket.create_server((anywhere, port), family=family, backlog=256)
+        for family, any_address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+            listener = socket.create_server((any_address, port), family=family, backlog=256)
             server = _Server(listener, record, context if port == SECURE else None)
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    for family, anywhere in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+    for family, any_address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
         receiver = socket.socket(family, socket.SOCK_DGRAM)
         if family == socket.AF_INET6:
             receiver.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        receiver.bind((anywhere, STUN))
+        receiver.bind((any_address, STUN))
         threading.Thread(target=_record_packets, args=(receiver, record), daemon=True).start()
 
 
@@ -71,7 +71,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.socket = listener
 
     def handle_error(self, *_: object) -> None:
-        """Ignored: browsers disconnect early; canaries have recorded them before."""
+        """Ignore errors: browsers disconnect early, and canaries record connections before."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -101,16 +101,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_POST = do_PUT = do_OPTIONS = do_HEAD = do_GET  # noqa: N815 - the names that http.server looks for
+    do_POST = do_PUT = do_OPTIONS = do_HEAD = do_GET  # noqa: N815 - names that http.server calls
 
     def log_message(self, *_: object) -> None:
-        """The harness is silent."""
+        """Log nothing."""
 
-    def _canary(self) -> Answer:
+    def _canary(self) -> Response:
         self.record.add(self.connection, self.path)
         return 200, {}, "<title>canary</title>the secret of the canary"
 
-    def _attack(self, body: bytes) -> Answer:
+    def _attack(self, body: bytes) -> Response:
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         secure = isinstance(self.connection, ssl.SSLSocket)
@@ -123,9 +123,9 @@ class _Handler(BaseHTTPRequestHandler):
         return page(canary, query) if page else (200, {}, "")
 
 
-def _vectors(canary: str, _: dict[str, str]) -> Answer:
+def _vectors(canary: str, _: dict[str, str]) -> Response:
     constants = {"CANARY": canary, "SPELLINGS": SPELLINGS, "RTC_HOSTS": _RTC_HOSTS}
-    given = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in constants.items())
+    declarations = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in constants.items())
     headers = {
         "Link": f"<{canary}/hit/link-header>; rel=preload; as=image, <{canary}/hit/link-preconnect>; rel=preconnect",
         "Content-Security-Policy-Report-Only": f"img-src 'none'; report-uri {canary}/hit/csp-report; report-to canary",
@@ -134,31 +134,31 @@ def _vectors(canary: str, _: dict[str, str]) -> Answer:
         "NEL": json.dumps({"report_to": "canary", "max_age": 60, "success_fraction": 1, "failure_fraction": 1}),
     }
     script = (_PAGES / "vectors.js").read_text()
-    return 200, headers, f"<!doctype html><title>vectors</title><body><script>{given}{script}</script>"
+    return 200, headers, f"<!doctype html><title>vectors</title><body><script>{declarations}{script}</script>"
 
 
-def _go(_: str, query: dict[str, str]) -> Answer:
+def _go(_: str, query: dict[str, str]) -> Response:
     return int(query["status"]), {"Location": query["to"]}, ""
 
 
-def _refresh(_: str, query: dict[str, str]) -> Answer:
+def _refresh(_: str, query: dict[str, str]) -> Response:
     return 200, {"Refresh": f"0; url={query['to']}"}, ""
 
 
-def _worker(_: str, query: dict[str, str]) -> Answer:
+def _worker(_: str, query: dict[str, str]) -> Response:
     return 200, {"Content-Type": "text/javascript"}, query["code"]
 
 
-def _svg(_: str, query: dict[str, str]) -> Answer:
+def _svg(_: str, query: dict[str, str]) -> Response:
     svg = f'<svg xmlns="http://www.w3.org/2000/svg"><script href="{query["src"]}" /></svg>'
     return 200, {"Content-Type": "image/svg+xml"}, svg
 
 
-def _xml(_: str, query: dict[str, str]) -> Answer:
+def _xml(_: str, query: dict[str, str]) -> Response:
     return 200, {"Content-Type": "text/xml"}, f'<?xml-stylesheet type="text/xsl" href="{query["style"]}"?><x />'
 
 
-_ATTACK_PAGES: dict[str, Callable[[str, dict[str, str]], Answer]] = {
+_ATTACK_PAGES: dict[str, Callable[[str, dict[str, str]], Response]] = {
     "/vectors": _vectors,
     "/go": _go,
     "/refresh": _refresh,

@@ -37,19 +37,19 @@ def can_run_unprivileged() -> bool:
 
 
 def numbers() -> dict[str, int]:
-    """System calls of this architecture by name."""
-    found = re.findall(r"#define __NR_(\w+) (\d+)", HEADER.read_text())
-    return {name: int(number) for name, number in found}
+    """Numbers of the system calls of this architecture, by name."""
+    definitions = re.findall(r"#define __NR_(\w+) (\d+)", HEADER.read_text())
+    return {name: int(number) for name, number in definitions}
 
 
 def allowed(profile: Path) -> set[str]:
-    """Names that a profile lets through."""
+    """Names of the system calls that a profile allows."""
     rules = json.loads(profile.read_text())["syscalls"]
     return {name for rule in rules if rule["action"] == "SCMP_ACT_ALLOW" for name in rule["names"]}
 
 
 def compile_filter(profile: Path) -> bytes:
-    """The profile as a program for the kernel."""
+    """Compile a profile into a BPF program."""
     known = numbers()
     calls = sorted(known[name] for name in allowed(profile) if name in known)
     program = [(_LOAD, 0, 0, _ARCHITECTURE_AT), (_JUMP_IF_EQUAL, 1, 0, _X86_64), (_RETURN, 0, 0, _KILL)]
@@ -61,7 +61,7 @@ def compile_filter(profile: Path) -> bytes:
 
 
 def apply_profile(profile: Path) -> None:
-    """Put this process and all it starts under the profile; raises OSError."""
+    """Apply a profile to this process and its later children; raises OSError."""
     program = compile_filter(profile)
     steps = ctypes.create_string_buffer(program, len(program))
     filter_ = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(steps))

@@ -1,4 +1,4 @@
-"""A DNS server with scripted answers, which can differ from query to query (RFC 1035)."""
+"""DNS server with scripted responses, which can differ from query to query (RFC 1035)."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _POINTER_TO_QUESTION = 0xC00C
 
 
 class NameServer:
-    """Answers on a socket until its process ends; ``queries`` counts questions by name."""
+    """Responds on a socket until its process ends; ``queries`` counts queries by name."""
 
     def __init__(self, bound: socket.socket, names: Mapping[str, Sequence[Sequence[str]]]) -> None:
         self.queries: Counter[str] = Counter()
         self._socket = bound
         self._names = names
-        self._answers: dict[tuple[str, int], int] = {}
+        self._query_counts: dict[tuple[str, int], int] = {}
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
         while True:
             question, sender = self._socket.recvfrom(512)
-            self._socket.sendto(self._answer(question), sender)
+            self._socket.sendto(self._respond(question), sender)
 
-    def _answer(self, query: bytes) -> bytes:
+    def _respond(self, query: bytes) -> bytes:
         name, end = _read_name(query)
         (kind,) = struct.unpack_from("!H", query, end)
         self.queries[name] += 1
@@ -43,12 +43,12 @@ class NameServer:
         return _HEADER.pack(number, flags, 1, len(records), 0, 0) + question + b"".join(records)
 
     def _addresses(self, name: str, kind: int) -> list[str] | None:
-        turns = self._names.get(name)
-        if turns is None:
+        responses = self._names.get(name)
+        if responses is None:
             return None
-        turn = self._answers[name, kind] = self._answers.get((name, kind), -1) + 1
-        answer = turns[min(turn, len(turns) - 1)]
-        return [address for address in answer if (_AAAA if ":" in address else _A) == kind]
+        number = self._query_counts[name, kind] = self._query_counts.get((name, kind), -1) + 1
+        response = responses[min(number, len(responses) - 1)]
+        return [address for address in response if (_AAAA if ":" in address else _A) == kind]
 
 
 def _read_name(query: bytes) -> tuple[str, int]:

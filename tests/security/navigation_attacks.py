@@ -1,4 +1,4 @@
-"""Pages that navigate the browser to the canary, each in another way."""
+"""Pages that try to navigate the browser to a canary, each in a different way."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from tests.security.addresses import OTHER
 
-Answer = tuple[int, dict[str, str], str]
-NavigationAttack = Callable[[str], Answer]
+Response = tuple[int, dict[str, str], str]
+NavigationAttack = Callable[[str], Response]
 
 _DESTINATIONS = {
     "loopback": f"http://127.0.0.1:{OTHER}/hit/navigation",
@@ -74,4 +74,4 @@ NAVIGATIONS: dict[str, NavigationAttack] = {
 
 HTTPS_NAVIGATIONS = ("redirect-302", "redirect-307", "meta-refresh", "location", "location-late", "form-post", "link",
             "script-to-loopback", "redirect-to-metadata")  # fmt: skip
-"""Attacks that are run from an https page too."""
+"""Attacks that run from an https page too."""

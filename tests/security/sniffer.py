@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Self
 
-_EVERYTHING = 0x0003  # ETH_P_ALL, linux/if_ether.h
+_ALL_PROTOCOLS = 0x0003  # ETH_P_ALL, linux/if_ether.h
 _OUTGOING = 4  # PACKET_OUTGOING, linux/if_packet.h
 _IPV4, _IPV6 = 0x0800, 0x86DD
 _PROTOCOLS = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}
@@ -35,10 +35,10 @@ class Sniffer:
     def __init__(self, interface: str, is_relevant: Callable[[Packet], bool]) -> None:
         self.packets: dict[Packet, int] = {}
         self._is_relevant = is_relevant
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_EVERYTHING))
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ALL_PROTOCOLS))
         self._socket.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, 64 << 20)
-        self._socket.bind((interface, _EVERYTHING))
-        self._ending = threading.Event()
+        self._socket.bind((interface, _ALL_PROTOCOLS))
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._record_outgoing, daemon=True)
 
     def __enter__(self) -> Self:
@@ -46,12 +46,12 @@ class Sniffer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ending.set()
+        self._stopping.set()
         self._thread.join()
         self._socket.close()
 
     def _record_outgoing(self) -> None:
-        while not self._ending.is_set():
+        while not self._stopping.is_set():
             while select.select([self._socket], [], [], 0.1)[0]:
                 data, (_, protocol, kind, *_) = self._socket.recvfrom(64)
                 packet = read(protocol, data) if kind == _OUTGOING else None
@@ -60,7 +60,7 @@ class Sniffer:
 
 
 def read(protocol: int, data: bytes) -> Packet | None:
-    """The destination of an IP packet; None for what is no packet of a program (neighbour discovery and the like)."""
+    """The destination of an IP packet; None for packets of the kernel, such as neighbour discovery."""
     if protocol == _IPV4:
         kind, address, rest = data[9], ip_address(data[16:20]), data[(data[0] & 15) * 4 :]
     elif protocol == _IPV6:
@@ -68,7 +68,7 @@ def read(protocol: int, data: bytes) -> Packet | None:
     else:
         return None
     name = _PROTOCOLS.get(kind, str(kind))
-    # The kernel's own: answers about closed ports, neighbour discovery, group membership (IGMP, MLD).
+    # The kernel sends the others: ICMP errors, neighbour discovery, group membership (IGMP, MLD).
     if name not in {"TCP", "UDP"}:
         return None
     return Packet(name, str(address), int.from_bytes(rest[2:4], "big"))

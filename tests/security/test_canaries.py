@@ -1,6 +1,6 @@
 """No page and no client reaches an internal address: a hostile site is captured while canaries record packets.
 
-Each test is one run of :mod:`tests.security.canary_harness` in network namespaces of its own. Two controls show that
+Each test is one run of :mod:`tests.security.canary_harness` in separate network namespaces. Two controls show that
 the canaries record and that the attacks work without isolation.
 """
 
@@ -25,28 +25,28 @@ pytestmark = pytest.mark.timeout(900)
 
 _ENTER = ("unshare", "--net", "--mount", "--fork", "--kill-child")
 VECTORS = 250
-"""What the vector page tries at least: ways, and spellings of internal addresses."""
+"""Minimum number of attempts of the vector page: techniques, and spellings of internal addresses."""
 
 
 def missing() -> str:
-    """What the harness lacks on this machine."""
+    """Return what the harness lacks on this machine, or an empty string."""
     if os.geteuid() != 0:
         return "root"
     lacking = [tool for tool in ("unshare", "ip", "mount") if not shutil.which(tool)]
     if lacking:
         return f"the programs {', '.join(lacking)} (Debian: util-linux, iproute2)"
     trial = subprocess.run([*_ENTER, "ip", "link", "add", "trial", "type", "veth"], capture_output=True, check=False)
-    return "" if trial.returncode == 0 else "a kernel that gives us network namespaces"
+    return "" if trial.returncode == 0 else "a kernel that permits network namespaces"
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _harness() -> None:
-    if lack := missing():
-        pytest.skip(f"THE EGRESS GUARD IS NOT TESTED END TO END: the canary harness needs {lack}")
+    if requirement := missing():
+        pytest.skip(f"THE EGRESS GUARD IS NOT TESTED END TO END: the canary harness needs {requirement}")
 
 
 def run_harness(mode: str, folder: Path) -> dict[str, Any]:
-    """Run the harness once; return what was tried and what the canaries recorded."""
+    """Run the harness once; returns its report: attempts, outcomes and recorded packets."""
     report = folder / "report.json"
     command = [*_ENTER, sys.executable, "-m", "tests.security.canary_harness", mode, str(report), "-v"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
@@ -55,7 +55,7 @@ def run_harness(mode: str, folder: Path) -> dict[str, Any]:
 
 
 def run_until_recorded(expected: set[str], mode: str, folder: Path) -> dict[str, Any]:
-    """A control's run. One in which a slow machine cut the page short, before its WebRTC sockets, is made again."""
+    """Run a control, up to three times: on a slow machine the page may end before it opens its WebRTC sockets."""
     for _ in range(3):
         report = run_harness(mode, folder)
         if expected <= set(report["packets"]):
@@ -64,18 +64,18 @@ def run_until_recorded(expected: set[str], mode: str, folder: Path) -> dict[str,
 
 
 def ended(report: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
-    """How captures of a kind ended, by name."""
+    """Outcomes of the captures of a kind, by name."""
     return {name: end for name, end in report["outcomes"].items() if name.startswith(kind)}
 
 
-def assert_silence(report: dict[str, Any]) -> None:
+def assert_nothing_reached(report: dict[str, Any]) -> None:
     assert report["packets"] == {}
     assert report["canaries"] == []
     assert len(report["tried"]) >= VECTORS
     for name, end in report["outcomes"].items():
         assert end["title"] != "canary", name
-        assert end["outcome"] in {"picture", "target-denied", "not-a-page"}, (name, end)
-        if end["outcome"] == "picture":
+        assert end["outcome"] in {"image", "target-denied", "not-a-page"}, (name, end)
+        if end["outcome"] == "image":
             assert urlsplit(end["url"]).hostname in {"page.attacker.com", "six.attacker.com"}, name
 
 
@@ -92,13 +92,13 @@ def test_canaries_record_a_probe(tmp_path: Path) -> None:
 class TestShipped:
     def test_reaches_no_internal_address(self, tmp_path: Path) -> None:
         report = run_harness("shipped", tmp_path)
-        assert_silence(report)
+        assert_nothing_reached(report)
         assert (report["status"]["sandbox"], report["status"]["namespaces"]) == (True, True)
         assert len(ended(report, "navigation")) >= len(NAVIGATIONS)
         assert {name: end["outcome"] for name, end in ended(report, "direct").items()} == {
             f"direct {host}": "target-denied" for host in SPELLINGS
         }
-        assert ended(report, "public")["public"]["outcome"] == "picture"
+        assert ended(report, "public")["public"]["outcome"] == "image"
         assert {name for name in report["queries"] if not name.endswith(".attacker.com")} == set()
 
 
@@ -106,12 +106,12 @@ class TestShipped:
 class TestSingleLayer:
     def test_proxy_holds_without_namespaces_and_browser_checks(self, tmp_path: Path) -> None:
         report = run_harness("proxy-alone", tmp_path)
-        assert_silence(report)
+        assert_nothing_reached(report)
         assert report["status"]["namespaces"] is False
 
     def test_namespaces_hold_without_browser_flags_and_checks(self, tmp_path: Path) -> None:
         report = run_harness("namespaces-alone", tmp_path)
-        assert_silence(report)
+        assert_nothing_reached(report)
         assert report["status"]["namespaces"] is True
 
 

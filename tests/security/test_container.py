@@ -1,4 +1,4 @@
-"""The seccomp profile we ship: no more than it says, and enough for Chromium's sandbox and our enclosure."""
+"""The seccomp profile: it denies dangerous system calls and permits Chromium's sandbox and the namespace sandbox."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class TestSeccompProfile:
 @pytest.mark.browser
 class TestInsideTheProfile:
     @pytest.fixture(autouse=True)
-    def _stranger(self) -> None:
+    def _requirements(self) -> None:
         if not confined.can_run_unprivileged():
-            pytest.skip("THE SECCOMP PROFILE IS NOT TRIED: it needs x86_64, linux-libc-dev and user namespaces")
+            pytest.skip("THE SECCOMP PROFILE IS NOT TESTED: it needs x86_64, linux-libc-dev and user namespaces")
 
     def start(self, profile: Path, folder: Path, site: SiteServer) -> ChromiumEngine:
         config = DaemonConfig(slots=1, idle_timeout=5.0, allow_addresses=(f"127.0.0.1:{site.port}",))
@@ -72,8 +72,8 @@ class TestInsideTheProfile:
         assert (status.sandbox, status.namespaces) == (True, True)
 
     def test_denied_calls_fail(self) -> None:
-        ask = "import ctypes; c = ctypes.CDLL(None, use_errno=True); print(c.ptrace(0, 0, 0, 0), ctypes.get_errno())"
-        stranger = [*confined.UNPRIVILEGED, sys.executable, "-c", ask]
+        script = "import ctypes; c = ctypes.CDLL(None, use_errno=True); print(c.ptrace(0, 0, 0, 0), ctypes.get_errno())"
+        unconfined = [*confined.UNPRIVILEGED, sys.executable, "-c", script]
         apply_profile = [
             *confined.UNPRIVILEGED,
             sys.executable,
@@ -82,7 +82,7 @@ class TestInsideTheProfile:
             str(PROFILE),
             sys.executable,
             "-c",
-            ask,
+            script,
         ]
-        said = [subprocess.check_output(command, text=True).strip() for command in (stranger, apply_profile)]
-        assert said == ["0 0", f"-1 {errno.EPERM}"]
+        results = [subprocess.check_output(command, text=True).strip() for command in (unconfined, apply_profile)]
+        assert results == ["0 0", f"-1 {errno.EPERM}"]

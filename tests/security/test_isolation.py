@@ -1,4 +1,4 @@
-"""What one capture leaves behind no other capture finds: neither after it nor beside it."""
+"""Captures share no state: cookies, storage and caches are invisible to later and concurrent captures."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def engine(start_engine: StartEngine, site: SiteServer) -> ChromiumEngine:
     return start_engine(allow_addresses=(f"127.0.0.1:{site.port}",), slots=2)
 
 
-def leave(site: SiteServer, number: int, stay: int = 0) -> Shot:
+def leave_traces(site: SiteServer, number: int, stay: int = 0) -> Shot:
     url = site.url(f"/leave-traces.html?{number}")
     return Shot(navigation=Navigation(url=url), wait=WaitOptions(wait_for="#left", delay=stay))
 
 
-def look(site: SiteServer, number: int) -> Shot:
+def find_traces(site: SiteServer, number: int) -> Shot:
     return Shot(
         navigation=Navigation(url=site.url(f"/find-traces.html?{number}")), wait=WaitOptions(wait_for="#looked")
     )
@@ -34,21 +34,21 @@ def look(site: SiteServer, number: int) -> Shot:
 
 def test_next_capture_finds_no_state(engine: ChromiumEngine, site: SiteServer) -> None:
     for number in range(3):
-        assert engine.capture(leave(site, number)).title == LEFT
-        assert engine.capture(look(site, number)).title == "found nothing"
+        assert engine.capture(leave_traces(site, number)).title == LEFT
+        assert engine.capture(find_traces(site, number)).title == "found nothing"
 
 
 def test_concurrent_capture_finds_no_state(engine: ChromiumEngine, site: SiteServer) -> None:
-    with ThreadPoolExecutor(1) as beside:
-        staying = beside.submit(engine.capture, leave(site, 10, stay=3000))
+    with ThreadPoolExecutor(1) as pool:
+        staying = pool.submit(engine.capture, leave_traces(site, 10, stay=3000))
         site.wait_for_visit("/leave-traces.html?10")
-        assert engine.capture(look(site, 10)).title == "found nothing"
-        assert engine.capture(look(site, 11)).title == "found nothing"
+        assert engine.capture(find_traces(site, 10)).title == "found nothing"
+        assert engine.capture(find_traces(site, 11)).title == "found nothing"
         assert staying.result().title == LEFT
 
 
 def test_captures_share_no_http_cache(engine: ChromiumEngine, site: SiteServer) -> None:
     before = site.visits("/cacheable")
-    engine.capture(look(site, 20))
-    engine.capture(look(site, 21))
+    engine.capture(find_traces(site, 20))
+    engine.capture(find_traces(site, 21))
     assert site.visits("/cacheable") == before + 2

@@ -1,4 +1,4 @@
-"""A real Caddy with the shipped configuration, on free loopback ports, in front of a node."""
+"""Caddy with the shipped configuration, on free loopback ports, in front of a node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Self
 
 import httpx
 
-from harness.nginx import NAME, make_certificate, replaced
+from harness.nginx import NAME, make_certificate, replace_all
 from harness.node import free_port
 from tests.support.concurrency import eventually
 from tests.support.paths import ROOT
@@ -28,28 +28,28 @@ _GLOBAL = """
 
 
 class Caddy:
-    """Caddy before one port; a context manager."""
+    """Caddy in front of one port; a context manager."""
 
-    def __init__(self, folder: Path, behind: int) -> None:
-        self.port, self.plain, self.folder = free_port(), free_port(), folder
+    def __init__(self, folder: Path, upstream: int) -> None:
+        self.port, self.http_port, self.folder = free_port(), free_port(), folder
         folder.mkdir(mode=0o755)
         key, certificate = make_certificate(folder)
         changes = {
-            "\n\tservers {": _GLOBAL.format(plain=self.plain, port=self.port),
+            "\n\tservers {": _GLOBAL.format(plain=self.http_port, port=self.port),
             f"\n{NAME} {{": f"\n{NAME} {{\n\ttls {certificate} {key}",
-            "reverse_proxy 127.0.0.1:8000 {": f"reverse_proxy 127.0.0.1:{behind} {{",
+            "reverse_proxy 127.0.0.1:8000 {": f"reverse_proxy 127.0.0.1:{upstream} {{",
             "\tlog {": f"\tlog {{\n\t\toutput file {folder}/access.log",
         }
-        (folder / "Caddyfile").write_text(replaced(SHIPPED.read_text(), changes))
+        (folder / "Caddyfile").write_text(replace_all(SHIPPED.read_text(), changes))
         trusted = ssl.create_default_context(cafile=str(certificate))
         self.client = httpx.Client(transport=httpx.HTTPTransport(verify=trusted, trust_env=False), timeout=60)
 
     def __enter__(self) -> Self:
-        own = {"XDG_DATA_HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder)}
+        folders = {"XDG_DATA_HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder)}
         command = ["caddy", "run", "--adapter", "caddyfile", "--config", str(self.folder / "Caddyfile")]
         with (self.folder / "output.log").open("wb") as log:
-            self._process = subprocess.Popen(command, env={**os.environ, **own}, stdout=log, stderr=log)
-        assert eventually(self._answers, within=30), self.output()
+            self._process = subprocess.Popen(command, env={**os.environ, **folders}, stdout=log, stderr=log)
+        assert eventually(self._responds, within=30), self.output()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -57,26 +57,28 @@ class Caddy:
         self._process.terminate()
         self._process.wait(30)
 
-    def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: object = None) -> httpx.Response:
-        """A path with its query string as it is, over TLS by the shipped name."""
-        named = {"Host": NAME, **(headers or {})}
+    def request(
+        self, method: str, path: str, headers: dict[str, str] | None = None, body: object = None
+    ) -> httpx.Response:
+        """Send a request with an unchanged query string, over TLS, with the host name of the shipped configuration."""
+        all_headers = {"Host": NAME, **(headers or {})}
         url = f"https://127.0.0.1:{self.port}{path}"
-        return self.client.request(method, url, headers=named, json=body, extensions={"sni_hostname": NAME})
+        return self.client.request(method, url, headers=all_headers, json=body, extensions={"sni_hostname": NAME})
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
-        """The same to read."""
-        return self.ask("GET", path, headers)
+        """Send a GET request."""
+        return self.request("GET", path, headers)
 
     def output(self) -> str:
-        """What it said about itself."""
+        """Its log."""
         return (self.folder / "output.log").read_text()
 
-    def logged(self) -> list[dict[str, object]]:
-        """Its access log."""
+    def access_log(self) -> list[dict[str, object]]:
+        """Its access log, one object per request."""
         log = self.folder / "access.log"
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         assert self._process.poll() is None, self.output()
         try:
             return self.get("/health").status_code in {200, 503}

@@ -1,6 +1,6 @@
-"""A small screenshot API over real HTTP that keeps the hosted engine's contract, and breaks it on demand.
+"""Test server of the hosted screenshot API, with faults on demand.
 
-Pictures are plain: the colour says whether the page was asked for in the dark.
+Images have one colour: dark if ``dark_mode`` is on, else light.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ LIGHT, DARK = (250, 240, 230), (20, 20, 30)
 
 
 @dataclass
-class Seen:
-    """One request as it arrived."""
+class RecordedRequest:
+    """A received request."""
 
     method: str
     path: str
@@ -51,7 +51,7 @@ class Seen:
 class SnapSharpServer(ThreadingHTTPServer):
     """Listens on a free loopback port inside a ``with`` block.
 
-    ``fault`` names a method ``fail_…`` of :class:`Handler`; ``headers`` are added to every answer.
+    ``fault`` names a method ``fail_…`` of :class:`Handler`; ``headers`` are added to every response.
     """
 
     daemon_threads = True
@@ -61,16 +61,16 @@ class SnapSharpServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.fault = ""
         self.headers: dict[str, str] = {}
-        self.seen: list[Seen] = []
+        self.requests: list[RecordedRequest] = []
         self.connections = 0
-        self.over = threading.Event()
+        self.stopping = threading.Event()
 
     def __enter__(self) -> Self:
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.over.set()
+        self.stopping.set()
         self.shutdown()
         self.server_close()
 
@@ -83,7 +83,7 @@ class SnapSharpServer(ThreadingHTTPServer):
         return super().get_request()
 
     def handle_error(self, *_: object) -> None:
-        """A client that goes away is no news."""
+        """Ignore clients that close their connection."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -91,114 +91,121 @@ class Handler(BaseHTTPRequestHandler):
     server: SnapSharpServer
 
     def do_GET(self) -> None:
-        where = urlsplit(self.path)
-        self.serve(where.path, dict(parse_qsl(where.query)))
+        parts = urlsplit(self.path)
+        self.serve(parts.path, dict(parse_qsl(parts.query)))
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.serve(urlsplit(self.path).path, json.loads(body))
 
     def serve(self, path: str, options: dict[str, Any]) -> None:
-        self.server.seen.append(Seen(self.command, self.path, dict(self.headers), options))
+        self.server.requests.append(RecordedRequest(self.command, self.path, dict(self.headers), options))
         if self.server.fault:
             fault: Callable[[], None] = getattr(self, f"fail_{self.server.fault}")
             fault()
         elif path == "/health":
-            self.answer(200, b'{"status":"ok","version":"1.0.0","uptime":1.5}', "application/json")
+            self.respond(200, b'{"status":"ok","version":"1.0.0","uptime":1.5}', "application/json")
         elif path == "/v1/screenshot":
             self.screenshot(options)
         else:
-            self.refuse(404, "not_found", "no such route")
+            self.reject(404, "not_found", "no such route")
 
     def screenshot(self, options: dict[str, Any]) -> None:
         keys = {self.headers.get("Authorization", "").removeprefix("Bearer "), self.headers.get("X-API-Key")}
         if KEY not in keys:
-            self.refuse(401, "unauthorized", "Invalid API key")
-        elif mistake := find_mistake(options):
-            self.refuse(400, "validation_error", mistake)
+            self.reject(401, "unauthorized", "Invalid API key")
+        elif error := find_error(options):
+            self.reject(400, "validation_error", error)
         elif urlsplit(options["url"]).hostname in {"127.0.0.1", "localhost", "10.0.0.1"}:
-            self.refuse(400, "validation_error", f"URL {options['url']} points to a private address")
+            self.reject(400, "validation_error", f"URL {options['url']} points to a private address")
         else:
-            self.answer(200, picture(options), "image/png", {"X-Cache": "MISS", "Cache-Control": "private, no-cache"})
+            self.respond(
+                200, screenshot(options), "image/png", {"X-Cache": "MISS", "Cache-Control": "private, no-cache"}
+            )
 
-    def refuse(self, status: int, error: str, message: str, more: dict[str, Any] | None = None, **headers: str) -> None:
+    def reject(self, status: int, error: str, message: str, more: dict[str, Any] | None = None, **headers: str) -> None:
         members = {"error": error, "message": message, "status": status, **(more or {})}
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.answer(status, json.dumps(members).encode(), "application/json", {"Cache-Control": "no-store", **headers})
+        self.respond(status, json.dumps(members).encode(), "application/json", {"Cache-Control": "no-store", **headers})
 
-    def answer(self, status: int, body: bytes, mime: str, headers: dict[str, str] | None = None) -> None:
+    def respond(self, status: int, body: bytes, mime: str, headers: dict[str, str] | None = None) -> None:
         self.begin(status, len(body), mime, headers)
         self.wfile.write(body)
 
     def begin(self, status: int, length: int, mime: str, headers: dict[str, str] | None = None) -> None:
         limits = {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "59", "X-RateLimit-Reset": str(int(time.time()))}
         self.send_response(status)
-        told = {"Content-Type": mime, "Content-Length": str(length), "X-Request-Id": str(uuid.uuid4()), **limits}
-        for name, value in {**told, **(headers or {}), **self.server.headers}.items():
+        headers_sent = {
+            "Content-Type": mime,
+            "Content-Length": str(length),
+            "X-Request-Id": str(uuid.uuid4()),
+            **limits,
+        }
+        for name, value in {**headers_sent, **(headers or {}), **self.server.headers}.items():
             self.send_header(name, value)
         self.end_headers()
 
     def fail_unauthorized(self) -> None:
-        self.refuse(401, "unauthorized", f"The key {KEY} is not valid")
+        self.reject(401, "unauthorized", f"The key {KEY} is not valid")
 
     def fail_plan_required(self) -> None:
-        self.refuse(403, "plan_required", "Ad blocking needs a plan", {"required_plan": "starter"})
+        self.reject(403, "plan_required", "Ad blocking needs a plan", {"required_plan": "starter"})
 
     def fail_rate_limited(self) -> None:
-        self.refuse(429, "rate_limited", "Slow down", {"retry_after": 17}, Retry_After="17")
+        self.reject(429, "rate_limited", "Slow down", {"retry_after": 17}, Retry_After="17")
 
     def fail_rate_limited_silently(self) -> None:
-        self.refuse(429, "rate_limited", "Slow down")
+        self.reject(429, "rate_limited", "Slow down")
 
     def fail_quota_exceeded(self) -> None:
-        self.refuse(429, "quota_exceeded", "Monthly quota exceeded")
+        self.reject(429, "quota_exceeded", "Monthly quota exceeded")
 
     def fail_timeout(self) -> None:
-        self.refuse(504, "timeout", "Navigation timeout of 30000 ms exceeded")
+        self.reject(504, "timeout", "Navigation timeout of 30000 ms exceeded")
 
     def fail_queue_unavailable(self) -> None:
-        self.refuse(503, "queue_unavailable", "Try again", Retry_After="5")
+        self.reject(503, "queue_unavailable", "Try again", Retry_After="5")
 
-    def fail_inside(self) -> None:
-        self.answer(500, b"<html>Internal Server Error</html>", "text/html")
+    def fail_internal(self) -> None:
+        self.respond(500, b"<html>Internal Server Error</html>", "text/html")
 
     def fail_with_a_list(self) -> None:
-        self.answer(500, b"[1, 2]", "application/json")
+        self.respond(500, b"[1, 2]", "application/json")
 
     def fail_validation(self) -> None:
-        self.refuse(400, "validation_error", "colour must be a colour")
+        self.reject(400, "validation_error", "colour must be a colour")
 
     def fail_ssrf(self) -> None:
-        self.refuse(400, "ssrf_blocked", "URL refused")
+        self.reject(400, "ssrf_blocked", "URL blocked")
 
-    def fail_as_our_own_kind(self) -> None:
-        self.refuse(502, "target-unreachable", "no such name: db.internal.example")
+    def fail_tintype_error(self) -> None:
+        self.reject(502, "target-unreachable", "no such name: db.internal.example")
 
     def fail_redirect(self) -> None:
-        self.answer(302, b"", "text/html", {"Location": f"{self.server.url}/elsewhere"})
+        self.respond(302, b"", "text/html", {"Location": f"{self.server.url}/elsewhere"})
 
     def fail_missing(self) -> None:
-        self.answer(404, b"not here", "text/plain")
+        self.respond(404, b"not here", "text/plain")
 
-    def fail_garbage(self) -> None:
-        self.answer(200, b"\x00\x01 this is not a picture", "image/png")
+    def fail_invalid_image(self) -> None:
+        self.respond(200, b"\x00\x01 not an image", "image/png")
 
     def fail_page(self) -> None:
-        self.answer(200, b"<!doctype html><title>Welcome</title>", "text/html")
+        self.respond(200, b"<!doctype html><title>Welcome</title>", "text/html")
 
     def fail_svg(self) -> None:
-        self.answer(200, b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', "image/svg+xml")
+        self.respond(200, b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', "image/svg+xml")
 
-    def fail_torn_picture(self) -> None:
-        whole = picture({"width": 1280, "height": 720})
-        self.answer(200, whole[: len(whole) // 2], "image/png")
+    def fail_truncated_image(self) -> None:
+        whole = screenshot({"width": 1280, "height": 720})
+        self.respond(200, whole[: len(whole) // 2], "image/png")
 
     def fail_mislabelled(self) -> None:
-        self.answer(200, picture({}), "text/plain")
+        self.respond(200, screenshot({}), "text/plain")
 
-    def fail_broken_off(self) -> None:
+    def fail_incomplete(self) -> None:
         self.begin(200, 100_000, "image/png")
-        self.wfile.write(picture({})[:50])
+        self.wfile.write(screenshot({})[:50])
         self.close_connection = True
 
     def fail_reset(self) -> None:
@@ -206,16 +213,16 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.close()
         self.close_connection = True
 
-    def fail_nonsense(self) -> None:
+    def fail_invalid_http(self) -> None:
         self.wfile.write(b"EHLO example.com\r\n")
         self.close_connection = True
 
-    def fail_silent(self) -> None:
-        self.server.over.wait(30)
+    def fail_hanging(self) -> None:
+        self.server.stopping.wait(30)
 
-    def fail_dripping(self) -> None:
+    def fail_slow(self) -> None:
         self.begin(200, 100_000, "image/png")
-        while not self.server.over.wait(0.02):
+        while not self.server.stopping.wait(0.02):
             self.wfile.write(b"\x89")
 
     def fail_oversized(self) -> None:
@@ -224,14 +231,14 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(bytes(1 << 20))
 
     def fail_bomb(self) -> None:
-        self.answer(200, flat_png(10_000, 7_000, LIGHT), "image/png")
+        self.respond(200, flat_png(10_000, 7_000, LIGHT), "image/png")
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
-def find_mistake(options: dict[str, Any]) -> str:
-    """What the API would say of an option, in the words of its validation; nothing when all are good."""
+def find_error(options: dict[str, Any]) -> str:
+    """The validation error of the API for these options, or an empty string."""
     if not str(options.get("url", "")).startswith(("http://", "https://")):
         return "url is required"
     for name, value in options.items():
@@ -249,8 +256,8 @@ def find_mistake(options: dict[str, Any]) -> str:
     return ""
 
 
-def picture(options: dict[str, Any]) -> bytes:
-    """What the page would look like."""
+def screenshot(options: dict[str, Any]) -> bytes:
+    """The screenshot for these options."""
 
     def on(name: str) -> bool:
         return str(options.get(name, "false")).lower() == "true"
@@ -262,7 +269,7 @@ def picture(options: dict[str, Any]) -> bytes:
 
 
 def flat_png(width: int, height: int, colour: tuple[int, int, int]) -> bytes:
-    """A picture of one colour (PNG, 8 bit RGB)."""
+    """An image of one colour (PNG, 8 bit RGB)."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

@@ -138,5 +138,5 @@ def test_every_bundled_selector_is_valid(photographer: CleaningPages, monkeypatc
         document.title = "wrong: " + wrong;
     </script>"""
     answer = 200, {"Content-Type": "text/html; charset=utf-8"}, script.encode()
-    monkeypatch.setitem(site_server.ANSWERS, "/clean/selectors.html", lambda _: answer)
+    monkeypatch.setitem(site_server.RESPONSES, "/clean/selectors.html", lambda _: answer)
     assert photographer.take("selectors").title == "wrong:"

@@ -1,4 +1,4 @@
-"""What a daemon is told, and where it listens."""
+"""Settings of the capture daemon and its address."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class TestBrowserReplacement:
         for number in range(4):
             assert is_blue(engine.capture(shot(site.url(f"/plain.html?{number}"))))
         assert eventually(lambda: engine.status().browser_pid != first)
-        assert eventually(lambda: processes.gone([first]))
+        assert eventually(lambda: processes.have_ended([first]))
 
 
 class TestDaemon:
@@ -152,7 +152,7 @@ class TestDaemon:
         os.kill(before.pid, signal.SIGKILL)
         assert is_blue(pending.result())
         assert own.status().pid != before.pid
-        assert eventually(lambda: processes.gone([before.browser_pid]), within=5)
+        assert eventually(lambda: processes.have_ended([before.browser_pid]), within=5)
         assert not left.exists()
 
     def test_leaves_no_processes_and_files_after_sigterm(self, own: ChromiumEngine, site: SiteServer) -> None:
@@ -160,7 +160,7 @@ class TestDaemon:
         daemon = own.status().pid
         family, folder = processes.tree(daemon), folder_of(daemon)
         os.kill(daemon, signal.SIGTERM)
-        assert eventually(lambda: processes.gone(family), within=5)
+        assert eventually(lambda: processes.have_ended(family), within=5)
         assert not folder.exists()
         assert not Path(own.address.removeprefix("unix://")).exists()
 
@@ -170,22 +170,22 @@ class TestDaemon:
         pending = start_slowly(own, site, threads, "load")
         daemon = own.status().pid
         os.kill(daemon, signal.SIGTERM)
-        assert eventually(lambda: processes.gone([daemon]), within=3)
+        assert eventually(lambda: processes.have_ended([daemon]), within=3)
         assert pending.exception() is None or pending.exception().retry_after
 
     def test_stops_after_the_idle_timeout(self, start_engine: StartEngine) -> None:
         engine = start_engine(slots=1, idle_timeout=0.2)
         daemon = engine.status().pid
         engine.close()
-        assert eventually(lambda: processes.gone([daemon]), within=5)
+        assert eventually(lambda: processes.have_ended([daemon]), within=5)
 
     def test_reports_its_status(self, own: ChromiumEngine) -> None:
         own.check()
-        said = own.status()
-        assert (said.slots, said.busy, said.queue_length) == (1, 0, 0)
-        assert said.browser.startswith("HeadlessChrome/")
-        assert said.sandbox is True
-        assert said.user != "root"
+        status = own.status()
+        assert (status.slots, status.busy, status.queue_length) == (1, 0, 0)
+        assert status.browser.startswith("HeadlessChrome/")
+        assert status.sandbox is True
+        assert status.user != "root"
 
     def test_runs_renderers_in_the_sandbox(
         self, own: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor
@@ -205,7 +205,7 @@ class TestDaemon:
             config = DaemonConfig(slots=1, idle_timeout=2.0, allow_addresses=(f"127.0.0.1:{site.port}",))
             address = f"unix://{folder}/capture.sock"
             _, *arguments = command_for(config, address)
-            command = [*AS_NOBODY, *python_for_all(), *arguments]
+            command = [*AS_NOBODY, *world_executable_python(), *arguments]
             engine = ChromiumEngine(address, command, Path(folder), timeout=30, log_file=Path(folder) / "log")
             assert is_blue(engine.capture(shot(site.url("/plain.html?user"))))
             assert (engine.status().user, engine.status().sandbox) == ("nobody", True)
@@ -250,18 +250,18 @@ def read(pid: int, name: str) -> str:
         return ""
 
 
-def python_for_all() -> tuple[str, str]:
+def world_executable_python() -> tuple[str, str]:
     """An interpreter of this version that all users may start; that of the tests may be below /root."""
     libraries = os.pathsep.join(path for path in sys.path if path)
     version = sys.version_info[:2]
     for python in (sys.executable, "/usr/bin/python3"):
         if Path(python).exists() and is_world_executable(Path(python).resolve()) and version_of(python) == version:
             return f"PYTHONPATH={libraries}", python
-    pytest.skip("THERE IS NO PYTHON FOR OTHERS THAN ROOT: the daemon is not tested as another user")
+    pytest.skip("NO PYTHON IS EXECUTABLE FOR OTHER USERS: the daemon is not tested as another user")
 
 
 def version_of(python: str) -> tuple[int, ...]:
-    said = subprocess.run(
+    done = subprocess.run(
         [python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True, check=True
     )
-    return tuple(int(part) for part in said.stdout.split())
+    return tuple(int(part) for part in done.stdout.split())

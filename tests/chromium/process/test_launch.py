@@ -44,7 +44,7 @@ async def launched(launcher: Launcher) -> tuple[str, int]:
     process, agent = await launcher.launch()
     listeners = len(process.listeners)
     await process.close()
-    assert processes.gone([process.pid])
+    assert processes.have_ended([process.pid])
     return agent, listeners
 
 
@@ -86,7 +86,7 @@ async def test_close_stops_an_unused_prelaunched_browser(
     else:
         await asyncio.sleep(0)
     await launcher.close()
-    assert processes.mentioning(str(profiles.folder)) == []
+    assert processes.find_by_text(str(profiles.folder)) == []
 
 
 @async_test

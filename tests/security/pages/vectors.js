@@ -1,4 +1,4 @@
-// Every way we know for a page to make its visitor connect somewhere. Each aims at the canary, under its own name.
+// Known techniques by which a page can make a browser connect to an address. Each tries to reach the canary, by name.
 const canary = (name) => `${CANARY}/hit/${name}`;
 const socket = (name) => canary(name).replace(/^http/, "ws");
 const detour = (name, status = 302) => `/go?status=${status}&to=${encodeURIComponent(canary(name))}`;
