@@ -10,20 +10,20 @@ STAMPS := .venv/.stamps
 ARGS ?=
 export OUT ?=
 export URL ?=
-# More than cores, because tests wait for pages, servers and deadlines half of their time.
+# Processes of `make test`: more than cores, because tests spend half of their time waiting.
 WORKERS ?= 3
 
 help: ## List the targets
 	@printf 'Tintype: website thumbnails from your own server.\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nStart with: make serve\n'
 
 setup: $(STAMPS)/dev $(STAMPS)/browser ## Prepare development: .venv, locked packages, Chromium, fonts
 
-serve: $(STAMPS)/base $(STAMPS)/browser ## Run the service on 127.0.0.1:8000 (HOST=… PORT=… and all settings)
+serve: $(STAMPS)/base $(STAMPS)/browser ## Run the service on 127.0.0.1:8000 (settings as variables: make serve PORT=9000)
 	@exec $(BIN)/tintype serve $(ARGS)
 
-test: $(STAMPS)/dev ## Run all tests, with real servers on free loopback ports (ARGS='-k words')
+test: $(STAMPS)/dev ## Run all tests; they start servers on free loopback ports (ARGS='-k EXPRESSION')
 	@$(BIN)/tintype install-browser --quiet || echo '!! Chromium is missing: tests that need it will be SKIPPED.' >&2
 	@scripts/server.sh
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -37,10 +37,10 @@ format: $(STAMPS)/dev ## Format the code and apply safe fixes
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-gallery: $(STAMPS)/dev $(STAMPS)/browser ## Compare images before and after in gallery/index.html (ACCEPT=1 accepts the new ones)
+gallery: $(STAMPS)/dev $(STAMPS)/browser ## Capture test pages and compare them with accepted images in gallery/index.html (ACCEPT=1 accepts)
 	@$(BIN)/python -m tests.gallery $(if $(filter 1,$(ACCEPT)),--accept) $(ARGS)
 
-demo: $(STAMPS)/base $(STAMPS)/browser ## Capture a bundled page into demo/, without questions
+demo: $(STAMPS)/base $(STAMPS)/browser ## Capture a bundled page with several options into demo/
 	@$(BIN)/python scripts/demo.py
 
 shot: $(STAMPS)/base $(STAMPS)/browser ## Capture one page: make shot URL=https://… [OUT=file] [ARGS='--full-page']
@@ -62,7 +62,7 @@ site-serve: $(STAMPS)/dev ## Serve the documentation on 127.0.0.1:8100, rebuilt 
 lock: $(STAMPS)/dev ## Update the lock files (ARGS=--upgrade for the latest versions)
 	@scripts/lock.sh $(ARGS)
 
-dist-check: $(STAMPS)/dev $(STAMPS)/browser ## Build the release archives, install the wheel elsewhere, capture a page with it
+dist-check: $(STAMPS)/dev $(STAMPS)/browser ## Build the release archives, install the wheel in a new environment and capture a page
 	@rm -rf dist && $(BIN)/python scripts/distribution.py
 
 image: ## Build the image tintype:latest (TARGET=slim or full)
@@ -71,7 +71,7 @@ image: ## Build the image tintype:latest (TARGET=slim or full)
 image-drill: ## Build the image without a registry and capture a page in it (root, debootstrap, buildah, runc)
 	@scripts/image-drill.sh $(or $(TARGET),slim)
 
-bench: $(STAMPS)/dev $(STAMPS)/browser ## Measure captures and hits per second
+bench: $(STAMPS)/dev $(STAMPS)/browser ## Measure captures and cache hits per second
 	@$(BIN)/python -m bench.service $(ARGS)
 
 soak: $(STAMPS)/dev $(STAMPS)/browser ## Capture hostile pages in random order for 15 minutes (SECONDS=…)

@@ -31,9 +31,9 @@ START_TIMEOUT = STOP_TIMEOUT = 60.0
 
 SHOTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("light.png", "the page", {}),
-    ("", "the same again", {}),
+    ("", "the same request again", {}),
     ("light-320.webp", "as 320 px webp", {"thumb_width": 320, "format": "webp"}),
-    ("", "the same again", {"thumb_width": 320, "format": "webp"}),
+    ("", "the same request again", {"thumb_width": 320, "format": "webp"}),
     ("light-640.avif", "as 640 px avif", {"thumb_width": 640, "format": "avif"}),
     ("dark.webp", "in dark mode", {"dark_mode": 1, "format": "webp"}),
     ("phone.webp", "on a phone", {"device": "iphone-15", "format": "webp"}),
@@ -105,7 +105,7 @@ def wait_for(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
 
 
 class Report:
-    """The table of responses, and whether all had the expected status."""
+    """Table of responses; ``succeeded`` if all had the expected status."""
 
     def __init__(self) -> None:
         self.table = Table(
@@ -138,7 +138,7 @@ def run(client: httpx.Client, page: str, report: Report, folder: Path) -> None:
         report.add(f"GET /thumb, {what}", response, ms, httpx.codes.OK, f"{folder.name}/{file}" if file else "")
         if file and response.is_success:
             (folder / file).write_bytes(response.content)
-    for what in ("stored", "the same again"):
+    for what in ("stored", "the same request again"):
         response, ms = timed(client, "POST", "/persist", json={"url": page, "format": "webp"})
         cached = " (cached)" if response.is_success and response.json()["cached"] else ""
         report.add(f"POST /persist, {what}{cached}", response, ms, httpx.codes.OK)

@@ -44,11 +44,11 @@ def inspect(wheel: Path) -> None:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
         metadata = Parser().parsestr(archive.read(f"tintype-{__version__}.dist-info/METADATA").decode())
     files = (path for path in (ROOT / "tintype").rglob("*") if path.is_file() and not _SKIPPED & set(path.parts))
-    wanted = {str(path.relative_to(ROOT)) for path in files}
-    expect(packed == wanted, f"the wheel differs from the package in {sorted(packed ^ wanted)}")
-    expect(metadata["Version"] == __version__, f"its version is {metadata['Version']}")
-    expect(metadata["License-Expression"] == "MIT", "its licence is not named")
-    expect(metadata["Description-Content-Type"] == "text/markdown", "its readme is not Markdown")
+    expected = {str(path.relative_to(ROOT)) for path in files}
+    expect(packed == expected, f"the wheel differs from the package in {sorted(packed ^ expected)}")
+    expect(metadata["Version"] == __version__, f"the metadata has version {metadata['Version']}")
+    expect(metadata["License-Expression"] == "MIT", "the metadata has no license MIT")
+    expect(metadata["Description-Content-Type"] == "text/markdown", "the description is not Markdown")
     print(f"{wheel.name}: {len(packed)} files")
 
 
@@ -69,17 +69,17 @@ def environment(folder: Path, wheel: Path, *, offline: bool) -> Path:
     run(*install, *(["--no-deps"] if offline else []), str(wheel))
     if offline:
         # A .pth file adds the packages of this environment, but not its .pth file of the editable tintype.
-        (own,) = folder.glob("lib/python*/site-packages")
-        (own / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        (site_packages,) = folder.glob("lib/python*/site-packages")
+        (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return python
 
 
-def try_out(python: Path, folder: Path) -> None:
-    """Check that the wheel is what runs, its version, that it starts and captures a page."""
+def check_installed(python: Path, folder: Path) -> None:
+    """Check that Python imports the wheel, its version, and that the service starts and captures a page."""
     where = run(str(python), "-c", "import tintype; print(tintype.__file__)", folder=folder)
     expect(where.startswith(str(folder)), f"tintype is imported from {where}, not from the wheel")
     version = run(str(python.parent / "tintype"), "--version", folder=folder)
-    expect(version.split()[-1] == __version__, f"its version is {version}")
+    expect(version.split()[-1] == __version__, f"the installed command has version {version}")
     run(str(python.parent / "tintype"), "doctor", folder=folder)
     with site() as port, service(f"127.0.0.1:{port}", python) as client:
         response = client.get(
@@ -115,13 +115,13 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "dist")
     parser.add_argument("--offline", action="store_true", help="use the dependencies of this environment")
     parser.add_argument("--build-only", action="store_true", help="build and inspect only")
-    given = parser.parse_args()
-    wheel = build(given.folder.absolute())
+    arguments = parser.parse_args()
+    wheel = build(arguments.folder.absolute())
     inspect(wheel)
-    if given.build_only:
+    if arguments.build_only:
         return
     with tempfile.TemporaryDirectory(prefix="tintype-wheel-") as folder:
-        try_out(environment(Path(folder), wheel, offline=given.offline), Path(folder))
+        check_installed(environment(Path(folder), wheel, offline=arguments.offline), Path(folder))
 
 
 if __name__ == "__main__":

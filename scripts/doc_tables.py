@@ -86,7 +86,7 @@ def migration_table(vendor: Vendor) -> str:
         (", ".join(f"`{name}`" for name in rule.source), other.get(rule.kind, f"`{rule.target}`"), rule.note)
         for rule in vendor.rules
     )
-    return _table((vendor.title, "here", "what to know"), rows)
+    return _table((vendor.title, "Tintype", "notes"), rows)
 
 
 def metrics_table() -> str:

@@ -1,6 +1,6 @@
 """Takes the screenshots of the playground for the docs: ``python scripts/playground.py``, about one minute.
 
-The service captures the bundled page; the minute fills the charts.
+The service captures the bundled page; its charts need one minute of traffic.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ GALLERY: tuple[dict[str, str | bool], ...] = (
 """Options of the captures in the gallery, in order."""
 
 
-def capture(page: Page, origin: str, chosen: dict[str, str | bool]) -> None:
+def capture(page: Page, origin: str, options: dict[str, str | bool]) -> None:
     """Fill in the form, submit it and wait for the thumbnail."""
     page.click("button[type=reset]")
     page.fill("#url", origin)
-    for name, value in chosen.items():
+    for name, value in options.items():
         if name in {"device", "format"}:
             page.select_option(f"#{name}", str(value))
         elif isinstance(value, bool):
@@ -86,8 +86,8 @@ def take_all(browser: Browser, client: httpx.Client, origin: str) -> None:
     wide.goto(base)
     capture(wide, origin, {"dark_mode": False})
     save(wide, "wide")
-    for chosen in GALLERY:
-        capture(wide, origin, chosen)
+    for options in GALLERY:
+        capture(wide, origin, options)
     with traffic(client, origin):
         wide.wait_for_timeout(TRAFFIC_MS)
     below = wide.locator("#snippets").bounding_box()

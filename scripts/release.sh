@@ -24,8 +24,8 @@ tag=v$version
 
 [ -z "$(git status --porcelain)" ] || problem "Uncommitted changes: commit or remove them."
 git rev-parse -q --verify "refs/tags/$tag" >/dev/null && problem "The tag $tag exists already."
-written=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' tintype/__init__.py)
-[ "$written" = "$version" ] || problem "tintype/__init__.py says $written, not $version."
+current=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' tintype/__init__.py)
+[ "$current" = "$version" ] || problem "tintype/__init__.py has version $current, not $version."
 heading=$(grep -E "^## \[${version//./\\.}\] - [0-9]{4}-[0-9]{2}-[0-9]{2}$" CHANGELOG.md || true)
 [ -n "$heading" ] || problem "CHANGELOG.md has no section '## [$version] - YYYY-MM-DD'."
 notes=$(awk -v from="## [$version]" 'index($0, from) == 1 { on = 1; next } on && /^## / { exit } on' CHANGELOG.md | sed '/./,$!d')

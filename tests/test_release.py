@@ -62,7 +62,12 @@ class TestReleaseScript:
         run("git", "tag", "v99.0.0", folder=project)
         told = rehearse(project, "--dry-run", "99.0.0")
         assert told.returncode == 1
-        for words in ("Uncommitted changes", "exists already", f"says {__version__}, not 99.0.0", "has no section"):
+        for words in (
+            "Uncommitted changes",
+            "exists already",
+            f"has version {__version__}, not 99.0.0",
+            "has no section",
+        ):
             assert words in told.stderr
 
     def test_prints_the_notes_and_changes_nothing(self, project: Path) -> None:

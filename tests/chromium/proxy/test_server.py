@@ -391,14 +391,14 @@ class TestProtocol:
             assert await browser.receive_all() == b""
 
     @pytest.mark.parametrize(
-        "request",
+        "message",
         [b"\x04\x01\x00\x01", b"\x05\x01\x00\x02", b"\x05\x01\x00\x00", b"\x00\x00\x00\x00",
          b"\x05\x01\x00\xff" + bytes(2000)],
     )  # fmt: skip
     @async_test
-    async def test_closes_after_an_invalid_request(self, request: bytes) -> None:
+    async def test_closes_after_an_invalid_request(self, message: bytes) -> None:
         async with running_proxy() as (_, proxy), proxy.session():
-            assert await Socks5Client(proxy).request(request) == GENERAL_FAILURE
+            assert await Socks5Client(proxy).request(message) == GENERAL_FAILURE
 
     @async_test
     async def test_limits_the_bytes_after_a_request(self) -> None:
