@@ -218,35 +218,35 @@ class TestPurge:
 
 class TestInstallBrowser:
     @pytest.fixture
-    def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-        asked: list[tuple[str, str]] = []
+    def installations(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+        installations: list[tuple[str, str]] = []
 
-        def installed(explicit: str, user: str, say: Callable[[str], None], _: Sequence[str]) -> Path:
-            asked.append((explicit, user))
-            say("Installing ...")
+        def installed(explicit: str, user: str, report: Callable[[str], None], _: Sequence[str]) -> Path:
+            installations.append((explicit, user))
+            report("Installing ...")
             return Path("/bin/true")
 
         monkeypatch.setattr("tintype.commands.install_browser.install_browser", installed)
         monkeypatch.setattr("tintype.provision.find_browser.version_of", lambda _: "Chromium 1.2.3")
-        return asked
+        return installations
 
     def test_prints_version_and_path(
-        self, tintype: Terminal, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+        self, tintype: Terminal, installations: list[Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("TINTYPE_CHROMIUM", "/opt/chromium")
         assert tintype("install-browser") == 0
         assert tintype.out == "Chromium 1.2.3 at /bin/true\n"
-        assert asked == [("/opt/chromium", "tintype")]
+        assert installations == [("/opt/chromium", "tintype")]
 
     def test_installs_if_needed_only_for_the_chromium_engine(
-        self, tintype: Terminal, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+        self, tintype: Terminal, installations: list[Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SNAPSHARP_API_KEY", "sk_live_x")
         assert tintype("install-browser", "--if-needed") == 0
-        assert asked == []
+        assert installations == []
         monkeypatch.setenv("TINTYPE_ENGINE", "snapsharp,chromium")
         assert tintype("install-browser", "--if-needed") == 0
-        assert len(asked) == 1
+        assert len(installations) == 1
 
     def test_reports_a_failed_installation_and_exits_with_1(
         self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch

@@ -159,11 +159,11 @@ class TestKubernetes:
 
     @pytest.mark.parametrize("name", ["tintype-web", "tintype-capture"])
     def test_sets_existing_settings_and_secrets_as_files(self, name: str) -> None:
-        said = manifests.environment(name)
-        assert {key.removesuffix("_FILE") for key in said} <= set(NAMES)
-        assert set(said).isdisjoint(SECRETS)
+        variables = manifests.environment(name)
+        assert {key.removesuffix("_FILE") for key in variables} <= set(NAMES)
+        assert set(variables).isdisjoint(SECRETS)
         mounts = {mount["mountPath"] for mount in manifests.container(name)["volumeMounts"]}
-        paths = [value for key, value in said.items() if key.endswith("_FILE") or "_TLS_" in key]
+        paths = [value for key, value in variables.items() if key.endswith("_FILE") or "_TLS_" in key]
         assert {str(Path(path).parent) for path in paths} <= mounts
 
     def test_gives_capture_pods_only_the_engine_secret(self) -> None:
@@ -270,6 +270,6 @@ class TestKubernetes:
 
 
 def _within(address: str, block: dict[str, Any]) -> bool:
-    asked = ip_address(address)
-    excepted = any(asked in ip_network(network) for network in block.get("except", []))
-    return asked in ip_network(block["cidr"]) and not excepted
+    destination = ip_address(address)
+    excepted = any(destination in ip_network(network) for network in block.get("except", []))
+    return destination in ip_network(block["cidr"]) and not excepted

@@ -24,7 +24,7 @@ EXAMPLES = ROOT / "examples"
 
 @pytest.fixture(scope="module")
 def service(example: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a service that may photograph the example page."""
+    """The URL of a service that may capture the example page."""
     folder = tmp_path_factory.mktemp("service") / "data"
     with Node(data=folder, env={"TINTYPE_ALLOW_ADDRESSES": urlsplit(example).netloc}) as node:
         yield f"http://127.0.0.1:{node.port}"
@@ -56,7 +56,7 @@ def test_curl_example_calls_every_route(service: str, example: str, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert imaging.size((tmp_path / "thumbnail.webp").read_bytes())[:2] == (320, 180)
     assert imaging.size((tmp_path / "stored.webp").read_bytes())[:2] == (1280, 720)
-    assert all(said in done.stdout for said in ("HIT", '"cached":', "invalid-request", '"ok":true'))
+    assert all(text in done.stdout for text in ("HIT", '"cached":', "invalid-request", '"ok":true'))
 
 
 @pytest.mark.browser
@@ -87,8 +87,8 @@ class TestGuideSnippets:
     @pytest.mark.skipif(not shutil.which("php"), reason="php is not installed")
     def test_php_builds_a_url(self, service: str, example: str, tmp_path: Path) -> None:
         (tmp_path / "snippet.php").write_text(self.snippet("php", service, example))
-        said = run("php", "snippet.php", folder=tmp_path).stdout
-        query = dict(parse_qsl(urlsplit(unescape(re.findall(r'src="([^"]+)"', said)[0])).query))
+        output = run("php", "snippet.php", folder=tmp_path).stdout
+        query = dict(parse_qsl(urlsplit(unescape(re.findall(r'src="([^"]+)"', output)[0])).query))
         assert query == {"url": example, "thumb_width": "320", "format": "auto"}
 
 

@@ -32,7 +32,7 @@ def instructions(name: str) -> list[str]:
 
 
 def default(text: str) -> str:
-    """A value of the compose file where the environment says nothing."""
+    """A value of the compose file if no variable is set."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
@@ -68,8 +68,8 @@ class TestDockerfile:
         assert "/health" in instructions("HEALTHCHECK")[0]
 
     def test_contains_no_secret(self) -> None:
-        said = " ".join(instructions("ENV") + instructions("ARG"))
-        assert not re.search(r"KEY|SECRET|TOKEN|PASSWORD|REDIS_URL", said)
+        text = " ".join(instructions("ENV") + instructions("ARG"))
+        assert not re.search(r"KEY|SECRET|TOKEN|PASSWORD|REDIS_URL", text)
 
     def test_build_context_contains_only_copied_files(self) -> None:
         lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
@@ -100,7 +100,7 @@ class TestCompose:
         service = SERVICES["tintype"]
         assert (service["cap_drop"], service["read_only"]) == (["ALL"], True)
         assert "no-new-privileges:true" in service["security_opt"]
-        (profile,) = (said.removeprefix("seccomp=") for said in service["security_opt"] if "seccomp=" in said)
+        (profile,) = (option.removeprefix("seccomp=") for option in service["security_opt"] if "seccomp=" in option)
         assert allowed(ROOT / profile) >= {"clone", "setns", "unshare"}
 
     def test_limits_memory_processes_and_cpus(self) -> None:

@@ -1,4 +1,4 @@
-"""What is released installs and runs, and a release that is not ready is told so."""
+"""Release archives: the wheel installs and runs, and release.sh rejects an incomplete release."""
 
 from __future__ import annotations
 
@@ -60,23 +60,23 @@ class TestReleaseScript:
     def test_reports_all_problems_together(self, project: Path) -> None:
         (project / "README.md").write_text("changed")
         run("git", "tag", "v99.0.0", folder=project)
-        told = rehearse(project, "--dry-run", "99.0.0")
-        assert told.returncode == 1
+        done = rehearse(project, "--dry-run", "99.0.0")
+        assert done.returncode == 1
         for words in (
             "Uncommitted changes",
             "exists already",
             f"has version {__version__}, not 99.0.0",
             "has no section",
         ):
-            assert words in told.stderr
+            assert words in done.stderr
 
     def test_prints_the_notes_and_changes_nothing(self, project: Path) -> None:
         log = project / "CHANGELOG.md"
         log.write_text(f"## [Unreleased]\n\n## [{__version__}] - 2026-11-23\n\n- News.\n\n## [0.0.1] - 2020-01-01\n")
         commit(project)
-        told = rehearse(project, "--dry-run", __version__)
-        assert told.returncode == 0, told.stdout + told.stderr
-        assert told.stdout.endswith("- News.\n")
+        done = rehearse(project, "--dry-run", __version__)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.endswith("- News.\n")
         assert run("git", "status", "--porcelain", folder=project).stdout == ""
         assert run("git", "tag", folder=project).stdout == ""
 
@@ -87,9 +87,9 @@ class TestReleaseScript:
 
 def test_version_is_defined_once() -> None:
     files = [ROOT / "pyproject.toml", ROOT / "mkdocs.yml", *(ROOT / "tintype").rglob("*.py")]
-    said = [
+    packages = [
         path.name
         for path in files
         if re.search(rf'^(__version__|version) = "{re.escape(__version__)}"', path.read_text(), re.MULTILINE)
     ]
-    assert said == ["__init__.py"]
+    assert packages == ["__init__.py"]

@@ -65,7 +65,7 @@ class Commands(click.Group):
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="tintype")
 def tintype() -> None:
-    """Website thumbnails: give it a URL, it returns an image.
+    """Website thumbnails: captures a URL and returns an image.
 
     Settings are read from environment variables and from .env in the working directory.
     """

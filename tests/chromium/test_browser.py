@@ -24,7 +24,7 @@ REPLIES: dict[str, dict[str, Any]] = {
 
 
 class FakeProcess:
-    """Replies to every call; ``on_dispose`` says how to reply when a browser context is to be disposed of."""
+    """Replies to every call; ``on_dispose`` replies to ``Target.disposeBrowserContext``."""
 
     pid = 0
 

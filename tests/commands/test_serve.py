@@ -1,4 +1,4 @@
-"""``tintype serve`` as an operator meets it: where it listens, what it says, how it ends."""
+"""``tintype serve``: addresses, log events, errors and shutdown."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class TestServe:
         with ServeProcess(PORT="0") as served:
             url = served.wait_listening()["url"]
             assert health_status(url) == 200
-            code, said = served.end(how)
+            code, output = served.end(how)
         assert code == 0
-        assert "Traceback" not in said
+        assert "Traceback" not in output
         with pytest.raises(ConnectionRefusedError):
             health_status(url)
 
     def test_flags_override_settings(self) -> None:
         with ServeProcess("--port", "0", "--workers", "2", "--host", "127.0.0.2", PORT="1") as served:
-            said = served.wait_listening()
-            assert said["workers"] == 2
-            assert said["url"].startswith("http://127.0.0.2:")
-            assert said["url"] != "http://127.0.0.2:1"
+            output = served.wait_listening()
+            assert output["workers"] == 2
+            assert output["url"].startswith("http://127.0.0.2:")
+            assert output["url"] != "http://127.0.0.2:1"
 
     def test_restarts_a_killed_worker(self) -> None:
         with ServeProcess(PORT="0") as served:
@@ -74,10 +74,10 @@ class TestServe:
 
     def test_reports_a_used_port_and_exits_with_2(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken, ServeProcess(PORT=str(taken.getsockname()[1])) as served:
-            _, said = served.process.communicate(timeout=30)
+            _, output = served.process.communicate(timeout=30)
             assert served.process.returncode == 2
-        assert "HOST, PORT: cannot listen on 127.0.0.1:" in said
-        assert "Traceback" not in said
+        assert "HOST, PORT: cannot listen on 127.0.0.1:" in output
+        assert "Traceback" not in output
 
     def test_reports_a_foreign_host_and_exits_with_2(self, tintype: Terminal) -> None:
         assert tintype("serve", "--host", "192.0.2.1") == 2

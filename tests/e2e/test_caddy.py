@@ -51,8 +51,8 @@ def picture(edge: Caddy, site: SiteServer) -> tuple[str, httpx.Response]:
 
 
 def test_configuration_is_formatted() -> None:
-    said = subprocess.run(["caddy", "fmt", str(SHIPPED)], check=False, capture_output=True, text=True).stdout
-    assert said == SHIPPED.read_text()
+    output = subprocess.run(["caddy", "fmt", str(SHIPPED)], check=False, capture_output=True, text=True).stdout
+    assert output == SHIPPED.read_text()
 
 
 def test_passes_images_unchanged(edge: Caddy, node: Node, picture: tuple[str, httpx.Response]) -> None:
@@ -100,8 +100,8 @@ def test_redirects_http_to_https(edge: Caddy) -> None:
 def test_log_contains_neither_targets_nor_keys(edge: Caddy, picture: tuple[str, httpx.Response]) -> None:
     edge.get(picture[0], {"X-Api-Key": "the-key-of-a-client", "Referer": "https://referrer.example/"})
     assert eventually(lambda: any("/thumb" in str(line["request"]) for line in edge.access_log()))
-    said = str(edge.access_log())
-    assert [word for word in ("url=", "the-key-of-a-client", "referrer.example") if word in said] == []
+    output = str(edge.access_log())
+    assert [word for word in ("url=", "the-key-of-a-client", "referrer.example") if word in output] == []
 
 
 def test_does_not_retry_a_request_that_was_sent(tmp_path: Path) -> None:

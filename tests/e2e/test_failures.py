@@ -114,14 +114,14 @@ def test_survives_a_full_disk(start_node: StartNode, small_disk: Path, site: Sit
 def ask_all(node: Node, urls: list[str]) -> list[httpx.Response | None]:
     """Request all URLs concurrently; None for a connection that ended before its response."""
 
-    def ask(url: str) -> httpx.Response | None:
+    def request_thumbnail(url: str) -> httpx.Response | None:
         try:
             return httpx.get(f"http://127.0.0.1:{node.port}/thumb", params={"url": url}, timeout=60, trust_env=False)
         except httpx.TransportError:
             return None
 
-    with ThreadPoolExecutor(len(urls)) as crowd:
-        return list(crowd.map(ask, urls))
+    with ThreadPoolExecutor(len(urls)) as pool:
+        return list(pool.map(request_thumbnail, urls))
 
 
 def begin_to_post(port: int) -> socket.socket:

@@ -24,10 +24,10 @@ pytestmark = pytest.mark.browser
 SECRETS = Path("/run/secrets/tintype")
 
 
-def environment(name: str, secrets: Path, **here: str) -> dict[str, str]:
+def environment(name: str, secrets: Path, **overrides: str) -> dict[str, str]:
     """The environment of a manifest, with a local folder of secrets and the variables ``here``."""
-    said = {key: value.replace(str(SECRETS), str(secrets)) for key, value in manifests.environment(name).items()}
-    return {**said, **here}
+    variables = {key: value.replace(str(SECRETS), str(secrets)) for key, value in manifests.environment(name).items()}
+    return {**variables, **overrides}
 
 
 def listens(port: int) -> bool:
@@ -58,12 +58,12 @@ def test_web_pod_captures_through_the_capture_pod(site: SiteServer, redis_server
     listen = [
         arg.replace("0.0.0.0:9222", f"127.0.0.1:{port}") for arg in manifests.container("tintype-capture")["args"]
     ]
-    here = {"TINTYPE_DATA_DIR": str(data), "TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port}"}
+    overrides = {"TINTYPE_DATA_DIR": str(data), "TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port}"}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TINTYPE_", "S3_"))}
     with (tmp_path / "capture.log").open("wb") as log:
         capture = subprocess.Popen(
             [sys.executable, "-m", "tintype", *listen],
-            env={**inherited, **environment("tintype-capture", secrets, **here)},
+            env={**inherited, **environment("tintype-capture", secrets, **overrides)},
             cwd=data,
             stdout=log,
             stderr=log,
@@ -76,7 +76,7 @@ def test_web_pod_captures_through_the_capture_pod(site: SiteServer, redis_server
             PORT=str(free_port()),
             TINTYPE_DATA_DIR=str(tmp_path / "web"),
             TINTYPE_ENGINE=f"tcp://127.0.0.1:{port}",
-            TINTYPE_ALLOW_ADDRESSES=here["TINTYPE_ALLOW_ADDRESSES"],
+            TINTYPE_ALLOW_ADDRESSES=overrides["TINTYPE_ALLOW_ADDRESSES"],
         )
         command = (sys.executable, "-m", "tintype", *manifests.container("tintype-web")["args"])
         with Node(data=tmp_path / "web", env=web, command=command, port=int(web["PORT"])) as node:

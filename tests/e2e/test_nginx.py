@@ -60,29 +60,29 @@ def thumb(page: str, more: str = "") -> str:
     return f"/thumb?url={page}&thumb_width=320{more}"
 
 
-class Asked:
+class ForwardedRequests:
     """Count of requests that an edge forwards to a node from now on, read from the log of the node."""
 
     def __init__(self, edge: NginxServer, node: Node) -> None:
         self._node = node
-        self._signed = edge.request_id = uuid.uuid4().hex
+        self._request_id = edge.request_id = uuid.uuid4().hex
 
-    def is_(self, times: int) -> bool:
-        return eventually(lambda: self.so_far() == times)
+    def reaches(self, times: int) -> bool:
+        return eventually(lambda: self.count() == times)
 
-    def so_far(self) -> int:
+    def count(self) -> int:
         """Number of forwarded requests in the log so far."""
-        return self._node.output().count(self._signed)
+        return self._node.output().count(self._request_id)
 
 
 class TestHits:
     def test_serves_hits_without_the_service(self, edge: NginxServer, node: Node, page: str) -> None:
-        asked = Asked(edge, node)
+        forwarded = ForwardedRequests(edge, node)
         first = edge.get(thumb(page))
         again = [edge.get(thumb(page)) for _ in range(20)]
         assert (first.status_code, first.headers["x-cache"]) == (200, "MISS")
         assert {(a.status_code, a.headers["x-cache"], a.content) for a in again} == {(200, "HIT", first.content)}
-        assert asked.is_(1)
+        assert forwarded.reaches(1)
 
     def test_share_one_entry_for_equivalent_urls(self, edge: NginxServer, page: str) -> None:
         first = edge.get(f"/%74humb?url={page}&width=800&format=webp")
@@ -97,14 +97,14 @@ class TestHits:
 
     def test_include_entries_revalidated_by_the_service(self, node: Node, page: str, tmp_path: Path) -> None:
         with NginxServer(tmp_path / "edge", node.port, cache_valid="1s") as edge:
-            asked = Asked(edge, node)
+            forwarded = ForwardedRequests(edge, node)
             first = edge.get(thumb(page))
             told = set()
 
             def confirmed() -> bool:
                 answer = edge.get(thumb(page))
                 told.add((answer.headers["x-cache"], answer.headers.get("x-request-id", ""), answer.content))
-                return asked.so_far() >= 2
+                return forwarded.count() >= 2
 
             assert eventually(confirmed)
         assert told == {("HIT", "", first.content)}
@@ -128,22 +128,22 @@ class TestHits:
 
 class TestMisses:
     def test_coalesce_concurrent_requests(self, edge: NginxServer, node: Node, page: str) -> None:
-        asked = Asked(edge, node)
+        forwarded = ForwardedRequests(edge, node)
         with ThreadPoolExecutor(12) as crowd:
             answers = list(crowd.map(lambda _: edge.get(thumb(page)), range(12)))
         assert {a.status_code for a in answers} == {200}
-        assert asked.is_(1)
+        assert forwarded.reaches(1)
 
     def test_count_against_the_rate_limit_of_the_client(self, limited: tuple[NginxServer, Node], page: str) -> None:
         edge, node = limited
-        before = Asked(edge, node)
+        before = ForwardedRequests(edge, node)
         statuses = [edge.get(thumb(f"{page}{n}")).status_code for n in range(6)]
         assert statuses == [200] * 5 + [429]
         assert edge.get(thumb(f"{page}0")).headers["x-cache"] == "HIT"
-        assert before.is_(6)
-        asked = Asked(edge, node)
+        assert before.reaches(6)
+        forwarded = ForwardedRequests(edge, node)
         assert edge.get(thumb(f"{page}5")).status_code == 429
-        assert asked.is_(1), "cached the 429 of one client for another"
+        assert forwarded.reaches(1), "cached the 429 of one client for another"
 
     def test_use_a_separate_rate_limit_for_each_client(self, limited: tuple[NginxServer, Node], page: str) -> None:
         edge, _ = limited
@@ -153,10 +153,10 @@ class TestMisses:
 
     @pytest.mark.parametrize("more", ["&fresh=true", "&ttl=5"])
     def test_bypass_the_cache_for_fresh(self, more: str, edge: NginxServer, node: Node, page: str) -> None:
-        asked = Asked(edge, node)
+        forwarded = ForwardedRequests(edge, node)
         answers = [edge.get(thumb(page, more)) for _ in range(2)]
         assert {a.status_code for a in answers} == {200}
-        assert asked.is_(2)
+        assert forwarded.reaches(2)
 
 
 class TestApiKeys:
@@ -164,16 +164,16 @@ class TestApiKeys:
     def test_forwards_every_request_with_a_key(
         self, key: dict[str, str], edge: NginxServer, node: Node, page: str
     ) -> None:
-        asked = Asked(edge, node)
+        forwarded = ForwardedRequests(edge, node)
         for _ in range(2):
             edge.get(thumb(page), key)
-        assert asked.is_(2)
+        assert forwarded.reaches(2)
 
     def test_cache_nothing_for_clients_without_a_key(self, edge: NginxServer, node: Node, page: str) -> None:
         edge.get(thumb(page), {"X-Api-Key": "some-key"})
-        asked = Asked(edge, node)
+        forwarded = ForwardedRequests(edge, node)
         edge.get(thumb(page))
-        assert asked.is_(1), "cached a response to an API key"
+        assert forwarded.reaches(1), "cached a response to an API key"
 
 
 class TestUnknownArguments:
@@ -190,10 +190,10 @@ class TestUnknownArguments:
             assert {**through.json(), "instance": ""} == {**direct.json(), "instance": ""}
 
     def test_does_not_cache_requests_with_unknown_arguments(self, edge: NginxServer, node: Node, page: str) -> None:
-        asked = Asked(edge, node)
+        forwarded = ForwardedRequests(edge, node)
         for _ in range(2):
             edge.get(thumb(page, "&invented=1"))
-        assert asked.is_(2), "cached a response to unknown arguments"
+        assert forwarded.reaches(2), "cached a response to unknown arguments"
 
     def test_valid_request_succeeds_after_a_rejected_one(self, edge: NginxServer, page: str) -> None:
         assert edge.get(thumb(page, "&evil=1")).status_code == 400
@@ -243,8 +243,8 @@ class TestOtherRoutes:
         token = edge.folder / "acme" / ".well-known" / "acme-challenge" / "token"
         token.parent.mkdir(parents=True)
         token.write_text("proof")
-        asked = f"http://127.0.0.1:{edge.http_port}/.well-known/acme-challenge/token"
-        assert httpx.get(asked, trust_env=False).text == "proof"
+        url = f"http://127.0.0.1:{edge.http_port}/.well-known/acme-challenge/token"
+        assert httpx.get(url, trust_env=False).text == "proof"
 
     def test_logs_requests_without_query_strings(self, edge: NginxServer, page: str) -> None:
         edge.get(thumb(page))

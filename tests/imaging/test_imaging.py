@@ -69,7 +69,7 @@ class TestSizes:
     """What is delivered for a box, from a master of 1280x720."""
 
     @pytest.mark.parametrize(
-        ("asked", "size"),
+        ("options", "size"),
         [
             ({}, (1280, 720)),
             ({"thumb_width": 320}, (320, 180)),
@@ -80,12 +80,12 @@ class TestSizes:
             ({"thumb_width": 320, "thumb_height": 320, "fit": "fill"}, (320, 320)),
         ],
     )
-    def test_a_smaller_box_is_filled(self, asked: dict[str, Any], size: tuple[int, int]) -> None:
-        thumbnail = render(master(striped()), **asked)
+    def test_a_smaller_box_is_filled(self, options: dict[str, Any], size: tuple[int, int]) -> None:
+        thumbnail = render(master(striped()), **options)
         assert (thumbnail.width, thumbnail.height) == size == imaging.size(thumbnail.body)[:2]
 
     @pytest.mark.parametrize(
-        ("asked", "size"),
+        ("options", "size"),
         [
             ({"thumb_width": 2000}, (1280, 720)),
             ({"thumb_height": 2000}, (1280, 720)),
@@ -96,27 +96,27 @@ class TestSizes:
             ({"thumb_width": 2000, "thumb_height": 1000, "fit": "contain"}, (2000, 1000)),
         ],
     )
-    def test_a_larger_box_never_enlarges(self, asked: dict[str, Any], size: tuple[int, int]) -> None:
-        thumbnail = render(master(striped()), **asked)
+    def test_a_larger_box_never_enlarges(self, options: dict[str, Any], size: tuple[int, int]) -> None:
+        thumbnail = render(master(striped()), **options)
         assert (thumbnail.width, thumbnail.height) == size == imaging.size(thumbnail.body)[:2]
 
     @given(
         width=st.integers(1, 4000),
         height=st.integers(1, 17_000),
-        asked=st.fixed_dictionaries(
+        options=st.fixed_dictionaries(
             {"fit": st.sampled_from(["cover", "contain", "inside", "fill"]), "format": st.sampled_from(FORMATS)},
             optional={"thumb_width": st.integers(16, 3840), "thumb_height": st.integers(16, 3840)},
         ),
     )
-    def test_no_plan_enlarges_or_leaves_the_box(self, width: int, height: int, asked: dict[str, Any]) -> None:
-        layout = plan_resize(width, height, Rendition(**asked))
+    def test_no_plan_enlarges_or_leaves_the_box(self, width: int, height: int, options: dict[str, Any]) -> None:
+        layout = plan_resize(width, height, Rendition(**options))
         assert all(used <= there for used, there in zip(layout.crop, (width, height), strict=True))
         assert all(after <= before for after, before in zip(layout.scaled, layout.crop, strict=True))
         assert all(inner <= outer for inner, outer in zip(layout.scaled, layout.canvas, strict=True))
-        box = (asked.get("thumb_width", width), asked.get("thumb_height", height))
+        box = (options.get("thumb_width", width), options.get("thumb_height", height))
         assert all(got <= most for got, most in zip(layout.canvas, box, strict=True))
         assert min(layout.scaled) >= 1
-        assert max(layout.canvas) <= LONGEST_SIDE[asked["format"]]
+        assert max(layout.canvas) <= LONGEST_SIDE[options["format"]]
 
     @given(width=st.integers(300, 4000), height=st.integers(300, 17_000), box=st.tuples(*[st.integers(30, 3840)] * 2))
     def test_cover_keeps_the_shape_of_the_box_and_of_the_picture(
@@ -166,9 +166,9 @@ class TestFits:
     @pytest.mark.parametrize("width", [1001, 640, 333, 100, 40, 32])
     def test_jpeg_masters_reduced_while_decoding_look_the_same(self, width: int) -> None:
         picture = striped(1280, 1017)
-        asked = {"thumb_width": width, "thumb_height": width // 2}
-        slow, quick = (render(master(picture, form), **asked) for form in ("png", "jpeg"))
-        assert (slow.width, slow.height) == (quick.width, quick.height) == tuple(asked.values())
+        options = {"thumb_width": width, "thumb_height": width // 2}
+        slow, quick = (render(master(picture, form), **options) for form in ("png", "jpeg"))
+        assert (slow.width, slow.height) == (quick.width, quick.height) == tuple(options.values())
         one, other = (pyvips.Image.pngload_buffer(seen.body) for seen in (slow, quick))
         assert (one - other).abs().avg() < 4
 

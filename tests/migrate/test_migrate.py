@@ -65,11 +65,11 @@ def ours(query: str) -> Options:
     return Options.model_validate(dict(pairs))
 
 
-def address(vendor: Vendor, **said: str) -> str:
+def address(vendor: Vendor, **parameters: str) -> str:
     """A URL of the vendor with these parameters."""
-    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in said.items())
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
     if vendor.title == "thum.io":
-        path = "".join(f"{name}/" if value == "true" else f"{name}/{value}/" for name, value in said.items())
+        path = "".join(f"{name}/" if value == "true" else f"{name}/{value}/" for name, value in parameters.items())
         return f"https://{vendor.hosts[0]}/get/{path}{PAGE}"
     path = {"Urlbox": "/v1/KEY/TOKEN/png", "ScreenshotOne": "/take"}.get(vendor.title, "/v1/screenshot")
     return f"https://{(*vendor.hosts, 'localhost')[0]}{path}?url={quote(PAGE, safe='')}&{query}"
@@ -77,10 +77,10 @@ def address(vendor: Vendor, **said: str) -> str:
 
 @pytest.mark.parametrize(("vendor", "rule"), RULES)
 def test_translates_every_parameter_of_the_rules(vendor: Vendor, rule: Rule) -> None:
-    said = {name: WORDS.get((vendor.title, name), VALUES.get(name, "true")) for name in rule.source}
-    if any(name.startswith("pdf_") for name in said):
-        said["format"] = "pdf"
-    translation = translate(address(vendor, **said), vendor)
+    parameters = {name: WORDS.get((vendor.title, name), VALUES.get(name, "true")) for name in rule.source}
+    if any(name.startswith("pdf_") for name in parameters):
+        parameters["format"] = "pdf"
+    translation = translate(address(vendor, **parameters), vendor)
     assert ours(translation.query()).url == PAGE
     if rule.is_unsupported:
         assert [note for note in translation.notes if rule.plain_note in note], "no note about an unsupported parameter"
@@ -139,15 +139,15 @@ class TestTranslation:
 
     def test_inverts_flags_with_the_opposite_meaning(self) -> None:
         base = "https://api.snapsharp.dev/v1/screenshot?url=a.com&cache="
-        assert [translate(base + said).options["fresh"] for said in ("false", "true")] == ["true", "false"]
+        assert [translate(base + parameters).options["fresh"] for parameters in ("false", "true")] == ["true", "false"]
 
     def test_joins_repeated_parameters(self) -> None:
-        said = "hide_selectors=.a&hide_selectors=.b&clip_y=5&clip_width=30&clip_height=40"
-        options = translate(f"https://api.screenshotone.com/take?url=a.com&{said}").options
+        parameters = "hide_selectors=.a&hide_selectors=.b&clip_y=5&clip_width=30&clip_height=40"
+        options = translate(f"https://api.screenshotone.com/take?url=a.com&{parameters}").options
         assert (options["hide_selectors"], options["clip"]) == (".a,.b", "0,5,30,40")
 
     @pytest.mark.parametrize(
-        ("said", "told"),
+        ("parameters", "note"),
         [
             ("device_scale_factor=5", "scale=5 is dropped: must be a number from 1 to 3"),
             ("viewport_device=nokia_3310", "viewport_device=nokia_3310: unknown device"),
@@ -158,9 +158,9 @@ class TestTranslation:
             ("colour=red", "colour is unknown"),
         ],
     )
-    def test_notes_values_without_a_counterpart(self, said: str, told: str) -> None:
-        translation = translate(f"https://api.screenshotone.com/take?url=a.com&{said}")
-        assert told in " ".join(translation.notes)
+    def test_notes_values_without_a_counterpart(self, parameters: str, note: str) -> None:
+        translation = translate(f"https://api.screenshotone.com/take?url=a.com&{parameters}")
+        assert note in " ".join(translation.notes)
         assert ours(translation.query())
 
     @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def examples() -> list[tuple[list[str], list[str]]]:
 def test_guides_show_the_output_of_the_command(arguments: list[str], lines: list[str]) -> None:
     result = CliRunner().invoke(cli.tintype, ["migrate", *arguments])
     assert result.exit_code == 0
-    told = [*result.stdout.splitlines(), *(line.removeprefix("# ") for line in result.stderr.splitlines())]
-    assert told == lines
+    output = [*result.stdout.splitlines(), *(line.removeprefix("# ") for line in result.stderr.splitlines())]
+    assert output == lines
     assert ours(urlsplit(lines[0]).query)
 
 

@@ -124,8 +124,8 @@ def flat(request: CaptureRequest) -> dict[str, Any]:
         shot.region,
         request.rendition,
     )
-    said = {name: value for part in parts for name, value in part.model_dump().items() if value not in ("", None, ())}
-    return said | (shot.pdf.model_dump() if shot.pdf else {})
+    values = {name: value for part in parts for name, value in part.model_dump().items() if value not in ("", None, ())}
+    return values | (shot.pdf.model_dump() if shot.pdf else {})
 
 
 class TestEqualKeys:

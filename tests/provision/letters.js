@@ -1,4 +1,4 @@
-// Which letters of the page are boxes, is writing joined, are emoji single coloured pictures? Told in the title.
+// Writes into the title: letters drawn as boxes, whether letters are joined, whether emoji are single coloured glyphs.
 await document.fonts.ready;
 const canvas = new OffscreenCanvas(160, 64);
 const pen = canvas.getContext("2d", { willReadFrequently: true });
@@ -55,5 +55,5 @@ found.widths = usual.map((name) => {
   return Math.round(width("Hamburgefonstiv 0123"));
 });
 [found.boxes, found.blank] = [[...boxed], [...blank]];
-const brief = Object.entries(found).map(([name, said]) => [name, Array.isArray(said) ? said.join(" ") : said]);
+const brief = Object.entries(found).map(([name, value]) => [name, Array.isArray(value) ? value.join(" ") : value]);
 document.title = JSON.stringify(Object.fromEntries(brief));  // of a title 300 characters are kept

@@ -1,4 +1,4 @@
-"""The Kubernetes manifests as they are shipped, read by kind and name."""
+"""Reads the shipped Kubernetes manifests by kind and name."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ BASE = KUSTOMIZATION["resources"]
 
 
 def documents(*names: str) -> list[dict[str, Any]]:
-    """Every resource of some files."""
-    return [found for name in names for found in yaml.safe_load_all((FOLDER / name).read_text())]
+    """All resources of files."""
+    return [resource for name in names for resource in yaml.safe_load_all((FOLDER / name).read_text())]
 
 
 def one(kind: str, name: str) -> dict[str, Any]:
-    """The resource of the base that has this kind and name."""
-    (found,) = [doc for doc in documents(*BASE) if (doc["kind"], doc["metadata"]["name"]) == (kind, name)]
-    return found
+    """The resource of the base with a kind and a name."""
+    (resource,) = [doc for doc in documents(*BASE) if (doc["kind"], doc["metadata"]["name"]) == (kind, name)]
+    return resource
 
 
 def pod(name: str) -> dict[str, Any]:
-    """What a Deployment says of its pods."""
-    said: dict[str, Any] = one("Deployment", name)["spec"]["template"]["spec"]
-    return said
+    """The pod specification of a Deployment."""
+    spec: dict[str, Any] = one("Deployment", name)["spec"]["template"]["spec"]
+    return spec
 
 
 def container(name: str) -> dict[str, Any]:
-    """The only container of these pods."""
-    (found,) = pod(name)["containers"]
-    return dict(found)
+    """The only container of a Deployment's pods."""
+    (only,) = pod(name)["containers"]
+    return dict(only)
 
 
 def environment(name: str) -> dict[str, str]:
-    """What these pods find in their environment, the ConfigMap's part below their own."""
-    said = container(name)
-    maps = [one("ConfigMap", source["configMapRef"]["name"])["data"] for source in said.get("envFrom", [])]
-    return {key: value for data in maps for key, value in data.items()} | {e["name"]: e["value"] for e in said["env"]}
+    """Environment variables of a Deployment's pods; their own replace those of the ConfigMap."""
+    spec = container(name)
+    maps = [one("ConfigMap", source["configMapRef"]["name"])["data"] for source in spec.get("envFrom", [])]
+    return {key: value for data in maps for key, value in data.items()} | {e["name"]: e["value"] for e in spec["env"]}
 
 
 def secret_items(name: str) -> dict[str, list[str]]:
-    """The keys of each Secret that these pods mount; none listed means all."""
+    """Keys that a Deployment's pods mount, by Secret; an empty list means all."""
     secrets = [volume["secret"] for volume in pod(name)["volumes"] if "secret" in volume]
     return {secret["secretName"]: [item["key"] for item in secret.get("items", [])] for secret in secrets}

@@ -8,7 +8,7 @@ from tintype import cli
 
 
 class Terminal:
-    """Runs commands in this process and keeps what they said."""
+    """Runs commands in this process and keeps their output."""
 
     def __init__(self, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
         self._captured = capfdbinary

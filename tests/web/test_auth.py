@@ -28,7 +28,7 @@ def site() -> Site:
     return closed(SHOP)
 
 
-def ask(site: Site, parameters: dict[str, str], path: str = "/thumb", **more: Any) -> TestResponse:
+def send(site: Site, parameters: dict[str, str], path: str = "/thumb", **more: Any) -> TestResponse:
     return site.client.get(path, query_string=parameters, **more)
 
 
@@ -37,7 +37,7 @@ class TestPublicService:
         assert Site().thumb().status_code == 200
 
     def test_ignores_signatures_if_none_are_configured(self) -> None:
-        answer = ask(Site(), {"url": URL, "sig": "0", "expires": "1"})
+        answer = send(Site(), {"url": URL, "sig": "0", "expires": "1"})
         assert (answer.status_code, answer.headers["Cache-Control"][:6]) == (200, "public")
 
 
@@ -111,7 +111,7 @@ class TestRateLimitOfAKey:
 
     def test_counts_signed_urls_by_address(self) -> None:
         site = closed(rate_limits=RateLimits(thumb="2 per minute"))
-        assert [ask(site, query()).status_code for _ in range(3)] == [200, 200, 429]
+        assert [send(site, query()).status_code for _ in range(3)] == [200, 200, 429]
 
     def test_ignores_rejected_requests(self) -> None:
         site = closed(SHOP, rate_limits=RateLimits(thumb="2 per minute"))
@@ -122,46 +122,46 @@ class TestRateLimitOfAKey:
 
 class TestSignedUrl:
     def test_accepts_a_signed_url_without_a_key(self, site: Site) -> None:
-        answer = ask(site, query(thumb_width=320))
+        answer = send(site, query(thumb_width=320))
         assert (answer.status_code, answer.headers["Cache-Control"][:6]) == (200, "public")
-        assert ask(site, query("/meta"), "/meta").status_code not in {401, 403}
+        assert send(site, query("/meta"), "/meta").status_code not in {401, 403}
 
     def test_wrong_signature_is_rejected_even_with_a_key(self, site: Site) -> None:
-        assert ask(site, {**query(), "sig": "0" * 64}, headers=HEADER).status_code == 403
+        assert send(site, {**query(), "sig": "0" * 64}, headers=HEADER).status_code == 403
 
     def test_rejects_a_signature_of_another_route(self, site: Site) -> None:
-        assert ask(site, query("/meta")).status_code == 403
+        assert send(site, query("/meta")).status_code == 403
         assert site.persist(**query("/persist")).status_code == 401
 
     def test_changed_query_is_rejected(self, site: Site) -> None:
-        answer = ask(site, {**query(thumb_width=320), "thumb_width": "640"})
+        answer = send(site, {**query(thumb_width=320), "thumb_width": "640"})
         assert (answer.status_code, answer.json["error"]) == (403, "bad-signature")
         assert site.engine.shots == []
 
     def test_rejects_unsigned_urls_if_no_keys_are_configured(self) -> None:
         site = closed()
-        assert ask(site, query()).status_code == 200
+        assert send(site, query()).status_code == 200
         assert [site.thumb().status_code, site.persist().status_code] == [403, 403]
 
     def test_limits_max_age_to_its_expiry(self, site: Site) -> None:
         now = int(site.clock())
-        soon = ask(site, query(expires=now + 60))
+        soon = send(site, query(expires=now + 60))
         assert soon.headers["Cache-Control"] == "public, max-age=60"
         site.clock.advance(30)
-        assert ask(site, query(expires=now + 90)).headers["Cache-Control"] == "public, max-age=90"
-        late = ask(site, query(expires=now + DAY + 100))
+        assert send(site, query(expires=now + 90)).headers["Cache-Control"] == "public, max-age=90"
+        late = send(site, query(expires=now + DAY + 100))
         assert late.headers["Cache-Control"] == f"public, max-age={DAY}, stale-while-revalidate=100"
 
     def test_expired_url_is_rejected(self, site: Site) -> None:
         parameters = query(expires=int(site.clock()) + 60)
-        assert ask(site, parameters).status_code == 200
+        assert send(site, parameters).status_code == 200
         site.clock.advance(61)
-        assert ask(site, parameters).status_code == 403
+        assert send(site, parameters).status_code == 403
 
     def test_shares_the_cache_entry_of_the_unsigned_url(self, site: Site) -> None:
         for _ in range(2):
-            ask(site, query())
-            ask(site, query(expires=int(site.clock()) + 60))
+            send(site, query())
+            send(site, query(expires=int(site.clock()) + 60))
             site.thumb(headers=HEADER)
         assert len(site.engine.shots) == 1
 
@@ -183,8 +183,8 @@ class TestFastPathAuthentication:
         return urlencode(query(**parameters))
 
     def test_serves_requests_with_a_key_or_a_signature(self, comparison: FastPathComparison) -> None:
-        for ask in (RawRequest(headers=HEADER), RawRequest(query=self.signed(width=800))):
-            assert [cache_state(comparison.send(ask)) for _ in range(3)] == ["MISS", "HIT", "HIT"]
+        for request in (RawRequest(headers=HEADER), RawRequest(query=self.signed(width=800))):
+            assert [cache_state(comparison.send(request)) for _ in range(3)] == ["MISS", "HIT", "HIT"]
         assert comparison.delegated == 4
 
     def test_delegates_requests_without_valid_authentication(self, comparison: FastPathComparison) -> None:
@@ -195,12 +195,12 @@ class TestFastPathAuthentication:
 
     def test_rejects_a_signed_url_from_the_second_it_expires(self, comparison: FastPathComparison) -> None:
         until = int(comparison.sites[0].clock()) + 60
-        ask = RawRequest(query=self.signed(expires=until))
-        assert [comparison.send(ask)[0] for _ in range(2)] == ["200 OK"] * 2
+        request = RawRequest(query=self.signed(expires=until))
+        assert [comparison.send(request)[0] for _ in range(2)] == ["200 OK"] * 2
         comparison.advance(59)
-        assert comparison.send(ask)[0] == "200 OK"
+        assert comparison.send(request)[0] == "200 OK"
         comparison.advance(1.5)
-        assert comparison.send(ask)[0] == "403 FORBIDDEN"
+        assert comparison.send(request)[0] == "403 FORBIDDEN"
 
     def test_caches_the_signature_of_a_url_first_requested_with_a_key(self, comparison: FastPathComparison) -> None:
         text = self.signed(width=900)

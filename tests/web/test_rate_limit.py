@@ -18,15 +18,15 @@ def site() -> Site:
     return Site(rate_limits=RECIPE)
 
 
-def ask(site: Site, remote: str, forwarded: str = "") -> int:
+def send(site: Site, remote: str, forwarded: str = "") -> int:
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     environ = {"REMOTE_ADDR": remote}
     return site.client.get("/thumb", query_string={"url": URL}, headers=headers, environ_overrides=environ).status_code
 
 
 def exhaust(site: Site, remote: str, forwarded: str = "") -> None:
-    assert {ask(site, remote, forwarded) for _ in range(30)} == {200}
-    assert ask(site, remote, forwarded) == 429
+    assert {send(site, remote, forwarded) for _ in range(30)} == {200}
+    assert send(site, remote, forwarded) == 429
 
 
 class TestLimits:
@@ -113,46 +113,46 @@ class TestHeaders:
 class TestClient:
     def test_counts_each_address_separately(self, site: Site) -> None:
         exhaust(site, "192.0.2.1")
-        assert ask(site, "192.0.2.2") == 200
+        assert send(site, "192.0.2.2") == 200
 
     def test_counts_ipv6_by_64_network(self, site: Site) -> None:
         exhaust(site, "2001:db8:1:2::1")
-        assert ask(site, "2001:db8:1:2:ffff::9") == 429
-        assert ask(site, "2001:db8:1:3::1") == 200
+        assert send(site, "2001:db8:1:2:ffff::9") == 429
+        assert send(site, "2001:db8:1:3::1") == 200
 
     def test_counts_ipv4_mapped_ipv6_as_ipv4(self, site: Site) -> None:
         exhaust(site, "::ffff:192.0.2.1")
-        assert ask(site, "192.0.2.1") == 429
+        assert send(site, "192.0.2.1") == 429
 
     def test_ignores_x_forwarded_for_of_untrusted_peers(self, site: Site) -> None:
         exhaust(site, "192.0.2.1")
-        assert ask(site, "192.0.2.1", forwarded="198.51.100.7") == 429
+        assert send(site, "192.0.2.1", forwarded="198.51.100.7") == 429
 
     def test_uses_x_forwarded_for_of_a_trusted_proxy(self) -> None:
         site = Site(rate_limits=RECIPE, trusted_proxies=("10.0.0.0/8",))
         exhaust(site, "10.0.0.1", forwarded="198.51.100.7")
-        assert ask(site, "10.0.0.1", forwarded="198.51.100.8") == 200
+        assert send(site, "10.0.0.1", forwarded="198.51.100.8") == 200
 
     def test_uses_only_entries_that_trusted_proxies_added(self) -> None:
         site = Site(rate_limits=RECIPE, trusted_proxies=("10.0.0.0/8",))
         exhaust(site, "10.0.0.1", forwarded="1.1.1.1, 198.51.100.7, 10.0.0.2")
-        assert ask(site, "10.0.0.1", forwarded="2.2.2.2, 198.51.100.7:5123") == 429
+        assert send(site, "10.0.0.1", forwarded="2.2.2.2, 198.51.100.7:5123") == 429
 
     @pytest.mark.parametrize("nonsense", ["unknown", "_hidden, ,", "1.2.3.4.5", "ü" * 5])
     def test_malformed_x_forwarded_for_counts_as_the_proxy(self, nonsense: str) -> None:
         site = Site(rate_limits=RECIPE, trusted_proxies=("10.0.0.0/8",))
         exhaust(site, "10.0.0.1", forwarded=nonsense)
-        assert ask(site, "10.0.0.1") == 429
+        assert send(site, "10.0.0.1") == 429
 
     def test_unix_socket_peer_counts_as_loopback(self) -> None:
         site = Site(rate_limits=RECIPE, trusted_proxies=("127.0.0.0/8",))
         exhaust(site, "", forwarded="198.51.100.7")
-        assert ask(site, "", forwarded="[2001:db8::1]:443") == 200
+        assert send(site, "", forwarded="[2001:db8::1]:443") == 200
 
     def test_ignores_exempt_networks(self) -> None:
         site = Site(rate_limits=RateLimits(thumb="1 per minute", exempt=("192.0.2.0/24",)))
-        assert [ask(site, "192.0.2.9") for _ in range(3)] == [200] * 3
-        assert [ask(site, "198.51.100.1") for _ in range(2)] == [200, 429]
+        assert [send(site, "192.0.2.9") for _ in range(3)] == [200] * 3
+        assert [send(site, "198.51.100.1") for _ in range(2)] == [200, 429]
 
 
 class TestSeparateHitLimit:

@@ -50,8 +50,8 @@ def engine(start_engine: StartEngine, pair: tuple[RecordingServer, RecordingServ
 
 
 def take(engine: ChromiumEngine, url: str, **options: Any) -> Capture:
-    asked = Options(url=url, **{"width": 320, "height": 240, "block_ads": False, **options})
-    return engine.capture(asked.capture_request().shot)
+    parsed = Options(url=url, **{"width": 320, "height": 240, "block_ads": False, **options})
+    return engine.capture(parsed.capture_request().shot)
 
 
 class TestHeaders:

@@ -60,7 +60,7 @@ class TestScript:
         assert colours(capture(js=script), BODY) == [YELLOW]
 
     def test_sees_globals_of_the_page(self, capture: CapturePage) -> None:
-        assert capture("/visitor.html", js="document.title = typeof tell").title == "function"
+        assert capture("/visitor.html", js="document.title = typeof report").title == "function"
 
     def test_can_navigate_the_page_away(self, capture: CapturePage) -> None:
         assert capture(js="location = '/plain.html'").title == "Plain page"

@@ -32,7 +32,7 @@ INNOCENT = tuple(sorted(path.stem for path in (PAGES / "clean").glob("stays-*.ht
 
 
 @pytest.fixture(scope="module")
-def photographer(start_engine: StartEngine, site: SiteServer) -> Iterator[CleaningPages]:
+def pages(start_engine: StartEngine, site: SiteServer) -> Iterator[CleaningPages]:
     with SiteServer() as other:
         ports = site.port, other.port
         addresses = tuple(f"127.0.0.1:{port}" for port in ports)
@@ -41,79 +41,75 @@ def photographer(start_engine: StartEngine, site: SiteServer) -> Iterator[Cleani
 
 
 @pytest.fixture(scope="module")
-def page(photographer: CleaningPages) -> Capture:
+def page(pages: CleaningPages) -> Capture:
     """The page below all dialogues."""
-    return photographer.take("onetrust", without=True)
+    return pages.take("onetrust", without=True)
 
 
 class TestConsentDialog:
     @pytest.mark.parametrize("name", [*MANAGERS, *FRAMES, *HOME_MADE])
-    def test_refuses_and_hides_a_consent_dialog(self, name: str, photographer: CleaningPages, page: Capture) -> None:
-        seen = photographer.take(name)
-        assert seen.title == "refused"
-        assert seen.body == page.body
+    def test_refuses_and_hides_a_consent_dialog(self, name: str, pages: CleaningPages, page: Capture) -> None:
+        capture = pages.take(name)
+        assert capture.title == "refused"
+        assert capture.body == page.body
 
-    def test_hides_dialog_and_backdrop_if_no_button_refuses(self, photographer: CleaningPages, page: Capture) -> None:
-        seen = photographer.take("home-made-wall")
-        assert seen.title == "unanswered"
-        assert seen.body == page.body
+    def test_hides_dialog_and_backdrop_if_no_button_refuses(self, pages: CleaningPages, page: Capture) -> None:
+        capture = pages.take("home-made-wall")
+        assert capture.title == "unanswered"
+        assert capture.body == page.body
 
     @pytest.mark.parametrize("name", ["link-only", "form-only"])
-    def test_does_not_follow_a_link_or_submit_a_form(
-        self, name: str, photographer: CleaningPages, page: Capture
-    ) -> None:
-        seen = photographer.take(name)
-        assert (seen.title, seen.final_url.partition("?")[0]) == (
+    def test_does_not_follow_a_link_or_submit_a_form(self, name: str, pages: CleaningPages, page: Capture) -> None:
+        capture = pages.take(name)
+        assert (capture.title, capture.final_url.partition("?")[0]) == (
             "unanswered",
-            photographer.site.url(f"/clean/{name}.html"),
+            pages.site.url(f"/clean/{name}.html"),
         )
-        assert seen.body == page.body
+        assert capture.body == page.body
 
-    def test_captures_a_page_that_reloads_after_a_refusal(self, photographer: CleaningPages, page: Capture) -> None:
-        seen = photographer.take("reloading")
-        assert seen.title == "refused"
-        assert seen.body == page.body
+    def test_captures_a_page_that_reloads_after_a_refusal(self, pages: CleaningPages, page: Capture) -> None:
+        capture = pages.take("reloading")
+        assert capture.title == "refused"
+        assert capture.body == page.body
 
-    def test_does_not_shorten_a_full_page(self, photographer: CleaningPages) -> None:
-        whole = photographer.take("onetrust", without=True, full_page=True)
+    def test_does_not_shorten_a_full_page(self, pages: CleaningPages) -> None:
+        whole = pages.take("onetrust", without=True, full_page=True)
         for name in ("onetrust", "didomi", "sourcepoint", "home-made-wall"):
-            assert photographer.take(name, full_page=True).body == whole.body
+            assert pages.take(name, full_page=True).body == whole.body
 
     @pytest.mark.parametrize("name", ["onetrust", "sourcepoint", "home-made-bar"])
-    def test_stays_if_the_option_is_off(self, name: str, photographer: CleaningPages, page: Capture) -> None:
-        seen = photographer.take(name, block_cookie_banners=False)
-        assert seen.title == "unanswered"
-        assert seen.body != page.body
+    def test_stays_if_the_option_is_off(self, name: str, pages: CleaningPages, page: Capture) -> None:
+        capture = pages.take(name, block_cookie_banners=False)
+        assert capture.title == "unanswered"
+        assert capture.body != page.body
 
 
 @pytest.mark.parametrize("name", INNOCENT)
-def test_keeps_elements_that_only_mention_cookies(name: str, photographer: CleaningPages) -> None:
-    clean, untouched = photographer.take(name), photographer.take(name, block_cookie_banners=False)
+def test_keeps_elements_that_only_mention_cookies(name: str, pages: CleaningPages) -> None:
+    clean, untouched = pages.take(name), pages.take(name, block_cookie_banners=False)
     assert clean.title == "unanswered"
     assert clean.body == untouched.body
 
 
-def test_a_consent_api_that_never_returns_does_not_stop_a_capture(photographer: CleaningPages, page: Capture) -> None:
-    assert photographer.take("hostile").body == page.body
+def test_a_consent_api_that_never_returns_does_not_stop_a_capture(pages: CleaningPages, page: Capture) -> None:
+    assert pages.take("hostile").body == page.body
 
 
-def test_hides_in_spite_of_a_content_security_policy(photographer: CleaningPages) -> None:
-    assert pixel(photographer.take("strict").body, 320, 240)[:3] == BLUE
-    untouched = photographer.take("strict", block_cookie_banners=False)
+def test_hides_in_spite_of_a_content_security_policy(pages: CleaningPages) -> None:
+    assert pixel(pages.take("strict").body, 320, 240)[:3] == BLUE
+    untouched = pages.take("strict", block_cookie_banners=False)
     assert pixel(untouched.body, 320, 240)[:3] == RED
 
 
-def test_removes_chats_and_ad_slots(photographer: CleaningPages, page: Capture) -> None:
-    assert photographer.take("extras").body == page.body
-    chatty = photographer.take("extras", block_chats=False)
-    crowded = photographer.take("extras", block_ads=False)
+def test_removes_chats_and_ad_slots(pages: CleaningPages, page: Capture) -> None:
+    assert pages.take("extras").body == page.body
+    chatty = pages.take("extras", block_chats=False)
+    crowded = pages.take("extras", block_ads=False)
     assert len({page.body, chatty.body, crowded.body}) == 3
 
 
-def test_hides_broken_images_of_blocked_hosts(
-    start_engine: StartEngine, photographer: CleaningPages, page: Capture
-) -> None:
-    site, other = photographer.site, photographer.other
+def test_hides_broken_images_of_blocked_hosts(start_engine: StartEngine, pages: CleaningPages, page: Capture) -> None:
+    site, other = pages.site, pages.other
     addresses = (f"127.0.0.1:{site.port}", f"127.0.0.1:{other.port}")
     engine = start_engine(
         slots=1, timeout=20.0, allow_addresses=addresses, allow_hosts=("localhost",), block_hosts=("localhost",)
@@ -123,7 +119,7 @@ def test_hides_broken_images_of_blocked_hosts(
     assert clean.take("refused", block_ads=False).body != page.body
 
 
-def test_every_bundled_selector_is_valid(photographer: CleaningPages, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_bundled_selector_is_valid(pages: CleaningPages, monkeypatch: pytest.MonkeyPatch) -> None:
     selectors = [
         *bundled_rules.selectors("ads"),
         *bundled_rules.selectors("chats"),
@@ -139,4 +135,4 @@ def test_every_bundled_selector_is_valid(photographer: CleaningPages, monkeypatc
     </script>"""
     answer = 200, {"Content-Type": "text/html; charset=utf-8"}, script.encode()
     monkeypatch.setitem(site_server.RESPONSES, "/clean/selectors.html", lambda _: answer)
-    assert photographer.take("selectors").title == "wrong:"
+    assert pages.take("selectors").title == "wrong:"

@@ -29,49 +29,49 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def photographer(start_engine: StartEngine, compiled: Path) -> Iterator[CleaningPages]:
+def pages(start_engine: StartEngine, compiled: Path) -> Iterator[CleaningPages]:
     with SiteServer() as site, SiteServer() as other:
         addresses = tuple(f"127.0.0.1:{each.port}" for each in (site, other))
         more = {"allow_addresses": addresses, "allow_hosts": ("localhost",)}
         yield CleaningPages(start_engine(slots=2, timeout=20.0, filters=str(compiled), **more), site, other)
 
 
-def test_lists_block_requests_and_hide_elements(photographer: CleaningPages) -> None:
-    page = photographer.take("listed", without=True)
-    seen = photographer.take("listed")
-    assert seen.title == "unanswered"
-    assert seen.body == page.body
-    assert photographer.site.visits("/clean/promo/loader.js?a") == 0
-    assert photographer.other.visits("/clean/promo/banner.svg") == 0
+def test_lists_block_requests_and_hide_elements(pages: CleaningPages) -> None:
+    page = pages.take("listed", without=True)
+    capture = pages.take("listed")
+    assert capture.title == "unanswered"
+    assert capture.body == page.body
+    assert pages.site.visits("/clean/promo/loader.js?a") == 0
+    assert pages.other.visits("/clean/promo/banner.svg") == 0
 
 
-def test_block_ads_off_ignores_the_lists(photographer: CleaningPages) -> None:
-    clean, seen = photographer.take("listed"), photographer.take("listed", block_ads=False)
-    assert seen.title == "advertised"
-    assert seen.body != clean.body
-    assert photographer.other.visits("/clean/promo/banner.svg") == 1
+def test_block_ads_off_ignores_the_lists(pages: CleaningPages) -> None:
+    clean, capture = pages.take("listed"), pages.take("listed", block_ads=False)
+    assert capture.title == "advertised"
+    assert capture.body != clean.body
+    assert pages.other.visits("/clean/promo/banner.svg") == 1
 
 
-def test_lists_apply_beside_credentials(photographer: CleaningPages) -> None:
-    page = photographer.take("listed", without=True)
-    seen = photographer.take("listed", headers={"X-Test": "yes"}, basic_auth="me:secret")
-    assert seen.body == page.body
+def test_lists_apply_beside_credentials(pages: CleaningPages) -> None:
+    page = pages.take("listed", without=True)
+    capture = pages.take("listed", headers={"X-Test": "yes"}, basic_auth="me:secret")
+    assert capture.body == page.body
 
 
-def test_refuses_dialogs_in_frames_beside_lists(photographer: CleaningPages) -> None:
-    page = photographer.take("onetrust", without=True)
+def test_refuses_dialogs_in_frames_beside_lists(pages: CleaningPages) -> None:
+    page = pages.take("onetrust", without=True)
     for name in ("sourcepoint", "trustarc"):
-        seen = photographer.take(name)
-        assert (seen.title, seen.body == page.body) == ("refused", True)
+        capture = pages.take(name)
+        assert (capture.title, capture.body == page.body) == ("refused", True)
 
 
-def test_lists_never_block_the_target_itself(photographer: CleaningPages, compiled: Path) -> None:
+def test_lists_never_block_the_target_itself(pages: CleaningPages, compiled: Path) -> None:
     before = compiled.read_bytes()
     new = compiled.with_name("new")
     new.write_bytes(compile_lists(["/clean/*$document,subdocument"]))
     new.replace(compiled)
     try:
-        assert photographer.take("onetrust").status == 200
+        assert pages.take("onetrust").status == 200
     finally:
         new.write_bytes(before)
         new.replace(compiled)

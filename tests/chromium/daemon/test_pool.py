@@ -24,7 +24,7 @@ PICTURE = Capture(body=b"png", width=1, height=1, taken_at=1.0, timings={"screen
 
 @dataclass(eq=False)
 class FakeBrowser:
-    """Every capture waits until it is told how to end."""
+    """A browser whose captures end when the test sets their result."""
 
     draws: bool = True
     is_alive: bool = True
@@ -37,12 +37,12 @@ class FakeBrowser:
     pid: int = 1
     version: str = "fake"
     closed: bool = False
-    asked: list[tuple[Shot, DomainSet | None, asyncio.Future[Capture]]] = field(default_factory=list)
+    pending: list[tuple[Shot, DomainSet | None, asyncio.Future[Capture]]] = field(default_factory=list)
 
     async def capture(self, shot: Shot, blocked: DomainSet | None, time_limit: float, max_height: int) -> Capture:
         self.captures += 1
         future: asyncio.Future[Capture] = asyncio.get_running_loop().create_future()
-        self.asked.append((shot, blocked, future))
+        self.pending.append((shot, blocked, future))
         return await future
 
     async def probe(self) -> bool:
@@ -57,7 +57,7 @@ class FakeBrowser:
 
     def end(self, outcome: Capture | Exception = PICTURE) -> None:
         """End the oldest capture under way."""
-        future = next(future for _, _, future in self.asked if not future.done())
+        future = next(future for _, _, future in self.pending if not future.done())
         if isinstance(outcome, Exception):
             future.set_exception(outcome)
         else:
@@ -108,30 +108,30 @@ async def turn() -> None:
 @async_test
 async def test_adds_the_time_in_the_queue_to_the_timings() -> None:
     launcher = FakeLauncher()
-    asked = launcher.capture()
+    pending = launcher.capture()
     await turn()
     launcher.browser.end()
-    assert (await asked).body == b"png"
-    assert set((await asked).timings) == {"queue", "screenshot"}
+    assert (await pending).body == b"png"
+    assert set((await pending).timings) == {"queue", "screenshot"}
 
 
 @async_test
 async def test_identical_shots_share_one_capture() -> None:
     launcher = FakeLauncher()
-    asked = [launcher.capture("a") for _ in range(20)]
+    pending = [launcher.capture("a") for _ in range(20)]
     await turn()
-    assert len(launcher.browser.asked) == 1
+    assert len(launcher.browser.pending) == 1
     launcher.browser.end()
-    assert {(await one).body for one in asked} == {b"png"}
+    assert {(await one).body for one in pending} == {b"png"}
 
 
 @async_test
 async def test_identical_shots_share_a_failure() -> None:
     launcher = FakeLauncher()
-    asked = [launcher.capture("a") for _ in range(3)]
+    pending = [launcher.capture("a") for _ in range(3)]
     await turn()
     launcher.browser.end(NotAPage("a download"))
-    for one in asked:
+    for one in pending:
         with pytest.raises(NotAPage):
             await one
 
@@ -139,30 +139,30 @@ async def test_identical_shots_share_a_failure() -> None:
 @async_test
 async def test_runs_no_more_captures_than_slots() -> None:
     launcher = FakeLauncher()
-    asked = [launcher.capture(name) for name in "abc"]
+    pending = [launcher.capture(name) for name in "abc"]
     await turn()
-    assert (len(launcher.browser.asked), launcher.pool.busy, launcher.pool.queue_length) == (2, 2, 1)
+    assert (len(launcher.browser.pending), launcher.pool.busy, launcher.pool.queue_length) == (2, 2, 1)
     launcher.browser.end()
     await turn()
-    assert len(launcher.browser.asked) == 3
-    for one in asked:
+    assert len(launcher.browser.pending) == 3
+    for one in pending:
         one.cancel()
 
 
 @async_test
 async def test_rejects_a_capture_with_retry_after_if_the_queue_is_full() -> None:
     launcher = FakeLauncher()
-    asked = [launcher.capture(name) for name in "abcd"]
+    pending = [launcher.capture(name) for name in "abcd"]
     await turn()
     with pytest.raises(Overloaded) as refusal:
         await launcher.pool.capture(shot("e"))
     assert refusal.value.retry_after is not None
     assert 1 <= refusal.value.retry_after <= 60
-    same = launcher.capture("a")  # who asks for what is under way needs no place in line
+    same = launcher.capture("a")  # joins the running capture, so it needs no place in the queue
     await turn()
     launcher.browser.end()
     assert (await same).body == b"png"
-    for one in asked:
+    for one in pending:
         one.cancel()
 
 
@@ -173,27 +173,27 @@ async def test_cancels_a_capture_without_waiters() -> None:
     await turn()
     first.cancel()
     await turn()
-    assert not launcher.browser.asked[0][2].cancelled()
+    assert not launcher.browser.pending[0][2].cancelled()
     second.cancel()
     await turn()
-    assert launcher.browser.asked[0][2].cancelled()
+    assert launcher.browser.pending[0][2].cancelled()
     assert launcher.pool.busy == 0
     again = launcher.capture("a")
     await turn()
-    assert len(launcher.browser.asked) == 2
+    assert len(launcher.browser.pending) == 2
     again.cancel()
 
 
 @async_test
 async def test_restarts_a_lost_browser_and_retries_the_capture() -> None:
     launcher = FakeLauncher()
-    asked = launcher.capture()
+    pending = launcher.capture()
     await turn()
     launcher.browser.die()
     await turn()
     assert len(launcher.started) == 2
     launcher.browser.end()
-    assert (await asked).body == b"png"
+    assert (await pending).body == b"png"
     assert launcher.started[0].closed
     assert launcher.pool.restarts == 1
 
@@ -201,12 +201,12 @@ async def test_restarts_a_lost_browser_and_retries_the_capture() -> None:
 @async_test
 async def test_gives_up_a_capture_that_loses_two_browsers() -> None:
     launcher = FakeLauncher()
-    asked = launcher.capture()
+    pending = launcher.capture()
     for _ in range(2):
         await turn()
         launcher.browser.die()
     with pytest.raises(BrowserCrashed):
-        await asked
+        await pending
 
 
 @async_test
@@ -214,10 +214,10 @@ async def test_retries_a_failed_launch_for_the_next_capture() -> None:
     launcher = FakeLauncher(LaunchFailed("no"), FakeBrowser())
     with pytest.raises(BackendUnavailable):
         await launcher.pool.capture(shot("a"))
-    asked = launcher.capture("a")
+    pending = launcher.capture("a")
     await turn()
     launcher.browser.end()
-    assert (await asked).body == b"png"
+    assert (await pending).body == b"png"
 
 
 @async_test
@@ -244,15 +244,15 @@ async def test_replaces_a_browser_that_fails_a_probe_after_its_captures() -> Non
 @async_test
 async def test_keeps_a_browser_that_passes_the_probe_after_a_timeout() -> None:
     launcher = FakeLauncher()
-    asked = launcher.capture("a")
+    pending = launcher.capture("a")
     await turn()
     launcher.browser.end(CaptureTimeout())
     with pytest.raises(CaptureTimeout):
-        await asked
-    asked = launcher.capture("b")
+        await pending
+    pending = launcher.capture("b")
     await turn()
     launcher.browser.end()
-    await asked
+    await pending
     assert len(launcher.started) == 1
 
 
@@ -292,7 +292,7 @@ def test_recycles_a_browser_in_the_background_at_its_limits(change: dict[str, An
         third = launcher.capture("c")
         await turn()
         assert launcher.browser is not old
-        assert [asked[0].url for asked in launcher.browser.asked] == ["http://c.example.com/"]
+        assert [pending[0].url for pending in launcher.browser.pending] == ["http://c.example.com/"]
         old.end()
         launcher.browser.end()
         await asyncio.gather(second, third)
@@ -307,11 +307,11 @@ async def test_gives_no_captures_to_a_browser_with_a_recycle_reason() -> None:
     launcher = FakeLauncher()
     await launcher.pool.start()
     launcher.browser.recycle_reason = "too much memory"
-    asked = launcher.capture()
+    pending = launcher.capture()
     await turn()
     assert len(launcher.started) == 2
     launcher.browser.end()
-    await asked
+    await pending
 
 
 @async_test
@@ -320,15 +320,15 @@ async def test_blocks_advertising_unless_the_target_is_listed() -> None:
     launcher = FakeLauncher(blocked=rules)
     shots = [launcher.capture("a"), launcher.capture("ads")]
     await turn()
-    assert [blocked for _, blocked, _ in launcher.browser.asked] == [rules, None]
+    assert [blocked for _, blocked, _ in launcher.browser.pending] == [rules, None]
     for _ in shots:
         launcher.browser.end()
     await asyncio.gather(*shots)
-    asked = launcher.capture("b", page_changes=PageChanges(block_ads=False))
+    pending = launcher.capture("b", page_changes=PageChanges(block_ads=False))
     await turn()
-    assert launcher.browser.asked[-1][1] is None
+    assert launcher.browser.pending[-1][1] is None
     launcher.browser.end()
-    await asked
+    await pending
 
 
 @async_test
@@ -343,10 +343,10 @@ async def test_check_replaces_a_browser_that_fails_the_probe() -> None:
 @async_test
 async def test_close_fails_waiting_captures_and_closes_every_browser() -> None:
     launcher = FakeLauncher()
-    asked = [launcher.capture(name) for name in "abc"]
+    pending = [launcher.capture(name) for name in "abc"]
     await turn()
     await launcher.pool.close()
-    for one in asked:
+    for one in pending:
         with pytest.raises(BackendUnavailable):
             await one
     assert launcher.browser.closed

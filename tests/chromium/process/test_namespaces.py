@@ -57,9 +57,9 @@ def test_cuts_off_the_network_of_the_host() -> None:
         port = canary.getsockname()[1]
         with inside(AS_UNPRIVILEGED, f"(: </dev/tcp/127.0.0.1/{port}) 2>/dev/null && echo reached || echo refused") as (
             _,
-            said,
+            output,
         ):
-            assert said.strip() == "refused"
+            assert output.strip() == "refused"
         with pytest.raises(BlockingIOError):
             canary.accept()
 

@@ -1,4 +1,4 @@
-"""The start-up self test hears a guard that leaks, and only that."""
+"""The egress self-test: it detects leaks and reports nothing otherwise."""
 
 from __future__ import annotations
 

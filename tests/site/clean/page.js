@@ -24,7 +24,7 @@ function present(show, html = "") {
   }, 30));
 }
 
-// What the visitor answered, in the title; then the manager takes its dialogue away unless told to keep it.
+// Writes the answer into the title, then removes the dialog unless the page keeps it.
 function answer(word, ...gone) {
   document.title = word;
   for (const selector of gone) document.querySelectorAll(selector).forEach((element) => element.remove());

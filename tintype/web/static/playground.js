@@ -112,7 +112,7 @@ function onInput() {
   renderSnippets(collectOptions(), access);
 }
 
-/** Suggest the time zones that this browser knows. */
+/** Suggest the time zones that this browser supports. */
 function suggestTimezones() {
   const zones = Intl.supportedValuesOf?.("timeZone") ?? [];
   const field = find("timezone");

@@ -13,7 +13,7 @@ let samples = load();
 let timer = 0;
 let keyOf = () => "";
 
-/** Start polling; `key` returns the API key, and `required` says whether requests need one. Returns the poll function. */
+/** Start polling; `key` returns the API key, and `required` is true if requests need one. Returns the poll function. */
 export function startPolling(key, required) {
   keyOf = () => (required ? key() : "");
   let lastInput = performance.now();
