@@ -145,10 +145,10 @@ def measure(sites: Sites, tools: dict[str, tuple[int, CaptureFunction]], rounds:
             pid, capture = tools[name]
             number = next(numbers)
             begin, spent, busy = time.perf_counter(), process_tree.cpu(pid), process_tree.busy()
-            wall, seconds, pictures = capture([sites.url(page, number) for page in sites.names], parallel)
+            wall, seconds, images = capture([sites.url(page, number) for page in sites.names], parallel)
             time.sleep(_GRACE)
             spent, busy = process_tree.cpu(pid) - spent, process_tree.busy() - busy
-            bodies[name] = dict(zip(sites.names, pictures, strict=True))
+            bodies[name] = dict(zip(sites.names, images, strict=True))
             if round_ < 0:
                 continue
             run.rates.append(len(seconds) / wall)
@@ -157,7 +157,7 @@ def measure(sites: Sites, tools: dict[str, tuple[int, CaptureFunction]], rounds:
             run.others += busy - spent
             run.wall += time.perf_counter() - begin
     figures = {f"{name}, {parallel} at a time": run.row() for (name, parallel), run in runs.items()}
-    return {"figures": figures, "pictures": bodies}
+    return {"figures": figures, "images": bodies}
 
 
 def similarities(
@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--callers", type=int, default=(os.cpu_count() or 1) + 1)
     parser.add_argument("--only", help="page names, separated by commas")
     parser.add_argument("--playwright", metavar="PYTHON", help="Python interpreter that has Playwright")
-    parser.add_argument("--pictures", type=Path, help="write all images into this folder")
+    parser.add_argument("--images", type=Path, help="write all images into this folder")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     names = arguments.only.split(",") if arguments.only else list(pages.PAGES)
@@ -189,19 +189,19 @@ def main() -> None:
         if arguments.playwright:
             tools["playwright"] = stack.enter_context(playwright(arguments.playwright, Path(scratch)))
         results = measure(sites, tools, arguments.rounds, arguments.callers)
-    likeness = similarities(results["pictures"], settled)
-    if arguments.pictures:
-        keep(arguments.pictures, {"settled": settled, **results["pictures"]})
+    likeness = similarities(results["images"], settled)
+    if arguments.images:
+        keep(arguments.images, {"settled": settled, **results["images"]})
     if arguments.json:
         print(json.dumps({"figures": results["figures"], "likeness": likeness}, indent=2))
         return
     show(results["figures"], likeness)
 
 
-def keep(folder: Path, pictures: dict[str, dict[str, bytes]]) -> None:
+def keep(folder: Path, images: dict[str, dict[str, bytes]]) -> None:
     """Write all images into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, captured in pictures.items():
+    for name, captured in images.items():
         for page, body in captured.items():
             (folder / f"{page}.{name}.png").write_bytes(body)
 
@@ -220,11 +220,14 @@ def show(figures: dict[str, dict[str, float]], likeness: dict[str, dict[str, tup
     good = {name: sum(by[name][1] >= CORRECT_FROM for by in likeness.values()) for name in tools}
     correct.add_row("correct", *(f"{good[name]} of {len(likeness)}" for name in tools))
     Console().print(correct)
-    ours = {what.partition(", ")[2]: row for what, row in figures.items() if what.startswith("tintype")}
+    tintype_rows = {what.partition(", ")[2]: row for what, row in figures.items() if what.startswith("tintype")}
     for what, row in figures.items():
         name, _, parallel = what.partition(", ")
         if name != "tintype":
-            ratios = (f"{title} {ours[parallel][title] / row[title]:.2f}" for title in ("captures/s", "p50 s", "cpu s"))
+            ratios = (
+                f"{title} {tintype_rows[parallel][title] / row[title]:.2f}"
+                for title in ("captures/s", "p50 s", "cpu s")
+            )
             Console().print(f"tintype / {name}, {parallel}: {', '.join(ratios)}")
 
 

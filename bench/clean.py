@@ -50,16 +50,16 @@ def measure(sites: Sites, variants: dict[str, Variant], rounds: int) -> dict[str
     numbers = iter(range(1, 10**9))
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     cpu: dict[str, list[float]] = {name: [] for name in variants}
-    pictures: dict[str, dict[str, bytes]] = {page: {} for page in sites.names}
+    images: dict[str, dict[str, bytes]] = {page: {} for page in sites.names}
     for round_ in range(-1, rounds):  # the first round warms up
         order = list(variants)[:: 1 if round_ % 2 else -1]
         for page in sites.names:
             for name in order:
-                took, spent, pictures[page][name] = _take(variants[name], sites.url(page, next(numbers)))
+                took, spent, images[page][name] = _take(variants[name], sites.url(page, next(numbers)))
                 if round_ >= 0:
                     seconds[name].append(took)
                     cpu[name].append(spent)
-    return {"seconds": seconds, "cpu": cpu, "pictures": pictures}
+    return {"seconds": seconds, "cpu": cpu, "images": images}
 
 
 def _take(variant: Variant, url: str) -> tuple[float, float, bytes]:
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", help="page names, separated by commas")
     parser.add_argument("--list", type=Path, action="append", default=[], help="a filter list; may be repeated")
-    parser.add_argument("--pictures", type=Path, help="write all images into this folder")
+    parser.add_argument("--images", type=Path, help="write all images into this folder")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     names = arguments.only.split(",") if arguments.only else list(pages.PAGES)
@@ -105,25 +105,25 @@ def main() -> None:
                 compiled.write_bytes(compile_lists(path.read_text() for path in arguments.list))
                 variants["on, with lists"] = (filtered, {})
             results = measure(sites, variants, arguments.rounds)
-    if arguments.pictures:
-        keep(arguments.pictures, results["pictures"])
-    figures, similarities = summary(results), changed(results["pictures"])
+    if arguments.images:
+        keep(arguments.images, results["images"])
+    figures, similarities = summary(results), changed(results["images"])
     print(json.dumps({"figures": figures, "likeness": similarities}, indent=2)) if arguments.json else show(
         figures, similarities
     )
 
 
-def changed(pictures: dict[str, dict[str, bytes]]) -> dict[str, dict[str, float]]:
+def changed(images: dict[str, dict[str, bytes]]) -> dict[str, dict[str, float]]:
     """SSIM of images with cleaning relative to images without."""
     return {
         page: {name: similarity.ssim(body, taken["off"]) for name, body in taken.items() if name != "off"}
-        for page, taken in pictures.items()
+        for page, taken in images.items()
     }
 
 
-def keep(folder: Path, pictures: dict[str, dict[str, bytes]]) -> None:
+def keep(folder: Path, images: dict[str, dict[str, bytes]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for page, taken in pictures.items():
+    for page, taken in images.items():
         for name, body in taken.items():
             (folder / f"{page}-{name.replace(', ', '-').replace(' ', '-')}.png").write_bytes(body)
 

@@ -1,6 +1,6 @@
 """Benchmark of scaling and encoding: milliseconds, bytes and similarity for several masters.
 
-``python -m bench.imaging [--pictures DIR] [--repeat N]``. DIR contains PNG masters, preferably from Chromium's fast PNG
+``python -m bench.imaging [--images DIR] [--repeat N]``. DIR contains PNG masters, preferably from Chromium's fast PNG
 encoder; without it three are drawn: text, a user interface and a photo-like image. ``*`` marks the settings of the
 service.
 """
@@ -142,10 +142,10 @@ def renditions(bodies: dict[str, bytes], repeat: int) -> Table:
 def main() -> None:
     """Print three tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--images", type=Path)
     parser.add_argument("--repeat", type=int, default=7)
     arguments = parser.parse_args()
-    bodies = masters(arguments.pictures)
+    bodies = masters(arguments.images)
     imaging.size(next(iter(bodies.values())))  # initialises libvips as in the service
     for table in (compare(bodies, 320, arguments.repeat), compare(bodies, 1280, arguments.repeat)):
         Console().print(table)

@@ -1,6 +1,6 @@
 """Benchmark of deriving another size or format from a fresh capture, compared with a new capture.
 
-``python -m bench.renditions [--rounds N] [--only tabler,reveal] [--pictures DIR]``. Real pages (``bench.pages``) over
+``python -m bench.renditions [--rounds N] [--only tabler,reveal] [--images DIR]``. Real pages (``bench.pages``) over
 HTTP, one client. Each round captures every page anew, then requests each rendition of it in random order, at a quality
 not used before; a response that is not DERIVED ends the run. "Render" is the time the service reports, "CPU" the mean
 of all web processes, which is more reliable on a busy machine.
@@ -138,7 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", help="page names, separated by commas")
-    parser.add_argument("--pictures", type=Path, help="write all images into this folder")
+    parser.add_argument("--images", type=Path, help="write all images into this folder")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     names = arguments.only.split(",") if arguments.only else list(pages.PAGES)
@@ -146,7 +146,7 @@ def main() -> None:
         env = {"TINTYPE_ALLOW_ADDRESSES": sites.allowed, "TINTYPE_WORKERS": str(os.cpu_count() or 1)}
         with Node(data=Path(scratch) / "data", env=env) as node:
             rows = {
-                name: times.row() for name, times in measure(node, sites, arguments.rounds, arguments.pictures).items()
+                name: times.row() for name, times in measure(node, sites, arguments.rounds, arguments.images).items()
             }
     if arguments.json:
         print(json.dumps(rows, indent=2))

@@ -52,7 +52,7 @@ def _decoded(body: bytes) -> Any:
             image = image.flatten(background=_PEAK)
         return image.cast("float").copy(interpretation="srgb").copy_memory()
     except pyvips.Error as error:
-        raise ValueError(f"not a picture: {error.message.strip()}") from error
+        raise ValueError(f"not an image: {error.message.strip()}") from error
 
 
 def _blur(image: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Running processes, read from /proc: tests check that no process is left behind."""
+"""Running processes, read from /proc, for checks that none remains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written about the code is true of it: tables, commands, names, links."""
+"""Documentation matches the code: tables, commands, names, links."""
 
 from __future__ import annotations
 

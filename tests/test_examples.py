@@ -1,4 +1,4 @@
-"""What lies in examples/ and what ``make demo`` runs works as it is."""
+"""The programs in examples/ and ``make demo`` run unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The image and what is composed around it: pinned, without privileges, made by the scripts that ``make`` uses.
+"""Dockerfile and Compose files: pinned versions, no privileges, the same scripts as ``make``.
 
 That it builds and serves a thumbnail is shown by ``make image-drill``, which wants root, minutes and a gigabyte.
 """

@@ -36,7 +36,7 @@ def test_wheel_from_the_source_archive_installs_and_captures_a_page(tmp_path: Pa
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """What is released, in a repository of its own with nothing else to commit."""
+    """The released files, in a separate repository without uncommitted changes."""
     folder = tmp_path / "project"
     folder.mkdir()
     for part in PARTS:

@@ -1,4 +1,4 @@
-"""What benchmarks call alike."""
+"""Similarity of images in benchmarks."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ def test_transparency_counts_as_white() -> None:
 def test_rejects_different_sizes_and_invalid_images() -> None:
     with pytest.raises(ValueError, match="cannot be compared"):
         similarity.psnr(png(clouds()), png(clouds(width=201)))
-    with pytest.raises(ValueError, match="not a picture"):
+    with pytest.raises(ValueError, match="not an image"):
         similarity.ssim(png(clouds()), b"words")

@@ -26,7 +26,7 @@ def site() -> Iterator[SiteServer]:
 
 @pytest.fixture(scope="session")
 def start_engine() -> Iterator[StartEngine]:
-    """Start engines, each with a daemon of its own; the settings of the daemon are the arguments."""
+    """Start engines, each with a separate daemon; the settings of the daemon are the arguments."""
     if find_chromium() is None:
         pytest.skip("Chromium is not installed: tintype install-browser")
     with ExitStack() as running:

@@ -1,4 +1,4 @@
-"""``tintype capture-daemon`` as an operator starts it: TLS and secret, refusals, and the end by SIGTERM."""
+"""``tintype capture-daemon`` as a process: TLS and secret, rejected clients, and shutdown by SIGTERM."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ class TestOverTls:
         security = TransportSecurity(secret=secret, ca=str(authority.certificate) if tls else "")
         engine = ChromiumEngine(address, None, tmp_path, timeout=60, security=security)
         with pytest.raises(TintypeError):
-            engine.capture(shot(site.url("/plain.html?stranger")))
-        assert site.visits("/plain.html?stranger") == 0
+            engine.capture(shot(site.url("/plain.html?unauthenticated")))
+        assert site.visits("/plain.html?unauthenticated") == 0
         engine.close()
 
 

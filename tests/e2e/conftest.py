@@ -1,4 +1,4 @@
-"""Shared servers of the drills: one fixture site, and nodes started on demand."""
+"""Shared servers of the end-to-end tests: one fixture site, and nodes started on demand."""
 
 from __future__ import annotations
 

@@ -99,15 +99,15 @@ class TestHits:
         with NginxServer(tmp_path / "edge", node.port, cache_valid="1s") as edge:
             forwarded = ForwardedRequests(edge, node)
             first = edge.get(thumb(page))
-            told = set()
+            responses = set()
 
             def confirmed() -> bool:
                 answer = edge.get(thumb(page))
-                told.add((answer.headers["x-cache"], answer.headers.get("x-request-id", ""), answer.content))
+                responses.add((answer.headers["x-cache"], answer.headers.get("x-request-id", ""), answer.content))
                 return forwarded.count() >= 2
 
             assert eventually(confirmed)
-        assert told == {("HIT", "", first.content)}
+        assert responses == {("HIT", "", first.content)}
 
     def test_return_304_for_a_matching_etag(self, edge: NginxServer, page: str) -> None:
         etag = edge.get(thumb(page)).headers["etag"]
@@ -115,8 +115,10 @@ class TestHits:
 
     def test_exclude_request_specific_headers(self, edge: NginxServer, page: str) -> None:
         edge.get(thumb(page))
-        told = set(edge.get(thumb(page)).headers)
-        assert told.isdisjoint({"ratelimit", "ratelimit-remaining", "ratelimit-limit", "server-timing", "x-request-id"})
+        headers = set(edge.get(thumb(page)).headers)
+        assert headers.isdisjoint(
+            {"ratelimit", "ratelimit-remaining", "ratelimit-limit", "server-timing", "x-request-id"}
+        )
 
     def test_vary_by_accept_for_format_auto(self, edge: NginxServer, page: str) -> None:
         accepts = ("image/avif,image/webp,*/*", "image/webp,*/*", "image/png", "text/html,image/avif;q=0.9", "*/*")
@@ -129,8 +131,8 @@ class TestHits:
 class TestMisses:
     def test_coalesce_concurrent_requests(self, edge: NginxServer, node: Node, page: str) -> None:
         forwarded = ForwardedRequests(edge, node)
-        with ThreadPoolExecutor(12) as crowd:
-            answers = list(crowd.map(lambda _: edge.get(thumb(page)), range(12)))
+        with ThreadPoolExecutor(12) as pool:
+            answers = list(pool.map(lambda _: edge.get(thumb(page)), range(12)))
         assert {a.status_code for a in answers} == {200}
         assert forwarded.reaches(1)
 
@@ -253,8 +255,8 @@ class TestOtherRoutes:
 
     def test_cause_no_nginx_warnings(self, edge: NginxServer) -> None:
         command = ["nginx", "-t", "-p", str(edge.folder), "-c", str(edge.folder / "nginx.conf"), "-e", "stderr"]
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
-        assert "[" not in said, said
+        stderr = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+        assert "[" not in stderr, stderr
 
     def test_serve_cached_thumbnails_while_the_service_is_down(
         self, limited: tuple[NginxServer, Node], page: str

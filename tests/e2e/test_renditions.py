@@ -1,4 +1,4 @@
-"""One visit serves every size and format: over processes, over nodes with one Redis, and after a restart."""
+"""One capture serves all sizes and formats: across processes, across nodes with one Redis, and after a restart."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tests.e2e.conftest import StartNode
 pytestmark = pytest.mark.browser
 
 FORMATS = ("jpeg", "webp", "avif", "png")
-WISHES = [{"thumb_width": width, "format": form} for width in ("160", "320", "640") for form in FORMATS]
+RENDITIONS = [{"thumb_width": width, "format": form} for width in ("160", "320", "640") for form in FORMATS]
 
 
 def ask_for_all(nodes: list[Node], url: str) -> list[str]:
-    """Every rendition at once, of each node in turn; where the answers came from."""
+    """Request all renditions concurrently from alternating nodes; returns their X-Cache values."""
 
-    def ask(number: int) -> httpx.Response:
+    def send(number: int) -> httpx.Response:
         base = f"http://127.0.0.1:{nodes[number % len(nodes)].port}"
-        return httpx.get(f"{base}/thumb", params={"url": url, **WISHES[number]}, timeout=60, trust_env=False)
+        return httpx.get(f"{base}/thumb", params={"url": url, **RENDITIONS[number]}, timeout=60, trust_env=False)
 
-    with ThreadPoolExecutor(len(WISHES)) as crowd:
-        answers = list(crowd.map(ask, range(len(WISHES))))
+    with ThreadPoolExecutor(len(RENDITIONS)) as pool:
+        answers = list(pool.map(send, range(len(RENDITIONS))))
     assert {answer.status_code for answer in answers} == {200}
-    assert [answer.headers["Content-Type"] for answer in answers] == [f"image/{wish['format']}" for wish in WISHES]
+    assert [answer.headers["Content-Type"] for answer in answers] == [f"image/{wish['format']}" for wish in RENDITIONS]
     return [answer.headers["X-Cache"] for answer in answers]
 
 
@@ -36,8 +36,8 @@ def test_a_process_derives_from_the_capture_of_another(start_node: StartNode, si
     node = start_node(command=GUNICORN)
     url = site.url("/plain.html?renditions=1")
     assert node.thumb(url).headers["X-Cache"] == "MISS"
-    assert ask_for_all([node], url) == ["DERIVED"] * len(WISHES)
-    assert ask_for_all([node], url) == ["HIT"] * len(WISHES)
+    assert ask_for_all([node], url) == ["DERIVED"] * len(RENDITIONS)
+    assert ask_for_all([node], url) == ["HIT"] * len(RENDITIONS)
     node.stop()
     node.start()
     assert node.thumb(url, thumb_width="200").headers["X-Cache"] == "DERIVED", "masters outlive a restart"
@@ -51,6 +51,6 @@ def test_a_node_derives_from_the_capture_of_another(
     north, south = (start_node(name=name, env=env) for name in ("north", "south"))
     url = site.url("/plain.html?renditions=2")
     assert north.thumb(url).headers["X-Cache"] == "MISS"
-    assert ask_for_all([south, north], url) == ["DERIVED"] * len(WISHES)
-    assert ask_for_all([north, south], url) == ["HIT"] * len(WISHES)
+    assert ask_for_all([south, north], url) == ["DERIVED"] * len(RENDITIONS)
+    assert ask_for_all([north, south], url) == ["HIT"] * len(RENDITIONS)
     assert site.visits("/plain.html?renditions=2") == 1

@@ -1,4 +1,4 @@
-"""Many ask at once, the page is visited once: over processes, and with Redis over nodes."""
+"""Concurrent requests cause one capture: across processes, and with Redis across nodes."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _GTHREAD = (*GUNICORN[:-1], "--threads", "16", GUNICORN[-1])
 
 
 def ask_together(nodes: list[Node], count: int, url: str, **options: str) -> list[httpx.Response]:
-    def ask(number: int) -> httpx.Response:
+    def send(number: int) -> httpx.Response:
         base = f"http://127.0.0.1:{nodes[number % len(nodes)].port}"
         return httpx.get(f"{base}/thumb", params={"url": url, **options}, timeout=60, trust_env=False)
 
-    with ThreadPoolExecutor(count) as crowd:
-        return list(crowd.map(ask, range(count)))
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(send, range(count)))
 
 
 def test_fifty_requests_to_four_processes_capture_once(start_node: StartNode, site: SiteServer) -> None:
     node = start_node(command=_GTHREAD)
-    url = site.url("/plain.html?crowd=1")
+    url = site.url("/plain.html?concurrent=1")
     answers = ask_together([node], 50, url)
     assert {a.status_code for a in answers} == {200}
     assert len({a.content for a in answers}) == 1
-    assert site.visits("/plain.html?crowd=1") == 1
+    assert site.visits("/plain.html?concurrent=1") == 1
     assert sum(a.headers["X-Cache"] == "MISS" for a in answers) == 1
 
 
@@ -40,11 +40,11 @@ def test_ten_concurrent_sizes_capture_once(start_node: StartNode, site: SiteServ
     node = start_node(command=_GTHREAD)
     url = site.url("/plain.html?sizes=1")
 
-    def ask(width: int) -> httpx.Response:
+    def send(width: int) -> httpx.Response:
         return node.thumb(url, thumb_width=str(width))
 
-    with ThreadPoolExecutor(10) as crowd:
-        answers = list(crowd.map(ask, range(100, 1100, 100)))
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(send, range(100, 1100, 100)))
     assert {a.status_code for a in answers} == {200}
     assert site.visits("/plain.html?sizes=1") == 1
 

@@ -1,4 +1,4 @@
-"""The units as shipped: accepted and rated by systemd's own checker, and a node under what they allow takes a picture.
+"""Shipped systemd units: systemd-analyze accepts them, and a node under their restrictions captures a page.
 
 Nothing here is started by systemd: what a unit restricts is laid upon a node by other means, as far as a test may.
 """
@@ -32,7 +32,7 @@ needs_systemd = pytest.mark.skipif(
 )
 
 
-def said(unit: str, name: str) -> list[str]:
+def directive(unit: str, name: str) -> list[str]:
     """Values of a directive, in order."""
     return re.findall(rf"^{name}=(.*)$", (SHIPPED / unit).read_text(), re.MULTILINE)
 
@@ -47,12 +47,12 @@ def settings(unit: str) -> dict[str, str]:
 class TestUnits:
     def test_use_existing_settings_and_commands(self, unit: str) -> None:
         assert {name.removesuffix("_FILE") for name in settings(unit)} <= set(NAMES)
-        (command,) = said(unit, "ExecStart")
+        (command,) = directive(unit, "ExecStart")
         assert command.split()[1] in COMMANDS
 
     def test_allow_the_namespaces_of_the_sandbox(self, unit: str) -> None:
-        assert set(said(unit, "RestrictNamespaces")[0].split()) == NAMESPACES
-        assert said(unit, "MemoryDenyWriteExecute") == [], "there would be no JavaScript"
+        assert set(directive(unit, "RestrictNamespaces")[0].split()) == NAMESPACES
+        assert directive(unit, "MemoryDenyWriteExecute") == [], "there would be no JavaScript"
 
     @needs_systemd
     def test_pass_systemd_analyze_verify(self, unit: str, tmp_path: Path) -> None:
@@ -71,11 +71,11 @@ class TestUnits:
 
 
 def test_stop_timeout_covers_the_shutdown_of_workers() -> None:
-    assert float(said(UNITS[0], "TimeoutStopSec")[0]) > Settings.load({}, None).timeout + 15 + 10
+    assert float(directive(UNITS[0], "TimeoutStopSec")[0]) > Settings.load({}, None).timeout + 15 + 10
 
 
 def test_stop_timeout_covers_the_wait_of_clients() -> None:
-    assert float(said(UNITS[1], "TimeoutStopSec")[0]) > backends.capture_wait_timeout(Settings.load({}, None))
+    assert float(directive(UNITS[1], "TimeoutStopSec")[0]) > backends.capture_wait_timeout(Settings.load({}, None))
 
 
 def test_env_example_lists_existing_settings() -> None:
@@ -85,12 +85,10 @@ def test_env_example_lists_existing_settings() -> None:
 
 @needs_systemd
 @pytest.mark.browser
-@pytest.mark.skipif(
-    not can_run_unprivileged(), reason="needs x86-64, kernel headers, and a user namespace to be a stranger"
-)
+@pytest.mark.skipif(not can_run_unprivileged(), reason="needs x86-64, kernel headers, and user namespaces")
 def test_units_allow_captures(start_node: StartNode, site: SiteServer, tmp_path: Path) -> None:
     profile = tmp_path / "profile.json"
-    (allowed,) = {value for unit in UNITS for value in said(unit, "SystemCallFilter")}
+    (allowed,) = {value for unit in UNITS for value in directive(unit, "SystemCallFilter")}
     calls = sorted(expanded(allowed.split()))
     profile.write_text(json.dumps({"syscalls": [{"names": calls, "action": "SCMP_ACT_ALLOW"}]}))
     confined = (*UNPRIVILEGED, sys.executable, "-m", "tests.security.confined", str(profile))

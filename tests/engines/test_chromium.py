@@ -138,8 +138,8 @@ class TestStart:
 
     def test_starts_one_daemon_for_concurrent_callers(self, scripted: ScriptedDaemon) -> None:
         engines = [scripted.engine(), scripted.engine()]
-        with ThreadPoolExecutor(16) as crowd:
-            pids = set(crowd.map(lambda number: daemon_pid(engines[number % 2]), range(32)))
+        with ThreadPoolExecutor(16) as pool:
+            pids = set(pool.map(lambda number: daemon_pid(engines[number % 2]), range(32)))
         assert len(pids) == 1
         assert scripted.starts == 1
 
@@ -169,8 +169,8 @@ class TestStart:
 
     def test_shares_a_failed_start_between_concurrent_callers(self, scripted: ScriptedDaemon) -> None:
         engine = scripted.engine(start="sys.exit(1)")
-        with ThreadPoolExecutor(16) as crowd:
-            failures = [crowd.submit(engine.capture, SHOT).exception() for _ in range(16)]
+        with ThreadPoolExecutor(16) as pool:
+            failures = [pool.submit(engine.capture, SHOT).exception() for _ in range(16)]
         assert all(isinstance(failure, BackendUnavailable) for failure in failures)
         assert scripted.starts < 16
 

@@ -28,10 +28,10 @@ class FakeEngine:
 
     def __init__(self, name: str, failure: Exception | None = None) -> None:
         self.name, self.failure = name, failure
-        self.asked = self.closed = 0
+        self.captures = self.closed = 0
 
     def capture(self, _: Shot) -> Capture:
-        self.asked += 1
+        self.captures += 1
         self.check()
         return Capture(body=b"", width=1, height=1, taken_at=0, title=self.name)
 
@@ -61,7 +61,7 @@ class TestCapture:
         first, second = good("first"), good("second")
         engine: Engine = FallbackEngine([first, second])
         assert engine.capture(shot()).title == "first"
-        assert second.asked == 0
+        assert second.captures == 0
 
     @pytest.mark.parametrize("kind", ENGINE_FAULTS)
     def test_tries_the_next_engine_after_an_engine_failure(self, kind: type[errors.TintypeError]) -> None:
@@ -72,7 +72,7 @@ class TestCapture:
         second = good()
         with pytest.raises(kind):
             FallbackEngine([bad(kind()), second]).capture(shot())
-        assert second.asked == 0
+        assert second.captures == 0
 
     def test_tries_the_next_engine_for_an_unsupported_option(self) -> None:
         assert FallbackEngine([bad(NOT_OFFERED), good("second")]).capture(shot()).title == "second"

@@ -67,7 +67,7 @@ CASES = (
     case("nested", "/nested.html", "A table and green in frames, posters, an open fold, a dialog."),
     case("cookie-banner", "/clean/onetrust.html", "The page alone, no banner, no shade over it."),
     case("cookie-wall", "/clean/home-made-wall.html", "The page alone, which can be scrolled.", full_page=1),
-    case("cookie-banner-kept", "/clean/onetrust.html", "The banner, as asked for.", block_cookie_banners=0),
+    case("cookie-banner-kept", "/clean/onetrust.html", "The banner.", block_cookie_banners=0),
     case("element", "/table.html", "The table alone, to its edges.", selector="table"),
     case("missing", "/no-such-page", "The site's own page for what is missing: red.", width=480, height=240),
     case("error-card", "/broken?status=502", "A card: the target returned HTTP error 502.", on_error="image"),

@@ -188,7 +188,7 @@ RESPONSES: dict[str, Callable[[Handler], None]] = {
 """Attacks that are an unusual response."""
 
 HELPERS = {"hang", "endless.png"}
-"""Responses that other pages load, so no attacks of their own."""
+"""Responses that other pages load; they are not separate attacks."""
 
 ATTACKS = [*PAGES, *sorted(set(RESPONSES) - HELPERS)]
 

@@ -384,8 +384,8 @@ class TestProcesses:
             start.wait()
             return render(capture, thumb_width=100 + number % 2, format="webp").digest
 
-        with ThreadPoolExecutor(8) as crowd:
-            assert len(set(crowd.map(work, range(8)))) == 2
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(work, range(8)))) == 2
 
     def test_first_images_of_a_process_may_be_concurrent(self, monkeypatch: pytest.MonkeyPatch) -> None:
         blocked: list[str] = []
@@ -399,8 +399,8 @@ class TestProcesses:
 
         monkeypatch.setattr(pyvips, "operation_block_set", block)
         monkeypatch.setattr(vips, "_init", functools.cache(vips._init.__wrapped__))
-        with ThreadPoolExecutor(8) as crowd:
-            assert list(crowd.map(lambda _: vips.pyvips_module(), range(8))) == [pyvips] * 8
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(lambda _: vips.pyvips_module(), range(8))) == [pyvips] * 8
         assert blocked == ["VipsForeignLoad"]
 
     def test_a_process_can_fork_before_its_first_image(self) -> None:

@@ -1,4 +1,4 @@
-"""The handshake by a shared secret: a client that has it is served, any other is disconnected without a reply."""
+"""Authentication by a shared secret: other clients are disconnected without a reply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operations and replies: each survives the wire, and nothing else passes for one."""
+"""Operations and replies: encoding, decoding, and rejection of everything else."""
 
 from __future__ import annotations
 

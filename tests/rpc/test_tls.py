@@ -1,4 +1,4 @@
-"""TLS between machines, with real sockets: a checked certificate, or a refusal that names the setting."""
+"""TLS between machines, with real sockets: verified certificates, and errors that name the setting."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ class TestTls:
 
     def test_rejects_a_certificate_of_another_authority(self, served: TransportSecurity, tmp_path: Path) -> None:
         async def scenario(port: int) -> None:
-            stranger = Authority.create(tmp_path / "stranger")
+            other = Authority.create(tmp_path / "stranger")
             with pytest.raises(BackendUnavailable):
-                await pid_of(port, tmp_path, TransportSecurity(secret=SECRET, ca=str(stranger.certificate)))
+                await pid_of(port, tmp_path, TransportSecurity(secret=SECRET, ca=str(other.certificate)))
 
         with_daemon(served, scenario)
 

@@ -1,4 +1,4 @@
-"""WaitingLimit, ConcurrencyLimit and Permit, without a service around them."""
+"""WaitingLimit, ConcurrencyLimit and Permit, without a service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real browser, and a site of pages that are and are not what they seem."""
+"""A browser, and a site of challenge, login and parking pages, and of similar normal pages."""
 
 from __future__ import annotations
 

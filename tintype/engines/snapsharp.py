@@ -231,7 +231,9 @@ def _problem(response: httpx.Response, deadline: float) -> dict[str, Any]:
 
 def _failure(status: int, wait: float | None) -> errors.TintypeError:
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        return Overloaded("the capture engine takes no more pictures for now", retry_after=wait or _DEFAULT_WAIT)
+        return Overloaded(
+            "the capture engine has reached its rate limit or quota; retry later", retry_after=wait or _DEFAULT_WAIT
+        )
     if status in {httpx.codes.REQUEST_TIMEOUT, httpx.codes.GATEWAY_TIMEOUT}:
         return CaptureTimeout()
     if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN} or status >= httpx.codes.INTERNAL_SERVER_ERROR:

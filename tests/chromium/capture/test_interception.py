@@ -1,4 +1,4 @@
-"""Caller's credentials reach the target's origin only; inline HTML reaches nothing private."""
+"""Request interception: credentials reach only the target's origin, inline HTML only public addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames of other sites in processes of their own, as full Chrome has them and headless shell may."""
+"""Out-of-process iframes: always in Chrome, sometimes in headless shell."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIST = "/promo/loader.js$script\n/promo/banner.$image\n##.sponsored-box\n##div[d
 
 
 class SitePerProcessOptions(LaunchOptions):
-    """Every site in a process of its own, whatever the machine."""
+    """A browser that isolates every site in a separate process."""
 
     def arguments(self, profile: Path) -> list[str]:
         return [*super().arguments(profile), "--site-per-process"]

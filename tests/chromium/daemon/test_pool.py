@@ -1,4 +1,4 @@
-"""The line, the slots and the replacing of browsers, with browsers made of futures."""
+"""The browser pool with fake browsers: queue, slots, recycling and restarts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class FakeBrowser:
         self.closed = True
 
     def end(self, outcome: Capture | Exception = PICTURE) -> None:
-        """End the oldest capture under way."""
+        """End the oldest running capture."""
         future = next(future for _, _, future in self.pending if not future.done())
         if isinstance(outcome, Exception):
             future.set_exception(outcome)

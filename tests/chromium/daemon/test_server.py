@@ -1,4 +1,4 @@
-"""The RPC server with a runtime made of futures: operations, disconnects, cancellation, draining."""
+"""The RPC server with a fake runtime: operations, disconnects, cancellation, draining."""
 
 from __future__ import annotations
 

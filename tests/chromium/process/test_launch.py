@@ -1,4 +1,4 @@
-"""How a browser comes up, and what the operator reads when it does not."""
+"""Browser start, and the error messages if it fails."""
 
 from __future__ import annotations
 

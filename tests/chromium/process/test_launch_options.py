@@ -1,4 +1,4 @@
-"""The command line of Chromium, which is half of the egress guard."""
+"""The command line of Chromium, whose flags are part of the egress protection."""
 
 from __future__ import annotations
 

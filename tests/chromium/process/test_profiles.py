@@ -1,4 +1,4 @@
-"""The folders of browsers: kept while their owner lives, swept when it is dead."""
+"""Browser folders: kept while their daemon runs, removed after its end."""
 
 from __future__ import annotations
 

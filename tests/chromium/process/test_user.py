@@ -1,4 +1,4 @@
-"""As whom the browser runs."""
+"""The user that runs the browser."""
 
 from __future__ import annotations
 

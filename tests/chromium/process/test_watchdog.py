@@ -1,4 +1,4 @@
-"""Who is watched: every process of a browser, the new ones too."""
+"""The watchdog measures all processes of a browser, including new ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SOCKS5 as bytes: the same request however it is cut, and a bound for everything that is none."""
+"""SOCKS5 parser: requests in fragments, malformed bytes, and the size limit."""
 
 from __future__ import annotations
 
