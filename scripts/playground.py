@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pyvips
 from demo import ROOT, service
-from pictures import pages
+from option_images import pages
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tintype.provision import find_browser

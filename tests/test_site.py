@@ -104,7 +104,9 @@ def test_contains_the_pages_of_the_repository_root(site: Path) -> None:
 
 
 def test_option_images_are_generated_and_shown() -> None:
-    drawn = set(re.findall(r'^    "([a-z0-9-]+)": \(', (ROOT / "scripts" / "pictures.py").read_text(), re.MULTILINE))
+    drawn = set(
+        re.findall(r'^    "([a-z0-9-]+)": \(', (ROOT / "scripts" / "option_images.py").read_text(), re.MULTILINE)
+    )
     shown = set(re.findall(r"images/options/([a-z0-9-]+)\.webp", (ROOT / "docs" / "options.md").read_text()))
     there = {path.stem for path in (ROOT / "docs" / "images" / "options").iterdir()}
     assert drawn == shown == there

@@ -1,4 +1,4 @@
-"""Creates the images of docs/options.md: ``python scripts/pictures.py [NAME…]``.
+"""Creates the images of docs/options.md: ``python scripts/option_images.py [NAME…]``.
 
 Each image is a thumbnail of the bundled page with the options in ``SHOTS``.
 """
@@ -77,7 +77,7 @@ CLUTTER = """
 @contextmanager
 def pages() -> Iterator[int]:
     """Serve the bundled page, and a copy with advertising, a consent dialog and a chat bubble; yields the port."""
-    with tempfile.TemporaryDirectory(prefix="tintype-pictures-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tintype-images-") as folder:
         copy = Path(folder) / "site"
         shutil.copytree(ROOT / "examples" / "site", copy)
         (copy / BUSY).write_text((copy / PAGE).read_text().replace("</body>", f"{CLUTTER}</body>"))
