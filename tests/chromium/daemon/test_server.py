@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from tests.support.concurrency import async_test
+from tintype.chromium.daemon.daemon import connection_callback
 from tintype.chromium.daemon.runtime import CaptureRuntime
 from tintype.chromium.daemon.server import CaptureServer
 from tintype.errors import EngineError, NotAPage, TintypeError
@@ -75,19 +76,19 @@ class Client:
 class Harness:
     """A server on a free port of loopback, and its clients."""
 
-    def __init__(self, idle_timeout: float) -> None:
+    def __init__(self) -> None:
         self.pool = FakePool()
         self.finished = asyncio.Event()
         runtime = cast("CaptureRuntime", SimpleNamespace(pool=self.pool))
-        self.server = CaptureServer(runtime, idle_timeout, self.finished)
+        self.server = CaptureServer(runtime, 60.0, self.finished)
         self.tasks: list[asyncio.Task[Any]] = []
         self._clients: list[Client] = []
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, idle_timeout: float = 60.0) -> AsyncIterator[Harness]:
-        harness = cls(idle_timeout)
-        async with await asyncio.start_server(harness._serve, "127.0.0.1", 0) as listener:
+    async def running(cls) -> AsyncIterator[Harness]:
+        harness = cls()
+        async with await asyncio.start_server(connection_callback(harness._serve), "127.0.0.1", 0) as listener:
             harness._port = listener.sockets[0].getsockname()[1]
             try:
                 yield harness
@@ -181,15 +182,28 @@ class TestConnections:
 
     @async_test
     async def test_finish_the_server_after_the_idle_timeout(self) -> None:
-        async with Harness.running(idle_timeout=0.01) as harness:
+        async with Harness.running() as harness:
             client = await harness.connect()
             await client.call(messages.ProbeOperation())
+            harness.server._idle_timeout = 0.01  # only now, or it could end before the client has connected
             assert not harness.finished.is_set()
             client.writer.close()
             await harness.finished.wait()
 
 
 class TestDrain:
+    @async_test
+    async def test_cancels_idle_clients_without_an_error_of_the_loop(self) -> None:
+        errors: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        async with Harness.running() as harness:
+            client = await harness.connect()
+            await client.call(messages.ProbeOperation())
+            await harness.server.drain(10.0)
+            await client.wait_closed()
+        await asyncio.sleep(0)
+        assert errors == []
+
     @async_test
     async def test_disconnects_idle_clients_and_lets_busy_ones_finish(self) -> None:
         async with Harness.running() as harness:

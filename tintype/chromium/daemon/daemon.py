@@ -27,7 +27,7 @@ from tintype.chromium.daemon.config import DaemonConfig, address_for, command_fo
 from tintype.chromium.daemon.runtime import CaptureRuntime
 from tintype.chromium.process.launch import LaunchFailed
 from tintype.errors import ConfigurationError
-from tintype.rpc.auth import AUTH_TIMEOUT, AuthenticatedServer
+from tintype.rpc.auth import AUTH_TIMEOUT, AuthenticatedServer, Handler
 from tintype.rpc.tls import UNSECURED, TransportSecurity
 
 if TYPE_CHECKING:
@@ -110,13 +110,28 @@ async def _listen(address: str, server: CaptureServer, security: TransportSecuri
         handler = AuthenticatedServer(security.secret, server.serve).serve if security.secret else server.serve
         context = security.server_context()
         options: dict[str, Any] = {"ssl": context, "ssl_handshake_timeout": AUTH_TIMEOUT} if context else {}
-        return await asyncio.start_server(handler, parts.hostname, parts.port, **options)
+        return await asyncio.start_server(connection_callback(handler), parts.hostname, parts.port, **options)
     _unlink(address)
     before = os.umask(_PRIVATE_UMASK)
     try:
-        return await asyncio.start_unix_server(server.serve, parts.path, backlog=_UNIX_BACKLOG)
+        return await asyncio.start_unix_server(connection_callback(server.serve), parts.path, backlog=_UNIX_BACKLOG)
     finally:
         os.umask(before)
+
+
+def connection_callback(handle: Handler) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
+    """A callback for ``asyncio.start_server`` that runs each connection in a task of its handler.
+
+    The handler itself would do from Python 3.12 on. Python 3.11 reports a cancelled handler as an error of the loop.
+    """
+    tasks: set[asyncio.Future[None]] = set()
+
+    def on_connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(handle(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    return on_connected
 
 
 def _unlink(address: str) -> None:
