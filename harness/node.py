@@ -71,10 +71,11 @@ class Node:
 
     def kill(self) -> None:
         """Kill all its processes, as when a machine fails: requests are not finished, locks not released."""
-        family = {*processes.tree(self.process.pid), *processes.tree(self.daemon_pid())}
-        for pid in family:
-            with contextlib.suppress(ProcessLookupError):  # workers end when their parent has ended
-                os.kill(pid, signal.SIGKILL)
+        family = dict.fromkeys([*processes.tree(self.process.pid), *processes.tree(self.daemon_pid())])
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # a worker that still ran would report the end of the daemon
+            for pid in family:
+                with contextlib.suppress(ProcessLookupError):  # workers end when their parent has ended
+                    os.kill(pid, number)
         self.process.wait(30)
         assert eventually(lambda: processes.have_ended(family), within=30), self.output()
 
