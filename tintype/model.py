@@ -16,7 +16,6 @@ _EXTENSIONS = {
     "application/pdf": "pdf",
     "application/json": "json",
 }
-_MIMES = {extension: mime for mime, extension in _EXTENSIONS.items()}
 
 
 class CacheAge(StrEnum):
@@ -179,11 +178,6 @@ def storage_key(request_digest: str, thumbnail: Thumbnail) -> str:
 def is_storage_key(text: str) -> bool:
     """Whether a text has the form of a storage key; only such a text is used as a file name."""
     return _STORAGE_KEY.fullmatch(text) is not None
-
-
-def mime_of(key: str) -> str:
-    """The media type of a storage key, by its extension."""
-    return _MIMES[key.rpartition(".")[2]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
