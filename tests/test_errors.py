@@ -18,6 +18,7 @@ STATUSES = {
     "target-denied": 400,
     "unauthorized": 401,
     "bad-signature": 403,
+    "forbidden": 403,
     "not-found": 404,
     "method-not-allowed": 405,
     "body-too-large": 413,

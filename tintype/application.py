@@ -148,7 +148,8 @@ def _freshness(settings: Settings) -> Freshness:
 
 def _authenticator(settings: Settings) -> Authenticator:
     signatures = UrlSigner(settings.signing_keys) if settings.signing_keys else None
-    return Authenticator([ApiKey.parse(text) for text in settings.api_keys], signatures)
+    keys, admin_keys = (map(ApiKey.parse, texts) for texts in (settings.api_keys, settings.admin_keys))
+    return Authenticator(tuple(keys), signatures, admin_keys=tuple(admin_keys))
 
 
 def _rate_limits(settings: Settings, authenticator: Authenticator) -> RateLimits:

@@ -6,6 +6,7 @@
   - TargetDenied        400  target-denied         the target is not a public http(s) address
   - Unauthorized        401  unauthorized          API key missing or unknown
   - BadSignature        403  bad-signature         not signed with a current key
+  - Forbidden           403  forbidden             the route needs an admin key
   - NotFound            404  not-found             no such route or stored object
   - MethodNotAllowed    405  method-not-allowed    the route exists, the method does not
   - BodyTooLarge        413  body-too-large        request body over the limit
@@ -125,6 +126,14 @@ class BadSignature(TintypeError):
     status = 403
     code = "bad-signature"
     title = "Invalid signature"
+
+
+class Forbidden(TintypeError):
+    """The route is for operators, and the API key is no admin key or the service has no admin keys."""
+
+    status = 403
+    code = "forbidden"
+    title = "Admin key required"
 
 
 class NotFound(TintypeError):
@@ -257,9 +266,9 @@ class ConfigurationError(Exception):
 
 
 ALL: tuple[type[TintypeError], ...] = (
-    InvalidRequest, UnsupportedOption, TargetDenied, Unauthorized, BadSignature, NotFound, MethodNotAllowed,
-    BodyTooLarge, UnsupportedMedia, NotAPage, SelectorNotFound, UnusableCapture, RateLimited, TargetUnreachable,
-    TargetError, BrowserCrashed, EngineError, Overloaded, BackendUnavailable, CaptureTimeout,
+    InvalidRequest, UnsupportedOption, TargetDenied, Unauthorized, BadSignature, Forbidden, NotFound,
+    MethodNotAllowed, BodyTooLarge, UnsupportedMedia, NotAPage, SelectorNotFound, UnusableCapture, RateLimited,
+    TargetUnreachable, TargetError, BrowserCrashed, EngineError, Overloaded, BackendUnavailable, CaptureTimeout,
 )  # fmt: skip
 """Every error with its own code, by status."""
 _MAX_RETRY_AFTER = 1e9

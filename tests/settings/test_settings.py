@@ -193,6 +193,25 @@ class TestSecrets:
         assert named == {"engine_tls_key"}, "only engine_tls_key is not a secret: it is the path of a key"
         assert not Settings.is_secret("port")
 
+    @pytest.mark.parametrize("name", ["TINTYPE_API_KEYS", "TINTYPE_ADMIN_KEYS"])
+    def test_reads_named_keys_and_shows_none_of_them(self, name: str, tmp_path: Path) -> None:
+        path = tmp_path / "keys"
+        path.write_text(f"anna:{SECRET},ben:sha256-{'0a' * 32}\n")
+        field = {"TINTYPE_API_KEYS": "api_keys", "TINTYPE_ADMIN_KEYS": "admin_keys"}[name]
+        assert Settings.is_secret(field)
+        assert getattr(load(None, **{f"{name}_FILE": str(path)}), field) == (
+            f"anna:{SECRET}",
+            f"ben:sha256-{'0a' * 32}",
+        )
+        for text in ("short:hush", f"a:{SECRET},a:{SECRET}", SECRET, "a:sha256-0a0a0a0a0a0a", f"a b:{SECRET}"):
+            reported = problems(None, **{name: text})
+            assert [line.partition(":")[0] for line in reported] == [name]
+            assert text not in reported[0]
+
+    def test_accepts_no_rate_with_an_admin_key(self) -> None:
+        assert load(TINTYPE_API_KEYS=f"anna:{SECRET}:5 per minute").api_keys
+        assert "expected name:key, comma" in problems(TINTYPE_ADMIN_KEYS=f"anna:{SECRET}:5 per minute")[0]
+
     def test_reads_a_secret_from_a_file(self, tmp_path: Path) -> None:
         path = tmp_path / "key"
         path.write_text(f"  {SECRET}\n")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
+import flask
 import pytest
 from werkzeug.test import TestResponse
 
@@ -14,7 +17,8 @@ from tests.support.access import BEARER, HEADER, KEY, SHOP, SIGNATURES, closed
 from tests.support.fast_path import FastPathComparison, RawRequest, cache_state
 from tests.web.conftest import DAY, URL, Site
 from tintype import access_log, logs
-from tintype.web.auth import ApiKey
+from tintype.errors import Forbidden, Unauthorized
+from tintype.web.auth import ApiKey, Authenticator
 from tintype.web.rate_limit import RateLimits
 
 
@@ -212,6 +216,86 @@ class TestFastPathAuthentication:
         text = self.signed(width=900)
         for headers in ({}, HEADER, {}, HEADER):
             comparison.send(RawRequest(query=text, headers=headers))
+
+
+ADMIN_KEY = "an-admin-key-of-16"
+ADMIN = ApiKey.parse(f"anna:{ADMIN_KEY}")
+
+
+def admit(authenticator: Authenticator, headers: dict[str, str] | None = None, query: str = "") -> str:
+    """The name of the admin key, in the context of one request."""
+    with flask.Flask(__name__).test_request_context(f"/stored{query}", headers=headers):
+        return authenticator.require_admin(flask.request)
+
+
+class TestAdminKey:
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Authorization": f"Bearer {ADMIN_KEY}"},
+            {"X-Api-Key": ADMIN_KEY},
+            {"X-Api-Key": ADMIN_KEY, "Authorization": "Basic YTpi"},
+        ],
+    )
+    def test_admits_an_operator_by_name(self, headers: dict[str, str]) -> None:
+        hashed = ApiKey.parse(f"ben:sha256-{hashlib.sha256(ADMIN_KEY.encode()).hexdigest()}")
+        assert admit(Authenticator(admin_keys=[ADMIN]), headers) == "anna"
+        assert admit(Authenticator([SHOP], SIGNATURES, admin_keys=[hashed]), headers) == "ben"
+
+    @pytest.mark.parametrize("headers", [{}, {"X-Api-Key": ADMIN_KEY}, HEADER])
+    def test_forbids_every_request_if_the_service_has_no_admin_keys(self, headers: dict[str, str]) -> None:
+        for authenticator in (Authenticator(), Authenticator([SHOP], SIGNATURES)):
+            with pytest.raises(Forbidden, match="set TINTYPE_ADMIN_KEYS to enable it"):
+                admit(authenticator, headers)
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"X-Api-Key": ""},
+            {"X-Api-Key": ADMIN_KEY + "x"},
+            {"X-Api-Key": "anna"},
+            {"X-Api-Key": f"anna:{ADMIN_KEY}"},
+            {"X-Api-Key": ADMIN.digest.hex()},
+            {"Authorization": ADMIN_KEY},
+            {"Authorization": f"Basic {ADMIN_KEY}"},
+            {"X-Api-Key": "\u00e9" * 20},
+        ],
+    )
+    def test_rejects_a_missing_or_unknown_key(self, headers: dict[str, str]) -> None:
+        with pytest.raises(Unauthorized) as caught:
+            admit(Authenticator([SHOP], SIGNATURES, admin_keys=[ADMIN]), headers)
+        assert ADMIN_KEY not in caught.value.detail
+
+    def test_rejects_an_api_key_and_a_signed_url(self) -> None:
+        authenticator = Authenticator([SHOP], SIGNATURES, admin_keys=[ADMIN])
+        with pytest.raises(Forbidden, match="no admin key"):
+            admit(authenticator, HEADER)
+        with pytest.raises(Unauthorized):
+            admit(authenticator, query=f"?sig={SIGNATURES.sign('/stored', [])}")
+
+    def test_gives_no_access_to_thumbnails(self) -> None:
+        site = closed(SHOP)
+        site.authenticator.admin_keys = (ADMIN,)
+        assert site.thumb(headers={"X-Api-Key": ADMIN_KEY}).status_code == 401
+
+    def test_compares_the_same_number_of_keys_for_every_key_that_is_sent(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        compared: list[bytes] = []
+
+        def compare(first: bytes, second: bytes) -> bool:
+            compared.append(first)
+            return first == second
+
+        monkeypatch.setattr(hmac, "compare_digest", compare)
+        others = [ApiKey.parse(f"n{number}:another-admin-key-{number}") for number in range(5)]
+        authenticator = Authenticator([SHOP], admin_keys=[ADMIN, *others])
+        counts = []
+        for sent in (ADMIN_KEY, "another-admin-key-4", KEY, "unknown-key-of-16"):
+            compared.clear()
+            with suppress(Forbidden, Unauthorized):
+                admit(authenticator, {"X-Api-Key": sent})
+            counts.append(len(compared))
+        assert counts == [7] * 4
 
 
 def test_log_contains_the_key_name_and_never_the_key(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from pydantic import (
 from tintype.errors import ConfigurationError
 from tintype.settings import sources
 from tintype.settings.types import (
+    ADMIN_KEYS,
     API_KEYS,
     DURATION,
     HOSTS,
@@ -33,6 +34,7 @@ from tintype.settings.types import (
     SIGNING_KEYS,
     SIZE,
     SWITCH,
+    AdminKeys,
     AnyCase,
     ApiKeys,
     CommaList,
@@ -147,6 +149,13 @@ class Settings(BaseModel):
         "",
         "If set, requests must carry a valid signature or an API key. The first key signs; all are accepted.",
         SIGNING_KEYS,
+        secret=True,
+    )
+    admin_keys: AdminKeys = setting(
+        "TINTYPE_ADMIN_KEYS",
+        "",
+        "Keys of operators, for the routes that list and delete. Unset: these routes are disabled.",
+        ADMIN_KEYS,
         secret=True,
     )
     thumb_limit: Rate = setting("TINTYPE_THUMB_LIMIT", "30 per minute", "Rate limit of a client on /thumb.", RATE)

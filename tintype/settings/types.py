@@ -20,7 +20,8 @@ _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _MAX_QUANTITY = 1e18
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)")
 _RATE = re.compile(r"[1-9][0-9]*\s*(per|/)\s*([0-9]+\s*)?(second|minute|hour|day)s?", re.IGNORECASE)
-_API_KEY = re.compile(rf"([\w.-]{{1,40}}):[^\s:]{{16,200}}(?::{_RATE.pattern})?", re.ASCII | re.IGNORECASE)
+_ADMIN_KEY = re.compile(r"([\w.-]{1,40}):[^\s:]{16,200}", re.ASCII)
+_API_KEY = re.compile(rf"{_ADMIN_KEY.pattern}(?::{_RATE.pattern})?", re.ASCII | re.IGNORECASE)
 _HASHED_KEY = re.compile(r"sha256-[0-9a-f]{64}")
 _MIN_KEY_LENGTH = 16
 
@@ -72,7 +73,15 @@ def _http_url(value: str) -> str:
 
 
 def _api_keys(values: tuple[str, ...]) -> tuple[str, ...]:
-    matches = [_API_KEY.fullmatch(value) for value in values]
+    return _named_keys(_API_KEY, values)
+
+
+def _admin_keys(values: tuple[str, ...]) -> tuple[str, ...]:
+    return _named_keys(_ADMIN_KEY, values)
+
+
+def _named_keys(notation: re.Pattern[str], values: tuple[str, ...]) -> tuple[str, ...]:
+    matches = [notation.fullmatch(value) for value in values]
     names = [match[1] for match in matches if match]
     if len(set(names)) != len(values):
         raise ValueError("invalid key, or a name given twice")
@@ -103,6 +112,7 @@ CommaList = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_networks)]
 Rate = Annotated[str, AfterValidator(_rate)]
 ApiKeys = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_api_keys)]
+AdminKeys = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_admin_keys)]
 SharedSecret = Annotated[str, AfterValidator(_shared_secret)]
 SigningKeys = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_signing_keys)]
 
@@ -113,6 +123,7 @@ RATE = "a rate such as 30 per minute, or off"
 NETWORKS = "IP networks, comma-separated"
 HOSTS = "host names, comma-separated"
 API_KEYS = "name:key or name:key:600 per minute, comma-separated; each name once, keys of at least 16 characters"
+ADMIN_KEYS = "name:key, comma-separated; each name once, keys of at least 16 characters"
 SIGNING_KEYS = "keys of at least 16 characters, comma-separated"
 LONG_TEXT = "text of at least 16 characters"
 HTTP_URL = "an http:// or https:// URL"

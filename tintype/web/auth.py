@@ -1,4 +1,7 @@
-"""Authentication of requests by API keys and signed URLs; without keys and signatures every request is accepted."""
+"""Authentication of requests by API keys and signed URLs, and of operators by admin keys.
+
+Without API keys and signatures every request for thumbnails is accepted; without admin keys no request of an operator.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from wsgiref.types import WSGIEnvironment
 
 from flask import Request
 
-from tintype.errors import BadSignature, TintypeError, Unauthorized
+from tintype.errors import BadSignature, Forbidden, TintypeError, Unauthorized
 from tintype.signing import SIGNATURE, UrlSigner
 from tintype.web import request_log
 from tintype.web.query_cache import ParsedQuery
@@ -66,8 +69,11 @@ class Authenticator:
         keys: Sequence[ApiKey] = (),
         signer: UrlSigner | None = None,
         clock: Callable[[], float] = time.time,
+        *,
+        admin_keys: Sequence[ApiKey] = (),
     ) -> None:
         self.keys = tuple(keys)
+        self.admin_keys = tuple(admin_keys)
         self._signer = signer
         self._clock = clock
 
@@ -92,6 +98,27 @@ class Authenticator:
             request_log.bind(key_name=name)
         return Credential(name, math.inf if until is None else until, private=until is None)
 
+    def require_admin(self, request: Request) -> str:
+        """The name of the admin key that the operator sent.
+
+        Raises Forbidden if the service has no admin keys or the request carries only an API key, and Unauthorized
+        without a known key. A signed URL never admits an operator. Every check compares the same keys, so its duration
+        does not depend on the key that was sent.
+        """
+        if not self.admin_keys:
+            raise Forbidden("this route is disabled; set TINTYPE_ADMIN_KEYS to enable it")
+        sent = _sent_key(request.environ)
+        if sent is None:
+            raise Unauthorized("send an admin key as Authorization: Bearer KEY or X-Api-Key: KEY")
+        name, client = _name_of(sent, self.admin_keys), _name_of(sent, self.keys)
+        if name:
+            request_log.bind(key_name=name)
+            return name
+        if client:
+            request_log.bind(key_name=client)
+            raise Forbidden("this API key is no admin key; send a key of TINTYPE_ADMIN_KEYS")
+        raise Unauthorized("unknown admin key")
+
     def authenticate_cached(self, environ: WSGIEnvironment, query: ParsedQuery) -> Credential | None:
         """Authenticate a request whose query string was parsed and verified before; None if it needs the full check."""
         if self.is_public:
@@ -108,9 +135,7 @@ class Authenticator:
         sent = _sent_key(environ) if self.keys else None
         if sent is None:
             return ""
-        digest, name = _digest(sent), ""
-        for key in self.keys:
-            name = key.name if hmac.compare_digest(key.digest, digest) else name
+        name = _name_of(sent, self.keys)
         if not name:
             raise Unauthorized("unknown API key")
         return name
@@ -135,6 +160,14 @@ def _sent_key(environ: WSGIEnvironment) -> str | None:
     """The API key in the request headers. Other schemes of Authorization may belong to a proxy and are ignored."""
     match = _BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
     return match[1] if match else environ.get("HTTP_X_API_KEY")
+
+
+def _name_of(sent: str, keys: Sequence[ApiKey]) -> str:
+    """The name of a key; empty if it is unknown. Compares all keys, in constant time."""
+    digest, name = _digest(sent), ""
+    for key in keys:
+        name = key.name if hmac.compare_digest(key.digest, digest) else name
+    return name
 
 
 def _digest(key: str) -> bytes:

@@ -82,7 +82,7 @@ class TestDocument:
             if status >= "400"
         }
         assert named["415"] == {"not-a-page", "unsupported-media"}
-        assert named["403"] == {"bad-signature"}
+        assert named["403"] == {"bad-signature"}, "only routes of operators answer forbidden"
 
     def test_copies_defaults_and_bounds_of_the_options_model(self, api: dict[str, Any]) -> None:
         width = api["components"]["parameters"]["width"]["schema"]

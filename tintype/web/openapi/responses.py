@@ -25,7 +25,7 @@ IMAGES = tuple(f"image/{name}" for name in get_args(FormatName))
 
 _ROUTING_ERRORS = (errors.NotFound, errors.MethodNotAllowed)
 _BODY_ERRORS = (errors.BodyTooLarge, errors.UnsupportedMedia)
-_AUTH_ERRORS = (errors.Unauthorized, errors.BadSignature)
+_AUTH_ERRORS = (errors.Unauthorized, errors.BadSignature, errors.Forbidden)
 
 QUERY_ERRORS: tuple[type[TintypeError], ...] = tuple(
     kind for kind in errors.ALL if kind not in (*_ROUTING_ERRORS, *_BODY_ERRORS, *_AUTH_ERRORS)
