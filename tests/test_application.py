@@ -155,12 +155,22 @@ class TestOpenEngine:
         assert isinstance(engine, kind)
         engine.close()
 
-    @pytest.mark.parametrize("address", ["tcp://capture:9000", "tcp://10.0.0.5:9000", "tcp://0.0.0.0:1"])
-    def test_requires_the_secret_for_a_remote_daemon(self, folder: Path, address: str) -> None:
+    @pytest.mark.parametrize("address", ["tcp://capture:9000", "tcp://10.0.0.5:9000", "tcp://127.0.0.1:9000"])
+    def test_requires_the_secret_for_a_daemon_on_tcp(self, folder: Path, address: str) -> None:
         with pytest.raises(ConfigurationError, match="TINTYPE_ENGINE_SECRET"):
             backends.open_engine(settings(folder, TINTYPE_ENGINE=address))
-        for local in ("tcp://127.0.0.1:9000", "tcp://[::1]:9000", "tcp://localhost:9000"):
-            backends.open_engine(settings(folder, TINTYPE_ENGINE=local)).close()
+
+    @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9000", "tcp://[::1]:9000", "tcp://localhost:9000"])
+    def test_requires_no_tls_on_loopback(self, folder: Path, address: str) -> None:
+        secret = "0123456789abcdef"
+        backends.open_engine(settings(folder, TINTYPE_ENGINE=address, TINTYPE_ENGINE_SECRET=secret)).close()
+
+    @pytest.mark.parametrize("address", ["tcp://capture", "unix://capture.sock"])
+    def test_rejects_a_malformed_address(self, folder: Path, address: str) -> None:
+        with pytest.raises(
+            ConfigurationError, match="TINTYPE_ENGINE: must be unix:///path/to/socket or tcp://host:port"
+        ):
+            backends.open_engine(settings(folder, TINTYPE_ENGINE=address, TINTYPE_ENGINE_SECRET="0123456789abcdef"))
 
     def test_requires_tls_for_a_remote_daemon(self, folder: Path) -> None:
         environ = {"TINTYPE_ENGINE": "tcp://capture:9000", "TINTYPE_ENGINE_SECRET": "0123456789abcdef"}
@@ -245,3 +255,9 @@ class TestPublicHost:
         environ = {"TINTYPE_PUBLIC_URL": "https://www.example.com", "TINTYPE_ALLOW_HOSTS": "www.example.com"}
         rules = application._target_policy(Settings.load(environ, None), Policy())
         assert rules.canonicalize("https://www.example.com/about") == "https://www.example.com/about"
+
+    def test_is_denied_in_the_capture_daemon_too(self, folder: Path) -> None:
+        here = settings(
+            folder, TINTYPE_PUBLIC_URL="https://thumbs.example.com/base", TINTYPE_DENY_HOSTS="a.example.com"
+        )
+        assert backends.daemon_config(here).deny_hosts == ("a.example.com", "thumbs.example.com")

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from tintype import backends, logs, malloc, telemetry, urls
+from tintype import backends, logs, malloc, telemetry
 from tintype.errors import ConfigurationError
 from tintype.model import Freshness
 from tintype.network.egress import AllowRule, Policy
@@ -136,9 +136,7 @@ def _request_parser(settings: Settings, policy: Policy) -> RequestParser:
 
 
 def _target_policy(settings: Settings, policy: Policy) -> TargetPolicy:
-    """Denies captures of the service's own public host, which could loop, unless the operator allows it by name."""
-    host = urls.host_of(settings.public_url) if settings.public_url else ""
-    denied = (*settings.deny_hosts, host) if host and host not in settings.allow_hosts else settings.deny_hosts
+    denied = backends.denied_hosts(settings)
     return TargetPolicy(policy, settings.allow_hosts, denied, settings.tracking_parameters)
 
 

@@ -103,11 +103,23 @@ def daemon_config(settings: Settings) -> DaemonConfig:
         allow_no_sandbox=settings.allow_no_sandbox,
         allow_addresses=settings.allow_addresses,
         allow_hosts=settings.allow_hosts,
-        deny_hosts=settings.deny_hosts,
+        deny_hosts=denied_hosts(settings),
         filters=str(filter_list_store(settings).engine_path.resolve()) if settings.filter_lists else "",
         hidden=(str(settings.data_dir.resolve()),),
         log_level=settings.log_level,
     )
+
+
+def denied_hosts(settings: Settings) -> tuple[str, ...]:
+    """Hosts that are never connected to: TINTYPE_DENY_HOSTS, and the host of TINTYPE_PUBLIC_URL.
+
+    A page that loads thumbnails of this service could request captures of itself. The operator can allow the host by
+    its name in TINTYPE_ALLOW_HOSTS.
+    """
+    from tintype.urls import host_of  # noqa: PLC0415
+
+    host = host_of(settings.public_url) if settings.public_url else ""
+    return (*settings.deny_hosts, host) if host and host not in settings.allow_hosts else settings.deny_hosts
 
 
 def filter_list_store(settings: Settings) -> FilterListStore:
@@ -178,7 +190,9 @@ def _local_daemon(settings: Settings) -> tuple[str, list[str], Path]:
 
 def _remote_daemon(settings: Settings, address: str, _: bool) -> ChromiumEngine:
     from tintype.engines.chromium import ChromiumEngine  # noqa: PLC0415
+    from tintype.rpc.tls import check_address  # noqa: PLC0415
 
+    check_address("TINTYPE_ENGINE", address)
     return ChromiumEngine(
         address,
         None,

@@ -69,6 +69,15 @@ class TargetPolicy:
         return any(fnmatchcase(name, pattern) for pattern in self.tracking_parameters)
 
 
+def require_web_url(text: str) -> None:
+    """Raise InvalidRequest unless a text is an http or https URL that :class:`TargetPolicy` can parse.
+
+    Chromium opens ``file:``, ``view-source:`` and ``chrome:`` when it is asked to navigate, so the process that
+    navigates checks the scheme too, and does not rely on the check of its client.
+    """
+    _parse(text)
+
+
 @lru_cache(maxsize=64)
 def canonical_hosts(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Operators' hosts and ``*.`` patterns in canonical form, for comparison."""

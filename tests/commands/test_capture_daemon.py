@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from harness.node import free_port
 from harness.site_server import SiteServer
 from harness.waiting import eventually
 from tests.support.certificates import Authority
 from tests.support.images import pixel
+from tintype.commands import capture_daemon
 from tintype.engines.chromium import ChromiumEngine
-from tintype.errors import BackendUnavailable, TintypeError
+from tintype.errors import BackendUnavailable, ConfigurationError, TintypeError
 from tintype.model import Capture
 from tintype.options import Options, Shot
 from tintype.rpc.tls import TransportSecurity
@@ -92,12 +94,13 @@ class TestOverTls:
         assert engine.status().clients == 1
         engine.close()
 
-    @pytest.mark.parametrize("secret", ["", "another horse battery staple"])
     @pytest.mark.parametrize("tls", [True, False])
-    def test_rejects_other_clients(
-        self, address: str, authority: Authority, secret: str, tls: bool, tmp_path: Path, site: SiteServer
+    def test_rejects_a_client_with_another_secret(
+        self, address: str, authority: Authority, tls: bool, tmp_path: Path, site: SiteServer
     ) -> None:
-        security = TransportSecurity(secret=secret, ca=str(authority.certificate) if tls else "")
+        security = TransportSecurity(
+            secret="another horse battery staple", ca=str(authority.certificate) if tls else ""
+        )
         engine = ChromiumEngine(address, None, tmp_path, timeout=60, security=security)
         with pytest.raises(TintypeError):
             engine.capture(shot(site.url("/plain.html?unauthenticated")))
@@ -108,10 +111,11 @@ class TestOverTls:
 @pytest.mark.browser
 def test_finishes_captures_after_sigterm_and_accepts_no_more(site: SiteServer, tmp_path: Path) -> None:
     address = f"tcp://127.0.0.1:{free_port()}"
-    settings = {"TINTYPE_DATA_DIR": str(tmp_path), "TINTYPE_SLOTS": "1"}
+    settings = {"TINTYPE_DATA_DIR": str(tmp_path), "TINTYPE_SLOTS": "1", "TINTYPE_ENGINE_SECRET": SECRET}
+    security = TransportSecurity(secret=SECRET)
     with start("--listen", address, TINTYPE_ALLOW_ADDRESSES=f"127.0.0.1:{site.port}", **settings) as daemon:
         wait_ready(daemon)
-        busy, idle = (ChromiumEngine(address, None, tmp_path, timeout=60) for _ in range(2))
+        busy, idle = (ChromiumEngine(address, None, tmp_path, timeout=60, security=security) for _ in range(2))
         idle.connect()
         with ThreadPoolExecutor(2) as threads:
             page = "/plain.html?after-sigterm"
@@ -129,18 +133,26 @@ def test_finishes_captures_after_sigterm_and_accepts_no_more(site: SiteServer, t
         idle.close()
 
 
-class TestBeyondLoopback:
-    @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "captures.example.com"])
-    def test_refuses_to_listen_without_a_secret(self, host: str, tmp_path: Path) -> None:
-        with start("--listen", f"tcp://{host}:{free_port()}", TINTYPE_DATA_DIR=str(tmp_path)) as daemon:
-            output, _ = daemon.communicate(timeout=60)
-        assert daemon.returncode == 1
-        assert "TINTYPE_ENGINE_SECRET" in output
+class TestListenAddress:
+    @pytest.mark.parametrize("address", ["nonsense", "0.0.0.0:9222", "http://127.0.0.1:9222", "unix://relative.sock"])
+    def test_is_rejected_if_it_is_malformed(self, address: str, tmp_path: Path) -> None:
+        assert "--listen: must be unix:///path/to/socket or tcp://host:port" in refusal(address, tmp_path)
+        assert not list(tmp_path.iterdir())
 
-    def test_refuses_to_listen_without_tls(self, tmp_path: Path) -> None:
-        settings = {"TINTYPE_DATA_DIR": str(tmp_path), "TINTYPE_ENGINE_SECRET": SECRET}
-        with start("--listen", f"tcp://0.0.0.0:{free_port()}", **settings) as daemon:
-            output, _ = daemon.communicate(timeout=60)
-        assert daemon.returncode == 1
-        assert "TINTYPE_ENGINE_TLS_CERT" in output
-        assert "TINTYPE_ALLOW_PLAINTEXT_ENGINE" in output
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "[::]", "captures.example.com"])
+    def test_needs_a_secret_on_tcp(self, host: str, tmp_path: Path) -> None:
+        assert "TINTYPE_ENGINE_SECRET" in refusal(f"tcp://{host}:{free_port()}", tmp_path)
+
+    def test_needs_tls_beyond_loopback(self, tmp_path: Path) -> None:
+        message = refusal(f"tcp://0.0.0.0:{free_port()}", tmp_path, TINTYPE_ENGINE_SECRET=SECRET)
+        assert "TINTYPE_ENGINE_TLS_CERT" in message
+        assert "TINTYPE_ALLOW_PLAINTEXT_ENGINE" in message
+
+
+def refusal(address: str, folder: Path, **settings: str) -> str:
+    """The error of a daemon that exits with the code for invalid settings."""
+    outcome = CliRunner().invoke(
+        capture_daemon.command, ["--listen", address], env={"TINTYPE_DATA_DIR": str(folder), **settings}
+    )
+    assert isinstance(outcome.exception, ConfigurationError)  # `tintype` prints it and exits with 2
+    return str(outcome.exception)

@@ -22,6 +22,7 @@ from tintype.engines.chromium import ChromiumEngine
 from tintype.engines.daemon_launcher import DaemonLauncher
 from tintype.errors import BackendUnavailable, BrowserCrashed, CaptureTimeout, EngineError, NotAPage
 from tintype.options import Navigation, Shot
+from tintype.rpc.tls import TransportSecurity
 
 SHOT = Shot(navigation=Navigation(url="http://a.example.com/"))
 
@@ -213,9 +214,10 @@ class TestStart:
         assert eventually(lambda: not scripted.pids())
 
     def test_does_not_start_a_daemon_without_a_command(self, tmp_path: Path) -> None:
+        security = TransportSecurity(secret="0123456789abcdef")
         for address in (f"unix://{tmp_path}/none.sock", "tcp://127.0.0.1:1"):
             with pytest.raises(BackendUnavailable):
-                ChromiumEngine(address, None, tmp_path, timeout=5).capture(SHOT)
+                ChromiumEngine(address, None, tmp_path, timeout=5, security=security).capture(SHOT)
 
 
 class TestCalls:

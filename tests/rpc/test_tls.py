@@ -14,7 +14,7 @@ from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import BackendUnavailable, ConfigurationError, TintypeError
 from tintype.rpc import framing, messages
 from tintype.rpc.auth import AuthenticatedServer
-from tintype.rpc.tls import TransportSecurity, is_remote_address
+from tintype.rpc.tls import TransportSecurity, check_address, is_remote_address
 
 SECRET = "correct horse battery staple"
 REMOTE = "tcp://captures.example.com:9222"
@@ -93,7 +93,7 @@ class TestTls:
 
         with_daemon(served, scenario)
 
-    @pytest.mark.parametrize("secret", ["", SECRET])
+    @pytest.mark.parametrize("secret", ["another horse battery staple", SECRET])
     def test_gives_a_plain_client_nothing(self, secret: str, served: TransportSecurity, tmp_path: Path) -> None:
         async def scenario(port: int) -> None:
             with pytest.raises(TintypeError):
@@ -112,18 +112,20 @@ class TestTls:
 
 class TestTransportSecurity:
     @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
-    def test_needs_nothing_on_loopback(self, host: str) -> None:
+    def test_needs_only_a_secret_on_loopback(self, host: str) -> None:
         address = f"tcp://{host}:9222"
         assert not is_remote_address(address)
-        TransportSecurity().require_for_client(address)
-        TransportSecurity().require_for_server(address)
+        TransportSecurity(secret=SECRET).require_for_client(address)
+        TransportSecurity(secret=SECRET).require_for_server(address)
 
     def test_needs_nothing_on_a_unix_socket(self) -> None:
         TransportSecurity().require_for_client("unix:///run/d.sock")
         TransportSecurity().require_for_server("unix:///run/d.sock")
 
-    @pytest.mark.parametrize("address", [REMOTE, "tcp://0.0.0.0:1", "tcp://[::]:1", "tcp://10.0.0.5:1"])
-    def test_needs_a_secret_beyond_loopback(self, address: str) -> None:
+    @pytest.mark.parametrize(
+        "address", [REMOTE, "tcp://0.0.0.0:1", "tcp://[::]:1", "tcp://10.0.0.5:1", "tcp://127.0.0.1:1", "tcp://[::1]:1"]
+    )
+    def test_needs_a_secret_on_every_tcp_address(self, address: str) -> None:
         security = TransportSecurity(certificate="c.pem", ca="ca.pem", allow_plaintext=True)
         for check in (security.require_for_client, security.require_for_server):
             with pytest.raises(ConfigurationError, match="TINTYPE_ENGINE_SECRET"):
@@ -156,3 +158,25 @@ class TestTransportSecurity:
 
     def test_keeps_the_secret_out_of_its_representation(self) -> None:
         assert SECRET not in repr(TransportSecurity(secret=SECRET))
+
+
+class TestCheckAddress:
+    @pytest.mark.parametrize(
+        "address",
+        ["unix:///run/d.sock", "unix:///run/a%20b/d.sock", "tcp://h:9222", "tcp://0.0.0.0:1", "tcp://[::1]:65535"],
+    )
+    def test_accepts_a_socket_path_and_a_host_with_port(self, address: str) -> None:
+        check_address("--listen", address)
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "", "nonsense", "/run/d.sock", "run/d.sock", "0.0.0.0:9222", "localhost:9222", "http://h:9222", "tcp:h:9222",
+            "tcp://", "tcp://h", "tcp://:9222", "tcp://h:0", "tcp://h:65536", "tcp://h:x", "tcp://h:9222/path",
+            "tcp://user@h:9222", "tcp://[::1:9222", "unix://", "unix:///", "unix://run/d.sock", "unix:run/d.sock", "unix:///a?b",
+            "tcp://h:9222?x=1", "file:///run/d.sock", "redis://h:1",
+        ],
+    )  # fmt: skip
+    def test_rejects_anything_else_and_says_what_it_accepts(self, address: str) -> None:
+        with pytest.raises(ConfigurationError, match=r"--listen: must be unix:///path/to/socket or tcp://host:port"):
+            check_address("--listen", address)

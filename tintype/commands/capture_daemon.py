@@ -10,6 +10,7 @@ import click
 
 from tintype import backends
 from tintype.chromium.daemon import daemon
+from tintype.rpc.tls import check_address
 from tintype.settings import Settings
 
 
@@ -18,13 +19,16 @@ from tintype.settings import Settings
 def command(*, listen: str) -> None:
     """Run the capture daemon on its own.
 
-    It runs until SIGTERM; captures in progress are finished first. Clients set TINTYPE_ENGINE to ADDRESS. Beyond
-    loopback both sides need the same TINTYPE_ENGINE_SECRET, the daemon TINTYPE_ENGINE_TLS_CERT and its key, and the
-    clients TINTYPE_ENGINE_TLS_CA, because callers' cookies and passwords travel between them. The daemon needs no other
-    secret: set only the settings about captures and targets.
+    It runs until SIGTERM; captures in progress are finished first. Clients set TINTYPE_ENGINE to ADDRESS. For tcp://
+    both sides need the same TINTYPE_ENGINE_SECRET. Beyond loopback the daemon also needs TINTYPE_ENGINE_TLS_CERT and
+    its key, and the clients TINTYPE_ENGINE_TLS_CA, because callers' cookies and passwords travel between them. The
+    daemon needs no other secret: set only the settings about captures and targets.
     """
+    check_address("--listen", listen)
     settings = Settings.load()
+    security = backends.transport_security(settings)
+    security.require_for_server(listen)
     config = replace(
         backends.daemon_config(settings), idle_timeout=math.inf, drain_timeout=backends.capture_wait_timeout(settings)
     )
-    sys.exit(daemon.main([listen, config.to_json()], backends.transport_security(settings)))
+    sys.exit(daemon.main([listen, config.to_json()], security))

@@ -54,8 +54,8 @@ class ChromiumEngine:
     """The client of a capture daemon at ``unix://path`` or ``tcp://host:port``.
 
     With a ``command`` the daemon is started if none runs; without, it is operated elsewhere. ``timeout`` is the time in
-    seconds for one reply, the wait in the daemon's queue included. Raises ConfigurationError for ``tcp://`` beyond
-    loopback without secret and TLS, and for a file of authorities that cannot be read.
+    seconds for one reply, the wait in the daemon's queue included. Raises ConfigurationError for ``tcp://`` without a
+    secret, beyond loopback also without TLS, and for a file of authorities that cannot be read.
     """
 
     def __init__(  # noqa: PLR0913 - four of them have defaults

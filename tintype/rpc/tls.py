@@ -1,7 +1,9 @@
-"""Security of connections to capture daemons on other machines: shared secret, TLS, and the rule that demands both.
+"""Addresses of capture daemons and the security of ``tcp://`` ones: shared secret, TLS, and the rules that demand them.
 
-Requests contain the cookies, headers and passwords of clients. A ``tcp://`` address beyond loopback therefore needs
-TINTYPE_ENGINE_SECRET and TLS, unless the operator sets TINTYPE_ALLOW_PLAINTEXT_ENGINE because the network encrypts.
+Every user of a machine can connect to its loopback addresses, so each ``tcp://`` address needs TINTYPE_ENGINE_SECRET.
+Requests contain the cookies, headers and passwords of clients: beyond loopback ``tcp://`` also needs TLS, unless the
+operator sets TINTYPE_ALLOW_PLAINTEXT_ENGINE because the network encrypts. The folder of a ``unix://`` socket restricts
+access by itself.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ from urllib.parse import urlsplit
 
 from tintype.errors import ConfigurationError
 
+_TCP = "tcp://"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransportSecurity:
     """Security of ``tcp://`` connections between clients and capture daemons; not used for ``unix://``."""
 
     secret: str = field(default="", repr=False)
-    """Secret that client and daemon share; empty: no authentication."""
+    """Secret that client and daemon share; empty: no ``tcp://`` address can be used."""
     certificate: str = ""
     """PEM file of the daemon's certificate chain; empty: the daemon serves plain TCP."""
     key: str = ""
@@ -31,10 +35,13 @@ class TransportSecurity:
 
     def require_for_server(self, address: str) -> None:
         """Raise ConfigurationError if a daemon must not listen on an address with these settings."""
+        if address.startswith(_TCP) and not self.secret:
+            raise ConfigurationError(
+                f"TINTYPE_ENGINE_SECRET: must be set to listen on {address}, because every user of a machine can "
+                "connect to a port; set the same value for the clients, or listen on unix:///path/to/socket"
+            )
         if not is_remote_address(address):
             return
-        if not self.secret:
-            raise ConfigurationError(f"TINTYPE_ENGINE_SECRET: must be set to listen on {address}, beyond loopback")
         if not self.certificate and not self.allow_plaintext:
             raise ConfigurationError(
                 f"TINTYPE_ENGINE_TLS_CERT: without TLS, callers' cookies and passwords would travel to {address} "
@@ -44,12 +51,12 @@ class TransportSecurity:
 
     def require_for_client(self, address: str) -> None:
         """Raise ConfigurationError if a client must not connect to an address with these settings."""
+        if address.startswith(_TCP) and not self.secret:
+            raise ConfigurationError(
+                f"TINTYPE_ENGINE_SECRET: must be set for {address}, to the same value as for its capture daemon"
+            )
         if not is_remote_address(address):
             return
-        if not self.secret:
-            raise ConfigurationError(
-                f"TINTYPE_ENGINE_SECRET: must be set for {address}, to the same value as on that machine"
-            )
         if not self.ca and not self.allow_plaintext:
             raise ConfigurationError(
                 f"TINTYPE_ENGINE_TLS_CA: without TLS, callers' cookies and passwords would travel to {address} "
@@ -90,6 +97,22 @@ class TransportSecurity:
 
 UNSECURED = TransportSecurity()
 """Neither secret nor TLS: for Unix sockets and loopback."""
+
+
+def check_address(name: str, address: str) -> None:
+    """Raise ConfigurationError, with the ``name`` of the setting or flag, for a malformed address of a daemon.
+
+    An address is ``unix://`` with an absolute path, or ``tcp://host:port`` and nothing else.
+    """
+    try:
+        parts = urlsplit(address)
+        extra = parts.query or parts.fragment or parts.username or parts.password
+        is_unix = parts.scheme == "unix" and not parts.netloc and parts.path.startswith("/") and parts.path != "/"
+        is_tcp = parts.scheme == "tcp" and bool(parts.hostname) and bool(parts.port) and not parts.path
+    except ValueError:  # a port that is not a number from 0 to 65535, or an unfinished IPv6 address
+        is_unix, is_tcp, extra = False, False, ""
+    if extra or not (is_unix or is_tcp):
+        raise ConfigurationError(f"{name}: must be unix:///path/to/socket or tcp://host:port, not {address!r}")
 
 
 def is_remote_address(address: str) -> bool:

@@ -201,7 +201,7 @@ class Settings(BaseModel):
     engine_secret: SharedSecret = setting(
         "TINTYPE_ENGINE_SECRET",
         "",
-        "Secret shared by tcp:// capture daemons and their clients.",
+        "Secret shared by tcp:// capture daemons and their clients. Required for tcp://.",
         LONG_TEXT,
         secret=True,
     )

@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 
 from harness import processes
-from harness.node import free_port
 from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine, end
 from tests.support.captures import is_blue, shot
 from tests.support.concurrency import eventually
 from tintype.chromium.daemon.daemon import DaemonConfig, address_for, command_for
 from tintype.engines.chromium import ChromiumEngine
-from tintype.errors import BrowserCrashed, CaptureTimeout, Overloaded
+from tintype.errors import BrowserCrashed, CaptureTimeout, InvalidRequest, Overloaded
 from tintype.model import Capture
+from tintype.options import Navigation, Shot
 from tintype.provision.find_browser import is_world_executable
 
 pytestmark = pytest.mark.browser
@@ -220,19 +220,15 @@ class TestDaemon:
         assert "TINTYPE_CHROMIUM" in done.stdout
         assert "install-browser" in done.stdout
 
-    def test_listens_on_tcp(self, site: SiteServer, tmp_path: Path) -> None:
-        config = DaemonConfig(slots=1, idle_timeout=5.0, allow_addresses=(f"127.0.0.1:{site.port}",))
-        address = f"tcp://127.0.0.1:{free_port()}"
-        with subprocess.Popen(
-            command_for(config, address), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        ) as daemon:
-            assert daemon.stdout
-            assert "ready" in daemon.stdout.readline()
-            engine = ChromiumEngine(address, None, tmp_path, timeout=30)
-            assert is_blue(engine.capture(shot(site.url("/plain.html?tcp"))))
-            engine.close()
-            daemon.terminate()
-            assert daemon.wait(10) == 0
+    @pytest.mark.parametrize(
+        "url",
+        ["file:///etc/passwd", "FILE:///etc/passwd", "view-source:file:///", "chrome://crash", "data:text/html,x", ""],
+    )
+    def test_opens_only_http_and_https(self, engine: ChromiumEngine, url: str) -> None:
+        forged = Shot.model_construct(navigation=Navigation.model_construct(url=url))
+        with pytest.raises(InvalidRequest) as rejected:
+            engine.capture(forged)
+        assert [mistake.parameter for mistake in rejected.value.invalid_parameters] == ["url"]
 
 
 def start_slowly(engine: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor, name: str) -> Future[Capture]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import structlog
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from tintype.chromium.daemon.runtime import CaptureRuntime
 from tintype.errors import TintypeError
 from tintype.options import Shot
 from tintype.rpc import codec, framing, messages
+from tintype.urls import require_web_url
 
 log = structlog.get_logger("tintype.chromium")
 
@@ -117,7 +119,7 @@ class CaptureServer:
     async def _execute(self, operation: messages.Operation) -> bytes:
         match operation:
             case messages.CaptureOperation(shot=shot):
-                return codec.pack_capture(await self._runtime.pool.capture(Shot.model_validate(shot)))
+                return codec.pack_capture(await self._runtime.pool.capture(_validated_shot(shot)))
             case messages.StatusOperation():
                 return messages.pack_reply(await self._runtime.status(clients=len(self._clients)))
             case messages.MetricsOperation():
@@ -138,6 +140,13 @@ class CaptureServer:
         if is_idle:
             self.finished.set()
         return is_idle
+
+
+def _validated_shot(fields: dict[str, Any]) -> Shot:
+    """Return the shot of a request; raises ValidationError, or InvalidRequest for a URL that is not http or https."""
+    shot = Shot.model_validate(fields)
+    require_web_url(shot.url)
+    return shot
 
 
 async def _read_request(reader: asyncio.StreamReader) -> bytes:
