@@ -106,6 +106,8 @@ class Capture:
     verdict: Verdict = Verdict.OK
     meta: dict[str, Any] = field(default_factory=dict, repr=False)
     """Metadata of the page (title, description, icons …), bounded in size; empty if the engine reports none."""
+    begun_after: float = 0.0
+    """Seconds from the call of the engine until this capture began; negative if it was running before the call."""
 
     @property
     def is_image(self) -> bool:

@@ -13,8 +13,11 @@ from tintype.options import Shot
 class Engine(Protocol):
     """Captures pages. Thread-safe."""
 
-    def capture(self, shot: Shot) -> Capture:
-        """Capture a page; raises TintypeError if that fails."""
+    def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
+        """Capture a page; raises TintypeError if that fails.
+
+        With ``fresh`` the capture begins after the call: one that is already running is not shared.
+        """
         ...
 
     def check(self) -> None:

@@ -33,7 +33,7 @@ HOST = "http://127.0.0.1:9"
 class ScriptedEngine(FakeEngine):
     """Fails for URLs that name an error: ``/overloaded_2`` twice, ``/overloaded`` always."""
 
-    def capture(self, shot: Shot) -> Capture:
+    def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
         code, _, times = shot.url.rpartition("/")[2].partition("_")
         kind = next((kind for kind in errors.ALL if kind.code == code), None)
         before = sum(one.url == shot.url for one in self.shots)

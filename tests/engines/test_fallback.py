@@ -30,7 +30,7 @@ class FakeEngine:
         self.name, self.failure = name, failure
         self.captures = self.closed = 0
 
-    def capture(self, _: Shot) -> Capture:
+    def capture(self, _: Shot, *, fresh: bool = False) -> Capture:
         self.captures += 1
         self.check()
         return Capture(body=b"", width=1, height=1, taken_at=0, title=self.name)

@@ -204,10 +204,10 @@ class TestBlankPage:
     ) -> None:
         take, errors = harness.engine.capture, iter([None, Overloaded("busy")])
 
-        def capture(shot: Any) -> Any:
+        def capture(shot: Any, *, fresh: bool = False) -> Any:
             if error := next(errors):
                 raise error
-            return take(shot)
+            return take(shot, fresh=fresh)
 
         harness.engine.blank_captures = 1
         monkeypatch.setattr(harness.engine, "capture", capture)

@@ -56,6 +56,8 @@ class FakeEngine:
     features: dict[str, Any] = field(default_factory=dict)
     check_error: str = ""
     shots: list[Shot] = field(default_factory=list)
+    fresh: list[bool] = field(default_factory=list)
+    """For each shot, whether a running capture must not be shared."""
     blank_captures: int = 0
     """Number of the next captures that are blank."""
     released: threading.Event = field(default_factory=threading.Event)
@@ -69,8 +71,9 @@ class FakeEngine:
     def warnings(self) -> tuple[str, ...]:
         return self.warning_texts
 
-    def capture(self, shot: Shot) -> Capture:
+    def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
         self.shots.append(shot)
+        self.fresh.append(fresh)
         assert self.released.wait(10), "the test did not set released"
         if self.error:
             raise self.error

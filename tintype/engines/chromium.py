@@ -81,10 +81,10 @@ class ChromiumEngine:
         self._pool = _ConnectionPool()
         self._closed = False
 
-    def capture(self, shot: Shot) -> Capture:
+    def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
         """Capture a page, again if the daemon exits meanwhile; raises TintypeError."""
         fields = shot.model_dump(mode="json", exclude_defaults=True)
-        return self._call(messages.CaptureOperation(shot=fields), codec.unpack_capture)
+        return self._call(messages.CaptureOperation(shot=fields, fresh=fresh), codec.unpack_capture)
 
     def check(self) -> None:
         """Capture a tiny page; raises BackendUnavailable."""

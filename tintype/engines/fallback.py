@@ -30,12 +30,12 @@ class FallbackEngine:
             raise ValueError("engines is empty; pass at least one engine")
         self._engines = tuple(engines)
 
-    def capture(self, shot: Shot) -> Capture:
+    def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
         """Capture a page; raises the TintypeError described above, or immediately one that no other engine avoids."""
         failures: list[TintypeError] = []
         for engine in self._engines:
             try:
-                return engine.capture(shot)
+                return engine.capture(shot, fresh=fresh)
             except _RETRY_ELSEWHERE as error:
                 failures.append(error)
                 log.warning(

@@ -83,7 +83,7 @@ class SnapSharpEngine:
         self._clients: dict[int, httpx.Client] = {}
         self._lock = threading.Lock()
 
-    def capture(self, shot: Shot) -> Capture:
+    def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:  # noqa: ARG002 - each request is a capture
         """Capture a page; raises UnsupportedOption for options that the API lacks, and other TintypeErrors."""
         request = self._build_request(translate(shot))
         begin = time.monotonic()

@@ -21,6 +21,8 @@ class CaptureOperation(Operation, frozen=True, tag="capture"):
     """Capture a page; the reply is a capture. ``shot`` holds the fields of a Shot that differ from its defaults."""
 
     shot: dict[str, Any]
+    fresh: bool = False
+    """Do not share a capture that has begun before this request."""
 
 
 class StatusOperation(Operation, frozen=True, tag="status"):

@@ -23,11 +23,11 @@ class InstrumentedEngine:
     engine: Engine
     name: str
 
-    def capture(self, shot: Shot) -> Capture:
+    def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
         """Capture a page; raises TintypeError."""
         begin, result = time.perf_counter(), "internal-error"
         try:
-            capture = self.engine.capture(shot)
+            capture = self.engine.capture(shot, fresh=fresh)
             result = "partial" if capture.partial else "ok"
         except TintypeError as error:
             result = error.code

@@ -82,8 +82,8 @@ class FakeLauncher:
     def browser(self) -> FakeBrowser:
         return self.started[-1]
 
-    def capture(self, name: str = "a", **parts: Any) -> asyncio.Task[Capture]:
-        return asyncio.create_task(self.pool.capture(shot(name, **parts)))
+    def capture(self, name: str = "a", *, fresh: bool = False, **parts: Any) -> asyncio.Task[Capture]:
+        return asyncio.create_task(self.pool.capture(shot(name, **parts), fresh=fresh))
 
     async def _start(self) -> Browser:
         await asyncio.sleep(0)
@@ -123,6 +123,61 @@ async def test_identical_shots_share_one_capture() -> None:
     assert len(launcher.browser.pending) == 1
     launcher.browser.end()
     assert {(await one).body for one in pending} == {b"png"}
+
+
+@async_test
+async def test_fresh_capture_does_not_share_one_that_has_begun() -> None:
+    launcher = FakeLauncher()
+    first = launcher.capture("a")
+    await turn()
+    others = [launcher.capture("a", fresh=True)]
+    await turn()
+    assert len(launcher.browser.pending) == 2
+    others.append(launcher.capture("a"))
+    launcher.browser.end()
+    assert (await first).body == b"png"
+    assert not any(other.done() for other in others)
+    launcher.browser.end(replace(PICTURE, body=b"new"))
+    assert [(await other).body for other in others] == [b"new"] * 2
+
+
+@async_test
+async def test_fresh_captures_share_one_that_is_still_in_the_queue() -> None:
+    launcher = FakeLauncher()
+    running = [launcher.capture(name) for name in "bc"]
+    waiting = [launcher.capture("a", fresh=fresh) for fresh in (False, True, True)]
+    await turn()
+    assert launcher.pool.queue_length == 1
+    for _ in range(3):
+        launcher.browser.end()
+        await turn()
+    assert {(await one).body for one in (*running, *waiting)} == {b"png"}
+    assert launcher.pool.captures == 3
+
+
+@async_test
+async def test_reports_when_a_capture_began_relative_to_each_call() -> None:
+    launcher = FakeLauncher()
+    first = launcher.capture("a")
+    await turn()
+    second = launcher.capture("a")
+    await turn()
+    launcher.browser.end()
+    assert (await first).begun_after >= 0
+    assert (await second).begun_after < 0
+
+
+@async_test
+async def test_close_cancels_captures_that_a_fresh_one_replaced() -> None:
+    launcher = FakeLauncher()
+    both = [launcher.capture("a")]
+    await turn()
+    both.append(launcher.capture("a", fresh=True))
+    await turn()
+    await launcher.pool.close()
+    for one in both:
+        with pytest.raises(BackendUnavailable):
+            await one
 
 
 @async_test

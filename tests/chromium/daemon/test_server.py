@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from tests.support.concurrency import async_test
@@ -29,12 +30,14 @@ class FakePool:
 
     def __init__(self) -> None:
         self.busy = 0
+        self.fresh = False
         self.started = asyncio.Event()
         self.cancelled = asyncio.Event()
         self.outcome: asyncio.Future[Capture] = asyncio.get_running_loop().create_future()
 
-    async def capture(self, shot: Shot) -> Capture:
+    async def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
         assert shot == SHOT
+        self.fresh = fresh
         self.busy += 1
         self.started.set()
         try:
@@ -118,7 +121,9 @@ class TestOperations:
             harness.pool.outcome.set_result(RESULT)
             client = await harness.connect()
             assert codec.unpack_capture(await client.call(CAPTURE)) == RESULT
-            assert codec.unpack_capture(await client.call(CAPTURE)) == RESULT
+            assert not harness.pool.fresh
+            assert codec.unpack_capture(await client.call(msgspec.structs.replace(CAPTURE, fresh=True))) == RESULT
+            assert harness.pool.fresh
 
     @async_test
     async def test_reply_with_the_error_of_a_capture(self) -> None:

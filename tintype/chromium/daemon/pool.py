@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -53,8 +53,10 @@ class PoolLimits:
 class InFlight:
     """A capture in progress or in the queue, and how many clients wait for it."""
 
-    task: asyncio.Task[Capture]
+    task: asyncio.Task[Capture] = field(init=False)
     waiters: int = 0
+    begun_at: float | None = None
+    """Time of the event loop at which the last attempt began; None while the capture is in the queue."""
 
 
 class Pool:
@@ -98,12 +100,19 @@ class Pool:
         browsers = [browser for browser in (self.browser, *self._discarded) if browser]
         return self._undisposed_before + sum(browser.undisposed_contexts for browser in browsers)
 
-    async def capture(self, shot: Shot) -> Capture:
-        """Capture a page, or wait for an identical capture in progress; raises TintypeError."""
-        in_flight = self._in_flight.get(shot.key) or self._start_capture(shot)
+    async def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
+        """Capture a page, or wait for an identical capture in progress; raises TintypeError.
+
+        With ``fresh``, a capture that has begun is not shared, only one that is still in the queue.
+        """
+        called_at = asyncio.get_running_loop().time()
+        in_flight = self._in_flight.get(shot.key)
+        if in_flight is None or (fresh and in_flight.begun_at is not None):
+            in_flight = self._start_capture(shot)
         in_flight.waiters += 1
         try:
-            return await asyncio.shield(in_flight.task)
+            capture = await asyncio.shield(in_flight.task)
+            return replace(capture, begun_after=(in_flight.begun_at or called_at) - called_at)
         except asyncio.CancelledError:
             if in_flight.task.cancelled():
                 raise _shutting_down() from None
@@ -128,7 +137,7 @@ class Pool:
     async def close(self) -> None:
         """Kill every browser and fail the captures in progress. Idempotent."""
         self._closing = True
-        tasks = [in_flight.task for in_flight in self._in_flight.values()]
+        tasks = list(self._admitted)
         browsers = [browser for browser in (self.browser, *self._discarded) if browser]
         for browser in browsers:
             browser.kill("shutting down")
@@ -144,10 +153,10 @@ class Pool:
             raise _shutting_down()
         if len(self._admitted) >= self._limits.slots + self._limits.queue:
             raise Overloaded(retry_after=self._retry_after())
-        task = asyncio.create_task(self._run(shot))
+        in_flight = self._in_flight[shot.key] = InFlight()
+        task = in_flight.task = asyncio.create_task(self._run(shot, in_flight))
         self._admitted.add(task)
         task.add_done_callback(self._admitted.discard)
-        in_flight = self._in_flight[shot.key] = InFlight(task)
         return in_flight
 
     def _release(self, key: str, in_flight: InFlight) -> None:
@@ -162,12 +171,12 @@ class Pool:
             max(_MIN_RETRY_AFTER, self._average_duration * (self.queue_length + 1) / self._limits.slots),
         )
 
-    async def _run(self, shot: Shot) -> Capture:
+    async def _run(self, shot: Shot, in_flight: InFlight) -> Capture:
         start = time.perf_counter()
         async with self._hold_slot():
             queued = round((time.perf_counter() - start) * 1000, 1)
             try:
-                capture = await self._capture_with_retry(shot)
+                capture = await self._capture_with_retry(shot, in_flight)
             except TintypeError as error:
                 log.info("capture_failed", host=host_of(shot.url), error=error.code, detail=error.detail, queue=queued)
                 raise
@@ -186,12 +195,13 @@ class Pool:
             finally:
                 self.busy -= 1
 
-    async def _capture_with_retry(self, shot: Shot) -> Capture:
+    async def _capture_with_retry(self, shot: Shot, in_flight: InFlight) -> Capture:
         for _ in range(_ATTEMPTS):
             browser = await self._usable_browser()
             browser.active_captures += 1
             try:
                 self.captures += 1
+                in_flight.begun_at = asyncio.get_running_loop().time()
                 return await self._capture_in(browser, shot)
             except TargetClosed as end:
                 log.warning("browser_crashed", host=host_of(shot.url), reason=str(end))

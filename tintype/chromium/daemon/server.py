@@ -118,8 +118,8 @@ class CaptureServer:
 
     async def _execute(self, operation: messages.Operation) -> bytes:
         match operation:
-            case messages.CaptureOperation(shot=shot):
-                return codec.pack_capture(await self._runtime.pool.capture(_validated_shot(shot)))
+            case messages.CaptureOperation(shot=shot, fresh=fresh):
+                return codec.pack_capture(await self._runtime.pool.capture(_validated_shot(shot), fresh=fresh))
             case messages.StatusOperation():
                 return messages.pack_reply(await self._runtime.status(clients=len(self._clients)))
             case messages.MetricsOperation():
