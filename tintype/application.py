@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tintype import backends, logs, malloc, telemetry
@@ -17,6 +18,7 @@ from tintype.network.resolver import TargetResolver
 from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
 from tintype.service.limits import WaitingLimit
+from tintype.service.stored_address import StoredAddresses
 from tintype.settings import Settings
 from tintype.signing import UrlSigner
 from tintype.telemetry.instrumented import InstrumentedCache, InstrumentedLimit, InstrumentedStorage
@@ -80,6 +82,7 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         failure_ttl=settings.failure_ttl,
         wait_timeout=backends.capture_wait_timeout(settings),
         waiting_limit=_waiting_limit(settings) if serving else None,
+        addresses=StoredAddresses(partial(backends.stored_secret, settings)),
     )
     application = Application(
         service=service,

@@ -71,6 +71,18 @@ def open_storage(settings: Settings) -> Storage:
     return _s3(settings) if settings.s3_bucket else _disk(settings)
 
 
+def stored_secret(settings: Settings) -> bytes:
+    """The secret under which private captures are stored: the setting, or a file in the data folder.
+
+    Raises BackendUnavailable.
+    """
+    from tintype.state import secret_file  # noqa: PLC0415
+
+    if settings.stored_secret:
+        return settings.stored_secret.encode()
+    return secret_file.read_or_create(data_folder(settings) / "stored-secret")
+
+
 def data_folder(settings: Settings, name: str = "") -> Path:
     """Create a folder in the data folder, with mode 0700; raises ConfigurationError."""
     path = settings.data_dir

@@ -172,9 +172,12 @@ class StoredObject:
 _STORAGE_KEY = re.compile(r"thumbs/[0-9a-f]{64}-[0-9a-f]{64}\.(png|jpg|webp|avif|pdf|json)")
 
 
-def storage_key(request_digest: str, thumbnail: Thumbnail) -> str:
-    """``thumbs/<request digest>-<content digest>.<ext>``: immutable, because it contains the content digest."""
-    return f"thumbs/{request_digest}-{thumbnail.digest}.{thumbnail.extension}"
+def storage_key(address: str, thumbnail: Thumbnail) -> str:
+    """``thumbs/<address>-<content digest>.<ext>``: immutable, because it contains the content digest.
+
+    ``address`` is 64 hex digits that identify the request, from ``service.stored_address``.
+    """
+    return f"thumbs/{address}-{thumbnail.digest}.{thumbnail.extension}"
 
 
 def is_storage_key(text: str) -> bool:

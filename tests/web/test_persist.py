@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from werkzeug.test import TestResponse
 
+from tests.support.fakes import ThreadLocks
 from tests.web.conftest import URL, Site
+from tintype import access_log, logs
+from tintype.errors import CaptureTimeout
 from tintype.model import is_storage_key
+from tintype.options import Options
 
 FOREVER = "public, max-age=31536000, immutable"
 CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
@@ -111,6 +116,59 @@ class TestPersist:
     def test_has_no_cors_headers(self, site: Site) -> None:
         answer = site.client.options("/persist", headers={"Origin": "https://evil.org"})
         assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+class TestPrivateCapture:
+    """Credentials of a client, and hashes of them, leave the process nowhere."""
+
+    CREDENTIALS: ClassVar[dict[str, Any]] = {
+        "basic_auth": "anna:hunter2",
+        "cookies": {"session": "4711"},
+        "headers": {"X-Token": "0815"},
+    }
+
+    def hashes(self) -> list[str]:
+        """What a person with the password could compute: hashes of the request, of the shot and of the password."""
+        request = Options.model_validate({"url": URL, **self.CREDENTIALS}).capture_request()
+        texts = ["anna:hunter2", "hunter2", "YW5uYTpodW50ZXIy", request.key, request.shot.key]
+        digests = [hashlib.new(name, text.encode()).hexdigest() for name in ("sha256", "md5") for text in texts]
+        return [*texts, *digests, *(digest[:16] for digest in digests), request.key[:16], request.shot.key[:16]]
+
+    def test_leaves_no_hash_of_its_credentials_anywhere(self, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+        logs.configure(level="debug", log_format="json")
+        locks = ThreadLocks()
+        site.service._pipeline._locks = locks
+        members = {"url": URL, **self.CREDENTIALS}
+        answers = [
+            site.persist(**self.CREDENTIALS),
+            site.persist(**self.CREDENTIALS, fresh=True),
+            site.client.post("/thumb", json=members),
+            site.client.post("/thumb", json={**members, "format": "webp", "thumb_width": 320}),
+            site.client.post("/thumb", json={**members, "placeholder": True}),
+            site.client.get("/metrics", environ_overrides={"REMOTE_ADDR": "127.0.0.1"}),
+        ]
+        site.engine.error = CaptureTimeout()
+        answers.append(site.client.post("/thumb", json=members))
+        access_log.flush()
+        sent = "".join(f"{answer.headers} {answer.get_data().decode('latin-1')}" for answer in answers)
+        kept = [*site.records.keys(), *site.masters.keys(), *locks.requested, *map(str, site.counters._counts)]
+        objects = [f"{found}" for found in site.storage._objects.values()]
+        visible = "\n".join([sent, *kept, *objects, *capsys.readouterr()])
+        assert [status.status_code for status in answers[:4]] == [200] * 4
+        assert [text for text in self.hashes() if text in visible] == []
+
+    def test_occupies_no_more_when_stored_twice(self, site: Site) -> None:
+        site.service._pipeline._engine = site.engine
+        first = site.persist(**self.CREDENTIALS).json
+        site.engine.shots.clear()  # the fake engine draws each capture in another colour
+        second = site.persist(**self.CREDENTIALS).json
+        assert (second, len(list(site.storage.keys()))) == (first, 1)
+
+    def test_differs_from_the_public_capture_and_is_never_returned_for_it(self, site: Site) -> None:
+        private = site.persist(**self.CREDENTIALS).json["key"]
+        public = site.persist().json["key"]
+        assert private.partition("-")[0] != public.partition("-")[0]
+        assert public.startswith(f"thumbs/{Options(url=URL).capture_request().key}-")
 
 
 class TestRequestBody:

@@ -26,6 +26,7 @@ from tintype.service.health import HealthChecks
 from tintype.service.limits import UNLIMITED, ConcurrencyLimit, Permit, WaitingLimit
 from tintype.service.pipeline import CaptureJob, CapturePipeline
 from tintype.service.policy import is_transient, is_unusable, raise_for_verdict
+from tintype.service.stored_address import StoredAddresses
 from tintype.service.thumbnail_cache import ThumbnailCache
 
 BACKGROUND_QUEUE = 64
@@ -54,12 +55,14 @@ class ThumbnailService:
         failure_ttl: float = 60.0,
         wait_timeout: float = 60.0,
         waiting_limit: RequestLimit | None = None,
+        addresses: StoredAddresses | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.concurrency_limit = ConcurrencyLimit()
         self.waiting_limit: RequestLimit = waiting_limit or WaitingLimit()
         self._engine = engine
         self._storage = storage
+        self._addresses = addresses or StoredAddresses()
         self._clock = clock
         self._cache = ThumbnailCache(records, masters, failure_ttl)
         self._pipeline = CapturePipeline(
@@ -146,7 +149,7 @@ class ThumbnailService:
         raise_for_verdict(result.thumbnail, fail_on)
         if permanent and is_unusable(result.thumbnail):
             return self._persist_result(permanent, cached=True)
-        new = _to_store(request, result.thumbnail)
+        new = _to_store(self._addresses.of(request), result.thumbnail)
         self._storage.put(new)
         return self._persist_result(new, cached=False)
 
@@ -205,9 +208,9 @@ def check_cache(cache: Cache) -> None:
         raise BackendUnavailable("cache check failed: a written value could not be read back")
 
 
-def _to_store(request: CaptureRequest, thumbnail: Thumbnail) -> StoredObject:
+def _to_store(address: str, thumbnail: Thumbnail) -> StoredObject:
     meta = {"width": str(thumbnail.width), "height": str(thumbnail.height), "bytes": str(len(thumbnail.body))}
     meta["verdict"] = thumbnail.verdict
     if is_transient(thumbnail) or is_unusable(thumbnail):
         meta["transient"] = "true"
-    return StoredObject(key=storage_key(request.key, thumbnail), body=thumbnail.body, mime=thumbnail.mime, meta=meta)
+    return StoredObject(key=storage_key(address, thumbnail), body=thumbnail.body, mime=thumbnail.mime, meta=meta)

@@ -269,6 +269,14 @@ class Settings(BaseModel):
     )
 
     # Storage
+    stored_secret: SharedSecret = setting(
+        "TINTYPE_STORED_SECRET",
+        "",
+        "Secret that hides the credentials of private captures in the addresses of stored objects. Machines that share"
+        " a storage should share it. Unset: generated, in the data folder.",
+        LONG_TEXT,
+        secret=True,
+    )
     s3_bucket: str = setting("S3_BUCKET", "", "S3 bucket for stored objects. Unset: files in the data folder.")
     s3_region: str = setting("S3_REGION", "", "Region of the bucket; auto for R2.")
     s3_endpoint_url: HttpUrl = setting("S3_ENDPOINT_URL", "", "Endpoint of R2, MinIO or another S3 service.", HTTP_URL)
