@@ -256,7 +256,7 @@ class TestPublicHost:
         rules = application._target_policy(Settings.load(environ, None), Policy())
         assert rules.canonicalize("https://www.example.com/about") == "https://www.example.com/about"
 
-    def test_is_denied_in_the_capture_daemon_too(self, folder: Path) -> None:
+    def test_denies_the_public_host_in_the_capture_daemon_too(self, folder: Path) -> None:
         here = settings(
             folder, TINTYPE_PUBLIC_URL="https://thumbs.example.com/base", TINTYPE_DENY_HOSTS="a.example.com"
         )

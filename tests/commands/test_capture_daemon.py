@@ -135,7 +135,7 @@ def test_finishes_captures_after_sigterm_and_accepts_no_more(site: SiteServer, t
 
 class TestListenAddress:
     @pytest.mark.parametrize("address", ["nonsense", "0.0.0.0:9222", "http://127.0.0.1:9222", "unix://relative.sock"])
-    def test_is_rejected_if_it_is_malformed(self, address: str, tmp_path: Path) -> None:
+    def test_rejects_a_malformed_address(self, address: str, tmp_path: Path) -> None:
         assert "--listen: must be unix:///path/to/socket or tcp://host:port" in refusal(address, tmp_path)
         assert not list(tmp_path.iterdir())
 

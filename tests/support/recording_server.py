@@ -66,6 +66,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body.encode())
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
     def log_message(self, *_: object) -> None:
         """Log nothing."""
 
@@ -110,6 +114,11 @@ def _locked(_: RecordingServer, authorization: str) -> Response:
     return 401, {"WWW-Authenticate": 'Basic realm="here"'}, "<!doctype html><title>outside</title><p>."
 
 
+def _locked_embedding(server: RecordingServer, authorization: str) -> Response:
+    status, headers, body = _locked(server, authorization)
+    return status, headers, body + (f"<iframe src={server.other}/forging></iframe>" if status < 400 else "")
+
+
 def _trap(server: RecordingServer, _: str) -> Response:
     return (
         200,
@@ -122,6 +131,74 @@ def _empty(_: RecordingServer, __: str) -> Response:
     return 200, {"Access-Control-Allow-Origin": "*"}, ""
 
 
+def _embedding(server: RecordingServer, _: str) -> Response:
+    """A page of the target with frames of both origins and an image that the other origin redirects back."""
+    here, other = server.origin, server.other
+    return (
+        200,
+        {},
+        f"""<!doctype html><title>embedding</title><img src={other}/bounce><iframe src={other}/forging></iframe>
+        <iframe src={here}/nesting></iframe><iframe srcdoc="<img src={here}/srcdoc.png>"></iframe>""",
+    )
+
+
+def _forging(server: RecordingServer, _: str) -> Response:
+    """A document that tries to act at the other origin in every way: image, fetch, form, worker, frame."""
+    at = server.other
+    return (
+        200,
+        {},
+        f"""<!doctype html><title>forging</title><img src={at}/forged.png><iframe src={at}/forged-frame></iframe>
+        <iframe name=sink></iframe><form method=post action={at}/forged-form target=sink></form>
+        <script>
+          fetch("{at}/forged-fetch", {{ method: "POST", mode: "no-cors", body: "x" }});
+          navigator.sendBeacon("{at}/forged-beacon", "x");
+          new Worker(URL.createObjectURL(new Blob([`fetch("{at}/forged-worker", {{ mode: "no-cors" }})`])));
+          document.forms[0].submit();
+        </script>""",
+    )
+
+
+def _forged_frame(server: RecordingServer, _: str) -> Response:
+    return 200, {}, f"<!doctype html><img src={server.origin}/forged-nested.png>"
+
+
+def _nesting(server: RecordingServer, _: str) -> Response:
+    return 200, {}, f"<!doctype html><img src={server.origin}/nested.png>"
+
+
+def _bounce(server: RecordingServer, _: str) -> Response:
+    return 302, {"Location": f"{server.other}/bounced.png"}, ""
+
+
+def _to_forging(server: RecordingServer, _: str) -> Response:
+    return 302, {"Location": f"{server.other}/forging"}, ""
+
+
+def _to_navigating(server: RecordingServer, _: str) -> Response:
+    return 302, {"Location": f"{server.other}/navigating"}, ""
+
+
+def _navigating(server: RecordingServer, _: str) -> Response:
+    return 200, {}, f"<!doctype html><script>location = '{server.other}/forged-page'</script>"
+
+
+def _reloading(server: RecordingServer, _: str) -> Response:
+    """A page that reloads once, then navigates within its origin."""
+    return (
+        200,
+        {},
+        f"""<!doctype html><script>
+          if (!sessionStorage.reloaded) {{ sessionStorage.reloaded = 1; location.reload(); }}
+          else location = "{server.origin}/next";
+        </script>""",
+    )
+
+
+def _next(_: RecordingServer, __: str) -> Response:
+    return 200, {}, "<!doctype html><title>next</title>"
+
+
 _ROUTES: dict[str, Callable[[RecordingServer, str], Response]] = {
     "/page": _page,
     "/frame": _frame,
@@ -129,5 +206,16 @@ _ROUTES: dict[str, Callable[[RecordingServer, str], Response]] = {
     "/away": _away,
     "/landing": _landing,
     "/locked": _locked,
+    "/locked-embedding": _locked_embedding,
     "/trap": _trap,
+    "/embedding": _embedding,
+    "/forging": _forging,
+    "/forged-frame": _forged_frame,
+    "/nesting": _nesting,
+    "/bounce": _bounce,
+    "/to-forging": _to_forging,
+    "/to-navigating": _to_navigating,
+    "/navigating": _navigating,
+    "/reloading": _reloading,
+    "/next": _next,
 }

@@ -83,6 +83,60 @@ class TestHeaders:
         assert target.header_values("accept-language")["/page"] == {"tlh"}
 
 
+class TestDocumentsOfOtherOrigins:
+    """Requests to the target that a document of another origin causes carry no headers of the caller."""
+
+    HEADERS = {"Authorization": TOKEN}  # noqa: RUF012 - read only
+
+    def test_frames_of_another_origin_send_no_credentials(
+        self, engine: ChromiumEngine, target: RecordingServer
+    ) -> None:
+        take(engine, f"{target.origin}/embedding", headers=self.HEADERS, delay=800)
+        values = target.header_values("authorization")
+        forged = {path: sent for path, sent in values.items() if "forged" in path}
+        assert {"/forged.png", "/forged-frame", "/forged-fetch", "/forged-form", "/forged-nested.png"} <= forged.keys()
+        assert set().union(*forged.values()) == {""}
+
+    def test_frames_of_the_target_send_credentials(self, engine: ChromiumEngine, target: RecordingServer) -> None:
+        take(engine, f"{target.origin}/embedding", headers=self.HEADERS, delay=500)
+        values = target.header_values("authorization")
+        assert {path: values[path] for path in ("/embedding", "/nesting", "/nested.png", "/srcdoc.png")} == {
+            "/embedding": {TOKEN}, "/nesting": {TOKEN}, "/nested.png": {TOKEN}, "/srcdoc.png": {TOKEN},
+        }  # fmt: skip
+
+    def test_a_redirect_by_another_origin_carries_no_credentials(
+        self, engine: ChromiumEngine, target: RecordingServer
+    ) -> None:
+        take(engine, f"{target.origin}/embedding", headers=self.HEADERS, delay=500)
+        assert target.header_values("authorization")["/bounced.png"] == {""}
+
+    @pytest.mark.parametrize("path", ["/to-forging", "/to-navigating"])
+    def test_a_page_behind_a_redirect_sends_no_credentials(
+        self, engine: ChromiumEngine, target: RecordingServer, path: str
+    ) -> None:
+        take(engine, f"{target.origin}{path}", headers=self.HEADERS, delay=800)
+        values = target.header_values("authorization")
+        assert values.pop(path) == {TOKEN}
+        assert any("forged" in path for path in values)
+        assert set().union(*values.values()) == {""}
+
+    def test_a_page_that_reloads_and_navigates_keeps_its_credentials(
+        self, engine: ChromiumEngine, target: RecordingServer
+    ) -> None:
+        assert take(engine, f"{target.origin}/reloading", headers=self.HEADERS, delay=500).title == "next"
+        values = target.header_values("authorization")
+        assert (values["/reloading"], values["/next"]) == ({TOKEN}, {TOKEN})
+
+    def test_a_frame_of_another_origin_cannot_use_the_cached_password(
+        self, engine: ChromiumEngine, target: RecordingServer
+    ) -> None:
+        assert take(engine, f"{target.origin}/locked-embedding", basic_auth="anna:s3cret", delay=800).title == "inside"
+        values = target.header_values("authorization")
+        forged = {path: sent for path, sent in values.items() if "forged" in path}
+        assert {"/forged.png", "/forged-fetch", "/forged-form"} <= forged.keys()
+        assert set().union(*forged.values()) == {""}
+
+
 class TestCookies:
     def test_cookies_go_to_their_host_and_path(self, engine: ChromiumEngine, target: RecordingServer) -> None:
         cookies = [{"name": "session", "value": "c00kie-value"}, {"name": "deep", "value": "1", "path": "/deeper"}]
