@@ -144,6 +144,17 @@ class TestFailures:
         assert tintype("batch", write_list(f"{HOST}/overloaded_2", f"{HOST}/browser-crashed_1"), "-o", "out") == 0
         assert engine.captured() == ["/browser-crashed_1"] * 2 + ["/overloaded_2"] * 3
 
+    @pytest.mark.parametrize("page", ["overloaded_3", "browser-crashed_3", "engine-error_1"])
+    def test_leaves_a_page_pending_after_a_failure_of_the_service(
+        self, tintype: Terminal, engine: ScriptedEngine, page: str
+    ) -> None:
+        list_file = write_list(f"{HOST}/{page}", f"{HOST}/a")
+        assert tintype("batch", list_file, "-o", "out", "--report", "report.json") == 1
+        assert states() == {f"/{page}": "pending", "/a": "captured"}
+        assert f"{page.partition('_')[0]}: as the URL requests; the next run captures it" in tintype.err
+        assert tintype("batch", list_file, "-o", "out", "--report", "report.json") == 0
+        assert states() == {f"/{page}": "captured", "/a": "skipped"}
+
     def test_ends_the_run_when_a_backend_is_unavailable(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         list_file = write_list(*(f"{HOST}/{number}/backend-unavailable" for number in range(20)))
         assert tintype("batch", list_file, "-o", "out", "--parallel", "1", "--report", "report.json") == 4
@@ -185,6 +196,20 @@ class TestSecondRun:
     def test_force_captures_all_pages_under_the_same_names(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         assert tintype("batch", "urls.txt", "-o", "out", "--force") == 1
         assert engine.captured() == ["/a", "/b", "/target-unreachable"]
+        assert image_files() == ["127.0.0.1-9-a.png", "127.0.0.1-9-b.png"]
+
+    @pytest.mark.parametrize("error", [errors.TargetUnreachable, errors.Overloaded])
+    def test_force_keeps_the_image_of_a_page_that_fails(
+        self, tintype: Terminal, engine: ScriptedEngine, error: type[errors.TintypeError]
+    ) -> None:
+        engine.error = error("down today", retry_after=0)
+        assert tintype("batch", "urls.txt", "-o", "out", "--force", "--fresh") == 1
+        engine.error = None
+        engine.shots.clear()
+        assert tintype("batch", "urls.txt", "-o", "out", "--report", "report.json") == 1
+        assert engine.captured() == []
+        assert states() == {"/a": "skipped", "/target-unreachable": "failed", "/b": "skipped"}
+        assert tintype("batch", "urls.txt", "-o", "out", "--force", "--fresh") == 1
         assert image_files() == ["127.0.0.1-9-a.png", "127.0.0.1-9-b.png"]
 
     def test_recaptures_a_truncated_file(self, tintype: Terminal, engine: ScriptedEngine) -> None:
@@ -281,6 +306,24 @@ class TestInterrupt:
         assert tintype("batch", list_file, "-o", "out") == 0
         assert len(image_files()) == 5
         assert engine.capture_count == 5
+
+    def test_leaves_a_page_pending_that_waits_for_a_retry(
+        self, tintype: Terminal, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(workers, "RETRY_DELAYS", (600,))
+
+        def interrupt() -> None:
+            assert eventually(lambda: len(engine.shots) == 1)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+        list_file = write_list(f"{HOST}/overloaded_1")
+        interrupting = threading.Thread(target=interrupt)
+        interrupting.start()
+        assert tintype("batch", list_file, "-o", "out", "--report", "report.json") == 130
+        interrupting.join()
+        assert states() == {"/overloaded_1": "pending"}
+        assert tintype("batch", list_file, "-o", "out", "--report", "report.json") == 0
+        assert states() == {"/overloaded_1": "captured"}
 
 
 @pytest.mark.browser

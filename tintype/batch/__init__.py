@@ -83,16 +83,22 @@ class Batch:
         return retry_failed if earlier.state is RecordStatus.FAILED else not self._manifest.has_file(earlier)
 
     def _save(self, outcome: Outcome) -> Record:
-        """Write the thumbnail atomically, then add its record to the manifest."""
+        """Write the thumbnail atomically and add its record to the manifest; returns the record for the report.
+
+        A failure of the service is not added, so the next run captures the page. Neither is a failure of a page whose
+        thumbnail exists: the folder keeps it.
+        """
         item, result = outcome.item, outcome.result
+        earlier = self._manifest.records.get(item.key)
         if isinstance(result, TintypeError):
             record = failed_record(item.url, result, key=item.key, seconds=outcome.seconds)
-        else:
-            earlier = self._manifest.records.get(item.key)
-            stem, extension = item.request.capture_request.shot.url, result.thumbnail.extension
-            name = earlier.file if earlier and earlier.file else self._namer.name_for(stem, item.key, extension)
-            write_atomically(self._manifest.folder / name, result.thumbnail.body)
-            record = captured_record(item.url, result, key=item.key, file=name, seconds=outcome.seconds)
+            if record.state is RecordStatus.FAILED and not (earlier and self._manifest.has_file(earlier)):
+                self._manifest.add(record)
+            return record
+        stem, extension = item.request.capture_request.shot.url, result.thumbnail.extension
+        name = earlier.file if earlier and earlier.file else self._namer.name_for(stem, item.key, extension)
+        write_atomically(self._manifest.folder / name, result.thumbnail.body)
+        record = captured_record(item.url, result, key=item.key, file=name, seconds=outcome.seconds)
         self._manifest.add(record)
         return record
 

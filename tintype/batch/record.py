@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from tintype.errors import TintypeError
+from tintype.errors import InvalidRequest, TintypeError, UnusableCapture
 from tintype.model import ThumbnailResult
 
 
@@ -22,7 +22,7 @@ class RecordStatus(StrEnum):
     FAILED = "failed"
     """The capture failed; ``error`` and ``detail`` give the reason."""
     PENDING = "pending"
-    """The run ended before this page was captured."""
+    """The run ended before this page was captured, or the service could not capture any page at that time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +93,14 @@ def captured_record(url: str, result: ThumbnailResult, *, key: str, file: str, s
 
 
 def failed_record(url: str, error: TintypeError, *, key: str = "", seconds: float = 0.0) -> Record:
-    """The record of a page that could not be captured."""
-    return Record(
-        url=url, state=RecordStatus.FAILED, error=error.code, detail=error.detail, key=key, seconds=round(seconds, 3)
-    )
+    """The record of a page without a capture: FAILED for a failure of the page, PENDING for one of the service."""
+    state = RecordStatus.FAILED if _is_page_failure(error) else RecordStatus.PENDING
+    return Record(url=url, state=state, error=error.code, detail=error.detail, key=key, seconds=round(seconds, 3))
+
+
+def _is_page_failure(error: TintypeError) -> bool:
+    """Whether the same capture would fail again: the request or the page is the reason, not the service."""
+    return error.cacheable or isinstance(error, InvalidRequest | UnusableCapture)
 
 
 def _is_file_name(name: Any) -> bool:

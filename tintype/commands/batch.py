@@ -38,6 +38,7 @@ from tintype.settings import Settings
 _EXCLUDED = ("url", "html", "on_error", "placeholder")
 _MAX_PARALLEL = 64
 _NOT_CAPTURED = (RecordStatus.SKIPPED, RecordStatus.FAILED, RecordStatus.PENDING)
+_FAILED = (RecordStatus.FAILED, RecordStatus.PENDING)
 ProgressCallback = Callable[[Record], None]
 
 
@@ -49,8 +50,8 @@ def _batch(list_file: TextIO, output: Path, report_file: Path | None, **options:
     finished page, so running the same command again captures only missing pages. Ctrl-C finishes the captures in
     progress; a second Ctrl-C exits immediately.
 
-    Exit status: 0 all pages captured; 1 some pages failed; 2 invalid usage, options or settings; 4 the service cannot
-    capture any page; 130 interrupted.
+    Exit status: 0 all pages captured; 1 some pages failed or are left for the next run; 2 invalid usage, options or
+    settings; 4 the service cannot capture any page; 130 interrupted.
     """
     if report_file and report_file.suffix.lower() not in report.FORMATS:
         raise click.UsageError("--report: unknown format; use a file name that ends in .csv or .json.")
@@ -73,7 +74,7 @@ def _batch(list_file: TextIO, output: Path, report_file: Path | None, **options:
     if batch.fatal_error:
         raise batch.fatal_error
     click.get_current_context().exit(
-        ExitCode.INTERRUPTED if interrupted else ExitCode.FAILURE if counts[RecordStatus.FAILED] else ExitCode.OK
+        ExitCode.INTERRUPTED if interrupted else ExitCode.FAILURE if any(counts[s] for s in _FAILED) else ExitCode.OK
     )
 
 
@@ -146,7 +147,7 @@ def _progress(total: int) -> Iterator[ProgressCallback]:
 
         def report_progress(record: Record) -> None:
             progress.advance(bar)
-            if record.state is RecordStatus.FAILED:
+            if record.state in _FAILED:
                 progress.console.print(f"[red]{escape(_line(record))}")
 
         yield report_progress
@@ -162,8 +163,9 @@ def _line_progress(total: int) -> ProgressCallback:
 
 
 def _line(record: Record) -> str:
-    if record.state is RecordStatus.FAILED:
-        return f"{record.url}: {record.error}: {record.detail}"
+    if record.state in _FAILED:
+        later = "; the next run captures it" if record.state is RecordStatus.PENDING else ""
+        return f"{record.url}: {record.error}: {record.detail}{later}"
     remarks = [record.cache, f"{record.seconds:.1f} s"]
     if record.verdict != Verdict.OK:
         remarks.append(f"verdict {record.verdict}")
