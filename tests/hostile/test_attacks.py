@@ -13,9 +13,9 @@ from statistics import median
 
 import pytest
 
+from harness.hostile_site import ATTACKS, HostileSite
 from harness.processes import tree
 from tests.chromium.conftest import StartEngine
-from tests.hostile.site import ATTACKS, HostileSite
 from tests.support.concurrency import eventually
 from tests.support.images import pixel
 from tintype import imaging
