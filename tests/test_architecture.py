@@ -40,7 +40,7 @@ HOMES = {
 RINGS = (
     {"errors", "lean_imports"},
     {"options", "model"},
-    {"protocols", "rpc", "network.egress", "logs", "access_log", "shared_memory", "malloc", "signing", "telemetry"},
+    {"protocols", "rpc", "network.egress", "logs", "access_log", "quarantine", "shared_memory", "malloc", "signing", "telemetry"},
     {"urls", "imaging"},
     {"network"},
     {"filters", "request_parser"},

@@ -23,6 +23,8 @@ from typing import Any, TypeVar
 
 from filelock import FileLock
 
+from tintype.quarantine import clear_path, obstacle, quarantine
+
 WORD_BYTES = 8
 """A word is read and written in one piece by all supported processors."""
 NO_COLUMN = 0
@@ -96,15 +98,15 @@ class Layout:
 class MappedFile:
     """A mapped file that several processes read and write; without a path, memory of this process.
 
-    A file with another header or size is replaced; ``discard`` is called before. Raises OSError.
+    A file with another header or size, or one that cannot be opened, is quarantined and replaced. Raises OSError.
     """
 
     words: memoryview[int]
     """The file as unsigned words of 8 bytes."""
 
-    def __init__(self, layout: Layout, path: Path | None = None, discard: Callable[[], None] | None = None) -> None:
+    def __init__(self, layout: Layout, path: Path | None = None) -> None:
         self.layout = layout
-        self._descriptor = _open(path, layout, discard) if path else -1
+        self._descriptor = _open(path, layout) if path else -1
         self.bytes = mmap.mmap(self._descriptor, layout.size)
         self.words = memoryview(self.bytes).cast("Q")
 
@@ -150,6 +152,17 @@ class MappedFile:
         self.unlock(self.layout.lock_offset + column)
         return False
 
+    def replaced(self, path: Path, reason: object) -> MappedFile:
+        """Quarantine this file, unless another process has replaced it, and map the new one. Raises OSError.
+
+        Closes this mapping; all views of it must have been released.
+        """
+        with _creation_lock(path):
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(self._descriptor)):
+                quarantine(path, reason)
+        self.close()
+        return MappedFile(self.layout, path)
+
     def close(self) -> None:
         """Close file and mapping; all views of it must have been released. Gives up all locks."""
         self.words.release()
@@ -165,26 +178,40 @@ class MappedFile:
         return False
 
 
-def _open(path: Path, layout: Layout, discard: Callable[[], None] | None) -> int:
-    with FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT):
-        if not _is_valid(path, layout):
-            if discard:
-                discard()
+def _open(path: Path, layout: Layout) -> int:
+    with _creation_lock(path):
+        reason = _defect(path, layout)
+        if reason:
+            quarantine(path, reason)
+        if reason is not None:
             _create(path, layout)
         return os.open(path, os.O_RDWR | os.O_CLOEXEC)
 
 
-def _is_valid(path: Path, layout: Layout) -> bool:
+def _creation_lock(path: Path) -> FileLock:
+    """Excludes other processes that open or replace the file at a path; raises OSError."""
+    clear_path(Path(f"{path}.lock"))
+    return FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT)
+
+
+def _defect(path: Path, layout: Layout) -> str | None:
+    """Why the file at a path is unusable; empty if there is none, None if it is valid."""
+    if found := obstacle(path):
+        return found
     try:
         with path.open("rb") as file:
-            return file.read(len(layout.magic)) == layout.magic and os.fstat(file.fileno()).st_size == layout.size
+            header, size = file.read(len(layout.magic)), os.fstat(file.fileno()).st_size
     except FileNotFoundError:
-        return False
+        return ""
+    if header != layout.magic:
+        return "it is damaged or of another version"
+    return None if size == layout.size else f"it has {size} bytes, not {layout.size}"
 
 
 def _create(path: Path, layout: Layout) -> None:
     """Write every block: a sparse file on a full disk raises SIGBUS in the process that touches the mapping."""
     new = path.with_name(f"{path.name}.new")
+    clear_path(new)
     try:
         new.touch(mode=0o600)
         new.write_bytes(layout.magic.ljust(layout.size, b"\0"))

@@ -192,7 +192,7 @@ class TestFile:
         path.write_bytes(content)
         with structlog.testing.capture_logs() as logs:
             assert count_often(path, 501) == 500
-        assert [log["event"] for log in logs] == ["state_file_replaced"]
+        assert [log["event"] for log in logs] == ["damaged_file_replaced"]
         assert path.stat().st_size == counter_table.SIZE
 
     def test_tolerates_damaged_rows(self, path: Path, storage: SharedMemoryRateLimitStorage) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ import structlog
 
 from tests.support.concurrency import eventually
 from tests.support.contracts.cache import KB, CacheContract, OpenCache, body_of
+from tests.support.fakes import Clock
 from tintype.protocols import Cache
 from tintype.rpc import codec
 from tintype.state import sqlite, sqlite_connection
@@ -66,7 +67,7 @@ class TestBrokenFile:
             assert cache.get("key") is None
         cache.put("key", b"1", 60)
         assert cache.get("key") == b"1"
-        assert [(log["event"], log["path"]) for log in logs] == [("state_file_replaced", str(path))]
+        assert [(log["event"], log["path"]) for log in logs] == [("damaged_file_replaced", str(path))]
         assert Path(f"{path}.broken").stat().st_size == 100 * KB
 
     @pytest.mark.parametrize("kept", [0.001, 0.5, 0.99])
@@ -219,19 +220,73 @@ class TestErrors:
             assert cache.get("key") in {None, b"1"}
         assert [log["event"] for log in logs] == ["state_failed"]
 
-    def test_full_disk_stores_no_new_and_loses_no_old_values(self, small_disk: Path) -> None:
-        cache = SqliteCache(small_disk / "records.sqlite", 100_000 * KB)
+
+
+class TestFullDisk:
+    """The file may not grow: on a small file system, which requires root, and with SQLite's own limit of pages."""
+
+    @pytest.fixture(params=["disk", "pages"])
+    def folder(self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        if request.param == "disk":
+            folder: Path = request.getfixturevalue("small_disk")
+            return folder
+        prepare = sqlite_connection._prepare
+
+        def prepare_small(connection: sqlite_connection.CacheConnection, mmap_bytes: int) -> None:
+            prepare(connection, mmap_bytes)
+            connection.execute(f"PRAGMA max_page_count = {(4 << 20) // sqlite_connection.PAGE_BYTES}")
+
+        monkeypatch.setattr(sqlite_connection, "_prepare", prepare_small)
+        return tmp_path
+
+    def test_new_values_replace_the_least_recently_used(self, folder: Path) -> None:
+        cache = SqliteCache(folder / "records.sqlite", 100_000 * KB)
         cache.put("old", body_of("old", 100 * KB), 60)
         with structlog.testing.capture_logs() as logs:
-            fill(cache, count=60, size=100 * KB)
-        assert "full" in logs[0]["reason"]
-        assert cache.get("old") == body_of("old", 100 * KB)
+            for number in range(60):
+                cache.put(f"key-{number}", body_of(f"key-{number}", 100 * KB), 60)
+                assert cache.get(f"key-{number}") == body_of(f"key-{number}", 100 * KB)
+        assert cache.get("old") is None
+        assert [log["event"] for log in logs] == ["cache_disk_full"]
+        assert 5 < cache.entries() < 60
+        cache.close()
+
+    def test_expired_values_go_first(self, folder: Path) -> None:
+        clock = Clock()
+        cache = SqliteCache(folder / "records.sqlite", 100_000 * KB, clock=clock)
+        fill(cache, count=10, size=100 * KB)
+        clock.advance(1)
+        for number in range(30):
+            cache.put(f"brief-{number}", bytes(100 * KB), 10)
+        kept = [number for number in range(10) if cache.get(f"key-{number}")]
+        clock.advance(20)
+        for number in range(5):
+            cache.put(f"new-{number}", bytes(100 * KB), 10)
+        assert [number for number in range(10) if cache.get(f"key-{number}")] == kept
+        assert all(cache.get(f"new-{number}") for number in range(5))
+        cache.close()
+
+    def test_values_can_be_purged_and_cleared(self, folder: Path) -> None:
+        cache = SqliteCache(folder / "records.sqlite", 100_000 * KB)
         for number in range(60):
-            assert cache.get(f"key-{number}") in {None, body_of(f"key-{number}", 100 * KB)}
-        cache.clear()
+            cache.put(f"key-{number}", bytes(100 * KB), 60, tag=f"tag-{number}")
+        assert cache.purge("tag-59") == 1
+        assert cache.clear() > 0
         cache.put("new", b"1", 60)
         assert cache.get("new") == b"1"
         cache.close()
+
+
+def test_disk_filled_by_another_program_still_replaces_values(small_disk: Path) -> None:
+    cache = SqliteCache(small_disk / "records.sqlite", 100_000 * KB)
+    fill(cache, count=4, size=100 * KB)
+    with suppress(OSError), (small_disk / "other").open("wb", buffering=0) as other:
+        while other.write(bytes(1000)):
+            pass
+    for number in range(20):
+        cache.put(f"new-{number}", body_of(f"new-{number}", 50 * KB), 60)
+        assert cache.get(f"new-{number}") == body_of(f"new-{number}", 50 * KB)
+    cache.close()
 
 
 WRITER = """
@@ -282,4 +337,5 @@ def test_clear_returns_space_to_the_file_system(cache: SqliteCache, path: Path) 
 
 
 def disk_usage(path: Path) -> int:
-    return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+    files = set(path.parent.glob(f"{path.name}*")) - {Path(f"{path}.reserve")}
+    return sum(file.stat().st_size for file in files)

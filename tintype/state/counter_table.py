@@ -142,13 +142,10 @@ class CounterTable(ForkAware):
             self._mapped.close()
             self._mapped, self.column = None, NO_COLUMN
         self._file.prepare()
-        mapped = MappedFile(LAYOUT, self._file.path, discard=self._quarantine)
+        mapped = MappedFile(LAYOUT, self._file.path)
         self._bytes, self.words = mapped.bytes, mapped.words
         self.expiries = memoryview(mapped.bytes).cast("d")
         return mapped
-
-    def _quarantine(self) -> None:
-        self._file.quarantine(self._file.inode(), "not a table of counters of this version")
 
 
 @functools.lru_cache(MAX_CACHED_KEYS)

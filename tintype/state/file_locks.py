@@ -9,6 +9,7 @@ from pathlib import Path
 
 import filelock
 
+from tintype.quarantine import clear_path
 from tintype.state.circuit_breaker import CircuitBreaker
 from tintype.state.striped_locks import StripedLocks, acquire
 
@@ -44,9 +45,11 @@ class FileLocks:
 
     @contextmanager
     def _hold_file(self, stripe: int, wait: float) -> Iterator[bool]:
-        lock = filelock.FileLock(self._folder / f"{stripe:04x}.lock", poll_interval=POLL_INTERVAL)
+        path = self._folder / f"{stripe:04x}.lock"
+        lock = filelock.FileLock(path, poll_interval=POLL_INTERVAL)
         held = True
         try:
+            clear_path(path)
             lock.acquire(timeout=wait)
         except filelock.Timeout:
             held = False

@@ -1,14 +1,12 @@
-"""A file that several processes open and replace, guarded by a lock file; quarantine of broken files."""
+"""A file that several processes open and replace, guarded by a lock file; quarantine of damaged files."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
-import structlog
 from filelock import FileLock
 
-log = structlog.get_logger("tintype.state")
+from tintype.quarantine import clear_path, obstacle, quarantine
 
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for another process that opens or replaces the file."""
@@ -31,7 +29,11 @@ class SharedFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
     def exclusive(self) -> FileLock:
-        """Exclude other processes that open or replace the file; entering raises OSError after ``LOCK_TIMEOUT``."""
+        """Exclude other processes that open or replace the file; entering raises OSError after ``LOCK_TIMEOUT``.
+
+        Raises OSError also for a lock file that cannot be used or replaced.
+        """
+        clear_path(Path(f"{self.path}.lock"))
         return FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT)
 
     def inode(self) -> Inode | None:
@@ -42,14 +44,19 @@ class SharedFile:
             return None
         return found.st_dev, found.st_ino
 
-    def quarantine(self, inode: Inode | None, reason: object) -> None:
-        """Rename a broken file to ``<name>.broken``, companions first, unless another process already has.
+    def quarantine_unusable(self) -> None:
+        """Quarantine what cannot be opened: a folder, or a file of another user; raises OSError.
 
-        Call it under :meth:`exclusive`. It overwrites the previous one, so at most one broken file takes space.
+        Call it under :meth:`exclusive`.
         """
-        if inode is None or inode != self.inode():
-            return
-        for suffix in (*self._companions, ""):
-            with suppress(FileNotFoundError):
-                Path(f"{self.path}{suffix}").replace(f"{self.path}.broken{suffix}")
-        log.warning("state_file_replaced", path=str(self.path), reason=str(reason), kept=f"{self.path}.broken")
+        paths = (Path(f"{self.path}{suffix}") for suffix in ("", *self._companions))
+        if reason := next(filter(None, map(obstacle, paths)), ""):
+            quarantine(self.path, reason, self._companions)
+
+    def quarantine(self, inode: Inode | None, reason: object) -> None:
+        """Quarantine a damaged file, companions first, unless another process already has. Raises OSError.
+
+        Call it under :meth:`exclusive`.
+        """
+        if inode is not None and inode == self.inode():
+            quarantine(self.path, reason, self._companions)

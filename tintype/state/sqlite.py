@@ -13,10 +13,16 @@ from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
+import structlog
+
+from tintype.logs import LogThrottle
 from tintype.shared_memory import ForkAware, register_fork_hooks
 from tintype.state.circuit_breaker import CircuitBreaker
+from tintype.state.disk_space import create_reserve, has_room, release_reserve
 from tintype.state.shared_file import SharedFile
 from tintype.state.sqlite_connection import CORRUPT, PAGE_BYTES, CacheConnection, connect, error_code
+
+log = structlog.get_logger("tintype.state")
 
 READ = "SELECT body, used, entry.id FROM entry CROSS JOIN value ON value.id = entry.id WHERE key = ? AND expires > ?"
 ADD = "INSERT INTO entry (key, tag, expires, used, size) VALUES (?, ?, ?, ?, ?)"
@@ -29,6 +35,10 @@ MAX_EVICTION_ROUNDS = 64
 """Further transactions of eviction after one write; the next write continues."""
 FLUSH_EVERY, FLUSH_AT = 10.0, 256
 """Maximum seconds between two writes of collected uses, and the number of uses that causes an earlier write."""
+MAX_FULL_ROUNDS = 16
+"""Batches of old entries deleted to make room for one value on a full disk."""
+ROOM_MARGIN = 32 * PAGE_BYTES
+"""Bytes freed on a full disk besides the size of a value: for indices, and for parts of pages."""
 MAX_IDLE = 4
 """Idle connections that stay open; each holds some megabytes."""
 TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL}
@@ -46,10 +56,12 @@ class SqliteCache(ForkAware):
         self, path: Path, budget: int, touch_after: float = 60.0, clock: Callable[[], float] = time.time
     ) -> None:
         self._file = SharedFile(path, companions=("-wal", "-shm"))
+        self._reserve = Path(f"{path}.reserve")
         self._budget = budget
         self._touch_after = touch_after
         self._clock = clock
         self._breaker = CircuitBreaker("sqlite", str(path))
+        self._disk_log = LogThrottle()
         self._idle: list[CacheConnection] = []
         self._touched: dict[int, float] = {}
         self._flush_at = 0.0
@@ -69,7 +81,7 @@ class SqliteCache(ForkAware):
             self._breaker.report(error)
             return None
         self._release(connection)
-        if row is None:
+        if row is None or not isinstance(row[0], bytes) or not isinstance(row[1], float):  # a damaged row
             return None
         value: bytes = row[0]
         if row[1] <= now - self._touch_after:
@@ -77,25 +89,88 @@ class SqliteCache(ForkAware):
         return value
 
     def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
-        """Store a value for ``ttl`` seconds; a value larger than the budget is deleted instead."""
-        now = self._clock()
+        """Store a value for ``ttl`` seconds; a value larger than the budget is deleted instead.
+
+        On a full disk, expired and then old entries are deleted in place of growing.
+        """
         with self._ignoring_errors():
+            if not has_room(self._file.path.parent):
+                self._put_on_full_disk(key, value, ttl, tag)
+                return
+            create_reserve(self._reserve)
+            try:
+                self._put(key, value, ttl, tag)
+            except sqlite3.Error as error:
+                if error_code(error) != sqlite3.SQLITE_FULL:
+                    raise
+                self._put_on_full_disk(key, value, ttl, tag)
+
+    def _put_on_full_disk(self, key: str, value: bytes, ttl: float, tag: str) -> None:
+        if self._disk_log.allows():
+            remedy = "free disk space, or lower TINTYPE_CACHE_SIZE and TINTYPE_MASTER_SIZE"
+            log.warning("cache_disk_full", path=str(self._file.path), effect="old entries are deleted", remedy=remedy)
+        try:
+            self._make_room(len(value))
+            self._put(key, value, ttl, tag)
+        except sqlite3.Error as error:
+            if error_code(error) != sqlite3.SQLITE_FULL:
+                raise
+            release_reserve(self._reserve)
+            self._make_room(len(value))
+            self._put(key, value, ttl, tag)
+        self._checkpoint()
+
+    def _put(self, key: str, value: bytes, ttl: float, tag: str) -> None:
+        now = self._clock()
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM entry WHERE key = ?", (key,))
+            if len(value) <= self._budget and ttl > 0:
+                entry = connection.execute(ADD, (key, tag, now + ttl, now, len(value)))
+                connection.execute("INSERT INTO value VALUES (?, ?)", (entry.lastrowid, value))
+            self._write_touched(connection, now)
+            over = self._evict(connection, now)
+        rounds = MAX_EVICTION_ROUNDS
+        while over and rounds:
             with self._transaction() as connection:
-                connection.execute("DELETE FROM entry WHERE key = ?", (key,))
-                if len(value) <= self._budget and ttl > 0:
-                    entry = connection.execute(ADD, (key, tag, now + ttl, now, len(value)))
-                    connection.execute("INSERT INTO value VALUES (?, ?)", (entry.lastrowid, value))
-                self._write_touched(connection, now)
-                over = self._evict(connection, now)
-            rounds = MAX_EVICTION_ROUNDS
-            while over and rounds:
-                with self._transaction() as connection:
-                    over, rounds = self._evict(connection, now), rounds - 1
+                over, rounds = self._evict(connection, now), rounds - 1
+
+    def _delete(self, statement: str, value: str | int) -> int:
+        """Run a deletion, on a full disk with the space of the reserve; returns how many entries there were."""
+        try:
+            with self._transaction() as connection:
+                return connection.execute(statement, (value,)).rowcount
+        except sqlite3.Error as error:
+            if error_code(error) != sqlite3.SQLITE_FULL:
+                raise
+        release_reserve(self._reserve)
+        self._checkpoint()
+        with self._transaction() as connection:
+            return connection.execute(statement, (value,)).rowcount
+
+    def _make_room(self, size: int) -> None:
+        """Free pages in the file for a value: delete expired entries, then the least recently used ones."""
+        now, needed, rounds = self._clock(), size + ROOM_MARGIN, MAX_FULL_ROUNDS
+        with self._connection() as connection:
+            needed -= connection.execute("PRAGMA freelist_count").fetchone()[0] * PAGE_BYTES
+        while needed > 0 and rounds:
+            with self._transaction(vacuum=False) as connection:
+                before = _total_bytes(connection)
+                _remove_expired(connection, now)
+                expired = before - _total_bytes(connection)
+                _remove(connection, _least_recently_used(connection, needed - expired))
+                freed = before - _total_bytes(connection)
+            needed, rounds = needed - freed, rounds - 1 if freed else 0
+        self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Move the write-ahead log into the file and begin it anew, so that it does not grow."""
+        with self._connection() as connection:
+            connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def purge(self, tag: str) -> int:
         """Delete every value with a tag; returns how many there were."""
-        with self._ignoring_errors(), self._transaction() as connection:
-            return connection.execute("DELETE FROM entry WHERE tag = ? AND tag <> ''", (tag,)).rowcount
+        with self._ignoring_errors():
+            return self._delete("DELETE FROM entry WHERE tag = ? AND tag <> ''", tag)
         return 0
 
     def clear(self) -> int:
@@ -103,13 +178,12 @@ class SqliteCache(ForkAware):
         removed, batch = 0, -1
         with self._ignoring_errors():
             while batch:
-                with self._transaction() as connection:
-                    batch = _remove(
-                        connection, connection.execute("SELECT id FROM entry LIMIT ?", (DELETE_BATCH,)).fetchall()
-                    )
+                batch = self._delete("DELETE FROM entry WHERE id IN (SELECT id FROM entry LIMIT ?)", DELETE_BATCH)
                 removed += batch
+                if not has_room(self._file.path.parent):
+                    self._checkpoint()
             with self._connection() as connection:
-                connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
+                _return_space(connection)
         return removed
 
     def size(self) -> int:
@@ -142,10 +216,7 @@ class SqliteCache(ForkAware):
 
         Returns whether the cache is still over the budget.
         """
-        _remove(
-            connection,
-            connection.execute("SELECT id FROM entry WHERE expires <= ? LIMIT ?", (now, DELETE_BATCH)).fetchall(),
-        )
+        _remove_expired(connection, now)
         excess = _total_bytes(connection) - self._budget
         if excess > 0:
             _remove(connection, _least_recently_used(connection, excess))
@@ -174,12 +245,13 @@ class SqliteCache(ForkAware):
             self._breaker.report(error)
 
     @contextmanager
-    def _transaction(self) -> Iterator[CacheConnection]:
+    def _transaction(self, *, vacuum: bool = True) -> Iterator[CacheConnection]:
         with self._connection() as connection:
             connection.begin()
             yield connection
             connection.execute("COMMIT")
-            _vacuum(connection, spare=self._budget // 8)
+            if vacuum:
+                _vacuum(connection, spare=self._budget // 8)
 
     @contextmanager
     def _connection(self) -> Iterator[CacheConnection]:
@@ -228,6 +300,7 @@ class SqliteCache(ForkAware):
         self._file.prepare()
         # Opening excludes replacing, because a new file must not be opened with the write-ahead log of the old one.
         with self._file.exclusive():
+            self._file.quarantine_unusable()
             try:
                 return self._connect()
             except sqlite3.DatabaseError as error:
@@ -257,6 +330,20 @@ def _least_recently_used(connection: CacheConnection, excess: int) -> list[tuple
 def _remove(connection: CacheConnection, entries: list[tuple[int]]) -> int:
     connection.executemany("DELETE FROM entry WHERE id = ?", entries)
     return len(entries)
+
+
+def _remove_expired(connection: CacheConnection, now: float) -> None:
+    expired = connection.execute("SELECT id FROM entry WHERE expires <= ? LIMIT ?", (now, DELETE_BATCH)).fetchall()
+    _remove(connection, expired)
+
+
+def _return_space(connection: CacheConnection) -> None:
+    """Return all free pages to the file system, in steps that need little space themselves."""
+    free, before = connection.execute("PRAGMA freelist_count").fetchone()[0], -1
+    while free and free != before:
+        connection.executescript(f"PRAGMA incremental_vacuum({8 * DELETE_BATCH}); PRAGMA wal_checkpoint(RESTART)")
+        before, free = free, connection.execute("PRAGMA freelist_count").fetchone()[0]
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _vacuum(connection: CacheConnection, spare: int) -> None:

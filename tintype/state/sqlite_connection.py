@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
+from tintype.state.disk_space import share_of_disk
 from tintype.state.shared_file import Inode
 
 SCHEMA_VERSION = 1
@@ -16,7 +17,7 @@ PAGE_BYTES = 8192
 MAX_WAL_BYTES = 64 << 20
 """Size to which the write-ahead log is truncated after a checkpoint."""
 AUTOCHECKPOINT_PAGES = 1000
-"""Pages of the write-ahead log after which a write makes a checkpoint; SQLite's default."""
+"""Pages of the write-ahead log after which a write makes a checkpoint; SQLite's default. Fewer on a small disk."""
 BUSY_TIMEOUT = 2.0
 """Seconds a write waits for other writers."""
 RETRY_INTERVAL = 0.002
@@ -36,6 +37,7 @@ class CacheConnection(sqlite3.Connection):
 
     inode: Inode | None = None
     valid_until: float = 0.0
+    autocheckpoint: int = AUTOCHECKPOINT_PAGES
 
     def begin(self) -> None:
         """Start a write transaction; raises sqlite3.OperationalError after ``BUSY_TIMEOUT`` seconds."""
@@ -68,7 +70,7 @@ class CacheConnection(sqlite3.Connection):
             if error_code(error) != sqlite3.SQLITE_BUSY:
                 raise
         finally:
-            self.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}")
+            self.execute(f"PRAGMA wal_autocheckpoint = {self.autocheckpoint}")
             self.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")
 
 
@@ -77,6 +79,7 @@ def connect(path: Path, mmap_bytes: int) -> CacheConnection:
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, factory=CacheConnection
     )
+    connection.autocheckpoint = max(1, share_of_disk(path.parent, AUTOCHECKPOINT_PAGES * PAGE_BYTES) // PAGE_BYTES)
     try:
         _prepare(connection, mmap_bytes)
     except BaseException:
@@ -95,9 +98,26 @@ def _prepare(connection: CacheConnection, mmap_bytes: int) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != SCHEMA_VERSION:
         _create(connection, version)
+    _check_tables(connection)
+    connection.execute(f"PRAGMA wal_autocheckpoint = {connection.autocheckpoint}")
     connection.execute(f"PRAGMA journal_size_limit = {MAX_WAL_BYTES}")
     connection.execute("PRAGMA synchronous = NORMAL")
+    # ON, the default of Debian, writes zeros over deleted values: on a full disk there is no room for these pages
+    connection.execute("PRAGMA secure_delete = FAST")
     connection.execute(f"PRAGMA mmap_size = {mmap_bytes}")
+
+
+def _check_tables(connection: CacheConnection) -> None:
+    """Raise SchemaMismatch if a table is missing or the total is not a number, as after damage to the first pages."""
+    try:
+        total = connection.execute("SELECT bytes FROM total").fetchone()
+        connection.execute("SELECT 1 FROM entry JOIN value ON value.id = entry.id LIMIT 1").fetchone()
+    except sqlite3.OperationalError as error:
+        if error_code(error) != sqlite3.SQLITE_ERROR:
+            raise
+        raise SchemaMismatch(str(error)) from error
+    if total is None or not isinstance(total[0], int):
+        raise SchemaMismatch("the total of bytes is missing")
 
 
 def _create(connection: CacheConnection, version: int) -> None:

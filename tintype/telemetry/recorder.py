@@ -28,7 +28,7 @@ def start(path: Path) -> None:
     global _store  # noqa: PLW0603 - one store per process, as there is one log
     try:
         _store = metrics_at(path)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: the file was truncated before it was mapped
         effect = "each worker exposes its own metrics only"
         log.error("metrics_store_failed", path=str(path), reason=str(error), effect=effect)
         _store = SharedMetrics()
