@@ -180,6 +180,11 @@ def storage_key(address: str, thumbnail: Thumbnail) -> str:
     return f"thumbs/{address}-{thumbnail.digest}.{thumbnail.extension}"
 
 
+def has_content(key: str, body: bytes) -> bool:
+    """Whether a storage key contains the digest of a body."""
+    return key.partition("-")[2].startswith(f"{digest_of(body)}.")
+
+
 def is_storage_key(text: str) -> bool:
     """Whether a text has the form of a storage key; only such a text is used as a file name."""
     return _STORAGE_KEY.fullmatch(text) is not None

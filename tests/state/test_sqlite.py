@@ -221,7 +221,6 @@ class TestErrors:
         assert [log["event"] for log in logs] == ["state_failed"]
 
 
-
 class TestFullDisk:
     """The file may not grow: on a small file system, which requires root, and with SQLite's own limit of pages."""
 

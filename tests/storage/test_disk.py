@@ -72,7 +72,7 @@ class TestDamagedMetadata:
         with structlog.testing.capture_logs() as logs:
             assert storage.get(stored_object().key) is None
             assert storage.latest(prefix_of(stored_object())) is None
-        assert [(log["event"], log["key"]) for log in logs] == [("stored_metadata_invalid", stored_object().key)] * 2
+        assert [(log["event"], log["key"]) for log in logs] == [("stored_object_damaged", stored_object().key)] * 2
 
     def test_leaves_older_objects_of_the_prefix(
         self, storage: DiskStorage, folder: Path, content: bytes | None

@@ -188,7 +188,8 @@ class ThumbnailService:
             on_lookup(cached is not None)
 
     def _persist_result(self, stored: StoredObject, *, cached: bool) -> PersistResult:
-        width, height, size = (int(stored.meta.get(name, 0)) for name in ("width", "height", "bytes"))
+        width, height, size = (_number(stored.meta.get(name, "")) for name in ("width", "height", "bytes"))
+        verdict = stored.meta.get("verdict", "")
         return PersistResult(
             url=self._storage.url(stored.key),
             key=stored.key,
@@ -197,7 +198,7 @@ class ThumbnailService:
             width=width,
             height=height,
             bytes=size,
-            verdict=Verdict(stored.meta.get("verdict", Verdict.OK)),
+            verdict=Verdict(verdict) if verdict in set(Verdict) else Verdict.OK,
         )
 
 
@@ -206,6 +207,11 @@ def check_cache(cache: Cache) -> None:
     cache.put("checkup", b"", 60)  # empty: fits any budget, even none
     if cache.get("checkup") is None:
         raise BackendUnavailable("cache check failed: a written value could not be read back")
+
+
+def _number(text: str) -> int:
+    """A number in stored metadata; 0 if it is missing or damaged, so that the stored image stays available."""
+    return int(text) if text.isdecimal() else 0
 
 
 def _to_store(address: str, thumbnail: Thumbnail) -> StoredObject:

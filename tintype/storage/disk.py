@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -15,20 +16,23 @@ from typing import Any
 import structlog
 
 from tintype.errors import BackendUnavailable
-from tintype.model import StoredObject, is_storage_key
+from tintype.model import StoredObject, has_content, is_storage_key
+from tintype.quarantine import quarantine
 
 log = structlog.get_logger("tintype.storage")
 
 INCOMPLETE_MAX_AGE = 3600.0
 """Age in seconds after which an incomplete file of an exited process is removed."""
 _ROOT = "thumbs/"
+_MIME = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 
 
 class DiskStorage:
     """Objects in files at ``<folder>/thumbs/<first two hex digits>/<rest of the key>``.
 
     Files are written to a temporary folder and moved into place, metadata first, so that a visible image is complete.
-    An object whose metadata is missing or damaged counts as missing, and a warning is logged.
+    A damaged object counts as missing, and a warning with the name of its file is logged: the image differs from the
+    digest in its key, or its metadata is missing or unreadable. Storing it again replaces it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,6 +49,9 @@ class DiskStorage:
         with self._translating_errors("stored"):
             _mkdir_durable(image.parent)
             _mkdir_durable(self._incoming)
+            for path in (image, sidecar):
+                if path.is_dir():
+                    quarantine(path, "a folder is in its place")
             with self._temp_file(_metadata_json(stored)) as metadata, self._temp_file(stored.body) as body:
                 metadata.replace(sidecar)
                 try:
@@ -61,15 +68,19 @@ class DiskStorage:
         if not stored:
             return None
         with self._translating_errors("read"), suppress(FileNotFoundError):
-            return replace(stored, body=self._path(key).read_bytes())
+            body = self._path(key).read_bytes()
+            if has_content(key, body):
+                return replace(stored, body=body)
+            _report_damage(key, self._path(key), "its content does not match its key")
         return None
 
     def latest(self, prefix: str) -> StoredObject | None:
         """The object stored last whose key starts with ``prefix``, without its body; raises BackendUnavailable."""
         with self._translating_errors("read"):
             found = [(entry.stat().st_mtime_ns, _key_of(entry)) for entry in self._entries(prefix)]
-        candidates = (self._read_metadata(key) for _, key in sorted(found, reverse=True))
-        return next(filter(None, candidates), None)
+        candidates = (self.get(key) for _, key in sorted(found, reverse=True))
+        latest = next(filter(None, candidates), None)
+        return replace(latest, body=b"") if latest else None
 
     def keys(self) -> Iterator[str]:
         """Every key, in no order; raises BackendUnavailable. For listing stored objects, which has no command yet."""
@@ -110,8 +121,10 @@ class DiskStorage:
             if not image.exists():
                 return None
             metadata = _parse_sidecar(_sidecar_path(image))
-        if metadata is None:
-            log.warning("stored_metadata_invalid", key=key, file=str(_sidecar_path(image)), effect="treated as missing")
+            is_file = image.is_file()
+        if metadata is None or not is_file:
+            reason = "its metadata is missing or unreadable" if is_file else "it is not a file"
+            _report_damage(key, _sidecar_path(image) if is_file else image, reason)
             return None
         mime, meta = metadata
         return StoredObject(key=key, body=b"", mime=mime, meta=meta)
@@ -176,9 +189,15 @@ def _parse_sidecar(path: Path) -> tuple[str, dict[str, str]] | None:
     """Media type and further metadata; None if the file is missing or damaged."""
     try:
         data: dict[str, Any] = json.loads(path.read_bytes())
-        return str(data["mime"]), {str(name): str(value) for name, value in data["meta"].items()}
-    except (FileNotFoundError, ValueError, LookupError, AttributeError, TypeError):
+        meta = {str(name): str(value) for name, value in data["meta"].items()}
+        return (str(data["mime"]), meta) if _MIME.fullmatch(str(data["mime"])) else None
+    except (FileNotFoundError, IsADirectoryError, ValueError, LookupError, AttributeError, TypeError):
         return None
+
+
+def _report_damage(key: str, file: Path, reason: str) -> None:
+    remedy = "restore the file from a backup, or store the page again with POST /persist"
+    log.warning("stored_object_damaged", key=key, file=str(file), reason=reason, remedy=remedy)
 
 
 def _list_folder(folder: Path) -> list[Path]:

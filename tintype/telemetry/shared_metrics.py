@@ -2,8 +2,8 @@
 
 Only the owner of a column writes it. A column whose process exited keeps its counts and is continued by the next
 process, so sums never decrease. A list of names in the header maps each series to the cells of a column; any process
-may append to it, under a lock. The kernel writes the pages of the file in any order, so a power failure can lose some of
-them: each name has a checksum, and a file whose parts do not belong together is replaced.
+may append to it, under a lock. The kernel writes the pages of the file in any order, so a power failure can lose some
+of them: each name has a checksum, and a file whose parts do not belong together is replaced.
 """
 
 from __future__ import annotations
