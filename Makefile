@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test lint format gallery demo shot doctor docs site site-serve dist-check image image-drill lock bench soak clean
+.PHONY: help setup serve test lint format gallery demo shot doctor docs site site-serve dist-check image image-drill lock bench drill soak clean
 
 export PYTHON ?= python3
 BIN := .venv/bin
@@ -73,6 +73,9 @@ image-drill: ## Build the image without a registry and capture a page in it (roo
 
 bench: $(STAMPS)/dev $(STAMPS)/browser ## Measure captures and cache hits per second
 	@$(BIN)/python -m bench.service $(ARGS)
+
+drill: $(STAMPS)/dev $(STAMPS)/browser ## Run one node with hostile callers, hostile pages and failing backends for an hour (SECONDS=…)
+	@$(BIN)/python -m bench.drill --seconds $(or $(SECONDS),3600) $(ARGS)
 
 soak: $(STAMPS)/dev $(STAMPS)/browser ## Capture hostile pages in random order for 15 minutes (SECONDS=…)
 	@TINTYPE_TEST_SOAK=$(or $(SECONDS),900) $(BIN)/python -m pytest -s tests/hostile -k mixed

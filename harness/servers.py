@@ -86,14 +86,17 @@ class _Server:
 
 
 class RedisServer(_Server):
-    """redis-server without persistence and memory limit. Skips the test if it is not installed."""
+    """redis-server without a memory limit. Skips the test if it is not installed.
 
-    def __init__(self, password: str = "") -> None:
+    ``persistent``: a restart keeps the data, as far as the append-only file was written.
+    """
+
+    def __init__(self, password: str = "", *, persistent: bool = False) -> None:
         binary = shutil.which("redis-server")
         if not binary:
             pytest.skip("redis-server is not installed")
         super().__init__()
-        self._binary, self._password = binary, password
+        self._binary, self._password, self._persistent = binary, password, persistent
 
     @property
     def url(self) -> str:
@@ -109,7 +112,7 @@ class RedisServer(_Server):
 
     def _command(self) -> list[str]:
         listen = ["--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", str(self._folder / "redis.sock")]
-        storage = ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
+        storage = ["--save", "", "--appendonly", "yes" if self._persistent else "no", "--dir", str(self._folder)]
         return [self._binary, *listen, *storage, *(["--requirepass", self._password] if self._password else [])]
 
     def _responds(self) -> bool:
