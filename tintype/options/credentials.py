@@ -11,9 +11,16 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-MAX_HEADERS, MAX_HEADER_LENGTH = 20, 4096
-MAX_COOKIES, MAX_COOKIE_LENGTH = 50, 4096  # RFC 6265, 6.1
+MAX_HEADERS = 20
+MAX_HEADER_LENGTH = 4096
+"""Characters of one header value."""
+MAX_COOKIES = 50
+MAX_COOKIE_LENGTH = 4096
+"""Characters of name and value of one cookie (RFC 6265, 6.1)."""
 MAX_CREDENTIAL_LENGTH = 500
+"""Characters of a user name or a password."""
+MAX_PAIR_LENGTH = 4500
+"""Characters of a name and a value with their separators, on average over all pairs of one text."""
 
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _VALUE = re.compile(r"[\x20-\x7e]*")
@@ -38,6 +45,8 @@ _IGNORED_COOKIE_MEMBERS = frozenset(
 )  # fmt: skip
 """Members of exported cookies without effect here: a cookie is sent to one host, for one capture."""
 
+_COOKIE_COUNT = f"from 1 to {MAX_COOKIES} cookies, each name and path once"
+
 Pair = tuple[str, str]
 Cookie = tuple[str, str, str, str]
 """Name, value, path and domain; an empty domain is the host of url."""
@@ -45,9 +54,9 @@ Cookie = tuple[str, str, str, str]
 
 def _headers(value: Any) -> tuple[Pair, ...]:
     """``{"Name": "value"}``, pairs, or lines of ``Name: value``."""
-    pairs = [_header(name, text) for name, text in _pairs(value, ":", "\n")]
+    pairs = [_header(name, text) for name, text in _pairs(value, ":", "\n", MAX_HEADERS)]
     names = [name for name, _ in pairs]
-    if not 0 < len(pairs) <= MAX_HEADERS or len(set(names)) != len(names):
+    if not pairs or len(set(names)) != len(names):
         raise ValueError(f"from 1 to {MAX_HEADERS} headers, each name once")
     return tuple(sorted(pairs))
 
@@ -56,21 +65,23 @@ def _header(name: str, text: str) -> Pair:
     lower = name.lower()
     if not _NAME.fullmatch(name) or lower in _FORBIDDEN_HEADERS or lower.startswith(_FORBIDDEN_PREFIXES):
         raise ValueError("a header name is invalid or reserved")
-    if not text or not _VALUE.fullmatch(text) or len(text) > MAX_HEADER_LENGTH:
+    if not 0 < len(text) <= MAX_HEADER_LENGTH or not _VALUE.fullmatch(text):
         raise ValueError(f"a header value is empty, longer than {MAX_HEADER_LENGTH} or not printable ASCII")
     return lower, text
 
 
 def _cookies(value: Any) -> tuple[Cookie, ...]:
     """``{"name": "value"}``, a list of objects as browsers export them, or ``name=value; other=value``."""
+    if isinstance(value, list | tuple) and len(value) > MAX_COOKIES:
+        raise ValueError(_COOKIE_COUNT)
     if isinstance(value, list | tuple) and all(isinstance(entry, dict) for entry in value):
         entries = [_cookie_object(entry) for entry in value]
     elif isinstance(value, list | tuple):
         entries = [_cookie_sequence(entry) for entry in value]
     else:
-        entries = [_cookie(name, text, "/", "") for name, text in _pairs(value, "=", ";")]
-    if not 0 < len(entries) <= MAX_COOKIES or len({(name, path) for name, _, path, _ in entries}) != len(entries):
-        raise ValueError(f"from 1 to {MAX_COOKIES} cookies, each name and path once")
+        entries = [_cookie(name, text, "/", "") for name, text in _pairs(value, "=", ";", MAX_COOKIES)]
+    if not entries or len({(name, path) for name, _, path, _ in entries}) != len(entries):
+        raise ValueError(_COOKIE_COUNT)
     return tuple(sorted(entries))
 
 
@@ -87,8 +98,10 @@ def _cookie_sequence(entry: Any) -> Cookie:
 
 
 def _cookie(name: str, text: str, path: str, domain: str) -> Cookie:
+    if len(name) + len(text) > MAX_COOKIE_LENGTH:
+        raise ValueError(f"name and value of a cookie have at most {MAX_COOKIE_LENGTH} characters")
     fits = _COOKIE_NAME.fullmatch(name) and _COOKIE_VALUE.fullmatch(text) and _COOKIE_PATH.fullmatch(path)
-    if not fits or not _DOMAIN.fullmatch(domain) or len(name) + len(text) > MAX_COOKIE_LENGTH:
+    if not fits or not _DOMAIN.fullmatch(domain):
         raise ValueError("a cookie has an invalid name, value, path or domain")
     return name, text, path, domain.lower().removeprefix(".")
 
@@ -101,48 +114,60 @@ def _basic_auth(value: Any) -> Pair:
     if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(each, str) for each in pair):  # noqa: PLR2004
         raise ValueError("user and password must be separated by a colon")
     user, password = pair
-    if not user or ":" in user or not all(_PRINTABLE.fullmatch(each) for each in pair):
-        raise ValueError("the user is empty or contains a colon, or there are control characters")
     if max(len(user), len(password)) > MAX_CREDENTIAL_LENGTH:
         raise ValueError(f"user and password have at most {MAX_CREDENTIAL_LENGTH} characters")
+    if not user or ":" in user or not all(_PRINTABLE.fullmatch(each) for each in pair):
+        raise ValueError("the user is empty or contains a colon, or there are control characters")
     return user, password
 
 
-def _pairs(value: Any, separator: str, delimiter: str) -> list[Pair]:
-    """Names and values of an object, of a list of pairs, or of one text."""
+def _pairs(value: Any, separator: str, delimiter: str, most: int) -> list[Pair]:
+    """At most ``most`` names and values of an object, of a list of pairs, or of one text."""
     if isinstance(value, str):
-        parts = [part.partition(separator) for part in value.split(delimiter) if part.strip()]
-        if not all(separator for _, separator, _ in parts):
-            raise ValueError(f"name and value must be separated by {separator!r}")
-        return [(name.strip(), text.strip()) for name, _, text in parts]
+        return _split_pairs(value, separator, delimiter, most)
+    if not isinstance(value, dict | list | tuple) or len(value) > most:
+        raise ValueError(f"at most {most} names, each with one text as its value")
     entries = [*value.items()] if isinstance(value, dict) else value
-    if not isinstance(entries, list | tuple) or not all(_is_pair(entry) for entry in entries):
+    if not all(_is_pair(entry) for entry in entries):
         raise ValueError("every name must have one text as its value")
     return [(name.strip(), text.strip()) for name, text in entries]
+
+
+def _split_pairs(text: str, separator: str, delimiter: str, most: int) -> list[Pair]:
+    if len(text) > most * MAX_PAIR_LENGTH or text.count(delimiter) > 2 * most:  # empty parts count too
+        raise ValueError(f"at most {most} names and values")
+    parts = [part.partition(separator) for part in text.split(delimiter) if part.strip()]
+    if len(parts) > most:
+        raise ValueError(f"at most {most} names and values")
+    if not all(separator for _, separator, _ in parts):
+        raise ValueError(f"name and value must be separated by {separator!r}")
+    return [(name.strip(), value.strip()) for name, _, value in parts]
 
 
 def _is_pair(entry: Any) -> bool:
     return isinstance(entry, list | tuple) and len(entry) == 2 and all(isinstance(each, str) for each in entry)  # noqa: PLR2004
 
 
-_STRING = {"type": "string"}
-_OBJECT_OF_STRINGS = {"type": "object", "minProperties": 1, "additionalProperties": _STRING}
+_HEADERS = {
+    "type": "object",
+    "additionalProperties": {"type": "string", "minLength": 1, "maxLength": MAX_HEADER_LENGTH},
+    "minProperties": 1,
+    "maxProperties": MAX_HEADERS,
+}
+_COOKIE_TEXT = {"type": "string", "maxLength": MAX_COOKIE_LENGTH}
+_COOKIE_MAP = {
+    "type": "object", "additionalProperties": _COOKIE_TEXT, "minProperties": 1, "maxProperties": MAX_COOKIES
+}  # fmt: skip
 _COOKIE = {
     "type": "object",
     "required": ["name", "value"],
-    "properties": dict.fromkeys(("name", "value", "path", "domain"), _STRING),
+    "properties": dict.fromkeys(("name", "value", "path", "domain"), _COOKIE_TEXT),
 }
+_COOKIE_LIST = {"type": "array", "items": _COOKIE, "minItems": 1, "maxItems": MAX_COOKIES}
+_BASIC_AUTH = {"type": "string", "pattern": "^[^:]+:", "maxLength": 2 * MAX_CREDENTIAL_LENGTH + 1, "writeOnly": True}
 
-Headers = Annotated[
-    tuple[Pair, ...], BeforeValidator(_headers), WithJsonSchema({**_OBJECT_OF_STRINGS, "maxProperties": MAX_HEADERS})
-]
+Headers = Annotated[tuple[Pair, ...], BeforeValidator(_headers), WithJsonSchema(_HEADERS)]
 Cookies = Annotated[
-    tuple[Cookie, ...],
-    BeforeValidator(_cookies),
-    WithJsonSchema(
-        {"anyOf": [_OBJECT_OF_STRINGS, {"type": "array", "items": _COOKIE, "minItems": 1, "maxItems": MAX_COOKIES}]}
-    ),
+    tuple[Cookie, ...], BeforeValidator(_cookies), WithJsonSchema({"anyOf": [_COOKIE_MAP, _COOKIE_LIST]})
 ]
-BasicAuth = Annotated[
-    Pair, BeforeValidator(_basic_auth), WithJsonSchema({"type": "string", "pattern": "^[^:]+:", "writeOnly": True})
-]
+BasicAuth = Annotated[Pair, BeforeValidator(_basic_auth), WithJsonSchema(_BASIC_AUTH)]

@@ -6,9 +6,15 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tintype.options.credentials import BasicAuth, Cookies, Headers
+from tintype.options.credentials import MAX_COOKIES, MAX_HEADERS, BasicAuth, Cookies, Headers
 from tintype.options.devices import DEVICES
 from tintype.options.types import (
+    MAX_COORDINATE,
+    MAX_HTML,
+    MAX_SELECTOR,
+    MAX_SELECTORS,
+    MAX_SOURCE,
+    MAX_USER_AGENT,
     Bool,
     Clip,
     DeviceName,
@@ -32,7 +38,7 @@ _Group = TypeVar("_Group", bound="OptionGroup")
 DOCUMENTS = ("pdf", "json")
 """Formats that are not images."""
 FORMATS = "Output format. auto: by the Accept header; pdf: the printed page; json: its metadata."
-_SELECTOR = "a CSS selector of at most 500 characters"
+_SELECTOR = f"a CSS selector of at most {MAX_SELECTOR} characters"
 
 
 def option(
@@ -82,7 +88,9 @@ class Emulation(OptionGroup):
         "one of " + ", ".join(DEVICES),
     )
     user_agent: UserAgent = option(
-        "", "User-Agent header; has priority over the device.", "printable ASCII text of at most 500 characters"
+        "",
+        "User-Agent header; has priority over the device.",
+        f"printable ASCII text of at most {MAX_USER_AGENT} characters",
     )
     locale: Locale = option(
         "",
@@ -107,7 +115,7 @@ class Navigation(OptionGroup):
 
     url: str = option(..., "The page to capture.", "a public http:// or https:// URL", max_length=8192)
     html: InlineHtml = option(
-        "", "HTML to capture in place of url; only in a POST.", "HTML of at most 1000000 characters", body_only=True
+        "", "HTML to capture in place of url; only in a POST.", f"HTML of at most {MAX_HTML} characters", body_only=True
     )
     wait_until: Literal["load", "domcontentloaded", "networkidle"] = option(
         "load", "The event that ends navigation.", "load, domcontentloaded or networkidle"
@@ -123,7 +131,7 @@ class Credentials(OptionGroup):
     headers: Headers = option(
         (),
         "Headers to send to the origin of url; only in a POST.",
-        'an object of up to 20 headers: {"Authorization": "Bearer …"}; not those of the connection or the'
+        f'an object of up to {MAX_HEADERS} headers: {{"Authorization": "Bearer …"}}; not those of the connection or the'
         " browser, such as Host, Cookie, Proxy-… or Sec-…",
         accepts_json=True,
         body_only=True,
@@ -131,7 +139,7 @@ class Credentials(OptionGroup):
     cookies: Cookies = option(
         (),
         "Cookies for the host of url; only in a POST.",
-        'an object of up to 50 cookies: {"session": "…"}, or a list of objects with name, value and path',
+        f'an object of up to {MAX_COOKIES} cookies: {{"session": "…"}}, or a list of objects with name, value and path',
         accepts_json=True,
         body_only=True,
     )
@@ -154,17 +162,17 @@ class WaitOptions(OptionGroup):
 class PageChanges(OptionGroup):
     """Changes to the page before the screenshot."""
 
-    css: SourceCode = option("", "Styles to add to the page.", "CSS of at most 50000 characters")
+    css: SourceCode = option("", "Styles to add to the page.", f"CSS of at most {MAX_SOURCE} characters")
     js: SourceCode = option(
         "",
         "Script to run in the loaded page; a promise is awaited.",
-        "JavaScript of at most 50000 characters",
+        f"JavaScript of at most {MAX_SOURCE} characters",
     )
     click: Selector = option("", "Click this element in the loaded page.", _SELECTOR)
     hide_selectors: Selectors = option(
         "",
         "Hide every matching element.",
-        "CSS selectors separated by commas, of at most 2000 characters",
+        f"CSS selectors separated by commas, of at most {MAX_SELECTORS} characters",
         accepts_json=True,
     )
 
@@ -188,7 +196,7 @@ class Region(OptionGroup):
     scroll_to: ScrollTarget = option(
         "",
         "Scroll here before a capture of the viewport.",
-        "a number of pixels up to 100000, or a CSS selector of at most 500 characters",
+        f"a number of pixels up to {MAX_COORDINATE}, or {_SELECTOR}",
     )
     omit_background: Bool = flag(False, "Transparent where the page paints nothing; jpeg stays white.")
 
