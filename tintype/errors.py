@@ -32,6 +32,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+MAX_LISTED = 16
+"""Invalid parameters that one error lists: its problem document stays below 20 KB."""
+
 
 @dataclass(frozen=True, slots=True)
 class InvalidParameter:
@@ -80,18 +83,20 @@ class TintypeError(Exception):
 
 
 class InvalidRequest(TintypeError):
-    """A parameter is missing, malformed, out of range or unknown. Lists every invalid parameter."""
+    """A parameter is missing, malformed, out of range or unknown. Lists the first 16 invalid parameters."""
 
     status = 400
     code = "invalid-request"
     title = "Invalid parameters"
 
     def __init__(self, *invalid_parameters: InvalidParameter, detail: str = "") -> None:
-        super().__init__(detail or "; ".join(f"{m.parameter}: {m.message}" for m in invalid_parameters))
-        self.invalid_parameters = invalid_parameters
+        listed, rest = invalid_parameters[:MAX_LISTED], len(invalid_parameters) - MAX_LISTED
+        parts = [f"{each.parameter}: {each.message}" for each in listed]
+        super().__init__(detail or "; ".join([*parts, f"and {rest} more"] if rest > 0 else parts))
+        self.invalid_parameters = listed
 
     def problem(self) -> dict[str, Any]:
-        """The members of any error, plus ``errors``: every invalid parameter with what it accepts."""
+        """The members of any error, plus ``errors``: the listed parameters with what each accepts."""
         listed = [{"parameter": m.parameter, "message": m.message} for m in self.invalid_parameters]
         return {**super().problem(), "errors": listed}
 

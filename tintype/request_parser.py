@@ -14,7 +14,6 @@ from tintype.model import Freshness, Verdict
 from tintype.options import (
     INLINE_HTML_URL,
     CaptureRequest,
-    FormatName,
     OptionLimits,
     Options,
     accepts,
@@ -22,16 +21,18 @@ from tintype.options import (
     is_body_only,
 )
 from tintype.options.combinations import ERROR_TYPE
+from tintype.options.negotiation import Accepted, negotiate
 from tintype.urls import TargetPolicy, host_of
 
+MAX_PARAMETERS = 64
+"""Query parameters or JSON members of one request, unknown and repeated ones included."""
 MAX_QUOTED = 60
-"""Characters of a client's value that an error repeats."""
-PREFERRED: tuple[FormatName, ...] = ("avif", "webp", "jpeg", "png")
+"""Characters of a client's value or name that an error repeats."""
+MAX_SUGGESTIONS = 4
+"""Unknown names of one request for which an error suggests an option: each search costs about 0.2 ms."""
 
 Pairs = list[tuple[str, Any]]
 """Names and values as the client wrote them, repeated names included."""
-Accepted = Mapping[str, float]
-"""Acceptable media types in lower case with their quality, above 0 up to 1 (RFC 9110, 12.5.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +122,6 @@ class RequestParser:
         return replace(self._freshness, max_age=max_age, forced=options.fresh or options.ttl == 0)
 
 
-def negotiate(accepted: Accepted) -> FormatName:
-    """The image format with the highest quality in ``Accept``; a tie prefers avif, webp, jpeg, png in this order.
-
-    A client that names no image format (``*/*``, ``image/*``) gets jpeg: every client shows it, and it is small.
-    """
-    ranked = enumerate(PREFERRED)
-    offers = [(accepted[f"image/{name}"], -rank, name) for rank, name in ranked if f"image/{name}" in accepted]
-    return max(offers)[2] if offers else "jpeg"
-
-
 def parse_leniently(pairs: Pairs, *, from_body: bool) -> Options:
     """The options that are valid by themselves, for drawing an error image; the target is left out."""
     values, _ = _collect(pairs, from_body=from_body)
@@ -145,22 +136,28 @@ def parse_leniently(pairs: Pairs, *, from_body: bool) -> Options:
 
 
 def _collect(pairs: Pairs, *, from_body: bool) -> tuple[dict[str, Any], list[InvalidParameter]]:
-    """Known options by name, and the parameters whose name or shape is wrong."""
+    """Known options by name, and the parameters whose name or shape is wrong; raises InvalidRequest for too many."""
+    if len(pairs) > MAX_PARAMETERS:
+        raise too_many_parameters("body" if from_body else "query")
     values: dict[str, Any] = {}
     invalid: dict[str, InvalidParameter] = {}
     for name, value in pairs:
-        if problem := _problem_with(name, value, values, from_body=from_body):
-            shown = name if name in Options.model_fields else _shorten(name)
-            invalid[name] = InvalidParameter(shown, problem)
+        if name not in Options.model_fields:
+            invalid[name] = InvalidParameter(_shorten(name), _unknown(name, suggest=len(invalid) < MAX_SUGGESTIONS))
+        elif problem := _problem_with(name, value, values, from_body=from_body):
+            invalid[name] = InvalidParameter(name, problem)
         else:
             values[name] = value
     return values, list(invalid.values())
 
 
+def too_many_parameters(source: str) -> InvalidRequest:
+    """The error for more than ``MAX_PARAMETERS`` in a ``source``: ``query`` or ``body``."""
+    return InvalidRequest(InvalidParameter(source, f"must have at most {MAX_PARAMETERS} parameters"))
+
+
 def _problem_with(name: str, value: Any, values: Mapping[str, Any], *, from_body: bool) -> str:
-    """The error of a parameter before its value is validated; empty if it has none."""
-    if name not in Options.model_fields:
-        return _unknown(name)
+    """The error of an option before its value is validated; empty if it has none."""
     if is_body_only(name) and not from_body:
         return "is accepted only in the JSON body of a POST, because URLs end up in logs"
     if name in values:
@@ -190,21 +187,29 @@ def _explain(item: Mapping[str, Any]) -> InvalidParameter:
     return InvalidParameter(name, f"must be {accepts(name)}{reason}")
 
 
-def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name[:MAX_QUOTED], Options.model_fields, n=1)
+def _unknown(name: str, *, suggest: bool) -> str:
+    close = difflib.get_close_matches(name[:MAX_QUOTED], Options.model_fields, n=1) if suggest else ()
     hint = f"did you mean {close[0]}?" if close else "an & inside url must be written %26"
     return f"is not an option; {hint}"
 
 
 def _quote(value: Any) -> str:
-    return _shorten(repr(value) if isinstance(value, str) else str(value))
+    """A value as an error repeats it. Only the beginning is formatted, because a value may have 1 MB."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    return _shorten(repr(value[: MAX_QUOTED + 1]) if isinstance(value, str) else str(value))
 
 
 def _shorten(text: str) -> str:
-    clean = text.encode("utf-8", "replace").decode()
+    """The beginning of a text, in which a question mark replaces every character that cannot be printed."""
+    clean = "".join(letter if letter.isprintable() else "?" for letter in text[: MAX_QUOTED + 1])
     return clean if len(clean) <= MAX_QUOTED else clean[: MAX_QUOTED - 1] + "…"
 
 
 def _is_text(value: str) -> bool:
     """Whether a text can be encoded as UTF-8; JSON can contain lone surrogates."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -19,6 +19,9 @@ from tintype.network import egress
 from tintype.network.egress import matches_host
 
 MAX_BYTES = 2048
+"""Bytes of a target URL."""
+MAX_RAW_LENGTH = 4096
+"""Characters of a target URL as a client sends it, with spaces around it."""
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 _AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]+)(:(?P<port>[0-9]{0,5}))?")
@@ -95,6 +98,8 @@ def endpoint_of(url: str) -> tuple[str, int]:
 
 
 def _parse(raw: str) -> ada_url.URL:
+    if len(raw) > MAX_RAW_LENGTH:
+        raise _invalid_url(f"must be at most {MAX_BYTES} bytes")
     text = raw.strip(" ")
     if not _SCHEME.match(text):
         raise _invalid_url("must start with http:// or https://")

@@ -1,15 +1,21 @@
-"""Reading of request bodies under the waiting limit."""
+"""Reading of query strings and request bodies: their limits, and the waiting limit."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from io import BytesIO
 
 import pytest
+from werkzeug.test import TestResponse
 
+from tests.support.long_texts import seconds_of, slow_texts
+from tests.support.problems import invalid_parameters
 from tests.web.conftest import URL, Site
+from tintype.request_parser import MAX_PARAMETERS
 from tintype.service.limits import WaitingLimit
 from tintype.web.rate_limit import RateLimits
+from tintype.web.raw_params import MAX_BODY, MAX_DEPTH, MAX_ENTRIES, MAX_QUERY, query_pairs
 
 
 @pytest.fixture
@@ -21,6 +27,10 @@ def full() -> Iterator[Site]:
         yield site
 
 
+def post(site: Site, path: str, body: str) -> TestResponse:
+    return site.client.post(path, data=body, content_type="application/json")
+
+
 class UnreadBody(BytesIO):
     """A request body that records whether it was read."""
 
@@ -29,6 +39,61 @@ class UnreadBody(BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         self.was_read = True
         return super().read(size)
+
+
+class TestBodyLimits:
+    @pytest.mark.parametrize("depth", [7, 8, 9, 30, 480, 600, 700, 960, 2_000, 100_000, 500_000])
+    @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+    def test_depth_never_causes_a_server_error(self, site: Site, depth: int, opening: str, closing: str) -> None:
+        count = min(depth, MAX_BODY // len(opening + closing) - 20) // (1 + opening.startswith("[{"))
+        for closed in (closing * count, ""):
+            body = f'{{"url": "{URL}", "headers": {opening * count}1{closed}}}'
+            for path in ("/thumb", "/persist"):
+                answer = post(site, path, body)
+                assert (answer.status_code, answer.json["error"]) == (400, "invalid-request")
+                assert ("nested" in answer.text) == (depth >= MAX_DEPTH or not closed)
+
+    def test_brackets_inside_strings_are_not_nested(self, site: Site) -> None:
+        assert site.persist(html="[" * 1000 + '\\"{{' * 9, url=None).status_code == 200
+
+    def test_rejects_more_members_than_permitted_in_one_error(self, site: Site) -> None:
+        body = json.dumps({f"u{number}": number for number in range(50_000)})
+        assert seconds_of(post, site, "/thumb", body) < 0.3
+        answer = post(site, "/thumb", body)
+        assert (answer.status_code, len(answer.data) < 1000) == (400, True)
+        assert invalid_parameters(answer) == {"body": "must have at most 64 parameters"}
+
+    def test_counts_null_and_repeated_members(self, site: Site) -> None:
+        for member in ('"width": null', '"width": 640'):
+            body = "{" + ", ".join([f'"url": "{URL}"', *[member] * MAX_PARAMETERS]) + "}"
+            assert list(invalid_parameters(post(site, "/thumb", body))) == ["body"]
+
+    def test_rejects_long_lists_and_objects(self, site: Site) -> None:
+        for value in (["a"] * (MAX_ENTRIES + 1), {str(number): "a" for number in range(MAX_ENTRIES + 1)}):
+            assert "1000 entries" in invalid_parameters(site.persist(hide_selectors=value))["body"]
+        assert site.persist(hide_selectors=["a"] * 600).status_code == 200
+
+    def test_reads_long_bodies_in_linear_time(self, site: Site) -> None:
+        def send(text: str) -> None:
+            post(site, "/thumb", text)
+            post(site, "/thumb", f'{{"url": "{URL}", "html": "{text}')
+
+        assert slow_texts(send) == []
+
+
+class TestQueryLimits:
+    def test_rejects_more_parameters_than_permitted(self, site: Site) -> None:
+        filled = "&".join([f"url={URL}", *["a=1"] * MAX_PARAMETERS])
+        for query in (filled, "&" * 60_000, f"url={URL}&" + "a&" * 30_000):
+            assert invalid_parameters(site.get_raw(query)) == {"query": "must have at most 64 parameters"}
+
+    def test_rejects_long_queries(self, site: Site) -> None:
+        query = f"url={URL}&css="
+        assert site.get_raw(query + "a" * 50_000).status_code == 200
+        assert "65536 bytes" in invalid_parameters(site.get_raw(query + "a" * MAX_QUERY))["query"]
+
+    def test_reads_long_queries_in_linear_time(self) -> None:
+        assert slow_texts(lambda text: query_pairs(text.encode())) == []
 
 
 class TestSlowBodies:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.problems import invalid_parameters
 from tests.web.conftest import URL, Site
-from tintype import request_parser
-from tintype.options import FormatName, Options, accepts
+from tintype.options import Options, accepts
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,3 @@ class TestFuzz:
     )
     def test_no_json_body_causes_a_server_error(self, site: Site, body: Any) -> None:
         assert site.client.post("/persist", json=body).status_code < 500
-
-
-def test_negotiation_ranks_every_image_format() -> None:
-    assert set(request_parser.PREFERRED) == set(get_args(FormatName))

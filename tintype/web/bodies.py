@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tintype.errors import MAX_LISTED
 from tintype.model import CacheState, Verdict
 from tintype.telemetry import NodeFigures
 
@@ -50,7 +51,9 @@ class Problem(JsonBody):
     instance: Annotated[str, Field(description="This request; ends with its id in the log.")] = ""
     error: Annotated[str, Field(description="Error code. It is stable: programs may rely on it.")]
     message: Annotated[str, Field(description="Same as `detail`.")]
-    errors: Annotated[list[ParameterProblem], Field(description="Every invalid parameter.")] = []
+    errors: Annotated[
+        list[ParameterProblem], Field(max_length=MAX_LISTED, description="The first invalid parameters.")
+    ] = []
     retry_after: Annotated[int, Field(ge=1, description="Seconds to wait before a retry.")] = 1
 
 

@@ -16,7 +16,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from tintype import errors, telemetry
 from tintype.errors import TintypeError
 from tintype.options import DOCUMENTS
-from tintype.request_parser import negotiate
+from tintype.options.negotiation import negotiate, quality
 from tintype.web import fallback_images, request_log
 from tintype.web.bodies import Problem
 from tintype.web.raw_params import accepted_types, valid_options
@@ -119,8 +119,9 @@ def _add_headers(response: Response, status: int, error: TintypeError | None) ->
 
 
 def _prefers_html(request: Request) -> bool:
-    accept = request.accept_mimetypes
-    return accept["text/html"] > max(accept["application/json"], accept[PROBLEM_JSON])
+    accepted = accepted_types(request)
+    json_quality = max(quality(accepted, media) for media in ("application/json", PROBLEM_JSON))
+    return quality(accepted, "text/html") > json_quality
 
 
 def _wants_image(request: Request) -> bool:

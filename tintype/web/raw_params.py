@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -13,14 +14,23 @@ from tintype import signing
 from tintype.errors import BodyTooLarge, InvalidParameter, InvalidRequest, UnsupportedMedia
 from tintype.options import Options
 from tintype.protocols import RequestLimit
-from tintype.request_parser import Pairs, parse_leniently
+from tintype.request_parser import MAX_PARAMETERS, Pairs, parse_leniently, too_many_parameters
 
-MAX_PARAMETERS = 64
+MAX_QUERY = 1 << 16
+"""Bytes of a query string."""
 MAX_BODY = 1 << 20
 """Bytes of a request body."""
+MAX_DEPTH = 8
+"""Nested objects and lists of a JSON body, itself included. The deepest option is a list of cookies with 3."""
+MAX_ENTRIES = 1000
+"""Entries of one JSON list or object inside the body. The longest option is a list of about 700 selectors."""
 _MAX_DRAIN = 16 << 20
 """Bytes read of a rejected body: a client that is still sending may miss a response on a closed connection."""
 _CHUNK = 1 << 16
+_JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.?)*+"?', re.DOTALL)
+"""A JSON string; one that is not closed ends with the text."""
+_AS_SQUARE_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 _BODY_KEY = "tintype.body_pairs"
 """The key of the WSGI environment under which the pairs of a parsed body are kept."""
@@ -36,8 +46,18 @@ def option_pairs(request: Request, **fixed: str) -> Pairs:
 
 
 def accepted_types(request: Request) -> dict[str, float]:
-    """The acceptable media types of the Accept header with their quality, which is above 0."""
-    return {media.lower(): quality for media, quality in request.accept_mimetypes if quality > 0}
+    """Media ranges of the Accept header with their quality; their parameters are ignored, as no format has any.
+
+    A range without parameters has priority over the same range with parameters.
+    """
+    plain: dict[str, float] = {}
+    parametrised: dict[str, float] = {}
+    for item, quality in request.accept_mimetypes:
+        media_range, separator, _ = item.partition(";")
+        found = parametrised if separator else plain
+        name = media_range.strip().lower()
+        found[name] = max(quality, found.get(name, 0.0))
+    return {**parametrised, **plain}
 
 
 def valid_options(request: Request) -> Options:
@@ -52,12 +72,14 @@ def valid_options(request: Request) -> Options:
 
 def query_pairs(raw: bytes) -> Pairs:
     """Names and values of a query string, repeated names included; raises InvalidRequest."""
+    if len(raw) > MAX_QUERY:
+        raise InvalidRequest(InvalidParameter("query", f"must have at most {MAX_QUERY} bytes; send a POST"))
+    if raw.count(b"&") >= MAX_PARAMETERS:
+        raise too_many_parameters("query")
     try:
-        text = raw.decode("utf-8")
-        return list(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS))
+        return list(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, errors="strict"))
     except ValueError:
-        message = f"must be percent-encoded UTF-8 with at most {MAX_PARAMETERS} parameters"
-        raise InvalidRequest(InvalidParameter("query", message)) from None
+        raise InvalidRequest(InvalidParameter("query", "must be percent-encoded UTF-8")) from None
 
 
 def body_pairs(request: Request) -> Pairs:
@@ -73,7 +95,9 @@ def body_pairs(request: Request) -> Pairs:
         raise _too_large(request)
     members = _decode(raw)
     if not isinstance(members, _JsonObject):
-        raise InvalidRequest(InvalidParameter("body", 'must be a JSON object such as {"url": "https://example.com/"}'))
+        raise _invalid_body('must be a JSON object such as {"url": "https://example.com/"}')
+    if len(members) > MAX_PARAMETERS:
+        raise too_many_parameters("body")
     pairs = [(name, _to_plain(value)) for name, value in members if value is not None]
     request.environ[_BODY_KEY] = pairs
     return pairs
@@ -106,6 +130,8 @@ class _JsonObject(list[tuple[str, Any]]):
 
 def _to_plain(value: Any) -> Any:
     """Convert nested objects to dictionaries, except one that repeats a name: no option accepts it."""
+    if isinstance(value, list) and len(value) > MAX_ENTRIES:
+        raise _invalid_body(f"must not contain a list or an object of more than {MAX_ENTRIES} entries")
     if isinstance(value, _JsonObject):
         names = [name for name, _ in value]
         return {name: _to_plain(inner) for name, inner in value} if len(set(names)) == len(names) else value
@@ -113,10 +139,25 @@ def _to_plain(value: Any) -> Any:
 
 
 def _decode(raw: bytes) -> Any:
+    """The value of a JSON text; its depth is checked first, because the parser of the standard library recurses."""
+    if not _is_shallow(raw):
+        raise _invalid_body(f"must be well-formed JSON with at most {MAX_DEPTH} nested objects and lists")
     try:
         return json.loads(raw.decode("utf-8"), object_pairs_hook=_JsonObject, parse_constant=_reject_constant)
-    except (ValueError, RecursionError):
-        raise InvalidRequest(InvalidParameter("body", "must be well-formed JSON in UTF-8")) from None
+    except ValueError:
+        raise _invalid_body("must be well-formed JSON in UTF-8") from None
+
+
+def _is_shallow(raw: bytes) -> bool:
+    """Whether a JSON text has at most ``MAX_DEPTH`` nested objects and lists; each step is linear in its size."""
+    brackets = _JSON_STRING.sub(b"", raw).translate(_AS_SQUARE_BRACKETS, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"[]", b"")
+    return not brackets
+
+
+def _invalid_body(message: str) -> InvalidRequest:
+    return InvalidRequest(InvalidParameter("body", message))
 
 
 def _reject_constant(constant: str) -> NoReturn:
