@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 import socket
 import sys
 import threading
 import time
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.connection import wait
 from multiprocessing.synchronize import Semaphore
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -22,15 +19,14 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from tintype import __version__, application
+from tintype import __version__, application, backends
+from tintype.commands.worker_process import WorkerProcess, kill_workers_on_second_interrupt
 from tintype.settings import Settings
 from tintype.web import create_app
 
 log = structlog.get_logger("tintype.serve")
 
 _START_TIMEOUT = 60.0
-ORPHAN_GRACE_SECONDS = 30
-"""Seconds that a worker without a parent gets to finish requests in progress."""
 _LOG_CONFIG: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}}
 
 
@@ -52,7 +48,8 @@ def serve(settings: Settings, address: tuple[str, int], workers: int, threads: i
         websockets=False,
     )
     notice = StartupNotice(settings.engines, host, port, workers, multiprocessing.Semaphore(1))
-    server.serve(target_loader=partial(load_application, notice, threads), wrap_loader=False)
+    server.on_startup(lambda: kill_workers_on_second_interrupt(server))
+    server.serve(target_loader=partial(load_application, notice, settings, threads), wrap_loader=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +86,22 @@ class StartupNotice:
         return True
 
 
-def load_application(notice: StartupNotice, threads: int) -> WSGIApplication:
+def load_application(notice: StartupNotice, settings: Settings, threads: int) -> WSGIApplication:
     """Build the WSGI application of one worker, and start its browser in the background."""
-    for end in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(
-            end, signal.SIG_DFL
-        )  # until granian installs its own handlers; those inherited from the parent do nothing
+    worker = WorkerProcess(stop_daemon=lambda: _stop_daemon(settings))
+    worker.supervise()
     parts = application.from_environment(threads=threads)
+    worker.close = parts.close
 
     def warm_up() -> None:
         if notice.announce_once():
             parts.service.readiness()  # starts the browser and logs failed checks
 
     threading.Thread(target=warm_up, name="tintype-warm-up", daemon=True).start()
-    threading.Thread(target=_exit_with_parent, name="tintype-parent", daemon=True).start()
     return create_app(parts)
 
 
-def _exit_with_parent() -> None:
-    """End this worker when its parent dies; it would hold the port otherwise."""
-    if parent := multiprocessing.parent_process():
-        wait([parent.sentinel])
-        for _ in range(ORPHAN_GRACE_SECONDS):
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(1)  # repeated: a starting worker may not handle the signal yet
-        os.kill(os.getpid(), signal.SIGKILL)
+def _stop_daemon(settings: Settings) -> bool:
+    """Stop the capture daemon that the parent started, if no other client uses it; True if there is none to stop."""
+    daemon = backends.local_daemon_client(settings)
+    return daemon is None or daemon.stop_if_idle()

@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,11 +43,12 @@ Decoded = TypeVar("Decoded")
 
 @dataclass(slots=True)
 class _ConnectionPool:
-    """Idle connections of one process."""
+    """Connections of one process."""
 
     pid: int = field(default_factory=os.getpid)
     lock: threading.Lock = field(default_factory=threading.Lock)
     idle: list[socket.socket] = field(default_factory=list)
+    busy: set[socket.socket] = field(default_factory=set)
 
 
 class ChromiumEngine:
@@ -123,9 +124,17 @@ class ChromiumEngine:
         self._release(self._open_connection())
 
     def close(self) -> None:
-        """Close the connections; a local daemon without clients stops after its idle timeout. Idempotent."""
+        """Close the connections, which fails the operations in progress. Idempotent.
+
+        A local daemon without clients stops after its idle timeout.
+        """
         self._closed = True
         self._drop_idle()
+        pool = self._process_pool()
+        with pool.lock:
+            for connection in pool.busy:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def stop_if_idle(self) -> bool:
         """Stop the daemon if we are its only client; return whether it stops. Never starts one."""
@@ -144,7 +153,8 @@ class ChromiumEngine:
                 connection = self._open_connection()
                 fresh_attempts += 1
             try:
-                reply = _round_trip(connection, operation, self._timeout)
+                with self._in_use(connection):
+                    reply = _round_trip(connection, operation, self._timeout)
             except TimeoutError:
                 connection.close()
                 raise CaptureTimeout("the capture daemon did not reply in time") from None
@@ -152,7 +162,7 @@ class ChromiumEngine:
                 connection.close()
                 self._drop_idle()
                 log.warning("daemon_connection_lost", address=self.address, error=str(error), attempt=fresh_attempts)
-                if fresh_attempts >= _ATTEMPTS:
+                if fresh_attempts >= _ATTEMPTS or self._closed:
                     raise BrowserCrashed(retry_after=1) from error
                 time.sleep(_RETRY_DELAY)
                 continue
@@ -210,6 +220,18 @@ class ChromiumEngine:
         pool = self._process_pool()
         with pool.lock:
             return pool.idle.pop() if pool.idle else None
+
+    @contextlib.contextmanager
+    def _in_use(self, connection: socket.socket) -> Iterator[None]:
+        """Record that an operation uses a connection, for ``close``."""
+        pool = self._process_pool()
+        with pool.lock:
+            pool.busy.add(connection)
+        try:
+            yield
+        finally:
+            with pool.lock:
+                pool.busy.discard(connection)
 
     def _release(self, connection: socket.socket) -> None:
         pool = self._process_pool()
