@@ -40,9 +40,20 @@ class TestPublicService:
     def test_accepts_a_request_without_a_key(self) -> None:
         assert Site().thumb().status_code == 200
 
-    def test_ignores_signatures_if_none_are_configured(self) -> None:
-        answer = send(Site(), {"url": URL, "sig": "0", "expires": "1"})
-        assert (answer.status_code, answer.headers["Cache-Control"][:6]) == (200, "public")
+    @pytest.mark.parametrize("name", ["sig", "expires"])
+    def test_keeps_unchecked_signatures_out_of_caches(self, name: str) -> None:
+        comparison = FastPathComparison()
+        for value in range(3):
+            for _ in range(2):
+                status, fields, _ = comparison.send(RawRequest(query=f"url={URL}&{name}={value}"))
+                assert (status, dict(fields)["Cache-Control"].partition(",")[0]) == ("200 OK", "private")
+        assert comparison.delegated == 6
+        assert [len(site.engine.shots) for site in comparison.sites] == [1, 1]
+
+    def test_finds_unchecked_signatures_however_they_are_spelled(self) -> None:
+        site = Site()
+        assert site.get_raw(f"url={URL}&s%69g=1").headers["Cache-Control"].startswith("private")
+        assert site.get_raw(f"url={URL}").headers["Cache-Control"].startswith("public")
 
 
 class TestApiKey:
@@ -65,6 +76,23 @@ class TestApiKey:
         assert answer.headers["Cache-Control"] == "no-store"
         assert KEY not in answer.text
         assert site.engine.shots == []
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {**HEADER, "Authorization": "Bearer token-of-a-proxy"},
+            {**BEARER, "X-Api-Key": "key-of-another-service"},
+            {**BEARER, "X-Api-Key": ""},
+        ],
+    )
+    def test_accepts_a_known_key_beside_one_of_a_proxy(self, site: Site, headers: dict[str, str]) -> None:
+        assert site.thumb(headers=headers).status_code == 200
+
+    def test_compares_the_bytes_of_the_header_with_a_digest(self) -> None:
+        key = "schlüssel-des-ladens"
+        hashed = ApiKey.parse(f"shop:sha256-{hashlib.sha256(key.encode()).hexdigest()}")
+        sent = key.encode().decode("latin-1")  # as WSGI passes a field in UTF-8 on
+        assert closed(hashed).thumb(headers={"X-Api-Key": sent}).status_code == 200
 
     def test_persist_post_and_meta_require_a_key(self, site: Site) -> None:
         refused = [
@@ -130,6 +158,13 @@ class TestSignedUrl:
         assert (answer.status_code, answer.headers["Cache-Control"][:6]) == (200, "public")
         assert send(site, query("/meta"), "/meta").status_code not in {401, 403}
 
+    @pytest.mark.parametrize(
+        "headers", [{"Authorization": "Bearer token-of-a-proxy"}, {"X-Api-Key": "of-another-service"}]
+    )
+    def test_needs_no_key_beside_it(self, site: Site, headers: dict[str, str]) -> None:
+        answer = send(site, query(), headers=headers)
+        assert (answer.status_code, answer.headers["Cache-Control"][:6]) == (200, "public")
+
     def test_wrong_signature_is_rejected_even_with_a_key(self, site: Site) -> None:
         assert send(site, {**query(), "sig": "0" * 64}, headers=HEADER).status_code == 403
 
@@ -190,6 +225,11 @@ class TestFastPathAuthentication:
         for request in (RawRequest(headers=HEADER), RawRequest(query=self.signed(width=800))):
             assert [cache_state(comparison.send(request)) for _ in range(3)] == ["MISS", "HIT", "HIT"]
         assert comparison.delegated == 4
+
+    def test_serves_signed_urls_with_a_key_of_a_proxy(self, comparison: FastPathComparison) -> None:
+        request = RawRequest(query=self.signed(width=800), headers={"Authorization": "Bearer token-of-a-proxy"})
+        assert [cache_state(comparison.send(request)) for _ in range(3)] == ["MISS", "HIT", "HIT"]
+        assert comparison.delegated == 2
 
     def test_delegates_requests_without_valid_authentication(self, comparison: FastPathComparison) -> None:
         for _ in range(2):

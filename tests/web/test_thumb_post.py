@@ -35,6 +35,12 @@ class TestPost:
         assert (posted.headers["X-Cache"], got.headers["X-Cache"]) == ("MISS", "HIT")
         assert posted.headers["Access-Control-Allow-Origin"] == "*"
 
+    @pytest.mark.parametrize("members", [{}, {"html": "<p>a", "url": None}, {"ttl": 60}, {"fresh": True}])
+    def test_no_cache_may_keep_the_response(self, site: Site, members: dict[str, Any]) -> None:
+        answers = [post(site, **members) for _ in range(2)]
+        assert [answer.headers["Cache-Control"] for answer in answers] == ["private, no-store"] * 2
+        assert site.persist(**members).headers["Cache-Control"] == "no-store"
+
     def test_negotiates_the_format(self, site: Site) -> None:
         answer = site.client.post("/thumb", json={"url": URL, "format": "auto"}, headers={"Accept": "image/avif"})
         assert (answer.content_type, answer.headers["Vary"]) == ("image/avif", "Accept")

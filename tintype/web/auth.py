@@ -44,7 +44,7 @@ class ApiKey:
         name, _, rest = text.partition(":")
         key, _, rate = rest.partition(":")
         hashed = key.startswith(_HASH_PREFIX)
-        return cls(name, bytes.fromhex(key.removeprefix(_HASH_PREFIX)) if hashed else _digest(key), rate)
+        return cls(name, bytes.fromhex(key.removeprefix(_HASH_PREFIX)) if hashed else _digest(key.encode()), rate)
 
 
 class Credential(NamedTuple):
@@ -88,12 +88,16 @@ class Authenticator:
         return self._signer is not None
 
     def authenticate(self, request: Request) -> Credential:
-        """Authenticate a request; raises Unauthorized or BadSignature."""
+        """Authenticate a request; raises Unauthorized or BadSignature.
+
+        A valid signature is enough: an unknown key beside it may be that of a proxy, and is ignored.
+        """
         if self.is_public:
             return ANONYMOUS
-        until, name = self._signature_expiry(request), self._key_name(request.environ)
+        until, sent = self._signature_expiry(request), _sent_keys(request.environ)
+        name = _first_name(sent, self.keys)
         if until is None and not name:
-            raise self._rejection(request)
+            raise self._rejection(request, has_key=bool(sent))
         if name:
             request_log.bind(key_name=name)
         return Credential(name, math.inf if until is None else until, private=until is None)
@@ -107,10 +111,10 @@ class Authenticator:
         """
         if not self.admin_keys:
             raise Forbidden("this route is disabled; set TINTYPE_ADMIN_KEYS to enable it")
-        sent = _sent_key(request.environ)
-        if sent is None:
+        sent = _sent_keys(request.environ)
+        if not sent:
             raise Unauthorized("send an admin key as Authorization: Bearer KEY or X-Api-Key: KEY")
-        name, client = _name_of(sent, self.admin_keys), _name_of(sent, self.keys)
+        name, client = _first_name(sent, self.admin_keys), _first_name(sent, self.keys)
         if name:
             request_log.bind(key_name=name)
             return name
@@ -123,22 +127,9 @@ class Authenticator:
         """Authenticate a request whose query string was parsed and verified before; None if it needs the full check."""
         if self.is_public:
             return ANONYMOUS
-        try:
-            name = self._key_name(environ)
-        except Unauthorized:
-            return None
+        name = _first_name(_sent_keys(environ), self.keys) if self.keys else ""
         expired = query.expires_at <= self._clock()
         return None if expired or (query.private and not name) else Credential(name, query.expires_at, query.private)
-
-    def _key_name(self, environ: WSGIEnvironment) -> str:
-        """Name of the API key that the client sent; empty without one. Raises Unauthorized for an unknown key."""
-        sent = _sent_key(environ) if self.keys else None
-        if sent is None:
-            return ""
-        name = _name_of(sent, self.keys)
-        if not name:
-            raise Unauthorized("unknown API key")
-        return name
 
     def _signature_expiry(self, request: Request) -> float | None:
         """Expiry of the signed URL, in seconds since the epoch; None if it is not signed. Raises BadSignature."""
@@ -148,27 +139,38 @@ class Authenticator:
         signed = any(name == SIGNATURE for name, _ in pairs)
         return self._signer.verify(request.path, pairs, self._clock()) if signed else None
 
-    def _rejection(self, request: Request) -> TintypeError:
+    def _rejection(self, request: Request, *, has_key: bool) -> TintypeError:
         if not self.keys:
             return BadSignature("only signed GET URLs are accepted; sign the URL with tintype sign")
+        if has_key:
+            return Unauthorized("unknown API key")
         signable = self._signer is not None and request.method in _SIGNABLE_METHODS
         alternative = ", or sign the URL" if signable else ""
         return Unauthorized(f"send an API key as Authorization: Bearer KEY or X-Api-Key: KEY{alternative}")
 
 
-def _sent_key(environ: WSGIEnvironment) -> str | None:
-    """The API key in the request headers. Other schemes of Authorization may belong to a proxy and are ignored."""
+def _sent_keys(environ: WSGIEnvironment) -> list[str]:
+    """The API keys in the request headers; either may belong to a proxy, as other schemes of Authorization do."""
     match = _BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
-    return match[1] if match else environ.get("HTTP_X_API_KEY")
+    sent = match[1] if match else None, environ.get("HTTP_X_API_KEY")
+    return [each for each in sent if each is not None]
+
+
+def _first_name(sent: Sequence[str], keys: Sequence[ApiKey]) -> str:
+    """The name of the first key that is known; empty if none is."""
+    for each in sent:
+        if name := _name_of(each, keys):
+            return name
+    return ""
 
 
 def _name_of(sent: str, keys: Sequence[ApiKey]) -> str:
     """The name of a key; empty if it is unknown. Compares all keys, in constant time."""
-    digest, name = _digest(sent), ""
+    digest, name = _digest(sent.encode("latin-1", "replace")), ""  # WSGI decodes header fields as Latin-1 (PEP 3333)
     for key in keys:
         name = key.name if hmac.compare_digest(key.digest, digest) else name
     return name
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()

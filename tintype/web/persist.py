@@ -36,7 +36,9 @@ def persist_blueprint(
         persisted = service.persist(parsed.capture_request, parsed.freshness, fail_on=parsed.fail_on)
         base = public_url or proxies.base_url(request)
         url = responses.absolute_url(persisted.url, base)
-        return jsonify(PersistedThumbnail.model_validate(replace(persisted, url=url)).members())
+        response = jsonify(PersistedThumbnail.model_validate(replace(persisted, url=url)).members())
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     return routes
 

@@ -45,6 +45,11 @@ def option_pairs(request: Request, **fixed: str) -> Pairs:
     return [*sent, *fixed.items()]
 
 
+def has_signature(request: Request) -> bool:
+    """Whether the URL has a parameter of a signature; raises InvalidRequest for a malformed query string."""
+    return any(name in signing.PARAMETERS for name, _ in query_pairs(request.query_string))
+
+
 def accepted_types(request: Request) -> dict[str, float]:
     """Media ranges of the Accept header with their quality; their parameters are ignored, as no format has any.
 

@@ -20,6 +20,8 @@ def thumbnail(
 ) -> Response:
     """A thumbnail, or 304 if the client has the same one; ``now`` is seconds since the epoch."""
     fields = headers.thumbnail_headers(result, parsed, credential, now)
+    if request.method == "POST":
+        fields["Cache-Control"] = "private, no-store"  # the URL does not identify the thumbnail, the body does
     return _conditional(Response(result.thumbnail.body, headers=fields), request)
 
 

@@ -51,7 +51,17 @@ class ThumbnailView:
         except TintypeError:
             self.rate_limiter.check_thumb_result(request, credential.key_name, hit=False)
             raise
+        if not from_body and self._ignores_signature():
+            return self._thumbnail(parsed, credential._replace(private=True), cache_query=False)
         return self._thumbnail(parsed, credential, cache_query=cache_query)
+
+    def _ignores_signature(self) -> bool:
+        """Whether the URL has a signature that this service does not check.
+
+        The request is answered, because URLs that were signed must work when the operator opens the service. But any
+        value of ``sig`` works then, and each would be another entry of a cache with URLs as keys.
+        """
+        return not self.authenticator.accepts_signatures and raw_params.has_signature(request)
 
     def _thumbnail(self, parsed: ThumbnailRequest, credential: Credential, *, cache_query: bool) -> Response:
         get = self.service.get_or_schedule if parsed.placeholder else self.service.get
