@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+STORED_PREFIX = "thumbs/"
+"""What every storage key begins with."""
 _EXTENSIONS = {
     "image/png": "png",
     "image/jpeg": "jpg",
@@ -167,8 +169,62 @@ class StoredObject:
     body: bytes = field(repr=False)
     mime: str
     meta: dict[str, str] = field(default_factory=dict)
+    target: str = field(default="", compare=False, repr=False)
+    """The captured URL. The storage keeps it where clients cannot read it; ``get`` and ``latest`` do not return it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """What a storage lists about an object without reading it: key, size in bytes, time in seconds since the epoch."""
+
+    key: str
+    size: int
+    stored_at: float
+
+    @property
+    def mime(self) -> str:
+        """The media type, by the extension of the key."""
+        return _MIMES[self.key.rpartition(".")[2]]
+
+
+class MetadataState(StrEnum):
+    """Whether the metadata of a stored object can be read."""
+
+    OK = "ok"
+    MISSING = "missing"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """A stored object with its metadata, for operators."""
+
+    file: StoredFile
+    target: str = ""
+    """The captured URL; empty if it is unknown."""
+    meta: dict[str, str] = field(default_factory=dict)
+    metadata: MetadataState = MetadataState.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageUsage:
+    """What a storage holds: number of objects, and bytes of their bodies."""
+
+    objects: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """Result of deleting objects: the keys that are gone, and those that the storage did not delete."""
+
+    deleted: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    old_versions_kept: bool = False
+    """The bucket keeps versions: the objects are hidden, and their bytes stay until a lifecycle rule removes them."""
+
+
+_MIMES = {extension: mime for mime, extension in _EXTENSIONS.items()}
 _STORAGE_KEY = re.compile(r"thumbs/[0-9a-f]{64}-[0-9a-f]{64}\.(png|jpg|webp|avif|pdf|json)")
 
 

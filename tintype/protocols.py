@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from tintype.model import Capture, StoredObject
+from tintype.model import STORED_PREFIX, Capture, Deletion, StorageUsage, StoredEntry, StoredFile, StoredObject
 from tintype.options import Shot
 
 
@@ -107,12 +107,33 @@ class Storage(Protocol):
         """The latest object whose key starts with ``prefix``, with an empty body."""
         ...
 
-    def keys(self) -> Iterator[str]:
-        """All keys, in any order."""
+    def scan(self, after: str = "", prefix: str = STORED_PREFIX) -> Iterator[StoredFile]:
+        """Objects in the order of their keys: those whose key starts with ``prefix`` and is greater than ``after``."""
         ...
 
-    def delete(self, key: str) -> bool:
-        """Delete an object; returns whether it existed."""
+    def describe(self, files: Sequence[StoredFile]) -> list[StoredEntry]:
+        """Scanned objects with their metadata, in the same order; deleted ones are left out.
+
+        Never fails because of missing or damaged metadata.
+        """
+        ...
+
+    def delete(self, keys: Sequence[str]) -> Deletion:
+        """Delete objects with their metadata; keys that do not exist or are invalid are ignored."""
+        ...
+
+    def usage(self) -> StorageUsage:
+        """Measure what is stored."""
+        ...
+
+    @property
+    def usage_interval(self) -> float:
+        """Seconds for which a measurement of the usage is reused, by what it costs."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The storage, for messages to the operator: its folder or bucket."""
         ...
 
     def url(self, key: str) -> str:

@@ -348,7 +348,7 @@ class TestPersistUnusable:
         show(harness, UNUSABLE[bad])
         with pytest.raises(error):
             harness.service.persist(capture_request(), FRESHNESS, fail_on=(Verdict.ERROR, Verdict.BLANK))
-        assert not list(harness.storage.keys())
+        assert not harness.storage.keys()
 
 
 class TestPurge:

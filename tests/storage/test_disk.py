@@ -16,9 +16,9 @@ import pytest
 import structlog
 
 from tests.support.concurrency import eventually
-from tests.support.contracts.storage import OpenStorage, StorageContract, prefix_of, stored_object
+from tests.support.contracts.storage import OpenStorage, StorageContract, keys_of, prefix_of, stored_object
 from tintype.errors import BackendUnavailable
-from tintype.model import digest_of
+from tintype.model import Deletion, MetadataState, StorageUsage, digest_of
 from tintype.storage import disk
 from tintype.storage.disk import DiskStorage
 
@@ -55,7 +55,9 @@ def test_url_is_a_path_of_this_service(storage: DiskStorage) -> None:
     assert storage.url(stored_object().key) == f"/stored/{stored_object().key}"
 
 
-@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"mime": 1, "meta": "none"}'])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"{", b"[]", b'{"mime": 1, "meta": "none"}', b"[" * 5000, b'"' * 70_000]
+)
 class TestDamagedMetadata:
     def damage(self, folder: Path, content: bytes | None) -> None:
         newest = max(folder.rglob("*.json"), key=lambda path: path.with_suffix("").stat().st_mtime_ns)
@@ -73,6 +75,14 @@ class TestDamagedMetadata:
             assert storage.get(stored_object().key) is None
             assert storage.latest(prefix_of(stored_object())) is None
         assert [(log["event"], log["key"]) for log in logs] == [("stored_object_damaged", stored_object().key)] * 2
+
+    def test_appears_in_the_list(self, storage: DiskStorage, folder: Path, content: bytes | None) -> None:
+        storage.put(replace(stored_object(), target="https://site.org/"))
+        self.damage(folder, content)
+        state = MetadataState.MISSING if content is None else MetadataState.DAMAGED
+        for _ in range(2):
+            (entry,) = storage.describe(list(storage.scan()))
+            assert (entry.file.key, entry.target, entry.metadata) == (stored_object().key, "", state)
 
     def test_leaves_older_objects_of_the_prefix(
         self, storage: DiskStorage, folder: Path, content: bytes | None
@@ -93,8 +103,35 @@ class TestDamagedMetadata:
     def test_does_not_prevent_deletion(self, storage: DiskStorage, folder: Path, content: bytes | None) -> None:
         storage.put(stored_object())
         self.damage(folder, content)
-        assert storage.delete(stored_object().key)
+        assert storage.delete([stored_object().key]).deleted
         assert files_of(folder) == []
+
+
+class TestUsage:
+    def test_reads_only_subfolders_that_changed(self, storage: DiskStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+        for number in range(20):
+            storage.put(stored_object(f"page-{number}", bytes(100)))
+        monkeypatch.setattr(disk, "COARSE_TIME_NS", -time.time_ns())  # every time counts as long ago
+        storage.usage()
+        read: list[Path] = []
+        original = DiskStorage._files
+        monkeypatch.setattr(
+            DiskStorage, "_files", lambda self, folder, start: read.append(folder) or original(self, folder, start)
+        )
+        assert storage.usage() == StorageUsage(objects=20, size=2000)
+        assert read == []
+        DiskStorage(storage._folder).put(stored_object("from another process", bytes(50)))
+        assert storage.usage() == StorageUsage(objects=21, size=2050)
+        assert len(read) == 1
+
+    def test_reads_a_subfolder_again_that_changed_just_now(self, storage: DiskStorage, folder: Path) -> None:
+        storage.put(stored_object())
+        storage.usage()
+        home = next(folder.rglob("*.png")).parent
+        changed_at = home.stat().st_mtime_ns
+        next(folder.rglob("*.png")).unlink()
+        os.utime(home, ns=(changed_at, changed_at))  # as if the clock of the file system had not advanced
+        assert storage.usage() == StorageUsage()
 
 
 def test_ignores_foreign_files_in_the_folder(storage: DiskStorage, folder: Path) -> None:
@@ -103,7 +140,7 @@ def test_ignores_foreign_files_in_the_folder(storage: DiskStorage, folder: Path)
     for name in ("README", ".DS_Store", f"{stored_object().key[7:]}.bak"):
         (home / name).write_bytes(b"")
     (folder / "thumbs" / "zz").mkdir()
-    assert list(storage.keys()) == [stored_object().key]
+    assert keys_of(storage) == [stored_object().key]
 
 
 class TestErrors:
@@ -160,10 +197,10 @@ class TestErrors:
         for attempt in (
             storage.check,
             lambda: storage.put(stored_object()),
-            lambda: storage.delete(stored_object().key),
         ):
             with pytest.raises(BackendUnavailable):
                 attempt()
+        assert storage.delete([stored_object().key]) == Deletion(failed=(stored_object().key,))
 
     def test_check_fails_on_a_full_disk(self, small_disk: Path) -> None:
         storage = DiskStorage(small_disk)
@@ -193,14 +230,14 @@ while True:
 
 def test_killed_writers_leave_only_complete_objects(storage: DiskStorage, folder: Path) -> None:
     for round_ in range(3):
-        before = len(list(storage.keys()))
+        before = len(keys_of(storage))
         command = [sys.executable, "-c", WRITER, str(folder)]
         writers = [subprocess.Popen([*command, f"{round_}-{number}"]) for number in range(2)]
-        assert eventually(lambda before=before: len(list(storage.keys())) > before + 20)
+        assert eventually(lambda before=before: len(keys_of(storage)) > before + 20)
         for writer in writers:
             writer.send_signal(signal.SIGKILL)
             writer.wait()
-    for key in list(storage.keys()):
+    for key in keys_of(storage):
         found = storage.get(key)
         assert found
         assert digest_of(found.body) in key

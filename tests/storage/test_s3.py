@@ -6,9 +6,10 @@ import base64
 import functools
 import hashlib
 import http.server
+import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import httpx
@@ -17,9 +18,9 @@ from structlog.testing import capture_logs as logged
 
 from harness.servers import S3Server
 from tests.support.concurrency import in_fork
-from tests.support.contracts.storage import OpenStorage, StorageContract, prefix_of, stored_object
+from tests.support.contracts.storage import OpenStorage, StorageContract, keys_of, prefix_of, stored_object
 from tintype.errors import BackendUnavailable
-from tintype.model import StoredObject
+from tintype.model import Deletion, MetadataState, StoredObject
 from tintype.storage import s3
 from tintype.storage.s3 import S3Storage
 
@@ -73,7 +74,7 @@ class TestObject:
         )
         spaced.put(stored_object("one"))
         other.put(stored_object("two"))
-        assert list(spaced.keys()) == [stored_object("one").key]
+        assert keys_of(spaced) == [stored_object("one").key]
         assert spaced.get(stored_object("two").key) is None
         assert httpx.get(spaced.url(stored_object("one").key), trust_env=False).content == stored_object().body
         assert "/my%20shots/thumbs/" in spaced.url(stored_object("one").key)
@@ -84,8 +85,8 @@ class TestObject:
     def test_ignores_foreign_objects_in_the_bucket(self, server: S3Server, bucket: str, storage: S3Storage) -> None:
         httpx.put(f"{server.url}/{bucket}/thumbs/readme.txt", content=b"hello", trust_env=False)
         storage.put(stored_object())
-        assert list(storage.keys()) == [stored_object().key]
-        assert not storage.delete("thumbs/readme.txt")
+        assert keys_of(storage) == [stored_object().key]
+        assert storage.delete(["thumbs/readme.txt"]) == Deletion()
 
     def test_reads_an_object_uploaded_by_another_client(
         self, server: S3Server, bucket: str, storage: S3Storage
@@ -105,6 +106,115 @@ class TestObject:
 
         assert in_fork(child)
         assert storage.get(stored_object("child").key) == stored_object("child")
+
+
+class TestSidecar:
+    PRIVATE = replace(stored_object(), target="https://intranet.example.com/?token=4711")
+
+    def test_clients_that_read_the_image_do_not_get_it(self, storage: S3Storage) -> None:
+        storage.put(self.PRIVATE)
+        answer = httpx.get(storage.url(self.PRIVATE.key), trust_env=False)
+        assert answer.status_code == 200
+        assert not [each for each in ("intranet", "4711", "sidecar") if each in str(answer.headers)]
+
+    def test_has_a_name_that_a_reader_of_the_image_cannot_guess(self, server: S3Server, bucket: str) -> None:
+        names = set()
+        for folder in ("a", "b"):
+            storage = S3Storage(bucket, endpoint_url=server.url, prefix=folder, credentials=CREDENTIALS)
+            storage.put(self.PRIVATE)
+            (name,) = storage._sidecars_of([self.PRIVATE.key])[self.PRIVATE.key]
+            names.add(name)
+        assert len(names) == 2
+        for name in names:
+            assert re.fullmatch(rf"sidecars/{re.escape(self.PRIVATE.key[7:])}/[0-9a-f]{{32}}\.json", name)
+
+    def test_deletion_of_the_image_removes_it(self, server: S3Server, bucket: str, storage: S3Storage) -> None:
+        storage.put(self.PRIVATE)
+        storage.delete([self.PRIVATE.key])
+        assert keys_in(server, bucket) == []
+
+    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"x" * 70_000])
+    def test_reports_a_damaged_one(self, storage: S3Storage, content: bytes) -> None:
+        storage.put(self.PRIVATE)
+        (name,) = storage._sidecars_of([self.PRIVATE.key])[self.PRIVATE.key]
+        storage._client.put_object(Bucket=storage._bucket, Key=name, Body=content)
+        with logged() as logs:
+            (entry,) = storage.describe(list(storage.scan()))
+        assert (entry.target, entry.metadata) == ("", MetadataState.DAMAGED)
+        assert [log["event"] for log in logs] == ["stored_metadata_invalid"]
+
+    def test_missing_permission_to_write_it_does_not_prevent_storing(self) -> None:
+        with ScriptedBucket(deny=("PUT /shots/sidecars/",)) as bucket, logged() as logs:
+            storage_in(bucket).put(self.PRIVATE)
+        assert [line.partition("?")[0][:12] for line, _, _ in bucket.requests] == [
+            "GET /shots",
+            "PUT /shots/s",
+            "PUT /shots/t",
+        ]
+        assert [log["event"] for log in logs] == ["storage_sidecar_denied"]
+
+
+class TestPages:
+    @pytest.fixture(autouse=True)
+    def small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As if S3 listed 3 objects and deleted 4 in one request."""
+        monkeypatch.setattr(s3, "PAGE", 3)
+        monkeypatch.setattr(s3, "BATCH", 4)
+        monkeypatch.setattr(s3, "READERS", 2)
+
+    def test_scans_describes_and_deletes_over_several_pages(
+        self, server: S3Server, bucket: str, storage: S3Storage
+    ) -> None:
+        stored = [replace(stored_object(f"page-{n}"), target=f"https://site.org/{n}") for n in range(10)]
+        for one in stored:
+            storage.put(one)
+        files = list(storage.scan())
+        assert [file.key for file in files] == sorted(one.key for one in stored)
+        targets = {entry.file.key: entry.target for entry in storage.describe(files)}
+        assert targets == {one.key: one.target for one in stored}
+        assert storage.usage().objects == 10
+        assert len(storage.delete([file.key for file in files[:9]]).deleted) == 9
+        assert sorted(keys_in(server, bucket)) == sorted(
+            [files[9].key, *storage._sidecars_of([files[9].key])[files[9].key]]
+        )
+
+
+class TestDeletion:
+    def test_reports_a_bucket_that_keeps_old_versions(self, server: S3Server, bucket: str, storage: S3Storage) -> None:
+        storage._client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        storage.put(stored_object())
+        deleted = storage.delete([stored_object().key])
+        assert deleted == Deletion(deleted=(stored_object().key,), old_versions_kept=True)
+        assert keys_of(storage) == []
+        assert storage.get(stored_object().key) is None
+
+    def test_deletes_one_by_one_if_the_service_has_no_bulk_deletion(self) -> None:
+        with ScriptedBucket(deny=("POST",), code="NotImplemented") as bucket:
+            assert storage_in(bucket).delete([stored_object().key]).deleted == (stored_object().key,)
+        assert [line.split()[0] for line, _, _ in bucket.requests] == ["GET", "POST", "DELETE"]
+
+    def test_reports_objects_that_the_service_did_not_delete(self) -> None:
+        failed, deleted = (stored_object(name).key for name in ("one", "two"))
+        text = f"<DeleteResult><Error><Key>{failed}</Key><Code>InternalError</Code></Error></DeleteResult>"
+        with ScriptedBucket(bodies={"POST": text.encode()}) as bucket, logged() as logs:
+            result = storage_in(bucket).delete([failed, deleted])
+        assert result == Deletion(deleted=(deleted,), failed=(failed,))
+        assert [(log["event"], log["code"]) for log in logs] == [("storage_failed", "InternalError")]
+
+    def test_denied_deletion_raises_backend_unavailable(self) -> None:
+        with ScriptedBucket(deny=("POST",)) as bucket, logged(), pytest.raises(BackendUnavailable):
+            storage_in(bucket).delete([stored_object().key])
+
+    def test_denied_list_raises_backend_unavailable(self) -> None:
+        with ScriptedBucket(deny=("GET",)) as bucket, logged() as logs, pytest.raises(BackendUnavailable):
+            list(storage_in(bucket).scan())
+        assert logs[0]["code"] == "AccessDenied"
+
+
+def keys_in(server: S3Server, bucket: str) -> list[str]:
+    """Every key in a bucket, sidecars included."""
+    listed = httpx.get(f"{server.url}/{bucket}", params={"list-type": "2"}, trust_env=False).text
+    return re.findall(r"<Key>(.*?)</Key>", listed)
 
 
 class TestUrl:
@@ -158,7 +268,7 @@ class TestErrors:
             for attempt in (
                 storage.check,
                 functools.partial(storage.put, stored_object()),
-                lambda: list(storage.keys()),
+                lambda: keys_of(storage),
             ):
                 with pytest.raises(BackendUnavailable) as raised:
                     attempt()
@@ -192,8 +302,8 @@ def all_operations(storage: S3Storage) -> list[Callable[[], object]]:
         functools.partial(storage.put, stored_object()),
         functools.partial(storage.get, key),
         functools.partial(storage.latest, prefix),
-        functools.partial(storage.delete, key),
-        lambda: list(storage.keys()),
+        functools.partial(storage.delete, [key]),
+        lambda: keys_of(storage),
     ]
 
 
@@ -206,6 +316,8 @@ class ScriptedBucket:
     failures: int = 0
     """How many requests get 503 first."""
     code: str = "AccessDenied"
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    """Bodies of successful responses by method."""
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
     @property
@@ -229,7 +341,7 @@ class ScriptedBucket:
             return 503, b"<Error><Code>SlowDown</Code></Error>"
         if request_line.startswith(self.deny):
             return 403, f"<Error><Code>{self.code}</Code></Error>".encode()
-        return 200, b""
+        return 200, self.bodies.get(request_line.partition(" ")[0], b"")
 
     def handler(self) -> type[http.server.BaseHTTPRequestHandler]:
         bucket = self
@@ -252,7 +364,7 @@ class ScriptedBucket:
                 if self.command != "HEAD":
                     self.wfile.write(text)
 
-            do_GET = do_HEAD = do_PUT  # noqa: N815 - named by the library
+            do_GET = do_HEAD = do_POST = do_DELETE = do_PUT  # noqa: N815 - named by the library
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -302,4 +414,4 @@ class TestRequests:
             for attempt in all_operations(storage_in(bucket)):
                 with pytest.raises(BackendUnavailable):
                     attempt()
-        assert {log["code"] for log in logs} == {"InvalidAccessKeyId", "403"}
+        assert {log["code"] for log in logs} == {"InvalidAccessKeyId"}

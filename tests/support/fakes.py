@@ -6,13 +6,22 @@ import struct
 import threading
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tintype.errors import BackendUnavailable, TintypeError
-from tintype.model import Capture, StoredObject
+from tintype.model import (
+    STORED_PREFIX,
+    Capture,
+    Deletion,
+    MetadataState,
+    StorageUsage,
+    StoredEntry,
+    StoredFile,
+    StoredObject,
+)
 from tintype.options import Shot
 
 
@@ -173,14 +182,19 @@ class ThreadLocks:
 class MemoryStorage:
     """A dictionary in insertion order; raises BackendUnavailable while ``error`` is set."""
 
-    def __init__(self, base: str = "/stored/") -> None:
+    def __init__(self, base: str = "/stored/", clock: Callable[[], float] = lambda: 0.0) -> None:
         self._objects: dict[str, StoredObject] = {}
+        self._stored_at: dict[str, float] = {}
+        self._clock = clock
+        self.damaged: dict[str, MetadataState] = {}
+        self.undeletable: set[str] = set()
+        self.described = self.measured = 0
         self._base = base
         self.error = ""
 
     def put(self, stored: StoredObject) -> None:
         self.check()
-        self._objects[stored.key] = stored
+        self._objects[stored.key], self._stored_at[stored.key] = stored, self._clock()
 
     def get(self, key: str) -> StoredObject | None:
         self.check()
@@ -191,11 +205,46 @@ class MemoryStorage:
         found = [stored for key, stored in self._objects.items() if key.startswith(prefix)]
         return replace(found[-1], body=b"") if found else None
 
-    def keys(self) -> Iterator[str]:
-        yield from self._objects
+    def keys(self) -> list[str]:
+        """Every key."""
+        return list(self._objects)
 
-    def delete(self, key: str) -> bool:
-        return self._objects.pop(key, None) is not None
+    def scan(self, after: str = "", prefix: str = STORED_PREFIX) -> Iterator[StoredFile]:
+        self.check()
+        for key in sorted(self._objects):
+            if key > after and key.startswith(prefix):
+                yield StoredFile(key=key, size=len(self._objects[key].body), stored_at=self._stored_at[key])
+
+    def describe(self, files: Sequence[StoredFile]) -> list[StoredEntry]:
+        self.described += len(files)
+        found = [(file, self._objects[file.key]) for file in files if file.key in self._objects]
+        return [
+            StoredEntry(file=file, metadata=self.damaged[file.key])
+            if file.key in self.damaged
+            else StoredEntry(file=file, target=stored.target, meta=stored.meta)
+            for file, stored in found
+        ]
+
+    def delete(self, keys: Sequence[str]) -> Deletion:
+        self.check()
+        failed = tuple(key for key in keys if key in self.undeletable)
+        deleted = tuple(key for key in keys if key not in failed and key in self._objects)
+        for key in deleted:
+            del self._objects[key]
+        return Deletion(deleted=deleted, failed=failed)
+
+    def usage(self) -> StorageUsage:
+        self.check()
+        self.measured += 1
+        return StorageUsage(objects=len(self._objects), size=sum(len(each.body) for each in self._objects.values()))
+
+    @property
+    def usage_interval(self) -> float:
+        return 60.0
+
+    @property
+    def name(self) -> str:
+        return "memory"
 
     def url(self, key: str) -> str:
         return self._base + key

@@ -60,7 +60,7 @@ class ServiceHarness:
     def __post_init__(self) -> None:
         self.engine = FakeEngine(self.clock)
         self.records, self.masters = CountingCache(self.clock), CountingCache(self.clock)
-        self.locks, self.storage, self.target_checker = ThreadLocks(), MemoryStorage(), FakeLookup()
+        self.locks, self.storage, self.target_checker = ThreadLocks(), MemoryStorage(clock=self.clock), FakeLookup()
         self.service = self.new_worker()
 
     def new_worker(self) -> ThumbnailService:

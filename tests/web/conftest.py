@@ -45,7 +45,11 @@ class Site:
     def __post_init__(self) -> None:
         self.engine = FakeEngine(self.clock)
         self.records, self.masters = MemoryCache(self.clock), MemoryCache(self.clock)
-        self.storage, self.lookup, self.counters = MemoryStorage(), FakeLookup(), MemoryCounters(self.clock)
+        self.storage, self.lookup, self.counters = (
+            MemoryStorage(clock=self.clock),
+            FakeLookup(),
+            MemoryCounters(self.clock),
+        )
         self.service = ThumbnailService(
             engine=InstrumentedEngine(self.engine, "chromium"),
             records=self.records,

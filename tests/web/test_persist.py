@@ -111,7 +111,7 @@ class TestPersist:
 
     def test_stores_nothing_if_the_capture_fails(self, site: Site) -> None:
         answer = site.persist(url="http://10.0.0.1/")
-        assert (answer.status_code, answer.json["error"], list(site.storage.keys())) == (400, "target-denied", [])
+        assert (answer.status_code, answer.json["error"], site.storage.keys()) == (400, "target-denied", [])
 
     def test_has_no_cors_headers(self, site: Site) -> None:
         answer = site.client.options("/persist", headers={"Origin": "https://evil.org"})
@@ -162,7 +162,7 @@ class TestPrivateCapture:
         first = site.persist(**self.CREDENTIALS).json
         site.engine.shots.clear()  # the fake engine draws each capture in another colour
         second = site.persist(**self.CREDENTIALS).json
-        assert (second, len(list(site.storage.keys()))) == (first, 1)
+        assert (second, len(site.storage.keys())) == (first, 1)
 
     def test_differs_from_the_public_capture_and_is_never_returned_for_it(self, site: Site) -> None:
         private = site.persist(**self.CREDENTIALS).json["key"]

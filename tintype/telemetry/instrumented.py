@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tintype.errors import BackendUnavailable, TintypeError
-from tintype.model import Capture, StoredObject
+from tintype.model import STORED_PREFIX, Capture, Deletion, StorageUsage, StoredEntry, StoredFile, StoredObject
 from tintype.options import Shot
 from tintype.protocols import Cache, Engine, RequestLimit, Storage
 from tintype.telemetry import timing
@@ -112,14 +112,34 @@ class InstrumentedStorage:
         with _storage_operation("latest"):
             return self.storage.latest(prefix)
 
-    def keys(self) -> Iterator[str]:
-        """Every key, in no order."""
-        return self.storage.keys()
+    def scan(self, after: str = "", prefix: str = STORED_PREFIX) -> Iterator[StoredFile]:
+        """Objects in the order of their keys."""
+        return self.storage.scan(after, prefix)
 
-    def delete(self, key: str) -> bool:
-        """Delete an object; returns whether it existed."""
+    def describe(self, files: Sequence[StoredFile]) -> list[StoredEntry]:
+        """Scanned objects with their metadata."""
+        with _storage_operation("describe"):
+            return self.storage.describe(files)
+
+    def delete(self, keys: Sequence[str]) -> Deletion:
+        """Delete objects with their metadata."""
         with _storage_operation("delete"):
-            return self.storage.delete(key)
+            return self.storage.delete(keys)
+
+    def usage(self) -> StorageUsage:
+        """Measure what is stored."""
+        with _storage_operation("usage"):
+            return self.storage.usage()
+
+    @property
+    def usage_interval(self) -> float:
+        """Seconds for which a measurement is reused."""
+        return self.storage.usage_interval
+
+    @property
+    def name(self) -> str:
+        """The storage, for messages to the operator."""
+        return self.storage.name
 
     def url(self, key: str) -> str:
         """The permanent public URL."""
