@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -122,6 +124,49 @@ class RedisServer(_Server):
                 return connection.recv(7) in {b"+PONG\r\n", b"-NOAUTH"}
         except OSError:
             return False
+
+
+class Forwarder:
+    """A TCP port that leads to another port, as a moved DNS name or a proxy does; a context manager.
+
+    A change of ``target`` affects new connections only: those that exist stay with the old server.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.accepted = 0
+        """Connections accepted so far."""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._open: list[socket.socket] = []
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self.accepted += 1
+                server = socket.create_connection(("127.0.0.1", self.target))
+                self._open += (client, server)
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=_copy, args=(source, sink), daemon=True).start()
+
+
+def _copy(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_RDWR)
 
 
 class S3Server(_Server):

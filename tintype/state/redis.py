@@ -34,6 +34,8 @@ MAX_EVICTION_ROUNDS = 64
 """Further evictions after one put; the next put continues."""
 DELETE_BATCH = 500
 """Keys deleted by one script, which blocks Redis while it runs."""
+PREFIX = "tintype"
+"""Start of every key, unless the operator sets another one for a Redis that several installations share."""
 MAX_TOUCHED = 20_000
 """Keys whose last use a process remembers; with more keys, some uses are sent too often."""
 
@@ -44,9 +46,9 @@ class RedisCache:
     A use is sent to Redis at most once in ``touch_after`` seconds per value and process.
     """
 
-    def __init__(self, url: str, name: str, budget: int, touch_after: float = 60.0) -> None:
+    def __init__(self, url: str, name: str, budget: int, touch_after: float = 60.0, prefix: str = PREFIX) -> None:
         self._client = client_for(url)
-        self._prefix = f"tintype:{name}:"
+        self._prefix = f"{prefix}:{name}:"
         self._budget = budget
         self._touch_after = touch_after
         self._touched: dict[str, float] = {}
@@ -120,8 +122,9 @@ class RedisCache:
 class RedisLocks:
     """Mutual exclusion between machines. A lock has a lease of ``lease`` seconds, extended while it is held."""
 
-    def __init__(self, url: str, lease: float = 10.0) -> None:
+    def __init__(self, url: str, lease: float = 10.0, prefix: str = PREFIX) -> None:
         self._client = client_for(url)
+        self._prefix = f"{prefix}:lock:"
         self._lease = lease
         self._thread_locks = StripedLocks(4096)
 
@@ -141,7 +144,7 @@ class RedisLocks:
 
     @contextmanager
     def _hold_key(self, name: str, wait: float) -> Iterator[bool]:
-        lock = Lock(self._client, f"tintype:lock:{name}", timeout=self._lease, sleep=POLL_INTERVAL, thread_local=False)
+        lock = Lock(self._client, f"{self._prefix}{name}", timeout=self._lease, sleep=POLL_INTERVAL, thread_local=False)
         done = threading.Event()
 
         def acquire_lease() -> bool:
@@ -184,8 +187,9 @@ class RedisRateLimitStorage:
     hash slot.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, prefix: str = PREFIX) -> None:
         self._client = client_for(url)
+        self._prefix = f"{prefix}:limits:"
         self._script = self._client.script("sliding_window")
 
     def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
@@ -193,7 +197,7 @@ class RedisRateLimitStorage:
 
         Returns whether it was counted, then count and remaining seconds of the previous and of the current window.
         """
-        current_key = f"tintype:limits:{{{key}}}"
+        current_key = f"{self._prefix}{{{key}}}"
         try:
             reply = self._evaluate([f"{current_key}/-1", current_key], limit, period)
         except redis.RedisError as error:

@@ -1,9 +1,15 @@
-"""One Redis client per process and URL, with short timeouts and a circuit breaker."""
+"""One Redis client per process and URL, with short timeouts, a circuit breaker, and new connections after a failover.
+
+A planned failover turns the old primary into a replica, which keeps its connections and rejects writes. After an error
+that only such a server returns, the client drops all connections; the next ones go where the name or the proxy leads by
+then. A limited age of connections does the same for an old primary that returns no such error.
+"""
 
 from __future__ import annotations
 
 import functools
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,12 +18,16 @@ from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import redis
+import structlog
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
 from tintype.errors import ConfigurationError
+from tintype.logs import LogThrottle
 from tintype.state.circuit_breaker import CircuitBreaker
+
+log = structlog.get_logger("tintype.state")
 
 Result = TypeVar("Result")
 
@@ -27,6 +37,13 @@ MAX_CONNECTIONS = 4096
 """Per process: one for each thread, and one for each lock whose lease is being extended."""
 OPEN_SECONDS = 1.0
 """Seconds the circuit stays open after a failure; then one call probes."""
+MAX_CONNECTION_AGE = 300.0
+"""Seconds after which connections are replaced, so that a name that has moved is followed without an error."""
+MIN_RENEWAL_PAUSE, MAX_RENEWAL_PAUSE = 0.5, 8.0
+"""Seconds between two renewals while the server has no primary: doubled each time, up to the maximum."""
+_NO_PRIMARY = (redis.exceptions.ReadOnlyError, redis.exceptions.ClusterDownError, redis.exceptions.BusyLoadingError)
+_NO_PRIMARY_CODES = ("NOREPLICAS", "MISCONF", "UNBLOCKED")
+"""Codes of redis.io/docs for servers that accept no writes now, and that redis-py has no class for."""
 
 
 class CircuitOpen(redis.ConnectionError):
@@ -34,12 +51,27 @@ class CircuitOpen(redis.ConnectionError):
 
 
 class BreakerRedis(redis.Redis):
-    """A client whose calls raise CircuitOpen without waiting after Redis has failed."""
+    """A client whose calls raise CircuitOpen without waiting after Redis has failed.
 
-    def __init__(self, pool: redis.ConnectionPool, breaker: CircuitBreaker) -> None:
-        super().__init__(connection_pool=pool)
+    ``open_pool`` makes a pool of connections. All connections are replaced if the server is not a primary any more.
+    """
+
+    def __init__(
+        self,
+        open_pool: Callable[[], redis.ConnectionPool],
+        breaker: CircuitBreaker,
+        location: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(connection_pool=open_pool())
         self.breaker = breaker
+        self._open_pool = open_pool
+        self._location = location
+        self._clock = clock
         self._idle: deque[redis.Connection] = deque()
+        self._renew_at = clock() + MAX_CONNECTION_AGE
+        self._last_renewal, self._pause = float("-inf"), MIN_RENEWAL_PAUSE
+        self._log_throttle = LogThrottle(clock=clock)
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command, as all other methods do in the end; raises RedisError."""
@@ -52,36 +84,55 @@ class BreakerRedis(redis.Redis):
     def _guarded(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         if not self.breaker.allows():
             raise CircuitOpen("Redis failed a moment ago; not sent")
+        if self._clock() >= self._renew_at:
+            self._renew_connections()
         try:
             response = call(*args, **options)
         except (redis.ConnectionError, redis.TimeoutError) as error:
             self.breaker.record_failure(error)
+            self._leave_without_primary(error)
             raise
-        except redis.ResponseError:
+        except redis.ResponseError as error:
             # Redis responded, so it works. After a restart the first response is NOSCRIPT.
             self.breaker.record_success()
+            self._leave_without_primary(error)
             raise
         self.breaker.record_success()
         return response
 
+    def _leave_without_primary(self, error: redis.RedisError) -> None:
+        """Drop all connections if an error shows that their server is no primary, at most once per pause."""
+        if not isinstance(error, _NO_PRIMARY) and not str(error).startswith(_NO_PRIMARY_CODES):
+            return
+        elapsed = self._clock() - self._last_renewal
+        if elapsed < self._pause:
+            return
+        self._pause = MIN_RENEWAL_PAUSE if elapsed > 2 * MAX_RENEWAL_PAUSE else min(2 * self._pause, MAX_RENEWAL_PAUSE)
+        self._renew_connections()
+        if self._log_throttle.allows():
+            effect = "all connections are replaced until a primary responds"
+            log.warning("redis_primary_lost", location=self._location, reason=str(error), effect=effect)
+
+    def _renew_connections(self) -> None:
+        """Use new connections from the next command on. A command in progress finishes on its connection."""
+        self._last_renewal = self._clock()
+        self._renew_at = self._last_renewal + MAX_CONNECTION_AGE
+        old_pool, old_idle = self.connection_pool, self._idle
+        self.connection_pool, self._idle = self._open_pool(), deque()
+        old_pool.disconnect(inuse_connections=False)
+        with suppress(IndexError):
+            while True:
+                old_idle.pop().disconnect()  # type: ignore[no-untyped-call]
+
     def _execute_on_idle(self, *words: bytes | str | int) -> Any:
         """Send a command and read its response; a closed connection is replaced once."""
-        while self._idle:
+        idle = self._idle
+        while idle:
             with suppress(IndexError, redis.ConnectionError):
-                connection = self._idle.pop()
+                connection = idle.pop()
                 if connection.pid == os.getpid():
-                    return self._send_and_read(connection, words)
-        return self._send_and_read(self.connection_pool.make_connection(), words)
-
-    def _send_and_read(self, connection: Any, words: Sequence[bytes | str | int]) -> Any:
-        try:
-            connection.send_packed_command(connection.pack_command(*words), check_health=False)
-            response = connection.read_response()
-        except redis.ResponseError:
-            self._idle.append(connection)
-            raise
-        self._idle.append(connection)
-        return response
+                    return _send_and_read(connection, words, idle)
+        return _send_and_read(self.connection_pool.make_connection(), words, idle)
 
     def call_or_default(self, call: Callable[[], Any], default: Result) -> Result:
         """The result of a call that uses this client, or ``default`` if Redis fails."""
@@ -99,6 +150,18 @@ class BreakerRedis(redis.Redis):
         return self.register_script(text)
 
 
+def _send_and_read(connection: Any, words: Sequence[bytes | str | int], idle: deque[redis.Connection]) -> Any:
+    """The response to a command; the connection is idle afterwards unless it is broken."""
+    try:
+        connection.send_packed_command(connection.pack_command(*words), check_health=False)
+        response = connection.read_response()
+    except redis.ResponseError:
+        idle.append(connection)
+        raise
+    idle.append(connection)
+    return response
+
+
 @functools.cache
 def client_for(url: str) -> BreakerRedis:
     """The one client of this process for a URL, which connects on first use. Raises ConfigurationError."""
@@ -107,7 +170,8 @@ def client_for(url: str) -> BreakerRedis:
     try:
         parts = urlsplit(url)
         location = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
-        pool = redis.ConnectionPool.from_url(
+        open_pool = functools.partial(
+            redis.ConnectionPool.from_url,
             url,
             protocol=2,
             retry=retry,
@@ -115,7 +179,8 @@ def client_for(url: str) -> BreakerRedis:
             socket_timeout=RESPONSE_TIMEOUT,
             max_connections=MAX_CONNECTIONS,
         )
+        breaker = CircuitBreaker("redis", location, open_seconds=OPEN_SECONDS)
+        return BreakerRedis(open_pool, breaker, location)
     except ValueError as error:
         # without the text of the error, which may contain the password of the URL
         raise ConfigurationError("REDIS_URL: must be redis://…, rediss://… or unix://…") from error
-    return BreakerRedis(pool, CircuitBreaker("redis", location, open_seconds=OPEN_SECONDS))
