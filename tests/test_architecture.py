@@ -49,6 +49,7 @@ RINGS = (
         "quarantine",
         "shared_memory",
         "malloc",
+        "bounded_cache",
         "signing",
         "telemetry",
     },

@@ -18,6 +18,7 @@ from tintype.network.resolver import TargetResolver
 from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
 from tintype.service.limits import WaitingLimit
+from tintype.service.rendering_limit import RenderingLimit
 from tintype.service.stored_address import StoredAddresses
 from tintype.settings import Settings
 from tintype.signing import UrlSigner
@@ -83,6 +84,7 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         wait_timeout=backends.capture_wait_timeout(settings),
         waiting_limit=_waiting_limit(settings) if serving else None,
         addresses=StoredAddresses(partial(backends.stored_secret, settings)),
+        rendering_limit=_rendering_limit(settings) if serving else None,
     )
     application = Application(
         service=service,
@@ -123,6 +125,11 @@ def _waiting_limit(settings: Settings) -> InstrumentedLimit:
     is_local = settings.engines == ("chromium",)
     targets = settings.slot_count + settings.queue_length if is_local else None
     return InstrumentedLimit(WaitingLimit(settings.waiting_limit, targets))
+
+
+def _rendering_limit(settings: Settings) -> RenderingLimit:
+    """Divides the cores between the workers; renderings occupy at most half of the waiting limit."""
+    return RenderingLimit(settings.rendering_slots, max(1, settings.waiting_limit // 2))
 
 
 def egress_policy(settings: Settings) -> Policy:

@@ -40,9 +40,9 @@ class TestCacheReads:
         assert harness.count_reads(harness.state) == 6
         assert len(harness.records.writes) + len(harness.masters.writes) == 2
 
-    def test_a_derived_thumbnail_costs_three(self, harness: ServiceHarness) -> None:
+    def test_a_derived_thumbnail_costs_four(self, harness: ServiceHarness) -> None:
         harness.state()
-        assert harness.count_reads(lambda: harness.state(thumb_width=320)) == 3
+        assert harness.count_reads(lambda: harness.state(thumb_width=320)) == 4
 
     def test_a_stale_thumbnail_costs_one_before_its_refresh(self, harness: ServiceHarness) -> None:
         harness.state()

@@ -280,8 +280,13 @@ class TestWaitingLimit:
     def test_leaves_a_quarter_of_the_threads_to_hits(self, threads: str, limit: int) -> None:
         assert load(TINTYPE_THREADS=threads).waiting_limit == limit
 
-    def test_one_thread_has_no_waiting_limit(self) -> None:
-        assert load(TINTYPE_THREADS="1").waiting_limit is None
+    def test_gives_a_worker_two_threads_at_least(self) -> None:
+        assert (load(TINTYPE_THREADS="1").thread_count, load(TINTYPE_THREADS="8").thread_count) == (2, 8)
+
+    @pytest.mark.parametrize("threads", ["1", "2", "3", "8", "512"])
+    def test_keeps_one_thread_that_never_waits(self, threads: str) -> None:
+        settings = load(TINTYPE_THREADS=threads, TINTYPE_MAX_WAITING="511")
+        assert settings.waiting_limit == settings.thread_count - 1
 
     def test_can_be_set_as_long_as_one_thread_remains(self) -> None:
         assert load(TINTYPE_MAX_WAITING="5").waiting_limit == 5

@@ -11,6 +11,10 @@ import pytest
 
 from tests.web.conftest import URL, Site
 from tintype import errors, imaging
+from tintype.service.limits import WaitingLimit
+from tintype.web.auth import ApiKey, Authenticator
+from tintype.web.fallback_images import SMALL_SIZES
+from tintype.web.rate_limit import RateLimits
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
@@ -127,3 +131,68 @@ class TestErrorImage:
 
     def test_persist_ignores_on_error(self, site: Site) -> None:
         assert site.persist(url="ftp://x", on_error="image").content_type == "application/problem+json"
+
+
+KEYS = Authenticator([ApiKey.parse("honest:a-key-of-the-honest-1")])
+LARGE: dict[str, Any] = {"on_error": "image", "width": 3840, "height": 2160}
+
+
+class TestErrorImageOfAnUncountedRequest:
+    @pytest.mark.parametrize("sizes", [(3840, 2160), (3839, 2160), (640, 3000), (3840, 240), (100, 100)])
+    def test_draws_one_of_a_few_sizes(self, sizes: tuple[int, int]) -> None:
+        answer = Site(authenticator=KEYS).thumb(on_error="image", width=sizes[0], height=sizes[1])
+        assert answer.status_code == 401
+        assert imaging.size(answer.data)[:2] in SMALL_SIZES
+
+    def test_draws_no_image_larger_than_the_thumbnail(self) -> None:
+        answer = Site(authenticator=KEYS).thumb(on_error="image", width=1000, height=240)
+        assert imaging.size(answer.data)[:2] == (320, 180)
+
+    def test_draws_a_small_one_for_a_query_that_cannot_be_read(self) -> None:
+        site = Site(authenticator=KEYS)
+        answer = site.get_raw("on_error=image&width=3840&height=2160&url=%ff")
+        assert answer.content_length is not None
+        assert answer.content_length < 10_000
+
+    def test_draws_a_small_one_for_a_client_over_its_limit(self) -> None:
+        site = Site(rate_limits=RateLimits(thumb="1 per hour"))
+        site.thumb()
+        answer = site.thumb(**LARGE)
+        assert (answer.status_code, imaging.size(answer.data)[:2]) == (429, (640, 360))
+
+    def test_draws_one_image_for_all_sizes_and_times(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        drawn: list[int] = []
+        draw = imaging.draw_error_card
+        monkeypatch.setattr(imaging, "draw_error_card", lambda *a, **k: drawn.append(1) or draw(*a, **k))
+        site = Site(rate_limits=RateLimits(thumb="1 per hour"))
+        site.thumb()
+        for number in range(20):
+            assert site.thumb(on_error="image", width=3840 - number, height=2160 - number).status_code == 429
+            site.clock.advance(7)
+        assert len(drawn) == 1
+
+    def test_draws_the_full_size_for_a_counted_request(self) -> None:
+        site = Site(authenticator=KEYS)
+        headers = {"Authorization": "Bearer a-key-of-the-honest-1"}
+        answer = site.thumb("ftp://x", headers, on_error="image", width=1920, height=1080)
+        assert (answer.status_code, imaging.size(answer.data)[:2]) == (400, (1920, 1080))
+
+
+class TestErrorImageWhileTheRenderingLimitIsReached:
+    def test_returns_problem_json_instead(self) -> None:
+        site = Site(waiting_limit=WaitingLimit(1))
+        with site.waiting_limit.acquire("other"):
+            answer = site.thumb("ftp://x", on_error="image")
+        assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+
+    def test_returns_an_image_that_was_drawn_before(self) -> None:
+        site = Site(waiting_limit=WaitingLimit(1))
+        before = site.thumb("ftp://x", on_error="image")
+        with site.waiting_limit.acquire("other"):
+            assert site.thumb("ftp://x", on_error="image").data == before.data
+
+    def test_rejects_a_placeholder(self) -> None:
+        site = Site(waiting_limit=WaitingLimit(1))
+        with site.waiting_limit.acquire("other"):
+            answer = site.thumb(placeholder="true")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")

@@ -34,7 +34,8 @@ def command(*, host: str | None, port: int | None, workers: int | None, threads:
         # imported while the browser starts: importing Flask and granian takes as long as that
         from tintype.commands import worker  # noqa: PLC0415
 
-        worker.serve(settings, address, workers, settings.threads if threads is None else threads)
+        given = settings if threads is None else settings.model_copy(update={"threads": threads})
+        worker.serve(settings, address, workers, given.thread_count)
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def load_application(notice: StartupNotice, settings: Settings, threads: int) ->
     """Build the WSGI application of one worker, and start its browser in the background."""
     worker = WorkerProcess(stop_daemon=lambda: _stop_daemon(settings))
     worker.supervise()
-    parts = application.from_environment(threads=threads)
+    parts = application.from_environment(threads=threads, workers=notice.workers)
     worker.close = parts.close
 
     def warm_up() -> None:

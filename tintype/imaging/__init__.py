@@ -2,7 +2,7 @@
 
 from tintype.imaging.content import ContentStats, is_one_colour, measure_content
 from tintype.imaging.error_card import draw_error_card, draw_placeholder
-from tintype.imaging.render import render, size, verify
+from tintype.imaging.render import render, rendering_pixels, size, verify
 from tintype.imaging.stitch import stitch_vertically
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "is_one_colour",
     "measure_content",
     "render",
+    "rendering_pixels",
     "size",
     "stitch_vertically",
     "verify",

@@ -35,6 +35,14 @@ def render(capture: Capture, rendition: Rendition) -> Thumbnail:
     return _to_thumbnail(capture, body, rendition.mime, layout.canvas)
 
 
+def rendering_pixels(width: int, height: int, rendition: Rendition) -> int:
+    """Pixels that rendering a master of this size reads and writes: the measure of its memory and time."""
+    if rendition.format in DOCUMENTS:
+        return 0
+    canvas = plan_resize(max(1, width), max(1, height), rendition).canvas
+    return width * height + canvas[0] * canvas[1]
+
+
 def _to_thumbnail(capture: Capture, body: bytes, mime: str, box: Box) -> Thumbnail:
     return Thumbnail(
         body=body,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -26,6 +27,8 @@ from tintype.service.health import HealthChecks
 from tintype.service.limits import UNLIMITED, ConcurrencyLimit, Permit, WaitingLimit
 from tintype.service.pipeline import CaptureJob, CapturePipeline
 from tintype.service.policy import is_transient, is_unusable, raise_for_verdict
+from tintype.service.renderer import Renderer
+from tintype.service.rendering_limit import RenderingLimit
 from tintype.service.stored_address import StoredAddresses
 from tintype.service.thumbnail_cache import ThumbnailCache
 
@@ -40,7 +43,8 @@ class ThumbnailService:
     """Thumbnails for the web, the command line and batch runs.
 
     ``failure_ttl`` and ``wait_timeout`` are in seconds; the latter bounds the wait for another request that captures
-    the same shot. ``waiting_limit`` bounds the requests that wait for a capture.
+    the same shot. ``waiting_limit`` bounds the requests that wait for a capture or a rendering, ``rendering_limit`` the
+    images that are drawn at the same time.
     """
 
     def __init__(  # noqa: PLR0913 - one argument for each part, named at the call
@@ -56,10 +60,12 @@ class ThumbnailService:
         wait_timeout: float = 60.0,
         waiting_limit: RequestLimit | None = None,
         addresses: StoredAddresses | None = None,
+        rendering_limit: RenderingLimit | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.concurrency_limit = ConcurrencyLimit()
         self.waiting_limit: RequestLimit = waiting_limit or WaitingLimit()
+        self._rendering_limit = rendering_limit or RenderingLimit()
         self._engine = engine
         self._storage = storage
         self._addresses = addresses or StoredAddresses()
@@ -71,6 +77,7 @@ class ThumbnailService:
             cache=self._cache,
             locks=locks,
             waiting_limit=self.waiting_limit,
+            renderer=Renderer(self._rendering_limit),
             wait_timeout=wait_timeout,
             clock=clock,
         )
@@ -152,6 +159,12 @@ class ThumbnailService:
         new = _to_store(self._addresses.of(request), result.thumbnail)
         self._storage.put(new)
         return self._persist_result(new, cached=False)
+
+    @contextmanager
+    def drawing(self, pixels: int, permit: Permit = UNLIMITED) -> Iterator[None]:
+        """Draw an image of so many pixels within the limits of the process; raises Overloaded. Not reentrant."""
+        with self.waiting_limit.acquire(), permit.released(), self._rendering_limit.acquire(pixels):
+            yield
 
     def get_stored(self, key: str) -> StoredObject | None:
         """The stored thumbnail of a storage key."""

@@ -17,18 +17,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
-from tintype import imaging, urls
+from tintype import urls
 from tintype.errors import Overloaded, TintypeError
 from tintype.model import CacheAge, CacheState, Capture, Freshness, Thumbnail, ThumbnailResult, Verdict
 from tintype.options import CaptureRequest, Shot
 from tintype.protocols import Engine, Locks, RequestLimit, TargetChecker
-from tintype.service.classify.classifier import classify
 from tintype.service.limits import UNLIMITED, Permit
 from tintype.service.policy import freshness_for, is_transient, is_unusable
+from tintype.service.renderer import Renderer
 from tintype.service.thumbnail_cache import CacheLookup, ThumbnailCache
 from tintype.telemetry.timing import timed_step
 
@@ -81,6 +82,7 @@ class CapturePipeline:
         cache: ThumbnailCache,
         locks: Locks,
         waiting_limit: RequestLimit,
+        renderer: Renderer,
         wait_timeout: float,
         clock: Callable[[], float],
     ) -> None:
@@ -89,6 +91,7 @@ class CapturePipeline:
         self._cache = cache
         self._locks = locks
         self._waiting_limit = waiting_limit
+        self._renderer = renderer
         self._wait_timeout = wait_timeout
         self._clock = clock
 
@@ -162,7 +165,9 @@ class CapturePipeline:
     def run(self, job: CaptureJob, lookup: CacheLookup) -> ThumbnailResult:
         """A new thumbnail, from a fresh master or from a new capture. Raises TintypeError."""
         if not job.freshness.forced and (master := self.fresh_master(job, lookup)):
-            return self._derive(job, master)
+            with self._waiting_limit.acquire(), job.permit.released():
+                if result := self._derive(job, master):
+                    return result
         if not job.shot.has_credentials:
             self._raise_cached_failure(job, lookup)
         with self._waiting_limit.acquire(job.shot.key), job.permit.released():
@@ -175,7 +180,7 @@ class CapturePipeline:
         return not self.fresh_master(job, lookup) and lookup.in_backoff
 
     def fresh_master(self, job: CaptureJob, lookup: CacheLookup) -> Capture | None:
-        """A cached master that is fresh enough to render from: no capture and no DNS query is needed."""
+        """A cached master, without its body, that is fresh enough to render from without capture and DNS query."""
         if job.shot.has_credentials:
             return None
         return next((master for master in lookup.masters() if self._is_acceptable(job, master)), None)
@@ -184,8 +189,13 @@ class CapturePipeline:
         """The last thumbnail that shows the page, of any age; None for a request that forces a new capture."""
         if job.shot.has_credentials or job.freshness.forced or not (good := lookup.good):
             return None
-        thumbnail = imaging.render(good, job.request.rendition) if isinstance(good, Capture) else good
-        return self._result(job, thumbnail, CacheState.STALE)
+        if isinstance(good, Thumbnail):
+            return self._result(job, good, CacheState.STALE)
+        with self._waiting_limit.acquire(), job.permit.released():
+            thumbnail = self._renderer.render_master(
+                lookup, good, job.request.rendition, lambda found: not is_unusable(found)
+            )
+        return self._result(job, thumbnail, CacheState.STALE) if thumbnail else None
 
     def capture_in_background(self, request: CaptureRequest, freshness: Freshness) -> None:
         """Capture while no client waits; the next request finds the thumbnail or the failure."""
@@ -234,37 +244,42 @@ class CapturePipeline:
                 self._raise_cached_failure(job, lookup)
                 if not held:
                     raise Overloaded("many captures are waiting in the queue; retry later", retry_after=5)
-                return self._render_and_store(job, self._capture(job), CacheState.MISS, lookup)
-        return self._derive(job, master)
+                return self._render_and_store(job, self._capture(job), lookup)
+        if result := self._derive(job, master):
+            return result
+        raise Overloaded("the cached page was evicted while this request waited; retry later", retry_after=1)
 
     def _capture_uncached(self, job: CaptureJob) -> ThumbnailResult:
         """Capture with a client's credentials; concurrent equal requests are coalesced by the engine only."""
         self._check_target(job)
         with job.timed("capture"):
-            capture = with_verdict(self._engine.capture(job.shot), job.shot)
+            capture = self._renderer.classify(self._engine.capture(job.shot), job.shot)
         job.timings.update(capture.timings)
-        return ThumbnailResult(
-            thumbnail=self._render(job, capture), cache=CacheState.MISS, freshness=job.freshness, timings=job.timings
-        )
+        thumbnail = self._render(job, capture)
+        return ThumbnailResult(thumbnail=thumbnail, cache=CacheState.MISS, freshness=job.freshness, timings=job.timings)
 
-    def _derive(self, job: CaptureJob, master: Capture) -> ThumbnailResult:
-        """Render a cached master; concurrent equal requests render once, different renditions run in parallel."""
-        with job.permit.released(), self._locks.hold(f"rendition:{job.request.key}", self._wait_timeout):
+    def _derive(self, job: CaptureJob, master: Capture) -> ThumbnailResult | None:
+        """Render a cached master, or None if it is gone; concurrent equal requests render once.
+
+        The caller counts as waiting and has released its permit.
+        """
+        with self._locks.hold(f"rendition:{job.request.key}", self._wait_timeout):
             lookup = self._cache.lookup(job.request)
             completed = self._completed(job, lookup, rejected=is_unusable(master))
-            return completed or self._render_and_store(job, master, CacheState.DERIVED, lookup)
+            return completed or self._render_and_store_master(job, lookup, master)
 
     def _render_fresh_or_capture(
         self, job: CaptureJob, lookup: CacheLookup, replaces: Thumbnail | None = None
     ) -> ThumbnailResult | None:
         """Render a fresh master, else a new capture; None if that is partial and ``replaces`` is not."""
-        if master := self.fresh_master(job, lookup):
-            return self._render_and_store(job, master, CacheState.DERIVED, lookup)
+        master = self.fresh_master(job, lookup)
+        if master and (derived := self._render_and_store_master(job, lookup, master)):
+            return derived
         capture = self._capture(job)
         if capture.partial and replaces and not (is_transient(replaces) or is_unusable(replaces)):
             self._back_off(job, error="partial", reason="the page did not become stable in time")
             return None
-        return self._render_and_store(job, capture, CacheState.MISS, lookup)
+        return self._render_and_store(job, capture, lookup)
 
     def _resolve_target(self, job: CaptureJob) -> None:
         with self._caching_failure(job.shot):
@@ -292,32 +307,44 @@ class CapturePipeline:
     def _capture_with_retry(self, shot: Shot) -> Capture:
         """A new capture; a blank one is repeated once with a longer delay if the first attempt was quick."""
         begin = time.perf_counter()
-        capture = with_verdict(self._engine.capture(shot), shot)
+        capture = self._renderer.classify(self._engine.capture(shot), shot)
         if capture.verdict is not Verdict.BLANK or time.perf_counter() - begin > RETRY_BLANK_WITHIN:
             return capture
         log.info("blank_retried", target=urls.host_of(shot.url))
         try:
-            return with_verdict(self._engine.capture(with_longer_delay(shot)), shot)
+            return self._renderer.classify(self._engine.capture(with_longer_delay(shot)), shot)
         except TintypeError as error:
             log.warning("blank_retry_failed", target=urls.host_of(shot.url), error=error.code, reason=error.detail)
             return capture
 
     def _render(self, job: CaptureJob, capture: Capture) -> Thumbnail:
         with job.timed("render"):
-            return imaging.render(capture, job.request.rendition)
+            return self._renderer.render(capture, job.request.rendition)
 
-    def _render_and_store(
-        self, job: CaptureJob, capture: Capture, state: CacheState, lookup: CacheLookup
-    ) -> ThumbnailResult:
-        """Render, then store: a master that cannot be rendered is not kept."""
-        result = self._result(job, self._render(job, capture), state)
+    def _render_and_store_master(self, job: CaptureJob, lookup: CacheLookup, master: Capture) -> ThumbnailResult | None:
+        """Render a fresh cached master and store the thumbnail; None if the master is gone."""
+        accepts = partial(self._is_acceptable, job)
+        with job.timed("render"):
+            thumbnail = self._renderer.render_master(lookup, master, job.request.rendition, accepts)
+        if thumbnail is None:
+            return None
+        result = self._result(job, thumbnail, CacheState.DERIVED)
+        self._store_thumbnail(job, result, rejected=is_unusable(thumbnail) and lookup.good is not None)
+        return result
+
+    def _render_and_store(self, job: CaptureJob, capture: Capture, lookup: CacheLookup) -> ThumbnailResult:
+        """Render a new capture, then store both: a master that cannot be rendered is not kept."""
+        result = self._result(job, self._render(job, capture), CacheState.MISS)
         unusable, retention = is_unusable(capture), result.freshness.retention
         rejected = unusable and lookup.good is not None
-        if state is CacheState.MISS:
-            seconds = result.freshness.max_age if unusable else retention
-            self._cache.put_master(job.shot, capture, seconds, rejected=rejected)
-        self._cache.put_thumbnail(job.request, result.thumbnail, retention + GOOD_RETENTION, rejected=rejected)
+        seconds = result.freshness.max_age if unusable else retention
+        self._cache.put_master(job.shot, capture, seconds, rejected=rejected)
+        self._store_thumbnail(job, result, rejected=rejected)
         return result
+
+    def _store_thumbnail(self, job: CaptureJob, result: ThumbnailResult, *, rejected: bool) -> None:
+        seconds = result.freshness.retention + GOOD_RETENTION
+        self._cache.put_thumbnail(job.request, result.thumbnail, seconds, rejected=rejected)
 
     def _completed(self, job: CaptureJob, lookup: CacheLookup, *, rejected: bool = True) -> ThumbnailResult | None:
         """The thumbnail of this very request, if another request made it meanwhile; ``rejected`` ones included."""
@@ -347,12 +374,6 @@ class CapturePipeline:
             if error.cacheable:
                 self._cache.put_failure(shot, error, self._clock())
             raise
-
-
-def with_verdict(capture: Capture, shot: Shot) -> Capture:
-    """Classify a capture; the verdict takes the place of the page features."""
-    is_part = bool(shot.region.clip or shot.region.selector)
-    return replace(capture, verdict=classify(capture, shot.url, is_part=is_part), features={})
 
 
 def with_longer_delay(shot: Shot) -> Shot:

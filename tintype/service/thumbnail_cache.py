@@ -6,7 +6,9 @@ most once per minute.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -27,11 +29,14 @@ MIN_TTL = 60.0
 """Seconds a value is kept at least, so that requests waiting for the same capture still find it."""
 BACKGROUND_FAILURE_TTL = 10.0
 """Seconds in which requests receive the failure of a background capture that is not cached otherwise."""
+MAX_MASTER_READS = 2
+"""Masters that a process reads at the same time to see how old they are; one may have 100 MB."""
 
 _Value = TypeVar("_Value")
 
 
 _decode_log = LogThrottle()
+_master_reads = threading.BoundedSemaphore(MAX_MASTER_READS)
 
 
 class ThumbnailCache:
@@ -95,7 +100,8 @@ class CacheLookup:
     """The cached values of one request at one moment: each property costs one read, on its first use.
 
     A request makes one before the lock of its shot and one under it. The rejected values are read only if a good one
-    exists, because they are written only then.
+    exists, because they are written only then. Masters come without their bodies, which would fill the memory while
+    requests wait: :meth:`read_masters` reads them again.
     """
 
     def __init__(self, records: Cache, masters: Cache, request: CaptureRequest) -> None:
@@ -110,8 +116,8 @@ class CacheLookup:
 
     @cached_property
     def master(self) -> Capture | None:
-        """The last master of the shot, of any age."""
-        return _read(self._masters, self._request.shot.key, codec.unpack_capture)
+        """The last master of the shot, of any age, without its body."""
+        return self._peek(self._request.shot.key)
 
     @cached_property
     def failure(self) -> tuple[float, TintypeError] | None:
@@ -149,13 +155,26 @@ class CacheLookup:
         if self.good and self._rejected_master:
             yield self._rejected_master
 
+    def read_masters(self) -> Iterator[Capture]:
+        """The masters as they are now, with their bodies; the caller holds a rendering slot while it has one."""
+        if master := _read(self._masters, self._request.shot.key, codec.unpack_capture):
+            yield master
+        rejected = _cache_key(self._request.shot.key, rejected=True)
+        if self.good and (master := _read(self._masters, rejected, codec.unpack_capture)):
+            yield master
+
     @cached_property
     def _rejected_thumbnail(self) -> Thumbnail | None:
         return _read(self._records, _cache_key(self._request.key, rejected=True), codec.unpack_thumbnail)
 
     @cached_property
     def _rejected_master(self) -> Capture | None:
-        return _read(self._masters, _cache_key(self._request.shot.key, rejected=True), codec.unpack_capture)
+        return self._peek(_cache_key(self._request.shot.key, rejected=True))
+
+    def _peek(self, key: str) -> Capture | None:
+        with _master_reads:
+            master = _read(self._masters, key, codec.unpack_capture)
+            return replace(master, body=b"") if master else None
 
 
 def tag_of(url: str) -> str:

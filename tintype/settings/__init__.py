@@ -50,6 +50,10 @@ from tintype.settings.types import (
 TRACKING = "utm_*,gclid,gclsrc,dclid,fbclid,msclkid,yclid,twclid,igshid,mc_cid,mc_eid,_hsenc,_hsmi,mkt_tok"
 
 
+MIN_THREADS = 2
+"""Threads of a worker: one may wait for a capture while the other answers hits and health checks."""
+
+
 def setting(name: str, default: Any, meaning: str, accepts: str = "text", **more: Any) -> Any:
     """A field of the settings: environment variable, default as an operator writes it, meaning, accepted values."""
     secret = bool(more.pop("secret", False))
@@ -74,7 +78,7 @@ class Settings(BaseModel):
     threads: int = setting(
         "TINTYPE_THREADS",
         128,
-        "Threads per web worker. Each waiting request holds one.",
+        "Threads per web worker, at least 2. Each waiting request holds one; one never waits.",
         "a number from 1 to 512",
         ge=1,
         le=512,
@@ -82,7 +86,7 @@ class Settings(BaseModel):
     max_waiting: int = setting(
         "TINTYPE_MAX_WAITING",
         0,
-        "Maximum requests per worker that wait for a capture or are still uploading; excess gets 503."
+        "Maximum requests per worker that wait for a capture or a rendering, or are still uploading; excess gets 503."
         " 0: three quarters of the threads.",
         "a number from 0 to 511",
         ge=0,
@@ -329,9 +333,24 @@ class Settings(BaseModel):
         return self.queue or 4 * self.slot_count
 
     @property
-    def waiting_limit(self) -> int | None:
-        """Requests of one worker that may wait. One thread is kept for cache hits; None (no limit) with one thread."""
-        return None if self.threads == 1 else min(self.max_waiting or self.threads * 3 // 4, self.threads - 1)
+    def worker_count(self) -> int:
+        """Web worker processes, with the default filled in."""
+        return self.workers or os.cpu_count() or 1
+
+    @property
+    def rendering_slots(self) -> int:
+        """Images that one worker draws at the same time: its share of the cores, at least one."""
+        return max(1, (os.cpu_count() or 1) // self.worker_count)
+
+    @property
+    def thread_count(self) -> int:
+        """Threads of one worker: at least one besides those that wait, for cache hits and health checks."""
+        return max(MIN_THREADS, self.threads)
+
+    @property
+    def waiting_limit(self) -> int:
+        """Requests of one worker that may wait; one thread is kept for cache hits and health checks."""
+        return min(self.max_waiting or self.thread_count * 3 // 4, self.thread_count - 1)
 
     @classmethod
     def is_secret(cls, field: str) -> bool:

@@ -9,6 +9,7 @@ from flask.json.provider import DefaultJSONProvider
 
 from tintype import telemetry
 from tintype.web import api_docs, health, metrics, persist, playground, problems, request_log, thumb
+from tintype.web.fallback_images import FallbackImages
 from tintype.web.fast_path import FastPath
 from tintype.web.query_cache import QueryCache
 from tintype.web.raw_params import MAX_BODY
@@ -27,9 +28,10 @@ def create_app(application: Application | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json = _json(app)
     request_log.install(app)
-    problems.install(app)
+    images = FallbackImages(application.service.drawing)
+    problems.install(app, images)
     query_cache = QueryCache()
-    _register_routes(app, application, query_cache)
+    _register_routes(app, application, query_cache, images)
     fast_path = FastPath(
         app.wsgi_app,
         application.service,
@@ -42,10 +44,10 @@ def create_app(application: Application | None = None) -> Flask:
     return app
 
 
-def _register_routes(app: Flask, application: Application, query_cache: QueryCache) -> None:
+def _register_routes(app: Flask, application: Application, query_cache: QueryCache, images: FallbackImages) -> None:
     service, authenticator, playground_page = application.service, application.authenticator, application.playground
     shared = service, authenticator, application.rate_limiter, application.request_parser
-    app.register_blueprint(thumb.blueprint(thumb.ThumbnailView(*shared, query_cache, application.clock)))
+    app.register_blueprint(thumb.blueprint(thumb.ThumbnailView(*shared, query_cache, images, application.clock)))
     app.register_blueprint(persist.persist_blueprint(*shared, application.proxies, application.public_url))
     if application.serves_stored:
         app.register_blueprint(persist.stored_blueprint(service))

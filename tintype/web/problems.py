@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from flask import Flask, Request, Response, render_template, request
+from flask import Flask, Request, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
@@ -19,12 +19,16 @@ from tintype.options import DOCUMENTS
 from tintype.options.negotiation import negotiate, quality
 from tintype.web import fallback_images, request_log
 from tintype.web.bodies import Problem
+from tintype.web.fallback_images import FallbackImages
+from tintype.web.fast_path import permit_of
 from tintype.web.raw_params import accepted_types, valid_options
 
 log = structlog.get_logger("tintype.web")
 
 PROBLEM_JSON = "application/problem+json"
-SMALL_SIZES = ((640, 360), (320, 180), (160, 90), (80, 45))
+COUNTED_KEY = "tintype.counted"
+"""The key of the WSGI environment that is set once a request is authenticated and its rate limit has admitted it."""
+_IMAGES_KEY = "tintype_fallback_images"
 _STYLE = """
 body{margin:0;font:16px/1.5 system-ui,sans-serif;color:#222;background:#f6f6f4}
 main{max-width:42rem;margin:12vh auto;padding:0 1.5rem}
@@ -45,8 +49,9 @@ _BY_STATUS = {
 }
 
 
-def install(app: Flask) -> None:
-    """Register the handlers for errors of all routes."""
+def install(app: Flask, images: FallbackImages) -> None:
+    """Register the handlers for errors of all routes; ``images`` draws error images."""
+    app.extensions[_IMAGES_KEY] = images
     app.register_error_handler(TintypeError, _handle_tintype_error)
     app.register_error_handler(HTTPException, _handle_http_exception)
     app.register_error_handler(Exception, _handle_unexpected)
@@ -97,8 +102,8 @@ def _allowed(error: HTTPException) -> str:
 
 
 def _render(problem: Mapping[str, Any], error: TintypeError | None) -> Response:
-    if error and _wants_image(request):
-        return _error_image(request, error)
+    if error and _wants_image(request) and (image := _error_image(request, error)):
+        return image
     members = Problem(**problem, instance=f"urn:tintype:request:{request_log.request_id()}").members()
     if _prefers_html(request):
         page = Response(render_template("problem.html", problem=members, style=_STYLE), mimetype="text/html")
@@ -131,14 +136,24 @@ def _wants_image(request: Request) -> bool:
     return options.on_error == "image" and options.format not in DOCUMENTS
 
 
-def _error_image(request: Request, error: TintypeError) -> Response:
+def _error_image(request: Request, error: TintypeError) -> Response | None:
+    """The error as an image; None if too many images are being drawn.
+
+    A request that no rate limit counts gets one of a few small images, so that a client without an API key, or over its
+    limit, causes no drawing for each size it requests.
+    """
     options = valid_options(request)
     chosen = fallback_images.image_format(
         negotiate(accepted_types(request)) if options.format == "auto" else options.format
     )
     size = fallback_images.expected_size(options.model_copy(update={"format": chosen}).capture_request())
-    if isinstance(error, errors.RateLimited):
-        # a client over its limit must not cause a drawing for each size it requests
-        size = next((small for small in SMALL_SIZES if small <= size), SMALL_SIZES[-1])
-    drawn = fallback_images.error_image(error.title, error.detail[: fallback_images.MAX_REASON_LENGTH], chosen, *size)
+    detail = error.detail
+    if isinstance(error, errors.RateLimited) or COUNTED_KEY not in request.environ:
+        size = fallback_images.small_size(size)
+        detail = detail.partition(";")[0]  # without the seconds until a retry, which would make every image differ
+    images: FallbackImages = current_app.extensions[_IMAGES_KEY]
+    try:
+        drawn = images.error_image(error.title, detail, chosen, size, permit_of(request.environ))
+    except errors.Overloaded:
+        return None
     return Response(drawn.body, mimetype=drawn.mime)

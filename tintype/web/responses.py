@@ -8,8 +8,10 @@ from flask import Request, Response
 
 from tintype.model import StoredObject, ThumbnailResult
 from tintype.request_parser import ThumbnailRequest
+from tintype.service.limits import Permit
 from tintype.web import fallback_images, headers
 from tintype.web.auth import Credential
+from tintype.web.fallback_images import FallbackImages
 
 YEAR = 31_536_000
 """Seconds."""
@@ -25,11 +27,11 @@ def thumbnail(
     return _conditional(Response(result.thumbnail.body, headers=fields), request)
 
 
-def placeholder(parsed: ThumbnailRequest) -> Response:
-    """A neutral image in the size and format of the thumbnail that is being captured."""
+def placeholder(parsed: ThumbnailRequest, images: FallbackImages, permit: Permit) -> Response:
+    """A neutral image in the size and format of the thumbnail that is being captured; raises Overloaded."""
     chosen = fallback_images.image_format(parsed.capture_request.rendition.format)
     size = fallback_images.expected_size(parsed.capture_request)
-    drawn = fallback_images.placeholder_image(chosen, *size)
+    drawn = images.placeholder(chosen, size, permit)
     response = Response(drawn.body, headers=headers.placeholder_headers(drawn, parsed.host))
     if parsed.negotiated:
         response.headers["Vary"] = "Accept"

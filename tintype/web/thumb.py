@@ -14,7 +14,9 @@ from tintype.request_parser import Pairs, RequestParser, ThumbnailRequest
 from tintype.service import ThumbnailService
 from tintype.web import raw_params, request_log, responses
 from tintype.web.auth import Authenticator, Credential
+from tintype.web.fallback_images import FallbackImages
 from tintype.web.fast_path import permit_of
+from tintype.web.problems import COUNTED_KEY
 from tintype.web.query_cache import QueryCache
 from tintype.web.rate_limit import RateLimiter
 
@@ -30,6 +32,7 @@ class ThumbnailView:
     rate_limiter: RateLimiter
     parser: RequestParser
     query_cache: QueryCache
+    images: FallbackImages
     clock: Callable[[], float]
 
     def respond_to_query(self, *, cache_query: bool = False, **fixed: str) -> Response:
@@ -46,6 +49,7 @@ class ThumbnailView:
         """Check the client, count the request, and only then report what is wrong with it."""
         credential = self.authenticator.authenticate(request)
         self.rate_limiter.check_thumb(request, credential.key_name)
+        request.environ[COUNTED_KEY] = True
         try:
             parsed = self.parser.parse(read_pairs(), raw_params.accepted_types(request), from_body=from_body)
         except TintypeError:
@@ -74,7 +78,7 @@ class ThumbnailView:
         )
         if result is None:
             request_log.bind(cache=CacheState.PLACEHOLDER)
-            return responses.placeholder(parsed)
+            return responses.placeholder(parsed, self.images, permit_of(request.environ))
         request_log.bind(cache=result.cache, **{f"{step}_ms": round(ms, 1) for step, ms in result.timings.items()})
         if cache_query and result.cache in _FROM_CACHE:  # a query that was sent once only is not worth its memory
             self.query_cache.add(request.environ, parsed, credential)

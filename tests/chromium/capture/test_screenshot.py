@@ -12,7 +12,7 @@ from tintype import imaging
 from tintype.errors import SelectorNotFound
 from tintype.model import Verdict
 from tintype.options import Options
-from tintype.service.pipeline import with_verdict
+from tintype.service.renderer import with_verdict
 
 pytestmark = pytest.mark.browser
 
