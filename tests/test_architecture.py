@@ -52,6 +52,8 @@ RINGS = (
         "bounded_cache",
         "signing",
         "telemetry",
+        "rates",
+        "api_keys",
     },
     {"urls", "imaging"},
     {"network"},

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from tintype import backends, logs, malloc, telemetry
+from tintype.api_keys import ApiKey
 from tintype.errors import ConfigurationError
 from tintype.model import Freshness
 from tintype.network.egress import AllowRule, Policy
@@ -24,7 +25,7 @@ from tintype.settings import Settings
 from tintype.signing import UrlSigner
 from tintype.telemetry.instrumented import InstrumentedCache, InstrumentedLimit, InstrumentedStorage
 from tintype.urls import TargetPolicy
-from tintype.web.auth import ApiKey, Authenticator
+from tintype.web.auth import Authenticator
 from tintype.web.client_address import ProxyTrust
 from tintype.web.metrics import MetricsAccess
 from tintype.web.playground import Playground
@@ -163,8 +164,10 @@ def _authenticator(settings: Settings) -> Authenticator:
 def _rate_limits(settings: Settings, authenticator: Authenticator) -> RateLimits:
     return RateLimits(
         thumb=settings.thumb_limit,
-        persist=settings.persist_limit,
         hit=settings.hit_limit,
+        meta=settings.meta_limit,
+        persist=settings.persist_limit,
+        stored=settings.stored_limit,
         exempt=settings.limit_exempt,
-        per_key={key.name: key.rate_limit for key in authenticator.keys},
+        per_key={key.name: key.limits for key in authenticator.keys},
     )

@@ -7,6 +7,8 @@
   - Unauthorized        401  unauthorized          API key missing or unknown
   - BadSignature        403  bad-signature         not signed with a current key
   - Forbidden           403  forbidden             the route needs an admin key
+  - Closed              403  closed                the operator closed the route to the client
+  - HostNotAllowed      403  host-not-allowed      the API key is bound to other hosts
   - NotFound            404  not-found             no such route or stored object
   - MethodNotAllowed    405  method-not-allowed    the route exists, the method does not
   - BodyTooLarge        413  body-too-large        request body over the limit
@@ -15,6 +17,7 @@
   - SelectorNotFound    422  selector-not-found    no visible element matches
   - UnusableCapture     422  unusable-capture      a verdict listed in fail_on: blank, challenge, login ...
   - RateLimited         429  rate-limited          rate limit exceeded
+  - QuotaExceeded       429  quota-exceeded        the API key has used its captures of this month
   - TargetUnreachable   502  target-unreachable    DNS, TCP or TLS failed
   - TargetError         502  target-error          the target returned 4xx or 5xx, and fail_on=error
   - BrowserCrashed      502  browser-crashed       the browser crashed during the capture (retryable)
@@ -141,6 +144,22 @@ class Forbidden(TintypeError):
     title = "Admin key required"
 
 
+class Closed(TintypeError):
+    """The operator closed the route, or captures, to this client."""
+
+    status = 403
+    code = "closed"
+    title = "Closed to this client"
+
+
+class HostNotAllowed(TintypeError):
+    """The API key is bound to hosts, and the target is on another one."""
+
+    status = 403
+    code = "host-not-allowed"
+    title = "The API key does not cover this host"
+
+
 class NotFound(TintypeError):
     """The route or the stored object does not exist."""
 
@@ -207,6 +226,14 @@ class RateLimited(TintypeError):
     title = "Too many requests"
 
 
+class QuotaExceeded(TintypeError):
+    """The API key has used its captures of this calendar month (UTC). ``Retry-After`` ends with the month."""
+
+    status = 429
+    code = "quota-exceeded"
+    title = "The monthly quota is used up"
+
+
 class TargetUnreachable(TintypeError):
     """The DNS lookup, the TCP connection or the TLS handshake with the target failed."""
 
@@ -271,9 +298,10 @@ class ConfigurationError(Exception):
 
 
 ALL: tuple[type[TintypeError], ...] = (
-    InvalidRequest, UnsupportedOption, TargetDenied, Unauthorized, BadSignature, Forbidden, NotFound,
-    MethodNotAllowed, BodyTooLarge, UnsupportedMedia, NotAPage, SelectorNotFound, UnusableCapture, RateLimited,
-    TargetUnreachable, TargetError, BrowserCrashed, EngineError, Overloaded, BackendUnavailable, CaptureTimeout,
+    InvalidRequest, UnsupportedOption, TargetDenied, Unauthorized, BadSignature, Forbidden, Closed, HostNotAllowed,
+    NotFound, MethodNotAllowed, BodyTooLarge, UnsupportedMedia, NotAPage, SelectorNotFound, UnusableCapture,
+    RateLimited, QuotaExceeded, TargetUnreachable, TargetError, BrowserCrashed, EngineError, Overloaded,
+    BackendUnavailable, CaptureTimeout,
 )  # fmt: skip
 """Every error with its own code, by status."""
 _MAX_RETRY_AFTER = 1e9

@@ -44,8 +44,9 @@ class TestDefaults:
         assert (settings.thumb_limit, settings.persist_limit, settings.hit_limit) == (
             "30 per minute",
             "5 per minute",
-            "",
+            "off",
         )
+        assert (settings.meta_limit, settings.stored_limit) == ("off", "600 per minute")
         assert settings.snapsharp_base_url == "https://api.snapsharp.dev"
         assert (settings.redis_url, settings.s3_bucket) == ("", "")
 
@@ -122,16 +123,33 @@ class TestNotation:
         ]
 
     @pytest.mark.parametrize(
-        ("text", "rate"), [("60/minute", "60/minute"), ("5 per 10 seconds", "5 per 10 seconds"), ("off", "")]
+        ("text", "rate"),
+        [
+            ("60/minute", "60/minute"),
+            (" 5 per 10 seconds ", "5 per 10 seconds"),
+            ("Unlimited", "unlimited"),
+            ("CLOSED", "closed"),
+        ],
     )
-    def test_parses_rates(self, text: str, rate: str) -> None:
+    def test_parses_rates_and_words(self, text: str, rate: str) -> None:
         assert load(TINTYPE_THUMB_LIMIT=text).thumb_limit == rate
+        assert load(TINTYPE_HIT_LIMIT=text).hit_limit == rate
 
-    @pytest.mark.parametrize("text", ["many", "0 per minute", "30", "30 per fortnight"])
-    def test_rejects_other_text_as_a_rate(self, text: str) -> None:
-        assert problems(TINTYPE_THUMB_LIMIT=text) == [
-            f"TINTYPE_THUMB_LIMIT: invalid value {text!r}; expected a rate such as 30 per minute, or off"
+    @pytest.mark.parametrize("name", ["HIT", "META", "PERSIST", "STORED"])
+    def test_accepts_off_where_another_limit_can_apply(self, name: str) -> None:
+        assert getattr(load(None, **{f"TINTYPE_{name}_LIMIT": "off"}), f"{name.lower()}_limit") == "off"
+        assert problems(TINTYPE_THUMB_LIMIT="off") == [
+            "TINTYPE_THUMB_LIMIT: invalid value 'off'; expected a rate such as 30 per minute, unlimited or closed"
         ]
+
+    @pytest.mark.parametrize(
+        "text",
+        ["many", "0 per minute", "30", "30 per fortnight", "none", "no", "0", "disabled", "5 per 0 minutes", "9" * 12],
+    )
+    def test_rejects_other_text_as_a_rate(self, text: str) -> None:
+        (problem,) = problems(TINTYPE_PERSIST_LIMIT=text)
+        accepted = "a rate such as 30 per minute, unlimited, closed, or off (the limit of /thumb applies)"
+        assert problem == f"TINTYPE_PERSIST_LIMIT: invalid value {text!r}; expected {accepted}"
 
     @pytest.mark.parametrize(("text", "on"), [("1", True), ("true", True), ("Yes", True), ("0", False), ("off", False)])
     def test_parses_switches(self, text: str, on: bool) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests.web.conftest import Site
+from tintype.api_keys import ApiKey
 from tintype.signing import UrlSigner
-from tintype.web.auth import ApiKey, Authenticator
+from tintype.web.auth import Authenticator
 
 KEY, SIGNING = "a-key-of-the-shop-1", "a key that signs addresses"
 BEARER, HEADER = {"Authorization": f"Bearer {KEY}"}, {"X-Api-Key": KEY}

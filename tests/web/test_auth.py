@@ -17,8 +17,9 @@ from tests.support.access import BEARER, HEADER, KEY, SHOP, SIGNATURES, closed
 from tests.support.fast_path import FastPathComparison, RawRequest, cache_state
 from tests.web.conftest import DAY, URL, Site
 from tintype import access_log, logs
+from tintype.api_keys import ApiKey
 from tintype.errors import Forbidden, Unauthorized
-from tintype.web.auth import ApiKey, Authenticator
+from tintype.web.auth import Authenticator
 from tintype.web.rate_limit import RateLimits
 
 
@@ -125,7 +126,7 @@ class TestApiKey:
 class TestRateLimitOfAKey:
     def test_counts_by_key_and_not_by_address(self) -> None:
         blog = ApiKey.parse("blog:a-key-of-the-blog-1:4 per minute")
-        site = closed(SHOP, blog, rate_limits=RateLimits(thumb="2 per minute", per_key={"blog": blog.rate_limit}))
+        site = closed(SHOP, blog, rate_limits=RateLimits(thumb="2 per minute", per_key={"blog": blog.limits}))
 
         def statuses(key: str, times: int) -> list[int]:
             return [

@@ -11,8 +11,9 @@ import pytest
 
 from tests.web.conftest import URL, Site
 from tintype import errors, imaging
+from tintype.api_keys import ApiKey
 from tintype.service.limits import WaitingLimit
-from tintype.web.auth import ApiKey, Authenticator
+from tintype.web.auth import Authenticator
 from tintype.web.fallback_images import SMALL_SIZES
 from tintype.web.rate_limit import RateLimits
 

@@ -34,6 +34,7 @@ from tintype.settings.types import (
     SIGNING_KEYS,
     SIZE,
     SWITCH,
+    THUMB_RATE,
     AdminKeys,
     AnyCase,
     ApiKeys,
@@ -45,6 +46,7 @@ from tintype.settings.types import (
     SharedSecret,
     SigningKeys,
     Size,
+    ThumbRate,
 )
 
 TRACKING = "utm_*,gclid,gclsrc,dclid,fbclid,msclkid,yclid,twclid,igshid,mc_cid,mc_eid,_hsenc,_hsmi,mkt_tok"
@@ -162,11 +164,13 @@ class Settings(BaseModel):
         ADMIN_KEYS,
         secret=True,
     )
-    thumb_limit: Rate = setting("TINTYPE_THUMB_LIMIT", "30 per minute", "Rate limit of a client on /thumb.", RATE)
-    persist_limit: Rate = setting("TINTYPE_PERSIST_LIMIT", "5 per minute", "Rate limit of a client on /persist.", RATE)
-    hit_limit: Rate = setting(
-        "TINTYPE_HIT_LIMIT", "", "Separate rate limit for cache hits. Unset: hits count as /thumb.", RATE
+    thumb_limit: ThumbRate = setting(
+        "TINTYPE_THUMB_LIMIT", "30 per minute", "Rate limit of a client on /thumb. See docs/access.md.", THUMB_RATE
     )
+    hit_limit: Rate = setting("TINTYPE_HIT_LIMIT", "off", "Rate limit of a client for cache hits.", RATE)
+    meta_limit: Rate = setting("TINTYPE_META_LIMIT", "off", "Rate limit of a client on /meta.", RATE)
+    persist_limit: Rate = setting("TINTYPE_PERSIST_LIMIT", "5 per minute", "Rate limit of a client on /persist.", RATE)
+    stored_limit: Rate = setting("TINTYPE_STORED_LIMIT", "600 per minute", "Rate limit of a client on /stored.", RATE)
     limit_exempt: Networks = setting("TINTYPE_LIMIT_EXEMPT", "", "Client networks without rate limits.", NETWORKS)
 
     # Targets

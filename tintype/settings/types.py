@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from tintype import rates
+from tintype.api_keys import ApiKey
+
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _MAX_QUANTITY = 1e18
@@ -59,10 +62,18 @@ def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-def _rate(value: str) -> str:
-    if value.strip().lower() not in ("", "off") and not _RATE.fullmatch(value.strip()):
-        raise ValueError("not a rate")
-    return "" if value.strip().lower() == "off" else value.strip()
+def _split_entries(value: Any) -> Any:
+    """Entries separated by commas or line ends, as in a file; a line that starts with # is a comment."""
+    if not isinstance(value, str):
+        return value
+    lines = (line for line in value.splitlines() if not line.lstrip().startswith("#"))
+    return _split_commas(",".join(lines))
+
+
+def _thumb_limit(value: str) -> str:
+    if rates.normalize(value) == rates.OFF:
+        raise ValueError("there is no other limit that could apply")
+    return rates.normalize(value)
 
 
 def _http_url(value: str) -> str:
@@ -73,7 +84,10 @@ def _http_url(value: str) -> str:
 
 
 def _api_keys(values: tuple[str, ...]) -> tuple[str, ...]:
-    return _named_keys(_API_KEY, values)
+    values = _named_keys(_API_KEY, values)
+    for value in values:
+        ApiKey.parse(value)  # checks the options
+    return values
 
 
 def _admin_keys(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -110,19 +124,24 @@ Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
 Size = Annotated[int, BeforeValidator(_parse_size), Field(ge=0)]
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_networks)]
-Rate = Annotated[str, AfterValidator(_rate)]
-ApiKeys = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_api_keys)]
-AdminKeys = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_admin_keys)]
+Rate = Annotated[str, AfterValidator(rates.normalize)]
+ThumbRate = Annotated[str, AfterValidator(_thumb_limit)]
+ApiKeys = Annotated[tuple[str, ...], BeforeValidator(_split_entries), AfterValidator(_api_keys)]
+AdminKeys = Annotated[tuple[str, ...], BeforeValidator(_split_entries), AfterValidator(_admin_keys)]
 SharedSecret = Annotated[str, AfterValidator(_shared_secret)]
 SigningKeys = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_signing_keys)]
 
 SWITCH = "1 or 0"
 DURATION = "a duration such as 30s, 10m, 1d"
 SIZE = "a size such as 512m, 2g"
-RATE = "a rate such as 30 per minute, or off"
+RATE = "a rate such as 30 per minute, unlimited, closed, or off (the limit of /thumb applies)"
+THUMB_RATE = "a rate such as 30 per minute, unlimited or closed"
 NETWORKS = "IP networks, comma-separated"
 HOSTS = "host names, comma-separated"
-API_KEYS = "name:key or name:key:600 per minute, comma-separated; each name once, keys of at least 16 characters"
+API_KEYS = (
+    "name:key or name:key:600 per minute, comma-separated; each name once, keys of at least 16 ASCII characters;"
+    " options thumb=, hit=, meta=, persist=, quota=, hosts= after a colon"
+)
 ADMIN_KEYS = "name:key, comma-separated; each name once, keys of at least 16 characters"
 SIGNING_KEYS = "keys of at least 16 characters, comma-separated"
 LONG_TEXT = "text of at least 16 characters"

@@ -11,7 +11,10 @@ from tintype.telemetry.samples import Samples
 _THUMBNAIL_ROUTES = ("/thumb", "/meta")
 _FROM_CACHE = (CacheState.HIT, CacheState.STALE)
 _SERVED = (*_FROM_CACHE, CacheState.DERIVED, CacheState.COALESCED, CacheState.MISS)
-_REJECTING_ERRORS = ("rate-limited", "overloaded", "target-denied", "unauthorized", "bad-signature", "forbidden")
+_REJECTING_ERRORS = (
+    *("rate-limited", "quota-exceeded", "overloaded", "target-denied", "host-not-allowed"),
+    *("unauthorized", "bad-signature", "forbidden", "closed"),
+)
 NO_THUMBNAIL = "none"
 """In place of a cache state: responses without one, most of them errors."""
 EGRESS_DENIED = "egress-denied"

@@ -50,7 +50,7 @@ def _register_routes(app: Flask, application: Application, query_cache: QueryCac
     app.register_blueprint(thumb.blueprint(thumb.ThumbnailView(*shared, query_cache, images, application.clock)))
     app.register_blueprint(persist.persist_blueprint(*shared, application.proxies, application.public_url))
     if application.serves_stored:
-        app.register_blueprint(persist.stored_blueprint(service))
+        app.register_blueprint(persist.stored_blueprint(service, application.rate_limiter))
     app.register_blueprint(health.blueprint(service))
     app.register_blueprint(metrics.blueprint(application.metrics_access))
     app.register_blueprint(api_docs.blueprint(api_docs.api_features(application), pages=playground_page.enabled))

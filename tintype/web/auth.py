@@ -5,18 +5,17 @@ Without API keys and signatures every request for thumbnails is accepted; withou
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import math
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 from wsgiref.types import WSGIEnvironment
 
 from flask import Request
 
+from tintype.api_keys import ApiKey, digest_of_key
 from tintype.errors import BadSignature, Forbidden, TintypeError, Unauthorized
 from tintype.signing import SIGNATURE, UrlSigner
 from tintype.web import request_log
@@ -24,27 +23,8 @@ from tintype.web.query_cache import ParsedQuery
 from tintype.web.raw_params import query_pairs
 
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
-_HASH_PREFIX = "sha256-"
 _SIGNABLE_METHODS = {"GET", "HEAD"}
 """A signature covers the URL only, so it cannot authenticate a request with a body."""
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """An API key with its name; only its SHA-256 digest is kept."""
-
-    name: str
-    digest: bytes
-    rate_limit: str = ""
-    """Rate limit of this key; empty: the common rate limits apply."""
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """From ``name:key`` or ``name:key:rate``; the key may be ``sha256-`` followed by its hex digest."""
-        name, _, rest = text.partition(":")
-        key, _, rate = rest.partition(":")
-        hashed = key.startswith(_HASH_PREFIX)
-        return cls(name, bytes.fromhex(key.removeprefix(_HASH_PREFIX)) if hashed else _digest(key.encode()), rate)
 
 
 class Credential(NamedTuple):
@@ -166,11 +146,7 @@ def _first_name(sent: Sequence[str], keys: Sequence[ApiKey]) -> str:
 
 def _name_of(sent: str, keys: Sequence[ApiKey]) -> str:
     """The name of a key; empty if it is unknown. Compares all keys, in constant time."""
-    digest, name = _digest(sent.encode("latin-1", "replace")), ""  # WSGI decodes header fields as Latin-1 (PEP 3333)
+    digest, name = digest_of_key(sent.encode("latin-1", "replace")), ""  # WSGI decodes fields as Latin-1 (PEP 3333)
     for key in keys:
         name = key.name if hmac.compare_digest(key.digest, digest) else name
     return name
-
-
-def _digest(key: bytes) -> bytes:
-    return hashlib.sha256(key).digest()

@@ -1,7 +1,12 @@
-"""Client IP address and base URL of a request behind trusted proxies (X-Forwarded-For, X-Forwarded-Proto)."""
+"""Client IP address and base URL of a request behind trusted proxies (X-Forwarded-For, X-Forwarded-Proto).
+
+A header counts only if the peer is a trusted proxy, and only by its own name: the server drops names with underscores,
+which a WSGI environment cannot tell from names with hyphens (``tintype/commands/worker.py``).
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -9,6 +14,16 @@ from flask import Request
 
 from tintype.network.egress import Address, Network
 
+MAX_FORWARDED_LENGTH = 1024
+"""Characters of X-Forwarded-For that are read, from its right end, where trusted proxies append."""
+MAX_HOPS = 16
+"""Entries of X-Forwarded-For that are read, from the right."""
+MAX_CACHED_FORWARDED_LENGTH = 200
+"""Characters up to which a text may be a cache key; longer ones are replaced by the address that they contain."""
+MAX_CACHED_PEERS = 1024
+"""Peers for which the cache holds whether they are trusted proxies."""
+_MAX_ADDRESS_LENGTH = 64
+"""Characters of an IPv6 address with zone, brackets and port."""
 _UNIX_SOCKET_PEER = ip_address("127.0.0.1")
 
 
@@ -17,11 +32,15 @@ class ProxyTrust:
 
     def __init__(self, trusted: Sequence[str] = ()) -> None:
         self._trusted = parse_networks(trusted)
+        self._trusts_peer = functools.lru_cache(MAX_CACHED_PEERS)(self._is_trusted_peer)
 
     def client_address(self, peer: str, forwarded: str) -> Address:
-        """The client's address: the rightmost of X-Forwarded-For that is not a trusted proxy, else the peer's."""
+        """The client's address: the rightmost of X-Forwarded-For that is not a trusted proxy, else the peer's.
+
+        An entry that is no address ends the search: the client then is the proxy that received it.
+        """
         address = parse_address(peer) or _UNIX_SOCKET_PEER
-        hops = forwarded.split(",")
+        hops = _last_entries(forwarded) if self._trusts(address) else []
         while hops and self._trusts(address):
             claimed = parse_address(hops.pop())
             if claimed is None:
@@ -29,31 +48,62 @@ class ProxyTrust:
             address = claimed
         return address
 
+    def trusted_part(self, peer: str, forwarded: str) -> str:
+        """A short text with the same client address: the part of X-Forwarded-For that a cache may have in its keys.
+
+        Empty if the peer is no trusted proxy.
+        """
+        if not self._trusts_peer(peer):
+            return ""
+        if len(forwarded) <= MAX_CACHED_FORWARDED_LENGTH:
+            return forwarded
+        return str(self.client_address(peer, forwarded))
+
     def base_url(self, request: Request) -> str:
         """Scheme and host of the client's URL, without a trailing slash."""
         scheme, host = request.scheme, request.host
-        if self._trusts(parse_address(request.remote_addr or "") or _UNIX_SOCKET_PEER):
+        if self._trusts_peer(request.remote_addr or ""):
             claimed = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
             scheme = claimed if claimed in ("http", "https") else scheme
         return f"{scheme}://{host}"
+
+    def _is_trusted_peer(self, peer: str) -> bool:
+        return self._trusts(parse_address(peer) or _UNIX_SOCKET_PEER)
 
     def _trusts(self, address: Address) -> bool:
         return in_networks(address, self._trusted)
 
 
+def _last_entries(forwarded: str) -> list[str]:
+    """The last entries of a comma-separated list, in order; one that the maximum length cuts is left out."""
+    entries = forwarded[-MAX_FORWARDED_LENGTH:].rsplit(",", MAX_HOPS)
+    return entries[1:] if len(entries) > MAX_HOPS or len(forwarded) > MAX_FORWARDED_LENGTH else entries
+
+
 def parse_address(text: str) -> Address | None:
     """An IP address as proxies write it, with or without port and brackets; IPv4-mapped IPv6 becomes IPv4."""
     host = text.strip()
+    if len(host) > _MAX_ADDRESS_LENGTH:
+        return None
     if host.startswith("["):
-        host = host[1:].partition("]")[0]
+        host, bracket, port = host[1:].partition("]")
+        if not bracket or not _is_port(port):
+            return None
     elif host.count(":") == 1:
-        host = host.partition(":")[0]
+        host, _, port = host.partition(":")
+        if not _is_port(f":{port}"):
+            return None
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+def _is_port(text: str) -> bool:
+    """Whether a text is empty, or a colon and digits."""
+    return not text or (text.startswith(":") and text[1:].isascii() and text[1:].isdigit())
 
 
 def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
@@ -71,3 +121,8 @@ def rate_limit_key(address: Address) -> str:
     if isinstance(address, IPv4Address):
         return str(address)
     return str(IPv6Network((address, 64), strict=False))
+
+
+def wide_rate_limit_key(address: Address) -> str:
+    """Key of the larger IPv6 network that one site may get, a /48 (RFC 6177); empty for IPv4."""
+    return "" if isinstance(address, IPv4Address) else str(IPv6Network((address, 48), strict=False))

@@ -43,13 +43,14 @@ def persist_blueprint(
     return routes
 
 
-def stored_blueprint(service: ThumbnailService) -> Blueprint:
+def stored_blueprint(service: ThumbnailService, rate_limiter: RateLimiter) -> Blueprint:
     """The route that serves stored thumbnails from this machine's disk."""
     routes = Blueprint("stored", __name__)
     routes.after_request(responses.add_cors)
 
     @routes.get("/stored/<path:key>")
     def stored(key: str) -> Response:
+        rate_limiter.check_stored(request)
         found = service.get_stored(key)
         if found is None:
             raise NotFound("no thumbnail is stored under this key")

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 from wsgiref.types import WSGIEnvironment
 
 import structlog
@@ -15,14 +15,34 @@ from limits import RateLimitItem, parse
 from limits.errors import StorageError
 
 from tintype import telemetry
-from tintype.errors import RateLimited
+from tintype.api_keys import KeyLimits
+from tintype.errors import Closed, RateLimited
 from tintype.logs import LogThrottle
-from tintype.web.client_address import ProxyTrust, in_networks, parse_networks, rate_limit_key
+from tintype.rates import CLOSED, OFF, UNLIMITED
+from tintype.web.client_address import (
+    ProxyTrust,
+    in_networks,
+    parse_networks,
+    rate_limit_key,
+    wide_rate_limit_key,
+)
 
 log = structlog.get_logger("tintype.rate_limit")
 
 MAX_CACHED_KEYS = 8192
-"""Clients whose storage key is cached, because a hit should not parse addresses again."""
+"""Clients whose storage keys are cached, because a hit should not parse addresses again."""
+WIDE_NETWORK_FACTOR = 16
+"""An IPv6 /48 network may send this many times as many requests as one /64 network."""
+_META_PATH = "/meta"
+_REJECTION_KEY = "tintype.rejection"
+"""The key of the WSGI environment with the window in which the fast path counted a request that it rejected."""
+_SUBJECTS = {
+    "thumb": "new thumbnails are",
+    "hit": "cached thumbnails are",
+    "meta": "GET /meta is",
+    "persist": "POST /persist is",
+    "stored": "GET /stored is",
+}
 
 
 class RateLimitStorage(Protocol):
@@ -39,14 +59,102 @@ class RateLimitStorage(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits:
-    """Rates such as ``30 per minute``; empty: unlimited. Without ``hit``, cache hits count against ``thumb``."""
+    """Limits in the notation of :mod:`tintype.rates`; ``off``: requests count against ``thumb``."""
 
-    thumb: str = ""
-    persist: str = ""
-    hit: str = ""
+    thumb: str = UNLIMITED
+    hit: str = OFF
+    meta: str = OFF
+    persist: str = UNLIMITED
+    stored: str = UNLIMITED
     exempt: Sequence[str] = ()
-    per_key: Mapping[str, str] = field(default_factory=dict)
-    """By API key name; used in place of ``thumb`` and ``hit``."""
+    """Client networks whose requests are not counted. ``closed`` applies to them too."""
+    per_key: Mapping[str, KeyLimits] = field(default_factory=dict)
+    """By API key name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rate:
+    """A rate limit: ``limit`` requests in ``period`` seconds. Compared by identity, which is fast."""
+
+    name: str
+    limit: int
+    period: int
+    item: RateLimitItem | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    wide: Rate | None = None
+    """The limit of the /48 network of an IPv6 client."""
+
+    @classmethod
+    def parse(cls, name: str, text: str) -> Rate:
+        """From a text such as ``30 per minute``; raises ValueError."""
+        item = parse(text)
+        network = type(item)(item.amount * WIDE_NETWORK_FACTOR, item.multiples)
+        return cls._of(name, item, wide=cls._of(f"{name}-network", network))
+
+    @classmethod
+    def _of(cls, name: str, item: RateLimitItem, wide: Rate | None = None) -> Self:
+        limit, period = item.amount, item.get_expiry()
+        policy = f'"{name}";q={limit};w={period}'
+        headers = (("RateLimit-Limit", str(limit)), ("RateLimit-Policy", policy))
+        return cls(name=name, limit=limit, period=period, item=item, headers=headers, wide=wide)
+
+    def key_for(self, client: str) -> str:
+        """The key of the counter of a client."""
+        return self.item.key_for(self.name, client) if self.item else ""
+
+    @property
+    def text(self) -> str:
+        """For an error detail: ``30 per minute``."""
+        if self.item is None:
+            return self.name
+        unit, number = self.item.GRANULARITY.name, self.item.multiples
+        return f"{self.limit} per {f'{number} {unit}s' if number > 1 else unit}"
+
+
+_CLOSED_RATE = Rate(name=CLOSED, limit=0, period=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLimits:
+    """Limits of the clients without a key, or of one API key; None: unlimited."""
+
+    thumb: Rate | None
+    hit: Rate | None
+    meta: Rate | None
+    persist: Rate | None
+    stored: Rate | None
+    separates_hits: bool
+    """Whether hits have another limit than ``thumb``."""
+    separates_meta: bool
+    """Whether ``/meta`` has another limit than ``/thumb``."""
+
+    @classmethod
+    def of(cls, limits: RateLimits, key: KeyLimits | None = None) -> Self:
+        """The common limits, in which those of a key take precedence; raises ValueError."""
+        texts = {name: getattr(limits, name) for name in _SUBJECTS}
+        if key:
+            if key.thumb != OFF:
+                texts["hit"] = OFF
+            texts |= {name: text for name in ("thumb", "hit", "meta", "persist") if (text := getattr(key, name)) != OFF}
+        thumb = _parse("thumb", texts["thumb"])
+        others = {name: text for name, text in texts.items() if name != "thumb"}
+        rates = {name: thumb if text == OFF else _parse(name, text) for name, text in others.items()}
+        return cls(thumb=thumb, **rates, separates_hits=texts["hit"] != OFF, separates_meta=texts["meta"] != OFF)
+
+
+def _parse(name: str, text: str) -> Rate | None:
+    if text in (UNLIMITED, OFF):
+        return None
+    return _CLOSED_RATE if text == CLOSED else Rate.parse(name, text)
+
+
+class Bucket(NamedTuple):
+    """A counter: its limit and its key in the storage."""
+
+    rate: Rate
+    key: str
+    network: str = ""
+    """The network that shares the counter, if it is wider than one client."""
 
 
 class RateLimiter:
@@ -54,55 +162,75 @@ class RateLimiter:
 
     def __init__(self, storage: RateLimitStorage, limits: RateLimits, proxies: ProxyTrust) -> None:
         self._storage = storage
-        rates = {"thumb": limits.thumb, "persist": limits.persist, "hit": limits.hit}
-        self._rates = {name: Rate.parse(name, text) for name, text in rates.items() if text}
-        self._per_key = {who: Rate.parse("thumb", text) for who, text in limits.per_key.items() if text}
+        self._common = ClientLimits.of(limits)
+        self._per_key = {name: ClientLimits.of(limits, key) for name, key in limits.per_key.items()}
         self._exempt = parse_networks(limits.exempt)
         self._proxies = proxies
-        self._cached_storage_key = functools.lru_cache(MAX_CACHED_KEYS)(self._storage_key)
+        self._cached_buckets = functools.lru_cache(MAX_CACHED_KEYS)(self._buckets)
         self._log_throttle = LogThrottle()
 
     def check_thumb(self, request: Request, key_name: str = "") -> None:
-        """Check a thumbnail request before the cache lookup, unless hits have a separate limit."""
-        if "hit" not in self._rates or key_name in self._per_key:
-            self._check("thumb", request, key_name)
+        """Check a request of ``/thumb`` or ``/meta`` before the cache lookup, unless hits have a separate limit."""
+        limits = self._limits(key_name)
+        if limits.separates_meta and request.path == _META_PATH:
+            self._check("meta", limits.meta, request, key_name)
+        elif not limits.separates_hits:
+            self._check("thumb", limits.thumb, request, key_name)
 
     def check_thumb_result(self, request: Request, key_name: str = "", *, hit: bool) -> None:
-        """Check a thumbnail request after the cache lookup, if hits have a separate limit."""
-        if "hit" in self._rates and key_name not in self._per_key:
-            self._check("hit" if hit else "thumb", request, key_name)
+        """Check a request of ``/thumb`` or ``/meta`` after the cache lookup, if hits have a separate limit."""
+        limits = self._limits(key_name)
+        if limits.separates_hits and not (limits.separates_meta and request.path == _META_PATH):
+            name, rate = ("hit", limits.hit) if hit else ("thumb", limits.thumb)
+            self._check(name, rate, request, key_name)
 
     def check_persist(self, request: Request, key_name: str = "") -> None:
         """Check a persist request."""
-        self._check("persist", request, key_name)
+        self._check("persist", self._limits(key_name).persist, request, key_name)
+
+    def check_stored(self, request: Request) -> None:
+        """Check a request for a stored thumbnail, which needs no API key."""
+        self._check("stored", self._common.stored, request, "")
 
     def check_hit(self, environ: WSGIEnvironment, key_name: str = "") -> WindowStats | None:
-        """Check a hit of the fast path; returns the window, or None if no limit applies. Never raises."""
-        return self._count(
-            "hit" if "hit" in self._rates and key_name not in self._per_key else "thumb", environ, key_name
-        )
+        """Check a hit of the fast path; returns the window, or None if no limit applies. Never raises.
 
-    def _check(self, name: str, request: Request, key_name: str) -> None:
-        window = self._count(name, request.environ, key_name)
+        A rejection is kept in ``environ`` for the application, which reports it without counting again.
+        """
+        rate = self._limits(key_name).hit
+        if rate is None:
+            return None
+        window = _CLOSED_WINDOW if rate is _CLOSED_RATE else self._count(rate, environ, key_name)
+        if window and not window.admitted:
+            environ[_REJECTION_KEY] = window
+        return window
+
+    def _limits(self, key_name: str) -> ClientLimits:
+        return self._per_key.get(key_name, self._common) if key_name else self._common
+
+    def _check(self, name: str, rate: Rate | None, request: Request, key_name: str) -> None:
+        if rate is _CLOSED_RATE:
+            raise Closed(f"{_SUBJECTS[name]} closed to this client; ask the operator of this service for access")
+        rejection: WindowStats | None = request.environ.get(_REJECTION_KEY)
+        is_counted = rejection is not None and rejection.rate in (rate, rate and rate.wide)
+        window = rejection if is_counted else self._count(rate, request.environ, key_name) if rate else None
         if window is None:
             return
         after_this_request(window.add_headers)
         if not window.admitted:
-            seconds = math.ceil(window.wait)
-            detail = f"the rate limit of {window.rate.text} is exceeded; retry in {seconds} s"
-            raise RateLimited(detail, retry_after=window.wait)
+            whose = f" for {window.network}" if window.network else ""
+            detail = f"the rate limit of {window.rate.text}{whose} is exceeded; retry in {window.reset_seconds} s"
+            raise RateLimited(detail, retry_after=window.reset_seconds)
 
-    def _count(self, name: str, environ: WSGIEnvironment, key_name: str) -> WindowStats | None:
-        rate = self._rates.get(name) if name == "persist" or key_name not in self._per_key else self._per_key[key_name]
-        if rate is None:
-            return None
-        key = self._cached_storage_key(
-            name, key_name, environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
-        )
-        if not key:
-            return None
+    def _count(self, rate: Rate, environ: WSGIEnvironment, key_name: str) -> WindowStats | None:
+        peer, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
+        if forwarded:
+            forwarded = self._proxies.trusted_part(peer, forwarded)
+        buckets = self._cached_buckets(rate, key_name, peer, forwarded)
         try:
-            return WindowStats(rate, self._storage.count(key, rate.limit, rate.period))
+            if len(buckets) == 1:
+                return self._count_in(buckets[0])
+            return self._count_in_both(*buckets) if buckets else None
         except StorageError as error:
             telemetry.count("tintype_backend_failures_total", "limits")
             if self._log_throttle.allows():
@@ -110,37 +238,29 @@ class RateLimiter:
                 log.error("rate_limit_storage_failed", error=cause, effect="every request is accepted")
             return None
 
-    def _storage_key(self, name: str, key_name: str, peer: str, forwarded: str) -> str:
-        """Key under which the storage counts a client's requests; empty for exempt clients."""
+    def _count_in(self, bucket: Bucket) -> WindowStats:
+        rate, key, network = bucket
+        return WindowStats(rate, self._storage.count(key, rate.limit, rate.period), network)
+
+    def _count_in_both(self, client: Bucket, network: Bucket) -> WindowStats:
+        """Count in both buckets; a request that the first rejects does not count against the neighbours."""
+        window = self._count_in(client)
+        if not window.admitted:
+            return window
+        wide = self._count_in(network)
+        return window if wide.admitted and window.remaining <= wide.remaining else wide
+
+    def _buckets(self, rate: Rate, key_name: str, peer: str, forwarded: str) -> tuple[Bucket, ...]:
+        """The counters of a client: one, two for IPv6, none if it is exempt."""
         address = self._proxies.client_address(peer, forwarded)
         if in_networks(address, self._exempt):
-            return ""
-        rate = self._per_key.get(key_name) or self._rates[name]
-        return rate.item.key_for(name, f"key {key_name}" if key_name else rate_limit_key(address))
-
-
-class Rate(NamedTuple):
-    """A rate limit: ``limit`` requests in ``period`` seconds."""
-
-    name: str
-    limit: int
-    period: int
-    item: RateLimitItem
-    headers: tuple[tuple[str, str], ...]
-
-    @classmethod
-    def parse(cls, name: str, text: str) -> Rate:
-        """From a text such as ``30 per minute``; raises ValueError."""
-        item = parse(text)
-        limit, period = item.amount, item.get_expiry()
-        policy = f'"{name}";q={limit};w={period}'
-        return cls(name, limit, period, item, (("RateLimit-Limit", str(limit)), ("RateLimit-Policy", policy)))
-
-    @property
-    def text(self) -> str:
-        """For an error detail: ``30 per minute``."""
-        unit, number = self.item.GRANULARITY.name, self.item.multiples
-        return f"{self.limit} per {f'{number} {unit}s' if number > 1 else unit}"
+            return ()
+        if key_name:
+            return (Bucket(rate, rate.key_for(f"key {key_name}")),)
+        bucket, network = Bucket(rate, rate.key_for(rate_limit_key(address))), wide_rate_limit_key(address)
+        if rate.wide is None or not network:
+            return (bucket,)
+        return bucket, Bucket(rate.wide, rate.wide.key_for(network), network)
 
 
 @dataclass(slots=True)  # not frozen: every hit makes one
@@ -150,6 +270,8 @@ class WindowStats:
     rate: Rate
     window: tuple[bool, int, float, int, float]
     """Result of :meth:`RateLimitStorage.count`."""
+    network: str = ""
+    """The network that the window belongs to, if it is wider than one client."""
 
     @property
     def admitted(self) -> bool:
@@ -165,8 +287,10 @@ class WindowStats:
     @property
     def reset(self) -> float:
         """Seconds until the current window ends."""
-        _, _, _, current, current_life = self.window
-        return current_life % self.rate.period if current else 0.0
+        _, previous, previous_life, current, current_life = self.window
+        if current:
+            return max(0.0, current_life - self.rate.period)  # it counts as the previous one for another period
+        return previous_life if previous else float(self.rate.period)
 
     @property
     def wait(self) -> float:
@@ -179,10 +303,14 @@ class WindowStats:
             return previous_life - (self.rate.limit - current) * self.rate.period / previous
         return self.reset
 
+    @property
+    def reset_seconds(self) -> int:
+        """Whole seconds, at least 1: until one more request is allowed, or until the window ends if some remain."""
+        return max(1, math.ceil(self.reset if self.remaining else self.wait))
+
     def headers(self) -> tuple[tuple[str, str], ...]:
         """The three headers in wide use, and the two of the IETF draft (ratelimit-headers-10)."""
-        rate, remaining = self.rate, self.remaining
-        reset = math.ceil(self.reset if remaining else max(self.reset, self.wait))
+        rate, remaining, reset = self.rate, self.remaining, self.reset_seconds
         return (
             *rate.headers,
             ("RateLimit-Remaining", str(remaining)),
@@ -194,3 +322,6 @@ class WindowStats:
         """Add the headers to a response."""
         response.headers.extend(self.headers())
         return response
+
+
+_CLOSED_WINDOW = WindowStats(_CLOSED_RATE, (False, 0, 0.0, 0, 0.0))

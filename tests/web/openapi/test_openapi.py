@@ -16,12 +16,13 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.web.conftest import URL, Site
 from tintype import errors
+from tintype.api_keys import ApiKey
 from tintype.cli import Commands
 from tintype.commands.openapi import command
 from tintype.errors import TintypeError
 from tintype.options import Options, is_body_only
 from tintype.signing import UrlSigner
-from tintype.web.auth import ApiKey, Authenticator
+from tintype.web.auth import Authenticator
 from tintype.web.bodies import HealthReport, ReadinessReport, StatusReport
 from tintype.web.header_catalog import FIELDS
 from tintype.web.openapi import ApiFeatures, document
@@ -82,7 +83,9 @@ class TestDocument:
             if status >= "400"
         }
         assert named["415"] == {"not-a-page", "unsupported-media"}
-        assert named["403"] == {"bad-signature"}, "only routes of operators answer forbidden"
+        assert named["403"] == {"bad-signature", "closed", "host-not-allowed"}, (
+            "only routes of operators answer forbidden"
+        )
 
     def test_copies_defaults_and_bounds_of_the_options_model(self, api: dict[str, Any]) -> None:
         width = api["components"]["parameters"]["width"]["schema"]
@@ -212,6 +215,7 @@ class TestDocsPage:
         parts = {operation["operationId"] for _, _, operation in operations(api)} | set(api["components"]["schemas"])
         assert {part for part in parts - {"Request"} if f'id="{part}"' not in page} == set()
         words = {*Options.model_fields, *(kind.code for kind in errors.ALL if kind.status not in {401, 403, 405})}
+        words = words - {"quota-exceeded"} | {"closed"}
         assert {word for word in words if f"<code>{word}</code>" not in page} == set()
 
     def test_loads_only_files_of_the_service(self, site: Site) -> None:

@@ -134,7 +134,7 @@ def _with_options(
 
 def _stored() -> dict[str, Any]:
     content = any_media(*responses.IMAGES, "application/pdf", "application/json")
-    found = success("The stored object.", content, "Content-Disposition", "ETag")
+    found = success("The stored object.", content, "Content-Disposition", "ETag", *RATE_LIMIT)
     return {
         "operationId": "stored",
         "tags": ["thumbnails"],
@@ -144,7 +144,9 @@ def _stored() -> dict[str, Any]:
         "responses": {
             **found,
             **responses.not_modified(),
-            **failures((errors.NotFound, errors.BackendUnavailable)),
+            **failures(
+                (errors.Closed, errors.NotFound, errors.RateLimited, errors.BackendUnavailable), rate_limited=True
+            ),
         },
         "security": [],
     }

@@ -25,7 +25,8 @@ IMAGES = tuple(f"image/{name}" for name in get_args(FormatName))
 
 _ROUTING_ERRORS = (errors.NotFound, errors.MethodNotAllowed)
 _BODY_ERRORS = (errors.BodyTooLarge, errors.UnsupportedMedia)
-_AUTH_ERRORS = (errors.Unauthorized, errors.BadSignature, errors.Forbidden)
+_KEY_ERRORS = (errors.HostNotAllowed, errors.QuotaExceeded)
+_AUTH_ERRORS = (errors.Unauthorized, errors.BadSignature, errors.Forbidden, *_KEY_ERRORS)
 
 QUERY_ERRORS: tuple[type[TintypeError], ...] = tuple(
     kind for kind in errors.ALL if kind not in (*_ROUTING_ERRORS, *_BODY_ERRORS, *_AUTH_ERRORS)
@@ -71,7 +72,7 @@ def any_media(*names: str) -> dict[str, Any]:
 def auth_errors(*, keys: bool, signatures: bool) -> ErrorTypes:
     """Errors of authentication, by the kinds of credentials that the service accepts."""
     possible = ((errors.Unauthorized, keys or signatures), (errors.BadSignature, signatures))
-    return [kind for kind, is_possible in possible if is_possible]
+    return [*(kind for kind, is_possible in possible if is_possible), *(_KEY_ERRORS if keys else ())]
 
 
 def failures(kinds: ErrorTypes, *, as_image: bool = False, rate_limited: bool = False) -> Responses:
