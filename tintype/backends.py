@@ -238,13 +238,16 @@ def _sqlite(settings: Settings) -> StateBackends:
 
 def _redis(settings: Settings) -> StateBackends:
     from tintype.state import redis  # noqa: PLC0415
+    from tintype.state.fallback_rate_limits import FallbackRateLimitStorage  # noqa: PLC0415
+    from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage  # noqa: PLC0415
 
+    local_limits = SharedMemoryRateLimitStorage(data_folder(settings, "run") / "limits")
     url = settings.redis_url
     return StateBackends(
         records=redis.RedisCache(url, "records", settings.cache_size),
         masters=redis.RedisCache(url, "masters", settings.master_size),
         locks=redis.RedisLocks(url),
-        rate_limits=redis.RedisRateLimitStorage(url),
+        rate_limits=FallbackRateLimitStorage(redis.RedisRateLimitStorage(url), local_limits),
     )
 
 

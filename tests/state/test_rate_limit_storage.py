@@ -20,6 +20,7 @@ from limits.storage import MemoryStorage
 from tests.support.concurrency import eventually, in_fork, in_processes, in_threads
 from tests.support.disks import mounted
 from tintype.state import counter_table
+from tintype.state.counter_table import hash_key
 from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage
 
 DAY = 86_400
@@ -126,6 +127,65 @@ class TestExactness:
         for number in range(8000):
             storage.count(f"client-{number}", 9, DAY)
         assert all(storage.count(f"client-{number}", 9, DAY)[3] == 2 for number in range(8000))
+
+
+class TestEviction:
+    """A full bucket evicts an expired client first, then the one that has used the least of its limit."""
+
+    @pytest.fixture(autouse=True)
+    def one_bucket(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(counter_table, "BUCKETS", 1)
+        hash_key.cache_clear()
+
+    def fill(self, storage: SharedMemoryRateLimitStorage, clients: int, limit: int = 5) -> None:
+        for number in range(clients):
+            storage.count(f"other-{number}", limit, DAY)
+
+    def test_rejected_client_stays_rejected(self, storage: SharedMemoryRateLimitStorage) -> None:
+        assert [storage.count("client", 5, DAY)[0] for _ in range(6)] == [True] * 5 + [False]
+        self.fill(storage, 2000)
+        assert not storage.count("client", 5, DAY)[0]
+
+    def test_client_rejected_after_one_request_stays_rejected(self, storage: SharedMemoryRateLimitStorage) -> None:
+        assert [storage.count("client", 1, DAY)[0] for _ in range(2)] == [True, False]
+        self.fill(storage, 2000, limit=1)
+        assert not storage.count("client", 1, DAY)[0]
+
+    def test_client_near_its_limit_outlasts_clients_far_from_theirs(
+        self, storage: SharedMemoryRateLimitStorage
+    ) -> None:
+        for _ in range(4):
+            storage.count("near", 5, DAY)
+        for _ in range(20):
+            storage.count("far", 100, DAY)
+        self.fill(storage, 500, limit=4)
+        assert storage.count("near", 5, DAY)[3] == 5
+        assert storage.count("far", 100, DAY)[3] == 1
+
+    def test_expired_client_is_evicted_before_all_others(
+        self, storage: SharedMemoryRateLimitStorage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = [1_700_000_000.0]
+        monkeypatch.setattr(time, "time", lambda: now[0])
+        assert [storage.count("expired", 1, 60)[0] for _ in range(2)] == [True, False]
+        self.fill(storage, counter_table.ROWS - 1)
+        now[0] += 180
+        self.fill(storage, counter_table.ROWS)
+        assert all(storage.count(f"other-{number}", 5, DAY)[3] >= 2 for number in range(counter_table.ROWS - 1))
+
+    def test_is_counted_and_logged_once(self, storage: SharedMemoryRateLimitStorage) -> None:
+        with structlog.testing.capture_logs() as logs:
+            self.fill(storage, counter_table.ROWS)
+            assert logs == []
+            self.fill(storage, counter_table.ROWS + 10)
+        assert [entry["event"] for entry in logs] == ["rate_limit_client_evicted"]
+
+
+def test_rejected_client_stays_rejected_while_20000_others_come(storage: SharedMemoryRateLimitStorage) -> None:
+    assert [storage.count("client", 5, 3600)[0] for _ in range(6)] == [True] * 5 + [False]
+    for number in range(20_000):
+        storage.count(f"network-{number}", 5, 3600)
+    assert not storage.count("client", 5, 3600)[0]
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -3,7 +3,8 @@
 A row is found by a 128-bit digest of its key, in a bucket of 16 rows. A range lock on the bucket excludes other
 processes. It costs two system calls, so each row has a column per process that only its owner writes, without a lock;
 the count of a row is the sum of its columns. Column 0 belongs to no process and is written under the lock. A full
-bucket evicts the row that expires first; an increment that runs concurrently may be counted for the new key.
+bucket evicts an expired row, else the row of the least weight; an increment that runs concurrently may be counted for
+the new key.
 """
 
 from __future__ import annotations
@@ -12,9 +13,14 @@ import functools
 import hashlib
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Self
 
+import structlog
+
+from tintype import telemetry
+from tintype.logs import LogThrottle
 from tintype.shared_memory import (
     NO_COLUMN,
     WORD_BYTES,
@@ -26,15 +32,17 @@ from tintype.shared_memory import (
 )
 from tintype.state.shared_file import SharedFile
 
-HEADER_BYTES, BUCKETS, ROWS, COLUMNS = 4096, 2048, 16, 16
-"""Bytes of the header, buckets of the table, rows of a bucket, columns of a row."""
+log = structlog.get_logger("tintype.rate_limit")
+
+HEADER_BYTES, BUCKETS, ROWS, COLUMNS = 4096, 4096, 16, 16
+"""Bytes of the header, buckets of the table, rows of a bucket, columns of a row: 65,536 clients in 19 MB."""
 CELL_OFFSET = 4
-"""Words of a row before its cells: digest (2), expiry, one unused. Two sets of columns follow, one per window."""
+"""Words of a row before its cells: digest (2), expiry, limit. Two sets of columns follow, one per window."""
 ROW_WORDS = CELL_OFFSET + 2 * COLUMNS
-EXPIRY_OFFSET = 2
+EXPIRY_OFFSET, LIMIT_OFFSET = 2, 3
 _BUCKET_BYTES = ROWS * ROW_WORDS * WORD_BYTES
 SIZE = HEADER_BYTES + BUCKETS * _BUCKET_BYTES
-LAYOUT = Layout(b"tintype counters, version 2\n", SIZE, COLUMNS, lock_offset=1024)
+LAYOUT = Layout(b"tintype counters, version 3\n", SIZE, COLUMNS, lock_offset=1024)
 _USED_COLUMNS = 2048 // WORD_BYTES
 """The word of the header with the number of columns ever claimed, column 0 included."""
 MAX_CACHED_KEYS = 8192
@@ -68,6 +76,7 @@ class CounterTable(ForkAware):
     def __init__(self, path: Path) -> None:
         self._file = SharedFile(path)
         self._mapped: MappedFile | None = None
+        self._log_throttle = LogThrottle()
         self.after_fork()
         register_fork_hooks(self)
 
@@ -105,14 +114,25 @@ class CounterTable(ForkAware):
         is_row = offset >= 0 and (offset - key.bucket) % (ROW_WORDS * WORD_BYTES) == 0
         return offset // WORD_BYTES if is_row else 0
 
-    def create(self, key: HashedKey) -> int:
-        """Create the row of a key in place of the row that expires first. Requires the lock of the bucket."""
+    def create(self, key: HashedKey, weight: Callable[[int], float]) -> int:
+        """Create the row of a key in place of an expired one, else of the one with the least ``weight``.
+
+        Requires the lock of the bucket.
+        """
         first = key.bucket // WORD_BYTES
         rows = range(first, first + ROWS * ROW_WORDS, ROW_WORDS)
         start = min(rows, key=lambda row: self.expiries[row + EXPIRY_OFFSET])
+        if self.expiries[start + EXPIRY_OFFSET] > time.time():
+            start = min(rows, key=weight)
+            self._report_eviction()
         self._bytes[start * WORD_BYTES : (start + ROW_WORDS) * WORD_BYTES] = bytes(ROW_WORDS * WORD_BYTES)
         self.words[start], self.words[start + 1] = key.first, key.second
         return start
+
+    def _report_eviction(self) -> None:
+        telemetry.count("tintype_rate_limit_evictions_total")
+        if self._log_throttle.allows():
+            log.warning("rate_limit_client_evicted", clients=BUCKETS * ROWS, effect="its count starts at 0 again")
 
     def after_fork(self) -> None:
         """Reset lock and column in a child; file and mapping remain open."""
@@ -175,9 +195,9 @@ class Row:
     def __exit__(self, *_: object) -> None:
         self._table.unlock_bucket(self.key.bucket)
 
-    def get_or_create(self) -> int:
-        """The word where the row starts; creates the row if necessary."""
-        self.start = self.start or self._table.create(self.key)
+    def get_or_create(self, weight: Callable[[int], float]) -> int:
+        """The word where the row starts; creates the row if necessary, as :meth:`CounterTable.create` does."""
+        self.start = self.start or self._table.create(self.key, weight)
         return self.start
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from limits.errors import StorageError
@@ -60,6 +61,7 @@ class SharedMemoryRateLimitStorage:
 
     def __init__(self, path: Path) -> None:
         self._table = table_at(path)
+        self._weight = partial(sliding_window.weight, self._table)
         self._cached_rows: dict[str, _CachedRow] = {}
 
     def count(self, key: str, limit: int, period: int) -> tuple[bool, int, float, int, float]:
@@ -99,7 +101,7 @@ class SharedMemoryRateLimitStorage:
         """Count under the lock of the bucket: whether the request was counted, and the counts of both windows."""
         table, window = self._table, position.window
         with table.row(key) as slot:
-            row = slot.get_or_create()
+            row = slot.get_or_create(self._weight)
             previous = sliding_window.total(table, row, window - 1)
             current = sliding_window.total(table, row, window)
             admitted = math.floor(position.weighted(previous, current)) + 1 <= limit
@@ -107,6 +109,7 @@ class SharedMemoryRateLimitStorage:
                 sliding_window.add(table, row, window, 1)
                 current += 1
             sliding_window.set_expiry(table, row, position.expires)
+            sliding_window.set_limit(table, row, limit, rejected=not admitted)
             is_near = position.weighted(previous, current) > limit - 2 * LOCK_MARGIN
             if table.column != NO_COLUMN:
                 self._cache_row(key, _CachedRow(row, slot.key.first, window if is_near else -1))

@@ -6,10 +6,12 @@ beside the count, so that an old cell is recognised and simply overwritten by th
 
 from __future__ import annotations
 
-from tintype.state.counter_table import CELL_OFFSET, COLUMNS, EXPIRY_OFFSET, CounterTable
+from tintype.state.counter_table import CELL_OFFSET, COLUMNS, EXPIRY_OFFSET, LIMIT_OFFSET, CounterTable
 
 _COUNT_BITS = 32
 _MAX_COUNT = (1 << _COUNT_BITS) - 1
+_REJECTED = 1
+"""The lowest bit of the word with the limit: the last request of the client was rejected."""
 
 
 def total(table: CounterTable, row: int, window: int) -> int:
@@ -53,3 +55,21 @@ def set_expiry(table: CounterTable, row: int, expires: float) -> None:
     """Keep a row until a time, in seconds since the epoch; all processes write the same value."""
     if table.expiries[row + EXPIRY_OFFSET] != expires:
         table.expiries[row + EXPIRY_OFFSET] = expires
+
+
+def set_limit(table: CounterTable, row: int, limit: int, *, rejected: bool) -> None:
+    """Record what :func:`weight` needs: the limit of a row, and whether its last request was rejected."""
+    table.words[row + LIMIT_OFFSET] = (min(limit, _MAX_COUNT) << 1) | (_REJECTED if rejected else 0)
+
+
+def weight(table: CounterTable, row: int) -> float:
+    """The used share of a row's limit, from 0 to 1 and more; 1 is added while the client is rejected.
+
+    A full bucket evicts the least weight: to forget a client that sent one request costs less than to admit a rejected
+    one again.
+    """
+    cells = table.words[row + CELL_OFFSET : row + CELL_OFFSET + 2 * COLUMNS]
+    newest = max(cells) >> _COUNT_BITS
+    count = sum(cell & _MAX_COUNT for cell in cells if newest - (cell >> _COUNT_BITS) <= 1)
+    limit = table.words[row + LIMIT_OFFSET]
+    return count / max(1, limit >> 1) + (limit & _REJECTED)

@@ -52,6 +52,7 @@ def _declare_series(sources: NodeSources) -> None:
     for error in errors.ALL:
         recorder.declare("tintype_problems_total", error.code)
     recorder.declare("tintype_cache_decode_errors_total")
+    recorder.declare("tintype_rate_limit_evictions_total")
     for backend in ("storage", "limits"):
         recorder.declare("tintype_backend_failures_total", backend)
     for engine in sources.engines:

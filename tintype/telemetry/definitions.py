@@ -126,7 +126,13 @@ METRICS: tuple[Metric, ...] = (
         "counter",
         ("backend",),
         "Failures of storage, locks, caches (sqlite, redis) and rate limit storage (limits)."
-        " While limits fails, all requests are allowed.",
+        " While Redis fails, each machine counts for itself; without any counters all requests are allowed.",
+    ),
+    Metric(
+        "tintype_rate_limit_evictions_total",
+        "counter",
+        (),
+        "Clients whose count was evicted before it expired, because the table of counters was full.",
     ),
     Metric("tintype_capture_queue_length", "gauge", (), "Captures in the queue of the capture daemon."),
     Metric("tintype_capture_queue_limit", "gauge", (), "Maximum of tintype_capture_queue_length."),
