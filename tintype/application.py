@@ -73,7 +73,10 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
     policy = egress_policy(settings)
     state, storage = backends.open_state(settings), backends.open_storage(settings)
     engine = backends.open_engine(settings, serving=serving)
-    proxies, authenticator = ProxyTrust(settings.trusted_proxies), _authenticator(settings)
+    proxies, authenticator = (
+        ProxyTrust(settings.trusted_proxies, settings.client_address_header),
+        _authenticator(settings),
+    )
     service = ThumbnailService(
         engine=engine,
         records=InstrumentedCache(state.records, "records"),

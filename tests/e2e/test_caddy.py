@@ -91,6 +91,14 @@ def test_rate_limit_uses_the_real_client_address(start_node: StartNode, tmp_path
     assert [answer.status_code for answer in answers][-1] == 429, "trusted a header that every client can send"
 
 
+@pytest.mark.parametrize("name", ["X_Forwarded_For", "x-forwarded_for", "X_FORWARDED-FOR"])
+def test_rate_limit_ignores_other_spellings_of_the_header(name: str, start_node: StartNode, tmp_path: Path) -> None:
+    with Caddy(tmp_path / "edge", start_node(env=FIVE_A_DAY).port) as edge:
+        claims = [{name: f"203.0.113.{n}"} for n in range(6)]
+        answers = [edge.get("/thumb?url=http%3A%2F%2F10.0.0.1%2F", claim) for claim in claims]
+    assert [answer.status_code for answer in answers][-1] == 429
+
+
 def test_redirects_http_to_https(edge: Caddy) -> None:
     moved = httpx.get(f"http://127.0.0.1:{edge.http_port}/thumb?url=x", headers={"Host": "thumbs.example.com"})
     assert moved.status_code == 308

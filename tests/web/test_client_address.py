@@ -83,3 +83,31 @@ class TestTrustedPart:
         part = PROXIES.trusted_part(PROXY, forwarded)
         assert len(part) <= MAX_CACHED_FORWARDED_LENGTH
         assert PROXIES.client_address(PROXY, part) == PROXIES.client_address(PROXY, forwarded)
+
+
+class TestForwardedHeader:
+    """``Forwarded`` (RFC 7239), whose name has one spelling only."""
+
+    PROXIES = ProxyTrust(("10.0.0.0/8",), "Forwarded")
+
+    @pytest.mark.parametrize(
+        ("forwarded", "address"),
+        [
+            ("for=198.51.100.7", "198.51.100.7"),
+            ('For="198.51.100.7:47011";proto=https;by=10.0.0.1', "198.51.100.7"),
+            ('proto=https;for="[2001:db8::1]:4711"', "2001:db8::1"),
+            ("for=2001:db8::1", "2001:db8::1"),
+            ("for=9.9.9.9, for=198.51.100.7, for=10.0.0.2", "198.51.100.7"),
+            ("for=198.51.100.7, for=unknown", PROXY),
+            ("for=198.51.100.7, by=9.9.9.9", PROXY),
+            ("198.51.100.7", PROXY),
+            ("for=9.9.9.9, " * 50_000 + "for=198.51.100.7", "198.51.100.7"),
+        ],
+    )
+    def test_takes_the_address_of_the_client(self, forwarded: str, address: str) -> None:
+        environ = {"REMOTE_ADDR": PROXY, "HTTP_FORWARDED": forwarded, "HTTP_X_FORWARDED_FOR": "9.9.9.9"}
+        assert str(self.PROXIES.client_address(PROXY, self.PROXIES.forwarded(environ))) == address
+
+    def test_ignores_it_unless_it_is_configured(self) -> None:
+        environ = {"REMOTE_ADDR": PROXY, "HTTP_FORWARDED": "for=198.51.100.7"}
+        assert PROXIES.forwarded(environ) == ""

@@ -26,6 +26,7 @@ from tintype.settings.types import (
     ADMIN_KEYS,
     API_KEYS,
     DURATION,
+    HEADER_NAME,
     HOSTS,
     HTTP_URL,
     LONG_TEXT,
@@ -40,6 +41,7 @@ from tintype.settings.types import (
     ApiKeys,
     CommaList,
     Duration,
+    HeaderName,
     HttpUrl,
     Networks,
     Rate,
@@ -98,7 +100,16 @@ class Settings(BaseModel):
         "TINTYPE_PUBLIC_URL", "", "Base of the URLs that /persist returns. Its host is not captured.", HTTP_URL
     )
     trusted_proxies: Networks = setting(
-        "TINTYPE_TRUSTED_PROXIES", "", "Networks of proxies whose X-Forwarded-For is trusted.", NETWORKS
+        "TINTYPE_TRUSTED_PROXIES",
+        "",
+        "Networks of proxies whose TINTYPE_CLIENT_ADDRESS_HEADER is trusted. See docs/deploy.md.",
+        NETWORKS,
+    )
+    client_address_header: HeaderName = setting(
+        "TINTYPE_CLIENT_ADDRESS_HEADER",
+        "X-Forwarded-For",
+        "Request header in which trusted proxies append the address of the client.",
+        HEADER_NAME,
     )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = setting(
         "TINTYPE_LOG_LEVEL", "info", "Lowest level to log.", "debug, info, warning or error"

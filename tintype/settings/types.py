@@ -119,6 +119,7 @@ def _shared_secret(value: str) -> str:
 
 AnyCase = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 """Accept a word in any case."""
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
 Size = Annotated[int, BeforeValidator(_parse_size), Field(ge=0)]
@@ -136,6 +137,7 @@ DURATION = "a duration such as 30s, 10m, 1d"
 SIZE = "a size such as 512m, 2g"
 RATE = "a rate such as 30 per minute, unlimited, closed, or off (the limit of /thumb applies)"
 THUMB_RATE = "a rate such as 30 per minute, unlimited or closed"
+HEADER_NAME = "X-Forwarded-For, Forwarded (RFC 7239) or another name of letters, digits and hyphens"
 NETWORKS = "IP networks, comma-separated"
 HOSTS = "host names, comma-separated"
 API_KEYS = (

@@ -1,7 +1,8 @@
 """Client IP address and base URL of a request behind trusted proxies (X-Forwarded-For, X-Forwarded-Proto).
 
-A header counts only if the peer is a trusted proxy, and only by its own name: the server drops names with underscores,
-which a WSGI environment cannot tell from names with hyphens (``tintype/commands/worker.py``).
+A header counts only if the peer is a trusted proxy. A WSGI environment has one key for ``X-Forwarded-For`` and
+``X_Forwarded_For``; gunicorn drops names with underscores, granian keeps the last of both. The name ``Forwarded``
+(RFC 7239) has no other spelling.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from wsgiref.types import WSGIEnvironment
 
 from flask import Request
 
 from tintype.network.egress import Address, Network
 
+X_FORWARDED_FOR, FORWARDED = "X-Forwarded-For", "Forwarded"
 MAX_FORWARDED_LENGTH = 1024
-"""Characters of X-Forwarded-For that are read, from its right end, where trusted proxies append."""
+"""Characters of the header that are read, from its right end, where trusted proxies append."""
 MAX_HOPS = 16
-"""Entries of X-Forwarded-For that are read, from the right."""
+"""Entries of the header that are read, from the right."""
 MAX_CACHED_FORWARDED_LENGTH = 200
 """Characters up to which a text may be a cache key; longer ones are replaced by the address that they contain."""
 MAX_CACHED_PEERS = 1024
@@ -30,26 +33,37 @@ _UNIX_SOCKET_PEER = ip_address("127.0.0.1")
 class ProxyTrust:
     """Evaluates forwarding headers; ``trusted`` are the networks of the operator's proxies, in CIDR notation."""
 
-    def __init__(self, trusted: Sequence[str] = ()) -> None:
+    def __init__(self, trusted: Sequence[str] = (), header: str = X_FORWARDED_FOR) -> None:
+        """``header``: the header in which the proxies append the client's address; others are ignored."""
         self._trusted = parse_networks(trusted)
+        self._key = f"HTTP_{header.upper().replace('-', '_')}"
+        self._parse_hop = _parse_forwarded if header.lower() == FORWARDED.lower() else parse_address
         self._trusts_peer = functools.lru_cache(MAX_CACHED_PEERS)(self._is_trusted_peer)
 
+    def forwarded(self, environ: WSGIEnvironment) -> str:
+        """What a client or its proxies sent in the header, in a form that :meth:`client_address` accepts.
+
+        Empty if the peer is no trusted proxy, and at most ``MAX_CACHED_FORWARDED_LENGTH`` characters.
+        """
+        text: str = environ.get(self._key, "")
+        return self.trusted_part(environ.get("REMOTE_ADDR", ""), text) if text else ""
+
     def client_address(self, peer: str, forwarded: str) -> Address:
-        """The client's address: the rightmost of X-Forwarded-For that is not a trusted proxy, else the peer's.
+        """The client's address: the rightmost in the header that is not a trusted proxy, else the peer's.
 
         An entry that is no address ends the search: the client then is the proxy that received it.
         """
         address = parse_address(peer) or _UNIX_SOCKET_PEER
         hops = _last_entries(forwarded) if self._trusts(address) else []
         while hops and self._trusts(address):
-            claimed = parse_address(hops.pop())
+            claimed = self._parse_hop(hops.pop())
             if claimed is None:
                 break
             address = claimed
         return address
 
     def trusted_part(self, peer: str, forwarded: str) -> str:
-        """A short text with the same client address: the part of X-Forwarded-For that a cache may have in its keys.
+        """A short text with the same client address: the part of the header that a cache may have in its keys.
 
         Empty if the peer is no trusted proxy.
         """
@@ -57,7 +71,8 @@ class ProxyTrust:
             return ""
         if len(forwarded) <= MAX_CACHED_FORWARDED_LENGTH:
             return forwarded
-        return str(self.client_address(peer, forwarded))
+        address = str(self.client_address(peer, forwarded))
+        return address if self._parse_hop is parse_address else f"for={address}"
 
     def base_url(self, request: Request) -> str:
         """Scheme and host of the client's URL, without a trailing slash."""
@@ -99,6 +114,15 @@ def parse_address(text: str) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+def _parse_forwarded(text: str) -> Address | None:
+    """The address in one element of ``Forwarded``, such as ``for="[2001:db8::1]:80";proto=https`` (RFC 7239, 4)."""
+    for pair in text.split(";"):
+        name, _, value = pair.partition("=")
+        if name.strip().lower() == "for":
+            return parse_address(value.strip().strip('"'))
+    return None
 
 
 def _is_port(text: str) -> bool:

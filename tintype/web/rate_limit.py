@@ -223,10 +223,8 @@ class RateLimiter:
             raise RateLimited(detail, retry_after=window.reset_seconds)
 
     def _count(self, rate: Rate, environ: WSGIEnvironment, key_name: str) -> WindowStats | None:
-        peer, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
-        if forwarded:
-            forwarded = self._proxies.trusted_part(peer, forwarded)
-        buckets = self._cached_buckets(rate, key_name, peer, forwarded)
+        forwarded = self._proxies.forwarded(environ)
+        buckets = self._cached_buckets(rate, key_name, environ.get("REMOTE_ADDR", ""), forwarded)
         try:
             if len(buckets) == 1:
                 return self._count_in(buckets[0])
