@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,10 +18,10 @@ import pytest
 from harness import processes
 from tests.support.concurrency import eventually
 from tests.support.paths import ROOT
-from tintype.engines import daemon_launcher
+from tintype.engines import chromium, daemon_launcher
 from tintype.engines.chromium import ChromiumEngine
 from tintype.engines.daemon_launcher import DaemonLauncher
-from tintype.errors import BackendUnavailable, BrowserCrashed, CaptureTimeout, EngineError, NotAPage
+from tintype.errors import BackendUnavailable, BrowserCrashed, EngineError, NotAPage
 from tintype.options import Navigation, Shot
 from tintype.rpc.tls import TransportSecurity
 
@@ -130,6 +131,45 @@ def daemon_pid(engine: ChromiumEngine) -> int:
     return int(engine.capture(SHOT).body)
 
 
+METRICS = "return codec.pack({{'kind': 'metrics', 'slots': 2, 'busy': {busy}, 'layers': {{'sandbox': False}}}})"
+
+
+class TestSilentDaemon:
+    """A daemon that accepts connections and never replies, as one that is stopped (SIGSTOP)."""
+
+    def test_capture_is_never_a_fault_of_the_page(self, scripted: ScriptedDaemon) -> None:
+        with pytest.raises(BackendUnavailable) as raised:
+            scripted.engine(answer="hang()", timeout=0.1).capture(SHOT)
+        assert not raised.value.cacheable
+        assert raised.value.retry_after
+
+    def test_check_and_warnings_are_limited_to_two_seconds(self, scripted: ScriptedDaemon) -> None:
+        engine = scripted.engine(answer="hang()", timeout=60.0)
+        engine.connect()
+        begin = time.monotonic()
+        with pytest.raises(BackendUnavailable, match="did not reply"):
+            engine.check()
+        assert engine.warnings() == ()
+        assert engine.warnings() == ()
+        assert time.monotonic() - begin < 2 * (chromium.PROBE_TIMEOUT + 2 * chromium.QUICK_TIMEOUT)
+        assert chromium.PROBE_TIMEOUT + chromium.QUICK_TIMEOUT < 2
+
+    def test_busy_daemon_passes_the_check(self, scripted: ScriptedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(chromium, "PROBE_TIMEOUT", 0.05)
+        monkeypatch.setattr(chromium, "QUICK_TIMEOUT", 5.0)
+        scripted.engine(answer="if header['op'] == 'probe': hang()\n    " + METRICS.format(busy=2)).check()
+
+    def test_idle_daemon_that_does_not_capture_fails_the_check(
+        self, scripted: ScriptedDaemon, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(chromium, "PROBE_TIMEOUT", 0.05)
+        monkeypatch.setattr(chromium, "QUICK_TIMEOUT", 5.0)
+        engine = scripted.engine(answer="if header['op'] == 'probe': hang()\n    " + METRICS.format(busy=1))
+        with pytest.raises(BackendUnavailable):
+            engine.check()
+        assert engine.warnings() == ("Chromium runs without its sandbox",)
+
+
 class TestStart:
     def test_starts_a_daemon_if_none_runs(self, scripted: ScriptedDaemon) -> None:
         engine = scripted.engine()
@@ -235,7 +275,7 @@ class TestCalls:
             scripted.engine(answer="return b'nonsense'").capture(SHOT)
 
     def test_times_out(self, scripted: ScriptedDaemon) -> None:
-        with pytest.raises(CaptureTimeout):
+        with pytest.raises(BackendUnavailable):
             scripted.engine(answer="hang()", timeout=1.0).capture(SHOT)
 
     def test_check_reports_every_failure_as_unavailable(self, scripted: ScriptedDaemon) -> None:
@@ -308,7 +348,7 @@ class TestLostDaemon:
     def test_discards_a_connection_after_a_timeout(self, scripted: ScriptedDaemon) -> None:
         slow_once = "if len(threading.enumerate()) == 3: hang()"
         engine = scripted.engine(answer=slow_once, timeout=1.0)
-        with pytest.raises(CaptureTimeout):
+        with pytest.raises(BackendUnavailable):
             engine.capture(SHOT)
         assert engine.capture(SHOT).width == 1
 

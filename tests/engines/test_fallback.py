@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ from structlog.testing import capture_logs
 
 from tests.support.snapsharp_server import KEY, SnapSharpServer
 from tintype import errors
+from tintype.engines import fallback
 from tintype.engines.fallback import FallbackEngine
 from tintype.engines.snapsharp import SnapSharpEngine
 from tintype.model import Capture
@@ -111,6 +113,20 @@ class TestCheck:
     def test_passes_if_one_engine_works(self) -> None:
         FallbackEngine([bad(errors.BackendUnavailable()), good()]).check()
         FallbackEngine([good(), bad(errors.BackendUnavailable())]).check()
+
+    def test_warns_about_the_engines_that_do_not_work(self) -> None:
+        engine = FallbackEngine([good(), bad(errors.BackendUnavailable("its API key is rejected"))])
+        engine.check()
+        assert engine.warnings()[:1] == ("engine 2 does not work: its API key is rejected",)
+
+    def test_engine_that_hangs_counts_as_broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(fallback, "CHECK_TIMEOUT", 0.2)
+        hanging, released = good(), threading.Event()
+        monkeypatch.setattr(hanging, "check", lambda: released.wait(30))
+        engine = FallbackEngine([hanging, good()])
+        engine.check()
+        released.set()
+        assert engine.warnings()[:1] == ("engine 1 does not work: the engine did not respond in time",)
 
     def test_raises_the_first_failure_if_none_works(self) -> None:
         first = errors.BackendUnavailable("no browser")

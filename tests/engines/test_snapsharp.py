@@ -251,7 +251,7 @@ class TestErrors:
     def test_times_out_if_the_api_is_slow(self, api: SnapSharpServer, fault: str) -> None:
         api.fault = fault
         engine = SnapSharpEngine(api.url, KEY, timeout=0.3)
-        with pytest.raises(errors.CaptureTimeout):
+        with pytest.raises(errors.BackendUnavailable):
             engine.capture(shot())
         engine.close()
 
@@ -358,7 +358,7 @@ class TestConnections:
         assert get(f"{api.url}/health").is_success
         with monkeypatch.context() as child:
             child.setattr(os, "getpid", lambda: -1)
-            engine.check()
+            engine._check_health()
             engine.close()
         assert get(f"{api.url}/health").is_success
         assert api.connections == 2
@@ -380,8 +380,22 @@ class TestConnections:
 class TestHealth:
     def test_requests_health_without_the_key(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         engine.check()
-        assert api.requests[-1].path == "/health"
-        assert "Authorization" not in api.requests[-1].headers
+        assert api.requests[0].path == "/health"
+        assert "Authorization" not in api.requests[0].headers
+
+    def test_verifies_the_key_once_and_without_a_capture(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
+        for _ in range(3):
+            engine.check()
+        assert [(one.path, one.options) for one in api.requests] == [
+            ("/health", {}), ("/v1/screenshot", {}), ("/health", {}), ("/health", {})
+        ]  # fmt: skip
+
+    def test_fails_if_the_api_is_healthy_and_rejects_the_key(self, api: SnapSharpServer) -> None:
+        engine = SnapSharpEngine(api.url, "sk_live_wrong", timeout=5)
+        for _ in range(2):
+            with pytest.raises(errors.BackendUnavailable, match="rejects its API key"):
+                engine.check()
+        engine.close()
 
     @pytest.mark.parametrize("fault", ["internal", "redirect", "reset", "invalid_http", "missing"])
     def test_fails_if_the_api_is_unhealthy(self, api: SnapSharpServer, engine: SnapSharpEngine, fault: str) -> None:

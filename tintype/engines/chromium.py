@@ -31,6 +31,12 @@ log = structlog.get_logger("tintype.engines.daemon")
 _ATTEMPTS = 3
 """New connections per operation: to the daemon, to one that exits but still accepts, to its successor."""
 _RETRY_DELAY = 0.05
+PROBE_TIMEOUT, QUICK_TIMEOUT = 1.4, 0.4
+"""Seconds for a test capture, and for an operation that needs no browser: ``/ready`` responds within 2 s in all."""
+STATUS_TIMEOUT = 5.0
+"""Seconds for the state of the daemon, which it asks the browser for."""
+WARNINGS_TTL = 10.0
+"""Seconds for which warnings are reused, as long as the result of a check."""
 _MAX_IDLE = 64
 """Idle connections kept per process; more are closed."""
 _LAYER_WARNINGS = {
@@ -39,6 +45,10 @@ _LAYER_WARNINGS = {
 }
 
 Decoded = TypeVar("Decoded")
+
+
+class DaemonSilent(BackendUnavailable):
+    """The daemon did not reply in time: it is stopped, overloaded or restarting. Never cached for a page."""
 
 
 @dataclass(slots=True)
@@ -80,6 +90,7 @@ class ChromiumEngine:
         self._connect_timeout = connect_timeout
         self._launcher = DaemonLauncher(command, run_dir, address, start_timeout, log_file) if command else None
         self._pool = _ConnectionPool()
+        self._warnings: tuple[float, tuple[str, ...]] = (float("-inf"), ())
         self._closed = False
 
     def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
@@ -88,15 +99,24 @@ class ChromiumEngine:
         return self._call(messages.CaptureOperation(shot=fields, fresh=fresh), codec.unpack_capture)
 
     def check(self) -> None:
-        """Capture a tiny page; raises BackendUnavailable."""
+        """Capture a tiny page within 1.4 s; raises BackendUnavailable. Starts a local daemon, which takes longer.
+
+        A daemon that is too busy for that passes if all its slots are in use.
+        """
+        connection = self._take_idle() or self._open_connection()
+        self._release(connection)  # a daemon is running now
         try:
-            self._call(messages.ProbeOperation(), lambda reply: messages.unpack_reply(messages.ProbePassed, reply))
+            self._call(messages.ProbeOperation(), _unpack_probe, PROBE_TIMEOUT)
         except (BrowserCrashed, EngineError, CaptureTimeout) as error:
             raise BackendUnavailable(error.detail) from error
+        except DaemonSilent:
+            metrics = self.metrics()
+            if not metrics or metrics["busy"] < metrics["slots"]:
+                raise
 
     def status(self) -> messages.DaemonStatus:
-        """Return the state of the daemon; raises TintypeError."""
-        return self._call(messages.StatusOperation(), lambda reply: messages.unpack_reply(messages.DaemonStatus, reply))
+        """Return the state of the daemon; raises TintypeError, BackendUnavailable if it is silent."""
+        return self._call(messages.StatusOperation(), _unpack_status, STATUS_TIMEOUT)
 
     def metrics(self) -> dict[str, Any] | None:
         """Return counters and gauges of a running daemon; None if no daemon runs. Never starts one.
@@ -104,7 +124,7 @@ class ChromiumEngine:
         Holds only the members that the daemon's version has; see :class:`~tintype.rpc.messages.DaemonMetrics`.
         """
         try:
-            return _decode(self._call_once(messages.MetricsOperation()), _unpack_metrics)
+            return _decode(self._call_once(messages.MetricsOperation(), QUICK_TIMEOUT), _unpack_metrics)
         except OSError:
             return None
         except TintypeError as error:
@@ -113,11 +133,13 @@ class ChromiumEngine:
 
     def warnings(self) -> tuple[str, ...]:
         """Return a warning for each inactive isolation layer; none while the daemon does not reply."""
-        try:
-            status = self.status()
-        except TintypeError:
-            return ()
-        return tuple(warning for layer, warning in _LAYER_WARNINGS.items() if not getattr(status, layer))
+        read_at, warnings = self._warnings
+        if time.monotonic() < read_at + WARNINGS_TTL:
+            return warnings
+        layers = (self.metrics() or {}).get("layers", {})
+        warnings = tuple(warning for layer, warning in _LAYER_WARNINGS.items() if not layers.get(layer, True))
+        self._warnings = time.monotonic(), warnings
+        return warnings
 
     def connect(self) -> None:
         """Connect, and start the daemon if needed, before the first capture; raises BackendUnavailable."""
@@ -139,13 +161,18 @@ class ChromiumEngine:
     def stop_if_idle(self) -> bool:
         """Stop the daemon if we are its only client; return whether it stops. Never starts one."""
         try:
-            reply = self._call_once(messages.StopIfIdleOperation(), keep=False)
+            reply = self._call_once(messages.StopIfIdleOperation(), self._connect_timeout, keep=False)
             return _decode(reply, lambda data: messages.unpack_reply(messages.StopReply, data)).stopping
         except (OSError, TintypeError):
             return False
 
-    def _call(self, operation: messages.Operation, decode: Callable[[bytes], Decoded]) -> Decoded:
-        """Return the decoded reply; raises TintypeError. Retries, as the daemon may have closed an idle connection."""
+    def _call(
+        self, operation: messages.Operation, decode: Callable[[bytes], Decoded], timeout: float | None = None
+    ) -> Decoded:
+        """Return the decoded reply; raises TintypeError. Retries, as the daemon may have closed an idle connection.
+
+        The silence of the daemon is no fault of a page, so it is no CaptureTimeout.
+        """
         fresh_attempts = 0
         while True:
             connection = self._take_idle()
@@ -154,10 +181,10 @@ class ChromiumEngine:
                 fresh_attempts += 1
             try:
                 with self._in_use(connection):
-                    reply = _round_trip(connection, operation, self._timeout)
+                    reply = _round_trip(connection, operation, timeout or self._timeout)
             except TimeoutError:
                 connection.close()
-                raise CaptureTimeout("the capture daemon did not reply in time") from None
+                raise DaemonSilent("the capture daemon did not reply in time", retry_after=5) from None
             except OSError as error:
                 connection.close()
                 self._drop_idle()
@@ -172,11 +199,11 @@ class ChromiumEngine:
             self._release(connection)
             return _decode(reply, decode)
 
-    def _call_once(self, operation: messages.Operation, *, keep: bool = True) -> bytes:
+    def _call_once(self, operation: messages.Operation, timeout: float, *, keep: bool = True) -> bytes:
         """Return the reply of a running daemon, without starting one or retrying; raises OSError."""
         connection = self._take_idle() or self._dial()
         try:
-            reply = _round_trip(connection, operation, self._connect_timeout)
+            reply = _round_trip(connection, operation, timeout)
         except BaseException:
             connection.close()
             raise
@@ -273,6 +300,14 @@ def _decode(reply: bytes, decode: Callable[[bytes], Decoded]) -> Decoded:
     except codec.CorruptValue as error:
         raise EngineError("the capture daemon sent a corrupt reply; compare versions") from error
     raise problem
+
+
+def _unpack_probe(reply: bytes) -> messages.ProbePassed:
+    return messages.unpack_reply(messages.ProbePassed, reply)
+
+
+def _unpack_status(reply: bytes) -> messages.DaemonStatus:
+    return messages.unpack_reply(messages.DaemonStatus, reply)
 
 
 def _unpack_metrics(reply: bytes) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -15,6 +17,8 @@ from tintype.protocols import Engine
 
 log = structlog.get_logger("tintype.engines")
 
+CHECK_TIMEOUT = 1.9
+"""Seconds for the checks of all engines; one that takes longer counts as broken, the others decide."""
 _RETRY_ELSEWHERE = (Overloaded, BackendUnavailable, BrowserCrashed, EngineError, UnsupportedOption)
 """Failures of an engine. Errors of the client or the page would recur with any other."""
 
@@ -29,6 +33,7 @@ class FallbackEngine:
         if not engines:
             raise ValueError("engines is empty; pass at least one engine")
         self._engines = tuple(engines)
+        self._broken: tuple[str, ...] = ()
 
     def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
         """Capture a page; raises the TintypeError described above, or immediately one that no other engine avoids."""
@@ -49,19 +54,37 @@ class FallbackEngine:
         raise next((error for error in failures if not isinstance(error, UnsupportedOption)), failures[0])
 
     def warnings(self) -> tuple[str, ...]:
-        """Return the warnings of every engine."""
-        return tuple(warning for engine in self._engines for warning in engine.warnings())
+        """Return the warnings of every engine, and those that did not work at the last check."""
+        return (*self._broken, *(warning for engine in self._engines for warning in engine.warnings()))
 
     def check(self) -> None:
-        """Pass if one engine works; raises the first engine's error otherwise."""
-        failures: list[TintypeError] = []
-        for engine in self._engines:
+        """Pass if one engine works; raises the first engine's error otherwise. Checks all engines concurrently."""
+        results: list[TintypeError | None] = [BackendUnavailable("the engine did not respond in time")] * len(
+            self._engines
+        )
+
+        def check_one(number: int) -> None:
             try:
-                return engine.check()
+                self._engines[number].check()
+                results[number] = None
             except TintypeError as error:
-                failures.append(error)
-                log.warning("engine_check_failed", engine=type(engine).__name__, reason=error.detail)
-        raise failures[0]
+                results[number] = error
+
+        threads = [
+            threading.Thread(target=check_one, args=(number,), name="engine-check", daemon=True)
+            for number in range(len(self._engines))
+        ]
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + CHECK_TIMEOUT
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        failures = {number: error for number, error in enumerate(results) if error}
+        self._broken = tuple(f"engine {number + 1} does not work: {error.detail}" for number, error in failures.items())
+        for number, error in failures.items():
+            log.warning("engine_check_failed", engine=type(self._engines[number]).__name__, reason=error.detail)
+        if len(failures) == len(self._engines):
+            raise failures[0]
 
     def close(self) -> None:
         """Close every engine, even if one raises."""

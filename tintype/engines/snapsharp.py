@@ -36,6 +36,8 @@ LONGEST_ADDRESS = 4000
 
 _MAX_PROBLEM = 64 * 1024
 _CONNECT_TIMEOUT = 5.0  # seconds to reach the API, thrice at most
+_VERIFY_EVERY = 60.0
+"""Seconds between two attempts to verify a key that the API has rejected."""
 _DEFAULT_WAIT, _LONGEST_WAIT = 30.0, 86_400.0  # seconds
 _PAGE_FAULTS: dict[str, type[errors.TintypeError]] = {
     kind.code: kind
@@ -45,6 +47,7 @@ _PAGE_FAULTS: dict[str, type[errors.TintypeError]] = {
         errors.TargetError,
         errors.SelectorNotFound,
         errors.NotAPage,
+        errors.CaptureTimeout,
     )
 }
 """Error codes of a Tintype node for faults of the page."""
@@ -80,6 +83,7 @@ class SnapSharpEngine:
         # httpx keeps this header out of its repr
         self._key = httpx.Headers({"Authorization": f"Bearer {api_key}"} if api_key else {})
         self._timeout = timeout
+        self._key_accepted, self._verify_at = False, 0.0
         self._clients: dict[int, httpx.Client] = {}
         self._lock = threading.Lock()
 
@@ -88,6 +92,7 @@ class SnapSharpEngine:
         request = self._build_request(translate(shot))
         begin = time.monotonic()
         with self._send(request) as response:
+            self._key_accepted = response.status_code not in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
             if response.status_code != httpx.codes.OK:
                 raise self._error_for(response, urls.host_of(shot.url), begin + self._timeout)
             body = _read(response, MAX_BODY, begin + self._timeout)
@@ -109,7 +114,31 @@ class SnapSharpEngine:
         return ()
 
     def check(self) -> None:
-        """Raise BackendUnavailable unless the API reports that it is healthy; needs no key and no capture."""
+        """Raise BackendUnavailable unless the API is healthy and accepts the key; makes no capture.
+
+        The key is verified once, and again after the API has rejected it, at most once a minute.
+        """
+        self._check_health()
+        if not self._key or self._key_accepted:
+            return
+        if time.monotonic() >= self._verify_at:
+            self._verify_at = time.monotonic() + _VERIFY_EVERY
+            self._key_accepted = self._verify_key()
+        if not self._key_accepted:
+            raise BackendUnavailable("the capture engine rejects its API key")
+
+    def _verify_key(self) -> bool:
+        """Whether the API accepts the key: without a URL the request is invalid, which it reports after the key."""
+        timeout = min(_CONNECT_TIMEOUT, self._timeout)
+        request = self._client().build_request("GET", f"{self._base}/v1/screenshot", headers=self._key, timeout=timeout)
+        with self._send(request) as response:
+            status = response.status_code
+        if status not in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+            return True
+        log.error("hosted_engine_key_rejected", setting="SNAPSHARP_API_KEY", status=status)
+        return False
+
+    def _check_health(self) -> None:
         request = self._client().build_request(
             "GET", f"{self._base}/health", timeout=min(_CONNECT_TIMEOUT, self._timeout)
         )
@@ -188,6 +217,8 @@ class SnapSharpEngine:
             return _PAGE_FAULTS[code]()
         if status == httpx.codes.BAD_REQUEST and _DENIED_TARGET.search(f"{code} {message}"):
             return errors.TargetDenied()
+        if status == httpx.codes.GATEWAY_TIMEOUT and code:  # the API's own words; a gateway's page has no code
+            return CaptureTimeout()
         return _failure(
             status, _parse_retry_after(response.headers.get("Retry-After") or str(problem.get("retry_after") or ""))
         )
@@ -208,14 +239,14 @@ def _is_address(text: str) -> bool:
 
 
 def _read(response: httpx.Response, most: int, deadline: float) -> bytes:
-    """Read the body; raises EngineError if it is too large, CaptureTimeout at the deadline."""
+    """Read the body; raises EngineError if it is too large, BackendUnavailable at the deadline."""
     parts, length = [], 0
     for part in response.iter_raw():
         length += len(part)
         if length > most:
             raise EngineError(f"the capture engine answered more than {most // 1024 // 1024} MB")
         if time.monotonic() > deadline:
-            raise CaptureTimeout
+            raise _unavailable()
         parts.append(part)
     return b"".join(parts)
 
@@ -224,7 +255,7 @@ def _problem(response: httpx.Response, deadline: float) -> dict[str, Any]:
     """Return the members of an error object; none for another body."""
     try:
         problem = json.loads(_read(response, _MAX_PROBLEM, deadline))
-    except (ValueError, RecursionError, EngineError):
+    except (ValueError, RecursionError, EngineError, BackendUnavailable):
         return {}
     return problem if isinstance(problem, dict) else {}
 
@@ -234,9 +265,10 @@ def _failure(status: int, wait: float | None) -> errors.TintypeError:
         return Overloaded(
             "the capture engine has reached its rate limit or quota; retry later", retry_after=wait or _DEFAULT_WAIT
         )
-    if status in {httpx.codes.REQUEST_TIMEOUT, httpx.codes.GATEWAY_TIMEOUT}:
-        return CaptureTimeout()
-    if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN} or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+    if (
+        status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.REQUEST_TIMEOUT}
+        or status >= httpx.codes.INTERNAL_SERVER_ERROR
+    ):
         return _unavailable(wait)
     return EngineError("the capture engine did not take the request")
 
@@ -244,8 +276,8 @@ def _failure(status: int, wait: float | None) -> errors.TintypeError:
 def _map_transport_error(error: httpx.HTTPError, *, arrived: bool) -> errors.TintypeError:
     if isinstance(error, httpx.PoolTimeout):
         return Overloaded(retry_after=_DEFAULT_WAIT)
-    if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
-        return CaptureTimeout()
+    if isinstance(error, httpx.TimeoutException):
+        return _unavailable()  # the silence of the API is no fault of the page
     return EngineError("the capture engine's answer broke off") if arrived else _unavailable()
 
 
