@@ -10,10 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.long_texts import slow_texts
 from tintype.errors import ConfigurationError
-from tintype.settings import Settings
+from tintype.settings import LISTS, NAMES, Settings
 
 SECRET = "sk_live_secret-value"
+DISTINCT_TYPES = {
+    f"{field.annotation} {field.metadata}": name
+    for name, field in ((name, Settings.model_fields[field]) for name, field in NAMES.items())
+}.values()
+"""One setting of each type."""
+Source = tuple[str | None, str | None]
+"""A secret in its variable, and one in the file that its ``_FILE`` variable names; None: the variable is not set."""
 
 
 def load(env_file: Path | None = None, **environ: str) -> Settings:
@@ -74,6 +82,14 @@ class TestDefaults:
     def test_treats_an_empty_variable_as_unset(self) -> None:
         assert load(PORT="", TINTYPE_CACHE_TTL="  ", TINTYPE_ENGINE="").port == 8000
 
+    @pytest.mark.parametrize("text", ["", "  ", ",", " , "])
+    def test_empty_variable_of_a_list_is_an_empty_list(self, env: Callable[[str], Path], text: str) -> None:
+        assert len(load().tracking_parameters) > 9
+        assert load(TINTYPE_TRACKING_PARAMETERS=text).tracking_parameters == ()
+        assert load(env(f"TINTYPE_TRACKING_PARAMETERS='{text}'\n")).tracking_parameters == ()
+        for name in LISTS:
+            assert getattr(load(env(f"{name}=10.0.0.1\n"), **{name: text}), NAMES[name]) == ()
+
 
 class TestNotation:
     @pytest.mark.parametrize(
@@ -91,6 +107,29 @@ class TestNotation:
     )
     def test_parses_durations(self, text: str, seconds: float) -> None:
         assert load(TINTYPE_CACHE_TTL=text).cache_ttl == seconds
+
+    @pytest.mark.parametrize(
+        ("name", "accepts"),
+        [
+            ("TINTYPE_TIMEOUT", "a duration from 1s to 10m"),
+            ("TINTYPE_RECYCLE_AGE", "a duration from 1s to 7d"),
+            ("TINTYPE_RECYCLE_AFTER", "a number from 1"),
+            ("TINTYPE_DAEMON_IDLE_TIMEOUT", "a duration from 1s to 7d"),
+            ("TINTYPE_THREADS", "a number from 1 to 512"),
+            ("TINTYPE_MAX_PAGE_HEIGHT", "pixels from 1000 to 50000"),
+            ("TINTYPE_CACHE_SIZE", "a size such as 512m, 2g, above 0"),
+        ],
+    )
+    def test_rejects_a_zero_that_means_nothing(self, name: str, accepts: str) -> None:
+        assert problems(None, **{name: "0"}) == [f"{name}: invalid value '0'; expected {accepts}"]
+
+    @pytest.mark.parametrize("name", ["TINTYPE_CACHE_TTL", "TINTYPE_TIMEOUT", "TINTYPE_DAEMON_IDLE_TIMEOUT"])
+    def test_rejects_durations_that_no_timer_can_wait(self, name: str) -> None:
+        assert problems(None, **{name: "99999d"})[0].startswith(f"{name}: invalid value '99999d'; expected a duration ")
+
+    @pytest.mark.parametrize("name", ["PORT", "HOST", *DISTINCT_TYPES])
+    def test_reads_long_text_in_linear_time(self, name: str) -> None:
+        assert slow_texts(lambda text: load(None, **{name: text})) == []
 
     @pytest.mark.parametrize(
         ("text", "size"),
@@ -262,6 +301,19 @@ class TestSecrets:
             f"SNAPSHARP_API_KEY_FILE: {tmp_path} cannot be read (Is a directory); check the path and its permissions"
         ]
 
+    @pytest.mark.parametrize(
+        "key", ["schlüssel-des-ladens", "a-key-of-the-shop-\u200b", "a key of the shop", "k" * 201, "k" * 15]
+    )
+    def test_rejects_keys_that_no_header_can_carry(self, key: str) -> None:
+        for name in ("TINTYPE_API_KEYS", "TINTYPE_ADMIN_KEYS"):
+            (problem,) = problems(None, **{name: f"shop:{key}"})
+            assert problem.startswith(f"{name}: invalid value; expected name:key")
+            assert "keys of at least 16 ASCII characters" in problem
+
+    @pytest.mark.parametrize("name", ["TINTYPE_METRICS_TOKEN", "SNAPSHARP_API_KEY"])
+    def test_rejects_tokens_that_no_header_can_carry(self, name: str) -> None:
+        assert problems(None, **{name: "schlüssel"}) == [f"{name}: invalid value; expected printable ASCII text"]
+
     def test_omits_secrets_from_error_messages(self) -> None:
         reported = problems(SNAPSHARP_API_KEY=SECRET, REDIS_URL=f"redis://:{SECRET}@x", PORT="x")
         assert SECRET not in "\n".join(reported)
@@ -275,6 +327,42 @@ class TestSources:
         assert settings.source("PORT") == "environment"
         assert settings.source("HOST") == str(path)
         assert settings.source("S3_REGION") == "default"
+
+    @pytest.mark.parametrize(
+        ("environment", "dotenv", "chosen"),
+        [
+            (("a", "b"), ("c", "d"), "a"), (("a", None), (None, "d"), "a"), (("a", "b"), (None, None), "a"),
+            ((None, "b"), ("c", "d"), "b"), ((None, "b"), ("c", None), "b"), (("", "b"), ("c", "d"), "b"),
+            ((None, None), ("c", "d"), "c"), ((None, ""), ("c", "d"), "c"), ((None, None), ("", "d"), "d"),
+            ((None, None), (None, "d"), "d"), (("", None), ("c", None), ""), (("", ""), ("c", "d"), ""),
+            ((None, None), (None, None), ""),
+        ],
+    )  # fmt: skip
+    def test_secret_comes_from_the_first_source_that_has_one(
+        self, env: Callable[[str], Path], environment: Source, dotenv: Source, chosen: str
+    ) -> None:
+        def variables(secret: str | None, in_file: str | None) -> dict[str, str]:
+            path = env("").parent / in_file if in_file else in_file
+            if isinstance(path, Path):
+                path.write_text(str(in_file))
+            pairs = {"AWS_SECRET_ACCESS_KEY": secret, "AWS_SECRET_ACCESS_KEY_FILE": path}
+            return {name: str(text) for name, text in pairs.items() if text is not None}
+
+        lines = "".join(f"{name}={text}\n" for name, text in variables(*dotenv).items())
+        given = variables(*environment)
+        assert load(env(lines), **given).aws_secret_access_key == chosen
+
+    @pytest.mark.parametrize("text", ["${HOME}", "a${PORT:-x}b", "$HOME", "$$", "a\\nb"])
+    def test_secrets_of_the_env_file_are_literal(self, env: Callable[[str], Path], text: str) -> None:
+        assert load(env(f"PORT=9000\nAWS_SECRET_ACCESS_KEY={text}\n")).aws_secret_access_key == text
+
+    def test_rejects_references_in_other_settings_of_the_env_file(self, env: Callable[[str], Path]) -> None:
+        path = env("TINTYPE_DATA_DIR=${HOME}/data\nHOST=${A:-b}\nOTHER=${HOME}\n")
+        assert problems(path) == [
+            f"TINTYPE_DATA_DIR: ${{HOME}} is not replaced in {path}; write its value",
+            f"HOST: ${{A:-b}} is not replaced in {path}; write its value",
+        ]
+        assert load(TINTYPE_DATA_DIR="${HOME}").data_dir == Path("${HOME}")
 
     def test_reads_the_environment_when_the_env_file_is_missing(self, tmp_path: Path) -> None:
         assert load(tmp_path / "no.env", PORT="9001").port == 9001

@@ -11,22 +11,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    PrivateAttr,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, ValidationError
 
 from tintype.errors import ConfigurationError
 from tintype.settings import sources
 from tintype.settings.types import (
     ADMIN_KEYS,
+    AGE,
     API_KEYS,
+    CAPTURE_TIME,
     DURATION,
     HEADER_NAME,
+    HEADER_TEXT,
     HOSTS,
     HTTP_URL,
     LONG_TEXT,
@@ -37,11 +33,14 @@ from tintype.settings.types import (
     SWITCH,
     THUMB_RATE,
     AdminKeys,
+    Age,
     AnyCase,
     ApiKeys,
+    CaptureTime,
     CommaList,
     Duration,
     HeaderName,
+    HeaderText,
     HttpUrl,
     Networks,
     Rate,
@@ -123,8 +122,8 @@ class Settings(BaseModel):
         "Who may read /metrics. private: direct clients on private networks; open: all clients; off: none.",
         "private, open or off",
     )
-    metrics_token: str = setting(
-        "TINTYPE_METRICS_TOKEN", "", "If set, /metrics requires this Bearer token.", secret=True
+    metrics_token: HeaderText = setting(
+        "TINTYPE_METRICS_TOKEN", "", "If set, /metrics requires this Bearer token.", HEADER_TEXT, secret=True
     )
     playground: bool = setting(
         "TINTYPE_PLAYGROUND", "1", "Serve the playground at / and the API page at /docs.", SWITCH
@@ -141,7 +140,7 @@ class Settings(BaseModel):
         "TINTYPE_STALE_FOR", "7d", "How long a stale thumbnail is served while a new capture runs.", DURATION
     )
     failure_ttl: Duration = setting("TINTYPE_FAILURE_TTL", "1m", "How long a failed capture is cached.", DURATION)
-    cache_size: Size = setting("TINTYPE_CACHE_SIZE", "1g", "Size limit of cached thumbnails.", SIZE)
+    cache_size: Size = setting("TINTYPE_CACHE_SIZE", "1g", "Size limit of cached thumbnails.", SIZE, ge=1)
     master_size: Size = setting(
         "TINTYPE_MASTER_SIZE", "1g", "Size limit of lossless masters, which other sizes are derived from.", SIZE
     )
@@ -257,11 +256,13 @@ class Settings(BaseModel):
         ge=0,
         le=10_000,
     )
-    timeout: Duration = setting("TINTYPE_TIMEOUT", "20s", "Time limit of one capture, without the queue.", DURATION)
+    timeout: CaptureTime = setting(
+        "TINTYPE_TIMEOUT", "20s", "Time limit of one capture, without the queue.", CAPTURE_TIME
+    )
     recycle_after: int = setting(
         "TINTYPE_RECYCLE_AFTER", 100, "Captures before a browser is recycled.", "a number from 1", ge=1
     )
-    recycle_age: Duration = setting("TINTYPE_RECYCLE_AGE", "30m", "Age at which a browser is recycled.", DURATION)
+    recycle_age: Age = setting("TINTYPE_RECYCLE_AGE", "30m", "Age at which a browser is recycled.", AGE)
     max_page_height: int = setting(
         "TINTYPE_MAX_PAGE_HEIGHT",
         20_000,
@@ -270,8 +271,8 @@ class Settings(BaseModel):
         ge=1000,
         le=50_000,
     )
-    daemon_idle_timeout: Duration = setting(
-        "TINTYPE_DAEMON_IDLE_TIMEOUT", "10s", "How long the capture daemon keeps running without clients.", DURATION
+    daemon_idle_timeout: Age = setting(
+        "TINTYPE_DAEMON_IDLE_TIMEOUT", "10s", "How long the capture daemon keeps running without clients.", AGE
     )
     browser_user: str = setting(
         "TINTYPE_BROWSER_USER", "tintype", "User that Chromium runs as when root starts Tintype.", "a user name"
@@ -279,7 +280,9 @@ class Settings(BaseModel):
     allow_no_sandbox: bool = setting(
         "ALLOW_NO_SANDBOX", "0", "Start Chromium without its sandbox if the sandbox does not work. Unsafe.", SWITCH
     )
-    snapsharp_api_key: str = setting("SNAPSHARP_API_KEY", "", "API key of the hosted engine.", secret=True)
+    snapsharp_api_key: HeaderText = setting(
+        "SNAPSHARP_API_KEY", "", "API key of the hosted engine.", HEADER_TEXT, secret=True
+    )
     snapsharp_base_url: str = setting(
         "SNAPSHARP_BASE_URL",
         "https://api.snapsharp.dev",
@@ -313,15 +316,17 @@ class Settings(BaseModel):
     def load(cls, environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Self:
         """Read the environment, which overrides ``.env``; raises ConfigurationError with every invalid setting.
 
-        An empty variable counts as unset.
+        An empty variable counts as unset; that of a list is an empty list.
         """
         sourced, problems = sources.load_sources(os.environ if environ is None else environ, env_file)
-        problems += sources.find_unknown(sourced, NAMES, SECRETS) + sources.read_secret_files(sourced, SECRETS)
-        values = {name: value.strip() for name, (value, _) in sourced.items() if name in NAMES and value.strip()}
+        problems += sources.find_unknown(sourced, NAMES, SECRETS) + sources.find_references(sourced, NAMES, SECRETS)
+        problems += sources.read_secret_files(sourced, SECRETS)
+        known = {name: value.strip() for name, (value, _) in sourced.items() if name in NAMES}
+        values = {name: value for name, value in known.items() if value or name in LISTS}
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
-            problems += [_explain(item) for item in error.errors()]
+            problems += [_explain(item, values) for item in error.errors()]
         if problems:
             raise ConfigurationError("\n".join(problems))
         settings._sources.update({name: sourced[name][1] for name in values})  # noqa: SLF001 - its own class
@@ -380,12 +385,17 @@ def _extra(field: str) -> dict[str, JsonValue]:
 
 NAMES: dict[str, str] = {str(f.validation_alias): name for name, f in Settings.model_fields.items()}
 """The field of each environment variable."""
+LISTS = [name for name, field in NAMES.items() if Settings.model_fields[field].annotation == tuple[str, ...]]
+"""The environment variables with lists."""
 SECRETS = [name for name, field in NAMES.items() if Settings.is_secret(field)]
 """The environment variables with secrets."""
 
 
-def _explain(item: Any) -> str:
-    alias = str(item["loc"][0])
-    field = NAMES[alias]
-    value = "" if Settings.is_secret(field) else f" {str(item['input'])[:80]!r}"
-    return f"{alias}: invalid value{value}; expected {_extra(field)['accepts']}"
+def _explain(item: Any, values: Mapping[str, str]) -> str:
+    """The problem with a setting; the value is repeated as the operator wrote it, unless it is secret."""
+    name = str(item["loc"][0])
+    field = NAMES[name]
+    value = "" if Settings.is_secret(field) else f" {values.get(name, '')[:80]!r}"
+    accepts = _extra(field)["accepts"]
+    bound = ", above 0" if accepts == SIZE and item["type"] == "greater_than_equal" else ""
+    return f"{name}: invalid value{value}; expected {accepts}{bound}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -9,18 +10,24 @@ from dotenv import dotenv_values
 
 SourcedValues = dict[str, tuple[str, str]]
 """The value and the source of each variable."""
+ENVIRONMENT = "environment"
+"""The source of a variable that is not from ``.env``."""
+_REFERENCE = re.compile(r"\$\{[^}]*\}")
 
 
 def load_sources(environ: Mapping[str, str], env_file: Path | None) -> tuple[SourcedValues, list[str]]:
-    """Every variable, where the environment overrides the file; and the problems with the file."""
+    """Every variable, where the environment overrides the file; and the problems with the file.
+
+    Values of the file are literal: ``${NAME}`` is not replaced, because a secret may contain it.
+    """
     lines, problems = _read_env_file(env_file)
     values = {name: (value or "", str(env_file)) for name, value in lines.items()}
-    return {**values, **{name: (value, "environment") for name, value in environ.items()}}, problems
+    return {**values, **{name: (value, ENVIRONMENT) for name, value in environ.items()}}, problems
 
 
 def _read_env_file(path: Path | None) -> tuple[Mapping[str, str | None], list[str]]:
     try:
-        return (dotenv_values(path) if path and path.is_file() else {}), []
+        return (dotenv_values(path, interpolate=False) if path and path.is_file() else {}), []
     except OSError as error:
         return {}, [f"{path}: cannot be read ({error.strerror}); check its permissions"]
     except UnicodeDecodeError:
@@ -34,16 +41,28 @@ def find_unknown(values: SourcedValues, names: Collection[str], secrets: Sequenc
     return [f"{name}: unknown setting; see docs/configuration.md" for name in typos]
 
 
+def find_references(values: SourcedValues, names: Collection[str], secrets: Sequence[str]) -> list[str]:
+    """Problems with settings of ``.env`` that refer to other variables; secrets may contain any text."""
+    return [
+        f"{name}: {reference[0]} is not replaced in {source}; write its value"
+        for name, (value, source) in values.items()
+        if source != ENVIRONMENT and name in names and name not in secrets
+        if (reference := _REFERENCE.search(value))
+    ]
+
+
 def read_secret_files(values: SourcedValues, secrets: Sequence[str]) -> list[str]:
     """Fill in secrets from the files that ``NAME_FILE`` variables name, as containers do; returns the problems.
 
-    A secret in its own variable has priority over a file.
+    A secret in its own variable has priority over a file, unless only the file is named in the environment.
     """
     problems = []
     for name in secrets:
-        path = values.get(f"{name}_FILE", ("", ""))[0].strip()
-        if not path or values.get(name, ("", ""))[0].strip():
+        path, source_of_path = values.get(f"{name}_FILE", ("", ""))
+        secret, source = values.get(name, ("", ""))
+        if not path.strip() or (secret.strip() and (source == ENVIRONMENT or source_of_path != ENVIRONMENT)):
             continue
+        path = path.strip()
         try:
             values[name] = (_read_secret(Path(path)), f"{name}_FILE")
         except ValueError:

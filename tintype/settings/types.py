@@ -20,10 +20,14 @@ from tintype.api_keys import ApiKey
 
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+MAX_DURATION = 10 * 365 * 86400
+"""Seconds; a longer duration exceeds the range of some timers."""
 _MAX_QUANTITY = 1e18
+_MAX_QUANTITY_LENGTH = 40
+"""Characters of a duration or a size."""
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)")
 _RATE = re.compile(r"[1-9][0-9]*\s*(per|/)\s*([0-9]+\s*)?(second|minute|hour|day)s?", re.IGNORECASE)
-_ADMIN_KEY = re.compile(r"([\w.-]{1,40}):[^\s:]{16,200}", re.ASCII)
+_ADMIN_KEY = re.compile(r"([\w.-]{1,40}):[!-9;-~]{16,200}", re.ASCII)
 _API_KEY = re.compile(rf"{_ADMIN_KEY.pattern}(?::{_RATE.pattern})?", re.ASCII | re.IGNORECASE)
 _HASHED_KEY = re.compile(r"sha256-[0-9a-f]{64}")
 _MIN_KEY_LENGTH = 16
@@ -40,7 +44,8 @@ def _parse_size(value: Any) -> int:
 
 
 def _parse_quantity(value: Any, units: Mapping[str, float]) -> float:
-    match = _QUANTITY.fullmatch(str(value).strip().lower())
+    text = str(value).strip()
+    match = _QUANTITY.fullmatch(text.lower()) if len(text) <= _MAX_QUANTITY_LENGTH else None
     if not match:
         raise ValueError("not a number with a unit")
     unit = match[2].removesuffix("b") if match[2].removesuffix("b") in units else match[2]
@@ -111,6 +116,12 @@ def _signing_keys(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _header_text(value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("not printable ASCII")
+    return value
+
+
 def _shared_secret(value: str) -> str:
     if value and len(value) < _MIN_KEY_LENGTH:
         raise ValueError("too short")
@@ -121,7 +132,11 @@ AnyCase = BeforeValidator(lambda value: value.lower() if isinstance(value, str) 
 """Accept a word in any case."""
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+HeaderText = Annotated[str, AfterValidator(_header_text)]
+"""A secret that is sent in a header field, where other characters have no common encoding (RFC 9110, 5.5)."""
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0, le=MAX_DURATION)]
+CaptureTime = Annotated[float, BeforeValidator(parse_duration), Field(ge=1, le=600)]
+Age = Annotated[float, BeforeValidator(parse_duration), Field(ge=1, le=7 * 86_400)]
 Size = Annotated[int, BeforeValidator(_parse_size), Field(ge=0)]
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_networks)]
@@ -134,6 +149,8 @@ SigningKeys = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterVa
 
 SWITCH = "1 or 0"
 DURATION = "a duration such as 30s, 10m, 1d"
+CAPTURE_TIME = "a duration from 1s to 10m"
+AGE = "a duration from 1s to 7d"
 SIZE = "a size such as 512m, 2g"
 RATE = "a rate such as 30 per minute, unlimited, closed, or off (the limit of /thumb applies)"
 THUMB_RATE = "a rate such as 30 per minute, unlimited or closed"
@@ -144,7 +161,8 @@ API_KEYS = (
     "name:key or name:key:600 per minute, comma-separated; each name once, keys of at least 16 ASCII characters;"
     " options thumb=, hit=, meta=, persist=, quota=, hosts= after a colon"
 )
-ADMIN_KEYS = "name:key, comma-separated; each name once, keys of at least 16 characters"
+ADMIN_KEYS = "name:key, comma-separated; each name once, keys of at least 16 ASCII characters"
 SIGNING_KEYS = "keys of at least 16 characters, comma-separated"
+HEADER_TEXT = "printable ASCII text"
 LONG_TEXT = "text of at least 16 characters"
 HTTP_URL = "an http:// or https:// URL"
