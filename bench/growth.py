@@ -177,7 +177,7 @@ def write_for(path: Path, budget: int, size: int, seconds: float, results: multi
 
     def write() -> None:
         name = key(next(numbers) + pid * 1_000_000_000)
-        cache.put(name, body, TTL, tag=name)
+        cache.put(name, body, TTL, tags=(name,))
 
     results.put(without_scheduling(write, seconds))
 

@@ -52,7 +52,7 @@ def rate(operation: Callable[[str], object], names: list[str], seconds: float) -
 def fill(open_cache: Opener, size: int) -> None:
     cache, body = open_cache(), os.urandom(size)
     for key in KEYS:
-        cache.put(key, body, 3600, tag="page")
+        cache.put(key, body, 3600, tags=("page",))
 
 
 def read(open_cache: Opener, seconds: float) -> float:
@@ -61,7 +61,7 @@ def read(open_cache: Opener, seconds: float) -> float:
 
 def write(open_cache: Opener, size: int, seconds: float) -> float:
     cache, body = open_cache(), os.urandom(size)
-    return rate(lambda key: cache.put(key, body, 3600, tag="page"), KEYS, seconds)
+    return rate(lambda key: cache.put(key, body, 3600, tags=("page",)), KEYS, seconds)
 
 
 class UnsharedCounters(MemoryStorage):

@@ -44,23 +44,34 @@ class TargetChecker(Protocol):
 class Cache(Protocol):
     """Expiring values shared by all workers, under a byte budget with least-recently-used eviction.
 
-    A cache that is unavailable behaves as an empty one and logs an error: it never raises.
+    A cache that is unavailable behaves as an empty one and logs an error; only purges raise.
     """
 
     def get(self, key: str) -> bytes | None:
         """The value; None if it is absent, expired or unreadable."""
         ...
 
-    def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
-        """Store a value for ``ttl`` seconds. ``tag`` groups values for :meth:`purge`."""
+    def put(self, key: str, value: bytes, ttl: float, tags: Sequence[str] = (), begun_at: float | None = None) -> None:
+        """Store a value for ``ttl`` seconds. ``tags`` group values for :meth:`purge`.
+
+        A value is not stored if it was begun, by :meth:`now`, before a purge of one of its tags or :meth:`clear`.
+        """
         ...
 
-    def purge(self, tag: str) -> int:
-        """Delete all values of a tag; returns their number."""
+    def purge(self, *tags: str) -> int:
+        """Delete all values with one of the tags; returns their number. Raises BackendUnavailable."""
+        ...
+
+    def related_tags(self, tag: str) -> set[str]:
+        """The tags of all values with a tag. Raises BackendUnavailable."""
+        ...
+
+    def now(self) -> float:
+        """Seconds since the epoch by the one clock of all workers that share this cache."""
         ...
 
     def clear(self) -> int:
-        """Delete all values; returns their number."""
+        """Delete all values; returns their number. Raises BackendUnavailable."""
         ...
 
     def size(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -18,7 +19,7 @@ from redis.lock import Lock
 
 from harness.servers import Forwarder, RedisServer
 from tests.support.concurrency import eventually, in_fork, in_processes
-from tests.support.contracts.cache import KB, CacheContract, OpenCache
+from tests.support.contracts.cache import KB, CacheContract, OpenCache, assert_purges_fail
 from tests.support.contracts.locks import LocksContract, OpenLocks
 from tintype.errors import ConfigurationError
 from tintype.state import redis_client
@@ -175,8 +176,8 @@ def scripted_server(reply: bytes) -> Iterator[int]:
 class TestPrefix:
     def test_installations_with_different_prefixes_share_nothing(self, url: str) -> None:
         one, two = (RedisCache(url, "records", 10 * KB, prefix=prefix) for prefix in ("one", "two"))
-        one.put("key", b"1", 60, tag="page")
-        two.put("key", b"2", 60, tag="page")
+        one.put("key", b"1", 60, tags=("page",))
+        two.put("key", b"2", 60, tags=("page",))
         assert (one.get("key"), two.get("key")) == (b"1", b"2")
         assert two.clear() == 1
         assert (one.get("key"), two.get("key")) == (b"1", None)
@@ -205,16 +206,16 @@ class TestLocks(LocksContract):
 class TestKeys:
     def test_caches_of_different_names_are_independent(self, url: str) -> None:
         records, masters = RedisCache(url, "records", 10 * KB), RedisCache(url, "masters", 10 * KB)
-        records.put("key", b"1", 60, tag="page")
-        masters.put("key", b"22", 60, tag="page")
+        records.put("key", b"1", 60, tags=("page",))
+        masters.put("key", b"22", 60, tags=("page",))
         assert (records.get("key"), masters.get("key"), records.size()) == (b"1", b"22", 1)
         assert records.clear() == 1
         assert masters.purge("page") == 1
 
     def test_all_keys_expire(self, url: str) -> None:
         cache = RedisCache(url, "records", 10 * KB)
-        cache.put("long", b"1", 3600, tag="page")
-        cache.put("short", b"1", 60, tag="page")
+        cache.put("long", b"1", 3600, tags=("page",))
+        cache.put("short", b"1", 60, tags=("page",))
         client = client_for(url)
         lives = {name: client.pttl(name) for name in client.scan_iter()}
         assert all(name.startswith(b"tintype:records:") for name in lives)
@@ -224,10 +225,21 @@ class TestKeys:
     def test_deleted_values_leave_no_keys(self, url: str) -> None:
         cache = RedisCache(url, "records", 10 * KB)
         for number in range(50):
-            cache.put(f"key-{number}", bytes(KB), 60, tag=f"page-{number}")
+            cache.put(f"key-{number}", bytes(KB), 60, tags=(f"page-{number}",))
         cache.clear()
         cache.size()
-        assert client_for(url).keys() == []
+        assert client_for(url).keys() == [b"tintype:records:p:"], "only the memory of the purge"
+
+    def test_clock_is_that_of_redis(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        cache = RedisCache(url, "records", 10 * KB)
+        monkeypatch.setattr(time, "time", lambda: 1000.0)
+        before = cache.now()
+        assert before > 1_000_000
+        cache.purge("page")
+        cache.put("key", b"1", 60, tags=("page",), begun_at=before)
+        assert cache.get("key") is None
+        cache.put("key", b"1", 60, tags=("page",), begun_at=cache.now())
+        assert cache.get("key") == b"1"
 
     def test_values_evicted_by_redis_are_removed_from_the_index(self, url: str) -> None:
         cache = RedisCache(url, "records", 10 * KB)
@@ -243,7 +255,7 @@ class TestKeys:
     def test_lost_part_of_the_index_is_rebuilt(self, url: str, lost: str) -> None:
         cache = RedisCache(url, "records", 10 * KB)
         for number in range(10):
-            cache.put(f"key-{number}", bytes(KB), 60, tag="page")
+            cache.put(f"key-{number}", bytes(KB), 60, tags=("page",))
         client_for(url).delete(f"tintype:records:{lost}")
         for number in range(30):
             cache.put(f"new-{number}", bytes(KB), 60)
@@ -270,7 +282,8 @@ class TestErrors:
             for _ in range(5):
                 cache.put("key", b"2", 60)
                 assert cache.get("key") is None
-            assert (cache.purge("page"), cache.clear(), cache.size()) == (0, 0, 0)
+            assert_purges_fail(cache)
+            assert cache.size() == 0
             assert [(log["event"], log["log_level"]) for log in logs] == [("state_failed", "warning")]
             server.start()
             assert eventually(lambda: cache.put("key", b"3", 60) or cache.get("key") == b"3")

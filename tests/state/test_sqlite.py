@@ -17,7 +17,7 @@ import pytest
 import structlog
 
 from tests.support.concurrency import eventually
-from tests.support.contracts.cache import KB, CacheContract, OpenCache, body_of
+from tests.support.contracts.cache import KB, CacheContract, OpenCache, assert_purges_fail, body_of
 from tests.support.fakes import Clock
 from tintype.protocols import Cache
 from tintype.rpc import codec
@@ -156,7 +156,8 @@ class TestErrors:
             for _ in range(3):
                 cache.put("key", b"1", 60)
                 assert cache.get("key") is None
-            assert (cache.purge("page"), cache.clear(), cache.size()) == (0, 0, 0)
+            assert_purges_fail(cache)
+            assert cache.size() == 0
         assert [log["event"] for log in logs] == ["state_failed"]
         assert "records.sqlite" in logs[0]["location"]
 
@@ -268,7 +269,7 @@ class TestFullDisk:
     def test_values_can_be_purged_and_cleared(self, folder: Path) -> None:
         cache = SqliteCache(folder / "records.sqlite", 100_000 * KB)
         for number in range(60):
-            cache.put(f"key-{number}", bytes(100 * KB), 60, tag=f"tag-{number}")
+            cache.put(f"key-{number}", bytes(100 * KB), 60, tags=(f"tag-{number}",))
         assert cache.purge("tag-59") == 1
         assert cache.clear() > 0
         cache.put("new", b"1", 60)

@@ -124,24 +124,40 @@ class MemoryCache:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._values: dict[str, tuple[bytes, float, str]] = {}
+        self._values: dict[str, tuple[bytes, float, tuple[str, ...]]] = {}
+        self._purged: dict[str, float] = {}
         self.unavailable = False
 
     def get(self, key: str) -> bytes | None:
-        value, until, _ = self._values.get(key, (None, 0.0, ""))
+        value, until, _ = self._values.get(key, (None, 0.0, ()))
         return value if not self.unavailable and self._clock() < until else None
 
-    def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
+    def put(self, key: str, value: bytes, ttl: float, tags: Sequence[str] = (), begun_at: float | None = None) -> None:
         assert ttl > 0
-        self._values[key] = (value, self._clock() + ttl, tag)
+        if begun_at is None or all(self._purged.get(tag, 0.0) <= begun_at for tag in ("", *tags)):
+            self._values[key] = (value, self._clock() + ttl, tuple(tags))
 
-    def purge(self, tag: str) -> int:
-        found = [key for key, (_, _, of) in self._values.items() if of == tag]
+    def purge(self, *tags: str) -> int:
+        self._require_available()
+        self._purged.update(dict.fromkeys(tags, self._clock()))
+        found = [key for key, (_, _, held) in self._values.items() if not set(tags).isdisjoint(held)]
         for key in found:
             del self._values[key]
         return len(found)
 
+    def related_tags(self, tag: str) -> set[str]:
+        return {each for _, _, held in self._values.values() if tag in held for each in held}
+
+    def now(self) -> float:
+        return self._clock()
+
+    def _require_available(self) -> None:
+        if self.unavailable:
+            raise BackendUnavailable("the cache does not respond")
+
     def clear(self) -> int:
+        self._require_available()
+        self._purged[""] = self._clock()
         count = len(self._values)
         self._values.clear()
         return count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,9 +45,9 @@ class CountingCache(MemoryCache):
         self.reads.append(key)
         return super().get(key)
 
-    def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
+    def put(self, key: str, value: bytes, ttl: float, tags: Sequence[str] = (), begun_at: float | None = None) -> None:
         self.writes.append(key)
-        super().put(key, value, ttl, tag)
+        super().put(key, value, ttl, tags, begun_at)
 
 
 @dataclass

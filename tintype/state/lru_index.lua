@@ -1,4 +1,4 @@
--- LRU index of a cache: the size and tag of each value, their sum, and when each was used and expires.
+-- LRU index of a cache: the size and tags of each value, their sum, and when each was used and expires.
 -- Redis may evict values itself; their entries are removed when they would have expired or are the oldest.
 local prefix = KEYS[1]
 local INDEX, USED, EXPIRES = prefix .. 'index', prefix .. 'used', prefix .. 'expires'
@@ -10,10 +10,10 @@ local now = time[1] * 1000000 + time[2]
 local function remove_entry(key)
     local entry = redis.call('HGET', INDEX, 'e:' .. key)
     if entry then
-        local size, tag = string.match(entry, '^(%d+):(.*)$')
+        local size, tags = string.match(entry, '^(%d+):(.*)$')
         redis.call('HDEL', INDEX, 'e:' .. key)
         redis.call('HINCRBY', INDEX, 'total', 0 - size) -- Redis rejects '-0' as an integer
-        if tag ~= '' then
+        for tag in string.gmatch(tags, '[^\n]+') do
             redis.call('SREM', prefix .. 't:' .. tag, key)
         end
     end
@@ -24,6 +24,10 @@ end
 local function delete_key(key)
     remove_entry(key)
     return redis.call('UNLINK', prefix .. 'v:' .. key)
+end
+
+local function tombstone(tag)
+    return prefix .. 'p:' .. tag
 end
 
 local function total_bytes()

@@ -23,6 +23,8 @@ from limits.errors import StorageError
 from redis.exceptions import LockError
 from redis.lock import Lock
 
+from tintype.errors import BackendUnavailable
+from tintype.state.purges import PURGE_FAILED, TOMBSTONE_SECONDS
 from tintype.state.redis_client import client_for
 from tintype.state.striped_locks import StripedLocks, acquire
 
@@ -52,8 +54,8 @@ class RedisCache:
         self._budget = budget
         self._touch_after = touch_after
         self._touched: dict[str, float] = {}
-        self._put_script, self._evict_script, self._delete_script = (
-            self._client.script("lru_index", name) for name in ("put", "evict", "delete")
+        self._put_script, self._evict_script, self._delete_script, self._purge_script, self._related_script = (
+            self._client.script("lru_index", name) for name in ("put", "evict", "delete", "purge", "related")
         )
 
     def get(self, key: str) -> bytes | None:
@@ -63,12 +65,16 @@ class RedisCache:
             self._touch(key)
         return value
 
-    def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
-        """Store a value for ``ttl`` seconds; a value larger than the budget is deleted instead."""
+    def put(self, key: str, value: bytes, ttl: float, tags: Sequence[str] = (), begun_at: float | None = None) -> None:
+        """Store a value for ``ttl`` seconds, unless it was begun before a purge of one of its tags.
+
+        A value larger than the budget is deleted instead.
+        """
         if len(value) > self._budget or ttl <= 0:
             self._client.call_or_default(lambda: self._delete_all([key]), 0)
             return
-        args = (key, value, max(1, int(ttl * 1000)), tag, self._budget)
+        begun = "" if begun_at is None else int(begun_at * 1e6)
+        args = (key, value, max(1, int(ttl * 1000)), self._budget, begun, *tags)
         self._record_touch(key, time.time())
         held = self._client.call_or_default(lambda: self._put_script(keys=[self._prefix], args=args), 0)
         for _ in range(MAX_EVICTION_ROUNDS):
@@ -76,20 +82,34 @@ class RedisCache:
                 return
             held = self.size()
 
-    def purge(self, tag: str) -> int:
-        """Delete every value with a tag; returns how many there were."""
-        name = f"{self._prefix}t:{tag}"
-        return self._client.call_or_default(lambda: self._delete_all(self._client.smembers(name)), 0) if tag else 0
+    def purge(self, *tags: str) -> int:
+        """Delete every value with one of the tags; returns how many there were. Raises BackendUnavailable."""
+        tags = tuple(filter(None, tags))
+        if not tags:
+            return 0
+        with self._raising_errors():
+            self._remember_purge(*tags)
+            names = (f"{self._prefix}t:{tag}" for tag in tags)
+            return sum(self._delete_all(self._client.sscan_iter(name, count=DELETE_BATCH)) for name in names)
+
+    def related_tags(self, tag: str) -> set[str]:
+        """The tags of all values with a tag. Raises BackendUnavailable."""
+        with self._raising_errors():
+            lists = self._related_script(keys=[self._prefix], args=[tag])
+            return {name for names in lists for name in names.decode().split("\n")}
+
+    def now(self) -> float:
+        """Seconds since the epoch by the clock of Redis, which all machines share; while it is down, by this one's."""
+        seconds, microseconds = self._client.call_or_default(self._client.time, (time.time(), 0))
+        return float(seconds + microseconds / 1e6)
 
     def clear(self) -> int:
-        """Delete all values; returns how many there were."""
+        """Delete all values; returns how many there were. Raises BackendUnavailable."""
         start = f"{self._prefix}v:"
-
-        def delete_all() -> int:
+        with self._raising_errors():
+            self._remember_purge("")
             names = self._client.scan_iter(match=f"{start}*", count=DELETE_BATCH)
             return self._delete_all(name[len(start.encode()) :] for name in names)
-
-        return self._client.call_or_default(delete_all, 0)
 
     def size(self) -> int:
         """Bytes of all values."""
@@ -98,6 +118,18 @@ class RedisCache:
     def entries(self) -> int:
         """Number of values; those that Redis evicted itself count until they would have expired."""
         return self._client.call_or_default(lambda: int(self._client.zcard(f"{self._prefix}used")), 0)
+
+    def _remember_purge(self, *tags: str) -> None:
+        """Keep tombstones, so that work that has begun before this moment stores nothing under these tags."""
+        self._purge_script(keys=[self._prefix], args=[int(TOMBSTONE_SECONDS * 1000), *tags])
+
+    @contextmanager
+    def _raising_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except redis.RedisError as error:
+            self._client.report(error)
+            raise BackendUnavailable(PURGE_FAILED, retry_after=1) from error
 
     def _delete_all(self, keys: Iterable[str | bytes]) -> int:
         deleted, keys = 0, iter(keys)

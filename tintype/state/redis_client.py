@@ -139,9 +139,13 @@ class BreakerRedis(redis.Redis):
         try:
             return cast("Result", call())
         except redis.RedisError as error:
-            if not isinstance(error, CircuitOpen):
-                self.breaker.report(error)
+            self.report(error)
             return default
+
+    def report(self, error: redis.RedisError) -> None:
+        """Count and log a failure, unless the circuit was open and the failure is reported already."""
+        if not isinstance(error, CircuitOpen):
+            self.breaker.report(error)
 
     def script(self, *names: str) -> Script:
         """A Lua script, concatenated from files of this folder."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import accumulate
@@ -15,17 +15,19 @@ from pathlib import Path
 
 import structlog
 
+from tintype.errors import BackendUnavailable
 from tintype.logs import LogThrottle
 from tintype.shared_memory import ForkAware, register_fork_hooks
 from tintype.state.circuit_breaker import CircuitBreaker
 from tintype.state.disk_space import create_reserve, has_room, release_reserve
+from tintype.state.purges import PURGE_FAILED
 from tintype.state.shared_file import SharedFile
 from tintype.state.sqlite_connection import CORRUPT, PAGE_BYTES, CacheConnection, connect, error_code
+from tintype.state.sqlite_tags import RELATED, TAGGED, NewValue, add_value, is_purged, remember_purge
 
 log = structlog.get_logger("tintype.state")
 
 READ = "SELECT body, used, entry.id FROM entry CROSS JOIN value ON value.id = entry.id WHERE key = ? AND expires > ?"
-ADD = "INSERT INTO entry (key, tag, expires, used, size) VALUES (?, ?, ?, ?, ?)"
 
 REVALIDATE_AFTER = 1.0
 """Seconds until a connection checks again whether its file is still the one at the path."""
@@ -88,45 +90,48 @@ class SqliteCache(ForkAware):
             self._touch(row[2], now)
         return value
 
-    def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
-        """Store a value for ``ttl`` seconds; a value larger than the budget is deleted instead.
+    def put(self, key: str, value: bytes, ttl: float, tags: Sequence[str] = (), begun_at: float | None = None) -> None:
+        """Store a value for ``ttl`` seconds, unless it was begun before a purge of one of its tags.
 
-        On a full disk, expired and then old entries are deleted in place of growing.
+        A value larger than the budget is deleted instead. On a full disk, expired and then old
+        entries are deleted in place of growing.
         """
+        new = NewValue(key, value, ttl, tags, begun_at)
         with self._ignoring_errors():
             if not has_room(self._file.path.parent):
-                self._put_on_full_disk(key, value, ttl, tag)
+                self._put_on_full_disk(new)
                 return
             create_reserve(self._reserve)
             try:
-                self._put(key, value, ttl, tag)
+                self._put(new)
             except sqlite3.Error as error:
                 if error_code(error) != sqlite3.SQLITE_FULL:
                     raise
-                self._put_on_full_disk(key, value, ttl, tag)
+                self._put_on_full_disk(new)
 
-    def _put_on_full_disk(self, key: str, value: bytes, ttl: float, tag: str) -> None:
+    def _put_on_full_disk(self, new: NewValue) -> None:
         if self._disk_log.allows():
             remedy = "free disk space, or lower TINTYPE_CACHE_SIZE and TINTYPE_MASTER_SIZE"
             log.warning("cache_disk_full", path=str(self._file.path), effect="old entries are deleted", remedy=remedy)
         try:
-            self._make_room(len(value))
-            self._put(key, value, ttl, tag)
+            self._make_room(len(new.body))
+            self._put(new)
         except sqlite3.Error as error:
             if error_code(error) != sqlite3.SQLITE_FULL:
                 raise
             release_reserve(self._reserve)
-            self._make_room(len(value))
-            self._put(key, value, ttl, tag)
+            self._make_room(len(new.body))
+            self._put(new)
         self._checkpoint()
 
-    def _put(self, key: str, value: bytes, ttl: float, tag: str) -> None:
+    def _put(self, new: NewValue) -> None:
         now = self._clock()
         with self._transaction() as connection:
-            connection.execute("DELETE FROM entry WHERE key = ?", (key,))
-            if len(value) <= self._budget and ttl > 0:
-                entry = connection.execute(ADD, (key, tag, now + ttl, now, len(value)))
-                connection.execute("INSERT INTO value VALUES (?, ?)", (entry.lastrowid, value))
+            if new.begun_at is not None and is_purged(connection, new.tags, new.begun_at):
+                return
+            connection.execute("DELETE FROM entry WHERE key = ?", (new.key,))
+            if len(new.body) <= self._budget and new.ttl > 0:
+                add_value(connection, new, now)
             self._write_touched(connection, now)
             over = self._evict(connection, now)
         rounds = MAX_EVICTION_ROUNDS
@@ -134,18 +139,18 @@ class SqliteCache(ForkAware):
             with self._transaction() as connection:
                 over, rounds = self._evict(connection, now), rounds - 1
 
-    def _delete(self, statement: str, value: str | int) -> int:
-        """Run a deletion, on a full disk with the space of the reserve; returns how many entries there were."""
+    def _write(self, work: Callable[[CacheConnection], int]) -> int:
+        """Run a transaction that frees space, on a full disk with the space of the reserve; returns its result."""
         try:
             with self._transaction() as connection:
-                return connection.execute(statement, (value,)).rowcount
+                return work(connection)
         except sqlite3.Error as error:
             if error_code(error) != sqlite3.SQLITE_FULL:
                 raise
         release_reserve(self._reserve)
         self._checkpoint()
         with self._transaction() as connection:
-            return connection.execute(statement, (value,)).rowcount
+            return work(connection)
 
     def _make_room(self, size: int) -> None:
         """Free pages in the file for a value: delete expired entries, then the least recently used ones."""
@@ -167,23 +172,46 @@ class SqliteCache(ForkAware):
         with self._connection() as connection:
             connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
-    def purge(self, tag: str) -> int:
-        """Delete every value with a tag; returns how many there were."""
-        with self._ignoring_errors():
-            return self._delete("DELETE FROM entry WHERE tag = ? AND tag <> ''", tag)
-        return 0
+    def purge(self, *tags: str) -> int:
+        """Delete every value with one of the tags; returns how many there were. Raises BackendUnavailable."""
+        tags = tuple(filter(None, tags))
+        with self._raising_errors():
+            self._write(partial(remember_purge, tags=tags, now=self._clock()))
+            return sum(self._delete_all(TAGGED, tag) for tag in tags)
+
+    def related_tags(self, tag: str) -> set[str]:
+        """The tags of all values with a tag. Raises BackendUnavailable."""
+        with self._raising_errors(), self._connection() as connection:
+            return {row[0] for row in connection.execute(RELATED, (tag,))}
+
+    def now(self) -> float:
+        """Seconds since the epoch, by the clock of this machine."""
+        return self._clock()
 
     def clear(self) -> int:
-        """Delete all values and return the space to the file system; returns how many values there were."""
-        removed, batch = 0, -1
-        with self._ignoring_errors():
-            while batch:
-                batch = self._delete("DELETE FROM entry WHERE id IN (SELECT id FROM entry LIMIT ?)", DELETE_BATCH)
-                removed += batch
-                if not has_room(self._file.path.parent):
-                    self._checkpoint()
+        """Delete all values and return the space to the file system; returns how many values there were.
+
+        Raises BackendUnavailable.
+        """
+        with self._raising_errors():
+            self._write(partial(remember_purge, tags=("",), now=self._clock()))
+            removed = self._delete_all("SELECT id FROM entry LIMIT ?")
             with self._connection() as connection:
                 _return_space(connection)
+            return removed
+
+    def _delete_all(self, query: str, *parameters: str) -> int:
+        """Delete the entries that a query finds, one batch per transaction; returns their number."""
+
+        def delete_batch(connection: CacheConnection) -> int:
+            return _remove(connection, connection.execute(query, (*parameters, DELETE_BATCH)).fetchall())
+
+        removed, batch = 0, DELETE_BATCH
+        while batch == DELETE_BATCH:
+            batch = self._write(delete_batch)
+            removed += batch
+            if not has_room(self._file.path.parent):
+                self._checkpoint()
         return removed
 
     def size(self) -> int:
@@ -236,6 +264,14 @@ class SqliteCache(ForkAware):
         recent = now - self._touch_after
         rows = [(used, entry, recent) for entry, used in list(uses.items())]
         connection.executemany("UPDATE entry SET used = ? WHERE id = ? AND used <= ?", rows)
+
+    @contextmanager
+    def _raising_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            self._breaker.report(error)
+            raise BackendUnavailable(PURGE_FAILED, retry_after=1) from error
 
     @contextmanager
     def _ignoring_errors(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tintype.state.disk_space import share_of_disk
 from tintype.state.shared_file import Inode
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = resources.files(__package__).joinpath("sqlite.sql").read_text()
 PAGE_BYTES = 8192
 MAX_WAL_BYTES = 64 << 20

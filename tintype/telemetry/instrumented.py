@@ -69,17 +69,25 @@ class InstrumentedCache:
         with _timed("tintype_cache_operation_seconds", self.name, "get"):
             return self.cache.get(key)
 
-    def put(self, key: str, value: bytes, ttl: float, tag: str = "") -> None:
+    def put(self, key: str, value: bytes, ttl: float, tags: Sequence[str] = (), begun_at: float | None = None) -> None:
         """Store a value for ``ttl`` seconds."""
         with _timed("tintype_cache_operation_seconds", self.name, "put"):
-            self.cache.put(key, value, ttl, tag)
+            self.cache.put(key, value, ttl, tags, begun_at)
 
-    def purge(self, tag: str) -> int:
-        """Delete every value with a tag; returns how many there were."""
-        return self.cache.purge(tag)
+    def purge(self, *tags: str) -> int:
+        """Delete every value with one of the tags; returns how many there were. Raises BackendUnavailable."""
+        return self.cache.purge(*tags)
+
+    def related_tags(self, tag: str) -> set[str]:
+        """The tags of all values with a tag. Raises BackendUnavailable."""
+        return self.cache.related_tags(tag)
+
+    def now(self) -> float:
+        """Seconds since the epoch, by the clock of the cache."""
+        return self.cache.now()
 
     def clear(self) -> int:
-        """Delete all values; returns how many there were."""
+        """Delete all values; returns how many there were. Raises BackendUnavailable."""
         return self.cache.clear()
 
     def size(self) -> int:

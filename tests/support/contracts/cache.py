@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 
 from tests.support.concurrency import eventually, in_fork, in_processes, in_threads
+from tintype.errors import BackendUnavailable
 from tintype.protocols import Cache
 
 KB = 1024
@@ -29,13 +30,20 @@ def read_and_write(open_cache: Callable[[], Cache], worker: int, rounds: int, ke
     for _ in range(rounds):
         key = f"key-{dice.randrange(keys)}"
         if dice.random() < 0.5:
-            cache.put(key, body_of(key, dice.randrange(1, 9 * KB)), 60, tag=f"tag-{dice.randrange(4)}")
+            cache.put(key, body_of(key, dice.randrange(1, 9 * KB)), 60, tags=(f"tag-{dice.randrange(4)}",))
         elif (value := cache.get(key)) is not None:
             assert value == body_of(key, len(value))
             found += 1
         if dice.random() < 0.02:
             cache.purge(f"tag-{dice.randrange(4)}")
     return found
+
+
+def assert_purges_fail(cache: Cache) -> None:
+    """Purges of a cache that is down raise an error that does not show where it is."""
+    for purge in (lambda: cache.purge("page"), lambda: cache.related_tags("page"), cache.clear):
+        with pytest.raises(BackendUnavailable, match="the purge may be incomplete; repeat it"):
+            purge()
 
 
 class CacheContract:
@@ -65,8 +73,8 @@ class CacheContract:
         assert cache.get("key") is None
 
     def test_accepts_any_key_and_tag(self, cache: Cache) -> None:
-        cache.put("schlüssel: *[^]?\n", b"1", 60, tag="https://example.com/ä?a=*&b=[1]")
-        cache.put("schlüssel: *", b"2", 60, tag="https://example.com/*")
+        cache.put("schlüssel: *[^]?\n", b"1", 60, tags=("https://example.com/ä?a=*&b=[1]",))
+        cache.put("schlüssel: *", b"2", 60, tags=("https://example.com/*",))
         assert cache.get("schlüssel: *[^]?\n") == b"1"
         assert cache.purge("https://example.com/*") == 1
 
@@ -111,7 +119,7 @@ class CacheContract:
 
     def test_purge_deletes_only_values_with_the_tag(self, cache: Cache) -> None:
         for key, tag in (("a", "page"), ("b", "page"), ("c", "other"), ("d", "")):
-            cache.put(key, b"1", 60, tag=tag)
+            cache.put(key, b"1", 60, tags=(tag,))
         assert cache.purge("page") == 2
         assert [cache.get(key) for key in "abcd"] == [None, None, b"1", b"1"]
         assert cache.size() == 2
@@ -122,15 +130,59 @@ class CacheContract:
         assert cache.get("untagged") == b"1"
 
     def test_value_has_the_tag_of_its_last_put(self, cache: Cache) -> None:
-        cache.put("key", b"1", 60, tag="old")
-        cache.put("key", b"2", 60, tag="new")
+        cache.put("key", b"1", 60, tags=("old",))
+        cache.put("key", b"2", 60, tags=("new",))
         assert cache.purge("old") == 0
         assert cache.get("key") == b"2"
         assert cache.purge("new") == 1
 
+    def test_purge_deletes_a_value_by_any_of_its_tags(self, cache: Cache) -> None:
+        cache.put("key", b"1", 60, tags=("page", "host", "campaign"))
+        cache.put("other", b"2", 60, tags=("host",))
+        assert cache.purge("unknown", "campaign") == 1
+        assert [cache.get("key"), cache.get("other")] == [None, b"2"]
+        assert cache.purge("page", "host") == 1
+
+    def test_purge_deletes_more_values_than_one_batch(self, cache: Cache) -> None:
+        for number in range(1100):
+            cache.put(f"key-{number}", b"1", 60, tags=("host", f"page-{number}"))
+        cache.put("other", b"1", 60, tags=("other",))
+        assert cache.purge("host") == 1100
+        assert (cache.entries(), cache.get("other")) == (1, b"1")
+
+    def test_returns_the_tags_of_the_values_with_a_tag(self, cache: Cache) -> None:
+        cache.put("one", b"1", 60, tags=("etag", "page"))
+        cache.put("two", b"2", 60, tags=("etag", "other", "page"))
+        cache.put("three", b"3", 60, tags=("elsewhere",))
+        assert cache.related_tags("etag") == {"etag", "page", "other"}
+        assert cache.related_tags("unknown") == set()
+
+    @pytest.mark.parametrize("purged", [("host",), ("unused", "page"), None], ids=["one", "several", "all"])
+    def test_stores_no_value_begun_before_a_purge(self, cache: Cache, purged: tuple[str, ...] | None) -> None:
+        begun_at = cache.now() - 1
+        cache.clear() if purged is None else cache.purge(*purged)
+        cache.put("key", b"old", 60, tags=("page", "host"), begun_at=begun_at)
+        assert cache.get("key") is None
+        cache.put("key", b"new", 60, tags=("page", "host"), begun_at=cache.now() + 1)
+        cache.put("key", b"old", 60, tags=("page", "host"), begun_at=begun_at)
+        assert cache.get("key") == b"new"
+
+    def test_stores_a_value_begun_before_a_purge_of_another_tag(self, cache: Cache) -> None:
+        begun_at = cache.now() - 1
+        cache.purge("other", "")
+        cache.put("key", b"1", 60, tags=("page",), begun_at=begun_at)
+        assert cache.get("key") == b"1"
+
+    def test_remembers_a_purge_for_all_instances(self, open_cache: OpenCache) -> None:
+        one, other = open_cache(budget=10 * KB, touch_after=60), open_cache(budget=10 * KB, touch_after=60)
+        begun_at = one.now() - 1
+        other.purge("page")
+        one.put("key", b"1", 60, tags=("page",), begun_at=begun_at)
+        assert one.get("key") is None
+
     def test_clear_deletes_all_values(self, cache: Cache) -> None:
         for number in range(150):
-            cache.put(f"key-{number}", b"1", 60, tag="page")
+            cache.put(f"key-{number}", b"1", 60, tags=("page",))
         assert cache.clear() == 150
         assert (cache.get("key-7"), cache.size(), cache.purge("page"), cache.clear()) == (None, 0, 0, 0)
 
@@ -187,7 +239,7 @@ class CacheContract:
         cache = open_cache(budget=10 * KB, touch_after=60)
         cache.put("lasting", bytes(KB), 60)
         for number in range(9):
-            cache.put(f"expiring-{number}", bytes(KB), 0.05, tag="page")
+            cache.put(f"expiring-{number}", bytes(KB), 0.05, tags=("page",))
         assert eventually(lambda: cache.get("expiring-8") is None)
         for number in range(9):
             cache.put(f"new-{number}", bytes(KB), 60)
@@ -206,7 +258,7 @@ class CacheContract:
 
     def test_two_instances_share_values(self, open_cache: OpenCache) -> None:
         one, other = open_cache(budget=10 * KB, touch_after=60), open_cache(budget=10 * KB, touch_after=60)
-        one.put("key", b"1", 60, tag="page")
+        one.put("key", b"1", 60, tags=("page",))
         assert other.get("key") == b"1"
         assert other.purge("page") == 1
         assert one.get("key") is None
