@@ -181,7 +181,7 @@ class TestShot:
     def test_ctrl_c_prints_nothing(
         self, tintype: Terminal, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def interrupted(_: Any) -> None:
+        def interrupted(_: Any, **__: Any) -> None:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(engine, "capture", interrupted)
@@ -211,9 +211,9 @@ class TestPurge:
         assert [self.state(tintype, page) for page in (PAGE, self.OTHER)] == ["MISS", "MISS"]
 
     @pytest.mark.parametrize("flags", [(), ("--all", "--url", PAGE)])
-    def test_requires_url_or_all(self, tintype: Terminal, flags: tuple[str, ...]) -> None:
+    def test_requires_a_selector_or_all(self, tintype: Terminal, flags: tuple[str, ...]) -> None:
         assert tintype("purge", *flags) == 2
-        assert "--url URL or --all" in tintype.err
+        assert "pass --all, or one of --url, --host, --prefix, --tag, --etag" in tintype.err
 
 
 class TestInstallBrowser:

@@ -16,6 +16,7 @@ from tintype.model import Freshness
 from tintype.network.egress import AllowRule, Policy
 from tintype.network.interfaces import local_addresses
 from tintype.network.resolver import TargetResolver
+from tintype.purge_signal import PurgeSignal
 from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
 from tintype.service.limits import WaitingLimit
@@ -73,10 +74,8 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
     policy = egress_policy(settings)
     state, storage = backends.open_state(settings), backends.open_storage(settings)
     engine = backends.open_engine(settings, serving=serving)
-    proxies, authenticator = (
-        ProxyTrust(settings.trusted_proxies, settings.client_address_header),
-        _authenticator(settings),
-    )
+    proxies = ProxyTrust(settings.trusted_proxies, settings.client_address_header)
+    authenticator = _authenticator(settings)
     service = ThumbnailService(
         engine=engine,
         records=InstrumentedCache(state.records, "records"),
@@ -87,6 +86,7 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         failure_ttl=settings.failure_ttl,
         wait_timeout=backends.capture_wait_timeout(settings),
         waiting_limit=_waiting_limit(settings) if serving else None,
+        purges=PurgeSignal(backends.data_folder(settings, "run") / "purges"),
         addresses=StoredAddresses(partial(backends.stored_secret, settings)),
         rendering_limit=_rendering_limit(settings) if serving else None,
     )
@@ -171,6 +171,7 @@ def _rate_limits(settings: Settings, authenticator: Authenticator) -> RateLimits
         meta=settings.meta_limit,
         persist=settings.persist_limit,
         stored=settings.stored_limit,
+        purge=settings.purge_limit,
         exempt=settings.limit_exempt,
         per_key={key.name: key.limits for key in authenticator.keys},
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from tintype.errors import ConfigurationError
 from tintype.settings import Settings
@@ -64,6 +65,14 @@ def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
 def open_state(settings: Settings) -> StateBackends:
     """Open caches, locks and rate limits: all in Redis, or all in the data folder."""
     return _lookup_scheme(_STATES, "REDIS_URL", settings.redis_url)(settings)
+
+
+def describe_state(settings: Settings) -> str:
+    """Where the caches are, for the operator: ``Redis at host:6379``, without the password of the URL."""
+    parts = urlsplit(settings.redis_url)
+    if not parts.scheme:
+        return f"SQLite in {data_folder(settings, 'cache')}"
+    return f"Redis at {parts.path if parts.scheme == 'unix' else f'{parts.hostname}:{parts.port or 6379}'}"
 
 
 def open_storage(settings: Settings) -> Storage:

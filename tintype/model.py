@@ -20,6 +20,10 @@ _EXTENSIONS = {
 }
 
 
+CLOCK_TOLERANCE = 10.0
+"""Seconds that the clocks of nodes may differ before a capture counts as taken in the future, and is not used."""
+
+
 class CacheAge(StrEnum):
     """Age of a cached image by the freshness of a request."""
 
@@ -67,10 +71,19 @@ class Freshness:
     stale_for: float = 0
     forced: bool = False
     """Capture again, whatever is cached."""
+    explicit: bool = False
+    """The client set ``max_age``; stored objects, which do not expire otherwise, must not be older either."""
+    kept_for: float = 0
+    """Seconds for which other requests may use the capture, whatever this one accepts."""
 
     def age_of(self, taken_at: float, now: float) -> CacheAge:
-        """FRESH up to ``max_age``, STALE for ``stale_for`` after it, then GONE."""
+        """FRESH up to ``max_age``, STALE for ``stale_for`` after it, then EXPIRED.
+
+        A time in the future, from a clock that was ahead, is FRESH within CLOCK_TOLERANCE and EXPIRED beyond.
+        """
         age = now - taken_at
+        if age < -CLOCK_TOLERANCE:
+            return CacheAge.EXPIRED
         if age < self.max_age:
             return CacheAge.FRESH
         return CacheAge.STALE if age < self.max_age + self.stale_for else CacheAge.EXPIRED
@@ -78,7 +91,7 @@ class Freshness:
     @property
     def retention(self) -> float:
         """Seconds for which a new capture is useful in the cache."""
-        return self.max_age + self.stale_for
+        return max(self.max_age + self.stale_for, self.kept_for)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +121,8 @@ class Capture:
     verdict: Verdict = Verdict.OK
     meta: dict[str, Any] = field(default_factory=dict, repr=False)
     """Metadata of the page (title, description, icons …), bounded in size; empty if the engine reports none."""
+    begun_at: float = 0.0
+    """Seconds since the epoch by the clock of the cache, when the capture began; set by the pipeline."""
     begun_after: float = 0.0
     """Seconds from the call of the engine until this capture began; negative if it was running before the call."""
 
@@ -134,6 +149,8 @@ class Thumbnail:
     truncated: bool = False
     features_unavailable: bool = False
     verdict: Verdict = Verdict.OK
+    begun_at: float = 0.0
+    """When its capture began, by the clock of the cache; see :class:`Capture`."""
 
     @property
     def etag(self) -> str:

@@ -47,6 +47,8 @@ class ThumbnailRequest:
     """Answer immediately, with a placeholder while the first capture runs."""
     fail_on: tuple[Verdict, ...] = ()
     """Verdicts that are answered with an error."""
+    tags: tuple[str, ...] = ()
+    """Tags of the cached thumbnail, for purges."""
 
     @property
     def host(self) -> str:
@@ -60,7 +62,7 @@ class RequestParser:
     def __init__(
         self, target_policy: TargetPolicy, freshness: Freshness, max_ttl: float, *, allow_js: bool = True
     ) -> None:
-        self._target_policy = target_policy
+        self.target_policy = target_policy
         self._freshness = freshness
         self._limits = OptionLimits(max_ttl=int(max_ttl), allow_js=allow_js)
 
@@ -85,7 +87,7 @@ class RequestParser:
             return self._canonicalize(raw, invalid)
         if raw is not None:
             invalid.append(InvalidParameter("html", "cannot be combined with url: send one of them"))
-        if self._target_policy.allow_hosts:
+        if self.target_policy.allow_hosts:
             invalid.append(InvalidParameter("html", "is disabled on this server: only certain hosts are allowed"))
         return INLINE_HTML_URL, None
 
@@ -97,7 +99,7 @@ class RequestParser:
             invalid.append(InvalidParameter("url", f"must be {accepts('url')}, not {_quote(raw)}"))
         else:
             try:
-                return self._target_policy.canonicalize(raw), None
+                return self.target_policy.canonicalize(raw), None
             except InvalidRequest as error:
                 invalid.extend(error.invalid_parameters)
             except TargetDenied as error:
@@ -114,12 +116,18 @@ class RequestParser:
             negotiated=negotiated,
             placeholder=options.placeholder,
             fail_on=options.fail_on,
+            tags=options.tag,
         )
 
     def _freshness_of(self, options: Options) -> Freshness:
-        """The maximum age of the answer; ``ttl=0`` forces a new capture as ``fresh`` does."""
-        max_age = float(options.ttl) if options.ttl else self._freshness.max_age
-        return replace(self._freshness, max_age=max_age, forced=options.fresh or options.ttl == 0)
+        """The maximum age of the answer; ``ttl=0`` forces a new capture as ``fresh`` does.
+
+        ``ttl`` is an upper bound, so a stale thumbnail is no answer. The capture is kept for requests without ``ttl``.
+        """
+        usual = replace(self._freshness, forced=options.fresh or options.ttl == 0, kept_for=self._freshness.retention)
+        if not options.ttl:
+            return usual
+        return replace(usual, max_age=float(options.ttl), stale_for=0, explicit=True)
 
 
 def parse_leniently(pairs: Pairs, *, from_body: bool) -> Options:

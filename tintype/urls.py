@@ -39,8 +39,12 @@ class TargetPolicy:
 
     def canonicalize(self, raw: str) -> str:
         """The canonical form of a target URL, at most 2048 bytes; raises InvalidRequest or TargetDenied. Idempotent."""
+        self._check_host(_parse(raw))
+        return self.canonical_form(raw)
+
+    def canonical_form(self, raw: str) -> str:
+        """The canonical form of a URL, also of a denied target; raises InvalidRequest. For purges, not for captures."""
         url = _parse(raw)
-        self._check_host(url)
         query = self._without_tracking(url.search.removeprefix("?"))
         # Fragments with ! or / select a page in client-side routing; others only scroll.
         fragment = url.hash if url.hash.startswith(("#!", "#/")) else ""

@@ -27,6 +27,10 @@ from tintype.errors import (
     UnusableCapture,
 )
 from tintype.model import Freshness, Verdict, is_storage_key
+from tintype.service import Terms
+from tintype.service.purge import Selector, SelectorKind
+
+EVERYTHING = Selector(SelectorKind.ALL)
 
 
 @pytest.fixture
@@ -115,16 +119,47 @@ class TestOnLookup:
             raise RateLimited(f"hit={hit}")
 
         with pytest.raises(RateLimited, match="hit=False"):
-            harness.service.get(capture_request(), FRESHNESS, on_lookup=reject)
+            harness.service.get(capture_request(), FRESHNESS, terms=Terms(on_lookup=reject))
         assert harness.engine.capture_count == 0
 
-    def test_reports_fresh_and_stale_thumbnails_as_hits(self, harness: ServiceHarness) -> None:
+    def test_reports_a_stale_thumbnail_as_a_hit_unless_it_starts_a_refresh(self, harness: ServiceHarness) -> None:
         hits: list[bool] = []
-        for seconds in (0.0, 1.0, 2 * DAY):
+        terms = Terms(on_lookup=hits.append)
+        for seconds in (0.0, 1.0, 2 * DAY, 0.0):
             harness.clock.advance(seconds)
-            harness.service.get(capture_request(), FRESHNESS, on_lookup=hits.append)
+            if seconds == 2 * DAY:
+                harness.engine.released.clear()
+            harness.service.get(capture_request(), FRESHNESS, terms=terms)
+        assert hits == [False, True, False, True]
+        harness.engine.released.set()
+        harness.wait_idle()
+        assert harness.engine.capture_count == 2
+
+    def test_reports_a_stale_thumbnail_of_a_failing_page_as_a_hit(self, harness: ServiceHarness) -> None:
+        hits: list[bool] = []
+        harness.state()
+        harness.clock.advance(2 * DAY)
+        harness.engine.error = TargetUnreachable("no such host")
+        for _ in range(3):
+            harness.service.get(capture_request(), FRESHNESS, terms=Terms(on_lookup=hits.append))
             harness.wait_idle()
         assert hits == [False, True, True]
+        assert harness.engine.capture_count == 2
+
+    def test_starts_no_refresh_for_a_request_it_rejects(self, harness: ServiceHarness) -> None:
+        def reject(hit: bool) -> None:
+            raise RateLimited(f"hit={hit}")
+
+        harness.state()
+        harness.clock.advance(2 * DAY)
+        for _ in range(2):
+            with pytest.raises(RateLimited, match="hit=False"):
+                harness.service.get(capture_request(), FRESHNESS, terms=Terms(on_lookup=reject))
+        harness.wait_idle()
+        assert harness.engine.capture_count == 1
+        assert harness.state() == "STALE"
+        harness.wait_idle()
+        assert harness.engine.capture_count == 2
 
 
 class TestStaleWhileRevalidate:
@@ -284,7 +319,7 @@ class TestPersist:
 
     def test_returns_the_stored_thumbnail_after_the_cache_was_cleared(self, harness: ServiceHarness) -> None:
         harness.service.persist(capture_request(), FRESHNESS)
-        harness.service.clear()
+        harness.service.purge(EVERYTHING)
         assert harness.service.persist(capture_request(), FRESHNESS).cached
         assert harness.engine.capture_count == 1
 
@@ -356,12 +391,12 @@ class TestPurge:
         harness.state()
         harness.state(thumb_width=320)
         harness.state(url="https://other.org/")
-        assert harness.service.purge("https://site.org/") == 3
+        assert harness.service.purge(Selector(SelectorKind.URL, "https://site.org/")).total == 3
         assert [harness.state(), harness.state(url="https://other.org/")] == ["MISS", "HIT"]
 
     def test_keeps_stored_thumbnails_when_the_cache_is_cleared(self, harness: ServiceHarness) -> None:
         key = harness.service.persist(capture_request(), FRESHNESS).key
-        assert harness.service.clear() == 2
+        assert harness.service.purge(EVERYTHING).total == 2
         assert harness.state() == "MISS"
         assert harness.service.get_stored(key)
 

@@ -10,8 +10,8 @@ from harness.site_server import SiteServer
 from tintype.engines.chromium import ChromiumEngine
 from tintype.model import Capture, Verdict
 from tintype.options import Options, Shot
+from tintype.service.capturer import with_longer_delay
 from tintype.service.classify.classifier import classify
-from tintype.service.pipeline import with_longer_delay
 
 pytestmark = pytest.mark.browser
 

@@ -15,6 +15,7 @@ from limits.errors import StorageError
 from tests.support.fast_path import FastPathComparison, RawRequest, cache_state, call_wsgi
 from tests.web.conftest import DAY, URL, Site
 from tintype import access_log, logs
+from tintype.service.purge import Selector, SelectorKind
 from tintype.web import query_cache, response_cache
 from tintype.web.fast_path import FastPath
 from tintype.web.rate_limit import RateLimits
@@ -198,7 +199,7 @@ def test_responses_are_equal_in_any_sequence_of_events(steps: list[Any]) -> None
         elif isinstance(step, float):
             comparison.advance(step)
         elif step == "purge":
-            comparison.apply(lambda site: site.service.purge(URL))
+            comparison.apply(lambda site: site.service.purge(Selector(SelectorKind.URL, URL)))
         elif step == "conditional request":
             held = dict(comparison.send(RawRequest())[1]).get("ETag", '"none"')
             comparison.apply(lambda site: None)
@@ -208,11 +209,26 @@ def test_responses_are_equal_in_any_sequence_of_events(steps: list[Any]) -> None
 
 
 class TestCaches:
-    def test_applies_a_purge_within_the_lifetime(self, site: Site) -> None:
+    def test_applies_a_purge_immediately(self, site: Site) -> None:
         assert [site.thumb().headers["X-Cache"] for _ in range(3)] == ["MISS", "HIT", "HIT"]
-        site.service.purge(URL)
+        site.service.purge(Selector(SelectorKind.URL, URL))
+        assert site.thumb().headers["X-Cache"] == "MISS"
+
+    def test_applies_a_purge_by_another_node_within_the_lifetime(self, site: Site) -> None:
+        assert [site.thumb().headers["X-Cache"] for _ in range(3)] == ["MISS", "HIT", "HIT"]
+        site.records.clear()
+        site.masters.clear()
         site.clock.advance(response_cache.LIFETIME)
         assert site.thumb().headers["X-Cache"] == "MISS"
+
+    def test_keeps_no_response_that_was_read_before_a_purge(self) -> None:
+        cache, one = response_cache.ResponseCache(), _page(10)
+        cache.add("page", one, purges=1)
+        assert cache.get("page", one.valid_from, purges=1)
+        assert cache.get("page", one.valid_from, purges=2) is None
+        cache.add("other", one, purges=2)
+        cache.add("page", one, purges=1)
+        assert [cache.get(key, one.valid_from, purges=2) for key in ("page", "other")] == [None, None]
 
     def test_reads_the_shared_cache_once_within_the_lifetime(self, site: Site) -> None:
         for _ in range(3):
@@ -223,21 +239,22 @@ class TestCaches:
     def test_reads_the_shared_cache_after_a_clock_step_back(self, site: Site) -> None:
         for _ in range(3):
             site.thumb()
-        site.service.purge(URL)
+        site.records.clear()
+        site.masters.clear()
         site.clock.advance(-3600)
         assert site.thumb().headers["X-Cache"] == "MISS"
 
     def test_responses_stay_within_the_budget(self) -> None:
         cache, one = response_cache.ResponseCache(budget=3 * 10_000), _page(5000)
         for number in range(20):
-            cache.add(number % 7, one)
-        kept = [number for number in range(7) if cache.get(number, one.valid_from)]
+            cache.add(number % 7, one, purges=0)
+        kept = [number for number in range(7) if cache.get(number, one.valid_from, purges=0)]
         assert kept == [3, 4, 5]
 
     def test_drops_a_response_larger_than_the_budget(self) -> None:
         cache, one = response_cache.ResponseCache(budget=1000), _page(5000)
-        cache.add("large", one)
-        assert cache.get("large", one.valid_from) is None
+        cache.add("large", one, purges=0)
+        assert cache.get("large", one.valid_from, purges=0) is None
 
     def test_queries_sent_once_evict_nothing(self, site: Site) -> None:
         front = site.app.wsgi_app

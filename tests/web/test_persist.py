@@ -158,7 +158,6 @@ class TestPrivateCapture:
         assert [text for text in self.hashes() if text in visible] == []
 
     def test_occupies_no_more_when_stored_twice(self, site: Site) -> None:
-        site.service._pipeline._engine = site.engine
         first = site.persist(**self.CREDENTIALS).json
         site.engine.shots.clear()  # the fake engine draws each capture in another colour
         second = site.persist(**self.CREDENTIALS).json

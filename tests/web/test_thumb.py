@@ -16,6 +16,7 @@ from tests.web.conftest import DAY, URL, Site
 from tintype import imaging
 from tintype.errors import Overloaded
 from tintype.service.limits import ConcurrencyLimit, WaitingLimit
+from tintype.service.purge import Selector, SelectorKind
 from tintype.web.rate_limit import RateLimits
 
 CACHED = "public, max-age=86400, stale-while-revalidate=604800"
@@ -68,7 +69,7 @@ class TestHeaders:
         assert answer.headers["Cache-Control"] == CACHED
 
     def test_ttl_sets_max_age(self, site: Site) -> None:
-        assert site.thumb(ttl=60).headers["Cache-Control"] == "public, max-age=60, stale-while-revalidate=604800"
+        assert site.thumb(ttl=60).headers["Cache-Control"] == "public, max-age=60"
 
     @pytest.mark.parametrize("insisting", [{"fresh": "true"}, {"ttl": "0"}])
     def test_fresh_and_ttl_zero_are_not_cached(self, site: Site, insisting: dict[str, Any]) -> None:
@@ -267,7 +268,7 @@ class TestVerdict:
     def test_fail_on_gets_the_last_good_capture(self, site: Site) -> None:
         minding: dict[str, Any] = {"fail_on": "error", "ttl": 60}
         assert [site.thumb(**minding).status_code for _ in range(2)] == [200, 200]
-        site.service.purge(URL)
+        site.service.purge(Selector(SelectorKind.URL, URL))
         site.engine.status = 500
         site.clock.advance(5)
         assert [site.thumb(ttl=60).status_code, site.thumb(**minding).status_code] == [200, 502]

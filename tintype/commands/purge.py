@@ -4,26 +4,43 @@ from __future__ import annotations
 
 import click
 
-from tintype import application, logs
+from tintype import application, backends, logs
+from tintype.service.purge import Selector, SelectorKind
+from tintype.service.thumbnail_cache import PurgeCount
 from tintype.settings import Settings
 
 
 @click.command("purge")
-@click.option("--url", "urls", multiple=True, help="Purge cached thumbnails of this URL (repeatable).")
-@click.option("--all", "everything", is_flag=True, help="Purge all cached thumbnails.")
-def command(*, urls: tuple[str, ...], everything: bool) -> None:
+@click.option("--url", multiple=True, help="Purge this URL: every size, format and shot (repeatable).")
+@click.option("--host", multiple=True, help="Purge all pages of this host (repeatable).")
+@click.option("--prefix", multiple=True, help="Purge this URL and everything below its path (repeatable).")
+@click.option("--tag", multiple=True, help="Purge thumbnails that were requested with this tag (repeatable).")
+@click.option("--etag", multiple=True, help="Purge the page of the thumbnail with this ETag (repeatable).")
+@click.option("--all", "everything", is_flag=True, help="Purge everything.")
+def command(*, everything: bool, **texts: tuple[str, ...]) -> None:
     """Remove thumbnails from the cache.
 
-    The next request captures the page again. Persisted thumbnails are kept.
+    The next request captures the page again, and captures that run now are not kept. Denied hosts can be purged too.
+    Persisted thumbnails are kept. Exits with 4 if the cache does not respond.
     """
-    if bool(urls) == everything:
-        raise click.UsageError("Choose what to purge: pass --url URL or --all.")
+    if any(texts.values()) == everything:
+        flags = ", ".join(f"--{name}" for name in texts)
+        raise click.UsageError(f"Choose what to purge: pass --all, or one of {flags}.")
     settings = Settings.load()
     logs.configure("warning", settings.log_format)
     parts = application.build_application(settings)
     try:
-        targets = [parts.request_parser.parse([("url", url)]).capture_request.shot.url for url in urls]
-        count = parts.service.clear() if everything else sum(map(parts.service.purge, targets))
+        policy = parts.request_parser.target_policy
+        kinds = [(SelectorKind(name), text) for name, given in texts.items() for text in given]
+        selectors = [Selector.parse(kind, text, policy) for kind, text in kinds] or [Selector(SelectorKind.ALL)]
+        place = backends.describe_state(settings)
+        for selector in selectors:
+            click.echo(_report(selector, parts.service.purge(selector), place))
     finally:
         parts.close()
-    click.echo(f"Purged {count} cache {'entry' if count == 1 else 'entries'}.")
+
+
+def _report(selector: Selector, count: PurgeCount, place: str) -> str:
+    entries = "entry" if count.total == 1 else "entries"
+    parts = f"{count.records} of thumbnails, {count.masters} of masters"
+    return f"Purged {count.total} cache {entries} ({parts}) of {selector} from {place}."

@@ -57,6 +57,7 @@ def _to_thumbnail(capture: Capture, body: bytes, mime: str, box: Box) -> Thumbna
         truncated=capture.truncated,
         features_unavailable=capture.features_unavailable,
         verdict=capture.verdict,
+        begun_at=capture.begun_at,
     )
 
 

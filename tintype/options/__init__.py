@@ -33,7 +33,7 @@ from tintype.options.groups import (
     flag,
     option,
 )
-from tintype.options.types import Bool, FormatName, FormatOrAuto, Int, Verdicts
+from tintype.options.types import MAX_TAGS, TAG_FORM, Bool, FormatName, FormatOrAuto, Int, Tags, Verdicts
 
 __all__ = [
     "DOCUMENTS",
@@ -136,6 +136,12 @@ class Options(Emulation, Navigation, Credentials, WaitOptions, PageChanges, Regi
     retina: Bool = flag(False, "Same as scale=2.")
     fresh: Bool = flag(False, "Bypass the cache and make a new capture.")
     ttl: Int | None = between(None, "Maximum age of a cached thumbnail.", 0, 315_360_000, "seconds")
+    tag: Tags = option(
+        (),
+        "Tags of the cached thumbnail, by which an operator can purge it.",
+        f"up to {MAX_TAGS} tags separated by commas, each of {TAG_FORM}",
+        accepts_json=True,
+    )
     on_error: Literal["problem", "image"] = option(
         "problem", "image: return an error as an image, with the same status code.", "problem or image"
     )

@@ -18,6 +18,12 @@ from tintype.options.devices import DEVICES, slug
 
 MAX_SHORT = 100
 """Characters of a value that is a name, a number or a list of these: device, locale, time zone, clip, verdicts."""
+TAG = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
+TAG_FORM = "1 to 64 letters, digits or . _ : / -"
+MAX_TAGS = 8
+"""Tags of one thumbnail."""
+MAX_TAGS_TEXT = 1000
+"""Characters of a list of tags, commas and spaces included."""
 MAX_SELECTOR = 500
 """Characters of a CSS selector."""
 MAX_SELECTORS = 2000
@@ -187,6 +193,19 @@ def _verdicts(value: Any) -> tuple[Verdict, ...]:
     return tuple(verdict for verdict in Verdict if verdict in chosen)
 
 
+def _tags(value: Any) -> tuple[str, ...]:
+    """Each tag once, in the order of the client."""
+    if isinstance(value, str) and len(value) > MAX_TAGS_TEXT:
+        raise ValueError("too long")
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not 0 < len(words) <= MAX_TAGS:
+        raise ValueError("not a list of tags")
+    found = tuple(dict.fromkeys(word.strip() if isinstance(word, str) else "" for word in words))
+    if not all(TAG.fullmatch(word) for word in found):
+        raise ValueError("not a tag")
+    return found
+
+
 def _paper(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
@@ -203,6 +222,7 @@ def _array_schema(low: int, *members: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "prefixItems": [*members], "items": False, "minItems": low, "maxItems": len(members)}
 
 
+_TAGS = {"type": "array", "items": _pattern_schema(TAG), "minItems": 1, "maxItems": MAX_TAGS}
 _COORDINATE = {"type": "integer", "minimum": 0, "maximum": MAX_COORDINATE}
 _SIDE = {"type": "integer", "minimum": 1, "maximum": _MAX_SIDE}
 _CLIP = _array_schema(4, _COORDINATE, _COORDINATE, _SIDE, _SIDE)
@@ -241,4 +261,5 @@ Format = Annotated[Literal["png", "jpeg", "webp", "avif", "pdf", "json"], _short
 FormatOrAuto = Annotated[Literal["png", "jpeg", "webp", "avif", "pdf", "json", "auto"], _short(_format)]
 Paper = Annotated[Literal["a3", "a4", "a5", "letter", "legal", "tabloid"], _short(_paper)]
 Verdicts = Annotated[tuple[Verdict, ...], _short(_verdicts), WithJsonSchema(_VERDICTS)]
+Tags = Annotated[tuple[str, ...], BeforeValidator(_tags), WithJsonSchema(_TAGS)]
 Fit = Literal["cover", "contain", "inside", "fill"]

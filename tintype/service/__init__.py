@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tintype.errors import BackendUnavailable
 from tintype.model import (
+    CacheAge,
     CacheState,
     Freshness,
     PersistResult,
@@ -22,21 +23,40 @@ from tintype.model import (
 )
 from tintype.options import CaptureRequest
 from tintype.protocols import Cache, Engine, Locks, RequestLimit, Storage, TargetChecker
+from tintype.purge_signal import PurgeSignal
 from tintype.service.background import BackgroundTasks
+from tintype.service.capturer import Capturer
 from tintype.service.health import HealthChecks
 from tintype.service.limits import UNLIMITED, ConcurrencyLimit, Permit, WaitingLimit
 from tintype.service.pipeline import CaptureJob, CapturePipeline
 from tintype.service.policy import is_transient, is_unusable, raise_for_verdict
+from tintype.service.purge import Selector
 from tintype.service.renderer import Renderer
 from tintype.service.rendering_limit import RenderingLimit
 from tintype.service.stored_address import StoredAddresses
-from tintype.service.thumbnail_cache import ThumbnailCache
+from tintype.service.thumbnail_cache import CacheLookup, PurgeCount, ThumbnailCache
 
 BACKGROUND_QUEUE = 64
 """Captures without a waiting client that may wait for a thread."""
 
 OnLookup = Callable[[bool], None]
-"""Called after the cache was read and before any capture, with True if the cache has an answer; may raise."""
+"""Called after the cache was read and before any capture, with True if the request causes no work; may raise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The terms of one request: what it counts against, and how its result is tagged."""
+
+    permit: Permit = UNLIMITED
+    """Released while the request waits for a capture."""
+    on_lookup: OnLookup = lambda _: None
+    charge: Callable[[], bool] = lambda: True
+    """Counts a second visit of the page for the same request; returns False if the rate limit is exceeded."""
+    tags: Sequence[str] = ()
+    """Tags that the client has named, for purges."""
+
+
+TERMS = Terms()
 
 
 class ThumbnailService:
@@ -61,28 +81,29 @@ class ThumbnailService:
         waiting_limit: RequestLimit | None = None,
         addresses: StoredAddresses | None = None,
         rendering_limit: RenderingLimit | None = None,
+        purges: PurgeSignal | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.concurrency_limit = ConcurrencyLimit()
         self.waiting_limit: RequestLimit = waiting_limit or WaitingLimit()
         self._rendering_limit = rendering_limit or RenderingLimit()
-        self._engine = engine
-        self._storage = storage
+        self.purges = purges or PurgeSignal()
+        self._engine, self._storage = engine, storage
         self._addresses = addresses or StoredAddresses()
-        self._clock = clock
+        self._clock, self._shared_clock = clock, records.now
         self._cache = ThumbnailCache(records, masters, failure_ttl)
+        renderer = Renderer(self._rendering_limit)
+        capturer = Capturer(engine, target_checker, self._cache, renderer.classify, clock, self._shared_clock)
         self._pipeline = CapturePipeline(
-            engine=engine,
-            target_checker=target_checker,
+            capturer=capturer,
             cache=self._cache,
             locks=locks,
             waiting_limit=self.waiting_limit,
-            renderer=Renderer(self._rendering_limit),
+            renderer=renderer,
             wait_timeout=wait_timeout,
             clock=clock,
         )
-        self._refreshes = BackgroundTasks()
-        self._captures = BackgroundTasks(queue_size=BACKGROUND_QUEUE)
+        self._refreshes, self._captures = BackgroundTasks(), BackgroundTasks(queue_size=BACKGROUND_QUEUE)
         self._health = HealthChecks(
             {"engine": engine.check, "state": partial(check_cache, records), "storage": storage.check}
         )
@@ -106,16 +127,15 @@ class ThumbnailService:
         freshness: Freshness,
         *,
         fail_on: Collection[Verdict] = (),
-        permit: Permit = UNLIMITED,
-        on_lookup: OnLookup | None = None,
+        terms: Terms = TERMS,
     ) -> ThumbnailResult:
         """A cached thumbnail, stale ones included (they are refreshed in the background), else a new one.
 
-        While the target fails, the last good thumbnail is returned. ``permit`` is released while the request waits.
-        Raises TintypeError: TargetError or UnusableCapture for a verdict in ``fail_on``.
+        While the target fails, the last good thumbnail is returned. Raises TintypeError: TargetError or
+        UnusableCapture for a verdict in ``fail_on``.
         """
-        job = self._job(request, freshness, permit)
-        result = self._pipeline.get(job, partial(self._looked_up, job, on_lookup))
+        job = self._job(request, freshness, terms)
+        result = self._pipeline.get(job, partial(self._looked_up, job, terms))
         raise_for_verdict(result.thumbnail, fail_on)
         return result
 
@@ -125,34 +145,38 @@ class ThumbnailService:
         freshness: Freshness,
         *,
         fail_on: Collection[Verdict] = (),
-        permit: Permit = UNLIMITED,
-        on_lookup: OnLookup | None = None,
+        terms: Terms = TERMS,
     ) -> ThumbnailResult | None:
         """A thumbnail that needs no new capture; None while the first capture runs in the background.
 
         Raises TintypeError, also for a background capture that failed in the last seconds.
         """
-        job = self._job(request, freshness, permit)
-        capture = partial(self._pipeline.capture_in_background, request, freshness)
-        schedule = partial(self._captures.submit, request.key, capture)
-        result = self._pipeline.get_or_schedule(job, partial(self._looked_up, job, on_lookup), schedule)
+        job = self._job(request, freshness, terms)
+        schedule = partial(self._captures.submit, request.key, partial(self._pipeline.capture_in_background, job))
+        result = self._pipeline.get_or_schedule(job, partial(self._looked_up, job, terms), schedule)
         if result:
             raise_for_verdict(result.thumbnail, fail_on)
         return result
 
     def persist(
-        self, request: CaptureRequest, freshness: Freshness, *, fail_on: Collection[Verdict] = ()
+        self,
+        request: CaptureRequest,
+        freshness: Freshness,
+        *,
+        fail_on: Collection[Verdict] = (),
+        terms: Terms = TERMS,
     ) -> PersistResult:
         """Store the thumbnail of a request under its permanent URL; it is durable when this returns.
 
-        An unusable thumbnail never replaces a stored one. Raises TintypeError: TargetError or UnusableCapture for a
-        verdict in ``fail_on``.
+        A stored one does not expire, but is replaced if the request sets a maximum age and it is older. An unusable
+        thumbnail never replaces a stored one. Raises TintypeError: TargetError or UnusableCapture for a verdict in
+        ``fail_on``.
         """
         stored = None if request.shot.has_credentials else self._storage.latest(f"thumbs/{request.key}-")
         permanent = None if stored and stored.meta.get("transient") else stored
-        if permanent and not freshness.forced:
+        if permanent and self._is_current(permanent, freshness):
             return self._persist_result(permanent, cached=True)
-        result = self._pipeline.get_current(self._job(request, replace(freshness, stale_for=0)))
+        result = self._pipeline.get_current(self._job(request, replace(freshness, stale_for=0), terms))
         raise_for_verdict(result.thumbnail, fail_on)
         if permanent and is_unusable(result.thumbnail):
             return self._persist_result(permanent, cached=True)
@@ -170,13 +194,15 @@ class ThumbnailService:
         """The stored thumbnail of a storage key."""
         return self._storage.get(key) if is_storage_key(key) else None
 
-    def purge(self, url: str) -> int:
-        """Delete the cached values of a canonical URL, but no stored thumbnail; returns their number."""
-        return self._cache.purge(url)
+    def purge(self, selector: Selector) -> PurgeCount:
+        """Delete the cached values that a selector matches, but no stored thumbnail.
 
-    def clear(self) -> int:
-        """Delete all cached values, but no stored thumbnail; returns their number."""
-        return self._cache.clear()
+        A capture that has begun before stores nothing. Raises BackendUnavailable if a cache does not respond.
+        """
+        try:
+            return selector.purge(self._cache)
+        finally:
+            self.purges.send()
 
     def readiness(self) -> dict[str, str]:
         """For engine, state and storage: ``ok``, or the reason of the failure."""
@@ -191,14 +217,26 @@ class ThumbnailService:
         until = time.monotonic() + timeout
         return self._captures.join(timeout) and self._refreshes.join(max(0.0, until - time.monotonic()))
 
-    def _job(self, request: CaptureRequest, freshness: Freshness, permit: Permit = UNLIMITED) -> CaptureJob:
-        return CaptureJob(request, freshness, self._clock(), permit)
+    def _job(self, request: CaptureRequest, freshness: Freshness, terms: Terms = TERMS) -> CaptureJob:
+        arrived_at = self._shared_clock() if freshness.forced and not request.shot.has_credentials else 0.0
+        return CaptureJob(
+            request, freshness, self._clock(), arrived_at, permit=terms.permit, tags=terms.tags, charge=terms.charge
+        )
 
-    def _looked_up(self, job: CaptureJob, on_lookup: OnLookup | None, cached: ThumbnailResult | None) -> None:
-        if cached and cached.cache is CacheState.STALE:
-            self._refreshes.submit(job.request.key, partial(self._pipeline.refresh, job.request, job.freshness))
-        if on_lookup:
-            on_lookup(cached is not None)
+    def _looked_up(self, job: CaptureJob, terms: Terms, cached: ThumbnailResult | None, lookup: CacheLookup) -> None:
+        """Count the request, then start the refresh of a stale thumbnail: a rejected request has started nothing."""
+        if cached is None or cached.cache is not CacheState.STALE or lookup.in_backoff:
+            terms.on_lookup(cached is not None)
+            return
+        with self._refreshes.reserve(job.request.key, partial(self._pipeline.refresh, job)) as starts:
+            terms.on_lookup(not starts)
+
+    def _is_current(self, stored: StoredObject, freshness: Freshness) -> bool:
+        """Whether a stored thumbnail answers a request; one without a time is of unknown age."""
+        if freshness.forced or not freshness.explicit:
+            return not freshness.forced
+        taken_at = float(stored.meta.get("taken_at", 0))
+        return freshness.age_of(taken_at, self._clock()) is CacheAge.FRESH
 
     def _persist_result(self, stored: StoredObject, *, cached: bool) -> PersistResult:
         width, height, size = (_number(stored.meta.get(name, "")) for name in ("width", "height", "bytes"))
@@ -229,7 +267,7 @@ def _number(text: str) -> int:
 
 def _to_store(address: str, thumbnail: Thumbnail) -> StoredObject:
     meta = {"width": str(thumbnail.width), "height": str(thumbnail.height), "bytes": str(len(thumbnail.body))}
-    meta["verdict"] = thumbnail.verdict
+    meta |= {"verdict": thumbnail.verdict, "taken_at": str(int(thumbnail.taken_at))}
     if is_transient(thumbnail) or is_unusable(thumbnail):
         meta["transient"] = "true"
     return StoredObject(key=storage_key(address, thumbnail), body=thumbnail.body, mime=thumbnail.mime, meta=meta)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -32,6 +33,26 @@ class BackgroundTasks:
                 return self._enqueue(name, task)
             self._running.add(name)
         return self._start(name, task)
+
+    @contextmanager
+    def reserve(self, name: str, task: Callable[[], None]) -> Iterator[bool]:
+        """Start a task when the block ends, unless it raises.
+
+        Yields False, and starts nothing, if the name already runs or waits, or if no thread is free.
+        """
+        with self._changed:
+            is_free = name not in self._running and name not in self._queue and len(self._running) < self._limit
+            self._running.update({name} if is_free else ())
+        if not is_free:
+            yield False
+            return
+        try:
+            yield True
+        except BaseException:
+            if upcoming := self._next(name):
+                self._start(*upcoming)
+            raise
+        self._start(name, task)
 
     def join(self, timeout: float) -> bool:
         """Wait until no task runs, at most ``timeout`` seconds; returns whether none does."""

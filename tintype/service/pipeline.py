@@ -15,18 +15,19 @@ A capture with credentials skips lookup and store: it is never shared or kept, a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
 
 from tintype import urls
 from tintype.errors import Overloaded, TintypeError
-from tintype.model import CacheAge, CacheState, Capture, Freshness, Thumbnail, ThumbnailResult, Verdict
+from tintype.model import CLOCK_TOLERANCE, CacheAge, CacheState, Capture, Freshness, Thumbnail, ThumbnailResult
 from tintype.options import CaptureRequest, Shot
-from tintype.protocols import Engine, Locks, RequestLimit, TargetChecker
+from tintype.protocols import Locks, RequestLimit
+from tintype.service.capturer import Capturer
 from tintype.service.limits import UNLIMITED, Permit
 from tintype.service.policy import freshness_for, is_transient, is_unusable
 from tintype.service.renderer import Renderer
@@ -37,30 +38,41 @@ log = structlog.get_logger("tintype.service")
 
 GOOD_RETENTION = 86_400.0
 """Seconds a thumbnail is kept after it is stale, to be served while the target fails."""
-RETRY_BLANK_WITHIN = 10.0
-"""Seconds; a blank capture that took longer is not repeated."""
-BLANK_EXTRA_DELAY, MAX_DELAY = 1500, 10_000
-"""Milliseconds added to the delay of the second attempt at a blank page, and the maximum of the sum."""
 
 
-OnCached = Callable[[ThumbnailResult | None], None]
+OnCached = Callable[[ThumbnailResult | None, CacheLookup], None]
 """Called with the cached thumbnail or None, before any capture; may raise."""
+
+
+def _unlimited() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureJob:
-    """A request on its way through the pipeline. ``started_at`` is seconds since the epoch, timings milliseconds."""
+    """A request on its way through the pipeline. Times are seconds since the epoch, timings milliseconds."""
 
     request: CaptureRequest
     freshness: Freshness
     started_at: float
+    """By the clock of this worker."""
+    arrived_at: float = 0.0
+    """By the clock of the cache, for a forced request: no capture that began earlier is its answer."""
     permit: Permit = UNLIMITED
+    tags: Sequence[str] = ()
+    """Tags that the client has named, for purges."""
+    charge: Callable[[], bool] = _unlimited
+    """Counts a second visit of the page against the client's rate limit; False if the limit is exceeded."""
     timings: dict[str, float] = field(default_factory=dict)
 
     @property
     def shot(self) -> Shot:
         """The shot to capture."""
         return self.request.shot
+
+    def in_background(self, now: float) -> CaptureJob:
+        """The same job while no client waits."""
+        return replace(self, started_at=now, permit=UNLIMITED, timings={})
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -77,8 +89,7 @@ class CapturePipeline:
     def __init__(  # noqa: PLR0913 - one argument for each part, named at the call
         self,
         *,
-        engine: Engine,
-        target_checker: TargetChecker,
+        capturer: Capturer,
         cache: ThumbnailCache,
         locks: Locks,
         waiting_limit: RequestLimit,
@@ -86,8 +97,7 @@ class CapturePipeline:
         wait_timeout: float,
         clock: Callable[[], float],
     ) -> None:
-        self._engine = engine
-        self._target_checker = target_checker
+        self._capturer = capturer
         self._cache = cache
         self._locks = locks
         self._waiting_limit = waiting_limit
@@ -99,7 +109,7 @@ class CapturePipeline:
         """The cached thumbnail, stale ones included, else a new one."""
         lookup = self._cache.lookup(job.request)
         cached = self.read_cached(job, lookup)
-        on_cached(cached)
+        on_cached(cached, lookup)
         return cached or self.run_or_stale(job, lookup)
 
     def get_or_schedule(
@@ -107,15 +117,18 @@ class CapturePipeline:
     ) -> ThumbnailResult | None:
         """The cached thumbnail, or one that is rendered from a fresh master; else call ``schedule`` for a capture.
 
-        Returns the last good thumbnail meanwhile, if there is one. Raises the failure of the last capture. A request
-        with credentials is never scheduled, because its result would not be cached.
+        Returns the last good thumbnail meanwhile, if there is one; a page whose last capture failed is then not
+        captured again for the failure TTL. Raises the failure of the last capture. A request with credentials is never
+        scheduled, because its result would not be cached.
         """
         lookup = self._cache.lookup(job.request)
         cached = self.read_cached(job, lookup)
-        on_cached(cached)
+        on_cached(cached, lookup)
         if cached or job.shot.has_credentials or self.fresh_master(job, lookup):
             return cached or self.run_or_stale(job, lookup)
         stale = self.stale_good(job, lookup)
+        if stale and (lookup.in_backoff or lookup.background_failure):
+            return stale
         if stale is None:
             self._raise_cached_failure(job, lookup)
             if lookup.background_failure:
@@ -197,31 +210,33 @@ class CapturePipeline:
             )
         return self._result(job, thumbnail, CacheState.STALE) if thumbnail else None
 
-    def capture_in_background(self, request: CaptureRequest, freshness: Freshness) -> None:
+    def capture_in_background(self, job: CaptureJob) -> None:
         """Capture while no client waits; the next request finds the thumbnail or the failure."""
-        job = CaptureJob(request, freshness, self._clock())
+        job = job.in_background(self._clock())
         with timed_step("ahead"), self._locks.hold(_lock_name(job), wait=0) as held:
-            lookup = self._cache.lookup(request)
+            lookup = self._cache.lookup(job.request)
             if not held or self._completed(job, lookup):
                 return
             try:
                 self._raise_cached_failure(job, lookup)
-                self._resolve_target(job)
+                self._capturer.resolve_target(job)
                 self._render_fresh_or_capture(job, lookup)
             except TintypeError as error:
                 self._cache.put_background_failure(job.shot, error)
+                if lookup.good:
+                    self._cache.start_backoff(job.shot)
                 log.warning("background_capture_failed", target=_host(job), error=error.code, reason=error.detail)
 
-    def refresh(self, request: CaptureRequest, freshness: Freshness) -> None:
+    def refresh(self, job: CaptureJob) -> None:
         """Replace a stale thumbnail; a failure keeps it and starts the back-off."""
-        job = CaptureJob(request, freshness, self._clock())
+        job = job.in_background(self._clock())
         with timed_step("refresh"), self._locks.hold(_lock_name(job), wait=0) as held:
-            lookup = self._cache.lookup(request)
+            lookup = self._cache.lookup(job.request)
             if not held or lookup.in_backoff or self._completed(job, lookup):
                 return
             try:
                 self._raise_cached_failure(job, lookup)
-                self._resolve_target(job)
+                self._capturer.resolve_target(job)
                 result = self._render_fresh_or_capture(job, lookup, replaces=lookup.thumbnail)
             except TintypeError as error:
                 self._back_off(job, error=error.code, reason=error.detail)
@@ -232,7 +247,7 @@ class CapturePipeline:
 
     def _capture_once(self, job: CaptureJob) -> ThumbnailResult:
         """Capture under the lock of the shot: of concurrent requests one captures, the others use its result."""
-        self._resolve_target(job)
+        self._capturer.resolve_target(job)
         begin = time.perf_counter()
         with self._locks.hold(_lock_name(job), self._wait_timeout) as held:
             job.timings["wait"] = (time.perf_counter() - begin) * 1000
@@ -244,16 +259,16 @@ class CapturePipeline:
                 self._raise_cached_failure(job, lookup)
                 if not held:
                     raise Overloaded("many captures are waiting in the queue; retry later", retry_after=5)
-                return self._render_and_store(job, self._capture(job), lookup)
+                return self._render_and_store(job, self._capturer.capture(job), lookup)
         if result := self._derive(job, master):
             return result
         raise Overloaded("the cached page was evicted while this request waited; retry later", retry_after=1)
 
     def _capture_uncached(self, job: CaptureJob) -> ThumbnailResult:
         """Capture with a client's credentials; concurrent equal requests are coalesced by the engine only."""
-        self._check_target(job)
+        self._capturer.check_target(job)
         with job.timed("capture"):
-            capture = self._renderer.classify(self._engine.capture(job.shot), job.shot)
+            capture = self._capturer.capture_page(job, job.shot)
         job.timings.update(capture.timings)
         thumbnail = self._render(job, capture)
         return ThumbnailResult(thumbnail=thumbnail, cache=CacheState.MISS, freshness=job.freshness, timings=job.timings)
@@ -275,47 +290,16 @@ class CapturePipeline:
         master = self.fresh_master(job, lookup)
         if master and (derived := self._render_and_store_master(job, lookup, master)):
             return derived
-        capture = self._capture(job)
+        capture = self._capturer.capture(job)
         if capture.partial and replaces and not (is_transient(replaces) or is_unusable(replaces)):
             self._back_off(job, error="partial", reason="the page did not become stable in time")
             return None
         return self._render_and_store(job, capture, lookup)
 
-    def _resolve_target(self, job: CaptureJob) -> None:
-        with self._caching_failure(job.shot):
-            self._check_target(job)
-
     def _raise_cached_failure(self, job: CaptureJob, lookup: CacheLookup) -> None:
-        """Raise the cached failure; for a forced capture only one that is younger than the request."""
-        if lookup.failure and (not job.freshness.forced or lookup.failure[0] >= job.started_at):
+        """Raise the cached failure; for a forced request only that of a capture that began after it arrived."""
+        if lookup.failure and (not job.freshness.forced or lookup.failure[0] >= job.arrived_at):
             raise lookup.failure[1]
-
-    def _check_target(self, job: CaptureJob) -> None:
-        with job.timed("lookup"):
-            if not job.shot.navigation.html:
-                self._target_checker.check(job.shot.url)
-
-    def _capture(self, job: CaptureJob) -> Capture:
-        """The stages capture and classify; a failure is cached."""
-        with job.timed("capture"), self._caching_failure(job.shot):
-            capture = self._capture_with_retry(job.shot)
-        if job.freshness.forced:
-            self._cache.clear_failure(job.shot)
-        job.timings.update(capture.timings)
-        return capture
-
-    def _capture_with_retry(self, shot: Shot) -> Capture:
-        """A new capture; a blank one is repeated once with a longer delay if the first attempt was quick."""
-        begin = time.perf_counter()
-        capture = self._renderer.classify(self._engine.capture(shot), shot)
-        if capture.verdict is not Verdict.BLANK or time.perf_counter() - begin > RETRY_BLANK_WITHIN:
-            return capture
-        log.info("blank_retried", target=urls.host_of(shot.url))
-        try:
-            return self._renderer.classify(self._engine.capture(with_longer_delay(shot)), shot)
-        except TintypeError as error:
-            log.warning("blank_retry_failed", target=urls.host_of(shot.url), error=error.code, reason=error.detail)
-            return capture
 
     def _render(self, job: CaptureJob, capture: Capture) -> Thumbnail:
         with job.timed("render"):
@@ -338,13 +322,13 @@ class CapturePipeline:
         unusable, retention = is_unusable(capture), result.freshness.retention
         rejected = unusable and lookup.good is not None
         seconds = result.freshness.max_age if unusable else retention
-        self._cache.put_master(job.shot, capture, seconds, rejected=rejected)
+        self._cache.put_master(job.shot, capture, seconds, job.tags, rejected=rejected)
         self._store_thumbnail(job, result, rejected=rejected)
         return result
 
     def _store_thumbnail(self, job: CaptureJob, result: ThumbnailResult, *, rejected: bool) -> None:
         seconds = result.freshness.retention + GOOD_RETENTION
-        self._cache.put_thumbnail(job.request, result.thumbnail, seconds, rejected=rejected)
+        self._cache.put_thumbnail(job.request, result.thumbnail, seconds, job.tags, rejected=rejected)
 
     def _completed(self, job: CaptureJob, lookup: CacheLookup, *, rejected: bool = True) -> ThumbnailResult | None:
         """The thumbnail of this very request, if another request made it meanwhile; ``rejected`` ones included."""
@@ -352,11 +336,13 @@ class CapturePipeline:
         return self._result(job, found, CacheState.COALESCED) if found else None
 
     def _is_acceptable(self, job: CaptureJob, image: Thumbnail | Capture) -> bool:
-        """Captured since the request started, or fresh and the request does not force a new capture."""
-        if image.taken_at >= job.started_at:
+        """Fresh, or captured since the request started; for a forced request, begun since it arrived."""
+        if job.freshness.forced:
+            return image.begun_at >= job.arrived_at
+        now = self._clock()
+        if job.started_at <= image.taken_at <= now + CLOCK_TOLERANCE:
             return True
-        age = freshness_for(job.freshness, image).age_of(image.taken_at, self._clock())
-        return age is CacheAge.FRESH and not job.freshness.forced
+        return freshness_for(job.freshness, image).age_of(image.taken_at, now) is CacheAge.FRESH
 
     def _result(self, job: CaptureJob, thumbnail: Thumbnail, state: CacheState) -> ThumbnailResult:
         freshness = freshness_for(job.freshness, thumbnail)
@@ -365,21 +351,6 @@ class CapturePipeline:
     def _back_off(self, job: CaptureJob, *, error: str, reason: str) -> None:
         self._cache.start_backoff(job.shot)
         log.warning("stale_served", target=_host(job), why="capture_failed", error=error, reason=reason)
-
-    @contextmanager
-    def _caching_failure(self, shot: Shot) -> Iterator[None]:
-        try:
-            yield
-        except TintypeError as error:
-            if error.cacheable:
-                self._cache.put_failure(shot, error, self._clock())
-            raise
-
-
-def with_longer_delay(shot: Shot) -> Shot:
-    """The same shot, with more time for the page to render itself."""
-    wait = shot.wait.model_copy(update={"delay": min(shot.wait.delay + BLANK_EXTRA_DELAY, MAX_DELAY)})
-    return shot.model_copy(update={"wait": wait})
 
 
 def _lock_name(job: CaptureJob) -> str:

@@ -53,4 +53,4 @@ def raise_for_verdict(thumbnail: Thumbnail, fail_on: Collection[Verdict]) -> Non
 
 def _within(freshness: Freshness, bounds: Freshness) -> Freshness:
     max_age, stale_for = min(freshness.max_age, bounds.max_age), min(freshness.stale_for, bounds.stale_for)
-    return replace(freshness, max_age=max_age, stale_for=stale_for)
+    return replace(freshness, max_age=max_age, stale_for=stale_for, kept_for=min(freshness.kept_for, bounds.retention))

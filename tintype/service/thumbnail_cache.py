@@ -7,17 +7,17 @@ most once per minute.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import structlog
 
-from tintype import errors, telemetry
+from tintype import cache_tags, errors, telemetry
 from tintype.errors import TintypeError
 from tintype.logs import LogThrottle
-from tintype.model import Capture, Thumbnail, digest_of
+from tintype.model import Capture, Thumbnail
 from tintype.options import CaptureRequest, Shot
 from tintype.protocols import Cache
 from tintype.rpc import codec
@@ -39,8 +39,20 @@ _decode_log = LogThrottle()
 _master_reads = threading.BoundedSemaphore(MAX_MASTER_READS)
 
 
+class PurgeCount(NamedTuple):
+    """Numbers of deleted values: ``records`` are thumbnails, failures and back-offs."""
+
+    records: int = 0
+    masters: int = 0
+
+    @property
+    def total(self) -> int:
+        """Deleted values of both caches."""
+        return self.records + self.masters
+
+
 class ThumbnailCache:
-    """Thumbnails by request, masters and failures by shot; all values of a URL have one tag.
+    """Thumbnails by request, masters and failures by shot; all values have the tags of their page.
 
     A capture that does not show the page (*rejected*) gets a separate key if there is a good one, which it must not
     replace. ``failure_ttl`` is in seconds; 0 disables caching of failures and back-off.
@@ -56,20 +68,32 @@ class ThumbnailCache:
         return CacheLookup(self._records, self._masters, request)
 
     def put_thumbnail(
-        self, request: CaptureRequest, thumbnail: Thumbnail, seconds: float, *, rejected: bool = False
+        self,
+        request: CaptureRequest,
+        thumbnail: Thumbnail,
+        seconds: float,
+        names: Sequence[str] = (),
+        *,
+        rejected: bool = False,
     ) -> None:
-        """Store a finished thumbnail for ``seconds``, at least MIN_TTL."""
+        """Store a finished thumbnail for ``seconds``, at least MIN_TTL, unless it was begun before a purge of it.
+
+        ``names`` are the tags that the client has named.
+        """
         key, value = _cache_key(request.key, rejected), codec.pack_thumbnail(thumbnail)
-        self._records.put(key, value, max(seconds, MIN_TTL), tag_of(request.shot.url))
+        found = (*cache_tags.tags_of(request.shot, names), cache_tags.etag_tag(thumbnail.etag))
+        self._records.put(key, value, max(seconds, MIN_TTL), found, thumbnail.begun_at)
 
-    def put_master(self, shot: Shot, capture: Capture, seconds: float, *, rejected: bool = False) -> None:
-        """Store a master for ``seconds``, at least MIN_TTL."""
+    def put_master(
+        self, shot: Shot, capture: Capture, seconds: float, names: Sequence[str] = (), *, rejected: bool = False
+    ) -> None:
+        """Store a master for ``seconds``, at least MIN_TTL, unless it was begun before a purge of it."""
         key, value = _cache_key(shot.key, rejected), codec.pack_capture(capture)
-        self._masters.put(key, value, max(seconds, MIN_TTL), tag_of(shot.url))
+        self._masters.put(key, value, max(seconds, MIN_TTL), cache_tags.tags_of(shot, names), capture.begun_at)
 
-    def put_failure(self, shot: Shot, error: TintypeError, now: float) -> None:
-        """Store a failure for the failure TTL; ``now`` is seconds since the epoch."""
-        self._put_short(_failure_key(shot), codec.pack({"failed_at": now, **error.problem()}), shot)
+    def put_failure(self, shot: Shot, error: TintypeError, begun_at: float) -> None:
+        """Store a failure for the failure TTL; ``begun_at``: when the capture began, by the clock of the cache."""
+        self._put_short(_failure_key(shot), codec.pack({"begun_at": begun_at, **error.problem()}), shot, begun_at)
 
     def clear_failure(self, shot: Shot) -> None:
         """Replace a stored failure after a success."""
@@ -77,23 +101,28 @@ class ThumbnailCache:
 
     def put_background_failure(self, shot: Shot, error: TintypeError) -> None:
         """Store the failure of a background capture for the requests of the next seconds."""
-        self._records.put(_background_key(shot), codec.pack_problem(error), BACKGROUND_FAILURE_TTL, tag_of(shot.url))
+        value, held = codec.pack_problem(error), cache_tags.tags_of(shot)
+        self._records.put(_background_key(shot), value, BACKGROUND_FAILURE_TTL, held)
 
     def start_backoff(self, shot: Shot) -> None:
         """Suspend refreshes of a shot for the failure TTL."""
         self._put_short(_backoff_key(shot), b"1", shot)
 
-    def purge(self, url: str) -> int:
-        """Delete all values of a canonical URL; returns their number."""
-        return self._records.purge(tag_of(url)) + self._masters.purge(tag_of(url))
+    def purge(self, *names: str) -> PurgeCount:
+        """Delete all values with one of the tags; raises BackendUnavailable."""
+        return PurgeCount(self._records.purge(*names), self._masters.purge(*names))
 
-    def clear(self) -> int:
-        """Delete all values; returns their number."""
-        return self._records.clear() + self._masters.clear()
+    def pages_with(self, tag: str) -> set[str]:
+        """The tags of the pages whose thumbnails have a tag; raises BackendUnavailable."""
+        return set(filter(cache_tags.is_page_tag, self._records.related_tags(tag)))
 
-    def _put_short(self, key: str, value: bytes, shot: Shot) -> None:
+    def clear(self) -> PurgeCount:
+        """Delete all values; raises BackendUnavailable."""
+        return PurgeCount(self._records.clear(), self._masters.clear())
+
+    def _put_short(self, key: str, value: bytes, shot: Shot, begun_at: float | None = None) -> None:
         if self._failure_ttl > 0:
-            self._records.put(key, value, self._failure_ttl, tag_of(shot.url))
+            self._records.put(key, value, self._failure_ttl, cache_tags.tags_of(shot), begun_at)
 
 
 class CacheLookup:
@@ -121,7 +150,7 @@ class CacheLookup:
 
     @cached_property
     def failure(self) -> tuple[float, TintypeError] | None:
-        """Time (seconds since the epoch) and error of the last capture of the shot, if it failed."""
+        """When the last capture of the shot began, by the clock of the cache, and its error, if it failed."""
         return _read(self._records, _failure_key(self._request.shot), _unpack_failure)
 
     @cached_property
@@ -177,11 +206,6 @@ class CacheLookup:
             return replace(master, body=b"") if master else None
 
 
-def tag_of(url: str) -> str:
-    """The tag that groups the values of one URL; a digest, because URLs may contain credentials."""
-    return digest_of(url.encode())
-
-
 def _cache_key(key: str, rejected: bool) -> str:
     return f"rejected:{key}" if rejected else key
 
@@ -200,7 +224,7 @@ def _backoff_key(shot: Shot) -> str:
 
 def _unpack_failure(data: bytes) -> tuple[float, TintypeError]:
     header, _ = codec.unpack(data)
-    return float(header["failed_at"]), errors.from_problem(header)
+    return float(header["begun_at"]), errors.from_problem(header)
 
 
 def _read(cache: Cache, key: str, unpack: Callable[[bytes], _Value]) -> _Value | None:

@@ -181,6 +181,7 @@ class Settings(BaseModel):
     meta_limit: Rate = setting("TINTYPE_META_LIMIT", "off", "Rate limit of a client on /meta.", RATE)
     persist_limit: Rate = setting("TINTYPE_PERSIST_LIMIT", "5 per minute", "Rate limit of a client on /persist.", RATE)
     stored_limit: Rate = setting("TINTYPE_STORED_LIMIT", "600 per minute", "Rate limit of a client on /stored.", RATE)
+    purge_limit: Rate = setting("TINTYPE_PURGE_LIMIT", "60 per minute", "Rate limit of an admin key on /purge.", RATE)
     limit_exempt: Networks = setting("TINTYPE_LIMIT_EXEMPT", "", "Client networks without rate limits.", NETWORKS)
 
     # Targets

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
 from tintype import telemetry
-from tintype.web import api_docs, health, metrics, persist, playground, problems, request_log, thumb
+from tintype.web import api_docs, health, metrics, persist, playground, problems, purge, request_log, thumb
 from tintype.web.fallback_images import FallbackImages
 from tintype.web.fast_path import FastPath
 from tintype.web.query_cache import QueryCache
@@ -51,6 +51,8 @@ def _register_routes(app: Flask, application: Application, query_cache: QueryCac
     app.register_blueprint(persist.persist_blueprint(*shared, application.proxies, application.public_url))
     if application.serves_stored:
         app.register_blueprint(persist.stored_blueprint(service, application.rate_limiter))
+    policy = application.request_parser.target_policy
+    app.register_blueprint(purge.blueprint(service, authenticator, application.rate_limiter, policy))
     app.register_blueprint(health.blueprint(service))
     app.register_blueprint(metrics.blueprint(application.metrics_access))
     app.register_blueprint(api_docs.blueprint(api_docs.api_features(application), pages=playground_page.enabled))

@@ -24,6 +24,7 @@ def api_features(application: Application) -> ApiFeatures:
     return ApiFeatures(
         base=application.public_url,
         keys=bool(application.authenticator.keys),
+        admin=bool(application.authenticator.admin_keys),
         signatures=application.authenticator.accepts_signatures,
         serves_stored=application.serves_stored,
         status=application.playground.enabled,

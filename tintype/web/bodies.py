@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tintype.errors import MAX_LISTED
 from tintype.model import CacheState, Verdict
+from tintype.service.purge import Selector, SelectorKind
+from tintype.service.thumbnail_cache import PurgeCount
 from tintype.telemetry import NodeFigures
 
 Count = Annotated[int, Field(ge=0)]
@@ -138,3 +141,27 @@ class PersistedThumbnail(JsonBody):
             json_schema_extra={"enum": [verdict.value for verdict in Verdict]},
         ),
     ]
+
+
+class PurgedSelector(JsonBody):
+    """Values that one selector removed; later selectors find only what is left."""
+
+    selector: Annotated[str, Field(json_schema_extra={"enum": [*SelectorKind]})]
+    value: Annotated[str, Field(description="In its canonical form; empty for `all`.")]
+    purged: Annotated[Count, Field(description="Cache entries removed.")]
+
+
+class PurgeReport(JsonBody):
+    """Result of a purge."""
+
+    purged: Annotated[Count, Field(description="Cache entries removed.")]
+    records: Annotated[Count, Field(description="Of these: thumbnails and remembered failures.")]
+    masters: Annotated[Count, Field(description="Of these: masters, from which thumbnails are rendered.")]
+    selectors: list[PurgedSelector]
+
+    @classmethod
+    def of(cls, counts: Sequence[tuple[Selector, PurgeCount]]) -> Self:
+        """The report of some purges."""
+        records, masters = (sum(count[part] for _, count in counts) for part in (0, 1))
+        listed = [PurgedSelector(selector=each.kind, value=each.value, purged=count.total) for each, count in counts]
+        return cls(purged=records + masters, records=records, masters=masters, selectors=listed)

@@ -61,6 +61,7 @@ class FastPath:
         self._rate_limiter = rate_limiter
         self._query_cache = query_cache
         self._responses = ResponseCache()
+        self._purges = service.purges
         self._clock = clock
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -86,8 +87,8 @@ class FastPath:
 
     def _cached_response(self, query: ParsedQuery, credential: Credential) -> CachedResponse | None:
         """The response to a query, if its thumbnail is fresh."""
-        now = self._clock()
-        if response := self._responses.get(query, now):
+        now, purges = self._clock(), self._purges()
+        if response := self._responses.get(query, now, purges):
             return response
         parsed = query.request
         try:
@@ -97,7 +98,7 @@ class FastPath:
         if result is None:
             return None
         response = CachedResponse.build(result, parsed, credential, now)
-        self._responses.add(query, response)
+        self._responses.add(query, response, purges)
         return response
 
     def _answer(

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from tintype.errors import NotFound
 from tintype.request_parser import RequestParser
-from tintype.service import ThumbnailService
+from tintype.service import Terms, ThumbnailService
 from tintype.web import raw_params, request_log, responses
 from tintype.web.auth import Authenticator
 from tintype.web.bodies import PersistedThumbnail
@@ -29,11 +29,13 @@ def persist_blueprint(
 
     @routes.post("/persist")
     def persist() -> Response:
-        rate_limiter.check_persist(request, authenticator.authenticate(request).key_name)
+        key_name = authenticator.authenticate(request).key_name
+        rate_limiter.check_persist(request, key_name)
         pairs = raw_params.limited_body_pairs(request, service.waiting_limit)
         parsed = parser.parse(pairs, raw_params.accepted_types(request))
         request_log.bind(target=parsed.host)
-        persisted = service.persist(parsed.capture_request, parsed.freshness, fail_on=parsed.fail_on)
+        terms = Terms(charge=rate_limiter.charge_later("persist", request, key_name), tags=parsed.tags)
+        persisted = service.persist(parsed.capture_request, parsed.freshness, fail_on=parsed.fail_on, terms=terms)
         base = public_url or proxies.base_url(request)
         url = responses.absolute_url(persisted.url, base)
         response = jsonify(PersistedThumbnail.model_validate(replace(persisted, url=url)).members())

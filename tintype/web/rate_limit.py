@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 from wsgiref.types import WSGIEnvironment
@@ -34,6 +34,8 @@ MAX_CACHED_KEYS = 8192
 WIDE_NETWORK_FACTOR = 16
 """An IPv6 /48 network may send this many times as many requests as one /64 network."""
 _META_PATH = "/meta"
+_CLIENT_FIELDS = ("REMOTE_ADDR", "HTTP_X_FORWARDED_FOR")
+"""Members of a WSGI environment by which a client is known."""
 _REJECTION_KEY = "tintype.rejection"
 """The key of the WSGI environment with the window in which the fast path counted a request that it rejected."""
 _SUBJECTS = {
@@ -42,6 +44,7 @@ _SUBJECTS = {
     "meta": "GET /meta is",
     "persist": "POST /persist is",
     "stored": "GET /stored is",
+    "purge": "POST /purge is",
 }
 
 
@@ -66,6 +69,8 @@ class RateLimits:
     meta: str = OFF
     persist: str = UNLIMITED
     stored: str = UNLIMITED
+    purge: str = UNLIMITED
+    """Of an admin key; not of clients."""
     exempt: Sequence[str] = ()
     """Client networks whose requests are not counted. ``closed`` applies to them too."""
     per_key: Mapping[str, KeyLimits] = field(default_factory=dict)
@@ -131,7 +136,7 @@ class ClientLimits:
     @classmethod
     def of(cls, limits: RateLimits, key: KeyLimits | None = None) -> Self:
         """The common limits, in which those of a key take precedence; raises ValueError."""
-        texts = {name: getattr(limits, name) for name in _SUBJECTS}
+        texts = {name: getattr(limits, name) for name in _SUBJECTS if name != "purge"}
         if key:
             if key.thumb != OFF:
                 texts["hit"] = OFF
@@ -163,6 +168,7 @@ class RateLimiter:
     def __init__(self, storage: RateLimitStorage, limits: RateLimits, proxies: ProxyTrust) -> None:
         self._storage = storage
         self._common = ClientLimits.of(limits)
+        self._purge = _parse("purge", limits.purge)
         self._per_key = {name: ClientLimits.of(limits, key) for name, key in limits.per_key.items()}
         self._exempt = parse_networks(limits.exempt)
         self._proxies = proxies
@@ -191,6 +197,26 @@ class RateLimiter:
     def check_stored(self, request: Request) -> None:
         """Check a request for a stored thumbnail, which needs no API key."""
         self._check("stored", self._common.stored, request, "")
+
+    def check_purge(self, request: Request, key_name: str) -> None:
+        """Check a purge; ``key_name`` is that of the admin key."""
+        self._check("purge", self._purge, request, f"admin {key_name}")
+
+    def charge_later(self, name: str, request: Request, key_name: str = "") -> Callable[[], bool]:
+        """A call that counts one more request as ``thumb`` or ``persist``, also after the response was sent.
+
+        It returns False if the limit is exceeded.
+        """
+        limits = self._limits(key_name)
+        is_meta = limits.separates_meta and request.path == _META_PATH
+        rate = limits.meta if is_meta else limits.persist if name == "persist" else limits.thumb
+        client = {field: request.environ.get(field, "") for field in _CLIENT_FIELDS}
+
+        def charge() -> bool:
+            window = _CLOSED_WINDOW if rate is _CLOSED_RATE else self._count(rate, client, key_name) if rate else None
+            return window is None or window.admitted
+
+        return charge
 
     def check_hit(self, environ: WSGIEnvironment, key_name: str = "") -> WindowStats | None:
         """Check a hit of the fast path; returns the window, or None if no limit applies. Never raises.

@@ -12,7 +12,8 @@ from tintype.web import headers
 from tintype.web.auth import Credential
 
 LIFETIME = 2.0
-"""Seconds a response is used without reading the shared cache: the delay of a purge or of a newer thumbnail."""
+"""Seconds a response is used without reading the shared cache: the delay of a newer thumbnail, and of a purge by
+another node. A purge by a process of the same node takes effect immediately, see :mod:`tintype.purge_signal`."""
 BUDGET = 64 << 20
 """Bytes of responses kept by one process."""
 
@@ -71,17 +72,25 @@ class ResponseCache:
     def __init__(self, budget: int = BUDGET) -> None:
         self._budget = budget
         self._bytes = 0
+        self._purges = 0
         self._responses: dict[Hashable, CachedResponse] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, now: float) -> CachedResponse | None:
-        """The response, if it is still valid."""
+    def get(self, key: Hashable, now: float, purges: int) -> CachedResponse | None:
+        """The response, if it is still valid and nothing was purged since ``purges``, the state of the signal."""
         response = self._responses.get(key)
-        return response if response and response.valid_from <= now < response.valid_until else None
+        is_valid = response and response.valid_from <= now < response.valid_until and purges == self._purges
+        return response if is_valid else None
 
-    def add(self, key: Hashable, response: CachedResponse) -> None:
-        """Add a response; it replaces an older one of the same key."""
+    def add(self, key: Hashable, response: CachedResponse, purges: int) -> None:
+        """Add a response; it replaces an older one of the same key.
+
+        ``purges`` is the state of the signal before the thumbnail was read. A change of it drops all responses.
+        """
         with self._lock:
+            if purges != self._purges:
+                self._responses.clear()
+                self._bytes, self._purges = 0, purges
             self._drop(key)
             self._responses[key] = response
             self._bytes += _size(response)

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from tintype.errors import TintypeError
 from tintype.model import CacheState
 from tintype.request_parser import Pairs, RequestParser, ThumbnailRequest
-from tintype.service import ThumbnailService
+from tintype.service import Terms, ThumbnailService
 from tintype.web import raw_params, request_log, responses
 from tintype.web.auth import Authenticator, Credential
 from tintype.web.fallback_images import FallbackImages
@@ -73,8 +73,12 @@ class ThumbnailView:
             parsed.capture_request,
             parsed.freshness,
             fail_on=parsed.fail_on,
-            permit=permit_of(request.environ),
-            on_lookup=lambda hit: self._count(parsed, credential, hit=hit),
+            terms=Terms(
+                permit=permit_of(request.environ),
+                on_lookup=lambda hit: self._count(parsed, credential, hit=hit),
+                charge=self.rate_limiter.charge_later("thumb", request, credential.key_name),
+                tags=parsed.tags,
+            ),
         )
         if result is None:
             request_log.bind(cache=CacheState.PLACEHOLDER)

@@ -28,7 +28,9 @@ from tintype.web.header_catalog import FIELDS
 from tintype.web.openapi import ApiFeatures, document
 from tintype.web.playground import Playground
 
-ALL_FEATURES = ApiFeatures(base="https://thumbs.example.com", keys=True, signatures=True)
+ADMIN_ROUTES = {"/purge"}
+"""Documented if admin keys are configured."""
+ALL_FEATURES = ApiFeatures(base="https://thumbs.example.com", keys=True, signatures=True, admin=True)
 HTML_ROUTES = {"/", "/docs", "/static/<digest>/<name>"}
 
 
@@ -180,7 +182,7 @@ def assert_exactly(schema: Draft202012Validator, members: Any) -> None:
 
 class TestOpenapiRoute:
     def test_lists_exactly_the_routes_of_the_application(self, site: Site) -> None:
-        rules = [rule for rule in site.app.url_map.iter_rules() if rule.rule not in HTML_ROUTES]
+        rules = [rule for rule in site.app.url_map.iter_rules() if rule.rule not in {*HTML_ROUTES, *ADMIN_ROUTES}]
         served = {
             (re.sub(r"<path:(\w+)>", r"{\1}", rule.rule), method.lower())
             for rule in rules
@@ -188,6 +190,10 @@ class TestOpenapiRoute:
         }
         api = site.client.get("/openapi.json").json
         assert {(path, method) for path, method, _ in operations(api or {})} == served
+
+    def test_lists_the_routes_of_operators_if_admin_keys_are_configured(self) -> None:
+        site = Site(authenticator=Authenticator(admin_keys=[ApiKey.parse("ops:" + "k" * 32)]))
+        assert set(site.client.get("/openapi.json").json["paths"]) >= ADMIN_ROUTES
 
     def test_lists_the_configured_security_schemes(self) -> None:
         site = Site(authenticator=Authenticator([ApiKey.parse("shop:" + "k" * 32)], UrlSigner(["s" * 32])))
@@ -213,7 +219,7 @@ class TestDocsPage:
     def test_lists_every_operation_option_error_and_object(self, site: Site, api: dict[str, Any]) -> None:
         page = site.client.get("/docs").text
         parts = {operation["operationId"] for _, _, operation in operations(api)} | set(api["components"]["schemas"])
-        assert {part for part in parts - {"Request"} if f'id="{part}"' not in page} == set()
+        assert {part for part in parts - {"Request", "purge"} if f'id="{part}"' not in page} == set()
         words = {*Options.model_fields, *(kind.code for kind in errors.ALL if kind.status not in {401, 403, 405})}
         words = words - {"quota-exceeded"} | {"closed"}
         assert {word for word in words if f"<code>{word}</code>" not in page} == set()

@@ -22,8 +22,8 @@ _TAGS = [
     {"name": "operation", "description": "Health, metrics and status."},
 ]
 _KEY_SCHEMES = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
-    "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "An API key."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or an admin key."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "An API key, or an admin key."},
 }
 _SIGNATURE_SCHEME = {
     "type": "apiKey",
@@ -36,7 +36,7 @@ _SIGNATURE_SCHEME = {
 def document(features: ApiFeatures) -> dict[str, Any]:
     """The API as OpenAPI 3.1.0 (spec.openapis.org/oas/v3.1.0), with the routes that the settings enable."""
     schemes = {
-        **(_KEY_SCHEMES if features.keys else {}),
+        **(_KEY_SCHEMES if features.keys or features.admin else {}),
         **({"signature": _SIGNATURE_SCHEME} if features.signatures else {}),
     }
     return {

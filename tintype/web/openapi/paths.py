@@ -9,10 +9,12 @@ from typing import Any
 from tintype import errors, signing
 from tintype.imaging.documents import PageMetadata
 from tintype.options import PdfOptions, Rendition
-from tintype.web.bodies import HealthReport, PersistedThumbnail, ReadinessReport, StatusReport
+from tintype.service.purge import SelectorKind
+from tintype.web.bodies import HealthReport, PersistedThumbnail, PurgeReport, ReadinessReport, StatusReport
 from tintype.web.header_catalog import RATE_LIMIT
 from tintype.web.openapi import parameters, responses
 from tintype.web.openapi.responses import Responses, any_media, failures, json_content, success
+from tintype.web.purge import MAX_SELECTORS
 
 _TEXT = {"type": "string"}
 _REQUEST_ID = {
@@ -38,11 +40,13 @@ _DELIVERY_OPTIONS = (*Rendition.model_fields, *PdfOptions.model_fields, "placeho
 class ApiFeatures:
     """Routes and authentication that the settings enable.
 
-    ``base`` is the public base URL; empty: the one of the request. ``keys``: API keys are configured.
+    ``base`` is the public base URL; empty: the one of the request. ``keys``: API keys are configured;
+    ``admin``: admin keys are.
     """
 
     base: str = ""
     keys: bool = False
+    admin: bool = False
     signatures: bool = False
     serves_stored: bool = True
     status: bool = True
@@ -56,6 +60,7 @@ def paths(features: ApiFeatures) -> dict[str, Any]:
         "/meta": {"get": _meta(features)},
         "/persist": {"post": _persist(features)},
         "/stored/{key}": {"get": _stored()},
+        "/purge": {"post": _purge()},
         "/health": {
             "get": _operator("health", "Liveness.", success("The process is running.", json_content(HealthReport)))
         },
@@ -66,6 +71,7 @@ def paths(features: ApiFeatures) -> dict[str, Any]:
     }
     enabled = {
         "/stored/{key}": features.serves_stored,
+        "/purge": features.admin,
         "/status.json": features.status,
         "/metrics": features.metrics,
     }
@@ -169,6 +175,35 @@ def _metrics() -> dict[str, Any]:
     found = success("The metrics.", {name: {"schema": _TEXT} for name in media})
     summary = "Metrics for Prometheus, for clients that TINTYPE_METRICS allows."
     return _operator("metrics", summary, found, errors.Unauthorized, errors.NotFound)
+
+
+def _purge() -> dict[str, Any]:
+    kinds = (
+        *(
+            errors.InvalidRequest,
+            errors.Unauthorized,
+            errors.Forbidden,
+            errors.Closed,
+            errors.BodyTooLarge,
+            errors.UnsupportedMedia,
+        ),
+        *(errors.RateLimited, errors.Overloaded, errors.BackendUnavailable),
+    )
+    texts = {"oneOf": [_TEXT, {"type": "array", "items": _TEXT, "maxItems": MAX_SELECTORS}]}
+    names = {kind.value: {"const": True} if kind is SelectorKind.ALL else texts for kind in SelectorKind}
+    schema = {"type": "object", "properties": names, "minProperties": 1, "additionalProperties": False}
+    example = {"url": "https://example.com/", "host": ["example.org"]}
+    found = success("The entries are removed.", json_content(PurgeReport), *RATE_LIMIT)
+    return {
+        "operationId": "purge",
+        "tags": ["operation"],
+        "summary": "Remove thumbnails from the cache.",
+        "description": "By URL, host, path prefix, tag or ETag, or all. Needs an admin key. Stored objects are kept.",
+        "parameters": [_REQUEST_ID],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}},
+        "responses": {**found, **failures(kinds, rate_limited=True)},
+        "security": [{"bearer": []}, {"key": []}],
+    }
 
 
 def _openapi() -> dict[str, Any]:

@@ -8,11 +8,11 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from tintype.imaging.documents import PageMetadata
-from tintype.web.bodies import HealthReport, PersistedThumbnail, Problem, ReadinessReport, StatusReport
+from tintype.web.bodies import HealthReport, PersistedThumbnail, Problem, PurgeReport, ReadinessReport, StatusReport
 
 Schema = dict[str, Any]
 
-_MODELS = (Problem, PageMetadata, PersistedThumbnail, HealthReport, ReadinessReport, StatusReport)
+_MODELS = (Problem, PageMetadata, PersistedThumbnail, PurgeReport, HealthReport, ReadinessReport, StatusReport)
 
 
 class _BodySchemas(GenerateJsonSchema):
