@@ -6,15 +6,18 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
 from tests.support import url_table
+from tests.support.concurrency import eventually
+from tests.support.fakes import Clock
 from tintype.errors import Overloaded, TargetDenied, TargetUnreachable
 from tintype.network.egress import AllowRule, Policy, parse_address
-from tintype.network.resolver import Resolver, TargetResolver, TooManyLookups
+from tintype.network.resolver import MAX_CACHED_BYTES, MAX_CACHED_NAMES, Resolver, TargetResolver, TooManyLookups
 from tintype.urls import TargetPolicy, endpoint_of
 
 PUBLIC, PUBLIC_V6 = "93.184.216.34", "2606:4700::1111"
@@ -27,9 +30,13 @@ class FakeGetaddrinfo:
     def __init__(self, **answers: Any) -> None:
         self.answers = {name.replace("_", "."): answer for name, answer in answers.items()}
         self.lookups: list[str] = []
+        self.release: threading.Event | None = None
+        """Lookups wait until it is set."""
 
     def __call__(self, host: str, *_: Any, **__: Any) -> list[Any]:
         self.lookups.append(host)
+        if self.release:
+            self.release.wait()
         answer = self.answers.get(host, socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
         if isinstance(answer, Exception):
             raise answer
@@ -155,22 +162,79 @@ def test_caches_an_answer() -> None:
     assert names.lookups == ["a.com"]
 
 
-def test_does_not_cache_a_failure() -> None:
-    names = FakeGetaddrinfo()
-    lookup = TargetResolver(Policy(), resolve=names)
-    for _ in range(2):
-        with pytest.raises(TargetUnreachable):
+def test_caches_a_failure_for_two_seconds() -> None:
+    names, clock = FakeGetaddrinfo(), Clock()
+    lookup = TargetResolver(Policy(), resolve=names, clock=clock)
+    for _ in range(3):
+        with pytest.raises(TargetUnreachable, match="does not resolve"):
             lookup.check("https://a.com/")
+    assert names.lookups == ["a.com"]
     names.answers["a.com"] = [PUBLIC]
+    clock.advance(2)
     lookup.check("https://a.com/")
-    assert names.lookups == ["a.com"] * 3
+    assert names.lookups == ["a.com"] * 2
 
 
-def test_bounds_the_number_of_cached_names() -> None:
-    lookup = TargetResolver(Policy(), resolve=resolving_to(PUBLIC))
-    for number in range(1100):
-        lookup.check(f"https://{number}.a.com/")
-    assert len(lookup._answers) <= 1024
+def test_caches_that_a_name_was_slow_until_its_answer_arrives(release: threading.Event) -> None:
+    names = FakeGetaddrinfo(a_com=[PUBLIC])
+    names.release = release
+    lookup = TargetResolver(Policy(), timeout=0.05, resolve=names)
+    for _ in range(3):
+        with pytest.raises(TargetUnreachable, match="within"):
+            lookup.check("https://a.com/")
+    release.set()
+    assert eventually(lambda: lookup._in_flight == {})
+    lookup.check("https://a.com/")
+    assert names.lookups == ["a.com"]
+
+
+class TestConcurrentChecks:
+    def test_share_one_lookup_of_a_name(self, release: threading.Event) -> None:
+        names = FakeGetaddrinfo(a_com=[PUBLIC])
+        names.release = release
+        lookup = TargetResolver(Policy(), resolve=names)
+        with ThreadPoolExecutor(96) as pool:
+            checks = [pool.submit(lookup.check, f"https://a.com/{number}") for number in range(96)]
+            assert eventually(lambda: names.lookups == ["a.com"])
+            release.set()
+            assert [check.exception() for check in checks] == [None] * 96
+        assert names.lookups == ["a.com"]
+
+    def test_share_one_failure_of_a_name(self, release: threading.Event) -> None:
+        names = FakeGetaddrinfo()
+        names.release = release
+        lookup = TargetResolver(Policy(), resolve=names)
+        with ThreadPoolExecutor(96) as pool:
+            checks = [pool.submit(lookup.check, "https://a.com/") for _ in range(96)]
+            assert eventually(lambda: names.lookups == ["a.com"])
+            release.set()
+            assert {type(check.exception()) for check in checks} == {TargetUnreachable}
+        assert names.lookups == ["a.com"]
+
+    def test_pass_for_names_in_flight_while_others_are_rejected(self, release: threading.Event) -> None:
+        lookup = TargetResolver(Policy(), resolve=blocked(release, PUBLIC))
+        with ThreadPoolExecutor(96) as pool:
+            checks = [pool.submit(lookup.check, f"https://{number % 64}.a.com/") for number in range(96)]
+            assert eventually(lambda: len(lookup._in_flight) == 64)
+            with pytest.raises(Overloaded):
+                lookup.check("https://b.com/")
+            release.set()
+            assert [check.exception() for check in checks] == [None] * 96
+
+
+class TestCachedAnswers:
+    def test_have_a_bounded_number(self) -> None:
+        lookup = TargetResolver(Policy(), resolve=resolving_to(PUBLIC))
+        for number in range(1100):
+            lookup.check(f"https://{number}.a.com/")
+        assert len(lookup._answers) <= MAX_CACHED_NAMES
+
+    def test_have_a_bounded_size(self) -> None:
+        addresses = [f"93.184.{number // 256}.{number % 256}" for number in range(2000)]
+        lookup = TargetResolver(Policy(), resolve=resolving_to(*addresses))
+        for number in range(10):
+            lookup.check(f"https://{number}.a.com/")
+        assert 0 < lookup._answers.bytes <= MAX_CACHED_BYTES
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
