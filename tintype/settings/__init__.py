@@ -48,6 +48,7 @@ from tintype.settings.types import (
     SigningKeys,
     Size,
     ThumbRate,
+    describe_problem,
 )
 
 TRACKING = "utm_*,gclid,gclsrc,dclid,fbclid,msclkid,yclid,twclid,igshid,mc_cid,mc_eid,_hsenc,_hsmi,mkt_tok"
@@ -393,10 +394,6 @@ SECRETS = [name for name, field in NAMES.items() if Settings.is_secret(field)]
 
 
 def _explain(item: Any, values: Mapping[str, str]) -> str:
-    """The problem with a setting; the value is repeated as the operator wrote it, unless it is secret."""
     name = str(item["loc"][0])
-    field = NAMES[name]
-    value = "" if Settings.is_secret(field) else f" {values.get(name, '')[:80]!r}"
-    accepts = _extra(field)["accepts"]
-    bound = ", above 0" if accepts == SIZE and item["type"] == "greater_than_equal" else ""
-    return f"{name}: invalid value{value}; expected {accepts}{bound}"
+    value = None if Settings.is_secret(NAMES[name]) else values.get(name, "")
+    return describe_problem(name, value, str(_extra(NAMES[name])["accepts"]), item["type"])

@@ -166,3 +166,10 @@ SIGNING_KEYS = "keys of at least 16 characters, comma-separated"
 HEADER_TEXT = "printable ASCII text"
 LONG_TEXT = "text of at least 16 characters"
 HTTP_URL = "an http:// or https:// URL"
+
+
+def describe_problem(name: str, value: str | None, accepts: str, error_type: str) -> str:
+    """The error of a setting, with the value as the operator wrote it; None: the value is secret."""
+    quoted = "" if value is None else f" {value[:80]!r}"
+    bound = ", above 0" if accepts == SIZE and error_type == "greater_than_equal" else ""
+    return f"{name}: invalid value{quoted}; expected {accepts}{bound}"
