@@ -27,10 +27,13 @@ from tintype.signing import UrlSigner
 from tintype.telemetry.instrumented import InstrumentedCache, InstrumentedLimit, InstrumentedStorage
 from tintype.urls import TargetPolicy
 from tintype.web.auth import Authenticator
-from tintype.web.client_address import ProxyTrust
+from tintype.web.client_address import ProxyTrust, parse_networks
+from tintype.web.connections import ConnectionGuard
 from tintype.web.metrics import MetricsAccess
 from tintype.web.playground import Playground
 from tintype.web.rate_limit import RateLimiter, RateLimits
+from tintype.web.request_body import BodyReader
+from tintype.web.sending import ResponseSender
 
 LOOKUP_TIMEOUT = 5.0
 """Seconds for the DNS lookup of a target before its capture."""
@@ -48,6 +51,8 @@ class Application:
     public_url: str = ""
     serves_stored: bool = True
     """Whether ``/stored`` serves stored objects, because they are on disk."""
+    body_reader: BodyReader = field(default_factory=BodyReader)
+    sender: ResponseSender = field(default_factory=ResponseSender)
     metrics_access: MetricsAccess = field(default_factory=MetricsAccess)
     playground: Playground = field(default_factory=Playground)
     clock: Callable[[], float] = time.time
@@ -98,6 +103,8 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         proxies=proxies,
         public_url=settings.public_url.rstrip("/"),
         serves_stored=storage.url("").startswith("/"),
+        body_reader=BodyReader(proxies, _connection_guard(settings) if serving else None),
+        sender=ResponseSender(proxies, backends.data_folder(settings, "run") if serving else None),
         metrics_access=MetricsAccess(mode=settings.metrics, token=settings.metrics_token),
         playground=Playground(enabled=settings.playground, hidden_options=() if settings.allow_js else ("js",)),
     )
@@ -134,6 +141,13 @@ def _waiting_limit(settings: Settings) -> InstrumentedLimit:
 def _rendering_limit(settings: Settings) -> RenderingLimit:
     """Divides the cores between the workers; renderings occupy at most half of the waiting limit."""
     return RenderingLimit(settings.rendering_slots, max(1, settings.waiting_limit // 2))
+
+
+def _connection_guard(settings: Settings) -> ConnectionGuard:
+    """The running guard of this process's connections; proxies and exempt clients may open any number."""
+    guard = ConnectionGuard(parse_networks((*settings.trusted_proxies, *settings.limit_exempt)))
+    guard.start()
+    return guard
 
 
 def egress_policy(settings: Settings) -> Policy:

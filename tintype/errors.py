@@ -11,9 +11,12 @@
   - HostNotAllowed      403  host-not-allowed      the API key is bound to other hosts
   - NotFound            404  not-found             no such route or stored object
   - MethodNotAllowed    405  method-not-allowed    the route exists, the method does not
+  - RequestTimeout      408  request-timeout       the request body did not arrive in time
+  - PreconditionFailed  412  precondition-failed   If-Match or If-Unmodified-Since does not hold
   - BodyTooLarge        413  body-too-large        request body over the limit
   - UnsupportedMedia    415  unsupported-media     request body is not JSON
   - NotAPage            415  not-a-page            the target is a download, a PDF, a video ...
+  - RangeNotSatisfiable 416  range-not-satisfiable the object is shorter than the requested range
   - SelectorNotFound    422  selector-not-found    no visible element matches
   - UnusableCapture     422  unusable-capture      a verdict listed in fail_on: blank, challenge, login ...
   - RateLimited         429  rate-limited          rate limit exceeded
@@ -176,6 +179,22 @@ class MethodNotAllowed(TintypeError):
     title = "Method not allowed"
 
 
+class RequestTimeout(TintypeError):
+    """The request body did not arrive in time. Retry the request."""
+
+    status = 408
+    code = "request-timeout"
+    title = "The request took too long to arrive"
+
+
+class PreconditionFailed(TintypeError):
+    """``If-Match`` or ``If-Unmodified-Since`` of the request does not hold."""
+
+    status = 412
+    code = "precondition-failed"
+    title = "Precondition failed"
+
+
 class BodyTooLarge(TintypeError):
     """The request body is over the limit."""
 
@@ -199,6 +218,18 @@ class NotAPage(TintypeError):
     code = "not-a-page"
     title = "The target is not a web page"
     cacheable = True
+
+
+class RangeNotSatisfiable(TintypeError):
+    """The requested range begins after the end of the object, whose size in bytes is ``complete_length``."""
+
+    status = 416
+    code = "range-not-satisfiable"
+    title = "Range not satisfiable"
+
+    def __init__(self, detail: str = "", *, retry_after: float | None = None, complete_length: int = 0) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.complete_length = complete_length
 
 
 class SelectorNotFound(TintypeError):
@@ -299,8 +330,9 @@ class ConfigurationError(Exception):
 
 ALL: tuple[type[TintypeError], ...] = (
     InvalidRequest, UnsupportedOption, TargetDenied, Unauthorized, BadSignature, Forbidden, Closed, HostNotAllowed,
-    NotFound, MethodNotAllowed, BodyTooLarge, UnsupportedMedia, NotAPage, SelectorNotFound, UnusableCapture,
-    RateLimited, QuotaExceeded, TargetUnreachable, TargetError, BrowserCrashed, EngineError, Overloaded,
+    NotFound, MethodNotAllowed, RequestTimeout, PreconditionFailed, BodyTooLarge, UnsupportedMedia, NotAPage,
+    RangeNotSatisfiable, SelectorNotFound, UnusableCapture, RateLimited, QuotaExceeded,
+    TargetUnreachable, TargetError, BrowserCrashed, EngineError, Overloaded,
     BackendUnavailable, CaptureTimeout,
 )  # fmt: skip
 """Every error with its own code, by status."""

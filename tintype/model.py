@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import IO, Any
 
 STORED_PREFIX = "thumbs/"
 """What every storage key begins with."""
@@ -204,6 +204,17 @@ class StoredFile:
         return _MIMES[self.key.rpartition(".")[2]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenObject:
+    """A stored object as an open file, which its user closes; ``stored_at`` is in seconds since the epoch."""
+
+    key: str
+    file: IO[bytes] = field(repr=False)
+    size: int
+    mime: str
+    stored_at: float
+
+
 class MetadataState(StrEnum):
     """Whether the metadata of a stored object can be read."""
 
@@ -255,7 +266,12 @@ def storage_key(address: str, thumbnail: Thumbnail) -> str:
 
 def has_content(key: str, body: bytes) -> bool:
     """Whether a storage key contains the digest of a body."""
-    return key.partition("-")[2].startswith(f"{digest_of(body)}.")
+    return has_digest(key, digest_of(body))
+
+
+def has_digest(key: str, digest: str) -> bool:
+    """Whether a storage key contains a digest."""
+    return key.partition("-")[2].startswith(f"{digest}.")
 
 
 def is_storage_key(text: str) -> bool:

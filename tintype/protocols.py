@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from tintype.model import STORED_PREFIX, Capture, Deletion, StorageUsage, StoredEntry, StoredFile, StoredObject
+from tintype.model import (
+    STORED_PREFIX,
+    Capture,
+    Deletion,
+    OpenObject,
+    StorageUsage,
+    StoredEntry,
+    StoredFile,
+    StoredObject,
+)
 from tintype.options import Shot
 
 
@@ -112,6 +121,10 @@ class Storage(Protocol):
 
     def get(self, key: str) -> StoredObject | None:
         """The object, body included."""
+        ...
+
+    def open(self, key: str) -> OpenObject | None:
+        """The object as an open file, so that it can be sent in parts."""
         ...
 
     def latest(self, prefix: str) -> StoredObject | None:

@@ -307,10 +307,10 @@ class TestPersist:
         persisted = harness.service.persist(capture_request(thumb_width=320), FRESHNESS)
         assert is_storage_key(persisted.key)
         assert persisted.url == f"/stored/{persisted.key}"
-        stored = harness.service.get_stored(persisted.key)
+        stored = harness.service.open_stored(persisted.key)
         assert stored is not None
         facts = (persisted.cached, persisted.content_type, persisted.width, persisted.height, persisted.bytes)
-        assert facts == (False, "image/png", 320, 180, len(stored.body))
+        assert facts == (False, "image/png", 320, 180, stored.size)
 
     def test_returns_the_stored_thumbnail_for_the_same_request(self, harness: ServiceHarness) -> None:
         first, second = (harness.service.persist(capture_request(), FRESHNESS) for _ in range(2))
@@ -339,7 +339,7 @@ class TestPersist:
         harness.clock.advance(1)
         new = harness.service.persist(capture_request(), FORCED)
         assert (new.cached, new.key != old.key) == (False, True)
-        assert harness.service.get_stored(old.key)
+        assert harness.service.open_stored(old.key)
         assert harness.service.persist(capture_request(), FRESHNESS).key == new.key
 
     def test_captures_again_after_storing_a_transient_state(self, harness: ServiceHarness) -> None:
@@ -357,7 +357,7 @@ class TestPersist:
     @pytest.mark.parametrize("key", ["", "../../etc/passwd", "thumbs/abc.png", "thumbs/" + "a" * 64 + ".png"])
     def test_passes_only_valid_keys_to_the_storage(self, harness: ServiceHarness, key: str) -> None:
         harness.storage.error = "must not be read"
-        assert harness.service.get_stored(key) is None
+        assert harness.service.open_stored(key) is None
 
 
 class TestPersistUnusable:
@@ -398,7 +398,7 @@ class TestPurge:
         key = harness.service.persist(capture_request(), FRESHNESS).key
         assert harness.service.purge(EVERYTHING).total == 2
         assert harness.state() == "MISS"
-        assert harness.service.get_stored(key)
+        assert harness.service.open_stored(key)
 
     def test_names_cached_values_by_digests_only(self, harness: ServiceHarness) -> None:
         harness.state(url="https://site.org/?token=hidden")

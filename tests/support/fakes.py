@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import threading
 import zlib
@@ -17,6 +18,7 @@ from tintype.model import (
     Capture,
     Deletion,
     MetadataState,
+    OpenObject,
     StorageUsage,
     StoredEntry,
     StoredFile,
@@ -195,6 +197,10 @@ class ThreadLocks:
                 lock.release()
 
 
+STORED_AT = 1_700_000_000.5
+"""Time in seconds since the epoch at which every object of ``MemoryStorage`` was stored."""
+
+
 class MemoryStorage:
     """A dictionary in insertion order; raises BackendUnavailable while ``error`` is set."""
 
@@ -215,6 +221,13 @@ class MemoryStorage:
     def get(self, key: str) -> StoredObject | None:
         self.check()
         return self._objects.get(key)
+
+    def open(self, key: str) -> OpenObject | None:
+        stored = self.get(key)
+        if not stored:
+            return None
+        body = stored.body
+        return OpenObject(key=key, file=io.BytesIO(body), size=len(body), mime=stored.mime, stored_at=STORED_AT)
 
     def latest(self, prefix: str) -> StoredObject | None:
         self.check()

@@ -23,6 +23,8 @@ from tintype.web.auth import Authenticator
 from tintype.web.client_address import ProxyTrust
 from tintype.web.playground import Playground
 from tintype.web.rate_limit import RateLimiter, RateLimits
+from tintype.web.request_body import BodyReader
+from tintype.web.sending import ResponseSender
 
 DAY = 86_400
 URL = "https://site.org/"
@@ -40,6 +42,8 @@ class Site:
     authenticator: Authenticator = field(default_factory=Authenticator)
     playground: Playground = field(default_factory=Playground)
     waiting_limit: WaitingLimit = field(default_factory=WaitingLimit)
+    body_reader: BodyReader = field(default_factory=BodyReader)
+    sender: ResponseSender = field(default_factory=ResponseSender)
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -86,6 +90,8 @@ class Site:
                 allow_js=self.allow_js,
             ),
             authenticator=self.authenticator,
+            body_reader=self.body_reader,
+            sender=self.sender,
             playground=self.playground,
             proxies=visitors,
             public_url=self.public_url,

@@ -231,7 +231,7 @@ class TestRequestBody:
     def test_leaves_a_body_announced_by_expect_100_unread(self, site: Site) -> None:
         assert read_of(site, 3 << 20, {"CONTENT_LENGTH": str(3 << 20), "HTTP_EXPECT": "100-continue"}) == 0
 
-    @pytest.mark.parametrize(("size", "status"), [(1000, 200), (1 << 20, 413), (2 << 20, 413)])
+    @pytest.mark.parametrize(("size", "status"), [(1000, 200), (1 << 20, 200), ((1 << 20) + 1, 413)])
     def test_reads_a_body_without_content_length_up_to_the_limit(self, site: Site, size: int, status: int) -> None:
         sent = io.BytesIO(json.dumps({"url": URL}).ljust(size).encode())
         assert post(site, sent, CHUNKED).status_code == status

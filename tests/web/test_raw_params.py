@@ -14,13 +14,16 @@ from tests.support.problems import invalid_parameters
 from tests.web.conftest import URL, Site
 from tintype.request_parser import MAX_PARAMETERS
 from tintype.service.limits import WaitingLimit
+from tintype.web import request_body
+from tintype.web.client_limit import ClientLimit
 from tintype.web.rate_limit import RateLimits
-from tintype.web.raw_params import MAX_BODY, MAX_DEPTH, MAX_ENTRIES, MAX_QUERY, query_pairs
+from tintype.web.raw_params import MAX_DEPTH, MAX_ENTRIES, MAX_QUERY, query_pairs
+from tintype.web.request_body import MAX_BODY, BodyReader
 
 
 @pytest.fixture
 def full() -> Iterator[Site]:
-    """A site whose waiting limit is reached by a client that is still sending its body."""
+    """A site whose waiting limit is reached."""
     site = Site(waiting_limit=WaitingLimit(1))
     site.thumb()
     with site.waiting_limit.acquire():
@@ -29,6 +32,9 @@ def full() -> Iterator[Site]:
 
 def post(site: Site, path: str, body: str) -> TestResponse:
     return site.client.post(path, data=body, content_type="application/json")
+
+
+OF_1000_BYTES = {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "1000"}
 
 
 class UnreadBody(BytesIO):
@@ -98,19 +104,29 @@ class TestQueryLimits:
 
 class TestSlowBodies:
     @pytest.mark.parametrize("path", ["/thumb", "/persist"])
-    def test_rejects_a_request_over_the_limit_before_reading_its_body(self, full: Site, path: str) -> None:
-        body = UnreadBody()
-        answer = full.client.post(path, input_stream=body, content_type="application/json")
-        assert (answer.status_code, answer.json["error"]) == (503, "overloaded")
-        assert answer.headers["Retry-After"] == "5"
-        assert not body.was_read
+    def test_rejects_a_request_over_the_limit_before_reading_its_body(self, path: str) -> None:
+        for per_client, expected in ((1, (503, "overloaded")), (0, (429, "rate-limited"))):
+            site, body = Site(body_reader=BodyReader(limit=ClientLimit("uploads", 0, per_client))), UnreadBody()
+            answer = site.client.post(path, input_stream=body, environ_overrides=OF_1000_BYTES)
+            assert (answer.status_code, answer.json["error"]) == expected
+            assert answer.headers["Retry-After"] == "5"
+            assert not body.was_read
 
-    def test_ignores_requests_without_a_body(self, full: Site) -> None:
-        assert full.thumb().status_code == 200
+    def test_waiting_captures_take_no_place_from_bodies(self, full: Site) -> None:
+        assert full.client.post("/thumb", json={"url": URL}).status_code == 200
 
     def test_releases_the_limit_after_valid_and_invalid_bodies(self) -> None:
-        site = Site(waiting_limit=WaitingLimit(1))
+        site = Site(body_reader=BodyReader(limit=ClientLimit("uploads", 1, 1)))
         assert [site.persist(url=url).status_code for url in ("ftp://x", URL, URL)] == [400, 200, 200]
+
+    def test_reports_a_body_that_arrives_too_slowly(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(request_body, "BODY_TIMEOUT", 0.0)
+        answer = site.persist()
+        assert (answer.status_code, answer.json["error"]) == (408, "request-timeout")
+
+    def test_reports_a_body_that_is_cut_off(self, site: Site) -> None:
+        answer = site.client.post("/thumb", input_stream=BytesIO(b"{"), environ_overrides=OF_1000_BYTES)
+        assert "Content-Length" in invalid_parameters(answer)["body"]
 
     def test_checks_the_rate_limit_before_reading_the_body(self) -> None:
         site, body = Site(rate_limits=RateLimits(persist="1 per minute")), UnreadBody()

@@ -16,16 +16,26 @@ from wsgiref.types import WSGIApplication
 import click
 import structlog
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from tintype import __version__, application, backends
 from tintype.commands.worker_process import WorkerProcess, kill_workers_on_second_interrupt
 from tintype.settings import Settings
 from tintype.web import create_app
+from tintype.web.connections import MAX_CONNECTIONS
+from tintype.web.request_body import MAX_SENDERS
+from tintype.web.sending import MAX_STREAMS
 
 log = structlog.get_logger("tintype.serve")
 
+MAX_HEAD = 96 << 10
+"""Bytes of a request head, a query string of 64 KB among them, and of a response in the server's buffer. A longer head
+is answered with 431, a URL of more than 65,534 bytes with 414, more than 100 fields with 431."""
+HEAD_TIMEOUT = 30.0
+"""Seconds in which the head of a request must arrive, after the last response or since the connection was opened.
+HTTP/2 is disabled: a connection would carry 200 requests, and proxies use HTTP/1.1."""
 _START_TIMEOUT = 60.0
 _LOG_CONFIG: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}}
 
@@ -40,7 +50,12 @@ def serve(settings: Settings, address: tuple[str, int], workers: int, threads: i
         address=host,
         port=port,
         workers=workers,
-        blocking_threads=threads,
+        blocking_threads=threads + MAX_SENDERS + MAX_STREAMS,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=int(HEAD_TIMEOUT * 1000), max_buffer_size=MAX_HEAD, pipeline_flush=False
+        ),
+        backpressure=MAX_CONNECTIONS,
         respawn_failed_workers=True,
         workers_kill_timeout=int(settings.timeout) + 15,
         log_dictconfig=_LOG_CONFIG,

@@ -13,6 +13,7 @@ from tintype.model import (
     CacheAge,
     CacheState,
     Freshness,
+    OpenObject,
     PersistResult,
     StoredObject,
     Thumbnail,
@@ -190,9 +191,9 @@ class ThumbnailService:
         with self.waiting_limit.acquire(), permit.released(), self._rendering_limit.acquire(pixels):
             yield
 
-    def get_stored(self, key: str) -> StoredObject | None:
-        """The stored thumbnail of a storage key."""
-        return self._storage.get(key) if is_storage_key(key) else None
+    def open_stored(self, key: str) -> OpenObject | None:
+        """The stored thumbnail of a storage key, for a storage that this service serves."""
+        return self._storage.open(key) if is_storage_key(key) else None
 
     def purge(self, selector: Selector) -> PurgeCount:
         """Delete the cached values that a selector matches, but no stored thumbnail.

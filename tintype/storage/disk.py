@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import stat
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
 
 import structlog
@@ -18,11 +20,13 @@ from tintype.model import (
     STORED_PREFIX,
     Deletion,
     MetadataState,
+    OpenObject,
     StorageUsage,
     StoredEntry,
     StoredFile,
     StoredObject,
     has_content,
+    has_digest,
     is_storage_key,
 )
 from tintype.quarantine import quarantine
@@ -36,6 +40,8 @@ USAGE_INTERVAL = 60.0
 """Seconds for which a measurement of the usage is reused; another one costs a few milliseconds."""
 COARSE_TIME_NS = 2_000_000_000
 """Nanoseconds: file systems record changes with a resolution of up to 1 s (NFS) or 2 s (FAT)."""
+MAX_INTACT = 4096
+"""Files whose check is remembered."""
 
 
 class DiskStorage:
@@ -48,6 +54,8 @@ class DiskStorage:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._intact: dict[tuple[str, int, int, int], None] = {}
+        """Key, inode, size and modification time of files whose content was checked."""
         self._incoming = folder / ".incoming"
         self._usage_of: dict[str, tuple[int, StorageUsage]] = {}
         self._remove_incomplete()
@@ -83,6 +91,23 @@ class DiskStorage:
             body = self._path(key).read_bytes()
             if has_content(key, body):
                 return replace(stored, body=body)
+            _report_damage(key, self._path(key), "its content does not match its key")
+        return None
+
+    def open(self, key: str) -> OpenObject | None:
+        """The object as an open file; raises BackendUnavailable. Its content is checked once for each version of it."""
+        stored = self._read_metadata(key)
+        if not stored:
+            return None
+        with self._translating_errors("read"), suppress(FileNotFoundError):
+            file = self._path(key).open("rb")
+            status = os.fstat(file.fileno())
+            version = key, status.st_ino, status.st_size, status.st_mtime_ns
+            if self._is_intact(version, file):
+                return OpenObject(
+                    key=key, file=file, size=status.st_size, mime=stored.mime, stored_at=status.st_mtime_ns / 1e9
+                )
+            file.close()
             _report_damage(key, self._path(key), "its content does not match its key")
         return None
 
@@ -168,6 +193,17 @@ class DiskStorage:
             _mkdir_durable(self._incoming)
             with self._temp_file(bytes(4096)):
                 pass
+
+    def _is_intact(self, version: tuple[str, int, int, int], file: BufferedReader) -> bool:
+        """Whether the content of a file matches the digest in its key; the last versions that do are remembered."""
+        if version in self._intact:
+            return True
+        if not has_digest(version[0], hashlib.file_digest(file, "sha256").hexdigest()):
+            return False
+        while len(self._intact) >= MAX_INTACT:
+            self._intact.pop(next(iter(self._intact)), None)
+        self._intact[version] = None
+        return True
 
     def _read_metadata(self, key: str) -> StoredObject | None:
         """The object without its body; None if it is missing or its metadata is unusable."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import os
 import secrets
 import threading
@@ -25,6 +26,7 @@ from tintype.model import (
     STORED_PREFIX,
     Deletion,
     MetadataState,
+    OpenObject,
     StorageUsage,
     StoredEntry,
     StoredFile,
@@ -107,6 +109,14 @@ class S3Storage:
             return None
         found = self._read(key, lambda name: self._client.get_object(Bucket=self._bucket, Key=name))
         return _without_stored_at(found) if found else None
+
+    def open(self, key: str) -> OpenObject | None:
+        """The object as a file in memory; raises BackendUnavailable. S3 serves its objects itself."""
+        found = self.get(key)
+        if not found:
+            return None
+        body = io.BytesIO(found.body)
+        return OpenObject(key=key, file=body, size=len(found.body), mime=found.mime, stored_at=0.0)
 
     def latest(self, prefix: str) -> StoredObject | None:
         """The object stored last whose key starts with ``prefix``, without its body; raises BackendUnavailable.

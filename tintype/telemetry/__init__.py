@@ -55,6 +55,8 @@ def _declare_series(sources: NodeSources) -> None:
     recorder.declare("tintype_rate_limit_evictions_total")
     for backend in ("storage", "limits"):
         recorder.declare("tintype_backend_failures_total", backend)
+    for reason in ("slow-body", "slow-reader", "no-response", "client-limit", "idle"):
+        recorder.declare("tintype_connections_closed_total", reason)
     for engine in sources.engines:
         for result in ("ok", "partial", *(failure.code for failure in _ENGINE_ERRORS)):
             recorder.declare("tintype_captures_total", engine, result)

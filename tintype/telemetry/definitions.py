@@ -64,13 +64,19 @@ METRICS: tuple[Metric, ...] = (
         "tintype_waiting_requests",
         "gauge",
         (),
-        "Requests that wait for a capture or still send their body. Each occupies a thread.",
+        "Requests that wait for a capture. Each occupies a thread.",
     ),
     Metric(
         "tintype_waiting_requests_limit",
         "gauge",
         (),
         "Maximum of tintype_waiting_requests. Excess requests get 503 overloaded.",
+    ),
+    Metric(
+        "tintype_connections_closed_total",
+        "counter",
+        ("reason",),
+        "Connections of clients that a limit closed: slow-body, slow-reader, no-response, client-limit or idle.",
     ),
     Metric(
         "tintype_captures_total",

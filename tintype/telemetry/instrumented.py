@@ -8,7 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tintype.errors import BackendUnavailable, TintypeError
-from tintype.model import STORED_PREFIX, Capture, Deletion, StorageUsage, StoredEntry, StoredFile, StoredObject
+from tintype.model import (
+    STORED_PREFIX,
+    Capture,
+    Deletion,
+    OpenObject,
+    StorageUsage,
+    StoredEntry,
+    StoredFile,
+    StoredObject,
+)
 from tintype.options import Shot
 from tintype.protocols import Cache, Engine, RequestLimit, Storage
 from tintype.telemetry import timing
@@ -114,6 +123,11 @@ class InstrumentedStorage:
         """The object, body included."""
         with _storage_operation("get"):
             return self.storage.get(key)
+
+    def open(self, key: str) -> OpenObject | None:
+        """The object as an open file."""
+        with _storage_operation("get"):
+            return self.storage.open(key)
 
     def latest(self, prefix: str) -> StoredObject | None:
         """The latest object whose key starts with ``prefix``, with an empty body."""

@@ -12,7 +12,7 @@ from tintype.web import api_docs, health, metrics, persist, playground, problems
 from tintype.web.fallback_images import FallbackImages
 from tintype.web.fast_path import FastPath
 from tintype.web.query_cache import QueryCache
-from tintype.web.raw_params import MAX_BODY
+from tintype.web.request_body import MAX_BODY
 
 if TYPE_CHECKING:
     from tintype.application import Application
@@ -46,13 +46,21 @@ def create_app(application: Application | None = None) -> Flask:
 
 def _register_routes(app: Flask, application: Application, query_cache: QueryCache, images: FallbackImages) -> None:
     service, authenticator, playground_page = application.service, application.authenticator, application.playground
-    shared = service, authenticator, application.rate_limiter, application.request_parser
-    app.register_blueprint(thumb.blueprint(thumb.ThumbnailView(*shared, query_cache, images, application.clock)))
-    app.register_blueprint(persist.persist_blueprint(*shared, application.proxies, application.public_url))
+    shared = service, authenticator, application.rate_limiter, application.request_parser, application.body_reader
+    app.register_blueprint(
+        thumb.blueprint(thumb.ThumbnailView(*shared, application.sender, query_cache, images, application.clock))
+    )
+    app.register_blueprint(
+        persist.persist_blueprint(
+            *shared, lambda request: application.public_url or application.proxies.base_url(request)
+        )
+    )
     if application.serves_stored:
-        app.register_blueprint(persist.stored_blueprint(service, application.rate_limiter))
+        app.register_blueprint(persist.stored_blueprint(service, application.rate_limiter, application.sender))
     policy = application.request_parser.target_policy
-    app.register_blueprint(purge.blueprint(service, authenticator, application.rate_limiter, policy))
+    app.register_blueprint(
+        purge.blueprint(service, authenticator, application.rate_limiter, policy, application.body_reader)
+    )
     app.register_blueprint(health.blueprint(service))
     app.register_blueprint(metrics.blueprint(application.metrics_access))
     app.register_blueprint(api_docs.blueprint(api_docs.api_features(application), pages=playground_page.enabled))

@@ -21,6 +21,7 @@ from tintype.web.auth import Authenticator, Credential
 from tintype.web.query_cache import ParsedQuery, QueryCache
 from tintype.web.rate_limit import RateLimiter, WindowStats
 from tintype.web.response_cache import CachedResponse, ResponseCache
+from tintype.web.sending import BUFFERED_BYTES
 
 _CONDITIONAL_HEADERS = {
     "HTTP_IF_MATCH",
@@ -95,7 +96,7 @@ class FastPath:
             result = self._service.get_fresh(parsed.capture_request, parsed.freshness, fail_on=parsed.fail_on)
         except TintypeError:  # the application reports it
             return None
-        if result is None:
+        if result is None or len(result.thumbnail.body) > BUFFERED_BYTES:
             return None
         response = CachedResponse.build(result, parsed, credential, now)
         self._responses.add(query, response, purges)

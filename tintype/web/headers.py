@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from tintype.model import CacheState, Thumbnail, ThumbnailResult
@@ -51,6 +52,9 @@ def content_headers(thumbnail: Thumbnail, host: str, *, negotiated: bool) -> Fie
         "ETag": thumbnail.etag,
         "X-Verdict": thumbnail.verdict,
     }
+    if thumbnail.mime == "application/pdf":  # documents that viewers read in parts; images are read whole
+        fields["Accept-Ranges"] = "bytes"
+        fields["Last-Modified"] = formatdate(thumbnail.taken_at, usegmt=True)
     if negotiated:
         fields["Vary"] = "Accept"
     if thumbnail.status:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Request, Response, jsonify, request
 
 from tintype.errors import NotFound
 from tintype.request_parser import RequestParser
@@ -12,8 +13,9 @@ from tintype.service import Terms, ThumbnailService
 from tintype.web import raw_params, request_log, responses
 from tintype.web.auth import Authenticator
 from tintype.web.bodies import PersistedThumbnail
-from tintype.web.client_address import ProxyTrust
 from tintype.web.rate_limit import RateLimiter
+from tintype.web.request_body import BodyReader
+from tintype.web.sending import ResponseSender
 
 
 def persist_blueprint(
@@ -21,23 +23,22 @@ def persist_blueprint(
     authenticator: Authenticator,
     rate_limiter: RateLimiter,
     parser: RequestParser,
-    proxies: ProxyTrust,
-    public_url: str,
+    body_reader: BodyReader,
+    base_url: Callable[[Request], str],
 ) -> Blueprint:
-    """The route that stores. ``public_url``: the base of the returned URL; empty: the base of the request."""
+    """The route that stores. ``base_url`` returns the base of the returned URL."""
     routes = Blueprint("persist", __name__)
 
     @routes.post("/persist")
     def persist() -> Response:
         key_name = authenticator.authenticate(request).key_name
         rate_limiter.check_persist(request, key_name)
-        pairs = raw_params.limited_body_pairs(request, service.waiting_limit)
+        pairs = raw_params.body_pairs(request, body_reader)
         parsed = parser.parse(pairs, raw_params.accepted_types(request))
         request_log.bind(target=parsed.host)
         terms = Terms(charge=rate_limiter.charge_later("persist", request, key_name), tags=parsed.tags)
         persisted = service.persist(parsed.capture_request, parsed.freshness, fail_on=parsed.fail_on, terms=terms)
-        base = public_url or proxies.base_url(request)
-        url = responses.absolute_url(persisted.url, base)
+        url = responses.absolute_url(persisted.url, base_url(request))
         response = jsonify(PersistedThumbnail.model_validate(replace(persisted, url=url)).members())
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -45,7 +46,7 @@ def persist_blueprint(
     return routes
 
 
-def stored_blueprint(service: ThumbnailService, rate_limiter: RateLimiter) -> Blueprint:
+def stored_blueprint(service: ThumbnailService, rate_limiter: RateLimiter, sender: ResponseSender) -> Blueprint:
     """The route that serves stored thumbnails from this machine's disk."""
     routes = Blueprint("stored", __name__)
     routes.after_request(responses.add_cors)
@@ -53,9 +54,9 @@ def stored_blueprint(service: ThumbnailService, rate_limiter: RateLimiter) -> Bl
     @routes.get("/stored/<path:key>")
     def stored(key: str) -> Response:
         rate_limiter.check_stored(request)
-        found = service.get_stored(key)
+        found = service.open_stored(key)
         if found is None:
             raise NotFound("no thumbnail is stored under this key")
-        return responses.stored(found, request)
+        return responses.stored(found, request, sender)
 
     return routes

@@ -40,6 +40,8 @@ _CSP = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+_NEVER_IMAGES = {412, 416}
+"""Only programs send conditions and ranges."""
 _BY_STATUS = {
     400: errors.InvalidRequest(detail="the request is malformed"),
     404: errors.NotFound(
@@ -102,7 +104,12 @@ def _allowed(error: HTTPException) -> str:
 
 
 def _render(problem: Mapping[str, Any], error: TintypeError | None) -> Response:
-    if error and _wants_image(request) and (image := _error_image(request, error)):
+    if (
+        error
+        and error.status not in _NEVER_IMAGES
+        and _wants_image(request)
+        and (image := _error_image(request, error))
+    ):
         return image
     members = Problem(**problem, instance=f"urn:tintype:request:{request_log.request_id()}").members()
     if _prefers_html(request):
@@ -116,6 +123,8 @@ def _add_headers(response: Response, status: int, error: TintypeError | None) ->
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     response.headers.add("Vary", "Accept")
+    if isinstance(error, errors.RangeNotSatisfiable):
+        response.headers["Content-Range"] = f"bytes */{error.complete_length}"
     if isinstance(error, errors.Unauthorized):
         response.headers["WWW-Authenticate"] = 'Bearer realm="tintype"'
     if error and error.retry_after is not None:

@@ -16,6 +16,7 @@ from tintype.web import raw_params
 from tintype.web.auth import Authenticator
 from tintype.web.bodies import PurgeReport
 from tintype.web.rate_limit import RateLimiter
+from tintype.web.request_body import BodyReader
 
 MAX_SELECTORS = 100
 """URLs, hosts, prefixes, tags and ETags of one request."""
@@ -24,7 +25,11 @@ MAX_TEXT = 2048
 
 
 def blueprint(
-    service: ThumbnailService, authenticator: Authenticator, rate_limiter: RateLimiter, policy: TargetPolicy
+    service: ThumbnailService,
+    authenticator: Authenticator,
+    rate_limiter: RateLimiter,
+    policy: TargetPolicy,
+    body_reader: BodyReader,
 ) -> Blueprint:
     """The route; ``policy`` canonicalises URLs."""
     routes = Blueprint("purge", __name__)
@@ -32,7 +37,7 @@ def blueprint(
     @routes.post("/purge")
     def purge() -> Response:
         rate_limiter.check_purge(request, authenticator.require_admin(request))
-        selectors = parse_selectors(raw_params.limited_body_pairs(request, service.waiting_limit), policy)
+        selectors = parse_selectors(raw_params.body_pairs(request, body_reader), policy)
         counts = [(selector, service.purge(selector)) for selector in selectors]
         response = jsonify(PurgeReport.of(counts).members())
         response.headers["Cache-Control"] = "no-store"

@@ -8,25 +8,19 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from flask import Request
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from tintype import signing
-from tintype.errors import BodyTooLarge, InvalidParameter, InvalidRequest, UnsupportedMedia
+from tintype.errors import InvalidParameter, InvalidRequest, UnsupportedMedia
 from tintype.options import Options
-from tintype.protocols import RequestLimit
 from tintype.request_parser import MAX_PARAMETERS, Pairs, parse_leniently, too_many_parameters
+from tintype.web.request_body import BodyReader
 
 MAX_QUERY = 1 << 16
 """Bytes of a query string."""
-MAX_BODY = 1 << 20
-"""Bytes of a request body."""
 MAX_DEPTH = 8
 """Nested objects and lists of a JSON body, itself included. The deepest option is a list of cookies with 3."""
 MAX_ENTRIES = 1000
 """Entries of one JSON list or object inside the body. The longest option is a list of about 700 selectors."""
-_MAX_DRAIN = 16 << 20
-"""Bytes read of a rejected body: a client that is still sending may miss a response on a closed connection."""
-_CHUNK = 1 << 16
 _JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.?)*+"?', re.DOTALL)
 """A JSON string; one that is not closed ends with the text."""
 _AS_SQUARE_BRACKETS = bytes.maketrans(b"{}", b"[]")
@@ -87,17 +81,11 @@ def query_pairs(raw: bytes) -> Pairs:
         raise InvalidRequest(InvalidParameter("query", "must be percent-encoded UTF-8")) from None
 
 
-def body_pairs(request: Request) -> Pairs:
-    """Members of a JSON object; null means absent. Raises UnsupportedMedia, BodyTooLarge or InvalidRequest."""
+def body_pairs(request: Request, reader: BodyReader) -> Pairs:
+    """Members of a JSON object; null means absent. Raises UnsupportedMedia, and the errors of ``BodyReader.read``."""
     if not request.is_json:
         raise UnsupportedMedia("send a JSON object with Content-Type: application/json")
-    try:
-        raw = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise _too_large(request) from None
-    if request.content_length is None and len(raw) >= MAX_BODY:
-        # werkzeug truncates a chunked body at the limit; it rejects only a body with a Content-Length above it
-        raise _too_large(request)
+    raw = reader.read(request)
     members = _decode(raw)
     if not isinstance(members, _JsonObject):
         raise _invalid_body('must be a JSON object such as {"url": "https://example.com/"}')
@@ -108,25 +96,10 @@ def body_pairs(request: Request) -> Pairs:
     return pairs
 
 
-def limited_body_pairs(request: Request, waiting_limit: RequestLimit) -> Pairs:
-    """Read the body as ``body_pairs``, counted by the waiting limit; raises Overloaded before anything is read."""
-    with waiting_limit.acquire():
-        return body_pairs(request)
-
-
 def received_pairs(request: Request) -> Pairs:
     """The pairs of a body that was already parsed. An error response must not wait for a slow client."""
     pairs: Pairs = request.environ.get(_BODY_KEY, [])
     return pairs
-
-
-def _too_large(request: Request) -> BodyTooLarge:
-    """Drain the body, unless the client waits for 100 Continue before sending it (RFC 9110, 10.1.1)."""
-    if "Expect" not in request.headers:
-        left = min(request.content_length or _MAX_DRAIN, _MAX_DRAIN)
-        while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, _CHUNK))):
-            left -= len(chunk)
-    return BodyTooLarge("the request body may hold at most 1 MB")
 
 
 class _JsonObject(list[tuple[str, Any]]):

@@ -124,4 +124,4 @@ def _sent_bytes(response: Response) -> int:
     """Bytes of the body that the server sends."""
     if request.method == "HEAD" or response.status_code == HTTPStatus.NOT_MODIFIED:
         return 0
-    return response.calculate_content_length() or 0
+    return response.content_length or response.calculate_content_length() or 0

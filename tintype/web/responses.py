@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 
 from flask import Request, Response
 
-from tintype.model import StoredObject, ThumbnailResult
+from tintype.model import OpenObject, ThumbnailResult
 from tintype.request_parser import ThumbnailRequest
 from tintype.service.limits import Permit
-from tintype.web import fallback_images, headers
+from tintype.web import conditions, fallback_images, headers
 from tintype.web.auth import Credential
 from tintype.web.fallback_images import FallbackImages
+from tintype.web.sending import ResponseSender
 
 YEAR = 31_536_000
 """Seconds."""
@@ -24,7 +25,10 @@ def thumbnail(
     fields = headers.thumbnail_headers(result, parsed, credential, now)
     if request.method == "POST":
         fields["Cache-Control"] = "private, no-store"  # the URL does not identify the thumbnail, the body does
-    return _conditional(Response(result.thumbnail.body, headers=fields), request)
+    response = Response(result.thumbnail.body, headers=fields)
+    if not conditions.evaluate(response, request) and "Accept-Ranges" in fields:
+        _limit_to_range(response, request)
+    return response
 
 
 def placeholder(parsed: ThumbnailRequest, images: FallbackImages, permit: Permit) -> Response:
@@ -38,28 +42,48 @@ def placeholder(parsed: ThumbnailRequest, images: FallbackImages, permit: Permit
     return response
 
 
-def stored(found: StoredObject, request: Request) -> Response:
-    """A stored thumbnail: its key contains the digest of its content, so it never changes."""
+def stored(found: OpenObject, request: Request, sender: ResponseSender) -> Response:
+    """A stored thumbnail, or the requested range of it: its key contains its digest, so it never changes."""
     content_digest, _, extension = found.key.rpartition("-")[2].partition(".")
-    response = Response(found.body, mimetype=found.mime)
+    response = Response(mimetype=found.mime)
     response.headers["Content-Disposition"] = headers.content_disposition(content_digest[:16], extension)
     response.headers["ETag"] = f'"{content_digest[:32]}"'
     response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
-    return _conditional(response, request)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.last_modified = conditions.http_date(found.stored_at)
+    try:
+        if conditions.evaluate(response, request):
+            found.file.close()
+            return response
+        part = conditions.requested_range(response, request, found.size)
+    except BaseException:
+        found.file.close()
+        raise
+    if part:
+        _mark_partial(response, part, found.size)
+    return sender.send_file(response, request, found.file, *(part or (0, found.size)))
 
 
 def with_etag(text: str, media: str, request: Request) -> Response:
     """A text with an ETag that clients revalidate on each use, or 304."""
     response = Response(text, content_type=media, headers={"Cache-Control": "no-cache"})
     response.add_etag()
-    return _conditional(response, request)
-
-
-def _conditional(response: Response, request: Request) -> Response:
-    """Replace the response by 304 without a body if the client has the same entity (RFC 9110, 13.1)."""
-    response.make_conditional(request)
-    del response.headers["Date"]  # the WSGI server sends its own
+    conditions.evaluate(response, request)
     return response
+
+
+def _limit_to_range(response: Response, request: Request) -> None:
+    """Reduce a response to the range that the client requests, if any; raises RangeNotSatisfiable."""
+    body = response.get_data()
+    part = conditions.requested_range(response, request, len(body))
+    if part:
+        response.set_data(body[part.start : part.start + part.length])
+        _mark_partial(response, part, len(body))
+
+
+def _mark_partial(response: Response, part: conditions.ByteRange, complete_length: int) -> None:
+    response.status_code = conditions.PARTIAL_CONTENT
+    response.headers["Content-Range"] = part.content_range(complete_length)
 
 
 def add_cors(response: Response) -> Response:

@@ -19,6 +19,8 @@ from tintype.web.fast_path import permit_of
 from tintype.web.problems import COUNTED_KEY
 from tintype.web.query_cache import QueryCache
 from tintype.web.rate_limit import RateLimiter
+from tintype.web.request_body import BodyReader
+from tintype.web.sending import BUFFERED_BYTES, ResponseSender
 
 _FROM_CACHE = (CacheState.HIT, CacheState.STALE)
 
@@ -31,6 +33,8 @@ class ThumbnailView:
     authenticator: Authenticator
     rate_limiter: RateLimiter
     parser: RequestParser
+    body_reader: BodyReader
+    sender: ResponseSender
     query_cache: QueryCache
     images: FallbackImages
     clock: Callable[[], float]
@@ -41,8 +45,8 @@ class ThumbnailView:
         return self._respond(pairs, from_body=False, cache_query=cache_query)
 
     def respond_to_body(self) -> Response:
-        """Answer a POST; its body is read only while the waiting limit has room."""
-        pairs = partial(raw_params.limited_body_pairs, request, self.service.waiting_limit)
+        """Answer a POST; its body is read within a deadline."""
+        pairs = partial(raw_params.body_pairs, request, self.body_reader)
         return self._respond(pairs, from_body=True)
 
     def _respond(self, read_pairs: Callable[[], Pairs], *, from_body: bool, cache_query: bool = False) -> Response:
@@ -84,9 +88,12 @@ class ThumbnailView:
             request_log.bind(cache=CacheState.PLACEHOLDER)
             return responses.placeholder(parsed, self.images, permit_of(request.environ))
         request_log.bind(cache=result.cache, **{f"{step}_ms": round(ms, 1) for step, ms in result.timings.items()})
-        if cache_query and result.cache in _FROM_CACHE:  # a query that was sent once only is not worth its memory
+        is_small = len(result.thumbnail.body) <= BUFFERED_BYTES  # the fast path sends no streams
+        if (
+            cache_query and is_small and result.cache in _FROM_CACHE
+        ):  # a query that was sent once only is not worth its memory
             self.query_cache.add(request.environ, parsed, credential)
-        return responses.thumbnail(result, parsed, credential, request, self.clock())
+        return self.sender.send(responses.thumbnail(result, parsed, credential, request, self.clock()), request)
 
     def _count(self, parsed: ThumbnailRequest, credential: Credential, *, hit: bool) -> None:
         self.rate_limiter.check_thumb_result(request, credential.key_name, hit=hit)
