@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from tintype.options import OptionLimits, Options
 from tintype.options.combinations import ERROR_TYPE
+from tintype.options.paper import MIN_PRINTABLE, MM_PER_INCH, PAPER_SIZES
 
 URL = "https://site.org/"
 CREDENTIALS: dict[str, Any] = {"headers": {"X-Key": "one"}, "cookies": {"a": "one"}, "basic_auth": "anna:one"}
@@ -46,6 +47,19 @@ class TestCombinations:
     )
     def test_rejects_options_that_exclude_each_other(self, options: dict[str, Any], names: set[str]) -> None:
         assert set(conflicts(**options)) == names
+
+    @pytest.mark.parametrize("landscape", [False, True])
+    @pytest.mark.parametrize("paper", PAPER_SIZES)
+    def test_rejects_margins_that_leave_no_room_on_the_paper(self, paper: str, landscape: bool) -> None:
+        side = min(PAPER_SIZES[paper]) * MM_PER_INCH
+        for margin in range(101):
+            reason = conflicts(format="pdf", paper=paper, landscape=landscape, margin=margin).get("margin", "")
+            assert bool(reason) == (side - 2 * margin < MIN_PRINTABLE), (margin, reason)
+
+    def test_names_the_largest_margin(self) -> None:
+        assert conflicts(format="pdf", paper="a5", margin=80) == {
+            "margin": "must be at most 69 millimetres with paper=a5"
+        }
 
     @pytest.mark.parametrize("name", CREDENTIALS)
     def test_rejects_a_placeholder_with_credentials(self, name: str) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from tintype.options.groups import Credentials, PdfOptions
+from tintype.options.paper import largest_margin
 
 if TYPE_CHECKING:
     from tintype.options import Options
@@ -91,6 +92,8 @@ def _without_effect(options: Options) -> Iterator[Conflict]:
     for name in _NOT_APPLICABLE.get(options.format, ()):
         if options.is_set(name):
             yield name, f"does not apply to format={options.format}"
+    if options.format == "pdf" and options.margin > largest_margin(options.paper):
+        yield "margin", f"must be at most {largest_margin(options.paper)} millimetres with paper={options.paper}"
     if options.format != "pdf":
         for name in PdfOptions.model_fields:
             if options.is_set(name):

@@ -206,7 +206,7 @@ class PdfOptions(OptionGroup):
 
     paper: Paper = option("a4", "Paper size of a PDF.", "a3, a4, a5, letter, legal or tabloid")
     landscape: Bool = flag(False, "Landscape orientation of a PDF.")
-    margin: Int = between(10, "Page margin of a PDF.", 0, 100, "millimetres")
+    margin: Int = between(10, "Page margin of a PDF; at least 10 millimetres of a side remain.", 0, 100, "millimetres")
     print_background: Bool = flag(True, "Print background colours and images in a PDF.")
 
 

@@ -12,8 +12,10 @@ from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
 from tintype import imaging
 from tintype.engines.chromium import ChromiumEngine
+from tintype.errors import EngineError
 from tintype.model import Thumbnail
-from tintype.options import INLINE_HTML_URL, Options
+from tintype.options import INLINE_HTML_URL, OptionLimits, Options
+from tintype.options.paper import PAPER_SIZES, largest_margin
 
 pytestmark = pytest.mark.browser
 
@@ -85,3 +87,16 @@ class TestPdf:
 
     def test_prints_a_page_that_is_never_stable(self, engine: ChromiumEngine, site: SiteServer) -> None:
         assert take(engine, site.url("/loop-later.html"), format="pdf").partial
+
+    @pytest.mark.parametrize("paper", PAPER_SIZES)
+    def test_prints_with_the_largest_margin(self, engine: ChromiumEngine, site: SiteServer, paper: str) -> None:
+        margin = min(100, largest_margin(paper))
+        printed = take(engine, site.url("/plain.html"), format="pdf", paper=paper, margin=margin)
+        assert printed.body[:5] == b"%PDF-"
+
+    def test_is_not_tried_again_if_the_browser_can_only_refuse(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        unchecked = OptionLimits(check_combinations=False)
+        options = {"url": site.url("/plain.html"), "format": "pdf", "paper": "a5", "margin": 100}
+        shot = Options.model_validate(options, context=unchecked).capture_request().shot
+        with pytest.raises(EngineError, match="refuses to print"):
+            engine.capture(shot)

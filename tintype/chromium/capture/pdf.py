@@ -6,26 +6,25 @@ import base64
 
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.screenshot import RawCapture
-from tintype.chromium.cdp.connection import Json
+from tintype.chromium.cdp.connection import Json, ProtocolError
 from tintype.errors import EngineError
 from tintype.options import PdfLayout
+from tintype.options.paper import MM_PER_INCH, PAPER_SIZES
 
-_PAPER_SIZES = {
-    "a3": (11.7, 16.54),
-    "a4": (8.27, 11.7),
-    "a5": (5.83, 8.27),
-    "letter": (8.5, 11),
-    "legal": (8.5, 14),
-    "tabloid": (11, 17),
-}
-"""Width and height in inches."""
-_MM_PER_INCH, _CSS_PIXELS_PER_INCH = 25.4, 96
+_CSS_PIXELS_PER_INCH = 96
 _MAX_SHEETS = 500
+_PERMANENT_REFUSALS = ("print parameters", "page range", "content area")
+"""Words of Chromium's refusals that depend on the parameters only, so that another attempt fails as well."""
 
 
 async def print_pdf(page: PageContext, layout: PdfLayout) -> RawCapture:
     """A PDF; raises EngineError, or ProtocolError while the page is between two documents."""
-    answer = await page.session.call("Page.printToPDF", **_parameters(layout))
+    try:
+        answer = await page.session.call("Page.printToPDF", **_parameters(layout))
+    except ProtocolError as error:
+        if any(words in error.message.lower() for words in _PERMANENT_REFUSALS):
+            raise EngineError("the browser refuses to print the page with these options") from error
+        raise
     document = base64.b64decode(answer["data"])
     if not document.startswith(b"%PDF-"):
         raise EngineError("the browser returned an empty document")
@@ -35,8 +34,8 @@ async def print_pdf(page: PageContext, layout: PdfLayout) -> RawCapture:
 
 def _parameters(layout: PdfLayout) -> Json:
     """Parameters of ``Page.printToPDF``."""
-    width, height = _PAPER_SIZES[layout.paper]
-    margin = layout.margin / _MM_PER_INCH
+    width, height = PAPER_SIZES[layout.paper]
+    margin = layout.margin / MM_PER_INCH
     return {
         "paperWidth": width,
         "paperHeight": height,
@@ -49,5 +48,5 @@ def _parameters(layout: PdfLayout) -> Json:
 
 def _sheet_size(layout: PdfLayout) -> tuple[float, float]:
     """Width and height of a sheet in inches, turned if it is landscape."""
-    width, height = _PAPER_SIZES[layout.paper]
+    width, height = PAPER_SIZES[layout.paper]
     return (height, width) if layout.landscape else (width, height)
