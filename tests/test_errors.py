@@ -37,6 +37,7 @@ STATUSES = {
     "overloaded": 503,
     "backend-unavailable": 503,
     "capture-timeout": 504,
+    "storage-full": 507,
 }
 
 

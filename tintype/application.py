@@ -22,6 +22,7 @@ from tintype.service import ThumbnailService
 from tintype.service.limits import WaitingLimit
 from tintype.service.rendering_limit import RenderingLimit
 from tintype.service.stored_address import StoredAddresses
+from tintype.service.stored_quota import StoredLimits
 from tintype.settings import Settings
 from tintype.signing import UrlSigner
 from tintype.telemetry.instrumented import InstrumentedCache, InstrumentedLimit, InstrumentedStorage
@@ -92,6 +93,11 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         wait_timeout=backends.capture_wait_timeout(settings),
         waiting_limit=_waiting_limit(settings) if serving else None,
         purges=PurgeSignal(backends.data_folder(settings, "run") / "purges"),
+        stored_limits=StoredLimits(
+            max_bytes=settings.stored_quota,
+            max_objects=settings.stored_objects,
+            retention=settings.stored_retention,
+        ),
         addresses=StoredAddresses(partial(backends.stored_secret, settings)),
         rendering_limit=_rendering_limit(settings) if serving else None,
     )
@@ -110,12 +116,15 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
     )
     application.exit_stack.callback(engine.close)
     if serving:
-        _start_telemetry(settings, state, application.exit_stack)
+        _start_telemetry(settings, state, application)
+        service.stored_maintenance.start()
+        application.exit_stack.callback(service.stored_maintenance.stop)
     return application
 
 
-def _start_telemetry(settings: Settings, state: backends.StateBackends, exit_stack: ExitStack) -> None:
+def _start_telemetry(settings: Settings, state: backends.StateBackends, application: Application) -> None:
     """Start tracing, and metrics shared with the other processes of the node."""
+    exit_stack = application.exit_stack
     daemon = backends.daemon_client(settings)
     if daemon:
         exit_stack.callback(daemon.close)
@@ -125,6 +134,8 @@ def _start_telemetry(settings: Settings, state: backends.StateBackends, exit_sta
         engines=settings.engines,
         waiting_limit=settings.waiting_limit,
         data_dir=settings.data_dir,
+        stored_usage=application.service.stored.quota.last_usage,
+        stored_quota=settings.stored_quota,
     )
     if settings.traces_endpoint:
         exit_stack.callback(telemetry.start_tracing(settings.traces_endpoint))

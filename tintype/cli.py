@@ -42,6 +42,7 @@ EXIT_CODES: dict[type[TintypeError], ExitCode] = {
     errors.Overloaded: ExitCode.SERVICE_ERROR,
     errors.BackendUnavailable: ExitCode.SERVICE_ERROR,
     errors.CaptureTimeout: ExitCode.SERVICE_ERROR,
+    errors.StorageFull: ExitCode.SERVICE_ERROR,
 }
 
 

@@ -28,6 +28,7 @@
   - Overloaded          503  overloaded            the queue or the waiting limit is full (retryable)
   - BackendUnavailable  503  backend-unavailable   engine, cache or storage is unavailable (retryable)
   - CaptureTimeout      504  capture-timeout       nothing usable at the hard deadline
+  - StorageFull         507  storage-full          the quota of stored thumbnails is used up
 * ConfigurationError                               never over HTTP: the process does not start
 """
 
@@ -324,6 +325,14 @@ class CaptureTimeout(TintypeError):
     cacheable = True
 
 
+class StorageFull(TintypeError):
+    """The quota of stored thumbnails is used up. A retry does not help until the operator deletes some."""
+
+    status = 507  # RFC 4918, 11.5: unlike 503, it invites no automatic retry
+    code = "storage-full"
+    title = "The storage is full"
+
+
 class ConfigurationError(Exception):
     """One or more settings are invalid, one per line of the message. Written for the operator."""
 
@@ -333,7 +342,7 @@ ALL: tuple[type[TintypeError], ...] = (
     NotFound, MethodNotAllowed, RequestTimeout, PreconditionFailed, BodyTooLarge, UnsupportedMedia, NotAPage,
     RangeNotSatisfiable, SelectorNotFound, UnusableCapture, RateLimited, QuotaExceeded,
     TargetUnreachable, TargetError, BrowserCrashed, EngineError, Overloaded,
-    BackendUnavailable, CaptureTimeout,
+    BackendUnavailable, CaptureTimeout, StorageFull,
 )  # fmt: skip
 """Every error with its own code, by status."""
 _MAX_RETRY_AFTER = 1e9

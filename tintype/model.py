@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import IO, Any
 
 STORED_PREFIX = "thumbs/"
-"""What every storage key begins with."""
+"""The beginning of every storage key."""
 _EXTENSIONS = {
     "image/png": "png",
     "image/jpeg": "jpg",
@@ -192,7 +192,7 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """What a storage lists about an object without reading it: key, size in bytes, time in seconds since the epoch."""
+    """A listed object that was not read: key, size in bytes, time in seconds since the epoch."""
 
     key: str
     size: int
@@ -236,7 +236,7 @@ class StoredEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageUsage:
-    """What a storage holds: number of objects, and bytes of their bodies."""
+    """The content of a storage: number of objects, and bytes of their bodies."""
 
     objects: int = 0
     size: int = 0

@@ -147,12 +147,17 @@ class Storage(Protocol):
         ...
 
     def usage(self) -> StorageUsage:
-        """Measure what is stored."""
+        """Measure the number and the bytes of all objects."""
         ...
 
     @property
     def usage_interval(self) -> float:
         """Seconds for which a measurement of the usage is reused, by what it costs."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """A text that is equal for two instances if and only if they store into the same place."""
         ...
 
     @property

@@ -151,6 +151,28 @@ class TestNotation:
         assert problem.startswith("TINTYPE_CACHE_SIZE: invalid value ")
         assert problem.endswith("; expected a size such as 512m, 2g")
 
+    def test_parses_bounds_of_stored_objects(self) -> None:
+        default = load()
+        assert (default.stored_quota, default.stored_objects, default.stored_retention) == (10 << 30, 1_000_000, 0)
+        chosen = load(TINTYPE_STORED_QUOTA="5m", TINTYPE_STORED_OBJECTS="7", TINTYPE_STORED_RETENTION="90d")
+        assert (chosen.stored_quota, chosen.stored_objects, chosen.stored_retention) == (5 << 20, 7, 90 * 86_400)
+        none = load(
+            TINTYPE_STORED_QUOTA="Unlimited", TINTYPE_STORED_OBJECTS="unlimited", TINTYPE_STORED_RETENTION="OFF"
+        )
+        assert (none.stored_quota, none.stored_objects, none.stored_retention) == (0, 0, 0)
+
+    @pytest.mark.parametrize(
+        ("name", "values"),
+        [
+            ("TINTYPE_STORED_QUOTA", ["0", "off", "-1", "many", "nan"]),
+            ("TINTYPE_STORED_OBJECTS", ["0", "off", "-1", "1.5", "10g"]),
+            ("TINTYPE_STORED_RETENTION", ["0", "unlimited", "59s", "-1d", "inf"]),
+        ],
+    )
+    def test_rejects_bounds_with_two_meanings(self, name: str, values: list[str]) -> None:
+        for value in values:
+            assert problems(None, **{name: value})[0].startswith(f"{name}: invalid value {value!r}; expected a")
+
     def test_splits_lists_at_commas(self) -> None:
         assert load(TINTYPE_ALLOW_HOSTS=" a.example , *.b.example,").allow_hosts == ("a.example", "*.b.example")
         assert load().allow_hosts == ()

@@ -272,6 +272,10 @@ class MemoryStorage:
         return 60.0
 
     @property
+    def identity(self) -> str:
+        return "memory"
+
+    @property
     def name(self) -> str:
         return "memory"
 

@@ -31,10 +31,13 @@ from tintype.service.health import HealthChecks
 from tintype.service.limits import UNLIMITED, ConcurrencyLimit, Permit, WaitingLimit
 from tintype.service.pipeline import CaptureJob, CapturePipeline
 from tintype.service.policy import is_transient, is_unusable, raise_for_verdict
-from tintype.service.purge import Selector
+from tintype.service.purge import Selector, SelectorKind
 from tintype.service.renderer import Renderer
 from tintype.service.rendering_limit import RenderingLimit
 from tintype.service.stored_address import StoredAddresses
+from tintype.service.stored_maintenance import StoredMaintenance
+from tintype.service.stored_objects import StoredObjects
+from tintype.service.stored_quota import NO_LIMITS, StoredLimits, StoredQuota
 from tintype.service.thumbnail_cache import CacheLookup, PurgeCount, ThumbnailCache
 
 BACKGROUND_QUEUE = 64
@@ -83,6 +86,7 @@ class ThumbnailService:
         addresses: StoredAddresses | None = None,
         rendering_limit: RenderingLimit | None = None,
         purges: PurgeSignal | None = None,
+        stored_limits: StoredLimits = NO_LIMITS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.concurrency_limit = ConcurrencyLimit()
@@ -93,6 +97,9 @@ class ThumbnailService:
         self._addresses = addresses or StoredAddresses()
         self._clock, self._shared_clock = clock, records.now
         self._cache = ThumbnailCache(records, masters, failure_ttl)
+        quota = StoredQuota(storage, records, locks, stored_limits, clock)
+        self.stored = StoredObjects(storage, quota, lambda url: self.purge(Selector(SelectorKind.URL, url)))
+        self.stored_maintenance = StoredMaintenance(storage, records, locks, quota, stored_limits.retention, clock)
         renderer = Renderer(self._rendering_limit)
         capturer = Capturer(engine, target_checker, self._cache, renderer.classify, clock, self._shared_clock)
         self._pipeline = CapturePipeline(
@@ -177,12 +184,13 @@ class ThumbnailService:
         permanent = None if stored and stored.meta.get("transient") else stored
         if permanent and self._is_current(permanent, freshness):
             return self._persist_result(permanent, cached=True)
+        self.stored.quota.check()
         result = self._pipeline.get_current(self._job(request, replace(freshness, stale_for=0), terms))
         raise_for_verdict(result.thumbnail, fail_on)
         if permanent and is_unusable(result.thumbnail):
             return self._persist_result(permanent, cached=True)
-        new = _to_store(self._addresses.of(request), result.thumbnail)
-        self._storage.put(new)
+        new = _to_store(self._addresses.of(request), request.shot.url, result.thumbnail)
+        self.stored.quota.put(new)
         return self._persist_result(new, cached=False)
 
     @contextmanager
@@ -266,9 +274,11 @@ def _number(text: str) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _to_store(address: str, thumbnail: Thumbnail) -> StoredObject:
+def _to_store(address: str, target: str, thumbnail: Thumbnail) -> StoredObject:
     meta = {"width": str(thumbnail.width), "height": str(thumbnail.height), "bytes": str(len(thumbnail.body))}
     meta |= {"verdict": thumbnail.verdict, "taken_at": str(int(thumbnail.taken_at))}
     if is_transient(thumbnail) or is_unusable(thumbnail):
         meta["transient"] = "true"
-    return StoredObject(key=storage_key(address, thumbnail), body=thumbnail.body, mime=thumbnail.mime, meta=meta)
+    return StoredObject(
+        key=storage_key(address, thumbnail), body=thumbnail.body, mime=thumbnail.mime, meta=meta, target=target
+    )

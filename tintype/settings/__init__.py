@@ -15,21 +15,25 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, Valid
 
 from tintype.errors import ConfigurationError
 from tintype.settings import sources
+from tintype.settings.fields import TRACKING, setting
 from tintype.settings.types import (
     ADMIN_KEYS,
     AGE,
     API_KEYS,
     CAPTURE_TIME,
     DURATION,
+    DURATION_OR_OFF,
     HEADER_NAME,
     HEADER_TEXT,
     HOSTS,
     HTTP_URL,
     LONG_TEXT,
     NETWORKS,
+    NUMBER_OR_UNLIMITED,
     RATE,
     SIGNING_KEYS,
     SIZE,
+    SIZE_OR_UNLIMITED,
     SWITCH,
     THUMB_RATE,
     AdminKeys,
@@ -39,32 +43,23 @@ from tintype.settings.types import (
     CaptureTime,
     CommaList,
     Duration,
+    DurationOrOff,
     HeaderName,
     HeaderText,
     HttpUrl,
     Networks,
+    NumberOrUnlimited,
     Rate,
     SharedSecret,
     SigningKeys,
     Size,
+    SizeOrUnlimited,
     ThumbRate,
     describe_problem,
 )
 
-TRACKING = "utm_*,gclid,gclsrc,dclid,fbclid,msclkid,yclid,twclid,igshid,mc_cid,mc_eid,_hsenc,_hsmi,mkt_tok"
-
-
 MIN_THREADS = 2
 """Threads of a worker: one may wait for a capture while the other answers hits and health checks."""
-
-
-def setting(name: str, default: Any, meaning: str, accepts: str = "text", **more: Any) -> Any:
-    """A field of the settings: environment variable, default as an operator writes it, meaning, accepted values."""
-    secret = bool(more.pop("secret", False))
-    extra: dict[str, JsonValue] = {"accepts": accepts, "secret": secret}
-    return Field(
-        default, validation_alias=name, description=meaning, json_schema_extra=extra, validate_default=True, **more
-    )
 
 
 class Settings(BaseModel):
@@ -293,6 +288,15 @@ class Settings(BaseModel):
     )
 
     # Storage
+    stored_quota: SizeOrUnlimited = setting(
+        "TINTYPE_STORED_QUOTA", "10g", "Size limit of stored objects. At it, /persist returns 507.", SIZE_OR_UNLIMITED
+    )
+    stored_objects: NumberOrUnlimited = setting(
+        "TINTYPE_STORED_OBJECTS", "1000000", "Maximum number of stored objects; then also 507.", NUMBER_OR_UNLIMITED
+    )
+    stored_retention: DurationOrOff = setting(
+        "TINTYPE_STORED_RETENTION", "off", "Age at which stored objects are deleted. off: never.", DURATION_OR_OFF
+    )
     stored_secret: SharedSecret = setting(
         "TINTYPE_STORED_SECRET",
         "",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -55,6 +55,28 @@ def _parse_quantity(value: Any, units: Mapping[str, float]) -> float:
     if quantity > _MAX_QUANTITY:
         raise ValueError("too large")
     return quantity
+
+
+def _bound(value: Any, parse: Callable[[Any], float], none: str, least: float = 1) -> Any:
+    """A bound of at least ``least``, or 0 for the word that means no bound. A plain 0 could mean both, so it fails."""
+    if str(value).strip().lower() == none:
+        return 0
+    quantity = parse(value)
+    if quantity < least:
+        raise ValueError("too small")
+    return quantity
+
+
+def _size_or_unlimited(value: Any) -> Any:
+    return _bound(value, _parse_size, "unlimited")
+
+
+def _number_or_unlimited(value: Any) -> Any:
+    return _bound(value, int, "unlimited")
+
+
+def _duration_or_off(value: Any) -> Any:
+    return _bound(value, parse_duration, "off", 60)
 
 
 def _split_commas(value: Any) -> Any:
@@ -138,6 +160,12 @@ Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0, le=MAX_
 CaptureTime = Annotated[float, BeforeValidator(parse_duration), Field(ge=1, le=600)]
 Age = Annotated[float, BeforeValidator(parse_duration), Field(ge=1, le=7 * 86_400)]
 Size = Annotated[int, BeforeValidator(_parse_size), Field(ge=0)]
+SizeOrUnlimited = Annotated[int, BeforeValidator(_size_or_unlimited)]
+"""0: unlimited."""
+NumberOrUnlimited = Annotated[int, BeforeValidator(_number_or_unlimited)]
+"""0: unlimited."""
+DurationOrOff = Annotated[float, BeforeValidator(_duration_or_off)]
+"""0: off."""
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_networks)]
 Rate = Annotated[str, AfterValidator(rates.normalize)]
@@ -152,6 +180,9 @@ DURATION = "a duration such as 30s, 10m, 1d"
 CAPTURE_TIME = "a duration from 1s to 10m"
 AGE = "a duration from 1s to 7d"
 SIZE = "a size such as 512m, 2g"
+SIZE_OR_UNLIMITED = "a size such as 512m, 2g, or unlimited"
+NUMBER_OR_UNLIMITED = "a number from 1, or unlimited"
+DURATION_OR_OFF = "a duration of at least 1m such as 12h, 90d, or off"
 RATE = "a rate such as 30 per minute, unlimited, closed, or off (the limit of /thumb applies)"
 THUMB_RATE = "a rate such as 30 per minute, unlimited or closed"
 HEADER_NAME = "X-Forwarded-For, Forwarded (RFC 7239) or another name of letters, digits and hyphens"

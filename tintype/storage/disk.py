@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import secrets
 import stat
 import time
@@ -177,6 +178,11 @@ class DiskStorage:
     def usage_interval(self) -> float:
         """Seconds for which a measurement is reused."""
         return USAGE_INTERVAL
+
+    @property
+    def identity(self) -> str:
+        """The machine and the path of the folder."""
+        return f"{platform.node()}:{self._folder.resolve()}"
 
     @property
     def name(self) -> str:

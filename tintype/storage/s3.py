@@ -33,6 +33,7 @@ from tintype.model import (
     StoredObject,
     is_storage_key,
 )
+from tintype.storage.s3_urls import base_url
 from tintype.storage.sidecar import MAX_SIDECAR, Sidecar, without_metadata
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ log = structlog.get_logger("tintype.storage")
 CACHE_CONTROL = "public, max-age=31536000, immutable"
 _STORED_AT = "stored-at"
 SIDECAR_PREFIX = "sidecars/"
-"""What the name of every sidecar begins with. Clients that read images need no access to it."""
+"""The beginning of the name of every sidecar. Clients that read images need no access to it."""
 PAGE = 1000
 """Objects listed by one request: the maximum of S3."""
 BATCH = 1000
@@ -183,24 +184,19 @@ class S3Storage:
         return USAGE_INTERVAL
 
     @property
+    def identity(self) -> str:
+        """The endpoint, the bucket and the prefix."""
+        return f"{self._endpoint or self._region}/{self._bucket}/{self._prefix}"
+
+    @property
     def name(self) -> str:
         """The bucket, for messages to the operator."""
         return f"bucket {self._bucket}" + (f", prefix {self._prefix}" if self._prefix else "")
 
     def url(self, key: str) -> str:
         """The permanent public URL: of ``public_url``, of the endpoint, or of the bucket at AWS."""
-        name = quote(self._object_key(key))
-        if self._public:
-            return f"{self._public}/{name}"
-        if self._endpoint:
-            return f"{self._endpoint}/{self._bucket}/{name}"
-        host = f"s3.{self._region}.amazonaws.com" if self._region else "s3.amazonaws.com"
-        if self._region.startswith("cn-"):
-            host += ".cn"
-        # the wildcard certificate of AWS does not match bucket names that contain a dot
-        return (
-            f"https://{host}/{self._bucket}/{name}" if "." in self._bucket else f"https://{self._bucket}.{host}/{name}"
-        )
+        base = self._public or base_url(self._bucket, self._region, self._endpoint)
+        return f"{base}/{quote(self._object_key(key))}"
 
     def check(self) -> None:
         """Raise BackendUnavailable unless the bucket exists and the credentials are valid."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tintype import __version__
+from tintype.model import StorageUsage
 from tintype.protocols import Cache
 from tintype.telemetry import procfs, recorder
 
@@ -35,6 +36,10 @@ class NodeSources:
     """Names of the configured engines."""
     waiting_limit: int | None = None
     data_dir: Path | None = None
+    stored_usage: Callable[[], StorageUsage | None] | None = None
+    """The last measurement of the storage; it must not measure."""
+    stored_quota: int = 0
+    """Bytes; 0: unlimited."""
 
 
 class NodeCollector:
@@ -48,7 +53,7 @@ class NodeCollector:
 
     def samples(self) -> list[Sample]:
         """All gauges."""
-        return [*self.process_samples(), *self._cache_samples()]
+        return [*self.process_samples(), *self._cache_samples(), *self._stored_samples()]
 
     def process_samples(self) -> list[Sample]:
         """Gauges of workers and capture daemon, which cost less than those of the caches."""
@@ -73,6 +78,15 @@ class NodeCollector:
             samples.append(("tintype_cache_bytes", (name,), cache.size()))
             samples.append(("tintype_cache_budget_bytes", (name,), budget))
             samples.append(("tintype_cache_entries", (name,), cache.entries()))
+        return samples
+
+    def _stored_samples(self) -> list[Sample]:
+        usage = self._sources.stored_usage() if self._sources.stored_usage else None
+        samples: list[Sample] = []
+        if usage:
+            samples = [("tintype_stored_objects", (), usage.objects), ("tintype_stored_bytes", (), usage.size)]
+        if self._sources.stored_quota:
+            samples.append(("tintype_stored_quota_bytes", (), self._sources.stored_quota))
         return samples
 
     def _daemon_samples(self) -> list[Sample]:

@@ -128,6 +128,20 @@ METRICS: tuple[Metric, ...] = (
         STORAGE_BUCKETS,
     ),
     Metric(
+        "tintype_stored_objects",
+        "gauge",
+        (),
+        "Objects in the storage of /persist: the last measurement, and what was stored and deleted since.",
+    ),
+    Metric("tintype_stored_bytes", "gauge", (), "Bytes of these objects."),
+    Metric("tintype_stored_quota_bytes", "gauge", (), "Maximum of tintype_stored_bytes (TINTYPE_STORED_QUOTA)."),
+    Metric(
+        "tintype_stored_deleted_total",
+        "counter",
+        ("reason",),
+        "Stored objects that the service deleted. reason is operator (DELETE /stored) or retention.",
+    ),
+    Metric(
         "tintype_backend_failures_total",
         "counter",
         ("backend",),

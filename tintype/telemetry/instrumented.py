@@ -149,7 +149,7 @@ class InstrumentedStorage:
             return self.storage.delete(keys)
 
     def usage(self) -> StorageUsage:
-        """Measure what is stored."""
+        """Measure the number and the bytes of all objects."""
         with _storage_operation("usage"):
             return self.storage.usage()
 
@@ -157,6 +157,11 @@ class InstrumentedStorage:
     def usage_interval(self) -> float:
         """Seconds for which a measurement is reused."""
         return self.storage.usage_interval
+
+    @property
+    def identity(self) -> str:
+        """A text that is equal for two instances if and only if they store into the same place."""
+        return self.storage.identity
 
     @property
     def name(self) -> str:

@@ -113,17 +113,23 @@ def _persist(features: ApiFeatures) -> dict[str, Any]:
         "operationId": "persist",
         "summary": "Store a thumbnail permanently.",
         "description": "The URL in the response does not expire. The same target with the same options is stored once.",
-        **_with_options(features, found),
+        **_with_options(features, found, more_errors=(errors.StorageFull,)),
         "parameters": [_REQUEST_ID],
     }
 
 
 def _with_options(
-    features: ApiFeatures, found: Responses, *, query: Sequence[dict[str, Any]] = (), as_image: bool = False
+    features: ApiFeatures,
+    found: Responses,
+    *,
+    query: Sequence[dict[str, Any]] = (),
+    as_image: bool = False,
+    more_errors: responses.ErrorTypes = (),
 ) -> dict[str, Any]:
     """Part of an operation that takes options: those of ``query``, or all of them as a JSON body."""
     kinds = (
         *(responses.QUERY_ERRORS if query else responses.BODY_ERRORS),
+        *more_errors,
         *responses.auth_errors(keys=features.keys, signatures=features.signatures),
     )
     signed = features.signatures and bool(query)

@@ -29,7 +29,7 @@ _KEY_ERRORS = (errors.HostNotAllowed, errors.QuotaExceeded)
 _AUTH_ERRORS = (errors.Unauthorized, errors.BadSignature, errors.Forbidden, *_KEY_ERRORS)
 
 QUERY_ERRORS: tuple[type[TintypeError], ...] = tuple(
-    kind for kind in errors.ALL if kind not in (*_ROUTING_ERRORS, *_BODY_ERRORS, *_AUTH_ERRORS)
+    kind for kind in errors.ALL if kind not in (*_ROUTING_ERRORS, *_BODY_ERRORS, *_AUTH_ERRORS, errors.StorageFull)
 )
 """Possible errors of a thumbnail request by query string, authentication aside."""
 BODY_ERRORS: tuple[type[TintypeError], ...] = (*QUERY_ERRORS, *_BODY_ERRORS)
