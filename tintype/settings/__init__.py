@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, PrivateAttr, ValidationError
 
 from tintype.errors import ConfigurationError
 from tintype.settings import sources
@@ -300,17 +300,14 @@ class Settings(BaseModel):
     stored_secret: SharedSecret = setting(
         "TINTYPE_STORED_SECRET",
         "",
-        "Secret that hides the credentials of private captures in the addresses of stored objects. Machines that share"
-        " a storage should share it. Unset: generated, in the data folder.",
+        "Hides credentials in the addresses of stored private pages. Unset: generated in the data folder.",
         LONG_TEXT,
         secret=True,
     )
     s3_bucket: str = setting("S3_BUCKET", "", "S3 bucket for stored objects. Unset: files in the data folder.")
     s3_region: str = setting("S3_REGION", "", "Region of the bucket; auto for R2.")
     s3_endpoint_url: HttpUrl = setting("S3_ENDPOINT_URL", "", "Endpoint of R2, MinIO or another S3 service.", HTTP_URL)
-    s3_public_url: HttpUrl = setting(
-        "S3_PUBLIC_URL", "", "Base of the URLs of stored objects, such as a CDN.", HTTP_URL
-    )
+    s3_public_url: HttpUrl = setting("S3_PUBLIC_URL", "", "Base of the URLs of stored objects, as of a CDN.", HTTP_URL)
     s3_prefix: str = setting("S3_PREFIX", "", "Prefix of every object key.")
     aws_access_key_id: str = setting(
         "AWS_ACCESS_KEY_ID", "", "Access key of the bucket. Unset: boto3's own search (profile, role).", secret=True
