@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 SHORT, LONG = 8_000, 64_000
@@ -18,12 +18,12 @@ _UNITS = {
     "escapes": '\\"', "brackets": "[", "objects": '{"a":', "percent": "%41", "wide": "é", "emoji": "\U0001f600",
     "underscores": "_a", "plus": "+", "stars": "*a", "semicolons": "a;q=0.1,",
 }  # fmt: skip
-_ENDS = ("", "\x01", "é", "!", " ")
+ENDS = ("", "\x01", "é", "!", " ")
 
 
-def long_texts(size: int) -> dict[str, str]:
+def long_texts(size: int, ends: Sequence[str] = ENDS) -> dict[str, str]:
     """Texts of about ``size`` characters by name; each shape occurs with ends that let a pattern fail late."""
-    return {f"{name} + {end!r}": unit * (size // len(unit)) + end for name, unit in _UNITS.items() for end in _ENDS}
+    return {f"{name} + {end!r}": unit * (size // len(unit)) + end for name, unit in _UNITS.items() for end in ends}
 
 
 def seconds_of(function: Callable[..., Any], *arguments: Any) -> float:
@@ -34,13 +34,13 @@ def seconds_of(function: Callable[..., Any], *arguments: Any) -> float:
     return time.thread_time() - start
 
 
-def slow_texts(function: Callable[[str], Any]) -> list[str]:
+def slow_texts(function: Callable[[str], Any], ends: Sequence[str] = ENDS) -> list[str]:
     """Names of the shapes on which a call takes longer than MAX_SECONDS; the best of two runs counts.
 
     Stops at the first such shape, because a quadratic pattern takes minutes for the long texts.
     """
     for size in (SHORT, LONG):
-        for name, text in long_texts(size).items():
+        for name, text in long_texts(size, ends).items():
             if seconds_of(function, text) > MAX_SECONDS and seconds_of(function, text) > MAX_SECONDS:
                 return [f"{name}, {size} characters"]
     return []

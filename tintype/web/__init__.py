@@ -8,7 +8,18 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
 from tintype import telemetry
-from tintype.web import api_docs, health, metrics, persist, playground, problems, purge, request_log, thumb
+from tintype.web import (
+    api_docs,
+    header_fields,
+    health,
+    metrics,
+    persist,
+    playground,
+    problems,
+    purge,
+    request_log,
+    thumb,
+)
 from tintype.web.fallback_images import FallbackImages
 from tintype.web.fast_path import FastPath
 from tintype.web.query_cache import QueryCache
@@ -29,6 +40,7 @@ def create_app(application: Application | None = None) -> Flask:
     app.json = _json(app)
     request_log.install(app)
     images = FallbackImages(application.service.drawing)
+    header_fields.install(app)
     problems.install(app, images)
     query_cache = QueryCache()
     _register_routes(app, application, query_cache, images)
