@@ -210,6 +210,32 @@ class TestPurge:
         assert tintype("purge", "--all") == 0
         assert [self.state(tintype, page) for page in (PAGE, self.OTHER)] == ["MISS", "MISS"]
 
+    @pytest.mark.parametrize(
+        "flags", [("--host", "127.0.0.1"), ("--prefix", "http://127.0.0.1:9"), ("--url", PAGE, "--url", OTHER)]
+    )
+    def test_purges_groups_of_pages(self, tintype: Terminal, flags: tuple[str, ...]) -> None:
+        assert tintype("purge", *flags) == 0
+        assert [self.state(tintype, page) for page in (PAGE, self.OTHER)] == ["MISS", "MISS"]
+
+    def test_purges_a_host_that_is_denied_now(self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TINTYPE_DENY_HOSTS", "127.0.0.1")
+        assert tintype("shot", PAGE) == 3
+        assert tintype("purge", "--url", PAGE) == 0
+        assert "Purged 2 cache entries (1 of thumbnails, 1 of masters) of url" in tintype.out
+
+    def test_names_the_cache(self, tintype: Terminal) -> None:
+        assert tintype("purge", "--tag", "news") == 0
+        assert re.search(r"of tag news from SQLite in /.*/cache\.$", tintype.out.strip())
+
+    def test_exits_with_4_if_the_cache_does_not_respond(
+        self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REDIS_URL", "redis://:secret@127.0.0.1:1")
+        for flags in (("--all",), ("--url", PAGE), ("--host", "site.org"), ("--etag", "0" * 32)):
+            assert tintype("purge", *flags) == 4
+            assert "the cache does not respond, and the purge may be incomplete; repeat it" in tintype.err
+            assert "secret" not in tintype.err + tintype.out
+
     @pytest.mark.parametrize("flags", [(), ("--all", "--url", PAGE)])
     def test_requires_a_selector_or_all(self, tintype: Terminal, flags: tuple[str, ...]) -> None:
         assert tintype("purge", *flags) == 2

@@ -83,3 +83,31 @@ def test_join_returns_after_its_timeout() -> None:
     assert not background.join(0.01)
     gate.set()
     assert background.join(10)
+
+
+class TestReserve:
+    def test_starts_the_task_after_the_block(self) -> None:
+        background, ran = BackgroundTasks(), threading.Event()
+        with background.reserve("job", ran.set) as starts:
+            assert starts
+            assert not ran.is_set()
+            assert not background.submit("job", ran.set)
+        assert background.join(10)
+        assert ran.is_set()
+
+    def test_starts_nothing_if_the_block_raises(self) -> None:
+        background, ran = BackgroundTasks(limit=1, queue_size=1), list[str]()
+        with pytest.raises(ValueError, match="rejected"), background.reserve("job", lambda: ran.append("job")):
+            assert background.submit("queued", lambda: ran.append("queued"))
+            raise ValueError("rejected")
+        assert background.join(10)
+        assert ran == ["queued"]
+
+    def test_starts_nothing_while_the_name_runs_or_no_thread_is_free(self) -> None:
+        background, gate = BackgroundTasks(limit=1), threading.Event()
+        assert background.submit("job", waiting(gate))
+        for name in ("job", "other"):
+            with background.reserve(name, gate.set) as starts:
+                assert not starts
+        gate.set()
+        assert background.join(10)

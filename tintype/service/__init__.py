@@ -244,7 +244,7 @@ class ThumbnailService:
         """Whether a stored thumbnail answers a request; one without a time is of unknown age."""
         if freshness.forced or not freshness.explicit:
             return not freshness.forced
-        taken_at = float(stored.meta.get("taken_at", 0))
+        taken_at = _number(stored.meta.get("taken_at", ""))
         return freshness.age_of(taken_at, self._clock()) is CacheAge.FRESH
 
     def _persist_result(self, stored: StoredObject, *, cached: bool) -> PersistResult:
