@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
@@ -97,7 +98,9 @@ class TestReserve:
 
     def test_starts_nothing_if_the_block_raises(self) -> None:
         background, ran = BackgroundTasks(limit=1, queue_size=1), list[str]()
-        with pytest.raises(ValueError, match="rejected"), background.reserve("job", lambda: ran.append("job")):
+        with ExitStack() as stack:
+            stack.enter_context(pytest.raises(ValueError, match="rejected"))
+            stack.enter_context(background.reserve("job", lambda: ran.append("job")))
             assert background.submit("queued", lambda: ran.append("queued"))
             raise ValueError("rejected")
         assert background.join(10)
