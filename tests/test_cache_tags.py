@@ -23,7 +23,7 @@ class TestPrefixes:
     def test_end_at_segments_of_the_path(self, url: str, prefixes: list[str]) -> None:
         assert list(cache_tags.prefixes_of(url)) == prefixes
 
-    def test_are_bounded(self) -> None:
+    def test_have_a_bounded_number(self) -> None:
         assert len(cache_tags.prefixes_of("https://site.org" + "/a" * 900)) == cache_tags.MAX_PREFIX_SEGMENTS + 1
 
 

@@ -31,7 +31,7 @@ class TestPurgeSignal:
         assert in_fork(child)
         assert signal() != before
 
-    def test_without_a_file_works_within_the_process(self, tmp_path: Path) -> None:
+    def test_works_within_one_process_without_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         with structlog.testing.capture_logs() as logs:
             signal = PurgeSignal(tmp_path / "file" / "purges")

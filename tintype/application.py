@@ -93,11 +93,7 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         wait_timeout=backends.capture_wait_timeout(settings),
         waiting_limit=_waiting_limit(settings) if serving else None,
         purges=PurgeSignal(backends.data_folder(settings, "run") / "purges"),
-        stored_limits=StoredLimits(
-            max_bytes=settings.stored_quota,
-            max_objects=settings.stored_objects,
-            retention=settings.stored_retention,
-        ),
+        stored_limits=_stored_limits(settings),
         addresses=StoredAddresses(partial(backends.stored_secret, settings)),
         rendering_limit=_rendering_limit(settings) if serving else None,
     )
@@ -159,6 +155,12 @@ def _connection_guard(settings: Settings) -> ConnectionGuard:
     guard = ConnectionGuard(parse_networks((*settings.trusted_proxies, *settings.limit_exempt)))
     guard.start()
     return guard
+
+
+def _stored_limits(settings: Settings) -> StoredLimits:
+    return StoredLimits(
+        max_bytes=settings.stored_quota, max_objects=settings.stored_objects, retention=settings.stored_retention
+    )
 
 
 def egress_policy(settings: Settings) -> Policy:

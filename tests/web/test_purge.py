@@ -145,7 +145,7 @@ class TestErrors:
     def test_requires_an_admin_key(self, site: Site, key: str, status: int) -> None:
         assert purge(site, key, all=True).status_code == status
 
-    def test_is_forbidden_without_admin_keys(self) -> None:
+    def test_rejects_every_key_without_admin_keys(self) -> None:
         assert purge(Site(), all=True).status_code == 403
 
     def test_reports_a_cache_that_does_not_respond(self, site: Site) -> None:

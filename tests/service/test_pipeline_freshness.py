@@ -154,7 +154,7 @@ class TestClockSkew:
 
 class TestPurgeDuringACapture:
     @pytest.mark.parametrize("selector", PURGES.values(), ids=PURGES)
-    def test_is_not_undone(self, harness: ServiceHarness, selector: Selector) -> None:
+    def test_drops_the_result_of_the_capture(self, harness: ServiceHarness, selector: Selector) -> None:
         def send() -> CacheState:
             return harness.service.get(capture_request(), FRESHNESS, terms=Terms(tags=("news",))).cache
 
@@ -164,13 +164,13 @@ class TestPurgeDuringACapture:
         assert [harness.state(), harness.state()] == ["MISS", "HIT"]
         assert harness.engine.capture_count == 2
 
-    def test_of_another_page_changes_nothing(self, harness: ServiceHarness) -> None:
+    def test_keeps_the_result_for_another_page(self, harness: ServiceHarness) -> None:
         with running_capture(harness, harness.state):
             for kind, value in (("url", "https://site.org/other"), ("host", "other.org"), ("tag", "news")):
                 harness.service.purge(Selector(SelectorKind(kind), value))
         assert harness.state() == "HIT"
 
-    def test_is_not_undone_by_a_refresh(self, harness: ServiceHarness) -> None:
+    def test_drops_the_later_result_of_a_refresh(self, harness: ServiceHarness) -> None:
         harness.state()
         harness.clock.advance(2 * DAY)
         with running_capture(harness, harness.state) as (_, first):
@@ -179,7 +179,7 @@ class TestPurgeDuringACapture:
         harness.wait_idle()
         assert harness.state() == "MISS"
 
-    def test_is_not_undone_by_a_failure(self, harness: ServiceHarness) -> None:
+    def test_drops_the_later_result_of_a_failure(self, harness: ServiceHarness) -> None:
         harness.engine.error = TargetUnreachable("connection refused")
         with ThreadPoolExecutor(1) as pool:
             harness.engine.released.clear()
@@ -192,7 +192,7 @@ class TestPurgeDuringACapture:
         harness.engine.error = None
         assert harness.state() == "MISS"
 
-    def test_is_not_undone_by_a_rendering_of_the_master(self, harness: ServiceHarness) -> None:
+    def test_drops_the_later_result_of_a_rendering_of_the_master(self, harness: ServiceHarness) -> None:
         harness.state()
         lookup = harness.service._cache.lookup(capture_request(thumb_width=320))
         master = lookup.master
