@@ -73,12 +73,9 @@ def from_environment(**overrides: Any) -> Application:
 
 
 def build_application(settings: Settings, *, serving: bool = False) -> Application:
-    """Build the application from settings, without connecting or starting a process; raises ConfigurationError.
-
-    ``serving`` adds the waiting limit and telemetry, which short-lived commands do not need.
-    """
+    """Build the application without connecting; ``serving`` adds limits and telemetry. Raises ConfigurationError."""
     policy = egress_policy(settings)
-    state, storage = backends.open_state(settings), backends.open_storage(settings)
+    state, storage = backends.open_state(settings), backends.open_storage(settings, serving=serving)
     engine = backends.open_engine(settings, serving=serving)
     proxies = ProxyTrust(settings.trusted_proxies, settings.client_address_header)
     authenticator = _authenticator(settings)

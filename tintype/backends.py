@@ -75,9 +75,14 @@ def describe_state(settings: Settings) -> str:
     return f"Redis at {parts.path if parts.scheme == 'unix' else f'{parts.hostname}:{parts.port or 6379}'}"
 
 
-def open_storage(settings: Settings) -> Storage:
-    """Open the storage of objects that ``/persist`` wrote: S3, or the data folder."""
-    return _s3(settings) if settings.s3_bucket else _disk(settings)
+def open_storage(settings: Settings, *, serving: bool = False) -> Storage:
+    """Open the storage of objects that ``/persist`` wrote: S3, or a folder. ``serving`` limits time and places."""
+    storage = _s3(settings) if settings.s3_bucket else _disk(settings)
+    if not serving:
+        return storage
+    from tintype.storage.guarded import GuardedStorage  # noqa: PLC0415
+
+    return GuardedStorage(storage)
 
 
 def stored_secret(settings: Settings) -> bytes:

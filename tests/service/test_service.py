@@ -413,7 +413,7 @@ class TestReadiness:
         harness.engine.check_error, harness.records.unavailable, harness.storage.error = "no browser", True, "disk full"
         expected = {
             "engine": "no browser",
-            "state": "cache check failed: a written value could not be read back",
+            "state": "a written value could not be read back: the cache is full or does not respond",
             "storage": "disk full",
         }
         assert harness.service.readiness() == expected

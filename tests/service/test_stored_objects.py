@@ -119,7 +119,7 @@ class TestDelete:
         removed = stored.delete(key)
         assert removed is not None
         assert [entry.file.key for entry in removed.entries] == [key]
-        assert harness.service.get_stored(key) is None
+        assert harness.service.open_stored(key) is None
         assert harness.storage.keys() == [other]
         assert [harness.state(url="https://a.org/"), harness.state(url="https://b.org/")] == ["MISS", "HIT"]
 

@@ -30,7 +30,7 @@ Resolve = Callable[..., Iterable[tuple[Any, ...]]]
 """The signature of ``socket.getaddrinfo``."""
 
 CACHE_SECONDS, FAILURE_SECONDS = 5.0, 2.0
-"""Seconds for which an answer, and a failure, are cached: clients often request several sizes of a page concurrently."""
+"""Seconds for which an answer, and a failure, are cached: clients often request several sizes of a page together."""
 MAX_LOOKUPS = 64
 """Lookups of different names at the same time; each holds a thread until the system's resolver gives up."""
 MAX_CACHED_NAMES, MAX_CACHED_BYTES = 1024, 1 << 20

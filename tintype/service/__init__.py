@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,9 @@ from tintype.service.thumbnail_cache import CacheLookup, PurgeCount, ThumbnailCa
 
 BACKGROUND_QUEUE = 64
 """Captures without a waiting client that may wait for a thread."""
+
+PROBE_BYTES = 8192
+"""Bytes that a check writes into the cache: a full disk often has room for an empty value."""
 
 OnLookup = Callable[[bool], None]
 """Called after the cache was read and before any capture, with True if the request causes no work; may raise."""
@@ -89,12 +93,10 @@ class ThumbnailService:
         stored_limits: StoredLimits = NO_LIMITS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.concurrency_limit = ConcurrencyLimit()
+        self.concurrency_limit, self.purges = ConcurrencyLimit(), purges or PurgeSignal()
         self.waiting_limit: RequestLimit = waiting_limit or WaitingLimit()
         self._rendering_limit = rendering_limit or RenderingLimit()
-        self.purges = purges or PurgeSignal()
-        self._engine, self._storage = engine, storage
-        self._addresses = addresses or StoredAddresses()
+        self._engine, self._storage, self._addresses = engine, storage, addresses or StoredAddresses()
         self._clock, self._shared_clock = clock, records.now
         self._cache = ThumbnailCache(records, masters, failure_ttl)
         quota = StoredQuota(storage, records, locks, stored_limits, clock)
@@ -180,7 +182,7 @@ class ThumbnailService:
         thumbnail never replaces a stored one. Raises TintypeError: TargetError or UnusableCapture for a verdict in
         ``fail_on``.
         """
-        stored = None if request.shot.has_credentials else self._storage.latest(f"thumbs/{request.key}-")
+        stored = None if request.shot.has_credentials else self._latest_stored(request)
         permanent = None if stored and stored.meta.get("transient") else stored
         if permanent and self._is_current(permanent, freshness):
             return self._persist_result(permanent, cached=True)
@@ -190,7 +192,8 @@ class ThumbnailService:
         if permanent and is_unusable(result.thumbnail):
             return self._persist_result(permanent, cached=True)
         new = _to_store(self._addresses.of(request), request.shot.url, result.thumbnail)
-        self.stored.quota.put(new)
+        with self.waiting_limit.acquire():
+            self.stored.quota.put(new)
         return self._persist_result(new, cached=False)
 
     @contextmanager
@@ -200,8 +203,9 @@ class ThumbnailService:
             yield
 
     def open_stored(self, key: str) -> OpenObject | None:
-        """The stored thumbnail of a storage key, for a storage that this service serves."""
-        return self._storage.open(key) if is_storage_key(key) else None
+        """The stored thumbnail of a storage key, for a storage that this service serves. Raises Overloaded."""
+        with self.waiting_limit.acquire():
+            return self._storage.open(key) if is_storage_key(key) else None
 
     def purge(self, selector: Selector) -> PurgeCount:
         """Delete the cached values that a selector matches, but no stored thumbnail.
@@ -247,6 +251,10 @@ class ThumbnailService:
         taken_at = _number(stored.meta.get("taken_at", ""))
         return freshness.age_of(taken_at, self._clock()) is CacheAge.FRESH
 
+    def _latest_stored(self, request: CaptureRequest) -> StoredObject | None:
+        with self.waiting_limit.acquire():
+            return self._storage.latest(f"thumbs/{request.key}-")
+
     def _persist_result(self, stored: StoredObject, *, cached: bool) -> PersistResult:
         width, height, size = (_number(stored.meta.get(name, "")) for name in ("width", "height", "bytes"))
         verdict = stored.meta.get("verdict", "")
@@ -264,9 +272,10 @@ class ThumbnailService:
 
 def check_cache(cache: Cache) -> None:
     """Raise BackendUnavailable unless a value put into a cache can be read back."""
-    cache.put("checkup", b"", 60)  # empty: fits any budget, even none
-    if cache.get("checkup") is None:
-        raise BackendUnavailable("cache check failed: a written value could not be read back")
+    value = os.urandom(PROBE_BYTES)
+    cache.put("checkup", value, 60)
+    if cache.get("checkup") != value:
+        raise BackendUnavailable("a written value could not be read back: the cache is full or does not respond")
 
 
 def _number(text: str) -> int:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import filelock
 
+from tintype.circuit_breaker import CircuitBreaker
 from tintype.quarantine import clear_path
-from tintype.state.circuit_breaker import CircuitBreaker
 from tintype.state.striped_locks import StripedLocks, acquire
 
 POLL_INTERVAL = 0.02

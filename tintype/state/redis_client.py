@@ -23,9 +23,9 @@ from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
+from tintype.circuit_breaker import CircuitBreaker
 from tintype.errors import ConfigurationError
 from tintype.logs import LogThrottle
-from tintype.state.circuit_breaker import CircuitBreaker
 
 log = structlog.get_logger("tintype.state")
 

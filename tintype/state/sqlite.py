@@ -15,10 +15,10 @@ from pathlib import Path
 
 import structlog
 
+from tintype.circuit_breaker import CircuitBreaker
 from tintype.errors import BackendUnavailable
 from tintype.logs import LogThrottle
 from tintype.shared_memory import ForkAware, register_fork_hooks
-from tintype.state.circuit_breaker import CircuitBreaker
 from tintype.state.disk_space import create_reserve, has_room, release_reserve
 from tintype.state.purges import PURGE_FAILED
 from tintype.state.shared_file import SharedFile

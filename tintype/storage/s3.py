@@ -1,4 +1,4 @@
-"""Storage in a bucket of S3 or a compatible service (R2, MinIO). The only module that imports boto3."""
+"""Storage in a bucket of S3 or a compatible service (R2, MinIO)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-import boto3
 import structlog
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tintype.errors import BackendUnavailable
@@ -33,6 +31,7 @@ from tintype.model import (
     StoredObject,
     is_storage_key,
 )
+from tintype.storage.s3_client import create_client
 from tintype.storage.s3_urls import base_url
 from tintype.storage.sidecar import MAX_SIDECAR, Sidecar, without_metadata
 
@@ -221,24 +220,8 @@ class S3Storage:
         """The client of this process, created on first use; processes must not share connections."""
         with self._lock:
             if self._client_with_pid is None or self._client_with_pid[0] != os.getpid():
-                self._client_with_pid = (os.getpid(), self._create_client())
+                self._client_with_pid = (os.getpid(), create_client(self._region, self._endpoint, self._credentials))
             return self._client_with_pid[1]
-
-    def _create_client(self) -> S3Client:
-        compatible: dict[str, Any] = {}
-        if self._endpoint:
-            # R2 and older MinIO reject the checksum trailers that boto3 sends since 1.36
-            compatible = {
-                "s3": {"addressing_style": "path"},
-                "request_checksum_calculation": "when_required",
-                "response_checksum_validation": "when_required",
-            }
-        retries: Any = {"mode": "standard", "total_max_attempts": 4}
-        config = Config(connect_timeout=5, read_timeout=30, max_pool_connections=32, retries=retries, **compatible)
-        session = boto3.session.Session(**self._credentials)  # type: ignore[arg-type]
-        return session.client(
-            "s3", region_name=self._region or None, endpoint_url=self._endpoint or None, config=config
-        )
 
     def _object_key(self, key: str) -> str:
         return self._prefix + key

@@ -6,8 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support.fakes import Clock
+from tintype.circuit_breaker import CircuitBreaker
 from tintype.logs import LOG_INTERVAL
-from tintype.state.circuit_breaker import CircuitBreaker
 
 
 @pytest.fixture
