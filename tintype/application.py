@@ -16,6 +16,7 @@ from tintype.model import Freshness
 from tintype.network.egress import AllowRule, Policy
 from tintype.network.interfaces import local_addresses
 from tintype.network.resolver import TargetResolver
+from tintype.protocols import Engine, Storage
 from tintype.purge_signal import PurgeSignal
 from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
@@ -35,6 +36,7 @@ from tintype.web.playground import Playground
 from tintype.web.rate_limit import RateLimiter, RateLimits
 from tintype.web.request_body import BodyReader
 from tintype.web.sending import ResponseSender
+from tintype.web.usage import UsageRecorder, UsageStorage
 
 LOOKUP_TIMEOUT = 5.0
 """Seconds for the DNS lookup of a target before its capture."""
@@ -78,22 +80,8 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
     state, storage = backends.open_state(settings), backends.open_storage(settings, serving=serving)
     engine = backends.open_engine(settings, serving=serving)
     proxies = ProxyTrust(settings.trusted_proxies, settings.client_address_header)
-    authenticator = _authenticator(settings)
-    service = ThumbnailService(
-        engine=engine,
-        records=InstrumentedCache(state.records, "records"),
-        masters=InstrumentedCache(state.masters, "masters"),
-        locks=state.locks,
-        storage=InstrumentedStorage(storage),
-        target_checker=TargetResolver(policy, LOOKUP_TIMEOUT),
-        failure_ttl=settings.failure_ttl,
-        wait_timeout=backends.capture_wait_timeout(settings),
-        waiting_limit=_waiting_limit(settings) if serving else None,
-        purges=PurgeSignal(backends.data_folder(settings, "run") / "purges"),
-        stored_limits=_stored_limits(settings),
-        addresses=StoredAddresses(partial(backends.stored_secret, settings)),
-        rendering_limit=_rendering_limit(settings) if serving else None,
-    )
+    authenticator = _authenticator(settings, state.usage)
+    service = _service(settings, policy, state, storage, engine, serving=serving)
     application = Application(
         service=service,
         rate_limiter=RateLimiter(state.rate_limits, _rate_limits(settings, authenticator), proxies),
@@ -108,11 +96,38 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         playground=Playground(enabled=settings.playground, hidden_options=() if settings.allow_js else ("js",)),
     )
     application.exit_stack.callback(engine.close)
+    application.exit_stack.callback(authenticator.usage.close)
     if serving:
         _start_telemetry(settings, state, application)
         service.stored_maintenance.start()
         application.exit_stack.callback(service.stored_maintenance.stop)
     return application
+
+
+def _service(
+    settings: Settings,
+    policy: Policy,
+    state: backends.StateBackends,
+    storage: Storage,
+    engine: Engine,
+    *,
+    serving: bool,
+) -> ThumbnailService:
+    return ThumbnailService(
+        engine=engine,
+        records=InstrumentedCache(state.records, "records"),
+        masters=InstrumentedCache(state.masters, "masters"),
+        locks=state.locks,
+        storage=InstrumentedStorage(storage),
+        target_checker=TargetResolver(policy, LOOKUP_TIMEOUT),
+        failure_ttl=settings.failure_ttl,
+        wait_timeout=backends.capture_wait_timeout(settings),
+        waiting_limit=_waiting_limit(settings) if serving else None,
+        purges=PurgeSignal(backends.data_folder(settings, "run") / "purges"),
+        stored_limits=_stored_limits(settings),
+        addresses=StoredAddresses(partial(backends.stored_secret, settings)),
+        rendering_limit=_rendering_limit(settings) if serving else None,
+    )
 
 
 def _start_telemetry(settings: Settings, state: backends.StateBackends, application: Application) -> None:
@@ -182,10 +197,11 @@ def _freshness(settings: Settings) -> Freshness:
     return Freshness(max_age=settings.cache_ttl, stale_for=settings.stale_for)
 
 
-def _authenticator(settings: Settings) -> Authenticator:
+def _authenticator(settings: Settings, usage: UsageStorage) -> Authenticator:
     signatures = UrlSigner(settings.signing_keys) if settings.signing_keys else None
-    keys, admin_keys = (map(ApiKey.parse, texts) for texts in (settings.api_keys, settings.admin_keys))
-    return Authenticator(tuple(keys), signatures, admin_keys=tuple(admin_keys))
+    keys, admin_keys = (tuple(map(ApiKey.parse, texts)) for texts in (settings.api_keys, settings.admin_keys))
+    recorder = UsageRecorder(usage, keys)
+    return Authenticator(keys, signatures, admin_keys=admin_keys, usage=recorder)
 
 
 def _rate_limits(settings: Settings, authenticator: Authenticator) -> RateLimits:

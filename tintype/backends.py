@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # `tintype serve` starts the browser before it imports the re
     from tintype.protocols import Cache, Engine, Locks, Storage
     from tintype.rpc.tls import TransportSecurity
     from tintype.web.rate_limit import RateLimitStorage
+    from tintype.web.usage import UsageStorage
 
 _Opener = TypeVar("_Opener")
 
@@ -39,6 +40,7 @@ class StateBackends:
     masters: Cache
     locks: Locks
     rate_limits: RateLimitStorage
+    usage: UsageStorage
 
 
 def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
@@ -240,6 +242,7 @@ def _sqlite(settings: Settings) -> StateBackends:
     from tintype.state.file_locks import FileLocks  # noqa: PLC0415
     from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage  # noqa: PLC0415
     from tintype.state.sqlite import SqliteCache  # noqa: PLC0415
+    from tintype.state.sqlite_usage import SqliteUsage  # noqa: PLC0415
 
     cache = data_folder(settings, "cache")
     return StateBackends(
@@ -247,6 +250,7 @@ def _sqlite(settings: Settings) -> StateBackends:
         masters=SqliteCache(cache / "masters.db", settings.master_size),
         locks=FileLocks(data_folder(settings, "run/locks")),
         rate_limits=SharedMemoryRateLimitStorage(cache / "limits"),
+        usage=SqliteUsage(settings.data_dir / "usage.db"),
     )
 
 
@@ -254,6 +258,7 @@ def _redis(settings: Settings) -> StateBackends:
     from tintype.state import redis  # noqa: PLC0415
     from tintype.state.fallback_rate_limits import FallbackRateLimitStorage  # noqa: PLC0415
     from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage  # noqa: PLC0415
+    from tintype.state.redis_usage import RedisUsage  # noqa: PLC0415
 
     local_limits = SharedMemoryRateLimitStorage(data_folder(settings, "run") / "limits")
     url = settings.redis_url
@@ -262,6 +267,7 @@ def _redis(settings: Settings) -> StateBackends:
         masters=redis.RedisCache(url, "masters", settings.master_size),
         locks=redis.RedisLocks(url),
         rate_limits=FallbackRateLimitStorage(redis.RedisRateLimitStorage(url), local_limits),
+        usage=RedisUsage(url),
     )
 
 

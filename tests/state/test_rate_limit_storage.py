@@ -173,7 +173,7 @@ class TestEviction:
         self.fill(storage, counter_table.ROWS)
         assert all(storage.count(f"other-{number}", 5, DAY)[3] >= 2 for number in range(counter_table.ROWS - 1))
 
-    def test_is_counted_and_logged_once(self, storage: SharedMemoryRateLimitStorage) -> None:
+    def test_logs_the_first_eviction_of_a_minute(self, storage: SharedMemoryRateLimitStorage) -> None:
         with structlog.testing.capture_logs() as logs:
             self.fill(storage, counter_table.ROWS)
             assert logs == []

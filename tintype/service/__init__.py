@@ -28,6 +28,7 @@ from tintype.protocols import Cache, Engine, Locks, RequestLimit, Storage, Targe
 from tintype.purge_signal import PurgeSignal
 from tintype.service.background import BackgroundTasks
 from tintype.service.capturer import Capturer
+from tintype.service.charging import ChargedEngine, keep_charge
 from tintype.service.health import HealthChecks
 from tintype.service.limits import UNLIMITED, ConcurrencyLimit, Permit, WaitingLimit
 from tintype.service.pipeline import CaptureJob, CapturePipeline
@@ -97,13 +98,12 @@ class ThumbnailService:
         self.waiting_limit: RequestLimit = waiting_limit or WaitingLimit()
         self._rendering_limit = rendering_limit or RenderingLimit()
         self._engine, self._storage, self._addresses = engine, storage, addresses or StoredAddresses()
-        self._clock, self._shared_clock = clock, records.now
-        self._cache = ThumbnailCache(records, masters, failure_ttl)
+        self._clock, self._shared_clock, self._cache = clock, records.now, ThumbnailCache(records, masters, failure_ttl)
         quota = StoredQuota(storage, records, locks, stored_limits, clock)
         self.stored = StoredObjects(storage, quota, lambda url: self.purge(Selector(SelectorKind.URL, url)))
         self.stored_maintenance = StoredMaintenance(storage, records, locks, quota, stored_limits.retention, clock)
-        renderer = Renderer(self._rendering_limit)
-        capturer = Capturer(engine, target_checker, self._cache, renderer.classify, clock, self._shared_clock)
+        charged, renderer = ChargedEngine(engine), Renderer(self._rendering_limit)
+        capturer = Capturer(charged, target_checker, self._cache, renderer.classify, clock, self._shared_clock)
         self._pipeline = CapturePipeline(
             capturer=capturer,
             cache=self._cache,
@@ -114,9 +114,8 @@ class ThumbnailService:
             clock=clock,
         )
         self._refreshes, self._captures = BackgroundTasks(), BackgroundTasks(queue_size=BACKGROUND_QUEUE)
-        self._health = HealthChecks(
-            {"engine": engine.check, "state": partial(check_cache, records), "storage": storage.check}
-        )
+        state_check = partial(check_cache, records)
+        self._health = HealthChecks({"engine": engine.check, "state": state_check, "storage": storage.check})
 
     def get_fresh(
         self, request: CaptureRequest, freshness: Freshness, *, fail_on: Collection[Verdict] = ()
@@ -162,7 +161,8 @@ class ThumbnailService:
         Raises TintypeError, also for a background capture that failed in the last seconds.
         """
         job = self._job(request, freshness, terms)
-        schedule = partial(self._captures.submit, request.key, partial(self._pipeline.capture_in_background, job))
+        capture = keep_charge(partial(self._pipeline.capture_in_background, job))
+        schedule = partial(self._captures.submit, request.key, capture)
         result = self._pipeline.get_or_schedule(job, partial(self._looked_up, job, terms), schedule)
         if result:
             raise_for_verdict(result.thumbnail, fail_on)
@@ -241,7 +241,8 @@ class ThumbnailService:
         if cached is None or cached.cache is not CacheState.STALE or lookup.in_backoff:
             terms.on_lookup(cached is not None)
             return
-        with self._refreshes.reserve(job.request.key, partial(self._pipeline.refresh, job)) as starts:
+        refresh = keep_charge(partial(self._pipeline.refresh, job))
+        with self._refreshes.reserve(job.request.key, refresh) as starts:
             terms.on_lookup(not starts)
 
     def _is_current(self, stored: StoredObject, freshness: Freshness) -> bool:

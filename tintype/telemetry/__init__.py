@@ -53,7 +53,9 @@ def _declare_series(sources: NodeSources) -> None:
         recorder.declare("tintype_problems_total", error.code)
     recorder.declare("tintype_cache_decode_errors_total")
     recorder.declare("tintype_rate_limit_evictions_total")
-    for backend in ("storage", "limits"):
+    for name in ("requests", "captures", "sent_bytes"):
+        recorder.declare(f"tintype_key_{name}_total", "other")
+    for backend in ("storage", "limits", "usage"):
         recorder.declare("tintype_backend_failures_total", backend)
     for reason in ("slow-body", "slow-reader", "no-response", "client-limit", "idle"):
         recorder.declare("tintype_connections_closed_total", reason)

@@ -145,9 +145,17 @@ METRICS: tuple[Metric, ...] = (
         "tintype_backend_failures_total",
         "counter",
         ("backend",),
-        "Failures of storage, locks, caches (sqlite, redis) and rate limit storage (limits)."
+        "Failures of storage, locks, caches (sqlite, redis) and rate limit storage (limits) and usage (usage)."
         " While Redis fails, each machine counts for itself; without any counters all requests are allowed.",
     ),
+    Metric(
+        "tintype_key_requests_total",
+        "counter",
+        ("key",),
+        "Responses to requests with an API key. key is the name of the key, of the first 100 keys, else other.",
+    ),
+    Metric("tintype_key_captures_total", "counter", ("key",), "Captures that requests with an API key started."),
+    Metric("tintype_key_sent_bytes_total", "counter", ("key",), "Bytes of response bodies sent to an API key."),
     Metric(
         "tintype_rate_limit_evictions_total",
         "counter",

@@ -19,6 +19,7 @@ from tintype.web import (
     purge,
     request_log,
     thumb,
+    usage_routes,
 )
 from tintype.web.fallback_images import FallbackImages
 from tintype.web.fast_path import FastPath
@@ -42,6 +43,7 @@ def create_app(application: Application | None = None) -> Flask:
     images = FallbackImages(application.service.drawing)
     header_fields.install(app)
     problems.install(app, images)
+    usage_routes.install(app, application.authenticator.usage)
     query_cache = QueryCache()
     _register_routes(app, application, query_cache, images)
     fast_path = FastPath(
@@ -73,6 +75,7 @@ def _register_routes(app: Flask, application: Application, query_cache: QueryCac
     app.register_blueprint(
         purge.blueprint(service, authenticator, application.rate_limiter, policy, application.body_reader)
     )
+    app.register_blueprint(usage_routes.blueprint(authenticator))
     app.register_blueprint(health.blueprint(service))
     app.register_blueprint(metrics.blueprint(application.metrics_access))
     app.register_blueprint(api_docs.blueprint(api_docs.api_features(application), pages=playground_page.enabled))

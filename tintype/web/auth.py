@@ -13,14 +13,16 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from wsgiref.types import WSGIEnvironment
 
-from flask import Request
+from flask import Request, g
 
 from tintype.api_keys import ApiKey, digest_of_key
-from tintype.errors import BadSignature, Forbidden, TintypeError, Unauthorized
+from tintype.errors import BadSignature, Forbidden, HostNotAllowed, TintypeError, Unauthorized
+from tintype.network.egress import matches_host
 from tintype.signing import SIGNATURE, UrlSigner
 from tintype.web import request_log
 from tintype.web.query_cache import ParsedQuery
 from tintype.web.raw_params import query_pairs
+from tintype.web.usage import UsageRecorder
 
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 _SIGNABLE_METHODS = {"GET", "HEAD"}
@@ -51,9 +53,12 @@ class Authenticator:
         clock: Callable[[], float] = time.time,
         *,
         admin_keys: Sequence[ApiKey] = (),
+        usage: UsageRecorder | None = None,
     ) -> None:
         self.keys = tuple(keys)
         self.admin_keys = tuple(admin_keys)
+        self.usage = usage or UsageRecorder(None, self.keys, clock)
+        self._hosts = {key.name: key.hosts for key in self.keys if key.hosts}
         self._signer = signer
         self._clock = clock
 
@@ -80,7 +85,33 @@ class Authenticator:
             raise self._rejection(request, has_key=bool(sent))
         if name:
             request_log.bind(key_name=name)
+            g.key_name = name
         return Credential(name, math.inf if until is None else until, private=until is None)
+
+    def check_host(self, credential: Credential, host: str) -> None:
+        """Raise HostNotAllowed for a target that the API key does not cover.
+
+        A signed URL is valid for its target, whatever key is sent with it. Inline HTML has no host, so a key that is
+        bound to hosts does not cover it.
+        """
+        hosts = self._hosts.get(credential.key_name)
+        if hosts and credential.private and not matches_host(host, hosts):
+            raise HostNotAllowed(f"this API key covers only {', '.join(hosts)}; request one of these hosts")
+
+    def usage_reader(self, request: Request) -> tuple[str, bool]:
+        """The name of the API key or admin key that the client sent, and whether it is an admin key.
+
+        Raises Unauthorized without a known key.
+        """
+        sent = _sent_keys(request.environ)
+        if admin := _first_name(sent, self.admin_keys):
+            request_log.bind(key_name=admin)
+            return admin, True
+        name = _first_name(sent, self.keys)
+        if not name:
+            raise Unauthorized("send an API key or an admin key as Authorization: Bearer KEY or X-Api-Key: KEY")
+        request_log.bind(key_name=name)
+        return name, False
 
     def require_admin(self, request: Request) -> str:
         """The name of the admin key that the operator sent.
@@ -109,7 +140,12 @@ class Authenticator:
             return ANONYMOUS
         name = _first_name(_sent_keys(environ), self.keys) if self.keys else ""
         expired = query.expires_at <= self._clock()
-        return None if expired or (query.private and not name) else Credential(name, query.expires_at, query.private)
+        if expired or (query.private and not name):
+            return None
+        hosts = self._hosts.get(name)
+        if hosts and query.private and not matches_host(query.request.host, hosts):
+            return None
+        return Credential(name, query.expires_at, query.private)
 
     def _signature_expiry(self, request: Request) -> float | None:
         """Expiry of the signed URL, in seconds since the epoch; None if it is not signed. Raises BadSignature."""

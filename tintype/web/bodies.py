@@ -60,6 +60,25 @@ class Problem(JsonBody):
     retry_after: Annotated[int, Field(ge=1, description="Seconds to wait before a retry.")] = 1
 
 
+class KeyUsage(JsonBody):
+    """Usage of one API key in a month."""
+
+    key: Annotated[str, Field(description="Name of the API key.")]
+    month: Annotated[str, Field(description="Calendar month (UTC), such as `2026-11`.")]
+    requests: Annotated[Count, Field(description="Responses, also errors.")]
+    captures: Annotated[Count, Field(description="Captures that its requests started; these count against `quota`.")]
+    bytes: Annotated[Count, Field(description="Bytes of response bodies.")]
+    quota: Annotated[int | None, Field(description="Captures per month; null: unlimited.")]
+
+
+class UsageReport(JsonBody):
+    """Usage of all API keys, for an admin key."""
+
+    month: str
+    keys: list[KeyUsage]
+    next: Annotated[str, Field(description="Value of `after` for the next page; missing on the last.")] = ""
+
+
 class HealthReport(JsonBody):
     """The process is running."""
 

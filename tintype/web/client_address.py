@@ -41,12 +41,16 @@ class ProxyTrust:
         self._trusts_peer = functools.lru_cache(MAX_CACHED_PEERS)(self._is_trusted_peer)
 
     def forwarded(self, environ: WSGIEnvironment) -> str:
-        """What a client or its proxies sent in the header, in a form that :meth:`client_address` accepts.
+        """The text of the header, in a form that :meth:`client_address` accepts.
 
         Empty if the peer is no trusted proxy, and at most ``MAX_CACHED_FORWARDED_LENGTH`` characters.
         """
         text: str = environ.get(self._key, "")
         return self.trusted_part(environ.get("REMOTE_ADDR", ""), text) if text else ""
+
+    def client_fields(self, environ: WSGIEnvironment) -> dict[str, str]:
+        """The part of a WSGI environment from which the client's address is computed, for use after the request."""
+        return {"REMOTE_ADDR": environ.get("REMOTE_ADDR", ""), self._key: self.forwarded(environ)}
 
     def client_address(self, peer: str, forwarded: str) -> Address:
         """The client's address: the rightmost in the header that is not a trusted proxy, else the peer's.

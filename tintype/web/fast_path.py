@@ -127,6 +127,8 @@ class FastPath:
             ],
         )
         sent = len(response.body) if body else 0
+        if key_name:
+            self._authenticator.usage.record(key_name, sent)
         request_log.log_hit(method, 304 if unchanged else 200, ms, sent, request_id, (response.host, key_name))
         return body
 

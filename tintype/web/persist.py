@@ -10,6 +10,7 @@ from flask import Blueprint, Request, Response, jsonify, request
 from tintype.errors import NotFound
 from tintype.request_parser import RequestParser
 from tintype.service import Terms, ThumbnailService
+from tintype.service.charging import charged_to
 from tintype.web import raw_params, request_log, responses
 from tintype.web.auth import Authenticator
 from tintype.web.bodies import PersistedThumbnail
@@ -31,13 +32,15 @@ def persist_blueprint(
 
     @routes.post("/persist")
     def persist() -> Response:
-        key_name = authenticator.authenticate(request).key_name
-        rate_limiter.check_persist(request, key_name)
+        credential = authenticator.authenticate(request)
+        rate_limiter.check_persist(request, credential.key_name)
         pairs = raw_params.body_pairs(request, body_reader)
         parsed = parser.parse(pairs, raw_params.accepted_types(request))
+        authenticator.check_host(credential, parsed.host)
         request_log.bind(target=parsed.host)
-        terms = Terms(charge=rate_limiter.charge_later("persist", request, key_name), tags=parsed.tags)
-        persisted = service.persist(parsed.capture_request, parsed.freshness, fail_on=parsed.fail_on, terms=terms)
+        terms = Terms(charge=rate_limiter.charge_later("persist", request, credential.key_name), tags=parsed.tags)
+        with charged_to(authenticator.usage.capture_charge(credential.key_name)):
+            persisted = service.persist(parsed.capture_request, parsed.freshness, fail_on=parsed.fail_on, terms=terms)
         url = responses.absolute_url(persisted.url, base_url(request))
         response = jsonify(PersistedThumbnail.model_validate(replace(persisted, url=url)).members())
         response.headers["Cache-Control"] = "no-store"

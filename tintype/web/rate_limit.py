@@ -34,8 +34,6 @@ MAX_CACHED_KEYS = 8192
 WIDE_NETWORK_FACTOR = 16
 """An IPv6 /48 network may send this many times as many requests as one /64 network."""
 _META_PATH = "/meta"
-_CLIENT_FIELDS = ("REMOTE_ADDR", "HTTP_X_FORWARDED_FOR")
-"""Members of a WSGI environment by which a client is known."""
 _REJECTION_KEY = "tintype.rejection"
 """The key of the WSGI environment with the window in which the fast path counted a request that it rejected."""
 _SUBJECTS = {
@@ -210,7 +208,7 @@ class RateLimiter:
         limits = self._limits(key_name)
         is_meta = limits.separates_meta and request.path == _META_PATH
         rate = limits.meta if is_meta else limits.persist if name == "persist" else limits.thumb
-        client = {field: request.environ.get(field, "") for field in _CLIENT_FIELDS}
+        client = self._proxies.client_fields(request.environ)
 
         def charge() -> bool:
             window = _CLOSED_WINDOW if rate is _CLOSED_RATE else self._count(rate, client, key_name) if rate else None

@@ -105,7 +105,7 @@ def _end(response: Response) -> Response:
     noted = response.headers.get("Server-Timing") or headers.step_timing(recorded_steps())
     response.headers["Server-Timing"] = f"{noted}, total;dur={spent}" if noted else f"total;dur={spent}"
     # the pattern, because the path may contain a storage key
-    route, sent = request.url_rule.rule if request.url_rule else "-", _sent_bytes(response)
+    route, sent = request.url_rule.rule if request.url_rule else "-", sent_bytes(response)
     request.environ["tintype.route"] = route
     telemetry.observe_request(route, response.status_code, response.headers.get("X-Cache", ""), spent / 1000, sent)
     level = logging.WARNING if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
@@ -120,7 +120,7 @@ def _teardown(_: BaseException | None) -> None:
     telemetry.add_gauge("tintype_requests_in_progress", by=-1)
 
 
-def _sent_bytes(response: Response) -> int:
+def sent_bytes(response: Response) -> int:
     """Bytes of the body that the server sends."""
     if request.method == "HEAD" or response.status_code == HTTPStatus.NOT_MODIFIED:
         return 0

@@ -12,6 +12,7 @@ from tintype.errors import TintypeError
 from tintype.model import CacheState
 from tintype.request_parser import Pairs, RequestParser, ThumbnailRequest
 from tintype.service import Terms, ThumbnailService
+from tintype.service.charging import charged_to
 from tintype.web import raw_params, request_log, responses
 from tintype.web.auth import Authenticator, Credential
 from tintype.web.fallback_images import FallbackImages
@@ -59,6 +60,7 @@ class ThumbnailView:
         except TintypeError:
             self.rate_limiter.check_thumb_result(request, credential.key_name, hit=False)
             raise
+        self.authenticator.check_host(credential, parsed.host)
         if not from_body and self._ignores_signature():
             return self._thumbnail(parsed, credential._replace(private=True), cache_query=False)
         return self._thumbnail(parsed, credential, cache_query=cache_query)
@@ -73,17 +75,14 @@ class ThumbnailView:
 
     def _thumbnail(self, parsed: ThumbnailRequest, credential: Credential, *, cache_query: bool) -> Response:
         get = self.service.get_or_schedule if parsed.placeholder else self.service.get
-        result = get(
-            parsed.capture_request,
-            parsed.freshness,
-            fail_on=parsed.fail_on,
-            terms=Terms(
-                permit=permit_of(request.environ),
-                on_lookup=lambda hit: self._count(parsed, credential, hit=hit),
-                charge=self.rate_limiter.charge_later("thumb", request, credential.key_name),
-                tags=parsed.tags,
-            ),
+        terms = Terms(
+            permit=permit_of(request.environ),
+            on_lookup=lambda hit: self._count(parsed, credential, hit=hit),
+            charge=self.rate_limiter.charge_later("thumb", request, credential.key_name),
+            tags=parsed.tags,
         )
+        with charged_to(self.authenticator.usage.capture_charge(credential.key_name)):
+            result = get(parsed.capture_request, parsed.freshness, fail_on=parsed.fail_on, terms=terms)
         if result is None:
             request_log.bind(cache=CacheState.PLACEHOLDER)
             return responses.placeholder(parsed, self.images, permit_of(request.environ))

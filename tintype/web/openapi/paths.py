@@ -10,10 +10,19 @@ from tintype import errors, signing
 from tintype.imaging.documents import PageMetadata
 from tintype.options import PdfOptions, Rendition
 from tintype.service.purge import SelectorKind
-from tintype.web.bodies import HealthReport, PersistedThumbnail, PurgeReport, ReadinessReport, StatusReport
+from tintype.web.bodies import (
+    HealthReport,
+    KeyUsage,
+    PersistedThumbnail,
+    PurgeReport,
+    ReadinessReport,
+    StatusReport,
+    UsageReport,
+)
 from tintype.web.header_catalog import RATE_LIMIT
 from tintype.web.openapi import parameters, responses
 from tintype.web.openapi.responses import Responses, any_media, failures, json_content, success
+from tintype.web.openapi.schemas import reference
 from tintype.web.purge import MAX_SELECTORS
 
 _TEXT = {"type": "string"}
@@ -65,6 +74,7 @@ def paths(features: ApiFeatures) -> dict[str, Any]:
             "get": _operator("health", "Liveness.", success("The process is running.", json_content(HealthReport)))
         },
         "/ready": {"get": _ready()},
+        "/usage": {"get": _usage(features)},
         "/status.json": {"get": _status(features)},
         "/metrics": {"get": _metrics()},
         "/openapi.json": {"get": _openapi()},
@@ -215,6 +225,23 @@ def _purge() -> dict[str, Any]:
 def _openapi() -> dict[str, Any]:
     found = success("OpenAPI 3.1.", {"application/json": {"schema": {"type": "object"}}})
     return _operator("openapi", "This document.", found)
+
+
+def _usage(features: ApiFeatures) -> dict[str, Any]:
+    either = {"schema": {"anyOf": [reference(KeyUsage), reference(UsageReport)]}}
+    found = success("Usage of the API key, or for an admin key of all keys.", {"application/json": either})
+    kinds = (errors.InvalidRequest, errors.Unauthorized, errors.BackendUnavailable)
+    texts = {
+        "month": "Calendar month (UTC), such as 2026-11; by default the current one.",
+        "after": "For an admin key: name of the key after which the page begins.",
+        "limit": "For an admin key: keys per page, from 1 to 1000; by default 100.",
+    }
+    query = [{"name": name, "in": "query", "description": text, "schema": _TEXT} for name, text in texts.items()]
+    return {
+        **_operator("usage", "Requests, captures and bytes of API keys in a month.", found, *kinds),
+        "parameters": [*query, _REQUEST_ID],
+        "security": _security(features),
+    }
 
 
 def _operator(name: str, summary: str, found: Responses, *kinds: type[errors.TintypeError]) -> dict[str, Any]:

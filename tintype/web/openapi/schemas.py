@@ -8,11 +8,23 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from tintype.imaging.documents import PageMetadata
-from tintype.web.bodies import HealthReport, PersistedThumbnail, Problem, PurgeReport, ReadinessReport, StatusReport
+from tintype.web.bodies import (
+    HealthReport,
+    KeyUsage,
+    PersistedThumbnail,
+    Problem,
+    PurgeReport,
+    ReadinessReport,
+    StatusReport,
+    UsageReport,
+)
 
 Schema = dict[str, Any]
 
-_MODELS = (Problem, PageMetadata, PersistedThumbnail, PurgeReport, HealthReport, ReadinessReport, StatusReport)
+_MODELS = (
+    *(Problem, PageMetadata, PersistedThumbnail, HealthReport, ReadinessReport, StatusReport),
+    *(KeyUsage, PurgeReport, UsageReport),
+)
 
 
 class _BodySchemas(GenerateJsonSchema):
