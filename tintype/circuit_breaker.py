@@ -34,6 +34,11 @@ class CircuitBreaker:
         self._next_probe = float("-inf")
         self._log_throttle = LogThrottle(clock=clock)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the last call failed."""
+        return self._open
+
     def allows(self) -> bool:
         """True if the circuit is closed; while it is open, True for one caller per interval (half-open probe)."""
         if not self._open:

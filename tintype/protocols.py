@@ -87,6 +87,10 @@ class Cache(Protocol):
         """Bytes of all values."""
         ...
 
+    def is_available(self) -> bool:
+        """False while the backend fails: ``get`` then returns None for values that exist. Costs no round trip."""
+        ...
+
     def entries(self) -> int:
         """Number of values; expired ones count until they are deleted."""
         ...

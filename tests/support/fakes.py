@@ -134,6 +134,9 @@ class MemoryCache:
         value, until, _ = self._values.get(key, (None, 0.0, ()))
         return value if not self.unavailable and self._clock() < until else None
 
+    def is_available(self) -> bool:
+        return not self.unavailable
+
     def put(self, key: str, value: bytes, ttl: float, tags: Sequence[str] = (), begun_at: float | None = None) -> None:
         assert ttl > 0
         if begun_at is None or all(self._purged.get(tag, 0.0) <= begun_at for tag in ("", *tags)):

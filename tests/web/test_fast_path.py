@@ -19,6 +19,7 @@ from tintype.service.purge import Selector, SelectorKind
 from tintype.web import query_cache, response_cache
 from tintype.web.fast_path import FastPath
 from tintype.web.rate_limit import RateLimits
+from tintype.web.response_cache import LIFETIME, OUTAGE_LIFETIME
 
 OTHER = "https://other.org/a%20b?q=1"
 
@@ -281,7 +282,7 @@ class TestCaches:
 
 
 def _page(size: int) -> response_cache.CachedResponse:
-    times = {"taken_at": 0.0, "valid_from": 0.0, "valid_until": 9.0}
+    times = {"taken_at": 0.0, "valid_from": 0.0, "valid_until": 9.0, "fresh_until": 9.0}
     return response_cache.CachedResponse(
         body=bytes(size), headers_200=[], headers_304=[], etag='"0"', timing="", host="site.org", **times
     )
@@ -327,3 +328,36 @@ class TestRequestLog:
         assert (
             sum("'cache': 'HIT'" in record.getMessage() or "HIT" in str(record.msg) for record in caplog.records) == 1
         )
+
+
+class TestOutageOfTheCache:
+    @pytest.fixture
+    def outage(self, site: Site) -> Site:
+        """A site that has answered a hit from memory, and whose cache is unavailable for longer than that is valid."""
+        for _ in range(3):
+            site.thumb()
+        site.records.unavailable = site.masters.unavailable = True
+        site.clock.advance(LIFETIME + 1)
+        return site
+
+    def test_returns_the_response_in_memory_for_minutes(self, outage: Site) -> None:
+        outage.clock.advance(OUTAGE_LIFETIME - LIFETIME - 2)
+        assert outage.thumb().headers["X-Cache"] == "HIT"
+        assert outage.engine.capture_count == 1
+
+    def test_ends_after_those_minutes(self, outage: Site) -> None:
+        outage.clock.advance(OUTAGE_LIFETIME)
+        assert outage.thumb().headers["X-Cache"] == "MISS"
+
+    def test_returns_no_response_that_is_not_fresh(self, site: Site) -> None:
+        for _ in range(3):
+            site.thumb(ttl=30)
+        site.records.unavailable = site.masters.unavailable = True
+        site.clock.advance(31)
+        assert site.thumb(ttl=30).headers["X-Cache"] == "MISS"
+
+    def test_applies_only_while_the_cache_is_unavailable(self, outage: Site) -> None:
+        outage.records.unavailable = outage.masters.unavailable = False
+        outage.records.clear()
+        outage.masters.clear()
+        assert outage.thumb().headers["X-Cache"] == "MISS"

@@ -217,6 +217,10 @@ class ThumbnailService:
         finally:
             self.purges.send()
 
+    def is_state_available(self) -> bool:
+        """False while the cache fails, so that it returns nothing although it may hold a thumbnail."""
+        return self._cache.is_available()
+
     def readiness(self) -> dict[str, str]:
         """For engine, state and storage: ``ok``, or the reason of the failure."""
         return self._health.report()

@@ -28,6 +28,7 @@ from tintype.model import CLOCK_TOLERANCE, CacheAge, CacheState, Capture, Freshn
 from tintype.options import CaptureRequest, Shot
 from tintype.protocols import Locks, RequestLimit
 from tintype.service.capturer import Capturer
+from tintype.service.handover import Handover, SharedCapture
 from tintype.service.limits import UNLIMITED, Permit
 from tintype.service.policy import freshness_for, is_transient, is_unusable
 from tintype.service.renderer import Renderer
@@ -102,6 +103,7 @@ class CapturePipeline:
         self._locks = locks
         self._waiting_limit = waiting_limit
         self._renderer = renderer
+        self._handover = Handover()
         self._wait_timeout = wait_timeout
         self._clock = clock
 
@@ -249,7 +251,7 @@ class CapturePipeline:
         """Capture under the lock of the shot: of concurrent requests one captures, the others use its result."""
         self._capturer.resolve_target(job)
         begin = time.perf_counter()
-        with self._locks.hold(_lock_name(job), self._wait_timeout) as held:
+        with self._handover.join(job.shot.key) as shared, self._locks.hold(_lock_name(job), self._wait_timeout) as held:
             job.timings["wait"] = (time.perf_counter() - begin) * 1000
             lookup = self._cache.lookup(job.request)  # the previous holder may have stored the result or a failure
             if completed := self._completed(job, lookup):
@@ -257,12 +259,40 @@ class CapturePipeline:
             master = self.fresh_master(job, lookup)
             if master is None:
                 self._raise_cached_failure(job, lookup)
+                if received := self._receive(job, shared):
+                    return received
                 if not held:
                     raise Overloaded("many captures are waiting in the queue; retry later", retry_after=5)
-                return self._render_and_store(job, self._capturer.capture(job), lookup)
+                return self._capture_and_offer(job, lookup, shared)
         if result := self._derive(job, master):
             return result
         raise Overloaded("the cached page was evicted while this request waited; retry later", retry_after=1)
+
+    def _capture_and_offer(self, job: CaptureJob, lookup: CacheLookup, shared: SharedCapture) -> ThumbnailResult:
+        try:
+            capture = self._capturer.capture(job)
+            result = self._render_and_store(job, capture, lookup)
+        except TintypeError as error:
+            shared.offer_failure(error, self._clock())
+            raise
+        shared.offer(capture, job.request.key, result.thumbnail, self._clock())
+        return result
+
+    def _receive(self, job: CaptureJob, shared: SharedCapture) -> ThumbnailResult | None:
+        """The result of a request of this process for which this one has waited, while the cache cannot keep it.
+
+        Raises its failure. A cache that is available decides alone, because a purge applies to it.
+        """
+        if self._cache.is_available() or shared.offered_at < job.started_at:
+            return None
+        if shared.failure and not job.freshness.forced:
+            raise shared.failure
+        if shared.capture is None or not self._is_acceptable(job, shared.capture):
+            return None
+        thumbnail = shared.thumbnails.get(job.request.key)
+        if thumbnail is None:
+            thumbnail = shared.thumbnails[job.request.key] = self._render(job, shared.capture)
+        return self._result(job, thumbnail, CacheState.COALESCED)
 
     def _capture_uncached(self, job: CaptureJob) -> ThumbnailResult:
         """Capture with a client's credentials; concurrent equal requests are coalesced by the engine only."""

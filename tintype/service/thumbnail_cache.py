@@ -108,6 +108,10 @@ class ThumbnailCache:
         """Suspend refreshes of a shot for the failure TTL."""
         self._put_short(_backoff_key(shot), b"1", shot)
 
+    def is_available(self) -> bool:
+        """Whether finished thumbnails can be read and written now."""
+        return self._records.is_available()
+
     def purge(self, *names: str) -> PurgeCount:
         """Delete all values with one of the tags; raises BackendUnavailable."""
         return PurgeCount(self._records.purge(*names), self._masters.purge(*names))

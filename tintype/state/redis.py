@@ -131,6 +131,10 @@ class RedisCache:
             self._client.report(error)
             raise BackendUnavailable(PURGE_FAILED, retry_after=1) from error
 
+    def is_available(self) -> bool:
+        """False from a failure of Redis until a call succeeds."""
+        return not self._client.breaker.is_open
+
     def _delete_all(self, keys: Iterable[str | bytes]) -> int:
         deleted, keys = 0, iter(keys)
         while chunk := list(islice(keys, DELETE_BATCH)):

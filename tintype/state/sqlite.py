@@ -226,6 +226,10 @@ class SqliteCache(ForkAware):
             return int(connection.execute("SELECT count(*) FROM entry").fetchone()[0])
         return 0
 
+    def is_available(self) -> bool:
+        """Always: a file that fails is replaced."""
+        return True
+
     def close(self) -> None:
         """Close idle connections; the next call opens new ones."""
         while self._idle:

@@ -103,6 +103,10 @@ class InstrumentedCache:
         """Bytes of all values."""
         return self.cache.size()
 
+    def is_available(self) -> bool:
+        """Whether the backend works."""
+        return self.cache.is_available()
+
     def entries(self) -> int:
         """Number of values."""
         return self.cache.entries()

@@ -96,7 +96,9 @@ class FastPath:
             result = self._service.get_fresh(parsed.capture_request, parsed.freshness, fail_on=parsed.fail_on)
         except TintypeError:  # the application reports it
             return None
-        if result is None or len(result.thumbnail.body) > BUFFERED_BYTES:
+        if result is None:
+            return None if self._service.is_state_available() else self._responses.get_in_outage(query, now)
+        if len(result.thumbnail.body) > BUFFERED_BYTES:
             return None
         response = CachedResponse.build(result, parsed, credential, now)
         self._responses.add(query, response, purges)

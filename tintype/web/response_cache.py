@@ -14,6 +14,8 @@ from tintype.web.auth import Credential
 LIFETIME = 2.0
 """Seconds a response is used without reading the shared cache: the delay of a newer thumbnail, and of a purge by
 another node. A purge by a process of the same node takes effect immediately, see :mod:`tintype.purge_signal`."""
+OUTAGE_LIFETIME = 300.0
+"""Seconds a response is used while the shared cache is unavailable, as long as its thumbnail is fresh."""
 BUDGET = 64 << 20
 """Bytes of responses kept by one process."""
 
@@ -40,6 +42,8 @@ class CachedResponse:
     taken_at: float
     valid_from: float
     valid_until: float
+    fresh_until: float
+    """The thumbnail is fresh until then."""
 
     @classmethod
     def build(
@@ -63,6 +67,7 @@ class CachedResponse:
             taken_at=thumbnail.taken_at,
             valid_from=now,
             valid_until=min(now + LIFETIME, thumbnail.taken_at + result.freshness.max_age),
+            fresh_until=thumbnail.taken_at + result.freshness.max_age,
         )
 
 
@@ -81,6 +86,13 @@ class ResponseCache:
         response = self._responses.get(key)
         is_valid = response and response.valid_from <= now < response.valid_until and purges == self._purges
         return response if is_valid else None
+
+    def get_in_outage(self, key: Hashable, now: float) -> CachedResponse | None:
+        """The response of the last minutes, if its thumbnail is still fresh: better than another capture."""
+        response = self._responses.get(key)
+        if response is None or not response.valid_from <= now < response.fresh_until:
+            return None
+        return response if now < response.valid_from + OUTAGE_LIFETIME else None
 
     def add(self, key: Hashable, response: CachedResponse, purges: int) -> None:
         """Add a response; it replaces an older one of the same key.
