@@ -97,7 +97,7 @@ class FastPath:
         except TintypeError:  # the application reports it
             return None
         if result is None:
-            return None if self._service.is_state_available() else self._responses.get_in_outage(query, now)
+            return None if self._service.is_state_available() else self._responses.get_in_outage(query, now, purges)
         if len(result.thumbnail.body) > BUFFERED_BYTES:
             return None
         response = CachedResponse.build(result, parsed, credential, now)

@@ -87,10 +87,10 @@ class ResponseCache:
         is_valid = response and response.valid_from <= now < response.valid_until and purges == self._purges
         return response if is_valid else None
 
-    def get_in_outage(self, key: Hashable, now: float) -> CachedResponse | None:
+    def get_in_outage(self, key: Hashable, now: float, purges: int) -> CachedResponse | None:
         """The response of the last minutes, if its thumbnail is still fresh: better than another capture."""
         response = self._responses.get(key)
-        if response is None or not response.valid_from <= now < response.fresh_until:
+        if response is None or purges != self._purges or not response.valid_from <= now < response.fresh_until:
             return None
         return response if now < response.valid_from + OUTAGE_LIFETIME else None
 
