@@ -120,12 +120,28 @@ class TestHits:
             {"ratelimit", "ratelimit-remaining", "ratelimit-limit", "server-timing", "x-request-id"}
         )
 
+    def test_keep_no_entry_for_signatures_that_are_not_checked(self, edge: NginxServer, node: Node, page: str) -> None:
+        edge.get(thumb(page))
+        forwarded = ForwardedRequests(edge, node)
+        answers = [edge.get(thumb(page, "&sig=1")) for _ in range(3)]
+        assert {answer.headers["cache-control"].partition(",")[0] for answer in answers} == {"private"}
+        assert forwarded.reaches(3)
+
     def test_vary_by_accept_for_format_auto(self, edge: NginxServer, page: str) -> None:
         accepts = ("image/avif,image/webp,*/*", "image/webp,*/*", "image/png", "text/html,image/avif;q=0.9", "*/*")
+        accepts += ("image/avif;q=0,image/webp", "image/webp; q=0.0, image/png;q=0.5")
         for _ in range(2):
             answers = [edge.get(thumb(page, "&format=auto"), {"Accept": accept}) for accept in accepts]
             types = [answer.headers["content-type"] for answer in answers]
-            assert types == ["image/avif", "image/webp", "image/png", "image/avif", "image/jpeg"]
+            assert types == [
+                "image/avif",
+                "image/webp",
+                "image/png",
+                "image/avif",
+                "image/jpeg",
+                "image/webp",
+                "image/png",
+            ]
 
 
 class TestMisses:
