@@ -34,14 +34,15 @@ class UrlSigner:
 
     def sign(self, path: str, pairs: Pairs) -> str:
         """The value of ``sig`` for a path and its query parameters: 64 hex digits."""
-        return _digest(self._keys[0], path, pairs)
+        return _digest(self._keys[0], canonical_text(path, pairs))
 
     def verify(self, path: str, pairs: Pairs, now: float) -> float:
         """Return the expiry: seconds since the epoch, infinity without ``expires``. Raises BadSignature."""
         given = [value for name, value in pairs if name == SIGNATURE]
         if len(given) != 1:
             raise BadSignature("sig: exactly one signature is required; see docs/access.md")
-        if not any(hmac.compare_digest(_digest(key, path, pairs).encode(), given[0].encode()) for key in self._keys):
+        text, sent = canonical_text(path, pairs), given[0].encode()
+        if not any(hmac.compare_digest(_digest(key, text).encode(), sent) for key in self._keys):
             raise BadSignature("sig: does not match the URL; sign the query string exactly as sent")
         return _expiry([value for name, value in pairs if name == EXPIRES], now)
 
@@ -52,8 +53,8 @@ def canonical_text(path: str, pairs: Iterable[tuple[str, str]]) -> str:
     return f"{VERSION}\n{path}\n{'&'.join(parameters)}"
 
 
-def _digest(key: bytes, path: str, pairs: Pairs) -> str:
-    return hmac.new(key, canonical_text(path, pairs).encode(), hashlib.sha256).hexdigest()
+def _digest(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def _expiry(values: Sequence[str], now: float) -> float:

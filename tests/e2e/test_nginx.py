@@ -128,8 +128,8 @@ class TestHits:
         assert forwarded.reaches(3)
 
     def test_vary_by_accept_for_format_auto(self, edge: NginxServer, page: str) -> None:
-        accepts = ("image/avif,image/webp,*/*", "image/webp,*/*", "image/png", "text/html,image/avif;q=0.9", "*/*")
-        accepts += ("image/avif;q=0,image/webp", "image/webp; q=0.0, image/png;q=0.5")
+        accepts = ["image/avif,image/webp,*/*", "image/webp,*/*", "image/png", "text/html,image/avif;q=0.9", "*/*"]
+        accepts += ["image/avif;q=0,image/webp", "image/webp; q=0.0, image/png;q=0.5"]
         for _ in range(2):
             answers = [edge.get(thumb(page, "&format=auto"), {"Accept": accept}) for accept in accepts]
             types = [answer.headers["content-type"] for answer in answers]

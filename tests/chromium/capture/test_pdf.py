@@ -94,7 +94,9 @@ class TestPdf:
         printed = take(engine, site.url("/plain.html"), format="pdf", paper=paper, margin=margin)
         assert printed.body[:5] == b"%PDF-"
 
-    def test_is_not_tried_again_if_the_browser_can_only_refuse(self, engine: ChromiumEngine, site: SiteServer) -> None:
+    def test_reports_a_permanent_refusal_without_another_attempt(
+        self, engine: ChromiumEngine, site: SiteServer
+    ) -> None:
         unchecked = OptionLimits(check_combinations=False)
         options = {"url": site.url("/plain.html"), "format": "pdf", "paper": "a5", "margin": 100}
         shot = Options.model_validate(options, context=unchecked).capture_request().shot

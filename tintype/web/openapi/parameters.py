@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tintype.options import Options, accepts, is_body_only
+from tintype.request_parser import MAX_PARAMETERS
 
 Schema = dict[str, Any]
 
@@ -44,6 +45,7 @@ def body() -> Schema:
         "type": "object",
         "properties": {name: {"description": _meaning(name), **_schema(name)} for name in _in_order()},
         "additionalProperties": False,
+        "maxProperties": MAX_PARAMETERS,
         "oneOf": [{"required": ["url"]}, {"required": ["html"]}],
     }
 
