@@ -21,16 +21,16 @@ class PurgeSignal:
 
     def __init__(self, path: Path | None = None) -> None:
         try:
-            self._mapped = MappedFile(LAYOUT, path)
+            mapped = MappedFile(LAYOUT, path)
         except OSError as error:  # responses then live for their few seconds
             log.warning("purge_signal_unavailable", path=str(path), reason=str(error))
-            self._mapped = MappedFile(LAYOUT)
+            mapped = MappedFile(LAYOUT)
+        self._mapped, self._words = mapped, mapped.words
 
     def __call__(self) -> int:
         """The number now."""
-        return self._mapped.words[_WORD]
+        return self._words[_WORD]
 
     def send(self) -> None:
         """Change the number: a response that was built before is not used again."""
-        words = self._mapped.words
-        words[_WORD] = max(time.time_ns(), words[_WORD] + 1)
+        self._words[_WORD] = max(time.time_ns(), self._words[_WORD] + 1)
