@@ -6,7 +6,8 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import IO, Any
+from io import BytesIO
+from typing import IO, Any, Self
 
 STORED_PREFIX = "thumbs/"
 """The beginning of every storage key."""
@@ -212,7 +213,12 @@ class OpenObject:
     file: IO[bytes] = field(repr=False)
     size: int
     mime: str
-    stored_at: float
+    stored_at: float = 0.0
+
+    @classmethod
+    def in_memory(cls, stored: StoredObject) -> Self:
+        """An object that was read completely."""
+        return cls(key=stored.key, file=BytesIO(stored.body), size=len(stored.body), mime=stored.mime)
 
 
 class MetadataState(StrEnum):

@@ -44,6 +44,9 @@ class ForkAware:
     def after_fork(self) -> None:
         """Reset what the child must not inherit: locks of threads that do not exist there, the parent's column."""
 
+    def after_fork_in_parent(self) -> None:
+        """Continue, in the parent."""
+
 
 _FORK_AWARE: weakref.WeakSet[ForkAware] = weakref.WeakSet()
 
@@ -65,7 +68,12 @@ def _after_fork() -> None:
         instance.after_fork()
 
 
-os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+def _after_fork_in_parent() -> None:
+    for instance in list(_FORK_AWARE):
+        instance.after_fork_in_parent()
+
+
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork, after_in_parent=_after_fork_in_parent)
 
 _instances: dict[tuple[object, Path], Any] = {}
 _instances_lock = threading.Lock()

@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.support.concurrency import eventually
 from tests.support.fakes import Clock
 from tintype.errors import BackendUnavailable
-from tintype.service.health import CACHE_SECONDS, HealthChecks
+from tintype.service import health
+from tintype.service.health import CACHE_SECONDS, MAX_WAITING, NOT_FINISHED, HealthChecks
 
 
 class FakeBackend:
@@ -27,6 +29,11 @@ class FakeBackend:
         assert self.may_finish.wait(10)
         if self.error:
             raise self.error
+
+
+@pytest.fixture(autouse=True)
+def patient_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "REPORT_SECONDS", 60.0)
 
 
 @pytest.fixture
@@ -81,15 +88,37 @@ def test_runs_one_check_for_concurrent_first_callers(checks: HealthChecks, backe
     assert backend.checks == 1
 
 
-def test_returns_the_last_result_while_a_check_runs(checks: HealthChecks, backend: FakeBackend, clock: Clock) -> None:
-    checks.report()
-    clock.advance(CACHE_SECONDS)
-    backend.started.clear()
-    backend.may_finish.clear()
-    backend.error = BackendUnavailable("down")
-    with ThreadPoolExecutor(1) as callers:
-        running = callers.submit(checks.report)
-        assert backend.started.wait(10)
+class TestHangingCheck:
+    @pytest.fixture(autouse=True)
+    def short_reports(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(health, "REPORT_SECONDS", 0.05)
+
+    def test_fails_the_report_in_time_and_runs_once(
+        self, checks: HealthChecks, backend: FakeBackend, clock: Clock
+    ) -> None:
         assert checks.report() == {"engine": "ok"}
+        clock.advance(CACHE_SECONDS)
+        backend.may_finish.clear()
+        assert [checks.report() for _ in range(3)] == [{"engine": NOT_FINISHED}] * 3
+        assert backend.checks == 2
         backend.may_finish.set()
-        assert running.result(10) == {"engine": "down"}
+        assert eventually(lambda: checks.report() == {"engine": "ok"})
+
+    def test_fails_the_first_report_too(self, checks: HealthChecks, backend: FakeBackend) -> None:
+        backend.may_finish.clear()
+        assert checks.report() == {"engine": NOT_FINISHED}
+        backend.may_finish.set()
+
+    def test_excess_reports_return_the_last_result_without_waiting(
+        self, checks: HealthChecks, backend: FakeBackend, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checks.report()
+        monkeypatch.setattr(health, "REPORT_SECONDS", 60.0)
+        clock.advance(CACHE_SECONDS)
+        backend.may_finish.clear()
+        with ThreadPoolExecutor(MAX_WAITING) as callers:
+            waiting = [callers.submit(checks.report) for _ in range(MAX_WAITING)]
+            assert eventually(lambda: checks.waiting_places == 0)
+            assert checks.report() == {"engine": "ok"}
+            backend.may_finish.set()
+            assert [each.result(10) for each in waiting] == [{"engine": "ok"}] * MAX_WAITING

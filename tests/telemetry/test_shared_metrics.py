@@ -101,3 +101,21 @@ class TestAllocate:
         assert full.allocate(("first",)) == shared_metrics.FIRST_CELL
         assert full.allocate(("second",)) == shared_metrics.OVERFLOW_CELL
         assert full.sums()[("tintype_series_dropped_total",)] == [1]
+
+
+def test_process_that_forks_workers_is_no_worker(tmp_path: Path) -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from tintype.telemetry.shared_metrics import SharedMetrics
+metrics = SharedMetrics(Path(sys.argv[1]))
+alone = len(metrics.owners())
+child = os.fork()
+if not child:
+    os._exit(0 if [owner.pid for owner in metrics.owners()] == [os.getpid()] else 1)
+print(alone, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "metrics")], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["1", "0"]

@@ -76,6 +76,9 @@ class ThumbnailService:
     images that are drawn at the same time.
     """
 
+    _warnings: tuple[str, ...] = ()
+    """Of the engine, at its last check."""
+
     def __init__(  # noqa: PLR0913 - one argument for each part, named at the call
         self,
         *,
@@ -115,7 +118,7 @@ class ThumbnailService:
         )
         self._refreshes, self._captures = BackgroundTasks(), BackgroundTasks(queue_size=BACKGROUND_QUEUE)
         state_check = partial(check_cache, records)
-        self._health = HealthChecks({"engine": engine.check, "state": state_check, "storage": storage.check})
+        self._health = HealthChecks({"engine": self._check_engine, "state": state_check, "storage": storage.check})
 
     def get_fresh(
         self, request: CaptureRequest, freshness: Freshness, *, fail_on: Collection[Verdict] = ()
@@ -226,8 +229,12 @@ class ThumbnailService:
         return self._health.report()
 
     def warnings(self) -> tuple[str, ...]:
-        """Warnings for the operator while captures still work, such as a missing sandbox layer."""
-        return self._engine.warnings()
+        """Warnings at the last check while captures still work, such as a missing sandbox layer."""
+        return self._warnings
+
+    def _check_engine(self) -> None:
+        self._engine.check()
+        self._warnings = self._engine.warnings()
 
     def wait_idle(self, timeout: float) -> bool:
         """Wait at most ``timeout`` seconds for background captures and refreshes; returns whether all have ended."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import os
 import secrets
 import threading
@@ -112,11 +111,7 @@ class S3Storage:
 
     def open(self, key: str) -> OpenObject | None:
         """The object as a file in memory; raises BackendUnavailable. S3 serves its objects itself."""
-        found = self.get(key)
-        if not found:
-            return None
-        body = io.BytesIO(found.body)
-        return OpenObject(key=key, file=body, size=len(found.body), mime=found.mime, stored_at=0.0)
+        return OpenObject.in_memory(found) if (found := self.get(key)) else None
 
     def latest(self, prefix: str) -> StoredObject | None:
         """The object stored last whose key starts with ``prefix``, without its body; raises BackendUnavailable.

@@ -108,10 +108,11 @@ class SharedMetrics(ForkAware):
         return self._sums([owner.column for owner in self.owners()])
 
     def owners(self) -> list[ColumnOwner]:
-        """Running processes with a column, this one included."""
+        """Running processes with a column, this one included; not gunicorn's master, which forks workers."""
         with self.lock, self._file.exclusive():
             columns = [n for n in range(1, COLUMNS) if n == self._column or self._file.is_claimed(n)]
-        return [ColumnOwner(self._words[_PIDS + each], float(self._words[_STARTS + each]), each) for each in columns]
+        pids = {each: self._words[_PIDS + each] for each in columns}
+        return [ColumnOwner(pid, float(self._words[_STARTS + each]), each) for each, pid in pids.items() if pid]
 
     def after_fork(self) -> None:
         """Claim a column for this process."""
@@ -123,6 +124,10 @@ class SharedMetrics(ForkAware):
         self._words[_STARTS + self._column] = int(time.time())
         if self._column != NO_COLUMN:
             self._reset_gauges()
+
+    def after_fork_in_parent(self) -> None:
+        """Keep the column without counting as a worker."""
+        self._words[_PIDS + self._column] = 0
 
     def _reset_gauges(self) -> None:
         """Discard the gauges of the previous owner of the column."""

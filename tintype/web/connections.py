@@ -44,8 +44,10 @@ CHECK_INTERVAL = 1.0
 
 _IDLE_ABOVE, _IDLE_DOWN_TO = 0.9, 0.8
 """Share of ``MAX_CONNECTIONS`` above which idle connections are closed, and down to which."""
-_SLACK = 2.0
-"""Seconds that the times of the kernel, of the worker and of the checks may differ."""
+_SLACK = 0.5
+"""Seconds that the times of the kernel and of the worker may differ."""
+_SEEN_SLACK = 2.0
+"""Seconds after which a check has seen a new connection, or new bytes on one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -226,12 +228,12 @@ def _may_carry(known: Connection, wait: BodyWait, now: float) -> bool:
     """Whether a connection may be that of a request: it existed, and no response has been sent since."""
     last_sent, last_received = now - known.state.since_sent, now - known.state.since_received
     answered_before = last_received < last_sent < wait.since - _SLACK
-    return known.seen_at <= wait.since + _SLACK and last_sent <= wait.since + _SLACK and not answered_before
+    return known.seen_at <= wait.since + _SEEN_SLACK and last_sent <= wait.since + _SLACK and not answered_before
 
 
 def _is_still_sending(known: Connection, now: float) -> bool:
     began = known.request_began
-    return 0 < began < now - BODY_TIMEOUT - _SLACK and known.state.since_received < _SLACK
+    return 0 < began < now - BODY_TIMEOUT - _SEEN_SLACK and known.state.since_received < _SEEN_SLACK
 
 
 def _over_client_limit(connections: list[Connection]) -> list[Connection]:
