@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from click import Command, Context, Option
+from click import Command, Context, Group, Option
 
 from tintype import cli, errors, signing
 from tintype.migrate import VENDORS, Vendor
@@ -145,7 +145,9 @@ def _command(name: str, command: Command | None, context: Context) -> str:
     rows = [f"| `{', '.join(flag.opts)}` | {flag.help} |" for flag in own]
     rows += ["| `--…` | every option: [Options](options.md) |"] if len(own) < len(flags) else []
     table = "\n".join(["| flag | meaning |", "| --- | --- |", *rows])
-    return "\n\n".join([f"## tintype {name}", usage, *paragraphs, *([table] if rows else [])]) + "\n"
+    text = "\n\n".join([f"## tintype {name}", usage, *paragraphs, *([table] if rows else [])]) + "\n"
+    below = command.commands.items() if isinstance(command, Group) else ()
+    return "\n".join([text, *(_command(f"{name} {each}", part, context) for each, part in below)])
 
 
 def _accepted(name: str) -> str:

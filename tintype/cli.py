@@ -21,6 +21,7 @@ COMMANDS = {
     "top": "top",
     "doctor": "doctor",
     "purge": "purge",
+    "stored": "stored",
     "sign": "sign",
     "migrate": "migrate",
     "openapi": "openapi",

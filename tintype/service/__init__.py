@@ -103,7 +103,7 @@ class ThumbnailService:
         self._engine, self._storage, self._addresses = engine, storage, addresses or StoredAddresses()
         self._clock, self._shared_clock, self._cache = clock, records.now, ThumbnailCache(records, masters, failure_ttl)
         quota = StoredQuota(storage, records, locks, stored_limits, clock)
-        self.stored = StoredObjects(storage, quota, lambda url: self.purge(Selector(SelectorKind.URL, url)))
+        self.stored = StoredObjects(storage, quota, self._purge_url)
         self.stored_maintenance = StoredMaintenance(storage, records, locks, quota, stored_limits.retention, clock)
         charged, renderer = ChargedEngine(engine), Renderer(self._rendering_limit)
         capturer = Capturer(charged, target_checker, self._cache, renderer.classify, clock, self._shared_clock)
@@ -223,6 +223,9 @@ class ThumbnailService:
     def is_state_available(self) -> bool:
         """False while the cache fails, so that it returns nothing although it may hold a thumbnail."""
         return self._cache.is_available()
+
+    def _purge_url(self, url: str) -> None:
+        self.purge(Selector(SelectorKind.URL, url))
 
     def readiness(self) -> dict[str, str]:
         """For engine, state and storage: ``ok``, or the reason of the failure."""

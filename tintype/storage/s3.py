@@ -32,7 +32,7 @@ from tintype.model import (
 )
 from tintype.storage.s3_client import create_client
 from tintype.storage.s3_urls import base_url
-from tintype.storage.sidecar import MAX_SIDECAR, Sidecar, without_metadata
+from tintype.storage.sidecar import MAX_SIDECAR, SIDECAR_PREFIX, Sidecar, sidecar_folder, without_metadata
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -42,8 +42,6 @@ log = structlog.get_logger("tintype.storage")
 
 CACHE_CONTROL = "public, max-age=31536000, immutable"
 _STORED_AT = "stored-at"
-SIDECAR_PREFIX = "sidecars/"
-"""The beginning of the name of every sidecar. Clients that read images need no access to it."""
 PAGE = 1000
 """Objects listed by one request: the maximum of S3."""
 BATCH = 1000
@@ -265,13 +263,13 @@ class S3Storage:
         Metadata of the image itself is sent to every client that reads it. An image that is stored again keeps the
         sidecar that it has.
         """
-        if not stored.target or self._list(_sidecar_folder(stored.key), limit=1):
+        if not stored.target or self._list(sidecar_folder(stored.key), limit=1):
             return
         with self._translating_errors("put"):
             try:
                 self._client.put_object(
                     Bucket=self._bucket,
-                    Key=self._object_key(f"{_sidecar_folder(stored.key)}{secrets.token_hex(16)}.json"),
+                    Key=self._object_key(f"{sidecar_folder(stored.key)}{secrets.token_hex(16)}.json"),
                     Body=(content := Sidecar.of(stored).to_json()),
                     ContentType="application/json",
                     ContentMD5=_content_md5(content),
@@ -287,10 +285,10 @@ class S3Storage:
         found: dict[str, list[str]] = {key: [] for key in keys}
         if len(keys) <= READERS:
             return {
-                key: [item["Key"].removeprefix(self._prefix) for item in self._list(_sidecar_folder(key))]
+                key: [item["Key"].removeprefix(self._prefix) for item in self._list(sidecar_folder(key))]
                 for key in keys
             }
-        first, last = _sidecar_folder(min(found)), _sidecar_folder(max(found))
+        first, last = sidecar_folder(min(found)), sidecar_folder(max(found))
         with self._translating_errors("list"):
             for page in self._pages(SIDECAR_PREFIX, after=first):
                 names = [item["Key"].removeprefix(self._prefix) for item in page.get("Contents", ())]
@@ -364,10 +362,6 @@ class S3Storage:
             code = _error_code(error) if isinstance(error, ClientError) else type(error).__name__
             log.error("storage_failed", operation=operation, bucket=self._bucket, code=code, reason=str(error))
             raise BackendUnavailable("the storage is unavailable now; retry later", retry_after=30) from error
-
-
-def _sidecar_folder(key: str) -> str:
-    return f"{SIDECAR_PREFIX}{key.removeprefix(STORED_PREFIX)}/"
 
 
 def _error_code(error: ClientError) -> str:

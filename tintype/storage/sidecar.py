@@ -7,9 +7,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from tintype.model import MetadataState, StoredEntry, StoredFile, StoredObject
+from tintype.model import STORED_PREFIX, MetadataState, StoredEntry, StoredFile, StoredObject
 
 _MIME = re.compile(r"[a-z]+/[a-z0-9.+-]+")
+SIDECAR_PREFIX = "sidecars/"
+"""The beginning of the name of every sidecar in a bucket. Clients that read images need no access to it."""
 MAX_SIDECAR = 64 << 10
 """Bytes of a sidecar that are read; a larger one is damaged. A target has at most 2048, the rest a few hundred."""
 
@@ -55,3 +57,8 @@ class Sidecar:
 def without_metadata(file: StoredFile, state: MetadataState) -> StoredEntry:
     """The entry of an object whose sidecar is missing or damaged."""
     return StoredEntry(file=file, metadata=state)
+
+
+def sidecar_folder(key: str) -> str:
+    """The beginning of the names of the sidecars of an object in a bucket."""
+    return f"{SIDECAR_PREFIX}{key.removeprefix(STORED_PREFIX)}/"

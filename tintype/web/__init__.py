@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Flask
+from flask import Flask, Request
 from flask.json.provider import DefaultJSONProvider
 
 from tintype import telemetry
@@ -18,6 +18,7 @@ from tintype.web import (
     problems,
     purge,
     request_log,
+    stored,
     thumb,
     usage_routes,
 )
@@ -64,11 +65,11 @@ def _register_routes(app: Flask, application: Application, query_cache: QueryCac
     app.register_blueprint(
         thumb.blueprint(thumb.ThumbnailView(*shared, application.sender, query_cache, images, application.clock))
     )
-    app.register_blueprint(
-        persist.persist_blueprint(
-            *shared, lambda request: application.public_url or application.proxies.base_url(request)
-        )
-    )
+
+    def base_url(request: Request) -> str:
+        return application.public_url or application.proxies.base_url(request)
+
+    app.register_blueprint(persist.persist_blueprint(*shared, base_url))
     if application.serves_stored:
         app.register_blueprint(persist.stored_blueprint(service, application.rate_limiter, application.sender))
     policy = application.request_parser.target_policy
@@ -76,6 +77,9 @@ def _register_routes(app: Flask, application: Application, query_cache: QueryCac
         purge.blueprint(service, authenticator, application.rate_limiter, policy, application.body_reader)
     )
     app.register_blueprint(usage_routes.blueprint(authenticator))
+    app.register_blueprint(
+        stored.blueprint(service, authenticator, policy, base_url, serves_stored=application.serves_stored)
+    )
     app.register_blueprint(health.blueprint(service))
     app.register_blueprint(metrics.blueprint(application.metrics_access))
     app.register_blueprint(api_docs.blueprint(api_docs.api_features(application), pages=playground_page.enabled))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tintype.errors import MAX_LISTED
-from tintype.model import CacheState, Verdict
+from tintype.model import CacheState, StoredEntry, Verdict
 from tintype.service.purge import Selector, SelectorKind
+from tintype.service.stored_objects import StoredPage, StoredRemoval
 from tintype.service.thumbnail_cache import PurgeCount
 from tintype.telemetry import NodeFigures
 
@@ -184,3 +186,73 @@ class PurgeReport(JsonBody):
         records, masters = (sum(count[part] for _, count in counts) for part in (0, 1))
         listed = [PurgedSelector(selector=each.kind, value=each.value, purged=count.total) for each, count in counts]
         return cls(purged=records + masters, records=records, masters=masters, selectors=listed)
+
+
+class StoredObjectReport(JsonBody):
+    """A stored object in a list."""
+
+    key: Annotated[str, Field(description="Key in the storage.")]
+    url: Annotated[str, Field(description="Permanent URL.")]
+    target: Annotated[str | None, Field(description="Captured URL; null if it is unknown.")]
+    bytes: Count
+    content_type: str
+    stored_at: Annotated[str, Field(description="UTC.", json_schema_extra={"format": "date-time"})]
+    verdict: Annotated[str | None, Field(description="Class of the captured page; null if it is unknown.")]
+    metadata: Annotated[str, Field(description="`ok`, `missing` or `damaged`.")]
+
+    @classmethod
+    def of(cls, entry: StoredEntry, url: str) -> Self:
+        """The report for an object and its URL."""
+        file = entry.file
+        return cls(
+            key=file.key,
+            url=url,
+            target=entry.target or None,
+            bytes=file.size,
+            content_type=file.mime,
+            stored_at=datetime.fromtimestamp(file.stored_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            verdict=entry.meta.get("verdict"),
+            metadata=entry.metadata.value,
+        )
+
+
+_NEXT = "Cursor of the next page; null at the end. A page may be empty and have a next one."
+_UNKNOWN = "Examined objects whose target is unknown: `url` and `host` match none of them."
+
+
+class StoredList(JsonBody):
+    """Stored objects in the order of their keys."""
+
+    objects: list[StoredObjectReport]
+    next: Annotated[str | None, Field(description=_NEXT)]
+    unknown_targets: Annotated[Count, Field(description=_UNKNOWN)]
+
+    @classmethod
+    def of(cls, page: StoredPage, entries: list[StoredObjectReport]) -> Self:
+        """The list for one page."""
+        return cls(objects=entries, next=page.next or None, unknown_targets=page.unknown_targets)
+
+
+class StoredRemovalReport(JsonBody):
+    """Stored objects that were deleted."""
+
+    deleted: Count
+    bytes: Count
+    dry_run: Annotated[bool, Field(description="Nothing was deleted: the numbers are what would be.")]
+    failed: Annotated[list[str], Field(description="Keys that the storage did not delete.")]
+    old_versions_kept: Annotated[bool, Field(description="The bucket keeps the bytes as old versions.")]
+    next: Annotated[str | None, Field(description=_NEXT)]
+    unknown_targets: Annotated[Count, Field(description=_UNKNOWN)]
+
+    @classmethod
+    def of(cls, removed: StoredRemoval, *, dry_run: bool) -> Self:
+        """The report for one deletion."""
+        return cls(
+            deleted=len(removed.entries),
+            bytes=removed.size,
+            dry_run=dry_run,
+            failed=[*removed.failed],
+            old_versions_kept=removed.old_versions_kept,
+            next=removed.next or None,
+            unknown_targets=removed.unknown_targets,
+        )

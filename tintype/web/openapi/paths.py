@@ -10,6 +10,7 @@ from tintype import errors, signing
 from tintype.imaging.documents import PageMetadata
 from tintype.options import PdfOptions, Rendition
 from tintype.service.purge import SelectorKind
+from tintype.service.stored_objects import MAX_LIMIT
 from tintype.web.bodies import (
     HealthReport,
     KeyUsage,
@@ -17,6 +18,8 @@ from tintype.web.bodies import (
     PurgeReport,
     ReadinessReport,
     StatusReport,
+    StoredList,
+    StoredRemovalReport,
     UsageReport,
 )
 from tintype.web.header_catalog import RATE_LIMIT
@@ -68,7 +71,11 @@ def paths(features: ApiFeatures) -> dict[str, Any]:
         "/thumb": {"get": _thumb(features), "post": _thumb_post(features)},
         "/meta": {"get": _meta(features)},
         "/persist": {"post": _persist(features)},
-        "/stored/{key}": {"get": _stored()},
+        "/stored": {"get": _stored_list(), "delete": _stored_delete()},
+        "/stored/{key}": {
+            **({"get": _stored()} if features.serves_stored else {}),
+            **({"delete": _stored_delete_one()} if features.admin else {}),
+        },
         "/purge": {"post": _purge()},
         "/health": {
             "get": _operator("health", "Liveness.", success("The process is running.", json_content(HealthReport)))
@@ -80,7 +87,8 @@ def paths(features: ApiFeatures) -> dict[str, Any]:
         "/openapi.json": {"get": _openapi()},
     }
     enabled = {
-        "/stored/{key}": features.serves_stored,
+        "/stored": features.admin,
+        "/stored/{key}": features.serves_stored or features.admin,
         "/purge": features.admin,
         "/status.json": features.status,
         "/metrics": features.metrics,
@@ -172,6 +180,46 @@ def _stored() -> dict[str, Any]:
         },
         "security": [],
     }
+
+
+_ADMIN_ERRORS = (errors.Unauthorized, errors.Forbidden, errors.InvalidRequest, errors.Overloaded)
+
+
+def _stored_list() -> dict[str, Any]:
+    found = success("One page of objects.", json_content(StoredList))
+    kinds = (*_ADMIN_ERRORS, errors.BackendUnavailable)
+    operation = _operator("storedList", "List of stored objects, for operators.", found, *kinds)
+    return operation | {"parameters": [*_conditions(), _REQUEST_ID], "security": _security(ApiFeatures(keys=True))}
+
+
+def _stored_delete() -> dict[str, Any]:
+    found = success("The objects are deleted.", json_content(StoredRemovalReport))
+    kinds = (*_ADMIN_ERRORS, errors.BackendUnavailable)
+    operation = _operator("storedDelete", "Delete the stored objects that match, for operators.", found, *kinds)
+    dry_run = {"name": "dry_run", "in": "query", "description": "Delete nothing.", "schema": {"type": "boolean"}}
+    more = {"parameters": [*_conditions(), dry_run, _REQUEST_ID], "security": _security(ApiFeatures(keys=True))}
+    return operation | more
+
+
+def _stored_delete_one() -> dict[str, Any]:
+    found = success("The object is deleted.", json_content(StoredRemovalReport))
+    kinds = (*_ADMIN_ERRORS, errors.NotFound, errors.BackendUnavailable)
+    operation = _operator("storedDeleteOne", "Delete a stored object, for operators.", found, *kinds)
+    return operation | {"parameters": [_KEY, _REQUEST_ID], "security": _security(ApiFeatures(keys=True))}
+
+
+def _conditions() -> list[dict[str, Any]]:
+    """Query parameters that select stored objects; all conditions must hold."""
+    described = {
+        "prefix": "The key begins with this.",
+        "url": "The captured URL.",
+        "host": "The host of the captured URL; `*.example.com`: all hosts below it.",
+        "before": "Stored before this date, time (ISO 8601) or number of seconds since 1970.",
+        "cursor": "The member `next` of the previous page.",
+    }
+    texts = [{"name": name, "in": "query", "description": text, "schema": _TEXT} for name, text in described.items()]
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
+    return [*texts, {"name": "limit", "in": "query", "description": "Objects of one page.", "schema": limit}]
 
 
 def _ready() -> dict[str, Any]:

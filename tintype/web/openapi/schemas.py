@@ -16,6 +16,8 @@ from tintype.web.bodies import (
     PurgeReport,
     ReadinessReport,
     StatusReport,
+    StoredList,
+    StoredRemovalReport,
     UsageReport,
 )
 
@@ -23,7 +25,7 @@ Schema = dict[str, Any]
 
 _MODELS = (
     *(Problem, PageMetadata, PersistedThumbnail, HealthReport, ReadinessReport, StatusReport),
-    *(KeyUsage, PurgeReport, UsageReport),
+    *(KeyUsage, PurgeReport, UsageReport, StoredList, StoredRemovalReport),
 )
 
 
