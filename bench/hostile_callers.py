@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -61,7 +62,7 @@ class AttackedNode(Node):
         return {**known, **self.env}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Setup:
     """A running node, the site that it may capture, and the headers of an honest client."""
 
@@ -69,14 +70,19 @@ class Setup:
     site: Site
     headers: dict[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def client(self) -> httpx.Client:
+        """One client for all threads: to make a client for each request would cost more than the service."""
+        limits = httpx.Limits(max_connections=None)
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.node.port}", timeout=120, trust_env=False, limits=limits)
+
     def page(self, number: int) -> str:
         """The URL of a page, quoted for a query."""
         return quote(self.site.url(number), safe="")
 
-    def get(self, path: str, timeout: float = 120) -> httpx.Response:
-        return httpx.get(
-            f"http://127.0.0.1:{self.node.port}{path}", headers=self.headers, timeout=timeout, trust_env=False
-        )
+    def get(self, path: str) -> httpx.Response:
+        """Send a GET as an honest client."""
+        return self.client.get(path, headers=self.headers)
 
 
 @dataclass(frozen=True)
@@ -154,8 +160,7 @@ def derived_images(setup: Setup) -> str:
 def error_images(setup: Setup) -> str:
     def request(number: int) -> str:
         path = f"/thumb?url={setup.page(8)}&on_error=image&format=avif&width={3840 - number}&height=2160"
-        url = f"http://127.0.0.1:{setup.node.port}{path}"
-        return str(httpx.get(url, timeout=120, trust_env=False).status_code)
+        return str(setup.client.get(path).status_code)
 
     return in_parallel(200, request)
 

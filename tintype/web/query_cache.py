@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 Part = TypeVar("Part")
 
-MAX_ENTRIES = 8192
+MAX_ENTRIES, MAX_BYTES = 8192, 32 << 20
 MAX_KEY_LENGTH = 2048
 """Characters of query string and Accept header; longer ones are not cached."""
 
+_ENTRY_BYTES, _BYTES_PER_CHARACTER = 2048, 3
+"""Bytes of a parsed query: fixed, and for each character of its key, which the URL and other options repeat."""
 _SHARED_PARTS = ("credentials", "emulation", "wait", "page_changes", "region")
 
 
@@ -40,8 +42,10 @@ class QueryCache:
     queries that are sent once do not evict frequent ones.
     """
 
-    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+    def __init__(self, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
         self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._entries: dict[str | tuple[str, str], ParsedQuery] = {}
         self._lock = threading.Lock()
 
@@ -51,15 +55,32 @@ class QueryCache:
         return self._entries.get(query) or self._entries.get((query, environ.get("HTTP_ACCEPT", "")))
 
     def add(self, environ: WSGIEnvironment, request: ThumbnailRequest, credential: Credential) -> None:
-        """Add a query unless it forces a new capture; the oldest entry is evicted if there are too many."""
+        """Add a query unless it forces a new capture; the oldest entries are evicted beyond the bounds."""
         query, accept = environ["QUERY_STRING"], environ.get("HTTP_ACCEPT", "")
         key = (query, accept) if request.negotiated else query
         if request.freshness.forced or len(query) + len(accept) > MAX_KEY_LENGTH or key in self._entries:
             return
         with self._lock:
             self._entries[key] = ParsedQuery(_intern_parts(request), credential.expires_at, credential.private)
-            if len(self._entries) > self._max_entries:
-                del self._entries[next(iter(self._entries))]
+            self._bytes += _size(key)
+            while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
+                oldest = next(iter(self._entries))
+                del self._entries[oldest]
+                self._bytes -= _size(oldest)
+
+    @property
+    def bytes(self) -> int:
+        """Estimated bytes of all entries."""
+        return self._bytes
+
+    def __len__(self) -> int:
+        """Number of entries."""
+        return len(self._entries)
+
+
+def _size(key: str | tuple[str, str]) -> int:
+    length = len(key) if isinstance(key, str) else len(key[0]) + len(key[1])
+    return _ENTRY_BYTES + _BYTES_PER_CHARACTER * length
 
 
 def _intern_parts(parsed: ThumbnailRequest) -> ThumbnailRequest:
