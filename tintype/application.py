@@ -14,7 +14,7 @@ from tintype.api_keys import ApiKey
 from tintype.errors import ConfigurationError
 from tintype.model import Freshness
 from tintype.network.egress import AllowRule, Policy
-from tintype.network.interfaces import local_addresses
+from tintype.network.interfaces import LocalAddresses
 from tintype.network.resolver import TargetResolver
 from tintype.protocols import Engine, Storage
 from tintype.purge_signal import PurgeSignal
@@ -131,8 +131,11 @@ def _service(
 
 
 def _start_telemetry(settings: Settings, state: backends.StateBackends, application: Application) -> None:
-    """Start tracing, and metrics shared with the other processes of the node."""
+    """Claim the run folder, then start tracing, and metrics shared with the other processes of the node."""
+    claim = backends.claim_run_folder(settings)
+    claim.keep()
     exit_stack = application.exit_stack
+    exit_stack.callback(claim.close)
     daemon = backends.daemon_client(settings)
     if daemon:
         exit_stack.callback(daemon.close)
@@ -178,7 +181,7 @@ def _stored_limits(settings: Settings) -> StoredLimits:
 def egress_policy(settings: Settings) -> Policy:
     """The egress policy of the settings; raises ConfigurationError for an invalid allow rule."""
     try:
-        return Policy(tuple(AllowRule.parse(text) for text in settings.allow_addresses), local_addresses())
+        return Policy(tuple(AllowRule.parse(text) for text in settings.allow_addresses), LocalAddresses())
     except ValueError as error:
         raise ConfigurationError(f"TINTYPE_ALLOW_ADDRESSES: {error}") from error
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # `tintype serve` starts the browser before it imports the re
     from tintype.filters.store import FilterListStore
     from tintype.protocols import Cache, Engine, Locks, Storage
     from tintype.rpc.tls import TransportSecurity
+    from tintype.state.machine_claim import MachineClaim
     from tintype.web.rate_limit import RateLimitStorage
     from tintype.web.usage import UsageStorage
 
@@ -114,6 +115,28 @@ def data_folder(settings: Settings, name: str = "") -> Path:
     return path
 
 
+def storage_folder(settings: Settings) -> Path:
+    """Create the folder of stored objects, with mode 0700 if it is new; raises ConfigurationError."""
+    if not settings.storage_dir:
+        return data_folder(settings, "stored")
+    path = Path(settings.storage_dir)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"TINTYPE_STORAGE_DIR: cannot create {path} ({error.strerror}); set a writable folder"
+        raise ConfigurationError(problem) from error
+    return path
+
+
+def claim_run_folder(settings: Settings) -> MachineClaim:
+    """Claim the run folder for this machine; raises ConfigurationError if another machine uses it."""
+    from tintype.state.machine_claim import MachineClaim  # noqa: PLC0415
+
+    claim = MachineClaim(data_folder(settings, "run"))
+    claim.acquire()
+    return claim
+
+
 def daemon_config(settings: Settings) -> DaemonConfig:
     """The configuration of the capture daemon, without secrets and without addresses of caches and storage."""
     from tintype.chromium.daemon.config import DaemonConfig  # noqa: PLC0415
@@ -133,7 +156,7 @@ def daemon_config(settings: Settings) -> DaemonConfig:
         allow_hosts=settings.allow_hosts,
         deny_hosts=denied_hosts(settings),
         filters=str(filter_list_store(settings).engine_path.resolve()) if settings.filter_lists else "",
-        hidden=(str(settings.data_dir.resolve()),),
+        hidden=tuple(str(Path(folder).resolve()) for folder in (settings.data_dir, settings.storage_dir) if folder),
         log_level=settings.log_level,
     )
 
@@ -261,20 +284,20 @@ def _redis(settings: Settings) -> StateBackends:
     from tintype.state.redis_usage import RedisUsage  # noqa: PLC0415
 
     local_limits = SharedMemoryRateLimitStorage(data_folder(settings, "run") / "limits")
-    url = settings.redis_url
+    url, prefix = settings.redis_url, settings.redis_prefix
     return StateBackends(
-        records=redis.RedisCache(url, "records", settings.cache_size),
-        masters=redis.RedisCache(url, "masters", settings.master_size),
-        locks=redis.RedisLocks(url),
-        rate_limits=FallbackRateLimitStorage(redis.RedisRateLimitStorage(url), local_limits),
-        usage=RedisUsage(url),
+        records=redis.RedisCache(url, "records", settings.cache_size, prefix=prefix),
+        masters=redis.RedisCache(url, "masters", settings.master_size, prefix=prefix),
+        locks=redis.RedisLocks(url, prefix=prefix),
+        rate_limits=FallbackRateLimitStorage(redis.RedisRateLimitStorage(url, prefix), local_limits),
+        usage=RedisUsage(url, prefix),
     )
 
 
 def _disk(settings: Settings) -> Storage:
     from tintype.storage.disk import DiskStorage  # noqa: PLC0415
 
-    return DiskStorage(data_folder(settings, "stored"))
+    return DiskStorage(storage_folder(settings))
 
 
 def _s3(settings: Settings) -> Storage:

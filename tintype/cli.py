@@ -102,6 +102,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
             else (error.detail,)
         )
         return ExitCode.USAGE_ERROR
+    except OSError as error:  # a full disk, a folder without permission
+        problem = f"{error.filename or 'input or output'}: {error.strerror or error}"
+        _print_error(problem, "Free disk space, or check the permissions.")
+        return ExitCode.FAILURE
     except TintypeError as error:
         _print_error(f"{error.title}: {error.detail}" if error.detail != error.title else error.title)
         return EXIT_CODES.get(type(error), ExitCode.FAILURE)

@@ -10,7 +10,10 @@ import psutil
 import pytest
 from structlog.testing import capture_logs
 
-from tintype.network.interfaces import local_addresses
+from tests.support.fakes import Clock
+from tintype.network import interfaces
+from tintype.network.egress import Policy
+from tintype.network.interfaces import LocalAddresses, local_addresses
 
 
 class Entry(NamedTuple):
@@ -44,3 +47,21 @@ def test_warns_when_the_kernel_lists_no_interfaces(monkeypatch: pytest.MonkeyPat
     with capture_logs() as logs:
         assert local_addresses() == frozenset()
     assert [(line["event"], line["log_level"]) for line in logs] == [("local_addresses_unavailable", "warning")]
+
+
+def test_address_that_the_host_gets_later_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+    new, clock = ip_address("93.184.216.34"), Clock()
+    policy = Policy(local_addresses=LocalAddresses(clock))
+    assert policy.permits(new, 443)
+    monkeypatch.setattr(interfaces, "local_addresses", lambda: frozenset({new}))
+    clock.advance(interfaces.REFRESH_AFTER)
+    assert not policy.permits(new, 443)
+
+
+def test_last_known_addresses_count_if_the_kernel_lists_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, clock = ip_address("93.184.216.34"), Clock()
+    monkeypatch.setattr(interfaces, "local_addresses", lambda: frozenset({own}))
+    policy = Policy(local_addresses=LocalAddresses(clock))
+    monkeypatch.setattr(interfaces, "local_addresses", frozenset)
+    clock.advance(interfaces.REFRESH_AFTER)
+    assert not policy.permits(own, 443)

@@ -30,6 +30,7 @@ def command(*, host: str | None, port: int | None, workers: int | None, threads:
     logs.configure(settings.log_level, settings.log_format)
     workers = (settings.workers if workers is None else workers) or os.cpu_count() or 1
     address = free_address(settings.host if host is None else host, settings.port if port is None else port)
+    backends.claim_run_folder(settings)  # before the daemon, which replaces the socket of another machine
     with capture_daemon(settings):
         # imported while the browser starts: importing Flask and granian takes as long as that
         from tintype.commands import worker  # noqa: PLC0415

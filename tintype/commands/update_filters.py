@@ -30,6 +30,10 @@ def command() -> None:
         )
     except FetchError as failure:
         raise click.ClickException(str(failure)) from failure
+    except OSError as error:
+        folder = settings.data_dir / "filters"
+        problem = f"cannot write into {folder}: {error.strerror or error}; the earlier lists stay in use"
+        raise click.ClickException(f"{problem}. Free disk space, or make the folder writable.") from error
     for entry in lists:
         click.echo(_line(entry))
     if any(entry.failure for entry in lists):

@@ -8,7 +8,7 @@ port.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -85,7 +85,7 @@ class Policy:
     """Permits public addresses except those of this host, and the addresses and ports of allow rules."""
 
     allowed: tuple[AllowRule, ...] = ()
-    local_addresses: frozenset[Address] = frozenset()
+    local_addresses: Container[Address] = frozenset()
 
     def permits(self, address: Address, port: int) -> bool:
         """Whether a connection to this address and port is allowed."""

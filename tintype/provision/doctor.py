@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,9 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
         yield from _filter_lists(settings)
     yield _check("cache", lambda: _cache(settings), "Check REDIS_URL, and whether that server answers.")
     yield _check("storage", lambda: _storage(settings), _storage_remedy(settings))
-    yield _check("capture", lambda: _capture(settings), "Fix the errors above; see the log for details.")
+    for name in settings.engines:
+        one = settings.model_copy(update={"engine": name})
+        yield _check("capture", partial(_capture, one), "Fix the errors above; see the log for details.")
 
 
 def _check(what: str, run: Callable[[], str], remedy: str) -> CheckResult:
@@ -240,20 +243,21 @@ def _cache(settings: Settings) -> str:
 
 def _storage(settings: Settings) -> str:
     backends.open_storage(settings).check()
-    return f"bucket {settings.s3_bucket}" if settings.s3_bucket else f"files in {settings.data_dir / 'stored'}"
+    return f"bucket {settings.s3_bucket}" if settings.s3_bucket else f"files in {backends.storage_folder(settings)}"
 
 
 def _storage_remedy(settings: Settings) -> str:
     if settings.s3_bucket:
         return "Check S3_BUCKET, S3_REGION, S3_ENDPOINT_URL and the AWS credentials, which need write permission."
-    return "Make the data folder writable."
+    return "Make the folder of stored objects writable: TINTYPE_STORAGE_DIR, or stored in the data folder."
 
 
 def _capture(settings: Settings) -> str:
+    """Test one engine; its check makes a capture, of a hosted engine it verifies the key."""
     engine = backends.open_engine(settings)
     begin = time.perf_counter()
     try:
         engine.check()
     finally:
         engine.close()
-    return f"{', '.join(settings.engines)} made a capture in {time.perf_counter() - begin:.1f} s"
+    return f"{settings.engines[0].partition('://')[0]} works, tested in {time.perf_counter() - begin:.1f} s"

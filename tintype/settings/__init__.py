@@ -15,27 +15,9 @@ from pydantic import BaseModel, ConfigDict, JsonValue, PrivateAttr, ValidationEr
 
 from tintype.errors import ConfigurationError
 from tintype.settings import sources
+from tintype.settings import types as t
 from tintype.settings.fields import TRACKING, setting
 from tintype.settings.types import (
-    ADMIN_KEYS,
-    AGE,
-    API_KEYS,
-    CAPTURE_TIME,
-    DURATION,
-    DURATION_OR_OFF,
-    HEADER_NAME,
-    HEADER_TEXT,
-    HOSTS,
-    HTTP_URL,
-    LONG_TEXT,
-    NETWORKS,
-    NUMBER_OR_UNLIMITED,
-    RATE,
-    SIGNING_KEYS,
-    SIZE,
-    SIZE_OR_UNLIMITED,
-    SWITCH,
-    THUMB_RATE,
     AdminKeys,
     Age,
     AnyCase,
@@ -92,19 +74,19 @@ class Settings(BaseModel):
         le=511,
     )
     public_url: HttpUrl = setting(
-        "TINTYPE_PUBLIC_URL", "", "Base of the URLs that /persist returns. Its host is not captured.", HTTP_URL
+        "TINTYPE_PUBLIC_URL", "", "Base of the URLs that /persist returns. Its host is not captured.", t.HTTP_URL
     )
     trusted_proxies: Networks = setting(
         "TINTYPE_TRUSTED_PROXIES",
         "",
         "Networks of proxies whose TINTYPE_CLIENT_ADDRESS_HEADER is trusted. See docs/deploy.md.",
-        NETWORKS,
+        t.NETWORKS,
     )
     client_address_header: HeaderName = setting(
         "TINTYPE_CLIENT_ADDRESS_HEADER",
         "X-Forwarded-For",
         "Request header in which trusted proxies append the address of the client.",
-        HEADER_NAME,
+        t.HEADER_NAME,
     )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = setting(
         "TINTYPE_LOG_LEVEL", "info", "Lowest level to log.", "debug, info, warning or error"
@@ -119,26 +101,26 @@ class Settings(BaseModel):
         "private, open or off",
     )
     metrics_token: HeaderText = setting(
-        "TINTYPE_METRICS_TOKEN", "", "If set, /metrics requires this Bearer token.", HEADER_TEXT, secret=True
+        "TINTYPE_METRICS_TOKEN", "", "If set, /metrics requires this Bearer token.", t.HEADER_TEXT, secret=True
     )
     playground: bool = setting(
-        "TINTYPE_PLAYGROUND", "1", "Serve the playground at / and the API page at /docs.", SWITCH
+        "TINTYPE_PLAYGROUND", "1", "Serve the playground at / and the API page at /docs.", t.SWITCH
     )
     traces_endpoint: HttpUrl = setting(
-        "OTEL_EXPORTER_OTLP_ENDPOINT", "", "OTLP endpoint for OpenTelemetry traces. Unset: no traces.", HTTP_URL
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "", "OTLP endpoint for OpenTelemetry traces. Unset: no traces.", t.HTTP_URL
     )
     data_dir: Path = setting("TINTYPE_DATA_DIR", "data", "Folder for cache, stored objects and sockets.", "a folder")
 
     # Cache
-    cache_ttl: Duration = setting("TINTYPE_CACHE_TTL", "1d", "How long a thumbnail is fresh.", DURATION)
-    max_ttl: Duration = setting("TINTYPE_MAX_TTL", "30d", "Upper bound of the option ttl.", DURATION)
+    cache_ttl: Duration = setting("TINTYPE_CACHE_TTL", "1d", "How long a thumbnail is fresh.", t.DURATION)
+    max_ttl: Duration = setting("TINTYPE_MAX_TTL", "30d", "Upper bound of the option ttl.", t.DURATION)
     stale_for: Duration = setting(
-        "TINTYPE_STALE_FOR", "7d", "How long a stale thumbnail is served while a new capture runs.", DURATION
+        "TINTYPE_STALE_FOR", "7d", "How long a stale thumbnail is served while a new capture runs.", t.DURATION
     )
-    failure_ttl: Duration = setting("TINTYPE_FAILURE_TTL", "1m", "How long a failed capture is cached.", DURATION)
-    cache_size: Size = setting("TINTYPE_CACHE_SIZE", "1g", "Size limit of cached thumbnails.", SIZE, ge=1)
+    failure_ttl: Duration = setting("TINTYPE_FAILURE_TTL", "1m", "How long a failed capture is cached.", t.DURATION)
+    cache_size: Size = setting("TINTYPE_CACHE_SIZE", "1g", "Size limit of cached thumbnails.", t.SIZE, ge=1)
     master_size: Size = setting(
-        "TINTYPE_MASTER_SIZE", "1g", "Size limit of lossless masters, which other sizes are derived from.", SIZE
+        "TINTYPE_MASTER_SIZE", "1g", "Size limit of lossless masters, which other sizes are derived from.", t.SIZE
     )
     redis_url: str = setting(
         "REDIS_URL",
@@ -147,44 +129,51 @@ class Settings(BaseModel):
         "redis://, rediss:// or unix://",
         secret=True,
     )
+    redis_prefix: str = setting(
+        "TINTYPE_REDIS_PREFIX",
+        "tintype",
+        "Start of all keys in Redis. Installations that share a Redis need different ones.",
+        "up to 64 letters, digits and . _ -",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+    )
 
     # Clients
     api_keys: ApiKeys = setting(
         "TINTYPE_API_KEYS",
         "",
         "If set, requests must carry one of these API keys or a valid signature. See docs/access.md.",
-        API_KEYS,
+        t.API_KEYS,
         secret=True,
     )
     signing_keys: SigningKeys = setting(
         "TINTYPE_SIGNING_KEYS",
         "",
         "If set, requests must carry a valid signature or an API key. The first key signs; all are accepted.",
-        SIGNING_KEYS,
+        t.SIGNING_KEYS,
         secret=True,
     )
     admin_keys: AdminKeys = setting(
         "TINTYPE_ADMIN_KEYS",
         "",
         "Keys of operators, for the routes that list and delete. Unset: these routes are disabled.",
-        ADMIN_KEYS,
+        t.ADMIN_KEYS,
         secret=True,
     )
     thumb_limit: ThumbRate = setting(
-        "TINTYPE_THUMB_LIMIT", "30 per minute", "Rate limit of a client on /thumb. See docs/access.md.", THUMB_RATE
+        "TINTYPE_THUMB_LIMIT", "30 per minute", "Rate limit of a client on /thumb. See docs/access.md.", t.THUMB_RATE
     )
-    hit_limit: Rate = setting("TINTYPE_HIT_LIMIT", "off", "Rate limit of a client for cache hits.", RATE)
-    meta_limit: Rate = setting("TINTYPE_META_LIMIT", "off", "Rate limit of a client on /meta.", RATE)
-    persist_limit: Rate = setting("TINTYPE_PERSIST_LIMIT", "5 per minute", "Rate limit of a client on /persist.", RATE)
-    stored_limit: Rate = setting("TINTYPE_STORED_LIMIT", "600 per minute", "Rate limit of a client on /stored.", RATE)
-    purge_limit: Rate = setting("TINTYPE_PURGE_LIMIT", "60 per minute", "Rate limit of an admin key on /purge.", RATE)
-    limit_exempt: Networks = setting("TINTYPE_LIMIT_EXEMPT", "", "Client networks without rate limits.", NETWORKS)
+    hit_limit: Rate = setting("TINTYPE_HIT_LIMIT", "off", "Rate limit of a client for cache hits.", t.RATE)
+    meta_limit: Rate = setting("TINTYPE_META_LIMIT", "off", "Rate limit of a client on /meta.", t.RATE)
+    persist_limit: Rate = setting("TINTYPE_PERSIST_LIMIT", "5 per minute", "Rate limit of clients on /persist.", t.RATE)
+    stored_limit: Rate = setting("TINTYPE_STORED_LIMIT", "600 per minute", "Rate limit of a client on /stored.", t.RATE)
+    purge_limit: Rate = setting("TINTYPE_PURGE_LIMIT", "60 per minute", "Rate limit of an admin key on /purge.", t.RATE)
+    limit_exempt: Networks = setting("TINTYPE_LIMIT_EXEMPT", "", "Client networks without rate limits.", t.NETWORKS)
 
     # Targets
     allow_hosts: CommaList = setting(
-        "TINTYPE_ALLOW_HOSTS", "", "If set, only these hosts are captured. *.example.com: all hosts below it.", HOSTS
+        "TINTYPE_ALLOW_HOSTS", "", "If set, only these hosts are captured. *.example.com: all hosts below it.", t.HOSTS
     )
-    deny_hosts: CommaList = setting("TINTYPE_DENY_HOSTS", "", "Hosts that are never captured.", HOSTS)
+    deny_hosts: CommaList = setting("TINTYPE_DENY_HOSTS", "", "Hosts that are never captured.", t.HOSTS)
     allow_addresses: CommaList = setting(
         "TINTYPE_ALLOW_ADDRESSES",
         "",
@@ -197,8 +186,7 @@ class Settings(BaseModel):
         "Query parameters to remove from target URLs.",
         "names, comma-separated; * as a wildcard",
     )
-
-    allow_js: bool = setting("TINTYPE_ALLOW_JS", "1", "Accept the option js: a script to run in the page.", SWITCH)
+    allow_js: bool = setting("TINTYPE_ALLOW_JS", "1", "Accept the option js: a script to run in the page.", t.SWITCH)
     filter_lists: CommaList = setting(
         "TINTYPE_FILTER_LISTS",
         "",
@@ -217,7 +205,7 @@ class Settings(BaseModel):
         "TINTYPE_ENGINE_SECRET",
         "",
         "Secret shared by tcp:// capture daemons and their clients. Required for tcp://.",
-        LONG_TEXT,
+        t.LONG_TEXT,
         secret=True,
     )
     engine_tls_cert: str = setting(
@@ -239,7 +227,7 @@ class Settings(BaseModel):
         "TINTYPE_ALLOW_PLAINTEXT_ENGINE",
         "0",
         "Allow tcp:// beyond loopback without TLS, on a network that encrypts.",
-        SWITCH,
+        t.SWITCH,
     )
     chromium: str = setting(
         "TINTYPE_CHROMIUM", "", "Chromium binary. Unset: the first one found.", "a path or a command"
@@ -254,12 +242,12 @@ class Settings(BaseModel):
         le=10_000,
     )
     timeout: CaptureTime = setting(
-        "TINTYPE_TIMEOUT", "20s", "Time limit of one capture, without the queue.", CAPTURE_TIME
+        "TINTYPE_TIMEOUT", "20s", "Time limit of one capture, without the queue.", t.CAPTURE_TIME
     )
     recycle_after: int = setting(
         "TINTYPE_RECYCLE_AFTER", 100, "Captures before a browser is recycled.", "a number from 1", ge=1
     )
-    recycle_age: Age = setting("TINTYPE_RECYCLE_AGE", "30m", "Age at which a browser is recycled.", AGE)
+    recycle_age: Age = setting("TINTYPE_RECYCLE_AGE", "30m", "Age at which a browser is recycled.", t.AGE)
     max_page_height: int = setting(
         "TINTYPE_MAX_PAGE_HEIGHT",
         20_000,
@@ -269,16 +257,16 @@ class Settings(BaseModel):
         le=50_000,
     )
     daemon_idle_timeout: Age = setting(
-        "TINTYPE_DAEMON_IDLE_TIMEOUT", "10s", "How long the capture daemon keeps running without clients.", AGE
+        "TINTYPE_DAEMON_IDLE_TIMEOUT", "10s", "How long the capture daemon keeps running without clients.", t.AGE
     )
     browser_user: str = setting(
         "TINTYPE_BROWSER_USER", "tintype", "User that Chromium runs as when root starts Tintype.", "a user name"
     )
     allow_no_sandbox: bool = setting(
-        "ALLOW_NO_SANDBOX", "0", "Start Chromium without its sandbox if the sandbox does not work. Unsafe.", SWITCH
+        "ALLOW_NO_SANDBOX", "0", "Start Chromium without its sandbox if the sandbox does not work. Unsafe.", t.SWITCH
     )
     snapsharp_api_key: HeaderText = setting(
-        "SNAPSHARP_API_KEY", "", "API key of the hosted engine.", HEADER_TEXT, secret=True
+        "SNAPSHARP_API_KEY", "", "API key of the hosted engine.", t.HEADER_TEXT, secret=True
     )
     snapsharp_base_url: str = setting(
         "SNAPSHARP_BASE_URL",
@@ -289,25 +277,31 @@ class Settings(BaseModel):
 
     # Storage
     stored_quota: SizeOrUnlimited = setting(
-        "TINTYPE_STORED_QUOTA", "10g", "Size limit of stored objects. At it, /persist returns 507.", SIZE_OR_UNLIMITED
+        "TINTYPE_STORED_QUOTA", "10g", "Size limit of stored objects. At it, /persist returns 507.", t.SIZE_OR_UNLIMITED
     )
     stored_objects: NumberOrUnlimited = setting(
-        "TINTYPE_STORED_OBJECTS", "1000000", "Maximum number of stored objects; then also 507.", NUMBER_OR_UNLIMITED
+        "TINTYPE_STORED_OBJECTS", "1000000", "Maximum number of stored objects; then also 507.", t.NUMBER_OR_UNLIMITED
     )
     stored_retention: DurationOrOff = setting(
-        "TINTYPE_STORED_RETENTION", "off", "Age at which stored objects are deleted. off: never.", DURATION_OR_OFF
+        "TINTYPE_STORED_RETENTION", "off", "Age at which stored objects are deleted. off: never.", t.DURATION_OR_OFF
     )
     stored_secret: SharedSecret = setting(
         "TINTYPE_STORED_SECRET",
         "",
         "Hides credentials in the addresses of stored private pages. Unset: generated in the data folder.",
-        LONG_TEXT,
+        t.LONG_TEXT,
         secret=True,
+    )
+    storage_dir: str = setting(
+        "TINTYPE_STORAGE_DIR",
+        "",
+        "Folder of stored objects; nodes may share it. Unset: in the data folder.",
+        "a path",
     )
     s3_bucket: str = setting("S3_BUCKET", "", "S3 bucket for stored objects. Unset: files in the data folder.")
     s3_region: str = setting("S3_REGION", "", "Region of the bucket; auto for R2.")
-    s3_endpoint_url: HttpUrl = setting("S3_ENDPOINT_URL", "", "Endpoint of R2, MinIO or another S3 service.", HTTP_URL)
-    s3_public_url: HttpUrl = setting("S3_PUBLIC_URL", "", "Base of the URLs of stored objects, as of a CDN.", HTTP_URL)
+    s3_endpoint_url: HttpUrl = setting("S3_ENDPOINT_URL", "", "Endpoint of R2, MinIO or other S3 services.", t.HTTP_URL)
+    s3_public_url: HttpUrl = setting("S3_PUBLIC_URL", "", "Base of URLs of stored objects, as of a CDN.", t.HTTP_URL)
     s3_prefix: str = setting("S3_PREFIX", "", "Prefix of every object key.")
     aws_access_key_id: str = setting(
         "AWS_ACCESS_KEY_ID", "", "Access key of the bucket. Unset: boto3's own search (profile, role).", secret=True

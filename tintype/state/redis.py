@@ -25,7 +25,7 @@ from redis.lock import Lock
 
 from tintype.errors import BackendUnavailable
 from tintype.state.purges import PURGE_FAILED, TOMBSTONE_SECONDS
-from tintype.state.redis_client import client_for
+from tintype.state.redis_client import PREFIX, client_for
 from tintype.state.striped_locks import StripedLocks, acquire
 
 log = structlog.get_logger("tintype.state")
@@ -36,8 +36,6 @@ MAX_EVICTION_ROUNDS = 64
 """Further evictions after one put; the next put continues."""
 DELETE_BATCH = 500
 """Keys deleted by one script, which blocks Redis while it runs."""
-PREFIX = "tintype"
-"""Start of every key, unless the operator sets another one for a Redis that several installations share."""
 MAX_TOUCHED = 20_000
 """Keys whose last use a process remembers; with more keys, some uses are sent too often."""
 

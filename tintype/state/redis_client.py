@@ -31,6 +31,8 @@ log = structlog.get_logger("tintype.state")
 
 Result = TypeVar("Result")
 
+PREFIX = "tintype"
+"""Start of every key, unless the operator sets another one for a Redis that several installations share."""
 CONNECT_TIMEOUT, RESPONSE_TIMEOUT = 1.0, 2.0
 """Seconds until connecting, or waiting for a response, fails."""
 MAX_CONNECTIONS = 4096

@@ -22,7 +22,7 @@ from tintype.chromium.proxy.policy import EgressPolicy
 from tintype.chromium.proxy.server import EgressProxy
 from tintype.chromium.proxy.traffic import TOTALS
 from tintype.errors import ConfigurationError
-from tintype.network.interfaces import local_addresses
+from tintype.network.interfaces import LocalAddresses
 from tintype.provision.find_browser import find_chromium
 from tintype.rpc.messages import DaemonMetrics, DaemonStatus
 
@@ -54,7 +54,7 @@ class CaptureRuntime:
                 f"TINTYPE_CHROMIUM: {config.binary} is no browser" if config.binary else "Chromium is not installed"
             )
             raise ConfigurationError(f"{problem}; run: tintype install-browser")
-        policy = EgressPolicy.of(config.allow_addresses, config.allow_hosts, config.deny_hosts, local_addresses())
+        policy = EgressPolicy.of(config.allow_addresses, config.allow_hosts, config.deny_hosts, LocalAddresses())
         proxy_count = 2 * config.slots + 1  # a proxy is free again only once its capture's context is disposed of
         deny_all_proxy = await EgressProxy.start(policy)
         options = LaunchOptions(

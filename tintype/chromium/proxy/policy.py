@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -25,11 +25,11 @@ class EgressPolicy:
         allow_addresses: Iterable[str] = (),
         allow_hosts: Iterable[str] = (),
         deny_hosts: Iterable[str] = (),
-        local_addresses: Iterable[Address] = (),
+        local_addresses: Container[Address] = (),
     ) -> Self:
         """Build from the texts of the settings; raises ValueError."""
         allowed = tuple(AllowRule.parse(text) for text in allow_addresses)
-        addresses = Policy(allowed, frozenset(local_addresses))
+        addresses = Policy(allowed, local_addresses)
         return cls(addresses, canonical_hosts(tuple(allow_hosts)), canonical_hosts(tuple(deny_hosts)))
 
     def permits_name(self, name: str, port: int) -> bool:
