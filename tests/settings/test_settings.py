@@ -287,6 +287,21 @@ class TestSecrets:
             assert [line.partition(":")[0] for line in reported] == [name]
             assert text not in reported[0]
 
+    def test_reads_api_keys_with_options_from_the_lines_of_a_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "keys"
+        entries = (
+            f"shop:{SECRET}:600 per minute:persist=closed:quota=10:hosts=shop.example *.shop.example",
+            f"blog:{SECRET}:unlimited",
+        )
+        path.write_text("# clients\n" + "\n".join(entries) + "\n  # the end\n")
+        assert load(TINTYPE_API_KEYS_FILE=str(path)).api_keys == entries
+
+    @pytest.mark.parametrize("options", ["persist=no", "quota=many", "hosts=", "colour=red", "many", "off:unlimited"])
+    def test_rejects_other_options_of_api_keys(self, options: str) -> None:
+        (problem,) = problems(TINTYPE_API_KEYS=f"shop:{SECRET}:{options}")
+        assert problem.startswith("TINTYPE_API_KEYS: invalid value; expected name:key")
+        assert "options thumb=, hit=, meta=, persist=, quota=, hosts= after a colon" in problem
+
     def test_accepts_no_rate_with_an_admin_key(self) -> None:
         assert load(TINTYPE_API_KEYS=f"anna:{SECRET}:5 per minute").api_keys
         assert "expected name:key, comma" in problems(TINTYPE_ADMIN_KEYS=f"anna:{SECRET}:5 per minute")[0]

@@ -26,9 +26,8 @@ _MAX_QUANTITY = 1e18
 _MAX_QUANTITY_LENGTH = 40
 """Characters of a duration or a size."""
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)")
-_RATE = re.compile(r"[1-9][0-9]*\s*(per|/)\s*([0-9]+\s*)?(second|minute|hour|day)s?", re.IGNORECASE)
 _ADMIN_KEY = re.compile(r"([\w.-]{1,40}):[!-9;-~]{16,200}", re.ASCII)
-_API_KEY = re.compile(rf"{_ADMIN_KEY.pattern}(?::{_RATE.pattern})?", re.ASCII | re.IGNORECASE)
+_API_KEY = re.compile(rf"{_ADMIN_KEY.pattern}(?::.*)?", re.ASCII)
 _HASHED_KEY = re.compile(r"sha256-[0-9a-f]{64}")
 _MIN_KEY_LENGTH = 16
 
