@@ -67,7 +67,7 @@ class Settings(BaseModel):
     max_waiting: int = setting(
         "TINTYPE_MAX_WAITING",
         0,
-        "Maximum requests per worker that wait for a capture or a rendering, or are still uploading; excess gets 503."
+        "Maximum requests per worker that wait for a capture or a rendering; excess gets 503."
         " 0: three quarters of the threads.",
         "a number from 0 to 511",
         ge=0,
