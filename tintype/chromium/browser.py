@@ -16,6 +16,7 @@ from tintype.chromium.capture.page_capture import PageCapture
 from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, TargetClosed
 from tintype.chromium.cdp.tab import Tab
 from tintype.chromium.process.launch import Launcher
+from tintype.chromium.process.machine_memory import browser_tree_limit
 from tintype.chromium.process.process import Process
 from tintype.chromium.process.watchdog import MemoryLimits, private_memory, watch
 from tintype.chromium.proxy.blocklist import DomainSet
@@ -31,7 +32,7 @@ log = structlog.get_logger("tintype.chromium")
 _DISPOSE_TIMEOUT = 5.0
 _PROBE_TIMEOUT = 3.0
 _TREE_BYTES_PER_PROXY = 1 << 30
-"""Memory limit of the whole process tree, for each proxy and one more."""
+"""Memory limit of the whole process tree, for each proxy and one more; at most what the container has left."""
 
 
 class TargetCounts(NamedTuple):
@@ -166,7 +167,7 @@ class Browser:
         self._session.on("Target.targetCreated", self._on_target_created)
         self._session.on("Target.targetCrashed", self._on_target_crashed)
         await self._session.call("Target.setDiscoverTargets", discover=True, filter=[{"type": "page"}])
-        self._memory_limits = MemoryLimits(tree=(proxy_count + 1) * _TREE_BYTES_PER_PROXY)
+        self._memory_limits = MemoryLimits(tree=browser_tree_limit((proxy_count + 1) * _TREE_BYTES_PER_PROXY))
 
     @asynccontextmanager
     async def _open_page(

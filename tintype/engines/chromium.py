@@ -42,6 +42,7 @@ _MAX_IDLE = 64
 _LAYER_WARNINGS = {
     "sandbox": "Chromium runs without its sandbox",
     "namespaces": "the kernel refuses Chromium namespaces",
+    "folders": "the folders of the service are visible to Chromium",
 }
 
 Decoded = TypeVar("Decoded")

@@ -186,6 +186,10 @@ def _namespaces(chosen: BrowserUser) -> CheckResult:
             timeout=_TIMEOUT,
             check=False,
         )
+    if done.returncode == 0 and namespaces.FOLDERS_VISIBLE in done.stderr:
+        remedy = "Permit mounts to the container: see docs/deploy.md."
+        detail = "Chromium runs with its own network, but sees the folders of the service"
+        return CheckResult("namespaces", CheckLevel.WARNING, detail, remedy)
     if done.returncode == 0:
         return CheckResult("namespaces", CheckLevel.OK, "Chromium runs with its own network and file system view")
     remedy = "The egress proxy still checks every connection. To enable namespaces, see docs/deploy.md."

@@ -195,7 +195,7 @@ METRICS: tuple[Metric, ...] = (
         "tintype_isolation_layer_active",
         "gauge",
         ("layer",),
-        "1 if a layer of isolation around Chromium is active: sandbox, namespaces.",
+        "1 if a layer of isolation around Chromium is active: sandbox, namespaces, folders.",
     ),
     Metric(
         "tintype_memory_bytes",

@@ -141,7 +141,11 @@ class CaptureRuntime:
             connections=TOTALS.connections,
             denied={str(reason): count for reason, count in TOTALS.denied.items()},
             memory={"daemon": private_memory(os.getpid()), "browser": sum(process.memory for process in tree)},
-            layers={"sandbox": options.sandbox, "namespaces": options.namespaces},
+            layers={
+                "sandbox": options.sandbox,
+                "namespaces": options.namespaces,
+                "folders": options.namespaces and options.folders,
+            },
         )
 
     async def _count_targets(self) -> TargetCounts | None:

@@ -16,6 +16,7 @@ import structlog
 from tintype.chromium.cdp.connection import TargetClosed
 from tintype.chromium.process import namespaces
 from tintype.chromium.process.launch_options import LaunchOptions, hideable_dirs
+from tintype.chromium.process.namespaces import FOLDERS_VISIBLE
 from tintype.chromium.process.process import Process
 from tintype.chromium.process.profiles import ProfileRoot, remove
 
@@ -98,6 +99,9 @@ class Launcher:
         except BaseException:
             await process.close()
             raise
+        if options.folders and FOLDERS_VISIBLE.encode() in process.stderr_tail:
+            log.warning("folders_visible", reason=process.stderr_tail.decode(errors="replace").strip()[:300])
+            self.options = replace(self.options, folders=False)
         return process, str(version["userAgent"])
 
 

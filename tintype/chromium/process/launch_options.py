@@ -56,6 +56,8 @@ class LaunchOptions:
     sandbox: bool = True
     hidden: tuple[str, ...] = ()
     """Folders hidden from the browser inside the namespaces."""
+    folders: bool = True
+    """Whether the folders were hidden; False once the kernel has denied the mount."""
 
     def arguments(self, profile: Path) -> list[str]:
         """Return the whole command line."""

@@ -22,6 +22,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+FOLDERS_VISIBLE = "folders cannot be hidden"
+"""Start of the line on standard error if the kernel denies mounts, as the AppArmor profile of Docker does."""
 UNSUPPORTED_EXIT = 71
 """Exit status if the kernel does not permit namespaces (sysexits.h: EX_OSERR)."""
 
@@ -80,7 +82,7 @@ def _unshare(spec: NamespaceSpec) -> None:
         _hide(spec.hidden)
     except OSError as error:
         # Docker's AppArmor profile denies mounts; the network namespace matters more
-        sys.stderr.write(f"folders cannot be hidden: {error}\n")
+        sys.stderr.write(f"{FOLDERS_VISIBLE}: {error}\n")
 
 
 def _bring_up_loopback() -> None:
