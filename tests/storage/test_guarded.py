@@ -71,7 +71,7 @@ class TestTimeLimit:
 
 
 class TestPlaces:
-    def test_are_limited_while_operations_hang(self, hanging: HangingStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_limited_number_of_operations_hangs(self, hanging: HangingStorage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(guarded, "MAX_WAIT", 0.01)
         guard = GuardedStorage(hanging)
         with ThreadPoolExecutor(guarded.MAX_CONCURRENT) as pool:

@@ -103,7 +103,7 @@ class GuardedStorage(ForkAware):
 
     @property
     def identity(self) -> str:
-        """What identifies the storage."""
+        """A text that identifies the storage."""
         return self._storage.identity
 
     def url(self, key: str) -> str:

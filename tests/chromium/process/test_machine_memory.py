@@ -19,7 +19,7 @@ class TestMemoryLimit:
         ("content", "expected"),
         [("104857600\n", 104_857_600), ("max\n", PHYSICAL), ("9223372036854771712\n", PHYSICAL)],
     )
-    def test_is_that_of_the_container_if_there_is_one(
+    def test_limit_of_the_container_is_used(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, expected: int
     ) -> None:
         (tmp_path / "memory.max").write_text(content)
@@ -28,11 +28,11 @@ class TestMemoryLimit:
 
 
 class TestBrowserTreeLimit:
-    def test_of_the_documented_container_leaves_room_for_the_service(self) -> None:
+    def test_documented_container_leaves_room_for_the_service(self) -> None:
         assert browser_tree_limit(8 * GB, available=3 * GB) == 3 * GB - machine_memory.RESERVED
 
-    def test_is_what_the_slots_want_on_a_large_machine(self) -> None:
+    def test_large_machine_gets_what_its_slots_need(self) -> None:
         assert browser_tree_limit(8 * GB, available=64 * GB) == 8 * GB
 
-    def test_allows_one_heavy_page_on_a_small_machine(self) -> None:
+    def test_small_machine_has_room_for_one_heavy_page(self) -> None:
         assert browser_tree_limit(8 * GB, available=GB) == GB
