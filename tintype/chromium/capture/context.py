@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 
+from tintype.chromium.capture.network_activity import NetworkActivity
+from tintype.chromium.capture.pending_work import PendingWork
 from tintype.chromium.capture.virtual_time import VirtualTime
 from tintype.chromium.cdp.connection import CdpSession, Json
 from tintype.chromium.cdp.frames import Frames
@@ -51,6 +53,8 @@ class PageContext:
     metadata: Json = field(default_factory=dict)
     """The last report of ``metadata.js``; empty likewise."""
     virtual_time: VirtualTime = field(init=False)
+    pending_work: PendingWork = field(init=False)
+    network: NetworkActivity = field(init=False)
     frames: Frames = field(init=False)
     log: Any = field(init=False)
     """Logger that carries the target's host; URLs may hold secrets and are not logged."""
@@ -59,6 +63,8 @@ class PageContext:
         if not self.shot.page_changes.block_ads:
             self.filters = None
         self.virtual_time = VirtualTime(self.session)
+        self.pending_work = PendingWork(self.session)
+        self.network = NetworkActivity(self.session)
         self.frames = Frames(self.session)
         self.log = structlog.get_logger("tintype.chromium").bind(host=host_of(self.shot.url))
 

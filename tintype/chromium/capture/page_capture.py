@@ -85,12 +85,13 @@ class PageCapture:
         """Subscribe to the page's events, including those of ``wait_until``."""
         yield self.page.session.post("Page.enable")
         if self.page.shot.navigation.wait_until == "networkidle":
-            yield self.page.session.post("Page.setLifecycleEventsEnabled", enabled=True)
+            yield self.page.network.enable()
 
     def preload(self) -> Iterator[asyncio.Future[Json]]:
-        """Scripts that run before the page's own: frame timing, the caller's styles, hidden elements."""
-        frames = script_source("animation_frames")
-        yield self.page.session.post("Page.addScriptToEvaluateOnNewDocument", source=frames)
+        """Scripts that run before the page's own: clocks, counts of pending work, caller's styles, hidden elements."""
+        for script in ("animation_frames", "busy_clock"):
+            yield self.page.session.post("Page.addScriptToEvaluateOnNewDocument", source=script_source(script))
+        yield self.page.pending_work.preload()
         yield from page_changes.preload_styles(self.page)
         yield from preload_hiding(self.page)
 
@@ -223,7 +224,7 @@ class PageCapture:
             final_url="" if final_url.startswith(INLINE_HTML_URL) else final_url,
             status=status,
             title=str(info.get("title", "")),
-            partial=page.tab.frozen,
+            partial=page.tab.frozen or page.pending_work.unfinished,
             truncated=raw.truncated,
             timings=page.timings,
             features=info.get("features") or {},

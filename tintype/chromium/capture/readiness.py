@@ -14,6 +14,15 @@ _ADVANCE_MS = 3000
 """Milliseconds of virtual time that pass before the screenshot: most of what starts with a page is over by then."""
 _MAX_ANIMATION_MS = 5000
 """Animations with at most this much time left are finished; longer ones count as endless."""
+_STEP_MS = 250
+"""Milliseconds of virtual time between two checks for pending work: a timer is early by less than this."""
+_VISIT_SECONDS = 3.0
+"""Real seconds in which a page may finish pending work, as long as a visitor waits before looking."""
+_REAL_STEP = 0.015
+"""Seconds between two checks while the page's time runs at the rate of real time."""
+_FINE_STEPS = 10
+"""Parts of such a step while operations are pending. The page stands still between two parts, so each operation of a
+sequence takes one of them."""
 _FURTHER_MS = 300
 """Milliseconds of virtual time after each change of the page."""
 _MAX_ROUNDS = 4
@@ -28,13 +37,22 @@ _MAX_NAVIGATIONS = 5
 
 async def wait_loaded(page: PageContext) -> None:
     """Wait for the event of ``wait_until`` and a stable page; if it navigates meanwhile, for the next document."""
-    until = page.shot.navigation.wait_until
     for _ in range(_MAX_NAVIGATIONS):
-        await page.virtual_time.with_time_running(page.tab.wait_for(until), after=2 * POLL_INTERVAL)
+        await page.virtual_time.with_time_running(_wait_event(page), after=2 * POLL_INTERVAL)
         navigations = page.tab.navigations
         await wait_stable(page, _ADVANCE_MS)
         if navigations == page.tab.navigations:
             return
+
+
+async def _wait_event(page: PageContext) -> None:
+    """Wait for the event of ``wait_until``; ``networkidle`` follows ``load``."""
+    until = page.shot.navigation.wait_until
+    if until != "networkidle":
+        await page.tab.wait_for(until)
+        return
+    await page.tab.wait_for("load")
+    await page.network.wait_idle()
 
 
 async def wait_stable(page: PageContext, milliseconds: float = _FURTHER_MS) -> None:
@@ -42,11 +60,34 @@ async def wait_stable(page: PageContext, milliseconds: float = _FURTHER_MS) -> N
     loop, navigations = asyncio.get_running_loop(), page.tab.navigations
     await _run_wait_stable(page, only_changes=False)
     until = loop.time() + _LOADING_SECONDS[page.shot.navigation.wait_until]
-    await page.virtual_time.advance(milliseconds, until - loop.time())
+    await _advance(page, milliseconds, until)
     for _ in range(_MAX_ROUNDS):
         if navigations != page.tab.navigations or not await _run_wait_stable(page, only_changes=True):
             return
         await page.virtual_time.advance(_FURTHER_MS, max(POLL_INTERVAL, until - loop.time()))
+
+
+async def _advance(page: PageContext, milliseconds: float, until: float) -> None:
+    """Advance virtual time in steps, at the rate of real time while the page waits for what virtual time cannot see.
+
+    ``until`` is the time of the event loop to which the page may load.
+    """
+    loop = asyncio.get_running_loop()
+    limit = loop.time() + _VISIT_SECONDS
+    left = milliseconds
+    while True:
+        if loop.time() < limit and await page.pending_work.is_pending():
+            start = loop.time()
+            parts = _FINE_STEPS if page.pending_work.unfinished else 1
+            for _ in range(parts):
+                await page.virtual_time.pass_real_time(_REAL_STEP / parts)
+            left -= (loop.time() - start) * 1000
+        elif left > 0:
+            step = min(_STEP_MS, left)
+            await page.virtual_time.advance(step, max(0.0, until - loop.time()))
+            left -= step
+        else:
+            return
 
 
 async def _run_wait_stable(page: PageContext, *, only_changes: bool) -> Any:

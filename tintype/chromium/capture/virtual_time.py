@@ -57,6 +57,13 @@ class VirtualTime:
         behind = loop.time() - self._started_at - self._granted_seconds if self.started else 0
         await self._grant("advance", max(seconds, behind) * 1000, _FORCED_SECONDS)
 
+    async def pass_real_time(self, seconds: float) -> None:
+        """Sleep; the page's time advances by as much. Before the first budget it does by itself."""
+        if self.started:
+            await self.sync_with_wall_clock(seconds)
+        else:
+            await asyncio.sleep(seconds)
+
     async def sleep(self, seconds: float) -> None:
         """Wait in real time with the page's time running, so that what the page does meanwhile is drawn."""
         until = asyncio.get_running_loop().time() + seconds

@@ -47,7 +47,7 @@ class Tab:
         self._listen()
 
     async def wait_for(self, milestone: str) -> None:
-        """Wait for ``committed``, ``domcontentloaded``, ``load`` or ``networkidle``; raises TargetClosed."""
+        """Wait for ``committed``, ``domcontentloaded`` or ``load``; raises TargetClosed."""
         while milestone not in self._reached:
             self._changed = self.session.create_future()
             await self._changed
@@ -99,7 +99,6 @@ class Tab:
         on("Page.domContentEventFired", lambda _: self._mark("domcontentloaded"))
         on("Page.loadEventFired", lambda _: self._mark("domcontentloaded", "load"))
         on("Page.frameStoppedLoading", self._on_stopped_loading)
-        on("Page.lifecycleEvent", self._on_lifecycle_event)
         on("Page.javascriptDialogOpening", self._on_dialog)
 
     def _on_started_loading(self, event: Json) -> None:
@@ -120,10 +119,6 @@ class Tab:
         """Loading has stopped, with or without a load event: a navigation may have become a download."""
         if event["frameId"] == self.frame:
             self._mark("committed", "domcontentloaded", "load")
-
-    def _on_lifecycle_event(self, event: Json) -> None:
-        if event["name"] == "networkIdle" and event["frameId"] == self.frame:
-            self._mark("networkidle")
 
     def _mark(self, *milestones: str) -> None:
         if not self.document:
