@@ -119,6 +119,7 @@ class WaitingPages:
     def __init__(self) -> None:
         self.jobs: dict[str, float] = {}
         """Time of the first request for each job."""
+        self.stopping = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("_Handler", (_Handler,), {"site": self}))
         self._server.daemon_threads = True
 
@@ -127,6 +128,7 @@ class WaitingPages:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -170,20 +172,20 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(_PAGE.format(name=name, work=work, after=query["after"], limit=query["limit"]))
 
     def _slow(self, pause: float) -> None:
-        time.sleep(pause)
+        self.site.stopping.wait(pause)
         self._send("slow", "text/plain")
 
     def _pieces(self, pause: float) -> None:
         self._begin("text/plain")
         self.wfile.write(b"one")
-        time.sleep(pause)
+        self.site.stopping.wait(pause)
         self.wfile.write(b"two")
 
     def _events(self, pause: float) -> None:
         self._begin("text/event-stream")
-        time.sleep(pause)
+        self.site.stopping.wait(pause)
         self.wfile.write(b"data: x\n\n")
-        threading.Event().wait(20)
+        self.site.stopping.wait(20)
 
     def _socket(self, pause: float, *, answers: bool) -> None:
         key = (self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()
@@ -193,10 +195,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.close_connection = True
-        time.sleep(pause)
+        self.site.stopping.wait(pause)
         self.wfile.write(b"\x81\x01x")
         if answers and self.connection.recv(1024):
-            time.sleep(pause)
+            self.site.stopping.wait(pause)
             self.wfile.write(b"\x81\x01y")
         self.connection.settimeout(20)
         with contextlib.suppress(OSError):

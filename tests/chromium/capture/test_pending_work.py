@@ -45,13 +45,13 @@ def colours(engine: ChromiumEngine, site: WaitingPages) -> dict[tuple[str, int],
 @pytest.mark.browser
 class TestTimeLimitsOfPages:
     @pytest.mark.parametrize(("name", "after"), PAGES)
-    def test_do_not_expire_while_work_is_pending(
+    def test_time_limits_do_not_expire_while_work_is_pending(
         self, name: str, after: int, colours: dict[tuple[str, int], tuple[int, ...]]
     ) -> None:
         assert colours[name, after] == GREEN
 
     @pytest.mark.parametrize("name", BUSY)
-    def test_loops_that_read_the_clock_end(self, name: str, engine: ChromiumEngine, site: WaitingPages) -> None:
+    def test_ends_loops_that_read_the_clock(self, name: str, engine: ChromiumEngine, site: WaitingPages) -> None:
         capture = engine.capture(shot(site.url(name, after=300)))
         assert pixel(capture.body, 300, 200)[:3] == GREEN
         assert not capture.partial

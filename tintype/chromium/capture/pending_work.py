@@ -54,6 +54,8 @@ class PendingWork:
         self._key = secrets.token_hex(8)
         self._counts = WorkCounts()
         self._changed_at = 0.0
+        self._answer: asyncio.Future[Json] | None = None
+        """The reading under way; None if there is none."""
         self.unfinished = False
         """Whether the last reading found work without a result."""
 
@@ -78,13 +80,16 @@ class PendingWork:
         return self._counts.open > 0 and time - self._changed_at < QUIET
 
     async def _read(self) -> WorkCounts | None:
-        """Return the counts; None if the page is too busy to answer."""
-        expression = f"globalThis[Symbol.for({self._key!r})]?.counts"
+        """Return the counts; None if the page is too busy to answer. A busy page gets one question at a time."""
+        if self._answer is None:
+            expression = f"globalThis[Symbol.for({self._key!r})]?.counts"
+            self._answer = self._session.post("Runtime.evaluate", expression=expression, returnByValue=True)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                answer = await self._session.call("Runtime.evaluate", expression=expression, returnByValue=True)
+                answer = await asyncio.shield(self._answer)
         except TimeoutError:
             return None
         except ProtocolError:  # between two documents
-            return WorkCounts()
+            answer = {"result": {}}
+        self._answer = None
         return WorkCounts.of(answer["result"].get("value"))
