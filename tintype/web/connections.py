@@ -60,8 +60,8 @@ class BodyWait:
 
 
 @dataclass(slots=True)
-class Connection:
-    """What the checks remember of a connection."""
+class ClientConnection:
+    """State of a connection between two checks."""
 
     endpoint: Endpoint
     peer: str
@@ -86,7 +86,7 @@ class ConnectionGuard:
     exempt: Sequence[Network] = ()
     clock: Callable[[], float] = time.monotonic
     sockets: ServerSockets = field(default_factory=ServerSockets)
-    _known: dict[int, Connection] = field(default_factory=dict)
+    _known: dict[int, ClientConnection] = field(default_factory=dict)
     _bodies: set[BodyWait] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _checking: threading.Lock = field(default_factory=threading.Lock)
@@ -155,7 +155,7 @@ class ConnectionGuard:
         for inode, (endpoint, state) in found.items():
             known = self._known.get(inode)
             if known is None:
-                known = Connection(endpoint, _address_key(endpoint.peer), self._client(endpoint), now, state)
+                known = ClientConnection(endpoint, _address_key(endpoint.peer), self._client(endpoint), now, state)
                 self._known[inode] = known
             _update(known, state, now)
 
@@ -165,7 +165,7 @@ class ConnectionGuard:
             return ""
         return rate_limit_key(address)
 
-    def _close(self, connection: Connection, reason: str, how: int = socket.SHUT_RDWR) -> None:
+    def _close(self, connection: ClientConnection, reason: str, how: int = socket.SHUT_RDWR) -> None:
         with suppress(OSError):
             if not self.sockets.shut_down(connection.endpoint, how):
                 return
@@ -174,7 +174,7 @@ class ConnectionGuard:
                 log.warning("connection_closed", reason=reason, open=len(self._known))
 
 
-def _update(known: Connection, state: TcpState, now: float) -> None:
+def _update(known: ClientConnection, state: TcpState, now: float) -> None:
     before, known.state = known.state, state
     if state.acked != before.acked or not known.request_began:
         known.request_began = now if _has_new_bytes(known, before, now) else 0.0
@@ -184,11 +184,11 @@ def _update(known: Connection, state: TcpState, now: float) -> None:
         known.window_began, known.window_acked = now, state.acked
 
 
-def _has_new_bytes(known: Connection, before: TcpState, now: float) -> bool:
+def _has_new_bytes(known: ClientConnection, before: TcpState, now: float) -> bool:
     return known.state.received > (0 if known.seen_at == now else before.received)
 
 
-def _is_slow_reader(known: Connection, now: float) -> bool:
+def _is_slow_reader(known: ClientConnection, now: float) -> bool:
     if not known.window_began or now - known.window_began < SEND_WINDOW:
         return False
     is_slow = known.state.acked - known.window_acked < MIN_SEND_RATE * (now - known.window_began)
@@ -200,7 +200,7 @@ def _waits_too_long(state: TcpState) -> bool:
     return state.since_received < state.since_sent and state.since_received > MAX_RESPONSE_WAIT
 
 
-def _slow_bodies(connections: list[Connection], bodies: list[BodyWait], now: float) -> list[Connection]:
+def _slow_bodies(connections: list[ClientConnection], bodies: list[BodyWait], now: float) -> list[ClientConnection]:
     """Connections whose client sends a body too slowly.
 
     A WSGI application does not know the connection of a request. Those of the peer that may carry an expired body are
@@ -224,20 +224,20 @@ def _slow_bodies(connections: list[Connection], bodies: list[BodyWait], now: flo
     return slow
 
 
-def _may_carry(known: Connection, wait: BodyWait, now: float) -> bool:
+def _may_carry(known: ClientConnection, wait: BodyWait, now: float) -> bool:
     """Whether a connection may be that of a request: it existed, and no response has been sent since."""
     last_sent, last_received = now - known.state.since_sent, now - known.state.since_received
     answered_before = last_received < last_sent < wait.since - _SLACK
     return known.seen_at <= wait.since + _SEEN_SLACK and last_sent <= wait.since + _SLACK and not answered_before
 
 
-def _is_still_sending(known: Connection, now: float) -> bool:
+def _is_still_sending(known: ClientConnection, now: float) -> bool:
     began = known.request_began
     return 0 < began < now - BODY_TIMEOUT - _SEEN_SLACK and known.state.since_received < _SEEN_SLACK
 
 
-def _over_client_limit(connections: list[Connection]) -> list[Connection]:
-    by_client: dict[str, list[Connection]] = defaultdict(list)
+def _over_client_limit(connections: list[ClientConnection]) -> list[ClientConnection]:
+    by_client: dict[str, list[ClientConnection]] = defaultdict(list)
     for known in connections:
         if known.client:
             by_client[known.client].append(known)
@@ -245,7 +245,7 @@ def _over_client_limit(connections: list[Connection]) -> list[Connection]:
     return [known for each in newest for known in each[MAX_CONNECTIONS_PER_CLIENT:]]
 
 
-def _surplus_idle(connections: list[Connection]) -> list[Connection]:
+def _surplus_idle(connections: list[ClientConnection]) -> list[ClientConnection]:
     if len(connections) <= MAX_CONNECTIONS * _IDLE_ABOVE:
         return []
     idle = [known for known in connections if not known.state.unsent and known.state.is_idle]
