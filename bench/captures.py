@@ -124,8 +124,7 @@ async def references(sites: Sites) -> dict[str, bytes]:
 
 
 async def _settled(runtime: CaptureRuntime, url: str) -> bytes:
-    browser, shot = runtime.pool.browser, Shot(navigation=Navigation(url=url))
-    assert browser
+    browser, shot = runtime.pool.browsers.all[0], Shot(navigation=Navigation(url=url))
     async with browser._open_page(None) as (tab, traffic):  # noqa: SLF001 - independent of the capture path under test
         page = PageContext(tab, shot, traffic, browser.user_agent, max_height=20_000)
         await asyncio.gather(tab.session.call("Page.enable"), *emulate(page))

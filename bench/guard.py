@@ -67,7 +67,7 @@ async def measure(site: Site, number: int, captures: int, *, guarded: bool) -> t
         namespaces=guarded,
     )
     begin = time.perf_counter()
-    browser = await Browser.start(Launcher(options, profiles, allow_no_sandbox=False), policy, 2 * TABS + 1)
+    browser = await Browser.start(Launcher(options, profiles, allow_no_sandbox=False), policy)
     started = time.perf_counter() - begin
     try:
         shots = iter([Shot(navigation=Navigation(url=site.url(number * 10_000 + n))) for n in range(captures + TABS)])

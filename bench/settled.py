@@ -63,7 +63,7 @@ async def browser(allowed: str, listeners: int = 3) -> AsyncIterator[Browser]:
     options = LaunchOptions(
         binary=str(find_chromium()), user=user.choose_user("tintype"), proxy_port=proxy.port, listeners=listeners
     )
-    running = await Browser.start(Launcher(options, profiles, allow_no_sandbox=False), policy, listeners)
+    running = await Browser.start(Launcher(options, profiles, allow_no_sandbox=False), policy)
     try:
         yield running
     finally:

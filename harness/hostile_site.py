@@ -9,7 +9,8 @@ import socket
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any, Self
 
 HEAD = "<!doctype html><title>{name}</title><style>body{{background:#06c;color:#fff;font:40px sans-serif}}</style>"
@@ -78,12 +79,14 @@ PAGES: dict[str, str] = {
 """Attacks that are one HTML page."""
 
 
+@cache
 def _gzip_bomb() -> bytes:
     compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
     block = b"<b>x</b>" * (1 << 17)
     return b"".join([compressor.compress(block) for _ in range(512)]) + compressor.flush()
 
 
+@cache
 def _png(width: int, height: int) -> bytes:
     """A valid, nearly empty PNG of any size."""
 
@@ -102,9 +105,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
     server: HostileSite
     protocol_version = "HTTP/1.1"
 
+    def do_POST(self) -> None:
+        """Read the body in parts and answer as to GET."""
+        left = int(self.headers.get("Content-Length", 0))
+        while left > 0 and (part := self.rfile.read(min(left, 1 << 16))):
+            left -= len(part)
+        self.do_GET()
+
     def do_GET(self) -> None:
         name = self.path.partition("?")[0].strip("/")
-        if body := {"healthy": HEALTHY, **PAGES}.get(name):
+        if body := {"healthy": HEALTHY, **PAGES, **self.server.more_pages}.get(name):
             self.respond(200, "text/html; charset=utf-8", (HEAD.format(name=name) + body).encode())
         elif respond := RESPONSES.get(name):
             respond(self)
@@ -200,8 +210,9 @@ class HostileSite(http.server.ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 512
 
-    def __init__(self) -> None:
+    def __init__(self, more_pages: Mapping[str, str] | None = None) -> None:
         self.stopping = threading.Event()
+        self.more_pages = more_pages or {}
         super().__init__(("127.0.0.1", 0), Handler)
 
     def __enter__(self) -> Self:

@@ -38,6 +38,7 @@ EXIT_CODES: dict[type[TintypeError], ExitCode] = {
     errors.SelectorNotFound: ExitCode.TARGET_ERROR,
     errors.TargetUnreachable: ExitCode.TARGET_ERROR,
     errors.TargetError: ExitCode.TARGET_ERROR,
+    errors.PageCrashed: ExitCode.TARGET_ERROR,
     errors.BrowserCrashed: ExitCode.SERVICE_ERROR,
     errors.EngineError: ExitCode.SERVICE_ERROR,
     errors.Overloaded: ExitCode.SERVICE_ERROR,

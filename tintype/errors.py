@@ -23,6 +23,7 @@
   - QuotaExceeded       429  quota-exceeded        the API key has used its captures of this month
   - TargetUnreachable   502  target-unreachable    DNS, TCP or TLS failed
   - TargetError         502  target-error          the target returned 4xx or 5xx, and fail_on=error
+  - PageCrashed         502  page-crashed          the page crashed, or used more than a page may
   - BrowserCrashed      502  browser-crashed       the browser crashed during the capture (retryable)
   - EngineError         502  engine-error          the capture engine sent an invalid response
   - Overloaded          503  overloaded            the queue or the waiting limit is full (retryable)
@@ -284,6 +285,15 @@ class TargetError(TintypeError):
     cacheable = True
 
 
+class PageCrashed(TintypeError):
+    """The page crashed, or it used more memory, threads or time of the browser than a page may."""
+
+    status = 502
+    code = "page-crashed"
+    title = "The page crashed in the browser"
+    cacheable = True
+
+
 class BrowserCrashed(TintypeError):
     """The browser crashed during the capture. Retry the request."""
 
@@ -341,7 +351,7 @@ ALL: tuple[type[TintypeError], ...] = (
     InvalidRequest, UnsupportedOption, TargetDenied, Unauthorized, BadSignature, Forbidden, Closed, HostNotAllowed,
     NotFound, MethodNotAllowed, RequestTimeout, PreconditionFailed, BodyTooLarge, UnsupportedMedia, NotAPage,
     RangeNotSatisfiable, SelectorNotFound, UnusableCapture, RateLimited, QuotaExceeded,
-    TargetUnreachable, TargetError, BrowserCrashed, EngineError, Overloaded,
+    TargetUnreachable, TargetError, PageCrashed, BrowserCrashed, EngineError, Overloaded,
     BackendUnavailable, CaptureTimeout, StorageFull,
 )  # fmt: skip
 """Every error with its own code, by status."""

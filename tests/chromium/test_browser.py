@@ -67,7 +67,7 @@ def test_counts_browser_contexts_that_are_not_disposed_of(
         proxy = await EgressProxy.start(EgressPolicy())
         process = cast("Process", FakeProcess(on_dispose))
         browser = Browser(process, "HeadlessChrome/1", [proxy])
-        await browser._subscribe(1)
+        await browser._subscribe()
         assert await browser.probe() is True
         assert await browser._free_proxies.get() is proxy  # is put back when the disposal has ended
         assert browser.undisposed_contexts == undisposed

@@ -14,6 +14,8 @@ DAEMON_METRICS = {
     "queue_limit": 8,
     "busy": 2,
     "slots": 2,
+    "slow": 1,
+    "browsers": 3,
     "clients": 4,
     "captures": 9,
     "restarts": 1,

@@ -1,8 +1,9 @@
-"""A running Chromium: captures pages in browser contexts behind egress proxies; probes, memory limits."""
+"""A running Chromium: captures one page at a time, in a browser context behind an egress proxy; probes, limits."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -13,12 +14,13 @@ import structlog
 
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.page_capture import PageCapture
-from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, TargetClosed
+from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, TargetClosed, TargetCrashed
 from tintype.chromium.cdp.tab import Tab
 from tintype.chromium.process.launch import Launcher
-from tintype.chromium.process.machine_memory import browser_tree_limit
+from tintype.chromium.process.launch_options import PROXIES
+from tintype.chromium.process.priority import demote
 from tintype.chromium.process.process import Process
-from tintype.chromium.process.watchdog import MemoryLimits, private_memory, watch
+from tintype.chromium.process.watchdog import ProcessLimits, Watchdog, private_memory
 from tintype.chromium.proxy.blocklist import DomainSet
 from tintype.chromium.proxy.policy import EgressPolicy
 from tintype.chromium.proxy.server import EgressProxy
@@ -31,8 +33,13 @@ log = structlog.get_logger("tintype.chromium")
 
 _DISPOSE_TIMEOUT = 5.0
 _PROBE_TIMEOUT = 3.0
-_TREE_BYTES_PER_PROXY = 1 << 30
-"""Memory limit of the whole process tree, for each proxy and one more; at most what the container has left."""
+_PING_INTERVAL, _PING_TIMEOUT = 1.0, 5.0
+"""Seconds between two pings of a browser with an open page, and for the reply."""
+_BUSY_SHARE = 0.3
+"""CPU seconds per second of a browser process that is busy, and not stopped, while it does not reply."""
+_EXIT_TIMEOUT = 1.0
+"""Seconds to wait for the exit status of a browser whose pipe is closed."""
+_SIGKILL_STATUSES = frozenset({-9, 137})
 
 
 class TargetCounts(NamedTuple):
@@ -65,6 +72,9 @@ class Browser:
         """Browser contexts that Chromium did not dispose of, in time or at all."""
         self.recycle_reason = ""
         """Reason to replace the browser; empty if there is none."""
+        self.page_fault = ""
+        """The resource of which the page used too much, if its browser or its renderer was ended for that."""
+        self.demoted = False
         self._process = process
         self._baseline_memory = private_memory(process.pid)
         self._session: CdpSession = process.connection.browser
@@ -74,22 +84,21 @@ class Browser:
         self._contexts: dict[str, BrowserContext] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._open_pages = 0
-        self._memory_watch: asyncio.Task[None] | None = None
-        self._memory_limits = MemoryLimits()
+        self._watchdog = Watchdog(process.pid, ProcessLimits(), self.end_page)
+        self._watches: list[asyncio.Task[None]] = []
+        self._cpu_before = 0.0
 
     @classmethod
-    async def start(
-        cls, launcher: Launcher, policy: EgressPolicy, proxy_count: int, filter_file: FilterFile | None = None
-    ) -> Self:
-        """Start a browser that can have ``proxy_count`` pages open; raises LaunchFailed."""
+    async def start(cls, launcher: Launcher, policy: EgressPolicy, filter_file: FilterFile | None = None) -> Self:
+        """Start a browser; raises LaunchFailed."""
         process, user_agent = await launcher.launch()
-        listeners: list[socket.socket | None] = [*process.listeners] or [None] * proxy_count
+        listeners: list[socket.socket | None] = [*process.listeners] or [None] * PROXIES
         proxies: list[EgressProxy] = []
         browser = cls(process, user_agent, proxies, filter_file)
         try:
             proxies += [await EgressProxy.start(policy, listener=listener) for listener in listeners]
             process.listeners.clear()  # the proxies own them now
-            await browser._subscribe(proxy_count)
+            await browser._subscribe()
         except BaseException:
             await browser.close()
             raise
@@ -107,6 +116,16 @@ class Browser:
         return private_memory(self.pid) - self._baseline_memory
 
     @property
+    def memory(self) -> int:
+        """Bytes of private memory of all processes, when a page was last open."""
+        return self._watchdog.memory
+
+    @property
+    def capture_cpu(self) -> float:
+        """CPU seconds that the current capture has used so far, in all processes."""
+        return self._watchdog.cpu - self._cpu_before
+
+    @property
     def version(self) -> str:
         """Such as ``HeadlessChrome/156.0.8078.79``."""
         return next((word for word in self.user_agent.split() if "Chrome/" in word), self.user_agent)
@@ -119,12 +138,15 @@ class Browser:
     async def capture(self, shot: Shot, blocked: DomainSet | None, time_limit: float, max_height: int) -> Capture:
         """Capture a page within seconds; raises TintypeError, or TargetClosed if the page or the browser crashes."""
         self.captures += 1
-        start = asyncio.get_running_loop().time()
+        self._cpu_before = self._watchdog.cpu
+        loop = asyncio.get_running_loop()
+        start = loop.time()
         async with self._open_page(blocked) as (tab, traffic):
             filters = self._filter_file.current() if self._filter_file else None
             page = PageContext(tab, shot, traffic, self.user_agent, max_height, filters)
-            page.timings["context"] = round((asyncio.get_running_loop().time() - start) * 1000, 1)
-            return await PageCapture(page).run(time_limit)
+            opened = loop.time() - start
+            page.timings["context"] = round(opened * 1000, 1)
+            return await PageCapture(page).run(time_limit - opened)
 
     async def probe(self) -> bool:
         """Return whether Chromium draws an empty page within 3 seconds."""
@@ -161,13 +183,33 @@ class Browser:
         self.recycle_reason = self.recycle_reason or reason
         self._process.kill()
 
-    async def _subscribe(self, proxy_count: int) -> None:
+    def retire(self, reason: str) -> None:
+        """Close the browser after its capture."""
+        self.recycle_reason = self.recycle_reason or reason
+
+    def end_page(self, resource: str) -> None:
+        """Kill the process because its page used too much of a resource; the capture is not retried."""
+        self.page_fault = self.page_fault or resource
+        self.kill(f"its page used too much of: {resource}")
+
+    def demote(self) -> None:
+        """Give the processes the lowest CPU priority until the browser is closed."""
+        self.demoted = True
+        demote(self._watchdog.pids)
+
+    async def was_killed(self) -> bool:
+        """Return whether another process killed the browser, such as the kernel without memory; else it crashed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_EXIT_TIMEOUT):
+                await asyncio.shield(self._process.exited)
+        return self._process.status in _SIGKILL_STATUSES or self._process.status is None
+
+    async def _subscribe(self) -> None:
         for proxy in self._proxies:
             self._free_proxies.put_nowait(proxy)
         self._session.on("Target.targetCreated", self._on_target_created)
         self._session.on("Target.targetCrashed", self._on_target_crashed)
         await self._session.call("Target.setDiscoverTargets", discover=True, filter=[{"type": "page"}])
-        self._memory_limits = MemoryLimits(tree=browser_tree_limit((proxy_count + 1) * _TREE_BYTES_PER_PROXY))
 
     @asynccontextmanager
     async def _open_page(
@@ -220,13 +262,27 @@ class Browser:
         self._count_open_pages(-1)
 
     def _count_open_pages(self, change: int) -> None:
-        """Check memory limits only while pages are open."""
+        """Watch the processes only while pages are open."""
         self._open_pages += change
-        if self._open_pages and not self._memory_watch:
-            self._memory_watch = self._spawn(watch(self.pid, self._memory_limits, self.kill))
-        elif not self._open_pages and self._memory_watch:
-            self._memory_watch.cancel()
-            self._memory_watch = None
+        if self._open_pages and not self._watches:
+            self._watches = [self._spawn(self._watchdog.run()), self._spawn(self._ping())]
+        elif not self._open_pages:
+            for watch in self._watches:
+                watch.cancel()
+            self._watches.clear()
+
+    async def _ping(self) -> None:
+        """Kill a browser that does not reply: at the expense of its page if it is busy, and not if it is stopped."""
+        with contextlib.suppress(TargetClosed):
+            while await asyncio.sleep(_PING_INTERVAL, result=True):
+                before = self._watchdog.browser_cpu
+                try:
+                    async with asyncio.timeout(_PING_TIMEOUT):
+                        await self._session.call("Browser.getVersion")
+                except TimeoutError:
+                    is_busy = self._watchdog.browser_cpu - before > _PING_TIMEOUT * _BUSY_SHARE
+                    log.warning("browser_unresponsive", pid=self.pid, busy=is_busy)
+                    self.end_page("time") if is_busy else self.kill("it does not respond")
 
     def _on_target_created(self, event: Json) -> None:
         """Close every page but the first of a context: the others are windows that a page opened."""
@@ -245,7 +301,10 @@ class Browser:
         crashed = (context for context in self._contexts.values() if context.target == event["targetId"])
         context = next(crashed, None)
         if context and context.tab:
-            context.tab.session.end(TargetClosed("the page crashed"))
+            killed = event.get("status") == "killed"
+            if killed and self._watchdog.renderers_killed:
+                self.page_fault, killed = self.page_fault or "memory", False
+            context.tab.session.end(TargetCrashed(killed=killed))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

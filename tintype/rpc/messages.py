@@ -65,14 +65,19 @@ class DaemonStatus(Reply, frozen=True, tag="status"):
     slots: int = 0
     busy: int = 0
     """Slots in use."""
+    slow: int = 0
+    """Captures in progress that have given up their slot."""
     queue_length: int = 0
     clients: int = 0
     captures: int = 0
     """Attempts since the daemon started."""
     restarts: int = 0
+    browsers: int = 0
+    """Browsers that run."""
     browser: str = ""
     """Version, such as ``HeadlessChrome/156.0.8078.79``."""
     browser_pid: int = 0
+    """Process id of the oldest browser."""
     contexts: int | None = None
     """Browser contexts that exist in Chromium; None if it did not reply."""
     pages: int | None = None
@@ -91,12 +96,14 @@ class DaemonMetrics(Reply, frozen=True, tag="metrics"):
 
     slots: int = 0
     busy: int = 0
+    slow: int = 0
     queue_length: int = 0
     queue_limit: int = 0
     clients: int = 0
     captures: int = 0
     restarts: int = 0
     recycles: int = 0
+    browsers: int = 0
     undisposed_contexts: int = 0
     """Browser contexts that could not be disposed of."""
     browser: str = ""

@@ -114,6 +114,8 @@ _METRIC_OF = {
     "queue_limit": "tintype_capture_queue_limit",
     "busy": "tintype_slots_busy",
     "slots": "tintype_slots",
+    "slow": "tintype_slow_captures",
+    "browsers": "tintype_browsers",
     "clients": "tintype_daemon_clients",
     "captures": "tintype_browser_captures_total",
     "restarts": "tintype_browser_restarts_total",

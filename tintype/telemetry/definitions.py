@@ -164,8 +164,10 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("tintype_capture_queue_length", "gauge", (), "Captures in the queue of the capture daemon."),
     Metric("tintype_capture_queue_limit", "gauge", (), "Maximum of tintype_capture_queue_length."),
-    Metric("tintype_slots_busy", "gauge", (), "Captures in progress."),
+    Metric("tintype_slots_busy", "gauge", (), "Captures in progress that hold a slot."),
     Metric("tintype_slots", "gauge", (), "Maximum of tintype_slots_busy."),
+    Metric("tintype_slow_captures", "gauge", (), "Captures in progress that have given up their slot."),
+    Metric("tintype_browsers", "gauge", (), "Browsers that run: one for each capture in progress, and idle ones."),
     Metric(
         "tintype_daemon_up",
         "gauge",
@@ -174,8 +176,15 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("tintype_daemon_clients", "gauge", (), "Connections to the capture daemon."),
     Metric("tintype_browser_captures_total", "counter", (), "Captures started by the daemon since its start."),
-    Metric("tintype_browser_restarts_total", "counter", (), "Browsers replaced because they crashed or failed."),
-    Metric("tintype_browser_recycles_total", "counter", (), "Browsers replaced because of their age or capture count."),
+    Metric(
+        "tintype_browser_restarts_total", "counter", (), "Browsers replaced because they crashed, failed or were ended."
+    ),
+    Metric(
+        "tintype_browser_recycles_total",
+        "counter",
+        (),
+        "Browsers replaced because of their age, capture count, memory or CPU time.",
+    ),
     Metric(
         "tintype_browser_undisposed_contexts_total",
         "counter",

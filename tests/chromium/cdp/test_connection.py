@@ -8,8 +8,15 @@ from typing import Any
 import pytest
 
 from tests.support.concurrency import async_test
-from tintype.chromium.cdp import connection
-from tintype.chromium.cdp.connection import Connection, ProtocolError, TargetClosed
+from tintype.chromium.cdp.connection import (
+    MAX_EVENT_BYTES,
+    MAX_REPLY_BYTES,
+    PAUSED_REQUEST_TOO_LONG,
+    Connection,
+    MessageTooLong,
+    ProtocolError,
+    TargetClosed,
+)
 
 
 class FakeBrowserPipe:
@@ -131,10 +138,51 @@ async def test_rejects_an_invalid_message(pipe: FakeBrowserPipe) -> None:
         pipe.connection.feed(b"nonsense\0")
 
 
-@async_test
-async def test_rejects_an_endless_message(pipe: FakeBrowserPipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "MAX_BYTES", 1000)
-    for _ in range(10):
-        pipe.connection.feed(b"x" * 100)
-    with pytest.raises(ValueError, match="too long"):
-        pipe.connection.feed(b"x")
+class TestLimits:
+    @async_test
+    async def test_fails_a_call_whose_reply_is_too_long(self, pipe: FakeBrowserPipe) -> None:
+        long, short = pipe.connection.browser.post("Runtime.evaluate"), pipe.connection.browser.post("A")
+        feed(
+            pipe, b'{"id":1,"result":{"value":"', b"x" * MAX_REPLY_BYTES, b'"},"sessionId":"S"}\0{"id":2,"result":{}}\0'
+        )
+        with pytest.raises(MessageTooLong):
+            await long
+        assert await short == {}
+
+    @async_test
+    async def test_accepts_a_long_image(self, pipe: FakeBrowserPipe) -> None:
+        answer = pipe.connection.browser.post("Page.captureScreenshot")
+        feed(pipe, b'{"id":1,"result":{"data":"', b"x" * (MAX_REPLY_BYTES + 1), b'"}}\0')
+        assert len((await answer)["data"]) == MAX_REPLY_BYTES + 1
+
+    @async_test
+    async def test_keeps_no_more_of_a_message_than_its_limit(self, pipe: FakeBrowserPipe) -> None:
+        pipe.connection.feed(b'{"method":"Page.frameNavigated","params":{"x":"')
+        for _ in range(4 * MAX_EVENT_BYTES >> 16):
+            pipe.connection.feed(b"x" * (1 << 16))
+            assert sum(map(len, pipe.connection._partial)) <= MAX_EVENT_BYTES + (1 << 16)
+        assert sum(map(len, pipe.connection._partial)) <= 4096
+
+    @async_test
+    async def test_reports_a_paused_request_whose_body_is_too_long(self, pipe: FakeBrowserPipe) -> None:
+        session, aborted = pipe.connection.session("S"), list[Any]()
+        session.on(PAUSED_REQUEST_TOO_LONG, aborted.append)
+        head = b'{"method":"Fetch.requestPaused","params":{"requestId":"interception-job-7.0","request":{"postData":"'
+        feed(pipe, head, b"x" * MAX_EVENT_BYTES, b'"}},"sessionId":"S"}\0')
+        assert aborted == [{"requestId": "interception-job-7.0"}]
+
+    @async_test
+    async def test_does_not_parse_events_that_nothing_listens_to(self, pipe: FakeBrowserPipe) -> None:
+        events = list[Any]()
+        pipe.connection.browser.on("A.wanted", events.append)
+        pipe.connection.feed(
+            b'{"method":"Target.targetInfoChanged",not JSON}\0{"method":"A.wanted","params":{"a":1}}\0'
+        )
+        assert events == [{"a": 1}]
+
+
+def feed(pipe: FakeBrowserPipe, *parts: bytes) -> None:
+    """Send bytes as a pipe does, in pieces of 64 KiB."""
+    stream = b"".join(parts)
+    for position in range(0, len(stream), 1 << 16):
+        pipe.connection.feed(stream[position : position + (1 << 16)])

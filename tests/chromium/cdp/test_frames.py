@@ -38,7 +38,7 @@ async def capture_pages(site: SiteServer, other: SiteServer, lists: FilterFile |
     )
     policy = EgressPolicy.of([f"127.0.0.1:{each.port}" for each in (site, other)], ["localhost"])
     profiles = ProfileRoot.create()
-    browser = await Browser.start(Launcher(options, profiles, allow_no_sandbox=False), policy, 3, lists)
+    browser = await Browser.start(Launcher(options, profiles, allow_no_sandbox=False), policy, lists)
     try:
         taken = []
         for name in names:

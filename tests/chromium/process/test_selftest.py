@@ -38,7 +38,7 @@ async def leak_with(policy: EgressPolicy, **changes: Any) -> str:
     options = LaunchOptions(
         binary=str(find_chromium()), user=choose_user("nobody"), proxy_port=deny_all_proxy.port, listeners=1, **changes
     )
-    browser = await Browser.start(Launcher(options, profiles, allow_no_sandbox=False), policy, 1)
+    browser = await Browser.start(Launcher(options, profiles, allow_no_sandbox=False), policy)
     try:
         return await selftest.probe_egress(browser.run_script)
     finally:

@@ -11,7 +11,7 @@ import pytest
 
 from harness import processes
 from tests.support.concurrency import eventually
-from tintype.chromium.process.watchdog import ProcessTree, private_memory, process_memory
+from tintype.chromium.process.watchdog import ProcessLimits, ProcessTree, Watchdog, private_memory, process_memory
 
 PARENT = """
 import subprocess, sys, threading
@@ -73,3 +73,51 @@ def test_measures_private_memory() -> None:
 def test_reads_nothing_for_a_browser_that_has_exited() -> None:
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     assert process_memory(int(gone.stdout)) == []
+
+
+class TestLimits:
+    def test_ends_a_browser_that_is_over_its_limit(self, browser: subprocess.Popen[str]) -> None:
+        ended: list[str] = []
+        Watchdog(browser.pid, ProcessLimits(browser=1), ended.append).read_memory()
+        assert ended == ["memory"]
+
+    def test_ends_a_browser_whose_gpu_process_is_over_its_limit(self, browser: subprocess.Popen[str]) -> None:
+        ended: list[str] = []
+        watchdog = Watchdog(browser.pid, ProcessLimits(gpu=1), ended.append)
+        assert eventually(lambda: watchdog.read_memory() and ended == ["memory"])
+
+    def test_ends_a_browser_whose_processes_are_over_the_limit_of_the_tree(
+        self, browser: subprocess.Popen[str]
+    ) -> None:
+        ended: list[str] = []
+        watchdog = Watchdog(browser.pid, ProcessLimits(tree=1), ended.append)
+        watchdog.read_memory()
+        assert "memory" in ended
+        assert watchdog.memory > 1
+
+    def test_kills_a_renderer_alone(self, browser: subprocess.Popen[str]) -> None:
+        ended: list[str] = []
+        watchdog = Watchdog(browser.pid, ProcessLimits(renderer=1), ended.append)
+        print(file=browser.stdin, flush=True)
+        assert eventually(lambda: watchdog.read_memory() and watchdog.renderers_killed > 0)
+        assert ended == []
+
+    def test_ends_a_browser_whose_renderers_have_too_many_threads(self, browser: subprocess.Popen[str]) -> None:
+        ended: list[str] = []
+        watchdog = Watchdog(browser.pid, ProcessLimits(threads=0), ended.append)
+        print(file=browser.stdin, flush=True)
+
+        def reports_workers() -> bool:
+            watchdog.read_cpu(watchdog.read_memory())
+            return ended == ["workers"]
+
+        assert eventually(reports_workers)
+
+    def test_counts_the_cpu_time_of_processes_that_have_exited(self, browser: subprocess.Popen[str]) -> None:
+        watchdog = Watchdog(browser.pid, ProcessLimits(), lambda _: None)
+        assert eventually(lambda: "gpu" in kinds(watchdog._tree))
+        watchdog.read_cpu(watchdog.read_memory())
+        before = watchdog.cpu
+        os.kill(next(usage.pid for usage in watchdog.read_memory() if usage.kind == "gpu"), 9)
+        watchdog.read_cpu(watchdog.read_memory())
+        assert watchdog.cpu >= before > 0

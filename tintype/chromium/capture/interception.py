@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.credential_scope import CredentialScope, origin_of
-from tintype.chromium.cdp.connection import Json
-from tintype.chromium.cleaning.network import INTERCEPTED, NetworkFilter
+from tintype.chromium.cdp.connection import PAUSED_REQUEST_TOO_LONG, Json
+from tintype.chromium.cleaning.network import INTERCEPTED, NetworkFilter, abort_request
 from tintype.options import INLINE_HTML_URL
 
 _HTML_HEADERS = [{"name": "Content-Type", "value": "text/html; charset=utf-8"}]
@@ -41,6 +41,7 @@ class RequestInterceptor:
         credentials = self._shot.credentials
         if patterns := [*self._patterns()]:
             self._session.on("Fetch.requestPaused", self._on_paused)
+            self._session.on(PAUSED_REQUEST_TOO_LONG, lambda event: abort_request(self._session, event))
             self._session.on("Fetch.authRequired", self._on_auth_required)
             handle_auth = credentials.basic_auth is not None
             self._scope.enable()

@@ -3,20 +3,37 @@
 Messages are NUL-terminated JSON. Sessions are flattened: one connection carries the browser's own session and one for
 each attached target. When a session ends (the page crashed, the pipe closed), all its pending calls fail. The caller
 passes bytes in and out.
+
+A page decides the length of many messages: URLs, request bodies, results of scripts. The rest of a message over its
+limit is discarded while it arrives, and a message that nothing listens to is not parsed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 Json = dict[str, Any]
 Listener = Callable[[Json], None]
 
-MAX_BYTES = 256 << 20
-"""Longest message accepted: a screenshot of 25 million incompressible pixels is 134 MB of base64."""
+MAX_IMAGE_BYTES = 256 << 20
+"""Longest reply with an image or a PDF: a screenshot of 25 million incompressible pixels is 134 MB of base64."""
+MAX_REPLY_BYTES = 8 << 20
+"""Longest other reply."""
+MAX_EVENT_BYTES = 4 << 20
+"""Longest event: Chromium's URLs have up to 2 MB."""
+PAUSED_REQUEST_TOO_LONG = "Fetch.tooLong"
+"""Our own event in place of a ``Fetch.requestPaused`` that is over the limit; it has the ``requestId`` only."""
+_IMAGE_METHODS = frozenset({"Page.captureScreenshot", "Page.printToPDF"})
+_HEAD_BYTES, _TAIL_BYTES = 4096, 256
+"""Parts of a message over its limit that are kept: they hold the ids."""
+_REPLY = re.compile(rb'\{"id":(\d+),')
+_EVENT = re.compile(rb'\{"method":"([A-Za-z.]+)"')
+_REQUEST_ID = re.compile(rb'"requestId":"([^"\\]+)"')
+_SESSION_ID = re.compile(rb'"sessionId":"([^"\\]+)"\}$')
 
 
 class ProtocolError(Exception):
@@ -28,8 +45,20 @@ class ProtocolError(Exception):
         self.message = message
 
 
+class MessageTooLong(ProtocolError):
+    """Chromium's reply to a call was over its limit, and was discarded."""
+
+
 class TargetClosed(Exception):
     """The session or the connection has ended."""
+
+
+class TargetCrashed(TargetClosed):
+    """The renderer of a page has ended; ``killed`` if another process killed it, and it did not crash by itself."""
+
+    def __init__(self, *, killed: bool) -> None:
+        super().__init__("the page crashed")
+        self.killed = killed
 
 
 class CdpSession:
@@ -65,6 +94,7 @@ class CdpSession:
 
     def on(self, event: str, listener: Listener) -> None:
         """Call a listener with the parameters of every event of that name."""
+        self._connection.listen_to(event)
         self._listeners.setdefault(event, []).append(listener)
 
     def child_session(self, id_: str) -> CdpSession:
@@ -108,8 +138,11 @@ class Connection:
         self._sessions: dict[str, CdpSession] = {"": self.browser}
         self._calls: dict[int, tuple[str, asyncio.Future[Json]]] = {}
         self._last_id = 0
+        self._listened: set[str] = set()
         self._partial: list[bytes] = []
         self._partial_size = 0
+        self._tail = b""
+        """The end of a message that is being discarded; empty otherwise."""
         self.browser.on("Target.detachedFromTarget", self._on_detached)
 
     def session(self, id_: str) -> CdpSession:
@@ -131,18 +164,60 @@ class Connection:
         self._calls[self._last_id] = method, answer
         self._write(json.dumps(message, separators=(",", ":")).encode() + b"\0")
 
+    def listen_to(self, event: str) -> None:
+        """Parse events of that name from now on."""
+        self._listened.add(event)
+
     def feed(self, data: bytes) -> None:
         """Process received bytes, which may hold parts of messages; raises ValueError for an invalid message."""
         *whole, rest = data.split(b"\0")
         for text in whole:
-            message = b"".join((*self._partial, text))
-            self._partial, self._partial_size = [], 0
-            self._dispatch(json.loads(message))
+            self._receive(text)
+            message, tail = b"".join(self._partial), self._tail
+            self._partial, self._partial_size, self._tail = [], 0, b""
+            if tail:
+                self._discard(message, tail)
+            elif self._is_wanted(message):
+                self._dispatch(json.loads(message))
         if rest:
-            self._partial.append(rest)
-            self._partial_size += len(rest)
-        if self._partial_size > MAX_BYTES:
-            raise ValueError("message too long")
+            self._receive(rest)
+
+    def _receive(self, data: bytes) -> None:
+        """Keep a part of a message, or of one over its limit only its head and its tail."""
+        if self._tail:
+            self._tail = (self._tail + data)[-_TAIL_BYTES:]
+            return
+        self._partial.append(data)
+        self._partial_size += len(data)
+        if self._partial_size > MAX_EVENT_BYTES:
+            head = b"".join(self._partial)[:_HEAD_BYTES] if len(self._partial[0]) < _HEAD_BYTES else self._partial[0]
+            if self._partial_size > self._limit(head):
+                self._partial, self._tail = [head[:_HEAD_BYTES]], data[-_TAIL_BYTES:]
+
+    def _limit(self, head: bytes) -> int:
+        """The limit of a message, from its first bytes."""
+        reply = _REPLY.match(head)
+        if not reply:
+            return MAX_EVENT_BYTES
+        method, _ = self._calls.get(int(reply[1]), ("", None))
+        return MAX_IMAGE_BYTES if method in _IMAGE_METHODS else MAX_REPLY_BYTES
+
+    def _is_wanted(self, message: bytes) -> bool:
+        event = _EVENT.match(message)
+        return event is None or event[1].decode() in self._listened
+
+    def _discard(self, head: bytes, tail: bytes) -> None:
+        """Fail the call whose reply was too long, or report the request that stays paused; drop other events."""
+        if reply := _REPLY.match(head):
+            method, answer = self._calls.pop(int(reply[1]), ("", None))
+            if answer and not answer.done():
+                answer.set_exception(MessageTooLong(method, "the reply is too long"))
+            return
+        session, request = _SESSION_ID.search(tail), _REQUEST_ID.search(head)
+        if head.startswith(b'{"method":"Fetch.requestPaused"') and session and request:
+            paused = self._sessions.get(session[1].decode())
+            if paused:
+                paused.dispatch(PAUSED_REQUEST_TOO_LONG, {"requestId": request[1].decode()})
 
     def end(self, failure: Exception) -> None:
         """End every session."""

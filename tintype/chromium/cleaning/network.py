@@ -8,7 +8,7 @@ are not paused.
 from __future__ import annotations
 
 from tintype.chromium.capture.context import PageContext
-from tintype.chromium.cdp.connection import CdpSession, Json
+from tintype.chromium.cdp.connection import PAUSED_REQUEST_TOO_LONG, CdpSession, Json
 
 INTERCEPTED = [
     {"urlPattern": "*", "resourceType": kind}
@@ -53,6 +53,7 @@ class NetworkFilter:
                 session.post("Fetch.continueRequest", requestId=event["requestId"])
 
         session.on("Fetch.requestPaused", on_paused)
+        session.on(PAUSED_REQUEST_TOO_LONG, lambda event: abort_request(session, event))
         session.on("Page.frameNavigated", self._on_navigated)
         session.post("Page.enable")
         session.post("Fetch.enable", patterns=INTERCEPTED)
@@ -64,3 +65,8 @@ class NetworkFilter:
 
     def _on_navigated(self, event: Json) -> None:
         self._frame_urls[event["frame"]["id"]] = event["frame"]["url"]
+
+
+def abort_request(session: CdpSession, event: Json) -> None:
+    """Fail a paused request: its body is too long to be read."""
+    session.post("Fetch.failRequest", requestId=event["requestId"], errorReason="Aborted")

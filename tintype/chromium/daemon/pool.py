@@ -1,24 +1,36 @@
-"""Capture pool: a bounded queue in front of slots, one browser at a time, recycling, one retry after a crash.
+"""Capture pool: a bounded queue in front of slots, a browser of its own for each capture, one time limit.
 
-Identical shots in progress share one capture. Time in the queue does not count against a capture's time limit.
+Identical shots in progress share one capture. Time in the queue does not count against the time limit of a capture;
+everything else does: the start of a browser, the browser context, the page, and the second attempt.
+
+A capture whose browser was lost is tried again in another one, unless its page is the reason: then the failure is the
+page's own, and may be cached. A timeout during which another capture disturbed this one is not the page's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import structlog
 
 from tintype.chromium.browser import Browser
-from tintype.chromium.cdp.connection import ProtocolError, TargetClosed
-from tintype.chromium.process.launch import LaunchFailed
+from tintype.chromium.cdp.connection import ProtocolError, TargetClosed, TargetCrashed
+from tintype.chromium.daemon.browsers import Browsers, StartBrowser
+from tintype.chromium.daemon.offenders import Cost, Offenders
+from tintype.chromium.daemon.slots import Slots
+from tintype.chromium.daemon.supervisor import Running, Supervisor
 from tintype.chromium.proxy.blocklist import Blocklists
-from tintype.errors import BackendUnavailable, BrowserCrashed, CaptureTimeout, EngineError, Overloaded, TintypeError
+from tintype.errors import (
+    BackendUnavailable,
+    BrowserCrashed,
+    CaptureTimeout,
+    EngineError,
+    Overloaded,
+    PageCrashed,
+    TintypeError,
+)
 from tintype.model import Capture
 from tintype.options import Shot
 from tintype.urls import host_of
@@ -26,15 +38,21 @@ from tintype.urls import host_of
 log = structlog.get_logger("tintype.chromium")
 
 _ATTEMPTS = 2
+_GRACE = 0.25
+"""Seconds after the time limit of a page in which it may still report that it is over."""
+_MIN_SECOND_ATTEMPT = 1.0
+"""Seconds that have to be left for a second attempt."""
 _INITIAL_DURATION = 2.0
 """Seconds assumed for a capture before the first is measured."""
 _SMOOTHING = 0.2
 """Weight of the latest capture in the average duration."""
-_RECYCLE_PAUSE = 5.0
-"""Minimum seconds between two recycles."""
-_MAX_MEMORY_GROWTH = 150 << 20
-"""Bytes that an idle browser process may gain before it is recycled."""
 _MIN_RETRY_AFTER, _MAX_RETRY_AFTER = 1.0, 60.0
+_FAULTS = {
+    "memory": "the page used more memory than a page may",
+    "workers": "the page started more workers than a page may",
+    "time": "the page kept the browser busy until it did not respond",
+}
+"""Details of the error for a page that was ended, by resource."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,45 +78,47 @@ class InFlight:
 
 
 class Pool:
-    """Runs captures in one browser at a time, which it starts, recycles and restarts."""
+    """Runs captures, each in a browser of its own, and decides whose failure a lost browser is."""
 
-    def __init__(self, start: Callable[[], Awaitable[Browser]], limits: PoolLimits, blocklists: Blocklists) -> None:
-        self.browser: Browser | None = None
-        self.busy = 0
+    def __init__(self, start: StartBrowser, limits: PoolLimits, blocklists: Blocklists) -> None:
         self.captures = 0
-        self.restarts = 0
-        self.recycles = 0
-        self._start_browser = start
+        """Attempts so far."""
+        self.browsers = Browsers(start, limits.recycle_after, limits.recycle_age)
         self._limits = limits
         self._blocklists = blocklists
-        self._slots = asyncio.Semaphore(limits.slots)
+        self._supervisor = Supervisor(limits.slots, self.browsers.all)
+        self._slots = Slots(limits.slots, self._supervisor.has_memory)
+        self._offenders = Offenders()
         self._in_flight: dict[str, InFlight] = {}
         self._admitted: set[asyncio.Task[Capture]] = set()
         """Captures in the queue or in progress; a task is counted before it first runs, so a burst meets the limit."""
-        self._browser_lock = asyncio.Lock()
-        self._discarded: set[Browser] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._average_duration = _INITIAL_DURATION
-        self._recycled_at = 0.0
-        self._undisposed_before = 0
-        """Undisposed contexts of browsers that are closed."""
         self._closing = False
+
+    @property
+    def busy(self) -> int:
+        """Slots in use."""
+        return self._slots.busy
+
+    @property
+    def slow(self) -> int:
+        """Captures in progress that have given up their slot."""
+        return self._slots.slow
+
+    @property
+    def in_progress(self) -> int:
+        """Captures that run, with or without a slot."""
+        return self.busy + self.slow
 
     @property
     def queue_length(self) -> int:
         """Captures in the queue."""
-        return len(self._admitted) - self.busy
+        return len(self._admitted) - self.in_progress
 
     @property
     def queue_limit(self) -> int:
         """Captures that may be in the queue."""
         return self._limits.queue
-
-    @property
-    def undisposed_contexts(self) -> int:
-        """Browser contexts that could not be disposed of, in all browsers so far."""
-        browsers = [browser for browser in (self.browser, *self._discarded) if browser]
-        return self._undisposed_before + sum(browser.undisposed_contexts for browser in browsers)
 
     async def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
         """Capture a page, or wait for an identical capture in progress; raises TintypeError.
@@ -123,35 +143,34 @@ class Pool:
                 self._release(shot.key, in_flight)
 
     async def check(self) -> None:
-        """Probe the browser, and recycle it if the probe fails; raises BackendUnavailable."""
-        browser = await self._usable_browser()
-        if not await browser.probe():
-            await self._discard(browser, "a probe failed")
-            raise BackendUnavailable("the browser does not draw; it is being replaced", retry_after=1)
+        """Probe a browser without a capture, and close it if the probe fails; raises BackendUnavailable."""
+        browser = await self.browsers.acquire()
+        try:
+            if await browser.probe():
+                return
+            browser.kill("a probe failed")
+            self._supervisor.record_incident(None)
+        finally:
+            self.browsers.release(browser)
+        raise BackendUnavailable("the browser does not draw; it is being replaced", retry_after=1)
 
     async def start(self) -> None:
         """Start the first browser; raises LaunchFailed."""
-        async with self._browser_lock:
-            await self._restart()
+        await self.browsers.start_first()
 
     async def close(self) -> None:
         """Kill every browser and fail the captures in progress. Idempotent."""
         self._closing = True
         tasks = list(self._admitted)
-        browsers = [browser for browser in (self.browser, *self._discarded) if browser]
-        for browser in browsers:
-            browser.kill("shutting down")
-        for task in (*tasks, *self._tasks):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
-        await asyncio.gather(*(browser.close() for browser in browsers))
-        self.browser = None
-        self._discarded.clear()
+        await self.browsers.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _start_capture(self, shot: Shot) -> InFlight:
         if self._closing:
             raise _shutting_down()
-        if len(self._admitted) >= self._limits.slots + self._limits.queue:
+        if len(self._admitted) >= self._limits.slots + self._limits.queue + self.slow:
             raise Overloaded(retry_after=self._retry_after())
         in_flight = self._in_flight[shot.key] = InFlight()
         task = in_flight.task = asyncio.create_task(self._run(shot, in_flight))
@@ -173,124 +192,89 @@ class Pool:
 
     async def _run(self, shot: Shot, in_flight: InFlight) -> Capture:
         start = time.perf_counter()
-        async with self._hold_slot():
+        expected = self._offenders.expected_cost(_page_of(shot))
+        async with self._slots.hold(known_slow=expected is not Cost.NORMAL) as holder:
             queued = round((time.perf_counter() - start) * 1000, 1)
+            running = Running(holder, asyncio.get_running_loop().time(), expected)
+            self._supervisor.add(running)
             try:
-                capture = await self._capture_with_retry(shot, in_flight)
+                capture = await self._capture_in_time(shot, in_flight, running)
             except TintypeError as error:
                 log.info("capture_failed", host=host_of(shot.url), error=error.code, detail=error.detail, queue=queued)
                 raise
+            finally:
+                self._supervisor.remove(running)
+                self._offenders.record(_page_of(shot), running.cost)
         took = time.perf_counter() - start - queued / 1000
         self._average_duration += (took - self._average_duration) * _SMOOTHING
         timings = {"queue": queued, **capture.timings}
         log.info("capture_done", host=host_of(shot.url), status=capture.status, partial=capture.partial, **timings)
         return replace(capture, timings=timings)
 
-    @asynccontextmanager
-    async def _hold_slot(self) -> AsyncIterator[None]:
-        async with self._slots:
-            self.busy += 1
-            try:
-                yield
-            finally:
-                self.busy -= 1
+    async def _capture_in_time(self, shot: Shot, in_flight: InFlight, running: Running) -> Capture:
+        """Capture within the time limit; raises TintypeError."""
+        try:
+            async with asyncio.timeout(self._limits.timeout + _GRACE):
+                return await self._capture_with_retry(shot, in_flight, running)
+        except (TimeoutError, CaptureTimeout):
+            if not running.attempts:
+                raise BackendUnavailable("the browser did not start in time", retry_after=1) from None
+            if running.demoted or not self._supervisor.was_disturbed(running):
+                raise CaptureTimeout from None
+        raise BackendUnavailable("other captures slowed this one until its time was over", retry_after=1)
 
-    async def _capture_with_retry(self, shot: Shot, in_flight: InFlight) -> Capture:
-        for _ in range(_ATTEMPTS):
-            browser = await self._usable_browser()
-            browser.active_captures += 1
+    async def _capture_with_retry(self, shot: Shot, in_flight: InFlight, running: Running) -> Capture:
+        for attempt in range(_ATTEMPTS):
+            deadline = running.started + self._limits.timeout
+            left = deadline - asyncio.get_running_loop().time()
+            if attempt and left < _MIN_SECOND_ATTEMPT:
+                break
+            browser = running.browser = await self.browsers.acquire()
+            running.attempts, self.captures = attempt + 1, self.captures + 1
+            in_flight.begun_at = asyncio.get_running_loop().time()
             try:
-                self.captures += 1
-                in_flight.begun_at = asyncio.get_running_loop().time()
-                return await self._capture_in(browser, shot)
+                return await self._capture_in(browser, shot, deadline)
             except TargetClosed as end:
-                log.warning("browser_crashed", host=host_of(shot.url), reason=str(end))
-                self._schedule_probe(browser)
-            except CaptureTimeout:
-                self._schedule_probe(browser)
-                raise
+                log.warning("browser_crashed", host=host_of(shot.url), reason=str(end), page_fault=browser.page_fault)
+                fault = await self._page_fault(browser, end, is_last=attempt + 1 == _ATTEMPTS)
+                self._supervisor.record_incident(running if fault else None)
+                if fault:
+                    running.crashed = True
+                    raise PageCrashed(fault) from None
             except ProtocolError as error:
                 raise EngineError(f"the browser reported an error: {error.message[:200]}") from error
             finally:
-                browser.active_captures -= 1
-                self._close_if_idle(browser)
+                running.browser = None
+                self.browsers.release(browser)
         raise BrowserCrashed(retry_after=1)
 
-    async def _capture_in(self, browser: Browser, shot: Shot) -> Capture:
+    async def _capture_in(self, browser: Browser, shot: Shot, deadline: float) -> Capture:
+        """Capture in one browser, which is not used again after a page that had to be stopped."""
         limits = self._limits
         blocked = self._blocklists.for_options(shot.page_changes, host_of(shot.url))
-        return await browser.capture(shot, blocked, limits.timeout, limits.max_page_height)
-
-    async def _usable_browser(self) -> Browser:
-        """Return the current browser if it works, else start another one; raises BackendUnavailable."""
-        async with self._browser_lock:  # wait for a running probe: it may mark the browser unusable
-            browser = self.browser
-            if browser and browser.is_alive and not browser.recycle_reason:
-                self._recycle_if_due(browser)
-                return browser
-            try:
-                return await self._restart()
-            except LaunchFailed as failure:
-                log.error("browser_start_failed", reason=str(failure))
-                raise BackendUnavailable("the browser does not start; see the log", retry_after=5) from failure
-
-    def _recycle_if_due(self, browser: Browser) -> None:
-        """Start a successor in the background for a browser at its limit of captures, age or memory."""
-        now = asyncio.get_running_loop().time()
-        is_due = browser.captures >= self._limits.recycle_after or now - browser.started_at >= self._limits.recycle_age
-        is_due = is_due or (not browser.active_captures and browser.memory_growth >= _MAX_MEMORY_GROWTH)
-        if is_due and now - self._recycled_at >= _RECYCLE_PAUSE:
-            self._recycled_at = now
-            self._spawn(self._recycle(browser))
-
-    async def _recycle(self, old: Browser) -> None:
+        left = deadline - asyncio.get_running_loop().time()
         try:
-            fresh = await self._start_browser()
-        except LaunchFailed as failure:
-            log.error("browser_recycle_failed", reason=str(failure))
-            return
-        if self.browser is old and not self._closing:
-            self.browser = fresh
-            self.recycles += 1
-            await self._discard(old, "limit of captures, age or memory")
-        else:
-            await fresh.close()
+            capture = await browser.capture(shot, blocked, left, limits.max_page_height)
+        except (CaptureTimeout, asyncio.CancelledError):
+            browser.retire("a capture did not end")
+            raise
+        if capture.partial:
+            browser.retire("a page had to be stopped")
+        return capture
 
-    async def _restart(self) -> Browser:
-        old, self.browser = self.browser, None
-        if old:
-            self.restarts += 1
-            await self._discard(old, old.recycle_reason or "lost")
-        self.browser = await self._start_browser()
-        return self.browser
+    async def _page_fault(self, browser: Browser, end: TargetClosed, *, is_last: bool) -> str:
+        """Return the detail of the error if the page is the reason for the lost browser; empty if it is not."""
+        if browser.page_fault:
+            return _FAULTS[browser.page_fault]
+        if isinstance(end, TargetCrashed):
+            return "" if end.killed else PageCrashed.title
+        # The browser itself ended. Its only page is the reason if that happens in both attempts, without a kill.
+        return PageCrashed.title if is_last and not await browser.was_killed() else ""
 
-    async def _discard(self, browser: Browser, reason: str) -> None:
-        """Close a browser once its captures have finished."""
-        log.info("browser_recycled", pid=browser.pid, reason=reason, captures=browser.captures)
-        browser.recycle_reason = browser.recycle_reason or reason
-        self._discarded.add(browser)
-        self._close_if_idle(browser)
 
-    def _close_if_idle(self, browser: Browser) -> None:
-        if browser in self._discarded and (not browser.active_captures or not browser.is_alive):
-            self._discarded.discard(browser)
-            self._undisposed_before += browser.undisposed_contexts
-            self._spawn(browser.close())
-
-    def _schedule_probe(self, browser: Browser) -> None:
-        """Probe in the background whether a browser still draws."""
-        if browser is self.browser:
-            self._spawn(self._probe(browser))
-
-    async def _probe(self, browser: Browser) -> None:
-        async with self._browser_lock:
-            if browser is self.browser and browser.is_alive and not await browser.probe():
-                browser.recycle_reason = browser.recycle_reason or "a probe failed"
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+def _page_of(shot: Shot) -> str:
+    """The URL by which the cost of a page is recorded; inline HTML has no URL of its own."""
+    return f"{shot.url}{shot.key}" if shot.navigation.html else shot.url
 
 
 def _shutting_down() -> BackendUnavailable:

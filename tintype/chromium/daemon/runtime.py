@@ -14,7 +14,7 @@ from tintype.chromium.cdp.tab import ScriptFailed
 from tintype.chromium.daemon.config import DaemonConfig
 from tintype.chromium.process import selftest, user
 from tintype.chromium.process.launch import Launcher, LaunchFailed
-from tintype.chromium.process.launch_options import LaunchOptions
+from tintype.chromium.process.launch_options import PROXIES, LaunchOptions
 from tintype.chromium.process.profiles import ProfileRoot
 from tintype.chromium.process.watchdog import private_memory, process_memory
 from tintype.chromium.proxy.blocklist import load_blocklists
@@ -55,20 +55,19 @@ class CaptureRuntime:
             )
             raise ConfigurationError(f"{problem}; run: tintype install-browser")
         policy = EgressPolicy.of(config.allow_addresses, config.allow_hosts, config.deny_hosts, LocalAddresses())
-        proxy_count = 2 * config.slots + 1  # a proxy is free again only once its capture's context is disposed of
         deny_all_proxy = await EgressProxy.start(policy)
         options = LaunchOptions(
             binary=str(binary),
             user=user.choose_user(config.browser_user, allow_root=config.allow_no_sandbox),
             proxy_port=deny_all_proxy.port,
-            listeners=proxy_count,
+            listeners=PROXIES,
             hidden=(*_HOMES, *config.hidden),
         )
         profiles = ProfileRoot.create()
         launcher = Launcher(options, profiles, allow_no_sandbox=config.allow_no_sandbox)
         launcher.prelaunch()
         try:
-            pool = await _build_pool(config, launcher, policy, proxy_count)
+            pool = await _build_pool(config, launcher, policy)
         except BaseException:
             await launcher.close()
             await deny_all_proxy.close()
@@ -85,9 +84,9 @@ class CaptureRuntime:
 
     async def run_egress_selftest(self) -> None:
         """Raise LaunchFailed if a page can reach this machine in spite of proxy and namespaces."""
-        browser = self.pool.browser
+        browsers = self.pool.browsers.all
         try:
-            leak = await selftest.probe_egress(browser.run_script) if browser else "a browser that does not run"
+            leak = await selftest.probe_egress(browsers[0].run_script) if browsers else "a browser that does not run"
         except (TargetClosed, ProtocolError, ScriptFailed) as failure:
             raise LaunchFailed(f"the egress self-test did not run: {failure}") from failure
         if leak:
@@ -102,18 +101,20 @@ class CaptureRuntime:
 
     async def status(self, clients: int) -> DaemonStatus:
         """Return the state of the daemon; ``clients`` is the number of connected clients."""
-        pool, options = self.pool, self.launcher.options
+        pool, options, browsers = self.pool, self.launcher.options, self.pool.browsers
         targets = await self._count_targets()
         return DaemonStatus(
             pid=os.getpid(),
             slots=self.slots,
             busy=pool.busy,
+            slow=pool.slow,
             queue_length=pool.queue_length,
             clients=clients,
             captures=pool.captures,
-            restarts=pool.restarts,
-            browser=pool.browser.version if pool.browser else "",
-            browser_pid=pool.browser.pid if pool.browser else 0,
+            restarts=browsers.restarts,
+            browsers=len(browsers.all),
+            browser=browsers.all[0].version if browsers.all else "",
+            browser_pid=browsers.all[0].pid if browsers.all else 0,
             contexts=targets.contexts if targets else None,
             pages=targets.pages if targets else None,
             binary=options.binary,
@@ -124,23 +125,25 @@ class CaptureRuntime:
 
     def metrics(self, clients: int) -> DaemonMetrics:
         """Return counters since the start of this process, and gauges; ``clients`` is the number of clients."""
-        pool, options = self.pool, self.launcher.options
-        tree = process_memory(pool.browser.pid) if pool.browser else []
+        pool, options, browsers = self.pool, self.launcher.options, self.pool.browsers
+        processes = [process for browser in browsers.all for process in process_memory(browser.pid)]
         return DaemonMetrics(
             slots=self.slots,
             busy=pool.busy,
+            slow=pool.slow,
             queue_length=pool.queue_length,
             queue_limit=pool.queue_limit,
             clients=clients,
             captures=pool.captures,
-            restarts=pool.restarts,
-            recycles=pool.recycles,
-            undisposed_contexts=pool.undisposed_contexts,
-            browser=pool.browser.version if pool.browser else "",
+            restarts=browsers.restarts,
+            recycles=browsers.recycles,
+            browsers=len(browsers.all),
+            undisposed_contexts=browsers.undisposed_contexts,
+            browser=browsers.all[0].version if browsers.all else "",
             bytes=TOTALS.bytes,
             connections=TOTALS.connections,
             denied={str(reason): count for reason, count in TOTALS.denied.items()},
-            memory={"daemon": private_memory(os.getpid()), "browser": sum(process.memory for process in tree)},
+            memory={"daemon": private_memory(os.getpid()), "browser": sum(process.memory for process in processes)},
             layers={
                 "sandbox": options.sandbox,
                 "namespaces": options.namespaces,
@@ -149,15 +152,19 @@ class CaptureRuntime:
         )
 
     async def _count_targets(self) -> TargetCounts | None:
-        """Count what exists in Chromium; None without a browser or a timely reply."""
+        """Count what exists in all browsers; None without a browser or a timely reply."""
+        browsers = self.pool.browsers.all
         try:
             async with asyncio.timeout(_COUNT_TIMEOUT):
-                return await self.pool.browser.count_targets() if self.pool.browser else None
+                counts = await asyncio.gather(*(browser.count_targets() for browser in browsers))
         except (TimeoutError, TargetClosed):
             return None
+        if not counts:
+            return None
+        return type(counts[0])(sum(count.contexts for count in counts), sum(count.pages for count in counts))
 
 
-async def _build_pool(config: DaemonConfig, launcher: Launcher, policy: EgressPolicy, proxy_count: int) -> Pool:
+async def _build_pool(config: DaemonConfig, launcher: Launcher, policy: EgressPolicy) -> Pool:
     """Import captures and options while Chromium starts, which takes as long."""
     await asyncio.to_thread(importlib.import_module, "tintype.chromium.daemon.pool")
     from tintype.chromium.browser import Browser  # noqa: PLC0415
@@ -174,7 +181,7 @@ async def _build_pool(config: DaemonConfig, launcher: Launcher, policy: EgressPo
         max_page_height=config.max_page_height,
     )
     return Pool(
-        lambda: Browser.start(launcher, policy, proxy_count, filter_file),
+        lambda: Browser.start(launcher, policy, filter_file),
         limits,
         load_blocklists(config.block_hosts),
     )

@@ -136,7 +136,7 @@ class CaptureServer:
             if len(self._clients) == 1:
                 break
             await asyncio.sleep(_IDLE_CHECK_INTERVAL)
-        is_idle = len(self._clients) == 1 and not self._runtime.pool.busy
+        is_idle = len(self._clients) == 1 and not self._runtime.pool.in_progress
         if is_idle:
             self.finished.set()
         return is_idle

@@ -37,6 +37,8 @@ FLAGS: tuple[str, ...] = (
     "--disable-gpu",
     "--disable-3d-apis",
 )
+PROXIES = 3
+"""Egress proxies of a browser: for the page, for a probe, and for a page whose context is being disposed of."""
 _FULL_BROWSERS = frozenset({"chromium", "chromium-browser", "chrome", "google-chrome", "Chromium", "Google Chrome"})
 _SMALL_SHARED_MEMORY = 512 << 20
 

@@ -100,7 +100,7 @@ class Process(asyncio.SubprocessProtocol):
             return
         try:
             self.connection.feed(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             log.error("cdp_message_invalid", error=str(error)[:200])
             self.kill()
 

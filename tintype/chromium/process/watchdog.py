@@ -1,8 +1,9 @@
-"""Memory limits of the browser: reads /proc and kills the process that exceeds its limit.
+"""Limits of one browser: memory, threads and CPU time of its processes, from /proc.
 
-The limits apply to RssAnon, the private memory of a process. A renderer over its limit is killed and its capture fails
-as a crash; the GPU process is killed and Chromium starts another. If the browser process or the whole tree is over its
-limit, the browser is recycled. Address-space limits (RLIMIT_AS) are no alternative: Chromium does not start under them.
+The limits apply to RssAnon, the private memory of a process, because address-space limits (RLIMIT_AS) are no
+alternative: Chromium does not start under them. A browser has one page at a time, so whatever its processes hold is
+accounted to that page. A renderer over its limit is killed, and the page crashes; if another process or the whole tree
+is over its limit, the browser ends, and no other page with it.
 """
 
 from __future__ import annotations
@@ -22,18 +23,23 @@ log = structlog.get_logger("tintype.chromium")
 Kind = Literal["browser", "renderer", "gpu", "other"]
 _MEGABYTE = 1 << 20
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICKS = os.sysconf("SC_CLK_TCK")
 _RESCAN_EVERY = 10
 """Reads between two scans for children of the browser process: zygotes, the GPU process, utilities."""
+_CPU_EVERY = 5
+"""Reads of the memory for each read of CPU times and threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryLimits:
-    """Limits of RssAnon in bytes: of a process of each kind, and of the tree."""
+class ProcessLimits:
+    """Limits of RssAnon in bytes, of a process of each kind and of the tree, and of threads."""
 
     renderer: int = 1024 * _MEGABYTE
     browser: int = 600 * _MEGABYTE
     gpu: int = 700 * _MEGABYTE
-    tree: int = 4096 * _MEGABYTE
+    tree: int = 1536 * _MEGABYTE
+    threads: int = 400
+    """Threads of all renderers: each worker of a page has one, and a page without workers about 20."""
 
     def limit_for(self, kind: Kind) -> int:
         """Return the limit of one process of a kind."""
@@ -87,30 +93,75 @@ def process_memory(browser: int) -> list[ProcessMemory]:
     return ProcessTree(browser).read()
 
 
-async def watch(browser: int, limits: MemoryLimits, recycle: Callable[[str], None], interval: float = 0.1) -> None:
-    """Enforce the limits every ``interval`` seconds until cancelled; ``recycle`` is called with a reason."""
-    tree = ProcessTree(browser)
-    while await asyncio.sleep(interval, result=True):
-        processes = tree.read()
+class Watchdog:
+    """Enforces the limits of one browser while a page is open in it.
+
+    ``end`` is called with what the page used too much of; it ends the browser.
+    """
+
+    def __init__(self, browser: int, limits: ProcessLimits, end: Callable[[str], None]) -> None:
+        self.memory = 0
+        """RssAnon of all processes in bytes."""
+        self.cpu = 0.0
+        """CPU seconds of all processes so far."""
+        self.browser_cpu = 0.0
+        """CPU seconds of the browser process alone."""
+        self.renderers_killed = 0
+        """Renderers that were killed at their limit."""
+        self.pids: list[int] = []
+        self._browser = browser
+        self._limits = limits
+        self._end = end
+        self._tree = ProcessTree(browser)
+        self._cpu_by_pid: dict[int, float] = {}
+        """The last known CPU seconds, also of processes that have exited."""
+
+    async def run(self, interval: float = 0.1) -> None:
+        """Enforce the limits every ``interval`` seconds until cancelled."""
+        reads = 0
+        while await asyncio.sleep(interval, result=True):
+            processes = self.read_memory()
+            if reads % _CPU_EVERY == 0:
+                self.read_cpu(processes)
+            reads += 1
+
+    def read_memory(self) -> list[ProcessMemory]:
+        """Measure the memory, enforce its limits, and return the processes."""
+        processes = self._tree.read()
+        self.memory = sum(process.memory for process in processes)
         for process in processes:
-            if process.memory > limits.limit_for(process.kind):
-                _enforce(process, limits, recycle)
-        if sum(process.memory for process in processes) > limits.tree:
-            recycle("memory of the whole browser")
+            if process.memory > self._limits.limit_for(process.kind):
+                self._enforce(process)
+        if self.memory > self._limits.tree:
+            self._end("memory")
+        return processes
 
+    def read_cpu(self, processes: list[ProcessMemory]) -> None:
+        """Measure CPU time and threads, and enforce the limit of threads."""
+        threads = 0
+        self.pids = [process.pid for process in processes]
+        for process in processes:
+            self._cpu_by_pid[process.pid], count = _cpu_and_threads(process.pid)
+            threads += count if process.kind == "renderer" else 0
+        self.cpu = sum(self._cpu_by_pid.values())
+        self.browser_cpu = self._cpu_by_pid.get(self._browser, 0.0)
+        if threads > self._limits.threads:
+            log.warning("browser_over_threads", threads=threads, bound=self._limits.threads)
+            self._end("workers")
 
-def _enforce(process: ProcessMemory, limits: MemoryLimits, recycle: Callable[[str], None]) -> None:
-    log.warning(
-        "browser_process_over_memory",
-        kind=process.kind,
-        megabytes=process.memory // _MEGABYTE,
-        bound=limits.limit_for(process.kind) // _MEGABYTE,
-    )
-    if process.kind == "browser":
-        recycle("memory of the browser process")
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(process.pid, signal.SIGKILL)
+    def _enforce(self, process: ProcessMemory) -> None:
+        log.warning(
+            "browser_process_over_memory",
+            kind=process.kind,
+            megabytes=process.memory // _MEGABYTE,
+            bound=self._limits.limit_for(process.kind) // _MEGABYTE,
+        )
+        if process.kind != "renderer":
+            self._end("memory")
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(process.pid, signal.SIGKILL)
+            self.renderers_killed += 1
 
 
 def _children_of_threads(pid: int) -> list[int]:
@@ -137,6 +188,12 @@ def private_memory(pid: int) -> int:
     """Return the private memory of a process (RssAnon) in bytes; 0 if it cannot be read."""
     pages = _read(pid, "statm").split()
     return (int(pages[1]) - int(pages[2])) * _PAGE if pages else 0
+
+
+def _cpu_and_threads(pid: int) -> tuple[float, int]:
+    """Return the CPU seconds and the number of threads of a process; zeros if it cannot be read (proc(5))."""
+    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    return ((int(fields[11]) + int(fields[12])) / _TICKS, int(fields[17])) if fields else (0.0, 0)
 
 
 def _read(pid: int, name: str) -> bytes:

@@ -1,0 +1,149 @@
+"""Slots: order, slow captures beside them, and captures that are known to be slow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from tests.support.browsers import turn
+from tests.support.concurrency import async_test
+from tintype.chromium.daemon.slots import EXTRA_SLOW, SLOW_AFTER, Holder, Slots
+
+
+class Captures:
+    """Captures that hold a slot until the test ends them."""
+
+    def __init__(self, slots: Slots) -> None:
+        self.slots = slots
+        self.started: list[str] = []
+        self.holders: dict[str, Holder] = {}
+        self._ends: dict[str, asyncio.Event] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self, *names: str, known_slow: bool = False) -> None:
+        for name in names:
+            self._ends[name] = asyncio.Event()
+            self._tasks[name] = asyncio.create_task(self._run(name, known_slow))
+        await turn()
+
+    async def end(self, *names: str) -> None:
+        for name in names:
+            self._ends[name].set()
+        await turn()
+
+    async def cancel(self, name: str) -> None:
+        self._tasks[name].cancel()
+        await turn()
+
+    async def age(self, *names: str) -> None:
+        for name in names:
+            self.holders[name].started -= SLOW_AFTER
+        self.slots.assign()
+        await turn()
+
+    async def _run(self, name: str, known_slow: bool) -> None:
+        async with self.slots.hold(known_slow=known_slow) as holder:
+            self.holders[name] = holder
+            self.started.append(name)
+            await self._ends[name].wait()
+
+
+def captures(count: int, may_exceed: Callable[[], bool] = lambda: True) -> Captures:
+    return Captures(Slots(count, may_exceed))
+
+
+@async_test
+async def test_grants_slots_in_order() -> None:
+    running = captures(1)
+    await running.start("a", "b", "c")
+    await running.end("a")
+    await running.end("b")
+    assert running.started == ["a", "b", "c"]
+
+
+@async_test
+async def test_grants_the_slot_of_a_cancelled_capture_to_the_next() -> None:
+    running = captures(1)
+    await running.start("a", "b", "c")
+    await running.cancel("b")
+    assert running.slots.waiting == 1
+    await running.cancel("a")
+    assert running.started == ["a", "c"]
+    assert running.slots.busy == 1
+
+
+@async_test
+async def test_slow_capture_keeps_its_slot_while_none_waits() -> None:
+    running = captures(1)
+    await running.start("a")
+    await running.age("a")
+    assert (running.slots.busy, running.slots.slow) == (1, 0)
+
+
+@async_test
+async def test_slow_capture_gives_up_its_slot_to_one_that_waits() -> None:
+    running = captures(1)
+    await running.start("slow", "quick")
+    assert running.started == ["slow"]
+    await running.age("slow")
+    assert running.started == ["slow", "quick"]
+    assert (running.slots.busy, running.slots.slow) == (1, 1)
+
+
+@async_test
+async def test_a_timer_frees_the_slot_at_that_moment() -> None:
+    slots = Slots(1)
+    async with AsyncExitStack() as stack:
+        holder = await stack.enter_async_context(slots.hold())
+        holder.started -= SLOW_AFTER - 0.3
+        async with asyncio.timeout(5), slots.hold():
+            assert holder.slow
+
+
+@async_test
+async def test_limits_the_slow_captures_beside_the_slots() -> None:
+    running = captures(2)
+    names = [str(number) for number in range(20)]
+    await running.start(*names)
+    for _ in range(20):
+        await running.age(*running.started)
+    assert running.slots.slow == 2 + EXTRA_SLOW
+    assert running.slots.busy == 2
+
+
+@async_test
+async def test_no_capture_exceeds_the_slots_without_memory() -> None:
+    running = captures(1, may_exceed=lambda: False)
+    await running.start("slow", "quick")
+    await running.age("slow")
+    assert running.started == ["slow"]
+
+
+@async_test
+async def test_captures_known_to_be_slow_wait_behind_the_others() -> None:
+    running = captures(1)
+    await running.start("a")
+    await running.start("slow", known_slow=True)
+    await running.start("quick")
+    await running.end("a")
+    assert running.started == ["a", "quick"]
+    await running.end("quick")
+    assert running.started == ["a", "quick", "slow"]
+
+
+@async_test
+async def test_capture_known_to_be_slow_gives_up_its_slot_immediately() -> None:
+    running = captures(1)
+    await running.start("slow", known_slow=True)
+    await running.start("quick")
+    assert running.started == ["slow", "quick"]
+
+
+@async_test
+async def test_captures_known_to_be_slow_leave_a_slot_that_they_could_not_give_up() -> None:
+    running = captures(2, may_exceed=lambda: False)
+    await running.start("a", "b", known_slow=True)
+    assert running.started == ["a"]
+    await running.start("quick")
+    assert running.started == ["a", "quick"]

@@ -1,0 +1,203 @@
+"""The browsers of a daemon: one for each capture in progress, started on demand and used again.
+
+A page that makes a browser crash, stop or grow takes no other page with it, and what a browser holds is accounted to
+the one page in it. An idle browser needs 65 MB and starts in 0.2 s; idle ones are closed after a minute, except one.
+
+Browsers are started one after the other, for all captures that wait. A failed start fails all of them, and the next
+attempt is made after a pause that doubles with every failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from tintype.chromium.browser import Browser
+from tintype.chromium.process.launch import LaunchFailed
+from tintype.errors import BackendUnavailable
+
+log = structlog.get_logger("tintype.chromium")
+
+MAX_MEMORY_GROWTH = 150 << 20
+"""Bytes that the browser process may gain in its captures before it is recycled."""
+_MIN_BACKOFF, _MAX_BACKOFF = 1.0, 30.0
+"""Seconds between a failed start and the next attempt."""
+_IDLE_SECONDS = 60.0
+"""Seconds after which idle browsers are closed, except the one used last."""
+
+StartBrowser = Callable[[], Awaitable[Browser]]
+
+
+class Browsers:
+    """Starts, hands out, recycles and closes browsers."""
+
+    def __init__(self, start: StartBrowser, recycle_after: int, recycle_age: float) -> None:
+        self.all: list[Browser] = []
+        """Browsers that run, the oldest first."""
+        self.restarts = 0
+        """Browsers that were replaced because they crashed, failed or were ended."""
+        self.recycles = 0
+        """Browsers that were replaced because of their age, captures or memory."""
+        self._start_browser = start
+        self._recycle_after = recycle_after
+        self._recycle_age = recycle_age
+        self._idle: list[Browser] = []
+        """Browsers without a capture, the one used last at the end."""
+        self._waiting: deque[asyncio.Future[Browser]] = deque()
+        self._starter: asyncio.Task[None] | None = None
+        self._failures = 0
+        self._failed_at = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._shrink_timer: asyncio.TimerHandle | None = None
+        self._undisposed_before = 0
+        """Undisposed contexts of browsers that are closed."""
+        self._closing = False
+
+    @property
+    def undisposed_contexts(self) -> int:
+        """Browser contexts that could not be disposed of, in all browsers so far."""
+        return self._undisposed_before + sum(browser.undisposed_contexts for browser in self.all)
+
+    async def start_first(self) -> None:
+        """Start a browser; raises LaunchFailed."""
+        browser = await self._start_browser()
+        self.all.append(browser)
+        self._idle.append(browser)
+
+    async def acquire(self) -> Browser:
+        """Return a browser that has no capture, or start one; raises BackendUnavailable."""
+        self._remove_dead()
+        if self._idle:
+            return self._idle.pop()
+        if pause := self._remaining_backoff():
+            raise _does_not_start(pause)
+        future: asyncio.Future[Browser] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        self._ensure_start()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and not future.exception():
+                self._hand_out(future.result())  # it arrived at the same moment
+            raise
+        finally:
+            if future in self._waiting:
+                self._waiting.remove(future)
+
+    def release(self, browser: Browser) -> None:
+        """Take a browser back; one that crashed, has a reason to be replaced or was demoted is closed."""
+        if not browser.is_alive or browser.recycle_reason or browser.page_fault:
+            self.restarts += 1
+            self._close(browser, browser.recycle_reason or browser.page_fault or "lost")
+        elif browser.demoted or self._is_due(browser):
+            self.recycles += 1
+            self._close(browser, "a demotion" if browser.demoted else "limit of captures, age or memory")
+        else:
+            self._hand_out(browser)
+            return
+        if self._waiting or not self._idle:
+            self._ensure_start(spare=True)
+
+    async def close(self) -> None:
+        """Kill every browser. Idempotent."""
+        self._closing = True
+        if self._shrink_timer:
+            self._shrink_timer.cancel()
+        if self._starter:
+            self._starter.cancel()
+        for browser in self.all:
+            browser.kill("shutting down")
+        await asyncio.gather(*(browser.close() for browser in self.all), *self._tasks, return_exceptions=True)
+        if self._starter:
+            await asyncio.gather(self._starter, return_exceptions=True)
+        self.all.clear()
+        self._idle.clear()
+
+    def _hand_out(self, browser: Browser) -> None:
+        """Give a browser to the first capture that waits, else keep it."""
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(browser)
+                return
+        self._idle.append(browser)
+        if len(self._idle) > 1 and not self._shrink_timer:
+            self._shrink_timer = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._shrink)
+
+    def _shrink(self) -> None:
+        self._shrink_timer = None
+        self._idle, unused = self._idle[-1:], self._idle[:-1]
+        for browser in unused:
+            self._close(browser, "idle")
+
+    def _is_due(self, browser: Browser) -> bool:
+        age = asyncio.get_running_loop().time() - browser.started_at
+        is_old = browser.captures >= self._recycle_after or age >= self._recycle_age
+        return is_old or browser.memory_growth >= MAX_MEMORY_GROWTH
+
+    def _remove_dead(self) -> None:
+        """Close idle browsers that have crashed, or are to be replaced."""
+        for browser in tuple(self._idle):
+            if not browser.is_alive or browser.recycle_reason:
+                self._idle.remove(browser)
+                self.restarts += 1
+                self._close(browser, browser.recycle_reason or "lost")
+
+    def _close(self, browser: Browser, reason: str) -> None:
+        log.info("browser_recycled", pid=browser.pid, reason=reason, captures=browser.captures)
+        if browser in self.all:
+            self.all.remove(browser)
+        self._undisposed_before += browser.undisposed_contexts
+        self._spawn(browser.close())
+
+    def _ensure_start(self, *, spare: bool = False) -> None:
+        if not self._closing and (self._starter is None or self._starter.done()):
+            self._starter = asyncio.create_task(self._start_for_waiting(spare=spare))
+
+    async def _start_for_waiting(self, *, spare: bool) -> None:
+        """Start a browser for each capture that waits, and one for the next capture if ``spare``."""
+        while self._waiting or spare:
+            spare = False
+            if pause := self._remaining_backoff():
+                self._fail_waiting(pause)
+                return
+            try:
+                browser = await self._start_browser()
+            except LaunchFailed as failure:
+                self._record_failure(failure)
+                continue
+            self._failures = 0
+            self.all.append(browser)
+            self._hand_out(browser)
+
+    def _record_failure(self, failure: LaunchFailed) -> None:
+        self._failures += 1
+        self._failed_at = asyncio.get_running_loop().time()
+        log.error("browser_start_failed", reason=str(failure), failures=self._failures)
+        self._fail_waiting(self._remaining_backoff())
+
+    def _fail_waiting(self, pause: float) -> None:
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_exception(_does_not_start(pause))
+
+    def _remaining_backoff(self) -> float:
+        """Return the seconds until the next attempt may be made; 0 for now."""
+        if not self._failures:
+            return 0.0
+        backoff = min(_MAX_BACKOFF, _MIN_BACKOFF * 2.0 ** min(self._failures - 1, 10))
+        return max(0.0, self._failed_at + backoff - asyncio.get_running_loop().time())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _does_not_start(pause: float) -> BackendUnavailable:
+    return BackendUnavailable("the browser does not start; see the log of the capture daemon", retry_after=pause)
