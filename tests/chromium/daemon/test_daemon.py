@@ -20,7 +20,7 @@ from tests.support.captures import is_blue, shot
 from tests.support.concurrency import eventually
 from tintype.chromium.daemon.daemon import DaemonConfig, address_for, command_for
 from tintype.engines.chromium import ChromiumEngine
-from tintype.errors import CaptureTimeout, InvalidRequest, Overloaded, PageCrashed
+from tintype.errors import BackendUnavailable, CaptureTimeout, InvalidRequest, Overloaded, PageCrashed
 from tintype.model import Capture
 from tintype.options import Navigation, Shot
 from tintype.provision.find_browser import is_world_executable
@@ -105,7 +105,7 @@ class TestConcurrentClients:
     ) -> None:
         own.connect()
         impatient = ChromiumEngine(own.address, None, Path("/nowhere"), timeout=0.5)
-        with pytest.raises(CaptureTimeout):
+        with pytest.raises(BackendUnavailable):
             impatient.capture(shot(site.url("/plain.html?impatient"), delay=6000))
         assert eventually(lambda: own.status().busy == 0, within=3)
 

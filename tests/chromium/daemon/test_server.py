@@ -29,7 +29,7 @@ class FakePool:
     """A capture lasts until the test ends it."""
 
     def __init__(self) -> None:
-        self.busy = 0
+        self.in_progress = 0
         self.fresh = False
         self.started = asyncio.Event()
         self.cancelled = asyncio.Event()
@@ -38,7 +38,7 @@ class FakePool:
     async def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
         assert shot == SHOT
         self.fresh = fresh
-        self.busy += 1
+        self.in_progress += 1
         self.started.set()
         try:
             return await asyncio.shield(self.outcome)
@@ -46,7 +46,7 @@ class FakePool:
             self.cancelled.set()
             raise
         finally:
-            self.busy -= 1
+            self.in_progress -= 1
 
     async def check(self) -> None:
         raise TintypeError("no browser")
