@@ -140,9 +140,9 @@ class TestSignals:
         assert node.thumb(site.url("/plain.html")).status_code == 200
         running = family(node)
         with capture_under_way(node, site) as answer:
-            for _ in range(2):
-                node.process.send_signal(signal.SIGINT)
-                assert not eventually(lambda: node.process.poll() is not None, within=0.2)
+            node.process.send_signal(signal.SIGINT)
+            assert not eventually(lambda: node.process.poll() is not None, within=0.2)
+            node.process.send_signal(signal.SIGINT)
             assert node.process.wait(5) == 0
             assert eventually(lambda: processes.have_ended(running), within=5), [command(pid) for pid in running]
             assert answer.exception(10)
