@@ -1,0 +1,123 @@
+"""The table of budgets in docs/security.md states the bounds that the code has."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from harness import ROOT
+from tintype import errors, request_parser
+from tintype.backends import MAX_CAPTURE_WAIT
+from tintype.chromium.capture import emulation
+from tintype.chromium.cdp import tab
+from tintype.chromium.proxy.session import ProxyLimits
+from tintype.commands import worker
+from tintype.network import resolver
+from tintype.options import combinations, credentials, types
+from tintype.service import rendering_limit, stored_objects
+from tintype.state import counter_table, purges
+from tintype.storage import guarded
+from tintype.web import (
+    client_address,
+    connections,
+    fallback_images,
+    header_fields,
+    purge,
+    query_cache,
+    rate_limit,
+    raw_params,
+    request_body,
+    response_cache,
+    sending,
+    usage,
+)
+
+KB, MB = 1 << 10, 1 << 20
+COLUMNS = ["resource", "bound per request", "bound per client", "bound for the process", "answer at the bound"]
+
+
+def _table() -> dict[str, list[str]]:
+    """Cells of each row after the resource, which is the key."""
+    text = (ROOT / "docs/security.md").read_text()
+    section = text.split("## Budgets\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+    assert cells[0] == COLUMNS
+    return {row[0]: row[1:] for row in cells[2:]}
+
+
+TABLE = _table()
+
+BOUNDS: list[tuple[str, str]] = [
+    ("connections", f"{connections.MAX_CONNECTIONS_PER_CLIENT}"),
+    ("connections", f"{connections.MAX_CONNECTIONS}"),
+    ("head of a request", f"{worker.MAX_HEAD // KB} KB, {worker.HEAD_TIMEOUT:.0f} s"),
+    ("head of a request", f"{header_fields.MAX_FIELD:,} characters"),
+    ("query string", f"{raw_params.MAX_QUERY // KB} KB, {request_parser.MAX_PARAMETERS} parameters"),
+    ("body of a request", f"{request_body.MAX_BODY // MB} MB, {connections.BODY_TIMEOUT:.0f} s"),
+    ("body of a request", f"{request_body.MAX_SENDERS_PER_CLIENT} arriving"),
+    ("body of a request", f"{request_body.MAX_SENDERS} arriving"),
+    ("members of a JSON body", f"{request_parser.MAX_PARAMETERS}; depth {raw_params.MAX_DEPTH}"),
+    ("members of a JSON body", f"{raw_params.MAX_ENTRIES:,} entries"),
+    ("option values", f"{types.MAX_SHORT} characters (words), {types.MAX_SELECTOR} (selector, user agent)"),
+    ("option values", f"{types.MAX_SELECTORS:,} (`hide_selectors`)"),
+    ("option values", f"{types.MAX_SOURCE:,} (`css`, `js`), {types.MAX_HTML:,} (`html`)"),
+    ("credentials", f"{credentials.MAX_HEADERS} headers and {credentials.MAX_COOKIES} cookies"),
+    ("credentials", f"{credentials.MAX_HEADER_LENGTH:,} characters, {credentials.MAX_CREDENTIAL_LENGTH} for user"),
+    ("validation", f"{errors.MAX_LISTED} parameters and {request_parser.MAX_SUGGESTIONS} suggestions"),
+    ("response that is read slowly", f"{connections.MIN_SEND_RATE // KB} KB/s over {connections.SEND_WINDOW:.0f} s"),
+    ("response that is read slowly", f"{sending.MAX_STREAMS_PER_CLIENT} at a time"),
+    ("response that is read slowly", f"{sending.MAX_STREAMS} at a time; pieces of {sending.PIECE_BYTES // KB} KB"),
+    ("captures", f"{rate_limit.WIDE_NETWORK_FACTOR} times the limit"),
+    ("requests that wait for a capture", f"{MAX_CAPTURE_WAIT:.0f} s"),
+    ("image of a capture", f"{combinations.MAX_PIXELS // 1_000_000} megapixels"),
+    ("images drawn at a time", f"{rendering_limit.TIMEOUT:.0f} s of waiting"),
+    ("images drawn at a time", f"{rendering_limit.SMALL_PIXELS / 1e6} megapixels"),
+    ("images drawn at a time", f"{rendering_limit.MAX_PIXELS // 1_000_000} megapixels"),
+    ("images drawn at a time", f"{rendering_limit.MAX_HELD_BYTES // MB} MB"),
+    ("error images", " × ".join(map(str, fallback_images.SMALL_SIZES[0]))),
+    ("DNS lookups", f"{resolver.MAX_LOOKUPS} at a time; {resolver.MAX_CACHED_NAMES:,} names"),
+    ("DNS lookups", f"for {resolver.CACHE_SECONDS:.0f} s, failures for {resolver.FAILURE_SECONDS:.0f} s"),
+    ("tags", f"{types.MAX_TAGS} of"),
+    ("purge", f"{purge.MAX_SELECTORS} selectors of {purge.MAX_TEXT:,} characters"),
+    ("purge", f"{purges.TOMBSTONE_SECONDS:.0f} s"),
+    ("list or deletion of stored objects", f"{stored_objects.MAX_SCAN:,} objects, {stored_objects.SCAN_TIME:.0f} s"),
+    ("storage operation", f"{guarded.OPERATION_TIMEOUT:.0f} s"),
+    ("storage operation", f"{guarded.MAX_CONCURRENT} at a time, {guarded.MAX_WAIT:.0f} s of waiting"),
+    ("storage operation", f"{guarded.OPEN_SECONDS:.0f} s"),
+    ("counters of clients", f"{counter_table.BUCKETS * counter_table.ROWS:,} rows"),
+    (
+        "client addresses in memory",
+        f"{client_address.MAX_FORWARDED_LENGTH:,} characters and {client_address.MAX_HOPS} hops",
+    ),
+    ("client addresses in memory", f"{rate_limit.MAX_CACHED_KEYS:,} texts"),
+    ("client addresses in memory", f"{client_address.MAX_CACHED_FORWARDED_LENGTH} characters"),
+    ("responses in memory", f"{response_cache.BUDGET // MB} MB, for {response_cache.LIFETIME:.0f} s"),
+    ("responses in memory", f"{response_cache.OUTAGE_LIFETIME:.0f} s while Redis is out"),
+    ("parsed queries in memory", f"{query_cache.MAX_KEY_LENGTH:,} characters"),
+    ("connections of a page", f"{ProxyLimits().connections}, {ProxyLimits().bytes // 1_000_000} MB"),
+    ("connections of a page", f"{ProxyLimits().lookups} DNS lookups"),
+    ("windows, dialogs of a page", f"{tab._MAX_POPUPS}, {tab._MAX_DIALOGS:,}"),
+    ("memory of a page", f"{emulation._STORAGE_QUOTA // 1_000_000} MB of storage"),
+    ("metrics labels of API keys", f"{usage.MAX_LABELLED_KEYS}, then"),
+]
+"""A row of the table, and a bound as the table states it."""
+
+
+class TestBudgets:
+    @pytest.mark.parametrize(("resource", "bound"), BOUNDS)
+    def test_table_states_the_bound_of_the_code(self, resource: str, bound: str) -> None:
+        assert any(bound in cell for cell in TABLE[resource])
+
+    @pytest.mark.parametrize("resource", TABLE)
+    def test_row_has_a_bound_and_an_answer(self, resource: str) -> None:
+        *bounds, answer = TABLE[resource]
+        assert len(bounds) == 3
+        assert any(bound != "–" for bound in bounds)
+        assert answer not in {"", "–"} or resource.startswith("metrics")
+
+    def test_settings_of_the_table_exist(self) -> None:
+        documented = (ROOT / "docs/configuration.md").read_text()
+        names = set(re.findall(r"TINTYPE_[A-Z_]+", str(TABLE)))
+        assert {name for name in names if f"`{name}`" not in documented} == set()
