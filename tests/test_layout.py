@@ -12,7 +12,18 @@ from tests.support.paths import ROOT, TESTS
 
 SCENARIOS = {"e2e", "gallery", "hostile", "playground", "security", "site", "verdict"}
 """Folders of tests about behaviour across modules."""
-REPOSITORY = {"architecture", "deploy", "docs", "examples", "image", "layout", "release", "site", "vocabulary"}
+REPOSITORY = {
+    "architecture",
+    "budgets",
+    "deploy",
+    "docs",
+    "examples",
+    "image",
+    "layout",
+    "release",
+    "site",
+    "vocabulary",
+}
 """Subjects of ``tests/test_*.py`` that are not modules."""
 HARNESS = [path for path in sorted((ROOT / "harness").glob("*.py")) if path.name != "waiting.py"]
 MODULES = sorted(path for path in TESTS.rglob("*.py") if "__pycache__" not in path.parts)
