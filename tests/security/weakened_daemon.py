@@ -55,8 +55,9 @@ def _bypass_proxy() -> None:
     _edit_contexts("proxyBypassList", "proxyServer")
     arguments = launch_options.LaunchOptions.arguments
 
-    def unproxied(self: launch_options.LaunchOptions, profile: Path) -> list[str]:
-        return [argument for argument in arguments(self, profile) if "--proxy" not in argument]
+    def unproxied(self: launch_options.LaunchOptions, profile: Path, *, isolate_sites: bool = False) -> list[str]:
+        given = arguments(self, profile, isolate_sites=isolate_sites)
+        return [argument for argument in given if "--proxy" not in argument]
 
     launch_options.LaunchOptions.arguments = unproxied  # type: ignore[method-assign]
     _skip_self_test()

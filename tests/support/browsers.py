@@ -38,6 +38,7 @@ class FakeBrowser:
     recycle_reason: str = ""
     page_fault: str = ""
     demoted: bool = False
+    isolates_sites: bool = False
     captures: int = 0
     started_at: float = 0.0
     memory_growth: int = 0
@@ -115,7 +116,7 @@ class FakeLauncher:
         else:
             future.set_result(outcome)
 
-    async def start(self) -> Browser:
+    async def start(self, *, isolate_sites: bool = False) -> Browser:
         self.attempts += 1
         await asyncio.sleep(0)
         browser = self.browsers.pop(0)
@@ -123,6 +124,7 @@ class FakeLauncher:
             raise browser
         browser.started_at = asyncio.get_running_loop().time()
         browser.pending = self.pending
+        browser.isolates_sites = isolate_sites
         self.started.append(browser)
         return cast("Browser", browser)
 

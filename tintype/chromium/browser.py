@@ -89,9 +89,16 @@ class Browser:
         self._cpu_before = 0.0
 
     @classmethod
-    async def start(cls, launcher: Launcher, policy: EgressPolicy, filter_file: FilterFile | None = None) -> Self:
-        """Start a browser; raises LaunchFailed."""
-        process, user_agent = await launcher.launch()
+    async def start(
+        cls,
+        launcher: Launcher,
+        policy: EgressPolicy,
+        filter_file: FilterFile | None = None,
+        *,
+        isolate_sites: bool = False,
+    ) -> Self:
+        """Start a browser; raises LaunchFailed. ``isolate_sites``: each site has processes of its own."""
+        process, user_agent = await launcher.launch(isolate_sites=isolate_sites)
         listeners: list[socket.socket | None] = [*process.listeners] or [None] * PROXIES
         proxies: list[EgressProxy] = []
         browser = cls(process, user_agent, proxies, filter_file)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.processes import tree
 from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
+from tests.support.concurrency import eventually
 from tests.support.images import pixel
 from tests.support.recording_server import RecordingServer
 from tintype.engines.chromium import ChromiumEngine
@@ -52,6 +55,19 @@ def engine(start_engine: StartEngine, pair: tuple[RecordingServer, RecordingServ
 def take(engine: ChromiumEngine, url: str, **options: Any) -> Capture:
     parsed = Options(url=url, **{"width": 320, "height": 240, "block_ads": False, **options})
     return engine.capture(parsed.capture_request().shot)
+
+
+class TestSiteIsolation:
+    @pytest.mark.parametrize(("credentials", "isolated"), [({"cookies": "a=b"}, True), ({}, False)])
+    def test_separates_other_sites_from_a_page_with_credentials(
+        self, engine: ChromiumEngine, target: RecordingServer, credentials: dict[str, str], isolated: bool
+    ) -> None:
+        with ThreadPoolExecutor(1) as threads:
+            running = threads.submit(take, engine, f"{target.origin}/page", delay=1000, **credentials)
+            assert eventually(lambda: "/own-fetch" in target.header_values("cookie"))
+            commands = [Path(f"/proc/{pid}/cmdline").read_text() for pid in tree(engine.status().pid)]
+            assert any("--site-per-process" in command for command in commands) == isolated
+            running.result()
 
 
 class TestHeaders:

@@ -25,20 +25,13 @@ pytestmark = pytest.mark.browser
 LIST = "/promo/loader.js$script\n/promo/banner.$image\n##.sponsored-box\n##div[data-kind=advert]\n"
 
 
-class SitePerProcessOptions(LaunchOptions):
-    """A browser that isolates every site in a separate process."""
-
-    def arguments(self, profile: Path) -> list[str]:
-        return [*super().arguments(profile), "--site-per-process"]
-
-
 async def capture_pages(site: SiteServer, other: SiteServer, lists: FilterFile | None, *names: str) -> list[Capture]:
-    options = SitePerProcessOptions(
-        binary=str(find_chromium()), user=user.choose_user("nobody"), proxy_port=9, listeners=3
-    )
+    options = LaunchOptions(binary=str(find_chromium()), user=user.choose_user("nobody"), proxy_port=9, listeners=3)
     policy = EgressPolicy.of([f"127.0.0.1:{each.port}" for each in (site, other)], ["localhost"])
     profiles = ProfileRoot.create()
-    browser = await Browser.start(Launcher(options, profiles, allow_no_sandbox=False), policy, lists)
+    browser = await Browser.start(
+        Launcher(options, profiles, allow_no_sandbox=False), policy, lists, isolate_sites=True
+    )
     try:
         taken = []
         for name in names:

@@ -76,6 +76,29 @@ class TestStart:
         assert launcher.attempts == 1
 
 
+class TestIsolated:
+    @async_test
+    async def test_is_started_for_one_capture(self) -> None:
+        launcher = FakeLauncher()
+        browsers = browsers_of(launcher)
+        browsers.release(await browsers.acquire())
+        isolated = await browsers.start_isolated()
+        assert [browser.isolates_sites for browser in launcher.started] == [False, True]
+        browsers.release(isolated)
+        await asyncio.sleep(0)
+        assert [browser.closed for browser in launcher.started] == [False, True]
+        assert len(browsers.all) == 1
+
+    @async_test
+    async def test_failed_start_delays_the_next_one(self) -> None:
+        launcher = FakeLauncher(LaunchFailed("no"), FakeBrowser())
+        browsers = browsers_of(launcher)
+        for _ in range(2):
+            with pytest.raises(BackendUnavailable):
+                await browsers.start_isolated()
+        assert launcher.attempts == 1
+
+
 class TestRelease:
     @pytest.mark.parametrize(
         ("state", "restarts"),

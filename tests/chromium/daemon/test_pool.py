@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from tintype.errors import (
     Overloaded,
     PageCrashed,
 )
-from tintype.options import PageChanges
+from tintype.options import Credentials, PageChanges
 
 SHORT = replace(LIMITS, timeout=0.1)
 
@@ -259,7 +260,7 @@ class TestTimeLimit:
         launcher = FakeLauncher(limits=SHORT)
         never = asyncio.Event()
 
-        async def hang() -> None:
+        async def hang(**_: object) -> None:
             await never.wait()
 
         launcher.pool.browsers._start_browser = hang  # type: ignore[assignment]
@@ -411,3 +412,16 @@ async def test_close_fails_waiting_captures_and_closes_every_browser() -> None:
     assert launcher.started[0].closed
     with pytest.raises(BackendUnavailable):
         await launcher.pool.capture(shot("d"))
+
+
+class TestCredentials:
+    @pytest.mark.parametrize("given", [{"basic_auth": ("a", "b")}, {"headers": (("x-key", "1"),)}])
+    @async_test
+    async def test_open_a_page_in_an_isolated_browser(self, given: dict[str, Any]) -> None:
+        launcher = FakeLauncher()
+        capture = launcher.capture(credentials=Credentials.model_construct(**given))
+        await turn()
+        launcher.end()
+        await capture
+        await turn()
+        assert [(browser.isolates_sites, browser.closed) for browser in launcher.started] == [(True, True)]

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 import structlog
 
@@ -29,7 +29,12 @@ _MIN_BACKOFF, _MAX_BACKOFF = 1.0, 30.0
 _IDLE_SECONDS = 60.0
 """Seconds after which idle browsers are closed, except the one used last."""
 
-StartBrowser = Callable[[], Awaitable[Browser]]
+
+class StartBrowser(Protocol):
+    """Starts a browser; raises LaunchFailed."""
+
+    async def __call__(self, *, isolate_sites: bool = False) -> Browser:
+        """Start; ``isolate_sites``: the frames of each site have processes of their own."""
 
 
 class Browsers:
@@ -47,6 +52,8 @@ class Browsers:
         self._recycle_age = recycle_age
         self._idle: list[Browser] = []
         """Browsers without a capture, the one used last at the end."""
+        self._single_use: set[Browser] = set()
+        """Browsers that are closed after their capture."""
         self._waiting: deque[asyncio.Future[Browser]] = deque()
         self._starter: asyncio.Task[None] | None = None
         self._failures = 0
@@ -88,8 +95,31 @@ class Browsers:
             if future in self._waiting:
                 self._waiting.remove(future)
 
+    async def start_isolated(self) -> Browser:
+        """Start a browser for one capture, whose sites are isolated from each other; raises BackendUnavailable.
+
+        It is closed after the capture.
+        """
+        if pause := self._remaining_backoff():
+            raise _does_not_start(pause)
+        try:
+            browser = await self._start_browser(isolate_sites=True)
+        except LaunchFailed as failure:
+            self._record_failure(failure)
+            raise _does_not_start(self._remaining_backoff()) from None
+        self._failures = 0
+        self.all.append(browser)
+        self._single_use.add(browser)
+        if self._closing:
+            browser.kill("shutting down")
+        return browser
+
     def release(self, browser: Browser) -> None:
         """Take a browser back; one that crashed, has a reason to be replaced or was demoted is closed."""
+        if browser in self._single_use:
+            self._single_use.discard(browser)
+            self._close(browser, "a capture with credentials")
+            return
         if not browser.is_alive or browser.recycle_reason or browser.page_fault:
             self.restarts += 1
             self._close(browser, browser.recycle_reason or browser.page_fault or "lost")

@@ -32,7 +32,7 @@ from tintype.errors import (
     TintypeError,
 )
 from tintype.model import Capture
-from tintype.options import Shot
+from tintype.options import Credentials, Shot
 from tintype.urls import host_of
 
 log = structlog.get_logger("tintype.chromium")
@@ -229,7 +229,7 @@ class Pool:
             left = deadline - asyncio.get_running_loop().time()
             if attempt and left < _MIN_SECOND_ATTEMPT:
                 break
-            browser = running.browser = await self.browsers.acquire()
+            browser = running.browser = await self._browser_for(shot)
             running.attempts, self.captures = attempt + 1, self.captures + 1
             in_flight.begun_at = asyncio.get_running_loop().time()
             try:
@@ -247,6 +247,14 @@ class Pool:
                 running.browser = None
                 self.browsers.release(browser)
         raise BrowserCrashed(retry_after=1)
+
+    async def _browser_for(self, shot: Shot) -> Browser:
+        """Return a browser; for a shot with credentials a new one, in which frames of other sites have other processes.
+
+        A vulnerability in a renderer then does not lead from such a frame to the page that the credentials opened.
+        """
+        has_credentials = shot.credentials != Credentials()
+        return await (self.browsers.start_isolated() if has_credentials else self.browsers.acquire())
 
     async def _capture_in(self, browser: Browser, shot: Shot, deadline: float) -> Capture:
         """Capture in one browser, which is not used again after a page that had to be stopped."""

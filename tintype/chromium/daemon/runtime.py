@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -181,7 +182,7 @@ async def _build_pool(config: DaemonConfig, launcher: Launcher, policy: EgressPo
         max_page_height=config.max_page_height,
     )
     return Pool(
-        lambda: Browser.start(launcher, policy, filter_file),
+        partial(Browser.start, launcher, policy, filter_file),
         limits,
         load_blocklists(config.block_hosts),
     )

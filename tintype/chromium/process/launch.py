@@ -56,8 +56,10 @@ class Launcher:
         """Start a browser in the background for the next :meth:`launch`."""
         self._prelaunched = asyncio.create_task(self._launch())
 
-    async def launch(self) -> tuple[Process, str]:
+    async def launch(self, *, isolate_sites: bool = False) -> tuple[Process, str]:
         """Return a browser that replies, and its user agent; raises LaunchFailed."""
+        if isolate_sites:
+            return await self._launch(isolate_sites=True)
         prelaunched, self._prelaunched = self._prelaunched, None
         return await (prelaunched or self._launch())
 
@@ -69,10 +71,10 @@ class Launcher:
                 process, _ = await prelaunched  # not cancelled: an aborted start would leave a process and its profile
                 await process.close()
 
-    async def _launch(self) -> tuple[Process, str]:
+    async def _launch(self, *, isolate_sites: bool = False) -> tuple[Process, str]:
         while True:
             try:
-                return await self._try(self.options)
+                return await self._try(self.options, isolate_sites=isolate_sites)
             except NamespacesUnavailable as failure:
                 log.warning("namespaces_unavailable", reason=str(failure))
                 self.options = replace(self.options, namespaces=False, listeners=0)
@@ -82,11 +84,12 @@ class Launcher:
                 log.warning("sandbox_disabled", remedy=_SANDBOX_REMEDY)
                 self.options = replace(self.options, sandbox=False)
 
-    async def _try(self, options: LaunchOptions) -> tuple[Process, str]:
+    async def _try(self, options: LaunchOptions, *, isolate_sites: bool) -> tuple[Process, str]:
         user = options.user
         profile = self._profiles.new_profile(user.uid, user.gid)
         try:
-            process = await (_start_in_namespaces(options, profile) if options.namespaces else _start(options, profile))
+            start = _start_in_namespaces if options.namespaces else _start
+            process = await start(options, options.arguments(profile, isolate_sites=isolate_sites), profile)
         except OSError as error:
             remove(profile)
             raise LaunchFailed(f"cannot start {options.binary}: {error.strerror}; see TINTYPE_CHROMIUM") from error
@@ -105,14 +108,14 @@ class Launcher:
         return process, str(version["userAgent"])
 
 
-async def _start(options: LaunchOptions, profile: Path) -> Process:
+async def _start(options: LaunchOptions, arguments: list[str], profile: Path) -> Process:
     drop: dict[str, Any] = {}
     if options.user.uid >= 0:
         drop = {"user": options.user.uid, "group": options.user.gid, "extra_groups": []}
-    return await Process.start(options.arguments(profile), profile, **drop)
+    return await Process.start(arguments, profile, **drop)
 
 
-async def _start_in_namespaces(options: LaunchOptions, profile: Path) -> Process:
+async def _start_in_namespaces(options: LaunchOptions, arguments: list[str], profile: Path) -> Process:
     """Start in namespaces. If the kernel denies them, no listeners arrive and the process exits by itself."""
     ours, theirs = socket.socketpair()
     with ours:
@@ -126,7 +129,7 @@ async def _start_in_namespaces(options: LaunchOptions, profile: Path) -> Process
             uid=options.user.uid,
             gid=options.user.gid,
         )
-        command = namespaces.command(spec, options.arguments(profile))
+        command = namespaces.command(spec, arguments)
         try:
             process = await Process.start(command, profile, pass_fds=[listener_socket])
         finally:

@@ -61,9 +61,14 @@ class LaunchOptions:
     folders: bool = True
     """Whether the folders were hidden; False once the kernel has denied the mount."""
 
-    def arguments(self, profile: Path) -> list[str]:
-        """Return the whole command line."""
+    def arguments(self, profile: Path, *, isolate_sites: bool = False) -> list[str]:
+        """Return the whole command line; ``isolate_sites`` gives the frames of each site a process of their own.
+
+        Headless shell does not do that by default: frames of other sites share the process of the page.
+        """
         arguments = [self.binary, *FLAGS, f"--user-data-dir={profile}"]
+        if isolate_sites:
+            arguments.append("--site-per-process")
         arguments.append(f"--proxy-server=socks5://127.0.0.1:{self.proxy_port}")
         if Path(self.binary).name in _FULL_BROWSERS:
             arguments.append("--headless=new")
