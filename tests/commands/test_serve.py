@@ -8,11 +8,14 @@ import socket
 from pathlib import Path
 
 import pytest
+import structlog
 
 from harness import processes
 from tests.support.concurrency import eventually
 from tests.support.serve_process import ServeProcess, children, health_status, is_healthy
 from tests.support.terminal import Terminal
+from tintype.commands import serve
+from tintype.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -82,3 +85,19 @@ class TestServe:
     def test_reports_a_foreign_host_and_exits_with_2(self, tintype: Terminal) -> None:
         assert tintype("serve", "--host", "192.0.2.1") == 2
         assert "HOST, PORT: cannot listen on 192.0.2.1:8000" in tintype.err
+
+
+class TestForgeableAddresses:
+    @pytest.mark.parametrize(
+        ("environ", "warns"),
+        [
+            ({}, False),
+            ({"TINTYPE_TRUSTED_PROXIES": "127.0.0.1"}, True),
+            ({"TINTYPE_TRUSTED_PROXIES": "127.0.0.1", "TINTYPE_CLIENT_ADDRESS_HEADER": "Forwarded"}, False),
+            ({"TINTYPE_TRUSTED_PROXIES": "127.0.0.1", "TINTYPE_CLIENT_ADDRESS_HEADER": "X-Real-IP"}, True),
+        ],
+    )
+    def test_are_reported_if_a_header_has_two_spellings(self, environ: dict[str, str], warns: bool) -> None:
+        with structlog.testing.capture_logs() as logged:
+            serve.warn_about_forgeable_addresses(Settings.load(environ, None))
+        assert [event["event"] for event in logged] == ["client_address_forgeable"] * warns

@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 import click
+import structlog
 
 from tintype import backends, logs
 from tintype.errors import ConfigurationError
 from tintype.settings import Settings
+
+log = structlog.get_logger("tintype.serve")
 
 
 @click.command("serve")
@@ -28,6 +31,7 @@ def command(*, host: str | None, port: int | None, workers: int | None, threads:
     """
     settings = Settings.load()
     logs.configure(settings.log_level, settings.log_format)
+    warn_about_forgeable_addresses(settings)
     workers = (settings.workers if workers is None else workers) or os.cpu_count() or 1
     address = free_address(settings.host if host is None else host, settings.port if port is None else port)
     backends.claim_run_folder(settings)  # before the daemon, which replaces the socket of another machine
@@ -37,6 +41,21 @@ def command(*, host: str | None, port: int | None, workers: int | None, threads:
 
         given = settings if threads is None else settings.model_copy(update={"threads": threads})
         worker.serve(settings, address, workers, given.thread_count)
+
+
+def warn_about_forgeable_addresses(settings: Settings) -> None:
+    """Log a warning if a client could forge its address through a proxy that passes names with underscores.
+
+    granian reports ``X_Forwarded_For`` and ``X-Forwarded-For`` under one name (PEP 3333), and the last one wins.
+    """
+    header = settings.client_address_header
+    if settings.trusted_proxies and "-" in header:
+        log.warning(
+            "client_address_forgeable",
+            header=header,
+            unless=f"the proxy removes {header.replace('-', '_')}, as nginx does and deploy/Caddyfile configures",
+            remedy="otherwise set TINTYPE_CLIENT_ADDRESS_HEADER=Forwarded, and let the proxy send that",
+        )
 
 
 @contextmanager
