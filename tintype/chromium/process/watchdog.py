@@ -26,6 +26,8 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _RESCAN_EVERY = 10
 """Reads between two scans for children of the browser process: zygotes, the GPU process, utilities."""
+_DISCOVER_EVERY = 5
+"""Reads between two scans for descendants, which are mostly the renderers of new pages."""
 _CPU_EVERY = 5
 """Reads of the memory for each read of CPU times and threads."""
 
@@ -58,34 +60,37 @@ class ProcessMemory:
 class ProcessTree:
     """The processes of a browser, read repeatedly.
 
-    Facts that cannot change are read once: each process has about 30 threads that could have children.
+    Looking for new processes costs ten times as much as reading the memory of known ones: each process has about 30
+    threads that could have children, and the kind of a process is in its command line. So it is done less often.
     """
 
     def __init__(self, browser: int) -> None:
         self._browser = browser
         self._leaf_kinds: dict[int, Kind] = {}
-        """Kinds of the processes that start no others."""
+        """Kinds of the processes that start no others; they cannot change."""
         self._children: list[int] = []
         """Children of the browser process."""
+        self._descendants: list[tuple[int, Kind]] = []
         self._reads = 0
 
     def read(self) -> list[ProcessMemory]:
         """Return every process, the browser first; empty without /proc or such a process."""
         if self._reads % _RESCAN_EVERY == 0:
             self._children = _children_of_threads(self._browser)
+        if self._reads % _DISCOVER_EVERY == 0:
+            self._descendants = [process for branch in self._children for process in self._discover(branch)]
+            self._leaf_kinds = {pid: kind for pid, kind in self._descendants if kind != "other"}
         self._reads += 1
         own = private_memory(self._browser)
         found = [ProcessMemory(self._browser, "browser", own)] if own else []
-        below = [usage for branch in self._children for usage in self._descendants(branch)]
-        self._leaf_kinds = {usage.pid: usage.kind for usage in below if usage.kind != "other" and usage.memory}
-        return found + below
+        return found + [ProcessMemory(pid, kind, private_memory(pid)) for pid, kind in self._descendants]
 
-    def _descendants(self, pid: int) -> Iterator[ProcessMemory]:
+    def _discover(self, pid: int) -> Iterator[tuple[int, Kind]]:
         kind = self._leaf_kinds.get(pid) or _kind(pid)
-        yield ProcessMemory(pid, kind, private_memory(pid))
+        yield pid, kind
         if kind == "other":
             for child in _children(pid, pid):
-                yield from self._descendants(child)
+                yield from self._discover(child)
 
 
 def process_memory(browser: int) -> list[ProcessMemory]:
