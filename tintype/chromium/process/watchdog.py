@@ -40,8 +40,8 @@ class ProcessLimits:
     browser: int = 600 * _MEGABYTE
     gpu: int = 700 * _MEGABYTE
     tree: int = 1536 * _MEGABYTE
-    threads: int = 400
-    """Threads of all renderers: each worker of a page has one, and a page without workers about 20."""
+    threads: int = 64 + 2 * (os.cpu_count() or 1)
+    """Threads of all renderers: each worker of a page has one; a page without workers has about 12 on two cores."""
 
     def limit_for(self, kind: Kind) -> int:
         """Return the limit of one process of a kind."""
