@@ -16,6 +16,7 @@ from tintype.options import Options
 pytestmark = pytest.mark.browser
 
 BLUE, RED, GREEN, WHITE = (0, 102, 204), (204, 0, 0), (0, 153, 0), (255, 255, 255)
+GREY = (221, 221, 221)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,44 @@ class TestFullPage:
     def test_shows_the_header_as_before_scrolling(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url("/scrolled-header.html"))
         assert colours(seen, 25, 75, 125) == [BLUE, BLUE, WHITE]
+
+    @pytest.mark.parametrize("kind", ["layer", "pseudo", "image", "nested", "body", "root", "sections", "parts"])
+    def test_shows_fixed_backdrops_behind_every_screen(
+        self, kind: str, engine: ChromiumEngine, site: SiteServer
+    ) -> None:
+        seen = capture(engine, site.url(f"/backdrops.html?{kind}"))
+        assert colours(seen, 300, 1100, 1900, 2990) == [GREEN] * 4
+        assert (pixel(seen.body, 120, 120)[:3] == RED) is (kind == "nested")
+        assert colours(seen, 840, 1560, x=120) == [GREEN, GREEN]
+
+    def test_shows_a_fixed_veil_over_every_screen(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/backdrops.html?veil"))
+        assert len(set(colours(seen, 300, 1500, 2900))) == 1
+        assert colours(seen, 2900) != [WHITE]
+
+    @pytest.mark.parametrize("kind", ["transform", "filter", "contain", "change"])
+    def test_keeps_fixed_elements_of_a_box_in_place(self, kind: str, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url(f"/contained.html?{kind}"))
+        assert seen.height == 3000
+        assert colours(seen, 440, 500, 560, 2780, x=350) == [GREY, RED, GREY, WHITE]
+
+    def test_keeps_the_left_offset_of_sticky_columns(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/contained.html?transform"))
+        assert [pixel(seen.body, x, 750)[:3] for x in (60, 130, 220, 240)] == [BLUE, RED, RED, WHITE]
+
+    def test_moves_fixed_bars_of_shadow_trees_to_the_end(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/contained.html?transform"))
+        assert colours(seen, 695, 2950, 2970, 2990, x=640) == [GREY, WHITE, GREEN, GREEN]
+        assert [pixel(seen.body, x, 2980)[:3] for x in (530, 550, 730, 750)] == [WHITE, GREEN, GREEN, WHITE]
+
+    def test_extends_a_fixed_side_bar_to_the_end(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/contained.html?transform"))
+        assert colours(seen, 300, 1500, 2990, x=1230) == [BLUE, BLUE, BLUE]
+
+    def test_draws_parts_that_are_skipped_outside_the_viewport(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/skipped.html"))
+        assert seen.height == 3900
+        assert colours(seen, 450, 1350, 2250, 3150, 3650, 3890) == [GREEN, GREEN, GREEN, GREEN, WHITE, BLUE]
 
     def test_expands_an_inner_scroller(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url("/app-shell.html"))

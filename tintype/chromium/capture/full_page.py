@@ -33,6 +33,7 @@ def image_height(page: PageContext) -> int:
 
 async def scroll_through(page: PageContext) -> None:
     """Load everything down to :func:`image_height`, then scroll back to the top."""
+    await page.tab.evaluate("render_skipped")
     await page.tab.evaluate("expand_scrollers")
     loop, max_height = asyncio.get_running_loop(), image_height(page)
     begin, top, until = loop.time(), 0, max_height
@@ -49,6 +50,7 @@ async def scroll_through(page: PageContext) -> None:
 
 async def unpin_fixed(page: PageContext) -> None:
     """Place fixed and sticky elements so that a full-page image shows each once."""
+    await page.tab.evaluate("render_skipped")
     await page.tab.evaluate("unpin_fixed", image_height(page))
 
 

@@ -102,6 +102,7 @@ async def _run_wait_stable(page: PageContext, *, only_changes: bool) -> Any:
 async def scroll_near(page: PageContext, top: float, height: float) -> None:
     """Scroll to a part of the page below the viewport and wait, so that what is lazy loads; then back to the top."""
     if await page.tab.evaluate("scroll_near", top, height):
+        await page.tab.evaluate("render_skipped")
         await page.virtual_time.sync_with_wall_clock(POLL_INTERVAL)
         await wait_stable(page)
         await page.tab.evaluate("scroll_to", 0)

@@ -1,16 +1,133 @@
 // Place what is fixed or sticky so that a full-page image shows it once: bars at the lower edge of the viewport move to
-// the lower edge of the image, sticky elements to their place in the flow. The page is at its top and keeps its height.
+// the lower edge of the image, sticky elements to their place in the flow. What lies behind or beside every screen, as a
+// backdrop or a side bar, reaches to the lower edge. The page is at its top and keeps its height; open shadow trees count.
 (maxHeight) => {
-  const imageHeight = Math.min(document.documentElement.scrollHeight, maxHeight);
+  const root = document.documentElement;
+  const imageHeight = Math.min(root.scrollHeight, maxHeight);
   if (imageHeight <= innerHeight) return;
-  const styles = [];
-  for (const element of [...document.querySelectorAll("body, body *")].slice(0, 20000)) {
-    const { position } = getComputedStyle(element);
-    if (position === "sticky") styles.push([element, "position", "relative"], ...["top", "bottom"].map((side) => [element, side, "auto"]));
-    if (position !== "fixed") continue;
-    const { top, bottom, height } = element.getBoundingClientRect();
-    const low = height > 0 && top > innerHeight / 2 && bottom > innerHeight / 2;
-    if (low) styles.push([element, "translate", `0 ${imageHeight - innerHeight}px`], [element, "transition", "none"]);
+  const styles = [], rules = new Map(), fillers = [];
+  const force = (element, values) => styles.push([element, values]);
+  const forcePseudo = (element, pseudo, values) => {
+    const home = element.getRootNode();
+    if (!rules.has(home)) rules.set(home, []);
+    rules.get(home).push([element, pseudo, values]);
+  };
+  const isBox = ({ display }) => display !== "inline" && display !== "contents";
+  // What makes a box the containing block of fixed descendants, which then move with the page.
+  const contains = (style) => isBox(style) && (
+    [style.transform, style.translate, style.rotate, style.scale, style.perspective, style.filter, style.backdropFilter]
+      .some((value) => value && value !== "none")
+    || /paint|layout|strict|content/.test(style.contain) || style.contentVisibility === "auto"
+    || /transform|translate|rotate|scale|perspective|filter|contain/.test(style.willChange));
+  const scrolls = (element, { overflowX, overflowY }) => element !== document.body && element !== root
+    && [overflowX, overflowY].some((value) => /auto|scroll|hidden|overlay/.test(value));
+  const isTall = ({ top, bottom, left, right, width }) =>
+    width > 0 && right > 0 && left < innerWidth && top < innerHeight * 0.15 && bottom > innerHeight * 0.95 && bottom < innerHeight * 1.5;
+  const isOpaque = ({ backgroundColor, backgroundImage }) =>
+    backgroundImage !== "none" || /^rgb\(/.test(backgroundColor);
+  // An opaque layer in front of the page, as a splash or a question of age, stays on the first screen.
+  const isInFront = (style, width) => style.zIndex > 0 && width > innerWidth * 0.9 && isOpaque(style);
+  const replaced = "img, video, canvas, svg, iframe, object, embed, picture";
+  const reach = (element, box) => force(element, {
+    height: `${imageHeight - box.top}px`, bottom: "auto", "max-height": "none", "box-sizing": "border-box",
+  });
+  const stretch = (element, box, depth = 0) => {
+    if (element.matches(replaced) || !(element.children.length || element.shadowRoot || element.textContent.trim())) {
+      reach(element, box);
+      return;
+    }
+    force(element, { overflow: "visible", isolation: "isolate", contain: "none" });
+    fillers.push([element, imageHeight - box.bottom]);
+    if (depth > 3) return;
+    for (const child of element.children) {
+      const part = child.getBoundingClientRect();
+      if (isTall(part) && part.width >= box.width * 0.9) stretch(child, part, depth + 1);
+    }
+  };
+  const fixed = (element, style) => {
+    const box = element.getBoundingClientRect();
+    if (box.height > 0 && box.top > innerHeight / 2 && box.bottom > innerHeight / 2) {
+      const move = imageHeight - innerHeight;
+      const [x, y] = style.translate === "none" ? ["0px"] : style.translate.split(" ");
+      force(element, { translate: `${x} calc(${y ?? "0px"} + ${move}px)`, transition: "none" });
+    } else if (isTall(box) && !isInFront(style, box.width) && element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) {
+      stretch(element, box);
+    }
+  };
+  const sticky = (element, style) => {
+    const auto = Object.fromEntries(["top", "right", "bottom", "left"].map((side) => [side, "auto"]));
+    force(element, { position: "relative", ...auto });
+    const parent = element.parentElement;
+    if (!parent || element.matches(replaced)) return;
+    const [box, around, row] = [element.getBoundingClientRect(), parent.getBoundingClientRect(), getComputedStyle(parent)];
+    const beside = /grid/.test(row.display) || (/flex/.test(row.display) && /^row/.test(row.flexDirection));
+    const alone = beside || parent.lastElementChild === element;
+    const left = Math.min(around.bottom, imageHeight) - box.bottom;
+    const bar = box.height > innerHeight * 0.8 && box.width < innerWidth / 2 && isOpaque(style);
+    if (!bar || !alone || left < 1) return;
+    force(element, { overflow: "visible", isolation: "isolate" });
+    fillers.push([element, left]);
+  };
+  const pseudo = (element, name, contained) => {
+    const style = getComputedStyle(element, name);
+    if (style.content === "none" || style.content === "normal") return;
+    const values = {};
+    if (/fixed/.test(style.backgroundAttachment)) values["background-attachment"] = "scroll";
+    if (style.position === "fixed" && !contained && isBox(style)) {
+      const [top, left, width, height] = [style.top, style.left, style.width, style.height].map(parseFloat);
+      const box = { top, left, width, right: left + width, bottom: top + height };
+      const shown = style.visibility === "visible" && style.opacity > 0;
+      if (shown && isTall(box) && !isInFront(style, width)) {
+        Object.assign(values, { height: `${imageHeight - top}px`, bottom: "auto", "max-height": "none", "box-sizing": "border-box" });
+      } else if (top > innerHeight / 2) {
+        Object.assign(values, { top: `${top + imageHeight - innerHeight}px`, bottom: "auto", height: `${height}px`, transition: "none" });
+      }
+    }
+    if (Object.keys(values).length) forcePseudo(element, name, values);
+  };
+  const visit = (element, contained, scrolled, depth) => {
+    const style = getComputedStyle(element);
+    if (style.display === "none") return null;
+    if (/fixed/.test(style.backgroundAttachment) && style.backgroundImage !== "none") force(element, { "background-attachment": "scroll" });
+    if (style.position === "sticky" && !scrolled) sticky(element, style);
+    if (style.position === "fixed" && !contained) fixed(element, style);
+    const within = contained || (element !== root && contains(style));
+    if (depth < 4 || element.offsetWidth > innerWidth / 2) ["::before", "::after"].forEach((name) => pseudo(element, name, within));
+    return [within, scrolled || scrolls(element, style)];
+  };
+  // The flat tree: a host's children are those of its open shadow root, a slot's are those assigned to it.
+  const childrenOf = (element) => {
+    if (element.shadowRoot) return element.shadowRoot.children;
+    const assigned = element.localName === "slot" ? element.assignedElements() : [];
+    return assigned.length ? assigned : element.children;
+  };
+  const left = [[root, false, false, 0]];
+  for (let count = 0; left.length && count < 20000; count++) {
+    const [element, contained, scrolled, depth] = left.pop();
+    const inner = visit(element, contained, scrolled, depth);
+    if (inner) for (const child of childrenOf(element)) left.push([child, ...inner, depth + 1]);
   }
-  for (const [element, name, value] of styles) element.style.setProperty(name, value, "important");
+
+  // The picture of a canvas, that of body or html, is as tall as the html element, which may be as tall as the viewport.
+  if (styles.some(([element, values]) => (element === document.body || element === root) && "background-attachment" in values)) {
+    force(document.body, { height: getComputedStyle(document.body).height, "min-height": "0" });
+    force(root, { "min-height": `${imageHeight}px` });
+  }
+  for (const [element, values] of styles) {
+    for (const [name, value] of Object.entries(values)) element.style.setProperty(name, value, "important");
+  }
+  for (const [element, height] of fillers) {
+    const filler = document.createElement("div");
+    filler.style.cssText = `all: initial; position: absolute; z-index: -1; top: 100%; left: 0; width: 100%; height: ${height}px; background: inherit`;
+    element.prepend(filler);
+  }
+  for (const [home, list] of rules) {
+    const sheet = new CSSStyleSheet();
+    list.forEach(([element, name, values], number) => {
+      if (!element.dataset.tintypeLayer) element.dataset.tintypeLayer = number;
+      const text = Object.entries(values).map(([key, value]) => `${key}: ${value} !important`).join("; ");
+      sheet.insertRule(`[data-tintype-layer="${element.dataset.tintypeLayer}"]${name} { ${text} }`);
+    });
+    home.adoptedStyleSheets = [...home.adoptedStyleSheets, sheet];
+  }
 }
