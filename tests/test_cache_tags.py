@@ -28,7 +28,7 @@ class TestPrefixes:
 
 
 class TestTags:
-    def test_do_not_show_the_url(self) -> None:
+    def test_hide_the_url(self) -> None:
         found = cache_tags.tags_of(capture_request(url="https://site.org/a?token=hidden").shot, ("news",))
         assert not [tag for tag in found if "site" in tag or "hidden" in tag]
         assert len(found) == len(set(found)) == 5

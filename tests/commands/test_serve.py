@@ -97,7 +97,7 @@ class TestForgeableAddresses:
             ({"TINTYPE_TRUSTED_PROXIES": "127.0.0.1", "TINTYPE_CLIENT_ADDRESS_HEADER": "X-Real-IP"}, True),
         ],
     )
-    def test_are_reported_if_a_header_has_two_spellings(self, environ: dict[str, str], warns: bool) -> None:
+    def test_report_a_header_with_two_spellings(self, environ: dict[str, str], warns: bool) -> None:
         with structlog.testing.capture_logs() as logged:
             serve.warn_about_forgeable_addresses(Settings.load(environ, None))
         assert [event["event"] for event in logged] == ["client_address_forgeable"] * warns

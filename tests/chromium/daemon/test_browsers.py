@@ -78,7 +78,7 @@ class TestStart:
 
 class TestIsolated:
     @async_test
-    async def test_is_started_for_one_capture(self) -> None:
+    async def test_serves_one_capture(self) -> None:
         launcher = FakeLauncher()
         browsers = browsers_of(launcher)
         browsers.release(await browsers.acquire())
