@@ -18,12 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.drill.disruptions import Disruptions
-from bench.drill.honest import Answers, HonestCallers
+from bench.drill.honest import SLOW, Answers, HonestCallers
 from bench.drill.hostile import HostileCallers
 from bench.drill.world import World
 
-HIT_P99 = 0.25
-"""Seconds."""
+HIT_P99 = SLOW
 FLAT = 1.2
 """Median memory of the last quarter, relative to the second quarter."""
 _SAMPLE_INTERVAL = 2.0
@@ -39,6 +38,7 @@ class Drill:
     disruptions: dict[str, int]
     attacks: dict[str, int]
     out_of_memory_kills: int | None
+    resent: int
     leftovers: list[str] = field(default_factory=list)
 
     @property
@@ -65,8 +65,9 @@ def run(seconds: float, period: float) -> Drill:
     """Run a drill for seconds, with ``period`` seconds between two disruptions."""
     stopping = threading.Event()
     with World() as world:
-        honest, hostile = HonestCallers(world, stopping), HostileCallers(world, stopping)
         disruptions = Disruptions(world, stopping, period)
+        honest = HonestCallers(world, stopping, lambda: disruptions.current)
+        hostile = HostileCallers(world, stopping)
         honest.warm()
         parts = [threading.Thread(target=part.run) for part in (honest, hostile, disruptions)]
         for part in parts:
@@ -79,7 +80,7 @@ def run(seconds: float, period: float) -> Drill:
         for part in parts:
             part.join()
         answers = {"hits": honest.hits, "misses": honest.misses, "persists": honest.persists}
-        drill = Drill(answers, memory, disruptions.counts, hostile.rounds, world.out_of_memory_kills())
+        drill = Drill(answers, memory, disruptions.counts, hostile.rounds, world.out_of_memory_kills(), honest.resent)
         world.node.stop()
         drill.leftovers = world.leftovers()
     return drill
@@ -95,13 +96,16 @@ def report(drill: Drill) -> None:
         failures = ", ".join(f"{failure}: {count}" for failure, count in answers.failures.most_common()) or "none"
         table.add_row(name, str(len(answers.latencies)), *times, statuses, failures)
     console.print(table)
-    for title, counts in (("disruptions", drill.disruptions), ("attacks, rounds", drill.attacks)):
+    slow = +drill.answers["hits"].slow
+    titles = (("disruptions", drill.disruptions), ("attacks, rounds", drill.attacks), ("slow hits after", slow))
+    for title, counts in titles:
         console.print(f"{title}:", ", ".join(f"{name} {count}" for name, count in counts.items()))
     peak, last = max(drill.memory, default=0), drill.memory[-1] if drill.memory else 0
     kills = "no limit" if drill.out_of_memory_kills is None else f"{drill.out_of_memory_kills} processes killed"
     console.print(
         f"memory: peak {peak / _MEGABYTE:.0f} MB, last {last / _MEGABYTE:.0f} MB, growth {drill.growth:.2f}, {kills}"
     )
+    console.print("sent again, because a killed worker closed the connection:", drill.resent)
     console.print("left behind:", ", ".join(drill.leftovers) or "nothing")
     for goal, is_met in drill.goals().items():
         console.print("[green]met" if is_met else "[red]missed", goal)

@@ -21,6 +21,8 @@ class Disruptions:
     def __init__(self, world: World, stopping: threading.Event, period: float) -> None:
         self._world, self._stopping, self._period = world, stopping, period
         self.counts: Counter[str] = Counter()
+        self.current = ""
+        """The disruption that runs, or the last one."""
         self._kinds: dict[str, Callable[[], None]] = {
             "Redis restarts": self.restart_redis,
             "worker killed": self.kill_worker,
@@ -36,6 +38,7 @@ class Disruptions:
         for name, disrupt in itertools.cycle(self._kinds.items()):
             if self._stopping.wait(self._period):
                 return
+            self.current = name
             disrupt()
             self.counts[name] += 1
 

@@ -21,6 +21,8 @@ WARM_PAGES = 10
 HITS_PER_SECOND, MISSES_PER_SECOND, PERSISTS_PER_SECOND = 20.0, 0.5, 0.2
 ANSWER_WITHIN = 30.0
 """Seconds in which a page that was not captured before is answered."""
+SLOW = 0.25
+"""Seconds."""
 _TIMEOUT = 60.0
 
 
@@ -32,10 +34,13 @@ class Answers:
     statuses: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     """What was wrong, such as ``503 without Retry-After``."""
+    slow: Counter[str] = field(default_factory=Counter)
+    """Number of answers that took longer than ``SLOW``, by the last disruption before the request."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, latency: float, status: str, failure: str) -> None:
+    def add(self, latency: float, status: str, failure: str, disruption: str) -> None:
         with self._lock:
+            self.slow[disruption] += latency > SLOW
             self.latencies.append(latency)
             self.statuses[status] += 1
             if failure:
@@ -64,6 +69,8 @@ def send(
         answer = connection.getresponse()
         answer.read()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+    except http.client.RemoteDisconnected:
+        raise  # a ConnectionError
     except http.client.HTTPException as error:
         raise OSError(type(error).__name__) from error
     finally:
@@ -87,11 +94,13 @@ def check_miss(status: int, headers: dict[str, str]) -> str:
 class HonestCallers:
     """Sends honest requests until it is stopped; one thread per request, so that a slow answer delays no other one."""
 
-    def __init__(self, world: World, stopping: threading.Event) -> None:
-        self._world, self._stopping = world, stopping
+    def __init__(self, world: World, stopping: threading.Event, disruption: Callable[[], str]) -> None:
+        self._world, self._stopping, self._disruption = world, stopping, disruption
         self._numbers = itertools.count()
         self._run = f"{time.time_ns():x}"
         self.hits, self.misses, self.persists = Answers(), Answers(), Answers()
+        self.resent = 0
+        """Requests that were sent again because their connection was closed without a response."""
 
     def warm(self) -> None:
         """Capture the pages of the hits."""
@@ -133,12 +142,22 @@ class HonestCallers:
     def _request(
         self, answers: Answers, check: Callable[[int, dict[str, str]], str], path: str, body: bytes | None = None
     ) -> None:
-        start = time.monotonic()
+        start, disruption = time.monotonic(), self._disruption()
         try:
-            status, headers = send(self._world.node.port, "POST" if body else "GET", path, body)
+            status, headers = self._send("POST" if body else "GET", path, body)
         except OSError as error:
-            answers.add(time.monotonic() - start, type(error).__name__, type(error).__name__)
+            answers.add(time.monotonic() - start, type(error).__name__, type(error).__name__, disruption)
             return
         latency = time.monotonic() - start
         late = f"after {ANSWER_WITHIN:.0f} s" if latency > ANSWER_WITHIN else ""
-        answers.add(latency, str(status), check(status, headers) or late)
+        answers.add(latency, str(status), check(status, headers) or late, disruption)
+
+    def _send(self, method: str, path: str, body: bytes | None) -> tuple[int, dict[str, str]]:
+        """Send a request; a GET again if its worker was killed, as clients and proxies do (RFC 9110, 9.2.2)."""
+        try:
+            return send(self._world.node.port, method, path, body)
+        except ConnectionError:
+            if method != "GET":
+                raise
+            self.resent += 1
+            return send(self._world.node.port, method, path, body)
