@@ -372,6 +372,31 @@ class TestErrors:
                 storage.count("client", 9, 60)
         server.thaw()
 
+    def test_frozen_redis_fails_a_count_long_before_other_calls(
+        self, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(redis_client, "RESPONSE_TIMEOUT", 600)
+        storage = RedisRateLimitStorage(server.url)
+        storage.count("other", 9, 60)
+        server.freeze()
+        with pytest.raises(StorageError):
+            storage.count("other", 9, 60)
+        server.thaw()
+        assert eventually(lambda: _admits(storage))
+
+    def test_probe_of_a_frozen_redis_delays_no_call_by_the_timeout(
+        self, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(redis_client, "RESPONSE_TIMEOUT", 600)
+        monkeypatch.setattr(redis_client, "OPEN_SECONDS", 0)
+        cache = RedisCache(server.url, "records", 10 * KB)
+        cache.put("key", b"1", 60)
+        server.freeze()
+        client_for(server.url).breaker.record_failure("no response")
+        assert [cache.get("key") for _ in range(3)] == [None] * 3
+        server.thaw()
+        assert eventually(lambda: cache.get("key") == b"1")
+
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
     def test_fork_opens_a_new_connection(self, url: str) -> None:
         storage = RedisRateLimitStorage(url)

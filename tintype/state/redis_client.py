@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -35,6 +36,10 @@ PREFIX = "tintype"
 """Start of every key, unless the operator sets another one for a Redis that several installations share."""
 CONNECT_TIMEOUT, RESPONSE_TIMEOUT = 1.0, 2.0
 """Seconds until connecting, or waiting for a response, fails."""
+FAST_TIMEOUT = 0.2
+"""Seconds until a call of every cached response fails. The caller has a substitute, which must not come late."""
+PROBE_WAIT = 0.2
+"""Seconds that the one call per ``OPEN_SECONDS`` waits for the probe of a server that has failed."""
 MAX_CONNECTIONS = 4096
 """Per process: one for each thread, and one for each lock whose lease is being extended."""
 OPEN_SECONDS = 1.0
@@ -71,6 +76,7 @@ class BreakerRedis(redis.Redis):
         self._location = location
         self._clock = clock
         self._idle: deque[redis.Connection] = deque()
+        self._last_probe: threading.Thread | None = None
         self._renew_at = clock() + MAX_CONNECTION_AGE
         self._last_renewal, self._pause = float("-inf"), MIN_RENEWAL_PAUSE
         self._log_throttle = LogThrottle(clock=clock)
@@ -81,10 +87,14 @@ class BreakerRedis(redis.Redis):
 
     def execute_fast(self, *words: bytes | str | int) -> Any:
         """Send a command at a third of the cost of :meth:`execute_command`, on connections reserved for this method."""
-        return self._guarded(self._execute_on_idle, *words)
+        try:
+            return self._guarded(self._execute_on_idle, *words)
+        except redis.TimeoutError:
+            self._start_probe()  # a server that was only slow once is used again without a pause
+            raise
 
     def _guarded(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        if not self.breaker.allows():
+        if not self.breaker.allows() or (self.breaker.is_open and not self._probe()):
             raise CircuitOpen("Redis failed a moment ago; not sent")
         if self._clock() >= self._renew_at:
             self._renew_connections()
@@ -101,6 +111,29 @@ class BreakerRedis(redis.Redis):
             raise
         self.breaker.record_success()
         return response
+
+    def _probe(self) -> bool:
+        """Whether a server that has failed responds within ``PROBE_WAIT``; a later response closes the circuit, too."""
+        self._start_probe().join(PROBE_WAIT)
+        return not self.breaker.is_open
+
+    def _start_probe(self) -> threading.Thread:
+        """The thread that probes, a new one unless one runs already."""
+        probe = self._last_probe
+        if probe is None or not probe.is_alive():  # in a child after a fork, the threads of the parent are not alive
+            probe = self._last_probe = threading.Thread(target=self._send_probe, name="redis-probe", daemon=True)
+            probe.start()
+        return probe
+
+    def _send_probe(self) -> None:
+        try:
+            super().execute_command("PING")  # type: ignore[no-untyped-call]
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            self.breaker.record_failure(error)
+        except redis.ResponseError:
+            self.breaker.record_success()  # it responds; the next call gets its error
+        else:
+            self.breaker.record_success()
 
     def _leave_without_primary(self, error: redis.RedisError) -> None:
         """Drop all connections if an error shows that their server is no primary, at most once per pause."""
@@ -134,7 +167,9 @@ class BreakerRedis(redis.Redis):
                 connection = idle.pop()
                 if connection.pid == os.getpid():
                     return _send_and_read(connection, words, idle)
-        return _send_and_read(self.connection_pool.make_connection(), words, idle)
+        opened: Any = self.connection_pool.make_connection()
+        opened.socket_timeout = FAST_TIMEOUT
+        return _send_and_read(opened, words, idle)
 
     def call_or_default(self, call: Callable[[], Any], default: Result) -> Result:
         """The result of a call that uses this client, or ``default`` if Redis fails."""
