@@ -23,6 +23,47 @@ class TestEmulation:
     def test_sends_accept_language(self, capture: CapturePage, site: SiteServer) -> None:
         assert capture("/echo?name=Accept-Language", locale="de-AT").title == "de-AT,de;q=0.9"
 
+    def test_sends_accept_language_without_a_locale(self, capture: CapturePage) -> None:
+        assert capture("/echo?name=Accept-Language").title == "en-US"
+
+    def test_page_sees_the_languages_that_are_sent(self, capture: CapturePage) -> None:
+        assert reported(capture("/visitor.html"))["languages"] == ["en-US"]
+
+    @pytest.mark.parametrize(
+        ("options", "expected"),
+        [
+            ({}, ("en-US", "", "en-US")),
+            ({"locale": "de-DE", "timezone": "Asia/Tokyo"}, ("de-DE,de", "Asia/Tokyo", "de-DE")),
+            ({"locale": "fr", "device": "pixel-8"}, ("fr", "", "fr")),
+            ({"timezone": "Asia/Tokyo"}, ("en-US", "Asia/Tokyo", "en-US")),
+        ],
+    )
+    def test_frames_and_workers_see_the_same_visitor(
+        self, options: dict[str, Any], expected: tuple[str, str, str], capture: CapturePage
+    ) -> None:
+        seen = {
+            place: text.split("|") for place, text in reported(capture("/visitor-in-workers.html", **options)).items()
+        }
+        assert set(seen) == {"page", "frame", "worker", "nested", "shared"}
+        if options.keys() & {"locale", "device"}:
+            del seen["shared"]  # Chromium lets DevTools override the languages of a page's own workers only
+        assert {place: value for place, value in seen.items() if value != seen["page"]} == {}
+        languages, zone, locale, _ = seen["page"]
+        assert (languages, zone if expected[1] else "", locale) == expected
+
+    def test_desktop_has_a_mouse_and_no_touch_screen(self, capture: CapturePage) -> None:
+        fine = ["hover: hover", "any-hover: hover", "pointer: fine", "any-pointer: fine"]
+        assert reported(capture("/input-devices.html")) == {"matching": fine, "points": 0, "touch": False}
+
+    @pytest.mark.parametrize("device", ["iphone-14", "pixel-8"])
+    def test_phone_has_a_touch_screen_and_no_mouse(self, device: str, capture: CapturePage) -> None:
+        coarse = ["hover: none", "any-hover: none", "pointer: coarse", "any-pointer: coarse"]
+        assert reported(capture("/input-devices.html", device=device)) == {
+            "matching": coarse,
+            "points": 5,
+            "touch": True,
+        }
+
     def test_denies_geolocation_by_default(self, capture: CapturePage) -> None:
         assert reported(capture("/visitor.html"))["place"] == 1  # PERMISSION_DENIED
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 from tintype.chromium.capture.context import PageContext
-from tintype.chromium.cdp.connection import Json
+from tintype.chromium.cdp.connection import CdpSession, Json
 from tintype.options import Emulation
 from tintype.options.devices import DEVICES
 
+_DEFAULT_LANGUAGES = "en-US"
+"""Languages of a capture without ``locale``: Chromium's own, which shared workers and service workers report too.
+
+Browsers of visitors always send ``Accept-Language``; headless Chromium sends it only if it is set.
+"""
 _STORAGE_QUOTA = 10_000_000
 """Bytes a page may store: the browser process keeps a context's storage in memory."""
 _VERSION = re.compile(r"Chrome/(\d+)")
@@ -35,6 +41,9 @@ def emulate(page: PageContext) -> Iterator[asyncio.Future[Json]]:
     yield post("Emulation.setEmulatedMedia", **emulated_media(emulation))
     if emulation.locale:
         yield post("Emulation.setLocaleOverride", locale=emulation.locale)
+    if emulation.locale or emulation.user_agent or is_mobile(emulation):
+        override = user_agent_override(emulation, page.user_agent)
+        page.frames.attach_to_new(partial(_emulate_child, override=override), workers=True)
     if emulation.timezone:
         yield post("Emulation.setTimezoneOverride", timezoneId=emulation.timezone)
     if emulation.geolocation:
@@ -72,9 +81,7 @@ def user_agent_override(emulation: Emulation, browser_user_agent: str) -> Json:
     device = DEVICES.get(emulation.device)
     default = browser_user_agent.replace("HeadlessChrome", "Chrome")
     user_agent = emulation.user_agent or (device.user_agent if device and device.mobile else default)
-    override: Json = {"userAgent": user_agent}
-    if emulation.locale:
-        override["acceptLanguage"] = _accept_language(emulation.locale)
+    override: Json = {"userAgent": user_agent, "acceptLanguage": _accept_language(emulation.locale)}
     platform = next((name for name in _PLATFORMS if name in user_agent), "")
     if emulation.user_agent and platform:
         override["platform"] = _PLATFORMS[platform][1]
@@ -82,6 +89,14 @@ def user_agent_override(emulation: Emulation, browser_user_agent: str) -> Json:
         model = device.title if device else ""
         override["userAgentMetadata"] = _client_hints(user_agent, version[1], platform, model)
     return override
+
+
+def _emulate_child(session: CdpSession, override: Json) -> None:
+    """Override the languages and the user agent in a frame's own process or in a worker: they do not inherit them.
+
+    The process of a worker has the locale and the time zone of its page; an isolated frame receives them from Chromium.
+    """
+    session.post("Emulation.setUserAgentOverride", **override)
 
 
 def is_mobile(emulation: Emulation) -> bool:
@@ -105,6 +120,8 @@ def _client_hints(user_agent: str, version: str, platform: str, model: str) -> J
 
 def _accept_language(locale: str) -> str:
     """``de-AT,de`` for ``de-AT``; Chromium adds the weights."""
+    if not locale:
+        return _DEFAULT_LANGUAGES
     language = locale.partition("-")[0]
     return locale if language == locale else f"{locale},{language}"
 

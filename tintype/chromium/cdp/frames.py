@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,10 @@ from tintype.chromium.cdp.tab import ISOLATED_WORLD, call_expression, script_sou
 
 _MAX_FRAMES = 30
 """Frames returned at most; a hostile page can have any number."""
+_MAX_WORKERS = 50
+"""Workers of one page whose emulation is set; a hostile page can start any number."""
 _FRAMES_ONLY = [{"type": "iframe"}]
+_FRAMES_AND_WORKERS = [{"type": kind} for kind in ("iframe", "worker", "shared_worker", "service_worker")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +63,59 @@ class Frames:
     def __init__(self, session: CdpSession) -> None:
         self._session = session
         self._child_sessions: dict[str, CdpSession] = {}
-        self._attaching = False
-        self._on_attached_callback: Callable[[CdpSession], None] = lambda _: None
+        self._workers: dict[str, CdpSession] = {}
+        self._attached_workers = 0
+        self._filter: list[Json] = []
+        """Targets to attach to so far; empty before the first call."""
+        self._for_frames: list[Callable[[CdpSession], None]] = []
+        self._for_workers: list[Callable[[CdpSession], None]] = []
         session.on("Target.attachedToTarget", self._on_attached)
         session.on("Target.detachedFromTarget", self._on_detached)
 
-    def attach_to_new(self, on_attached: Callable[[CdpSession], None]) -> None:
-        """Pause each out-of-process frame until the callback has run; call this before navigation."""
-        self._on_attached_callback = on_attached
-        self._attach(hold=True)
+    def attach_to_new(self, on_attached: Callable[[CdpSession], None], *, workers: bool = False) -> None:
+        """Pause each out-of-process frame, and each worker, until the callback has run; call this before navigation."""
+        self._for_frames.append(on_attached)
+        if workers:
+            self._for_workers.append(on_attached)
+        self._attach(_FRAMES_AND_WORKERS if self._for_workers else _FRAMES_ONLY, hold=True)
 
     async def current(self) -> list[Frame]:
         """Return the frames that exist now, at most 30."""
-        if not self._attaching:
-            await self._attach(hold=False)
+        if not self._filter:
+            await self._attach(_FRAMES_ONLY, hold=False)
         found = await self._frames_of(self._session)
         for child in tuple(self._child_sessions.values()):
             found += await self._frames_of(child)
         return found[:_MAX_FRAMES]
 
-    def _attach(self, *, hold: bool) -> Any:
-        self._attaching = True
-        return self._session.post(
-            "Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=hold, flatten=True, filter=_FRAMES_ONLY
-        )
+    def _attach(self, targets: list[Json], *, hold: bool) -> asyncio.Future[Json]:
+        self._filter = targets
+        return _auto_attach(self._session, targets, hold=hold)
 
     def _on_attached(self, event: Json) -> None:
-        child = self._child_sessions[event["sessionId"]] = self._session.child_session(event["sessionId"])
-        self._on_attached_callback(child)
+        child = self._session.child_session(event["sessionId"])
+        if event["targetInfo"]["type"] == "iframe":
+            self._child_sessions[event["sessionId"]] = child
+            for callback in self._for_frames:
+                callback(child)
+        else:
+            self._workers[event["sessionId"]] = child
+            self._prepare_worker(child)
         if event.get("waitingForDebugger"):
             child.post("Runtime.runIfWaitingForDebugger")
 
+    def _prepare_worker(self, worker: CdpSession) -> None:
+        self._attached_workers += 1
+        if self._attached_workers > _MAX_WORKERS:
+            return
+        worker.on("Target.attachedToTarget", self._on_attached)  # a worker may start workers
+        _auto_attach(worker, _FRAMES_AND_WORKERS, hold=True)
+        for callback in self._for_workers:
+            callback(worker)
+
     def _on_detached(self, event: Json) -> None:
-        if child := self._child_sessions.pop(event["sessionId"], None):
+        child = self._child_sessions.pop(event["sessionId"], None) or self._workers.pop(event["sessionId"], None)
+        if child:
             child.detach()
 
     async def _frames_of(self, session: CdpSession) -> list[Frame]:
@@ -114,3 +138,9 @@ def _children(tree: Json) -> list[Json]:
 async def _create_isolated_world(session: CdpSession, frame: str) -> int:
     made = await session.call("Page.createIsolatedWorld", frameId=frame, worldName=ISOLATED_WORLD)
     return int(made["executionContextId"])
+
+
+def _auto_attach(session: CdpSession, targets: list[Json], *, hold: bool) -> asyncio.Future[Json]:
+    return session.post(
+        "Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=hold, flatten=True, filter=targets
+    )

@@ -36,6 +36,9 @@ FLAGS: tuple[str, ...] = (
     "--hide-scrollbars",
     "--disable-gpu",
     "--disable-3d-apis",
+    # A mouse: hover and a fine pointer. Headless Chromium finds no input device and reports none; the emulation of
+    # phones replaces this with touch. Values: HoverType and PointerType of blink/public/common/web_preferences.
+    "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
 )
 PROXIES = 3
 """Egress proxies of a browser: for the page, for a probe, and for a page whose context is being disposed of."""
