@@ -185,7 +185,7 @@ class PageChanges(OptionGroup):
 class Region(OptionGroup):
     """The part of the page in the screenshot."""
 
-    full_page: Bool = flag(False, "Capture the whole scrollable height instead of the viewport.")
+    full_page: Bool = flag(False, "Capture the whole scrollable page instead of the viewport.")
     selector: Selector = option("", "Capture this element only.", _SELECTOR)
     clip: Clip | None = option(
         None,

@@ -33,7 +33,8 @@ def test_a_tall_page_is_cut_at_the_nearest_limit(width: int, scale: float, limit
 
 
 def test_a_wide_element_is_cut_too() -> None:
-    assert fit_clip(Clip(0, 0, 100_000, 100), 1, LIMIT).width == 16_383
+    seen = fit_clip(Clip(0, 0, 100_000, 100), 1, LIMIT)
+    assert (seen.width, seen.truncated) == (16_383, True)
 
 
 @pytest.mark.parametrize(("scale", "heights"), [(1, [16_300, 16_300, 7_400]), (1.25, [13_100, 13_100, 13_100, 700])])

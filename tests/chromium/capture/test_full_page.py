@@ -94,6 +94,33 @@ class TestFullPage:
         assert seen.height == 3900
         assert colours(seen, 450, 1350, 2250, 3150, 3650, 3890) == [GREEN, GREEN, GREEN, GREEN, WHITE, BLUE]
 
+    @pytest.mark.parametrize("kind", ["ltr", "rtl", "vertical"])
+    def test_has_the_whole_width_of_the_page(self, kind: str, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url(f"/wide.html?{kind}"), width=640, height=480)
+        assert (seen.width, seen.truncated) == (2000, False)
+        assert [pixel(seen.body, x, 50)[:3] for x in (50, 1000, 1950)] == [BLUE, WHITE, GREEN]
+        assert [pixel(seen.body, x, 450)[:3] for x in (50, 1000, 1950)] == [GREY, GREY, GREY]
+
+    @pytest.mark.parametrize(("kind", "colour"), [("ltr", BLUE), ("rtl", GREEN)])
+    def test_leaves_out_overflow_that_no_visitor_sees(
+        self, kind: str, colour: tuple[int, ...], engine: ChromiumEngine, site: SiteServer
+    ) -> None:
+        seen = capture(engine, site.url(f"/wide.html?{kind}%20cut"), width=640, height=480)
+        assert seen.width == 640
+        assert colours(seen, 50, x=50 if kind == "ltr" else 590) == [colour]
+
+    def test_shows_a_wide_page_as_small_as_a_phone_does(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/wide.html?ltr%20tall"), device="iphone-14")
+        assert seen.width == 2000 * 0.25 * 3  # phones do not show a page smaller than a quarter
+        edges = [pixel(seen.body, x, 20)[:3] for x in (20, 750, 1480)]
+        assert edges == [BLUE, WHITE, GREEN]
+
+    def test_stitches_tiles_with_and_without_transparency(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/transparent-end.html"), width=320, height=480, omit_background=True)
+        assert seen.height == 30_000
+        assert [pixel(seen.body, 100, y) for y in (100, 20_000)] == [(*GREEN, 255), (*GREEN, 255)]
+        assert pixel(seen.body, 100, 29_900)[3] == 0
+
     def test_expands_an_inner_scroller(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url("/app-shell.html"))
         assert seen.height == 2060

@@ -32,6 +32,53 @@ class TestRegion:
     def test_rejects_a_clip_outside_of_the_page(self, capture: CapturePage) -> None:
         assert invalid_parameter(capture, clip="0,5000,100,100") == "clip"
 
+    @pytest.mark.parametrize(
+        ("kind", "x", "colour"), [("ltr", 1900, GREEN), ("rtl", 0, BLUE), ("rtl%20cut", 540, GREEN)]
+    )
+    def test_clip_counts_from_the_left_edge_of_the_page(
+        self, kind: str, x: int, colour: tuple[int, ...], capture: CapturePage
+    ) -> None:
+        assert colours(capture(f"/wide.html?{kind}", clip=f"{x},0,100,100"), (50, 50)) == [colour]
+
+    @pytest.mark.parametrize("kind", ["ltr", "rtl", "vertical"])
+    @pytest.mark.parametrize(("selector", "colour"), [(".first", BLUE), (".last", GREEN)])
+    def test_finds_elements_beside_the_viewport(
+        self, kind: str, selector: str, colour: tuple[int, ...], capture: CapturePage
+    ) -> None:
+        seen = capture(f"/wide.html?{kind}", selector=selector)
+        assert (seen.width, colours(seen, (5, 50), (95, 50))) == (100, [colour, colour])
+
+    @pytest.mark.parametrize("kind", ["", "scaled", "nested", "positioned"])
+    def test_scrolls_the_boxes_around_an_element(self, kind: str, capture: CapturePage) -> None:
+        seen = capture(f"/scrollers.html?{kind}", selector="#wanted")
+        assert (seen.width, seen.height, seen.truncated) == (
+            (200, 50, False) if kind == "scaled" else (400, 100, False)
+        )
+        assert colours(seen, (5, 3), (190, 46), (5, 46)) == [GREEN] * 3
+
+    def test_cuts_an_element_that_its_scroller_cannot_show(self, capture: CapturePage) -> None:
+        seen = capture("/scrollers.html", selector="#tall")
+        assert (seen.height, seen.truncated) == (200, True)
+        assert colours(seen, (5, 5), (5, 195)) == [BLUE, BLUE]
+
+    @pytest.mark.parametrize("selector", ["#closed", "#outside"])
+    def test_reports_an_element_that_cannot_be_seen(self, selector: str, capture: CapturePage) -> None:
+        with pytest.raises(SelectorNotFound, match="selector"):
+            capture("/scrollers.html", selector=selector)
+
+    @pytest.mark.parametrize(
+        "part", [{"selector": "main p"}, {"clip": "200,1560,1080,500"}, {"selector": "main p", "height": 300}]
+    )
+    def test_expands_the_scroller_of_an_application(self, part: dict[str, Any], capture: CapturePage) -> None:
+        seen = capture("/app-shell.html", **{"width": 1280, "height": 720, **part})
+        assert (seen.width, seen.height) == (1080, 500)
+        assert colours(seen, (5, 5), (5, 495)) == [GREEN, GREEN]
+
+    @pytest.mark.parametrize("where", ["1500", "main p"])
+    def test_scroll_to_moves_the_scroller_of_an_application(self, where: str, capture: CapturePage) -> None:
+        seen = capture("/app-shell.html", scroll_to=where)
+        assert colours(seen, (300, 30), (300, 100), (300, 470)) == [BLUE, GREEN, GREEN]
+
     @pytest.mark.parametrize("where", ["1950", "#far"])
     def test_scroll_to_moves_the_viewport(self, where: str, capture: CapturePage) -> None:
         seen = capture(scroll_to=where, hide_selectors="header")

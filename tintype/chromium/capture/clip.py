@@ -26,10 +26,12 @@ class Clip:
     width: float
     height: float
     truncated: bool = False
+    zoom: float = 1
+    """Size of the image relative to these lengths, before the scale of the emulated device."""
 
     def parameters(self, *, beyond_viewport: bool = True) -> dict[str, Any]:
-        """Parameters of ``Page.captureScreenshot``; the scale is that of the emulated device."""
-        clip = {"x": self.x, "y": self.y, "width": self.width, "height": self.height, "scale": 1}
+        """Parameters of ``Page.captureScreenshot``; Chromium multiplies the scale by that of the device."""
+        clip = {"x": self.x, "y": self.y, "width": self.width, "height": self.height, "scale": self.zoom}
         return {"clip": clip, "captureBeyondViewport": beyond_viewport}
 
     def fits_in(self, width: float, height: float) -> bool:
@@ -46,10 +48,11 @@ class Clip:
 def fit_clip(box: Clip, scale: float, max_height: int) -> Clip:
     """The box on whole pixels, cut to the maximum height (CSS pixels), width and number of pixels."""
     x, y = max(0, math.floor(box.x)), max(0, math.floor(box.y))
-    width = min(math.ceil(box.x + box.width) - x, int(_LONGEST_SIDE / scale))
-    full_height = box.y + box.height - y
+    full_width, full_height = math.ceil(box.x + box.width) - x, box.y + box.height - y
+    width = min(full_width, int(_LONGEST_SIDE / scale))
     height = min(math.ceil(min(full_height, max_height)), int(MAX_PIXELS / (max(width, 1) * scale * scale)))
-    return Clip(x, y, max(width, 1), max(height, 1), truncated=height < full_height)
+    truncated = box.truncated or width < full_width or height < full_height
+    return Clip(x, y, max(width, 1), max(height, 1), truncated=truncated, zoom=box.zoom)
 
 
 def png_size(png: bytes) -> tuple[int, int]:

@@ -16,7 +16,7 @@ _FIND_SECONDS = 3.0
 """Seconds in which a script of the page may still create the element."""
 _SCRIPTS: dict[Option, str] = {
     "wait_for": "exists",
-    "selector": "element_box",
+    "selector": "reveal_element",
     "click": "element_box",
     "scroll_to": "scroll_to",
 }

@@ -11,6 +11,7 @@ import math
 
 from tintype.chromium.capture.clip import Clip, fit_clip
 from tintype.chromium.capture.context import PageContext
+from tintype.chromium.capture.page_area import find_full_page_clip, find_page_area
 
 _STEP_MS = 100
 """Milliseconds of virtual time at every step."""
@@ -51,7 +52,8 @@ async def scroll_through(page: PageContext) -> None:
 async def unpin_fixed(page: PageContext) -> None:
     """Place fixed and sticky elements so that a full-page image shows each once."""
     await page.tab.evaluate("render_skipped")
-    await page.tab.evaluate("unpin_fixed", image_height(page))
+    clip, area = await find_full_page_clip(page), await find_page_area(page)
+    await page.tab.evaluate("unpin_fixed", clip.height, clip.x - area.view_x, clip.width)
 
 
 async def _scroll_to(page: PageContext, top: int) -> int:

@@ -21,6 +21,7 @@ from tintype.chromium.capture.elements import element_not_found, find_element, q
 from tintype.chromium.capture.emulation import emulate
 from tintype.chromium.capture.features import read_features, read_metadata
 from tintype.chromium.capture.interception import RequestInterceptor
+from tintype.chromium.capture.page_area import find_page_area
 from tintype.chromium.capture.pdf import print_pdf
 from tintype.chromium.capture.screenshot import RawCapture, take_screenshot
 from tintype.chromium.capture.virtual_time import POLL_INTERVAL
@@ -155,13 +156,18 @@ class PageCapture:
             raise element_not_found("wait_for")
 
     async def show_region(self) -> None:
-        """Scroll near ``selector`` and ``clip``, so that lazy content there loads."""
-        region = self.page.shot.region
+        """Scroll near ``selector`` and ``clip``, so that lazy content loads, and expand scrollers that hide it."""
+        page, region = self.page, self.page.shot.region
         if region.selector:
-            box = await find_element(self.page, "selector", region.selector)
-            await readiness.scroll_near(self.page, box["y"], box["height"])
+            box = await find_element(page, "selector", region.selector)
+            if box["hidden"]:
+                await page.tab.evaluate("expand_scrollers")
+                box = await find_element(page, "selector", region.selector)
+            await readiness.scroll_near(page, box["y"], box["height"])
         if region.clip:
-            await readiness.scroll_near(self.page, region.clip[1], region.clip[3])
+            if (await find_page_area(page)).height < region.clip[1] + region.clip[3]:
+                await page.tab.evaluate("expand_scrollers")
+            await readiness.scroll_near(page, region.clip[1], region.clip[3])
 
     async def show_full_page(self) -> None:
         """For ``full_page`` and every PDF, scroll through the page once."""

@@ -6,14 +6,15 @@ import asyncio
 import base64
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tintype import imaging
 from tintype.chromium.capture.clip import Clip, fit_clip, png_size
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.elements import element_not_found, query
-from tintype.chromium.cdp.connection import Json, ProtocolError
+from tintype.chromium.capture.page_area import find_full_page_clip, find_page_area
+from tintype.chromium.cdp.connection import ProtocolError
 from tintype.errors import EngineError, InvalidParameter, InvalidRequest
 
 _SLOW_SCREENSHOT = 0.3
@@ -50,43 +51,56 @@ async def _find_region(page: PageContext) -> Clip | None:
     """The part of the page that ``selector``, ``clip`` or ``full_page`` name; None for the viewport."""
     emulation, region = page.shot.emulation, page.shot.region
     if region.selector:
-        box = await query(page, "selector", region.selector)
-        if not box:
-            raise element_not_found("selector")
-        return fit_clip(Clip(**box), emulation.scale, page.max_height)
+        return await _find_element_clip(page, region.selector)
     if region.clip:
-        clip, size = Clip(*region.clip), await _page_size(page)
-        if clip.x >= size["width"] or clip.y >= max(size["height"], emulation.height):
-            pixels = f"{size['width']:.0f} × {size['height']:.0f} pixels"
+        clip, area = Clip(*region.clip), await find_page_area(page)
+        if clip.x >= area.width or clip.y >= max(area.height, emulation.height):
+            pixels = f"{area.width:.0f} × {area.height:.0f} pixels"
             raise InvalidRequest(InvalidParameter("clip", f"lies outside of the page, which has {pixels}"))
-        return fit_clip(clip, emulation.scale, page.max_height)
+        return fit_clip(replace(clip, x=clip.x + area.x), emulation.scale, page.max_height)
     if region.full_page:
-        size = await _page_size(page)
-        clip = Clip(0, 0, emulation.width, max(size["height"], emulation.height))
-        return fit_clip(clip, emulation.scale, page.max_height)
+        return await find_full_page_clip(page)
     return None
 
 
-async def _page_size(page: PageContext) -> Json:
-    """Width and height of the page's content in CSS pixels."""
-    return dict((await page.session.call("Page.getLayoutMetrics"))["cssContentSize"])
+async def _find_element_clip(page: PageContext, selector: str) -> Clip:
+    """The visible part of an element; raises SelectorNotFound if no scroll position shows any of it."""
+    box, area = await query(page, "selector", selector), await find_page_area(page)
+    if not box:
+        raise element_not_found("selector")
+    is_truncated = box.pop("hidden")
+    clip = Clip(**box, truncated=is_truncated)
+    clip = replace(clip, x=clip.x + area.view_x, y=clip.y + area.view_y)
+    if clip.x + clip.width <= 0 or clip.y + clip.height <= 0:
+        raise element_not_found("selector")
+    return fit_clip(clip, page.shot.emulation.scale, page.max_height)
 
 
 async def _screenshot_region(page: PageContext, region: Clip | None) -> bytes:
-    if region is None:
-        return await _screenshot(page)
-    if await _is_in_viewport(page, region):  # then Chromium need not resize the window
+    view = None if region is None else await _viewport(page)
+    if region is None or view == (region.x, region.y, region.width, region.height):
+        return await _screenshot(page)  # a clip of this size moves a page that starts at its right side
+    if view and _is_in_viewport(region, *view):  # then Chromium need not resize the window
         return await _screenshot(page, **region.parameters(beyond_viewport=False))
     async with _scripts_paused(page):
-        tiles = [await _screenshot(page, **tile.parameters()) for tile in region.tiles(page.shot.emulation.scale)]
+        tiles = [
+            await _screenshot(page, **tile.parameters())
+            for tile in region.tiles(page.shot.emulation.scale * region.zoom)
+        ]
     return tiles[0] if len(tiles) == 1 else await asyncio.to_thread(imaging.stitch_vertically, tiles)
 
 
-async def _is_in_viewport(page: PageContext, region: Clip) -> bool:
-    """Whether the page is scrolled to its top and its viewport contains the whole region."""
-    viewport = (await page.session.call("Page.getLayoutMetrics"))["cssVisualViewport"]
-    is_at_top = not (viewport["pageX"] or viewport["pageY"])
-    return is_at_top and region.fits_in(viewport["clientWidth"], viewport["clientHeight"])
+async def _viewport(page: PageContext) -> tuple[float, float, float, float]:
+    """The part of the page in the viewport: left, top, width, height."""
+    metrics = await page.session.call("Page.getLayoutMetrics")
+    layout, visual = metrics["cssLayoutViewport"], metrics["cssVisualViewport"]
+    x, y = (layout[axis] + visual[offset] for axis, offset in (("pageX", "offsetX"), ("pageY", "offsetY")))
+    return float(x), float(y), float(visual["clientWidth"]), float(visual["clientHeight"])
+
+
+def _is_in_viewport(region: Clip, x: float, y: float, width: float, height: float) -> bool:
+    """Whether the page is scrolled to its upper left corner and its viewport contains the whole region."""
+    return not (x or y) and region.zoom == 1 and region.fits_in(width, height)
 
 
 @contextlib.asynccontextmanager

@@ -1,10 +1,10 @@
 // Place what is fixed or sticky so that a full-page image shows it once: bars at the lower edge of the viewport move to
 // the lower edge of the image, sticky elements to their place in the flow. What lies behind or beside every screen, as a
 // backdrop or a side bar, reaches to the lower edge. The page is at its top and keeps its height; open shadow trees count.
-(maxHeight) => {
+(maxHeight, imageLeft, imageWidth) => {
   const root = document.documentElement;
   const imageHeight = Math.min(root.scrollHeight, maxHeight);
-  if (imageHeight <= innerHeight) return;
+  if (imageHeight <= innerHeight && imageWidth <= innerWidth) return;
   const styles = [], rules = new Map(), fillers = [];
   const force = (element, values) => styles.push([element, values]);
   const forcePseudo = (element, pseudo, values) => {
@@ -28,12 +28,13 @@
   // An opaque layer in front of the page, as a splash or a question of age, stays on the first screen.
   const isInFront = (style, width) => style.zIndex > 0 && width > innerWidth * 0.9 && isOpaque(style);
   const replaced = "img, video, canvas, svg, iframe, object, embed, picture";
-  const reach = (element, box) => force(element, {
-    height: `${imageHeight - box.top}px`, bottom: "auto", "max-height": "none", "box-sizing": "border-box",
+  const reached = ({ top, width }) => ({
+    height: `${imageHeight - top}px`, bottom: "auto", "max-height": "none", "box-sizing": "border-box",
+    ...(width > innerWidth * 0.9 && { left: `${imageLeft}px`, right: "auto", width: `${imageWidth}px`, "max-width": "none" }),
   });
   const stretch = (element, box, depth = 0) => {
     if (element.matches(replaced) || !(element.children.length || element.shadowRoot || element.textContent.trim())) {
-      reach(element, box);
+      force(element, reached(box));
       return;
     }
     force(element, { overflow: "visible", isolation: "isolate", contain: "none" });
@@ -78,7 +79,7 @@
       const box = { top, left, width, right: left + width, bottom: top + height };
       const shown = style.visibility === "visible" && style.opacity > 0;
       if (shown && isTall(box) && !isInFront(style, width)) {
-        Object.assign(values, { height: `${imageHeight - top}px`, bottom: "auto", "max-height": "none", "box-sizing": "border-box" });
+        Object.assign(values, reached(box));
       } else if (top > innerHeight / 2) {
         Object.assign(values, { top: `${top + imageHeight - innerHeight}px`, bottom: "auto", height: `${height}px`, transition: "none" });
       }
