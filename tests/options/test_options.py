@@ -15,7 +15,7 @@ from tintype.options import CaptureRequest, Emulation, OptionLimits, Options, Re
 from tintype.options.devices import DEVICES, slug
 
 URL = "https://example.com/"
-NOT_IN_KEY = {"fresh", "ttl", "on_error", "placeholder", "fail_on"}
+NOT_IN_KEY = {"fresh", "ttl", "on_error", "placeholder", "fail_on", "tag"}
 BLOCKS = ("block_ads", "block_trackers", "block_cookie_banners", "block_chats")
 
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
@@ -174,7 +174,7 @@ class TestEqualKeys:
             ({"format": "pdf", "full_page": True, "quality": 5}, {"format": "pdf"}),
             ({"format": "json", "quality": 5}, {"format": "json"}),
             ({"paper": "a3", "margin": 0}, {}),
-            ({"fresh": True, "ttl": 5, "on_error": "image"}, {}),
+            ({"fresh": True, "ttl": 5, "on_error": "image", "tag": "news,sport"}, {}),
         ],
     )
     def test_ignores_options_without_effect(self, one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -344,6 +344,7 @@ class TestInvalidValues:
             ("ttl", [-1, "1d", 1.5]),
             ("on_error", ["picture", ""]),
             ("fresh", ["please"]),
+            ("tag", ["", " ", "a b", "a,,b", "ä", "x" * 65, [], [5], {"a": "b"}, [*"abcdefghi"], None, 5]),
             ("user_agent", ["", " ", "a\nb", "Ä", "x" * 501, 5, None]),
             ("locale", ["", "english", "de_AT", "de--AT", "-", "d", 5, None]),
             ("timezone", ["", "Mars/Olympus", "../etc/passwd", "/etc/passwd", "Europe", "CEST+", None, 5]),

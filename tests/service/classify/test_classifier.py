@@ -106,6 +106,17 @@ def test_ignores_features_of_another_shape() -> None:
     assert PageFeatures.from_data(LONG_PAGE)
 
 
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+@pytest.mark.parametrize("name", ["letters", "letters_in_view", "media", "links"])
+def test_ignores_features_with_infinite_counts(name: str, number: float) -> None:
+    assert PageFeatures.from_data({**LONG_PAGE, name: number}) is None
+    assert verdict({**LONG_PAGE, name: number}) is Verdict.OK
+
+
+def test_ignores_features_with_numbers_that_no_float_can_represent() -> None:
+    assert PageFeatures.from_data({**LONG_PAGE, "overlay": {**LONG_PAGE["overlay"], "share": 10**400}}) is None
+
+
 _ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(LONG_PAGE)), inner, max_size=4),

@@ -58,7 +58,7 @@ class PageFeatures:
         """Page features from plain values; None if the engine reports none or they have another shape (logged)."""
         try:
             return cls._read(data) if data else None
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
             if _invalid_log.allows():
                 log.warning("page_features_invalid", error=type(error).__name__, reason=str(error)[:200])
             return None
