@@ -34,12 +34,15 @@ NAMES: dict[str, list[list[str]]] = {
 }
 """Responses of the attacker's DNS server in order; the last is repeated. ``rebind`` changes after the first."""
 
+NUMERIC_SPELLINGS = (f"2130706433:{OTHER}", f"0x7f.1:{OTHER}", f"0177.0.0.1:{OTHER}")
+"""Spellings of 127.0.0.1 that are not four decimal numbers: the daemon rejects them before it resolves a host."""
+
 SPELLINGS = (
+    *NUMERIC_SPELLINGS,
     f"127.0.0.1:{OTHER}", f"localhost:{OTHER}", f"[::1]:{OTHER}", f"0.0.0.0:{OTHER}", f"[::]:{OTHER}",
-    f"x.localhost:{OTHER}", f"2130706433:{OTHER}", f"0x7f.1:{OTHER}", f"0177.0.0.1:{OTHER}",
-    f"[::ffff:127.0.0.1]:{OTHER}", f"[::127.0.0.1]:{OTHER}", f"127.9.9.9:{OTHER}", f"{OWN}:{OTHER}",
-    f"[{OWN_V6}]:{OTHER}", "10.0.0.5", "172.16.0.5", "192.168.0.5", "169.254.169.254", "100.64.0.5", "168.63.129.16",
-    "192.0.0.192", "[fd00::5]", "[64:ff9b::a00:5]", "[2002:a00:5::1]", "[2001:db8::5]", "[fec0::5]",
+    f"x.localhost:{OTHER}", f"[::ffff:127.0.0.1]:{OTHER}", f"[::127.0.0.1]:{OTHER}", f"127.9.9.9:{OTHER}",
+    f"{OWN}:{OTHER}", f"[{OWN_V6}]:{OTHER}", "10.0.0.5", "172.16.0.5", "192.168.0.5", "169.254.169.254", "100.64.0.5",
+    "168.63.129.16", "192.0.0.192", "[fd00::5]", "[64:ff9b::a00:5]", "[2002:a00:5::1]", "[2001:db8::5]", "[fec0::5]",
     "[::ffff:10.0.0.5]", "inside.attacker.com", "inside-six.attacker.com", "mapped.attacker.com", "mixed.attacker.com",
     "rebind.attacker.com", f"loop.attacker.com:{OTHER}", "metadata.google.internal", "printer.local",
 )  # fmt: skip
