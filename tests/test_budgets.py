@@ -10,7 +10,9 @@ from harness import ROOT
 from tintype import errors, request_parser
 from tintype.backends import MAX_CAPTURE_WAIT
 from tintype.chromium.capture import emulation
-from tintype.chromium.cdp import tab
+from tintype.chromium.cdp import connection, tab
+from tintype.chromium.daemon import slots, supervisor
+from tintype.chromium.process.watchdog import ProcessLimits
 from tintype.chromium.proxy.session import ProxyLimits
 from tintype.commands import worker
 from tintype.network import resolver
@@ -100,6 +102,13 @@ BOUNDS: list[tuple[str, str]] = [
     ("connections of a page", f"{ProxyLimits().lookups} DNS lookups"),
     ("windows, dialogs of a page", f"{tab._MAX_POPUPS}, {tab._MAX_DIALOGS:,}"),
     ("memory of a page", f"{emulation._STORAGE_QUOTA // 1_000_000} MB of storage"),
+    ("memory of a page", f"{ProcessLimits().renderer // (KB * MB)} GB per renderer"),
+    ("threads of a page", f"{ProcessLimits().threads} beyond"),
+    ("CPU of a page", f"{supervisor.MAX_CPU:.0f} s while"),
+    ("CPU of a page", f"over {slots.SLOW_AFTER:.0f} s"),
+    ("message of a browser to the daemon", f"event {connection.MAX_EVENT_BYTES // MB} MB"),
+    ("message of a browser to the daemon", f"reply {connection.MAX_REPLY_BYTES // MB} MB"),
+    ("message of a browser to the daemon", f"{connection.MAX_IMAGE_BYTES // MB} MB"),
     ("metrics labels of API keys", f"{usage.MAX_LABELLED_KEYS}, then"),
 ]
 """A row of the table, and a bound as the table states it."""

@@ -25,13 +25,16 @@ for line in sys.stdin:
 ZYGOTE = """
 import subprocess, sys
 for line in sys.stdin:
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "--type=" + "renderer"])
+    work = "import threading, time; start = lambda: threading.Thread(target=time.sleep, args=(60,), daemon=True).start();"
+    work += "[start() for _ in range(WORKERS)]"
+    program = work.replace("WORKERS", line.strip() or "0") + "; time.sleep(60)"
+    subprocess.Popen([sys.executable, "-c", program, "--type=" + "renderer"])
 """
 
 
 @pytest.fixture
 def browser() -> Iterator[subprocess.Popen[str]]:
-    """Something with the family of a browser; each line makes a renderer."""
+    """Something with the family of a browser; each line makes a renderer with that number of threads."""
     program = f"ZYGOTE = {ZYGOTE!r}{PARENT}"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, text=True) as process:
         yield process
@@ -104,14 +107,23 @@ class TestLimits:
 
     def test_ends_a_browser_whose_renderers_have_too_many_threads(self, browser: subprocess.Popen[str]) -> None:
         ended: list[str] = []
-        watchdog = Watchdog(browser.pid, ProcessLimits(threads=0), ended.append)
-        print(file=browser.stdin, flush=True)
+        watchdog = Watchdog(browser.pid, ProcessLimits(threads=20), ended.append)
+        print("50", file=browser.stdin, flush=True)
 
         def reports_workers() -> bool:
             watchdog.read_cpu(watchdog.read_memory())
-            return ended == ["workers"]
+            return ended[:1] == ["workers"]
 
         assert eventually(reports_workers)
+
+    def test_allows_many_renderers_without_workers(self, browser: subprocess.Popen[str]) -> None:
+        ended: list[str] = []
+        watchdog = Watchdog(browser.pid, ProcessLimits(threads=0), ended.append)
+        for _ in range(10):
+            print("5", file=browser.stdin, flush=True)
+        assert eventually(lambda: kinds(watchdog._tree).count("renderer") == 10)
+        watchdog.read_cpu(watchdog.read_memory())
+        assert ended == []
 
     def test_counts_the_cpu_time_of_processes_that_have_exited(self, browser: subprocess.Popen[str]) -> None:
         watchdog = Watchdog(browser.pid, ProcessLimits(), lambda _: None)

@@ -24,6 +24,9 @@ Kind = Literal["browser", "renderer", "gpu", "other"]
 _MEGABYTE = 1 << 20
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
+_BASE_THREADS = 12 + 2 * (os.cpu_count() or 1)
+"""Threads of a renderer without workers: about 12 on two cores, and pools that grow with the cores. With isolated sites
+a page has a renderer for each site."""
 _RESCAN_EVERY = 10
 """Reads between two scans for children of the browser process: zygotes, the GPU process, utilities."""
 _DISCOVER_EVERY = 5
@@ -40,8 +43,8 @@ class ProcessLimits:
     browser: int = 600 * _MEGABYTE
     gpu: int = 700 * _MEGABYTE
     tree: int = 1536 * _MEGABYTE
-    threads: int = 64 + 2 * (os.cpu_count() or 1)
-    """Threads of all renderers: each worker of a page has one; a page without workers has about 12 on two cores."""
+    threads: int = 64
+    """Threads of all renderers, beyond those that each renderer has without workers. Each worker of a page has one."""
 
     def limit_for(self, kind: Kind) -> int:
         """Return the limit of one process of a kind."""
@@ -147,7 +150,7 @@ class Watchdog:
         self.pids = [process.pid for process in processes]
         for process in processes:
             self._cpu_by_pid[process.pid], count = _cpu_and_threads(process.pid)
-            threads += count if process.kind == "renderer" else 0
+            threads += max(0, count - _BASE_THREADS) if process.kind == "renderer" else 0
         self.cpu = sum(self._cpu_by_pid.values())
         self.browser_cpu = self._cpu_by_pid.get(self._browser, 0.0)
         if threads > self._limits.threads:
