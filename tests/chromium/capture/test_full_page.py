@@ -121,6 +121,19 @@ class TestFullPage:
         assert [pixel(seen.body, 100, y) for y in (100, 20_000)] == [(*GREEN, 255), (*GREEN, 255)]
         assert pixel(seen.body, 100, 29_900)[3] == 0
 
+    @pytest.mark.parametrize("kind", ["entry", "pass", "toggle", "moving", "inline"])
+    def test_shows_what_is_visible_only_while_in_view(
+        self, kind: str, engine: ChromiumEngine, site: SiteServer
+    ) -> None:
+        seen = capture(engine, site.url(f"/while-in-view.html?{kind}"))
+        assert seen.height == 2500
+        assert colours(seen, 350, 950, 1310, 1550, 1790, 2150, 2390) == [GREEN] * 7
+        assert colours(seen, 650, 1250, 1850) == [WHITE, WHITE, WHITE]
+
+    def test_captures_a_page_without_a_root_element(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/plain.html"), js="document.documentElement.remove()")
+        assert (seen.width, seen.height) == (1280, 720)
+
     def test_expands_an_inner_scroller(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url("/app-shell.html"))
         assert seen.height == 2060

@@ -79,6 +79,11 @@ class TestRegion:
         seen = capture("/app-shell.html", scroll_to=where)
         assert colours(seen, (300, 30), (300, 100), (300, 470)) == [BLUE, GREEN, GREEN]
 
+    @pytest.mark.parametrize("kind", ["entry", "pass", "toggle", "inline"])
+    def test_shows_an_element_that_is_visible_only_while_in_view(self, kind: str, capture: CapturePage) -> None:
+        seen = capture(f"/while-in-view.html?{kind}", selector="section:nth-of-type(3)")
+        assert colours(seen, (100, 10), (100, 490)) == [GREEN, GREEN]
+
     @pytest.mark.parametrize("where", ["1950", "#far"])
     def test_scroll_to_moves_the_viewport(self, where: str, capture: CapturePage) -> None:
         seen = capture(scroll_to=where, hide_selectors="header")

@@ -45,8 +45,14 @@ async def scroll_through(page: PageContext) -> None:
         elif top >= height:
             break
         await page.virtual_time.advance(_STEP_MS, max(_MIN_WAIT, begin + _LOADING_SECONDS - loop.time()))
+        await page.tab.evaluate("remember_seen")
         top += page.shot.emulation.height
     await _scroll_to(page, 0)
+
+
+async def restore_seen(page: PageContext) -> None:
+    """Show again what the page showed only while it was in view."""
+    await page.tab.evaluate("restore_seen", _MAX_ANIMATION_MS)
 
 
 async def unpin_fixed(page: PageContext) -> None:

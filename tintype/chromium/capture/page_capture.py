@@ -194,8 +194,11 @@ class PageCapture:
             await self.clean()
 
     async def unpin_fixed(self) -> None:
-        """For ``full_page``, show each fixed element once."""
-        if self.page.shot.region.full_page:
+        """For ``full_page``, show each fixed element once; show what is below the viewport as it was seen."""
+        region = self.page.shot.region
+        if region.full_page or region.selector or region.clip:
+            await full_page.restore_seen(self.page)
+        if region.full_page:
             await full_page.unpin_fixed(self.page)
 
     async def screenshot(self) -> Capture:

@@ -3,6 +3,7 @@
 // backdrop or a side bar, reaches to the lower edge. The page is at its top and keeps its height; open shadow trees count.
 (maxHeight, imageLeft, imageWidth) => {
   const root = document.documentElement;
+  if (!root) return;
   const imageHeight = Math.min(root.scrollHeight, maxHeight);
   if (imageHeight <= innerHeight && imageWidth <= innerWidth) return;
   const styles = [], rules = new Map(), fillers = [];
@@ -110,7 +111,7 @@
   }
 
   // The picture of a canvas, that of body or html, is as tall as the html element, which may be as tall as the viewport.
-  if (styles.some(([element, values]) => (element === document.body || element === root) && "background-attachment" in values)) {
+  if (document.body && styles.some(([element, values]) => (element === document.body || element === root) && "background-attachment" in values)) {
     force(document.body, { height: getComputedStyle(document.body).height, "min-height": "0" });
     force(root, { "min-height": `${imageHeight}px` });
   }
