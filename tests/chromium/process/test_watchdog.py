@@ -25,9 +25,9 @@ for line in sys.stdin:
 ZYGOTE = """
 import subprocess, sys
 for line in sys.stdin:
-    work = "import threading, time; start = lambda: threading.Thread(target=time.sleep, args=(60,), daemon=True).start();"
-    work += "[start() for _ in range(WORKERS)]"
-    program = work.replace("WORKERS", line.strip() or "0") + "; time.sleep(60)"
+    count = line.strip() or "0"
+    threads = "[threading.Thread(target=time.sleep, args=(60,), daemon=True).start() for _ in range(" + count + ")]"
+    program = "import threading, time; " + threads + "; time.sleep(60)"
     subprocess.Popen([sys.executable, "-c", program, "--type=" + "renderer"])
 """
 
