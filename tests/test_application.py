@@ -197,9 +197,9 @@ class TestOpenEngine:
         assert len({engine.address for engine in engines if isinstance(engine, ChromiumEngine)}) == 2
 
     @pytest.mark.parametrize(
-        ("environ", "seconds"), [({}, 90), ({"TINTYPE_TIMEOUT": "60s"}, 120), ({"TINTYPE_QUEUE": "1"}, 30)]
+        ("environ", "seconds"), [({}, 26), ({"TINTYPE_TIMEOUT": "60s"}, 65), ({"TINTYPE_TIMEOUT": "10s"}, 26)]
     )
-    def test_derives_the_wait_timeout_from_the_queue(
+    def test_derives_the_wait_timeout_from_the_time_limit_of_a_capture(
         self, folder: Path, environ: dict[str, str], seconds: float
     ) -> None:
         assert backends.capture_wait_timeout(settings(folder, TINTYPE_SLOTS="2", **environ)) == seconds

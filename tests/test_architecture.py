@@ -48,6 +48,7 @@ RINGS = (
         "access_log",
         "quarantine",
         "circuit_breaker",
+        "deadline",
         "shared_memory",
         "malloc",
         "bounded_cache",

@@ -106,8 +106,20 @@ class TestProblem:
         failure = errors.RateLimited(retry_after=wait)
         assert failure.retry_after_seconds == failure.problem()["retry_after"] == seconds
 
-    def test_omits_retry_after_if_it_is_unknown(self) -> None:
-        assert "retry_after" not in errors.Overloaded().problem()
+    @pytest.mark.parametrize("kind", [kind for kind in ALL if kind.status >= 500])
+    def test_has_retry_after_for_every_server_error_that_may_pass(self, kind: type[TintypeError]) -> None:
+        assert ("retry_after" in kind().problem()) is (kind is not errors.StorageFull)
+
+    @pytest.mark.parametrize("kind", [errors.NotFound, errors.TargetDenied, errors.SelectorNotFound, errors.NotAPage])
+    def test_omits_retry_after_if_no_retry_helps(self, kind: type[TintypeError]) -> None:
+        failure = kind()
+        failure.keep_for(60)
+        assert "retry_after" not in failure.problem()
+
+    def test_takes_retry_after_from_the_cache_that_keeps_the_error(self) -> None:
+        failure = errors.CaptureTimeout(retry_after=3)
+        failure.keep_for(17.2)
+        assert failure.problem()["retry_after"] == 18
 
 
 class TestFromProblem:

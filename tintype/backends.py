@@ -28,8 +28,10 @@ if TYPE_CHECKING:  # `tintype serve` starts the browser before it imports the re
 
 _Opener = TypeVar("_Opener")
 
-MAX_CAPTURE_WAIT = 90.0
-"""Seconds. gunicorn, as docs/deploy.md runs it, ends a worker that is silent for 120 s."""
+MAX_CAPTURE_WAIT = 26.0
+"""Seconds; with rendering and storing, a request is answered within 30 s. A longer ``TINTYPE_TIMEOUT`` extends it."""
+MIN_QUEUE_TIME = 5.0
+"""Seconds that a request may wait before a capture that takes ``TINTYPE_TIMEOUT``."""
 _SAFE_TO_SHOW = re.compile(r"[a-z0-9.+-]+(://)?")
 
 
@@ -217,9 +219,8 @@ def transport_security(settings: Settings) -> TransportSecurity:
 
 
 def capture_wait_timeout(settings: Settings) -> float:
-    """Seconds to wait for one capture: for a full queue ahead of it, and for the capture."""
-    rounds = settings.queue_length / settings.slot_count
-    return min((rounds + 1) * settings.timeout, max(MAX_CAPTURE_WAIT, 2 * settings.timeout))
+    """Seconds in which a request has its capture: after locks, queue, start of a browser, and every attempt."""
+    return max(MAX_CAPTURE_WAIT, settings.timeout + MIN_QUEUE_TIME)
 
 
 def _chromium(settings: Settings, _: str, serving: bool) -> ChromiumEngine:

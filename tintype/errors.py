@@ -40,6 +40,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+_FAILURE_TTL = 60.0
+"""The default of ``TINTYPE_FAILURE_TTL`` in seconds: a page that fails is seldom better earlier."""
 MAX_LISTED = 16
 """Invalid parameters that one error lists: its problem document stays below 20 KB."""
 
@@ -56,7 +58,7 @@ class TintypeError(Exception):
     """The service failed unexpectedly.
 
     Base of every error that a client may see. ``detail`` is written for clients: it never contains secrets, internal
-    addresses or tracebacks. ``retry_after`` is in seconds.
+    addresses or tracebacks. ``retry_after`` is in seconds; its default is that of the class.
     """
 
     status: ClassVar[int] = 500
@@ -64,11 +66,18 @@ class TintypeError(Exception):
     title: ClassVar[str] = "Internal error"
     cacheable: ClassVar[bool] = False
     """Whether the cache keeps this error, so that requests within its TTL fail without another capture."""
+    default_retry_after: ClassVar[float | None] = None
+    """Seconds until a retry makes sense, if no better figure is known; None if a retry would fail again."""
 
     def __init__(self, detail: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
-        self.retry_after = retry_after
+        self.retry_after = self.default_retry_after if retry_after is None else retry_after
+
+    def keep_for(self, seconds: float) -> None:
+        """Set ``retry_after`` to the seconds for which the cache keeps this error, if a retry helps at all."""
+        if self.default_retry_after is not None:
+            self.retry_after = seconds
 
     def problem(self) -> dict[str, Any]:
         """The error as JSON values: RFC 9457 members, plus ``error`` and ``message``, which SnapSharp clients read."""
@@ -187,6 +196,7 @@ class RequestTimeout(TintypeError):
     status = 408
     code = "request-timeout"
     title = "The request took too long to arrive"
+    default_retry_after = 1.0
 
 
 class PreconditionFailed(TintypeError):
@@ -274,6 +284,7 @@ class TargetUnreachable(TintypeError):
     code = "target-unreachable"
     title = "The target is unreachable"
     cacheable = True
+    default_retry_after = _FAILURE_TTL
 
 
 class TargetError(TintypeError):
@@ -283,6 +294,7 @@ class TargetError(TintypeError):
     code = "target-error"
     title = "The target returned an error"
     cacheable = True
+    default_retry_after = _FAILURE_TTL
 
 
 class PageCrashed(TintypeError):
@@ -292,6 +304,7 @@ class PageCrashed(TintypeError):
     code = "page-crashed"
     title = "The page crashed in the browser"
     cacheable = True
+    default_retry_after = _FAILURE_TTL
 
 
 class BrowserCrashed(TintypeError):
@@ -300,6 +313,7 @@ class BrowserCrashed(TintypeError):
     status = 502
     code = "browser-crashed"
     title = "The browser crashed during the capture"
+    default_retry_after = 1.0
 
 
 class EngineError(TintypeError):
@@ -308,6 +322,7 @@ class EngineError(TintypeError):
     status = 502
     code = "engine-error"
     title = "The capture engine failed"
+    default_retry_after = 5.0
 
 
 class Overloaded(TintypeError):
@@ -316,6 +331,7 @@ class Overloaded(TintypeError):
     status = 503
     code = "overloaded"
     title = "The service is overloaded"
+    default_retry_after = 5.0
 
 
 class BackendUnavailable(TintypeError):
@@ -324,6 +340,7 @@ class BackendUnavailable(TintypeError):
     status = 503
     code = "backend-unavailable"
     title = "A backend is unavailable"
+    default_retry_after = 5.0
 
 
 class CaptureTimeout(TintypeError):
@@ -333,6 +350,7 @@ class CaptureTimeout(TintypeError):
     code = "capture-timeout"
     title = "The page did not load in time"
     cacheable = True
+    default_retry_after = _FAILURE_TTL
 
 
 class StorageFull(TintypeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,7 @@ import pytest
 from harness import processes
 from tests.support.concurrency import eventually
 from tests.support.paths import ROOT
+from tintype.deadline import answer_within
 from tintype.engines import chromium, daemon_launcher
 from tintype.engines.chromium import ChromiumEngine
 from tintype.engines.daemon_launcher import DaemonLauncher
@@ -106,6 +108,13 @@ class ScriptedDaemon:
             [sys.executable, str(self.folder / "daemon.py"), str(self.socket)], self.folder, f"unix://{self.socket}"
         )
 
+    @contextlib.contextmanager
+    def starting_elsewhere(self) -> Iterator[None]:
+        """Hold the start lock, as another process that starts the daemon."""
+        with Path(f"{self.socket}.start").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     @property
     def starts(self) -> int:
         marks = Path(f"{self.socket}.starts")
@@ -142,6 +151,12 @@ class TestSilentDaemon:
             scripted.engine(answer="hang()", timeout=0.1).capture(SHOT)
         assert not raised.value.cacheable
         assert raised.value.retry_after
+
+    def test_capture_ends_at_the_deadline_of_its_request(self, scripted: ScriptedDaemon) -> None:
+        engine = scripted.engine(answer="hang()", timeout=600.0)
+        engine.connect()
+        with answer_within(0.1), pytest.raises(BackendUnavailable, match="did not reply"):
+            engine.capture(SHOT)
 
     def test_check_and_warnings_are_limited_to_two_seconds(self, scripted: ScriptedDaemon) -> None:
         engine = scripted.engine(answer="hang()", timeout=60.0)
@@ -183,6 +198,25 @@ class TestStart:
             pids = set(pool.map(lambda number: daemon_pid(engines[number % 2]), range(32)))
         assert len(pids) == 1
         assert scripted.starts == 1
+
+    def test_wait_for_another_process_ends_at_the_deadline_of_the_request(self, scripted: ScriptedDaemon) -> None:
+        engine = scripted.engine(start_timeout=600.0)
+        with (
+            scripted.starting_elsewhere(),
+            answer_within(0.1),
+            pytest.raises(BackendUnavailable, match="does not start"),
+        ):
+            engine.capture(SHOT)
+        assert scripted.starts == 0
+
+    def test_wait_for_another_thread_ends_at_the_deadline_of_the_request(self, scripted: ScriptedDaemon) -> None:
+        engine = scripted.engine(start_timeout=600.0)
+        with ThreadPoolExecutor(1) as other:
+            with scripted.starting_elsewhere():
+                first = other.submit(engine.capture, SHOT)
+                with answer_within(0.1), pytest.raises(BackendUnavailable, match="does not start"):
+                    engine.capture(SHOT)
+            assert first.result().body
 
     def test_starts_the_daemon_in_a_process_group_of_its_own(self, scripted: ScriptedDaemon) -> None:
         daemon = daemon_pid(scripted.engine())

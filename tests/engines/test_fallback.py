@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from tests.support.snapsharp_server import KEY, SnapSharpServer
 from tintype import errors
+from tintype.deadline import answer_within
 from tintype.engines import fallback
 from tintype.engines.fallback import FallbackEngine
 from tintype.engines.snapsharp import SnapSharpEngine
@@ -74,6 +75,12 @@ class TestCapture:
         second = good()
         with pytest.raises(kind):
             FallbackEngine([bad(kind()), second]).capture(shot())
+        assert second.captures == 0
+
+    def test_tries_no_other_engine_shortly_before_the_deadline(self) -> None:
+        second = good()
+        with answer_within(fallback.MIN_CAPTURE_TIME / 2), pytest.raises(errors.BackendUnavailable):
+            FallbackEngine([bad(errors.BackendUnavailable()), second]).capture(shot())
         assert second.captures == 0
 
     def test_tries_the_next_engine_for_an_unsupported_option(self) -> None:

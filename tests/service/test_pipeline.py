@@ -112,6 +112,16 @@ class TestCachedFailures:
         harness.engine.error = None
         assert harness.state() == "MISS"
 
+    def test_retry_after_is_the_rest_of_that_minute(self, harness: ServiceHarness) -> None:
+        harness.engine.error = CaptureTimeout()
+        waits = []
+        for elapsed in (0, 0, 20.5, 39):
+            harness.clock.advance(elapsed)
+            with pytest.raises(CaptureTimeout) as failure:
+                harness.state()
+            waits.append(failure.value.retry_after_seconds)
+        assert waits == [60, 60, 40, 1]
+
     def test_applies_a_cached_failure_to_every_size(self, harness: ServiceHarness) -> None:
         harness.engine.error = CaptureTimeout("never settled")
         for width in (320, 640):

@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.contracts.storage import stored_object
 from tests.support.fakes import Clock, MemoryStorage
+from tintype.deadline import answer_within
 from tintype.errors import BackendUnavailable, Overloaded
 from tintype.model import StoredObject
 from tintype.storage import guarded, s3_client
@@ -57,6 +58,20 @@ class TestTimeLimit:
         with pytest.raises(BackendUnavailable) as raised:
             GuardedStorage(hanging).get(STORED.key)
         assert raised.value.retry_after
+
+    def test_deadline_of_the_request_ends_the_wait_earlier(
+        self, hanging: HangingStorage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(guarded, "OPERATION_TIMEOUT", 600)
+        monkeypatch.setattr(guarded, "MIN_OPERATION_TIMEOUT", 0.05)
+        with answer_within(0), pytest.raises(BackendUnavailable):
+            GuardedStorage(hanging).get(STORED.key)
+
+    def test_operation_after_the_deadline_has_some_time(self) -> None:
+        storage = GuardedStorage(MemoryStorage())
+        with answer_within(0):
+            storage.put(STORED)
+        assert storage.get(STORED.key) == STORED
 
     def test_errors_and_results_pass_through(self) -> None:
         storage = MemoryStorage()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +23,7 @@ from tintype.service.purge import Selector, SelectorKind
 from tintype.web import query_cache, response_cache
 from tintype.web.fast_path import FastPath
 from tintype.web.rate_limit import RateLimits
-from tintype.web.response_cache import LIFETIME, OUTAGE_LIFETIME
+from tintype.web.response_cache import LIFETIME, OUTAGE_LIFETIME, SLOW_READ
 
 OTHER = "https://other.org/a%20b?q=1"
 
@@ -361,3 +365,54 @@ class TestOutageOfTheCache:
         outage.records.clear()
         outage.masters.clear()
         assert outage.thumb().headers["X-Cache"] == "MISS"
+
+
+class TestSlowRead:
+    """One request waits for the shared cache; others for the same response use the last one meanwhile."""
+
+    def test_delays_one_request(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        with self.slow_read(site, monkeypatch) as delayed:
+            site.clock.advance(SLOW_READ)
+            assert site.thumb().headers["X-Cache"] == "HIT"
+            assert not delayed.done()
+
+    def test_leaves_no_trace_when_it_has_ended(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        with self.slow_read(site, monkeypatch):
+            pass
+        site.clock.advance(LIFETIME + 1)
+        site.records.clear()
+        site.masters.clear()
+        assert site.thumb().headers["X-Cache"] == "MISS"
+
+    def test_begins_after_the_time_of_an_ordinary_read(self) -> None:
+        cache, response = response_cache.ResponseCache(), _page(5)
+        cache.add("key", response, 0)
+        with cache.reading("key", 5):
+            assert cache.get_during_slow_read("key", 5 + SLOW_READ / 2, 0) is None
+            assert cache.get_during_slow_read("key", 5 + SLOW_READ, 0) is response
+            assert cache.get_during_slow_read("other", 5 + SLOW_READ, 0) is None
+        assert cache.get_during_slow_read("key", 5 + SLOW_READ, 0) is None
+
+    @staticmethod
+    @contextmanager
+    def slow_read(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Future[Any]]:
+        """A request whose read of the shared cache lasts as long as the block."""
+        for _ in range(3):
+            site.thumb()
+        site.clock.advance(LIFETIME + 1)
+        begun, may_end, get = Event(), Event(), site.records.get
+
+        def get_slowly(key: str) -> bytes | None:
+            begun.set()
+            assert may_end.wait(10)
+            return get(key)
+
+        with ThreadPoolExecutor(1) as other, monkeypatch.context() as patched:
+            patched.setattr(site.records, "get", get_slowly)
+            delayed = other.submit(site.thumb)
+            assert begun.wait(10)
+            try:
+                yield delayed
+            finally:
+                may_end.set()
+            assert delayed.result().headers["X-Cache"] == "HIT"

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from tintype.deadline import time_left
 from tintype.engines.daemon_launcher import DaemonLauncher, StartFailed, dial
 from tintype.errors import BackendUnavailable, BrowserCrashed, CaptureTimeout, EngineError, TintypeError
 from tintype.model import Capture
@@ -31,6 +32,8 @@ log = structlog.get_logger("tintype.engines.daemon")
 _ATTEMPTS = 3
 """New connections per operation: to the daemon, to one that exits but still accepts, to its successor."""
 _RETRY_DELAY = 0.05
+START_TIMEOUT = 20.0
+"""Seconds until a start of the daemon fails; its first client waits so long, see :mod:`tintype.deadline`."""
 PROBE_TIMEOUT, QUICK_TIMEOUT = 1.4, 0.4
 """Seconds for a test capture, and for an operation that needs no browser: ``/ready`` responds within 2 s in all."""
 STATUS_TIMEOUT = 5.0
@@ -78,7 +81,7 @@ class ChromiumEngine:
         timeout: float,
         *,
         connect_timeout: float = 5.0,
-        start_timeout: float = 30.0,
+        start_timeout: float = START_TIMEOUT,
         log_file: Path | None = None,
         security: TransportSecurity = UNSECURED,
     ) -> None:
@@ -182,7 +185,7 @@ class ChromiumEngine:
                 fresh_attempts += 1
             try:
                 with self._in_use(connection):
-                    reply = _round_trip(connection, operation, timeout or self._timeout)
+                    reply = _round_trip(connection, operation, timeout or time_left(self._timeout))
             except TimeoutError:
                 connection.close()
                 raise DaemonSilent("the capture daemon did not reply in time", retry_after=5) from None

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from tintype.deadline import time_left
+
 log = structlog.get_logger("tintype.engines.daemon")
 
 _FAILURE_TTL = 1.0
@@ -39,7 +41,7 @@ class DaemonLauncher:
         command: Sequence[str],
         run_dir: Path,
         address: str,
-        timeout: float = 30.0,
+        timeout: float = 20.0,
         log_file: Path | None = None,
     ) -> None:
         self._command = list(command)
@@ -79,7 +81,7 @@ class DaemonLauncher:
         """Connect, starting the daemon unless another process has done it meanwhile; raises StartFailed."""
         if self._lock[0] != os.getpid():  # after a fork another thread may hold the inherited lock
             self._lock = os.getpid(), threading.Lock()
-        with self._lock[1]:
+        with self._locked():
             if self._failure and time.monotonic() - self._failure[0] < _FAILURE_TTL:
                 raise self._failure[1]
             try:
@@ -88,12 +90,24 @@ class DaemonLauncher:
                 failure = StartFailed(str(error))
             except StartFailed as error:
                 failure = error
-            self._failure = time.monotonic(), failure
+            if time_left(self._timeout) > 0:  # after the deadline of one request, others may still wait
+                self._failure = time.monotonic(), failure
             raise failure
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Wait for other threads of this process that start the daemon; raises StartFailed at the deadline."""
+        lock = self._lock[1]
+        if not lock.acquire(timeout=time_left(2 * self._timeout)):
+            raise StartFailed("another request still waits for the capture daemon to start")
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _connect(self, connect_timeout: float) -> socket.socket:
         """Start the daemon if this process gets the start lock, else poll its socket; raises OSError or StartFailed."""
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + time_left(self._timeout)
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 return dial(self._address, connect_timeout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from contextlib import ExitStack
 import structlog
 
 from tintype import urls
+from tintype.deadline import time_left
 from tintype.errors import BackendUnavailable, BrowserCrashed, EngineError, Overloaded, TintypeError, UnsupportedOption
 from tintype.model import Capture
 from tintype.options import Shot
@@ -17,6 +19,8 @@ from tintype.protocols import Engine
 
 log = structlog.get_logger("tintype.engines")
 
+MIN_CAPTURE_TIME = 2.0
+"""Seconds that the deadline of a request must leave for another engine."""
 CHECK_TIMEOUT = 1.9
 """Seconds for the checks of all engines; one that takes longer counts as broken, the others decide."""
 _RETRY_ELSEWHERE = (Overloaded, BackendUnavailable, BrowserCrashed, EngineError, UnsupportedOption)
@@ -39,6 +43,8 @@ class FallbackEngine:
         """Capture a page; raises the TintypeError described above, or immediately one that no other engine avoids."""
         failures: list[TintypeError] = []
         for engine in self._engines:
+            if failures and time_left(math.inf) < MIN_CAPTURE_TIME:
+                break
             try:
                 return engine.capture(shot, fresh=fresh)
             except _RETRY_ELSEWHERE as error:

@@ -21,6 +21,7 @@ import httpx
 import structlog
 
 from tintype import __version__, errors, imaging, urls
+from tintype.deadline import time_left
 from tintype.engines.snapsharp_params import translate
 from tintype.errors import BackendUnavailable, CaptureTimeout, EngineError, Overloaded
 from tintype.model import Capture, Verdict
@@ -91,11 +92,12 @@ class SnapSharpEngine:
         """Capture a page; raises UnsupportedOption for options that the API lacks, and other TintypeErrors."""
         request = self._build_request(translate(shot))
         begin = time.monotonic()
+        until = begin + time_left(self._timeout)
         with self._send(request) as response:
             self._key_accepted = response.status_code not in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
             if response.status_code != httpx.codes.OK:
-                raise self._error_for(response, urls.host_of(shot.url), begin + self._timeout)
-            body = _read(response, MAX_BODY, begin + self._timeout)
+                raise self._error_for(response, urls.host_of(shot.url), until)
+            body = _read(response, MAX_BODY, until)
         width, height, _ = imaging.verify(body)
         return Capture(
             body=body,
@@ -176,11 +178,13 @@ class SnapSharpEngine:
 
     def _build_request(self, options: dict[str, Any]) -> httpx.Request:
         address = f"{self._base}/v1/screenshot"
+        left = time_left(self._timeout)
+        timeout = httpx.Timeout(left, connect=min(_CONNECT_TIMEOUT, left))
         parameters = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
         query = f"{address}?{urlencode(parameters, quote_via=quote)}"
         if len(query) <= LONGEST_ADDRESS and not options.keys() & _BODY_ONLY:
-            return self._client().build_request("GET", query, headers=self._key)
-        return self._client().build_request("POST", address, json=options, headers=self._key)
+            return self._client().build_request("GET", query, headers=self._key, timeout=timeout)
+        return self._client().build_request("POST", address, json=options, headers=self._key, timeout=timeout)
 
     @contextmanager
     def _send(self, request: httpx.Request) -> Iterator[httpx.Response]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+from tintype.deadline import answer_within
 from tintype.errors import BackendUnavailable
 from tintype.model import (
     CacheAge,
@@ -71,9 +72,9 @@ TERMS = Terms()
 class ThumbnailService:
     """Thumbnails for the web, the command line and batch runs.
 
-    ``failure_ttl`` and ``wait_timeout`` are in seconds; the latter bounds the wait for another request that captures
-    the same shot. ``waiting_limit`` bounds the requests that wait for a capture or a rendering, ``rendering_limit`` the
-    images that are drawn at the same time.
+    ``failure_ttl`` and ``wait_timeout`` are in seconds; the latter bounds everything that a request waits for, see
+    :mod:`tintype.deadline`. ``waiting_limit`` bounds the requests that wait for a capture or a rendering,
+    ``rendering_limit`` the images that are drawn at the same time.
     """
 
     _warnings: tuple[str, ...] = ()
@@ -99,14 +100,14 @@ class ThumbnailService:
     ) -> None:
         self.concurrency_limit, self.purges = ConcurrencyLimit(), purges or PurgeSignal()
         self.waiting_limit: RequestLimit = waiting_limit or WaitingLimit()
-        self._rendering_limit = rendering_limit or RenderingLimit()
+        self._rendering_limit, self._wait_timeout = rendering_limit or RenderingLimit(), wait_timeout
         self._engine, self._storage, self._addresses = engine, storage, addresses or StoredAddresses()
         self._clock, self._shared_clock, self._cache = clock, records.now, ThumbnailCache(records, masters, failure_ttl)
         quota = StoredQuota(storage, records, locks, stored_limits, clock)
         self.stored = StoredObjects(storage, quota, self._purge_url)
         self.stored_maintenance = StoredMaintenance(storage, records, locks, quota, stored_limits.retention, clock)
-        charged, renderer = ChargedEngine(engine), Renderer(self._rendering_limit)
-        capturer = Capturer(charged, target_checker, self._cache, renderer.classify, clock, self._shared_clock)
+        renderer, now = Renderer(self._rendering_limit), self._shared_clock
+        capturer = Capturer(ChargedEngine(engine), target_checker, self._cache, renderer.classify, clock, now)
         self._pipeline = CapturePipeline(
             capturer=capturer,
             cache=self._cache,
@@ -147,7 +148,8 @@ class ThumbnailService:
         UnusableCapture for a verdict in ``fail_on``.
         """
         job = self._job(request, freshness, terms)
-        result = self._pipeline.get(job, partial(self._looked_up, job, terms))
+        with answer_within(self._wait_timeout):
+            result = self._pipeline.get(job, partial(self._looked_up, job, terms))
         raise_for_verdict(result.thumbnail, fail_on)
         return result
 
@@ -166,7 +168,8 @@ class ThumbnailService:
         job = self._job(request, freshness, terms)
         capture = keep_charge(partial(self._pipeline.capture_in_background, job))
         schedule = partial(self._captures.submit, request.key, capture)
-        result = self._pipeline.get_or_schedule(job, partial(self._looked_up, job, terms), schedule)
+        with answer_within(self._wait_timeout):
+            result = self._pipeline.get_or_schedule(job, partial(self._looked_up, job, terms), schedule)
         if result:
             raise_for_verdict(result.thumbnail, fail_on)
         return result
@@ -185,6 +188,12 @@ class ThumbnailService:
         thumbnail never replaces a stored one. Raises TintypeError: TargetError or UnusableCapture for a verdict in
         ``fail_on``.
         """
+        with answer_within(self._wait_timeout):
+            return self._persist(request, freshness, fail_on, terms)
+
+    def _persist(
+        self, request: CaptureRequest, freshness: Freshness, fail_on: Collection[Verdict], terms: Terms
+    ) -> PersistResult:
         stored = None if request.shot.has_credentials else self._latest_stored(request)
         permanent = None if stored and stored.meta.get("transient") else stored
         if permanent and self._is_current(permanent, freshness):

@@ -23,6 +23,7 @@ from functools import partial
 import structlog
 
 from tintype import urls
+from tintype.deadline import time_left
 from tintype.errors import Overloaded, TintypeError
 from tintype.model import CLOCK_TOLERANCE, CacheAge, CacheState, Capture, Freshness, Thumbnail, ThumbnailResult
 from tintype.options import CaptureRequest, Shot
@@ -250,8 +251,8 @@ class CapturePipeline:
     def _capture_once(self, job: CaptureJob) -> ThumbnailResult:
         """Capture under the lock of the shot: of concurrent requests one captures, the others use its result."""
         self._capturer.resolve_target(job)
-        begin = time.perf_counter()
-        with self._handover.join(job.shot.key) as shared, self._locks.hold(_lock_name(job), self._wait_timeout) as held:
+        begin, wait = time.perf_counter(), time_left(self._wait_timeout)
+        with self._handover.join(job.shot.key) as shared, self._locks.hold(_lock_name(job), wait) as held:
             job.timings["wait"] = (time.perf_counter() - begin) * 1000
             lookup = self._cache.lookup(job.request)  # the previous holder may have stored the result or a failure
             if completed := self._completed(job, lookup):
@@ -308,7 +309,7 @@ class CapturePipeline:
 
         The caller counts as waiting and has released its permit.
         """
-        with self._locks.hold(f"rendition:{job.request.key}", self._wait_timeout):
+        with self._locks.hold(f"rendition:{job.request.key}", time_left(self._wait_timeout)):
             lookup = self._cache.lookup(job.request)
             completed = self._completed(job, lookup, rejected=is_unusable(master))
             return completed or self._render_and_store_master(job, lookup, master)

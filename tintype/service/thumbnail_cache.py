@@ -92,8 +92,14 @@ class ThumbnailCache:
         self._masters.put(key, value, max(seconds, MIN_TTL), cache_tags.tags_of(shot, names), capture.begun_at)
 
     def put_failure(self, shot: Shot, error: TintypeError, begun_at: float) -> None:
-        """Store a failure for the failure TTL; ``begun_at``: when the capture began, by the clock of the cache."""
-        self._put_short(_failure_key(shot), codec.pack({"begun_at": begun_at, **error.problem()}), shot, begun_at)
+        """Store a failure for the failure TTL, which becomes its ``retry_after``.
+
+        ``begun_at``: when the capture began, by the clock of the cache.
+        """
+        if self._failure_ttl > 0:
+            error.keep_for(self._failure_ttl)
+            times = {"begun_at": begun_at, "kept_until": self._records.now() + self._failure_ttl}
+            self._put_short(_failure_key(shot), codec.pack({**times, **error.problem()}), shot, begun_at)
 
     def clear_failure(self, shot: Shot) -> None:
         """Replace a stored failure after a success."""
@@ -155,7 +161,12 @@ class CacheLookup:
     @cached_property
     def failure(self) -> tuple[float, TintypeError] | None:
         """When the last capture of the shot began, by the clock of the cache, and its error, if it failed."""
-        return _read(self._records, _failure_key(self._request.shot), _unpack_failure)
+        kept = _read(self._records, _failure_key(self._request.shot), _unpack_failure)
+        if kept is None:
+            return None
+        begun_at, kept_until, error = kept
+        error.keep_for(max(0.0, kept_until - self._records.now()))
+        return begun_at, error
 
     @cached_property
     def background_failure(self) -> TintypeError | None:
@@ -226,9 +237,9 @@ def _backoff_key(shot: Shot) -> str:
     return f"backoff:{shot.key}"
 
 
-def _unpack_failure(data: bytes) -> tuple[float, TintypeError]:
+def _unpack_failure(data: bytes) -> tuple[float, float, TintypeError]:
     header, _ = codec.unpack(data)
-    return float(header["begun_at"]), errors.from_problem(header)
+    return float(header["begun_at"]), float(header["kept_until"]), errors.from_problem(header)
 
 
 def _read(cache: Cache, key: str, unpack: Callable[[bytes], _Value]) -> _Value | None:

@@ -18,6 +18,7 @@ from typing import TypeVar
 import structlog
 
 from tintype.circuit_breaker import CircuitBreaker
+from tintype.deadline import time_left
 from tintype.errors import BackendUnavailable, Overloaded
 from tintype.model import STORED_PREFIX, Deletion, OpenObject, StorageUsage, StoredEntry, StoredFile, StoredObject
 from tintype.protocols import Storage
@@ -29,6 +30,8 @@ Result = TypeVar("Result")
 
 OPERATION_TIMEOUT = 15.0
 """Seconds of one operation in all, with connecting and retries."""
+MIN_OPERATION_TIMEOUT = 3.0
+"""Seconds that an operation has even if the deadline of its request is nearer."""
 MAX_CONCURRENT = 16
 """Operations of one process that run at the same time, those whose request has given up included."""
 MAX_WAIT = 2.0
@@ -124,10 +127,11 @@ class GuardedStorage(ForkAware):
         future: Future[Result] = Future()
         work = partial(contextvars.copy_context().run, _complete, future, operation, places)
         threading.Thread(target=work, name="tintype-storage", daemon=True).start()
+        timeout = time_left(OPERATION_TIMEOUT, at_least=MIN_OPERATION_TIMEOUT)
         try:
-            result = future.result(OPERATION_TIMEOUT)
+            result = future.result(timeout)
         except TimeoutError:
-            breaker.record_failure(f"no reply within {OPERATION_TIMEOUT:g} s")
+            breaker.record_failure(f"no reply within {timeout:.0f} s")
             raise BackendUnavailable("the storage does not respond; retry later", retry_after=OPEN_SECONDS) from None
         except BackendUnavailable as error:
             if self._clock() - begin > SLOW_FAILURE:

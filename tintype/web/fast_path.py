@@ -91,6 +91,15 @@ class FastPath:
         now, purges = self._clock(), self._purges()
         if response := self._responses.get(query, now, purges):
             return response
+        if response := self._responses.get_during_slow_read(query, now, purges):
+            return response
+        with self._responses.reading(query, now):
+            return self._read_response(query, credential, now, purges)
+
+    def _read_response(
+        self, query: ParsedQuery, credential: Credential, now: float, purges: int
+    ) -> CachedResponse | None:
+        """The response from the shared cache; while that fails, the last one of this process."""
         parsed = query.request
         try:
             result = self._service.get_fresh(parsed.capture_request, parsed.freshness, fail_on=parsed.fail_on)

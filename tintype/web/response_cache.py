@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tintype.model import ThumbnailResult
@@ -16,6 +17,8 @@ LIFETIME = 2.0
 another node. A purge by a process of the same node takes effect immediately, see :mod:`tintype.purge_signal`."""
 OUTAGE_LIFETIME = 300.0
 """Seconds a response is used while the shared cache is unavailable, as long as its thumbnail is fresh."""
+SLOW_READ = 0.05
+"""Seconds after which a read of the shared cache is slow: other requests then use the response that it replaces."""
 BUDGET = 64 << 20
 """Bytes of responses kept by one process."""
 
@@ -79,6 +82,8 @@ class ResponseCache:
         self._bytes = 0
         self._purges = 0
         self._responses: dict[Hashable, CachedResponse] = {}
+        self._reads: dict[Hashable, float] = {}
+        """When the read of the shared cache began that is in progress, by key."""
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, now: float, purges: int) -> CachedResponse | None:
@@ -93,6 +98,22 @@ class ResponseCache:
         if response is None or purges != self._purges or not response.valid_from <= now < response.fresh_until:
             return None
         return response if now < response.valid_from + OUTAGE_LIFETIME else None
+
+    def get_during_slow_read(self, key: Hashable, now: float, purges: int) -> CachedResponse | None:
+        """The response while another request has read the shared cache for ``SLOW_READ``; one waits, not all."""
+        begun = self._reads.get(key)
+        is_slow = begun is not None and now >= begun + SLOW_READ
+        return self.get_in_outage(key, now, purges) if is_slow else None
+
+    @contextmanager
+    def reading(self, key: Hashable, now: float) -> Iterator[None]:
+        """Record a read of the shared cache; of several at the same time, the first."""
+        is_first = self._reads.setdefault(key, now) == now
+        try:
+            yield
+        finally:
+            if is_first:
+                self._reads.pop(key, None)
 
     def add(self, key: Hashable, response: CachedResponse, purges: int) -> None:
         """Add a response; it replaces an older one of the same key.
