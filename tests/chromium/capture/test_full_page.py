@@ -130,6 +130,10 @@ class TestFullPage:
         assert colours(seen, 350, 950, 1310, 1550, 1790, 2150, 2390) == [GREEN] * 7
         assert colours(seen, 650, 1250, 1850) == [WHITE, WHITE, WHITE]
 
+    def test_shows_what_begins_at_the_edge_of_the_first_screen(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/while-in-view.html?near"), height=780)
+        assert colours(seen, 350, 760, 1000, 1600, 2300) == [GREEN] * 5
+
     def test_captures_a_page_without_a_root_element(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url("/plain.html"), js="document.documentElement.remove()")
         assert (seen.width, seen.height) == (1280, 720)
