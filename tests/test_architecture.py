@@ -52,6 +52,7 @@ RINGS = (
         "shared_memory",
         "malloc",
         "bounded_cache",
+        "computed_once",
         "signing",
         "telemetry",
         "rates",

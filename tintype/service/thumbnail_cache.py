@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import structlog
 
 from tintype import cache_tags, errors, telemetry
+from tintype.computed_once import computed_once
 from tintype.errors import TintypeError
 from tintype.logs import LogThrottle
 from tintype.model import Capture, Thumbnail
@@ -148,17 +148,17 @@ class CacheLookup:
         self._masters = masters
         self._request = request
 
-    @cached_property
+    @computed_once
     def thumbnail(self) -> Thumbnail | None:
         """The last finished thumbnail of the request, of any age."""
         return _read(self._records, self._request.key, codec.unpack_thumbnail)
 
-    @cached_property
+    @computed_once
     def master(self) -> Capture | None:
         """The last master of the shot, of any age, without its body."""
         return self._peek(self._request.shot.key)
 
-    @cached_property
+    @computed_once
     def failure(self) -> tuple[float, TintypeError] | None:
         """When the last capture of the shot began, by the clock of the cache, and its error, if it failed."""
         kept = _read(self._records, _failure_key(self._request.shot), _unpack_failure)
@@ -168,17 +168,17 @@ class CacheLookup:
         error.keep_for(max(0.0, kept_until - self._records.now()))
         return begun_at, error
 
-    @cached_property
+    @computed_once
     def background_failure(self) -> TintypeError | None:
         """Error of a background capture of the shot that failed in the last seconds."""
         return _read(self._records, _background_key(self._request.shot), codec.unpack_problem)
 
-    @cached_property
+    @computed_once
     def in_backoff(self) -> bool:
         """Whether refreshes of the shot are suspended."""
         return self._records.get(_backoff_key(self._request.shot)) is not None
 
-    @cached_property
+    @computed_once
     def good(self) -> Thumbnail | Capture | None:
         """The last good value, of any age: the thumbnail, or a master to render it from."""
         if self.thumbnail and not is_unusable(self.thumbnail):
@@ -207,11 +207,11 @@ class CacheLookup:
         if self.good and (master := _read(self._masters, rejected, codec.unpack_capture)):
             yield master
 
-    @cached_property
+    @computed_once
     def _rejected_thumbnail(self) -> Thumbnail | None:
         return _read(self._records, _cache_key(self._request.key, rejected=True), codec.unpack_thumbnail)
 
-    @cached_property
+    @computed_once
     def _rejected_master(self) -> Capture | None:
         return self._peek(_cache_key(self._request.shot.key, rejected=True))
 
