@@ -46,6 +46,8 @@ class PageContext:
     """Images and frames that filter lists blocked."""
     called_managers: set[str] = field(default_factory=set)
     """Consent managers whose API was called: elements that they leave on the page are not a new dialog."""
+    closed_roots: set[int] = field(default_factory=set)
+    """Backend node ids of the closed shadow trees that scripts can search."""
     found_wait_for: bool = False
     """Whether an element has matched ``wait_for``."""
     info: Json = field(default_factory=dict)

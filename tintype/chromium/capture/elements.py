@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Literal
 
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.virtual_time import POLL_INTERVAL
-from tintype.chromium.cdp.tab import ScriptFailed
+from tintype.chromium.cdp.connection import Json, ProtocolError
+from tintype.chromium.cdp.tab import ScriptFailed, script_source
 from tintype.errors import InvalidParameter, InvalidRequest, SelectorNotFound
 
 Option = Literal["wait_for", "selector", "click", "scroll_to"]
 
 _FIND_SECONDS = 3.0
 """Seconds in which a script of the page may still create the element."""
+_CLOSED_INTERVAL = 0.5
+"""Seconds between two searches for closed shadow trees, while no element matches."""
+_MAX_CLOSED_ROOTS = 200
+"""Closed shadow trees that are searched; a hostile page can have any number."""
 _SCRIPTS: dict[Option, str] = {
     "wait_for": "exists",
     "selector": "reveal_element",
@@ -33,7 +40,12 @@ async def query(page: PageContext, option: Option, selector: str) -> Any:
 
 async def wait_for_element(page: PageContext, option: Option, selector: str) -> Any:
     """Query until an element matches; the deadline of the capture ends it."""
+    loop, next_search = asyncio.get_running_loop(), 0.0
     while not (found := await query(page, option, selector)):
+        if loop.time() >= next_search:
+            next_search = loop.time() + _CLOSED_INTERVAL
+            if await register_closed_roots(page):
+                continue
         await page.virtual_time.sync_with_wall_clock(POLL_INTERVAL)
     return found
 
@@ -45,6 +57,43 @@ async def find_element(page: PageContext, option: Option, selector: str) -> Any:
             return await wait_for_element(page, option, selector)
     except TimeoutError:
         raise element_not_found(option) from None
+
+
+async def register_closed_roots(page: PageContext) -> bool:
+    """Make the closed shadow trees visible to ``deep_trees.js``; True if there are new ones.
+
+    Scripts cannot reach them, not even in an isolated world; DevTools can. A page whose tree is too long to be sent
+    keeps its closed trees closed.
+    """
+    try:
+        tree = (await page.session.call("DOM.getDocument", depth=-1, pierce=True))["root"]
+        roots = [*islice(_closed_roots(tree), _MAX_CLOSED_ROOTS)]
+        new = [root for root in roots if root not in page.closed_roots]
+        await asyncio.gather(*(_register(page, root) for root in new))
+        page.session.post("DOM.disable")
+    except ProtocolError:
+        return False
+    page.closed_roots.update(new)
+    return bool(new)
+
+
+def _closed_roots(tree: Json) -> Iterator[int]:
+    """The backend ids of the closed shadow trees of the page's own document, from the outermost."""
+    nodes = [tree]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("children", ())
+        for root in node.get("shadowRoots", ()):
+            nodes.append(root)
+            if root.get("shadowRootType") == "closed":
+                yield int(root["backendNodeId"])
+
+
+async def _register(page: PageContext, root: int) -> None:
+    context = await page.tab.world_id()
+    node = await page.session.call("DOM.resolveNode", backendNodeId=root, executionContextId=context)
+    source = script_source("register_closed_root")
+    await page.session.call("Runtime.callFunctionOn", objectId=node["object"]["objectId"], functionDeclaration=source)
 
 
 def element_not_found(option: Option) -> SelectorNotFound:

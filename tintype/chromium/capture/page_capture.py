@@ -192,6 +192,8 @@ class PageCapture:
         if wait.wait_for or is_part or region.scroll_to or wait.delay:
             await self.wait()
             await self.clean()
+        if self.page.shot.page_changes.hide_selectors:  # in shadow trees that have appeared since
+            await page_changes.add_styles(self.page)
 
     async def unpin_fixed(self) -> None:
         """For ``full_page``, show each fixed element once; show what is below the viewport as it was seen."""

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterator
 
 from tintype.chromium.capture.context import PageContext
-from tintype.chromium.capture.elements import find_element
+from tintype.chromium.capture.elements import find_element, register_closed_roots
 from tintype.chromium.cdp.connection import Json, ProtocolError
 from tintype.chromium.cdp.tab import ISOLATED_WORLD, ScriptFailed, call_expression
 from tintype.errors import InvalidParameter, InvalidRequest
@@ -31,6 +31,8 @@ async def add_styles(page: PageContext) -> None:
     changes = page.shot.page_changes
     if not (changes.css or changes.hide_selectors):
         return
+    if changes.hide_selectors:
+        await register_closed_roots(page)
     try:
         await page.tab.evaluate("caller_styles", changes.css, changes.hide_selectors)
     except ScriptFailed:

@@ -22,6 +22,10 @@ _MAX_RETRIES = 40
 navigating is the only one in which a script is retried until the caller's deadline."""
 
 
+_HELPERS = (("deepTrees", "deep_trees"), ("deepQuery", "deep_query"))
+"""Functions that scripts may call, and the scripts that define them."""
+
+
 class ScriptFailed(Exception):
     """One of ``scripts/`` threw."""
 
@@ -63,7 +67,7 @@ class Tab:
                 answer = await self.session.call(
                     "Runtime.evaluate",
                     expression=call_expression(script, *arguments),
-                    contextId=await self._world_id(),
+                    contextId=await self.world_id(),
                     awaitPromise=True,
                     returnByValue=True,
                 )
@@ -133,7 +137,8 @@ class Tab:
         if self._dialogs == _MAX_DIALOGS:
             self.freeze()
 
-    async def _world_id(self) -> int:
+    async def world_id(self) -> int:
+        """The execution context of the isolated world in the current document."""
         if self._world is None:
             made = await self.session.call("Page.createIsolatedWorld", frameId=self.frame, worldName=ISOLATED_WORLD)
             self._world = int(made["executionContextId"])
@@ -142,7 +147,11 @@ class Tab:
 
 def call_expression(script: str, *arguments: Any) -> str:
     """Return the expression that calls one of ``scripts/`` with JSON arguments."""
-    return f"({script_source(script)})({','.join(json.dumps(argument) for argument in arguments)})"
+    source = script_source(script)
+    uses_helpers = any(f"{name}(" in source for name, _ in _HELPERS)
+    helpers = "".join(f"const {name} = {script_source(file)};\n" for name, file in _HELPERS) if uses_helpers else ""
+    call = f"({source})({','.join(json.dumps(argument) for argument in arguments)})"
+    return f"(() => {{{helpers}return {call}}})()" if helpers else call
 
 
 @cache

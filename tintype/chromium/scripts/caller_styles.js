@@ -12,6 +12,10 @@
   if (!document.adoptedStyleSheets.includes(sheets[0])) {
     document.adoptedStyleSheets = [...document.adoptedStyleSheets, ...sheets];
   }
+  const trees = hidden ? deepTrees() : [];
+  for (const tree of trees) {
+    if (!tree.adoptedStyleSheets.includes(sheets[1])) tree.adoptedStyleSheets = [...tree.adoptedStyleSheets, sheets[1]];
+  }
   // A constructed sheet ignores @import; a style element honours it, if the page's policy allows.
   if (!/@import/i.test(css) || !document.documentElement) return;
   const element = globalThis.tintypeElement ??= document.createElement("style");

@@ -4,7 +4,7 @@
     const box = element.getBoundingClientRect();
     return box.width >= 1 && box.height >= 1 && getComputedStyle(element).visibility === "visible";
   };
-  const element = [...document.querySelectorAll(selector)].find(shown);
+  const element = deepQuery(selector).find(shown);
   if (!element) return false;
   const box = element.getBoundingClientRect();
   const position = { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, view: window };

@@ -4,7 +4,7 @@
     const box = element.getBoundingClientRect();
     return box.width >= 1 && box.height >= 1 && getComputedStyle(element).visibility === "visible";
   };
-  const element = [...document.querySelectorAll(selector)].find(shown);
+  const element = deepQuery(selector).find(shown);
   if (!element) return null;
   const box = element.getBoundingClientRect();
   return { x: box.x + scrollX, y: box.y + scrollY, width: box.width, height: box.height };

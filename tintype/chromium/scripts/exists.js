@@ -1,2 +1,2 @@
-// Whether an element matches.
-(selector) => document.querySelector(selector) !== null
+// Whether an element matches, in the document or in a shadow tree.
+(selector) => deepQuery(selector).length > 0

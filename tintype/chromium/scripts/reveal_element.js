@@ -55,7 +55,7 @@
     scrollTo({ left: x, top: y, behavior: "instant" });
     return visiblePart(element, around);
   };
-  for (const element of [...document.querySelectorAll(selector)].slice(0, 1000)) {
+  for (const element of deepQuery(selector).slice(0, 1000)) {
     const box = element.getBoundingClientRect();
     if (box.width < 1 || box.height < 1 || getComputedStyle(element).visibility !== "visible") continue;
     const part = reveal(element);

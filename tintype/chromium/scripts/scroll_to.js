@@ -22,7 +22,7 @@ async (target, { maxAnimationMs } = {}) => {
     const inside = top && maxAnimationMs === undefined && root && root.scrollHeight <= innerHeight + 1 ? innerScroller() : null;
     (inside ?? window).scrollTo({ top, left: 0, behavior: "instant" });
   } else {
-    const element = [...document.querySelectorAll(target)].find((each) => each.getClientRects().length);
+    const element = deepQuery(target).find((each) => each.getClientRects().length);
     if (!element) return null;
     element.scrollIntoView({ block: "start", behavior: "instant" });
   }
