@@ -12,6 +12,7 @@ import argparse
 import statistics
 import sys
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -61,13 +62,18 @@ class Drill:
         }
 
 
-def run(seconds: float, period: float) -> Drill:
-    """Run a drill for seconds, with ``period`` seconds between two disruptions."""
+def run(
+    seconds: float, period: float, attacks: Collection[str] | None = None, kinds: Collection[str] | None = None
+) -> Drill:
+    """Run a drill for seconds, with ``period`` seconds between two disruptions.
+
+    ``attacks`` and ``kinds`` of disruptions are names in the tables; None is all of them.
+    """
     stopping = threading.Event()
     with World() as world:
-        disruptions = Disruptions(world, stopping, period)
+        disruptions = Disruptions(world, stopping, period, kinds)
         honest = HonestCallers(world, stopping, lambda: disruptions.current)
-        hostile = HostileCallers(world, stopping)
+        hostile = HostileCallers(world, stopping, attacks)
         honest.warm()
         parts = [threading.Thread(target=part.run) for part in (honest, hostile, disruptions)]
         for part in parts:

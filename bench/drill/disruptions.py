@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,12 +18,14 @@ from bench.drill.world import World
 class Disruptions:
     """Causes each disruption in turn, with ``period`` seconds between two; ``counts`` has their numbers."""
 
-    def __init__(self, world: World, stopping: threading.Event, period: float) -> None:
+    def __init__(
+        self, world: World, stopping: threading.Event, period: float, kinds: Collection[str] | None = None
+    ) -> None:
         self._world, self._stopping, self._period = world, stopping, period
         self.counts: Counter[str] = Counter()
         self.current = ""
         """The disruption that runs, or the last one."""
-        self._kinds: dict[str, Callable[[], None]] = {
+        every: dict[str, Callable[[], None]] = {
             "Redis restarts": self.restart_redis,
             "worker killed": self.kill_worker,
             "S3 stalls": self.stall_storage,
@@ -32,6 +34,7 @@ class Disruptions:
             "disk full": self.fill_disk,
             "daemon killed": self.kill_daemon,
         }
+        self._kinds = every if kinds is None else {kind: every[kind] for kind in kinds}
 
     def run(self) -> None:
         """Disrupt until the drill ends; every disruption ends with it."""

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from urllib.parse import quote
@@ -29,10 +29,10 @@ _PAUSE = 1.0
 class HostileCallers:
     """Repeats every attack in a thread of its own until the drill ends; ``rounds`` counts them."""
 
-    def __init__(self, world: World, stopping: threading.Event) -> None:
+    def __init__(self, world: World, stopping: threading.Event, attacks: Collection[str] | None = None) -> None:
         self._world, self._stopping = world, stopping
         self.rounds: Counter[str] = Counter()
-        self._attacks: dict[str, Callable[[], None]] = {
+        every: dict[str, Callable[[], None]] = {
             "long user_agent": self.send_long_user_agent,
             "50,000 unknown members": self.send_unknown_members,
             "nested JSON": self.send_nested_json,
@@ -44,6 +44,7 @@ class HostileCallers:
             "idle connections": self.hold_connections,
             **{f"hostile pages {number}": self.request_hostile_page for number in range(PAGE_CALLERS)},
         }
+        self._attacks = every if attacks is None else {attack: every[attack] for attack in attacks}
 
     def run(self) -> None:
         """Attack until the drill ends."""
@@ -157,6 +158,10 @@ class HostileCallers:
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(5)
-        connection.bind((address, 0))
-        connection.connect(("127.0.0.1", self._world.node.port))
+        try:
+            connection.bind((address, 0))
+            connection.connect(("127.0.0.1", self._world.node.port))
+        except OSError:
+            connection.close()
+            raise
         return connection

@@ -23,7 +23,7 @@ MEMORY = 2 << 30
 DISK = 256 << 20
 """Bytes of the file system with the data folder, where this process may mount one."""
 BUCKET = "thumbs"
-_CGROUP = Path("/sys/fs/cgroup/memory/tintype-drill")
+_CGROUP = Path(f"/sys/fs/cgroup/memory/tintype-drill-{os.getpid()}")
 _CHUNK = 1 << 16
 
 
@@ -135,8 +135,11 @@ class Forwarder:
         except OSError:
             client.close()
             return
-        threading.Thread(target=self._pipe, args=(server, client), daemon=True).start()
-        self._pipe(client, server)
+        with client, server:
+            back = threading.Thread(target=self._pipe, args=(server, client), daemon=True)
+            back.start()
+            self._pipe(client, server)
+            back.join()
 
     def _pipe(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
