@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.concurrency import eventually
+from tintype.deadline import answer_within
 from tintype.errors import Overloaded
 from tintype.service import rendering_limit
 from tintype.service.rendering_limit import SMALL_PIXELS, RenderingLimit
@@ -161,6 +162,12 @@ class TestWaiting:
         with limit.acquire(LARGE), pytest.raises(Overloaded), limit.acquire(LARGE):
             pass
         assert (limit.running, limit.waiting) == (0, 0)
+
+    def test_rejects_a_rendering_at_the_deadline_of_its_request(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(rendering_limit, "MIN_TIMEOUT", SHORT)
+        limit = RenderingLimit(1, timeout=600, on_idle=lambda: None)
+        with limit.acquire(LARGE), answer_within(SHORT), pytest.raises(Overloaded), limit.acquire(LARGE):
+            pass
 
     def test_starts_new_captures_before_others_that_wait(self, one_slot: Renderings) -> None:
         one_slot.start("running", LARGE)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 
+from tests.support.concurrency import eventually
 from tests.support.service_harness import (
     DAY,
     FORCED,
@@ -16,6 +18,7 @@ from tests.support.service_harness import (
     capture_request,
     show,
 )
+from tintype.deadline import time_left
 from tintype.errors import (
     BackendUnavailable,
     Overloaded,
@@ -26,7 +29,8 @@ from tintype.errors import (
     TintypeError,
     UnusableCapture,
 )
-from tintype.model import Freshness, Verdict, is_storage_key
+from tintype.model import Capture, Freshness, Verdict, is_storage_key
+from tintype.options import Shot
 from tintype.service import Terms
 from tintype.service.purge import Selector, SelectorKind
 
@@ -160,6 +164,44 @@ class TestOnLookup:
         assert harness.state() == "STALE"
         harness.wait_idle()
         assert harness.engine.capture_count == 2
+
+
+class TestDeadline:
+    """Everything that a request waits for ends within the wait timeout, 10 s in these tests."""
+
+    @pytest.fixture
+    def left(self, harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """Seconds until the deadline at every visit of a page."""
+        seen: list[float] = []
+        capture = harness.engine.capture
+
+        def record(shot: Shot, *, fresh: bool = False) -> Capture:
+            seen.append(time_left(math.inf))
+            return capture(shot, fresh=fresh)
+
+        monkeypatch.setattr(harness.engine, "capture", record)
+        return seen
+
+    def test_is_set_before_the_capture(self, harness: ServiceHarness, left: list[float]) -> None:
+        harness.state()
+        harness.service.persist(capture_request(thumb_width=64), FRESHNESS)
+        assert all(0 < seconds <= 10 for seconds in left)
+
+    def test_is_not_extended_for_the_second_visit_of_a_blank_page(
+        self, harness: ServiceHarness, left: list[float]
+    ) -> None:
+        harness.engine.blank_captures = 1
+        harness.state()
+        first, second = left
+        assert 0 < second < first
+
+    def test_does_not_limit_captures_in_the_background(self, harness: ServiceHarness, left: list[float]) -> None:
+        harness.service.get_or_schedule(capture_request(), FRESHNESS)
+        assert eventually(lambda: left == [math.inf])
+
+    def test_ends_with_the_request(self, harness: ServiceHarness) -> None:
+        harness.state()
+        assert time_left(math.inf) == math.inf
 
 
 class TestStaleWhileRevalidate:

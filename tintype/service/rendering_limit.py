@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tintype import malloc
+from tintype.deadline import time_left
 from tintype.errors import Overloaded
 
 SMALL_PIXELS = 2_500_000
@@ -31,6 +32,8 @@ MAX_HELD_BYTES = 256 << 20
 """Bytes of captures that wait for their rendering."""
 TIMEOUT = 20.0
 """Seconds for which a request waits for a rendering slot."""
+MIN_TIMEOUT = 1.0
+"""Seconds for which a request waits even if its deadline is nearer."""
 RETRY_AFTER = 5.0
 """Seconds after which a rejected client should retry."""
 TRIM_AFTER_PIXELS = 16_000_000
@@ -82,7 +85,7 @@ class RenderingLimit:
         with self._lock:
             self._enqueue(rendering)
             self._start_waiting()
-        if not rendering.started.wait(None if held_bytes else self._timeout):
+        if not rendering.started.wait(None if held_bytes else time_left(self._timeout, at_least=MIN_TIMEOUT)):
             self._give_up(rendering)
         try:
             yield
