@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,35 @@ def test_removes_the_folder_of_an_exited_owner(tmp_path: Path) -> None:
     mine = ProfileRoot.create()
     assert not left.exists()
     mine.remove()
+
+
+def test_keeps_the_lock_of_a_folder_that_cannot_be_removed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "_PAUSE", 0)
+    mine = ProfileRoot.create()
+    profile = mine.new_profile()
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)  # an exiting browser writes new files
+    mine.remove()
+    assert (mine.folder / "lock").exists()
+    monkeypatch.undo()
+    monkeypatch.setattr(tempfile, "tempdir", str(mine.folder.parent))
+    profiles.remove_stale()
+    assert not profile.exists()
+    assert not mine.folder.exists()
+
+
+def test_removes_stale_folders_at_its_end_that_were_in_use_at_its_start() -> None:
+    first, second = ProfileRoot.create(), ProfileRoot.create()
+    os.close(first._lock)  # its owner was killed
+    second.remove()
+    assert not first.folder.exists()
+
+
+def test_removes_a_folder_that_has_had_no_lock_for_a_minute(tmp_path: Path) -> None:
+    half_made = tmp_path / "tintype-browser-2-new"
+    half_made.mkdir()
+    os.utime(half_made, (0, time.time() - 61))
+    profiles.remove_stale()
+    assert not half_made.exists()
 
 
 def test_keeps_files_that_are_no_profile_folders(tmp_path: Path) -> None:
