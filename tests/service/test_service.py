@@ -182,14 +182,12 @@ class TestDeadline:
         monkeypatch.setattr(harness.engine, "capture", record)
         return seen
 
-    def test_is_set_before_the_capture(self, harness: ServiceHarness, left: list[float]) -> None:
+    def test_applies_to_captures(self, harness: ServiceHarness, left: list[float]) -> None:
         harness.state()
         harness.service.persist(capture_request(thumb_width=64), FRESHNESS)
         assert all(0 < seconds <= 10 for seconds in left)
 
-    def test_is_not_extended_for_the_second_visit_of_a_blank_page(
-        self, harness: ServiceHarness, left: list[float]
-    ) -> None:
+    def test_bounds_both_visits_of_a_blank_page(self, harness: ServiceHarness, left: list[float]) -> None:
         harness.engine.blank_captures = 1
         harness.state()
         first, second = left

@@ -28,6 +28,8 @@ class TestProblemJson:
     )
     def test_contains_every_error_of_the_engine(self, site: Site, error: type[errors.TintypeError]) -> None:
         site.engine.error = error("what happened")
+        seconds = site.engine.error.retry_after
+        wait = {"retry_after": int(seconds)} if seconds else {}
         answer = site.thumb()
         assert (answer.status_code, answer.content_type) == (error.status, "application/problem+json")
         assert answer.json == {
@@ -38,7 +40,9 @@ class TestProblemJson:
             "instance": f"urn:tintype:request:{answer.headers['X-Request-Id']}",
             "error": error.code,
             "message": "what happened",
+            **wait,
         }
+        assert answer.headers.get("Retry-After") == (str(wait["retry_after"]) if wait else None)
         assert answer.headers["Cache-Control"] == "no-store"
         assert "Accept" in answer.headers["Vary"]
 
