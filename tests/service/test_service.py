@@ -185,7 +185,7 @@ class TestDeadline:
     def test_applies_to_captures(self, harness: ServiceHarness, left: list[float]) -> None:
         harness.state()
         harness.service.persist(capture_request(thumb_width=64), FRESHNESS)
-        assert all(0 < seconds <= 10 for seconds in left)
+        assert [0 < seconds <= 10 for seconds in left] == [True]
 
     def test_bounds_both_visits_of_a_blank_page(self, harness: ServiceHarness, left: list[float]) -> None:
         harness.engine.blank_captures = 1
