@@ -288,14 +288,14 @@ class TestStableKeys:
     @pytest.mark.parametrize(
         ("options", "key"),
         [
-            ({}, "f71893cc44d78a7e90a50923509e7be558222ef1472b3bbf602e83d700a18c2d"),
+            ({}, "8c90f94a00646cdf9f99d7ed11365b73e46019e9b1d620666f227203cd6d62f2"),
             (
                 {"device": "iphone-14", "dark_mode": True},
-                "a473a95b613ac7550e2bc2f4b19208e428c8b229825aeff444a30b6d0e816b2b",
+                "8e8430592d2ed90e877baf03a91e44076086451a4e11fc1727215da5b9cf798a",
             ),
             (
                 {"full_page": True, "format": "webp", "quality": 60, "thumb_width": 320},
-                "62fe16eef5e7d278b641469e7e7b3ee81b16bbb584061b705292aef9e83c8b50",
+                "6ce23348b932319b13f9e59789b9f1c0076c470c7566010ce2f14da72213e000",
             ),
             (
                 {
@@ -305,7 +305,7 @@ class TestStableKeys:
                     "scale": 1.5,
                     "block_ads": False,
                 },
-                "9ea933c002a60ec09cf32f72dc5345fde3d5d7ecb6aeb6ab87cc60c321223571",
+                "909e8dda446d426506201a739f0942488a53bfa96139c35ef7918dc857d57db1",
             ),
         ],
     )

@@ -60,7 +60,7 @@ __all__ = [
     "option_names",
 ]
 
-KEY_VERSION = "tintype/3"
+KEY_VERSION = "tintype/4"
 """Part of every key. Increase it when a default, a meaning or a member of a shot changes: cached thumbnails expire."""
 
 INLINE_HTML_URL = "http://html.invalid/"
