@@ -96,7 +96,7 @@ def test_survives_an_attack_and_captures_the_next_page(name: str, daemon: Daemon
         assert imaging.size(outcome.body)[:2] == (1280, 720)
     else:
         assert outcome.code == EXPECTED_ERRORS.get(name, outcome.code)
-        assert outcome.code in {*EXPECTED_ERRORS.values(), "capture-timeout", "browser-crashed"}
+        assert outcome.code in {*EXPECTED_ERRORS.values(), "capture-timeout", "page-crashed"}
         assert "127.0.0.1" not in outcome.detail
         assert "169.254" not in outcome.detail
     assert daemon.healthy()
