@@ -20,6 +20,7 @@ from tests.support.terminal import Terminal
 from tintype import logs
 from tintype.provision import find_browser
 
+pytest.register_assert_rewrite("tests.support.contracts")  # before any test module imports a contract
 settings.register_profile("crowded", deadline=None)  # a slow example on a busy machine is not a failure
 settings.load_profile("crowded")
 
