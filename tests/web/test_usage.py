@@ -137,7 +137,7 @@ class TestQuota:
         assert [site.get("shop", f"https://{n}.org/").status_code for n in range(3)] == [200, 200, 429]
         answer = site.get("shop", "https://9.org/")
         assert answer.json["error"] == "quota-exceeded"
-        assert answer.json["detail"] == "the API key 'shop' has used its 2 captures of this month"
+        assert "the API key 'shop' has used its 2 captures of this month; retry next month" in answer.json["detail"]
         seconds = int(answer.headers["Retry-After"])
         assert site.get("blog", "https://9.org/").status_code == 200
         site.clock.advance(seconds - 2)

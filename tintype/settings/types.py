@@ -189,7 +189,7 @@ NETWORKS = "IP networks, comma-separated"
 HOSTS = "host names, comma-separated"
 API_KEYS = (
     "name:key or name:key:600 per minute, comma-separated; each name once, keys of at least 16 ASCII characters;"
-    " options thumb=, hit=, meta=, persist=, quota=, hosts= after a colon"
+    " options thumb=, hit=, meta=, persist=, quota=, hosts=, each after a colon: name:key:quota=1000:hosts=example.com"
 )
 ADMIN_KEYS = "name:key, comma-separated; each name once, keys of at least 16 ASCII characters"
 SIGNING_KEYS = "keys of at least 16 characters, comma-separated"

@@ -104,7 +104,11 @@ class UsageRecorder:
             return
         if not admitted:
             wait = month_end(now) - now
-            raise QuotaExceeded(f"the API key {key!r} has used its {quota} captures of this month", retry_after=wait)
+            raise QuotaExceeded(
+                f"the API key {key!r} has used its {quota} captures of this month; retry next month, or ask the "
+                "operator for a larger quota",
+                retry_after=wait,
+            )
         telemetry.count("tintype_key_captures_total", self._label(key))
 
     def give_back(self, key: str) -> None:

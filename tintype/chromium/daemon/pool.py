@@ -32,7 +32,7 @@ from tintype.errors import (
     TintypeError,
 )
 from tintype.model import Capture
-from tintype.options import Credentials, Shot
+from tintype.options import Shot
 from tintype.urls import host_of
 
 log = structlog.get_logger("tintype.chromium")
@@ -253,8 +253,7 @@ class Pool:
 
         A vulnerability in a renderer then does not lead from such a frame to the page that the credentials opened.
         """
-        has_credentials = shot.credentials != Credentials()
-        return await (self.browsers.start_isolated() if has_credentials else self.browsers.acquire())
+        return await (self.browsers.start_isolated() if shot.has_credentials else self.browsers.acquire())
 
     async def _capture_in(self, browser: Browser, shot: Shot, deadline: float) -> Capture:
         """Capture in one browser, which is not used again after a page that had to be stopped."""
