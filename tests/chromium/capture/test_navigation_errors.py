@@ -6,7 +6,9 @@ import pytest
 
 from tintype import errors
 from tintype.chromium.capture import navigation_errors
+from tintype.chromium.cdp.connection import ProtocolError
 from tintype.chromium.proxy.traffic import DenialReason, Reason
+from tintype.options import Emulation
 
 
 @pytest.mark.parametrize(
@@ -59,3 +61,28 @@ def test_a_download_is_not_a_page() -> None:
 @pytest.mark.parametrize(("mime", "drawn"), [("text/html", True), ("image/svg+xml", True), ("video/mp4", False)])
 def test_a_video_is_not_a_page(mime: str, drawn: bool) -> None:
     assert (navigation_errors.from_content_type(mime) is None) is drawn
+
+
+class TestFromEmulation:
+    @pytest.mark.parametrize(
+        ("method", "option", "given"),
+        [
+            ("Emulation.setLocaleOverride", "locale", Emulation(locale="zz-ZZ")),
+            ("Emulation.setTimezoneOverride", "timezone", Emulation(timezone="Asia/Tokyo")),
+            ("Emulation.setUserAgentOverride", "user_agent", Emulation(user_agent="x")),
+            ("Network.setCookies", "cookies", Emulation()),
+        ],
+    )
+    def test_names_the_option_that_chromium_rejects(self, method: str, option: str, given: Emulation) -> None:
+        error = navigation_errors.from_emulation(ProtocolError(method, "Invalid value"), given)
+        assert isinstance(error, errors.InvalidRequest)
+        assert [each.parameter for each in error.invalid_parameters] == [option]
+
+    @pytest.mark.parametrize("message", ["Internal error", "Inspected target navigated or closed", "Not attached"])
+    def test_a_lost_page_is_not_an_invalid_option(self, message: str) -> None:
+        given = Emulation(user_agent="x")
+        assert navigation_errors.from_emulation(ProtocolError("Emulation.setUserAgentOverride", message), given) is None
+
+    def test_a_default_of_our_own_is_not_an_option_of_the_caller(self) -> None:
+        error = ProtocolError("Emulation.setUserAgentOverride", "Invalid characters found in userAgent")
+        assert navigation_errors.from_emulation(error, Emulation()) is None

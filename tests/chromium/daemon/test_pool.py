@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.browsers import LIMITS, PICTURE, FakeBrowser, FakeLauncher, shot, turn
 from tests.support.concurrency import async_test
-from tintype.chromium.cdp.connection import TargetClosed, TargetCrashed
+from tintype.chromium.cdp.connection import ProtocolError, TargetClosed, TargetCrashed
 from tintype.chromium.daemon.slots import SLOW_AFTER
 from tintype.chromium.process.launch import LaunchFailed
 from tintype.chromium.proxy.blocklist import DomainSet
@@ -18,6 +18,7 @@ from tintype.errors import (
     BackendUnavailable,
     BrowserCrashed,
     CaptureTimeout,
+    EngineError,
     NotAPage,
     Overloaded,
     PageCrashed,
@@ -189,6 +190,18 @@ class TestLostBrowser:
         assert launcher.pending[1].browser is not launcher.pending[0].browser
         assert launcher.started[0].closed
         assert launcher.pool.browsers.restarts == 1
+
+    @async_test
+    async def test_retries_once_after_an_error_of_the_protocol(self) -> None:
+        launcher = FakeLauncher()
+        pending = launcher.capture()
+        await turn()
+        launcher.end(ProtocolError("Emulation.setUserAgentOverride", "Internal error"))
+        await turn()
+        launcher.end(ProtocolError("Emulation.setUserAgentOverride", "Internal error"))
+        with pytest.raises(EngineError, match="Internal error"):
+            await pending
+        assert launcher.pool.captures == 2
 
     @async_test
     async def test_gives_both_attempts_one_time_limit(self) -> None:

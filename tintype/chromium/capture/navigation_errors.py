@@ -15,6 +15,7 @@ from tintype.errors import (
     TargetUnreachable,
     TintypeError,
 )
+from tintype.options import Emulation
 
 log = structlog.get_logger("tintype.chromium")
 
@@ -76,10 +77,16 @@ def from_navigation(error: str, denial: DenialReason | None, *, is_download: boo
     return TargetUnreachable(_describe(code))
 
 
-def from_emulation(error: ProtocolError) -> TintypeError | None:
-    """The error for a value that Chromium rejects, such as an unknown time zone; None for other calls."""
+def from_emulation(error: ProtocolError, emulation: Emulation) -> TintypeError | None:
+    """The error for a value of the caller's that Chromium rejects, such as an unknown time zone; None for other errors.
+
+    Chromium's message names such a value invalid. The same calls also fail if the page is lost while they are made.
+    """
     option = _OPTION_OF_METHOD.get(error.method)
-    return InvalidRequest(InvalidParameter(option, "is rejected by the browser")) if option else None
+    is_given = option == "cookies" or bool(option and getattr(emulation, option))
+    if not option or not is_given or not error.message.startswith("Invalid"):
+        return None
+    return InvalidRequest(InvalidParameter(option, "is rejected by the browser"))
 
 
 def from_denial(denial: DenialReason) -> TintypeError:

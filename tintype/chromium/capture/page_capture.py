@@ -80,7 +80,7 @@ class PageCapture:
             intercepted = RequestInterceptor(page).enable()
             await asyncio.gather(*self.open(), *emulate(page), *intercepted, *self.preload())
         except ProtocolError as error:
-            raise navigation_errors.from_emulation(error) or error from None
+            raise navigation_errors.from_emulation(error, page.shot.emulation) or error from None
 
     def open(self) -> Iterator[asyncio.Future[Json]]:
         """Subscribe to the page's events, including those of ``wait_until``."""

@@ -242,7 +242,10 @@ class Pool:
                     running.crashed = True
                     raise PageCrashed(fault) from None
             except ProtocolError as error:
-                raise EngineError(f"the browser reported an error: {error.message[:200]}") from error
+                browser.retire("the browser reported an error")
+                if attempt + 1 == _ATTEMPTS:
+                    raise EngineError(f"the browser reported an error: {error.message[:200]}") from error
+                log.warning("browser_error_reported", host=host_of(shot.url), reason=str(error)[:200])
             finally:
                 running.browser = None
                 self.browsers.release(browser)
