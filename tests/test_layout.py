@@ -53,7 +53,8 @@ def mirrored(path: Path) -> Iterator[Path]:
     """The modules that a test module may be named after; an aspect may follow: test_thumb_post.py for thumb.py."""
     folder, words = path.relative_to(TESTS).parent, path.stem.split("_")[1:]
     base = ROOT / folder if folder.parts[:1] == ("bench",) else ROOT / "tintype" / folder
-    if words == folder.name.split("_"):
+    package = folder.name.split("_")
+    if words[: len(package)] == package:
         yield base / "__init__.py"
     for count in range(len(words), 0, -1):
         subject = "_".join(words[:count])
