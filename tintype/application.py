@@ -21,6 +21,7 @@ from tintype.purge_signal import PurgeSignal
 from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
 from tintype.service.limits import WaitingLimit
+from tintype.service.policy import BlankRetry
 from tintype.service.rendering_limit import RenderingLimit
 from tintype.service.stored_address import StoredAddresses
 from tintype.service.stored_quota import StoredLimits
@@ -125,6 +126,7 @@ def _service(
         waiting_limit=_waiting_limit(settings) if serving else None,
         purges=PurgeSignal(backends.data_folder(settings, "run") / "purges"),
         stored_limits=_stored_limits(settings),
+        blank_retry=BlankRetry(settings.retry_blank),
         addresses=StoredAddresses(partial(backends.stored_secret, settings)),
         rendering_limit=_rendering_limit(settings) if serving else None,
     )

@@ -95,6 +95,10 @@ class Freshness:
         return max(self.max_age + self.stale_for, self.kept_for)
 
 
+HOSTED = "hosted"
+"""Name of the timing of a hosted API, in ``Capture.timings``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
     """Result of an engine: the lossless master and the data of the page that the engine read."""
@@ -126,6 +130,11 @@ class Capture:
     """Seconds since the epoch by the clock of the cache, when the capture began; set by the pipeline."""
     begun_after: float = 0.0
     """Seconds from the call of the engine until this capture began; negative if it was running before the call."""
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether a hosted API made this capture, which may charge for each one."""
+        return HOSTED in self.timings
 
     @property
     def is_image(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from harness.node import GUNICORN, Node
 from harness.servers import RedisServer, S3Server
 from harness.site_server import SiteServer
 from tests.e2e.conftest import StartNode
+from tests.support.paths import ROOT
 from tintype.storage.s3 import S3Storage
 
 pytestmark = pytest.mark.browser
@@ -78,3 +80,14 @@ def test_reads_an_env_file_from_the_working_directory(start_node: StartNode, sit
     node = start_node(env={"TINTYPE_LIMIT_EXEMPT": ""})
     url = site.url("/plain.html")
     assert [node.thumb(url).status_code for _ in range(2)] == [200, 429]
+
+
+def test_the_module_in_the_guide_runs_under_gunicorn_as_app_app(
+    start_node: StartNode, site: SiteServer, tmp_path: Path
+) -> None:
+    guide = (ROOT / "docs" / "migrating" / "recipe.md").read_text()
+    printed = re.search(r"<!-- app -->\s*```python\n(.*?)```", guide, re.DOTALL)
+    assert printed
+    (tmp_path / "app.py").write_text(printed[1])
+    node = start_node(command=(*GUNICORN[:-1], "app:app"))
+    assert node.thumb(site.url("/plain.html")).headers["X-Cache"] == "MISS"

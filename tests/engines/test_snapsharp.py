@@ -393,14 +393,14 @@ class TestHealth:
     def test_fails_if_the_api_is_healthy_and_rejects_the_key(self, api: SnapSharpServer) -> None:
         engine = SnapSharpEngine(api.url, "sk_live_wrong", timeout=5)
         for _ in range(2):
-            with pytest.raises(errors.BackendUnavailable, match="rejects its API key"):
+            with pytest.raises(errors.BackendUnavailable, match="check SNAPSHARP_API_KEY"):
                 engine.check()
         engine.close()
 
     @pytest.mark.parametrize("fault", ["internal", "redirect", "reset", "invalid_http", "missing"])
     def test_fails_if_the_api_is_unhealthy(self, api: SnapSharpServer, engine: SnapSharpEngine, fault: str) -> None:
         api.fault = fault
-        with pytest.raises(errors.BackendUnavailable):
+        with pytest.raises(errors.BackendUnavailable, match=r"^the hosted API .*: check SNAPSHARP_BASE_URL"):
             engine.check()
 
     def test_times_out_if_the_api_hangs(self, api: SnapSharpServer) -> None:

@@ -33,6 +33,7 @@ from tintype.errors import (
     TintypeError,
 )
 from tintype.model import CacheState, Freshness
+from tintype.service.policy import BlankRetry
 
 
 @pytest.fixture
@@ -208,6 +209,18 @@ class TestBlankPage:
         harness.engine.blank_captures = 2
         answer = harness.service.get(capture_request(), FRESHNESS)
         assert (answer.thumbnail.verdict, answer.freshness.max_age, harness.engine.capture_count) == ("blank", 60, 2)
+
+    @pytest.mark.parametrize(
+        ("policy", "captures"),
+        [("local", (2, 1)), ("always", (2, 2)), ("never", (1, 1))],
+        ids=["local", "always", "never"],
+    )
+    def test_repeats_by_the_setting_and_the_engine(self, policy: str, captures: tuple[int, int]) -> None:
+        for hosted, expected in zip((False, True), captures, strict=True):
+            harness = ServiceHarness(blank_retry=BlankRetry(policy))
+            harness.engine.hosted, harness.engine.blank_captures = hosted, 99
+            assert harness.service.get(capture_request(), FRESHNESS).thumbnail.verdict == "blank"
+            assert harness.engine.capture_count == expected, "captures of the hosted engine" if hosted else "local"
 
     def test_accepts_a_blank_page_and_logs_a_failed_second_attempt(
         self, harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch

@@ -66,6 +66,9 @@ class TestDefaults:
             "snapsharp",
         )
 
+    def test_repeats_blank_pages_by_local_engines_only(self) -> None:
+        assert [load().retry_blank, load(TINTYPE_RETRY_BLANK="Never").retry_blank] == ["local", "never"]
+
     def test_derives_slots_and_queue_from_the_cores(self) -> None:
         cores = os.cpu_count() or 1
         assert load().slot_count == cores + 1

@@ -71,6 +71,7 @@ class FakeEngine:
     """For each shot, whether a running capture must not be shared."""
     blank_captures: int = 0
     """Number of the next captures that are blank."""
+    hosted: bool = False
     released: threading.Event = field(default_factory=threading.Event)
     checks: int = 0
     warning_texts: tuple[str, ...] = ()
@@ -104,7 +105,7 @@ class FakeEngine:
             partial=self.partial,
             features_unavailable=self.features_unavailable,
             features=self.features,
-            timings={"navigate": 12.5},
+            timings={"hosted" if self.hosted else "navigate": 12.5},
             meta=self.meta,
         )
 

@@ -13,6 +13,7 @@ from tests.support.fakes import Clock, FakeEngine, FakeLookup, MemoryCache, Memo
 from tintype.model import CacheState, Freshness
 from tintype.options import CaptureRequest, Options
 from tintype.service import ThumbnailService
+from tintype.service.policy import BlankRetry
 
 DAY = 86_400.0
 FRESHNESS = Freshness(max_age=DAY, stale_for=7 * DAY)
@@ -56,6 +57,7 @@ class ServiceHarness:
 
     clock: Clock = field(default_factory=Clock)
     wait_timeout: float = 10.0
+    blank_retry: BlankRetry = BlankRetry.LOCAL
 
     def __post_init__(self) -> None:
         self.engine = FakeEngine(self.clock)
@@ -73,6 +75,7 @@ class ServiceHarness:
             storage=self.storage,
             target_checker=self.target_checker,
             wait_timeout=self.wait_timeout,
+            blank_retry=self.blank_retry,
             clock=self.clock,
         )
 

@@ -24,7 +24,7 @@ from tintype import __version__, errors, imaging, urls
 from tintype.deadline import time_left
 from tintype.engines.snapsharp_params import translate
 from tintype.errors import BackendUnavailable, CaptureTimeout, EngineError, Overloaded
-from tintype.model import Capture, Verdict
+from tintype.model import HOSTED, Capture, Verdict
 from tintype.options import Shot
 
 log = structlog.get_logger("tintype.snapsharp")
@@ -108,7 +108,7 @@ class SnapSharpEngine:
             partial="partial" in response.headers.get("X-Capture", ""),
             truncated="truncated" in response.headers.get("X-Capture", ""),
             verdict=_VERDICTS.get(response.headers.get("X-Verdict", ""), Verdict.OK),
-            timings={"hosted": (time.monotonic() - begin) * 1000},
+            timings={HOSTED: (time.monotonic() - begin) * 1000},
         )
 
     def warnings(self) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ class SnapSharpEngine:
             self._verify_at = time.monotonic() + _VERIFY_EVERY
             self._key_accepted = self._verify_key()
         if not self._key_accepted:
-            raise BackendUnavailable("the capture engine rejects its API key")
+            raise BackendUnavailable("the hosted API rejects the key: check SNAPSHARP_API_KEY")
 
     def _verify_key(self) -> bool:
         """Whether the API accepts the key: without a URL the request is invalid, which it reports after the key."""
@@ -148,10 +148,12 @@ class SnapSharpEngine:
             with self._send(request) as response:
                 status = response.status_code
         except errors.TintypeError:
-            raise _unavailable() from None
+            raise BackendUnavailable(
+                "the hosted API does not respond: check SNAPSHARP_BASE_URL and the network"
+            ) from None
         if status != httpx.codes.OK:
             log.warning("hosted_engine_unhealthy", setting="SNAPSHARP_BASE_URL", status=status)
-            raise _unavailable()
+            raise BackendUnavailable(f"the hosted API reports status {status}: check SNAPSHARP_BASE_URL")
 
     def close(self) -> None:
         """Close the connections of this process; a later capture opens new ones."""

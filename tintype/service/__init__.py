@@ -33,7 +33,7 @@ from tintype.service.charging import ChargedEngine, keep_charge
 from tintype.service.health import HealthChecks
 from tintype.service.limits import UNLIMITED, ConcurrencyLimit, Permit, WaitingLimit
 from tintype.service.pipeline import CaptureJob, CapturePipeline
-from tintype.service.policy import is_transient, is_unusable, raise_for_verdict
+from tintype.service.policy import BlankRetry, is_transient, is_unusable, raise_for_verdict
 from tintype.service.purge import Selector, SelectorKind
 from tintype.service.renderer import Renderer
 from tintype.service.rendering_limit import RenderingLimit
@@ -96,6 +96,7 @@ class ThumbnailService:
         rendering_limit: RenderingLimit | None = None,
         purges: PurgeSignal | None = None,
         stored_limits: StoredLimits = NO_LIMITS,
+        blank_retry: BlankRetry = BlankRetry.LOCAL,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.concurrency_limit, self.purges = ConcurrencyLimit(), purges or PurgeSignal()
@@ -106,8 +107,8 @@ class ThumbnailService:
         quota = StoredQuota(storage, records, locks, stored_limits, clock)
         self.stored = StoredObjects(storage, quota, self._purge_url)
         self.stored_maintenance = StoredMaintenance(storage, records, locks, quota, stored_limits.retention, clock)
-        renderer, now = Renderer(self._rendering_limit), self._shared_clock
-        capturer = Capturer(ChargedEngine(engine), target_checker, self._cache, renderer.classify, clock, now)
+        renderer, charged, now = Renderer(self._rendering_limit), ChargedEngine(engine), self._shared_clock
+        capturer = Capturer(charged, target_checker, self._cache, renderer.classify, clock, now, blank_retry)
         self._pipeline = CapturePipeline(
             capturer=capturer,
             cache=self._cache,
@@ -118,8 +119,11 @@ class ThumbnailService:
             clock=clock,
         )
         self._refreshes, self._captures = BackgroundTasks(), BackgroundTasks(queue_size=BACKGROUND_QUEUE)
-        state_check = partial(check_cache, records)
-        self._health = HealthChecks({"engine": self._check_engine, "state": state_check, "storage": storage.check})
+        self._health = self._health_checks(records)
+
+    def _health_checks(self, records: Cache) -> HealthChecks:
+        state = partial(check_cache, records)
+        return HealthChecks({"engine": self._check_engine, "state": state, "storage": self._storage.check})
 
     def get_fresh(
         self, request: CaptureRequest, freshness: Freshness, *, fail_on: Collection[Verdict] = ()

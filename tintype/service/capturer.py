@@ -12,9 +12,10 @@ import structlog
 
 from tintype import urls
 from tintype.errors import TintypeError
-from tintype.model import Capture, Verdict
+from tintype.model import Capture
 from tintype.options import Shot
 from tintype.protocols import Engine, TargetChecker
+from tintype.service.policy import BlankRetry
 from tintype.service.thumbnail_cache import ThumbnailCache
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Capturer:
     since the epoch.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one argument for each part
         self,
         engine: Engine,
         target_checker: TargetChecker,
@@ -43,6 +44,7 @@ class Capturer:
         classify: Callable[[Capture, Shot], Capture],
         clock: Callable[[], float],
         shared_clock: Callable[[], float],
+        blank_retry: BlankRetry = BlankRetry.LOCAL,
     ) -> None:
         self._engine = engine
         self._target_checker = target_checker
@@ -50,6 +52,7 @@ class Capturer:
         self._classify = classify
         self._clock = clock
         self._shared_clock = shared_clock
+        self._blank_retry = blank_retry
 
     def check_target(self, job: CaptureJob) -> None:
         """Resolve the host of the target; raises TargetDenied or TargetUnreachable."""
@@ -72,13 +75,13 @@ class Capturer:
         return capture
 
     def _capture_with_retry(self, job: CaptureJob) -> Capture:
-        """A new capture; a blank one is repeated once with a longer delay if the first attempt was quick.
+        """A new capture; a blank one is repeated once with a longer delay if the policy and the time allow it.
 
         The second visit counts against the client's rate limit, and is left out if that is exceeded.
         """
         begin = time.perf_counter()
         capture = self.capture_page(job, job.shot)
-        if capture.verdict is not Verdict.BLANK or time.perf_counter() - begin > RETRY_BLANK_WITHIN:
+        if not self._blank_retry.applies_to(capture) or time.perf_counter() - begin > RETRY_BLANK_WITHIN:
             return capture
         if not job.charge():
             log.info("blank_retry_skipped", target=urls.host_of(job.shot.url))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from enum import StrEnum
 
 from tintype.errors import TargetError, UnusableCapture
 from tintype.model import Capture, Freshness, Thumbnail, Verdict
@@ -22,6 +23,21 @@ _REASONS = {
     Verdict.PARKED: "the domain is parked",
     Verdict.CONSENT: "a consent dialog covers the page",
 }
+
+
+class BlankRetry(StrEnum):
+    """Which engines capture a page a second time if the first capture is blank."""
+
+    LOCAL = "local"
+    """Engines of the operator; a hosted API may charge for each capture."""
+    ALWAYS = "always"
+    NEVER = "never"
+
+    def applies_to(self, capture: Capture) -> bool:
+        """Whether a capture with this verdict and this engine is repeated."""
+        if capture.verdict is not Verdict.BLANK or self is BlankRetry.NEVER:
+            return False
+        return self is BlankRetry.ALWAYS or not capture.is_hosted
 
 
 def is_unusable(image: Thumbnail | Capture) -> bool:

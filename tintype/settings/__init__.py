@@ -265,6 +265,9 @@ class Settings(BaseModel):
     allow_no_sandbox: bool = setting(
         "ALLOW_NO_SANDBOX", "0", "Start Chromium without its sandbox if the sandbox does not work. Unsafe.", t.SWITCH
     )
+    retry_blank: t.BlankRetry = setting(
+        "TINTYPE_RETRY_BLANK", "local", "Capture a blank page twice. local: not by the hosted engine.", t.BLANK_RETRY
+    )
     snapsharp_api_key: HeaderText = setting(
         "SNAPSHARP_API_KEY", "", "API key of the hosted engine.", t.HEADER_TEXT, secret=True
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -151,6 +151,7 @@ def _shared_secret(value: str) -> str:
 
 AnyCase = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 """Accept a word in any case."""
+BlankRetry = Annotated[Literal["local", "always", "never"], AnyCase]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 HeaderText = Annotated[str, AfterValidator(_header_text)]
@@ -175,6 +176,7 @@ SharedSecret = Annotated[str, AfterValidator(_shared_secret)]
 SigningKeys = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_signing_keys)]
 
 SWITCH = "1 or 0"
+BLANK_RETRY = "local, always or never"
 DURATION = "a duration such as 30s, 10m, 1d"
 CAPTURE_TIME = "a duration from 1s to 10m"
 AGE = "a duration from 1s to 7d"
