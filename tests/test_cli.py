@@ -17,6 +17,7 @@ from tests.support.fakes import FakeEngine
 from tests.support.terminal import Terminal
 from tintype import __version__, backends, cli, errors, imaging
 from tintype.errors import TintypeError
+from tintype.model import Truncation
 from tintype.provision import install
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -141,6 +142,14 @@ class TestShot:
             states.append(re.search(r"\(([A-Z]+), ", tintype.err)[1])
         assert states == ["MISS", "HIT", "DERIVED", "MISS"]
         assert engine.capture_count == 2
+
+    @pytest.mark.parametrize("limit", [limit for limit in Truncation if limit])
+    def test_summary_names_the_limit_that_cut_the_image(
+        self, limit: Truncation, tintype: Terminal, engine: FakeEngine
+    ) -> None:
+        engine.truncated = limit
+        assert tintype("shot", PAGE) == 0
+        assert "truncated, " in tintype.err
 
     def test_summary_reports_http_status_and_partial_captures(self, tintype: Terminal, engine: FakeEngine) -> None:
         engine.status, engine.partial = 404, True

@@ -45,6 +45,27 @@ class CacheState(StrEnum):
     """A placeholder image: the capture runs in the background."""
 
 
+class Truncation(StrEnum):
+    """The limit at which an image was cut: the parameter ``limit`` of ``X-Capture: truncated``."""
+
+    NONE = ""
+    """The image is whole."""
+    HEIGHT = "height"
+    """``TINTYPE_MAX_PAGE_HEIGHT``."""
+    PIXELS = "pixels"
+    """The pixels of one capture."""
+    WIDTH = "width"
+    """The longest side that Chromium draws."""
+    SCROLLER = "scroller"
+    """The box in which an element scrolls."""
+    SCREENS = "screens"
+    """The screens or the time of a walk through a list that keeps only its visible rows."""
+    FORMAT = "format"
+    """The longest side of WebP, AVIF or JPEG."""
+    ENGINE = "engine"
+    """A limit of a hosted engine."""
+
+
 class Verdict(StrEnum):
     """The class of a captured page: the values of ``X-Verdict``."""
 
@@ -115,8 +136,8 @@ class Capture:
     title: str = ""
     partial: bool = False
     """Captured at the soft deadline, before the page was stable."""
-    truncated: bool = False
-    """A full-page capture cut at the height limit."""
+    truncated: Truncation = Truncation.NONE
+    """The limit at which the image was cut; empty if it is whole."""
     features_unavailable: bool = False
     """The page was too busy to report its features, so the verdict comes from status and pixels alone."""
     timings: dict[str, float] = field(default_factory=dict)
@@ -156,7 +177,7 @@ class Thumbnail:
     status: int = 0
     final_url: str = ""
     partial: bool = False
-    truncated: bool = False
+    truncated: Truncation = Truncation.NONE
     features_unavailable: bool = False
     verdict: Verdict = Verdict.OK
     begun_at: float = 0.0

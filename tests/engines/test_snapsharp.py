@@ -17,6 +17,7 @@ from tests.support.images import pixel
 from tests.support.snapsharp_server import BLOCKS, DARK, KEY, LIGHT, SnapSharpServer
 from tintype import errors, imaging
 from tintype.engines.snapsharp import SnapSharpEngine
+from tintype.model import Truncation
 from tintype.options import Options, Shot
 
 
@@ -143,7 +144,7 @@ class TestCapture:
     def test_reads_the_headers_of_a_tintype_node(self, api: SnapSharpServer, engine: SnapSharpEngine) -> None:
         api.headers = {"X-Target-Status": "404", "X-Capture": "partial, truncated", "X-Verdict": "challenge"}
         capture = engine.capture(shot())
-        assert (capture.status, capture.partial, capture.truncated) == (404, True, True)
+        assert (capture.status, capture.partial, capture.truncated) == (404, True, Truncation.ENGINE)
         assert capture.verdict == "challenge"
         api.headers = {"X-Target-Status": "many", "X-Verdict": "splendid"}
         capture = engine.capture(shot())

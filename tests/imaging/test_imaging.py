@@ -21,7 +21,7 @@ from tintype import imaging
 from tintype.errors import EngineError
 from tintype.imaging import vips
 from tintype.imaging.geometry import LONGEST_SIDE, plan_resize
-from tintype.model import Capture, Thumbnail, digest_of
+from tintype.model import Capture, Thumbnail, Truncation, digest_of
 from tintype.options import Rendition
 
 FORMATS = ("png", "jpeg", "webp", "avif")
@@ -228,18 +228,36 @@ class TestFormats:
         assert pixel(seen, 40, 10)[2] < 80
 
     @pytest.mark.parametrize(("form", "longest"), [("webp", 16_383), ("avif", 16_384)])
-    def test_an_image_longer_than_its_format_allows_is_reduced(self, form: str, longest: int) -> None:
+    def test_an_image_longer_than_its_format_allows_is_cut(self, form: str, longest: int) -> None:
         thumbnail = render(master(striped(64, 20_000)), format=form)
-        assert thumbnail.height == longest
-        assert thumbnail.width == round(64 * longest / 20_000)
-        assert imaging.size(thumbnail.body)[:2] == (thumbnail.width, thumbnail.height)
+        assert (thumbnail.width, thumbnail.height, thumbnail.truncated) == (64, longest, Truncation.FORMAT)
+        assert imaging.size(thumbnail.body)[:2] == (64, longest)
+
+    @pytest.mark.parametrize(("form", "longest"), [("webp", 16_383), ("avif", 16_384)])
+    def test_a_thumbnail_longer_than_its_format_allows_keeps_its_width(self, form: str, longest: int) -> None:
+        thumbnail = render(master(striped(64, 40_000)), format=form, thumb_width=48)
+        assert (thumbnail.width, thumbnail.height, thumbnail.truncated) == (48, longest, Truncation.FORMAT)
+
+    @pytest.mark.parametrize("options", [{"format": "png"}, {"format": "webp", "thumb_width": 32}, {"format": "jpeg"}])
+    def test_an_image_within_the_limits_of_its_format_is_whole(self, options: dict[str, Any]) -> None:
+        thumbnail = render(master(striped(64, 20_000)), **options)
+        assert (thumbnail.height, thumbnail.truncated) == (20_000 * thumbnail.width // 64, Truncation.NONE)
+
+    def test_reports_the_limit_of_the_format_for_an_image_that_is_cut_twice(self) -> None:
+        thumbnail = render(master(striped(64, 20_000), truncated=Truncation.HEIGHT), format="webp")
+        assert (thumbnail.height, thumbnail.truncated) == (16_383, Truncation.FORMAT)
+
+    @pytest.mark.parametrize("form", ["webp", "avif"])
+    def test_an_image_wider_than_its_format_allows_is_reduced(self, form: str) -> None:
+        thumbnail = render(master(striped(20_000, 40)), format=form)
+        assert (thumbnail.width, thumbnail.height) == (LONGEST_SIDE[form], round(40 * LONGEST_SIDE[form] / 20_000))
 
     def test_thumbnail_keeps_the_flags_of_its_capture(self) -> None:
         seen: dict[str, Any] = {
             "status": 404,
             "final_url": "https://example.com/there",
             "partial": True,
-            "truncated": True,
+            "truncated": Truncation.PIXELS,
             "features_unavailable": True,
         }
         thumbnail = render(master(striped(), **seen), thumb_width=100)

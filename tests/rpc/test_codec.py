@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tintype import errors
-from tintype.model import Capture, Thumbnail, Verdict, digest_of
+from tintype.model import Capture, Thumbnail, Truncation, Verdict, digest_of
 from tintype.rpc import codec
 
 text = st.text(max_size=40)
@@ -32,7 +32,7 @@ captures = st.builds(
     status=st.integers(0, 599),
     title=text,
     partial=st.booleans(),
-    truncated=st.booleans(),
+    truncated=st.sampled_from(Truncation),
     features_unavailable=st.booleans(),
     timings=st.dictionaries(text, finite, max_size=4),
     features=st.dictionaries(text, json_values, max_size=4),
@@ -49,7 +49,7 @@ thumbnails = st.builds(
     status=st.integers(0, 599),
     final_url=text,
     partial=st.booleans(),
-    truncated=st.booleans(),
+    truncated=st.sampled_from(Truncation),
     features_unavailable=st.booleans(),
     verdict=st.sampled_from(Verdict),
 )

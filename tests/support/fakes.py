@@ -23,6 +23,7 @@ from tintype.model import (
     StoredEntry,
     StoredFile,
     StoredObject,
+    Truncation,
 )
 from tintype.options import Shot
 
@@ -63,6 +64,7 @@ class FakeEngine:
     error: TintypeError | None = None
     status: int = 200
     partial: bool = False
+    truncated: Truncation = Truncation.NONE
     features_unavailable: bool = False
     features: dict[str, Any] = field(default_factory=dict)
     check_error: str = ""
@@ -103,6 +105,7 @@ class FakeEngine:
             final_url=shot.url,
             status=self.status,
             partial=self.partial,
+            truncated=self.truncated,
             features_unavailable=self.features_unavailable,
             features=self.features,
             timings={"hosted" if self.hosted else "navigate": 12.5},

@@ -15,6 +15,7 @@ from tests.support.concurrency import eventually
 from tests.web.conftest import DAY, URL, Site
 from tintype import imaging
 from tintype.errors import Overloaded
+from tintype.model import Truncation
 from tintype.service.limits import ConcurrencyLimit, WaitingLimit
 from tintype.service.purge import Selector, SelectorKind
 from tintype.web.rate_limit import RateLimits
@@ -83,6 +84,10 @@ class TestHeaders:
         answer = site.thumb()
         assert answer.headers["X-Capture"] == "partial"
         assert answer.headers["Cache-Control"] == "public, max-age=60, stale-while-revalidate=3600"
+
+    def test_x_capture_names_the_limit_that_cut_the_image(self, site: Site) -> None:
+        site.engine.partial, site.engine.truncated = True, Truncation.PIXELS
+        assert site.thumb().headers["X-Capture"] == "partial, truncated;limit=pixels"
 
     def test_x_capture_reports_unavailable_page_features(self, site: Site) -> None:
         site.engine.features_unavailable = True

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from tintype import application, logs
 from tintype.commands.flags import given_options, option_flags
-from tintype.model import ThumbnailResult, Verdict
+from tintype.model import ThumbnailResult, Truncation, Verdict
+from tintype.options import MAX_PIXELS
 from tintype.settings import Settings
 from tintype.urls import host_of
 
@@ -100,10 +101,21 @@ def _summary(result: ThumbnailResult, path: str, seconds: float) -> str:
         *([f"HTTP status {thumbnail.status}"] if thumbnail.status >= 400 else []),  # noqa: PLR2004 - HTTP
         *([f"verdict {thumbnail.verdict}"] if thumbnail.verdict is not Verdict.OK else []),
         *(["captured before the page finished loading"] if thumbnail.partial else []),
-        *(["truncated at the height limit"] if thumbnail.truncated else []),
+        *([f"truncated, {_LIMITS[thumbnail.truncated]}"] if thumbnail.truncated else []),
     ]
     size = f"{thumbnail.width} × {thumbnail.height} {thumbnail.mime.partition('/')[2]}, {len(thumbnail.body):,} bytes"
     return f"{path}: {size} ({', '.join(remarks)})"
+
+
+_LIMITS = {
+    Truncation.HEIGHT: "at TINTYPE_MAX_PAGE_HEIGHT",
+    Truncation.PIXELS: f"at {MAX_PIXELS // 1_000_000} megapixels: use a smaller scale or width",
+    Truncation.WIDTH: "at the greatest width",
+    Truncation.SCROLLER: "by the box in which the element scrolls",
+    Truncation.SCREENS: "in a list that shows its visible rows only",
+    Truncation.FORMAT: "at the longest side of the format: use png",
+    Truncation.ENGINE: "by the engine",
+}
 
 
 command = click.Command(

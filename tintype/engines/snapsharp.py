@@ -24,7 +24,7 @@ from tintype import __version__, errors, imaging, urls
 from tintype.deadline import time_left
 from tintype.engines.snapsharp_params import translate
 from tintype.errors import BackendUnavailable, CaptureTimeout, EngineError, Overloaded
-from tintype.model import HOSTED, Capture, Verdict
+from tintype.model import HOSTED, Capture, Truncation, Verdict
 from tintype.options import Shot
 
 log = structlog.get_logger("tintype.snapsharp")
@@ -106,7 +106,7 @@ class SnapSharpEngine:
             taken_at=time.time(),
             status=_status(response.headers.get("X-Target-Status", "")),
             partial="partial" in response.headers.get("X-Capture", ""),
-            truncated="truncated" in response.headers.get("X-Capture", ""),
+            truncated=Truncation.ENGINE if "truncated" in response.headers.get("X-Capture", "") else Truncation.NONE,
             verdict=_VERDICTS.get(response.headers.get("X-Verdict", ""), Verdict.OK),
             timings={HOSTED: (time.monotonic() - begin) * 1000},
         )

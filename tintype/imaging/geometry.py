@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tintype.options import Rendition
 
 LONGEST_SIDE = {"png": 1_000_000, "jpeg": 65_500, "webp": 16_383, "avif": 16_384}
-"""Largest side in pixels by format; a longer image is reduced."""
+"""Largest side in pixels by format. A taller image is cut and keeps its width; a wider one is reduced."""
 
 Box = tuple[int, int]
 """Width and height in pixels."""
@@ -30,15 +30,21 @@ class ResizePlan:
     """The size to which that part is resized; never larger than ``crop``."""
     canvas: Box
     """The delivered size; the part of it that ``scaled`` does not cover is padding."""
+    is_cut: bool = False
+    """Whether the format allows no image as tall as this one."""
 
 
 def plan_resize(width: int, height: int, rendition: Rendition) -> ResizePlan:
     """The plan for a master of this size, by the rules at the top of this module."""
     source, limit = (width, height), LONGEST_SIDE[rendition.format]
-    requested = (min(rendition.thumb_width or width, limit), min(rendition.thumb_height or height, limit))
+    requested = (min(rendition.thumb_width or width, limit), rendition.thumb_height or height)
     fit = rendition.fit if rendition.thumb_width and rendition.thumb_height else "inside"
     if fit in {"inside", "contain"}:
-        scaled = scale(source, min(1, *ratios(requested, source)))
+        factor = min(1, *ratios(requested, source))
+        scaled = scale(source, factor)
+        if scaled[1] > limit:
+            cut = (scaled[0], limit)
+            return ResizePlan((width, min(height, round(limit / factor))), cut, cut, is_cut=True)
         return ResizePlan(source, scaled, requested if fit == "contain" else scaled)
     box = scale(requested, min(1, *ratios(source, requested)))
     crop = source if fit == "fill" else scale(box, min(ratios(source, box)))

@@ -9,7 +9,7 @@ from tintype.imaging.documents import encode_document
 from tintype.imaging.encode import encode
 from tintype.imaging.geometry import Box, ResizePlan, plan_resize, ratios, scale
 from tintype.imaging.vips import decoding_errors, detect_mime, load
-from tintype.model import Capture, Thumbnail, digest_of
+from tintype.model import Capture, Thumbnail, Truncation, digest_of
 from tintype.options import DOCUMENTS, Rendition
 
 MAX_PIXELS = 60_000_000
@@ -22,9 +22,8 @@ def render(capture: Capture, rendition: Rendition) -> Thumbnail:
     A PNG that is delivered as PNG at its size is passed through unchanged.
     """
     if rendition.format in DOCUMENTS:
-        return _to_thumbnail(
-            capture, encode_document(capture, rendition.format), rendition.mime, (capture.width, capture.height)
-        )
+        document = encode_document(capture, rendition.format)
+        return _to_thumbnail(capture, document, rendition.mime, (capture.width, capture.height), capture.truncated)
     width, height, mime = size(capture.body)
     layout, body = plan_resize(width, height, rendition), capture.body
     is_unchanged = mime == rendition.mime == "image/png" and layout.canvas == (width, height)
@@ -32,7 +31,8 @@ def render(capture: Capture, rendition: Rendition) -> Thumbnail:
         with decoding_errors():
             image = _compose(load(body, mime, _preshrink(mime, layout)), layout, (width, height), rendition)
             body = encode(image, rendition.format, rendition.quality)
-    return _to_thumbnail(capture, body, rendition.mime, layout.canvas)
+    truncated = Truncation.FORMAT if layout.is_cut else capture.truncated
+    return _to_thumbnail(capture, body, rendition.mime, layout.canvas, truncated)
 
 
 def rendering_pixels(width: int, height: int, rendition: Rendition) -> int:
@@ -43,7 +43,7 @@ def rendering_pixels(width: int, height: int, rendition: Rendition) -> int:
     return width * height + canvas[0] * canvas[1]
 
 
-def _to_thumbnail(capture: Capture, body: bytes, mime: str, box: Box) -> Thumbnail:
+def _to_thumbnail(capture: Capture, body: bytes, mime: str, box: Box, truncated: Truncation) -> Thumbnail:
     return Thumbnail(
         body=body,
         mime=mime,
@@ -54,7 +54,7 @@ def _to_thumbnail(capture: Capture, body: bytes, mime: str, box: Box) -> Thumbna
         status=capture.status,
         final_url=capture.final_url,
         partial=capture.partial,
-        truncated=capture.truncated,
+        truncated=truncated,
         features_unavailable=capture.features_unavailable,
         verdict=capture.verdict,
         begun_at=capture.begun_at,

@@ -35,7 +35,8 @@ FIELDS = {
         "Where the thumbnail came from.", {"type": "string", "enum": [state.value for state in CacheState]}
     ),
     "X-Capture": HeaderField(
-        "`partial`: the page had not finished loading; `truncated`: the capture was cut at the maximum height; "
+        "`partial`: the page had not finished loading; `truncated;limit=…`: the image was cut at "
+        "this limit (height, pixels, width, format, scroller, screens, engine); "
         "`features-unavailable`: the page was too busy to report its features, so X-Verdict is less certain."
     ),
     "X-Request-Id": HeaderField("Id of this request in the log: the client's id if it is valid, else a new one."),

@@ -106,7 +106,7 @@ def step_timing(steps: Mapping[str, float]) -> str:
 def _capture_flags(thumbnail: Thumbnail) -> list[str]:
     flags = {
         "partial": thumbnail.partial,
-        "truncated": thumbnail.truncated,
+        f"truncated;limit={thumbnail.truncated}": thumbnail.truncated,
         "features-unavailable": thumbnail.features_unavailable,
     }
     return [name for name, is_set in flags.items() if is_set]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tintype.chromium.capture.clip import Clip, fit_clip, png_size
+from tintype.model import Truncation
 
 LIMIT = 16_000
 
@@ -18,23 +19,25 @@ def test_a_box_that_starts_outside_the_page_is_cut_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "scale", "limit", "height"),
+    ("width", "scale", "limit", "height", "truncated"),
     [
-        (1280, 1, 16_000, 16_000),  # the operator's limit
-        (1280, 1, 2_000, 2_000),
-        (320, 3, 16_000, 8_680),
-        (1280, 2, 16_000, 4_882),  # 25 million pixels
-        (3840, 3, 16_000, 723),
+        (1280, 1, 16_000, 16_000, Truncation.HEIGHT),
+        (1280, 1, 2_000, 2_000, Truncation.HEIGHT),
+        (320, 3, 16_000, 8_680, Truncation.PIXELS),
+        (1280, 2, 16_000, 4_882, Truncation.PIXELS),
+        (3840, 3, 16_000, 723, Truncation.PIXELS),
     ],
 )
-def test_a_tall_page_is_cut_at_the_nearest_limit(width: int, scale: float, limit: int, height: int) -> None:
+def test_a_tall_page_is_cut_at_the_nearest_limit(
+    width: int, scale: float, limit: int, height: int, truncated: Truncation
+) -> None:
     seen = fit_clip(Clip(0, 0, width, 100_000), scale, limit)
-    assert (seen.width, seen.height, seen.truncated) == (width, height, True)
+    assert (seen.width, seen.height, seen.truncated) == (width, height, truncated)
 
 
 def test_a_wide_element_is_cut_too() -> None:
     seen = fit_clip(Clip(0, 0, 100_000, 100), 1, LIMIT)
-    assert (seen.width, seen.truncated) == (16_383, True)
+    assert (seen.width, seen.truncated) == (16_383, Truncation.WIDTH)
 
 
 @pytest.mark.parametrize(("scale", "heights"), [(1, [16_300, 16_300, 7_400]), (1.25, [13_100, 13_100, 13_100, 700])])
@@ -46,7 +49,7 @@ def test_a_tall_clip_is_split_into_tiles(scale: float, heights: list[int]) -> No
 
 
 def test_a_box_within_the_limits_is_unchanged() -> None:
-    assert fit_clip(Clip(0, 0, 1280, 4_000), 1, LIMIT) == Clip(0, 0, 1280, 4_000, truncated=False)
+    assert fit_clip(Clip(0, 0, 1280, 4_000), 1, LIMIT) == Clip(0, 0, 1280, 4_000, truncated=Truncation.NONE)
 
 
 def test_png_size_is_read_from_the_header() -> None:

@@ -10,7 +10,7 @@ from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
 from tests.support.images import pixel
 from tintype.engines.chromium import ChromiumEngine
-from tintype.model import Capture
+from tintype.model import Capture, Truncation
 from tintype.options import Options
 
 pytestmark = pytest.mark.browser
@@ -97,7 +97,7 @@ class TestFullPage:
     @pytest.mark.parametrize("kind", ["ltr", "rtl", "vertical"])
     def test_has_the_whole_width_of_the_page(self, kind: str, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = capture(engine, site.url(f"/wide.html?{kind}"), width=640, height=480)
-        assert (seen.width, seen.truncated) == (2000, False)
+        assert (seen.width, seen.truncated) == (2000, Truncation.NONE)
         assert [pixel(seen.body, x, 50)[:3] for x in (50, 1000, 1950)] == [BLUE, WHITE, GREEN]
         assert [pixel(seen.body, x, 450)[:3] for x in (50, 1000, 1950)] == [GREY, GREY, GREY]
 
@@ -160,7 +160,7 @@ class TestFullPage:
         self, scale: float, engine: ChromiumEngine, site: SiteServer
     ) -> None:
         seen = capture(engine, site.url("/long.html"), width=320, height=480, scale=scale)
-        assert (seen.width, seen.height, seen.truncated) == (320 * scale, 30_000 * scale, False)
+        assert (seen.width, seen.height, seen.truncated) == (320 * scale, 30_000 * scale, Truncation.NONE)
         heights = [25, *(step + middle for step in (9900, 15_900, 16_200, 24_000) for middle in (75, 225)), 29_990]
         bands = [RED, WHITE] * 4
         assert colours(seen, *(round(height * scale) for height in heights)) == [BLUE, *bands, GREEN]

@@ -13,7 +13,7 @@ from tests.support.images import pixel
 from tintype import imaging
 from tintype.engines.chromium import ChromiumEngine
 from tintype.errors import InvalidRequest, NotAPage, SelectorNotFound, TargetDenied, TargetError, TargetUnreachable
-from tintype.model import Capture
+from tintype.model import Capture, Truncation
 from tintype.options import Options, Shot
 
 pytestmark = pytest.mark.browser
@@ -74,7 +74,7 @@ class TestCapture:
 
     def test_full_page_shows_what_loads_late(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = engine.capture(shot(site.url("/tall.html"), full_page=True))
-        assert (seen.width, seen.height, seen.truncated) == (1280, 3000, False)
+        assert (seen.width, seen.height, seen.truncated) == (1280, 3000, Truncation.NONE)
         assert [colour(seen, 600, y) for y in (500, 1500, 2500)] == [BLUE, RED, GREEN]
 
     def test_full_page_keeps_elements_of_viewport_height(self, engine: ChromiumEngine, site: SiteServer) -> None:
@@ -204,11 +204,11 @@ class TestLimits:
     def test_full_page_is_cut_at_the_height_limit(self, start_engine: StartEngine, site: SiteServer) -> None:
         low = start_engine(slots=1, max_page_height=2000, allow_addresses=(f"127.0.0.1:{site.port}",))
         seen = low.capture(shot(site.url("/tall.html"), full_page=True))
-        assert (seen.width, seen.height, seen.truncated) == (1280, 2000, True)
+        assert (seen.width, seen.height, seen.truncated) == (1280, 2000, Truncation.HEIGHT)
         assert colour(seen, 600, 1990) == RED
 
     def test_full_page_is_cut_at_the_pixel_limit(self, engine: ChromiumEngine, site: SiteServer) -> None:
         seen = engine.capture(shot(site.url("/tall.html"), full_page=True, scale=3, width=1280))
-        assert seen.truncated
+        assert seen.truncated == Truncation.PIXELS
         assert 24_000_000 < seen.width * seen.height <= 25_000_000
         assert imaging.size(seen.body)[:2] == (seen.width, seen.height)

@@ -10,7 +10,7 @@ from tests.support.capture_page import BLUE, GREEN, CapturePage, colours, invali
 from tests.support.images import pixel
 from tintype import imaging
 from tintype.errors import SelectorNotFound
-from tintype.model import Verdict
+from tintype.model import Truncation, Verdict
 from tintype.options import Options
 from tintype.service.renderer import with_verdict
 
@@ -52,13 +52,13 @@ class TestRegion:
     def test_scrolls_the_boxes_around_an_element(self, kind: str, capture: CapturePage) -> None:
         seen = capture(f"/scrollers.html?{kind}", selector="#wanted")
         assert (seen.width, seen.height, seen.truncated) == (
-            (200, 50, False) if kind == "scaled" else (400, 100, False)
+            (200, 50, Truncation.NONE) if kind == "scaled" else (400, 100, Truncation.NONE)
         )
         assert colours(seen, (5, 3), (190, 46), (5, 46)) == [GREEN] * 3
 
     def test_cuts_an_element_that_its_scroller_cannot_show(self, capture: CapturePage) -> None:
         seen = capture("/scrollers.html", selector="#tall")
-        assert (seen.height, seen.truncated) == (200, True)
+        assert (seen.height, seen.truncated) == (200, Truncation.SCROLLER)
         assert colours(seen, (5, 5), (5, 195)) == [BLUE, BLUE]
 
     @pytest.mark.parametrize("selector", ["#closed", "#outside"])

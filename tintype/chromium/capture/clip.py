@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tintype.model import Truncation
 from tintype.options import MAX_PIXELS
 
 _LONGEST_SIDE = 16_383
@@ -25,7 +26,8 @@ class Clip:
     y: float
     width: float
     height: float
-    truncated: bool = False
+    truncated: Truncation = Truncation.NONE
+    """The limit at which it was cut."""
     zoom: float = 1
     """Size of the image relative to these lengths, before the scale of the emulated device."""
 
@@ -50,8 +52,13 @@ def fit_clip(box: Clip, scale: float, max_height: int) -> Clip:
     x, y = max(0, math.floor(box.x)), max(0, math.floor(box.y))
     full_width, full_height = math.ceil(box.x + box.width) - x, box.y + box.height - y
     width = min(full_width, int(_LONGEST_SIDE / scale))
-    height = min(math.ceil(min(full_height, max_height)), int(MAX_PIXELS / (max(width, 1) * scale * scale)))
-    truncated = box.truncated or width < full_width or height < full_height
+    by_pixels = int(MAX_PIXELS / (max(width, 1) * scale * scale))
+    height = min(math.ceil(min(full_height, max_height)), by_pixels)
+    truncated = box.truncated
+    if height < full_height:
+        truncated = Truncation.PIXELS if by_pixels < max_height else Truncation.HEIGHT
+    elif width < full_width:
+        truncated = Truncation.WIDTH
     return Clip(x, y, max(width, 1), max(height, 1), truncated=truncated, zoom=box.zoom)
 
 

@@ -16,6 +16,7 @@ from tintype.chromium.capture.elements import element_not_found, query
 from tintype.chromium.capture.page_area import find_full_page_clip, find_page_area
 from tintype.chromium.cdp.connection import ProtocolError
 from tintype.errors import EngineError, InvalidParameter, InvalidRequest
+from tintype.model import Truncation
 
 _SLOW_SCREENSHOT = 0.3
 """Seconds after which the page's time runs while Chromium takes the screenshot: it may be waiting for a frame."""
@@ -28,7 +29,7 @@ class RawCapture:
     body: bytes
     width: int
     height: int
-    truncated: bool = False
+    truncated: Truncation = Truncation.NONE
 
 
 async def take_screenshot(page: PageContext) -> RawCapture:
@@ -44,7 +45,7 @@ async def take_screenshot(page: PageContext) -> RawCapture:
         width, height = png_size(png)
     except ValueError:
         raise EngineError("the browser returned an empty image") from None
-    return RawCapture(png, width, height, truncated=bool(region and region.truncated))
+    return RawCapture(png, width, height, truncated=region.truncated if region else Truncation.NONE)
 
 
 async def _find_region(page: PageContext) -> Clip | None:
@@ -68,8 +69,8 @@ async def _find_element_clip(page: PageContext, selector: str) -> Clip:
     box, area = await query(page, "selector", selector), await find_page_area(page)
     if not box:
         raise element_not_found("selector")
-    is_truncated = box.pop("hidden")
-    clip = Clip(**box, truncated=is_truncated)
+    truncated = Truncation.SCROLLER if box.pop("hidden") else Truncation.NONE
+    clip = Clip(**box, truncated=truncated)
     clip = replace(clip, x=clip.x + area.view_x, y=clip.y + area.view_y)
     if clip.x + clip.width <= 0 or clip.y + clip.height <= 0:
         raise element_not_found("selector")
