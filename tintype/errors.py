@@ -55,7 +55,7 @@ class InvalidParameter:
 
 
 class TintypeError(Exception):
-    """The service failed unexpectedly.
+    """The service failed unexpectedly; its log has the reason under the id of the request.
 
     Base of every error that a client may see. ``detail`` is written for clients: it never contains secrets, internal
     addresses or tracebacks. ``retry_after`` is in seconds; its default is that of the class.
@@ -126,7 +126,7 @@ class UnsupportedOption(InvalidRequest):
 
 
 class TargetDenied(TintypeError):
-    """The egress policy denies the target, by its URL, its DNS records or at connect time."""
+    """The target, or an address of its host, is not public. The operator can allow addresses of an own network."""
 
     status = 400
     code = "target-denied"
@@ -135,7 +135,7 @@ class TargetDenied(TintypeError):
 
 
 class Unauthorized(TintypeError):
-    """The API key is missing or unknown."""
+    """The API key is missing or unknown. Send it as ``Authorization: Bearer …`` or ``X-Api-Key``."""
 
     status = 401
     code = "unauthorized"
@@ -262,7 +262,7 @@ class UnusableCapture(TintypeError):
 
 
 class RateLimited(TintypeError):
-    """The client exceeded its rate limit."""
+    """The client exceeded its rate limit. Retry after ``Retry-After`` seconds."""
 
     status = 429
     code = "rate-limited"
@@ -317,7 +317,7 @@ class BrowserCrashed(TintypeError):
 
 
 class EngineError(TintypeError):
-    """The capture engine failed or sent an invalid response."""
+    """The capture engine failed or sent an invalid response. Retry the request."""
 
     status = 502
     code = "engine-error"
@@ -335,7 +335,7 @@ class Overloaded(TintypeError):
 
 
 class BackendUnavailable(TintypeError):
-    """The capture engine, the cache or the storage is unavailable."""
+    """The capture engine, the cache or the storage is unavailable. Retry after ``Retry-After`` seconds."""
 
     status = 503
     code = "backend-unavailable"
@@ -344,7 +344,7 @@ class BackendUnavailable(TintypeError):
 
 
 class CaptureTimeout(TintypeError):
-    """The page was not ready to capture before the hard deadline."""
+    """The page was not ready to capture before the time limit of the service."""
 
     status = 504
     code = "capture-timeout"

@@ -82,7 +82,9 @@ def _register_routes(app: Flask, application: Application, query_cache: QueryCac
     )
     app.register_blueprint(health.blueprint(service))
     app.register_blueprint(metrics.blueprint(application.metrics_access))
-    app.register_blueprint(api_docs.blueprint(api_docs.api_features(application), pages=playground_page.enabled))
+    app.register_blueprint(
+        api_docs.blueprint(api_docs.api_features(application), application.proxies, pages=playground_page.enabled)
+    )
     if playground_page.enabled:
         app.register_blueprint(playground.blueprint(playground_page, authenticator))
 

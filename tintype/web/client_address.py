@@ -8,6 +8,7 @@ A header counts only if the peer is a trusted proxy. A WSGI environment has one 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from wsgiref.types import WSGIEnvironment
@@ -27,6 +28,7 @@ MAX_CACHED_PEERS = 1024
 """Peers for which the cache holds whether they are trusted proxies."""
 _MAX_ADDRESS_LENGTH = 64
 """Characters of an IPv6 address with zone, brackets and port."""
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]{1,64}){1,8}")
 _UNIX_SOCKET_PEER = ip_address("127.0.0.1")
 
 
@@ -85,6 +87,14 @@ class ProxyTrust:
             claimed = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
             scheme = claimed if claimed in ("http", "https") else scheme
         return f"{scheme}://{host}"
+
+    def path_prefix(self, request: Request) -> str:
+        """The path below which a trusted proxy publishes this service (X-Forwarded-Prefix), or that of the server."""
+        if self._trusts_peer(request.remote_addr or ""):
+            claimed = request.headers.get("X-Forwarded-Prefix", "").partition(",")[0].strip().rstrip("/")
+            if claimed and _PREFIX.fullmatch(claimed):
+                return claimed
+        return request.script_root
 
     def _is_trusted_peer(self, peer: str) -> bool:
         return self._trusts(parse_address(peer) or _UNIX_SOCKET_PEER)

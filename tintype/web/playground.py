@@ -21,6 +21,8 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self';"
     " base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
+_ENTRIES = ("docs.js", "playground.js")
+"""Scripts that a page names itself; the others are modules that they import."""
 _LINKS = (("API", "docs"), ("OpenAPI", "openapi.json"))
 """Links in the header of the page; those whose route is disabled are left out."""
 
@@ -70,7 +72,7 @@ def _render_page(playground: Playground, access: Authenticator) -> str:
         common=form.common_fields(playground.hidden_options),
         groups=form.field_groups(playground.hidden_options),
         static=f"static/{static_files().digest}",
-        modules=[name for name in static_files().files if name.endswith(".js") and name != "playground.js"],
+        modules=[name for name in static_files().files if name.endswith(".js") and name not in _ENTRIES],
         access="open" if access.is_public else "keys" if access.keys else "signed",
         signed=access.accepts_signatures,
         links=[link for link in _LINKS if f"/{link[1]}" in routes],

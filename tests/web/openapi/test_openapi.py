@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,19 @@ def operations(api: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]
             yield path, method, operation
 
 
+def descriptions(part: Any) -> Iterator[str]:
+    """Every description and summary, at any depth."""
+    if isinstance(part, list):
+        for each in part:
+            yield from descriptions(each)
+    elif isinstance(part, dict):
+        for name, each in part.items():
+            if name in {"description", "summary"} and isinstance(each, str):
+                yield each
+            elif name not in {"value", "example"}:
+                yield from descriptions(each)
+
+
 def validator(api: dict[str, Any], name: str) -> Draft202012Validator:
     schema = {"$ref": f"#/components/schemas/{name}", "components": api["components"]}
     return Draft202012Validator(schema)
@@ -66,6 +80,20 @@ class TestDocument:
 
     def test_lists_no_body_only_option_as_a_query_parameter(self, api: dict[str, Any]) -> None:
         assert not [name for name in api["components"]["parameters"] if is_body_only(name)]
+
+    @pytest.mark.parametrize("features", [ApiFeatures(), ALL_FEATURES])
+    def test_descriptions_are_markdown_for_clients(self, features: ApiFeatures) -> None:
+        texts = list(descriptions(document(features)))
+        assert len(texts) > 150
+        unfit = re.compile(r"``|:[a-z]+:`|\bdocs/|\b(?:TINTYPE_|Base of|self\b|pydantic|docstring)|[\w.]+\(\)")
+        assert [text for text in texts if unfit.search(text)] == []
+        assert [text for text in texts if text.count("`") % 2] == [], "a code span has no end"
+        assert [text for text in texts if not text.strip() or text != text.strip()] == []
+
+    def test_lists_several_errors_of_one_status(self, api: dict[str, Any]) -> None:
+        text = api["paths"]["/thumb"]["get"]["responses"]["503"]["description"]
+        assert [line.split("`")[1] for line in text.splitlines()] == ["overloaded", "backend-unavailable"]
+        assert all(line.startswith("- `") for line in text.splitlines())
 
     def test_operation_ids_are_unique(self, api: dict[str, Any]) -> None:
         names = [operation["operationId"] for _, _, operation in operations(api)]
@@ -215,6 +243,11 @@ class TestOpenapiRoute:
         assert "/status.json" not in site.client.get("/openapi.json").json["paths"]
 
 
+def examples(page: str) -> list[str]:
+    """The commands of the page."""
+    return [unescape(text) for text in re.findall(r'<code id="\w+-curl">(.*?)</code>', page, re.DOTALL)]
+
+
 class TestDocsPage:
     def test_lists_every_operation_option_error_and_object(self, site: Site, api: dict[str, Any]) -> None:
         page = site.client.get("/docs").text
@@ -235,6 +268,41 @@ class TestDocsPage:
         assert linked
         for url in linked:
             assert site.client.get(f"/{url}").status_code == 200
+
+    @pytest.mark.parametrize(
+        ("headers", "base"),
+        [
+            ({"Host": "127.0.0.1:8400"}, "http://127.0.0.1:8400"),
+            ({"Host": "[::1]:8400"}, "http://[::1]:8400"),
+            ({"Host": "thumbs.example.com", "X-Forwarded-Proto": "https"}, "https://thumbs.example.com"),
+            ({"Host": "example.com", "X-Forwarded-Prefix": "/tools/thumbs/"}, "http://example.com/tools/thumbs"),
+            ({"Host": "example.com", "X-Forwarded-Prefix": "/$(reboot)"}, "http://example.com"),
+        ],
+    )
+    def test_examples_have_the_base_url_of_the_request(self, headers: dict[str, str], base: str) -> None:
+        site = Site(trusted_proxies=("127.0.0.1",))
+        urls = set(re.findall(r"https?://[^\s']+", "\n".join(examples(site.client.get("/docs", headers=headers).text))))
+        assert f"{base}/thumb?url=https%3A%2F%2Fexample.com%2F" in urls
+        assert {url for url in urls if not url.startswith(f"{base}/")} == {'https://example.com/"}'}
+
+    def test_ignores_a_prefix_and_a_scheme_of_other_clients(self, site: Site) -> None:
+        headers = {"Host": "example.com", "X-Forwarded-Prefix": "/other", "X-Forwarded-Proto": "https"}
+        assert "'http://example.com/thumb?" in unescape(site.client.get("/docs", headers=headers).text)
+
+    def test_prefers_the_public_url(self) -> None:
+        page = Site(public_url="https://thumbs.example.com").client.get("/docs").text
+        assert all("'https://thumbs.example.com/" in example for example in examples(page))
+        assert "data-base" not in page
+
+    def test_replaces_a_host_that_no_command_may_contain(self, site: Site) -> None:
+        page = site.client.get("/docs", headers={"Host": "x$(reboot)"}).text
+        assert "reboot" not in page
+        assert "'http://localhost/thumb?" in unescape(page)
+
+    def test_renders_code_spans(self, site: Site) -> None:
+        page = site.client.get("/docs").text
+        assert "Same as <code>detail</code>." in page
+        assert re.findall(r"<(?:td|p)[^>]*>[^<]*`", page) == []
 
     def test_has_no_broken_internal_link(self, site: Site) -> None:
         page = site.client.get("/docs").text

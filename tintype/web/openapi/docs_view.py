@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tintype.options import format_value
+from tintype.web.openapi import curl
 from tintype.web.openapi.parameters import ACCEPTS
 from tintype.web.openapi.responses import PROBLEM_JSON
 
 Json = Mapping[str, Any]
 
-_METHODS = ("get", "post")
+_METHODS = ("get", "post", "delete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,7 @@ def _operation(document: Json, path: str, method: str, operation: Json) -> Opera
             for name, field in ((name, _resolve_ref(document, each)) for name, each in success["headers"].items())
         ),
         errors=tuple(_error_rows(document, operation["responses"])),
-        curl=_curl(document, path, method, content),
+        curl=curl.command(path, method, operation),
     )
 
 
@@ -165,13 +165,3 @@ def _resolve_ref(document: Json, schema: Json) -> Json:
     for part in schema["$ref"].removeprefix("#/").split("/"):
         found = found[part]
     return found  # type: ignore[no-any-return]
-
-
-def _curl(document: Json, path: str, method: str, content: Json | None) -> str:
-    base = document["servers"][0]["url"].rstrip("/") or "http://127.0.0.1:8000"
-    if content:
-        body = json.dumps(content["example"])
-        return f"curl -H 'Content-Type: application/json' -d '{body}' {base}{path}"
-    query = "?url=https%3A%2F%2Fexample.com%2F" if path in {"/thumb", "/meta"} else ""
-    out = "-o thumbnail.png " if path == "/thumb" else ""
-    return f"curl {out}'{base}{path}{query}'" if method == "get" else ""

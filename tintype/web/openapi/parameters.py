@@ -7,6 +7,7 @@ from typing import Any
 
 from tintype.options import Options, accepts, is_body_only
 from tintype.request_parser import MAX_PARAMETERS
+from tintype.web.openapi.markdown import markdown
 
 Schema = dict[str, Any]
 
@@ -66,7 +67,7 @@ def _schema(name: str) -> Schema:
 
 
 def _meaning(name: str) -> str:
-    return f"{Options.model_fields[name].description}{ACCEPTS}{accepts(name)}."
+    return f"{markdown(Options.model_fields[name].description or '')}{ACCEPTS}{accepts(name)}."
 
 
 _MODEL = Options.model_json_schema()

@@ -100,7 +100,7 @@ def _thumb(features: ApiFeatures) -> dict[str, Any]:
     return {
         "operationId": "thumb",
         "summary": "Thumbnail of a page.",
-        "description": "From the cache, rendered from a cached capture, or captured now. HEAD sends the same headers.",
+        "description": "From the cache, rendered from a cached capture, or captured now. `HEAD`: the same headers.",
         **_with_options(features, responses.thumbnail(), query=parameters.parameters(), as_image=True),
     }
 
@@ -230,14 +230,14 @@ def _ready() -> dict[str, Any]:
 def _status(features: ApiFeatures) -> dict[str, Any]:
     found = success("The totals.", json_content(StatusReport))
     kinds = responses.auth_errors(keys=features.keys, signatures=features.signatures)
-    operation = _operator("status", "Totals of the node, as the page at / shows them.", found, *kinds)
+    operation = _operator("status", "Totals of the node, as the page at `/` shows them.", found, *kinds)
     return operation | {"security": _security(features)}
 
 
 def _metrics() -> dict[str, Any]:
     media = ("text/plain", "application/openmetrics-text")
     found = success("The metrics.", {name: {"schema": _TEXT} for name in media})
-    summary = "Metrics for Prometheus, for clients that TINTYPE_METRICS allows."
+    summary = "Metrics for Prometheus, for clients that the operator allows."
     return _operator("metrics", summary, found, errors.Unauthorized, errors.NotFound)
 
 

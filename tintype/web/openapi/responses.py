@@ -15,6 +15,7 @@ from tintype.imaging.documents import PageMetadata
 from tintype.options import FormatName
 from tintype.web.bodies import Problem
 from tintype.web.header_catalog import ALWAYS, RATE_LIMIT, THUMBNAIL
+from tintype.web.openapi.markdown import first_paragraph
 from tintype.web.openapi.schemas import reference
 
 ErrorTypes = Iterable[type[TintypeError]]
@@ -94,7 +95,7 @@ def _failure(kinds: list[type[TintypeError]], *, as_image: bool, rate_limited: b
         "examples": {kind.code: {"$ref": f"#/components/examples/{kind.code}"} for kind in kinds},
     }
     return {
-        "description": " ".join(f"`{kind.code}`: {_summary(kind)}" for kind in kinds),
+        "description": _described(kinds),
         "headers": header_references(*ALWAYS, "Retry-After", *(RATE_LIMIT if rate_limited else ())),
         "content": {
             PROBLEM_JSON: problem,
@@ -104,9 +105,10 @@ def _failure(kinds: list[type[TintypeError]], *, as_image: bool, rate_limited: b
     }
 
 
-def _summary(kind: type[TintypeError]) -> str:
-    """First paragraph of the docstring, on one line."""
-    return " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())
+def _described(kinds: list[type[TintypeError]]) -> str:
+    """When each error is returned; a list if there are several."""
+    texts = [f"`{kind.code}`: {first_paragraph(inspect.getdoc(kind))}" for kind in kinds]
+    return texts[0] if len(texts) == 1 else "\n".join(f"- {text}" for text in texts)
 
 
 def examples() -> dict[str, Any]:

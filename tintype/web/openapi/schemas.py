@@ -20,6 +20,7 @@ from tintype.web.bodies import (
     StoredRemovalReport,
     UsageReport,
 )
+from tintype.web.openapi.markdown import first_paragraph
 
 Schema = dict[str, Any]
 
@@ -47,8 +48,14 @@ def schemas() -> dict[str, Schema]:
         schema_generator=_BodySchemas,
     )
     return {
-        name: {key: value for key, value in schema.items() if key != "title"} for name, schema in found["$defs"].items()
+        name: _described({key: value for key, value in schema.items() if key != "title"})
+        for name, schema in found["$defs"].items()
     }
+
+
+def _described(schema: Schema) -> Schema:
+    """A schema whose description is the first paragraph of the model's docstring."""
+    return {**schema, "description": first_paragraph(schema["description"])} if "description" in schema else schema
 
 
 def reference(model: type) -> dict[str, str]:

@@ -1,11 +1,12 @@
 // The playground: the form requests thumbnails and renders snippets.
 
 import { requestThumbnail } from "./api.js";
+import { initCopyButtons } from "./copy.js";
 import { announce, find, make, show } from "./dom.js";
 import { clearErrors, collectOptions, setOptions, showErrors, updateCounts } from "./form.js";
 import { addToGallery, openGallery } from "./gallery.js";
 import { clearFailure, showFailure, showProgress, showResult } from "./result.js";
-import { initCopyButtons, renderSnippets } from "./snippet.js";
+import { renderSnippets } from "./snippet.js";
 import { startPolling } from "./status.js";
 
 const KEY_STORAGE = "tintype.key", MAX_REQUESTS = 30, DOUBLE_CLICK_MS = 600;

@@ -1,7 +1,7 @@
 // Code snippets for the current options: HTML, curl, Python, and a signing command.
 
 import { thumbnailUrl } from "./api.js";
-import { announce, find, show } from "./dom.js";
+import { find, show } from "./dom.js";
 
 const BASE = new URL("./", location.href).href;
 const DOCUMENTS = ["pdf", "json"];
@@ -92,28 +92,4 @@ function signCommand({ query }) {
     return value === "false" ? `--no-${flag}` : `--${flag} ${shell(value)}`;
   });
   return [`tintype sign ${shell(valueOf(query, "url"))}`, ...flags, "--expires 30d", `--base ${shell(BASE.replace(/\/$/, ""))}`].join(" \\\n  ");
-}
-
-/** Copy buttons. Pages loaded by plain HTTP have no clipboard API; there the text is selected and copied by command. */
-export function initCopyButtons() {
-  for (const button of document.querySelectorAll("[data-copies]")) {
-    button.addEventListener("click", async () => {
-      const source = find(button.dataset.copies);
-      const done = await copy(source);
-      const label = button.querySelector("span");
-      label.textContent = done ? "Copied" : "Press Ctrl+C";
-      announce(done ? "Copied to the clipboard." : "The text is selected: copy it with Ctrl+C.");
-      setTimeout(() => { label.textContent = "Copy"; }, 2000);
-    });
-  }
-}
-
-async function copy(source) {
-  try {
-    await navigator.clipboard.writeText(source.textContent);
-    return true;
-  } catch {
-    getSelection().selectAllChildren(source);
-    return document.execCommand("copy");
-  }
 }
