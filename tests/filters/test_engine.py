@@ -56,6 +56,12 @@ class TestCosmeticRules:
         assert filters.hidden_by_class_or_id(["sponsored-box", "other"], [], hidden) == (".sponsored-box",)
         assert filters.hidden_by_class_or_id(["other"], ["top"], hidden) == ()
 
+    def test_skips_names_with_lone_surrogates(self, filters: FilterEngine) -> None:
+        rules = filters.cosmetic_rules(PAGE)
+        named = filters.hidden_by_class_or_id(["sponsored-box"], ["box"], rules)
+        assert named == (".sponsored-box",)
+        assert filters.hidden_by_class_or_id(["\ud83d", "sponsored-box"], ["a\udc00", "box"], rules) == named
+
     def test_keeps_elements_that_a_list_excepts(self, filters: FilterEngine) -> None:
         assert (
             filters.hidden_by_class_or_id(["sponsored-box"], [], filters.cosmetic_rules("https://quiet.example/")) == ()

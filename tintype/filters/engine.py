@@ -74,10 +74,11 @@ class FilterEngine:
         )
 
     def hidden_by_class_or_id(self, names: Iterable[str], ids: Iterable[str], hidden: CosmeticRules) -> tuple[str, ...]:
-        """Additional selectors to hide, for class names and ids that occur on the page."""
+        """Additional selectors to hide, for well-formed class names and ids on the page."""
         if not hidden.generic:
             return ()
-        return tuple(self._engine.hidden_class_id_selectors(list(names), list(ids), set(hidden.exceptions)))
+        classes, identifiers = _well_formed(names), _well_formed(ids)
+        return tuple(self._engine.hidden_class_id_selectors(classes, identifiers, set(hidden.exceptions)))
 
 
 class FilterFile:
@@ -121,6 +122,11 @@ def compile_lists(texts: Iterable[str]) -> bytes:
     for text in texts:
         rules.add_filter_list(text, "hosts" if is_hosts(text) else "standard")
     return bytes(adblock.Engine(rules, optimize=True).serialize())
+
+
+def _well_formed(names: Iterable[str]) -> list[str]:
+    """The names without lone surrogates: the engine takes UTF-8, and a page can name its elements by any UTF-16."""
+    return [name for name in names if not any("\ud800" <= letter <= "\udfff" for letter in name)]
 
 
 def is_hosts(text: str) -> bool:

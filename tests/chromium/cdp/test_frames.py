@@ -22,6 +22,8 @@ from tintype.provision.find_browser import find_chromium
 
 pytestmark = pytest.mark.browser
 
+_CAPTURE_SECONDS = 120.0
+"""Time limit of one capture. Cleaning gets a quarter of what is left, which a loaded machine may need."""
 LIST = "/promo/loader.js$script\n/promo/banner.$image\n##.sponsored-box\n##div[data-kind=advert]\n"
 
 
@@ -38,7 +40,7 @@ async def capture_pages(site: SiteServer, other: SiteServer, lists: FilterFile |
             page, _, more = name.partition("&")
             url = site.url(f"/clean/{page}.html?other={other.port}&{more}")
             shot = Options(url=url, width=640, height=480).capture_request().shot
-            taken.append(await browser.capture(shot, None, 20.0, 16_000))
+            taken.append(await browser.capture(shot, None, _CAPTURE_SECONDS, 16_000))
         # No session of a frame is left behind.
         assert await asyncio.to_thread(eventually, lambda: len(browser._session._connection._sessions) == 1)
         return taken

@@ -1,9 +1,14 @@
-// The classes and ids on a page, at most maxNames of each.
+// The classes and ids on a page, at most maxNames of each. Leaves out what no rule can name: names with half of a
+// surrogate pair, which are not text, and names of more than 100 UTF-16 units.
 (maxNames) => {
   const names = new Set(), ids = new Set();
-  for (const element of document.getElementsByTagName("*")) {
-    if (element.id && ids.size < maxNames) ids.add(String(element.id).slice(0, 100));
-    if (names.size < maxNames) for (const name of element.classList) names.add(name.slice(0, 100));
+  const attribute = Element.prototype.getAttribute; // a form's fields may be called "id" or "classList"
+  const isName = (name) => name && name.length <= 100 && name.isWellFormed();
+  for (const element of document.querySelectorAll("[id], [class]")) {
+    const id = attribute.call(element, "id");
+    if (ids.size < maxNames && isName(id)) ids.add(id);
+    if (names.size >= maxNames) continue;
+    for (const name of (attribute.call(element, "class") ?? "").split(/\s+/)) if (isName(name)) names.add(name);
   }
   return [[...names].slice(0, maxNames), [...ids]];
 }
