@@ -34,6 +34,13 @@ class TestTags:
         assert len(found) == len(set(found)) == 5
         assert all(len(tag) <= 70 for tag in found)
 
+    def test_contain_the_document_of_a_url_with_a_fragment(self) -> None:
+        plain, prices = (capture_request(url=f"https://site.org/a{fragment}").shot for fragment in ("", "#prices"))
+        assert cache_tags.page_tag(plain) != cache_tags.page_tag(prices)
+        assert cache_tags.document_tag(plain.url) in cache_tags.tags_of(prices)
+        assert [*filter(cache_tags.is_page_tag, cache_tags.tags_of(prices))] == [cache_tags.page_tag(prices)]
+        assert set(cache_tags.tags_of(plain)) - {cache_tags.page_tag(plain)} <= set(cache_tags.tags_of(prices))
+
     def test_differ_for_pages_sent_as_html(self) -> None:
         one, other = (capture_request(url="http://html.invalid/", html=f"<p>{name}").shot for name in "ab")
         assert cache_tags.page_tag(one) != cache_tags.page_tag(other)

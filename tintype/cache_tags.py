@@ -1,7 +1,8 @@
 """Tags of cached values: the groups that a purge can name.
 
-Every value has the tag of its URL, of its host, of each prefix of its path, and those that the client sent. URLs are
-digests, because their queries may contain credentials.
+Every value has the tag of its URL, of its host, of each prefix of its path, and those that the client sent; with a
+fragment in the URL also that of the document, which is the URL without it. URLs are digests, because their queries and
+fragments may contain credentials.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _DIGEST_DIGITS = 32
 def tags_of(shot: Shot, names: Sequence[str] = ()) -> tuple[str, ...]:
     """All tags of the values of a shot; ``names`` are the client's."""
     host, prefixes = host_tag(urls.host_of(shot.url)), map(prefix_tag, prefixes_of(shot.url))
-    return (page_tag(shot), host, *prefixes, *map(name_tag, names))
+    document = (document_tag(shot.url),) if "#" in shot.url else ()
+    return (page_tag(shot), *document, host, *prefixes, *map(name_tag, names))
 
 
 def page_tag(shot: Shot) -> str:
@@ -39,6 +41,11 @@ def is_page_tag(tag: str) -> bool:
 def url_tag(url: str) -> str:
     """The tag of a canonical URL."""
     return _tag("url", url)
+
+
+def document_tag(url: str) -> str:
+    """The tag of a canonical URL whatever its fragment is."""
+    return _tag("document", url.partition("#")[0])
 
 
 def host_tag(host: str) -> str:

@@ -46,10 +46,8 @@ class TargetPolicy:
         """The canonical form of a URL, also of a denied target; raises InvalidRequest. For purges, not for captures."""
         url = _parse(raw)
         query = self._without_tracking(url.search.removeprefix("?"))
-        # Fragments with ! or / select a page in client-side routing; others only scroll.
-        fragment = url.hash if url.hash.startswith(("#!", "#/")) else ""
         authority = url.hostname.removesuffix(".") + (url.port and f":{url.port}")
-        canonical = f"{url.protocol}//{authority}{url.pathname}{query and '?' + query}{fragment}"
+        canonical = f"{url.protocol}//{authority}{url.pathname}{query and '?' + query}{url.hash}"
         if len(canonical) > MAX_BYTES:
             raise _invalid_url(f"must be at most {MAX_BYTES} bytes")
         return canonical

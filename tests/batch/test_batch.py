@@ -79,7 +79,7 @@ class TestUrlList:
 
     def test_ignores_comments_empty_lines_and_duplicates(self, tintype: Terminal, engine: ScriptedEngine) -> None:
         list_file = write_list(
-            "# mine", "", f"  {HOST}/a  ", f"{HOST}/a?utm_source=mail", "HTTP://127.0.0.1:9/a#top", "\t"
+            "# mine", "", f"  {HOST}/a  ", f"{HOST}/a?utm_source=mail", "HTTP://127.0.0.1:9/a#", "\t"
         )
         assert tintype("batch", list_file, "-o", "out") == 0
         assert engine.captured() == ["/a"]

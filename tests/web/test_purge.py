@@ -63,6 +63,19 @@ class TestSelectors:
         assert response.json["purged"] == 2 * after.count("M")
         assert states(site) == after
 
+    @pytest.mark.parametrize(
+        ("purged", "after"), [("", "MMMH"), ("#", "MMMH"), ("#prices", "HMHH"), ("#size", "HHMH"), ("#other", "HHHH")]
+    )
+    def test_url_without_fragment_includes_all_fragments(self, purged: str, after: str, site: Site) -> None:
+        pages = [URL, f"{URL}#prices", f"{URL}#size", f"{URL}news"]
+
+        def cache_states() -> str:
+            return "".join(site.thumb(page, headers={"X-Api-Key": CLIENT}).headers["X-Cache"][0] for page in pages)
+
+        assert [cache_states(), cache_states()] == ["MMMM", "HHHH"]
+        assert purge(site, url=URL + purged).json["purged"] == 2 * after.count("M")
+        assert cache_states() == after
+
     def test_removes_by_tag(self, site: Site) -> None:
         assert [states(site, tag="news,product:42"), states(site)] == ["MMMM", "HHHH"]
         assert purge(site, tag="product:4").json["purged"] == 0

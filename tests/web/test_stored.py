@@ -90,7 +90,7 @@ class TestList:
         persist(site, url="https://b.org/")
         later = site.clock() + 1
         for query in (
-            {"url": "HTTPS://WWW.A.ORG:443/x?b=1&utm_medium=z#top"},
+            {"url": "HTTPS://WWW.A.ORG:443/x?b=1&utm_medium=z#"},
             {"host": "WWW.a.org"},
             {"host": "*.a.org"},
             {"prefix": key[:30], "before": later},
@@ -99,6 +99,11 @@ class TestList:
         assert len(get(site, before=later).json["objects"]) == 2
         for before in (site.clock(), "2023-11-14", "2023-11-14T22:13:20Z", "2023-11-15T00:13:20+02:00"):
             assert get(site, before=before).json["objects"] == []
+
+    def test_distinguishes_fragments(self, site: Site) -> None:
+        keys = {url: persist(site, url=url) for url in (URL, f"{URL}#prices", f"{URL}#size")}
+        for url, key in keys.items():
+            assert [each["key"] for each in get(site, url=url).json["objects"]] == [key], url
 
     def test_finds_targets_that_are_denied_now(self, site: Site) -> None:
         key = persist(site)

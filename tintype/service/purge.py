@@ -50,13 +50,18 @@ class Selector:
             case SelectorKind.ETAG:
                 return cache.purge(*cache.pages_with(cache_tags.etag_tag(self.value)))
             case SelectorKind.URL:
-                return cache.purge(cache_tags.url_tag(self.value))
+                return cache.purge(*_tags_of_url(self.value))
             case SelectorKind.HOST:
                 return cache.purge(cache_tags.host_tag(self.value))
             case SelectorKind.PREFIX:
                 return cache.purge(cache_tags.prefix_tag(self.value))
             case SelectorKind.TAG:
                 return cache.purge(cache_tags.name_tag(self.value))
+
+
+def _tags_of_url(url: str) -> tuple[str, ...]:
+    """With a fragment, the tag of this URL; without, also of the URLs that differ in their fragment only."""
+    return (cache_tags.url_tag(url),) if "#" in url else (cache_tags.url_tag(url), cache_tags.document_tag(url))
 
 
 def _url(text: str, policy: urls.TargetPolicy) -> str:

@@ -48,6 +48,8 @@ class PageContext:
     """Consent managers whose API was called: elements that they leave on the page are not a new dialog."""
     closed_roots: set[int] = field(default_factory=set)
     """Backend node ids of the closed shadow trees that scripts can search."""
+    scrolled_to_anchor: bool = False
+    """Whether the capture has scrolled to the anchor, because the browser had not found it."""
     found_wait_for: bool = False
     """Whether an element has matched ``wait_for``."""
     info: Json = field(default_factory=dict)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from tintype.chromium.capture import full_page, navigation_errors, page_changes, readiness
+from tintype.chromium.capture import anchor, full_page, navigation_errors, page_changes, readiness
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.elements import element_not_found, find_element, query, wait_for_element
 from tintype.chromium.capture.emulation import emulate
@@ -93,6 +93,7 @@ class PageCapture:
         for script in ("animation_frames", "busy_clock"):
             yield self.page.session.post("Page.addScriptToEvaluateOnNewDocument", source=script_source(script))
         yield self.page.pending_work.preload()
+        yield from anchor.preload_anchor(self.page)
         yield from page_changes.preload_styles(self.page)
         yield from preload_hiding(self.page)
 
@@ -158,6 +159,8 @@ class PageCapture:
     async def show_region(self) -> None:
         """Scroll near ``selector`` and ``clip``, so that lazy content loads, and expand scrollers that hide it."""
         page, region = self.page, self.page.shot.region
+        if region.selector or region.clip or region.full_page or page.shot.pdf:
+            await anchor.scroll_to_top(page)
         if region.selector:
             box = await find_element(page, "selector", region.selector)
             if box["hidden"]:
@@ -176,9 +179,10 @@ class PageCapture:
             self.page.checked_height = full_page.image_height(self.page)
 
     async def scroll_to(self) -> None:
-        """Scroll to the position or the element of ``scroll_to``."""
+        """Scroll to the position or the element of ``scroll_to``, or to an anchor that scripts have created."""
         if target := self.page.shot.region.scroll_to:
             await find_element(self.page, "scroll_to", target)
+        await anchor.scroll_to_anchor(self.page)
 
     async def delay(self) -> None:
         """Wait ``delay`` milliseconds."""
@@ -188,8 +192,10 @@ class PageCapture:
     async def wait_again(self) -> None:
         """Wait and clean again if a step from ``wait_for`` to ``delay`` was needed."""
         wait, region = self.page.shot.wait, self.page.shot.region
+        await anchor.scroll_to_anchor(self.page)
         is_part = region.selector or region.clip or region.full_page or self.page.shot.pdf
-        if wait.wait_for or is_part or region.scroll_to or wait.delay:
+        has_scrolled = region.scroll_to or self.page.scrolled_to_anchor
+        if wait.wait_for or is_part or has_scrolled or wait.delay:
             await self.wait()
             await self.clean()
         if self.page.shot.page_changes.hide_selectors:  # in shadow trees that have appeared since

@@ -10,6 +10,12 @@ from pathlib import Path
 
 from tintype.chromium.process.user import BrowserUser
 
+# A mouse: hover and a fine pointer. Headless Chromium finds no input device and reports none; the emulation of phones
+# replaces this with touch. Values: HoverType and PointerType of blink/public/common/web_preferences. A smooth scroll
+# ends at once: its frames follow a clock that virtual time overtakes.
+_BLINK_SETTINGS = (
+    "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4,scrollAnimatorEnabled=false"
+)
 FLAGS: tuple[str, ...] = (
     "--remote-debugging-pipe",
     "--proxy-bypass-list=<-loopback>",
@@ -36,9 +42,7 @@ FLAGS: tuple[str, ...] = (
     "--hide-scrollbars",
     "--disable-gpu",
     "--disable-3d-apis",
-    # A mouse: hover and a fine pointer. Headless Chromium finds no input device and reports none; the emulation of
-    # phones replaces this with touch. Values: HoverType and PointerType of blink/public/common/web_preferences.
-    "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
+    f"--blink-settings={_BLINK_SETTINGS}",
 )
 PROXIES = 3
 """Egress proxies of a browser: for the page, for a probe, and for a page whose context is being disposed of."""
