@@ -9,7 +9,7 @@ import pytest
 from harness import ROOT
 from tintype import errors, request_parser
 from tintype.backends import MAX_CAPTURE_WAIT
-from tintype.chromium.capture import emulation
+from tintype.chromium.capture import emulation, visible_rows
 from tintype.chromium.cdp import connection, tab
 from tintype.chromium.daemon import slots, supervisor
 from tintype.chromium.process.watchdog import ProcessLimits
@@ -74,6 +74,10 @@ BOUNDS: list[tuple[str, str]] = [
     ("captures", f"{rate_limit.WIDE_NETWORK_FACTOR} times the limit"),
     ("requests that wait for a capture", f"{MAX_CAPTURE_WAIT:.0f} s"),
     ("image of a capture", f"{combinations.MAX_PIXELS // 1_000_000} megapixels"),
+    (
+        "lists that keep only their visible rows",
+        f"{visible_rows.MAX_SCREENS} screens, {visible_rows.MAX_SECONDS:.0f} s",
+    ),
     ("images drawn at a time", f"{rendering_limit.TIMEOUT:.0f} s of waiting"),
     ("images drawn at a time", f"{rendering_limit.SMALL_PIXELS / 1e6} megapixels"),
     ("images drawn at a time", f"{rendering_limit.MAX_PIXELS // 1_000_000} megapixels"),

@@ -3,10 +3,12 @@
 from tintype.imaging.content import ContentStats, is_one_colour, measure_content
 from tintype.imaging.error_card import draw_error_card, draw_placeholder
 from tintype.imaging.render import render, rendering_pixels, size, verify
-from tintype.imaging.stitch import stitch_vertically
+from tintype.imaging.stitch import Patch, apply_patches, stitch_vertically
 
 __all__ = [
     "ContentStats",
+    "Patch",
+    "apply_patches",
     "draw_error_card",
     "draw_placeholder",
     "is_one_colour",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from tintype.chromium.cdp.frames import Frames
 from tintype.chromium.cdp.tab import Tab
 from tintype.chromium.proxy.traffic import Traffic
 from tintype.filters.engine import FilterEngine
+from tintype.imaging import Patch
 from tintype.options import Shot
 from tintype.urls import host_of
 
@@ -50,6 +52,14 @@ class PageContext:
     """Backend node ids of the closed shadow trees that scripts can search."""
     scrolled_to_anchor: bool = False
     """Whether the capture has scrolled to the anchor, because the browser had not found it."""
+    expanded: int = 0
+    """Elements that scrolled in place of the document and are as tall as their content now."""
+    unseen_ends: set[int] = field(default_factory=set)
+    """Of the document (-1) and these elements, those whose end no walk has reached."""
+    patches: list[Patch] = field(default_factory=list)
+    """Screens of lists that keep only their visible rows, in place of what the page shows at its top."""
+    rows_end: float = math.inf
+    """CSS pixels from the top at which the rows of such a list end that were captured."""
     found_wait_for: bool = False
     """Whether an element has matched ``wait_for``."""
     info: Json = field(default_factory=dict)

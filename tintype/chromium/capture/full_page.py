@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+from typing import Any
 
 from tintype.chromium.capture.clip import Clip, fit_clip
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.page_area import find_full_page_clip, find_page_area
 
-_STEP_MS = 100
+_STEP_MS = 250
 """Milliseconds of virtual time at every step."""
 _MAX_ANIMATION_MS = 5000
 """Animations of at most this length that start during scrolling are finished."""
@@ -24,6 +25,10 @@ _MAX_SECONDS = 6.0
 _LOADING_SECONDS = 2.0
 """Real seconds for everything that loads on the way."""
 _MIN_WAIT = 0.02
+_MAX_SCROLLERS = 3
+"""Elements that scroll in place of the document, one inside the other."""
+DOCUMENT = -1
+"""The document, where page scripts expect the number of an element that scrolls."""
 
 
 def image_height(page: PageContext) -> int:
@@ -35,19 +40,45 @@ def image_height(page: PageContext) -> int:
 async def scroll_through(page: PageContext) -> None:
     """Load everything down to :func:`image_height`, then scroll back to the top."""
     await page.tab.evaluate("render_skipped")
-    await page.tab.evaluate("expand_scrollers")
+    begin = asyncio.get_running_loop().time()
+    while await _find_scroller(page):
+        await _walk(page, page.expanded, begin)
+        await _expand_scroller(page)
+    await _walk(page, DOCUMENT, begin)
+
+
+async def expand_scrollers(page: PageContext) -> None:
+    """Make elements that scroll in place of the document as tall as their content."""
+    while await _find_scroller(page):
+        await _expand_scroller(page)
+
+
+async def _find_scroller(page: PageContext) -> bool:
+    await page.tab.evaluate("disable_transitions")
+    return page.expanded < _MAX_SCROLLERS and bool(await page.tab.evaluate("find_scroller"))
+
+
+async def _expand_scroller(page: PageContext) -> None:
+    await page.tab.evaluate("expand_scroller", page.expanded, image_height(page))
+    page.expanded += 1
+
+
+async def _walk(page: PageContext, scroller: int, begin: float) -> None:
+    """Scroll down by one screen per step, and back; records what each screen shows. ``begin`` is when walks began."""
     loop, max_height = asyncio.get_running_loop(), image_height(page)
-    begin, top, until = loop.time(), 0, max_height
-    while top < until and loop.time() - begin < _MAX_SECONDS:
-        height = await _scroll_to(page, top)
+    top, step, until, height = 0, 0, max_height, math.inf
+    while top < min(until, height) and loop.time() - begin < _MAX_SECONDS:
+        seen = await scroll_step(page, scroller, top)
+        height = seen["height"]
         if not top:
-            until = min(max_height, max(3 * height, height + _MAX_GROWTH * page.shot.emulation.height))
-        elif top >= height:
-            break
+            until = min(max_height, max(3 * height, height + _MAX_GROWTH * seen["screen"]))
         await page.virtual_time.advance(_STEP_MS, max(_MIN_WAIT, begin + _LOADING_SECONDS - loop.time()))
         await page.tab.evaluate("remember_seen")
-        top += page.shot.emulation.height
-    await _scroll_to(page, 0)
+        await page.tab.evaluate("remember_rows", scroller, step)
+        top, step = top + seen["screen"], step + 1
+    if top < min(max_height, height):
+        page.unseen_ends.add(scroller)
+    await scroll_step(page, scroller, 0)
 
 
 async def restore_seen(page: PageContext) -> None:
@@ -62,7 +93,6 @@ async def unpin_fixed(page: PageContext) -> None:
     await page.tab.evaluate("unpin_fixed", clip.height, clip.x - area.view_x, clip.width)
 
 
-async def _scroll_to(page: PageContext, top: int) -> int:
-    """Scroll and finish the animations that start there; returns the page's height in CSS pixels."""
-    result = await page.tab.evaluate("scroll_to", top, {"maxAnimationMs": _MAX_ANIMATION_MS})
-    return int(result["height"])
+async def scroll_step(page: PageContext, scroller: int, top: float) -> dict[str, Any]:
+    """Scroll the document or an element, and finish the animations that start there; returns height and screen."""
+    return dict(await page.tab.evaluate("scroll_step", scroller, top, _MAX_ANIMATION_MS))

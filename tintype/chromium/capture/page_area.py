@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tintype.chromium.capture.clip import Clip, fit_clip
 from tintype.chromium.capture.context import PageContext
+from tintype.model import Truncation
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +40,6 @@ async def find_full_page_clip(page: PageContext) -> Clip:
     """The clip of a full-page image: the whole area within the limits."""
     area = await find_page_area(page)
     clip = Clip(area.x, 0, area.width, area.height, zoom=area.zoom)
+    if page.rows_end < area.height:
+        clip = replace(clip, height=page.rows_end, truncated=Truncation.SCREENS)
     return fit_clip(clip, page.shot.emulation.scale * area.zoom, page.max_height)

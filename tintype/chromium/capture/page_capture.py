@@ -15,7 +15,14 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from tintype.chromium.capture import anchor, full_page, navigation_errors, page_changes, readiness
+from tintype.chromium.capture import (
+    anchor,
+    full_page,
+    navigation_errors,
+    page_changes,
+    readiness,
+    visible_rows,
+)
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.elements import element_not_found, find_element, query, wait_for_element
 from tintype.chromium.capture.emulation import emulate
@@ -164,12 +171,12 @@ class PageCapture:
         if region.selector:
             box = await find_element(page, "selector", region.selector)
             if box["hidden"]:
-                await page.tab.evaluate("expand_scrollers")
+                await full_page.expand_scrollers(page)
                 box = await find_element(page, "selector", region.selector)
             await readiness.scroll_near(page, box["y"], box["height"])
         if region.clip:
             if (await find_page_area(page)).height < region.clip[1] + region.clip[3]:
-                await page.tab.evaluate("expand_scrollers")
+                await full_page.expand_scrollers(page)
             await readiness.scroll_near(page, region.clip[1], region.clip[3])
 
     async def show_full_page(self) -> None:
@@ -207,6 +214,7 @@ class PageCapture:
         if region.full_page or region.selector or region.clip:
             await full_page.restore_seen(self.page)
         if region.full_page:
+            await visible_rows.capture_lost_rows(self.page)
             await full_page.unpin_fixed(self.page)
 
     async def screenshot(self) -> Capture:

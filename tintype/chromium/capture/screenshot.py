@@ -80,15 +80,19 @@ async def _find_element_clip(page: PageContext, selector: str) -> Clip:
 async def _screenshot_region(page: PageContext, region: Clip | None) -> bytes:
     view = None if region is None else await _viewport(page)
     if region is None or view == (region.x, region.y, region.width, region.height):
-        return await _screenshot(page)  # a clip of this size moves a page that starts at its right side
+        return await screenshot_viewport(page)  # a clip of this size moves a page that starts at its right side
     if view and _is_in_viewport(region, *view):  # then Chromium need not resize the window
-        return await _screenshot(page, **region.parameters(beyond_viewport=False))
+        return await screenshot_viewport(page, **region.parameters(beyond_viewport=False))
     async with _scripts_paused(page):
         tiles = [
-            await _screenshot(page, **tile.parameters())
+            await screenshot_viewport(page, **tile.parameters())
             for tile in region.tiles(page.shot.emulation.scale * region.zoom)
         ]
-    return tiles[0] if len(tiles) == 1 else await asyncio.to_thread(imaging.stitch_vertically, tiles)
+    png = tiles[0] if len(tiles) == 1 else await asyncio.to_thread(imaging.stitch_vertically, tiles)
+    if not page.patches:
+        return png
+    factor = page.shot.emulation.scale * region.zoom
+    return await asyncio.to_thread(imaging.apply_patches, png, page.patches, (region.x, region.y), factor)
 
 
 async def _viewport(page: PageContext) -> tuple[float, float, float, float]:
@@ -120,7 +124,8 @@ async def _scripts_paused(page: PageContext) -> AsyncIterator[None]:
         page.session.post("Emulation.setScriptExecutionDisabled", value=page.tab.frozen)
 
 
-async def _screenshot(page: PageContext, **parameters: Any) -> bytes:
+async def screenshot_viewport(page: PageContext, **parameters: Any) -> bytes:
+    """A PNG of the viewport, or of the clip in ``parameters``."""
     call = page.session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **parameters)
     answer = await page.virtual_time.with_time_running(call, after=_SLOW_SCREENSHOT)
     return await asyncio.to_thread(base64.b64decode, answer["data"])

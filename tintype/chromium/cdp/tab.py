@@ -22,7 +22,7 @@ _MAX_RETRIES = 40
 navigating is the only one in which a script is retried until the caller's deadline."""
 
 
-_HELPERS = (("deepTrees", "deep_trees"), ("deepQuery", "deep_query"))
+_HELPERS = (("deepTrees", "deep_trees"), ("deepQuery", "deep_query"), ("rowKey", "row_key"))
 """Functions that scripts may call, and the scripts that define them."""
 
 

@@ -1,0 +1,27 @@
+// Make an element that scroll_step.js can scroll as tall as its content, at most maxHeight pixels, and all boxes around it.
+(index, maxHeight) => {
+  const scroller = globalThis.scrollers[index];
+  const { documentElement: root } = document;
+  const parentOf = (element) => element.assignedSlot ?? element.parentElement ?? element.getRootNode().host ?? null;
+  const force = ({ style }, values) => {
+    for (const [name, value] of Object.entries(values)) {
+      scroller.changed.push([style, name, style.getPropertyValue(name), style.getPropertyPriority(name)]);
+      style.setProperty(name, value, "important");
+    }
+  };
+  const free = { overflow: "visible", height: "auto", "max-height": "none", contain: "none" };
+  const { element } = scroller;
+  const [tall, screen] = [element.scrollHeight, element.getBoundingClientRect()];
+  const isCut = tall > maxHeight;
+  const height = isCut ? maxHeight + 1 : tall; // so that the page is taller than the image, which then counts as cut
+  force(element, { "min-height": `${height}px`, "flex-shrink": "0" });
+  for (let part = element; part && part !== root; part = parentOf(part)) {
+    const { position, display } = getComputedStyle(part);
+    if (part !== element) force(part, { "min-height": `${part.offsetHeight}px` });
+    if (part === element && isCut) force(part, { ...free, overflow: "hidden", height: `${height}px` });
+    else if (display !== "contents") force(part, free);
+    if (position === "fixed") force(part, { position: "absolute" });
+    if (/fixed|absolute/.test(position)) force(part, { bottom: "auto" });
+  }
+  force(root, { overflow: "visible", height: "auto", "max-height": "none" });
+}
