@@ -102,7 +102,7 @@ BOUNDS: list[tuple[str, str]] = [
     ("responses in memory", f"{response_cache.BUDGET // MB} MB, for {response_cache.LIFETIME:.0f} s"),
     ("responses in memory", f"{response_cache.OUTAGE_LIFETIME:.0f} s while Redis is out"),
     ("parsed queries in memory", f"{query_cache.MAX_KEY_LENGTH:,} characters"),
-    ("connections of a page", f"{ProxyLimits().connections}, {ProxyLimits().bytes // 1_000_000} MB"),
+    ("connections of a page", f"{ProxyLimits().connections:,}, {ProxyLimits().bytes // 1_000_000} MB"),
     ("connections of a page", f"{ProxyLimits().lookups} DNS lookups"),
     ("windows, dialogs of a page", f"{tab._MAX_POPUPS}, {tab._MAX_DIALOGS:,}"),
     ("memory of a page", f"{emulation._STORAGE_QUOTA // 1_000_000} MB of storage"),

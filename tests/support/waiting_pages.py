@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 _PAGE = """<!doctype html><title>{name}</title><style>body{{background:#ddd}}</style><script>
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -91,6 +91,128 @@ WORK: dict[str, str] = {
 }
 """Script of the work of each page."""
 
+UNFINISHED: dict[str, tuple[str, str]] = {
+    "request without an answer": ("loading", 'await fetch("/slow?ms=60000")'),
+    "answer that never ends": ("computing", 'await (await fetch("/pieces?ms=60000")).text()'),
+    "request by XMLHttpRequest": (
+        "loading",
+        """
+        const request = new XMLHttpRequest(); request.open("GET", "/slow?ms=60000"); request.send();
+        await new Promise((done) => { request.onload = done })""",
+    ),
+    "request by POST": ("loading", 'await fetch("/slow?ms=60000", { method: "POST", body: "{}" })'),
+    "one request after another": (
+        "loading",
+        'for (let i = 0; i < 30; i++) await fetch(`/slow?ms=400&part=${"abcdefghijklmnopqrstuvwxyzABCDEF"[i]}`)',
+    ),
+    "socket that connects": (
+        "connecting",
+        """
+        const socket = new WebSocket(`ws://${location.host}/slow?ms=60000`);
+        await new Promise((done) => { socket.onopen = done })""",
+    ),
+    "worker that computes": (
+        "computing",
+        """
+        const worker = new Worker("/computing.js"); worker.postMessage(1);
+        await new Promise((done) => { worker.onmessage = done })""",
+    ),
+    "worker that computes after a message": (
+        "computing",
+        """
+        const worker = new Worker("/reporting.js"); worker.postMessage(1);
+        await new Promise((done) => worker.addEventListener("message", ({ data }) => data === "done" && done()))""",
+    ),
+    "worker that waits for a request": (
+        "computing",
+        """
+        const worker = new Worker("/fetching.js");
+        await new Promise((done) => { worker.onmessage = done })""",
+    ),
+    "script that blocks": ("computing", "await wait(200); for (let n = 0; n < Infinity; n++) window.n = n"),
+    "database without an end": (
+        "computing",
+        """
+        const request = (made) => new Promise((done, fail) => {
+          made.onsuccess = () => done(made.result); made.onerror = fail;
+        });
+        const opening = indexedDB.open("x");
+        opening.onupgradeneeded = () => opening.result.createObjectStore("s");
+        const db = await request(opening);
+        for (let i = 0; ; i++) await request(db.transaction("s", "readwrite").objectStore("s").put(i, i % 10))""",
+    ),
+    "compilation": (
+        "computing",
+        'await WebAssembly.compileStreaming(fetch("/module.wasm?ms=60000"))',
+    ),
+    "image in view": (
+        "loading",
+        'document.body.innerHTML = `<img width=200 height=200 src="/slow?ms=60000">`; await wait(9000)',
+    ),
+    "background in view": (
+        "loading",
+        'document.body.style.backgroundImage = "url(/slow?ms=60000)"; await wait(9000)',
+    ),
+    "style sheet": (
+        "loading",
+        """
+        document.head.insertAdjacentHTML("beforeend", `<link rel=stylesheet href="/slow?ms=60000">`);
+        await wait(9000)""",
+    ),
+    "script file": (
+        "loading",
+        """
+        document.head.append(Object.assign(document.createElement("script"), { src: "/slow?ms=60000" }));
+        await wait(9000)""",
+    ),
+    "frame in view": (
+        "loading",
+        'document.body.innerHTML = `<iframe width=400 height=300 src="/slow?ms=60000"></iframe>`; await wait(9000)',
+    ),
+}
+"""Work that does not end within a capture: the reason, and the script."""
+
+OPEN_BY_NATURE: dict[str, str] = {
+    "long polling": 'for (;;) await fetch("/slow?ms=900")',
+    "long polling by name": 'await fetch("/poll?ms=60000")',
+    "long polling since a change": 'await fetch("/slow?ms=60000&since=42")',
+    "polling by XMLHttpRequest": """
+        for (;;) await new Promise((done) => {
+          const request = new XMLHttpRequest(); request.open("GET", "/slow?ms=300");
+          request.onload = done; request.send();
+        })""",
+    "beacon": 'navigator.sendBeacon("/slow?ms=60000", "x")',
+    "request that outlives the page": 'fetch("/slow?ms=60000", { keepalive: true })',
+    "request that the page cannot read": 'fetch("/slow?ms=60000", { mode: "no-cors" })',
+    "pixel": 'new Image().src = "/slow?ms=60000"',
+    "silent event stream": 'new EventSource("/events?ms=60000")',
+    "open socket": """
+        const socket = new WebSocket(`ws://${location.host}/socket?ms=60000`);
+        await new Promise((done) => { socket.onopen = done })""",
+    "body read for ever": """
+        const reader = (await fetch("/pieces?ms=60000")).body.getReader();
+        (async () => { while (!(await reader.read()).done); })()""",
+    "worker without answers": 'new Worker("/idle.js").postMessage(1)',
+    "worker that has answered": """
+        const worker = new Worker("/worker.js"); worker.postMessage(1);
+        await new Promise((done) => { worker.onmessage = done }); worker.postMessage({ close: true })""",
+    "worker with a canvas": """
+        const worker = new Worker("/idle.js"); worker.onmessage = () => {};
+        const canvas = document.createElement("canvas").transferControlToOffscreen();
+        worker.postMessage({ canvas }, [canvas])""",
+    "shared worker without answers": 'new SharedWorker("/idle.js").port.onmessage = () => {}',
+    "image out of view": """
+        const below = `<p style="height: 4000px">x</p><img width=9 height=9 src="/slow?ms=60000">`;
+        document.body.insertAdjacentHTML("beforeend", below)""",
+    "ticker": "setInterval(() => { document.title = Date.now() }, 50)",
+    "database now and then": """
+        const opening = indexedDB.open("x");
+        opening.onupgradeneeded = () => opening.result.createObjectStore("s");
+        await new Promise((done) => { opening.onsuccess = done });
+        setInterval(() => opening.result.transaction("s", "readwrite").objectStore("s").put(1, 1), 300)""",
+}
+"""Work that leaves something open or under way and does not make a page unfinished."""
+
 BUSY = {
     "Date.now()": "const begin = Date.now(); while (Date.now() - begin < 80);",
     "new Date()": "const begin = new Date(); while (new Date() - begin < 80);",
@@ -98,11 +220,17 @@ BUSY = {
 }
 """Scripts that wait for a time by reading the clock."""
 
+_ALL = {**WORK, **BUSY, **OPEN_BY_NATURE, **{name: script for name, (_, script) in UNFINISHED.items()}}
+
 _SCRIPTS = {
     "/worker.js": """onmessage = () => {
         const request = new XMLHttpRequest(); request.open("GET", "/slow?ms=700", false); request.send();
         postMessage(1);
     }""",
+    "/computing.js": "onmessage = () => { for (;;); }",
+    "/reporting.js": 'onmessage = () => { postMessage("1 %"); for (;;); }',
+    "/fetching.js": 'fetch("/slow?ms=60000").then(() => postMessage(1))',
+    "/idle.js": "onmessage = onconnect = () => {}",
     "/shared.js": """onconnect = ({ ports: [port] }) => {
         port.onmessage = async () => { await fetch("/slow?ms=700"); port.postMessage(1) };
     }""",
@@ -113,6 +241,11 @@ _SCRIPTS = {
 }
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Ignore clients that close their connection."""
+
+
 class WaitingPages:
     """The server of the pages, on loopback; a context manager."""
 
@@ -120,7 +253,7 @@ class WaitingPages:
         self.jobs: dict[str, float] = {}
         """Time of the first request for each job."""
         self.stopping = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("_Handler", (_Handler,), {"site": self}))
+        self._server = _Server(("127.0.0.1", 0), type("_Handler", (_Handler,), {"site": self}))
         self._server.daemon_threads = True
 
     def __enter__(self) -> Self:
@@ -137,10 +270,13 @@ class WaitingPages:
         return int(self._server.server_address[1])
 
     def url(self, name: str, *, after: int = 0, limit: int = 2500) -> str:
-        """The page of a name in WORK or BUSY, whose work begins ``after`` ms and is over ``limit`` ms later."""
-        return (
-            f"http://127.0.0.1:{self.port}/page?{len(name)}&name={name.replace(' ', '+')}&after={after}&limit={limit}"
-        )
+        """The page of a name whose work begins ``after`` ms and is over ``limit`` ms later."""
+        query = urlencode({"name": name, "after": after, "limit": limit})
+        return f"http://127.0.0.1:{self.port}/page?{len(name)}&{query}"
+
+    def url_of_images(self, count: int, size: int = 0) -> str:
+        """A page of images, each on a connection of its own and with ``size`` bytes more than needed."""
+        return f"http://127.0.0.1:{self.port}/images?count={count}&size={size}"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -153,6 +289,10 @@ class _Handler(BaseHTTPRequestHandler):
         routes: dict[str, Callable[[], None]] = {
             "/page": lambda: self._page(query),
             "/slow": lambda: self._slow(pause),
+            "/poll": lambda: self._slow(pause),
+            "/images": lambda: self._images(int(query["count"]), query["size"]),
+            "/image": lambda: self._image(int(query["size"])),
+            "/module.wasm": lambda: self._module(pause),
             "/pieces": lambda: self._pieces(pause),
             "/events": lambda: self._events(pause),
             "/socket": lambda: self._socket(pause, answers="answers" in query),
@@ -163,17 +303,36 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             routes.get(parts.path, lambda: self._send(""))()
 
+    def do_POST(self) -> None:
+        self.do_GET()
+
     def log_message(self, *_: object) -> None:
         """Log nothing."""
 
     def _page(self, query: dict[str, str]) -> None:
         name = query["name"]
-        work = WORK.get(name) or BUSY[name]
+        work = _ALL[name]
         self._send(_PAGE.format(name=name, work=work, after=query["after"], limit=query["limit"]))
 
     def _slow(self, pause: float) -> None:
         self.site.stopping.wait(pause)
         self._send("slow", "text/plain")
+
+    def _images(self, count: int, size: str) -> None:
+        images = "".join(f'<img width=8 height=8 src="/image?size={size}&n={number}">' for number in range(count))
+        self._send(f"<!doctype html><title>Images</title><body>{images}")
+
+    def _image(self, size: int) -> None:
+        self._begin("image/svg+xml")
+        self.wfile.write(
+            b"<svg xmlns='http://www.w3.org/2000/svg'><rect width='100%' height='100%' fill='#0a0'/></svg>"
+        )
+        self.wfile.write(b" " * size)
+
+    def _module(self, pause: float) -> None:
+        self._begin("application/wasm")
+        self.wfile.write(b"\0asm\1\0\0\0")
+        self.site.stopping.wait(pause)
 
     def _pieces(self, pause: float) -> None:
         self._begin("text/plain")

@@ -153,7 +153,10 @@ class Browser:
             page = PageContext(tab, shot, traffic, self.user_agent, max_height, filters)
             opened = loop.time() - start
             page.timings["context"] = round(opened * 1000, 1)
-            return await PageCapture(page).run(time_limit - opened)
+            capture = await PageCapture(page).run(time_limit - opened)
+            if not {"deadline", "computing"}.isdisjoint(page.partial_reasons):
+                self.retire("a page had to be stopped")
+            return capture
 
     async def probe(self) -> bool:
         """Return whether Chromium draws an empty page within 3 seconds."""

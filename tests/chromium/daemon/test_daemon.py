@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -124,6 +125,13 @@ class TestBrowserReplacement:
         own.check()
         os.killpg(own.status().browser_pid, signal.SIGKILL)
         assert is_blue(own.capture(shot(site.url("/plain.html?between"))))
+
+    def test_replaces_the_browser_of_a_page_that_had_to_be_stopped(self, own: ChromiumEngine, site: SiteServer) -> None:
+        own.check()
+        before = own.status().browser_pid
+        with contextlib.suppress(CaptureTimeout):
+            assert own.capture(shot(site.url("/loop.html?stopped"))).partial
+        assert eventually(lambda: own.status().browser_pid != before)
 
     def test_recycles_a_browser_after_its_captures(self, start_engine: StartEngine, site: SiteServer) -> None:
         engine = start_engine(slots=1, recycle_after=2, allow_addresses=(f"127.0.0.1:{site.port}",))

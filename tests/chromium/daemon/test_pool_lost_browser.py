@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.browsers import LIMITS, PICTURE, FakeBrowser, FakeLauncher, shot, turn
+from tests.support.browsers import LIMITS, FakeBrowser, FakeLauncher, shot, turn
 from tests.support.concurrency import async_test
 from tintype.chromium.cdp.connection import ProtocolError, TargetClosed, TargetCrashed
 from tintype.chromium.daemon.slots import SLOW_AFTER
@@ -140,16 +140,6 @@ class TestTimeLimit:
         with pytest.raises(BackendUnavailable, match="did not start"):
             await launcher.pool.capture(shot("a"))
         await launcher.pool.close()
-
-    @async_test
-    async def test_closes_the_browser_of_a_page_that_had_to_be_stopped(self) -> None:
-        launcher = FakeLauncher()
-        pending = launcher.capture()
-        await turn()
-        launcher.end(replace(PICTURE, partial=True))
-        assert (await pending).partial
-        await turn()
-        assert launcher.started[0].closed
 
     @async_test
     async def test_blames_no_page_for_a_timeout_if_another_was_ended(self) -> None:

@@ -62,6 +62,8 @@ class PageContext:
     """CSS pixels from the top at which the rows of such a list end that were captured."""
     found_wait_for: bool = False
     """Whether an element has matched ``wait_for``."""
+    partial_reasons: list[str] = field(default_factory=list)
+    """Why the screenshot does not show the finished page; empty if it does."""
     info: Json = field(default_factory=dict)
     """The last report of ``page_features.js``; empty before, and if the page did not answer in time."""
     metadata: Json = field(default_factory=dict)

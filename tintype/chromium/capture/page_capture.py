@@ -29,6 +29,7 @@ from tintype.chromium.capture.emulation import emulate
 from tintype.chromium.capture.features import read_features, read_metadata
 from tintype.chromium.capture.interception import RequestInterceptor
 from tintype.chromium.capture.page_area import find_page_area
+from tintype.chromium.capture.partial import find_partial_reasons
 from tintype.chromium.capture.pdf import print_pdf
 from tintype.chromium.capture.screenshot import RawCapture, take_screenshot
 from tintype.chromium.capture.virtual_time import POLL_INTERVAL
@@ -225,13 +226,15 @@ class PageCapture:
                 self._check_document()
                 image = print_pdf(page, page.shot.pdf) if page.shot.pdf else take_screenshot(page)
                 try:
-                    page.info, page.metadata, raw = await asyncio.gather(
-                        read_features(page), read_metadata(page), image
+                    page.info, page.metadata, raw, page.partial_reasons = await asyncio.gather(
+                        read_features(page), read_metadata(page), image, find_partial_reasons(page)
                     )
                 except ProtocolError:
                     await asyncio.sleep(_RETRY_DELAY)
                     continue
                 self._check_document()
+                if page.partial_reasons:
+                    page.log.info("capture_partial", reasons=page.partial_reasons)
                 return self.result(raw)
 
     def result(self, raw: RawCapture) -> Capture:
@@ -249,7 +252,7 @@ class PageCapture:
             final_url="" if final_url.startswith(INLINE_HTML_URL) else final_url,
             status=status,
             title=str(info.get("title", "")),
-            partial=page.tab.frozen or page.pending_work.unfinished,
+            partial=bool(page.partial_reasons),
             truncated=raw.truncated,
             timings=page.timings,
             features=info.get("features") or {},

@@ -78,7 +78,7 @@ async def _advance(page: PageContext, milliseconds: float, until: float) -> None
     while True:
         if loop.time() < limit and await page.pending_work.is_pending():
             start = loop.time()
-            parts = _FINE_STEPS if page.pending_work.unfinished else 1
+            parts = _FINE_STEPS if page.pending_work.has_operations else 1
             for _ in range(parts):
                 await page.virtual_time.pass_real_time(_REAL_STEP / parts)
             left -= (loop.time() - start) * 1000

@@ -38,6 +38,8 @@ class VirtualTime:
         """Resolves at the end of the last budget."""
         self._started_at = 0.0
         self._granted_seconds = 0.0
+        self.stalled = False
+        """Whether the page has loaded for longer than a budget was to wait."""
         session.on("Emulation.virtualTimeBudgetExpired", self._on_budget_expired)
 
     @property
@@ -48,6 +50,7 @@ class VirtualTime:
     async def advance(self, milliseconds: float, max_wait: float) -> None:
         """Advance the page's time, waiting up to ``max_wait`` seconds for what the page is loading."""
         if not await self._grant("pauseIfNetworkFetchesPending", milliseconds, max_wait):
+            self.stalled = True
             await self._wait_budget("advance", _FORCED_SECONDS)
 
     async def sync_with_wall_clock(self, seconds: float) -> None:

@@ -88,6 +88,12 @@ class Frames:
             found += await self._frames_of(child)
         return found[:_MAX_FRAMES]
 
+    async def workers(self) -> list[CdpSession]:
+        """Return the sessions of the workers that exist now, at most 50; attaches to them."""
+        if not any(each["type"] == "worker" for each in self._filter):
+            await self._attach(_FRAMES_AND_WORKERS, hold=False)
+        return [session for session in self._workers.values() if not session.failure]
+
     def _attach(self, targets: list[Json], *, hold: bool) -> asyncio.Future[Json]:
         self._filter = targets
         return _auto_attach(self._session, targets, hold=hold)

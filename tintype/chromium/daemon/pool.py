@@ -259,18 +259,15 @@ class Pool:
         return await (self.browsers.start_isolated() if shot.has_credentials else self.browsers.acquire())
 
     async def _capture_in(self, browser: Browser, shot: Shot, deadline: float) -> Capture:
-        """Capture in one browser, which is not used again after a page that had to be stopped."""
+        """Capture in one browser, which is not used again if the capture did not end."""
         limits = self._limits
         blocked = self._blocklists.for_options(shot.page_changes, host_of(shot.url))
         left = deadline - asyncio.get_running_loop().time()
         try:
-            capture = await browser.capture(shot, blocked, left, limits.max_page_height)
+            return await browser.capture(shot, blocked, left, limits.max_page_height)
         except (CaptureTimeout, asyncio.CancelledError):
             browser.retire("a capture did not end")
             raise
-        if capture.partial:
-            browser.retire("a page had to be stopped")
-        return capture
 
     async def _page_fault(self, browser: Browser, end: TargetClosed, *, is_last: bool) -> str:
         """Return the detail of the error if the page is the reason for the lost browser; empty if it is not."""

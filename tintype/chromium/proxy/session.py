@@ -21,7 +21,8 @@ MAX_CLIENTS = 512
 class ProxyLimits:
     """Limits of one capture. Times in seconds."""
 
-    connections: int = 256
+    connections: int = 1000
+    """In total: a page of some hundred images needs one for each if its server closes them after every response."""
     bytes: int = 100_000_000
     handshake: float = 15.0
     lookup: float = 5.0
@@ -67,6 +68,7 @@ class ProxySession:
     def add(self, client: RelayEnd) -> bool:
         """Add a client; return False if there are too many."""
         if len(self._clients) >= MAX_CLIENTS:
+            self.traffic.exceeded = self.traffic.exceeded or "connections"
             return False
         self._clients.add(client)
         return True

@@ -31,7 +31,7 @@ class Traffic:
     bytes: int = 0
     connections: int = 0
     exceeded: Literal["", "bytes", "connections"] = ""
-    """The limit that was reached, if any. At the limit of bytes all connections of the capture are aborted."""
+    """The limit that was reached, if any: the page lacks resources. At that of bytes all connections are aborted."""
 
     def find_denial(self, host: str, port: int) -> DenialReason | None:
         """Return the first denial of a host, written as in a URL, at a port."""

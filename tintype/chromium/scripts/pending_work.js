@@ -11,7 +11,10 @@
 
   // operations: promises and requests under way. silent: channels that have delivered nothing since they were opened or
   // last asked. open: channels that may still deliver. activity: changes so far. polling: an address requested again.
-  const counts = { operations: 0, silent: 0, open: 0, activity: 0, polling: 0 };
+  // loading: requests of scripts without an answer. connecting: sockets that are not open yet. asked: workers that have
+  // never answered, and to whose messages the page listens. workers: dedicated workers. Frames of other sites report
+  // none of the last four.
+  const counts = { operations: 0, silent: 0, open: 0, activity: 0, polling: 0, loading: 0, connecting: 0, asked: 0, workers: 0 };
   const add = (name, change) => {
     counts[name] += change;
     counts.activity++;
@@ -23,12 +26,16 @@
     try {
       shared = window.top[symbol];
     } catch {}
-    const send = shared ? shared.add : (name, change) => apply(post, window.top, [{ [key]: [name, change] }, "*"]);
+    const OF_CLOCK = ["operations", "silent", "open", "activity", "polling"];
+    const send = shared ? shared.add : (name, change) =>
+      OF_CLOCK.includes(name) && apply(post, window.top, [{ [key]: [name, change] }, "*"]);
     report = (name, change) => {
       own[name] = (own[name] ?? 0) + change;
       send(name, change);
     };
-    apply(listen, window, ["pagehide", () => ["operations", "silent", "open"].forEach((name) => own[name] && report(name, -own[name]))]);
+    apply(listen, window, ["pagehide", () => {
+      for (const name in own) if (name !== "activity" && name !== "polling" && own[name]) report(name, -own[name]);
+    }]);
   } else {
     Object.defineProperty(window, symbol, { value: { counts, add } });
     const receive = (event) => {
@@ -182,9 +189,59 @@
       channels.get(target)?.close();
       return call();
     });
-  construct("WebSocket", (socket) => channel(socket, ["message"], ["close", "error"]));
+  // Dedicated workers. A page that does not listen to a worker, or that gave it a canvas or a port, does not wait for it.
+  const employed = new WeakMap();
+  const employ = (worker) => {
+    const state = {
+      waits: true,
+      answered: undefined,
+      end() {
+        state.waits = false;
+        state.answered?.();
+      },
+      leave: begin("workers"),
+    };
+    employed.set(worker, state);
+    ["message", "messageerror", "error"].forEach((name) => apply(listen, worker, [name, state.end]));
+  };
+  const attend = (worker) => {
+    const state = employed.get(worker);
+    if (state?.waits) state.answered ??= begin("asked");
+  };
+  const handler = window.Worker && Object.getOwnPropertyDescriptor(window.Worker.prototype, "onmessage");
+  if (handler?.configurable && handler.set) {
+    const set = new Proxy(handler.set, { apply: (method, worker, values) => (attend(worker), apply(method, worker, values)) });
+    Object.defineProperty(window.Worker.prototype, "onmessage", { ...handler, set });
+    const value = new Proxy(listen, {
+      apply: (method, worker, values) => {
+        if (values[0] === "message") attend(worker);
+        return apply(method, worker, values);
+      },
+    });
+    Object.defineProperty(window.Worker.prototype, "addEventListener", { value, writable: true, configurable: true });
+  }
+  wrap(window.Worker?.prototype, "postMessage", (call, worker, values) => {
+    const transferred = [values[1]?.transfer ?? values[1] ?? []].flat();
+    const elsewhere = transferred.some((one) => one instanceof MessagePort || one instanceof OffscreenCanvas);
+    if (elsewhere) employed.get(worker)?.end();
+    return call();
+  });
+  wrap(window.Worker?.prototype, "terminate", (call, worker) => {
+    employed.get(worker)?.end();
+    employed.get(worker)?.leave();
+    return call();
+  });
+
+  construct("WebSocket", (socket) => {
+    channel(socket, ["message"], ["close", "error"]);
+    const end = begin("connecting");
+    ["open", "close", "error"].forEach((name) => apply(listen, socket, [name, end]));
+  });
   construct("EventSource", (source) => channel(source, ["message"], ["error"]));
-  construct("Worker", (worker) => channel(worker, ["message", "messageerror"], ["error"]));
+  construct("Worker", (worker) => {
+    channel(worker, ["message", "messageerror"], ["error"]);
+    employ(worker);
+  });
   construct("SharedWorker", (worker) => channel(worker.port, ["message", "messageerror"], []));
   sends(window.Worker?.prototype, "postMessage");
   sends(window.MessagePort?.prototype, "postMessage");
@@ -213,18 +270,54 @@
 
   // Polling: the same address again after a pause. A random number or a time in the query makes no other address.
   const requested = new Map();
-  const poll = (address) => {
-    const url = String(address?.url ?? address).replace(/\d{9,}|0\.\d{6,}/g, "");
+  const answered = new Set();
+  const plain = (address) => String(address?.url ?? address).replace(/\d{9,}|0\.\d{6,}/g, "");
+  const poll = (url) => {
     const before = requested.get(url);
     if (before !== undefined && now() - before >= 100) report("polling", 1);
     if (requested.size < 500) requested.set(url, now());
   };
+  const request = (url, awaited) => {
+    const end = awaited && !answered.has(url) && !HELD.test(url) ? begin("loading") : () => {};
+    return () => {
+      end();
+      if (answered.size < 500) answered.add(url);
+    };
+  };
+
+  // Requests that a server answers late by nature: long polling, by its usual names.
+  const HELD = new RegExp(
+    "[/_.-](long-?)?poll(ing)?\\b"
+      + "|[/_.-](comet|cometd|bayeux|faye|signalr|socket\\.io|sockjs|engine\\.io|xhr_streaming|listen|subscribe|presence|heartbeat"
+      + "|keep-?alive|ping|realtime|push|notifications|beacon|collect|telemetry|analytics)([/?.&;]|$)"
+      + "|[?&](feed=longpoll|transport=|since=|last_?event_?id=|_?poll)", "i");
+  const settings = (source) => {
+    const found = {};
+    if (source === null || typeof source !== "object") return found;
+    for (const name of ["method", "keepalive", "mode"]) if (source[name] !== undefined) found[name] = source[name];
+    return found;
+  };
   wrap(window, "fetch", (call, self, values) => {
-    if ((values[1]?.method ?? values[0]?.method ?? "GET").toUpperCase() !== "POST") poll(values[0]);
+    const url = plain(values[0]);
+    const { method = "GET", keepalive, mode } = { ...settings(values[0]), ...settings(values[1]) };
+    if (String(method).toUpperCase() !== "POST") poll(url);
+    const promise = call();
+    if (promise instanceof Promise) {
+      const end = request(url, !keepalive && mode !== "no-cors");
+      apply(then, promise, [end, end]);
+    }
+    return promise;
+  });
+  const opened = new WeakMap();
+  wrap(window.XMLHttpRequest?.prototype, "open", (call, target, values) => {
+    const url = plain(values[1]);
+    if (String(values[0]).toUpperCase() !== "POST") poll(url);
+    opened.set(target, url);
     return call();
   });
-  wrap(window.XMLHttpRequest?.prototype, "open", (call, request, values) => {
-    if (String(values[0]).toUpperCase() !== "POST") poll(values[1]);
+  wrap(window.XMLHttpRequest?.prototype, "send", (call, target) => {
+    const url = opened.get(target);
+    if (url !== undefined) apply(listen, target, ["loadend", request(url, true), { once: true }]);
     return call();
   });
 }
