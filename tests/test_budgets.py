@@ -14,7 +14,7 @@ from tintype.chromium.cdp import connection, tab
 from tintype.chromium.daemon import slots, supervisor
 from tintype.chromium.process.watchdog import ProcessLimits
 from tintype.chromium.proxy.session import ProxyLimits
-from tintype.commands import worker
+from tintype.commands import file_server, worker
 from tintype.network import resolver
 from tintype.options import combinations, credentials, types
 from tintype.service import rendering_limit, stored_objects
@@ -78,6 +78,8 @@ BOUNDS: list[tuple[str, str]] = [
         "lists that keep only their visible rows",
         f"{visible_rows.MAX_SCREENS} screens, {visible_rows.MAX_SECONDS:.0f} s",
     ),
+    ("files of `tintype shot --html`", f"{file_server.MAX_FILE // MB} MB per file"),
+    ("files of `tintype shot --html`", f"{file_server.MAX_TOTAL // MB} MB and {file_server.MAX_REQUESTS:,} files"),
     ("images drawn at a time", f"{rendering_limit.TIMEOUT:.0f} s of waiting"),
     ("images drawn at a time", f"{rendering_limit.SMALL_PIXELS / 1e6} megapixels"),
     ("images drawn at a time", f"{rendering_limit.MAX_PIXELS // 1_000_000} megapixels"),

@@ -110,11 +110,6 @@ class TestShot:
         assert tintype("shot", PAGE, "--device", "iPhone SE") == 0
         assert (engine.shots[0].emulation.width, engine.shots[0].emulation.scale) == (375, 2)
 
-    def test_captures_an_html_file(self, tintype: Terminal, engine: FakeEngine) -> None:
-        Path("card.html").write_text("<h1>Grüße</h1>", encoding="utf-8")
-        assert tintype("shot", "--html", "card.html", "-o", "card.png") == 0
-        assert engine.shots[0].navigation.html == "<h1>Grüße</h1>"
-
     def test_requires_a_url_or_html(self, tintype: Terminal) -> None:
         assert tintype("shot") == 2
         assert "URL" in tintype.err

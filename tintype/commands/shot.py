@@ -12,12 +12,13 @@ from typing import Any, BinaryIO
 import click
 from rich.console import Console
 
-from tintype import application, logs
+from tintype import logs
+from tintype.commands import html_file
 from tintype.commands.flags import given_options, option_flags
+from tintype.commands.html_charset import decode_html
 from tintype.model import ThumbnailResult, Truncation, Verdict
 from tintype.options import MAX_PIXELS
 from tintype.settings import Settings
-from tintype.urls import host_of
 
 _EXCLUDED = ("url", "html", "on_error", "placeholder")
 _FORMAT_BY_SUFFIX = {
@@ -31,35 +32,39 @@ _FORMAT_BY_SUFFIX = {
 }
 
 
-def _shot(url: str | None, output: str, html: BinaryIO | None, *, verbose: bool, **_: Any) -> None:
+def _shot(
+    url: str | None, output: str, html: BinaryIO | None, base_dir: Path | None, *, verbose: bool, **_: Any
+) -> None:
     """Capture a URL or an HTML file into a file.
 
-    The default file name is the host of the page. The suffix of -o selects the format: .png, .jpg, .webp, .avif, .pdf
-    or .json.
+    An HTML file can load what lies in its folder and below. Files that it could not load are listed on stderr; the exit
+    status is 0 nevertheless.
+
+    The default file name is the host of the page, or the name of the HTML file. The suffix of -o selects the format:
+    .png, .jpg, .webp, .avif, .pdf or .json.
     """
     settings = Settings.load()
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
-    parts = application.build_application(settings)
-    try:
-        wanted = parts.request_parser.parse([*_page_options(url, html), *_given_options(output)])
-        start = perf_counter()
-        with _spinner(url or "the HTML file"):
-            result = parts.service.get(wanted.capture_request, wanted.freshness, fail_on=wanted.fail_on)
-        seconds = perf_counter() - start
-    finally:
-        parts.close()
-    path = _write(result, output or f"{host_of(wanted.capture_request.shot.url)}.{result.thumbnail.extension}")
+    options = [*_given_options(output)]
+    start = perf_counter()
+    with _spinner(url or "the HTML file"):
+        if url is None and html is not None and html_file.has_folder(settings, html, base_dir):
+            name, result = html_file.capture(settings, html, base_dir, options)
+        else:
+            name, result = html_file.capture_target(settings, [*_target_options(url, html), *options])
+    seconds = perf_counter() - start
+    path = _write(result, output or f"{name}.{result.thumbnail.extension}")
     click.echo(_summary(result, path, seconds), err=True)
 
 
-def _page_options(url: str | None, html: BinaryIO | None) -> Iterator[tuple[str, Any]]:
+def _target_options(url: str | None, html: BinaryIO | None) -> Iterator[tuple[str, Any]]:
     """The target options; raises UsageError if there is neither a URL nor an HTML file."""
     if url is None and html is None:
         raise click.UsageError("Missing target: pass a URL or --html FILE.")
     if url is not None:
         yield "url", url
     if html is not None:
-        yield "html", html.read().decode("utf-8", "replace")
+        yield "html", decode_html(html.read())
 
 
 def _given_options(output: str) -> Iterator[tuple[str, Any]]:
@@ -124,6 +129,12 @@ command = click.Command(
     params=[
         click.Argument(["url"], required=False),
         click.Option(["--html"], type=click.File("rb"), metavar="FILE", help="Capture this HTML file; - for stdin."),
+        click.Option(
+            ["--base-dir"],
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            metavar="FOLDER",
+            help="Folder whose files the HTML file may load; default: its own folder, none for stdin.",
+        ),
         click.Option(["-o", "--output"], default="", metavar="FILE", help="Output file; - for stdout."),
         *option_flags(_EXCLUDED),
         click.Option(["-v", "--verbose"], is_flag=True, help="Write log lines to stderr."),
