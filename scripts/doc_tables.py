@@ -26,6 +26,26 @@ COMMON_OPTIONS = (
     *("selector", "retina", "delay", "block_cookie_banners", "fresh", "placeholder", "on_error"),
 )
 """The options listed in README.md."""
+_SETTING = re.compile(r"\bTINTYPE_[A-Z_]+\b")
+COMPARISON: tuple[tuple[str, ...], ...] = (
+    (
+        "feature",
+        "Tintype",
+        "hosted APIs (ScreenshotOne, Urlbox …)",
+        "a browser server (browserless, gotenberg)",
+        "a Playwright script",
+    ),
+    ("thumbnail from one URL, usable in `<img>`", "yes", "yes", "no: POST, or a proxy that you write", "no"),
+    ("cache, stale while revalidating, all sizes from one capture", "yes", "mostly a cache only", "no", "you write it"),
+    ("SSRF protection", "always on", "on the provider's network", "optional", "you write it"),
+    ("pages and thumbnails stay on your machines", "yes", "no", "yes", "yes"),
+    ("cost", "a machine", "per capture", "a machine; check the licence", "a machine and your time"),
+    ("proxies, other countries, stealth", "**no**", "yes", "partly", "you write it"),
+    ("video, animated images", "**no**", "yes", "partly", "you write it"),
+    ("general browser automation", "**no**", "no", "yes", "yes"),
+    ("24/7 support", "**no**", "yes", "in paid plans", "no"),
+)
+"""What Tintype does and does not do, compared with other ways to thumbnails; the first row is the head."""
 
 
 def main() -> None:
@@ -35,12 +55,12 @@ def main() -> None:
     _write(ROOT / "deploy" / "nginx" / "options.conf", nginx_known_options())
 
 
-def options_table(names: Iterable[str] = ()) -> str:
-    """Options of /thumb, /persist and ``tintype shot``: all, or only ``names``."""
+def options_table(names: Iterable[str] = (), docs: str = "") -> str:
+    """Options of /thumb, /persist and ``tintype shot``: all, or only ``names``; ``docs``: path of the pages."""
     return _table(
         ("option", "accepts", "default", "meaning"),
         (
-            (f"`{name}`", _accepted(name), _default(name), Options.model_fields[name].description or "")
+            (f"`{name}`", _accepted(name), _default(name), _linked(Options.model_fields[name].description, docs))
             for name in names or option_names()
         ),
     )
@@ -56,7 +76,7 @@ def settings_table() -> str:
                 f"`{field.validation_alias}`",
                 str(extra["accepts"]),
                 _code(format_value(field.default)),
-                field.description or "",
+                _SETTING.sub(r"`\g<0>`", _linked(field.description)),
             )
         )
     return _table(("setting", "accepts", "default", "meaning"), rows)
@@ -116,12 +136,13 @@ def commands_section() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "options": options_table,
-    "options-often": functools.partial(options_table, COMMON_OPTIONS),
+    "options-often": functools.partial(options_table, COMMON_OPTIONS, "docs/"),
     "settings": settings_table,
     "errors": errors_table,
     "devices": devices_table,
     "metrics": metrics_table,
     "commands": commands_section,
+    "comparison": lambda: _table(COMPARISON[0], COMPARISON[1:]),
     **{f"from-{name}": functools.partial(migration_table, vendor) for name, vendor in VENDORS.items()},
 }
 
@@ -151,7 +172,12 @@ def _command(name: str, command: Command | None, context: Context) -> str:
 
 
 def _accepted(name: str) -> str:
-    return "a preset, see docs/options.md" if name == "device" else accepts(name)
+    return "a preset" if name == "device" else accepts(name)
+
+
+def _linked(text: str | None, docs: str = "") -> str:
+    """A text whose references to pages are links."""
+    return re.sub(r"\bdocs/([a-z-]+\.md)", rf"[\1]({docs}\1)", text or "")
 
 
 def _default(name: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,13 @@ PAGES = {
     "SECURITY.md": "reporting.md",
 }
 """Pages at the root of the repository, and their paths in the site."""
+LONGEST_WHOLE = 40
+"""Characters of code in a table that is never broken into lines; every name of a setting is shorter."""
+_WITHOUT_CONTENTS = ("index.md", "configuration.md")
+"""Pages whose tables need the width of the list of headings."""
+_TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
+_CODE = re.compile(r"<code>(?P<text>[^<]*)</code>")
+_SEPARATOR = re.compile(r"[,/?]|&amp;")
 _LINK = re.compile(r'(?P<before>\]\(|<(?:img|a|source)\b[^>]*?\b(?:src|href)=")(?P<target>[^)\s"]+)')
 
 
@@ -62,8 +70,22 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Rewrite links that leave docs/ to the paths of the site."""
+    if page.file.src_uri in _WITHOUT_CONTENTS:
+        page.meta["hide"] = ["toc"]
     here = _home(page.file.src_uri)
     return _LINK.sub(lambda found: found["before"] + _relinked(found["target"], here, page.file.src_uri), markdown)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Let long code in tables break after separators; shorter code, such as the name of a setting, stays whole."""
+    return _TABLE.sub(lambda table: _CODE.sub(_breakable, table[0]), html)
+
+
+def _breakable(code: re.Match[str]) -> str:
+    text = code["text"]
+    if len(unescape(text)) <= LONGEST_WHOLE:
+        return code[0]
+    return f'<code class="long">{_SEPARATOR.sub(lambda found: found[0] + "<wbr>", text)}</code>'
 
 
 def _relinked(link: str, here: str, page: str) -> str:

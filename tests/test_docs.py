@@ -148,6 +148,30 @@ def test_shot_has_a_flag_for_every_option() -> None:
     assert {flag for flag in flags if flag not in text} == set()
 
 
+def test_no_table_has_an_empty_header() -> None:
+    heads = re.compile(r"^(\|.*\|)\n\|[\s:|-]+\|$", re.MULTILINE)
+    found = [(title(page), head) for page in ALL_PAGES for head in heads.findall(page.read_text())]
+    assert len(found) > 40
+    assert [each for each in found if "" in [cell.strip() for cell in each[1].strip("|").split("|")]] == []
+
+
+def test_pages_for_a_task_begin_with_the_command() -> None:
+    menu = yaml.safe_load(re.sub(r"^  - scripts/.*$", "", (ROOT / "mkdocs.yml").read_text(), flags=re.MULTILINE))["nav"]
+    tasks = ["quickstart.md"]
+    for section in menu:
+        for name, entries in section.items():
+            tasks += [next(iter(each.values())) for each in entries if name in {"Use", "Run", "Migrate from"}]
+    assert len(tasks) > 20
+    late = [task for task in tasks if not re.match(r"# [^\n]+\n+```", (ROOT / "docs" / task).read_text())]
+    assert late == []
+
+
+def test_pages_name_no_other_repository_than_the_project() -> None:
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"].get("urls", {}).values()
+    cloned = {url for page in ALL_PAGES for url in re.findall(r"git clone\s+(\S+)", page.read_text())}
+    assert cloned <= set(urls), "set [project.urls] in pyproject.toml"
+
+
 def test_changelog_has_an_unreleased_section() -> None:
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
 
