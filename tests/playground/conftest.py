@@ -16,6 +16,8 @@ from tests.playground.page_driver import PageDriver
 from tintype.provision import find_browser
 
 OpenPage = Callable[..., PageDriver]
+Start = Callable[..., Node]
+"""Starts a service with settings by name."""
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def site() -> Iterator[SiteServer]:
 
 
 @pytest.fixture(scope="module")
-def start(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Node]]:
+def start(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Start services with given settings; all stop at the end of the module."""
     with ExitStack() as running:
 
@@ -37,7 +39,7 @@ def start(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def node(start: Callable[..., Node]) -> Node:
+def node(start: Start) -> Node:
     return start()
 
 

@@ -56,6 +56,10 @@ class PageDriver:
     def text(self, name: str) -> str:
         return self.find(name).inner_text()
 
+    def code(self, name: str) -> str:
+        """Text of an element that may be hidden, such as a snippet in a tab that is not selected."""
+        return self.find(name).text_content() or ""
+
     @property
     def image_size(self) -> tuple[int, int]:
         """Width and height of the preview in pixels."""

@@ -67,24 +67,19 @@ class TestStructure:
 
     def test_roles_and_names_are_exposed(self, open_page: OpenPage, node: Node) -> None:
         tab = open_page(node)
-        assert tab.page.get_by_role("status").count() == 1
-        assert tab.page.get_by_role("textbox", name="URL of the page").count() == 1
+        assert tab.page.get_by_role("textbox", name="Address of the page").count() == 1
         assert tab.page.get_by_role("checkbox", name="Dark mode").count() == 1
-        assert tab.page.get_by_role("button", name="Copy Python").count() == 1
+        assert tab.page.get_by_role("searchbox", name="Find an option").count() == 1
+        assert tab.page.get_by_role("tab", name="Python").count() == 1
+        assert tab.page.get_by_role("button", name="Copy HTML").count() == 1
 
 
 class TestKeyboard:
     def test_captures_without_a_mouse(self, open_page: OpenPage, node: Node, site: SiteServer) -> None:
         tab = open_page(node)
-        tab.page.keyboard.press("Tab")
-        assert tab.page.evaluate("document.activeElement.textContent") == "Skip to the URL field"
-        tab.page.keyboard.press("Enter")
-        tab.page.keyboard.press("Tab")
-        assert tab.page.evaluate("document.activeElement.id") in {"url", "go"}
-        tab.find("url").focus()
         tab.page.keyboard.type(site.url("/plain.html?keyboard"))
-        tab.page.keyboard.press("Tab")
-        tab.page.keyboard.press("Tab")
+        for _ in range(5):  # the button, the example, Reset all, the search, the device
+            tab.page.keyboard.press("Tab")
         tab.page.keyboard.press("Tab")
         tab.page.keyboard.type("320")
         assert tab.find("thumb_width").input_value() == "320"
@@ -92,8 +87,18 @@ class TestKeyboard:
         tab.wait_idle()
         assert tab.image_size[0] == 320
 
+    def test_skips_to_the_address(self, open_page: OpenPage, node: Node) -> None:
+        tab = open_page(node, "/#snippets")
+        tab.find("url").evaluate("each => each.blur()")
+        tab.page.locator(".skip").focus()
+        assert tab.page.locator(".skip").bounding_box() is not None
+        tab.page.keyboard.press("Enter")
+        tab.page.keyboard.press("Tab")
+        assert tab.page.evaluate("document.activeElement.id") in {"url", "go"}
+
     def test_focus_reaches_every_control_and_is_visible(self, open_page: OpenPage, node: Node) -> None:
         tab = open_page(node)
+        tab.page.locator(".skip").focus()
         reached: list[str] = []
         while True:
             tab.page.keyboard.press("Tab")
@@ -105,7 +110,7 @@ class TestKeyboard:
                 break
             assert "none" not in where[2:] or where[2] != where[3], where
             reached.append(where[1])
-        assert {"url", "go", "device", "thumb_width", "format", "full_page", "example"} <= set(reached)
+        assert {"url", "go", "find-option", "device", "thumb_width", "format", "full_page", "example"} <= set(reached)
         assert any("Viewport and device" in name for name in reached)
 
 
@@ -123,7 +128,13 @@ def test_follows_the_preferred_colour_scheme(open_page: OpenPage, node: Node) ->
     assert (light, dark) == ("rgb(246, 243, 236)", "rgb(18, 24, 26)")
 
 
-def test_follows_prefers_reduced_motion(open_page: OpenPage, node: Node) -> None:
-    moving = "getComputedStyle(document.querySelector('.progress-bar'), '::before').animationName"
-    assert open_page(node, reduced_motion="reduce").page.evaluate(moving) == "none"
-    assert open_page(node, reduced_motion="no-preference").page.evaluate(moving) == "slide"
+def test_follows_prefers_reduced_motion(open_page: OpenPage, node: Node, site: SiteServer) -> None:
+    moving = "getComputedStyle(document.querySelector('#stepper li'), '::before').animationName"
+    for preference, animation in (("reduce", "none"), ("no-preference", "turn")):
+        tab = open_page(node, reduced_motion=preference)
+        tab.page.fill("#url", site.url(f"/never-loads.html?{preference}"))
+        tab.page.click("#go")
+        tab.find("working").wait_for()
+        assert tab.page.evaluate(moving) == animation
+        tab.page.keyboard.press("Escape")
+        tab.wait_idle()

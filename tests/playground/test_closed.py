@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import expect
 
 from harness.node import Node
 from harness.site_server import SiteServer
-from tests.playground.conftest import OpenPage
+from tests.playground.conftest import OpenPage, Start
 from tintype.signing import UrlSigner
 
 pytestmark = pytest.mark.browser
@@ -18,12 +16,12 @@ KEY, SIGNING = "a-key-of-the-shop-1", "a key that signs addresses"
 
 
 @pytest.fixture(scope="module")
-def keyed(start: Callable[..., Node]) -> Node:
+def keyed(start: Start) -> Node:
     return start(TINTYPE_API_KEYS=f"shop:{KEY}", TINTYPE_SIGNING_KEYS=SIGNING)
 
 
 @pytest.fixture(scope="module")
-def signed(start: Callable[..., Node]) -> Node:
+def signed(start: Start) -> Node:
     return start(TINTYPE_SIGNING_KEYS=SIGNING)
 
 
@@ -31,7 +29,8 @@ class TestApiKeys:
     def test_requires_a_key(self, open_page: OpenPage, keyed: Node, site: SiteServer) -> None:
         tab = open_page(keyed)
         tab.capture(site.url("/plain.html"))
-        assert tab.text("key-error") == "key is required: enter your API key"
+        assert tab.text("key-error") == "Enter your API key. The operator of the service issues it."
+        expect(tab.page.get_by_role("alert")).to_have_text("An API key is needed")
         assert tab.page.evaluate("document.activeElement.id") == "key"
         assert tab.find("status").is_hidden()
 
@@ -43,6 +42,14 @@ class TestApiKeys:
         expect(tab.find("rate-value")).to_be_visible()
         expect(tab.page.locator(".card img")).to_have_count(1)
 
+    def test_enter_in_the_key_field_captures(self, open_page: OpenPage, keyed: Node, site: SiteServer) -> None:
+        tab = open_page(keyed)
+        tab.page.fill("#url", site.url("/plain.html?entered"))
+        tab.page.fill("#key", KEY)
+        tab.page.press("#key", "Enter")
+        tab.wait_idle()
+        assert tab.image_size == (1280, 720)
+
     def test_key_stays_in_session_storage(self, open_page: OpenPage, keyed: Node, site: SiteServer) -> None:
         tab = open_page(keyed)
         tab.page.fill("#key", KEY)
@@ -52,14 +59,15 @@ class TestApiKeys:
         kept = tab.page.evaluate("JSON.stringify(localStorage) + location.href + document.body.textContent")
         assert KEY not in kept
         assert all(KEY not in address for address in tab.requested_urls)
-        assert "$TINTYPE_KEY" in tab.text("curl")
-        assert "os.environ" in tab.text("python")
+        assert "$API_KEY" in tab.code("curl")
+        assert "os.environ" in tab.code("python")
 
     def test_shows_an_error_for_an_unknown_key(self, open_page: OpenPage, keyed: Node, site: SiteServer) -> None:
         tab = open_page(keyed)
         tab.page.fill("#key", "another")
         tab.capture(site.url("/plain.html"))
-        assert "unknown API key" in tab.text("key-error")
+        assert "does not know this API key" in tab.text("key-error")
+        expect(tab.page.get_by_role("alert")).to_have_text("This API key is unknown")
         assert tab.page.evaluate("sessionStorage.getItem('tintype.key')") is None
 
 
@@ -67,7 +75,7 @@ class TestSignedUrlsOnly:
     def test_shows_the_thumbnail_of_a_signed_url(self, open_page: OpenPage, signed: Node, site: SiteServer) -> None:
         tab = open_page(signed)
         tab.page.fill("#url", site.url("/plain.html?signed"))
-        assert f"--base http://127.0.0.1:{signed.port}" in tab.text("signed")
+        assert f"--base http://127.0.0.1:{signed.port}" in tab.code("signed")
         pairs = [("url", site.url("/plain.html?signed")), ("thumb_width", "320")]
         query = f"{'&'.join(f'{name}={value}' for name, value in pairs)}"
         signature = UrlSigner([SIGNING]).sign("/thumb", pairs)
@@ -75,8 +83,18 @@ class TestSignedUrlsOnly:
         tab.capture()
         assert tab.image_size[0] == 320
 
+    def test_reports_a_signature_that_is_not_valid(self, open_page: OpenPage, signed: Node, site: SiteServer) -> None:
+        tab = open_page(signed)
+        tab.page.fill("#url", site.url("/plain.html"))
+        tab.page.fill("#key", f"http://127.0.0.1:{signed.port}/thumb?url={site.url('/plain.html')}&sig={'0' * 64}")
+        tab.page.press("#key", "Enter")
+        tab.wait_idle()
+        expect(tab.page.get_by_role("alert")).to_have_text("This signed URL is not valid")
+        assert tab.text("key-error").startswith("Does not match the URL")
+
     def test_shows_an_error_without_a_signature(self, open_page: OpenPage, signed: Node, site: SiteServer) -> None:
         tab = open_page(signed)
         tab.capture(site.url("/plain.html"))
-        assert "signed" in tab.text("key-error")
+        assert tab.text("key-error") == "Run the command under “Signed URL” below, and paste its output here."
+        expect(tab.page.get_by_role("alert")).to_have_text("A signed URL is needed")
         assert not any("status.json" in address for address in tab.requested_urls)

@@ -22,9 +22,10 @@ from tintype.options import (
     format_value,
     is_body_only,
 )
-from tintype.options.devices import DEVICES
+from tintype.options.devices import DEVICES, DevicePreset
+from tintype.web.form_labels import CHOICES, EXAMPLES, LABELS, UNITS
 
-Kind = Literal["flag", "choice", "multiple", "number", "code", "text"]
+Kind = Literal["flag", "choice", "multiple", "number", "code", "text", "password"]
 
 COMMON = ("device", "thumb_width", "format", "full_page", "dark_mode", "fresh")
 """Options of the short form."""
@@ -39,11 +40,15 @@ _GROUPS = {
     "PDF pages": (*PdfOptions.model_fields,),
 }
 _OTHER = "Cache and errors"
-_BODY_ONLY = "POST only"
-_LABELS = {"css": "CSS", "html": "HTML", "js": "JavaScript", "ttl": "Maximum age", "url": "URL"}
-_NO_DEFAULT = {"choice": "automatic", "device": "none"}
+_BODY_ONLY = "Credentials and HTML, by POST"
+_MASKED = ("basic_auth",)
+"""Options that hold a password, whose fields are masked."""
+_AUTOMATIC = "automatic"
 _SCHEMA = Options.model_json_schema()
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_LOCAL = re.compile(r"(localhost|(\d{1,3}\.){3}\d{1,3}|\[[0-9A-Fa-f:.]+\])(:\d+)?(?=[/?#]|$)", re.IGNORECASE)
+"""A URL without a scheme whose host rarely has a certificate: an IP address, or this machine."""
+_UNIT = re.compile(r" to \d+ (\w+)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +64,18 @@ class FormField:
     """Values and their labels."""
     minimum: float | None = None
     maximum: float | None = None
+    unit: str = ""
+    """Abbreviated: ``px``, ``ms``."""
+    example: str = ""
+    """A value to show in an empty field."""
     is_integer: bool = True
     max_length: int | None = None
     body_only: bool = False
 
     @property
     def label(self) -> str:
-        """The option's name as words."""
-        return _LABELS.get(self.name) or self.name.replace("_", " ").capitalize()
+        """The option's name for people."""
+        return LABELS[self.name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +108,25 @@ def field_groups(hidden: Sequence[str] = ()) -> tuple[FieldGroup, ...]:
 def parse_form(form: MultiDict[str, str]) -> list[tuple[str, str]]:
     """Options of a form that a browser sent without JavaScript; empty and default values are left out."""
     url = form.get("url", "").strip()
-    pairs = [("url", url if _SCHEME.match(url) else f"https://{url}")] if url else []
+    pairs = [("url", with_scheme(url))] if url else []
     names = [name for name in Options.model_fields if name != "url" and not is_body_only(name)]
     values = ((name, _form_value(_form_field(name), form)) for name in names)
     return [*pairs, *((name, value) for name, value in values if value)]
+
+
+def with_scheme(url: str) -> str:
+    """The URL with ``https://`` if it has no scheme, or ``http://`` for an IP address and localhost."""
+    if not url or _SCHEME.match(url):
+        return url
+    return f"http://{url}" if _LOCAL.match(url) else f"https://{url}"
+
+
+def device_viewports() -> list[tuple[str, str, DevicePreset]]:
+    """Value, label and preset of each device; the first is the default viewport, which is that of ``desktop``."""
+    default = Emulation()
+    desktop = DevicePreset(title="", width=default.width, height=default.height, scale=default.scale)
+    listed = [(slug, preset.title, preset) for slug, preset in DEVICES.items() if slug != "desktop"]
+    return [("", "Desktop", desktop), *listed]
 
 
 def _form_value(field: FormField, form: MultiDict[str, str]) -> str:
@@ -121,6 +145,7 @@ def _field_group(title: str, names: Sequence[str], *, body_only: bool = False) -
 def _form_field(name: str) -> FormField:
     field, schema = Options.model_fields[name], _schema(name)
     kind, choices = _kind(name, schema)
+    unit = _UNIT.search(accepts(name))
     return FormField(
         name=name,
         kind=kind,
@@ -130,6 +155,8 @@ def _form_field(name: str) -> FormField:
         choices=choices,
         minimum=schema.get("minimum", schema.get("ge")),
         maximum=schema.get("maximum", schema.get("le")),
+        unit=UNITS.get(unit[1], unit[1]) if unit else "",
+        example=EXAMPLES.get(name, ""),
         is_integer=schema.get("type") == "integer",
         max_length=schema.get("maxLength"),
         body_only=is_body_only(name),
@@ -144,16 +171,23 @@ def _schema(name: str) -> dict[str, Any]:
 
 
 def _kind(name: str, schema: dict[str, Any]) -> tuple[Kind, tuple[tuple[str, str], ...]]:
-    items = schema.get("items") or {}
+    items, labels = schema.get("items") or {}, CHOICES.get(name, {})
     if name == "device":
-        return "choice", (("", _NO_DEFAULT["device"]), *((slug, device.title) for slug, device in DEVICES.items()))
+        return "choice", tuple((slug, _device_label(title, preset)) for slug, title, preset in device_viewports())
     if schema.get("type") == "boolean":
         return "flag", ()
     if "enum" in items:
         return "multiple", tuple((value, value) for value in items["enum"])
     if "enum" in schema:
-        unset = () if schema["default"] else (("", _NO_DEFAULT["choice"]),)
-        return "choice", (*unset, *((value, value) for value in schema["enum"]))
+        unset = () if schema["default"] else (("", _AUTOMATIC),)
+        return "choice", (*unset, *((value, labels.get(value, value)) for value in schema["enum"]))
     if schema.get("type") in {"integer", "number"}:
         return "number", ()
-    return ("code" if schema.get("maxLength", 0) > MULTILINE_FROM or schema.get("default") == [] else "text"), ()
+    if name in _MASKED:
+        return "password", ()
+    is_object = schema.get("default") == [] and is_body_only(name)
+    return ("code" if schema.get("maxLength", 0) > MULTILINE_FROM or is_object else "text"), ()
+
+
+def _device_label(title: str, preset: DevicePreset) -> str:
+    return f"{title}, {preset.width} × {preset.height}"

@@ -23,8 +23,16 @@ CSP = (
 )
 _ENTRIES = ("docs.js", "playground.js")
 """Scripts that a page names itself; the others are modules that they import."""
-_LINKS = (("API", "docs"), ("OpenAPI", "openapi.json"))
-"""Links in the header of the page; those whose route is disabled are left out."""
+_FOOTER_LINKS = ("docs", "openapi.json", "health", "ready")
+"""Links in the footer of the page; those whose route is disabled are left out."""
+_SNIPPETS = (
+    ("img", "HTML"),
+    ("curl", "curl"),
+    ("python", "Python"),
+    ("javascript", "JavaScript"),
+    ("markdown", "Markdown"),
+)
+"""Name and title of each snippet; one for signed URLs follows if the service accepts them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +83,10 @@ def _render_page(playground: Playground, access: Authenticator) -> str:
         modules=[name for name in static_files().files if name.endswith(".js") and name not in _ENTRIES],
         access="open" if access.is_public else "keys" if access.keys else "signed",
         signed=access.accepts_signatures,
-        links=[link for link in _LINKS if f"/{link[1]}" in routes],
+        viewports={value: preset for value, _, preset in form.device_viewports()},
+        snippets=(*_SNIPPETS, *([("signed", "Signed URL")] if access.accepts_signatures else [])),
+        has_docs="/docs" in routes,
+        footer_links=[path for path in _FOOTER_LINKS if f"/{path}" in routes],
         version=__version__,
     )
 

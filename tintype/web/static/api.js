@@ -9,10 +9,11 @@ export function thumbnailUrl(pairs) {
 
 /**
  * Request a thumbnail. `options` is {query, body} of the form, `key` an API key or "", `signedUrl` a URL that was signed
- * elsewhere or "". Returns {ok, status, body, ms, …}; rejects only if there was no response.
+ * elsewhere or "", `progressId` the id under which the service reports progress. Returns {ok, status, body, ms, …}; rejects only if there was no response.
  */
-export async function requestThumbnail({ options, key, signedUrl, signal }) {
+export async function requestThumbnail({ options, key, signedUrl, progressId, signal }) {
   const headers = key ? { Authorization: `Bearer ${key}` } : {};
+  if (progressId) headers["X-Progress-Id"] = progressId;
   const start = performance.now();
   const request = options.body.length && !signedUrl
     ? { method: "POST", body: JSON.stringify(Object.fromEntries([...options.query, ...options.body])) }
@@ -37,6 +38,7 @@ function parseResponse(response) {
     targetStatus: header("X-Target-Status"),
     type: header("Content-Type").split(";")[0],
     age: Number(header("Age")),
+    etag: header("ETag"),
     refresh: Number(header("Refresh")),
     remaining: header("RateLimit-Remaining"),
     steps: parseServerTiming(header("Server-Timing")),
@@ -47,8 +49,11 @@ async function parseProblem(response, body) {
   if (response.ok) return null;
   if (body.type.startsWith("application/problem+json")) {
     try {
-      return JSON.parse(await body.text());
+      const problem = JSON.parse(await body.text());
+      return { ...problem, retry_after: problem.retry_after ?? retryAfter(response) };
     } catch { /* a proxy sent something else */ }
   }
-  return { title: `The service returned ${response.status}`, detail: response.statusText, status: response.status };
+  return { title: `The service returned ${response.status}`, detail: response.statusText, status: response.status, retry_after: retryAfter(response) };
 }
+
+const retryAfter = (response) => Number(response.headers.get("Retry-After")) || undefined;

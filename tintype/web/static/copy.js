@@ -1,14 +1,15 @@
-// Copy buttons: `data-copies` is the id of the element whose text they copy.
+// Copies to the clipboard. `data-copies` of a button is the id of the element whose text it copies.
 
-import { announce, find, show } from "./dom.js";
+import { announce, find, make, show } from "./dom.js";
 
-/** Copy buttons. Pages loaded by plain HTTP have no clipboard API; there the text is selected and copied by command. */
+/** Make the copy buttons of the page work. */
 export function initCopyButtons() {
   for (const button of document.querySelectorAll("[data-copies]")) {
     show(button);
     button.addEventListener("click", async () => {
       const source = find(button.dataset.copies);
-      const done = await copy(source);
+      const done = await copyText(source.textContent);
+      if (!done) getSelection().selectAllChildren(source);
       const label = button.querySelector("span");
       label.textContent = done ? "Copied" : "Press Ctrl+C";
       announce(done ? "Copied to the clipboard." : "The text is selected: copy it with Ctrl+C.");
@@ -17,12 +18,19 @@ export function initCopyButtons() {
   }
 }
 
-async function copy(source) {
+/** Copy a text. Pages loaded by plain HTTP have no clipboard API; there a hidden field is selected and copied by command. */
+export async function copyText(text) {
   try {
-    await navigator.clipboard.writeText(source.textContent);
+    await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    getSelection().selectAllChildren(source);
-    return document.execCommand("copy");
+    const field = make("textarea", { class: "visually-hidden" }), focused = document.activeElement;
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    focused?.focus();
+    return done;
   }
 }

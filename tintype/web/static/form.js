@@ -1,10 +1,10 @@
 // Reads and fills the form. Options with their default value are left out, which keeps URLs short.
 
-import { find, make, show } from "./dom.js";
+import { find, show } from "./dom.js";
 
 const form = find("form");
 
-const controls = () => [...form.elements].filter((each) => each.dataset.kind);
+export const controls = () => [...form.elements].filter((each) => each.dataset.kind);
 
 /** Options that differ from their defaults: {query: [[name, value]…], body: [[name, value]…]}. */
 export function collectOptions() {
@@ -18,7 +18,7 @@ export function collectOptions() {
   return { query: [...query], body: [...body] };
 }
 
-function controlValue(control) {
+export function controlValue(control) {
   const { kind, default: defaultValue } = control.dataset;
   if (control.name === "url") return withScheme(control.value);
   if (kind === "multiple") return control.checked ? control.value : "";
@@ -28,10 +28,15 @@ function controlValue(control) {
   return kind === "choice" && value === defaultValue ? "" : value;
 }
 
-/** Add https:// to a URL without a scheme. */
-function withScheme(text) {
+const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
+/** An IP address or this machine, which rarely has a certificate. */
+const LOCAL = /^(localhost|(\d{1,3}\.){3}\d{1,3}|\[[0-9a-f:.]+\])(:\d+)?(?=[/?#]|$)/i;
+
+/** A URL with https:// if it has no scheme, or http:// for an IP address and localhost. */
+export function withScheme(text) {
   const value = text.trim();
-  return !value || /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `https://${value}`;
+  if (!value || SCHEME.test(value)) return value;
+  return LOCAL.test(value) ? `http://${value}` : `https://${value}`;
 }
 
 /** Fill the form with options, and reset all others. */
@@ -43,38 +48,47 @@ export function setOptions(pairs) {
     const value = values.get(control.name);
     if (control.dataset.kind === "multiple") control.checked = value.split(",").includes(control.value);
     else if (control.dataset.kind === "flag") control.checked = value === "true" || value === "1";
-    else control.value = value;
-  }
-  updateCounts();
-}
-
-/** Show how many options of each group are set. */
-export function updateCounts() {
-  for (const group of document.querySelectorAll("details")) {
-    const number = controls().filter((each) => group.contains(each) && controlValue(each)).length;
-    group.querySelector(".count").textContent = number ? `${number} set` : "";
+    else if (control.tagName !== "SELECT" || [...control.options].some((each) => each.value === value)) control.value = value;
   }
 }
 
-/** Show errors beside their controls and focus the first; returns the errors without a control. */
-export function showErrors(errors) {
-  clearErrors();
-  const unplaced = [];
-  let first = null;
-  for (const { parameter, message } of errors) {
-    const text = find(`${parameter}-error`), control = find(parameter);
-    if (!text || !control) {
-      unplaced.push({ parameter, message });
-      continue;
-    }
-    text.replaceChildren(make("code", {}, parameter), ` ${message}`);
-    show(text);
-    control.setAttribute("aria-invalid", "true");
-    for (let group = control.closest("details"); group; group = group.parentElement.closest("details")) group.open = true;
-    first ??= control.querySelector("input") ?? control;
+/** Label of an option in the form; its name if it has no field. */
+export function labelOf(name) {
+  const control = find(name);
+  const label = control?.labels?.[0] ?? control?.querySelector("legend")?.firstChild;
+  return label?.textContent.trim() || name;
+}
+
+/** Show a message beside a control, and mark the control as invalid; returns whether there is such a control. */
+export function showFieldError(name, message) {
+  const text = find(`${name}-error`), control = find(name);
+  if (!text || !control) return false;
+  text.textContent = message;
+  show(text);
+  control.setAttribute("aria-invalid", "true");
+  reveal(control);
+  return true;
+}
+
+/** Make a control visible: clear the search, and open the group. */
+function reveal(control) {
+  const search = find("find-option");
+  if (search.value && control.closest("[data-fields]")) {
+    search.value = "";
+    search.dispatchEvent(new Event("input", { bubbles: true }));
   }
-  first?.focus();
-  return unplaced;
+  const group = control.closest("details");
+  if (group) group.open = true;
+}
+
+/** Focus the control of an option, and open the groups that hide it. */
+export function focusField(name) {
+  const control = find(name);
+  if (!control) return;
+  reveal(control);
+  const field = control.querySelector("input") ?? control;
+  field.focus();
+  (field.closest(".field") ?? field).scrollIntoView({ block: "nearest" });
 }
 
 export function clearErrors() {

@@ -46,3 +46,20 @@ export const VERDICT = {
   parked: "a parked domain",
   consent: "a consent dialog",
 };
+
+/** Title and advice of each verdict that is not the page. */
+export const VERDICT_BADGE = {
+  blank: ["Blank page", "Nothing was on the page. A longer delay or an element to wait for may help."],
+  error: ["Error page", "The site returned an error instead of the page."],
+  challenge: ["Bot challenge", "The site checks whether its visitor is a person, and did not show the page."],
+  login: ["Login form", "The page needs a login. Cookies or request headers of a session may help."],
+  parked: ["Parked domain", "The domain has no site of its own."],
+  consent: ["Consent dialog", "A dialog covers the page, and could not be rejected."],
+};
+
+/** Title and advice of each flag in X-Capture. */
+export const FLAG = {
+  partial: ["Not complete", "The page was still loading when its time was over. It is captured as it was then."],
+  truncated: ["Cut off", "The page is longer than an image may be. The end is missing."],
+  "features-unavailable": ["Not classified", "The page did not report its content in time, so the verdict is from the pixels only."],
+};

@@ -1,15 +1,22 @@
-// The playground: the form requests thumbnails and renders snippets.
+// The playground: the form requests thumbnails; the parts of the page show them.
 
 import { requestThumbnail } from "./api.js";
-import { initCopyButtons } from "./copy.js";
+import { openClipTool, setClipSource } from "./clip.js";
+import { openCompare } from "./compare.js";
 import { announce, find, make, show } from "./dom.js";
-import { clearErrors, collectOptions, setOptions, showErrors, updateCounts } from "./form.js";
+import { NO_PAGE, NO_RESPONSE, explain } from "./explain.js";
+import { collectOptions, focusField, setOptions, withScheme } from "./form.js";
 import { addToGallery, openGallery } from "./gallery.js";
-import { clearFailure, showFailure, showProgress, showResult } from "./result.js";
-import { renderSnippets } from "./snippet.js";
+import { openPanel, updatePanel, viewport } from "./options.js";
+import { cancelCapture, followProgress, newProgressId } from "./progress.js";
+import { showResult, updateAge } from "./result.js";
+import { openSharing, shareResponse } from "./share.js";
+import { openSnippets, renderSnippets } from "./snippet.js";
+import { hideWorking, showFailure, showStep, showWorking } from "./stage.js";
 import { startPolling } from "./status.js";
+import { openViewer } from "./viewer.js";
 
-const KEY_STORAGE = "tintype.key", MAX_REQUESTS = 30, DOUBLE_CLICK_MS = 600;
+const KEY_STORAGE = "tintype.key", MAX_REQUESTS = 30, DOUBLE_CLICK_MS = 600, AGE_INTERVAL = 15_000;
 const access = { open: document.body.dataset.access === "open", keys: document.body.dataset.access === "keys", signed: "signed" in document.body.dataset };
 const form = find("form"), keyField = find("key");
 let inFlight = null;
@@ -20,41 +27,59 @@ const key = () => (access.keys ? keyField.value.trim() : "");
 /** The URL in the field for signed URLs, relative to this page; "" without one. */
 function signedUrl() {
   const text = keyField && "signedUrl" in keyField.dataset ? keyField.value.trim() : "";
-  if (!text) return "";
+  if (!text || !URL.canParse(text, location.href)) return "";
   const { pathname, search } = new URL(text, location.href);
   return pathname.split("/").pop() + search;
 }
 
+const urlOf = (options) => new Map(options.query).get("url") ?? "";
+
 function pageName(options) {
-  const url = new Map(options.query).get("url");
-  return url ? url.replace(/^https?:\/\//, "").replace(/\/$/, "") : "the inline HTML";
+  return urlOf(options).replace(/^https?:\/\//, "").replace(/\/$/, "") || "the inline HTML";
+}
+
+function hostName(options) {
+  return URL.canParse(urlOf(options)) ? new URL(urlOf(options)).hostname : "page";
 }
 
 /** Submitting the same form while its request is running cancels the request; a double click counts as one click. */
 async function submit(event) {
   event?.preventDefault();
+  find("url").value = withScheme(find("url").value);
+  updateUrlHint();
   const options = collectOptions(), text = JSON.stringify(options);
   if (inFlight) {
     if (inFlight.text === text && performance.now() - inFlight.since < DOUBLE_CLICK_MS) return;
-    inFlight.controller.abort();
-    if (inFlight.text === text) return;
+    cancel();
+    if (text === inFlight.text) return;
   }
-  const current = inFlight = { text, controller: new AbortController(), since: performance.now() };
+  if (!urlOf(options) && !options.body.some(([name]) => name === "html") && !signedUrl()) {
+    hideWorking();
+    showFailure(NO_PAGE, run);
+    return;
+  }
+  const current = inFlight = { text, options, controller: new AbortController(), since: performance.now(), progressId: newProgressId() };
   onStart(options);
   try {
-    await capture(options, current.controller.signal);
+    await capture(current);
   } catch (error) {
-    if (error.name !== "AbortError") showFailure("No response", "The service is unreachable. Is it running?");
-    else if (inFlight === current) announce("Cancelled.");
+    if (inFlight === current) onFailure(error.name === "AbortError" ? CANCELLED : NO_RESPONSE);
   } finally {
     if (inFlight === current) onEnd();
   }
 }
 
+const CANCELLED = { title: "Cancelled", text: "The capture was stopped.", fields: [], actions: [], wait: 0, canRetry: true, neutral: true };
+
+/** Stop the running request, in the service too. */
+function cancel() {
+  if (!inFlight) return;
+  cancelCapture(inFlight.progressId);
+  inFlight.controller.abort();
+}
+
 function onStart(options) {
-  clearErrors();
-  clearFailure();
-  showProgress(true);
+  showWorking(pageName(options));
   find("go").firstElementChild.textContent = "Cancel";
   find("go").classList.add("cancels");
   announce(`Capturing ${pageName(options)}.`);
@@ -63,23 +88,38 @@ function onStart(options) {
 
 function onEnd() {
   inFlight = null;
-  showProgress(false);
+  hideWorking();
   find("go").firstElementChild.textContent = "Capture";
   find("go").classList.remove("cancels");
   pollStatus();
 }
 
+function onFailure(failure) {
+  hideWorking();
+  showFailure(failure, run);
+  scrollToPreview();
+}
+
+/** Buttons of a failure. */
+function run(action, value) {
+  if (action === "url") find("url").value = value;
+  if (action === "field") {
+    focusField(value);
+    return;
+  }
+  onInput();
+  form.requestSubmit();
+}
+
 /** Request the thumbnail, and again while the response is a placeholder. */
-async function capture(options, signal) {
-  const signed = signedUrl();
+async function capture(current) {
+  const { options, controller: { signal } } = current, signed = signedUrl();
   for (let requests = 0; requests < MAX_REQUESTS; requests += 1) {
-    const response = await requestThumbnail({ options, key: key(), signedUrl: signed, signal });
-    if (!response.ok) showProblem(response.problem);
-    if (response.ok || response.type.startsWith("image/")) {
-      const image = await showResult(response, signed ? "the signed URL" : pageName(options));
-      scrollToPreview();
-      if (response.ok && image && !response.refresh && !options.body.length && !signed) await addToGallery(options.query, image);
-    }
+    const stopFollowing = followProgress(current.progressId, showStep);
+    const response = await requestThumbnail({ options, key: key(), signedUrl: signed, progressId: current.progressId, signal }).finally(stopFollowing);
+    signal.throwIfAborted();
+    if (response.ok || response.type.startsWith("image/")) await showThumbnail(response, current, signed);
+    else onFailure(explain(response.problem, { url: urlOf(options), hasKey: Boolean(key()), isSigned: Boolean(signed) }));
     if (response.ok && access.keys) sessionStorage.setItem(KEY_STORAGE, key());
     if (!response.refresh) return;
     await new Promise((done) => { setTimeout(done, response.refresh * 1000); });
@@ -87,20 +127,16 @@ async function capture(options, signal) {
   }
 }
 
-function showProblem(problem) {
-  const errors = problem.errors ?? [];
-  if (problem.error === "target-denied") errors.push({ parameter: "url", message: problem.detail });
-  if (["unauthorized", "bad-signature"].includes(problem.error) && keyField) {
-    errors.push({ parameter: "key", message: access.keys && !key() ? "is required: enter your API key" : problem.detail });
-  }
-  const unplaced = showErrors(errors);
-  showFailure(problem.title, errors.length ? parameterNames(errors) : problem.detail, unplaced);
-  if (unplaced.length === errors.length) find("alert").scrollIntoView({ block: "nearest" });
+async function showThumbnail(response, { options }, signed) {
+  hideWorking();
+  const { objectUrl, image } = await showResult(response, signed ? "the signed URL" : pageName(options));
+  shareResponse({ objectUrl, type: response.type, host: hostName(options), options, signed, isPublic: access.open });
+  setClipSource(image && response.ok && !signed ? { image, options, viewport: viewport() } : null);
+  if (!response.refresh) scrollToPreview();
+  if (response.ok && image && !response.refresh && !options.body.length && !signed) await addToGallery(options.query, image, response);
 }
 
-const parameterNames = (errors) => (errors[0].parameter === "key" ? "" : `Check ${errors.map(({ parameter }) => parameter).join(", ")}.`);
-
-/** On narrow screens the preview is below the options. */
+/** On narrow screens the address may be all that is visible. */
 function scrollToPreview() {
   const box = find("preview").getBoundingClientRect();
   if (box.top < innerHeight * 0.6 && box.bottom > 0) return;
@@ -108,22 +144,40 @@ function scrollToPreview() {
   find("preview").scrollIntoView({ behavior: reduced ? "auto" : "smooth", block: "start" });
 }
 
-function onInput() {
-  updateCounts();
-  renderSnippets(collectOptions(), access);
+/** Show which scheme an address without one gets, and offer the other. */
+function updateUrlHint() {
+  const typed = find("url").value.trim(), full = withScheme(typed), hint = find("url-hint");
+  const isLocal = full.startsWith("http://");
+  show(hint, Boolean(typed) && full !== typed && /[.:]|localhost/.test(typed));
+  if (hint.hidden) return;
+  const other = full.replace(/^https?/, isLocal ? "https" : "http");
+  const button = make("button", { type: "button", class: "quiet" }, `Use ${isLocal ? "https" : "http"}://`);
+  button.addEventListener("click", () => {
+    find("url").value = other;
+    onInput();
+    find("url").focus();
+  });
+  hint.replaceChildren(`Opens ${isLocal ? "http" : "https"}:// `, button);
 }
 
-/** Suggest the time zones that this browser supports. */
-function suggestTimezones() {
-  const zones = Intl.supportedValuesOf?.("timeZone") ?? [];
-  const field = find("timezone");
-  field?.after(make("datalist", { id: "zones" }, ...zones.map((value) => make("option", { value }))));
-  field?.setAttribute("list", "zones");
+function onInput() {
+  updateUrlHint();
+  updatePanel();
+  renderSnippets(collectOptions(), access, signedUrl());
+}
+
+/** Fill the form with the options of an entry, and request its thumbnail; `fresh` makes a new capture. */
+function choose(pairs, fresh) {
+  setOptions(fresh ? [...pairs.filter(([name]) => name !== "fresh"), ["fresh", "true"]] : pairs);
+  onInput();
+  form.requestSubmit();
+  if (find("fresh")) find("fresh").checked = pairs.some(([name, value]) => name === "fresh" && value === "true");
+  onInput();
+  find("title").scrollIntoView({ block: "nearest" });
 }
 
 function init() {
-  find("more").open = matchMedia("(min-width: 60rem)").matches;
-  show(find("body-only"), find("body-only").querySelector("[data-body-only]") !== null);
+  openPanel();
   const pairs = [...new URLSearchParams(location.search)];
   if (pairs.length) setOptions(pairs);
   if (access.keys) keyField.value = sessionStorage.getItem(KEY_STORAGE) ?? "";
@@ -131,20 +185,28 @@ function init() {
   form.addEventListener("reset", () => setTimeout(onInput));
   document.addEventListener("input", onInput);
   keyField?.addEventListener("change", () => pollStatus());
+  find("cancel").addEventListener("click", cancel);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !find("compare").open && !document.fullscreenElement) cancel();
+  });
   find("example").addEventListener("click", () => {
     find("url").value = "https://example.com";
     onInput();
     form.requestSubmit();
   });
-  openGallery((options) => {
-    setOptions(options);
+  openViewer();
+  openSharing();
+  openCompare();
+  openGallery(choose);
+  openClipTool((clip) => {
+    find("clip").value = clip;
+    find("full_page").checked = false;
     onInput();
-    if (!inFlight) form.requestSubmit();
-    find("title").scrollIntoView({ block: "nearest" });
+    form.requestSubmit();
   });
-  initCopyButtons();
-  suggestTimezones();
+  openSnippets();
   onInput();
+  setInterval(updateAge, AGE_INTERVAL);
   pollStatus = startPolling(key, !access.open);
 }
 

@@ -1,85 +1,86 @@
-// The preview of a thumbnail, and the facts about its response.
+// A response on the stage: the thumbnail or document, badges, notes, facts, timing.
 
 import { announce, find, make, show } from "./dom.js";
-import { CACHE, VERDICT, ago, bytes, milliseconds } from "./format.js";
+import { CACHE, FLAG, VERDICT, VERDICT_BADGE, ago, bytes, milliseconds } from "./format.js";
+import { clearStage } from "./stage.js";
 import { drawSteps } from "./timing.js";
+import { viewElement, viewImage } from "./viewer.js";
 
 let objectUrl = "";
-let ticking = 0;
+let capturedAt = 0;
 
-/** Show or hide the progress bar with the elapsed time. */
-export function showProgress(on) {
-  find("result").setAttribute("aria-busy", String(on));
-  find("preview").classList.toggle("busy", on);
-  show(find("progress"), on);
-  clearInterval(ticking);
-  if (!on) return;
-  const start = performance.now();
-  const tick = () => { find("elapsed").textContent = `${((performance.now() - start) / 1000).toFixed(1)} s`; };
-  tick();
-  ticking = setInterval(tick, 100);
-}
-
-/** Show a response; returns the loaded image, or null for documents. */
+/** Show a response; returns {objectUrl, image}: the image is null for documents. */
 export async function showResult(response, page) {
+  const url = URL.createObjectURL(response.body);
+  const image = response.type.startsWith("image/") ? make("img", { alt: `Thumbnail of ${page}`, src: url }) : null;
+  await image?.decode();
+  const document = image ? null : await documentElement(response, page);
+  clearStage();
   URL.revokeObjectURL(objectUrl);
-  objectUrl = URL.createObjectURL(response.body);
-  const element = await previewElement(response, page);
-  find("shown").replaceChildren(element);
-  show(find("empty"), false);
-  const image = element instanceof HTMLImageElement ? element : null;
-  renderFacts(response, page, image);
-  return image;
+  objectUrl = url;
+  if (image) viewImage(image);
+  else viewElement(document, response.type === "application/json" ? `Metadata of ${page}` : "");
+  renderBadges(response);
+  renderFacts(response, image);
+  find("caption").textContent = page;
+  for (const id of ["caption", "tools", "facts"]) show(find(id));
+  if (response.ok) announce(`${image ? "Thumbnail" : "Response"} for ${page}: ${response.cache || "ready"}, ${milliseconds(response.ms)}, ${bytes(response.body.size)}.${badgeTexts(response).map((text) => ` ${text}.`).join("")}`);
+  return { objectUrl, image };
 }
 
-async function previewElement(response, page) {
-  if (response.type.startsWith("image/")) {
-    const image = make("img", { alt: `Thumbnail of ${page}`, src: objectUrl });
-    await image.decode();
-    return image;
-  }
+async function documentElement(response, page) {
   if (response.type === "application/json") {
-    const text = JSON.stringify(JSON.parse(await response.body.text()), null, 2);
-    return make("pre", { tabindex: "0", role: "region", "aria-label": `Metadata of ${page}` }, text);
+    return make("pre", {}, JSON.stringify(JSON.parse(await response.body.text()), null, 2));
   }
-  const name = `${page.replace(/[^A-Za-z0-9.-]+/g, "-")}.pdf`;
-  return make("p", { class: "document" }, make("a", { href: objectUrl, download: name }, `Save ${name}`));
+  return make("div", { class: "document" },
+    make("strong", {}, "The PDF is ready"),
+    make("p", {}, `${page}, ${bytes(response.body.size)}. Open it in a new tab, or download it.`));
 }
 
-function renderFacts(response, page, image) {
+const flagsOf = ({ flags }) => flags.split(",").map((flag) => flag.trim()).filter((flag) => FLAG[flag]);
+
+/** What a person has to know before they use the thumbnail. */
+function badgeTexts(response) {
+  const status = response.targetStatus >= 400 ? `, status ${response.targetStatus}` : "";
+  return [
+    ...(response.ok ? [] : [`Error image, status ${response.status}`]),
+    ...(response.cache === "PLACEHOLDER" ? ["Placeholder"] : []),
+    ...(VERDICT_BADGE[response.verdict] ? [`${VERDICT_BADGE[response.verdict][0]}${response.verdict === "error" ? status : ""}`] : []),
+    ...flagsOf(response).map((flag) => FLAG[flag][0]),
+  ];
+}
+
+function renderBadges(response) {
+  const serious = badgeTexts(response).length - flagsOf(response).length;
+  find("badges").replaceChildren(...badgeTexts(response).map((text, index) =>
+    make("li", { class: index < serious ? "badge" : "badge minor" }, text)));
+  const notes = [VERDICT_BADGE[response.verdict], ...flagsOf(response).map((flag) => FLAG[flag])].filter((each) => each?.[1]);
+  find("notes").replaceChildren(...notes.map(([title, text]) => make("li", {}, make("strong", {}, `${title}. `), text)));
+  show(find("notes"), notes.length > 0);
+}
+
+function renderFacts(response, image) {
+  const isCaptured = response.ok && response.cache !== "PLACEHOLDER";
+  capturedAt = isCaptured ? Date.now() - response.age * 1000 : 0;
   const facts = [
     ["Cache", response.cache && [make("span", { class: `chip ${response.cache.toLowerCase()}`, id: "cache" }, response.cache), ` ${CACHE[response.cache] ?? ""}`]],
     ["Time", [make("b", {}, milliseconds(response.ms)), serviceTime(response)]],
-    ["File", `${response.type.split("/").pop()}, ${bytes(response.body.size)}${image ? `, ${image.naturalWidth} × ${image.naturalHeight}` : ""}`],
-    ["Captured", response.cache === "PLACEHOLDER" ? "" : ago(response.age)],
+    ["File", `${response.type.split("/").pop()}, ${bytes(response.body.size)}${image ? `, ${image.naturalWidth} × ${image.naturalHeight} px` : ""}`],
+    ["Captured", isCaptured && [make("span", { id: "captured" }, ago(response.age))]],
     ["Shows", response.verdict && `${VERDICT[response.verdict] ?? response.verdict}${response.targetStatus ? `, status ${response.targetStatus}` : ""}`],
-    ["Flags", response.flags],
     ["Rate limit", response.remaining && `${response.remaining} requests left`],
   ];
-  find("facts-list").replaceChildren(...facts.filter(([, value]) => value).flatMap(([name, value]) =>
-    [make("dt", {}, name), make("dd", {}, ...[value].flat())]));
+  find("facts-list").replaceChildren(...facts.filter(([, value]) => value).map(([name, value]) =>
+    make("div", {}, make("dt", {}, name), make("dd", {}, ...[value].flat()))));
   drawSteps(response.steps);
-  show(find("facts"));
-  find("caption").textContent = page;
-  show(find("caption"));
-  if (response.ok) announce(`${image ? "Thumbnail" : "Response"} for ${page}: ${response.cache || "ready"}, ${milliseconds(response.ms)}, ${bytes(response.body.size)}.`);
+}
+
+/** Keep the age of the thumbnail current. */
+export function updateAge() {
+  if (find("captured") && capturedAt) find("captured").textContent = ago((Date.now() - capturedAt) / 1000);
 }
 
 function serviceTime({ steps }) {
   const total = steps.find(([name]) => name === "total");
   return total ? ` (${milliseconds(total[1])} in the service)` : "";
-}
-
-/** Show an error; `errors` are those that could not be shown beside a control. */
-export function showFailure(title, detail, errors = []) {
-  const list = errors.map(({ parameter, message }) => make("li", {}, make("code", {}, parameter), ` ${message}`));
-  find("alert").replaceChildren(
-    make("strong", {}, title),
-    ...(detail ? [make("p", {}, detail)] : []),
-    ...(list.length ? [make("ul", {}, ...list)] : []),
-  );
-}
-
-export function clearFailure() {
-  find("alert").replaceChildren();
 }

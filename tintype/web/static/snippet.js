@@ -1,52 +1,50 @@
-// Code snippets for the current options: HTML, curl, Python, and a signing command.
+// Tabs with code for the current options. Every snippet works as it is on this service.
 
 import { thumbnailUrl } from "./api.js";
+import { initCopyButtons } from "./copy.js";
 import { find, show } from "./dom.js";
+import { curl, html, javascript, markdown, python, signCommand } from "./snippet_text.js";
 
 const BASE = new URL("./", location.href).href;
 const DOCUMENTS = ["pdf", "json"];
 const EXTENSIONS = { jpeg: "jpg", auto: "jpg" };
 
-/** Render the snippets; `options` are {query, body} of the form. */
-export function renderSnippets(options, access) {
+/**
+ * Render the snippets; `options` are {query, body} of the form, `access` is how the service authenticates, `signedUrl` a
+ * signed URL that the page was given, relative to the page.
+ */
+export function renderSnippets(options, access, signedUrl) {
   const hasTarget = options.query.some(([name]) => name === "url") || options.body.some(([name]) => name === "html");
   const query = hasTarget ? options.query : [["url", "https://example.com"], ...options.query];
-  const request = { query, body: options.body, keyed: access.keys, file: fileName(query) };
-  const isPost = options.body.length > 0;
-  renderSnippet("img", ...html(request, isPost, access));
-  renderSnippet("curl", curl(request));
-  renderSnippet("python", python(request));
-  renderSnippet("signed", isPost ? "" : signCommand(request), signedNote(isPost, access));
+  const request = {
+    base: BASE, query, body: options.body, host: hostOf(query), file: fileName(query), isDocument: DOCUMENTS.includes(valueOf(query, "format")),
+    link: BASE + (signedUrl || thumbnailUrl(query)), isSigned: Boolean(signedUrl), isPost: options.body.length > 0 && !signedUrl,
+    mode: signedUrl || access.open ? "open" : access.keys ? "keys" : "signed", canSign: access.signed,
+  };
+  renderSnippet("img", html(request));
+  renderSnippet("markdown", markdown(request));
+  for (const [name, write] of [["curl", curl], ["python", python], ["javascript", javascript]]) {
+    renderSnippet(name, request.isPost && request.mode === "signed" ? ["", "This service accepts signed GET URLs only, and what is sent by POST cannot be signed."] : [write(request), noteOf(request)]);
+  }
+  if (find("signed")) {
+    renderSnippet("signed", request.isPost ? ["", "What is sent by POST cannot be signed."]
+      : [signCommand(request), "Run it where TINTYPE_SIGNING_KEYS is set; never put the key into a page."]);
+  }
 }
 
-function html(request, isPost, access) {
-  const format = valueOf(request.query, "format");
-  if (isPost) return ["", "An <img> cannot send a POST request."];
-  if (DOCUMENTS.includes(format)) return ["", `An <img> cannot show ${format}.`];
-  return [image(request), access.open ? "" : "On this service an <img> needs a signed URL."];
-}
+const noteOf = ({ mode }) => ({ keys: "Set API_KEY to your API key first.", signed: "Set SIGNING_KEY to a signing key first; curl runs tintype sign, which reads TINTYPE_SIGNING_KEYS." })[mode] ?? "";
 
-function signedNote(isPost, access) {
-  if (isPost) return "POST requests cannot be signed.";
-  return access.signed ? "Run it where TINTYPE_SIGNING_KEYS is set; never put the key into a page." : "Signed URLs are disabled on this service: set TINTYPE_SIGNING_KEYS to enable them.";
-}
-
-function renderSnippet(id, text, note = "") {
+function renderSnippet(id, [text, note]) {
   find(id).textContent = text;
-  find(id).closest(".sheet").classList.toggle("unavailable", !text);
-  const element = find(`${id}-note`);
-  element.textContent = note;
-  show(element, Boolean(note));
+  find(`${id}-panel`).classList.toggle("unavailable", !text);
+  find(`${id}-note`).textContent = note;
+  show(find(`${id}-note`), Boolean(note));
 }
 
 const valueOf = (pairs, name) => pairs.find(([each]) => each === name)?.[1] ?? "";
 
 function hostOf(pairs) {
-  try {
-    return new URL(valueOf(pairs, "url")).hostname;
-  } catch {
-    return "page";
-  }
+  return URL.canParse(valueOf(pairs, "url")) ? new URL(valueOf(pairs, "url")).hostname : "page";
 }
 
 function fileName(pairs) {
@@ -54,42 +52,25 @@ function fileName(pairs) {
   return `${hostOf(pairs)}.${EXTENSIONS[format] ?? format}`;
 }
 
-const markup = (text) => text.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;");
-const shell = (text) => (/^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`);
-const literal = (text) => JSON.stringify(text).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
-
-function image({ query }) {
-  const width = valueOf(query, "thumb_width"), height = valueOf(query, "thumb_height");
-  const size = `${width && ` width="${markup(width)}"`}${width && height && ` height="${markup(height)}"`}`;
-  return `<img src="${markup(BASE + thumbnailUrl(query))}"${size} loading="lazy" alt="${markup(hostOf(query))}">`;
-}
-
-function curl({ query, body, keyed, file }) {
-  const key = keyed ? ['-H "Authorization: Bearer $TINTYPE_KEY"'] : [];
-  const json = body.length && JSON.stringify(Object.fromEntries([...query, ...body]));
-  const request = json ? ["-H 'Content-Type: application/json'", `-d ${shell(json)}`, shell(`${BASE}thumb`)] : [shell(BASE + thumbnailUrl(query))];
-  return [`curl -fsS -o ${shell(file)}`, ...key, ...request].join(" \\\n  ");
-}
-
-function python({ query, body, keyed, file }) {
-  const value = (text) => (/^[1-9][0-9]{0,8}$/.test(text) && !body.length ? text : literal(text));
-  const options = [...query, ...body].map(([name, text]) => `    ${literal(name)}: ${value(text)},`).join("\n");
-  const headers = keyed ? ', headers={"Authorization": f"Bearer {os.environ[\'TINTYPE_KEY\']}"}' : "";
-  const call = body.length ? `requests.post(${literal(`${BASE}thumb`)}, json=options` : `requests.get(${literal(`${BASE}thumb`)}, options`;
-  return [
-    ...(keyed ? ["import os"] : []), "from pathlib import Path", "", "import requests", "",
-    "options = {", options, "}",
-    `response = ${call}${headers}, timeout=90)`,
-    "response.raise_for_status()",
-    `Path(${literal(file)}).write_bytes(response.content)`,
-  ].join("\n");
-}
-
-function signCommand({ query }) {
-  const flags = query.filter(([name]) => name !== "url").map(([name, value]) => {
-    const flag = name.replace(/_/g, "-");
-    if (value === "true") return `--${flag}`;
-    return value === "false" ? `--no-${flag}` : `--${flag} ${shell(value)}`;
+/** Tabs by the pattern of ARIA: arrow keys move, Home and End go to the ends. */
+export function openSnippets() {
+  const tabs = [...document.querySelectorAll("#tabs [role=tab]")];
+  const select = (tab) => {
+    for (const each of tabs) {
+      each.setAttribute("aria-selected", String(each === tab));
+      each.tabIndex = each === tab ? 0 : -1;
+      show(find(each.getAttribute("aria-controls")), each === tab);
+    }
+  };
+  for (const tab of tabs) tab.addEventListener("click", () => select(tab));
+  find("tabs").addEventListener("keydown", (event) => {
+    const at = tabs.indexOf(document.activeElement);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];
+    if (to === undefined || at < 0) return;
+    event.preventDefault();
+    const tab = tabs[(to + tabs.length) % tabs.length];
+    select(tab);
+    tab.focus();
   });
-  return [`tintype sign ${shell(valueOf(query, "url"))}`, ...flags, "--expires 30d", `--base ${shell(BASE.replace(/\/$/, ""))}`].join(" \\\n  ");
+  initCopyButtons();
 }

@@ -1,9 +1,9 @@
 // Status of the service: /status.json every 5 s while the page is visible and in use, drawn over the last 5 minutes.
 // Polling stops after 10 minutes without input, so that a forgotten tab does not keep a machine awake.
 
-import { drawChart } from "./chart.js";
+import { drawChart, roundTop } from "./chart.js";
 import { find, show } from "./dom.js";
-import { percent } from "./format.js";
+import { duration, percent } from "./format.js";
 
 /** All in seconds. */
 const INTERVAL = 5, SPAN = 300, IDLE_TIMEOUT = 600, MINUTE = 60, MIN_CHART_SPAN = 20;
@@ -69,7 +69,7 @@ function render(now) {
   renderFigure("ratio", ratio === null ? "–" : percent(ratio), totalText(now), series(recentHitRatio), 1, (value) => percent(value));
   const queue = now.queue;
   renderFigure("queue", queue ? String(queue.busy + queue.waiting) : "–",
-    queue ? `${queue.busy} of ${queue.slots} slots busy, ${queue.waiting} in the queue` : "the browser is not running",
+    queue ? `${queue.busy} of ${queue.slots} slots in use, ${queue.waiting} in the queue` : "the browser is not running",
     series((each) => (each.queue ? each.queue.busy + each.queue.waiting : null)), queue?.slots ?? 1, String);
   renderFigure("rate", String(recentCaptures(now)), meanText(now), series(recentCaptures), 5, String);
 }
@@ -80,7 +80,11 @@ function renderFigure(name, value, note, values, top, format) {
   const known = values.map((each) => each.value).filter((each) => each !== null);
   const range = known.length ? `, between ${format(Math.min(...known))} and ${format(Math.max(...known))} in the last five minutes` : "";
   find(`${name}-description`).textContent = `now ${value}${range}`;
-  drawChart(find(`${name}-chart`), values, top, Math.min(SPAN, Math.max(MIN_CHART_SPAN, ...values.map(({ at }) => at))));
+  const span = Math.min(SPAN, Math.max(MIN_CHART_SPAN, ...values.map(({ at }) => at)));
+  const upper = roundTop(Math.max(0, ...known), top);
+  find(`${name}-top`).textContent = format(upper);
+  find(`${name}-from`).textContent = `${duration(span)} ago`;
+  drawChart(find(`${name}-chart`), values, upper, span);
 }
 
 const sum = (sample, names) => names.reduce((total, name) => total + sample.thumbnails[name], 0);
@@ -103,10 +107,10 @@ function recentCaptures(sample) {
 
 function totalText(sample) {
   const total = sum(sample, THUMBNAILS);
-  return total ? `${percent(sample.hit_ratio ?? 0)} of ${total.toLocaleString("en")} thumbnails so far` : "no thumbnails yet";
+  return total ? `${percent(sample.hit_ratio ?? 0)} of ${total.toLocaleString("en")} thumbnails since the start` : "no thumbnails yet";
 }
 
 function meanText(sample) {
   const captures = sample.captures + sample.failures;
-  return captures ? `${(sample.capture_seconds / captures).toFixed(1)} s each on average` : "none yet";
+  return captures ? `${(sample.capture_seconds / captures).toFixed(1)} s per capture on average` : "none yet";
 }

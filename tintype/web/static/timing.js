@@ -30,16 +30,20 @@ export function splitTotal(steps) {
   return { total, parts: shown.length && rest / total >= MIN_SHARE ? [...shown, ["everything else", rest]] : shown };
 }
 
+/** Steps with a colour of their own; the same step always has the same. */
+const COLOURED = [...OUTER_STEPS, "queue", "navigate", "stabilize", "screenshot"];
+const colourOf = (name) => (COLOURED.includes(name) ? name : "rest");
+
 /** Draw the steps as parts of one bar, with a legend in words and numbers. */
 export function drawSteps(steps) {
   const { total, parts } = splitTotal(steps);
   let at = 0;
-  find("steps").replaceChildren(...parts.map(([, ms], index) => {
+  find("steps").replaceChildren(...parts.map(([name, ms]) => {
     const x = at, width = (ms / total) * 1000;
     at += width;
-    return draw("rect", { class: `step-${index % 7}`, x: x.toFixed(1), y: 0, width: width.toFixed(1), height: 10 });
+    return draw("rect", { class: `step-${colourOf(name)}`, x: x.toFixed(1), y: 0, width: width.toFixed(1), height: 10 });
   }));
-  find("legend").replaceChildren(...parts.map(([name, ms], index) =>
-    make("li", {}, make("span", { class: `dot step-${index % 7}`, "aria-hidden": "true" }), `${name} `, make("b", {}, milliseconds(ms)))));
+  find("legend").replaceChildren(...parts.map(([name, ms]) =>
+    make("li", {}, make("span", { class: `dot step-${colourOf(name)}`, "aria-hidden": "true" }), `${name} `, make("b", {}, milliseconds(ms)))));
   show(find("timing"), parts.length > 0);
 }
