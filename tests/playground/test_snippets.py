@@ -110,9 +110,7 @@ class TestPrograms:
         tab.set_options(html='<h1>it\'s posted & "quoted"</h1>')
         assert run(tab, name).startswith(b"\x89PNG")
 
-    def test_exclude_a_post_to_a_service_that_needs_signatures(
-        self, open_page: OpenPage, signed: Node
-    ) -> None:
+    def test_exclude_a_post_to_a_service_that_needs_signatures(self, open_page: OpenPage, signed: Node) -> None:
         tab = open_page(signed)
         tab.set_options(html="<h1>Posted</h1>")
         assert tab.code("curl") == ""

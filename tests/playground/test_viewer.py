@@ -48,9 +48,7 @@ class TestLayout:
 
 
 class TestVerdict:
-    def test_marks_the_thumbnail_of_an_error_page(
-        self, open_page: OpenPage, node: Node, site: SiteServer
-    ) -> None:
+    def test_marks_the_thumbnail_of_an_error_page(self, open_page: OpenPage, node: Node, site: SiteServer) -> None:
         tab = open_page(node)
         tab.capture(site.url("/missing-page.html"))
         assert tab.text("badges") == "Error page, status 404"
@@ -68,7 +66,7 @@ class TestVerdict:
         tab.set_options(full_page=True)
         tab.capture(site.url("/long.html"))
         expect(tab.find("badges")).to_contain_text("Cut off")
-        expect(tab.find("notes")).to_contain_text("longer than an image may be")
+        expect(tab.find("notes")).to_contain_text("A smaller pixel density shows more of it.")
 
 
 class TestZoom:

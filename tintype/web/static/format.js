@@ -58,8 +58,24 @@ export const VERDICT_BADGE = {
 };
 
 /** Title and advice of each flag in X-Capture. */
-export const FLAG = {
+const FLAG = {
   partial: ["Not complete", "The page was still loading when its time was over. It is captured as it was then."],
-  truncated: ["Cut off", "The page is longer than an image may be. The end is missing."],
+  truncated: ["Cut off", "The page is larger than an image may be. The rest is missing."],
   "features-unavailable": ["Not classified", "The page did not report its content in time, so the verdict is from the pixels only."],
 };
+
+/** Advice for the limit at which an image was cut. */
+const CUT = {
+  height: "The page is longer than an image may be (TINTYPE_MAX_PAGE_HEIGHT). The end is missing.",
+  pixels: "The page has more pixels than an image may have. A smaller pixel density shows more of it.",
+  width: "The page is wider than an image may be. Its right side is missing.",
+  format: "The page is longer than this format permits. PNG shows more of it.",
+  scroller: "The element scrolls, and its box is too small to show all of it.",
+  screens: "The list shows its visible rows only, and has more of them than are captured.",
+};
+
+/** [title, advice] of each known flag in an X-Capture header, such as "partial, truncated;limit=height". */
+export function flagNotes(header) {
+  return header.split(",").map((part) => part.split(";").map((each) => each.trim())).filter(([flag]) => FLAG[flag]).map(([flag, parameter = ""]) =>
+    [FLAG[flag][0], CUT[parameter.replace(/^limit=/, "")] ?? FLAG[flag][1]]);
+}

@@ -1,7 +1,7 @@
 // A response on the stage: the thumbnail or document, badges, notes, facts, timing.
 
 import { announce, find, make, show } from "./dom.js";
-import { CACHE, FLAG, VERDICT, VERDICT_BADGE, ago, bytes, milliseconds } from "./format.js";
+import { CACHE, VERDICT, VERDICT_BADGE, ago, bytes, flagNotes, milliseconds } from "./format.js";
 import { clearStage } from "./stage.js";
 import { drawSteps } from "./timing.js";
 import { viewElement, viewImage } from "./viewer.js";
@@ -37,8 +37,6 @@ async function documentElement(response, page) {
     make("p", {}, `${page}, ${bytes(response.body.size)}. Open it in a new tab, or download it.`));
 }
 
-const flagsOf = ({ flags }) => flags.split(",").map((flag) => flag.trim()).filter((flag) => FLAG[flag]);
-
 /** What a person has to know before they use the thumbnail. */
 function badgeTexts(response) {
   const status = response.targetStatus >= 400 ? `, status ${response.targetStatus}` : "";
@@ -46,15 +44,15 @@ function badgeTexts(response) {
     ...(response.ok ? [] : [`Error image, status ${response.status}`]),
     ...(response.cache === "PLACEHOLDER" ? ["Placeholder"] : []),
     ...(VERDICT_BADGE[response.verdict] ? [`${VERDICT_BADGE[response.verdict][0]}${response.verdict === "error" ? status : ""}`] : []),
-    ...flagsOf(response).map((flag) => FLAG[flag][0]),
+    ...flagNotes(response.flags).map(([title]) => title),
   ];
 }
 
 function renderBadges(response) {
-  const serious = badgeTexts(response).length - flagsOf(response).length;
+  const serious = badgeTexts(response).length - flagNotes(response.flags).length;
   find("badges").replaceChildren(...badgeTexts(response).map((text, index) =>
     make("li", { class: index < serious ? "badge" : "badge minor" }, text)));
-  const notes = [VERDICT_BADGE[response.verdict], ...flagsOf(response).map((flag) => FLAG[flag])].filter((each) => each?.[1]);
+  const notes = [VERDICT_BADGE[response.verdict], ...flagNotes(response.flags)].filter((each) => each?.[1]);
   find("notes").replaceChildren(...notes.map(([title, text]) => make("li", {}, make("strong", {}, `${title}. `), text)));
   show(find("notes"), notes.length > 0);
 }
