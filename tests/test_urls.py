@@ -119,7 +119,7 @@ class TestErrors:
     def test_does_not_reveal_the_network(self, rules: TargetPolicy, raw: str) -> None:
         with pytest.raises(TargetDenied) as denied:
             rules.canonicalize(raw)
-        assert denied.value.detail == TargetDenied.title
+        assert denied.value.detail == TargetDenied.default_detail
 
     @pytest.mark.parametrize(
         ("raw", "reason"),

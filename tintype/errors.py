@@ -66,12 +66,13 @@ class TintypeError(Exception):
     title: ClassVar[str] = "Internal error"
     cacheable: ClassVar[bool] = False
     """Whether the cache keeps this error, so that requests within its TTL fail without another capture."""
+    default_detail: ClassVar[str] = ""  # empty: the title
     default_retry_after: ClassVar[float | None] = None
     """Seconds until a retry makes sense, if no better figure is known; None if a retry would fail again."""
 
     def __init__(self, detail: str = "", *, retry_after: float | None = None) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail or self.title
+        self.detail = detail or self.default_detail or self.title
+        super().__init__(self.detail)
         self.retry_after = self.default_retry_after if retry_after is None else retry_after
 
     def keep_for(self, seconds: float) -> None:
@@ -131,6 +132,7 @@ class TargetDenied(TintypeError):
     status = 400
     code = "target-denied"
     title = "The target is not a public web address"
+    default_detail = "only public addresses are captured; the operator permits others with TINTYPE_ALLOW_ADDRESSES"
     cacheable = True
 
 

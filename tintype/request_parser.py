@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -22,6 +21,7 @@ from tintype.options import (
 )
 from tintype.options.combinations import ERROR_TYPE
 from tintype.options.negotiation import Accepted, negotiate
+from tintype.options.suggestions import hint_for
 from tintype.urls import TargetPolicy, host_of
 
 MAX_PARAMETERS = 64
@@ -30,6 +30,8 @@ MAX_QUOTED = 60
 """Characters of a client's value or name that an error repeats."""
 MAX_SUGGESTIONS = 4
 """Unknown names of one request for which an error suggests an option: each search costs about 0.2 ms."""
+_CUT_URL = "an & inside url must be written %26"
+_LIST = "GET /openapi.json lists the options"
 
 Pairs = list[tuple[str, Any]]
 """Names and values as the client wrote them, repeated names included."""
@@ -149,9 +151,11 @@ def _collect(pairs: Pairs, *, from_body: bool) -> tuple[dict[str, Any], list[Inv
         raise too_many_parameters("body" if from_body else "query")
     values: dict[str, Any] = {}
     invalid: dict[str, InvalidParameter] = {}
+    fallback = _CUT_URL if not from_body and _has_query(pairs) else _LIST
     for name, value in pairs:
         if name not in Options.model_fields:
-            invalid[name] = InvalidParameter(_shorten(name), _unknown(name, suggest=len(invalid) < MAX_SUGGESTIONS))
+            hint = hint_for(name[:MAX_QUOTED]) if len(invalid) < MAX_SUGGESTIONS else ""
+            invalid[name] = InvalidParameter(_shorten(name), f"is not an option; {hint or fallback}")
         elif problem := _problem_with(name, value, values, from_body=from_body):
             invalid[name] = InvalidParameter(name, problem)
         else:
@@ -195,10 +199,9 @@ def _explain(item: Mapping[str, Any]) -> InvalidParameter:
     return InvalidParameter(name, f"must be {accepts(name)}{reason}")
 
 
-def _unknown(name: str, *, suggest: bool) -> str:
-    close = difflib.get_close_matches(name[:MAX_QUOTED], Options.model_fields, n=1) if suggest else ()
-    hint = f"did you mean {close[0]}?" if close else "an & inside url must be written %26"
-    return f"is not an option; {hint}"
+def _has_query(pairs: Pairs) -> bool:
+    """Whether the target has a query: then an unknown name may be a part of it."""
+    return any(name == "url" and isinstance(value, str) and "?" in value for name, value in pairs)
 
 
 def _quote(value: Any) -> str:

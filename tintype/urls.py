@@ -23,6 +23,9 @@ MAX_BYTES = 2048
 MAX_RAW_LENGTH = 4096
 """Characters of a target URL as a client sends it, with spaces around it."""
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_ANY_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
+_NAMED_HOST = re.compile(r"(?:[\w-]{1,63}\.)+[^\W\d_][\w-]{1,62}\.?(?P<port>:[0-9]{1,5})?(?=[/?#]|$)")
+"""A host name with a dot, at the beginning of a text; no IP address, because its last label begins with a digit."""
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 _AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]+)(:(?P<port>[0-9]{0,5}))?")
 _DEFAULT_PORTS = {"http:": 80, "https:": 443}
@@ -57,7 +60,10 @@ class TargetPolicy:
         allowed = canonical_hosts(self.allow_hosts)
         named = matches_host(host, allowed)
         if matches_host(host, canonical_hosts(self.deny_hosts)) or (allowed and not named):
-            raise TargetDenied("captures of this host are not allowed")
+            raise TargetDenied(
+                "captures of this host are not allowed; the operator restricts hosts with TINTYPE_ALLOW_HOSTS and"
+                " TINTYPE_DENY_HOSTS"
+            )
         address = egress.parse_address(host)
         if address is not None and not self.policy.permits(address, port):
             raise TargetDenied
@@ -72,6 +78,15 @@ class TargetPolicy:
     def _is_tracking(self, pair: str) -> bool:
         name = unquote_plus(pair.partition("=")[0])
         return any(fnmatchcase(name, pattern) for pattern in self.tracking_parameters)
+
+
+def with_scheme(text: str) -> str:
+    """Put ``https://`` before a text that begins with a host name with a dot; any other text is returned unchanged.
+
+    This is for what people type: command line, page, migration. The API requires the scheme, because ``localhost:80``
+    is a URL with the scheme ``localhost``, and IP addresses seldom have certificates.
+    """
+    return f"https://{text.strip()}" if _NAMED_HOST.match(text.strip()) else text
 
 
 def require_web_url(text: str) -> None:
@@ -104,7 +119,7 @@ def _parse(raw: str) -> ada_url.URL:
         raise _invalid_url(f"must be at most {MAX_BYTES} bytes")
     text = raw.strip(" ")
     if not _SCHEME.match(text):
-        raise _invalid_url("must start with http:// or https://")
+        raise _missing_scheme(text)
     _check_characters(text)
     host = _check_authority(re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0])
     try:
@@ -115,6 +130,14 @@ def _parse(raw: str) -> ada_url.URL:
     if address is not None and address.version == 4 and host != url.hostname:  # noqa: PLR2004 - IPv4
         raise _invalid_url("must write an IPv4 address as four decimal numbers")
     return url
+
+
+def _missing_scheme(text: str) -> InvalidRequest:
+    if named := _NAMED_HOST.match(text):
+        return _invalid_url(f"must start with http:// or https://, such as https://{named[0]}")
+    if _ANY_SCHEME.match(text):
+        return _invalid_url("must start with http:// or https://")
+    return _invalid_url("must be a URL that starts with http:// or https://, such as https://example.com")
 
 
 def _check_characters(text: str) -> None:

@@ -94,7 +94,7 @@ def test_accepts_a_name_with_public_addresses(addresses: list[str]) -> None:
 def test_denies_a_name_with_one_internal_address(addresses: list[str]) -> None:
     with pytest.raises(TargetDenied) as denied:
         TargetResolver(Policy(), resolve=FakeGetaddrinfo(a_com=addresses)).check("https://a.com/")
-    assert denied.value.detail == TargetDenied.title
+    assert denied.value.detail == TargetDenied.default_detail
 
 
 @pytest.mark.parametrize("url", ACCEPTED)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from tintype.migrate.rules import Rule, Untranslatable, Values, Vendor
 from tintype.options import Options, PdfOptions, accepts
+from tintype.urls import with_scheme
 
 _IMAGE_OPTIONS = ("thumb_width", "thumb_height", "fit", "selector", "clip", "scroll_to", "omit_background")
 
@@ -36,7 +37,7 @@ def translate_url(url: str, vendor: Vendor) -> Translation:
     if not values.get("url"):
         raise UnknownService("the URL contains no target; it needs a url parameter")
     notes: list[str] = []
-    options = {"url": _with_scheme(values["url"])}
+    options = {"url": with_scheme(values["url"])}
     for rule in vendor.rules:
         options |= _apply(rule, values, notes)
     known = {"url", *(name for rule in vendor.rules for name in rule.source)}
@@ -91,7 +92,3 @@ def _valid_options(options: Values, notes: list[str]) -> Iterator[tuple[str, str
     yield from (
         (name, options[name]) for name in sorted(options, key=lambda name: name != "url") if name not in invalid
     )
-
-
-def _with_scheme(url: str) -> str:
-    return url if "://" in url else f"https://{url}"

@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpcore
 
-from tintype.errors import TintypeError
+from tintype.errors import TargetDenied, TintypeError
 from tintype.network.egress import Address, Policy, parse_address
 from tintype.network.resolver import Resolver, TooManyLookups
 from tintype.urls import TargetPolicy
@@ -45,6 +45,8 @@ def fetch(url: str, policy: Policy) -> bytes:
     try:
         with httpcore.ConnectionPool(ssl.create_default_context(), network_backend=backend) as pool:
             return _follow(pool, url, policy)
+    except TargetDenied as error:
+        raise FetchError("not a public web address; TINTYPE_ALLOW_ADDRESSES permits others") from error
     except TintypeError as error:
         raise FetchError(error.detail) from error
     except _NETWORK_ERRORS as error:

@@ -26,6 +26,8 @@ from tintype.shared_memory import ForkAware, register_fork_hooks
 
 log = structlog.get_logger("tintype.network")
 
+_REMEDY = "TINTYPE_ALLOW_ADDRESSES permits addresses that are not public"
+
 Resolve = Callable[..., Iterable[tuple[Any, ...]]]
 """The signature of ``socket.getaddrinfo``."""
 
@@ -127,7 +129,7 @@ class TargetResolver(ForkAware):
         address = parse_address(host)
         for each in (address,) if address else self._addresses(host):
             if not self._policy.permits(each, port):
-                log.warning("target_denied", target=host, port=port, address=str(each))
+                log.warning("target_denied", target=host, port=port, address=str(each), remedy=_REMEDY)
                 raise TargetDenied
 
     def _addresses(self, host: str) -> tuple[Address, ...]:

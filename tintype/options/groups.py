@@ -13,6 +13,7 @@ from tintype.options.types import (
     MAX_HTML,
     MAX_SELECTOR,
     MAX_SELECTORS,
+    MAX_SIDE,
     MAX_SOURCE,
     MAX_USER_AGENT,
     Bool,
@@ -101,7 +102,8 @@ class Emulation(OptionGroup):
     geolocation: Geolocation | None = option(
         None,
         "Position that the page reads through the Geolocation API.",
-        "latitude,longitude or latitude,longitude,accuracy in degrees and metres: 48.21,16.37,25",
+        "latitude,longitude or latitude,longitude,accuracy, such as 48.21,16.37,25: latitude from -90 to 90 and"
+        f" longitude from -180 to 180 degrees, accuracy above 0 and up to {MAX_COORDINATE} metres",
         accepts_json=True,
     )
     media: Literal["screen", "print"] | None = option(
@@ -190,7 +192,8 @@ class Region(OptionGroup):
     clip: Clip | None = option(
         None,
         "Capture this rectangle of the page, in CSS pixels from its upper left corner.",
-        "x,y,width,height as whole pixels: 0,120,800,600",
+        f"x,y,width,height as whole pixels, such as 0,120,800,600: x and y from 0 to {MAX_COORDINATE}, width and height"
+        f" from 1 to {MAX_SIDE}",
         accepts_json=True,
     )
     scroll_to: ScrollTarget = option(

@@ -36,6 +36,8 @@ MAX_HTML = 1_000_000
 """Characters of a page sent as HTML."""
 MAX_COORDINATE = 100_000
 """CSS pixels from the upper left corner of a page."""
+MAX_SIDE = 16_000
+"""CSS pixels of a side of a clip."""
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
@@ -45,7 +47,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}")
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
-_MAX_SIDE = 16_000
 _DEFAULT_ACCURACY = 10.0
 
 
@@ -160,7 +161,7 @@ def _split_values(value: Any, names: tuple[str, ...], required: int) -> list[Any
 def _clip(value: Any) -> tuple[int, int, int, int]:
     x, y, width, height = (_integer(part) for part in _split_values(value, ("x", "y", "width", "height"), 4))
     within = all(0 <= corner <= MAX_COORDINATE for corner in (x, y)) and all(
-        1 <= n <= _MAX_SIDE for n in (width, height)
+        1 <= n <= MAX_SIDE for n in (width, height)
     )
     if not within:
         raise ValueError("out of range")
@@ -224,7 +225,7 @@ def _array_schema(low: int, *members: dict[str, Any]) -> dict[str, Any]:
 
 _TAGS = {"type": "array", "items": _pattern_schema(TAG), "minItems": 1, "maxItems": MAX_TAGS}
 _COORDINATE = {"type": "integer", "minimum": 0, "maximum": MAX_COORDINATE}
-_SIDE = {"type": "integer", "minimum": 1, "maximum": _MAX_SIDE}
+_SIDE = {"type": "integer", "minimum": 1, "maximum": MAX_SIDE}
 _CLIP = _array_schema(4, _COORDINATE, _COORDINATE, _SIDE, _SIDE)
 _GEOLOCATION = _array_schema(
     2,

@@ -46,7 +46,7 @@ class FallbackImages:
         self, title: str, detail: str, format_name: FormatName, size: geometry.Box, permit: Permit = UNLIMITED
     ) -> Thumbnail:
         """Error card of this size in pixels, with as much of the detail as MAX_REASON_LENGTH allows."""
-        detail = detail[:MAX_REASON_LENGTH]
+        detail = detail[:MAX_REASON_LENGTH] if detail != title else ""
 
         def draw() -> Thumbnail:
             width, height = size

@@ -45,7 +45,8 @@ _NEVER_IMAGES = {412, 416}
 _BY_STATUS = {
     400: errors.InvalidRequest(detail="the request is malformed"),
     404: errors.NotFound(
-        "unknown path; the routes are GET /thumb, POST /thumb, GET /meta, POST /persist, GET /health and GET /ready"
+        "unknown path; the routes are GET /thumb, POST /thumb, GET /meta, POST /persist, GET /health, GET /ready and"
+        " GET /openapi.json, which lists all; / and /docs are pages for browsers"
     ),
     415: errors.UnsupportedMedia("send a JSON object with Content-Type: application/json"),
 }
@@ -63,7 +64,7 @@ def problem_response(error: TintypeError, **members: Any) -> Response:
     """Response to an error, in the form the client accepts; ``members`` are added to the problem object."""
     request_log.bind(error=error.code)
     telemetry.count("tintype_problems_total", error.code)
-    if error.status >= 500:  # noqa: PLR2004 - server errors, RFC 9110 section 15.6
+    if error.status >= 500 or isinstance(error, errors.TargetDenied):  # noqa: PLR2004 - server errors, RFC 9110, 15.6
         request_log.bind(reason=error.detail)
     return _add_headers(_render({**error.problem(), **members}, error), error.status, error)
 
