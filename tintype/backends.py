@@ -76,8 +76,16 @@ def describe_state(settings: Settings) -> str:
     """Where the caches are, for the operator: ``Redis at host:6379``, without the password of the URL."""
     parts = urlsplit(settings.redis_url)
     if not parts.scheme:
-        return f"SQLite in {data_folder(settings, 'cache')}"
+        return f"SQLite in {(settings.data_dir / 'cache').absolute()}"
     return f"Redis at {parts.path if parts.scheme == 'unix' else f'{parts.hostname}:{parts.port or 6379}'}"
+
+
+def describe_storage(settings: Settings) -> str:
+    """Where stored objects are, for the operator."""
+    if settings.s3_bucket:
+        return f"bucket {settings.s3_bucket}{f' at {settings.s3_endpoint_url}' if settings.s3_endpoint_url else ''}"
+    folder = Path(settings.storage_dir) if settings.storage_dir else settings.data_dir / "stored"
+    return f"files in {folder.absolute()}"
 
 
 def open_storage(settings: Settings, *, serving: bool = False) -> Storage:
@@ -160,6 +168,7 @@ def daemon_config(settings: Settings) -> DaemonConfig:
         filters=str(filter_list_store(settings).engine_path.resolve()) if settings.filter_lists else "",
         hidden=tuple(str(Path(folder).resolve()) for folder in (settings.data_dir, settings.storage_dir) if folder),
         log_level=settings.log_level,
+        log_format=settings.log_format,
     )
 
 

@@ -13,6 +13,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import Processor
 
+from tintype.console_log import ConsoleLines
+
 _SECRET_NAMES = re.compile(r"key$|token|secret|password|authorization|cookie", re.IGNORECASE)
 _USER_INFO = re.compile(r"(\w://)[^/@\s]*@")
 _MASK = "***"
@@ -102,11 +104,8 @@ def mask_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
 
 
 def _final_processors(console: bool) -> list[Processor]:
-    colors = sys.stderr.isatty()
-    renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
-    if console:
-        # plain tracebacks: the coloured ones contain local variables, which may be secrets
-        renderer = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+    as_json: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
+    renderer = ConsoleLines(colors=sys.stderr.isatty()) if console else as_json
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,

@@ -62,7 +62,8 @@ def serve(settings: Settings, address: tuple[str, int], workers: int, threads: i
         log_level=LogLevels.error,  # below are warnings about the number of threads
         websockets=False,
     )
-    notice = StartupNotice(settings.engines, host, port, workers, multiprocessing.Semaphore(1))
+    first = multiprocessing.Semaphore(1)
+    notice = StartupNotice(settings.engines, host, port, workers, first, settings.playground)
     server.on_startup(lambda: kill_workers_on_second_interrupt(server))
     server.serve(target_loader=partial(load_application, notice, settings, threads), wrap_loader=False)
 
@@ -76,6 +77,8 @@ class StartupNotice:
     port: int
     workers: int
     pending: Semaphore
+    playground: bool = True
+    """Whether the service has a page at ``/``."""
 
     def announce_once(self) -> bool:
         """Wait until the port accepts connections, then announce it; False if another worker already has."""
@@ -88,10 +91,16 @@ class StartupNotice:
         url = f"http://{host}:{self.port}"
         if sys.stderr.isatty():
             click.echo(f"Tintype {__version__} is listening on {click.style(url, bold=True)}", err=True)
-            click.echo(f"Try {url}/thumb?url=https://example.com   (Ctrl-C to stop)", err=True)
+            click.echo(self._next_step(url), err=True)
         else:
             log.info("server_listening", url=url, version=__version__, workers=self.workers, engines=self.engines)
         return True
+
+    def _next_step(self, url: str) -> str:
+        thumbnail = f"{url}/thumb?url=https://example.com"
+        if not self.playground:
+            return f"Try {thumbnail}   (Ctrl-C to stop)"
+        return f"Open {click.style(f'{url}/', bold=True)} in a browser, or try {thumbnail}\nCtrl-C stops the service."
 
     def _is_listening(self) -> bool:
         try:

@@ -9,6 +9,8 @@ from tintype.model import CacheState
 from tintype.telemetry.samples import Samples
 
 _THUMBNAIL_ROUTES = ("/thumb", "/meta")
+_POLLED_ROUTES = ("/metrics", "/status.json", "/progress/<progress_id>")
+"""Routes that these figures are read from: an idle node must not report what it sends to its observers."""
 _FROM_CACHE = (CacheState.HIT, CacheState.STALE)
 _SERVED = (*_FROM_CACHE, CacheState.DERIVED, CacheState.COALESCED, CacheState.MISS)
 _REJECTING_ERRORS = (
@@ -59,6 +61,7 @@ class NodeFigures:
     rejections: Mapping[str, float]
     """Rejected requests by error code, and denied connections of captured pages."""
     bytes_sent: float
+    """Bytes of response bodies, except those of the routes that report figures."""
     queue: Gauges
     """``waiting`` of ``limit`` captures in the queue, ``busy`` of ``slots``."""
     waiting_requests: Gauges
@@ -75,6 +78,7 @@ class NodeFigures:
         problems = samples.sum_by("tintype_problems_total", "error")
         results = samples.sum_by("tintype_captures_total", "result")
         succeeded = results["ok"] + results["partial"]
+        sent = samples.sum_by("tintype_sent_bytes_total", "route")
         denied = samples.sum_by("tintype_egress_denied_total", "reason")["policy"]
         return cls(
             version=samples.label("tintype_build_info", "version"),
@@ -85,7 +89,7 @@ class NodeFigures:
             failures=results.total() - succeeded,
             capture_seconds=samples.value("tintype_capture_duration_seconds_sum") or 0.0,
             rejections={**{error: problems[error] for error in _REJECTING_ERRORS}, EGRESS_DENIED: denied},
-            bytes_sent=samples.value("tintype_sent_bytes_total") or 0.0,
+            bytes_sent=sum(count for route, count in sent.items() if route not in _POLLED_ROUTES),
             queue={name: samples.value(metric) for name, metric in _QUEUE.items()},
             waiting_requests={name: samples.value(metric) for name, metric in _WAITING_REQUESTS.items()},
             browser={name: samples.value(metric) for name, metric in _BROWSER.items()},

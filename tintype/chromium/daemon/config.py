@@ -44,6 +44,8 @@ class DaemonConfig:
     hidden: tuple[str, ...] = ()
     """Folders hidden from the browser where the kernel allows it, besides the home folders."""
     log_level: str = "info"
+    log_format: str = "json"
+    """``auto`` is console on a terminal: a daemon that a service starts shares its stderr."""
 
     def to_json(self) -> str:
         """Return one line of JSON."""

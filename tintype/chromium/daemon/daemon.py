@@ -168,16 +168,22 @@ def _acquire(path: Path, deadline: float) -> int:
     raise OSError("another capture daemon serves this address; stop it first")
 
 
-def main(arguments: list[str], security: TransportSecurity = UNSECURED) -> int:
+def serve(address: str, config: DaemonConfig, security: TransportSecurity) -> None:
+    """Run the daemon in this process until SIGTERM; raises as :func:`run`. Standard output receives the ready line."""
+    logs.configure(config.log_level, config.log_format)
+    asyncio.run(run(config, address, lambda: _report_ready({"ready": True}), security))
+
+
+def main(arguments: list[str]) -> int:
     """Run the daemon from command-line arguments and return the exit status.
 
-    Any user can read a command line, so secrets are passed as a value.
+    A client starts it, for a Unix socket without secrets: any user can read a command line.
     """
     address, config = arguments[0], DaemonConfig.from_json(arguments[1] if len(arguments) > 1 else "{}")
     lock = int(arguments[2]) if len(arguments) > 2 else None  # noqa: PLR2004 - it may be left out
-    logs.configure(config.log_level, "json")
+    logs.configure(config.log_level, config.log_format)
     try:
-        asyncio.run(run(config, address, lambda: _report_ready({"ready": True}, lock), security))
+        asyncio.run(run(config, address, lambda: _report_ready({"ready": True}, lock)))
     except (ConfigurationError, LaunchFailed, OSError, ValueError) as error:
         log.error("daemon_start_failed", reason=str(error))
         _report_ready({"error": str(error)})
