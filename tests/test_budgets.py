@@ -9,6 +9,7 @@ import pytest
 from harness import ROOT
 from tintype import errors, request_parser
 from tintype.backends import MAX_CAPTURE_WAIT
+from tintype.batch import sitemap, url_list, yaml_list
 from tintype.chromium.capture import emulation, visible_rows
 from tintype.chromium.cdp import connection, tab
 from tintype.chromium.daemon import slots, supervisor
@@ -52,6 +53,9 @@ def _table() -> dict[str, list[str]]:
 TABLE = _table()
 
 BOUNDS: list[tuple[str, str]] = [
+    ("list of `tintype batch`", f"{url_list.MAX_URLS:,} URLs; {yaml_list.MAX_BYTES // MB} MB of YAML"),
+    ("list of `tintype batch`", f"{sitemap.MAX_FILES} sitemaps of {sitemap.MAX_BYTES // MB} MB"),
+    ("list of `tintype batch`", f"{sitemap.MAX_TOTAL_BYTES // MB} MB together, indexes {sitemap.MAX_INDEX_DEPTH} deep"),
     ("connections", f"{connections.MAX_CONNECTIONS_PER_CLIENT}"),
     ("connections", f"{connections.MAX_CONNECTIONS}"),
     ("head of a request", f"{worker.MAX_HEAD // KB} KB, {worker.HEAD_TIMEOUT:.0f} s"),

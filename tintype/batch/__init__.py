@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from tintype.batch.filenames import FileNamer
+from tintype.batch.files import write_atomically
 from tintype.batch.manifest import MANIFEST_FILE, Manifest, ManifestLocked
 from tintype.batch.record import Record, RecordStatus, captured_record, failed_record
-from tintype.batch.url_list import BatchItem, UrlList, parse_url_list
+from tintype.batch.url_list import BatchItem, Entry, ListError, UrlList, parse_entries, text_entries
 from tintype.batch.workers import CaptureCallable, Outcome, WorkerPool
 from tintype.errors import BackendUnavailable, TintypeError
 
@@ -17,12 +17,15 @@ __all__ = [
     "MANIFEST_FILE",
     "Batch",
     "BatchItem",
+    "Entry",
+    "ListError",
     "Manifest",
     "ManifestLocked",
     "Record",
     "RecordStatus",
     "UrlList",
-    "parse_url_list",
+    "parse_entries",
+    "text_entries",
 ]
 
 
@@ -36,7 +39,9 @@ class Batch:
         self, url_list: UrlList, manifest: Manifest, *, force: bool = False, retry_failed: bool = False
     ) -> None:
         self._url_list, self._manifest = url_list, manifest
-        self._namer = FileNamer(manifest.folder, (record.file for record in manifest.records.values()))
+        self._outputs = {item.output.casefold() for item in url_list.items if item.output}
+        recorded = (record.file for record in manifest.records.values())
+        self._namer = FileNamer(manifest.folder, (*recorded, *self._outputs))
         self.pending = tuple(item for item in url_list.items if force or self._is_due(item, retry_failed=retry_failed))
         self._done: dict[str, Record] = {}
         self._workers: WorkerPool | None = None
@@ -95,19 +100,16 @@ class Batch:
             if record.state is RecordStatus.FAILED and not (earlier and self._manifest.has_file(earlier)):
                 self._manifest.add(record)
             return record
-        stem, extension = item.request.capture_request.shot.url, result.thumbnail.extension
-        name = earlier.file if earlier and earlier.file else self._namer.name_for(stem, item.key, extension)
+        name = self._name_for(item, earlier, result.thumbnail.extension)
         write_atomically(self._manifest.folder / name, result.thumbnail.body)
         record = captured_record(item.url, result, key=item.key, file=name, seconds=outcome.seconds)
         self._manifest.add(record)
         return record
 
-
-def write_atomically(path: Path, body: bytes) -> None:
-    """Replace a file atomically: readers see the old content or the new one. Raises OSError."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(body)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    def _name_for(self, item: BatchItem, earlier: Record | None, extension: str) -> str:
+        """The name that the list gives, that of an earlier run, or one made of the URL."""
+        if item.output:
+            return item.output
+        if earlier and earlier.file and earlier.file.casefold() not in self._outputs:
+            return earlier.file
+        return self._namer.name_for(item.request.capture_request.shot.url, item.key, extension)

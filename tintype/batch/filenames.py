@@ -7,6 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+FORMAT_BY_ENDING = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".webp": "webp",
+    ".avif": "avif",
+    ".pdf": "pdf",
+    ".json": "json",
+}
+"""The format that the ending of a file name selects."""
+MAX_NAME_BYTES = 200
+"""Bytes of a file name that a list may name; file systems permit 255."""
 MAX_STEM_LENGTH = 100
 """Characters of a file name before its extension."""
 _DIGEST_LENGTH = 8
@@ -28,6 +40,11 @@ class FileNamer:
             name = f"{stem}-{key[:_DIGEST_LENGTH]}.{extension}"
         self._used.add(name.casefold())
         return name
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a text is a plain file name, without a path."""
+    return name not in {"", ".", ".."} and not set(name) & {"/", "\\", "\0"} and len(name.encode()) <= MAX_NAME_BYTES
 
 
 def stem_of(url: str) -> str:

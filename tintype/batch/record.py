@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from tintype.batch.filenames import is_file_name
 from tintype.errors import InvalidRequest, TintypeError, UnusableCapture
 from tintype.model import ThumbnailResult
 
@@ -64,7 +65,7 @@ class Record:
             record = cls(**{**values, "state": RecordStatus(values.get("state", ""))})
         except TypeError as error:
             raise ValueError(str(error)) from None
-        if not isinstance(record.key, str) or not isinstance(record.bytes, int) or not _is_file_name(record.file):
+        if not isinstance(record.key, str) or not isinstance(record.bytes, int) or not _is_name_or_empty(record.file):
             raise ValueError("not a record")
         return record
 
@@ -103,6 +104,5 @@ def _is_page_failure(error: TintypeError) -> bool:
     return error.cacheable or isinstance(error, InvalidRequest | UnusableCapture)
 
 
-def _is_file_name(name: Any) -> bool:
-    """Whether a name is a plain file name, without a path."""
-    return isinstance(name, str) and not set(name) & {"/", "\\", "\0"} and name not in {".", ".."}
+def _is_name_or_empty(name: Any) -> bool:
+    return isinstance(name, str) and (not name or is_file_name(name))

@@ -26,45 +26,49 @@ from tintype.batch import (
     Record,
     RecordStatus,
     UrlList,
-    parse_url_list,
+    contact_sheet,
     report,
 )
 from tintype.commands import ExitCode
+from tintype.commands.batch_list import EXCLUDED, ListReader
+from tintype.commands.data_folders import with_user_cache
 from tintype.commands.flags import given_options, option_flags
+from tintype.commands.help_page import DocumentedCommand, SectionedOption
 from tintype.model import ThumbnailResult, Verdict
 from tintype.request_parser import ThumbnailRequest
 from tintype.settings import Settings
 
-_EXCLUDED = ("url", "html", "on_error", "placeholder")
 _MAX_PARALLEL = 64
 _NOT_CAPTURED = (RecordStatus.SKIPPED, RecordStatus.FAILED, RecordStatus.PENDING)
 _FAILED = (RecordStatus.FAILED, RecordStatus.PENDING)
 ProgressCallback = Callable[[Record], None]
 
 
-def _batch(list_file: TextIO, output: Path, report_file: Path | None, **options: Any) -> None:
-    """Capture all URLs of a list into a folder.
+def _batch(list_file: TextIO | None, **options: Any) -> None:
+    """Capture all URLs of a list or a sitemap into a folder.
 
-    LIST is a text file with one URL per line, or - for stdin. Empty lines and lines that begin with # are ignored;
-    duplicate pages are captured once. Files are named after their URLs. batch.jsonl in the same folder records each
+    LIST is a text file with one URL per line, or - for stdin; empty lines and lines that begin with # are ignored.
+    A list in YAML (.yaml, .yml, .json, or --yaml) is a list of mappings: url, output (a file name) and any option, with
+    _ for -; they replace the options of the command line. https:// may be left out.
+
+    Duplicate pages are captured once. Files are named after their URLs. batch.jsonl in the same folder records each
     finished page, so running the same command again captures only missing pages. Ctrl-C finishes the captures in
     progress; a second Ctrl-C exits immediately.
-
-    Exit status: 0 all pages captured; 1 some pages failed or are left for the next run; 2 invalid usage, options or
-    settings; 4 the service cannot capture any page; 130 interrupted.
     """
-    if report_file and report_file.suffix.lower() not in report.FORMATS:
-        raise click.UsageError("--report: unknown format; use a file name that ends in .csv or .json.")
-    settings = Settings.load()
+    if not list_file and not options["sitemaps"]:
+        raise _usage("Pass a LIST of URLs, or --sitemap.")
+    _check_endings(options)
+    output: Path = options["output"]
+    settings = with_user_cache(Settings.load())
     logs.configure(settings.log_level if options["verbose"] else "critical", settings.log_format)
     parts = application.build_application(settings)
     try:
-        url_list = _parse_list(list_file, parts)
+        reader = ListReader(settings, parts.request_parser, list(given_options(EXCLUDED)))
+        url_list = _read_list(reader, list_file, options)
         with _locked_manifest(output) as manifest:
             batch = Batch(url_list, manifest, force=options["force"], retry_failed=options["retry_failed"])
             interrupted = _run(batch, parts, options["parallel"] or settings.slot_count)
-            if report_file:
-                report.write(report_file, batch.records())
+            _write_reports(batch, output, options)
             counts = Counter(record.state for record in batch.records())
     except OSError as error:
         raise click.FileError(str(error.filename or output), error.strerror) from error
@@ -73,20 +77,46 @@ def _batch(list_file: TextIO, output: Path, report_file: Path | None, **options:
     click.echo(_summary(url_list, counts, output), err=True)
     if batch.fatal_error:
         raise batch.fatal_error
+    incomplete = reader.failures or any(counts[state] for state in _FAILED)
     click.get_current_context().exit(
-        ExitCode.INTERRUPTED if interrupted else ExitCode.FAILURE if any(counts[s] for s in _FAILED) else ExitCode.OK
+        ExitCode.INTERRUPTED if interrupted else ExitCode.FAILURE if incomplete else ExitCode.OK
     )
 
 
-def _parse_list(list_file: TextIO, parts: Application) -> UrlList:
-    """Parse the list with the options of the command line; raises InvalidRequest or UsageError."""
-    options = list(given_options(_EXCLUDED))
-    url_list = parse_url_list(list_file, lambda url: parts.request_parser.parse([("url", url), *options]))
+def _usage(message: str) -> click.UsageError:
+    return click.UsageError(message, click.get_current_context())
+
+
+def _check_endings(options: dict[str, Any]) -> None:
+    report_file, sheet = options["report_file"], options["contact_sheet"]
+    if report_file and report_file.suffix.lower() not in report.FORMATS:
+        raise _usage("--report: unknown format; use a file name that ends in .csv or .json.")
+    if sheet and sheet.suffix.lower() not in contact_sheet.ENDINGS:
+        raise _usage("--contact-sheet: unknown format; use a file name that ends in .html.")
+    for path in filter(None, (report_file, sheet)):
+        if not path.parent.is_dir() and path.parent != options["output"]:
+            raise click.FileError(str(path), f"the folder {path.parent} does not exist")
+
+
+def _read_list(reader: ListReader, list_file: TextIO | None, options: dict[str, Any]) -> UrlList:
+    """Read the list and report invalid entries; raises InvalidRequest or UsageError."""
+    url_list = reader.read(list_file, options["sitemaps"], as_yaml=options["as_yaml"])
     if not url_list.items and not url_list.invalid:
-        raise click.UsageError(f"{list_file.name} contains no URL; write one per line.")
+        raise _usage(f"{list_file.name if list_file else 'The sitemap'} contains no URL.")
     for number, record in url_list.invalid.items():
         click.echo(f"line {number}: {_line(record)}", err=True)
+    for failure in reader.failures:
+        click.echo(f"sitemap {failure}", err=True)
+    if reader.completed:
+        click.echo(f"Note: https:// was put before {reader.completed} URLs without a scheme.", err=True)
     return url_list
+
+
+def _write_reports(batch: Batch, output: Path, options: dict[str, Any]) -> None:
+    if options["report_file"]:
+        report.write(options["report_file"], batch.records())
+    if options["contact_sheet"]:
+        contact_sheet.write(options["contact_sheet"], output, batch.records())
 
 
 @contextmanager
@@ -179,11 +209,18 @@ def _summary(url_list: UrlList, counts: Counter[RecordStatus], folder: Path) -> 
     return f"{folder}: {', '.join(parts)}."
 
 
-command = click.Command(
+_RUN, _REPORTS = "Run", "Reports"
+
+command = DocumentedCommand(
     "batch",
     callback=_batch,
     params=[
-        click.Argument(["list_file"], metavar="LIST", type=click.File("r", encoding="utf-8-sig", errors="replace")),
+        click.Argument(
+            ["list_file"],
+            metavar="[LIST]",
+            required=False,
+            type=click.File("r", encoding="utf-8-sig", errors="replace"),
+        ),
         click.Option(
             ["-o", "--output"],
             required=True,
@@ -192,25 +229,59 @@ command = click.Command(
             help="Output folder; created if missing.",
         ),
         click.Option(
-            ["--report", "report_file"],
-            metavar="FILE",
-            type=click.Path(dir_okay=False, path_type=Path),
-            help="Write a report (.csv or .json).",
+            ["--sitemap", "sitemaps"],
+            multiple=True,
+            metavar="URL|FILE",
+            help="Capture the URLs of a sitemap or of a sitemap index, gzipped or not (repeatable). The URL of a start"
+            " page stands for its /sitemap.xml.",
         ),
-        click.Option(["--retry-failed"], is_flag=True, help="Retry pages that failed in an earlier run."),
-        click.Option(
+        click.Option(["--yaml", "as_yaml"], is_flag=True, help="LIST is YAML, whatever its ending."),
+        SectionedOption(
+            ["--retry-failed"], is_flag=True, help="Retry pages that failed in an earlier run.", section=_RUN
+        ),
+        SectionedOption(
             ["--force"],
             is_flag=True,
             help="Re-capture pages that already have a file; add --fresh to bypass the cache.",
+            section=_RUN,
         ),
-        click.Option(
+        SectionedOption(
             ["--parallel"],
             type=click.IntRange(1, _MAX_PARALLEL),
             metavar="N",
             help="Concurrent captures; the default is TINTYPE_SLOTS.",
+            section=_RUN,
         ),
-        *option_flags(_EXCLUDED),
-        click.Option(["-v", "--verbose"], is_flag=True, help="Write log lines to stderr."),
+        SectionedOption(["-v", "--verbose"], is_flag=True, help="Write log lines to stderr.", section=_RUN),
+        SectionedOption(
+            ["--report", "report_file"],
+            metavar="FILE",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Write a report (.csv or .json).",
+            section=_REPORTS,
+        ),
+        SectionedOption(
+            ["--contact-sheet"],
+            metavar="FILE",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Write an HTML page with all thumbnails, verdicts and links (.html).",
+            section=_REPORTS,
+        ),
+        *option_flags(EXCLUDED),
     ],
     help=_batch.__doc__,
+    examples=(
+        "tintype batch urls.txt -o thumbnails --thumb-width 640 --format webp",
+        "tintype batch shots.yaml -o thumbnails",
+        "tintype batch --sitemap https://example.com -o thumbnails --contact-sheet thumbnails/index.html",
+        "tintype batch urls.txt -o thumbnails --report report.csv --fail-on error,login",
+        "grep -o 'https://[^<]*' page.html | tintype batch - -o thumbnails",
+    ),
+    exit_codes=(
+        ExitCode.FAILURE,
+        ExitCode.USAGE_ERROR,
+        ExitCode.TARGET_ERROR,
+        ExitCode.SERVICE_ERROR,
+        ExitCode.INTERRUPTED,
+    ),
 )
