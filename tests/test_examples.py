@@ -34,9 +34,27 @@ def run(*command: str, folder: Path, **env: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False)
 
 
+CLIENT = (sys.executable, str(EXAMPLES / "client.py"))
+
+
+class TestPythonClientWithoutService:
+    @pytest.mark.parametrize(
+        "arguments", [(), ("https://example.com",), ("https://example.com", "a"), ("a", "a.png", "x")]
+    )
+    def test_prints_its_usage(self, arguments: tuple[str, ...], tmp_path: Path) -> None:
+        done = run(*CLIENT, *arguments, folder=tmp_path)
+        assert (done.returncode, done.stderr.split(":")[0]) == (2, "usage")
+
+    def test_reports_a_service_that_does_not_run(self, tmp_path: Path) -> None:
+        done = run(*CLIENT, "https://example.com", "a.png", folder=tmp_path, TINTYPE="http://127.0.0.1:9")
+        assert done.returncode == 1
+        assert done.stderr.startswith("client.py: cannot reach http://127.0.0.1:9 (")
+        assert "Traceback" not in done.stderr
+
+
 @pytest.mark.browser
 class TestPythonClient:
-    CLIENT = (sys.executable, str(EXAMPLES / "client.py"))
+    CLIENT = CLIENT
 
     def test_saves_a_thumbnail(self, service: str, example: str, tmp_path: Path) -> None:
         done = run(*self.CLIENT, example, "page.webp", "thumb_width=320", folder=tmp_path, TINTYPE=service)
@@ -46,7 +64,7 @@ class TestPythonClient:
     def test_reports_the_error(self, service: str, example: str, tmp_path: Path) -> None:
         done = run(*self.CLIENT, example, "page.webp", "width=1", folder=tmp_path, TINTYPE=service)
         assert done.returncode == 1
-        assert "RuntimeError: width: must be a whole number from 320 to 3840 pixels" in done.stderr
+        assert done.stderr.startswith("client.py: width: must be a whole number from 320 to 3840 pixels")
 
 
 @pytest.mark.browser
