@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from click import Command, Context, Group, Option
 
 from tintype import cli, errors, signing
+from tintype.commands import ExitCode
+from tintype.commands.flags import SECTIONS
+from tintype.commands.help_page import DocumentedCommand
 from tintype.migrate import VENDORS, Vendor
 from tintype.options import Options, accepts, format_value, is_body_only, option_names
 from tintype.options.devices import DEVICES
@@ -134,6 +137,11 @@ def commands_section() -> str:
         return "\n".join(_command(name, cli.tintype.get_command(context, name), context) for name in cli.COMMANDS)
 
 
+def exit_codes_table() -> str:
+    """The exit codes of all commands."""
+    return _table(("exit status", "meaning"), ((str(code.value), code.meaning) for code in ExitCode))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "options": options_table,
     "options-often": functools.partial(options_table, COMMON_OPTIONS, "docs/"),
@@ -143,6 +151,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "metrics": metrics_table,
     "commands": commands_section,
     "comparison": lambda: _table(COMPARISON[0], COMPARISON[1:]),
+    "exit-codes": exit_codes_table,
     **{f"from-{name}": functools.partial(migration_table, vendor) for name, vendor in VENDORS.items()},
 }
 
@@ -162,13 +171,26 @@ def _command(name: str, command: Command | None, context: Context) -> str:
     usage = f"`tintype {' '.join([name, *command.collect_usage_pieces(context)])}`"
     paragraphs = [" ".join(part.split()) for part in (command.help or "").replace("\b", "").split("\n\n")]
     flags = [flag for flag in command.params if isinstance(flag, Option)]
-    own = [flag for flag in flags if flag.name not in Options.model_fields]
+    own = [flag for flag in flags if not _is_capture_option(flag)]
     rows = [f"| `{', '.join(flag.opts)}` | {flag.help} |" for flag in own]
     rows += ["| `--…` | every option: [Options](options.md) |"] if len(own) < len(flags) else []
-    table = "\n".join(["| flag | meaning |", "| --- | --- |", *rows])
-    text = "\n\n".join([f"## tintype {name}", usage, *paragraphs, *([table] if rows else [])]) + "\n"
+    tables = ["\n".join(["| flag | meaning |", "| --- | --- |", *rows])] if rows else []
+    text = "\n\n".join([f"## tintype {name}", usage, *paragraphs, *tables, *_examples(command)]) + "\n"
     below = command.commands.items() if isinstance(command, Group) else ()
     return "\n".join([text, *(_command(f"{name} {each}", part, context) for each, part in below)])
+
+
+def _is_capture_option(flag: Option) -> bool:
+    """Whether a flag is an option of captures; ``--html``, ``--url`` and ``--tag`` elsewhere only share a name."""
+    return flag.name in Options.model_fields and getattr(flag, "section", "") in SECTIONS
+
+
+def _examples(command: Command) -> Iterator[str]:
+    """The examples of the help page, and the exit codes that the command can have besides 0."""
+    if isinstance(command, DocumentedCommand):
+        yield "\n".join(["```sh", *command.examples, "```"])
+        codes = ", ".join(str(code.value) for code in command.exit_codes)
+        yield f"Exit status: {codes}."
 
 
 def _accepted(name: str) -> str:

@@ -86,7 +86,7 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
     application = Application(
         service=service,
         rate_limiter=RateLimiter(state.rate_limits, _rate_limits(settings, authenticator), proxies),
-        request_parser=_request_parser(settings, policy),
+        request_parser=request_parser(settings, policy),
         authenticator=authenticator,
         proxies=proxies,
         public_url=settings.public_url.rstrip("/"),
@@ -188,8 +188,9 @@ def egress_policy(settings: Settings) -> Policy:
         raise ConfigurationError(f"TINTYPE_ALLOW_ADDRESSES: {error}") from error
 
 
-def _request_parser(settings: Settings, policy: Policy) -> RequestParser:
-    rules, freshness = _target_policy(settings, policy), _freshness(settings)
+def request_parser(settings: Settings, policy: Policy | None = None) -> RequestParser:
+    """The parser of requests, which opens no backends; raises ConfigurationError for an invalid allow rule."""
+    rules, freshness = _target_policy(settings, policy or egress_policy(settings)), _freshness(settings)
     return RequestParser(rules, freshness, settings.max_ttl, allow_js=settings.allow_js)
 
 

@@ -6,49 +6,52 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import click
 
 from tintype import __version__, errors
-from tintype.commands import ExitCode
+from tintype.commands import ExitCode, exit_code_of
+from tintype.commands.help_page import SuggestingGroup, write_examples, write_sections
 from tintype.errors import ConfigurationError, InvalidRequest, TintypeError
 from tintype.lean_imports import import_structlog_without_rich
 
+
+class CommandEntry(NamedTuple):
+    """A command: its module in ``commands/``, its section of the help page, and the first line of its own."""
+
+    module: str
+    section: str
+    summary: str
+
+
 COMMANDS = {
-    "serve": "serve",
-    "shot": "shot",
-    "batch": "batch",
-    "top": "top",
-    "doctor": "doctor",
-    "purge": "purge",
-    "stored": "stored",
-    "sign": "sign",
-    "migrate": "migrate",
-    "openapi": "openapi",
-    "install-browser": "install_browser",
-    "update-filters": "update_filters",
-    "capture-daemon": "capture_daemon",
+    "serve": CommandEntry("serve", "Service", "Run the service until SIGTERM or Ctrl-C."),
+    "shot": CommandEntry("shot", "Captures", "Capture a URL or an HTML file into a file."),
+    "batch": CommandEntry("batch", "Captures", "Capture all URLs of a list or a sitemap into a folder."),
+    "top": CommandEntry("top", "Service", "Report what a running node does, live."),
+    "doctor": CommandEntry("doctor", "Service", "Check the settings and what they need."),
+    "purge": CommandEntry("purge", "Cache and storage", "Remove thumbnails from the cache."),
+    "stored": CommandEntry("stored", "Cache and storage", "List and delete stored objects, on disk or in S3."),
+    "sign": CommandEntry("sign", "Clients", "Print a signed thumbnail URL."),
+    "migrate": CommandEntry("migrate", "Clients", "Translate URLs of other screenshot services."),
+    "openapi": CommandEntry("openapi", "Clients", "Print the OpenAPI 3.1 document."),
+    "install-browser": CommandEntry("install_browser", "Installation", "Find Chromium, or install it with fonts."),
+    "update-filters": CommandEntry("update_filters", "Installation", "Download and compile the filter lists."),
+    "capture-daemon": CommandEntry("capture_daemon", "Service", "Run the capture daemon on its own."),
 }
-"""Command name to module in ``commands/``. Only the module of the called command is imported."""
+"""Only the module of the called command is imported."""
 
-EXIT_CODES: dict[type[TintypeError], ExitCode] = {
-    errors.InvalidRequest: ExitCode.USAGE_ERROR,
-    errors.TargetDenied: ExitCode.TARGET_ERROR,
-    errors.NotAPage: ExitCode.TARGET_ERROR,
-    errors.SelectorNotFound: ExitCode.TARGET_ERROR,
-    errors.TargetUnreachable: ExitCode.TARGET_ERROR,
-    errors.TargetError: ExitCode.TARGET_ERROR,
-    errors.PageCrashed: ExitCode.TARGET_ERROR,
-    errors.BrowserCrashed: ExitCode.SERVICE_ERROR,
-    errors.EngineError: ExitCode.SERVICE_ERROR,
-    errors.Overloaded: ExitCode.SERVICE_ERROR,
-    errors.BackendUnavailable: ExitCode.SERVICE_ERROR,
-    errors.CaptureTimeout: ExitCode.SERVICE_ERROR,
-    errors.StorageFull: ExitCode.SERVICE_ERROR,
-}
+EXAMPLES = (
+    "tintype shot https://example.com -o example.png",
+    "tintype shot https://example.com --full-page --device iphone-15",
+    "tintype batch urls.txt -o thumbnails --thumb-width 640",
+    "tintype serve --port 8000",
+    "tintype doctor",
+)
 
 
-class Commands(click.Group):
+class Commands(SuggestingGroup):
     """A group that imports a command's module when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -60,9 +63,22 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         import_structlog_without_rich()
-        module = importlib.import_module(f"tintype.commands.{COMMANDS[cmd_name]}")
+        module = importlib.import_module(f"tintype.commands.{COMMANDS[cmd_name].module}")
         command: click.Command = module.command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """Write the commands in sections, their summaries uncut."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, entry in COMMANDS.items():
+            sections.setdefault(entry.section, []).append((name, entry.summary))
+        write_sections(formatter, sections)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """Write examples, and where to read more."""
+        write_examples(formatter, EXAMPLES)
+        formatter.write_paragraph()
+        formatter.write_text("tintype COMMAND --help describes a command, its options and its exit codes.")
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -85,31 +101,42 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return int(tintype.main(arguments, prog_name="tintype", standalone_mode=False) or 0)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitCode.USAGE_ERROR
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _report_click_error(error)
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     except BrokenPipeError:  # the reader of stdout has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILURE
-    except ConfigurationError as error:
-        _print_error("Invalid settings:", *str(error).splitlines())
-        return ExitCode.USAGE_ERROR
-    except InvalidRequest as error:
-        _print_error(
-            *(_flag_message(mistake) for mistake in error.invalid_parameters)
-            if error.invalid_parameters
-            else (error.detail,)
-        )
-        return ExitCode.USAGE_ERROR
+    except (ConfigurationError, TintypeError) as error:
+        return _report_error(error)
     except OSError as error:  # a full disk, a folder without permission
         problem = f"{error.filename or 'input or output'}: {error.strerror or error}"
         _print_error(problem, "Free disk space, or check the permissions.")
         return ExitCode.FAILURE
-    except TintypeError as error:
+
+
+def _report_click_error(error: click.ClickException) -> int:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = [f"See {context.command_path} --help."] if context else []
+    _print_error(*error.format_message().splitlines(), *hint)
+    return error.exit_code
+
+
+def _report_error(error: ConfigurationError | TintypeError) -> int:
+    if isinstance(error, ConfigurationError):
+        _print_error("Invalid settings:", *str(error).splitlines())
+        return ExitCode.USAGE_ERROR
+    if isinstance(error, InvalidRequest) and error.invalid_parameters:
+        _print_error(*map(_flag_message, error.invalid_parameters))
+    elif isinstance(error, InvalidRequest):
+        _print_error(error.detail)
+    else:
         _print_error(f"{error.title}: {error.detail}" if error.detail != error.title else error.title)
-        return EXIT_CODES.get(type(error), ExitCode.FAILURE)
+    return exit_code_of(error)
 
 
 def _flag_message(mistake: errors.InvalidParameter) -> str:

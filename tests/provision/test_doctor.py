@@ -199,7 +199,7 @@ class TestCache:
         with RedisServer() as server:
             found = check(settings(tmp_path, REDIS_URL=server.url))["cache"]
         assert found.level is CheckLevel.OK
-        assert found.detail.startswith("Redis, ")
+        assert found.detail.startswith("Redis at 127.0.0.1:")
 
     def test_reports_a_redis_that_is_down(self, tmp_path: Path) -> None:
         found = check(settings(tmp_path, REDIS_URL=f"redis://:hush@127.0.0.1:{free_port()}"))["cache"]
@@ -222,7 +222,16 @@ class TestStorage:
 
     def test_reports_a_bucket(self, tmp_path: Path, bucket: dict[str, str]) -> None:
         found = check(settings(tmp_path, **bucket))["storage"]
-        assert (found.level, found.detail) == (CheckLevel.OK, "bucket thumbs")
+        assert (found.level, found.detail) == (CheckLevel.OK, f"bucket thumbs at {bucket['S3_ENDPOINT_URL']}")
+
+    def test_reports_why_the_storage_is_unavailable(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        found = check(settings(tmp_path, S3_BUCKET="thumbs", S3_REGION="us-east-1"))["storage"]
+        assert found.level is CheckLevel.ERROR
+        assert "Unable to locate credentials" in found.detail
 
     def test_reports_a_bucket_that_does_not_exist(self, tmp_path: Path, bucket: dict[str, str]) -> None:
         found = check(settings(tmp_path, **{**bucket, "S3_BUCKET": "nowhere"}))["storage"]
@@ -267,6 +276,9 @@ class TestCommand:
         lines = [line.split() for line in capfd.readouterr().out.splitlines()]
         assert ["TINTYPE_CACHE_TTL", "36h", ".env"] in lines
         assert ["TINTYPE_SLOTS", "7", "environment"] in lines
+        assert "TINTYPE_STALE_FOR" not in str(lines)
+        assert cli.run(["doctor", "--all"]) == 0
+        lines = [line.split() for line in capfd.readouterr().out.splitlines()]
         assert ["TINTYPE_STALE_FOR", "7d", "default"] in lines
 
     def test_masks_secrets(
@@ -282,10 +294,31 @@ class TestCommand:
         assert "redis://***@127.0.0.1:" in output
 
     def test_shows_unset_secrets_as_empty(self, capfd: pytest.CaptureFixture[str]) -> None:
-        cli.run(["doctor"])
+        cli.run(["doctor", "--all"])
         lines = [line.split() for line in capfd.readouterr().out.splitlines()]
-        assert ["TINTYPE_API_KEYS", "default"] in lines
-        assert ["TINTYPE_SIGNING_KEYS", "default"] in lines
+        assert ["TINTYPE_API_KEYS", "not", "set", "default"] in lines
+        assert ["TINTYPE_SIGNING_KEYS", "not", "set", "default"] in lines
+
+    def test_prints_what_is_wrong_first(self, capfd: pytest.CaptureFixture[str], engine: FakeEngine) -> None:
+        engine.check_error = "the browser does not start"
+        assert cli.run(["doctor"]) == 1
+        output, log = capfd.readouterr()
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        assert lines[1:3] == ["An essential check failed.", "ERROR   capture        the browser does not start"]
+        assert lines[3].startswith("→ Fix the other errors first. The log of the capture daemon is")
+        assert log == "", "reasons are in the results, not in log lines"
+
+    def test_names_what_is_in_force(
+        self, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TINTYPE_API_KEYS", "a:0123456789abcdef,b:0123456789abcdef")
+        monkeypatch.setenv("TINTYPE_ALLOW_ADDRESSES", "127.0.0.1:9")
+        assert cli.run(["doctor"]) == 0
+        in_force = capfd.readouterr().out.partition("In force")[2].partition("Settings")[0]
+        words = " ".join(in_force.split())
+        assert words.startswith("engine chromium cache SQLite in ")
+        assert words.endswith("clients 2 API keys targets public addresses; private: 127.0.0.1:9")
+        assert "storage files in " in words
 
 
 @pytest.mark.browser

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -256,14 +257,28 @@ class TestErrors:
 
     def test_reports_unknown_names_with_the_prefix_only(self) -> None:
         assert problems(TINTYPE_CACHE_TLL="1d", HOSTNAME="box", S3_BUCKETS="x") == [
-            "TINTYPE_CACHE_TLL: unknown setting; see docs/configuration.md"
+            "TINTYPE_CACHE_TLL: unknown setting; did you mean TINTYPE_CACHE_TTL?"
         ]
+
+    @pytest.mark.parametrize(
+        ("name", "hint"),
+        [
+            ("TINTYPE_THUM_LIMIT", "did you mean TINTYPE_THUMB_LIMIT?"),
+            ("TINTYPE_PORT", "did you mean PORT?"),
+            ("TINTYPE_S3_BUCKET", "did you mean S3_BUCKET?"),
+            ("TINTYPE_REDIS_URL", "did you mean REDIS_URL?"),
+            ("TINTYPE_ZZ", "docs/configuration.md lists all settings"),
+        ],
+    )
+    def test_suggests_the_setting_that_was_probably_meant(self, name: str, hint: str) -> None:
+        environ: dict[str, Any] = {name: "1"}
+        assert problems(**environ) == [f"{name}: unknown setting; {hint}"]
 
     def test_reads_only_secrets_from_files(self, tmp_path: Path) -> None:
         path = tmp_path / "ttl"
         path.write_text("1d")
         assert problems(TINTYPE_CACHE_TTL_FILE=str(path)) == [
-            "TINTYPE_CACHE_TTL_FILE: unknown setting; see docs/configuration.md"
+            "TINTYPE_CACHE_TTL_FILE: unknown setting; did you mean TINTYPE_CACHE_TTL?"
         ]
 
 

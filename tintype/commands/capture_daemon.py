@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import replace
 
 import click
 
 from tintype import backends
 from tintype.chromium.daemon import daemon
+from tintype.chromium.process.launch import LaunchFailed
+from tintype.commands import ExitCode
+from tintype.commands.help_page import DocumentedCommand
+from tintype.errors import BackendUnavailable, ConfigurationError
 from tintype.rpc.tls import check_address
 from tintype.settings import Settings
 
 
-@click.command("capture-daemon")
+@click.command(
+    "capture-daemon",
+    cls=DocumentedCommand,
+    examples=(
+        "tintype capture-daemon --listen unix:///run/tintype/capture.sock",
+        "TINTYPE_ENGINE_SECRET=a-long-random-secret tintype capture-daemon --listen tcp://127.0.0.1:9222",
+    ),
+    exit_codes=(ExitCode.USAGE_ERROR, ExitCode.SERVICE_ERROR),
+)
 @click.option("--listen", required=True, metavar="ADDRESS", help="unix:///path/to/socket or tcp://host:port.")
 def command(*, listen: str) -> None:
     """Run the capture daemon on its own.
@@ -31,4 +42,10 @@ def command(*, listen: str) -> None:
     config = replace(
         backends.daemon_config(settings), idle_timeout=math.inf, drain_timeout=backends.capture_wait_timeout(settings)
     )
-    sys.exit(daemon.main([listen, config.to_json()], security))
+    try:
+        daemon.serve(listen, config, security)
+    except LaunchFailed as error:
+        raise BackendUnavailable(str(error)) from error
+    except OSError as error:
+        reason = f"{error.strerror or error}; choose a free address of this machine"
+        raise ConfigurationError(f"--listen: cannot listen on {listen}: {reason}") from error

@@ -1,105 +1,135 @@
-"""``tintype doctor``: prints the effective settings and checks browser, sandbox, fonts, cache and storage."""
+"""``tintype doctor``: checks browser, sandbox, fonts, cache and storage; prints what is wrong, and what is in force."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tintype import __version__, logs
+from tintype import __version__, backends, errors, logs
 from tintype.commands import ExitCode
+from tintype.commands.help_page import DocumentedCommand
+from tintype.commands.settings_table import settings_table
 from tintype.provision import doctor
 from tintype.provision.doctor import CheckLevel, CheckResult
 from tintype.settings import Settings
-from tintype.settings.types import DURATION, SIZE
 
 _MARKS = {
     CheckLevel.OK: Text("ok", "green"),
     CheckLevel.WARNING: Text("WARN", "yellow"),
     CheckLevel.ERROR: Text("ERROR", "bold red"),
 }
-_WIDTH = 120
+_SEVERITY = (CheckLevel.ERROR, CheckLevel.WARNING, CheckLevel.OK)
+_WIDTH = 100
 """Columns if stdout is not a terminal."""
-_UNIT_SECONDS = {"d": 86_400, "h": 3600, "m": 60}
+_NAME_COLUMNS = 13
 
 
-@click.command("doctor")
-def command() -> None:
+@click.command(
+    "doctor",
+    cls=DocumentedCommand,
+    examples=("tintype doctor", "tintype doctor --all"),
+    exit_codes=(ExitCode.FAILURE, ExitCode.USAGE_ERROR),
+)
+@click.option("--all", "everything", is_flag=True, help="Print all settings, also those with their default values.")
+def command(*, everything: bool) -> None:
     """Check the settings and what they need.
 
-    Checks browser, sandbox, fonts, cache and storage. Prints a remedy for each check that fails, and exits with 1 if an
-    essential check fails.
+    Checks browser, sandbox, fonts, cache and storage, and makes one capture. Prints first what is wrong, with a remedy,
+    then what is in force, then the settings that differ from their defaults. Exits with 1 if an essential check fails.
     """
     settings = Settings.load()
-    logs.configure("warning", settings.log_format)
+    logs.configure("critical", settings.log_format)  # the reasons are in the results
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
-    console.print(f"Tintype {__version__}\n", _settings_table(settings), "")
-    results = []
-    for result in doctor.run_checks(settings):
-        results.append(result)
-        console.print(_line(result))
-    if any(result.level is CheckLevel.ERROR for result in results):
-        console.print("\nAn essential check failed.", style="bold red")
+    console.print(f"Tintype {__version__}")
+    with _spinner():
+        results = sorted(doctor.run_checks(settings), key=lambda result: _SEVERITY.index(result.level))
+    failed = [result for result in results if result.level is CheckLevel.ERROR]
+    _print_results(console, results, failed)
+    _print_heading(console, "In force")
+    console.print(_in_force(settings))
+    _print_heading(console, "All settings" if everything else "Settings that differ from their defaults (--all: all)")
+    table = settings_table(settings, everything=everything)
+    console.print(table if table.row_count else "none")
+    if failed:
         click.get_current_context().exit(ExitCode.FAILURE)
-    console.print("\nReady to capture.", style="bold green")
 
 
-def _settings_table(settings: Settings) -> Table:
-    table = Table("setting", "value", "from", box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name, field in Settings.model_fields.items():
-        variable = str(field.validation_alias)
-        source = settings.source(variable)
-        style = "dim" if source == "default" else ""
-        table.add_row(variable, _format_value(name, getattr(settings, name)), source, style=style)
-    return table
+@contextmanager
+def _spinner() -> Iterator[None]:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status("Checking; this makes one capture …"):
+        yield
 
 
-def _format_value(name: str, value: Any) -> Text:
-    """A value in the notation of the settings; of a secret at most the scheme, host and path of its URL."""
-    if Settings.is_secret(name):
-        return Text(_mask_secret(str(value)) if value else "")
-    if isinstance(value, tuple):
-        return Text(", ".join(map(str, value)))
-    unit = _FORMATTERS.get(_accepted_values(name))
-    return Text(unit(value) if unit else str(value))
+def _print_results(console: Console, results: Sequence[CheckResult], failed: Sequence[CheckResult]) -> None:
+    warnings = [result for result in results if result.level is CheckLevel.WARNING]
+    if failed:
+        count = "An essential check" if len(failed) == 1 else f"{len(failed)} essential checks"
+        console.print(f"\n{count} failed.", style="bold red")
+    else:
+        besides = f" {len(warnings)} of {len(results)} checks warn." if warnings else ""
+        console.print(f"\nReady to capture.{besides}", style="bold green")
+    for result in results:
+        console.print(_line(result))
 
 
-def _format_duration(seconds: float) -> str:
-    """Seconds in the largest unit that divides them, for example ``90s`` or ``2h``."""
-    unit = next((name for name, length in _UNIT_SECONDS.items() if seconds and seconds % length == 0), "s")
-    return f"{seconds / _UNIT_SECONDS.get(unit, 1):g}{unit}"
-
-
-def _mask_secret(secret: str) -> str:
-    if "://" not in secret:
-        return "set, not shown"
-    parts = urlsplit(secret)
-    login = "***@" if "@" in parts.netloc else ""
-    return f"{parts.scheme}://{login}{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _accepted_values(name: str) -> Any:
-    extra = Settings.model_fields[name].json_schema_extra
-    return extra["accepts"] if isinstance(extra, dict) else ""
+def _print_heading(console: Console, text: str) -> None:
+    console.print(f"\n{text}", style="bold")
 
 
 def _line(check: CheckResult) -> Table:
     line = Table.grid(padding=(0, 2))
     line.add_column(width=6)
-    line.add_column(width=13)
+    line.add_column(width=_NAME_COLUMNS)
     line.add_row(_MARKS[check.level], check.name, Text(check.detail))
     if check.level is not CheckLevel.OK and check.remedy:
         line.add_row("", "", Text(f"→ {check.remedy}", "yellow"))
     return line
 
 
-_FORMATTERS: dict[Any, Callable[[Any], str]] = {
-    DURATION: _format_duration,
-    SIZE: lambda size: f"{size >> 20:,} MB",
-}
+def _in_force(settings: Settings) -> Table:
+    """Engine, cache, storage, clients and targets that the settings select."""
+    rows = {
+        "engine": ", then ".join(settings.engines),
+        "cache": _description_of_cache(settings),
+        "storage": backends.describe_storage(settings),
+        "clients": _clients(settings),
+        "targets": _targets(settings),
+    }
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=_NAME_COLUMNS)
+    for name, text in rows.items():
+        table.add_row(name, Text(text))
+    return table
+
+
+def _description_of_cache(settings: Settings) -> str:
+    try:
+        return backends.describe_state(settings)
+    except errors.ConfigurationError as error:
+        return str(error)
+
+
+def _clients(settings: Settings) -> str:
+    kinds = {"API": settings.api_keys, "signing": settings.signing_keys, "admin": settings.admin_keys}
+    parts = [f"{len(keys)} {kind} {'key' if len(keys) == 1 else 'keys'}" for kind, keys in kinds.items() if keys]
+    if settings.api_keys or settings.signing_keys:
+        return ", ".join(parts)
+    return ", ".join(["every client that reaches it (no TINTYPE_API_KEYS, no TINTYPE_SIGNING_KEYS)", *parts])
+
+
+def _targets(settings: Settings) -> str:
+    hosts = f"only {', '.join(settings.allow_hosts)}" if settings.allow_hosts else "public addresses"
+    denied = f", except {', '.join(settings.deny_hosts)}" if settings.deny_hosts else ""
+    allowed = ", ".join(settings.allow_addresses)
+    private = f"; private: {allowed}" if allowed else "; private ones need TINTYPE_ALLOW_ADDRESSES"
+    return f"{hosts}{denied}{private}"

@@ -8,7 +8,21 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from tintype.options import Options, accepts, format_value, option_names
+from tintype.commands.help_page import SectionedOption
+from tintype.options import (
+    Credentials,
+    Emulation,
+    Navigation,
+    Options,
+    PageChanges,
+    PdfOptions,
+    Region,
+    Rendition,
+    WaitOptions,
+    accepts,
+    format_value,
+    option_names,
+)
 
 _REPEATABLE = {"headers": "\n", "cookies": ";"}
 """Repeatable flags, and the separator that joins their values."""
@@ -18,11 +32,23 @@ _FLAG_VALUES = {
     "basic_auth": "user:password; visible in the process list",
 }
 """Accepted values of flags whose notation differs from JSON."""
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Image": (*Rendition.model_fields, "retina"),
+    "Viewport and device": tuple(Emulation.model_fields),
+    "Part of the page": tuple(Region.model_fields),
+    "Time of the capture": (*Navigation.model_fields, *WaitOptions.model_fields),
+    "Changes of the page": tuple(PageChanges.model_fields),
+    "PDF": tuple(PdfOptions.model_fields),
+    "Credentials for the page": tuple(Credentials.model_fields),
+    "Cache and failures": ("fresh", "ttl", "tag", "fail_on", "on_error", "placeholder"),
+}
+"""Sections of the help page, and their options."""
 
 
 def option_flags(exclude: Collection[str] = ()) -> list[click.Parameter]:
-    """One flag for each capture option except ``exclude``."""
-    return [_flag(name) for name in option_names() if name not in exclude]
+    """One flag for each capture option except ``exclude``, in the order of the sections."""
+    in_sections = dict.fromkeys(name for names in SECTIONS.values() for name in names)
+    return [_flag(name) for name in in_sections if name not in exclude]
 
 
 def given_options(exclude: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
@@ -38,14 +64,22 @@ def _flag(name: str) -> click.Option:
     """One capture option as a flag; the options model validates its value, not click."""
     field = Options.model_fields[name]
     spelled = name.replace("_", "-")
+    section = next(title for title, names in SECTIONS.items() if name in names)
     if isinstance(field.default, bool):
-        return click.Option([f"--{spelled}/--no-{spelled}"], default=None, help=field.description)
+        help_text = f"{_description(name)} Default: {'on' if field.default else 'off'}."
+        names = [f"--{spelled}/--no-{spelled}"]
+        return SectionedOption(names, default=None, help=help_text, section=section, is_on=field.default)
     default = format_value(field.default)
     values = f"{_FLAG_VALUES.get(name) or accepts(name)}{f', default {default}' if default else ''}"
-    return click.Option(
-        [f"--{spelled}"], metavar="VALUE", multiple=name in _REPEATABLE, help=f"{_description(name)} ({values})"
+    return SectionedOption(
+        [f"--{spelled}"],
+        metavar="VALUE",
+        multiple=name in _REPEATABLE,
+        help=f"{_description(name)} ({values})",
+        section=section,
     )
 
 
 def _description(name: str) -> str:
-    return (Options.model_fields[name].description or "").replace("; only in a POST", "")
+    text = (Options.model_fields[name].description or "").replace("; only in a POST", "")
+    return text.replace(" See docs/verdicts.md.", "")

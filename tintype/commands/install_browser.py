@@ -6,12 +6,19 @@ from functools import partial
 
 import click
 
+from tintype.commands import ExitCode
+from tintype.commands.help_page import DocumentedCommand
 from tintype.provision import find_browser, fonts
 from tintype.provision.install import InstallFailed, install_browser
 from tintype.settings import Settings
 
 
-@click.command("install-browser")
+@click.command(
+    "install-browser",
+    cls=DocumentedCommand,
+    examples=("sudo tintype install-browser", "tintype install-browser --if-needed --slim"),
+    exit_codes=(ExitCode.FAILURE, ExitCode.USAGE_ERROR),
+)
 @click.option("--if-needed", is_flag=True, help="Do nothing if TINTYPE_ENGINE does not include chromium.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing if everything is installed.")
 @click.option("--slim", is_flag=True, help="Install fonts for Latin, Greek and Cyrillic only; saves 0.14 GB.")

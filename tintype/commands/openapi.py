@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from tintype import application
+from tintype.commands import ExitCode
+from tintype.commands.help_page import DocumentedCommand
 from tintype.settings import Settings
 from tintype.web.api_docs import api_features
 from tintype.web.openapi import document
 
 
-@click.command("openapi")
+@click.command(
+    "openapi",
+    cls=DocumentedCommand,
+    examples=("tintype openapi -o openapi.json",),
+    exit_codes=(ExitCode.FAILURE, ExitCode.USAGE_ERROR),
+)
 @click.option("-o", "--output", default="-", metavar="FILE", help="Output file; - for stdout.")
 def command(output: str) -> None:
     """Print the OpenAPI 3.1 document.
 
     It is what GET /openapi.json returns with the same settings.
     """
-    parts = application.build_application(Settings.load())
-    try:
-        content = document(api_features(parts))
-    finally:
-        parts.close()
+    with TemporaryDirectory(prefix="tintype-") as folder:  # the application opens its caches, which are not used
+        parts = application.build_application(Settings.load().model_copy(update={"data_dir": Path(folder)}))
+        try:
+            content = document(api_features(parts))
+        finally:
+            parts.close()
     text = json.dumps(content, indent=2, ensure_ascii=False)
     if output == "-":
         click.echo(text)

@@ -13,13 +13,24 @@ import click
 import structlog
 
 from tintype import backends, logs
+from tintype.commands import ExitCode
+from tintype.commands.help_page import DocumentedCommand
 from tintype.errors import ConfigurationError
 from tintype.settings import Settings
 
 log = structlog.get_logger("tintype.serve")
 
 
-@click.command("serve")
+@click.command(
+    "serve",
+    cls=DocumentedCommand,
+    examples=(
+        "tintype serve",
+        "tintype serve --host 0.0.0.0 --port 8000",
+        "TINTYPE_API_KEYS=web:a-long-random-key TINTYPE_ALLOW_ADDRESSES=10.1.0.0/16:443 tintype serve",
+    ),
+    exit_codes=(ExitCode.USAGE_ERROR,),
+)
 @click.option("--host", help="Address to listen on. [HOST]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0: a free port. [PORT]")
 @click.option("--workers", type=click.IntRange(0, 64), help="Worker processes; 0: one per CPU core. [TINTYPE_WORKERS]")
@@ -27,7 +38,8 @@ log = structlog.get_logger("tintype.serve")
 def command(*, host: str | None, port: int | None, workers: int | None, threads: int | None) -> None:
     """Run the service until SIGTERM or Ctrl-C.
 
-    Requests in progress are finished first. The flags override the settings in brackets.
+    Requests in progress are finished first. The flags override the settings in brackets. Cache and stored objects are
+    in ./data, or in TINTYPE_DATA_DIR. The page at / tries every option.
     """
     settings = Settings.load()
     logs.configure(settings.log_level, settings.log_format)

@@ -14,6 +14,9 @@ import click
 
 from tintype import application, logs
 from tintype.commands import ExitCode
+from tintype.commands.data_folders import require_service_data
+from tintype.commands.help_page import DocumentedCommand, SuggestingGroup
+from tintype.commands.targets import complete_target
 from tintype.model import STORED_PREFIX, StoredEntry, is_storage_key
 from tintype.service.stored_objects import MAX_LIMIT, StoredFilter, StoredObjects, StoredRemoval
 from tintype.service.stored_query import parse_conditions
@@ -36,16 +39,23 @@ def _with_conditions(function: Callable[..., None]) -> Callable[..., None]:
     return reduce(lambda decorated, add: add(decorated), reversed(_CONDITIONS), function)
 
 
-@click.group("stored")
+_EXIT_CODES = (ExitCode.FAILURE, ExitCode.USAGE_ERROR, ExitCode.SERVICE_ERROR)
+
+
+@click.group("stored", cls=SuggestingGroup)
 def command() -> None:
     """List and delete stored objects, on disk or in S3.
 
-    Exit codes: 0 done; 1 an object does not exist or was not deleted; 2 wrong usage; 4 the storage or the cache does
-    not respond.
+    The objects are those of the service in this folder: in S3_BUCKET, in TINTYPE_STORAGE_DIR, or in the data folder.
     """
 
 
-@command.command("ls")
+@command.command(
+    "ls",
+    cls=DocumentedCommand,
+    examples=("tintype stored ls --host example.com", "tintype stored ls --older-than 90d --json"),
+    exit_codes=_EXIT_CODES,
+)
 @_with_conditions
 @click.option("--limit", type=click.IntRange(1), help="Stop after so many objects.")
 @_JSON
@@ -67,7 +77,12 @@ def list_command(*, limit: int | None, as_json: bool, **conditions: str | None) 
         _warn_unknown(query, unknown)
 
 
-@command.command("rm")
+@command.command(
+    "rm",
+    cls=DocumentedCommand,
+    examples=("tintype stored rm --host example.com --dry-run", "tintype stored rm --url https://example.com/pricing"),
+    exit_codes=_EXIT_CODES,
+)
 @click.argument("keys", nargs=-1)
 @_with_conditions
 @_DRY_RUN
@@ -86,7 +101,12 @@ def remove_command(*, keys: tuple[str, ...], dry_run: bool, as_json: bool, **con
             _remove_matching(stored, _filter(conditions, policy), dry_run, as_json)
 
 
-@command.command("prune")
+@command.command(
+    "prune",
+    cls=DocumentedCommand,
+    examples=("tintype stored prune --older-than 90d --dry-run",),
+    exit_codes=_EXIT_CODES,
+)
 @click.option("--older-than", help="Age from which objects are deleted. [TINTYPE_STORED_RETENTION]")
 @_DRY_RUN
 @_JSON
@@ -105,6 +125,8 @@ def prune_command(*, older_than: str | None, dry_run: bool, as_json: bool) -> No
 @contextmanager
 def _opened() -> Iterator[tuple[StoredObjects, TargetPolicy, Settings]]:
     settings = Settings.load()
+    if not (settings.s3_bucket or settings.storage_dir):
+        require_service_data(settings, "stored object")
     logs.configure("warning", settings.log_format)
     parts = application.build_application(settings)
     try:
@@ -116,6 +138,8 @@ def _opened() -> Iterator[tuple[StoredObjects, TargetPolicy, Settings]]:
 def _filter(conditions: dict[str, str | None], policy: TargetPolicy) -> StoredFilter:
     texts = {name: text for name, text in conditions.items() if text}
     age = texts.pop("older_than", "")
+    if "url" in texts:
+        texts["url"] = complete_target(texts["url"])
     if age and "before" in texts:
         raise click.UsageError("Pass --before or --older-than, not both.")
     if age:

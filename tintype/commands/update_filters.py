@@ -6,12 +6,18 @@ import click
 
 from tintype import application, backends, logs
 from tintype.commands import ExitCode
+from tintype.commands.help_page import DocumentedCommand
 from tintype.filters.store import FilterListInfo, read_source
 from tintype.network.outbound import FetchError
 from tintype.settings import Settings
 
 
-@click.command("update-filters")
+@click.command(
+    "update-filters",
+    cls=DocumentedCommand,
+    examples=("TINTYPE_FILTER_LISTS=https://easylist.to/easylist/easylist.txt tintype update-filters",),
+    exit_codes=(ExitCode.FAILURE, ExitCode.USAGE_ERROR),
+)
 def command() -> None:
     """Download and compile the filter lists.
 
@@ -21,7 +27,7 @@ def command() -> None:
     settings = Settings.load()
     logs.configure("warning", settings.log_format)
     if not settings.filter_lists:
-        raise click.UsageError("TINTYPE_FILTER_LISTS is not set; set it to one or more list URLs.")
+        raise click.UsageError("TINTYPE_FILTER_LISTS is not set; set it to one or more list URLs, separated by commas.")
     policy = application.egress_policy(settings)
     backends.data_folder(settings, "filters")
     try:
@@ -36,6 +42,7 @@ def command() -> None:
         raise click.ClickException(f"{problem}. Free disk space, or make the folder writable.") from error
     for entry in lists:
         click.echo(_line(entry))
+    click.echo(f"The lists are in {(settings.data_dir / 'filters').absolute()}.", err=True)
     if any(entry.failure for entry in lists):
         click.get_current_context().exit(ExitCode.FAILURE)
 

@@ -147,10 +147,10 @@ class SnapSharpEngine:
         try:
             with self._send(request) as response:
                 status = response.status_code
-        except errors.TintypeError:
+        except errors.TintypeError as error:
             raise BackendUnavailable(
                 "the hosted API does not respond: check SNAPSHARP_BASE_URL and the network"
-            ) from None
+            ) from error.__cause__
         if status != httpx.codes.OK:
             log.warning("hosted_engine_unhealthy", setting="SNAPSHARP_BASE_URL", status=status)
             raise BackendUnavailable(f"the hosted API reports status {status}: check SNAPSHARP_BASE_URL")
@@ -203,7 +203,9 @@ class SnapSharpEngine:
                 reason=type(error).__name__,
                 answered=arrived,
             )
-            raise _map_transport_error(error, arrived=arrived) from None
+            # the error of httpx holds the request, and the request the key
+            cause = ConnectionError(f"{request.url.host}: {str(error)[:200] or type(error).__name__}")
+            raise _map_transport_error(error, arrived=arrived) from cause
 
     def _error_for(self, response: httpx.Response, target: str, deadline: float) -> errors.TintypeError:
         """Map an error response to a TintypeError, and log the API's own message."""

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tintype import backends
+from tintype import backends, logs
 from tintype.chromium.process import namespaces, user
 from tintype.chromium.process.namespaces import NamespaceSpec
 from tintype.chromium.process.user import BrowserUser
@@ -32,6 +32,7 @@ MIN_FREE_DISK = 512 << 20
 FILTER_LIST_MAX_DAYS = 30
 """Days after which filter lists are outdated."""
 _TIMEOUT = 60.0
+_MAX_REASON = 400
 _MARKER = "tintype-was-here"
 
 
@@ -65,7 +66,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     yield _check("storage", lambda: _storage(settings), _storage_remedy(settings))
     for name in settings.engines:
         one = settings.model_copy(update={"engine": name})
-        yield _check("capture", partial(_capture, one), "Fix the errors above; see the log for details.")
+        yield _check("capture", partial(_capture, one), _engine_remedy(name, settings))
 
 
 def _check(what: str, run: Callable[[], str], remedy: str) -> CheckResult:
@@ -73,7 +74,14 @@ def _check(what: str, run: Callable[[], str], remedy: str) -> CheckResult:
     try:
         return CheckResult(what, CheckLevel.OK, run())
     except (TintypeError, ConfigurationError, OSError) as error:
-        return CheckResult(what, CheckLevel.ERROR, str(error), remedy)
+        return CheckResult(what, CheckLevel.ERROR, _reason(error), remedy)
+
+
+def _reason(error: Exception) -> str:
+    """The error with its cause, which clients must not see, but the operator needs; passwords in URLs are masked."""
+    cause = str(error.__cause__ or "").strip()
+    text = f"{error} ({cause})" if cause and cause not in str(error) else str(error)
+    return str(logs.mask_secrets(None, "", {"reason": text})["reason"])[:_MAX_REASON]
 
 
 def _data_folder(settings: Settings) -> Iterator[CheckResult]:
@@ -241,19 +249,27 @@ def _filter_lists(settings: Settings) -> Iterator[CheckResult]:
 def _cache(settings: Settings) -> str:
     records = backends.open_state(settings).records
     check_cache(records)
-    where = "Redis" if settings.redis_url else f"SQLite in {settings.data_dir / 'cache'}"
-    return f"{where}, {records.size() >> 20:,} of {settings.cache_size >> 20:,} MB used"
+    return f"{backends.describe_state(settings)}, {records.size() >> 20:,} of {settings.cache_size >> 20:,} MB used"
 
 
 def _storage(settings: Settings) -> str:
     backends.open_storage(settings).check()
-    return f"bucket {settings.s3_bucket}" if settings.s3_bucket else f"files in {backends.storage_folder(settings)}"
+    return backends.describe_storage(settings)
 
 
 def _storage_remedy(settings: Settings) -> str:
     if settings.s3_bucket:
         return "Check S3_BUCKET, S3_REGION, S3_ENDPOINT_URL and the AWS credentials, which need write permission."
     return "Make the folder of stored objects writable: TINTYPE_STORAGE_DIR, or stored in the data folder."
+
+
+def _engine_remedy(engine: str, settings: Settings) -> str:
+    if engine == "snapsharp":
+        return "Check SNAPSHARP_API_KEY and SNAPSHARP_BASE_URL, and that this machine reaches that host."
+    if engine.startswith(("unix://", "tcp://")):
+        return "Check that tintype capture-daemon runs there, and TINTYPE_ENGINE_SECRET and TINTYPE_ENGINE_TLS_CA here."
+    log_file = settings.data_dir.absolute() / "run" / "capture.log"
+    return f"Fix the other errors first. The log of the capture daemon is {log_file}."
 
 
 def _capture(settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from dotenv import dotenv_values
 
 SourcedValues = dict[str, tuple[str, str]]
 """The value and the source of each variable."""
+_PREFIX = "TINTYPE_"
 ENVIRONMENT = "environment"
 """The source of a variable that is not from ``.env``."""
 _REFERENCE = re.compile(r"\$\{[^}]*\}")
@@ -37,8 +39,15 @@ def _read_env_file(path: Path | None) -> tuple[Mapping[str, str | None], list[st
 def find_unknown(values: SourcedValues, names: Collection[str], secrets: Sequence[str]) -> list[str]:
     """Problems with variables that begin with ``TINTYPE_`` and are not settings."""
     known = {*names, *(f"{name}_FILE" for name in secrets)}
-    typos = sorted(name for name in values if name.startswith("TINTYPE_") and name not in known)
-    return [f"{name}: unknown setting; see docs/configuration.md" for name in typos]
+    typos = sorted(name for name in values if name.startswith(_PREFIX) and name not in known)
+    return [f"{name}: unknown setting; {_suggestion(name, known)}" for name in typos]
+
+
+def _suggestion(name: str, known: Collection[str]) -> str:
+    """The setting that was probably meant: the name without the prefix, such as PORT, or one of similar spelling."""
+    settings = {setting.removeprefix(_PREFIX): setting for setting in known}
+    close = difflib.get_close_matches(name.removeprefix(_PREFIX), settings, n=1, cutoff=0.7)
+    return f"did you mean {settings[close[0]]}?" if close else "docs/configuration.md lists all settings"
 
 
 def find_references(values: SourcedValues, names: Collection[str], secrets: Sequence[str]) -> list[str]:

@@ -83,7 +83,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("code", "body", "words"),
         [
-            (404, "", "TINTYPE_METRICS"),
+            (404, "", "is not Tintype"),
             (200, "<!doctype html><p>Hello", "is not Tintype"),
             (200, "# TYPE up gauge\nup 1\n", "is not Tintype"),
             (302, "", "returned status 302"),
@@ -93,6 +93,11 @@ class TestErrors:
         with metrics_server(code, body) as url:
             assert tintype("top", url, "--once") == 4
         assert words in tintype.err
+
+    def test_names_the_setting_that_hides_the_metrics(self, tintype: Terminal) -> None:
+        with ServeProcess(PORT="0", TINTYPE_METRICS="off") as served:
+            assert tintype("top", served.wait_listening()["url"], "--once") == 4
+        assert "this machine may not read it. Set TINTYPE_METRICS" in tintype.err
 
     @pytest.mark.parametrize("url", ["localhost:8000", "ftp://a", "http://", "http://a:99999999"])
     def test_rejects_an_invalid_url_as_wrong_usage(self, tintype: Terminal, url: str) -> None:

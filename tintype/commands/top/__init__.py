@@ -13,6 +13,8 @@ import click
 from rich.console import Console
 from rich.live import Live
 
+from tintype.commands import ExitCode
+from tintype.commands.help_page import DocumentedCommand
 from tintype.commands.top import view
 from tintype.commands.top.poller import MetricsPoller
 from tintype.commands.top.rates import NodeRates
@@ -22,7 +24,16 @@ _HISTORY = 60
 """Polls that the charts are drawn from."""
 
 
-@click.command("top")
+@click.command(
+    "top",
+    cls=DocumentedCommand,
+    examples=(
+        "tintype top",
+        "tintype top http://10.0.0.5:8000 --token a-long-random-token",
+        "tintype top --once --json",
+    ),
+    exit_codes=(ExitCode.USAGE_ERROR, ExitCode.SERVICE_ERROR),
+)
 @click.argument("url", default="", metavar="[URL]")
 @click.option("--once", is_flag=True, help="Print one sample and exit.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per sample.")
@@ -35,11 +46,12 @@ _HISTORY = 60
 )
 @click.option("--token", default="", metavar="TOKEN", help="Metrics token; defaults to TINTYPE_METRICS_TOKEN.")
 def command(*, url: str, once: bool, as_json: bool, interval: float, token: str) -> None:
-    """Show what a running node does: thumbnails, hit ratio, captures, queue, browser, memory, rejected requests.
+    """Report what a running node does, live.
 
-    URL is the node's own address; default http://127.0.0.1:8000, or HOST and PORT from the settings. top reads /metrics
-    of that node, so TINTYPE_METRICS and TINTYPE_METRICS_TOKEN must permit it. Rates cover the last interval. Press
-    Ctrl-C to exit. If stdout is not a terminal, top prints one sample.
+    Prints thumbnails, hit ratio, captures, queue, browser, memory and rejected requests. URL is the node's own address;
+    default http://127.0.0.1:8000, or HOST and PORT from the settings. top reads /metrics of that node, so
+    TINTYPE_METRICS and TINTYPE_METRICS_TOKEN must permit it. Rates cover the last interval. Press Ctrl-C to exit. If
+    stdout is not a terminal, top prints one sample.
     """
     settings = Settings.load()
     node = MetricsPoller(_node_url(url, settings), token or settings.metrics_token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,9 +17,10 @@ from tintype.telemetry.samples import Samples
 
 _TIMEOUT = 5.0
 _MAX_BYTES = 16 << 20
+_MAX_HEALTH = 4096
 _NOT_ALLOWED = (
-    "/metrics returned 404: this machine may not read it (TINTYPE_METRICS), or the URL is a proxy. "
-    "Use the node's own address."
+    "/metrics returned 404: this machine may not read it. Set TINTYPE_METRICS or TINTYPE_METRICS_TOKEN on the node, "
+    "or, behind a proxy, use the node's own address."
 )
 
 
@@ -56,22 +58,37 @@ class MetricsPoller:
         try:
             return NodeFigures.of(Samples.parse(self._fetch()), time.time())
         except ValueError:
-            raise BackendUnavailable(f"the server at {self.url} is not Tintype") from None
+            problem = f"the server at {self.url} is not Tintype; pass the URL of a node: tintype top http://host:port"
+            raise BackendUnavailable(problem) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise BackendUnavailable(f"cannot connect to {self.url} ({reason}); is tintype serve running?") from None
 
     def _fetch(self) -> str:
+        status, body = self._get("metrics", _MAX_BYTES)
+        if status == HTTPStatus.UNAUTHORIZED:
+            raise BackendUnavailable(f"{self.url} requires a token: pass --token or set TINTYPE_METRICS_TOKEN")
+        if status == HTTPStatus.NOT_FOUND and self._is_tintype():
+            raise BackendUnavailable(f"{self.url}: {_NOT_ALLOWED}")
+        if status == HTTPStatus.NOT_FOUND:
+            raise ValueError("not Tintype")
+        if status != HTTPStatus.OK:
+            raise BackendUnavailable(f"{self.url}/metrics returned status {status}")
+        return body.decode("utf-8", "replace")
+
+    def _is_tintype(self) -> bool:
+        """Whether ``/health``, which every client may read, is that of Tintype."""
+        try:
+            health = json.loads(self._get("health", _MAX_HEALTH)[1])
+        except ValueError:
+            return False
+        return isinstance(health, dict) and health.get("service") == "tintype"
+
+    def _get(self, name: str, limit: int) -> tuple[int, bytes]:
         parts = urlsplit(self.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        headers = {"Accept": "text/plain", **({"Authorization": f"Bearer {self._token}"} if self._token else {})}
+        headers = {"Accept": "*/*", **({"Authorization": f"Bearer {self._token}"} if self._token else {})}
         with closing(kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)) as connection:
-            connection.request("GET", f"{parts.path.rstrip('/')}/metrics", headers=headers)
+            connection.request("GET", f"{parts.path.rstrip('/')}/{name}", headers=headers)
             response = connection.getresponse()
-            if response.status == HTTPStatus.UNAUTHORIZED:
-                raise BackendUnavailable(f"{self.url} requires a token: pass --token or set TINTYPE_METRICS_TOKEN")
-            if response.status == HTTPStatus.NOT_FOUND:
-                raise BackendUnavailable(f"{self.url}: {_NOT_ALLOWED}")
-            if response.status != HTTPStatus.OK:
-                raise BackendUnavailable(f"{self.url}/metrics returned status {response.status}")
-            return response.read(_MAX_BYTES).decode("utf-8", "replace")
+            return response.status, response.read(limit)
