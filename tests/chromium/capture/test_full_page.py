@@ -165,3 +165,48 @@ class TestFullPage:
         bands = [RED, WHITE] * 4
         assert colours(seen, *(round(height * scale) for height in heights)) == [BLUE, *bands, GREEN]
         assert colours(seen, round(455 * scale), round(16_383 * scale)) == [WHITE, WHITE]
+
+
+class TestSideBars:
+    """Columns as tall as the viewport, which a visitor sees beside every screen."""
+
+    @pytest.mark.parametrize("kind", ["fixed", "grid", "flex", "inner", "absolute", "app", "shell", "fixedapp"])
+    def test_reach_to_the_end_of_their_column(self, kind: str, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url(f"/side-bars.html?{kind}"))
+        assert seen.height == (2560 if kind in {"grid", "shell"} else 2500)
+        heights = range(10, seen.height, 40)
+        assert colours(seen, *heights, x=100) == [BLUE] * len(heights)
+        assert colours(seen, seen.height - 50) == [GREEN]
+
+    def test_reach_from_the_header_to_the_end(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/side-bars.html?below"))
+        assert colours(seen, 30, 70, 700, 800, 2550, x=100) == [GREY, BLUE, BLUE, BLUE, BLUE]
+
+    def test_keep_transparency_borders_and_gradients(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        veil, lined, gradient = (
+            capture(engine, site.url(f"/side-bars.html?{kind}")) for kind in ("veil", "lined", "gradient")
+        )
+        assert len(set(colours(veil, 100, 715, 725, 2490, x=100))) == 1
+        assert colours(lined, 100, 715, 725, 2490, x=245) == [RED] * 4
+        blue = [pixel(gradient.body, 100, y)[2] for y in (10, 715, 725, 1250, 2490)]
+        assert blue == sorted(blue)
+        assert blue[2] - blue[1] < 5
+
+    def test_leaves_sections_of_viewport_height_as_they_are(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/side-bars.html?hero"))
+        assert seen.height == 5 * 720 + 4 * 700
+        starts = [number * 1420 for number in range(5)]
+        assert colours(seen, *(start + y for start in starts for y in (5, 715))) == [RED] * 10
+        assert colours(seen, *(start + y for start in starts[:4] for y in (725, 1415))) == [WHITE] * 8
+
+    def test_finds_bars_in_closed_shadow_trees(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/closed-bars.html"))
+        assert seen.height == 3600
+        assert colours(seen, 25, 75, 695, 1210, 1790, 3550, 3570, 3590) == [
+            BLUE,
+            *[WHITE] * 2,
+            *[GREEN] * 2,
+            WHITE,
+            *[RED] * 2,
+        ]
+        assert colours(seen, 100, 1500, 3590, x=1230) == [GREY] * 3

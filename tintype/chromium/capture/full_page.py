@@ -12,6 +12,7 @@ from typing import Any
 
 from tintype.chromium.capture.clip import Clip, fit_clip
 from tintype.chromium.capture.context import PageContext
+from tintype.chromium.capture.elements import register_closed_roots
 from tintype.chromium.capture.page_area import find_full_page_clip, find_page_area
 
 _STEP_MS = 250
@@ -39,6 +40,7 @@ def image_height(page: PageContext) -> int:
 
 async def scroll_through(page: PageContext) -> None:
     """Load everything down to :func:`image_height`, then scroll back to the top."""
+    await _register_closed_roots(page)
     await page.tab.evaluate("render_skipped")
     begin = asyncio.get_running_loop().time()
     while await _find_scroller(page):
@@ -73,8 +75,7 @@ async def _walk(page: PageContext, scroller: int, begin: float) -> None:
         if not top:
             until = min(max_height, max(3 * height, height + _MAX_GROWTH * seen["screen"]))
         await page.virtual_time.advance(_STEP_MS, max(_MIN_WAIT, begin + _LOADING_SECONDS - loop.time()))
-        await page.tab.evaluate("remember_seen")
-        await page.tab.evaluate("remember_rows", scroller, step)
+        await page.tab.evaluate("remember_seen", scroller, step)
         top, step = top + seen["screen"], step + 1
     if top < min(max_height, height):
         page.unseen_ends.add(scroller)
@@ -88,9 +89,16 @@ async def restore_seen(page: PageContext) -> None:
 
 async def unpin_fixed(page: PageContext) -> None:
     """Place fixed and sticky elements so that a full-page image shows each once."""
+    await _register_closed_roots(page)
     await page.tab.evaluate("render_skipped")
     clip, area = await find_full_page_clip(page), await find_page_area(page)
     await page.tab.evaluate("unpin_fixed", clip.height, clip.x - area.view_x, clip.width)
+
+
+async def _register_closed_roots(page: PageContext) -> None:
+    """Register them if there are any: the whole tree of a page is too long to be read for nothing."""
+    if page.pending_work.closed_roots:
+        await register_closed_roots(page)
 
 
 async def scroll_step(page: PageContext, scroller: int, top: float) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class WorkCounts:
     """Dedicated workers that have never answered, and to whose messages the page listens."""
     workers: int = 0
     """Dedicated workers."""
+    closed: int = 0
+    """Closed shadow trees that the page's scripts have attached."""
 
     @property
     def unfinished(self) -> frozenset[UnfinishedReason]:
@@ -90,6 +92,11 @@ class PendingWork:
         """Post the script that counts; call before navigation."""
         source = call_expression("pending_work", self._key)
         return self._session.post("Page.addScriptToEvaluateOnNewDocument", source=source)
+
+    @property
+    def closed_roots(self) -> int:
+        """Closed shadow trees that the page's scripts had attached at the last check."""
+        return self._counts.closed
 
     async def is_pending(self) -> bool:
         """Return whether the page waits for something now, or has received something in the last 1.25 s."""

@@ -1,4 +1,5 @@
 // Make an element that scroll_step.js can scroll as tall as its content, at most maxHeight pixels, and all boxes around it.
+// Records what stands beside it and is as tall as the viewport, for unpin_fixed.js.
 (index, maxHeight) => {
   const scroller = globalThis.scrollers[index];
   const { documentElement: root } = document;
@@ -12,6 +13,15 @@
   const free = { overflow: "visible", height: "auto", "max-height": "none", contain: "none" };
   const { element } = scroller;
   const [tall, screen] = [element.scrollHeight, element.getBoundingClientRect()];
+  scroller.beside ??= [];
+  for (let part = element; part && part !== root; part = parentOf(part)) {
+    const around = part.getBoundingClientRect();
+    for (const bar of part.parentElement?.children ?? []) {
+      const { top, bottom, left, right, width } = bar.getBoundingClientRect();
+      const isBeside = right <= around.left + 1 || left >= around.right - 1;
+      if (width && isBeside && top < innerHeight * 0.15 && bottom > innerHeight * 0.95) scroller.beside.push(bar);
+    }
+  }
   const isCut = tall > maxHeight;
   const height = isCut ? maxHeight + 1 : tall; // so that the page is taller than the image, which then counts as cut
   force(element, { "min-height": `${height}px`, "flex-shrink": "0" });

@@ -13,8 +13,8 @@
   // last asked. open: channels that may still deliver. activity: changes so far. polling: an address requested again.
   // loading: requests of scripts without an answer. connecting: sockets that are not open yet. asked: workers that have
   // never answered, and to whose messages the page listens. workers: dedicated workers. Frames of other sites report
-  // none of the last four.
-  const counts = { operations: 0, silent: 0, open: 0, activity: 0, polling: 0, loading: 0, connecting: 0, asked: 0, workers: 0 };
+  // none of the last four. closed: shadow trees that no script can reach, those of frames not counted.
+  const counts = { operations: 0, silent: 0, open: 0, activity: 0, polling: 0, loading: 0, connecting: 0, asked: 0, workers: 0, closed: 0 };
   const add = (name, change) => {
     counts[name] += change;
     counts.activity++;
@@ -87,6 +87,10 @@
     Object.defineProperty(original.prototype, "constructor", { value, writable: true, configurable: true });
   };
 
+  wrap(window.Element?.prototype, "attachShadow", (call, element, values) => {
+    if (values[0]?.mode === "closed") counts.closed++;
+    return call();
+  });
   const PROMISES = {
     Blob: ["arrayBuffer", "bytes", "text"],
     BaseAudioContext: ["decodeAudioData"],

@@ -1,7 +1,7 @@
 // Restore what lies mostly below the viewport and was seen while it was in view: classes and styles that the page has taken back,
 // and animations that follow the position in the viewport, each as if its element were in the middle.
 (maxAnimationMs) => {
-  const lost = [...(window.seen ?? [])].filter(([element, { opacity, height }]) => {
+  const lost = [...(globalThis.seen ?? [])].filter(([element, { opacity, height }]) => {
     if (!element.isConnected) return false;
     const { top, bottom } = element.getBoundingClientRect();
     if (Math.min(bottom, innerHeight) - Math.max(top, 0) > height / 2) return false;

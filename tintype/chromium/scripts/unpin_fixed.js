@@ -1,6 +1,6 @@
 // Place what is fixed or sticky so that a full-page image shows it once: bars at the lower edge of the viewport move to
 // the lower edge of the image, sticky elements to their place in the flow. What lies behind or beside every screen, as a
-// backdrop or a side bar, reaches to the lower edge. The page is at its top and keeps its height; open shadow trees count.
+// backdrop or a side bar, reaches to the lower edge. The page is at its top and keeps its height; shadow trees count.
 (maxHeight, imageLeft, imageWidth) => {
   const root = document.documentElement;
   if (!root) return;
@@ -33,18 +33,31 @@
     height: `${imageHeight - top}px`, bottom: "auto", "max-height": "none", "box-sizing": "border-box",
     ...(width > innerWidth * 0.9 && { left: `${imageLeft}px`, right: "auto", width: `${imageWidth}px`, "max-width": "none" }),
   });
-  const stretch = (element, box, depth = 0) => {
+  const stretch = (element, box) => {
     if (element.matches(replaced) || !(element.children.length || element.shadowRoot || element.textContent.trim())) {
       force(element, reached(box));
-      return;
+    } else {
+      extend(element, imageHeight);
     }
-    force(element, { overflow: "visible", isolation: "isolate", contain: "none" });
-    fillers.push([element, imageHeight - box.bottom]);
+  };
+  // Continue what an element paints, and those in it that are as large, down to a height; its content stays where it is.
+  const extend = (element, end, depth = 0) => {
+    const [box, style] = [element.getBoundingClientRect(), getComputedStyle(element)];
+    force(element, { overflow: "visible", isolation: "isolate", contain: "none", ...(style.position === "static" && { position: "relative" }) });
+    fillers.push([element, style, box.height, end - box.bottom]);
     if (depth > 3) return;
     for (const child of element.children) {
-      const part = child.getBoundingClientRect();
-      if (isTall(part) && part.width >= box.width * 0.9) stretch(child, part, depth + 1);
+      const { width, height } = child.getBoundingClientRect();
+      if (height >= box.height * 0.9 && width >= box.width * 0.9 && !child.matches(replaced)) extend(child, end, depth + 1);
     }
+  };
+  const paints = (element, { width, height } = element.getBoundingClientRect(), depth = 0) => {
+    const { backgroundColor, backgroundImage, borderLeftWidth, borderRightWidth } = getComputedStyle(element);
+    return backgroundColor !== "rgba(0, 0, 0, 0)" || backgroundImage !== "none" || [borderLeftWidth, borderRightWidth].some((side) => side !== "0px")
+      || (depth < 4 && [...element.children].some((child) => {
+        const part = child.getBoundingClientRect();
+        return part.height >= height * 0.9 && part.width >= width * 0.9 && paints(child, part, depth + 1);
+      }));
   };
   const fixed = (element, style) => {
     const box = element.getBoundingClientRect();
@@ -64,11 +77,9 @@
     const [box, around, row] = [element.getBoundingClientRect(), parent.getBoundingClientRect(), getComputedStyle(parent)];
     const beside = /grid/.test(row.display) || (/flex/.test(row.display) && /^row/.test(row.flexDirection));
     const alone = beside || parent.lastElementChild === element;
-    const left = Math.min(around.bottom, imageHeight) - box.bottom;
-    const bar = box.height > innerHeight * 0.8 && box.width < innerWidth / 2 && isOpaque(style);
-    if (!bar || !alone || left < 1) return;
-    force(element, { overflow: "visible", isolation: "isolate" });
-    fillers.push([element, left]);
+    const end = Math.min(around.bottom, imageHeight);
+    const bar = box.height > innerHeight * 0.8 && box.width < innerWidth / 2 && paints(element);
+    if (bar && alone && end > box.bottom) extend(element, end);
   };
   const pseudo = (element, name, contained) => {
     const style = getComputedStyle(element, name);
@@ -97,9 +108,10 @@
     if (depth < 4 || element.offsetWidth > innerWidth / 2) ["::before", "::after"].forEach((name) => pseudo(element, name, within));
     return [within, scrolled || scrolls(element, style)];
   };
-  // The flat tree: a host's children are those of its open shadow root, a slot's are those assigned to it.
+  // The flat tree: a host's children are those of its shadow root, a slot's are those assigned to it.
   const childrenOf = (element) => {
-    if (element.shadowRoot) return element.shadowRoot.children;
+    const shadow = element.shadowRoot ?? globalThis.closedRoots?.get(element);
+    if (shadow) return shadow.children;
     const assigned = element.localName === "slot" ? element.assignedElements() : [];
     return assigned.length ? assigned : element.children;
   };
@@ -110,6 +122,14 @@
     if (inner) for (const child of childrenOf(element)) left.push([child, ...inner, depth + 1]);
   }
 
+  // Beside an element that scrolled in place of the document, what was as tall as the viewport.
+  for (const { element, beside } of globalThis.scrollers ?? []) {
+    const end = Math.min(element.getBoundingClientRect().bottom, imageHeight);
+    for (const bar of beside) {
+      if (bar.isConnected && bar.getBoundingClientRect().bottom < end && paints(bar)) extend(bar, end);
+    }
+  }
+
   // The picture of a canvas, that of body or html, is as tall as the html element, which may be as tall as the viewport.
   if (document.body && styles.some(([element, values]) => (element === document.body || element === root) && "background-attachment" in values)) {
     force(document.body, { height: getComputedStyle(document.body).height, "min-height": "0" });
@@ -118,9 +138,15 @@
   for (const [element, values] of styles) {
     for (const [name, value] of Object.entries(values)) element.style.setProperty(name, value, "important");
   }
-  for (const [element, height] of fillers) {
+  for (const [element, style, height, more] of fillers) {
     const filler = document.createElement("div");
-    filler.style.cssText = `all: initial; position: absolute; z-index: -1; top: 100%; left: 0; width: 100%; height: ${height}px; background: inherit`;
+    const [left, right] = [style.borderLeftWidth, style.borderRightWidth];
+    filler.style.cssText = `all: initial; position: absolute; z-index: -1; top: 100%; left: -${left}; right: -${right}; height: ${more}px;`
+      + "box-sizing: border-box; background: inherit; border-left: inherit; border-right: inherit";
+    if (/gradient/.test(style.backgroundImage)) { // from the top, so that it does not begin anew
+      Object.assign(filler.style, { top: `-${style.borderTopWidth}`, height: `${height + more}px`, background: style.background });
+      element.style.setProperty("background", "none", "important");
+    }
     element.prepend(filler);
   }
   for (const [home, list] of rules) {
