@@ -197,6 +197,16 @@ class TestMigrateCommand:
         assert "unknown.test" in result.stderr
         assert result.exit_code == 1
 
+    def test_ignores_empty_lines_and_comments(self) -> None:
+        lines = "\n# mine\n  \nhttps://image.thum.io/get/https://example.com\n"
+        result = CliRunner().invoke(cli.tintype, ["migrate"], input=lines)
+        assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1)
+
+    def test_completes_a_target_without_a_scheme(self) -> None:
+        url = "https://api.snapsharp.dev/v1/screenshot?url=example.com/a"
+        result = CliRunner().invoke(cli.tintype, ["migrate", url])
+        assert "/thumb?url=https://example.com/a" in result.stdout
+
 
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:

@@ -15,6 +15,7 @@ from tintype.api_keys import ApiKey
 from tintype.service.limits import WaitingLimit
 from tintype.web.auth import Authenticator
 from tintype.web.fallback_images import SMALL_SIZES
+from tintype.web.playground import Playground
 from tintype.web.rate_limit import RateLimits
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
@@ -61,7 +62,11 @@ class TestProblemJson:
     def test_unknown_path_lists_the_routes(self, site: Site) -> None:
         answer = site.client.get("/nothing/here")
         assert (answer.status_code, answer.json["error"]) == (404, "not-found")
-        assert "/thumb" in answer.json["detail"]
+        assert "GET /openapi.json, which lists all; the pages for browsers are / and /docs" in answer.json["detail"]
+
+    def test_unknown_path_lists_no_pages_if_there_are_none(self) -> None:
+        detail = Site(playground=Playground(enabled=False)).client.get("/nothing/here").json["detail"]
+        assert detail.endswith("GET /openapi.json, which lists all")
 
     def test_errors_have_the_general_headers(self, site: Site) -> None:
         headers = site.client.get("/nothing").headers
@@ -125,6 +130,21 @@ class TestErrorImage:
         answer = site.thumb(on_error="image", width="wide", format="gif", nonsense="1", thumb_width=200)
         assert (answer.status_code, answer.content_type) == (400, "image/png")
         assert imaging.size(answer.data)[0] == 200
+
+    @pytest.mark.parametrize("error", [errors.Overloaded(), errors.TargetDenied()])
+    def test_repeats_no_sentence(self, site: Site, error: errors.TintypeError, monkeypatch: pytest.MonkeyPatch) -> None:
+        drawn: list[tuple[str, str]] = []
+        draw = imaging.draw_error_card
+
+        def record(title: str, reason: str, **size: Any) -> Any:
+            drawn.append((title, reason))
+            return draw(title, reason, **size)
+
+        monkeypatch.setattr(imaging, "draw_error_card", record)
+        site.engine.error = error
+        assert site.thumb(on_error="image").content_type == "image/png"
+        ((title, reason),) = drawn
+        assert title != reason
 
     def test_works_for_a_denied_target(self, site: Site) -> None:
         answer = site.thumb("http://localhost/", on_error="image", format="auto", headers={"Accept": "image/webp"})

@@ -42,12 +42,13 @@ _CSP = (
 
 _NEVER_IMAGES = {412, 416}
 """Only programs send conditions and ranges."""
+_ROUTES = (
+    "unknown path; the routes are GET /thumb, POST /thumb, GET /meta, POST /persist, GET /health, GET /ready and"
+    " GET /openapi.json, which lists all"
+)
+_PAGES = "; the pages for browsers are / and /docs"
 _BY_STATUS = {
     400: errors.InvalidRequest(detail="the request is malformed"),
-    404: errors.NotFound(
-        "unknown path; the routes are GET /thumb, POST /thumb, GET /meta, POST /persist, GET /health, GET /ready and"
-        " GET /openapi.json, which lists all; / and /docs are pages for browsers"
-    ),
     415: errors.UnsupportedMedia("send a JSON object with Content-Type: application/json"),
 }
 
@@ -81,8 +82,15 @@ def _handle_http_exception(error: HTTPException) -> Any:
         response = problem_response(errors.MethodNotAllowed(f"allowed methods: {_allowed(error)}"))
         response.headers["Allow"] = _allowed(error)
         return response
+    if status == 404:  # noqa: PLR2004 - HTTP
+        return problem_response(errors.NotFound(f"{_ROUTES}{_PAGES if _has_pages() else ''}"))
     known = _BY_STATUS.get(status)
     return problem_response(known) if known else _generic_problem(status)
+
+
+def _has_pages() -> bool:
+    """Whether the service has the pages ``/`` and ``/docs``: the operator can disable them."""
+    return any(rule.rule == "/docs" for rule in current_app.url_map.iter_rules())
 
 
 def _handle_unexpected(error: Exception) -> Response:
