@@ -163,6 +163,8 @@ class TestShot:
             (errors.TargetUnreachable("the host has no address"), 3),
             (errors.NotAPage("the URL leads to application/pdf"), 3),
             (errors.SelectorNotFound("nothing matches #chart"), 3),
+            (errors.UnusableCapture("verdict login"), 3),
+            (errors.TargetError("the page has status 404"), 3),
             (errors.Overloaded("the line is full"), 4),
             (errors.CaptureTimeout("not settled in 20 seconds"), 4),
             (errors.BrowserCrashed("the browser was lost"), 4),

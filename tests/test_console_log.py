@@ -36,6 +36,10 @@ class TestRequestLine:
 
 
 class TestEventLine:
+    @pytest.mark.parametrize(("level", "name"), [("warning", "warn "), ("critical", "error"), ("debug", "debug")])
+    def test_contains_the_level_in_five_columns(self, level: str, name: str) -> None:
+        assert render({"event": "x_failed", "level": level})[0][9:] == f"{name} x_failed"
+
     def test_keeps_the_order_of_the_fields(self) -> None:
         event = {"event": "browser_started", "version": "1", "pid": 7, "level": "info", "logger": "tintype.chromium"}
         assert render(event)[0].endswith("info  browser_started version=1 pid=7")

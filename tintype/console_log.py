@@ -16,6 +16,7 @@ _MIN_WIDTH = 60
 _INDENT = " " * 15
 """The columns of time and level; further lines of an event begin below its name."""
 _COLORS = {"debug": "2", "warning": "33", "error": "31", "critical": "1;31"}
+_NAMES = {"warning": "warn", "critical": "error"}
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 _HIDDEN = frozenset({"timestamp", "level", "event", "logger", "exception", "stack"})
 
@@ -37,7 +38,7 @@ class ConsoleLines:
             level, text = _level_of_request(event, level), _request_text(event)
         else:
             text = " ".join([str(event.get("event", "")), *_fields(event, _HIDDEN)])
-        lines = self._wrap(f"{_time(event)} {level[:5]:<5} {text}")
+        lines = self._wrap(f"{_time(event)} {_NAMES.get(level, level):<5} {text}")
         lines += [str(event[name]) for name in ("exception", "stack") if event.get(name)]
         return "\n".join([self._colored(lines[0], level), *lines[1:]])
 
@@ -52,7 +53,9 @@ class ConsoleLines:
 
 
 def _terminal_columns() -> int:
-    return os.get_terminal_size(2).columns if os.isatty(2) else shutil.get_terminal_size((WIDTH, 24)).columns
+    """Columns of stderr; some terminals report 0."""
+    reported = os.get_terminal_size(2).columns if os.isatty(2) else shutil.get_terminal_size((WIDTH, 24)).columns
+    return reported or WIDTH
 
 
 def _time(event: Mapping[str, Any]) -> str:

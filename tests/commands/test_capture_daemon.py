@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -147,6 +149,37 @@ class TestListenAddress:
         message = refusal(f"tcp://0.0.0.0:{free_port()}", tmp_path, TINTYPE_ENGINE_SECRET=SECRET)
         assert "TINTYPE_ENGINE_TLS_CERT" in message
         assert "TINTYPE_ALLOW_PLAINTEXT_ENGINE" in message
+
+
+class TestStartErrors:
+    def test_used_port_ends_like_a_wrong_setting(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+            code, output = ended("--listen", address, TINTYPE_ENGINE_SECRET=SECRET)
+        assert code == 2
+        assert f"--listen: cannot listen on {address}: Address already in use; choose a free address" in output
+        assert "daemon_start_failed" not in output, "an error for a person, no log line"
+
+    def test_missing_browser_ends_like_a_wrong_setting(self, tmp_path: Path) -> None:
+        code, output = ended("--listen", f"unix://{tmp_path}/capture.sock", TINTYPE_CHROMIUM="/nowhere")
+        assert code == 2
+        assert output.startswith("tintype: Invalid settings:")
+        assert "/nowhere" in output
+
+
+def ended(*arguments: str, **settings: str) -> tuple[int, str]:
+    """Exit code and stderr of a daemon that does not start."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TINTYPE_")}
+    with TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "tintype", "capture-daemon", *arguments],
+            env={**kept, "TINTYPE_DATA_DIR": folder, **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    return done.returncode, done.stderr
 
 
 def refusal(address: str, folder: Path, **settings: str) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +89,37 @@ class TestServe:
     def test_reports_a_foreign_host_and_exits_with_2(self, tintype: Terminal) -> None:
         assert tintype("serve", "--host", "192.0.2.1") == 2
         assert "HOST, PORT: cannot listen on 192.0.2.1:8000" in tintype.err
+
+
+class TestTerminal:
+    @pytest.mark.browser
+    def test_greets_with_the_page_and_logs_readable_lines(self, tmp_path: Path) -> None:
+        master, slave = pty.openpty()
+        env = {
+            **os.environ,
+            "PORT": "0",
+            "TINTYPE_WORKERS": "1",
+            "TINTYPE_DATA_DIR": str(tmp_path / "data"),
+            "COLUMNS": "100",
+        }
+        with subprocess.Popen([sys.executable, "-m", "tintype", "serve"], env=env, stderr=slave) as served:
+            os.close(slave)
+            lines = read_terminal(master, "daemon_ready", "Ctrl-C stops")
+            served.terminate()
+        os.close(master)
+        text = "\n".join(lines)
+        assert re.search(r"Tintype \S+ is listening on http://127\.0\.0\.1:\d+", text)
+        assert re.search(r"Open http://127\.0\.0\.1:\d+/ in a browser\.", text)
+        assert not [line for line in lines if line.startswith("{")], "the daemon logs in the format of the service"
+        assert not [line for line in lines if len(line) > 100 and " " in line[15:]]
+
+
+def read_terminal(terminal: int, *words: str) -> list[str]:
+    """The lines that a process has written, without colours, once they contain all words."""
+    output = ""
+    while not all(word in output for word in words):
+        output += os.read(terminal, 1 << 16).decode(errors="replace")
+    return re.sub(r"\x1b\[[0-9;]*m", "", output).replace("\r", "").splitlines()
 
 
 class TestForgeableAddresses:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 
 import click
@@ -47,5 +48,5 @@ def command(*, listen: str) -> None:
     except LaunchFailed as error:
         raise BackendUnavailable(str(error)) from error
     except OSError as error:
-        reason = f"{error.strerror or error}; choose a free address of this machine"
+        reason = f"{os.strerror(error.errno) if error.errno else error}; choose a free address of this machine"
         raise ConfigurationError(f"--listen: cannot listen on {listen}: {reason}") from error

@@ -97,10 +97,8 @@ class StartupNotice:
         return True
 
     def _next_step(self, url: str) -> str:
-        thumbnail = f"{url}/thumb?url=https://example.com"
-        if not self.playground:
-            return f"Try {thumbnail}   (Ctrl-C to stop)"
-        return f"Open {click.style(f'{url}/', bold=True)} in a browser, or try {thumbnail}\nCtrl-C stops the service."
+        page = f"Open {click.style(f'{url}/', bold=True)} in a browser.\n" if self.playground else ""
+        return f"{page}A thumbnail: {url}/thumb?url=https://example.com\nCtrl-C stops the service."
 
     def _is_listening(self) -> bool:
         try:
