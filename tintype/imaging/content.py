@@ -33,18 +33,19 @@ def is_one_colour(body: bytes) -> bool:
     if mime == "image/png" and len(body) > _PNG_OVERHEAD + _MAX_FLAT_DENSITY * width * height:
         return False
     with decoding_errors():
-        return _spread(_load_top(body, mime)) <= _MAX_FLAT_SPREAD
+        return _spread(load_top(body, mime)) <= _MAX_FLAT_SPREAD
 
 
 def measure_content(body: bytes) -> ContentStats:
     """Measure an image from its top down to three times its width; raises EngineError if it cannot be decoded."""
     with decoding_errors():
-        image = _load_top(body, size(body)[2])
+        image = load_top(body, size(body)[2])
         ink = _count_drawn(image) if _spread(image) > _MAX_FLAT_SPREAD else 0
     return ContentStats(ink, ink / (image.width * image.height))
 
 
-def _load_top(body: bytes, mime: str) -> Any:
+def load_top(body: bytes, mime: str) -> Any:
+    """The image in sRGB from its top down to three times its width."""
     image = to_srgb(load(body, mime))
     return image.crop(0, 0, image.width, min(image.height, _MAX_ASPECT * image.width)).copy_memory()
 
@@ -56,12 +57,20 @@ def _spread(image: Any) -> float:
 
 
 def _count_drawn(image: Any) -> int:
-    ground = [_most_common(image[band]) for band in range(image.bands)]
-    even = image.conv(pyvips_module().Image.new_from_array([[1] * 3] * 3, scale=9), precision="integer")
-    drawn = ((even - ground).abs() > _MIN_DIFFERENCE).bandor()
-    return round(float(drawn.avg()) / 255 * int(image.width * image.height))
+    even = even_image(image)
+    return round(float(drawn_pixels(even, ground_levels(image)).avg()) / 255 * int(image.width * image.height))
 
 
-def _most_common(band: Any) -> float:
-    """The level that most pixels of a band have."""
-    return float(band.hist_find().maxpos()[1])
+def even_image(image: Any) -> Any:
+    """The image with each pixel averaged with its neighbours."""
+    return image.conv(pyvips_module().Image.new_from_array([[1] * 3] * 3, scale=9), precision="integer")
+
+
+def ground_levels(image: Any) -> list[float]:
+    """The level that most pixels of each band have."""
+    return [float(image[band].hist_find().maxpos()[1]) for band in range(image.bands)]
+
+
+def drawn_pixels(even: Any, ground: list[float]) -> Any:
+    """A mask of the pixels of an even image that differ from the ground."""
+    return ((even - ground).abs() > _MIN_DIFFERENCE).bandor()

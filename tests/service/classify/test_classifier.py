@@ -29,6 +29,17 @@ LONG_PAGE: dict[str, Any] = {
     "marks": [],
     "overlay": {"share": 0.0, "text": "", "consent": False, "password": False},
     "login": None,
+    "loading": None,
+}
+LOADING = {
+    "view": [64, 36],
+    "text": "Loading…",
+    "captions": [[20, 10, 20, 10]],
+    "loaders": [[20, 10, 10, 10]],
+    "unplaced": [[4, 4]],
+    "pictures": [{"kind": "img", "box": [1, 1, 2, 2], "fills": True, "named": False, "moves": True}],
+    "bars": [],
+    "cover": None,
 }
 SHORT_PAGE = {**LONG_PAGE, "letters": 120, "letters_in_view": 120, "sample": "A few words.", "links": 2, "media": 0}
 
@@ -115,6 +126,14 @@ def test_ignores_features_with_infinite_counts(name: str, number: float) -> None
 
 def test_ignores_features_with_numbers_that_no_float_can_represent() -> None:
     assert PageFeatures.from_data({**LONG_PAGE, "overlay": {**LONG_PAGE["overlay"], "share": 10**400}}) is None
+
+
+@pytest.mark.parametrize("name", LOADING)
+@pytest.mark.parametrize("value", [None, 1, "x", [1], [[1, 2]], [["a"]], {}, [[float("inf")] * 4], [{}]])
+def test_ignores_loading_features_of_another_shape(name: str, value: Any) -> None:
+    signs = {**SHORT_PAGE, "loading": {**LOADING, name: value}}
+    assert verdict(signs) in Verdict
+    assert PageFeatures.from_data({**SHORT_PAGE, "loading": LOADING})
 
 
 _ANYTHING = st.recursive(

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from tintype.chromium.capture.context import PageContext
+from tintype.chromium.capture.loading_screen import read_loading_screen
 from tintype.chromium.cdp.connection import Json
 from tintype.chromium.cdp.tab import ScriptFailed
 from tintype.chromium.cleaning import bundled_rules
@@ -16,7 +17,11 @@ _READ_SECONDS = 1.0
 
 async def read_features(page: PageContext) -> Json:
     """HTTP status, URL, title and page features; empty if the page does not answer in time."""
-    return await _read(page, "page_features", bundled_rules.marks(), bundled_rules.consent_selectors())
+    script = _read(page, "page_features", bundled_rules.marks(), bundled_rules.consent_selectors())
+    info, loading = await asyncio.gather(script, read_loading_screen(page))
+    if loading and info.get("features"):
+        info["features"]["loading"] = loading
+    return info
 
 
 async def read_metadata(page: PageContext) -> Json:

@@ -11,6 +11,8 @@ from tintype import imaging
 from tintype.model import Capture, Verdict
 from tintype.service.classify import patterns
 from tintype.service.classify.features import PageFeatures
+from tintype.service.classify.loading import is_loading_screen
+from tintype.service.classify.loading_texts import LOADING
 
 _SHORT_PAGE_LETTERS = 1_500
 """A page with more letters has real content, so a matching phrase proves nothing."""
@@ -22,6 +24,10 @@ _MIN_DRAWN_PIXELS = 9
 """Fewer drawn pixels are not a letter."""
 _MAX_SPINNER_SHARE, _MAX_SPLASH_SHARE = 0.0015, 0.02
 """Largest share of drawn pixels of a blank page: without text, and with the text of a loading page only."""
+
+
+_MAX_LOADING_TEXT = 200
+"""Characters of the text of a page that is still loading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +154,19 @@ def _asks_consent(text: str) -> bool:
     return len(topics) > 1 and bool(patterns.CONSENT_CHOICES.search(text))
 
 
+def _says_loading(features: PageFeatures) -> bool:
+    """Whether the page has no text, or only that of a page that is still loading."""
+    return len(features.sample) <= _MAX_LOADING_TEXT and bool(LOADING.fullmatch(features.sample))
+
+
 def _is_blank(page: _PageView) -> bool:
     features, body = page.features, page.capture.body
     if not page.capture.is_image:
         return features is not None and not (features.letters or features.media)
-    if features and patterns.LOADING.fullmatch(features.sample) and not features.media:
+    loading = features.loading if features else None
+    if loading and not page.is_part and is_loading_screen(body, page.capture.width, page.title, loading):
+        return True
+    if loading and features and not features.media and _says_loading(features):
         return imaging.measure_content(body).drawn_share < (
             _MAX_SPLASH_SHARE if features.letters_in_view else _MAX_SPINNER_SHARE
         )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import structlog
 
+from tintype.imaging import Box
 from tintype.logs import LogThrottle
 
 log = structlog.get_logger("tintype.service")
 _invalid_log = LogThrottle()
+
+_MAX_LENGTH = 100_000
+"""CSS pixels; boxes may lie far outside of the view."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,69 @@ class Overlay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An image, a canvas, a drawing or a background in view."""
+
+    kind: str
+    box: Box
+    fills: bool
+    """It is as large as its box; a background may be smaller."""
+    named: bool
+    """Its name is that of a loader."""
+    moves: bool
+    """Its file is an animation without an end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadingFeatures:
+    """The report of ``chromium/scripts/loading_screen.js``, in CSS pixels: of a page with hardly any text."""
+
+    view: tuple[int, int]
+    text: str
+    captions: tuple[Box, ...]
+    loaders: tuple[Box, ...]
+    unplaced: tuple[tuple[int, int], ...]
+    pictures: tuple[Picture, ...]
+    bars: tuple[Box, ...]
+    cover: bool
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Self:
+        """Features from plain values; raises ValueError, TypeError, KeyError or OverflowError."""
+        view_width, view_height = (int(length) for length in data["view"])
+        if view_width <= 0 or view_height <= 0:
+            raise ValueError("the view is empty")
+        return cls(
+            view=(view_width, view_height),
+            text=str(data["text"]),
+            captions=_boxes(data["captions"]),
+            loaders=_boxes(data["loaders"]),
+            unplaced=tuple((int(width), int(height)) for width, height in data["unplaced"]),
+            pictures=tuple(
+                Picture(
+                    kind=str(each["kind"]),
+                    box=_box(each["box"]),
+                    fills=bool(each["fills"]),
+                    named=bool(each["named"]),
+                    moves=bool(each["moves"]),
+                )
+                for each in data["pictures"]
+            ),
+            bars=_boxes(data["bars"]),
+            cover=bool(data["cover"]),
+        )
+
+
+def _boxes(data: Iterable[Any]) -> tuple[Box, ...]:
+    return tuple(_box(each) for each in data)
+
+
+def _box(data: Iterable[Any]) -> Box:
+    left, top, width, height = (max(-_MAX_LENGTH, min(int(length), _MAX_LENGTH)) for length in data)
+    return left, top, max(width, 0), max(height, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageFeatures:
     """The report of ``chromium/scripts/page_features.js``. Counts are of visible elements and are bounded."""
 
@@ -52,6 +119,8 @@ class PageFeatures:
     marks: frozenset[str] = frozenset()
     overlay: Overlay = Overlay()
     login: LoginForm | None = None
+    loading: LoadingFeatures | None = None
+    """None if the page shows more than a loading screen does."""
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self | None:
@@ -87,4 +156,5 @@ class PageFeatures:
                 vertical_position=float(login["vertical_position"]),
                 letters=int(login["letters"]),
             ),
+            loading=LoadingFeatures.read(data["loading"]) if data.get("loading") else None,
         )

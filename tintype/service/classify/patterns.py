@@ -139,8 +139,5 @@ CONSENT_CHOICES = _any(
     r"(同意|同意する|동의|принять)",
 )
 
-LOADING = re.compile(
-    r"\W*(loading|please wait|one moment( please)?|wird geladen|chargement|cargando|загрузка|加载中|読み込み中)?\W*",
-    re.IGNORECASE,
-)
-"""The whole text of a page that is still loading."""
+TITLE_PARTS = re.compile(r"\s[-–—|·:•]\s|\s*\|\s*|:\s")
+"""Between the name of an application and the rest of its title."""
