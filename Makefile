@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test lint format gallery demo shot doctor docs site site-serve dist-check image image-drill lock bench drill soak clean
+.PHONY: help setup serve test lint format gallery demo shot doctor docs site site-serve dist-check release image image-drill lock bench drill soak clean
 
 export PYTHON ?= python3
 BIN := .venv/bin
@@ -10,6 +10,7 @@ STAMPS := .venv/.stamps
 ARGS ?=
 export OUT ?=
 export URL ?=
+export VERSION ?=
 # Processes of `make test`: more than cores, because tests spend half of their time waiting.
 WORKERS ?= 3
 
@@ -65,6 +66,9 @@ lock: $(STAMPS)/dev ## Update the lock files (ARGS=--upgrade for the latest vers
 dist-check: $(STAMPS)/dev $(STAMPS)/browser ## Build the release archives, install the wheel in a new environment and capture a page
 	@rm -rf dist && $(BIN)/python scripts/distribution.py
 
+release: $(STAMPS)/release $(STAMPS)/browser ## Build and check everything that a release publishes, into dist/ (VERSION=…, ARGS='--only site')
+	@$(BIN)/python -m scripts.release $(if $(VERSION),"$$VERSION") $(ARGS)
+
 image: ## Build the image tintype:latest (TARGET=slim or full)
 	docker build --target $(or $(TARGET),full) --tag tintype .
 
@@ -92,6 +96,10 @@ $(STAMPS)/base: requirements.lock pyproject.toml scripts/environment.sh
 $(STAMPS)/dev: requirements-dev.lock requirements.lock pyproject.toml scripts/environment.sh
 	@scripts/environment.sh requirements-dev.lock
 	@mkdir -p $(STAMPS) && touch $(STAMPS)/base $@
+
+$(STAMPS)/release: requirements-release.lock $(STAMPS)/dev
+	@scripts/environment.sh requirements-release.lock
+	@touch $@
 
 $(STAMPS)/browser: | $(STAMPS)/base
 	@$(BIN)/tintype install-browser --if-needed

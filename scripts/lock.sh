@@ -27,3 +27,4 @@ compile() {
 
 compile requirements.lock --extra traces "$@"
 compile requirements-dev.lock --constraint requirements.lock --extra traces --extra dev "$@"
+compile requirements-release.lock --constraint requirements-dev.lock --extra traces --extra dev --extra release "$@"

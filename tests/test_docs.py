@@ -177,7 +177,7 @@ def test_changelog_has_an_unreleased_section() -> None:
 
 
 class TestLockFiles:
-    LOCKS = (ROOT / "requirements.lock", ROOT / "requirements-dev.lock")
+    LOCKS = (ROOT / "requirements.lock", ROOT / "requirements-dev.lock", ROOT / "requirements-release.lock")
 
     @pytest.mark.parametrize("lock", LOCKS, ids=title)
     def test_contain_no_url_and_no_path(self, lock: Path) -> None:
@@ -191,15 +191,18 @@ class TestLockFiles:
 
     def test_contain_every_dependency(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-        wanted = project["dependencies"], project["dependencies"] + project["optional-dependencies"]["dev"]
+        extras = project["optional-dependencies"]
+        wanted = [project["dependencies"], project["dependencies"] + extras["dev"], extras["release"]]
         for lock, dependencies in zip(self.LOCKS, wanted, strict=True):
             pinned = set(re.findall(r"^([a-z0-9.-]+)==", lock.read_text(), re.MULTILINE))
             named = {re.split(r"[\[<>=~!; ]", dependency)[0].lower() for dependency in dependencies}
             assert named <= pinned, "run: make lock"
 
     def test_pin_the_same_versions(self) -> None:
-        base, dev = (set(re.findall(r"^([a-z0-9.-]+==\S+)", lock.read_text(), re.MULTILINE)) for lock in self.LOCKS)
-        assert base <= dev
+        base, dev, release = (
+            set(re.findall(r"^([a-z0-9.-]+==\S+)", lock.read_text(), re.MULTILINE)) for lock in self.LOCKS
+        )
+        assert base <= dev <= release
 
 
 def test_hooks_use_the_tools_of_the_virtual_environment() -> None:

@@ -1,0 +1,1 @@
+"""Builds and checks everything that a release publishes: ``make release``, see docs/releasing.md."""
