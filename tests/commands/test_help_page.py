@@ -67,6 +67,17 @@ class TestEveryCommand:
     def test_begins_with_the_summary_of_the_table(self, name: str) -> None:
         assert (COMMANDS[name].help or "").splitlines()[0] == cli.COMMANDS[name].summary
 
+    @pytest.mark.parametrize("arguments", [(), ("stored",)])
+    def test_lists_whole_summaries(
+        self, tintype: Terminal, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
+        tintype(*arguments, "--help")
+        text = " ".join(tintype.out.split())
+        listed = [command for name, command in COMMANDS.items() if name.split()[:-1] == [*arguments]]
+        assert [command.help for command in listed if (command.help or "").splitlines()[0] not in text] == []
+        assert "..." not in text.replace("[ARGS]...", "")
+
     def test_refers_to_no_file_of_the_repository(self, tintype: Terminal) -> None:
         for name in COMMANDS:
             tintype(*name.split(), "--help")

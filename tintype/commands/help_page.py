@@ -56,7 +56,13 @@ class DocumentedCommand(click.Command):
 
 
 class SuggestingGroup(click.Group):
-    """A group that suggests a command in place of an unknown one."""
+    """A group that suggests a command in place of an unknown one, and lists the first lines of its commands uncut."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with the first lines of their help pages."""
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, (command.help or "").strip().partition("\n")[0]) for name, command in commands if command]
+        write_sections(formatter, {"Commands": rows})
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

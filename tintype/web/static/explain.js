@@ -65,7 +65,7 @@ function allowRule({ url }) {
 
 const EXPLANATIONS = {
   "target-denied": (problem, context) => ({
-    fields: [["url", problem.detail !== problem.title ? sentence(problem.detail)
+    fields: [["url", !/TINTYPE_ALLOW_ADDRESSES/.test(problem.detail ?? "") ? sentence(problem.detail)
       : `This service captures only pages on public addresses. The operator can permit ${allowRule(context)}`]],
     title: TITLES["target-denied"],
     text: "",
