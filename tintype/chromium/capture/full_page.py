@@ -13,6 +13,7 @@ from typing import Any
 from tintype.chromium.capture.clip import Clip, fit_clip
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.elements import register_closed_roots
+from tintype.chromium.capture.filling_frames import expand_frames
 from tintype.chromium.capture.page_area import find_full_page_clip, find_page_area
 
 _STEP_MS = 250
@@ -42,6 +43,7 @@ async def scroll_through(page: PageContext) -> None:
     """Load everything down to :func:`image_height`, then scroll back to the top."""
     await _register_closed_roots(page)
     await page.tab.evaluate("render_skipped")
+    await expand_frames(page, image_height(page))
     begin = asyncio.get_running_loop().time()
     while await _find_scroller(page):
         await _walk(page, page.expanded, begin)

@@ -26,6 +26,8 @@ class Frame:
     url: str
     session: CdpSession
     parent: CdpSession
+    parent_id: str = ""
+    """Id of the frame that contains its element."""
 
     async def run(self, script: str, *arguments: Any) -> Any:
         """Run one of ``scripts/`` in the frame; None if the frame no longer exists or the script threw."""
@@ -130,10 +132,11 @@ class Frames:
             tree = (await session.call("Page.getFrameTree"))["frameTree"]
         except (ProtocolError, TargetClosed):
             return []
-        frames = [Frame(frame["id"], frame["url"], session, session) for frame in _children(tree)]
+        frames = [Frame(frame["id"], frame["url"], session, session, frame["parentId"]) for frame in _children(tree)]
         if session is self._session:
             return frames
-        return [Frame(tree["frame"]["id"], tree["frame"]["url"], session, self._session), *frames]
+        root = tree["frame"]
+        return [Frame(root["id"], root["url"], session, self._session, root.get("parentId", "")), *frames]
 
 
 def _children(tree: Json) -> list[Json]:
