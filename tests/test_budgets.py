@@ -10,7 +10,7 @@ from harness import ROOT
 from tintype import errors, request_parser
 from tintype.backends import MAX_CAPTURE_WAIT
 from tintype.batch import sitemap, url_list, yaml_list
-from tintype.chromium.capture import emulation, visible_rows
+from tintype.chromium.capture import emulation, page_capture, visible_rows
 from tintype.chromium.cdp import connection, tab
 from tintype.chromium.daemon import slots, supervisor
 from tintype.chromium.process.watchdog import ProcessLimits
@@ -82,6 +82,7 @@ BOUNDS: list[tuple[str, str]] = [
         "lists that keep only their visible rows",
         f"{visible_rows.MAX_SCREENS} screens, {visible_rows.MAX_SECONDS:.0f} s",
     ),
+    ("hosts of a blocklist that a page leads through", f"{page_capture.MAX_BLOCKED_HOSTS}"),
     ("files of `tintype shot --html`", f"{file_server.MAX_FILE // MB} MB per file"),
     ("files of `tintype shot --html`", f"{file_server.MAX_TOTAL // MB} MB and {file_server.MAX_REQUESTS:,} files"),
     ("images drawn at a time", f"{rendering_limit.TIMEOUT:.0f} s of waiting"),

@@ -144,6 +144,16 @@ class TestSandbox:
     def test_tries_namespaces(self, tmp_path: Path, browser: Path) -> None:
         assert check(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["namespaces"].level in CheckLevel
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+    def test_warns_about_the_home_that_contains_the_browser(
+        self, tmp_path: Path, browser: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(doctor, "HOMES", (str(browser.parent), str(tmp_path / "other")))
+        namespaces = check(settings(tmp_path, TINTYPE_CHROMIUM=str(browser)))["namespaces"]
+        assert namespaces.level is CheckLevel.WARNING
+        if "own network" in namespaces.detail:
+            assert f"sees {browser.parent}, because" in namespaces.detail
+
 
 class TestFonts:
     def test_accepts_fonts_for_all_writing_systems(self, tmp_path: Path, all_fonts: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from tintype import backends, logs
 from tintype.chromium.process import namespaces, user
+from tintype.chromium.process.launch_options import HOMES, hideable_dirs
 from tintype.chromium.process.namespaces import NamespaceSpec
 from tintype.chromium.process.user import BrowserUser
 from tintype.errors import ConfigurationError, TintypeError
@@ -124,7 +125,7 @@ def _browser(settings: Settings) -> Iterator[CheckResult]:
     yield _user(binary, settings.browser_user, chosen)
     yield _sandbox(binary, settings, chosen)
     if sys.platform == "linux":
-        yield _namespaces(chosen)
+        yield _namespaces(chosen, binary)
 
 
 def _user(binary: Path, wanted: str, chosen: BrowserUser) -> CheckResult:
@@ -181,8 +182,8 @@ def _start_browser(binary: Path, chosen: BrowserUser) -> subprocess.CompletedPro
         )
 
 
-def _namespaces(chosen: BrowserUser) -> CheckResult:
-    """Start a program that does nothing in the namespace sandbox."""
+def _namespaces(chosen: BrowserUser, binary: Path) -> CheckResult:
+    """Start a program that does nothing in the namespace sandbox; report what of the homes Chromium sees in it."""
     near, far = socket.socketpair()
     with near, far:
         plan = NamespaceSpec(listener_socket=far.fileno(), listeners=1, uid=chosen.uid, gid=chosen.gid)
@@ -197,6 +198,11 @@ def _namespaces(chosen: BrowserUser) -> CheckResult:
     if done.returncode == 0 and namespaces.FOLDERS_VISIBLE in done.stderr:
         remedy = "Permit mounts to the container: see docs/deploy.md."
         detail = "Chromium runs with its own network, but sees the folders of the service"
+        return CheckResult("namespaces", CheckLevel.WARNING, detail, remedy)
+    seen = ", ".join(folder for folder in HOMES if not hideable_dirs([folder], binary))
+    if done.returncode == 0 and seen:
+        detail = f"Chromium runs with its own network, but sees {seen}, because it is installed there"
+        remedy = "Install it system-wide: run tintype install-browser as root."
         return CheckResult("namespaces", CheckLevel.WARNING, detail, remedy)
     if done.returncode == 0:
         return CheckResult("namespaces", CheckLevel.OK, "Chromium runs with its own network and file system view")

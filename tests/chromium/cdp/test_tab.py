@@ -52,7 +52,16 @@ def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tab, "_RETRY_DELAY", 0)
 
 
+FAILED = {"result": {"result": {"description": "TypeError: x"}, "exceptionDetails": {}}}
+
+
 class TestEvaluate:
+    @async_test
+    async def test_script_that_only_improves_the_screenshot_may_fail(self) -> None:
+        assert await ScriptedPage(lambda _: FAILED).tab.evaluate("remember_seen") is None
+        with pytest.raises(ScriptFailed, match="TypeError: x"):
+            await ScriptedPage(lambda _: FAILED).tab.evaluate("exists", "p")
+
     @async_test
     async def test_retries_while_a_navigation_replaces_the_world(self) -> None:
         page = ScriptedPage(lambda number: value("done") if number == 3 else LOST)

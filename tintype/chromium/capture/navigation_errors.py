@@ -72,9 +72,14 @@ def from_navigation(error: str, denial: DenialReason | None, *, is_download: boo
         return from_empty_error()
     if code in _DENIED_NET_ERRORS:
         return TargetDenied(_DENIED_NET_ERRORS[code])
-    if denial and (code.startswith("ERR_SOCKS_") or not code):
+    if denial and (is_denied(error) or not code):
         return from_denial(denial)
     return TargetUnreachable(_describe(code))
+
+
+def is_denied(error: str) -> bool:
+    """Whether the egress proxy has caused the ``errorText`` of ``Page.navigate``."""
+    return error.removeprefix("net::").startswith("ERR_SOCKS_")
 
 
 def from_emulation(error: ProtocolError, emulation: Emulation) -> TintypeError | None:

@@ -34,14 +34,17 @@ from tintype.chromium.capture.pdf import print_pdf
 from tintype.chromium.capture.screenshot import RawCapture, take_screenshot
 from tintype.chromium.capture.virtual_time import POLL_INTERVAL
 from tintype.chromium.cdp.connection import Json, ProtocolError
-from tintype.chromium.cdp.tab import script_source
+from tintype.chromium.cdp.tab import ScriptFailed, script_source
 from tintype.chromium.cleaning.cleaner import clean_page, preload_hiding
-from tintype.errors import CaptureTimeout, TintypeError
+from tintype.chromium.proxy.traffic import DenialReason
+from tintype.errors import CaptureTimeout, EngineError, TintypeError
 from tintype.model import Capture
 from tintype.options import INLINE_HTML_URL
 
 SOFT_DEADLINE = 0.75
 """The soft deadline as a part of the time for a capture."""
+MAX_BLOCKED_HOSTS = 5
+"""Hosts of blocklists through which one page may navigate."""
 _RETRY_DELAY = 0.1
 """Seconds between two screenshots while the page is between two documents."""
 _HTTP_ERROR = 400
@@ -68,6 +71,9 @@ class PageCapture:
                 return await self.capture_before_deadline()
         except TimeoutError:
             raise CaptureTimeout from None
+        except ScriptFailed as error:
+            self.page.log.warning("page_script_failed", reason=str(error))
+            raise EngineError("a script of Tintype failed in the page") from None
 
     async def capture_before_deadline(self) -> Capture:
         """Stabilize and take the screenshot; at the soft deadline freeze the page and take the screenshot then."""
@@ -109,11 +115,34 @@ class PageCapture:
         """Load ``url`` or ``html`` and wait until the document is committed."""
         page = self.page
         answer = await page.session.call("Page.navigate", url=page.shot.url)
-        if error := answer.get("errorText"):
+        while error := answer.get("errorText"):
             denials, is_download = page.traffic.denials, bool(answer.get("isDownload"))
-            raise navigation_errors.from_navigation(error, denials[-1] if denials else None, is_download=is_download)
+            denial = denials[-1] if denials else None
+            if not (denial and navigation_errors.is_denied(error) and self._unblock(denial)):
+                raise navigation_errors.from_navigation(error, denial, is_download=is_download)
+            answer = await self._navigate_again(page.shot.url)
         await page.tab.wait_for("committed")
         self._check_document()
+
+    async def _navigate_again(self, url: str) -> Json:
+        """Navigate after Chromium has committed its error page; returns when the new document is committed."""
+        page = self.page
+        await page.tab.wait_for("committed")
+        navigations = page.tab.navigations
+        answer = await page.virtual_time.with_time_running(page.session.call("Page.navigate", url=url))
+        await page.tab.wait_for_navigation(navigations)
+        return answer
+
+    def _unblock(self, denial: DenialReason) -> bool:
+        """Permit a host of a blocklist, because the page itself navigates to it: links of affiliates lead through such.
+
+        Returns False if it was denied for another reason, or if the page navigates to too many.
+        """
+        hosts = self.page.traffic.page_hosts
+        if denial.reason != "blocked" or denial.host in hosts or len(hosts) >= MAX_BLOCKED_HOSTS:
+            return False
+        hosts.add(denial.host)
+        return True
 
     async def stabilize(self) -> None:
         """The steps between navigation and screenshot; raises SelectorNotFound or InvalidRequest."""
@@ -129,8 +158,13 @@ class PageCapture:
         await self.unpin_fixed()
 
     async def wait(self) -> None:
-        """Wait for ``wait_until`` and a stable page."""
+        """Wait for ``wait_until`` and a stable page, also if scripts lead it through a host of a blocklist."""
         await readiness.wait_loaded(self.page)
+        while (url := self.page.tab.document.get("unreachableUrl")) and (denial := self._denial_of(url)):
+            if not self._unblock(denial):
+                return
+            await self._navigate_again(url)
+            await readiness.wait_loaded(self.page)
 
     async def clean(self) -> None:
         """Apply ``block_cookie_banners``, ``block_ads``, ``block_chats``; again after a refusal: some pages reload."""
@@ -270,6 +304,9 @@ class PageCapture:
 
     def _unreachable_error(self, url: str) -> TintypeError:
         """The error for the connection that the egress proxy denied, or that failed."""
+        return navigation_errors.from_navigation("", self._denial_of(url))
+
+    def _denial_of(self, url: str) -> DenialReason | None:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        return navigation_errors.from_navigation("", self.page.traffic.find_denial(parts.hostname or "", port))
+        return self.page.traffic.find_denial(parts.hostname or "", port)

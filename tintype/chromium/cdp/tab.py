@@ -8,7 +8,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import structlog
+
 from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError
+
+log = structlog.get_logger("tintype.chromium")
 
 ISOLATED_WORLD = "tintype"
 """Name of the world of our scripts: they share the DOM with the page's scripts, and no variables."""
@@ -22,8 +26,32 @@ _MAX_RETRIES = 40
 navigating is the only one in which a script is retried until the caller's deadline."""
 
 
-_HELPERS = (("deepTrees", "deep_trees"), ("deepQuery", "deep_query"), ("rowKey", "row_key"))
+_HELPERS = (
+    ("deepTrees", "deep_trees"),
+    ("deepQuery", "deep_query"),
+    ("rowKey", "row_key"),
+    ("ownChildren", "own_children"),
+)
 """Functions that scripts may call, and the scripts that define them."""
+
+
+_IMPROVING = frozenset(
+    [
+        "disable_transitions",
+        "expand_scroller",
+        "remember_rows",
+        "remember_seen",
+        "render_skipped",
+        "restore_seen",
+        "scroll_near",
+        "scroll_to_anchor",
+        "scrolls_sideways",
+        "unpin_fixed",
+        "uses_scripting_query",
+    ]
+)
+"""Scripts without which a screenshot is possible. Documents can be of kinds that they do not expect: without a root
+element, or with form fields that have the names of properties."""
 
 
 class ScriptFailed(Exception):
@@ -56,10 +84,17 @@ class Tab:
             self._changed = self.session.create_future()
             await self._changed
 
+    async def wait_for_navigation(self, earlier: int) -> None:
+        """Wait until more navigations than ``earlier`` are committed; raises TargetClosed."""
+        while self.navigations <= earlier:
+            self._changed = self.session.create_future()
+            await self._changed
+
     async def evaluate(self, script: str, *arguments: Any) -> Any:
         """Run one of ``scripts/`` in an isolated world; raises ScriptFailed, TargetClosed, ProtocolError.
 
-        A navigation destroys the world, so a protocol error is retried, at most 40 times without a navigation.
+        A script that only improves the screenshot returns None where it fails. A navigation destroys the world, so a
+        protocol error is retried, at most 40 times without a navigation.
         """
         retries, navigations = 0, self.navigations
         while True:
@@ -80,7 +115,11 @@ class Tab:
                 await asyncio.sleep(_RETRY_DELAY)
                 continue
             if "exceptionDetails" in answer and not self.frozen:
-                raise ScriptFailed(str(answer["result"].get("description", ""))[:300])
+                reason = str(answer["result"].get("description", ""))[:300]
+                if script not in _IMPROVING:
+                    raise ScriptFailed(reason)
+                log.info("page_script_failed", script=script, reason=reason)
+                return None
             return answer["result"].get("value")
 
     def freeze(self) -> None:

@@ -15,7 +15,7 @@ from tintype.chromium.cdp.tab import ScriptFailed
 from tintype.chromium.daemon.config import DaemonConfig
 from tintype.chromium.process import selftest, user
 from tintype.chromium.process.launch import Launcher, LaunchFailed
-from tintype.chromium.process.launch_options import PROXIES, LaunchOptions
+from tintype.chromium.process.launch_options import HOMES, PROXIES, LaunchOptions
 from tintype.chromium.process.profiles import ProfileRoot
 from tintype.chromium.process.watchdog import private_memory, process_memory
 from tintype.chromium.proxy.blocklist import load_blocklists
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from tintype.chromium.browser import TargetCounts
     from tintype.chromium.daemon.pool import Pool
 
-_HOMES = ("/root", "/home")
 _COUNT_TIMEOUT = 1.0
 
 
@@ -62,7 +61,7 @@ class CaptureRuntime:
             user=user.choose_user(config.browser_user, allow_root=config.allow_no_sandbox),
             proxy_port=deny_all_proxy.port,
             listeners=PROXIES,
-            hidden=(*_HOMES, *config.hidden),
+            hidden=(*HOMES, *config.hidden),
         )
         profiles = ProfileRoot.create()
         launcher = Launcher(options, profiles, allow_no_sandbox=config.allow_no_sandbox)

@@ -46,6 +46,8 @@ FLAGS: tuple[str, ...] = (
 )
 PROXIES = 3
 """Egress proxies of a browser: for the page, for a probe, and for a page whose context is being disposed of."""
+HOMES = ("/root", "/home")
+"""Folders with the homes of users, which are hidden from the browser."""
 _FULL_BROWSERS = frozenset({"chromium", "chromium-browser", "chrome", "google-chrome", "Chromium", "Google Chrome"})
 _SMALL_SHARED_MEMORY = 512 << 20
 

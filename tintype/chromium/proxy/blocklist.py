@@ -25,8 +25,12 @@ class DomainSet:
         return cls(frozenset(text for text in texts if text))
 
     def matches(self, host: str) -> bool:
-        """Return whether a host or one of its parent domains is listed: one set look-up per label."""
-        return any(domain in self.domains for domain in _parent_domains(host))
+        """Return whether a host or one of its parent domains is listed."""
+        return bool(self.find(host))
+
+    def find(self, host: str) -> str:
+        """Return the listed domain that a host belongs to, else an empty text: one set look-up per label."""
+        return next((domain for domain in _parent_domains(host) if domain in self.domains), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,13 +101,18 @@ class ProxySession:
         address = parse_address(host)
         if not (self._permits(address, port) if address else self._policy.permits_name(host, port)):
             raise ConnectionDenied("policy")
-        if self._blocked.matches(host):
+        if self._is_blocked(host):
             raise ConnectionDenied("blocked")
         self._count_connection()
         addresses = (address,) if address else await self._look_up(host)
         if not all(self._permits(each, port) for each in addresses):
             raise ConnectionDenied("policy")
         return addresses[: self.limits.addresses]
+
+    def _is_blocked(self, host: str) -> bool:
+        """Return whether a blocklist contains a host, unless the page itself is or was there."""
+        listed = self._blocked.find(host)
+        return bool(listed) and not any(map(DomainSet(frozenset([listed])).matches, self.traffic.page_hosts))
 
     def _permits(self, address: Address, port: int) -> bool:
         return self._policy.permits(address, port, self._proxy_port)

@@ -30,6 +30,8 @@ class Traffic:
     denials: list[DenialReason] = field(default_factory=list)
     bytes: int = 0
     connections: int = 0
+    page_hosts: set[str] = field(default_factory=set)
+    """Hosts to which the page itself navigates although a blocklist contains their domain: it is then not blocked."""
     exceeded: Literal["", "bytes", "connections"] = ""
     """The limit that was reached, if any: the page lacks resources. At that of bytes all connections are aborted."""
 

@@ -16,7 +16,7 @@
   scroller.beside ??= [];
   for (let part = element; part && part !== root; part = parentOf(part)) {
     const around = part.getBoundingClientRect();
-    for (const bar of part.parentElement?.children ?? []) {
+    for (const bar of part.parentElement ? ownChildren(part.parentElement) : []) {
       const { top, bottom, left, right, width } = bar.getBoundingClientRect();
       const isBeside = right <= around.left + 1 || left >= around.right - 1;
       if (width && isBeside && top < innerHeight * 0.15 && bottom > innerHeight * 0.95) scroller.beside.push(bar);

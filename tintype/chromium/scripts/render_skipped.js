@@ -5,6 +5,6 @@
     const element = left.pop();
     if (getComputedStyle(element).contentVisibility === "auto") element.style.setProperty("content-visibility", "visible", "important");
     const shadow = element.shadowRoot ?? globalThis.closedRoots?.get(element);
-    left.push(...(shadow?.children ?? []), ...element.children);
+    left.push(...(shadow?.children ?? []), ...ownChildren(element));
   }
 }

@@ -34,7 +34,7 @@
     ...(width > innerWidth * 0.9 && { left: `${imageLeft}px`, right: "auto", width: `${imageWidth}px`, "max-width": "none" }),
   });
   const stretch = (element, box) => {
-    if (element.matches(replaced) || !(element.children.length || element.shadowRoot || element.textContent.trim())) {
+    if (element.matches(replaced) || !(ownChildren(element).length || element.shadowRoot || element.textContent.trim())) {
       force(element, reached(box));
     } else {
       extend(element, imageHeight);
@@ -46,7 +46,7 @@
     force(element, { overflow: "visible", isolation: "isolate", contain: "none", ...(style.position === "static" && { position: "relative" }) });
     fillers.push([element, style, box.height, end - box.bottom]);
     if (depth > 3) return;
-    for (const child of element.children) {
+    for (const child of ownChildren(element)) {
       const { width, height } = child.getBoundingClientRect();
       if (height >= box.height * 0.9 && width >= box.width * 0.9 && !child.matches(replaced)) extend(child, end, depth + 1);
     }
@@ -54,7 +54,7 @@
   const paints = (element, { width, height } = element.getBoundingClientRect(), depth = 0) => {
     const { backgroundColor, backgroundImage, borderLeftWidth, borderRightWidth } = getComputedStyle(element);
     return backgroundColor !== "rgba(0, 0, 0, 0)" || backgroundImage !== "none" || [borderLeftWidth, borderRightWidth].some((side) => side !== "0px")
-      || (depth < 4 && [...element.children].some((child) => {
+      || (depth < 4 && [...ownChildren(element)].some((child) => {
         const part = child.getBoundingClientRect();
         return part.height >= height * 0.9 && part.width >= width * 0.9 && paints(child, part, depth + 1);
       }));
@@ -113,7 +113,7 @@
     const shadow = element.shadowRoot ?? globalThis.closedRoots?.get(element);
     if (shadow) return shadow.children;
     const assigned = element.localName === "slot" ? element.assignedElements() : [];
-    return assigned.length ? assigned : element.children;
+    return assigned.length ? assigned : ownChildren(element);
   };
   const left = [[root, false, false, 0]];
   for (let count = 0; left.length && count < 20000; count++) {
