@@ -51,6 +51,7 @@ RINGS = (
         "quarantine",
         "circuit_breaker",
         "deadline",
+        "progress",
         "shared_memory",
         "malloc",
         "bounded_cache",

@@ -12,10 +12,11 @@ from tintype.backends import MAX_CAPTURE_WAIT
 from tintype.batch import sitemap, url_list, yaml_list
 from tintype.chromium.capture import emulation, page_capture, visible_rows
 from tintype.chromium.cdp import connection, tab
-from tintype.chromium.daemon import slots, supervisor
+from tintype.chromium.daemon import followed, slots, supervisor
 from tintype.chromium.process.watchdog import ProcessLimits
 from tintype.chromium.proxy.session import ProxyLimits
 from tintype.commands import file_server, worker
+from tintype.engines import chromium
 from tintype.network import resolver
 from tintype.options import combinations, credentials, types
 from tintype.service import rendering_limit, stored_objects
@@ -26,6 +27,7 @@ from tintype.web import (
     connections,
     fallback_images,
     header_fields,
+    progress,
     purge,
     query_cache,
     rate_limit,
@@ -77,6 +79,9 @@ BOUNDS: list[tuple[str, str]] = [
     ("response that is read slowly", f"{sending.MAX_STREAMS} at a time; pieces of {sending.PIECE_BYTES // KB} KB"),
     ("captures", f"{rate_limit.WIDE_NETWORK_FACTOR} times the limit"),
     ("requests that wait for a capture", f"{MAX_CAPTURE_WAIT:.0f} s"),
+    ("progress of captures", f"32 hex digits, {chromium.QUICK_TIMEOUT:g} s"),
+    ("progress of captures", f"{progress.MAX_CONCURRENT_PER_CLIENT} at a time"),
+    ("progress of captures", f"{progress.MAX_CONCURRENT} at a time; {followed.MAX_CANCELLED} ids remembered"),
     ("image of a capture", f"{combinations.MAX_PIXELS // 1_000_000} megapixels"),
     (
         "lists that keep only their visible rows",

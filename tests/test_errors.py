@@ -24,6 +24,7 @@ STATUSES = {
     "not-found": 404,
     "method-not-allowed": 405,
     "request-timeout": 408,
+    "capture-cancelled": 409,
     "precondition-failed": 412,
     "body-too-large": 413,
     "unsupported-media": 415,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tintype import backends, logs, malloc, telemetry
 from tintype.api_keys import ApiKey
@@ -16,7 +16,7 @@ from tintype.model import Freshness
 from tintype.network.egress import AllowRule, Policy
 from tintype.network.interfaces import LocalAddresses
 from tintype.network.resolver import TargetResolver
-from tintype.protocols import Engine, Storage
+from tintype.protocols import CaptureMonitor, Engine, Storage
 from tintype.purge_signal import PurgeSignal
 from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
@@ -39,6 +39,9 @@ from tintype.web.request_body import BodyReader
 from tintype.web.sending import ResponseSender
 from tintype.web.usage import UsageRecorder, UsageStorage
 
+if TYPE_CHECKING:
+    from tintype.engines.chromium import ChromiumEngine
+
 LOOKUP_TIMEOUT = 5.0
 """Seconds for the DNS lookup of a target before its capture."""
 
@@ -59,6 +62,8 @@ class Application:
     sender: ResponseSender = field(default_factory=ResponseSender)
     metrics_access: MetricsAccess = field(default_factory=MetricsAccess)
     playground: Playground = field(default_factory=Playground)
+    captures: CaptureMonitor | None = None
+    """Follows the captures of the capture daemon; None without one."""
     clock: Callable[[], float] = time.time
     exit_stack: ExitStack = field(default_factory=ExitStack)
 
@@ -83,6 +88,7 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
     proxies = ProxyTrust(settings.trusted_proxies, settings.client_address_header)
     authenticator = _authenticator(settings, state.usage)
     service = _service(settings, policy, state, storage, engine, serving=serving)
+    daemon = backends.daemon_client(settings)
     application = Application(
         service=service,
         rate_limiter=RateLimiter(state.rate_limits, _rate_limits(settings, authenticator), proxies),
@@ -95,11 +101,14 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         sender=ResponseSender(proxies, backends.data_folder(settings, "run") if serving else None),
         metrics_access=MetricsAccess(mode=settings.metrics, token=settings.metrics_token),
         playground=Playground(enabled=settings.playground, hidden_options=() if settings.allow_js else ("js",)),
+        captures=daemon,
     )
     application.exit_stack.callback(engine.close)
     application.exit_stack.callback(authenticator.usage.close)
+    if daemon:
+        application.exit_stack.callback(daemon.close)
     if serving:
-        _start_telemetry(settings, state, application)
+        _start_telemetry(settings, state, application, daemon)
         service.stored_maintenance.start()
         application.exit_stack.callback(service.stored_maintenance.stop)
     return application
@@ -132,15 +141,14 @@ def _service(
     )
 
 
-def _start_telemetry(settings: Settings, state: backends.StateBackends, application: Application) -> None:
+def _start_telemetry(
+    settings: Settings, state: backends.StateBackends, application: Application, daemon: ChromiumEngine | None
+) -> None:
     """Claim the run folder, then start tracing, and metrics shared with the other processes of the node."""
     claim = backends.claim_run_folder(settings)
     claim.keep()
     exit_stack = application.exit_stack
     exit_stack.callback(claim.close)
-    daemon = backends.daemon_client(settings)
-    if daemon:
-        exit_stack.callback(daemon.close)
     node = telemetry.NodeSources(
         daemon=daemon.metrics if daemon else None,
         caches={"records": (state.records, settings.cache_size), "masters": (state.masters, settings.master_size)},

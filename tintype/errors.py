@@ -12,6 +12,7 @@
   - NotFound            404  not-found             no such route or stored object
   - MethodNotAllowed    405  method-not-allowed    the route exists, the method does not
   - RequestTimeout      408  request-timeout       the request body did not arrive in time
+  - CaptureCancelled    409  capture-cancelled     the client cancelled its capture
   - PreconditionFailed  412  precondition-failed   If-Match or If-Unmodified-Since does not hold
   - BodyTooLarge        413  body-too-large        request body over the limit
   - UnsupportedMedia    415  unsupported-media     request body is not JSON
@@ -201,6 +202,14 @@ class RequestTimeout(TintypeError):
     default_retry_after = 1.0
 
 
+class CaptureCancelled(TintypeError):
+    """The client cancelled its capture (``DELETE /progress/ID``)."""
+
+    status = 409
+    code = "capture-cancelled"
+    title = "The capture was cancelled"
+
+
 class PreconditionFailed(TintypeError):
     """``If-Match`` or ``If-Unmodified-Since`` of the request does not hold."""
 
@@ -369,31 +378,23 @@ class ConfigurationError(Exception):
 
 ALL: tuple[type[TintypeError], ...] = (
     InvalidRequest, UnsupportedOption, TargetDenied, Unauthorized, BadSignature, Forbidden, Closed, HostNotAllowed,
-    NotFound, MethodNotAllowed, RequestTimeout, PreconditionFailed, BodyTooLarge, UnsupportedMedia, NotAPage,
-    RangeNotSatisfiable, SelectorNotFound, UnusableCapture, RateLimited, QuotaExceeded,
-    TargetUnreachable, TargetError, PageCrashed, BrowserCrashed, EngineError, Overloaded,
-    BackendUnavailable, CaptureTimeout, StorageFull,
+    NotFound, MethodNotAllowed, RequestTimeout, CaptureCancelled, PreconditionFailed, BodyTooLarge, UnsupportedMedia,
+    NotAPage, RangeNotSatisfiable, SelectorNotFound, UnusableCapture, RateLimited, QuotaExceeded, TargetUnreachable,
+    TargetError, PageCrashed, BrowserCrashed, EngineError, Overloaded, BackendUnavailable, CaptureTimeout, StorageFull,
 )  # fmt: skip
 """Every error with its own code, by status."""
-_MAX_RETRY_AFTER = 1e9
-"""Seconds; ``math.ceil`` fails on infinity and on integers too large for a float."""
+_MAX_RETRY_AFTER = 1e9  # seconds; math.ceil fails on infinity and on integers too large for a float
 _BY_CODE: dict[str, type[TintypeError]] = {error.code: error for error in ALL}
 
 
 def from_problem(problem: Mapping[str, Any]) -> TintypeError:
-    """The error that :meth:`TintypeError.problem` described; a socket and the cache carry errors this way.
-
-    Never raises: an unknown code becomes a plain ``TintypeError``, and malformed members are ignored.
-    """
-    kind = _BY_CODE.get(str(problem.get("error")), TintypeError)
-    detail = str(problem.get("detail") or "")
+    """The error that ``problem()`` described. Never raises: an unknown code becomes a plain ``TintypeError``."""
+    kind, detail = _BY_CODE.get(str(problem.get("error")), TintypeError), str(problem.get("detail") or "")
     if issubclass(kind, InvalidRequest):
-        return kind(*_invalid_parameters(problem.get("errors")), detail=detail)
+        listed = problem.get("errors")
+        entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+        texts = ([str(entry.get(name, "")) for name in ("parameter", "message")] for entry in entries)
+        return kind(*(InvalidParameter(*text) for text in texts), detail=detail)
     seconds = problem.get("retry_after")
     is_valid = isinstance(seconds, int | float) and 0 <= seconds <= _MAX_RETRY_AFTER
     return kind(detail, retry_after=seconds if is_valid else None)
-
-
-def _invalid_parameters(listed: Any) -> list[InvalidParameter]:
-    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
-    return [InvalidParameter(str(entry.get("parameter", "")), str(entry.get("message", ""))) for entry in entries]

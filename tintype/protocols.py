@@ -42,6 +42,18 @@ class Engine(Protocol):
         ...
 
 
+class CaptureMonitor(Protocol):
+    """Follows captures by the progress id that their client made. Thread-safe, never raises."""
+
+    def progress(self, progress_id: str) -> tuple[str, int]:
+        """The step of a capture, and the captures before it in the queue; an empty step for an unknown id."""
+        ...
+
+    def cancel(self, progress_id: str) -> bool:
+        """Cancel a capture for its client; returns whether it was in progress."""
+        ...
+
+
 class TargetChecker(Protocol):
     """Resolves the host of a target before a capture; the binding check happens when the proxy connects."""
 

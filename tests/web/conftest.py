@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from tests.support.fakes import Clock, FakeEngine, FakeLookup, MemoryCache, MemoryCounters, MemoryStorage, ThreadLocks
 from tintype.application import Application
 from tintype.model import Freshness
+from tintype.protocols import CaptureMonitor
 from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
 from tintype.service.limits import WaitingLimit
@@ -44,6 +45,7 @@ class Site:
     waiting_limit: WaitingLimit = field(default_factory=WaitingLimit)
     body_reader: BodyReader = field(default_factory=BodyReader)
     sender: ResponseSender = field(default_factory=ResponseSender)
+    captures: CaptureMonitor | None = None
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -96,6 +98,7 @@ class Site:
             proxies=visitors,
             public_url=self.public_url,
             serves_stored=self.storage.url("").startswith("/"),
+            captures=self.captures,
             clock=self.clock,
         )
         return create_app(self.application)

@@ -24,6 +24,7 @@ from tintype.engines.daemon_launcher import DaemonLauncher, StartFailed, dial
 from tintype.errors import BackendUnavailable, BrowserCrashed, CaptureTimeout, EngineError, TintypeError
 from tintype.model import Capture
 from tintype.options import Shot
+from tintype.progress import current_progress_id
 from tintype.rpc import auth, codec, framing, messages
 from tintype.rpc.tls import UNSECURED, TransportSecurity
 
@@ -100,7 +101,8 @@ class ChromiumEngine:
     def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
         """Capture a page, again if the daemon exits meanwhile; raises TintypeError."""
         fields = shot.model_dump(mode="json", exclude_defaults=True)
-        return self._call(messages.CaptureOperation(shot=fields, fresh=fresh), codec.unpack_capture)
+        operation = messages.CaptureOperation(shot=fields, fresh=fresh, progress_id=current_progress_id())
+        return self._call(operation, codec.unpack_capture)
 
     def check(self) -> None:
         """Capture a tiny page within 1.4 s; raises BackendUnavailable. Starts a local daemon, which takes longer.
@@ -134,6 +136,26 @@ class ChromiumEngine:
         except TintypeError as error:
             log.warning("daemon_metrics_failed", address=self.address, error=error.code, reason=error.detail)
             return None
+
+    def progress(self, progress_id: str) -> tuple[str, int]:
+        """Return the step of a capture and the captures before it in the queue; an empty step if none is known.
+
+        Never starts a daemon.
+        """
+        try:
+            reply = self._call_once(messages.ProgressOperation(progress_id=progress_id), QUICK_TIMEOUT)
+            progress = _decode(reply, lambda data: messages.unpack_reply(messages.ProgressReply, data))
+        except (OSError, TintypeError):
+            return "", 0
+        return progress.step, progress.ahead
+
+    def cancel(self, progress_id: str) -> bool:
+        """Cancel a capture for its client; return whether it was in progress. Never starts a daemon."""
+        try:
+            reply = self._call_once(messages.CancelOperation(progress_id=progress_id), QUICK_TIMEOUT)
+            return _decode(reply, lambda data: messages.unpack_reply(messages.CancelReply, data)).cancelled
+        except (OSError, TintypeError):
+            return False
 
     def warnings(self) -> tuple[str, ...]:
         """Return a warning for each inactive isolation layer; none while the daemon does not reply."""

@@ -23,6 +23,8 @@ class CaptureOperation(Operation, frozen=True, tag="capture"):
     shot: dict[str, Any]
     fresh: bool = False
     """Do not share a capture that has begun before this request."""
+    progress_id: str = ""
+    """Under which another operation reads the step of the capture or cancels it; empty: neither."""
 
 
 class StatusOperation(Operation, frozen=True, tag="status"):
@@ -41,7 +43,27 @@ class StopIfIdleOperation(Operation, frozen=True, tag="stop-if-idle"):
     """Stop if this is the only client and no capture runs; the reply is :class:`StopReply`."""
 
 
-AnyOperation = CaptureOperation | StatusOperation | MetricsOperation | ProbeOperation | StopIfIdleOperation
+class ProgressOperation(Operation, frozen=True, tag="progress"):
+    """Report the step of a capture; the reply is :class:`ProgressReply`."""
+
+    progress_id: str
+
+
+class CancelOperation(Operation, frozen=True, tag="cancel"):
+    """Cancel a capture for the client that requested it; the reply is :class:`CancelReply`."""
+
+    progress_id: str
+
+
+AnyOperation = (
+    CaptureOperation
+    | StatusOperation
+    | MetricsOperation
+    | ProbeOperation
+    | StopIfIdleOperation
+    | ProgressOperation
+    | CancelOperation
+)
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -56,6 +78,21 @@ class StopReply(Reply, frozen=True, tag="stop"):
     """Whether the daemon stops."""
 
     stopping: bool = False
+
+
+class ProgressReply(Reply, frozen=True, tag="progress"):
+    """The step of a capture."""
+
+    step: str = ""
+    """``queue``, ``navigate``, ``stabilize`` or ``screenshot``; empty for an unknown id."""
+    ahead: int = 0
+    """Captures before this one in the queue."""
+
+
+class CancelReply(Reply, frozen=True, tag="cancel"):
+    """Whether a capture with this id was in progress."""
+
+    cancelled: bool = False
 
 
 class DaemonStatus(Reply, frozen=True, tag="status"):
@@ -117,7 +154,7 @@ class DaemonMetrics(Reply, frozen=True, tag="metrics"):
     """Isolation layers: ``sandbox``, ``namespaces``."""
 
 
-AnyReply = TypeVar("AnyReply", ProbePassed, StopReply, DaemonStatus, DaemonMetrics)
+AnyReply = TypeVar("AnyReply", ProbePassed, StopReply, ProgressReply, CancelReply, DaemonStatus, DaemonMetrics)
 _decode_operation = msgspec.json.Decoder(AnyOperation).decode
 
 

@@ -16,6 +16,7 @@ from tintype.web import (
     persist,
     playground,
     problems,
+    progress,
     purge,
     request_log,
     stored,
@@ -85,6 +86,8 @@ def _register_routes(app: Flask, application: Application, query_cache: QueryCac
     app.register_blueprint(
         api_docs.blueprint(api_docs.api_features(application), application.proxies, pages=playground_page.enabled)
     )
+    if application.captures:
+        app.register_blueprint(progress.blueprint(application.captures, application.proxies))
     if playground_page.enabled:
         app.register_blueprint(playground.blueprint(playground_page, authenticator))
 

@@ -33,6 +33,7 @@ def api_features(application: Application) -> ApiFeatures:
         admin=bool(application.authenticator.admin_keys),
         signatures=application.authenticator.accepts_signatures,
         serves_stored=application.serves_stored,
+        progress=application.captures is not None,
         status=application.playground.enabled,
         metrics=application.metrics_access.mode != "off",
     )

@@ -115,6 +115,21 @@ class QueueReport(JsonBody):
     slots: Annotated[Count, Field(description="Captures that can run at the same time.")]
 
 
+class ProgressReport(JsonBody):
+    """The step of a capture that is in progress."""
+
+    step: Annotated[
+        str, Field(description="`queue`, `navigate`, `stabilize` or `screenshot`; empty if no capture has this id.")
+    ]
+    ahead: Annotated[Count, Field(description="Captures before this one in the queue.")]
+
+
+class CancelReport(JsonBody):
+    """Result of a cancellation."""
+
+    cancelled: Annotated[bool, Field(description="Whether a capture with this id was in progress.")]
+
+
 class StatusReport(JsonBody):
     """Totals of the node; no URL and no client address."""
 

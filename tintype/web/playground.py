@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from tintype import __version__, telemetry
 from tintype.errors import NotFound
-from tintype.web import form
+from tintype.web import form, progress
 from tintype.web.auth import Authenticator
 from tintype.web.bodies import StatusReport
 from tintype.web.responses import YEAR, with_etag
@@ -85,6 +85,7 @@ def _render_page(playground: Playground, access: Authenticator) -> str:
         signed=access.accepts_signatures,
         viewports={value: preset for value, _, preset in form.device_viewports()},
         snippets=(*_SNIPPETS, *([("signed", "Signed URL")] if access.accepts_signatures else [])),
+        reports_progress=progress.ROUTE in routes,
         has_docs="/docs" in routes,
         footer_links=[path for path in _FOOTER_LINKS if f"/{path}" in routes],
         version=__version__,

@@ -10,10 +10,11 @@ from flask import Blueprint, Response, request
 
 from tintype.errors import TintypeError
 from tintype.model import CacheState
+from tintype.progress import followed_as
 from tintype.request_parser import Pairs, RequestParser, ThumbnailRequest
 from tintype.service import Terms, ThumbnailService
 from tintype.service.charging import charged_to
-from tintype.web import raw_params, request_log, responses
+from tintype.web import progress, raw_params, request_log, responses
 from tintype.web.auth import Authenticator, Credential
 from tintype.web.fallback_images import FallbackImages
 from tintype.web.fast_path import permit_of
@@ -81,7 +82,8 @@ class ThumbnailView:
             charge=self.rate_limiter.charge_later("thumb", request, credential.key_name),
             tags=parsed.tags,
         )
-        with charged_to(self.authenticator.usage.capture_charge(credential.key_name)):
+        followed = followed_as(request.headers.get(progress.HEADER, ""))
+        with followed, charged_to(self.authenticator.usage.capture_charge(credential.key_name)):
             result = get(parsed.capture_request, parsed.freshness, fail_on=parsed.fail_on, terms=terms)
         if result is None:
             request_log.bind(cache=CacheState.PLACEHOLDER)

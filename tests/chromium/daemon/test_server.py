@@ -48,6 +48,9 @@ class FakePool:
         finally:
             self.in_progress -= 1
 
+    def progress(self, key: str) -> tuple[str, int]:
+        return ("navigate", 0) if key == SHOT.key else ("", 0)
+
     async def check(self) -> None:
         raise TintypeError("no browser")
 
@@ -155,6 +158,25 @@ class TestOperations:
             reply = await first.call(messages.StopIfIdleOperation())
             assert messages.unpack_reply(messages.StopReply, reply).stopping is True
             assert harness.finished.is_set()
+
+
+class TestFollowedCaptures:
+    ID = "a" * 32
+
+    @async_test
+    async def test_other_connections_read_the_step_and_cancel(self) -> None:
+        async with Harness.running() as harness:
+            requester, other = await harness.connect(), await harness.connect()
+            await requester.send(msgspec.structs.replace(CAPTURE, progress_id=self.ID))
+            await harness.pool.started.wait()
+            progress = await other.call(messages.ProgressOperation(progress_id=self.ID))
+            assert messages.unpack_reply(messages.ProgressReply, progress).step == "navigate"
+            unknown = await other.call(messages.ProgressOperation(progress_id="b" * 32))
+            assert messages.unpack_reply(messages.ProgressReply, unknown).step == ""
+            reply = await other.call(messages.CancelOperation(progress_id=self.ID))
+            assert messages.unpack_reply(messages.CancelReply, reply).cancelled
+            assert codec.unpack_problem(await requester.receive()).code == "capture-cancelled"
+            await harness.pool.cancelled.wait()
 
 
 class TestConnections:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,13 @@ from tintype.filters.engine import FilterEngine
 from tintype.imaging import Patch
 from tintype.options import Shot
 from tintype.urls import host_of
+
+_on_step: ContextVar[Callable[[str], None] | None] = ContextVar("on_step", default=None)
+
+
+def report_steps_to(on_step: Callable[[str], None]) -> None:
+    """Call a function with each step that captures of this task begin: ``navigate``, ``stabilize``, ``screenshot``."""
+    _on_step.set(on_step)
 
 
 @dataclass(slots=True)
@@ -96,8 +104,10 @@ class PageContext:
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
-        """Add the duration of a block to ``timings``."""
+        """Add the duration of a block to ``timings``, and report that the step begins."""
         start = time.perf_counter()
+        if on_step := _on_step.get():
+            on_step(step)
         try:
             yield
         finally:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from tintype.chromium.browser import Browser
+from tintype.chromium.capture.context import report_steps_to
 from tintype.chromium.cdp.connection import ProtocolError, TargetClosed, TargetCrashed
 from tintype.chromium.daemon.browsers import Browsers, StartBrowser
 from tintype.chromium.daemon.offenders import Cost, Offenders
@@ -47,6 +48,8 @@ _INITIAL_DURATION = 2.0
 _SMOOTHING = 0.2
 """Weight of the latest capture in the average duration."""
 _MIN_RETRY_AFTER, _MAX_RETRY_AFTER = 1.0, 60.0
+QUEUE, OPENING = "queue", "navigate"
+"""Steps before those that the page reports: the queue, and the start of a browser and of its page."""
 _FAULTS = {
     "memory": "the page used more memory than a page may",
     "workers": "the page started more workers than a page may",
@@ -67,7 +70,7 @@ class PoolLimits:
     max_page_height: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class InFlight:
     """A capture in progress or in the queue, and how many clients wait for it."""
 
@@ -75,6 +78,14 @@ class InFlight:
     waiters: int = 0
     begun_at: float | None = None
     """Time of the event loop at which the last attempt began; None while the capture is in the queue."""
+    step: str = QUEUE
+    """``queue`` or the step of the page; see :func:`~tintype.chromium.capture.context.report_steps_to`."""
+    waits_behind: bool = False
+    """Whether it waits behind other captures because its page is known to be slow."""
+
+    def enter(self, step: str) -> None:
+        """Record the step that begins."""
+        self.step = step
 
 
 class Pool:
@@ -142,6 +153,17 @@ class Pool:
             if not in_flight.waiters:
                 self._release(shot.key, in_flight)
 
+    def progress(self, key: str) -> tuple[str, int]:
+        """Return the step of the capture of a shot and the captures before it in the queue; an empty step if none."""
+        in_flight = self._in_flight.get(key)
+        if in_flight is None:
+            return "", 0
+        if in_flight.step != QUEUE:
+            return in_flight.step, 0
+        queued = [each for each in self._in_flight.values() if each.step == QUEUE]
+        queued.sort(key=lambda each: each.waits_behind)  # stable: equal ones stay in the order of their arrival
+        return QUEUE, queued.index(in_flight)
+
     async def check(self) -> None:
         """Probe a browser without a capture, and close it if the probe fails; raises BackendUnavailable."""
         browser = await self.browsers.acquire()
@@ -193,7 +215,10 @@ class Pool:
     async def _run(self, shot: Shot, in_flight: InFlight) -> Capture:
         start = time.perf_counter()
         expected = self._offenders.expected_cost(_page_of(shot))
-        async with self._slots.hold(known_slow=expected is not Cost.NORMAL) as holder:
+        in_flight.waits_behind = expected is not Cost.NORMAL
+        async with self._slots.hold(known_slow=in_flight.waits_behind) as holder:
+            in_flight.enter(OPENING)
+            report_steps_to(in_flight.enter)
             queued = round((time.perf_counter() - start) * 1000, 1)
             running = Running(holder, asyncio.get_running_loop().time(), expected)
             self._supervisor.add(running)

@@ -9,6 +9,7 @@ import structlog
 from pydantic import ValidationError
 
 from tintype import errors
+from tintype.chromium.daemon.followed import FollowedCaptures
 from tintype.chromium.daemon.runtime import CaptureRuntime
 from tintype.errors import TintypeError
 from tintype.options import Shot
@@ -35,6 +36,7 @@ class CaptureServer:
         self._idle_timeout = idle_timeout
         self._clients: set[asyncio.Task[None]] = set()
         self._busy_clients: set[asyncio.Task[None]] = set()
+        self._followed = FollowedCaptures()
         self._draining = False
         self._idle_timer: asyncio.TimerHandle | None = None
         self._start_idle_timer()
@@ -118,8 +120,15 @@ class CaptureServer:
 
     async def _execute(self, operation: messages.Operation) -> bytes:
         match operation:
-            case messages.CaptureOperation(shot=shot, fresh=fresh):
-                return codec.pack_capture(await self._runtime.pool.capture(_validated_shot(shot), fresh=fresh))
+            case messages.CaptureOperation(shot=fields, fresh=fresh, progress_id=progress_id):
+                shot = _validated_shot(fields)
+                capture = self._runtime.pool.capture(shot, fresh=fresh)
+                return codec.pack_capture(await self._followed.run(progress_id, shot.key, capture))
+            case messages.ProgressOperation(progress_id=progress_id):
+                step, ahead = self._runtime.pool.progress(self._followed.key_of(progress_id))
+                return messages.pack_reply(messages.ProgressReply(step=step, ahead=ahead))
+            case messages.CancelOperation(progress_id=progress_id):
+                return messages.pack_reply(messages.CancelReply(cancelled=self._followed.cancel(progress_id)))
             case messages.StatusOperation():
                 return messages.pack_reply(await self._runtime.status(clients=len(self._clients)))
             case messages.MetricsOperation():

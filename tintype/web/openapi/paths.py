@@ -12,9 +12,11 @@ from tintype.options import PdfOptions, Rendition
 from tintype.service.purge import SelectorKind
 from tintype.service.stored_objects import MAX_LIMIT
 from tintype.web.bodies import (
+    CancelReport,
     HealthReport,
     KeyUsage,
     PersistedThumbnail,
+    ProgressReport,
     PurgeReport,
     ReadinessReport,
     StatusReport,
@@ -62,6 +64,7 @@ class ApiFeatures:
     signatures: bool = False
     serves_stored: bool = True
     status: bool = True
+    progress: bool = True
     metrics: bool = True
 
 
@@ -83,6 +86,7 @@ def paths(features: ApiFeatures) -> dict[str, Any]:
         "/ready": {"get": _ready()},
         "/usage": {"get": _usage(features)},
         "/status.json": {"get": _status(features)},
+        "/progress/{id}": {"get": _progress(), "delete": _cancel()},
         "/metrics": {"get": _metrics()},
         "/openapi.json": {"get": _openapi()},
     }
@@ -91,6 +95,7 @@ def paths(features: ApiFeatures) -> dict[str, Any]:
         "/stored/{key}": features.serves_stored or features.admin,
         "/purge": features.admin,
         "/status.json": features.status,
+        "/progress/{id}": features.progress,
         "/metrics": features.metrics,
     }
     return {path: methods for path, methods in found.items() if enabled.get(path, True)}
@@ -232,6 +237,25 @@ def _status(features: ApiFeatures) -> dict[str, Any]:
     kinds = responses.auth_errors(keys=features.keys, signatures=features.signatures)
     operation = _operator("status", "Totals of the node, as the page at `/` shows them.", found, *kinds)
     return operation | {"security": _security(features)}
+
+
+def _progress() -> dict[str, Any]:
+    found = success("The step.", json_content(ProgressReport))
+    summary = "Step of the capture that a client requested with this id in `X-Progress-Id`."
+    return _followed("progress", summary, found)
+
+
+def _cancel() -> dict[str, Any]:
+    found = success("Whether a capture was cancelled; its request returns 409.", json_content(CancelReport))
+    return _followed("cancel", "Cancel the capture that a client requested with this id.", found)
+
+
+def _followed(name: str, summary: str, found: Responses) -> dict[str, Any]:
+    operation = _operator(name, summary, found, errors.NotFound, errors.RateLimited, errors.Overloaded)
+    schema = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+    description = "32 random hex digits, made by the client."
+    progress_id = {"name": "id", "in": "path", "required": True, "schema": schema, "description": description}
+    return operation | {"parameters": [progress_id, _REQUEST_ID]}
 
 
 def _metrics() -> dict[str, Any]:

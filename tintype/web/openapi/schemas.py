@@ -9,10 +9,12 @@ from pydantic_core import core_schema
 
 from tintype.imaging.documents import PageMetadata
 from tintype.web.bodies import (
+    CancelReport,
     HealthReport,
     KeyUsage,
     PersistedThumbnail,
     Problem,
+    ProgressReport,
     PurgeReport,
     ReadinessReport,
     StatusReport,
@@ -26,7 +28,7 @@ Schema = dict[str, Any]
 
 _MODELS = (
     *(Problem, PageMetadata, PersistedThumbnail, HealthReport, ReadinessReport, StatusReport),
-    *(KeyUsage, PurgeReport, UsageReport, StoredList, StoredRemovalReport),
+    *(KeyUsage, PurgeReport, UsageReport, StoredList, StoredRemovalReport, ProgressReport, CancelReport),
 )
 
 

@@ -186,6 +186,7 @@ function init() {
   document.addEventListener("input", onInput);
   keyField?.addEventListener("change", () => pollStatus());
   find("cancel").addEventListener("click", cancel);
+  addEventListener("pagehide", cancel);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !find("compare").open && !document.fullscreenElement) cancel();
   });

@@ -40,7 +40,7 @@ export function showStep({ step, ahead = 0 }) {
   const current = STEPS.findIndex(([name]) => name === step);
   if (current < 0) return;
   find("stepper").replaceChildren(...STEPS.map(([name, text], index) => {
-    const words = name === "queue" && index === current ? `Waiting in the queue, ${ahead || "none"} before you` : text;
+    const words = name === "queue" && index === current ? `Waiting in the queue, ${ahead ? `${ahead} before you` : "you are next"}` : text;
     const state = index < current ? "done" : index === current ? "current" : "";
     return make("li", { class: state, "data-step": name, "aria-current": state === "current" && "step" }, words);
   }));
