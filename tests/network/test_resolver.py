@@ -192,7 +192,7 @@ class TestConcurrentChecks:
     def test_share_one_lookup_of_a_name(self, release: threading.Event) -> None:
         names = FakeGetaddrinfo(a_com=[PUBLIC])
         names.release = release
-        lookup = TargetResolver(Policy(), resolve=names)
+        lookup = TargetResolver(Policy(), timeout=60, resolve=names, clock=Clock())
         with ThreadPoolExecutor(96) as pool:
             checks = [pool.submit(lookup.check, f"https://a.com/{number}") for number in range(96)]
             assert eventually(lambda: names.lookups == ["a.com"])
@@ -203,7 +203,7 @@ class TestConcurrentChecks:
     def test_share_one_failure_of_a_name(self, release: threading.Event) -> None:
         names = FakeGetaddrinfo()
         names.release = release
-        lookup = TargetResolver(Policy(), resolve=names)
+        lookup = TargetResolver(Policy(), timeout=60, resolve=names, clock=Clock())
         with ThreadPoolExecutor(96) as pool:
             checks = [pool.submit(lookup.check, "https://a.com/") for _ in range(96)]
             assert eventually(lambda: names.lookups == ["a.com"])
