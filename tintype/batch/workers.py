@@ -70,6 +70,8 @@ class WorkerPool:
                 break
             self._in_progress.add(item.key)
             outcome = self._process(item)
+            if isinstance(outcome.result, BackendUnavailable):
+                self.stop()  # here, because the thread that reads the outcomes may be late
             self._in_progress.discard(item.key)
             self._outcomes.put(outcome)
         self._outcomes.put(None)
