@@ -14,7 +14,7 @@ from tests.support import url_table
 from tintype import urls
 from tintype.errors import InvalidRequest, TargetDenied
 from tintype.network import egress
-from tintype.urls import TargetPolicy
+from tintype.urls import TargetPolicy, with_scheme
 
 TRACKING = ("utm_*", "gclid", "fbclid")
 REFUSALS = (InvalidRequest, TargetDenied)
@@ -186,3 +186,44 @@ def test_accepts_public_addresses_only(address: egress.Address) -> None:
         assert not egress.is_public(address)
     else:
         assert egress.is_public(address)
+
+
+class TestWithScheme:
+    @pytest.mark.parametrize(
+        ("text", "completed"),
+        [
+            ("site.org", "https://site.org"),
+            (" site.org/a?b=http://c ", "https://site.org/a?b=http://c"),
+            ("site.org:8443/a", "https://site.org:8443/a"),
+            ("xn--bcher-kva.example#!/a", "https://xn--bcher-kva.example#!/a"),
+            ("bücher.example", "https://bücher.example"),
+            ("a.b.co.uk?x", "https://a.b.co.uk?x"),
+        ],
+    )
+    def test_completes_a_host_name_with_a_dot(self, text: str, completed: str) -> None:
+        assert with_scheme(text) == completed
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *(
+                "",
+                " ",
+                "nonsense",
+                "localhost:80",
+                "127.0.0.1",
+                "127.1:80",
+                "[::1]",
+                "1.2.3.4/a",
+                "site.org:x",
+                "site.123",
+            ),
+            *("http://site.org", "javascript:alert(1)", "data:text/html,a.b", "file:///a.b", "//site.org", "/a.html"),
+            *("user@site.org", "site.org:123456", "mailto:a@site.org", "site.org\\evil.org", "site..org", ".org"),
+        ],
+    )
+    def test_returns_any_other_text_unchanged(self, text: str) -> None:
+        assert with_scheme(text) == text
+
+    def test_takes_linear_time(self) -> None:
+        assert with_scheme("a." * 100_000 + "!") == "a." * 100_000 + "!"

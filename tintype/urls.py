@@ -26,6 +26,10 @@ _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _ANY_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 _NAMED_HOST = re.compile(r"(?:[\w-]{1,63}\.)+[^\W\d_][\w-]{1,62}\.?(?P<port>:[0-9]{1,5})?(?=[/?#]|$)")
 """A host name with a dot, at the beginning of a text; no IP address, because its last label begins with a digit."""
+_LOCAL_HOST = re.compile(
+    r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:]{2,45}\]|[\w-]{1,63}(?=:))(?::[0-9]{1,5})?(?=[/?#]|$)"
+)
+"""An IP address, or a name without a dot that a port follows: ``localhost:3000``."""
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 _AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]+)(:(?P<port>[0-9]{0,5}))?")
 _DEFAULT_PORTS = {"http:": 80, "https:": 443}
@@ -135,9 +139,11 @@ def _parse(raw: str) -> ada_url.URL:
 def _missing_scheme(text: str) -> InvalidRequest:
     if named := _NAMED_HOST.match(text):
         return _invalid_url(f"must start with http:// or https://, such as https://{named[0]}")
+    if local := _LOCAL_HOST.match(text):
+        return _invalid_url(f"must start with http:// or https://, such as http://{local[0]}")
     if _ANY_SCHEME.match(text):
         return _invalid_url("must start with http:// or https://")
-    return _invalid_url("must be a URL that starts with http:// or https://, such as https://example.com")
+    return _invalid_url("is not a web address; it must start with http:// or https://, such as https://example.com")
 
 
 def _check_characters(text: str) -> None:

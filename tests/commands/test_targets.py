@@ -29,10 +29,16 @@ class TestMissingScheme:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("nonsense", "URL must be a URL that starts with http:// or https://, such as https://example.com"),
-            ("localhost:3000", "URL must start with http:// or https://"),
-            ("127.0.0.1:3000", "must be a URL that starts with http:// or https://"),
+            (
+                "nonsense",
+                "URL is not a web address; it must start with http:// or https://, such as https://example.com",
+            ),
+            ("localhost:3000", "URL must start with http:// or https://, such as http://localhost:3000"),
+            ("127.0.0.1:3000/a", "URL must start with http:// or https://, such as http://127.0.0.1:3000"),
+            ("[::1]:3000", "such as http://[::1]:3000"),
+            ("192.168.1.1", "such as http://192.168.1.1"),
             ("ftp://site.org", "URL must start with http:// or https://"),
+            ("javascript:alert(1)", "URL must start with http:// or https://"),
         ],
     )
     def test_fails_without_a_public_name(self, tintype: Terminal, text: str, message: str) -> None:
