@@ -63,7 +63,7 @@ def options_table(names: Iterable[str] = (), docs: str = "") -> str:
     return _table(
         ("option", "accepts", "default", "meaning"),
         (
-            (f"`{name}`", _accepted(name), _default(name), _linked(Options.model_fields[name].description, docs))
+            (f"`{name}`", _accepted(name, docs), _default(name), _linked(Options.model_fields[name].description, docs))
             for name in names or option_names()
         ),
     )
@@ -193,8 +193,8 @@ def _examples(command: Command) -> Iterator[str]:
         yield f"Exit status: {codes}."
 
 
-def _accepted(name: str) -> str:
-    return "a preset" if name == "device" else accepts(name)
+def _accepted(name: str, docs: str) -> str:
+    return f"[a preset]({docs}options.md#devices)" if name == "device" else accepts(name)
 
 
 def _linked(text: str | None, docs: str = "") -> str:

@@ -87,7 +87,7 @@ def test_text_contrast_is_at_least_aa(site: Path, browser: Browser, name: str, s
 
 
 def test_has_the_colours_of_the_product(site: Path, browser: Browser) -> None:
-    own = (ROOT / "tintype" / "web" / "static" / "playground.css").read_text()
+    own = "".join(path.read_text() for path in sorted((ROOT / "tintype" / "web" / "static").glob("*.css")))
     sheet = (ROOT / "docs" / "stylesheets" / "site.css").read_text()
     for name in ("paper", "sheet", "ink", "soft", "line", "accent", "tint", "focus"):
         shared = [line.strip() for line in own.splitlines() if line.strip().startswith(f"--{name}:")]
