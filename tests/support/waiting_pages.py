@@ -91,6 +91,13 @@ WORK: dict[str, str] = {
 }
 """Script of the work of each page."""
 
+NETWORK: dict[str, str] = {
+    "one request after another, to an end": """
+        for (const part of "abcdefghijklmno") await fetch(`/slow?ms=300&part=${part}`)""",
+    "slow request": 'await (await fetch("/slow?ms=4000")).text()',
+}
+"""Work that ``wait_until=networkidle`` waits for."""
+
 UNFINISHED: dict[str, tuple[str, str]] = {
     "request without an answer": ("loading", 'await fetch("/slow?ms=60000")'),
     "answer that never ends": ("computing", 'await (await fetch("/pieces?ms=60000")).text()'),
@@ -205,6 +212,14 @@ OPEN_BY_NATURE: dict[str, str] = {
         const below = `<p style="height: 4000px">x</p><img width=9 height=9 src="/slow?ms=60000">`;
         document.body.insertAdjacentHTML("beforeend", below)""",
     "ticker": "setInterval(() => { document.title = Date.now() }, 50)",
+    "feed": """
+        new EventSource("/events?ms=60000"); new WebSocket(`ws://${location.host}/socket?ms=60000`);
+        navigator.sendBeacon("/slow?ms=60000&beacon", "x"); fetch("/slow?ms=60000&alive", { keepalive: true });
+        for (;;) await fetch("/slow?ms=900&next")""",
+    "dashboard": """
+        setInterval(() => fetch("/slow?ms=50&status=" + Date.now()), 200);
+        new SharedWorker("/idle.js").port.start(); new EventSource("/events?ms=60000");
+        for (;;) await (await fetch("/poll?ms=1200")).text()""",
     "database now and then": """
         const opening = indexedDB.open("x");
         opening.onupgradeneeded = () => opening.result.createObjectStore("s");
@@ -220,7 +235,7 @@ BUSY = {
 }
 """Scripts that wait for a time by reading the clock."""
 
-_ALL = {**WORK, **BUSY, **OPEN_BY_NATURE, **{name: script for name, (_, script) in UNFINISHED.items()}}
+_ALL = {**WORK, **NETWORK, **BUSY, **OPEN_BY_NATURE, **{name: script for name, (_, script) in UNFINISHED.items()}}
 
 _SCRIPTS = {
     "/worker.js": """onmessage = () => {

@@ -10,7 +10,7 @@ import pytest
 from tests.chromium.conftest import StartEngine
 from tests.support.captures import shot
 from tests.support.images import pixel
-from tests.support.waiting_pages import BUSY, WORK, WaitingPages
+from tests.support.waiting_pages import BUSY, OPEN_BY_NATURE, WORK, WaitingPages
 from tintype.chromium.capture.pending_work import WorkCounts
 from tintype.engines.chromium import ChromiumEngine
 
@@ -59,6 +59,16 @@ class TestTimeLimitsOfPages:
 
 @pytest.mark.browser
 class TestNetworkIdle:
+    @pytest.mark.parametrize("name", sorted(OPEN_BY_NATURE.keys() - {"pixel", "image out of view"}))
+    def test_ignores_what_is_open_by_nature(self, name: str, engine: ChromiumEngine, site: WaitingPages) -> None:
+        assert not engine.capture(shot(site.url(name), wait_until="networkidle")).partial
+
+    @pytest.mark.parametrize("name", ["one request after another, to an end", "slow request"])
+    def test_waits_for_requests(self, name: str, engine: ChromiumEngine, site: WaitingPages) -> None:
+        capture = engine.capture(shot(site.url(name, limit=60_000), wait_until="networkidle"))
+        assert pixel(capture.body, 300, 200)[:3] == GREEN
+        assert not capture.partial
+
     @pytest.mark.parametrize("name", ["event stream", "socket", "body read as a stream"])
     def test_ignores_streams(self, name: str, engine: ChromiumEngine, site: WaitingPages) -> None:
         capture = engine.capture(shot(site.url(name), wait_until="networkidle"))

@@ -108,6 +108,11 @@ class PendingWork:
         self.has_operations = counts.operations > 0
         return self.has_operations or counts.silent > 0 or counts.polling > 0 or self._is_receiving(time)
 
+    async def awaits_answers(self) -> bool:
+        """Return whether scripts wait for a request or the end of its body; also if the page does not answer."""
+        counts = await self._read(_ANSWER_SECONDS)
+        return counts is None or counts.loading > 0 or counts.operations > 0
+
     async def find_unfinished(self, *, is_stalled: bool) -> tuple[frozenset[UnfinishedReason], int]:
         """Read once more; what the page has been doing for half a second without a pause, and its dedicated workers.
 

@@ -52,7 +52,7 @@ async def _wait_event(page: PageContext) -> None:
         await page.tab.wait_for(until)
         return
     await page.tab.wait_for("load")
-    await page.network.wait_idle()
+    await page.network.wait_idle(page.pending_work.awaits_answers)
 
 
 async def wait_stable(page: PageContext, milliseconds: float = _FURTHER_MS) -> None:
