@@ -96,6 +96,41 @@ def test_detects_error_titles(title: str, expected: str) -> None:
     assert verdict(SHORT_PAGE, title=title) == expected
 
 
+@pytest.mark.parametrize(
+    ("title", "sample", "expected"),
+    [
+        ("Page 404 - Tabler", "404 Oops… You just found an error page. Take me home", "error"),
+        ("Acme", "404 The page you are looking for does not exist. Home", "error"),
+        ("Acme", "404 Diese Seite wurde nicht gefunden.", "error"),
+        ("Acme", "Error 503: something went wrong, try again.", "error"),
+        ("Acme", "404 is the area code of Atlanta.", "ok"),
+        ("Page 404 – Moby Dick", "Call me Ishmael.", "ok"),
+        ("500 Days", "500 days of summer.", "ok"),
+        ("Lost and found", "Your keys were not found yet.", "ok"),
+    ],
+)
+def test_detects_error_pages_with_status_200(title: str, sample: str, expected: str) -> None:
+    assert verdict({**SHORT_PAGE, "headings": [], "sample": sample}, title=title) == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "changes", "expected"),
+    [
+        ("Acme", {"letters": 30, "headings": ["Log in"]}, "login"),
+        ("Acme", {"letters": 30, "headings": []}, "login"),
+        ("Sign in · Acme", {"letters": 300}, "login"),
+        ("Acme", {"letters": 300, "headings": ["Anmelden"]}, "login"),
+        ("Acme", {"letters": 300, "headings": ["Harbour club"]}, "ok"),
+        ("Acme", {"letters": 30, "headings": [], "media": 1}, "ok"),
+        ("Sign in · Acme", {"letters": 300, "links": 25}, "ok"),
+        ("Sign in · Acme", {"letters": 1400}, "ok"),
+    ],
+)
+def test_detects_bare_login_pages(title: str, changes: dict[str, Any], expected: str) -> None:
+    form = {"height": 0.05, "vertical_position": 0.1, "letters": 20}
+    assert verdict({**SHORT_PAGE, "login": form, **changes}, title=title) == expected
+
+
 @pytest.mark.parametrize(("status", "expected"), [(200, "ok"), (304, "ok"), (0, "ok"), (400, "error"), (599, "error")])
 def test_classifies_by_status(status: int, expected: str) -> None:
     assert {verdict(signs, status=status) for signs in ({}, LONG_PAGE)} == {Verdict(expected)}

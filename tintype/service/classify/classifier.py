@@ -18,6 +18,8 @@ _SHORT_PAGE_LETTERS = 1_500
 """A page with more letters has real content, so a matching phrase proves nothing."""
 _VERY_SHORT_PAGE_LETTERS = 600
 _FEW_LINKS = 30
+_BARE_LETTERS = 40
+"""Letters beside a login form that is the whole page: a heading, or the name of the site."""
 _COVERING_SHARE = 0.5
 """Share of the viewport from which an overlay counts as the content of the capture."""
 _MIN_DRAWN_PIXELS = 9
@@ -107,10 +109,23 @@ def _is_login(page: _PageView) -> bool:
         is_large = features.login.height >= 0.2 or 0.2 <= features.login.vertical_position <= 0.9  # noqa: PLR2004 - parts of the view
         if is_large and outside <= _SHORT_PAGE_LETTERS and features.links <= _FEW_LINKS:
             return True
+        if _is_bare_login(page, features, outside):
+            return True
     if not page.was_redirected or (features and features.letters > _SHORT_PAGE_LETTERS):
         return False
     is_login_url = patterns.LOGIN_HOSTS.search(page.host) or patterns.LOGIN_PATHS.search(page.path)
     return bool(is_login_url) and (features is None or page.contains(patterns.LOGIN_WORDS, _SHORT_PAGE_LETTERS))
+
+
+def _is_bare_login(page: _PageView, features: PageFeatures, letters: int) -> bool:
+    """Whether a small form at the top is all that the page has, or what its title or a heading names.
+
+    ``letters``: those outside of the form.
+    """
+    if letters <= _BARE_LETTERS and not features.media:
+        return True
+    named = any(patterns.LOGIN_WORDS.search(text) for text in (page.title, *features.headings))
+    return named and letters <= _VERY_SHORT_PAGE_LETTERS and features.links <= _FEW_LINKS // 3
 
 
 def _is_error(page: _PageView) -> bool:
@@ -118,8 +133,15 @@ def _is_error(page: _PageView) -> bool:
         return True
     if patterns.ERROR_TITLES.search(page.title) and (not page.features or page.features.letters <= _SHORT_PAGE_LETTERS):
         return True
-    headings = page.features.headings if page.features and page.features.letters <= _VERY_SHORT_PAGE_LETTERS else ()
-    return any(patterns.ERROR_HEADINGS.search(heading) for heading in headings)
+    features = page.features
+    if features is None or features.letters > _VERY_SHORT_PAGE_LETTERS:
+        return False
+    if any(patterns.ERROR_HEADINGS.search(heading) for heading in features.headings):
+        return True
+    begins = (page.title, *features.headings, features.sample)
+    return any(patterns.ERROR_STATUS.search(text) for text in begins) and page.contains(
+        patterns.ERROR_WORDS, _VERY_SHORT_PAGE_LETTERS
+    )
 
 
 def _is_parked(page: _PageView) -> bool:

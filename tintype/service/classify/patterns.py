@@ -81,6 +81,18 @@ ERROR_HEADINGS = _any(
 )
 """Headings of error pages, also of those with status 200; applied to very short pages only."""
 
+ERROR_STATUS = _any(r"^\W*((page|error|http|status|code)\W*){0,2}(40[0134]|410|50[0234])\b")
+"""How titles, headings and texts of error pages may begin, and others too."""
+
+ERROR_WORDS = _any(
+    r"\bnot found\b|\berror page\b|\boops\b|\bno longer (exists?|available)\b|\bwent wrong\b|\bpage (is )?missing\b",
+    r"\b(does|do)(n.?t| not) exist\b|\b(can.?t|cannot|could ?n.?t|could not|unable to) (be )?(find|found|locate)\b",
+    r"\bnicht gefunden\b|\bexistiert nicht\b|\bintrouvable\b|\bn.existe (pas|plus)\b|\bno (se )?(ha )?encontrad",
+    r"\bno existe\b|\bnão (foi )?encontrad|\bnão existe\b|\bnon (è stata )?trovat|\bniet gevonden\b|\bnie znaleziono\b",
+    r"не найден|не существует|見つかりません|找不到|不存在|찾을 수 없",
+)
+"""Words of short error pages, also of those with status 200."""
+
 LOGIN_HOSTS = _any(
     r"^(login|signin|sso|auth|accounts?|idp|identity|secure-?login|adfs)\.",
     r"\.(okta|okta-emea|oktapreview|auth0|onelogin|pingone|pingidentity|duosecurity|b2clogin|cloudflareaccess)\.com$",
