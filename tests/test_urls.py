@@ -198,9 +198,13 @@ class TestWithScheme:
             ("xn--bcher-kva.example#!/a", "https://xn--bcher-kva.example#!/a"),
             ("bücher.example", "https://bücher.example"),
             ("a.b.co.uk?x", "https://a.b.co.uk?x"),
+            ("127.0.0.1", "http://127.0.0.1"),
+            ("1.2.3.4:80/a", "http://1.2.3.4:80/a"),
+            ("LOCALHOST:3000?x", "http://LOCALHOST:3000?x"),
+            ("[fd00::1]:80", "http://[fd00::1]:80"),
         ],
     )
-    def test_completes_a_host_name_with_a_dot(self, text: str, completed: str) -> None:
+    def test_completes_a_host_name_with_a_dot_or_a_local_host(self, text: str, completed: str) -> None:
         assert with_scheme(text) == completed
 
     @pytest.mark.parametrize(
@@ -210,11 +214,12 @@ class TestWithScheme:
                 "",
                 " ",
                 "nonsense",
-                "localhost:80",
-                "127.0.0.1",
+                "wiki:80",
                 "127.1:80",
-                "[::1]",
-                "1.2.3.4/a",
+                "localhosts",
+                "localhost.:80",
+                "[::1",
+                "1.2.3.4.5",
                 "site.org:x",
                 "site.123",
             ),

@@ -27,9 +27,9 @@ _ANY_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 _NAMED_HOST = re.compile(r"(?:[\w-]{1,63}\.)+[^\W\d_][\w-]{1,62}\.?(?P<port>:[0-9]{1,5})?(?=[/?#]|$)")
 """A host name with a dot, at the beginning of a text; no IP address, because its last label begins with a digit."""
 _LOCAL_HOST = re.compile(
-    r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:]{2,45}\]|[\w-]{1,63}(?=:))(?::[0-9]{1,5})?(?=[/?#]|$)"
+    r"(?:localhost|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?(?=[/?#]|$)", re.IGNORECASE
 )
-"""An IP address, or a name without a dot that a port follows: ``localhost:3000``."""
+"""An IP address or this machine, which seldom have a certificate."""
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 _AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]+)(:(?P<port>[0-9]{0,5}))?")
 _DEFAULT_PORTS = {"http:": 80, "https:": 443}
@@ -85,12 +85,15 @@ class TargetPolicy:
 
 
 def with_scheme(text: str) -> str:
-    """Put ``https://`` before a text that begins with a host name with a dot; any other text is returned unchanged.
+    """Complete what a person typed: ``https://`` before a host name with a dot, ``http://`` before a local host.
 
-    This is for what people type: command line, page, migration. The API requires the scheme, because ``localhost:80``
-    is a URL with the scheme ``localhost``, and IP addresses seldom have certificates.
+    Any other text is returned unchanged. The page at ``/`` has the same rule (``withScheme`` in form.js). The API
+    requires the scheme, because programs know it, and ``localhost:80`` is a URL with the scheme ``localhost``.
     """
-    return f"https://{text.strip()}" if _NAMED_HOST.match(text.strip()) else text
+    bare = text.strip()
+    if _LOCAL_HOST.match(bare):
+        return f"http://{bare}"
+    return f"https://{bare}" if _NAMED_HOST.match(bare) else text
 
 
 def require_web_url(text: str) -> None:

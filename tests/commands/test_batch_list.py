@@ -108,7 +108,7 @@ class TestLimits:
         monkeypatch.setattr("tintype.network.resolver.TargetResolver.check", lambda *_: None)
         Path("urls.txt").write_text("site.org/a\nhttps://site.org/a\n")
         assert tintype("batch", "urls.txt", "-o", "out") == 0
-        assert "Note: https:// was put before 1 URLs without a scheme." in tintype.err
+        assert "Note: 1 URL without a scheme: https:// was added" in tintype.err
         assert engine.capture_count == 1
 
 

@@ -21,6 +21,16 @@ class TestMissingScheme:
         assert engine.shots[0].url == "https://site.org/a?b=1"
         assert "Note: site.org/a?b=1 has no scheme; using https://site.org/a?b=1" in tintype.err
 
+    @pytest.mark.parametrize("text", ["127.0.0.1:9/a", "localhost:9/a", "[::1]:9/a"])
+    def test_receives_http_for_a_local_host(
+        self, tintype: Terminal, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, text: str
+    ) -> None:
+        monkeypatch.setenv("TINTYPE_ALLOW_ADDRESSES", "127.0.0.1:9,[::1]:9")
+        monkeypatch.setattr("tintype.network.resolver.TargetResolver.check", lambda *_: None)
+        assert tintype("shot", text, "-o", "a.png") == 0
+        assert engine.shots[0].url == f"http://{text}"
+        assert f"using http://{text}" in tintype.err
+
     def test_receives_https_before_signing(self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TINTYPE_SIGNING_KEYS", "0123456789abcdef")
         assert tintype("sign", "site.org", "--base", "https://thumbs.site.org") == 0
@@ -33,10 +43,8 @@ class TestMissingScheme:
                 "nonsense",
                 "URL is not a web address; it must start with http:// or https://, such as https://example.com",
             ),
-            ("localhost:3000", "URL must start with http:// or https://, such as http://localhost:3000"),
-            ("127.0.0.1:3000/a", "URL must start with http:// or https://, such as http://127.0.0.1:3000"),
-            ("[::1]:3000", "such as http://[::1]:3000"),
-            ("192.168.1.1", "such as http://192.168.1.1"),
+            ("wiki", "URL is not a web address"),
+            ("wiki:3000", "URL must start with http:// or https://"),
             ("ftp://site.org", "URL must start with http:// or https://"),
             ("javascript:alert(1)", "URL must start with http:// or https://"),
         ],

@@ -19,6 +19,7 @@ class TestUpdateFilters:
         monkeypatch.setenv("TINTYPE_FILTER_LISTS", str(tmp_path / "list.txt"))
         assert tintype("update-filters") == 0
         assert "Our list: 8 rules, CC0" in tintype.out
+        assert tintype.err == f"The lists are in {tmp_path}/data/filters.\n"
         assert (tmp_path / "data/filters/engine.dat").is_file()
 
     def test_reports_lists_that_failed_to_download(

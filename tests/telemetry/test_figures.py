@@ -46,5 +46,13 @@ class TestFigures:
         assert figures.browser == {"up": 1, "restarts": 1, "recycles": 2}
         assert figures.rejections[EGRESS_DENIED] == sum(figures.rejections.values()) == 6
 
+    def test_leave_out_what_is_sent_to_their_readers(self, site: Site) -> None:
+        before = telemetry.summarize().bytes_sent
+        for path in ("/metrics", "/status.json"):
+            assert site.client.get(path).data
+        assert telemetry.summarize().bytes_sent == before
+        body = site.thumb().data
+        assert telemetry.summarize().bytes_sent == before + len(body)
+
     def test_have_no_ratio_without_thumbnails(self) -> None:
         assert telemetry.summarize().hit_ratio is None

@@ -102,6 +102,12 @@ class TestRequestLog:
         assert (line["status"], line["error"], line["log_level"]) == (400, "invalid-request", "info")
         assert "reason" not in line
 
+    def test_contains_why_a_target_was_denied(self, site: Site, lines: LogCapture) -> None:
+        site.thumb("http://10.0.0.1/")
+        (line,) = self.request_lines(lines)
+        assert (line["error"], line["log_level"]) == ("target-denied", "info")
+        assert "TINTYPE_ALLOW_ADDRESSES" in line["reason"]
+
     def test_contains_no_storage_key_and_no_query_string(self, site: Site, lines: LogCapture) -> None:
         key = site.persist(url="https://site.org/?token=hidden").json["key"]
         site.client.get(f"/stored/{key}")

@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
         return member
 
     OK = 0, "success"
-    FAILURE = 1, "a part of the work failed, or a file could not be read or written"
+    FAILURE = 1, "a part of the work failed, or a file could not be written"
     USAGE_ERROR = 2, "wrong usage, invalid options or invalid settings"
     TARGET_ERROR = 3, "the target was denied or unreachable, or its page could not be captured as requested"
     SERVICE_ERROR = 4, "overloaded, timed out, or an engine, a cache, a storage or a node does not respond"

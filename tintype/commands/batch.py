@@ -108,7 +108,8 @@ def _read_list(reader: ListReader, list_file: TextIO | None, options: dict[str, 
     for failure in reader.failures:
         click.echo(f"sitemap {failure}", err=True)
     if reader.completed:
-        click.echo(f"Note: https:// was put before {reader.completed} URLs without a scheme.", err=True)
+        count = "1 URL" if reader.completed == 1 else f"{reader.completed} URLs"
+        click.echo(f"Note: {count} without a scheme: https:// was added, http:// before local hosts.", err=True)
     return url_list
 
 

@@ -37,7 +37,7 @@ class ListReader:
     failures: list[str] = field(default_factory=list)
     """Sitemaps of an index that could not be read."""
     completed: int = 0
-    """URLs without a scheme."""
+    """URLs whose scheme was missing."""
 
     def read(self, list_file: TextIO | None, sitemaps: Iterable[str], *, as_yaml: bool) -> UrlList:
         """Parse the list; raises InvalidRequest, UsageError or TargetUnreachable."""

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tintype import backends
 from tintype.chromium.daemon.config import DaemonConfig, address_for, command_for
+from tintype.settings import Settings
 
 CONFIG = DaemonConfig(slots=3, allow_addresses=("127.0.0.1:8090",))
 
@@ -23,6 +25,12 @@ def test_survives_encoding_as_json() -> None:
 def test_rejects_other_texts(text: str) -> None:
     with pytest.raises(ValueError, match=r"configuration|Expecting"):
         DaemonConfig.from_json(text)
+
+
+def test_contains_the_log_format_of_the_service() -> None:
+    settings = Settings.load({"TINTYPE_LOG_FORMAT": "console", "TINTYPE_LOG_LEVEL": "debug"}, env_file=None)
+    config = backends.daemon_config(settings)
+    assert (config.log_format, config.log_level) == ("console", "debug")
 
 
 def test_gives_different_settings_different_addresses(tmp_path: Path) -> None:
