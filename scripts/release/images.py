@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from scripts.release.commands import output_of
+from scripts.release.sbom import write
 
 ARCHITECTURES = ("amd64", "arm64")
 TOOLS = ("debootstrap", "buildah")
@@ -31,7 +31,7 @@ def build_image(folder: Path, version: str, architecture: str, python_packages: 
     listed = path.with_name(f"{path.name}.packages")
     bom = with_debian_packages(python_packages, listed.read_text().splitlines(), f"tintype:{version}-{architecture}")
     listed.unlink()
-    path.with_suffix(".cdx.json").write_text(json.dumps(bom, indent=2) + "\n")
+    write(path.with_suffix(".cdx.json"), bom)
     return reported
 
 

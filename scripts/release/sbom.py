@@ -32,7 +32,18 @@ def write_sbom(path: Path, version: str, artefacts: Mapping[str, str], epoch: in
             *("--output-reproducible", "--spec-version", "1.6"),
             SOURCE_DATE_EPOCH=str(epoch),
         )
-    path.write_text(json.dumps(complete(json.loads(text), version, artefacts), indent=2) + "\n")
+    write(path, complete(json.loads(text), version, artefacts))
+
+
+def write(path: Path, bom: Bom) -> None:
+    """Write an SBOM; raises CommandFailed if it does not conform to the schema of CycloneDX 1.6."""
+    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415 - only releases install it
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
+    text = json.dumps(bom, indent=2) + "\n"
+    if problem := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
+        raise CommandFailed(f"{path.name} is no valid SBOM: {problem.data}")
+    path.write_text(text)
 
 
 def complete(bom: Bom, version: str, artefacts: Mapping[str, str]) -> Bom:
