@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -84,6 +85,19 @@ class TestFiles:
         (folder / "a.css").write_bytes(b"p {}")
         (folder / "link.css").symlink_to("a.css")
         assert get(server, "link.css").content == b"p {}"
+
+    def test_client_that_disconnects_prints_nothing(
+        self, folder: Path, server: FileServer, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        (folder / "large.bin").write_bytes(bytes(20 << 20))
+        (folder / "a.css").write_bytes(b"p {}")
+        path = server.base_url.removeprefix(f"http://{server.address}")
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", int(server.address.partition(":")[2])), timeout=30) as client:
+                client.sendall(f"GET {path}large.bin HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                client.recv(1000)
+        assert get(server, "a.css").content == b"p {}"
+        assert capfd.readouterr().err == ""
 
 
 class TestRefused:

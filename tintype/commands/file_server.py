@@ -65,7 +65,7 @@ class FileServer:
         self._html = html
         self._lock = threading.Lock()
         self._requests = self._bytes = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("_Handler", (_Handler,), {"files": self}))
+        self._server = _Server(("127.0.0.1", 0), type("_Handler", (_Handler,), {"files": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -148,6 +148,13 @@ class FileServer:
 
 class Unavailable(Exception):
     """The reason why a file is not served."""
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Ignore browsers that close their connection before the end of a file."""
 
 
 class _Handler(BaseHTTPRequestHandler):
