@@ -10,8 +10,8 @@ from harness import ROOT
 from tintype import errors, request_parser
 from tintype.backends import MAX_CAPTURE_WAIT
 from tintype.batch import sitemap, url_list, yaml_list
-from tintype.chromium.capture import emulation, page_capture, visible_rows
-from tintype.chromium.cdp import connection, tab
+from tintype.chromium.capture import elements, emulation, page_capture, visible_rows
+from tintype.chromium.cdp import connection, frames, tab
 from tintype.chromium.daemon import followed, slots, supervisor
 from tintype.chromium.process.watchdog import ProcessLimits
 from tintype.chromium.proxy.session import ProxyLimits
@@ -119,6 +119,9 @@ BOUNDS: list[tuple[str, str]] = [
     ("windows, dialogs of a page", f"{tab._MAX_POPUPS}, {tab._MAX_DIALOGS:,}"),
     ("memory of a page", f"{emulation._STORAGE_QUOTA // 1_000_000} MB of storage"),
     ("memory of a page", f"{ProcessLimits().renderer // (KB * MB)} GB per renderer"),
+    ("scripts of Tintype in a page", f"{elements.MAX_CLOSED_ROOTS} closed shadow trees per search"),
+    ("scripts of Tintype in a page", f"{frames.MAX_WORKERS} workers"),
+    ("scripts of Tintype in a page", f"{frames.MAX_FRAMES} frames"),
     ("threads of a page", f"{ProcessLimits().threads} beyond"),
     ("CPU of a page", f"{supervisor.MAX_CPU:.0f} s while"),
     ("CPU of a page", f"over {slots.SLOW_AFTER:.0f} s"),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from harness.site_server import SiteServer
+from tests.chromium.conftest import StartEngine
 from tests.support.capture_page import BODY, GREEN, HEADER, RED, WHITE, YELLOW, CapturePage, colours
+from tests.support.images import count_pixels
+from tintype.chromium.capture import elements
 from tintype.errors import SelectorNotFound
 
 pytestmark = pytest.mark.browser
@@ -40,3 +44,8 @@ class TestShadowTrees:
     def test_missing_element_is_an_error(self, capture: CapturePage) -> None:
         with pytest.raises(SelectorNotFound):
             capture("/shadow-trees.html?closed", selector=".nowhere")
+
+    def test_searches_a_bounded_number_of_closed_trees(self, start_engine: StartEngine, site: SiteServer) -> None:
+        patient = CapturePage(start_engine(timeout=60.0, allow_addresses=(f"127.0.0.1:{site.port}",)), site)
+        seen = patient("/many-closed-trees.html", hide_selectors=".part")
+        assert count_pixels(seen, RED) == (250 - elements.MAX_CLOSED_ROOTS) * 100

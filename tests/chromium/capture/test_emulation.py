@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from harness.site_server import SiteServer
+from tests.chromium.conftest import StartEngine
 from tests.support.capture_page import BLACK, BODY, WHITE, CapturePage, colours, reported
+from tintype.chromium.cdp import frames
 
 pytestmark = pytest.mark.browser
 
@@ -81,3 +84,9 @@ class TestEmulation:
         self, options: dict[str, Any], expected: tuple[int, ...], capture: CapturePage
     ) -> None:
         assert colours(capture(**options), BODY) == [expected]
+
+
+def test_sets_the_language_of_a_bounded_number_of_workers(start_engine: StartEngine, site: SiteServer) -> None:
+    patient = CapturePage(start_engine(timeout=60.0, allow_addresses=(f"127.0.0.1:{site.port}",)), site)
+    languages = json.loads(patient("/many-workers.html", locale="de-AT", wait_for="#all").title)
+    assert languages == {"de-AT": frames.MAX_WORKERS, "en-US": 55 - frames.MAX_WORKERS}

@@ -84,6 +84,11 @@ class TestLists:
         ]
         assert all(abs(height - ROW_HEIGHT * scale) < 2 for colour, height in rows if colour not in {BLUE, GREY, GREEN})
 
+    def test_shows_every_row_of_a_zoomed_list(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        seen = capture(engine, site.url("/visible-rows.html?zoomed"))
+        assert [colour for colour, height in column(seen) if height > 1] == [row_colour(n) for n in range(ROWS)]
+        assert all(height <= ROW_HEIGHT * 1.25 + 1 for _, height in column(seen))
+
     def test_shows_rows_whose_height_is_measured_when_they_appear(
         self, engine: ChromiumEngine, site: SiteServer
     ) -> None:

@@ -19,7 +19,7 @@ _FIND_SECONDS = 3.0
 """Seconds in which a script of the page may still create the element."""
 _CLOSED_INTERVAL = 0.5
 """Seconds between two searches for closed shadow trees, while no element matches."""
-_MAX_CLOSED_ROOTS = 200
+MAX_CLOSED_ROOTS = 200
 """Closed shadow trees that are searched; a hostile page can have any number."""
 _SCRIPTS: dict[Option, str] = {
     "wait_for": "exists",
@@ -67,7 +67,7 @@ async def register_closed_roots(page: PageContext) -> bool:
     """
     try:
         tree = (await page.session.call("DOM.getDocument", depth=-1, pierce=True))["root"]
-        roots = [*islice(_closed_roots(tree), _MAX_CLOSED_ROOTS)]
+        roots = [*islice(_closed_roots(tree), MAX_CLOSED_ROOTS)]
         new = [root for root in roots if root not in page.closed_roots]
         await asyncio.gather(*(_register(page, root) for root in new))
         page.session.post("DOM.disable")

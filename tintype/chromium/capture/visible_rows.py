@@ -8,6 +8,7 @@ rows of that, they are captured where they are in view, and replace the empty pa
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,7 @@ async def _capture_screens(page: PageContext, rows: _Rows, begin: float, until: 
     loop, area = asyncio.get_running_loop(), await find_page_area(page)
     end = rows.y + rows.height
     seen = await scroll_step(page, rows.index, 0)
-    step = _screen_step(seen["screen"], page.shot.emulation.scale * area.zoom)
+    step = _screen_step(math.floor(seen["screen"]), page.shot.emulation.scale * area.zoom)
     if rows.index in page.unseen_ends:
         end = seen["height"]
     end, number = min(end, image_height(page)), 0

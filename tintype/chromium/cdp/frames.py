@@ -10,9 +10,9 @@ from typing import Any
 from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, TargetClosed
 from tintype.chromium.cdp.tab import ISOLATED_WORLD, call_expression, script_source
 
-_MAX_FRAMES = 30
+MAX_FRAMES = 30
 """Frames returned at most; a hostile page can have any number."""
-_MAX_WORKERS = 50
+MAX_WORKERS = 50
 """Workers of one page whose emulation is set; a hostile page can start any number."""
 _FRAMES_ONLY = [{"type": "iframe"}]
 _FRAMES_AND_WORKERS = [{"type": kind} for kind in ("iframe", "worker", "shared_worker", "service_worker")]
@@ -88,7 +88,7 @@ class Frames:
         found = await self._frames_of(self._session)
         for child in tuple(self._child_sessions.values()):
             found += await self._frames_of(child)
-        return found[:_MAX_FRAMES]
+        return found[:MAX_FRAMES]
 
     async def workers(self) -> list[CdpSession]:
         """Return the sessions of the workers that exist now, at most 50; attaches to them."""
@@ -114,7 +114,7 @@ class Frames:
 
     def _prepare_worker(self, worker: CdpSession) -> None:
         self._attached_workers += 1
-        if self._attached_workers > _MAX_WORKERS:
+        if self._attached_workers > MAX_WORKERS:
             return
         worker.on("Target.attachedToTarget", self._on_attached)  # a worker may start workers
         _auto_attach(worker, _FRAMES_AND_WORKERS, hold=True)

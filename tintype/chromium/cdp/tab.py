@@ -30,6 +30,7 @@ _HELPERS = (
     ("deepTrees", "deep_trees"),
     ("deepQuery", "deep_query"),
     ("rowKey", "row_key"),
+    ("scaleOf", "scale_of"),
     ("ownChildren", "own_children"),
 )
 """Functions that scripts may call, and the scripts that define them."""

@@ -22,8 +22,9 @@
       if (width && isBeside && top < innerHeight * 0.15 && bottom > innerHeight * 0.95) scroller.beside.push(bar);
     }
   }
-  const isCut = tall > maxHeight;
-  const height = isCut ? maxHeight + 1 : tall; // so that the page is taller than the image, which then counts as cut
+  const scale = scaleOf(element);
+  const isCut = tall * scale > maxHeight;
+  const height = isCut ? (maxHeight + 1) / scale : tall; // so that the page is taller than the image, which then counts as cut
   force(element, { "min-height": `${height}px`, "flex-shrink": "0" });
   for (let part = element; part && part !== root; part = parentOf(part)) {
     const { position, display } = getComputedStyle(part);

@@ -28,8 +28,8 @@
     const isUpper = top + height / 2 < innerHeight / 2;
     if (isUpper ? !isFirst : !isLast) force(element, "visibility", "hidden");
   }
-  const box = scroller?.getBoundingClientRect();
-  const [left, top] = box ? [box.left + scroller.clientLeft, box.top + scroller.clientTop] : [0, 0];
-  const bottom = Math.min(innerHeight, box ? top + scroller.clientHeight : innerHeight);
-  return { top: Math.max(0, top), bottom, scrolled: (scroller?.scrollTop ?? 0) + scrollY };
+  const box = scroller?.getBoundingClientRect(), scale = scaleOf(scroller);
+  const [left, top] = box ? [box.left + scroller.clientLeft * scale, box.top + scroller.clientTop * scale] : [0, 0];
+  const bottom = Math.min(innerHeight, box ? top + scroller.clientHeight * scale : innerHeight);
+  return { top: Math.max(0, top), bottom, scrolled: (scroller?.scrollTop ?? 0) * scale + scrollY };
 }

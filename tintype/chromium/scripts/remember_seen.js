@@ -4,7 +4,7 @@
 (index, step) => {
   const [seen, rows] = [(globalThis.seen ??= new Map()), (globalThis.rows ??= new Map())];
   const scroller = globalThis.scrollers?.[index]?.element;
-  const scrolled = (scroller?.scrollTop ?? 0) + scrollY;
+  const scrolled = (scroller?.scrollTop ?? 0) * scaleOf(scroller) + scrollY;
   const parentOf = (element) => element.assignedSlot ?? element.parentElement ?? element.getRootNode().host ?? null;
   const isTall = (element) => Math.max(element.offsetHeight || 0, element.scrollHeight) >= innerHeight * 1.5;
   const known = new Map(), inside = new Map();

@@ -4,7 +4,8 @@
 async (index, top, maxAnimationMs) => {
   const { documentElement: root, body } = document;
   const element = globalThis.scrollers?.[index]?.element;
-  if (element) element.scrollTo({ top, behavior: "instant" });
+  const scale = scaleOf(element);
+  if (element) element.scrollTo({ top: top / scale, behavior: "instant" });
   else scrollTo({ top, left: 0, behavior: "instant" });
   await new Promise(requestAnimationFrame);
   for (const animation of document.getAnimations()) {
@@ -12,6 +13,6 @@ async (index, top, maxAnimationMs) => {
     const runs = animation.playState === "running" && animation.timeline === document.timeline;
     if (runs && endTime <= maxAnimationMs) animation.finish();
   }
-  if (element) return { height: element.scrollHeight, screen: element.clientHeight };
-  return { height: Math.max(root?.scrollHeight ?? 0, body?.scrollHeight ?? 0), screen: innerHeight };
+  if (element) return { height: element.scrollHeight * scale, screen: element.clientHeight * scale };
+  return { height: Math.max(root?.scrollHeight ?? 0, (body?.scrollHeight ?? 0) * scaleOf(body)), screen: innerHeight };
 }

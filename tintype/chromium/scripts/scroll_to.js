@@ -19,7 +19,7 @@
   if (/^[0-9]+$/.test(target)) {
     const top = Number(target);
     const inside = top && root && root.scrollHeight <= innerHeight + 1 ? innerScroller() : null;
-    (inside ?? window).scrollTo({ top, left: 0, behavior: "instant" });
+    (inside ?? window).scrollTo({ top: top / scaleOf(inside), left: 0, behavior: "instant" });
   } else {
     const element = deepQuery(target).find((each) => each.getClientRects().length);
     if (!element) return null;
