@@ -96,7 +96,41 @@ class TestHtml:
         digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
         policy = answer.headers["Content-Security-Policy"]
         assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}'")
-        assert not re.search("(src|href)=", answer.text)
+        assert not re.search("src=|https?://|<script", answer.text)
+
+    def test_leads_home(self, site: Site) -> None:
+        links = re.findall('href="([^"]*)"', site.client.get("/nothing/here", headers={"Accept": BROWSER}).text)
+        assert links == ["/", "/", "/docs", "/openapi.json"]
+        for link in links:
+            assert site.client.get(link).status_code == 200
+
+    def test_leads_home_below_the_path_of_a_proxy(self) -> None:
+        site = Site(trusted_proxies=("127.0.0.1",))
+        headers = {"Accept": BROWSER, "X-Forwarded-Prefix": "/thumbs"}
+        assert 'href="/thumbs/docs"' in site.client.get("/nothing", headers=headers).text
+
+    def test_leads_to_the_form_with_the_options(self, site: Site) -> None:
+        answer = site.client.get(
+            "/thumb", query_string={"url": URL, "width": "1", "sig": "0", "css": '"><b>'}, headers={"Accept": BROWSER}
+        )
+        assert "/?url=https%3A%2F%2Fsite.org%2F&amp;width=1&amp;css=%22%3E%3Cb%3E" in answer.text
+        assert "<b>" not in answer.text
+
+    def test_leads_to_no_page_that_is_disabled(self) -> None:
+        site = Site(playground=Playground(enabled=False))
+        links = re.findall('href="([^"]*)"', site.client.get("/nothing", headers={"Accept": BROWSER}).text)
+        assert links == ["/openapi.json"]
+
+    def test_repeats_no_sentence(self, site: Site) -> None:
+        site.engine.error = errors.EngineError()
+        text = site.thumb(headers={"Accept": BROWSER}).text
+        assert text.partition("<body>")[2].count(errors.EngineError.title) == 1
+
+    def test_names_the_seconds_until_a_retry(self, site: Site) -> None:
+        site.engine.error = errors.Overloaded("the queue is full", retry_after=7)
+        text = site.thumb(headers={"Accept": BROWSER}).text
+        assert "The queue is full." in text
+        assert "Try again in 7 s." in text
 
     @pytest.mark.parametrize("accept", ["*/*", "application/json", "", "application/json, text/html;q=0.9", "image/*"])
     def test_other_clients_get_json(self, site: Site, accept: str) -> None:

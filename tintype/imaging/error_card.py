@@ -15,30 +15,30 @@ from tintype.model import Thumbnail, digest_of
 from tintype.options import FormatName
 
 _MAX_PIXELS = 8_294_400  # 3840 x 2160
-_BACKGROUND_COLOUR, _TITLE_COLOUR, _REASON_COLOUR = (246, 247, 249), (31, 41, 55), (107, 114, 128)
-_FONTS = "Inter, Noto Sans, Liberation Sans, DejaVu Sans, sans-serif"
+_BACKGROUND_COLOUR, _TITLE_COLOUR, _REASON_COLOUR = (246, 243, 236), (29, 38, 41), (86, 96, 95)
+"""Those of the playground: paper, ink, soft."""
+_SERIF, _SANS = "Noto Serif, Georgia, DejaVu Serif, serif", "Inter, Noto Sans, Liberation Sans, DejaVu Sans, sans-serif"
 _LONG_WORD = 24
 """Letters from which a word may be cut."""
 _CARD = """
 <svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">
-<rect width="100%" height="100%" fill="#f6f7f9"/>
-<svg x="{x}" y="{y}" width="{side}" height="{side}" viewBox="0 0 48 48" fill="none" stroke-width="2.4">
-<rect x="3" y="6" width="42" height="34" rx="5" fill="#fff" stroke="#9ca3af"/>
-<path d="M3 15H45" stroke="#9ca3af"/>
-<path d="M9 10.6h.01M14 10.6h.01M19 10.6h.01" stroke="#9ca3af" stroke-linecap="round"/>
-<circle cx="37" cy="35" r="10" fill="#d97706" stroke="#f6f7f9"/>
-<path d="M37 30v5.4M37 39.6h.01" stroke="#fff" stroke-width="2.8" stroke-linecap="round"/>
+<rect width="100%" height="100%" fill="#f6f3ec"/>
+<svg x="{x}" y="{y}" width="{side}" height="{side}" viewBox="0 0 64 64">
+<rect x="8" y="3" width="48" height="58" rx="7" fill="#26343a" stroke="#cfd8dc" stroke-width="2.5"/>
+<ellipse cx="32" cy="32" rx="17" ry="22" fill="#fdf1e2" stroke="#cfd8dc" stroke-width="2"/>
+<path d="M32 21v13" stroke="#a02a1c" stroke-width="5" stroke-linecap="round"/>
+<circle cx="32" cy="43" r="3" fill="#a02a1c"/>
 </svg></svg>
 """
 
 
 _PLACEHOLDER = """
 <svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">
-<rect width="100%" height="100%" fill="#f6f7f9"/>
-<svg x="{x}" y="{y}" width="{side}" height="{side}" viewBox="0 0 48 48" fill="none" stroke="#c9ced6" stroke-width="2">
-<rect x="3" y="6" width="42" height="36" rx="5" fill="#fff"/><path d="M3 15H45"/>
-<path d="M9 10.6h.01M14 10.6h.01M19 10.6h.01M16 28.5h.01M24 28.5h.01M32 28.5h.01" stroke-width="3"
- stroke-linecap="round"/>
+<rect width="100%" height="100%" fill="#f6f3ec"/>
+<svg x="{x}" y="{y}" width="{side}" height="{side}" viewBox="0 0 64 64" fill="none" stroke="#c9c2b4">
+<rect x="8" y="3" width="48" height="58" rx="7" fill="#fffdf8" stroke-width="2.5"/>
+<ellipse cx="32" cy="32" rx="17" ry="22" stroke-width="2"/>
+<path d="M24 32h.01M32 32h.01M40 32h.01" stroke-width="4.5" stroke-linecap="round"/>
 </svg></svg>
 """
 
@@ -107,10 +107,16 @@ def _text_masks(title: str, reason: str, width: int, unit: float) -> list[tuple[
         return []
     room = round(min(0.86 * width, 32 * big))
     texts = [
-        (title, f"bold {big:.1f}px", 2.9 * big, _TITLE_COLOUR),
-        (reason, f"{small:.1f}px", 4.4 * small, _REASON_COLOUR),
+        (title, f"{_SERIF} bold {big:.1f}px", 2.9 * big, _TITLE_COLOUR),
+        *([(_sentence(reason), f"{_SANS} {small:.1f}px", 4.4 * small, _REASON_COLOUR)] if reason != title else []),
     ]
     return [(_fit_text(text, style, room, most), colour) for text, style, most, colour in texts if text.strip()]
+
+
+def _sentence(text: str) -> str:
+    """A detail, which begins in lower case, as a sentence of its own."""
+    sentence = text[:1].upper() + text[1:]
+    return sentence if not sentence.strip() or sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
 
 
 def _fit_text(text: str, style: str, width: int, height: float) -> Any:
@@ -132,12 +138,12 @@ def _truncate(words: str, length: int) -> str:
 
 
 def _layout_text(words: str, style: str, width: int) -> Any:
-    markup, font = escape(words, quote=False), f"{_FONTS} {style}"
-    return pyvips_module().Image.text(markup, font=font, width=width, align="centre", wrap="word-char", dpi=72)
+    markup = escape(words, quote=False)
+    return pyvips_module().Image.text(markup, font=style, width=width, align="centre", wrap="word-char", dpi=72)
 
 
 @functools.cache
 def _has_fonts() -> bool:
     """Whether a font is installed: without one, all letters are the same empty box."""
-    one, other = (pyvips_module().Image.text(letters, font=_FONTS, dpi=72) for letters in ("AB", "LI"))
+    one, other = (pyvips_module().Image.text(letters, font=_SANS, dpi=72) for letters in ("AB", "LI"))
     return bool((one.width, one.height, one.avg()) != (other.width, other.height, other.avg()))

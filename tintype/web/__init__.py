@@ -44,7 +44,7 @@ def create_app(application: Application | None = None) -> Flask:
     request_log.install(app)
     images = FallbackImages(application.service.drawing)
     header_fields.install(app)
-    problems.install(app, images)
+    problems.install(app, images, application.proxies.path_prefix)
     usage_routes.install(app, application.authenticator.usage)
     query_cache = QueryCache()
     _register_routes(app, application, query_cache, images)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from flask import Flask, Request, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from tintype import errors, telemetry
+from tintype import errors, signing, telemetry
 from tintype.errors import TintypeError
 from tintype.options import DOCUMENTS
 from tintype.options.negotiation import negotiate, quality
@@ -28,13 +30,9 @@ log = structlog.get_logger("tintype.web")
 PROBLEM_JSON = "application/problem+json"
 COUNTED_KEY = "tintype.counted"
 """The key of the WSGI environment that is set once a request is authenticated and its rate limit has admitted it."""
-_IMAGES_KEY = "tintype_fallback_images"
-_STYLE = """
-body{margin:0;font:16px/1.5 system-ui,sans-serif;color:#222;background:#f6f6f4}
-main{max-width:42rem;margin:12vh auto;padding:0 1.5rem}
-h1{font-size:1.5rem;margin:0 0 .5rem}p,ul{margin:.5rem 0}code{font-family:ui-monospace,monospace;overflow-wrap:anywhere}
-small{color:#666}@media(prefers-color-scheme:dark){body{color:#ddd;background:#1b1b1a}small{color:#999}}
-"""
+_IMAGES_KEY, _PREFIX_KEY = "tintype_fallback_images", "tintype_path_prefix"
+_STYLE = (Path(__file__).parent / "templates/problem.css").read_text(encoding="utf-8")
+"""Inline, because a service without the playground has no static files."""
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _CSP = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -53,9 +51,12 @@ _BY_STATUS = {
 }
 
 
-def install(app: Flask, images: FallbackImages) -> None:
-    """Register the handlers for errors of all routes; ``images`` draws error images."""
-    app.extensions[_IMAGES_KEY] = images
+def install(app: Flask, images: FallbackImages, path_prefix: Callable[[Request], str]) -> None:
+    """Register the handlers for errors of all routes.
+
+    ``images`` draws error images, ``path_prefix`` returns the path below which clients see this service.
+    """
+    app.extensions[_IMAGES_KEY], app.extensions[_PREFIX_KEY] = images, path_prefix
     app.register_error_handler(TintypeError, _handle_tintype_error)
     app.register_error_handler(HTTPException, _handle_http_exception)
     app.register_error_handler(Exception, _handle_unexpected)
@@ -93,6 +94,15 @@ def _has_pages() -> bool:
     return any(rule.rule == "/docs" for rule in current_app.url_map.iter_rules())
 
 
+def _pages() -> list[tuple[str, str]]:
+    """Path, relative to the home page, and name of the pages that lead on from an error."""
+    if not _has_pages():
+        return [("openapi.json", "OpenAPI")]
+    query = [(name, value) for name, value in request.args.items(multi=True) if name not in signing.PARAMETERS]
+    form = [(f"?{urlencode(query)}", "Change the options")] if request.path == "/thumb" and query else []
+    return [*form, ("", "Home"), ("docs", "Documentation"), ("openapi.json", "OpenAPI")]
+
+
 def _handle_unexpected(error: Exception) -> Response:
     log.error("internal_error", exc_info=error)
     return problem_response(TintypeError("internal error; search the log for the request id"))
@@ -122,7 +132,9 @@ def _render(problem: Mapping[str, Any], error: TintypeError | None) -> Response:
         return image
     members = Problem(**problem, instance=f"urn:tintype:request:{request_log.request_id()}").members()
     if _prefers_html(request):
-        page = Response(render_template("problem.html", problem=members, style=_STYLE), mimetype="text/html")
+        home, pages = f"{current_app.extensions[_PREFIX_KEY](request)}/", _pages()
+        text = render_template("problem.html", problem=members, style=_STYLE, home=home, pages=pages)
+        page = Response(text, mimetype="text/html")
         page.headers["Content-Security-Policy"] = _CSP
         return page
     return Response(json.dumps(members, ensure_ascii=False) + "\n", content_type=PROBLEM_JSON)
