@@ -61,6 +61,10 @@ class TestLocations:
             "https://site.org/b",
         ]
 
+    def test_accept_utf_16(self) -> None:
+        text = f"<urlset {NAMESPACE}><url><loc>https://site.org/a</loc></url></urlset>"
+        assert Site(sitemap=text.encode("utf-16")).urls() == ["https://site.org/a"]
+
     def test_end_at_the_limit_of_a_url(self) -> None:
         (url,) = Site(sitemap=urlset("https://site.org/" + "a" * 9_000)).urls()
         assert len(url) <= sitemap.MAX_LOCATION + 1

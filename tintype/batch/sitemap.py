@@ -26,6 +26,8 @@ MAX_INDEX_DEPTH = 2
 MAX_LOCATION = 4096
 """Characters of one URL."""
 _MAX_ELEMENT_DEPTH = 16
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+"""Byte order marks of XML in UTF-16, which expat reads."""
 _GZIP = b"\x1f\x8b"
 _GZIP_WBITS = 31
 _NAMESPACE_SEPARATOR = " "
@@ -124,7 +126,7 @@ def _decompress(body: bytes) -> bytes:
 
 def _parse(text: bytes) -> list[tuple[str, str]]:
     """``url`` or ``sitemap``, and the location, of each entry; of plain text, each line is a URL."""
-    if not text.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+    if not (text.startswith(_UTF16_MARKS) or text.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")):
         lines = text.decode("utf-8-sig", "replace").splitlines()
         return [("url", line.strip()) for line in lines if line.strip()]
     collector = _Locations()

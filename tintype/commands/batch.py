@@ -100,7 +100,8 @@ def _check_endings(options: dict[str, Any]) -> None:
 
 def _read_list(reader: ListReader, list_file: TextIO | None, options: dict[str, Any]) -> UrlList:
     """Read the list and report invalid entries; raises InvalidRequest or UsageError."""
-    url_list = reader.read(list_file, options["sitemaps"], as_yaml=options["as_yaml"])
+    with _spinner():
+        url_list = reader.read(list_file, options["sitemaps"], as_yaml=options["as_yaml"])
     if not url_list.items and not url_list.invalid:
         raise _usage(f"{list_file.name if list_file else 'The sitemap'} contains no URL.")
     for number, record in url_list.invalid.items():
@@ -111,6 +112,17 @@ def _read_list(reader: ListReader, list_file: TextIO | None, options: dict[str, 
         count = "1 URL" if reader.completed == 1 else f"{reader.completed} URLs"
         click.echo(f"Note: {count} without a scheme: https:// was added, http:// before local hosts.", err=True)
     return url_list
+
+
+@contextmanager
+def _spinner() -> Iterator[None]:
+    """Show that the list is being read, if stderr is a terminal: sitemaps are downloaded, and each entry is checked."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status("Reading the list …"):
+        yield
 
 
 def _write_reports(batch: Batch, output: Path, options: dict[str, Any]) -> None:
