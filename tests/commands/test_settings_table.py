@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 import pytest
+from rich.console import Console
 
 from tintype.commands.settings_table import format_setting, settings_table
 from tintype.settings import Settings
@@ -60,3 +62,12 @@ class TestTable:
         chosen = settings(TINTYPE_SLOTS="7", PORT="8100")
         assert settings_table(chosen, everything=False).row_count == 2
         assert settings_table(chosen, everything=True).row_count == len(Settings.model_fields)
+
+    def test_wraps_a_long_value_and_shows_all_of_it(self) -> None:
+        value = ",".join(f"parameter{number}" for number in range(30))
+        output = io.StringIO()
+        table = settings_table(settings(TINTYPE_TRACKING_PARAMETERS=value), everything=False)
+        Console(file=output, width=80).print(table)
+        lines = output.getvalue().splitlines()
+        assert all(len(line) <= 80 for line in lines)
+        assert value in "".join(line.split()[1] if number == 0 else line.strip() for number, line in enumerate(lines))

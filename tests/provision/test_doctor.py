@@ -255,6 +255,13 @@ def test_reports_why_a_capture_fails(tmp_path: Path, engine: FakeEngine) -> None
     assert (found.level, found.detail) == (CheckLevel.ERROR, "the browser does not start")
 
 
+def test_names_the_engine_that_fails_if_there_are_several(tmp_path: Path, engine: FakeEngine) -> None:
+    engine.check_error = "no reply"
+    chosen = settings(tmp_path, TINTYPE_ENGINE="unix:///run/a.sock,snapsharp", SNAPSHARP_API_KEY="sk")
+    details = [result.detail for result in doctor.run_checks(chosen) if result.name == "capture"]
+    assert details == ["unix: no reply", "snapsharp: no reply"]
+
+
 class TestCommand:
     @pytest.fixture(autouse=True)
     def _own_settings(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: Path, all_fonts: Path) -> None:

@@ -37,6 +37,9 @@ _EFFECTIVE: dict[str, Callable[[Settings], Any]] = {
 def settings_table(settings: Settings, *, everything: bool) -> Table:
     """The settings that are not from their defaults, or ``everything``."""
     table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
     for name, field in Settings.model_fields.items():
         source = settings.source(str(field.validation_alias))
         if everything or source != "default":

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -67,7 +67,9 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     yield _check("storage", lambda: _storage(settings), _storage_remedy(settings))
     for name in settings.engines:
         one = settings.model_copy(update={"engine": name})
-        yield _check("capture", partial(_capture, one), _engine_remedy(name, settings))
+        result = _check("capture", partial(_capture, one), _engine_remedy(name, settings))
+        is_clear = result.level is CheckLevel.OK or len(settings.engines) == 1
+        yield result if is_clear else replace(result, detail=f"{name.partition('://')[0]}: {result.detail}")
 
 
 def _check(what: str, run: Callable[[], str], remedy: str) -> CheckResult:
