@@ -192,9 +192,16 @@ class TestSbom:
 
     def test_contains_debian_packages_of_an_image(self) -> None:
         made = images.with_debian_packages(
-            self.bom(click=[{"expression": "MIT"}]), ["libc6 2.36-9+deb12u10 arm64"], "tintype:1.2.3-arm64"
+            self.bom(click=[{"expression": "MIT"}]),
+            ["libc6 2.36-9+deb12u10 arm64 GPL-2|LGPL-2.1+ with exceptions", "apt 2.6.1 arm64 "],
+            "tintype:1.2.3-arm64",
         )
         assert made["metadata"]["component"]["type"] == "container"
+        assert sbom.licences(made) == {
+            "click": "MIT",
+            "libc6": "GPL-2, LGPL-2.1+ with exceptions",
+            "apt": "see /usr/share/doc/apt/copyright",
+        }
         assert made["components"][1]["purl"] == "pkg:deb/debian/libc6@2.36-9%2Bdeb12u10?arch=arm64&distro=debian-12"
 
 

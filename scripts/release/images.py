@@ -1,4 +1,4 @@
-"""Container images of a release as OCI archives, with an SBOM of their Debian packages."""
+"""Container images of a release as archives for ``docker load``, with an SBOM of their Debian packages."""
 
 from __future__ import annotations
 
@@ -36,12 +36,25 @@ def build_image(folder: Path, version: str, architecture: str, python_packages: 
 
 
 def with_debian_packages(python_packages: Bom, lines: Iterable[str], name: str) -> Bom:
-    """The SBOM of an image: the Python packages of the release, and Debian packages (name, version, architecture)."""
+    """The SBOM of an image: the Python packages of the release, and Debian packages.
+
+    ``lines``: name, version, architecture and, separated by ``|``, the licences of a Debian package.
+    """
     debian = []
     for line in lines:
-        package, version, architecture = line.split()
+        package, version, architecture, *licences = line.split(maxsplit=3)
+        names = [name for name in "".join(licences).split("|") if name] or [f"see /usr/share/doc/{package}/copyright"]
         purl = f"pkg:deb/debian/{package}@{quote(version, safe='')}?arch={architecture}&distro=debian-12"
-        debian.append({"type": "library", "name": package, "version": version, "purl": purl, "bom-ref": purl})
+        debian.append(
+            {
+                "type": "library",
+                "name": package,
+                "version": version,
+                "purl": purl,
+                "bom-ref": purl,
+                "licenses": [{"license": {"name": name}} for name in names],
+            }
+        )
     component = {**python_packages["metadata"]["component"], "type": "container", "name": name}
     metadata = {**python_packages["metadata"], "component": component}
     return {**python_packages, "metadata": metadata, "components": [*python_packages["components"], *debian]}
