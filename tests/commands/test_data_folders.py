@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.servers import S3Server
 from tests.support.terminal import Terminal
 from tintype.commands.data_folders import user_cache_folder
 
@@ -64,6 +65,26 @@ class TestWrongFolder:
     def test_purges_a_cache_in_redis_from_any_folder(self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
         assert tintype("purge", "--all") == 4
+        assert list(Path().iterdir()) == []
+
+    def test_receives_no_files_from_commands_about_a_bucket(
+        self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "test")
+        with S3Server() as server:
+            server.create_bucket("thumbs")
+            bucket = {"S3_BUCKET": "thumbs", "S3_REGION": "us-east-1", "S3_ENDPOINT_URL": server.url}
+            for name, value in bucket.items():
+                monkeypatch.setenv(name, value)
+            assert tintype("stored", "ls") == 0
+        assert list(Path().iterdir()) == []
+
+    def test_receives_no_storage_folder(self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TINTYPE_STORAGE_DIR", "elsewhere")
+        assert tintype("stored", "ls") == 2
+        assert "TINTYPE_STORAGE_DIR: there is no folder elsewhere" in tintype.err
+        assert list(Path().iterdir()) == []
 
     def test_receives_no_files_from_commands_without_data(
         self, tintype: Terminal, monkeypatch: pytest.MonkeyPatch

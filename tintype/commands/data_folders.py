@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -25,6 +28,26 @@ def with_user_cache(settings: Settings) -> Settings:
     if settings.source("TINTYPE_DATA_DIR") != "default":
         return settings
     return settings.model_copy(update={"data_dir": user_cache_folder()})
+
+
+@contextmanager
+def without_new_folder(settings: Settings) -> Iterator[Settings]:
+    """The settings, with a temporary data folder if theirs does not exist: for commands that write no data here."""
+    if settings.data_dir.is_dir():
+        yield settings
+        return
+    with TemporaryDirectory(prefix="tintype-") as folder:
+        yield settings.model_copy(update={"data_dir": Path(folder)})
+
+
+def require_stored_objects(settings: Settings) -> None:
+    """Raise UsageError if the folder of stored objects does not exist: an empty one would be created."""
+    if settings.s3_bucket:
+        return
+    if not settings.storage_dir:
+        require_service_data(settings, "stored object")
+    elif not Path(settings.storage_dir).is_dir():
+        raise click.UsageError(f"TINTYPE_STORAGE_DIR: there is no folder {settings.storage_dir}.")
 
 
 def require_service_data(settings: Settings, purpose: str) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
 from tintype import application
 from tintype.commands import ExitCode
+from tintype.commands.data_folders import without_new_folder
 from tintype.commands.help_page import DocumentedCommand
 from tintype.settings import Settings
 from tintype.web.api_docs import api_features
@@ -28,8 +28,8 @@ def command(output: str) -> None:
 
     It is what GET /openapi.json returns with the same settings.
     """
-    with TemporaryDirectory(prefix="tintype-") as folder:  # the application opens its caches, which are not used
-        parts = application.build_application(Settings.load().model_copy(update={"data_dir": Path(folder)}))
+    with without_new_folder(Settings.load()) as settings:
+        parts = application.build_application(settings)
         try:
             content = document(api_features(parts))
         finally:

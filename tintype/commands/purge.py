@@ -6,7 +6,7 @@ import click
 
 from tintype import application, backends, logs
 from tintype.commands import ExitCode
-from tintype.commands.data_folders import require_service_data
+from tintype.commands.data_folders import require_service_data, without_new_folder
 from tintype.commands.help_page import DocumentedCommand
 from tintype.commands.targets import complete_target
 from tintype.service.purge import Selector, SelectorKind
@@ -46,16 +46,17 @@ def command(*, everything: bool, **texts: tuple[str, ...]) -> None:
     if not settings.redis_url:
         require_service_data(settings, "cache")
     logs.configure("warning", settings.log_format)
-    parts = application.build_application(settings)
-    try:
-        policy = parts.request_parser.target_policy
-        kinds = [(SelectorKind(name), _completed(name, text)) for name, given in texts.items() for text in given]
-        selectors = [Selector.parse(kind, text, policy) for kind, text in kinds] or [Selector(SelectorKind.ALL)]
-        place = backends.describe_state(settings)
-        for selector in selectors:
-            click.echo(_report(selector, parts.service.purge(selector), place))
-    finally:
-        parts.close()
+    with without_new_folder(settings) as opened:
+        parts = application.build_application(opened)
+        try:
+            policy = parts.request_parser.target_policy
+            kinds = [(SelectorKind(name), _completed(name, text)) for name, given in texts.items() for text in given]
+            selectors = [Selector.parse(kind, text, policy) for kind, text in kinds] or [Selector(SelectorKind.ALL)]
+            place = backends.describe_state(settings)
+            for selector in selectors:
+                click.echo(_report(selector, parts.service.purge(selector), place))
+        finally:
+            parts.close()
 
 
 def _completed(kind: str, text: str) -> str:

@@ -14,7 +14,7 @@ import click
 
 from tintype import application, logs
 from tintype.commands import ExitCode
-from tintype.commands.data_folders import require_service_data
+from tintype.commands.data_folders import require_stored_objects, without_new_folder
 from tintype.commands.help_page import DocumentedCommand, SuggestingGroup
 from tintype.commands.targets import complete_target
 from tintype.model import STORED_PREFIX, StoredEntry, is_storage_key
@@ -90,7 +90,8 @@ def list_command(*, limit: int | None, as_json: bool, **conditions: str | None) 
 def remove_command(*, keys: tuple[str, ...], dry_run: bool, as_json: bool, **conditions: str | None) -> None:
     """Delete stored objects by KEY or URL of the object, or by conditions, which must all hold.
 
-    Cached thumbnails of the same pages are purged. Copies in CDNs and browsers stay: purge the CDN too.
+    Cached thumbnails of the same pages are purged, if the cache is Redis or in the data folder of this machine. Copies
+    in CDNs and browsers stay: purge the CDN too.
     """
     if bool(keys) == any(conditions.values()):
         raise click.UsageError("Choose what to delete: name keys, or give conditions such as --host.")
@@ -125,14 +126,14 @@ def prune_command(*, older_than: str | None, dry_run: bool, as_json: bool) -> No
 @contextmanager
 def _opened() -> Iterator[tuple[StoredObjects, TargetPolicy, Settings]]:
     settings = Settings.load()
-    if not (settings.s3_bucket or settings.storage_dir):
-        require_service_data(settings, "stored object")
+    require_stored_objects(settings)
     logs.configure("warning", settings.log_format)
-    parts = application.build_application(settings)
-    try:
-        yield parts.service.stored, parts.request_parser.target_policy, settings
-    finally:
-        parts.close()
+    with without_new_folder(settings) as opened:
+        parts = application.build_application(opened)
+        try:
+            yield parts.service.stored, parts.request_parser.target_policy, settings
+        finally:
+            parts.close()
 
 
 def _filter(conditions: dict[str, str | None], policy: TargetPolicy) -> StoredFilter:
