@@ -10,25 +10,32 @@ from tintype.options import PageChanges
 NOTHING = PageChanges(block_ads=False, block_chats=False, block_cookie_banners=False)
 
 
-def test_stylesheet_has_one_rule_per_selector() -> None:
-    lines = bundled_rules.stylesheet(PageChanges()).splitlines()
-    assert "#onetrust-consent-sdk{display:none!important}" in lines
-    assert "ins.adsbygoogle{display:none!important}" in lines
-    assert "#intercom-container{display:none!important}" in lines
-    assert all(line.endswith("{display:none!important}") for line in lines)
-
-
 @pytest.mark.parametrize(
-    ("option", "selector"),
-    [("block_ads", "ins.adsbygoogle"), ("block_chats", ".crisp-client"), ("block_cookie_banners", "#didomi-host")],
+    ("option", "kind", "selector"),
+    [
+        ("block_ads", "ads", "ins.adsbygoogle"),
+        ("block_chats", "chats", ".crisp-client"),
+        ("block_cookie_banners", "consent", "#didomi-host"),
+    ],
 )
-def test_each_option_hides_its_own(option: str, selector: str) -> None:
-    assert selector not in bundled_rules.stylesheet(PageChanges.model_validate({option: False}))
-    assert selector in bundled_rules.stylesheet(NOTHING.model_copy(update={option: True}))
+def test_each_option_has_its_own_rules(option: str, kind: str, selector: str) -> None:
+    assert kind not in bundled_rules.named_rules(PageChanges.model_validate({option: False}))
+    rules = bundled_rules.named_rules(NOTHING.model_copy(update={option: True}))
+    assert [*rules] == [kind]
+    assert selector in rules[kind]["selectors"]
 
 
-def test_stylesheet_is_empty_without_options() -> None:
-    assert bundled_rules.stylesheet(NOTHING) == ""
+def test_there_are_no_rules_without_options() -> None:
+    assert bundled_rules.named_rules(NOTHING) == {}
+
+
+def test_keeps_the_size_of_what_lies_over_the_page_until_it_is_judged() -> None:
+    rules = bundled_rules.named_rules(PageChanges())
+    assert [kind for kind, rule in rules.items() if "display" in rule["first"]] == ["ads"]
+
+
+def test_an_invalid_selector_hides_no_less_than_the_others() -> None:
+    assert bundled_rules.hiding_css(["a", "b["]) == "a{display:none!important}\nb[{display:none!important}"
 
 
 def test_no_selector_is_listed_twice() -> None:

@@ -69,7 +69,7 @@ async def register_closed_roots(page: PageContext) -> bool:
         tree = (await page.session.call("DOM.getDocument", depth=-1, pierce=True))["root"]
         roots = [*islice(_closed_roots(tree), MAX_CLOSED_ROOTS)]
         new = [root for root in roots if root not in page.closed_roots]
-        await asyncio.gather(*(_register(page, root) for root in new))
+        await asyncio.gather(*(register_root(page, root) for root in new))
         page.session.post("DOM.disable")
     except ProtocolError:
         return False
@@ -89,7 +89,8 @@ def _closed_roots(tree: Json) -> Iterator[int]:
                 yield int(root["backendNodeId"])
 
 
-async def _register(page: PageContext, root: int) -> None:
+async def register_root(page: PageContext, root: int) -> None:
+    """Make a closed shadow tree, by its backend node id, visible to ``deep_trees.js``."""
     context = await page.tab.world_id()
     node = await page.session.call("DOM.resolveNode", backendNodeId=root, executionContextId=context)
     source = script_source("register_closed_root")

@@ -26,14 +26,17 @@ _MAX_RETRIES = 40
 navigating is the only one in which a script is retried until the caller's deadline."""
 
 
-_HELPERS = (
-    ("deepTrees", "deep_trees"),
-    ("deepQuery", "deep_query"),
-    ("rowKey", "row_key"),
-    ("scaleOf", "scale_of"),
-    ("ownChildren", "own_children"),
-)
-"""Functions that scripts may call, and the scripts that define them."""
+_HELPERS = {
+    "deepTrees": "deep_trees",
+    "deepQuery": "deep_query",
+    "rowKey": "row_key",
+    "scaleOf": "scale_of",
+    "ownChildren": "own_children",
+    "elementWeight": "element_weight",
+    "consentText": "consent_text",
+    "consentDialogs": "consent_dialogs",
+}
+"""Functions that scripts may call, and the scripts that define them: each may call those before it."""
 
 
 _IMPROVING = frozenset(
@@ -187,11 +190,20 @@ class Tab:
 
 def call_expression(script: str, *arguments: Any) -> str:
     """Return the expression that calls one of ``scripts/`` with JSON arguments."""
-    source = script_source(script)
-    uses_helpers = any(f"{name}(" in source for name, _ in _HELPERS)
-    helpers = "".join(f"const {name} = {script_source(file)};\n" for name, file in _HELPERS) if uses_helpers else ""
-    call = f"({source})({','.join(json.dumps(argument) for argument in arguments)})"
+    helpers = _helpers_of(script)
+    call = f"({script_source(script)})({','.join(json.dumps(argument) for argument in arguments)})"
     return f"(() => {{{helpers}return {call}}})()" if helpers else call
+
+
+@cache
+def _helpers_of(script: str) -> str:
+    """The definitions of the helpers that a script and its helpers call."""
+    sources, definitions = script_source(script), ""
+    for name, file in reversed(_HELPERS.items()):
+        if f"{name}(" in sources:
+            sources += script_source(file)
+            definitions = f"const {name} = {script_source(file)};\n{definitions}"
+    return definitions
 
 
 @cache

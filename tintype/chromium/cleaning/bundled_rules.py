@@ -1,4 +1,4 @@
-"""Bundled rules as data and style sheets: ads, chats, consent dialogs, marks of challenge pages."""
+"""Bundled rules as data: ads, chats, consent dialogs, marks of challenge pages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,30 @@ from typing import Any
 
 from tintype.options import PageChanges
 
+_HIDDEN = "display:none!important"
+_UNSEEN = "opacity:0!important;pointer-events:none!important"
+"""Hides an element that lies over the page, and keeps its size: if it turns out to be the page itself, scripts that
+measured it meanwhile were right."""
 
-def stylesheet(changes: PageChanges) -> str:
-    """The style sheet for ``block_ads``, ``block_chats`` and ``block_cookie_banners``; empty without them."""
-    return hiding_css(_hidden_selectors(changes))
+
+def named_rules(changes: PageChanges) -> dict[str, dict[str, Any]]:
+    """The rules for ``block_ads``, ``block_chats`` and ``block_cookie_banners``, by kind; without disabled ones.
+
+    ``selectors``, the style of their elements before the page is first drawn (``first``), and the one once the page has
+    loaded and they turned out to be what they are named (``final``). The frames of a hidden consent dialog have to be
+    drawn until it is refused.
+    """
+    consent = tuple(selector for manager in consent_managers() for selector in manager["hide"])
+    kinds = {
+        "ads": (changes.block_ads, selectors("ads"), _HIDDEN, _HIDDEN),
+        "chats": (changes.block_chats, selectors("chats"), _UNSEEN, _HIDDEN),
+        "consent": (changes.block_cookie_banners, consent, _UNSEEN, _UNSEEN),
+    }
+    return {
+        kind: {"selectors": names, "first": first, "final": final}
+        for kind, (enabled, names, first, final) in kinds.items()
+        if enabled
+    }
 
 
 def hiding_css(selectors: Iterable[str]) -> str:
@@ -52,15 +72,6 @@ def consent_selectors() -> list[str]:
 def selectors(name: str) -> tuple[str, ...]:
     """The selectors of ``ads`` or ``chats``."""
     return _lines(f"hide-{name}.txt")
-
-
-def _hidden_selectors(changes: PageChanges) -> list[str]:
-    consent = [selector for manager in consent_managers() for selector in manager["hide"]]
-    return [
-        *(selectors("ads") if changes.block_ads else ()),
-        *(selectors("chats") if changes.block_chats else ()),
-        *(consent if changes.block_cookie_banners else ()),
-    ]
 
 
 def _lines(name: str) -> tuple[str, ...]:

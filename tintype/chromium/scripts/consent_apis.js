@@ -1,12 +1,12 @@
-// Refuse consent by the APIs of consent managers. Runs in the page's own world, where these APIs are.
-() => {
+// Refuse consent by the APIs of the consent managers that were found. Runs in the page's own world, where these APIs are.
+(managers) => {
   const called = [];
   const apis = {
     OneTrust: () => OneTrust.RejectAll(),
     Cookiebot: () => Cookiebot.submitCustomConsent(false, false, false),
     Didomi: () => Didomi.setUserDisagreeToAll(),
     Usercentrics: () => UC_UI.denyAllConsents().then(() => UC_UI.closeCMP()),
-    "Usercentrics 3": () => __ucCmp.denyAllConsents().then(() => __ucCmp.closeCmp()),
+    "Usercentrics, version 3": () => __ucCmp.denyAllConsents().then(() => __ucCmp.closeCmp()),
     Osano: () => Osano.cm.denyAll(),
     Iubenda: () => _iub.cs.api.rejectAll(),
     CookieYes: () => performBannerAction("reject"),
@@ -16,9 +16,9 @@
       manager.changeAll(false);
       manager.saveAndApplyConsents();
     },
-    consentmanager: () => __cmp("setConsent", 0),
+    "consentmanager.net": () => __cmp("setConsent", 0),
     Sourcepoint: () => window._sp_ && __tcfapi("postRejectAll", 2, () => {}),
-    CookieConsent: () => {
+    "CookieConsent (Orest Bida)": () => {
       CookieConsent.acceptCategory([]);
       CookieConsent.hide();
     },
@@ -33,6 +33,7 @@
     "Commanders Act": () => tC.privacyCenter.optoutAll(),
   };
   for (const [name, refuse] of Object.entries(apis)) {
+    if (!managers.includes(name.split(",")[0])) continue;
     try {
       Promise.resolve(refuse()).catch(() => {});
       called.push(name);
