@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -136,7 +137,6 @@ UNFINISHED: dict[str, tuple[str, str]] = {
         const worker = new Worker("/fetching.js");
         await new Promise((done) => { worker.onmessage = done })""",
     ),
-    "script that blocks": ("computing", "await wait(200); for (let n = 0; n < Infinity; n++) window.n = n"),
     "database without an end": (
         "computing",
         """
@@ -180,12 +180,12 @@ UNFINISHED: dict[str, tuple[str, str]] = {
 """Work that does not end within a capture: the reason, and the script."""
 
 OPEN_BY_NATURE: dict[str, str] = {
-    "long polling": 'for (;;) await fetch("/slow?ms=900")',
+    "long polling": 'for (;;) await fetch("/slow?ms=200")',
     "long polling by name": 'await fetch("/poll?ms=60000")',
     "long polling since a change": 'await fetch("/slow?ms=60000&since=42")',
     "polling by XMLHttpRequest": """
         for (;;) await new Promise((done) => {
-          const request = new XMLHttpRequest(); request.open("GET", "/slow?ms=300");
+          const request = new XMLHttpRequest(); request.open("GET", "/slow?ms=100");
           request.onload = done; request.send();
         })""",
     "beacon": 'navigator.sendBeacon("/slow?ms=60000", "x")',
@@ -215,7 +215,7 @@ OPEN_BY_NATURE: dict[str, str] = {
     "feed": """
         new EventSource("/events?ms=60000"); new WebSocket(`ws://${location.host}/socket?ms=60000`);
         navigator.sendBeacon("/slow?ms=60000&beacon", "x"); fetch("/slow?ms=60000&alive", { keepalive: true });
-        for (;;) await fetch("/slow?ms=900&next")""",
+        for (;;) await fetch("/slow?ms=200&next")""",
     "dashboard": """
         setInterval(() => fetch("/slow?ms=50&status=" + Date.now()), 200);
         new SharedWorker("/idle.js").port.start(); new EventSource("/events?ms=60000");
@@ -224,7 +224,7 @@ OPEN_BY_NATURE: dict[str, str] = {
         const opening = indexedDB.open("x");
         opening.onupgradeneeded = () => opening.result.createObjectStore("s");
         await new Promise((done) => { opening.onsuccess = done });
-        setInterval(() => opening.result.transaction("s", "readwrite").objectStore("s").put(1, 1), 300)""",
+        setInterval(() => opening.result.transaction("s", "readwrite").objectStore("s").put(1, 1), 2000)""",
 }
 """Work that leaves something open or under way and does not make a page unfinished."""
 
@@ -270,15 +270,19 @@ class WaitingPages:
         self.stopping = threading.Event()
         self._server = _Server(("127.0.0.1", 0), type("_Handler", (_Handler,), {"site": self}))
         self._server.daemon_threads = True
+        self._closing = socket.create_server(("127.0.0.1", 0), backlog=256)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self._close_connections, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
+        self._closing.shutdown(socket.SHUT_RDWR)
+        self._closing.close()
 
     @property
     def port(self) -> int:
@@ -289,9 +293,23 @@ class WaitingPages:
         query = urlencode({"name": name, "after": after, "limit": limit})
         return f"http://127.0.0.1:{self.port}/page?{len(name)}&{query}"
 
-    def url_of_images(self, count: int, size: int = 0) -> str:
-        """A page of images, each on a connection of its own and with ``size`` bytes more than needed."""
+    @property
+    def closing_port(self) -> int:
+        """A port at which every connection is closed without an answer."""
+        return int(self._closing.getsockname()[1])
+
+    def url_of_connections(self, count: int) -> str:
+        """A page that opens connections to the closing port, and shows ``main`` when all are closed."""
+        return f"http://127.0.0.1:{self.port}/connections?count={count}"
+
+    def url_of_images(self, count: int, size: int) -> str:
+        """A page of images, each with ``size`` bytes more than needed."""
         return f"http://127.0.0.1:{self.port}/images?count={count}&size={size}"
+
+    def _close_connections(self) -> None:
+        with contextlib.suppress(OSError):  # the listener is closed at the end
+            while True:
+                self._closing.accept()[0].close()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -305,6 +323,7 @@ class _Handler(BaseHTTPRequestHandler):
             "/page": lambda: self._page(query),
             "/slow": lambda: self._slow(pause),
             "/poll": lambda: self._slow(pause),
+            "/connections": lambda: self._connections(int(query["count"])),
             "/images": lambda: self._images(int(query["count"]), query["size"]),
             "/image": lambda: self._image(int(query["size"])),
             "/module.wasm": lambda: self._module(pause),
@@ -333,15 +352,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.site.stopping.wait(pause)
         self._send("slow", "text/plain")
 
+    def _connections(self, count: int) -> None:
+        self._send(f"""<!doctype html><title>Connections</title><script>
+            const requests = Array.from({{ length: {count} }}, (_, n) =>
+              fetch("http://127.0.0.1:{self.site.closing_port}/" + n, {{ mode: "no-cors" }}));
+            Promise.allSettled(requests).then(() => document.body.append(document.createElement("main")));
+            </script><body>""")
+
     def _images(self, count: int, size: str) -> None:
         images = "".join(f'<img width=8 height=8 src="/image?size={size}&n={number}">' for number in range(count))
         self._send(f"<!doctype html><title>Images</title><body>{images}")
 
     def _image(self, size: int) -> None:
         self._begin("image/svg+xml")
-        self.wfile.write(
-            b"<svg xmlns='http://www.w3.org/2000/svg'><rect width='100%' height='100%' fill='#0a0'/></svg>"
-        )
+        self.wfile.write(b"<svg xmlns='http://www.w3.org/2000/svg'></svg>")
         self.wfile.write(b" " * size)
 
     def _module(self, pause: float) -> None:

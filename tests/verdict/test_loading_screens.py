@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,28 +20,29 @@ LOADING_SCREENS = [*LOADING, *LOADING_HELD_BACK]
 HONEST_PAGES = [*HONEST, *HONEST_HELD_BACK]
 
 
+Judge = Callable[[str], Verdict]
+
+
 @pytest.fixture(scope="module")
-def verdicts(start_engine: StartEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Verdict]]:
-    """The verdict on each page, captured two at a time."""
+def verdict_on(start_engine: StartEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
+    """Capture and classify the page of a name."""
     folder: Path = tmp_path_factory.mktemp("sparse")
     files = write_pages(folder)
     with SiteServer(folder) as site:
-        engine = start_engine(slots=2, queue=200, timeout=30.0, allow_addresses=(f"127.0.0.1:{site.port}",))
+        engine = start_engine(slots=1, timeout=30.0, allow_addresses=(f"127.0.0.1:{site.port}",))
 
         def verdict(name: str) -> Verdict:
             shot = Options(url=site.url(f"/{files[name]}")).capture_request().shot
             return classify(engine.capture(shot), shot.url)
 
-        names = [*LOADING_SCREENS, *HONEST_PAGES]
-        with ThreadPoolExecutor(2) as threads:
-            yield dict(zip(names, threads.map(verdict, names), strict=True))
+        yield verdict
 
 
 @pytest.mark.parametrize("name", LOADING_SCREENS)
-def test_loading_screens_are_blank(name: str, verdicts: dict[str, Verdict]) -> None:
-    assert verdicts[name] == "blank"
+def test_loading_screens_are_blank(name: str, verdict_on: Judge) -> None:
+    assert verdict_on(name) == "blank"
 
 
 @pytest.mark.parametrize("name", HONEST_PAGES)
-def test_honest_pages_are_not_blank(name: str, verdicts: dict[str, Verdict]) -> None:
-    assert verdicts[name] != "blank"
+def test_honest_pages_are_not_blank(name: str, verdict_on: Judge) -> None:
+    assert verdict_on(name) != "blank"

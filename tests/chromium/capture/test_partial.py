@@ -9,13 +9,13 @@ import pytest
 
 from tests.chromium.conftest import StartEngine
 from tests.support.captures import shot
-from tests.support.images import pixel
 from tests.support.waiting_pages import OPEN_BY_NATURE, UNFINISHED, WORK, WaitingPages
 from tintype.engines.chromium import ChromiumEngine
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-GREEN = (0, 170, 0)
+ENDED = [name for name in WORK if "socket" in name or "stream" in name]
+"""Work that ends in time on any machine: it waits for the server alone."""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,8 @@ def site() -> Iterator[WaitingPages]:
 
 @pytest.fixture(scope="module")
 def engine(start_engine: StartEngine, site: WaitingPages) -> ChromiumEngine:
-    return start_engine(slots=4, queue=100, timeout=30.0, allow_addresses=(f"127.0.0.1:{site.port}",))
+    allowed = (f"127.0.0.1:{site.port}", f"127.0.0.1:{site.closing_port}")
+    return start_engine(slots=4, queue=100, timeout=60.0, allow_addresses=allowed)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def partial(engine: ChromiumEngine, site: WaitingPages) -> dict[str, bool]:
     def is_partial(name: str) -> bool:
         return engine.capture(shot(site.url(name, limit=60_000))).partial
 
-    names = [*UNFINISHED, *OPEN_BY_NATURE, *WORK]
+    names = [*UNFINISHED, *OPEN_BY_NATURE, *ENDED]
     with ThreadPoolExecutor(4) as threads:
         return dict(zip(names, threads.map(is_partial, names), strict=True))
 
@@ -50,19 +51,17 @@ class TestPartialCaptures:
     def test_connections_that_stay_open_do_not(self, name: str, partial: dict[str, bool]) -> None:
         assert not partial[name]
 
-    @pytest.mark.parametrize("name", WORK)
+    @pytest.mark.parametrize("name", ENDED)
     def test_work_that_has_ended_does_not(self, name: str, partial: dict[str, bool]) -> None:
         assert not partial[name]
 
 
 class TestLimitsOfTheProxy:
-    def test_a_page_of_400_images_is_whole(self, engine: ChromiumEngine, site: WaitingPages) -> None:
-        capture = engine.capture(shot(site.url_of_images(400)))
-        assert not capture.partial
-        assert {pixel(capture.body, x, y)[:3] for x, y in ((12, 18), (84, 108))} == {GREEN}
-
-    @pytest.mark.parametrize(("count", "size"), [(1050, 0), (4, 30_000_000)], ids=["connections", "bytes"])
-    def test_a_page_that_lacks_images_is_partial(
-        self, count: int, size: int, engine: ChromiumEngine, site: WaitingPages
+    @pytest.mark.parametrize(("count", "is_partial"), [(300, False), (1010, True)])
+    def test_a_page_with_too_many_connections_is_partial(
+        self, count: int, is_partial: bool, engine: ChromiumEngine, site: WaitingPages
     ) -> None:
-        assert engine.capture(shot(site.url_of_images(count, size))).partial
+        assert engine.capture(shot(site.url_of_connections(count), wait_for="main")).partial is is_partial
+
+    def test_a_page_with_too_many_bytes_is_partial(self, engine: ChromiumEngine, site: WaitingPages) -> None:
+        assert engine.capture(shot(site.url_of_images(4, 30_000_000))).partial

@@ -13,7 +13,7 @@ from tintype.chromium.capture.context import PageContext
 from tintype.chromium.cdp.connection import ProtocolError, TargetClosed
 from tintype.chromium.cdp.tab import ScriptFailed
 
-_ANSWER_SECONDS = 1.0
+_ANSWER_SECONDS = 2.0
 """Real seconds for a worker or a script; a worker that takes longer is computing."""
 
 

@@ -45,7 +45,7 @@
   };
   const isSeen = (element, box) => touchesView(box) && isShown(element) && !coverOf(element, box);
 
-  const trees = deepTrees();
+  let trees = [document];
   const all = (selector, most) => trees.flatMap((tree) => [...tree.querySelectorAll(selector)].slice(0, most)).slice(0, most);
   const seen = (selector, most = 300) => all(selector, most).filter((element) => isSeen(element, element.getBoundingClientRect()));
 
@@ -56,10 +56,10 @@
     if (found.captions.length < 12) found.captions.push(values(box));
     return found.text.length <= MOST_LETTERS;
   };
-  const readText = () => {
+  const readText = (among) => {
     const range = document.createRange();
     let left = 3000;
-    for (const tree of trees) {
+    for (const tree of among) {
       const walker = document.createTreeWalker(tree === document ? document.body ?? document : tree,
         NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT,
         (node) => (UNSEEN.has(node.nodeName) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT));
@@ -170,7 +170,9 @@
     return true;
   };
 
-  if (!document.body || !readText() || !readPseudoTexts()) return null;
+  if (!document.body || !readText([document])) return null;
+  trees = deepTrees();
+  if (!readText(trees.slice(1)) || !readPseudoTexts()) return null;
   if (seen("input:not([type=hidden]),textarea,select,button,video,object,embed,iframe", 50).some((element) => share(element.getBoundingClientRect()) > 0.0005)) return null;
   if (!addMoving() || !addPictures()) return null;
   addNamed();
