@@ -105,6 +105,7 @@
       }
       const grow = Math.max(width, height) + edge;
       box = new DOMRect(box.left - grow, box.top - grow, box.width + 2 * grow, box.height + 2 * grow);
+      if (share(box) > 0.5) return; // a backdrop
     }
     if (!touchesView(box) || !isShown(element) || coverOf(element, box)) return;
     const track = element.parentElement?.getBoundingClientRect(); // a bar may run along it, out of sight at times
@@ -113,7 +114,7 @@
     }
   };
   const isPicture = (element) => /^(IMG|CANVAS|VIDEO|PICTURE)$/.test(element.nodeName) || getComputedStyle(element).backgroundImage.includes("url(");
-  const holdsPicture = (element) => isPicture(element) || !!element.querySelector("img,canvas,video,picture");
+  const holdsPicture = (element) => isPicture(element) || !!element.querySelector("img,canvas,video,picture,svg");
   const addMoving = () => {
     const endless = trees.flatMap((tree) => tree.getAnimations()).slice(0, 400).filter(({ effect }) => {
       return effect?.target && effect.getComputedTiming().endTime > 60_000;

@@ -57,7 +57,9 @@ def is_loading_screen(body: bytes, width: int, title: str, features: LoadingFeat
     loaders, pictures = _loaders(screen)
     text, texts = features.text.strip(), LOADING
     if loaders or features.unplaced:
-        text, texts = _without_name(text, title), LOADING_BESIDE_SPINNER
+        texts = LOADING_BESIDE_SPINNER
+    if features.unplaced or any(_is_apart(loader, features.captions) for loader in loaders):
+        text = _without_name(text, title)
     if len(text) > _MAX_CAPTION or not texts.fullmatch(text) or _shows_large_picture(screen):
         return False
     if loaders and _shows_nothing_else(screen, loaders, pictures):
@@ -71,6 +73,15 @@ def is_loading_screen(body: bytes, width: int, title: str, features: LoadingFeat
         return imaging.is_pale(body) and screen.leftover(()).edge_pixels > _MAX_EDGES
     lonely = features.pictures[0]
     return lonely.kind == "canvas" and len(features.pictures) == 1 and imaging.is_ring(body, screen.scaled(lonely.box))
+
+
+def _is_apart(loader: Box, captions: Iterable[Box]) -> bool:
+    """Whether a loader has no text: a word that moves is no spinner."""
+    left, top, width, height = loader
+    return not any(
+        x < left + width and left < x + text_width and y < top + height and top < y + text_height
+        for x, y, text_width, text_height in captions
+    )
 
 
 def _loaders(screen: _Screen) -> tuple[list[Box], list[Box]]:
