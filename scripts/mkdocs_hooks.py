@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ _WITHOUT_CONTENTS = ("index.md", "configuration.md")
 """Pages whose tables need the width of the list of headings."""
 _TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 _CODE = re.compile(r"<code>(?P<text>[^<]*)</code>")
-_SEPARATOR = re.compile(r"[,/?]|&amp;")
+_SEPARATOR = re.compile(r"[,/?=]|&amp;")
 _LINK = re.compile(r'(?P<before>\]\(|<(?:img|a|source)\b[^>]*?\b(?:src|href)=")(?P<target>[^)\s"]+)')
 
 
@@ -78,14 +78,19 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
 
 def on_page_content(html: str, **_: Any) -> str:
     """Let long code in tables break after separators; shorter code, such as the name of a setting, stays whole."""
-    return _TABLE.sub(lambda table: _CODE.sub(_breakable, table[0]), html)
+    return _TABLE.sub(lambda table: _CODE.sub(_breakable(captions="<img" in table[0]), table[0]), html)
 
 
-def _breakable(code: re.Match[str]) -> str:
-    text = code["text"]
-    if len(unescape(text)) <= LONGEST_WHOLE:
-        return code[0]
-    return f'<code class="long">{_SEPARATOR.sub(lambda found: found[0] + "<wbr>", text)}</code>'
+def _breakable(*, captions: bool) -> Callable[[re.Match[str]], str]:
+    """A replacement of code in a table; that of captions may always break."""
+
+    def replace(code: re.Match[str]) -> str:
+        text = code["text"]
+        if len(unescape(text)) <= LONGEST_WHOLE and not captions:
+            return code[0]
+        return f'<code class="long">{_SEPARATOR.sub(lambda found: found[0] + "<wbr>", text)}</code>'
+
+    return replace
 
 
 def _relinked(link: str, here: str, page: str) -> str:
