@@ -48,7 +48,7 @@ function open() {
   image.replaceWith(frame);
   frame.append(image, layer);
   const bar = make("div", { class: "clip-bar", id: "clip-bar" }, output, button("Capture this area", commit), button("Cancel", close));
-  find("stage").append(bar);
+  find("stage").after(bar); // not above the image, where it would cover what can be selected
   tool = { frame, layer, box, bar, output, rect: startRect(image) };
   layer.addEventListener("pointerdown", startDrag);
   layer.addEventListener("keydown", onKey);

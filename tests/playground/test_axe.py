@@ -1,0 +1,135 @@
+"""Accessibility of the playground in every state by axe-core: no violation of WCAG 2.2 AA or of its best practices.
+
+``axe.min.js`` is the unmodified axe-core 4.12.1 of Deque Systems (MPL-2.0), and is part of no release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from harness.node import Node
+from harness.site_server import SiteServer
+from tests.playground.conftest import OpenPage, Start, open_pages
+from tests.playground.page_driver import PageDriver
+
+pytestmark = pytest.mark.browser
+
+AXE = (Path(__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+WIDE, PHONE = (1440, 900), (390, 844)
+MIN_PASSES = 10
+"""Rules that pass on the smallest page; fewer would mean that axe-core did not run."""
+Look = dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=[(WIDE, "light"), (WIDE, "dark"), (PHONE, "light"), (PHONE, "dark")], ids=str)
+def look(request: pytest.FixtureRequest) -> Look:
+    """Settings of the browser context: a wide and a narrow viewport, light and dark."""
+    (width, height), scheme = request.param
+    return {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
+
+
+def violations(tab: PageDriver) -> list[str]:
+    """What axe-core reports about the page: rule, and the elements that violate it."""
+    tab.page.evaluate(AXE)
+    result = tab.page.evaluate("axe.run()")
+    assert len(result["passes"]) >= MIN_PASSES
+    return [f"{each['id']}: {[node['target'] for node in each['nodes']]}" for each in result["violations"]]
+
+
+@pytest.fixture(scope="module")
+def filled(browser: Browser, node: Node, site: SiteServer, look: Look) -> Iterator[PageDriver]:
+    """A page with a thumbnail that has a badge, two entries, figures, and all groups of options open."""
+    with open_pages(browser) as open_page:
+        tab = open_page(node, **look)
+        tab.capture(site.url("/plain.html?axe"))
+        tab.capture(site.url("/missing-page.html"))
+        tab.expand_all()
+        tab.find("rate-value").wait_for()
+        yield tab
+
+
+def test_empty_page(open_page: OpenPage, node: Node, look: Look) -> None:
+    tab = open_page(node, **look)
+    tab.find("rate-value").wait_for()
+    assert violations(tab) == []
+
+
+def test_thumbnail_with_all_options(filled: PageDriver) -> None:
+    expect(filled.find("badges")).to_contain_text("Error page")
+    assert violations(filled) == []
+
+
+def test_every_snippet(filled: PageDriver) -> None:
+    for name in ("curl", "python", "javascript", "markdown"):
+        filled.page.click(f"#{name}-tab")
+        assert violations(filled) == []
+
+
+def test_comparison(filled: PageDriver) -> None:
+    for button in filled.page.locator(".entry-actions button[aria-pressed]").all():
+        button.click()
+    expect(filled.find("compare")).to_be_visible()
+    assert violations(filled) == []
+    filled.page.click("#compare-mode")
+    assert violations(filled) == []
+    filled.page.click("#compare-close")
+
+
+def test_selection_of_an_area(open_page: OpenPage, node: Node, site: SiteServer, look: Look) -> None:
+    tab = open_page(node, **look)
+    tab.capture(site.url("/plain.html?axe"))
+    tab.page.click("#clip-tool")
+    assert violations(tab) == []
+
+
+def test_running_capture(open_page: OpenPage, node: Node, site: SiteServer, look: Look) -> None:
+    tab = open_page(node, **look)
+    site.release_held.clear()
+    try:
+        tab.page.fill("#url", site.url(f"/plain.html?held={look['color_scheme']}-{look['viewport']['width']}"))
+        tab.page.press("#url", "Enter")
+        tab.page.locator("[data-step=navigate][aria-current]").wait_for()
+        assert violations(tab) == []
+    finally:
+        site.release_held.set()
+    tab.wait_idle()
+
+
+def test_failures(open_page: OpenPage, node: Node, site: SiteServer, look: Look) -> None:
+    tab = open_page(node, **look)
+    tab.capture(f"https://127.0.0.1:{site.port}/plain.html")
+    assert violations(tab) == []
+    tab.set_options(delay="99999", locale="nowhere!")
+    tab.capture(site.url("/plain.html"))
+    assert violations(tab) == []
+    tab.page.fill("#find-option", "no such option")
+    assert violations(tab) == []
+
+
+def test_documents(open_page: OpenPage, node: Node, site: SiteServer, look: Look) -> None:
+    tab = open_page(node, **look)
+    for format_name in ("pdf", "json"):
+        tab.set_options(format=format_name)
+        tab.capture(site.url("/plain.html?axe"))
+        assert violations(tab) == []
+
+
+@pytest.mark.parametrize("path", ["/nothing/here", "/thumb?url=https://example.com/&width=1", "/docs"])
+def test_other_pages(open_page: OpenPage, node: Node, look: Look, path: str) -> None:
+    assert violations(open_page(node, path, **look)) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"TINTYPE_API_KEYS": "shop:a-key-of-the-shop-1"}, {"TINTYPE_SIGNING_KEYS": "a key that signs addresses"}],
+)
+def test_closed_services(open_page: OpenPage, start: Start, site: SiteServer, settings: dict[str, str]) -> None:
+    tab = open_page(start(**settings))
+    assert violations(tab) == []
+    tab.capture(site.url("/plain.html"))
+    assert violations(tab) == []
