@@ -84,6 +84,11 @@ class TestRegion:
         seen = capture(f"/while-in-view.html?{kind}", selector="section:nth-of-type(3)")
         assert colours(seen, (100, 10), (100, 490)) == [GREEN, GREEN]
 
+    @pytest.mark.parametrize("part", [{"selector": "body"}, {"clip": "0,0,1280,4500"}])
+    def test_loads_what_is_lazy_in_a_tall_part(self, part: dict[str, Any], capture: CapturePage) -> None:
+        seen = capture("/lazy.html", **{"width": 1280, "height": 720, **part})
+        assert colours(seen, *((300, y) for y in (1350, 2850, 4350))) == [GREEN] * 3
+
     @pytest.mark.parametrize("where", ["1950", "#far"])
     def test_scroll_to_moves_the_viewport(self, where: str, capture: CapturePage) -> None:
         seen = capture(scroll_to=where, hide_selectors="header")

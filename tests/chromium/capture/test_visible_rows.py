@@ -22,7 +22,7 @@ BLUE, RED, GREEN, WHITE, GREY = (0, 102, 204), (204, 0, 0), (0, 153, 0), (255, 2
 ROWS, ROW_HEIGHT = 120, 37
 IN_THE_WINDOW = ["window", "unnamed", "late", "fetched", "padded", "skeletons"]
 """The document scrolls: between a header of 150 pixels and a footer of 90 pixels."""
-IN_AN_ELEMENT = ["inner", "frame", "spacers", "pool", "editor"]
+IN_AN_ELEMENT = ["inner", "body", "frame", "spacers", "pool", "editor"]
 """An element as tall as the viewport scrolls."""
 COMPLETE_WHEN_TALL = ["fills", "appends"]
 """All rows are in the document when the element is as tall as its content."""
@@ -127,6 +127,18 @@ class TestLists:
         seen = capture(engine, site.url("/changing-texts.html"))
         assert "rows" not in seen.timings
         assert [pixel(seen.body, 900, y)[:3] for y in (25, 800, 1700, 2600, 3500)] == [BLUE, WHITE, RED, WHITE, RED]
+
+
+class TestRegions:
+    @pytest.mark.parametrize(("kind", "top"), [("window", 150), ("late", 150), ("inner", 0), ("pool", 0)])
+    def test_clip_shows_the_rows_there(self, kind: str, top: int, engine: ChromiumEngine, site: SiteServer) -> None:
+        y = top + 60 * ROW_HEIGHT
+        options = Options(url=site.url(f"/visible-rows.html?{kind}"), clip=(0, y, 800, 30 * ROW_HEIGHT))
+        assert column(engine.capture(options.capture_request().shot)) == all_rows()[60:90]
+
+    def test_selector_shows_all_rows_of_a_list(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        options = Options(url=site.url("/visible-rows.html?window"), selector="body > div:nth-of-type(3)")
+        assert column(engine.capture(options.capture_request().shot)) == all_rows()
 
 
 class TestBounds:

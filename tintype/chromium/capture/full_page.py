@@ -45,15 +45,15 @@ async def scroll_through(page: PageContext) -> None:
     await page.tab.evaluate("render_skipped")
     await expand_frames(page, image_height(page))
     begin = asyncio.get_running_loop().time()
-    while await _find_scroller(page):
-        await _walk(page, page.expanded, begin)
-        await _expand_scroller(page)
+    await expand_scrollers(page)
     await _walk(page, DOCUMENT, begin)
 
 
 async def expand_scrollers(page: PageContext) -> None:
-    """Make elements that scroll in place of the document as tall as their content."""
+    """Scroll through elements that scroll in place of the document, and make them as tall as their content."""
+    begin = asyncio.get_running_loop().time()
     while await _find_scroller(page):
+        await _walk(page, page.expanded, begin)
         await _expand_scroller(page)
 
 
@@ -67,15 +67,21 @@ async def _expand_scroller(page: PageContext) -> None:
     page.expanded += 1
 
 
-async def _walk(page: PageContext, scroller: int, begin: float) -> None:
+async def scroll_through_part(page: PageContext, top: float, bottom: float) -> None:
+    """Load everything between two heights of the page, then scroll back to the top."""
+    await _walk(page, DOCUMENT, asyncio.get_running_loop().time(), top, bottom)
+
+
+async def _walk(page: PageContext, scroller: int, begin: float, first: float = 0, last: float = math.inf) -> None:
     """Scroll down by one screen per step, and back; records what each screen shows. ``begin`` is when walks began."""
-    loop, max_height = asyncio.get_running_loop(), image_height(page)
-    top, step, until, height = 0, 0, max_height, math.inf
+    loop = asyncio.get_running_loop()
+    top, step, until, height = max(0, first), int(first > 0), last, math.inf
+    max_height = min(last, first + image_height(page))
     while top < min(until, height) and loop.time() - begin < _MAX_SECONDS:
         seen = await scroll_step(page, scroller, top)
+        if height == math.inf:
+            until = min(max_height, max(3 * seen["height"], seen["height"] + _MAX_GROWTH * seen["screen"]))
         height = seen["height"]
-        if not top:
-            until = min(max_height, max(3 * height, height + _MAX_GROWTH * seen["screen"]))
         await page.virtual_time.advance(_STEP_MS, max(_MIN_WAIT, begin + _LOADING_SECONDS - loop.time()))
         await page.tab.evaluate("remember_seen", scroller, step)
         top, step = top + seen["screen"], step + 1

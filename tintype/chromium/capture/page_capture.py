@@ -55,6 +55,8 @@ class PageCapture:
 
     def __init__(self, page: PageContext) -> None:
         self.page = page
+        self.part: tuple[float, float] | None = None
+        """Top and bottom of ``selector`` or ``clip``, in CSS pixels from the top of the page."""
 
     async def run(self, seconds: float) -> Capture:
         """Raises TintypeError, or TargetClosed if the page or the browser crashed."""
@@ -208,11 +210,19 @@ class PageCapture:
             if box["hidden"]:
                 await full_page.expand_scrollers(page)
                 box = await find_element(page, "selector", region.selector)
-            await readiness.scroll_near(page, box["y"], box["height"])
+            await self._show_part(box["y"], box["y"] + box["height"])
         if region.clip:
             if (await find_page_area(page)).height < region.clip[1] + region.clip[3]:
                 await full_page.expand_scrollers(page)
-            await readiness.scroll_near(page, region.clip[1], region.clip[3])
+            await self._show_part(region.clip[1], region.clip[1] + region.clip[3])
+
+    async def _show_part(self, top: float, bottom: float) -> None:
+        """Scroll near a part of the page, and through it if it is taller than the viewport, so that it loads."""
+        self.part = (top, bottom)
+        await readiness.scroll_near(self.page, top, bottom - top)
+        if bottom - top > self.page.shot.emulation.height:
+            await full_page.scroll_through_part(self.page, top, bottom)
+            await readiness.wait_stable(self.page)
 
     async def show_full_page(self) -> None:
         """For ``full_page`` and every PDF, scroll through the page once."""
@@ -248,8 +258,8 @@ class PageCapture:
         region = self.page.shot.region
         if region.full_page or region.selector or region.clip:
             await full_page.restore_seen(self.page)
+            await visible_rows.capture_lost_rows(self.page, self.part)
         if region.full_page:
-            await visible_rows.capture_lost_rows(self.page)
             await full_page.unpin_fixed(self.page)
 
     async def screenshot(self) -> Capture:

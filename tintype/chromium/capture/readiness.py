@@ -105,5 +105,5 @@ async def scroll_near(page: PageContext, top: float, height: float) -> None:
         await page.tab.evaluate("render_skipped")
         await page.virtual_time.sync_with_wall_clock(POLL_INTERVAL)
         await wait_stable(page)
-        await page.tab.evaluate("remember_seen", None, 0)
+        await page.tab.evaluate("remember_seen", -1, 1)
         await page.tab.evaluate("scroll_to", 0)

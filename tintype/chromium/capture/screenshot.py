@@ -45,7 +45,11 @@ async def take_screenshot(page: PageContext) -> RawCapture:
         width, height = png_size(png)
     except ValueError:
         raise EngineError("the browser returned an empty image") from None
-    return RawCapture(png, width, height, truncated=region.truncated if region else Truncation.NONE)
+    return RawCapture(png, width, height, truncated=_truncation(page, region) if region else Truncation.NONE)
+
+
+def _truncation(page: PageContext, region: Clip) -> Truncation:
+    return Truncation.SCREENS if page.rows_end < region.y + region.height else region.truncated
 
 
 async def _find_region(page: PageContext) -> Clip | None:

@@ -8,14 +8,16 @@ rows of that, they are captured where they are in view, and replace the empty pa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.full_page import DOCUMENT, image_height, scroll_step
 from tintype.chromium.capture.page_area import find_page_area
 from tintype.chromium.capture.screenshot import screenshot_viewport
+from tintype.chromium.cdp.tab import ScriptFailed
 from tintype.imaging import Patch
 
 MAX_SCREENS = 60
@@ -42,12 +44,24 @@ class _Rows:
     height: float
 
 
-async def capture_lost_rows(page: PageContext) -> None:
-    """Capture what :func:`full_page.scroll_through` has seen and the page does not show at its top."""
-    lost = [_Rows(**box) for box in await page.tab.evaluate("find_lost_rows")]
+async def capture_lost_rows(page: PageContext, part: tuple[float, float] | None = None) -> None:
+    """Capture what walks through the page have seen and the page does not show at its top.
+
+    ``part`` is the top and the bottom of the region to capture; None for the whole page.
+    """
+    lost = [_limit(page, _Rows(**box), part) for box in await page.tab.evaluate("find_lost_rows") or ()]
     if lost:
-        with page.timed("rows"):
+        with page.timed("rows"), contextlib.suppress(ScriptFailed):
             await _capture(page, sorted(lost, key=lambda rows: rows.index))
+
+
+def _limit(page: PageContext, rows: _Rows, part: tuple[float, float] | None) -> _Rows:
+    """The rows that the image shows; all below, if the walk has not reached their end."""
+    if part:
+        top = max(0, part[0])
+        return replace(rows, y=top, height=part[1] - top)
+    height = math.inf if rows.index in page.unseen_ends else rows.height
+    return replace(rows, height=min(height, image_height(page) - rows.y))
 
 
 async def _capture(page: PageContext, lost: list[_Rows]) -> None:
@@ -66,31 +80,27 @@ async def _capture(page: PageContext, lost: list[_Rows]) -> None:
 
 async def _capture_screens(page: PageContext, rows: _Rows, begin: float, until: float) -> None:
     loop, area = asyncio.get_running_loop(), await find_page_area(page)
-    end = rows.y + rows.height
     seen = await scroll_step(page, rows.index, 0)
     step = _screen_step(math.floor(seen["screen"]), page.shot.emulation.scale * area.zoom)
-    if rows.index in page.unseen_ends:
-        end = seen["height"]
-    end, number = min(end, image_height(page)), 0
+    number = max(0, int(rows.y // step) - 1)
     while True:
         if len(page.patches) >= MAX_SCREENS or loop.time() > until:
             page.rows_end = min(page.rows_end, number * step)
             return
         seen = await scroll_step(page, rows.index, number * step)
         await page.virtual_time.advance(_SETTLE_MS, max(_MIN_WAIT, begin + _LOADING_SECONDS - loop.time()))
-        is_last = (number + 1) * step >= min(end, seen["height"])
         is_page_end = (number + 1) * step >= seen["height"]
         view = await page.tab.evaluate("hide_pinned", rows.index, number == 0, is_page_end)
-        page.patches.append(_patch(await screenshot_viewport(page), rows, view, end, area.view_x))
-        if is_last:
-            return
+        page.patches.append(_patch(await screenshot_viewport(page), rows, view, area.view_x))
         number += 1
+        if is_page_end or number * step >= rows.y + rows.height:
+            return
 
 
-def _patch(png: bytes, rows: _Rows, view: dict[str, Any], end: float, view_x: float) -> Patch:
+def _patch(png: bytes, rows: _Rows, view: dict[str, Any], view_x: float) -> Patch:
     """The rows of one screen: ``view`` is the part of the viewport in which they move."""
     top = max(view["top"], rows.y - view["scrolled"])
-    bottom = min(view["bottom"], end - view["scrolled"])
+    bottom = min(view["bottom"], rows.y + rows.height - view["scrolled"])
     return Patch(png, rows.x - view_x, top, rows.width, max(0, bottom - top), rows.x, top + view["scrolled"])
 
 

@@ -43,7 +43,9 @@ _IMPROVING = frozenset(
     [
         "disable_transitions",
         "expand_scroller",
-        "remember_rows",
+        "find_lost_rows",
+        "find_scroller",
+        "has_filling_frame",
         "remember_seen",
         "render_skipped",
         "restore_seen",

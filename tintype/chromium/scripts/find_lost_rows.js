@@ -19,8 +19,11 @@
     }
   }
   const lost = new Map();
-  for (const { key, index, step, middle, left, right, top, bottom } of globalThis.rows?.values() ?? []) {
+  // Parallax moves elements, and removes none.
+  const isKept = (element, key) => element.isConnected && element.getClientRects().length > 0 && rowKey(element) === key;
+  for (const { element, key, index, step, middle, left, right, top, bottom } of globalThis.rows?.values() ?? []) {
     if (step === 0 || (key[0] === "\0" ? filled : written).has(cell(column(middle[0]), line(middle[1])))) continue;
+    if (isKept(element, key)) continue;
     const box = lost.get(index) ?? { left, right, top, bottom, count: 0 };
     lost.set(index, {
       left: Math.min(box.left, left), right: Math.max(box.right, right),

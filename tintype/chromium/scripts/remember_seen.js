@@ -39,7 +39,7 @@
     if (!row || isTall(row) || (scroller && !isInside(row))) return;
     const { left, right, top, bottom } = row.getBoundingClientRect();
     const middle = [box.left + box.width / 2 + scrollX, box.top + box.height / 2 + scrolled];
-    rows.set(place, { key, index, step, middle, left, right, top: top + scrolled, bottom: bottom + scrolled });
+    rows.set(place, { element, key, index, step, middle, left, right, top: top + scrolled, bottom: bottom + scrolled });
   };
   let left = 10000;
   const trees = [document.body ?? document];
