@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,6 +69,8 @@ class PageContext:
     """Screens of lists that keep only their visible rows, in place of what the page shows at its top."""
     rows_end: float = math.inf
     """CSS pixels from the top at which the rows of such a list end that were captured."""
+    key: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Name by which our scripts in the page's world and in the isolated world find each other; no page knows it."""
     found_wait_for: bool = False
     """Whether an element has matched ``wait_for``."""
     partial_reasons: list[str] = field(default_factory=list)
@@ -87,7 +90,7 @@ class PageContext:
         if not self.shot.page_changes.block_ads:
             self.filters = None
         self.virtual_time = VirtualTime(self.session)
-        self.pending_work = PendingWork(self.session)
+        self.pending_work = PendingWork(self.session, self.key)
         self.network = NetworkActivity(self.session)
         self.frames = Frames(self.session)
         self.log = structlog.get_logger("tintype.chromium").bind(host=host_of(self.shot.url))

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from tintype.chromium.capture import (
     anchor,
     full_page,
+    motion,
     navigation_errors,
     page_changes,
     readiness,
@@ -33,8 +34,8 @@ from tintype.chromium.capture.partial import find_partial_reasons
 from tintype.chromium.capture.pdf import print_pdf
 from tintype.chromium.capture.screenshot import RawCapture, take_screenshot
 from tintype.chromium.capture.virtual_time import POLL_INTERVAL
-from tintype.chromium.cdp.connection import Json, ProtocolError
-from tintype.chromium.cdp.tab import ScriptFailed, script_source
+from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError
+from tintype.chromium.cdp.tab import ScriptFailed, call_expression
 from tintype.chromium.cleaning.cleaner import clean_page, preload_hiding
 from tintype.chromium.proxy.traffic import DenialReason
 from tintype.errors import CaptureTimeout, EngineError, TintypeError
@@ -106,12 +107,24 @@ class PageCapture:
 
     def preload(self) -> Iterator[asyncio.Future[Json]]:
         """Scripts that run before the page's own: clocks, counts of pending work, caller's styles, hidden elements."""
-        for script in ("animation_frames", "busy_clock"):
-            yield self.page.session.post("Page.addScriptToEvaluateOnNewDocument", source=script_source(script))
-        yield self.page.pending_work.preload()
+        if self.page.shot.has_credentials:  # its browser isolates sites
+            self.page.frames.attach_to_new(self._prepare_isolated_frame)
+        yield from self._preload_own(self.page.session)
         yield from anchor.preload_anchor(self.page)
         yield from page_changes.preload_styles(self.page)
         yield from preload_hiding(self.page)
+
+    def _preload_own(self, session: CdpSession) -> Iterator[asyncio.Future[Json]]:
+        for script in ("page_clock", "closed_roots", "pending_work"):
+            source = call_expression(script, self.page.key)
+            yield session.post("Page.addScriptToEvaluateOnNewDocument", source=source)
+
+    def _prepare_isolated_frame(self, session: CdpSession) -> None:
+        """Prepare a frame in a process of its own: it inherits neither our scripts nor the page's virtual time."""
+        session.post("Page.enable")
+        for _ in self._preload_own(session):
+            pass
+        self.page.virtual_time.include(session)
 
     async def navigate(self) -> None:
         """Load ``url`` or ``html`` and wait until the document is committed."""
@@ -157,6 +170,8 @@ class PageCapture:
         await self.scroll_to()
         await self.delay()
         await self.wait_again()
+        await self.restore_seen()
+        await self.hold_motion()
         await self.unpin_fixed()
 
     async def wait(self) -> None:
@@ -253,13 +268,22 @@ class PageCapture:
         if self.page.shot.page_changes.hide_selectors:  # in shadow trees that have appeared since
             await page_changes.add_styles(self.page)
 
-    async def unpin_fixed(self) -> None:
-        """For ``full_page``, show each fixed element once; show what is below the viewport as it was seen."""
+    async def restore_seen(self) -> None:
+        """For a part of the page, show what is below the viewport as it was seen; with its lost rows."""
         region = self.page.shot.region
         if region.full_page or region.selector or region.clip:
             await full_page.restore_seen(self.page)
             await visible_rows.capture_lost_rows(self.page, self.part)
-        if region.full_page:
+
+    async def hold_motion(self) -> None:
+        """Take what moves at its end, and what never ends at a fixed moment."""
+        if await motion.hold(self.page):
+            await readiness.wait_stable(self.page)
+            await motion.hold(self.page)
+
+    async def unpin_fixed(self) -> None:
+        """For ``full_page``, show each fixed element once."""
+        if self.page.shot.region.full_page:
             await full_page.unpin_fixed(self.page)
 
     async def screenshot(self) -> Capture:

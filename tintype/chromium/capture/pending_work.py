@@ -7,12 +7,10 @@ before a socket has delivered its first message. While work is pending, a captur
 from __future__ import annotations
 
 import asyncio
-import secrets
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError
-from tintype.chromium.cdp.tab import call_expression
 
 QUIET = 1.25
 """Real seconds without a message after which an open socket, stream or worker counts as idle."""
@@ -76,9 +74,9 @@ _NAMES = frozenset(WorkCounts.__dataclass_fields__)
 class PendingWork:
     """Reads the counts of one page, and remembers when they changed last."""
 
-    def __init__(self, session: CdpSession) -> None:
+    def __init__(self, session: CdpSession, key: str) -> None:
         self._session = session
-        self._key = secrets.token_hex(8)
+        self._key = key
         self._counts = WorkCounts()
         self._changed_at = 0.0
         self._answer: asyncio.Future[Json] | None = None
@@ -87,11 +85,6 @@ class PendingWork:
         """Times since when all readings have found work of a kind."""
         self.has_operations = False
         """Whether the last reading found work without a result."""
-
-    def preload(self) -> asyncio.Future[Json]:
-        """Post the script that counts; call before navigation."""
-        source = call_expression("pending_work", self._key)
-        return self._session.post("Page.addScriptToEvaluateOnNewDocument", source=source)
 
     @property
     def closed_roots(self) -> int:

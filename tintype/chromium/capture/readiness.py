@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 from typing import Any
 
+from tintype.chromium.capture import motion
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.virtual_time import POLL_INTERVAL
 from tintype.chromium.cdp.tab import ScriptFailed
 
 _ADVANCE_MS = 3000
 """Milliseconds of virtual time that pass before the screenshot: most of what starts with a page is over by then."""
-_MAX_ANIMATION_MS = 5000
-"""Animations with at most this much time left are finished; longer ones count as endless."""
 _STEP_MS = 250
 """Milliseconds of virtual time between two checks for pending work: a timer is early by less than this."""
 _VISIT_SECONDS = 3.0
@@ -94,7 +93,7 @@ async def _run_wait_stable(page: PageContext, *, only_changes: bool) -> Any:
     """Run ``wait_stable.js`` for at most a second; falsy if it found no change, or did not finish."""
     with contextlib.suppress(TimeoutError, ScriptFailed):
         async with asyncio.timeout(_SCRIPT_SECONDS):
-            script = page.tab.evaluate("wait_stable", _MAX_ANIMATION_MS, page.checked_height, only_changes)
+            script = page.tab.evaluate("wait_stable", page.key, motion.end_ms(page), page.checked_height, only_changes)
             return await page.virtual_time.with_time_running(script, after=2 * POLL_INTERVAL)
     return None
 

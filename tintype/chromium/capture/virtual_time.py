@@ -27,19 +27,24 @@ _MAX_STARVATION_TASKS = 100
 """Tasks after which Chromium advances virtual time in any case: some pages are never idle."""
 _FORCED_SECONDS = 0.5
 """Seconds to wait for a budget that does not depend on the network."""
+_MAX_ISOLATED = 30
+"""Frames in processes of their own whose time is virtual; a hostile page can have any number."""
 
 
 class VirtualTime:
-    """The clock of one page."""
+    """The clock of one page, and of its frames in other processes."""
 
-    def __init__(self, session: CdpSession) -> None:
+    def __init__(self, session: CdpSession, *, is_page: bool = True) -> None:
         self._session = session
+        self._is_page = is_page
         self._expired: asyncio.Future[Any] | None = None
         """Resolves at the end of the last budget."""
         self._started_at = 0.0
         self._granted_seconds = 0.0
         self.stalled = False
         """Whether the page has loaded for longer than a budget was to wait."""
+        self._isolated: list[VirtualTime] = []
+        """Clocks of frames in processes of their own, which get the budgets of the page."""
         session.on("Emulation.virtualTimeBudgetExpired", self._on_budget_expired)
 
     @property
@@ -47,18 +52,24 @@ class VirtualTime:
         """Whether the page's time is virtual already."""
         return self._expired is not None
 
+    def include(self, session: CdpSession) -> None:
+        """Give a frame in another process the same budgets from now on."""
+        if len(self._isolated) < _MAX_ISOLATED:
+            self._isolated.append(VirtualTime(session, is_page=False))
+
     async def advance(self, milliseconds: float, max_wait: float) -> None:
         """Advance the page's time, waiting up to ``max_wait`` seconds for what the page is loading."""
-        if not await self._grant("pauseIfNetworkFetchesPending", milliseconds, max_wait):
-            self.stalled = True
-            await self._wait_budget("advance", _FORCED_SECONDS)
+        advance = VirtualTime._advance
+        await asyncio.gather(*(advance(clock, milliseconds, max_wait) for clock in (self, *self._isolated)))
 
     async def sync_with_wall_clock(self, seconds: float) -> None:
         """Sleep, then advance the page's time by the same time, or further if it is behind real time."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(seconds)
         behind = loop.time() - self._started_at - self._granted_seconds if self.started else 0
-        await self._grant("advance", max(seconds, behind) * 1000, _FORCED_SECONDS)
+        grant, budget = VirtualTime._grant, max(seconds, behind) * 1000
+        clocks = (self, *self._isolated)
+        await asyncio.gather(*(grant(clock, "advance", budget, _FORCED_SECONDS) for clock in clocks))
 
     async def pass_real_time(self, seconds: float) -> None:
         """Sleep; the page's time advances by as much. Before the first budget it does by itself."""
@@ -92,6 +103,11 @@ class VirtualTime:
         finally:
             running.cancel()
 
+    async def _advance(self, milliseconds: float, max_wait: float) -> None:
+        if not await self._grant("pauseIfNetworkFetchesPending", milliseconds, max_wait):
+            self.stalled = True
+            await self._wait_budget("advance", _FORCED_SECONDS)
+
     async def _grant(self, policy: str, milliseconds: float, max_wait: float) -> bool:
         """Grant a budget after the last one has ended; returns whether it ended within ``max_wait`` seconds."""
         if self._expired is None:
@@ -105,7 +121,8 @@ class VirtualTime:
     async def _wait_budget(self, policy: str, max_wait: float, **grant: float) -> bool:
         """Wait for the end of the current budget, or of the one in ``grant``; returns whether it ended in time."""
         # Chromium rejects the call while the page is between two documents: then there is no clock to advance.
-        with contextlib.suppress(TimeoutError, ProtocolError):
+        ended = () if self._is_page else (TargetClosed,)
+        with contextlib.suppress(TimeoutError, ProtocolError, *ended):
             async with asyncio.timeout(max_wait):
                 await self._session.call(
                     "Emulation.setVirtualTimePolicy",

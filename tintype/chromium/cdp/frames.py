@@ -36,6 +36,7 @@ class Frame:
                 "Runtime.evaluate",
                 expression=call_expression(script, *arguments),
                 contextId=await _create_isolated_world(self.session, self.id),
+                awaitPromise=True,
                 returnByValue=True,
             )
         except (ProtocolError, TargetClosed):
@@ -79,7 +80,8 @@ class Frames:
         self._for_frames.append(on_attached)
         if workers:
             self._for_workers.append(on_attached)
-        self._attach(_FRAMES_AND_WORKERS if self._for_workers else _FRAMES_ONLY, hold=True)
+        # Without a filter for workers Chromium pauses them too, and nothing would start them.
+        self._attach(_FRAMES_AND_WORKERS, hold=True)
 
     async def current(self) -> list[Frame]:
         """Return the frames that exist now, at most 30."""

@@ -35,6 +35,11 @@ _HELPERS = {
     "elementWeight": "element_weight",
     "consentText": "consent_text",
     "consentDialogs": "consent_dialogs",
+    "findClosedRoots": "find_closed_roots",
+    "drawFrame": "draw_frame",
+    "runningAnimations": "running_animations",
+    "finishAnimations": "finish_animations",
+    "finishTransition": "finish_transition",
 }
 """Functions that scripts may call, and the scripts that define them: each may call those before it."""
 

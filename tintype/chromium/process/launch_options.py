@@ -42,6 +42,8 @@ FLAGS: tuple[str, ...] = (
     "--hide-scrollbars",
     "--disable-gpu",
     "--disable-3d-apis",
+    # The CSS property image-animation: capture/motion.py stops animated images with it.
+    "--enable-blink-features=CSSImageAnimation",
     f"--blink-settings={_BLINK_SETTINGS}",
 )
 PROXIES = 3

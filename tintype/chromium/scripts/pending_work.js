@@ -146,6 +146,15 @@
     return call();
   });
 
+  // A view transition that is being prepared: its animations begin after a frame of the old state and one of the new state.
+  for (const name of ["Document", "Element"]) {
+    wrap(window[name]?.prototype, "startViewTransition", (call) => {
+      const transition = call();
+      if (transition?.ready) watch(transition.ready);
+      return transition;
+    });
+  }
+
   // A service worker that is being installed: the page may wait until it is in control.
   const follow = (worker) => {
     if (!worker || worker.state === "activated" || worker.state === "redundant") return;

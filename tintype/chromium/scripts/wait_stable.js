@@ -1,7 +1,10 @@
-// Wait for images, fonts and videos in the viewport, then finish the animations that have an end; true. False immediately
-// if onlyChanges and nothing changed since the last call. Runs in the isolated world: no page sees what it keeps on window.
-async (maxAnimationMs, height, onlyChanges) => {
-  if (onlyChanges && window.changes === 0) return false;
+// Wait for images, fonts and videos in the viewport, then finish the animations that end within endMs of their beginning;
+// true. False immediately if onlyChanges and nothing has changed since the last call or is moving towards an end. Runs in the
+// isolated world: no page sees what it keeps on window.
+async (key, endMs, height, onlyChanges) => {
+  findClosedRoots(key);
+  const ends = ({ effect }) => effect?.getComputedTiming().endTime <= endMs;
+  if (onlyChanges && window.changes === 0 && !document.activeViewTransition && !runningAnimations().some(ends)) return false;
   if (window.changes === undefined) {
     const observer = new MutationObserver(() => window.changes++);
     observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
@@ -30,12 +33,6 @@ async (maxAnimationMs, height, onlyChanges) => {
   // Animations follow the clock of frames, which virtual time is about to overtake: finish those that end, in a frame.
   // Later the page would consider them finished while the screen still shows their start.
   await new Promise(requestAnimationFrame);
-  for (const animation of document.getAnimations()) {
-    const { endTime } = animation.effect?.getComputedTiming() ?? {};
-    const moves = animation.playState === "running" && animation.timeline === document.timeline;
-    if (!moves || !(endTime - (animation.currentTime ?? 0) <= maxAnimationMs)) continue;
-    animation.finish();
-    window.changes++;
-  }
+  window.changes += (await finishTransition(endMs)) + finishAnimations(endMs);
   return true;
 }

@@ -1,0 +1,2 @@
+// Wait until a frame is drawn.
+() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
