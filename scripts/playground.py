@@ -16,12 +16,14 @@ import httpx
 import pyvips
 from demo import ROOT, service
 from option_images import pages
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tintype.provision import find_browser
 
 IMAGES = ROOT / "docs" / "images"
 QUALITY = 88
+WIDE = ViewportSize(width=1440, height=1000)
+"""CSS pixels."""
 TRAFFIC_MS = 45_000
 """Milliseconds of traffic in the charts."""
 GALLERY: tuple[dict[str, str | bool], ...] = (
@@ -82,7 +84,7 @@ def traffic(client: httpx.Client, origin: str) -> Iterator[None]:
 def take_all(browser: Browser, client: httpx.Client, origin: str) -> None:
     """Take all screenshots."""
     base = str(client.base_url)
-    wide = browser.new_page(viewport={"width": 1280, "height": 985})
+    wide = browser.new_page(viewport=WIDE)
     wide.goto(base)
     capture(wide, origin, {"dark_mode": False})
     save(wide, "wide")
@@ -93,8 +95,8 @@ def take_all(browser: Browser, client: httpx.Client, origin: str) -> None:
     below = wide.locator("#snippets").bounding_box()
     assert below, "the page has no snippets"  # noqa: S101 - our page
     height = wide.evaluate("document.documentElement.scrollHeight") - below["y"] - 90
-    save(wide, "below", full_page=True, clip={"x": 0, "y": below["y"] - 30, "width": 1280, "height": height})
-    dark = browser.new_page(viewport={"width": 1280, "height": 985}, color_scheme="dark")
+    save(wide, "below", full_page=True, clip={"x": 0, "y": below["y"] - 30, "width": WIDE["width"], "height": height})
+    dark = browser.new_page(viewport=WIDE, color_scheme="dark")
     dark.goto(base)
     capture(dark, origin, {"dark_mode": True})
     save(dark, "dark")
