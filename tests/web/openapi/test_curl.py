@@ -26,6 +26,10 @@ def test_requests_the_operation(path: str, method: str) -> None:
     assert ("DELETE" in command) == (method == "delete")
 
 
+def test_begins_with_the_first_argument() -> None:
+    assert curl.command("/health", "get", OPEN["/health"]["get"]) == f"curl '{curl.BASE}/health'"
+
+
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_writes_images_into_a_file(method: str) -> None:
     command = words("/thumb", method)

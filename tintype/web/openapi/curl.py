@@ -25,6 +25,8 @@ def command(path: str, method: str, operation: Mapping[str, Any]) -> str:
         parts += [["-H", "'Content-Type: application/json'"], ["-d", shlex.quote(json.dumps(content["example"]))]]
     query = f"?{_EXAMPLE_TARGET}" if path in _TARGET_ROUTES and not content else ""
     parts.append([f"'{BASE}{_named(path)}{query}'"])
+    if parts[0] == ["curl"]:
+        parts[:2] = [["curl", *parts[1]]]
     return " \\\n  ".join(" ".join(part) for part in parts)
 
 
