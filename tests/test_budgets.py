@@ -10,7 +10,7 @@ from harness import ROOT
 from tintype import errors, request_parser
 from tintype.backends import MAX_CAPTURE_WAIT
 from tintype.batch import sitemap, url_list, yaml_list
-from tintype.chromium.capture import elements, emulation, page_capture, visible_rows
+from tintype.chromium.capture import elements, emulation, motion, page_capture, virtual_time, visible_rows
 from tintype.chromium.cdp import connection, frames, tab
 from tintype.chromium.daemon import followed, slots, supervisor
 from tintype.chromium.process.watchdog import ProcessLimits
@@ -120,6 +120,10 @@ BOUNDS: list[tuple[str, str]] = [
     ("memory of a page", f"{emulation._STORAGE_QUOTA // 1_000_000} MB of storage"),
     ("memory of a page", f"{ProcessLimits().renderer // (KB * MB)} GB per renderer"),
     ("scripts of Tintype in a page", f"{elements.MAX_CLOSED_ROOTS} closed shadow trees per search"),
+    ("scripts of Tintype in a page", f"{tab.MAX_SHARED_WORKERS} shared and service workers"),
+    ("scripts of Tintype in a page", f"{motion.MAX_SVG_IMAGES} SVG images of {motion.MAX_SVG_BYTES // 1000} KB"),
+    ("scripts of Tintype in a page", f"{virtual_time.MAX_ISOLATED} isolated frames with virtual time"),
+    ("scripts of Tintype in a page", f"{motion.HOLD_SECONDS:.0f} s for loops of animation frames"),
     ("scripts of Tintype in a page", f"{frames.MAX_WORKERS} workers"),
     ("scripts of Tintype in a page", f"{frames.MAX_FRAMES} frames"),
     ("threads of a page", f"{ProcessLimits().threads} beyond"),

@@ -15,7 +15,7 @@ import structlog
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.page_capture import PageCapture
 from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, TargetClosed, TargetCrashed
-from tintype.chromium.cdp.tab import Tab
+from tintype.chromium.cdp.tab import SHARED_WORKERS, Tab
 from tintype.chromium.process.launch import Launcher
 from tintype.chromium.process.launch_options import PROXIES
 from tintype.chromium.process.priority import demote
@@ -219,6 +219,7 @@ class Browser:
             self._free_proxies.put_nowait(proxy)
         self._session.on("Target.targetCreated", self._on_target_created)
         self._session.on("Target.targetCrashed", self._on_target_crashed)
+        self._session.on("Target.attachedToTarget", self._on_attached)
         await self._session.call("Target.setDiscoverTargets", discover=True, filter=[{"type": "page"}])
 
     @asynccontextmanager
@@ -306,6 +307,16 @@ class Browser:
         self._session.post("Target.closeTarget", targetId=info["targetId"])
         if context.tab:
             context.tab.count_popup()
+
+    def _on_attached(self, event: Json) -> None:
+        """Prepare and start a shared worker or service worker that :meth:`Tab.attach_to_shared_workers` has paused."""
+        info = event["targetInfo"]
+        if info["type"] in SHARED_WORKERS:
+            worker = self._process.connection.session(event["sessionId"])
+            context = self._contexts.get(info.get("browserContextId", ""))
+            if context and context.tab:
+                context.tab.prepare_shared_worker(worker)
+            worker.post("Runtime.runIfWaitingForDebugger")
 
     def _on_target_crashed(self, event: Json) -> None:
         crashed = (context for context in self._contexts.values() if context.target == event["targetId"])

@@ -48,11 +48,19 @@ class TestEmulation:
             place: text.split("|") for place, text in reported(capture("/visitor-in-workers.html", **options)).items()
         }
         assert set(seen) == {"page", "frame", "worker", "nested", "shared"}
-        if options.keys() & {"locale", "device"}:
-            del seen["shared"]  # Chromium lets DevTools override the languages of a page's own workers only
+        if "device" in options:
+            seen["shared"][3:] = seen["page"][3:]  # Chromium keeps its own user agent there
         assert {place: value for place, value in seen.items() if value != seen["page"]} == {}
         languages, zone, locale, _ = seen["page"]
         assert (languages, zone if expected[1] else "", locale) == expected
+
+    def test_service_workers_see_the_same_visitor(self, capture: CapturePage) -> None:
+        seen = reported(capture("/visitor-in-service-worker.html", locale="de-DE", timezone="Asia/Tokyo"))
+        assert seen == {"languages": "de-DE,de", "zone": "Asia/Tokyo", "locale": "de-DE"}
+
+    def test_workers_of_the_next_page_see_its_own_visitor(self, capture: CapturePage) -> None:
+        capture("/visitor-in-service-worker.html", locale="de-DE")
+        assert reported(capture("/visitor-in-service-worker.html?2"))["languages"] == "en-US"
 
     def test_desktop_has_a_mouse_and_no_touch_screen(self, capture: CapturePage) -> None:
         fine = ["hover: hover", "any-hover: hover", "pointer: fine", "any-pointer: fine"]

@@ -128,5 +128,5 @@ class TestSvgContents:
             script = {"url": "x.js", "type": "Script", "mimeType": "text/javascript", "contentSize": 1}
             return {"frame": {"id": name}, "resources": [image, script], "childFrames": children}
 
-        tree = frame("a", 10, frame("b", motion._MAX_SVG_BYTES + 1), frame("c", 20))
+        tree = frame("a", 10, frame("b", motion.MAX_SVG_BYTES + 1), frame("c", 20))
         assert [*motion._svg_images(tree)] == [("a", "a.svg"), ("c", "c.svg")]

@@ -14,7 +14,7 @@ from tintype.options import Emulation
 from tintype.options.devices import DEVICES
 
 _DEFAULT_LANGUAGES = "en-US"
-"""Languages of a capture without ``locale``: Chromium's own, which shared workers and service workers report too.
+"""Languages of a capture without ``locale``: Chromium's own.
 
 Browsers of visitors always send ``Accept-Language``; headless Chromium sends it only if it is set.
 """
@@ -43,7 +43,9 @@ def emulate(page: PageContext) -> Iterator[asyncio.Future[Json]]:
         yield post("Emulation.setLocaleOverride", locale=emulation.locale)
     if emulation.locale or emulation.user_agent or is_mobile(emulation):
         override = user_agent_override(emulation, page.user_agent)
-        page.frames.attach_to_new(partial(_emulate_child, override=override), workers=True)
+        emulate_child = partial(_emulate_child, override=override)
+        page.frames.attach_to_new(emulate_child, workers=True)
+        yield page.tab.attach_to_shared_workers(emulate_child)
     if emulation.timezone:
         yield post("Emulation.setTimezoneOverride", timezoneId=emulation.timezone)
     if emulation.geolocation:

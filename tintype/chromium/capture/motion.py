@@ -31,7 +31,7 @@ _END_MS = 8000
 """Animations that end within this time of their beginning are taken at their end."""
 _MOMENT_MS = 5300
 """Age at which longer animations are taken. Few common periods divide it: an endless fade is rarely invisible then."""
-_HOLD_SECONDS = 4.0
+HOLD_SECONDS = 4.0
 """Real seconds for loops of animation frames; loops of a page that computes more end where they are."""
 _FEW_FRAMES, _MANY_FRAMES = 16, 128
 """Animation frames per call of the script, at least and at most."""
@@ -44,9 +44,9 @@ _VIDEO_SECONDS = 0.5
 _DRAW_SECONDS = 3.0
 _SVG_STEP = 0.02
 """Seconds in which Chromium moves the animations of SVG images: it does so 60 times per second."""
-_MAX_SVG_IMAGES = 30
+MAX_SVG_IMAGES = 30
 """SVG images of a process that are searched for animations, each up to the next number of bytes."""
-_MAX_SVG_BYTES = 500_000
+MAX_SVG_BYTES = 500_000
 _SVG_MOTION = re.compile(r"<(?:animate|set)|@keyframes")
 
 
@@ -84,7 +84,7 @@ async def _hold_main(page: PageContext, *arguments: Any) -> Json:
     """Hold the main frame; returns the first report of ``hold_motion.js``."""
     first: Json = {}
     with contextlib.suppress(TimeoutError, ScriptFailed):
-        async with asyncio.timeout(_HOLD_SECONDS + _SCRIPT_SECONDS):
+        async with asyncio.timeout(HOLD_SECONDS + _SCRIPT_SECONDS):
             async for calls in _portions():
                 script = page.tab.evaluate("hold_motion", *arguments, calls)
                 report = await page.virtual_time.with_time_running(script, after=2 * POLL_INTERVAL) or {}
@@ -98,7 +98,7 @@ async def _hold_frames(page: PageContext, frames: list[Frame], *arguments: Any) 
     """Hold the other frames; returns the reports of ``hold_motion.js``."""
     reports: list[Json] = []
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_HOLD_SECONDS + _SCRIPT_SECONDS):
+        async with asyncio.timeout(HOLD_SECONDS + _SCRIPT_SECONDS):
             async for calls in _portions():
                 if not frames:
                     break
@@ -112,7 +112,7 @@ async def _hold_frames(page: PageContext, frames: list[Frame], *arguments: Any) 
 async def _portions() -> AsyncIterator[int]:
     """Numbers of animation frames for calls of about 0.1 s, until the time for loops is over."""
     loop = asyncio.get_running_loop()
-    until, calls = loop.time() + _HOLD_SECONDS, _FEW_FRAMES
+    until, calls = loop.time() + HOLD_SECONDS, _FEW_FRAMES
     while (begin := loop.time()) < until:
         yield calls
         seconds = max(loop.time() - begin, 0.001)
@@ -131,7 +131,7 @@ async def _has_moving_svg(sessions: Iterable[CdpSession]) -> bool:
 
 async def _svg_contents(session: CdpSession) -> list[str]:
     tree = (await session.call("Page.getResourceTree"))["frameTree"]
-    images = [*_svg_images(tree)][:_MAX_SVG_IMAGES]
+    images = [*_svg_images(tree)][:MAX_SVG_IMAGES]
     answers = await asyncio.gather(
         *(session.call("Page.getResourceContent", frameId=frame, url=url) for frame, url in images),
         return_exceptions=True,
@@ -143,7 +143,7 @@ def _svg_images(tree: Json) -> Iterator[tuple[str, str]]:
     """Frame and URL of each SVG image of moderate size, of the page and of its frames."""
     for resource in tree["resources"]:
         is_svg = resource.get("mimeType") == "image/svg+xml" and resource.get("type") == "Image"
-        if is_svg and resource.get("contentSize", 0) <= _MAX_SVG_BYTES:
+        if is_svg and resource.get("contentSize", 0) <= MAX_SVG_BYTES:
             yield tree["frame"]["id"], resource["url"]
     for child in tree.get("childFrames", ()):
         yield from _svg_images(child)

@@ -27,7 +27,7 @@ _MAX_STARVATION_TASKS = 100
 """Tasks after which Chromium advances virtual time in any case: some pages are never idle."""
 _FORCED_SECONDS = 0.5
 """Seconds to wait for a budget that does not depend on the network."""
-_MAX_ISOLATED = 30
+MAX_ISOLATED = 30
 """Frames in processes of their own whose time is virtual; a hostile page can have any number."""
 
 
@@ -54,7 +54,7 @@ class VirtualTime:
 
     def include(self, session: CdpSession) -> None:
         """Give a frame in another process the same budgets from now on."""
-        if len(self._isolated) < _MAX_ISOLATED:
+        if len(self._isolated) < MAX_ISOLATED:
             self._isolated.append(VirtualTime(session, is_page=False))
 
     async def advance(self, milliseconds: float, max_wait: float) -> None:

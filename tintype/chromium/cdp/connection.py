@@ -72,6 +72,11 @@ class CdpSession:
         self._listeners: dict[str, list[Listener]] = {}
         self._child_sessions: list[CdpSession] = []
 
+    @property
+    def browser(self) -> CdpSession:
+        """The session of the browser on the same connection."""
+        return self._connection.browser
+
     def post(self, method: str, **parameters: Any) -> asyncio.Future[Json]:
         """Send a call and return a future of its result, which raises ProtocolError; it need not be awaited."""
         answer: asyncio.Future[Json] = self.create_future()

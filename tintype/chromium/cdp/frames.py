@@ -15,7 +15,7 @@ MAX_FRAMES = 30
 MAX_WORKERS = 50
 """Workers of one page whose emulation is set; a hostile page can start any number."""
 _FRAMES_ONLY = [{"type": "iframe"}]
-_FRAMES_AND_WORKERS = [{"type": kind} for kind in ("iframe", "worker", "shared_worker", "service_worker")]
+_FRAMES_AND_WORKERS = [{"type": kind} for kind in ("iframe", "worker")]
 
 
 @dataclass(frozen=True, slots=True)

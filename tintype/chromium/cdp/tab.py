@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -17,6 +18,10 @@ log = structlog.get_logger("tintype.chromium")
 ISOLATED_WORLD = "tintype"
 """Name of the world of our scripts: they share the DOM with the page's scripts, and no variables."""
 
+SHARED_WORKERS = ("shared_worker", "service_worker")
+"""Types of targets that belong to a browser context, and not to one page."""
+MAX_SHARED_WORKERS = 20
+"""Shared workers and service workers of one page that are prepared; a hostile page can start any number."""
 _MAX_DIALOGS, _MAX_POPUPS = 1000, 50
 """Limits; a page that reaches one is frozen."""
 _RETRY_DELAY = 0.05
@@ -85,6 +90,8 @@ class Tab:
         self._reached: set[str] = set()
         self._changed: asyncio.Future[Any] | None = None
         self._world: int | None = None
+        self._on_shared_worker: Callable[[CdpSession], None] | None = None
+        self._shared_workers = 0
         self._dialogs = 0
         self._popups = 0
         self._listen()
@@ -132,6 +139,23 @@ class Tab:
                 log.info("page_script_failed", script=script, reason=reason)
                 return None
             return answer["result"].get("value")
+
+    def attach_to_shared_workers(self, on_attached: Callable[[CdpSession], None]) -> asyncio.Future[Json]:
+        """Pause each new shared worker and service worker until the callback has run for it.
+
+        Only the session of the browser attaches to all of them, and before they start.
+        """
+        self._on_shared_worker = on_attached
+        targets = [{"type": kind} for kind in SHARED_WORKERS]
+        return self.session.browser.post(
+            "Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=True, flatten=True, filter=targets
+        )
+
+    def prepare_shared_worker(self, worker: CdpSession) -> None:
+        """Call what :meth:`attach_to_shared_workers` was given, for at most 20 workers."""
+        self._shared_workers += 1
+        if self._on_shared_worker and self._shared_workers <= MAX_SHARED_WORKERS:
+            self._on_shared_worker(worker)
 
     def freeze(self) -> None:
         """Stop scripts and loading. Nothing is awaited: the page may be too busy to reply."""
