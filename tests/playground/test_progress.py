@@ -67,6 +67,23 @@ class TestSteps:
             site.release_held.set()
         tab.wait_idle()
 
+    def test_replace_the_previous_thumbnail_with_its_facts(
+        self, open_page: OpenPage, node: Node, site: SiteServer
+    ) -> None:
+        tab = open_page(node)
+        tab.capture(site.url("/plain.html?previous"))
+        site.release_held.clear()
+        try:
+            tab.page.fill("#url", site.url("/plain.html?held=next"))
+            tab.page.press("#url", "Enter")
+            tab.find("working").wait_for()
+            for name in ("shown", "facts", "tools", "caption"):
+                expect(tab.find(name)).to_be_hidden()
+        finally:
+            site.release_held.set()
+        tab.wait_idle()
+        expect(tab.find("facts")).to_be_visible()
+
 
 class TestCancellation:
     def test_ends_the_capture_in_the_daemon(self, open_page: OpenPage, single: Node, site: SiteServer) -> None:

@@ -1,6 +1,6 @@
 // Compares two recent captures: one above the other with a divider, or side by side.
 
-import { find } from "./dom.js";
+import { find, make } from "./dom.js";
 import { ago } from "./format.js";
 import { readImage } from "./images.js";
 
@@ -28,8 +28,9 @@ async function openDialog(before, after) {
     const blob = await readImage(entry.id);
     image.src = blob ? URL.createObjectURL(blob) : entry.source;
     if (blob) objectUrls.push(image.src);
-    image.alt = `${entry.page}, captured ${ago((Date.now() - entry.at) / 1000)}`;
-    find(`compare-${name}-caption`).textContent = image.alt;
+    const age = ago((Date.now() - entry.at) / 1000);
+    image.alt = `${entry.page}, captured ${age}`;
+    find(`compare-${name}-caption`).replaceChildren(make("span", { class: "compare-page" }, entry.page), ` ${age}`);
     await image.decode().catch(() => {});
   }
   setSliding(true);
