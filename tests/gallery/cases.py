@@ -54,6 +54,13 @@ CASES = (
     ),
     case("inner", "/inner.html", "Header, menu, messages as far as the window."),
     case("inner-unfolded", "/inner.html", "Header, menu down to the end, all twelve messages.", full_page=1),
+    case(
+        "visible-rows", "/visible-rows.html?groups", "Rows 0 to 119 without a gap, headings and bars once.", full_page=1
+    ),
+    case("side-bar", "/side-bars.html?veil", "A pale blue column down to the green footer.", full_page=1),
+    case(
+        "frameset", "/frameset.html", "Menu and content to the end: red, a green square, a green footer.", full_page=1
+    ),
     case("tower", "/tower.html", "24 storeys from 0 px to 11500 px, each of a colour.", width=320, full_page=1),
     case("scripts", "/scripts.html", "28 scripts, no boxes, emoji in colour.", width=1280, height=480),
     case("right-to-left", "/rtl.html", "Title and picture at the right, links at the left, code in Latin order."),
