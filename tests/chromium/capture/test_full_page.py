@@ -182,10 +182,12 @@ class TestSideBars:
         seen = capture(engine, site.url("/side-bars.html?below"))
         assert colours(seen, 30, 70, 700, 800, 2550, x=100) == [GREY, BLUE, BLUE, BLUE, BLUE]
 
-    def test_keep_transparency_borders_and_gradients(self, engine: ChromiumEngine, site: SiteServer) -> None:
-        veil, lined, gradient = (
-            capture(engine, site.url(f"/side-bars.html?{kind}")) for kind in ("veil", "lined", "gradient")
+    def test_keep_transparency_borders_shadows_and_gradients(self, engine: ChromiumEngine, site: SiteServer) -> None:
+        veil, lined, gradient, shadowed = (
+            capture(engine, site.url(f"/side-bars.html?{kind}")) for kind in ("veil", "lined", "gradient", "fixed")
         )
+        assert len(set(colours(shadowed, 300, 2000, x=255))) == 1
+        assert WHITE not in colours(shadowed, 300, 719, 720, 721, 2000, x=255)
         assert len(set(colours(veil, 100, 715, 725, 2490, x=100))) == 1
         assert colours(lined, 100, 715, 725, 2490, x=245) == [RED] * 4
         blue = [pixel(gradient.body, 100, y)[2] for y in (10, 715, 725, 1250, 2490)]

@@ -142,7 +142,7 @@
     const filler = document.createElement("div");
     const [left, right] = [style.borderLeftWidth, style.borderRightWidth];
     filler.style.cssText = `all: initial; position: absolute; z-index: -1; top: 100%; left: -${left}; right: -${right}; height: ${more}px;`
-      + "box-sizing: border-box; background: inherit; border-left: inherit; border-right: inherit";
+      + "box-sizing: border-box; background: inherit; border-left: inherit; border-right: inherit; box-shadow: inherit; clip-path: inset(0 -60px)";
     if (/gradient/.test(style.backgroundImage)) { // from the top, so that it does not begin anew
       Object.assign(filler.style, { top: `-${style.borderTopWidth}`, height: `${height + more}px`, background: style.background });
       element.style.setProperty("background", "none", "important");
