@@ -12,6 +12,7 @@ from tintype.backends import MAX_CAPTURE_WAIT
 from tintype.batch import sitemap, url_list, yaml_list
 from tintype.chromium.capture import elements, emulation, motion, page_capture, virtual_time, visible_rows
 from tintype.chromium.cdp import connection, frames, tab
+from tintype.chromium.cleaning import closed_hosts
 from tintype.chromium.daemon import followed, slots, supervisor
 from tintype.chromium.process.watchdog import ProcessLimits
 from tintype.chromium.proxy.session import ProxyLimits
@@ -124,6 +125,7 @@ BOUNDS: list[tuple[str, str]] = [
     ("scripts of Tintype in a page", f"{motion.MAX_SVG_IMAGES} SVG images of {motion.MAX_SVG_BYTES // 1000} KB"),
     ("scripts of Tintype in a page", f"{virtual_time.MAX_ISOLATED} isolated frames with virtual time"),
     ("scripts of Tintype in a page", f"{motion.HOLD_SECONDS:.0f} s for loops of animation frames"),
+    ("cleaning of a page", f"{closed_hosts.MAX_HOSTS} possible hosts of closed ones"),
     ("scripts of Tintype in a page", f"{frames.MAX_WORKERS} workers"),
     ("scripts of Tintype in a page", f"{frames.MAX_FRAMES} frames"),
     ("threads of a page", f"{ProcessLimits().threads} beyond"),

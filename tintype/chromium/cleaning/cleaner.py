@@ -42,7 +42,7 @@ async def clean_page(page: PageContext) -> bool:
     try:
         async with asyncio.timeout(_time_limit(page)):
             shown = await _hide_named(page)
-            await _hide_blocked(page)
+            shown = await _hide_blocked(page) or shown
             found = page.shot.page_changes.block_cookie_banners and await _remove_consent(page)
             return shown or found
     except (TimeoutError, ScriptFailed, ProtocolError) as failure:
@@ -64,12 +64,15 @@ async def _hide_named(page: PageContext) -> bool:
     return bool(await page.tab.evaluate("hide_named", kinds, bundled_rules.consent_words()))
 
 
-async def _hide_blocked(page: PageContext) -> None:
-    """Hide images and frames that would show as broken because their host or URL was blocked."""
+async def _hide_blocked(page: PageContext) -> bool:
+    """Hide images and frames that would show as broken because their host or URL was blocked, and what lists name.
+
+    True if the lists had hidden content, which is shown again.
+    """
     hosts = sorted({denial.host for denial in page.traffic.denials if denial.reason == "blocked"})
     if hosts or page.blocked_urls:
         await page.tab.evaluate("hide_blocked", hosts, sorted(page.blocked_urls))
-    await cosmetic.hide_elements(page)
+    return await cosmetic.hide_elements(page)
 
 
 async def _remove_consent(page: PageContext) -> bool:

@@ -9,7 +9,7 @@ from tintype.chromium.capture.elements import register_root
 from tintype.chromium.cdp.connection import Json
 from tintype.chromium.cdp.tab import call_expression
 
-_MAX_HOSTS = 60
+MAX_HOSTS = 40
 """Elements that are examined in one step; a hostile page can have any number of empty ones."""
 _MAX_DEPTH = 3
 """Closed trees inside closed trees that are searched."""
@@ -27,7 +27,7 @@ async def _register_once(page: PageContext) -> bool:
     session = page.session
     answer = await session.call(
         "Runtime.evaluate",
-        expression=call_expression("closed_hosts", _MAX_HOSTS),
+        expression=call_expression("closed_hosts", MAX_HOSTS),
         contextId=await page.tab.world_id(),
         objectGroup="hosts",
     )

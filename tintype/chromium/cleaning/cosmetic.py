@@ -15,13 +15,14 @@ def stylesheet(page: PageContext) -> str:
     return _by_url(page.filters, page.shot.url) if page.filters else ""
 
 
-async def hide_elements(page: PageContext) -> None:
+async def hide_elements(page: PageContext) -> bool:
     """Hide elements that the lists name by class or id, in the page and its frames, and blocked ones in the frames.
 
-    Raises TargetClosed, ProtocolError, ScriptFailed.
+    True if the lists had hidden most of the page, which is shown again. Raises TargetClosed, ProtocolError,
+    ScriptFailed.
     """
     if not page.filters:
-        return
+        return False
     names = await page.tab.evaluate("class_names", _MAX_NAMES)
     if css := _by_class_and_id(page.filters, page.url, names):
         await page.tab.evaluate("add_stylesheet", css)
@@ -30,6 +31,7 @@ async def hide_elements(page: PageContext) -> None:
             css = _by_url(page.filters, frame.url) + "\n" + _by_class_and_id(page.filters, frame.url, names)
             await frame.run("hide_blocked", [], sorted(page.blocked_urls))
             await frame.run("add_stylesheet", css)
+    return bool(await page.tab.evaluate("weigh_lists"))
 
 
 def _by_url(filters: FilterEngine, url: str) -> str:

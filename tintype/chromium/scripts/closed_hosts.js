@@ -34,8 +34,10 @@
   for (const child of [...(document.body?.children ?? [])].slice(-100)) if (isBare(child)) add(child);
   for (const tree of deepTrees().slice(0, 300)) {
     for (const element of [...tree.querySelectorAll("*")].slice(0, MAX_ELEMENTS)) {
-      if (element.firstChild && !isBare(element)) continue;
+      if (element.firstElementChild || !isBare(element)) continue;
       if (found.has(element) || !canHost(element)) continue;
+      const { backgroundColor, backgroundImage, borderTopWidth } = getComputedStyle(element);
+      if (!isCustom(element) && (backgroundColor !== "rgba(0, 0, 0, 0)" || backgroundImage !== "none" || borderTopWidth !== "0px")) continue;
       const box = boxOf(element);
       if (box.width >= MIN_WIDTH && box.height >= MIN_HEIGHT) add(element);
     }

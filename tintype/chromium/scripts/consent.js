@@ -3,7 +3,7 @@
 // mayPress: whether a button may be pressed; hiding is all that happens to a page that knows who sees it.
 (step, managers, words, mayPress) => {
   const { boxOf, contentOf, isBlocking, isDrawn, parentOf, styleOf } = elementWeight();
-  const { CLICKABLE, candidates, dialogs, isPage, stacks, within } = consentDialogs(words);
+  const { CLICKABLE, dialogs, framesOver, isPage, stacks, within } = consentDialogs(words);
   const { refuses, labelOf, isConsent } = consentText(words);
 
   const leadsAway = (button) => {
@@ -96,7 +96,7 @@
   if (!document.body) return false;
   if (step === "find") {
     const own = here.flatMap((manager) => manager.own);
-    const frames = framed(own) || framed(candidates());
+    const frames = framed(own) || framesOver();
     const others = dialogs();
     return own.length || others.length || frames ? { known: here.map(({ name }) => name), others: others.length, frames } : null;
   }

@@ -7,7 +7,7 @@
   const NAMED = /cookie|consent|gdpr|ccpa|dsgvo|rgpd|privacy|datenschutz/i;
   const ACROSS = [0.04, 0.27, 0.5, 0.73, 0.96], DOWN = [0.03, 0.15, 0.35, 0.5, 0.65, 0.85, 0.97];
   const { areaInView, boxOf, contentOf, floats, isDrawn, isWithin, parentOf, remains, shadowOf, styleOf } = elementWeight();
-  const { accepts, refuses, labelOf, isAbout, isConsent } = consentText(words);
+  const { accepts, refuses, labelOf, quickLabelOf, isAbout, isConsent } = consentText(words);
 
   const isPage = (element) => element === document.body || element === document.documentElement;
   // Elements in a subtree and its shadow trees.
@@ -71,6 +71,15 @@
     }
     return [...found].slice(0, MAX_CANDIDATES);
   };
+  // Most pages have no button that could be an answer, or no frame: then nothing has to be measured.
+  const isPossible = () => deepTrees().some((tree) => [...tree.querySelectorAll(CLICKABLE)].some((button) => {
+    const label = quickLabelOf(button);
+    return label && (accepts(label) || refuses(label));
+  }));
+  const framesOver = () => {
+    if (!deepTrees().some((tree) => tree.querySelector("iframe"))) return false;
+    return candidates().some((element) => element.matches("iframe") || element.querySelector("iframe"));
+  };
   const answersIn = (element) => {
     if (element.getElementsByTagName("*").length > MAX_ELEMENTS) return [];
     return within(element, CLICKABLE).filter((button) => {
@@ -116,6 +125,7 @@
     return isConsent(content, labels) && remains(dialog);
   };
   const dialogs = () => {
+    if (!isPossible()) return [];
     const cores = new Set(), found = new Set();
     const answers = new Set(candidates().flatMap(answersIn));
     for (const button of [...answers].slice(0, MAX_ANSWERS)) {
@@ -127,5 +137,5 @@
     }
     return [...found].filter((dialog) => ![...found].some((other) => other !== dialog && isWithin(dialog, other)));
   };
-  return { CLICKABLE, candidates, dialogs, isPage, stacks, within };
+  return { CLICKABLE, dialogs, framesOver, isPage, stacks, within };
 }

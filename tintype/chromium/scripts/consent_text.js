@@ -1,11 +1,11 @@
 // Whether a text with its buttons asks for consent to cookies and tracking, and to nothing else.
 (words) => {
-  const MAX_LABEL = 60, LONG = 400;
+  const MAX_LABEL = 60, LONG = 400, NEAR = 30;
   const clean = (text) => text.slice(0, 20000).toLowerCase().replace(/[’‘]/g, "'").replace(/\s+/g, " ");
   const normal = (text) => clean(text).replace(/^[^\p{L}]+|[^\p{L}]+$/gu, "");
   const isIn = (list) => {
-    const set = new Set(list.map(normal));
-    return (text) => set.has(text);
+    let set = null;
+    return (text) => (set ??= new Set(list.map(normal))).has(text);
   };
   const [accepts, refuses, isOther] = [isIn(words.accept), isIn(words.refuse), isIn(words.other_labels)];
   const mentions = (text, list) => list.some((word) => text.includes(word));
@@ -13,6 +13,10 @@
   const labelOf = (button) => {
     const text = button.innerText || button.value || button.getAttribute("aria-label") || button.textContent || "";
     return text.length > MAX_LABEL * 2 ? "" : normal(text);
+  };
+  const quickLabelOf = (button) => { // of most buttons without layout
+    if (button.textContent.length > MAX_LABEL * 4) return "";
+    return button.firstElementChild || !button.textContent.trim() ? labelOf(button) : normal(button.textContent);
   };
   const isAbout = (text) => mentions(text, words.about) || (mentions(text, words.privacy) && mentions(text, words.tracking));
 
@@ -27,6 +31,13 @@
     }
     return all ? own / all : 0;
   };
+  // Whether the text says that cookies are used: both words are near each other.
+  const isUsed = (text) => words.about.some((word) => {
+    for (let index = text.indexOf(word); index >= 0; index = text.indexOf(word, index + 1)) {
+      if (mentions(text.slice(Math.max(0, index - NEAR), index + word.length + NEAR), words.use)) return true;
+    }
+    return false;
+  });
   // Labels that name cookies, or only the necessary ones, answer nothing else; "OK" and "Decline" answer anything.
   const isParticular = (label) => (accepts(label) || refuses(label)) && (mentions(label, words.about) || mentions(label, words.particular));
   const isConsent = (content, labels) => {
@@ -39,7 +50,7 @@
     if (answers.some(isParticular)) return true;
     if (mentions(text, words.foreign)) return false;
     if (!own) return privacy && !mentions(text, words.terms) && words.tracking.filter((word) => prose.includes(word)).length > 2;
-    return (privacy && tracking) || (mentions(prose, words.use) && (privacy || tracking || mentions(prose, words.site)));
+    return (privacy && tracking) || (isUsed(prose) && (privacy || tracking || mentions(prose, words.site)));
   };
-  return { accepts, refuses, labelOf, isAbout: (text) => isAbout(padded(text)), isRelated: (text) => mentions(padded(text), [...words.about, ...words.privacy]), isConsent, isForeign: (text) => mentions(padded(text), words.foreign) };
+  return { accepts, refuses, labelOf, quickLabelOf, isAbout: (text) => isAbout(padded(text)), isRelated: (text) => mentions(padded(text), [...words.about, ...words.privacy]), isConsent, isForeign: (text) => mentions(padded(text), words.foreign) };
 }

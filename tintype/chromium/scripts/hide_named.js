@@ -39,14 +39,17 @@
     const images = [...element.querySelectorAll("img, svg")].filter((image) => areaInView(image) > 0.01 && !image.closest("a[href]"));
     return !images.length && (coverage(element) < 0.6 || staysWithout(element));
   };
-  // A bubble or a box in a corner; not a column of an application.
+  // A bubble or a box in a corner; not a column or a header of an application.
   const isWidget = (element, content) => {
     if (content.letters > MAX_LETTERS || content.headings > 3 || holdsPage(element) || !isOverPage(element, isFixed)) return false;
-    const tall = [element, ...element.querySelectorAll("*")].slice(0, 200).some((each) => {
+    if ([...element.querySelectorAll("h1")].some(isDrawn)) return false;
+    const isFrame = [element, ...element.querySelectorAll("*")].slice(0, 200).some((each) => {
       const box = boxOf(each);
-      return isDrawn(each) && box.height >= innerHeight * 0.95 && box.width >= innerWidth * 0.15 && !isEmpty(contentOf(each));
+      const isColumn = box.height >= innerHeight * 0.95 && box.width >= innerWidth * 0.15;
+      const isHeader = box.width >= innerWidth * 0.8 && box.top <= 20;
+      return isDrawn(each) && (isColumn || isHeader) && !isEmpty(contentOf(each));
     });
-    return !tall && coverage(element) <= 0.5 && staysWithout(element);
+    return !isFrame && coverage(element) <= 0.5 && staysWithout(element);
   };
   const isConsentDialog = (element, content) => {
     if (content.letters > MAX_LETTERS || content.fields || holdsPage(element)) return false;
