@@ -120,6 +120,7 @@ BOUNDS: list[tuple[str, str]] = [
     ("windows, dialogs of a page", f"{tab._MAX_POPUPS}, {tab._MAX_DIALOGS:,}"),
     ("memory of a page", f"{emulation._STORAGE_QUOTA // 1_000_000} MB of storage"),
     ("memory of a page", f"{ProcessLimits().renderer // (KB * MB)} GB per renderer"),
+    ("memory of a page", f"{ProcessLimits().gpu // MB} MB in the GPU process"),
     ("scripts of Tintype in a page", f"{elements.MAX_CLOSED_ROOTS} closed shadow trees per search"),
     ("scripts of Tintype in a page", f"{tab.MAX_SHARED_WORKERS} shared and service workers"),
     ("scripts of Tintype in a page", f"{motion.MAX_SVG_IMAGES} SVG images of {motion.MAX_SVG_BYTES // 1000} KB"),

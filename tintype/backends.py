@@ -162,6 +162,7 @@ def daemon_config(settings: Settings) -> DaemonConfig:
         idle_timeout=settings.daemon_idle_timeout,
         browser_user=settings.browser_user,
         allow_no_sandbox=settings.allow_no_sandbox,
+        webgl=settings.webgl,
         allow_addresses=settings.allow_addresses,
         allow_hosts=settings.allow_hosts,
         deny_hosts=denied_hosts(settings),

@@ -262,6 +262,9 @@ class Settings(BaseModel):
     browser_user: str = setting(
         "TINTYPE_BROWSER_USER", "tintype", "User that Chromium runs as when root starts Tintype.", "a user name"
     )
+    webgl: bool = setting(
+        "TINTYPE_WEBGL", "0", "Let pages draw by WebGL, in software. Pages with heavy shaders time out.", t.SWITCH
+    )
     allow_no_sandbox: bool = setting(
         "ALLOW_NO_SANDBOX", "0", "Start Chromium without its sandbox if the sandbox does not work. Unsafe.", t.SWITCH
     )

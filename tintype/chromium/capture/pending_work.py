@@ -49,6 +49,8 @@ class WorkCounts:
     """Dedicated workers."""
     closed: int = 0
     """Closed shadow trees that the page's scripts have attached."""
+    graphics: int = 0
+    """Documents that draw by WebGL."""
 
     @property
     def unfinished(self) -> frozenset[UnfinishedReason]:
@@ -99,7 +101,13 @@ class PendingWork:
             return True
         time = asyncio.get_running_loop().time()
         self.has_operations = counts.operations > 0
-        return self.has_operations or counts.silent > 0 or counts.polling > 0 or self._is_receiving(time)
+        return (
+            self.has_operations
+            or counts.silent > 0
+            or counts.polling > 0
+            or counts.graphics > 0
+            or self._is_receiving(time)
+        )
 
     async def awaits_answers(self) -> bool:
         """Return whether scripts wait for a request or the end of its body; also if the page does not answer."""

@@ -34,6 +34,7 @@ class DaemonConfig:
     """Time for captures in progress after SIGTERM."""
     browser_user: str = "tintype"
     allow_no_sandbox: bool = False
+    webgl: bool = False
     allow_addresses: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     deny_hosts: tuple[str, ...] = ()

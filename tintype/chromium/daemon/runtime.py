@@ -62,6 +62,7 @@ class CaptureRuntime:
             proxy_port=deny_all_proxy.port,
             listeners=PROXIES,
             hidden=(*HOMES, *config.hidden),
+            webgl=config.webgl,
         )
         profiles = ProfileRoot.create()
         launcher = Launcher(options, profiles, allow_no_sandbox=config.allow_no_sandbox)

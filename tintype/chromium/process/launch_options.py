@@ -41,7 +41,6 @@ FLAGS: tuple[str, ...] = (
     "--mute-audio",
     "--hide-scrollbars",
     "--disable-gpu",
-    "--disable-3d-apis",
     # The CSS property image-animation: capture/motion.py stops animated images with it.
     "--enable-blink-features=CSSImageAnimation",
     f"--blink-settings={_BLINK_SETTINGS}",
@@ -67,6 +66,8 @@ class LaunchOptions:
     namespaces: bool = sys.platform == "linux"
     """Whether to start Chromium in namespaces."""
     sandbox: bool = True
+    webgl: bool = False
+    """Whether pages may draw by WebGL, with SwiftShader in the GPU process."""
     hidden: tuple[str, ...] = ()
     """Folders hidden from the browser inside the namespaces."""
     folders: bool = True
@@ -85,6 +86,8 @@ class LaunchOptions:
             arguments.append("--headless=new")
         if _shared_memory_is_small():
             arguments.append("--disable-dev-shm-usage")
+        # Chromium calls SwiftShader unsafe because it compiles shaders of the page to machine code.
+        arguments.append("--enable-unsafe-swiftshader" if self.webgl else "--disable-3d-apis")
         if not self.sandbox:
             arguments.append("--no-sandbox")
         return arguments

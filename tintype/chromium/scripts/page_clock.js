@@ -5,13 +5,14 @@
 // reading is a full second after the document began, so that loops which count from it begin at the same time in each capture.
 //
 // Frames: Chromium draws frames in real time, and virtual time may run ahead. Each callback is called after 34 ms of the
-// page's time (two frames), drawn or not, with the page's time. A loop of more than 10 frames gets no more than that, so that
+// page's time (two frames), drawn or not, with the page's time; but after the page has begun to draw by WebGL only when it is
+// drawn, because Chromium hangs if a page draws by WebGL many times without showing it. A loop of more than 10 frames gets no more than that, so that
 // the number of its frames follows the time and not the speed of the machine.
 //
 // Hold: before the screenshot, an event named key + "-hold" from the isolated world brings loops of frames to a moment that
 // is the same in each capture. Each loop is called until it has had a multiple of 300 frames, at times that end at a multiple
 // of 10 s; then no frame follows. The detail of the event is the number of frames that it may call; it is cancelled while some
-// are left.
+// are left. With WebGL one frame at that time is called.
 (key) => {
   const STUCK = 100_000;
   const STEP = 0.05;
@@ -81,6 +82,11 @@
     }
   };
   let held = false;
+  let hasGraphics = false;
+  window.addEventListener(`${key}-graphics`, (event) => {
+    event.stopImmediatePropagation();
+    hasGraphics = true;
+  });
   wrap(window, "cancelAnimationFrame", (native, self, [id]) => void take(id));
   wrap(window, "requestAnimationFrame", (native, self, values) => {
     const [callback] = values;
@@ -90,9 +96,10 @@
     const { count, last } = calling;
     const begin = now();
     const isEarly = () => count >= UNLIMITED_FRAMES && now() - begin < BETWEEN - 4;
+    const callAhead = () => hasGraphics || call();
     const draw = () => (isEarly() ? (pending.get(id).drawn = request(draw)) : call());
     const id = request(draw);
-    pending.set(id, { callback, timer: setTimeout.call(window, call, BETWEEN), drawn: id, count: count + 1, last });
+    pending.set(id, { callback, timer: setTimeout.call(window, callAhead, BETWEEN), drawn: id, count: count + 1, last });
     return id;
   });
 
@@ -102,7 +109,7 @@
     held = true;
     calling.last = 0;
     for (const loop of pending.values()) {
-      loop.last = Math.ceil((loop.count - 1 + LEAST_FRAMES) / FRAMES) * FRAMES;
+      loop.last = hasGraphics ? loop.count : Math.ceil((loop.count - 1 + LEAST_FRAMES) / FRAMES) * FRAMES;
       left = Math.max(left, loop.last - loop.count + 1);
     }
     const time = visible();

@@ -13,8 +13,9 @@
   // last asked. open: channels that may still deliver. activity: changes so far. polling: an address requested again.
   // loading: requests of scripts without an answer. connecting: sockets that are not open yet. asked: workers that have
   // never answered, and to whose messages the page listens. workers: dedicated workers. Frames of other sites report
-  // none of the last four. closed: shadow trees that no script can reach, those of frames not counted.
-  const counts = { operations: 0, silent: 0, open: 0, activity: 0, polling: 0, loading: 0, connecting: 0, asked: 0, workers: 0, closed: 0 };
+  // none of the last four. closed: shadow trees that no script can reach, those of frames not counted. graphics: documents that
+  // draw by WebGL.
+  const counts = { operations: 0, silent: 0, open: 0, activity: 0, polling: 0, loading: 0, connecting: 0, asked: 0, workers: 0, closed: 0, graphics: 0 };
   const add = (name, change) => {
     counts[name] += change;
     counts.activity++;
@@ -26,7 +27,7 @@
     try {
       shared = window.top[symbol];
     } catch {}
-    const OF_CLOCK = ["operations", "silent", "open", "activity", "polling"];
+    const OF_CLOCK = ["operations", "silent", "open", "activity", "polling", "graphics"];
     const send = shared ? shared.add : (name, change) =>
       OF_CLOCK.includes(name) && apply(post, window.top, [{ [key]: [name, change] }, "*"]);
     report = (name, change) => {
@@ -145,6 +146,20 @@
     };
     return call();
   });
+
+  // WebGL: the GPU process needs real time to draw.
+  let graphics = false;
+  for (const name of ["HTMLCanvasElement", "OffscreenCanvas"]) {
+    wrap(window[name]?.prototype, "getContext", (call, canvas, [kind]) => {
+      const context = call();
+      if (context && /webgl/.test(String(kind)) && !graphics) {
+        graphics = true;
+        report("graphics", 1);
+        window.dispatchEvent(new Event(`${key}-graphics`));
+      }
+      return context;
+    });
+  }
 
   // A view transition that is being prepared: its animations begin after a frame of the old state and one of the new state.
   for (const name of ["Document", "Element"]) {
