@@ -17,8 +17,12 @@ _READ_SECONDS = 1.0
 
 async def read_features(page: PageContext) -> Json:
     """HTTP status, URL, title and page features; empty if the page does not answer in time."""
-    script = _read(page, "page_features", bundled_rules.marks(), bundled_rules.consent_selectors())
-    info, loading = await asyncio.gather(script, read_loading_screen(page))
+    reading = asyncio.create_task(read_loading_screen(page))  # begins after the features, which have less time
+    try:
+        info = await _read(page, "page_features", bundled_rules.marks(), bundled_rules.consent_selectors())
+        loading = await reading
+    finally:
+        reading.cancel()
     if loading and info.get("features"):
         info["features"]["loading"] = loading
     return info

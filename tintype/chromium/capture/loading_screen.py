@@ -8,7 +8,7 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from tintype.chromium.capture.context import PageContext
-from tintype.chromium.cdp.connection import Json, ProtocolError
+from tintype.chromium.cdp.connection import Json, ProtocolError, TargetClosed
 from tintype.chromium.cdp.tab import ScriptFailed
 
 _READ_SECONDS = 1.0
@@ -32,7 +32,7 @@ async def read_loading_screen(page: PageContext) -> Json | None:
                 files += bool(file)
                 picture["moves"] = bool(file) and files <= _MAX_FILES and moves(await _read_file(page, file))
             return dict(report)
-    except (TimeoutError, ScriptFailed, KeyError, TypeError, AttributeError):
+    except (TimeoutError, ScriptFailed, ProtocolError, TargetClosed, KeyError, TypeError, AttributeError):
         return None
 
 
