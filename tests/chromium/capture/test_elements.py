@@ -48,4 +48,6 @@ class TestShadowTrees:
     def test_searches_a_bounded_number_of_closed_trees(self, start_engine: StartEngine, site: SiteServer) -> None:
         patient = CapturePage(start_engine(timeout=60.0, allow_addresses=(f"127.0.0.1:{site.port}",)), site)
         seen = patient("/many-closed-trees.html", hide_selectors=".part")
-        assert count_pixels(seen, RED) == (250 - elements.MAX_CLOSED_ROOTS) * 100
+        hidden = 1000 - count_pixels(seen, RED) // 100
+        # Those that scripts attached first, and those that a search finds: each has this bound.
+        assert elements.MAX_CLOSED_ROOTS <= hidden <= 3 * elements.MAX_CLOSED_ROOTS

@@ -67,8 +67,8 @@ async def register_closed_roots(page: PageContext) -> bool:
     """
     try:
         tree = (await page.session.call("DOM.getDocument", depth=-1, pierce=True))["root"]
-        roots = [*islice(_closed_roots(tree), MAX_CLOSED_ROOTS)]
-        new = [root for root in roots if root not in page.closed_roots]
+        unknown = (root for root in _closed_roots(tree) if root not in page.closed_roots)
+        new = [*islice(unknown, max(0, MAX_CLOSED_ROOTS - len(page.closed_roots)))]
         await asyncio.gather(*(register_root(page, root) for root in new))
         page.session.post("DOM.disable")
     except ProtocolError:
