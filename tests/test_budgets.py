@@ -10,7 +10,15 @@ from harness import ROOT
 from tintype import errors, request_parser
 from tintype.backends import MAX_CAPTURE_WAIT
 from tintype.batch import sitemap, url_list, yaml_list
-from tintype.chromium.capture import elements, emulation, motion, page_capture, virtual_time, visible_rows
+from tintype.chromium.capture import (
+    element_boxes,
+    elements,
+    emulation,
+    motion,
+    page_capture,
+    virtual_time,
+    visible_rows,
+)
 from tintype.chromium.cdp import connection, frames, tab
 from tintype.chromium.cleaning import closed_hosts
 from tintype.chromium.daemon import followed, slots, supervisor
@@ -84,6 +92,15 @@ BOUNDS: list[tuple[str, str]] = [
     ("progress of captures", f"{progress.MAX_CONCURRENT_PER_CLIENT} at a time"),
     ("progress of captures", f"{progress.MAX_CONCURRENT} at a time; {followed.MAX_CANCELLED} ids remembered"),
     ("image of a capture", f"{combinations.MAX_PIXELS // 1_000_000} megapixels"),
+    (
+        "list of elements (`elements=true`)",
+        f"{element_boxes.MAX_BOXES} boxes, selectors of {element_boxes.MAX_LENGTH} characters",
+    ),
+    (
+        "list of elements (`elements=true`)",
+        f"{element_boxes.MAX_ELEMENTS:,} elements examined and {element_boxes.MAX_COMPARISONS:,} compared",
+    ),
+    ("list of elements (`elements=true`)", f"{element_boxes.MAX_SECONDS:.0f} s"),
     (
         "lists that keep only their visible rows",
         f"{visible_rows.MAX_SCREENS} screens, {visible_rows.MAX_SECONDS:.0f} s",

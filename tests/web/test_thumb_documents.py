@@ -83,6 +83,8 @@ class TestPdf:
             ({"format": "pdf", "selector": "p", "scroll_to": 5}, {"selector", "scroll_to"}),
             ({"format": "pdf", "clip": "0,0,9,9", "omit_background": 1}, {"clip", "omit_background"}),
             ({"format": "json", "thumb_width": 320}, {"thumb_width"}),
+            ({"elements": 1}, {"elements"}),
+            ({"format": "pdf", "elements": 1}, {"elements"}),
             ({"paper": "a4", "landscape": 1, "margin": 5}, {"paper", "landscape", "margin"}),
         ],
     )

@@ -54,6 +54,7 @@ def test_reports_what_the_parameter_accepts(site: Site, name: str, value: str) -
         (f"url={URL}&width=3840&height=2160&scale=3", "scale", "25 000 000 pixels"),
         (f"url={URL}&device=desktop-4k&retina=1", "scale", "25 000 000 pixels"),
         (f"url={URL}&clip=0,0,9,9&selector=p", "clip", "cannot be combined with selector"),
+        (f"url={URL}&format=json&elements=1&selector=p", "elements", "cannot be combined with selector or clip"),
     ],
 )
 def test_names_the_invalid_parameter(site: Site, query: str, name: str, words: str) -> None:

@@ -20,6 +20,23 @@ class PageIcon(BaseModel):
     type: str = ""
 
 
+class ElementBox(BaseModel):
+    """A visible element, in CSS pixels from the corner of the image: the viewport, or the full page."""
+
+    selector: Annotated[str, Field(description="CSS selector that matches this element only.")]
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class ImageSize(BaseModel):
+    """Size of the image that was captured, in CSS pixels."""
+
+    width: int
+    height: int
+
+
 class PageMetadata(BaseModel):
     """Metadata of a page, as its markup declares them. Undeclared members are left out."""
 
@@ -38,6 +55,8 @@ class PageMetadata(BaseModel):
     icons: list[PageIcon] = []
     open_graph: dict[str, str] = {}
     twitter: dict[str, str] = {}
+    image: Annotated[ImageSize | None, Field(description="With `elements=true`: what the boxes are placed in.")] = None
+    elements: Annotated[list[ElementBox], Field(description="With `elements=true`, from the largest.")] = []
 
 
 def encode_document(capture: Capture, form: str) -> bytes:

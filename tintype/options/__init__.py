@@ -99,7 +99,7 @@ class PdfLayout(PdfOptions):
 
 
 class Shot(CacheKeyed):
-    """The capture to make. Every field changes the pixels; each group is one step of a capture."""
+    """The capture to make. Every field changes what is captured; each group is one step of a capture."""
 
     navigation: Navigation
     credentials: Credentials = Credentials()

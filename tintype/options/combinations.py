@@ -98,6 +98,13 @@ def _without_effect(options: Options) -> Iterator[Conflict]:
         for name in PdfOptions.model_fields:
             if options.is_set(name):
                 yield name, "applies to format=pdf only"
+    if options.elements and options.format != "json":
+        yield "elements", "applies to format=json only"
+    if options.elements and (options.selector or options.clip):
+        yield (
+            "elements",
+            "cannot be combined with selector or clip: the boxes are those of the viewport or the full page",
+        )
 
 
 def _sent_credentials(options: Options) -> list[str]:

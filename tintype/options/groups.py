@@ -201,6 +201,7 @@ class Region(OptionGroup):
         "Scroll here before a capture of the viewport.",
         f"a number of pixels up to {MAX_COORDINATE}, or {_SELECTOR}",
     )
+    elements: Bool = flag(False, "List boxes and selectors of the visible elements in the metadata; format=json only.")
     omit_background: Bool = flag(False, "Transparent where the page paints nothing; jpeg stays white.")
 
 

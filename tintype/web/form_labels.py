@@ -15,6 +15,7 @@ LABELS = {
     "dark_mode": "Dark mode",
     "delay": "Extra delay",
     "device": "Device",
+    "elements": "List the elements",
     "fail_on": "Treat as a failure",
     "fit": "Fit into width and height",
     "format": "Format",

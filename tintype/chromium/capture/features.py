@@ -19,7 +19,7 @@ async def read_features(page: PageContext) -> Json:
     """HTTP status, URL, title and page features; empty if the page does not answer in time."""
     reading = asyncio.create_task(read_loading_screen(page))  # begins after the features, which have less time
     try:
-        info = await _read(page, "page_features", bundled_rules.marks(), bundled_rules.consent_selectors())
+        info = await read_report(page, "page_features", bundled_rules.marks(), bundled_rules.consent_selectors())
         loading = await reading
     finally:
         reading.cancel()
@@ -30,12 +30,13 @@ async def read_features(page: PageContext) -> Json:
 
 async def read_metadata(page: PageContext) -> Json:
     """Title, description, icons and link-preview properties; empty if the page does not answer in time."""
-    return await _read(page, "metadata")
+    return await read_report(page, "metadata")
 
 
-async def _read(page: PageContext, script: str, *arguments: Any) -> Json:
+async def read_report(page: PageContext, script: str, *arguments: Any, seconds: float = _READ_SECONDS) -> Json:
+    """The object that one of ``scripts/`` returns; empty if the page does not answer in time."""
     try:
-        async with asyncio.timeout(_READ_SECONDS):
+        async with asyncio.timeout(seconds):
             if info := await page.tab.evaluate(script, *arguments):
                 return dict(info)
             reason = "frozen"

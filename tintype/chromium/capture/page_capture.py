@@ -25,6 +25,7 @@ from tintype.chromium.capture import (
     visible_rows,
 )
 from tintype.chromium.capture.context import PageContext
+from tintype.chromium.capture.element_boxes import read_elements
 from tintype.chromium.capture.elements import element_not_found, find_element, query, wait_for_element
 from tintype.chromium.capture.emulation import emulate
 from tintype.chromium.capture.features import read_features, read_metadata
@@ -292,8 +293,10 @@ class PageCapture:
         with page.timed("screenshot"):
             while True:
                 self._check_document()
-                image = print_pdf(page, page.shot.pdf) if page.shot.pdf else take_screenshot(page)
                 try:
+                    # not during a screenshot, which may resize the window
+                    boxes = await read_elements(page) if page.shot.region.elements else {}
+                    image = print_pdf(page, page.shot.pdf) if page.shot.pdf else take_screenshot(page)
                     page.info, page.metadata, raw, page.partial_reasons = await asyncio.gather(
                         read_features(page), read_metadata(page), image, find_partial_reasons(page)
                     )
@@ -301,6 +304,7 @@ class PageCapture:
                     await asyncio.sleep(_RETRY_DELAY)
                     continue
                 self._check_document()
+                page.metadata |= boxes if page.metadata else {}
                 if page.partial_reasons:
                     page.log.info("capture_partial", reasons=page.partial_reasons)
                 return self.result(raw)

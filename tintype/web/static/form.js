@@ -4,7 +4,10 @@ import { find, show } from "./dom.js";
 
 const form = find("form");
 
-export const controls = () => [...form.elements].filter((each) => each.dataset.kind);
+/** The controls of the form; its own property is hidden by the option `elements`. */
+const allControls = Object.getOwnPropertyDescriptor(HTMLFormElement.prototype, "elements").get.bind(form);
+
+export const controls = () => [...allControls()].filter((each) => each.dataset.kind);
 
 /** Options that differ from their defaults: {query: [[name, value]…], body: [[name, value]…]}. */
 export function collectOptions() {
