@@ -87,6 +87,14 @@ def test_selection_of_an_area(open_page: OpenPage, node: Node, site: SiteServer,
     assert violations(tab) == []
 
 
+def test_selection_of_an_element(open_page: OpenPage, node: Node, site: SiteServer, look: Look) -> None:
+    tab = open_page(node, **look)
+    tab.capture(site.url("/nested-boxes.html"))
+    tab.page.click("#element-tool")
+    expect(tab.page.get_by_role("button", name="Capture this element")).to_be_enabled()
+    assert violations(tab) == []
+
+
 def test_running_capture(open_page: OpenPage, node: Node, site: SiteServer, look: Look) -> None:
     tab = open_page(node, **look)
     site.release_held.clear()

@@ -1,6 +1,7 @@
 // Draws the clip rectangle on the thumbnail, by mouse, touch and keyboard.
 
 import { announce, find, make } from "./dom.js";
+import { closeLayer, openLayer, textButton } from "./layer.js";
 
 const MIN_SIZE = 8, STEP = 10;
 let source = null;
@@ -10,18 +11,12 @@ let apply = () => {};
 /** `onApply` is called with the clip as the option takes it: x,y,width,height in CSS pixels of the page. */
 export function openClipTool(onApply) {
   apply = onApply;
-  find("clip-tool").addEventListener("click", () => (tool ? close() : open()));
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !tool) return;
-    event.stopImmediatePropagation();
-    close();
-    find("clip-tool").focus();
-  }, { capture: true });
+  find("clip-tool").addEventListener("click", () => (tool ? closeLayer() : open()));
 }
 
 /** The thumbnail to draw on: {image, options, viewport}; null if there is none. */
 export function setClipSource(next) {
-  close();
+  closeLayer();
   source = next && describe(next);
   const button = find("clip-tool");
   button.disabled = source === null;
@@ -43,37 +38,22 @@ function open() {
   const { image } = source;
   const output = make("output", { id: "clip-value" });
   const box = make("div", { class: "clip-box" }, make("span", { class: "clip-handle" }));
-  const layer = make("div", { class: "clip-layer", tabindex: "0", role: "application", "aria-label": "Area to capture. Arrow keys move it, with Shift they resize it. Enter captures, Escape cancels." }, box);
-  const frame = make("div", { class: "clip-frame" });
-  image.replaceWith(frame);
-  frame.append(image, layer);
-  const bar = make("div", { class: "clip-bar", id: "clip-bar" }, output, button("Capture this area", commit), button("Cancel", close));
-  find("stage").after(bar); // not above the image, where it would cover what can be selected
-  tool = { frame, layer, box, bar, output, rect: startRect(image) };
+  const layer = openLayer(image, {
+    button: "clip-tool",
+    bar: "clip-bar",
+    label: "Area to capture. Arrow keys move it, with Shift they resize it. Enter captures, Escape cancels.",
+    onClose: () => { tool = null; },
+  }, output, textButton("Capture this area", commit));
+  layer.append(box);
+  tool = { layer, box, output, rect: startRect(image) };
   layer.addEventListener("pointerdown", startDrag);
   layer.addEventListener("keydown", onKey);
-  find("clip-tool").setAttribute("aria-pressed", "true");
   render();
-  layer.focus({ preventScroll: true });
-}
-
-function button(label, run) {
-  const element = make("button", { type: "button", class: "chip-button" }, label);
-  element.addEventListener("click", run);
-  return element;
-}
-
-function close() {
-  if (!tool) return;
-  tool.frame.replaceWith(source.image);
-  tool.bar.remove();
-  tool = null;
-  find("clip-tool").setAttribute("aria-pressed", "false");
 }
 
 function commit() {
   const value = clipText();
-  close();
+  closeLayer();
   apply(value);
 }
 

@@ -4,6 +4,7 @@ import { requestThumbnail } from "./api.js";
 import { openClipTool, setClipSource } from "./clip.js";
 import { openCompare } from "./compare.js";
 import { announce, find, make, show } from "./dom.js";
+import { openElementTool, setElementSource } from "./element.js";
 import { NO_PAGE, NO_RESPONSE, explain } from "./explain.js";
 import { collectOptions, focusField, setOptions, withScheme } from "./form.js";
 import { addToGallery, openGallery } from "./gallery.js";
@@ -131,7 +132,9 @@ async function showThumbnail(response, { options }, signed) {
   hideWorking();
   const { objectUrl, image } = await showResult(response, signed ? "the signed URL" : pageName(options));
   shareResponse({ objectUrl, type: response.type, host: hostName(options), options, signed, isPublic: access.open });
-  setClipSource(image && response.ok && !signed ? { image, options, viewport: viewport() } : null);
+  const source = image && response.ok && !signed ? { image, options, viewport: viewport() } : null;
+  setClipSource(source);
+  setElementSource(response.refresh ? null : source);
   if (!response.refresh) scrollToPreview();
   if (response.ok && image && !response.refresh && !options.body.length && !signed) await addToGallery(options.query, image, response);
 }
@@ -176,6 +179,14 @@ function choose(pairs, fresh) {
   find("title").scrollIntoView({ block: "nearest" });
 }
 
+/** Capture a part of the page that a tool has chosen. */
+function captureRegion(name, value) {
+  for (const region of ["clip", "selector"]) if (find(region)) find(region).value = region === name ? value : "";
+  find("full_page").checked = false;
+  onInput();
+  form.requestSubmit();
+}
+
 function init() {
   openPanel();
   const pairs = [...new URLSearchParams(location.search)];
@@ -199,12 +210,11 @@ function init() {
   openSharing();
   openCompare();
   openGallery(choose);
-  openClipTool((clip) => {
-    find("clip").value = clip;
-    find("full_page").checked = false;
-    onInput();
-    form.requestSubmit();
-  });
+  openClipTool((clip) => captureRegion("clip", clip));
+  openElementTool(
+    (query, signal) => requestThumbnail({ options: { query, body: [] }, key: key(), signedUrl: "", signal }),
+    (selector) => captureRegion("selector", selector),
+  );
   openSnippets();
   onInput();
   setInterval(updateAge, AGE_INTERVAL);
