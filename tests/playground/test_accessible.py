@@ -129,7 +129,7 @@ def test_follows_the_preferred_colour_scheme(open_page: OpenPage, node: Node) ->
 
 
 def test_follows_prefers_reduced_motion(open_page: OpenPage, node: Node, site: SiteServer) -> None:
-    moving = "getComputedStyle(document.querySelector('#stepper li'), '::before').animationName"
+    moving = "getComputedStyle(document.querySelector('#stepper .current'), '::before').animationName"
     for preference, animation in (("reduce", "none"), ("no-preference", "turn")):
         tab = open_page(node, reduced_motion=preference)
         tab.page.fill("#url", site.url(f"/never-loads.html?{preference}"))
