@@ -62,9 +62,9 @@
   const fixed = (element, style) => {
     const box = element.getBoundingClientRect();
     if (box.height > 0 && box.top > innerHeight / 2 && box.bottom > innerHeight / 2) {
-      const move = imageHeight - innerHeight;
-      const [x, y] = style.translate === "none" ? ["0px"] : style.translate.split(" ");
-      force(element, { translate: `${x} calc(${y ?? "0px"} + ${move}px)`, transition: "none" });
+      // Not by translate: what is drawn before the screenshot lacks the part of a fixed layer that it moves out of the viewport.
+      const top = `calc(${style.top} + ${imageHeight - innerHeight}px)`;
+      force(element, { top, bottom: "auto", height: style.height, transition: "none" });
     } else if (isTall(box) && !isInFront(style, box.width) && element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) {
       stretch(element, box);
     }
