@@ -34,6 +34,7 @@ from tintype.commands.batch_list import EXCLUDED, ListReader
 from tintype.commands.data_folders import with_user_cache
 from tintype.commands.flags import given_options, option_flags
 from tintype.commands.help_page import DocumentedCommand, SectionedOption
+from tintype.commands.spinner import spinner
 from tintype.model import ThumbnailResult, Verdict
 from tintype.request_parser import ThumbnailRequest
 from tintype.settings import Settings
@@ -100,7 +101,7 @@ def _check_endings(options: dict[str, Any]) -> None:
 
 def _read_list(reader: ListReader, list_file: TextIO | None, options: dict[str, Any]) -> UrlList:
     """Read the list and report invalid entries; raises InvalidRequest or UsageError."""
-    with _spinner():
+    with spinner("Reading the list …"):
         url_list = reader.read(list_file, options["sitemaps"], as_yaml=options["as_yaml"])
     if not url_list.items and not url_list.invalid:
         raise _usage(f"{list_file.name if list_file else 'The sitemap'} contains no URL.")
@@ -112,17 +113,6 @@ def _read_list(reader: ListReader, list_file: TextIO | None, options: dict[str, 
         count = "1 URL" if reader.completed == 1 else f"{reader.completed} URLs"
         click.echo(f"Note: {count} without a scheme: https:// was added, http:// before local hosts.", err=True)
     return url_list
-
-
-@contextmanager
-def _spinner() -> Iterator[None]:
-    """Show that the list is being read, if stderr is a terminal: sitemaps are downloaded, and each entry is checked."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status("Reading the list …"):
-        yield
 
 
 def _write_reports(batch: Batch, output: Path, options: dict[str, Any]) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import click
 from rich.console import Console
@@ -15,6 +14,7 @@ from tintype import __version__, backends, errors, logs
 from tintype.commands import ExitCode
 from tintype.commands.help_page import DocumentedCommand
 from tintype.commands.settings_table import settings_table
+from tintype.commands.spinner import spinner
 from tintype.provision import doctor
 from tintype.provision.doctor import CheckLevel, CheckResult
 from tintype.settings import Settings
@@ -47,7 +47,7 @@ def command(*, everything: bool) -> None:
     logs.configure("critical", settings.log_format)  # the reasons are in the results
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
     console.print(f"Tintype {__version__}")
-    with _spinner():
+    with spinner("Checking; this makes one capture …"):
         results = sorted(doctor.run_checks(settings), key=lambda result: _SEVERITY.index(result.level))
     failed = [result for result in results if result.level is CheckLevel.ERROR]
     _print_results(console, results, failed)
@@ -58,16 +58,6 @@ def command(*, everything: bool) -> None:
     console.print(table if table.row_count else "none")
     if failed:
         click.get_current_context().exit(ExitCode.FAILURE)
-
-
-@contextmanager
-def _spinner() -> Iterator[None]:
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status("Checking; this makes one capture …"):
-        yield
 
 
 def _print_results(console: Console, results: Sequence[CheckResult], failed: Sequence[CheckResult]) -> None:

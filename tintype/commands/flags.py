@@ -9,20 +9,7 @@ import click
 from click.core import ParameterSource
 
 from tintype.commands.help_page import SectionedOption
-from tintype.options import (
-    Credentials,
-    Emulation,
-    Navigation,
-    Options,
-    PageChanges,
-    PdfOptions,
-    Region,
-    Rendition,
-    WaitOptions,
-    accepts,
-    format_value,
-    option_names,
-)
+from tintype.options import Credentials, Options, accepts, format_value, option_names, sections
 
 _REPEATABLE = {"headers": "\n", "cookies": ";"}
 """Repeatable flags, and the separator that joins their values."""
@@ -33,14 +20,9 @@ _FLAG_VALUES = {
 }
 """Accepted values of flags whose notation differs from JSON."""
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Image": (*Rendition.model_fields, "retina"),
-    "Viewport and device": tuple(Emulation.model_fields),
-    "Part of the page": tuple(Region.model_fields),
-    "Time of the capture": (*Navigation.model_fields, *WaitOptions.model_fields),
-    "Changes of the page": tuple(PageChanges.model_fields),
-    "PDF": tuple(PdfOptions.model_fields),
+    **sections.SECTIONS,
     "Credentials for the page": tuple(Credentials.model_fields),
-    "Cache and failures": ("fresh", "ttl", "tag", "fail_on", "on_error", "placeholder"),
+    sections.CACHE_AND_ERRORS: ("fresh", "ttl", "tag", "fail_on", "on_error", "placeholder"),
 }
 """Sections of the help page, and their options."""
 

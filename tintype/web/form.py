@@ -9,20 +9,10 @@ from typing import Any, Literal
 
 from werkzeug.datastructures import MultiDict
 
-from tintype.options import (
-    Emulation,
-    Navigation,
-    Options,
-    PageChanges,
-    PdfOptions,
-    Region,
-    Rendition,
-    WaitOptions,
-    accepts,
-    format_value,
-    is_body_only,
-)
+from tintype.options import Emulation, Options, accepts, format_value, is_body_only
 from tintype.options.devices import DEVICES, DevicePreset
+from tintype.options.sections import CACHE_AND_ERRORS, SECTIONS
+from tintype.urls import with_scheme
 from tintype.web.form_labels import CHOICES, EXAMPLES, LABELS, UNITS
 
 Kind = Literal["flag", "choice", "multiple", "number", "code", "text", "password"]
@@ -31,23 +21,12 @@ COMMON = ("device", "thumb_width", "format", "full_page", "dark_mode", "fresh")
 """Options of the short form."""
 MULTILINE_FROM = 10_000
 """Maximum length, in characters, from which a text gets a multi-line field."""
-_GROUPS = {
-    "Viewport and device": (*Emulation.model_fields, "retina"),
-    "When to capture": (*Navigation.model_fields, *WaitOptions.model_fields),
-    "Page changes": (*PageChanges.model_fields,),
-    "Region": (*Region.model_fields,),
-    "Size and format": (*Rendition.model_fields,),
-    "PDF pages": (*PdfOptions.model_fields,),
-}
-_OTHER = "Cache and errors"
 _BODY_ONLY = "Credentials and HTML, by POST"
 _MASKED = ("basic_auth",)
 """Options that hold a password, whose fields are masked."""
 _AUTOMATIC = "automatic"
 _SCHEMA = Options.model_json_schema()
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_LOCAL = re.compile(r"(localhost|(\d{1,3}\.){3}\d{1,3}|\[[0-9A-Fa-f:.]+\])(:\d+)?(?=[/?#]|$)", re.IGNORECASE)
-"""A URL without a scheme whose host rarely has a certificate: an IP address, or this machine."""
 _UNIT = re.compile(r" to \d+ (\w+)$")
 
 
@@ -96,11 +75,11 @@ def field_groups(hidden: Sequence[str] = ()) -> tuple[FieldGroup, ...]:
     """All other fields, grouped by the steps of a capture; ``hidden`` options are left out."""
     shown = [name for name in Options.model_fields if name not in {"url", *COMMON, *hidden}]
     in_query = [name for name in shown if not is_body_only(name)]
-    grouped = {name for names in _GROUPS.values() for name in names}
+    grouped = {name for names in SECTIONS.values() for name in names}
     other = [name for name in in_query if name not in grouped]
     return (
-        *(_field_group(title, [name for name in names if name in in_query]) for title, names in _GROUPS.items()),
-        _field_group(_OTHER, other),
+        *(_field_group(title, [name for name in names if name in in_query]) for title, names in SECTIONS.items()),
+        _field_group(CACHE_AND_ERRORS, other),
         _field_group(_BODY_ONLY, [name for name in shown if is_body_only(name)], body_only=True),
     )
 
@@ -108,17 +87,16 @@ def field_groups(hidden: Sequence[str] = ()) -> tuple[FieldGroup, ...]:
 def parse_form(form: MultiDict[str, str]) -> list[tuple[str, str]]:
     """Options of a form that a browser sent without JavaScript; empty and default values are left out."""
     url = form.get("url", "").strip()
-    pairs = [("url", with_scheme(url))] if url else []
+    pairs = [("url", _with_scheme(url))] if url else []
     names = [name for name in Options.model_fields if name != "url" and not is_body_only(name)]
     values = ((name, _form_value(_form_field(name), form)) for name in names)
     return [*pairs, *((name, value) for name, value in values if value)]
 
 
-def with_scheme(url: str) -> str:
-    """The URL with ``https://`` if it has no scheme, or ``http://`` for an IP address and localhost."""
-    if not url or _SCHEME.match(url):
-        return url
-    return f"http://{url}" if _LOCAL.match(url) else f"https://{url}"
+def _with_scheme(url: str) -> str:
+    """The URL with the scheme that :func:`tintype.urls.with_scheme` adds, else with ``https://``."""
+    completed = with_scheme(url)
+    return completed if _SCHEME.match(completed) else f"https://{completed}"
 
 
 def device_viewports() -> list[tuple[str, str, DevicePreset]]:
