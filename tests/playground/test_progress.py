@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 
 import pytest
 from playwright.sync_api import expect
@@ -23,8 +24,12 @@ def single(start: Start) -> Node:
 
 
 def running(node: Node) -> int:
-    """Captures in the capture daemon that run or wait."""
-    queue = node.get("/status.json").json()["queue"]
+    """Captures in the capture daemon that run or wait; -1 if the service does not report them now."""
+    response = node.get("/status.json")
+    if response.status_code != HTTPStatus.OK:
+        print(response.status_code, response.text)
+        return -1
+    queue = response.json()["queue"]
     return int(queue["busy"] + queue["waiting"]) if queue else 0
 
 
