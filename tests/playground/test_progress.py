@@ -27,7 +27,6 @@ def running(node: Node) -> int:
     """Captures in the capture daemon that run or wait; -1 if the service does not report them now."""
     response = node.get("/status.json")
     if response.status_code != HTTPStatus.OK:
-        print(response.status_code, response.text)
         return -1
     queue = response.json()["queue"]
     return int(queue["busy"] + queue["waiting"]) if queue else 0
