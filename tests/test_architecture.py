@@ -40,6 +40,7 @@ HOMES = {
 
 RINGS = (
     {"errors", "lean_imports"},
+    {"problems"},
     {"options", "model"},
     {
         "protocols",
@@ -65,6 +66,7 @@ RINGS = (
     {"network"},
     {"filters", "request_parser", "cache_tags"},
     {"service"},
+    {"jobs"},
     {"chromium", "provision"},
     {"engines", "state", "storage", "web"},
     {"migrate"},

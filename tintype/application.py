@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Any
 from tintype import backends, logs, malloc, telemetry
 from tintype.api_keys import ApiKey
 from tintype.errors import ConfigurationError
+from tintype.jobs.capture import PageCapturer
+from tintype.jobs.model import ClaimLimits
+from tintype.jobs.runner import JobRunner
+from tintype.jobs.service import JobLimits, JobService
+from tintype.jobs.submission import SubmissionParser
 from tintype.model import Freshness
 from tintype.network.egress import AllowRule, Policy
 from tintype.network.interfaces import LocalAddresses
@@ -64,6 +69,8 @@ class Application:
     playground: Playground = field(default_factory=Playground)
     captures: CaptureMonitor | None = None
     """Follows the captures of the capture daemon; None without one."""
+    jobs: JobService | None = None
+    """None: jobs are disabled."""
     clock: Callable[[], float] = time.time
     exit_stack: ExitStack = field(default_factory=ExitStack)
 
@@ -89,10 +96,13 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
     authenticator = _authenticator(settings, state.usage)
     service = _service(settings, policy, state, storage, engine, serving=serving)
     daemon = backends.daemon_client(settings)
+    parser = request_parser(settings, policy)
+    jobs = _job_service(settings, state, service, parser, authenticator) if serving and settings.jobs else None
     application = Application(
         service=service,
         rate_limiter=RateLimiter(state.rate_limits, _rate_limits(settings, authenticator), proxies),
-        request_parser=request_parser(settings, policy),
+        request_parser=parser,
+        jobs=jobs,
         authenticator=authenticator,
         proxies=proxies,
         public_url=settings.public_url.rstrip("/"),
@@ -111,6 +121,9 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         _start_telemetry(settings, state, application, daemon)
         service.stored_maintenance.start()
         application.exit_stack.callback(service.stored_maintenance.stop)
+    if jobs:
+        jobs.start()
+        application.exit_stack.callback(jobs.stop, settings.timeout)
     return application
 
 
@@ -139,6 +152,20 @@ def _service(
         addresses=StoredAddresses(partial(backends.stored_secret, settings)),
         rendering_limit=_rendering_limit(settings) if serving else None,
     )
+
+
+def _job_service(
+    settings: Settings,
+    state: backends.StateBackends,
+    service: ThumbnailService,
+    parser: RequestParser,
+    authenticator: Authenticator,
+) -> JobService:
+    captures = max(1, int(settings.slot_count * settings.job_share))
+    limits = ClaimLimits(total=captures, per_owner=captures, per_host=settings.job_host_captures)
+    runner = JobRunner(state.jobs, PageCapturer(service, parser, authenticator.usage.capture_charge), limits)
+    job_limits = JobLimits(queued_per_owner=settings.job_queue, retention=settings.job_retention)
+    return JobService(state.jobs, SubmissionParser(parser), runner, job_limits)
 
 
 def _start_telemetry(
@@ -226,6 +253,7 @@ def _rate_limits(settings: Settings, authenticator: Authenticator) -> RateLimits
         persist=settings.persist_limit,
         stored=settings.stored_limit,
         purge=settings.purge_limit,
+        jobs=settings.job_limit,
         exempt=settings.limit_exempt,
         per_key={key.name: key.limits for key in authenticator.keys},
     )

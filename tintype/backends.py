@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # `tintype serve` starts the browser before it imports the re
     from tintype.engines.chromium import ChromiumEngine
     from tintype.engines.daemon_launcher import DaemonLauncher
     from tintype.filters.store import FilterListStore
+    from tintype.jobs.model import JobStore
     from tintype.protocols import Cache, Engine, Locks, Storage
     from tintype.rpc.tls import TransportSecurity
     from tintype.state.machine_claim import MachineClaim
@@ -44,6 +45,7 @@ class StateBackends:
     locks: Locks
     rate_limits: RateLimitStorage
     usage: UsageStorage
+    jobs: JobStore
 
 
 def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
@@ -276,6 +278,7 @@ def _sqlite(settings: Settings) -> StateBackends:
     from tintype.state.file_locks import FileLocks  # noqa: PLC0415
     from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage  # noqa: PLC0415
     from tintype.state.sqlite import SqliteCache  # noqa: PLC0415
+    from tintype.state.sqlite_jobs import SqliteJobs  # noqa: PLC0415
     from tintype.state.sqlite_usage import SqliteUsage  # noqa: PLC0415
 
     cache = data_folder(settings, "cache")
@@ -285,6 +288,7 @@ def _sqlite(settings: Settings) -> StateBackends:
         locks=FileLocks(data_folder(settings, "run/locks")),
         rate_limits=SharedMemoryRateLimitStorage(cache / "limits"),
         usage=SqliteUsage(settings.data_dir / "usage.db"),
+        jobs=SqliteJobs(settings.data_dir / "jobs.db"),
     )
 
 
@@ -293,6 +297,7 @@ def _redis(settings: Settings) -> StateBackends:
     from tintype.state.fallback_rate_limits import FallbackRateLimitStorage  # noqa: PLC0415
     from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage  # noqa: PLC0415
     from tintype.state.redis_usage import RedisUsage  # noqa: PLC0415
+    from tintype.state.sqlite_jobs import SqliteJobs  # noqa: PLC0415
 
     local_limits = SharedMemoryRateLimitStorage(data_folder(settings, "run") / "limits")
     url, prefix = settings.redis_url, settings.redis_prefix
@@ -302,6 +307,7 @@ def _redis(settings: Settings) -> StateBackends:
         locks=redis.RedisLocks(url, prefix=prefix),
         rate_limits=FallbackRateLimitStorage(redis.RedisRateLimitStorage(url, prefix), local_limits),
         usage=RedisUsage(url, prefix),
+        jobs=SqliteJobs(settings.data_dir / "jobs.db"),
     )
 
 

@@ -20,6 +20,7 @@
   - RangeNotSatisfiable 416  range-not-satisfiable the object is shorter than the requested range
   - SelectorNotFound    422  selector-not-found    no visible element matches
   - UnusableCapture     422  unusable-capture      a verdict listed in fail_on: blank, challenge, login ...
+  - IdempotencyConflict 422  idempotency-conflict  the Idempotency-Key was used with another body
   - RateLimited         429  rate-limited          rate limit exceeded
   - QuotaExceeded       429  quota-exceeded        the API key has used its captures of this month
   - TargetUnreachable   502  target-unreachable    DNS, TCP or TLS failed
@@ -37,7 +38,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -272,6 +272,14 @@ class UnusableCapture(TintypeError):
     title = "The capture does not show the page"
 
 
+class IdempotencyConflict(TintypeError):
+    """The ``Idempotency-Key`` was used with another request body."""
+
+    status = 422
+    code = "idempotency-conflict"
+    title = "The Idempotency-Key was used with another body; send a new key"
+
+
 class RateLimited(TintypeError):
     """The client exceeded its rate limit. Retry after ``Retry-After`` seconds."""
 
@@ -376,25 +384,7 @@ class ConfigurationError(Exception):
     """One or more settings are invalid, one per line of the message. Written for the operator."""
 
 
-ALL: tuple[type[TintypeError], ...] = (
-    InvalidRequest, UnsupportedOption, TargetDenied, Unauthorized, BadSignature, Forbidden, Closed, HostNotAllowed,
-    NotFound, MethodNotAllowed, RequestTimeout, CaptureCancelled, PreconditionFailed, BodyTooLarge, UnsupportedMedia,
-    NotAPage, RangeNotSatisfiable, SelectorNotFound, UnusableCapture, RateLimited, QuotaExceeded, TargetUnreachable,
-    TargetError, PageCrashed, BrowserCrashed, EngineError, Overloaded, BackendUnavailable, CaptureTimeout, StorageFull,
-)  # fmt: skip
+ALL: tuple[type[TintypeError], ...] = tuple(
+    kind for kind in [*vars().values()] if isinstance(kind, type) and issubclass(kind, TintypeError)
+)[1:]
 """Every error with its own code, by status."""
-_MAX_RETRY_AFTER = 1e9  # seconds; math.ceil fails on infinity and on integers too large for a float
-_BY_CODE: dict[str, type[TintypeError]] = {error.code: error for error in ALL}
-
-
-def from_problem(problem: Mapping[str, Any]) -> TintypeError:
-    """The error that ``problem()`` described. Never raises: an unknown code becomes a plain ``TintypeError``."""
-    kind, detail = _BY_CODE.get(str(problem.get("error")), TintypeError), str(problem.get("detail") or "")
-    if issubclass(kind, InvalidRequest):
-        listed = problem.get("errors")
-        entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
-        texts = ([str(entry.get(name, "")) for name in ("parameter", "message")] for entry in entries)
-        return kind(*(InvalidParameter(*text) for text in texts), detail=detail)
-    seconds = problem.get("retry_after")
-    is_valid = isinstance(seconds, int | float) and 0 <= seconds <= _MAX_RETRY_AFTER
-    return kind(detail, retry_after=seconds if is_valid else None)

@@ -135,6 +135,7 @@ class TestExitCodes:
             *(errors.Unauthorized, errors.BadSignature, errors.Forbidden, errors.Closed, errors.HostNotAllowed),
             *(errors.NotFound, errors.MethodNotAllowed, errors.RequestTimeout, errors.PreconditionFailed),
             *(errors.BodyTooLarge, errors.UnsupportedMedia, errors.RangeNotSatisfiable, errors.CaptureCancelled),
+            errors.IdempotencyConflict,
         }
         failed = {kind for kind in errors.ALL if exit_code_of(kind()) is ExitCode.FAILURE}
         assert failed == of_http

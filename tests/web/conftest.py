@@ -99,6 +99,7 @@ class Site:
             public_url=self.public_url,
             serves_stored=self.storage.url("").startswith("/"),
             captures=self.captures,
+            jobs=getattr(self, "jobs", None),
             clock=self.clock,
         )
         return create_app(self.application)

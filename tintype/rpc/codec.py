@@ -18,6 +18,7 @@ import msgspec
 
 from tintype import errors
 from tintype.model import Capture, Thumbnail
+from tintype.problems import from_problem
 
 _VERSION = 1
 _PREFIX = struct.Struct(">2sBII")
@@ -89,7 +90,7 @@ def unpack_problem(data: bytes) -> errors.TintypeError:
     header, _ = unpack(data)
     if header.get("kind") != "problem":
         raise CorruptValue("not a problem")
-    return errors.from_problem(header)
+    return from_problem(header)
 
 
 def _encode(header: Any) -> bytes:

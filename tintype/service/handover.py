@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tintype import errors
 from tintype.errors import TintypeError
 from tintype.model import Capture, Thumbnail
+from tintype.problems import from_problem
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class SharedCapture:
     def offer_failure(self, error: TintypeError, now: float) -> None:
         """Offer a failure that the cache would keep."""
         if error.cacheable:
-            self.failure, self.offered_at = errors.from_problem(error.problem()), now
+            self.failure, self.offered_at = from_problem(error.problem()), now
 
 
 class Handover:

@@ -13,12 +13,13 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
-from tintype import cache_tags, errors, telemetry
+from tintype import cache_tags, telemetry
 from tintype.computed_once import computed_once
 from tintype.errors import TintypeError
 from tintype.logs import LogThrottle
 from tintype.model import Capture, Thumbnail
 from tintype.options import CaptureRequest, Shot
+from tintype.problems import from_problem
 from tintype.protocols import Cache
 from tintype.rpc import codec
 from tintype.service.policy import is_unusable
@@ -239,7 +240,7 @@ def _backoff_key(shot: Shot) -> str:
 
 def _unpack_failure(data: bytes) -> tuple[float, float, TintypeError]:
     header, _ = codec.unpack(data)
-    return float(header["begun_at"]), float(header["kept_until"]), errors.from_problem(header)
+    return float(header["begun_at"]), float(header["kept_until"]), from_problem(header)
 
 
 def _read(cache: Cache, key: str, unpack: Callable[[bytes], _Value]) -> _Value | None:

@@ -11,40 +11,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, JsonValue, PrivateAttr, ValidationError
+from pydantic import ConfigDict, JsonValue, PrivateAttr, ValidationError
 
 from tintype.errors import ConfigurationError
 from tintype.settings import sources
 from tintype.settings import types as t
 from tintype.settings.fields import TRACKING, setting
-from tintype.settings.types import (
-    AdminKeys,
-    Age,
-    AnyCase,
-    ApiKeys,
-    CaptureTime,
-    CommaList,
-    Duration,
-    DurationOrOff,
-    HeaderName,
-    HeaderText,
-    HttpUrl,
-    Networks,
-    NumberOrUnlimited,
-    Rate,
-    SharedSecret,
-    SigningKeys,
-    Size,
-    SizeOrUnlimited,
-    ThumbRate,
-    describe_problem,
-)
+from tintype.settings.jobs import JobSettings
 
 MIN_THREADS = 2
 """Threads of a worker: one may wait for a capture while the other answers hits and health checks."""
 
 
-class Settings(BaseModel):
+class Settings(JobSettings):
     """The configuration of Tintype. Immutable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,53 +52,53 @@ class Settings(BaseModel):
         ge=0,
         le=511,
     )
-    public_url: HttpUrl = setting(
+    public_url: t.HttpUrl = setting(
         "TINTYPE_PUBLIC_URL", "", "Base of the URLs that /persist returns. Its host is not captured.", t.HTTP_URL
     )
-    trusted_proxies: Networks = setting(
+    trusted_proxies: t.Networks = setting(
         "TINTYPE_TRUSTED_PROXIES",
         "",
         "Networks of proxies whose TINTYPE_CLIENT_ADDRESS_HEADER is trusted. See docs/deploy.md.",
         t.NETWORKS,
     )
-    client_address_header: HeaderName = setting(
+    client_address_header: t.HeaderName = setting(
         "TINTYPE_CLIENT_ADDRESS_HEADER",
         "X-Forwarded-For",
         "Request header in which trusted proxies append the address of the client.",
         t.HEADER_NAME,
     )
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = setting(
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], t.AnyCase] = setting(
         "TINTYPE_LOG_LEVEL", "info", "Lowest level to log.", "debug, info, warning or error"
     )
-    log_format: Annotated[Literal["auto", "console", "json"], AnyCase] = setting(
+    log_format: Annotated[Literal["auto", "console", "json"], t.AnyCase] = setting(
         "TINTYPE_LOG_FORMAT", "auto", "auto: console on a terminal, else JSON.", "auto, console or json"
     )
-    metrics: Annotated[Literal["private", "open", "off"], AnyCase] = setting(
+    metrics: Annotated[Literal["private", "open", "off"], t.AnyCase] = setting(
         "TINTYPE_METRICS",
         "private",
         "Who may read /metrics. private: direct clients on private networks; open: all clients; off: none.",
         "private, open or off",
     )
-    metrics_token: HeaderText = setting(
+    metrics_token: t.HeaderText = setting(
         "TINTYPE_METRICS_TOKEN", "", "If set, /metrics requires this Bearer token.", t.HEADER_TEXT, secret=True
     )
     playground: bool = setting(
         "TINTYPE_PLAYGROUND", "1", "Serve the playground at / and the API page at /docs.", t.SWITCH
     )
-    traces_endpoint: HttpUrl = setting(
+    traces_endpoint: t.HttpUrl = setting(
         "OTEL_EXPORTER_OTLP_ENDPOINT", "", "OTLP endpoint for OpenTelemetry traces. Unset: no traces.", t.HTTP_URL
     )
     data_dir: Path = setting("TINTYPE_DATA_DIR", "data", "Folder for cache, stored objects and sockets.", "a folder")
 
     # Cache
-    cache_ttl: Duration = setting("TINTYPE_CACHE_TTL", "1d", "How long a thumbnail is fresh.", t.DURATION)
-    max_ttl: Duration = setting("TINTYPE_MAX_TTL", "30d", "Upper bound of the option ttl.", t.DURATION)
-    stale_for: Duration = setting(
+    cache_ttl: t.Duration = setting("TINTYPE_CACHE_TTL", "1d", "How long a thumbnail is fresh.", t.DURATION)
+    max_ttl: t.Duration = setting("TINTYPE_MAX_TTL", "30d", "Upper bound of the option ttl.", t.DURATION)
+    stale_for: t.Duration = setting(
         "TINTYPE_STALE_FOR", "7d", "How long a stale thumbnail is served while a new capture runs.", t.DURATION
     )
-    failure_ttl: Duration = setting("TINTYPE_FAILURE_TTL", "1m", "How long a failed capture is cached.", t.DURATION)
-    cache_size: Size = setting("TINTYPE_CACHE_SIZE", "1g", "Size limit of cached thumbnails.", t.SIZE, ge=1)
-    master_size: Size = setting(
+    failure_ttl: t.Duration = setting("TINTYPE_FAILURE_TTL", "1m", "How long a failed capture is cached.", t.DURATION)
+    cache_size: t.Size = setting("TINTYPE_CACHE_SIZE", "1g", "Size limit of cached thumbnails.", t.SIZE, ge=1)
+    master_size: t.Size = setting(
         "TINTYPE_MASTER_SIZE", "1g", "Size limit of lossless masters, which other sizes are derived from.", t.SIZE
     )
     redis_url: str = setting(
@@ -138,56 +117,62 @@ class Settings(BaseModel):
     )
 
     # Clients
-    api_keys: ApiKeys = setting(
+    api_keys: t.ApiKeys = setting(
         "TINTYPE_API_KEYS",
         "",
         "If set, requests must carry one of these API keys or a valid signature. See docs/access.md.",
         t.API_KEYS,
         secret=True,
     )
-    signing_keys: SigningKeys = setting(
+    signing_keys: t.SigningKeys = setting(
         "TINTYPE_SIGNING_KEYS",
         "",
         "If set, requests must carry a valid signature or an API key. The first key signs; all are accepted.",
         t.SIGNING_KEYS,
         secret=True,
     )
-    admin_keys: AdminKeys = setting(
+    admin_keys: t.AdminKeys = setting(
         "TINTYPE_ADMIN_KEYS",
         "",
         "Keys of operators, for the routes that list and delete. Unset: these routes are disabled.",
         t.ADMIN_KEYS,
         secret=True,
     )
-    thumb_limit: ThumbRate = setting(
+    thumb_limit: t.ThumbRate = setting(
         "TINTYPE_THUMB_LIMIT", "30 per minute", "Rate limit of a client on /thumb. See docs/access.md.", t.THUMB_RATE
     )
-    hit_limit: Rate = setting("TINTYPE_HIT_LIMIT", "off", "Rate limit of a client for cache hits.", t.RATE)
-    meta_limit: Rate = setting("TINTYPE_META_LIMIT", "off", "Rate limit of a client on /meta.", t.RATE)
-    persist_limit: Rate = setting("TINTYPE_PERSIST_LIMIT", "5 per minute", "Rate limit of clients on /persist.", t.RATE)
-    stored_limit: Rate = setting("TINTYPE_STORED_LIMIT", "600 per minute", "Rate limit of a client on /stored.", t.RATE)
-    purge_limit: Rate = setting("TINTYPE_PURGE_LIMIT", "60 per minute", "Rate limit of an admin key on /purge.", t.RATE)
-    limit_exempt: Networks = setting("TINTYPE_LIMIT_EXEMPT", "", "Client networks without rate limits.", t.NETWORKS)
+    hit_limit: t.Rate = setting("TINTYPE_HIT_LIMIT", "off", "Rate limit of a client for cache hits.", t.RATE)
+    meta_limit: t.Rate = setting("TINTYPE_META_LIMIT", "off", "Rate limit of a client on /meta.", t.RATE)
+    persist_limit: t.Rate = setting(
+        "TINTYPE_PERSIST_LIMIT", "5 per minute", "Rate limit of clients on /persist.", t.RATE
+    )
+    stored_limit: t.Rate = setting(
+        "TINTYPE_STORED_LIMIT", "600 per minute", "Rate limit of a client on /stored.", t.RATE
+    )
+    purge_limit: t.Rate = setting(
+        "TINTYPE_PURGE_LIMIT", "60 per minute", "Rate limit of an admin key on /purge.", t.RATE
+    )
+    limit_exempt: t.Networks = setting("TINTYPE_LIMIT_EXEMPT", "", "Client networks without rate limits.", t.NETWORKS)
 
     # Targets
-    allow_hosts: CommaList = setting(
+    allow_hosts: t.CommaList = setting(
         "TINTYPE_ALLOW_HOSTS", "", "If set, only these hosts are captured. *.example.com: all hosts below it.", t.HOSTS
     )
-    deny_hosts: CommaList = setting("TINTYPE_DENY_HOSTS", "", "Hosts that are never captured.", t.HOSTS)
-    allow_addresses: CommaList = setting(
+    deny_hosts: t.CommaList = setting("TINTYPE_DENY_HOSTS", "", "Hosts that are never captured.", t.HOSTS)
+    allow_addresses: t.CommaList = setting(
         "TINTYPE_ALLOW_ADDRESSES",
         "",
         "Private addresses that the browser may connect to.",
         "addresses or networks with a port: 127.0.0.1:8090,10.1.0.0/16:443",
     )
-    tracking_parameters: CommaList = setting(
+    tracking_parameters: t.CommaList = setting(
         "TINTYPE_TRACKING_PARAMETERS",
         TRACKING,
         "Query parameters to remove from target URLs.",
         "names, comma-separated; * as a wildcard",
     )
     allow_js: bool = setting("TINTYPE_ALLOW_JS", "1", "Accept the option js: a script to run in the page.", t.SWITCH)
-    filter_lists: CommaList = setting(
+    filter_lists: t.CommaList = setting(
         "TINTYPE_FILTER_LISTS",
         "",
         "Additional filter lists; tintype update-filters downloads them.",
@@ -201,7 +186,7 @@ class Settings(BaseModel):
         "Capture engines in order of preference. Unset: snapsharp if its key is set, else chromium.",
         "chromium, snapsharp, unix://…, tcp://…, comma-separated",
     )
-    engine_secret: SharedSecret = setting(
+    engine_secret: t.SharedSecret = setting(
         "TINTYPE_ENGINE_SECRET",
         "",
         "Secret shared by tcp:// capture daemons and their clients. Required for tcp://.",
@@ -241,13 +226,13 @@ class Settings(BaseModel):
         ge=0,
         le=10_000,
     )
-    timeout: CaptureTime = setting(
+    timeout: t.CaptureTime = setting(
         "TINTYPE_TIMEOUT", "20s", "Time limit of one capture, without the queue.", t.CAPTURE_TIME
     )
     recycle_after: int = setting(
         "TINTYPE_RECYCLE_AFTER", 100, "Captures before a browser is recycled.", "a number from 1", ge=1
     )
-    recycle_age: Age = setting("TINTYPE_RECYCLE_AGE", "30m", "Age at which a browser is recycled.", t.AGE)
+    recycle_age: t.Age = setting("TINTYPE_RECYCLE_AGE", "30m", "Age at which a browser is recycled.", t.AGE)
     max_page_height: int = setting(
         "TINTYPE_MAX_PAGE_HEIGHT",
         20_000,
@@ -256,7 +241,7 @@ class Settings(BaseModel):
         ge=1000,
         le=50_000,
     )
-    daemon_idle_timeout: Age = setting(
+    daemon_idle_timeout: t.Age = setting(
         "TINTYPE_DAEMON_IDLE_TIMEOUT", "10s", "How long the capture daemon keeps running without clients.", t.AGE
     )
     browser_user: str = setting(
@@ -271,7 +256,7 @@ class Settings(BaseModel):
     retry_blank: t.BlankRetry = setting(
         "TINTYPE_RETRY_BLANK", "local", "Capture a blank page twice. local: not by the hosted engine.", t.BLANK_RETRY
     )
-    snapsharp_api_key: HeaderText = setting(
+    snapsharp_api_key: t.HeaderText = setting(
         "SNAPSHARP_API_KEY", "", "API key of the hosted engine.", t.HEADER_TEXT, secret=True
     )
     snapsharp_base_url: str = setting(
@@ -282,16 +267,16 @@ class Settings(BaseModel):
     )
 
     # Storage
-    stored_quota: SizeOrUnlimited = setting(
+    stored_quota: t.SizeOrUnlimited = setting(
         "TINTYPE_STORED_QUOTA", "10g", "Size limit of stored objects. At it, /persist returns 507.", t.SIZE_OR_UNLIMITED
     )
-    stored_objects: NumberOrUnlimited = setting(
+    stored_objects: t.NumberOrUnlimited = setting(
         "TINTYPE_STORED_OBJECTS", "1000000", "Maximum number of stored objects; then also 507.", t.NUMBER_OR_UNLIMITED
     )
-    stored_retention: DurationOrOff = setting(
+    stored_retention: t.DurationOrOff = setting(
         "TINTYPE_STORED_RETENTION", "off", "Age at which stored objects are deleted. off: never.", t.DURATION_OR_OFF
     )
-    stored_secret: SharedSecret = setting(
+    stored_secret: t.SharedSecret = setting(
         "TINTYPE_STORED_SECRET",
         "",
         "Hides credentials in the addresses of stored private pages. Unset: generated in the data folder.",
@@ -306,8 +291,10 @@ class Settings(BaseModel):
     )
     s3_bucket: str = setting("S3_BUCKET", "", "S3 bucket for stored objects. Unset: files in the data folder.")
     s3_region: str = setting("S3_REGION", "", "Region of the bucket; auto for R2.")
-    s3_endpoint_url: HttpUrl = setting("S3_ENDPOINT_URL", "", "Endpoint of R2, MinIO or other S3 services.", t.HTTP_URL)
-    s3_public_url: HttpUrl = setting("S3_PUBLIC_URL", "", "Base of URLs of stored objects, as of a CDN.", t.HTTP_URL)
+    s3_endpoint_url: t.HttpUrl = setting(
+        "S3_ENDPOINT_URL", "", "Endpoint of R2, MinIO or other S3 services.", t.HTTP_URL
+    )
+    s3_public_url: t.HttpUrl = setting("S3_PUBLIC_URL", "", "Base of URLs of stored objects, as of a CDN.", t.HTTP_URL)
     s3_prefix: str = setting("S3_PREFIX", "", "Prefix of every object key.")
     aws_access_key_id: str = setting(
         "AWS_ACCESS_KEY_ID", "", "Access key of the bucket. Unset: boto3's own search (profile, role).", secret=True
@@ -397,4 +384,4 @@ SECRETS = [name for name, field in NAMES.items() if Settings.is_secret(field)]
 def _explain(item: Any, values: Mapping[str, str]) -> str:
     name = str(item["loc"][0])
     value = None if Settings.is_secret(NAMES[name]) else values.get(name, "")
-    return describe_problem(name, value, str(_extra(NAMES[name])["accepts"]), item["type"])
+    return t.describe_problem(name, value, str(_extra(NAMES[name])["accepts"]), item["type"])

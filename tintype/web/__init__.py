@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from flask import Flask, Request
+from flask import Blueprint, Flask, Request
 from flask.json.provider import DefaultJSONProvider
 
 from tintype import telemetry
@@ -25,11 +26,14 @@ from tintype.web import (
 )
 from tintype.web.fallback_images import FallbackImages
 from tintype.web.fast_path import FastPath
+from tintype.web.jobs import archive
+from tintype.web.jobs import views as job_views
 from tintype.web.query_cache import QueryCache
 from tintype.web.request_body import MAX_BODY
 
 if TYPE_CHECKING:
     from tintype.application import Application
+    from tintype.jobs.service import JobService
 
 
 def create_app(application: Application | None = None) -> Flask:
@@ -81,6 +85,8 @@ def _register_routes(app: Flask, application: Application, query_cache: QueryCac
     app.register_blueprint(
         stored.blueprint(service, authenticator, policy, base_url, serves_stored=application.serves_stored)
     )
+    if application.jobs:
+        app.register_blueprint(_jobs_blueprint(application, application.jobs, base_url))
     app.register_blueprint(health.blueprint(service))
     app.register_blueprint(metrics.blueprint(application.metrics_access))
     app.register_blueprint(
@@ -90,6 +96,19 @@ def _register_routes(app: Flask, application: Application, query_cache: QueryCac
         app.register_blueprint(progress.blueprint(application.captures, application.proxies))
     if playground_page.enabled:
         app.register_blueprint(playground.blueprint(playground_page, authenticator))
+
+
+def _jobs_blueprint(application: Application, jobs: JobService, base_url: Callable[[Request], str]) -> Blueprint:
+    view = job_views.JobsView(
+        jobs,
+        application.authenticator,
+        application.rate_limiter,
+        application.body_reader,
+        archive.ArchiveWriter(jobs, application.service, application.proxies),
+        base_url,
+        application.proxies,
+    )
+    return job_views.blueprint(view)
 
 
 def _json(app: Flask) -> DefaultJSONProvider:

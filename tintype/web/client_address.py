@@ -68,6 +68,10 @@ class ProxyTrust:
             address = claimed
         return address
 
+    def client_of(self, environ: WSGIEnvironment) -> str:
+        """The client of a request, for limits of what runs at a time: its address, or its IPv6 network."""
+        return rate_limit_key(self.client_address(environ.get("REMOTE_ADDR", ""), self.forwarded(environ)))
+
     def trusted_part(self, peer: str, forwarded: str) -> str:
         """A short text with the same client address: the part of the header that a cache may have in its keys.
 

@@ -43,6 +43,7 @@ _SUBJECTS = {
     "persist": "POST /persist is",
     "stored": "GET /stored is",
     "purge": "POST /purge is",
+    "jobs": "POST /jobs is",
 }
 
 
@@ -67,6 +68,7 @@ class RateLimits:
     meta: str = OFF
     persist: str = UNLIMITED
     stored: str = UNLIMITED
+    jobs: str = UNLIMITED
     purge: str = UNLIMITED
     """Of an admin key; not of clients."""
     exempt: Sequence[str] = ()
@@ -126,6 +128,7 @@ class ClientLimits:
     meta: Rate | None
     persist: Rate | None
     stored: Rate | None
+    jobs: Rate | None
     separates_hits: bool
     """Whether hits have another limit than ``thumb``."""
     separates_meta: bool
@@ -191,6 +194,10 @@ class RateLimiter:
     def check_persist(self, request: Request, key_name: str = "") -> None:
         """Check a persist request."""
         self._check("persist", self._limits(key_name).persist, request, key_name)
+
+    def check_jobs(self, request: Request, key_name: str = "") -> None:
+        """Check a submission of a job, or a retry."""
+        self._check("jobs", self._limits(key_name).jobs, request, key_name)
 
     def check_stored(self, request: Request) -> None:
         """Check a request for a stored thumbnail, which needs no API key."""

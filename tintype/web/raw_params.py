@@ -13,7 +13,7 @@ from tintype import signing
 from tintype.errors import InvalidParameter, InvalidRequest, UnsupportedMedia
 from tintype.options import Options
 from tintype.request_parser import MAX_PARAMETERS, Pairs, parse_leniently, too_many_parameters
-from tintype.web.request_body import BodyReader
+from tintype.web.request_body import MAX_BODY, BodyReader
 
 MAX_QUERY = 1 << 16
 """Bytes of a query string."""
@@ -81,19 +81,47 @@ def query_pairs(raw: bytes) -> Pairs:
         raise InvalidRequest(InvalidParameter("query", "must be percent-encoded UTF-8")) from None
 
 
+def named_texts(request: Request, accepted: tuple[str, ...]) -> dict[str, str]:
+    """The query parameters by name, each at most once; raises InvalidRequest that lists every invalid one."""
+    found: dict[str, str] = {}
+    invalid = []
+    for name, value in query_pairs(request.query_string):
+        if name not in accepted:
+            hint = f"this route accepts {', '.join(accepted)}" if accepted else "this route accepts no parameters"
+            invalid.append(InvalidParameter(name[:64], f"is not a parameter; {hint}"))
+        elif name in found:
+            invalid.append(InvalidParameter(name, "must be given once"))
+        found[name] = value
+    if invalid:
+        raise InvalidRequest(*invalid)
+    return found
+
+
 def body_pairs(request: Request, reader: BodyReader) -> Pairs:
     """Members of a JSON object; null means absent. Raises UnsupportedMedia, and the errors of ``BodyReader.read``."""
+    pairs = _json_members(request, reader, MAX_BODY, MAX_ENTRIES)
+    request.environ[_BODY_KEY] = pairs
+    return pairs
+
+
+def body_members(request: Request, reader: BodyReader, *, max_bytes: int, max_entries: int) -> dict[str, Any]:
+    """Members of a JSON object that may be longer than one of options; a repeated name is an error."""
+    pairs = _json_members(request, reader, max_bytes, max_entries)
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _invalid_body("must contain each member once")
+    return members
+
+
+def _json_members(request: Request, reader: BodyReader, max_bytes: int, max_entries: int) -> Pairs:
     if not request.is_json:
         raise UnsupportedMedia("send a JSON object with Content-Type: application/json")
-    raw = reader.read(request)
-    members = _decode(raw)
+    members = _decode(reader.read(request, max_bytes))
     if not isinstance(members, _JsonObject):
         raise _invalid_body('must be a JSON object such as {"url": "https://example.com/"}')
     if len(members) > MAX_PARAMETERS:
         raise too_many_parameters("body")
-    pairs = [(name, _to_plain(value)) for name, value in members if value is not None]
-    request.environ[_BODY_KEY] = pairs
-    return pairs
+    return [(name, _to_plain(value, max_entries)) for name, value in members if value is not None]
 
 
 def received_pairs(request: Request) -> Pairs:
@@ -106,14 +134,15 @@ class _JsonObject(list[tuple[str, Any]]):
     """The members of a JSON object, repeated names included."""
 
 
-def _to_plain(value: Any) -> Any:
+def _to_plain(value: Any, max_entries: int) -> Any:
     """Convert nested objects to dictionaries, except one that repeats a name: no option accepts it."""
-    if isinstance(value, list) and len(value) > MAX_ENTRIES:
-        raise _invalid_body(f"must not contain a list or an object of more than {MAX_ENTRIES} entries")
+    if isinstance(value, list) and len(value) > max_entries:
+        raise _invalid_body(f"must not contain a list or an object of more than {max_entries} entries")
     if isinstance(value, _JsonObject):
         names = [name for name, _ in value]
-        return {name: _to_plain(inner) for name, inner in value} if len(set(names)) == len(names) else value
-    return [_to_plain(inner) for inner in value] if isinstance(value, list) else value
+        is_plain = len(set(names)) == len(names)
+        return {name: _to_plain(inner, max_entries) for name, inner in value} if is_plain else value
+    return [_to_plain(inner, max_entries) for inner in value] if isinstance(value, list) else value
 
 
 def _decode(raw: bytes) -> Any:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from flask import Request
 
 from tintype.errors import BodyTooLarge, InvalidParameter, InvalidRequest, RequestTimeout
-from tintype.web.client_address import ProxyTrust, rate_limit_key
+from tintype.web.client_address import ProxyTrust
 from tintype.web.client_limit import ClientLimit
 from tintype.web.connections import BODY_TIMEOUT, ConnectionGuard
 
@@ -39,24 +39,22 @@ class BodyReader:
         self._guard = guard
         self._limit = limit or ClientLimit("uploads", MAX_SENDERS, MAX_SENDERS_PER_CLIENT)
 
-    def read(self, request: Request) -> bytes:
-        """The body.
+    def read(self, request: Request, max_bytes: int = MAX_BODY) -> bytes:
+        """The body, of at most ``max_bytes``.
 
         Raises BodyTooLarge, RequestTimeout, InvalidRequest if it is cut off, Overloaded and RateLimited.
         """
         length = request.content_length
         if length == 0 or (length is None and not request.environ.get("wsgi.input_terminated")):
             return b""
-        if length is not None and length > MAX_BODY and "Expect" in request.headers:
-            raise _too_large()  # the client waits for 100 Continue before it sends the body (RFC 9110, 10.1.1)
+        if length is not None and length > max_bytes and "Expect" in request.headers:
+            raise _too_large(max_bytes)  # the client waits for 100 Continue before it sends the body (RFC 9110, 10.1.1)
         with self._receiving(request):
-            return _receive(request, length)
+            return _receive(request, length, max_bytes)
 
     @contextmanager
     def _receiving(self, request: Request) -> Iterator[None]:
-        environ = request.environ
-        peer = environ.get("REMOTE_ADDR", "")
-        client = rate_limit_key(self._proxies.client_address(peer, self._proxies.forwarded(environ)))
+        peer, client = request.environ.get("REMOTE_ADDR", ""), self._proxies.client_of(request.environ)
         self._limit.enter(client)
         try:
             with self._guard.receiving(peer) if self._guard else nullcontext():
@@ -65,7 +63,7 @@ class BodyReader:
             self._limit.leave(client)
 
 
-def _receive(request: Request, length: int | None) -> bytes:
+def _receive(request: Request, length: int | None, max_bytes: int) -> bytes:
     stream, deadline = request.environ["wsgi.input"], time.monotonic() + BODY_TIMEOUT
     chunks: list[bytes] = []
     received, end = 0, MAX_DRAIN if length is None else min(length, MAX_DRAIN)
@@ -74,12 +72,12 @@ def _receive(request: Request, length: int | None) -> bytes:
         if not chunk:
             break
         received += len(chunk)
-        if max(received, length or 0) <= MAX_BODY:
+        if max(received, length or 0) <= max_bytes:
             chunks.append(chunk)
         else:
             chunks.clear()
-    if max(received, length or 0) > MAX_BODY:
-        raise _too_large()
+    if max(received, length or 0) > max_bytes:
+        raise _too_large(max_bytes)
     if time.monotonic() >= deadline:
         raise RequestTimeout(f"the request body did not arrive within {BODY_TIMEOUT:g} s; send it faster")
     if length is not None and received < length:
@@ -87,5 +85,5 @@ def _receive(request: Request, length: int | None) -> bytes:
     return b"".join(chunks)
 
 
-def _too_large() -> BodyTooLarge:
-    return BodyTooLarge("the request body may hold at most 1 MB")
+def _too_large(max_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the request body may hold at most {max_bytes >> 20} MB")

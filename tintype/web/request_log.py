@@ -124,7 +124,7 @@ def _teardown(_: BaseException | None) -> None:
 
 
 def sent_bytes(response: Response) -> int:
-    """Bytes of the body that the server sends."""
+    """Bytes of the body that the server sends; 0 for a stream of unknown length, which must not be read here."""
     if request.method == "HEAD" or response.status_code == HTTPStatus.NOT_MODIFIED:
         return 0
-    return response.content_length or response.calculate_content_length() or 0
+    return response.content_length or (response.calculate_content_length() if response.is_sequence else 0) or 0

@@ -15,7 +15,7 @@ from typing import IO
 
 from flask import Request, Response
 
-from tintype.web.client_address import ProxyTrust, rate_limit_key
+from tintype.web.client_address import ProxyTrust
 from tintype.web.client_limit import ClientLimit
 
 BUFFERED_BYTES = 512 << 10
@@ -67,9 +67,7 @@ class ResponseSender:
         return response
 
     def _stream(self, response: Response, pieces: Iterator[bytes], length: int, request: Request) -> None:
-        environ = request.environ
-        address = self._proxies.client_address(environ.get("REMOTE_ADDR", ""), self._proxies.forwarded(environ))
-        client = rate_limit_key(address)
+        client = self._proxies.client_of(request.environ)
         self._limit.enter(client)
         response.call_on_close(lambda: self._limit.leave(client))
         response.response = pieces

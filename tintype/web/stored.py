@@ -54,14 +54,16 @@ class _StoredView:
 
     def list_page(self) -> Response:
         self.authenticator.require_admin(request)
-        query, limit, cursor = _query(_parameters(request, (*CONDITIONS, *PAGING)), self.policy, DEFAULT_LIMIT)
+        query, limit, cursor = _query(
+            raw_params.named_texts(request, (*CONDITIONS, *PAGING)), self.policy, DEFAULT_LIMIT
+        )
         with self.service.waiting_limit.acquire():
             page = self.service.stored.page(query, cursor, limit)
         return _uncached(StoredList.of(page, [self._report(entry) for entry in page.entries]))
 
     def delete_matching(self) -> Response:
         self.authenticator.require_admin(request)
-        texts = _parameters(request, (*CONDITIONS, *PAGING, "dry_run"))
+        texts = raw_params.named_texts(request, (*CONDITIONS, *PAGING, "dry_run"))
         if not set(CONDITIONS) & texts.keys():
             names = ", ".join(CONDITIONS)
             message = f"must contain at least one of {names}; prefix=thumbs/ deletes everything"
@@ -74,7 +76,7 @@ class _StoredView:
 
     def delete_one(self, key: str) -> Response:
         self.authenticator.require_admin(request)
-        _parameters(request, ())
+        raw_params.named_texts(request, ())
         with self.service.waiting_limit.acquire():
             removed = self.service.stored.delete(key)
         if removed is None:
@@ -84,22 +86,6 @@ class _StoredView:
     def _report(self, entry: StoredEntry) -> StoredObjectReport:
         url = self.service.stored.url(entry.file.key)
         return StoredObjectReport.of(entry, responses.absolute_url(url, self.base_url(request)))
-
-
-def _parameters(request: Request, accepted: tuple[str, ...]) -> dict[str, str]:
-    """The query parameters by name, each at most once; raises InvalidRequest that lists every invalid one."""
-    found: dict[str, str] = {}
-    invalid = []
-    for name, value in raw_params.query_pairs(request.query_string):
-        if name not in accepted:
-            hint = f"this route accepts {', '.join(accepted)}" if accepted else "this route accepts no parameters"
-            invalid.append(InvalidParameter(name[:64], f"is not a parameter; {hint}"))
-        elif name in found:
-            invalid.append(InvalidParameter(name, "must be given once"))
-        found[name] = value
-    if invalid:
-        raise InvalidRequest(*invalid)
-    return found
 
 
 def _query(texts: Mapping[str, str], policy: TargetPolicy, default_limit: int) -> tuple[StoredFilter, int, str]:

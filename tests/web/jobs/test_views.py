@@ -1,0 +1,245 @@
+"""The routes of jobs, over a store in SQLite and fake captures."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.support.concurrency import eventually
+from tests.support.contracts.jobs import LIMITS
+from tests.web.conftest import Site
+from tintype.api_keys import ApiKey
+from tintype.jobs.capture import PageCapturer
+from tintype.jobs.runner import JobRunner
+from tintype.jobs.service import JobLimits, JobService
+from tintype.jobs.submission import SubmissionParser
+from tintype.state.sqlite_jobs import SqliteJobs
+from tintype.web.auth import Authenticator
+from tintype.web.jobs.views import MAX_WATCHERS_PER_CLIENT
+
+PAGES = ["https://a.org/", "https://b.org/path", "https://c.org/"]
+
+
+class JobSite(Site):
+    """A site with jobs; their pages are captured once ``start`` was called."""
+
+    folder: Path
+    queue = 10_000
+
+    def _app(self) -> Any:
+        super()._app()
+        store, parser = SqliteJobs(self.folder / "jobs.db", clock=self.clock), self.application.request_parser
+        runner = JobRunner(store, PageCapturer(self.service, parser), LIMITS)
+        self.jobs = JobService(store, SubmissionParser(parser), runner, JobLimits(queued_per_owner=self.queue))
+        return super()._app()
+
+    def submit(self, *pages: Any, headers: dict[str, str] | None = None, **members: Any) -> TestResponse:
+        return self.client.post("/jobs", json={"pages": list(pages or PAGES), **members}, headers=headers)
+
+    def job(self, *pages: Any, **members: Any) -> str:
+        response = self.submit(*pages, **members)
+        assert response.status_code == 202, response.text
+        return str(response.json["id"])
+
+    def report(self, job: str) -> dict[str, Any]:
+        return dict(self.client.get(f"/jobs/{job}").json or {})
+
+    def finished(self, job: str) -> dict[str, Any]:
+        self.jobs.start()
+        assert eventually(lambda: self.report(job)["ended_at"])
+        return self.report(job)
+
+
+@pytest.fixture
+def open_site(tmp_path: Path) -> Iterator[Any]:
+    opened: list[JobSite] = []
+
+    def build(**fields: Any) -> JobSite:
+        attributes = {"folder": tmp_path, "queue": fields.pop("queue", 10_000)}
+        kind = type("JobSiteHere", (JobSite,), attributes)
+        opened.append(kind(**fields))
+        return opened[-1]
+
+    yield build
+    for site in opened:
+        assert site.jobs.stop(30)
+
+
+@pytest.fixture
+def site(open_site: Any) -> JobSite:
+    return open_site()
+
+
+def messages(response: TestResponse) -> dict[str, str]:
+    assert response.status_code == 400, response.text
+    return {each["parameter"]: each["message"] for each in response.json["errors"]}
+
+
+class TestSubmit:
+    def test_returns_202_with_the_job_and_its_location(self, site: JobSite) -> None:
+        response = site.submit(name="homepages")
+        assert response.status_code == 202
+        assert response.headers["Location"] == f"http://localhost/jobs/{response.json['id']}"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert (response.json["name"], response.json["status"]) == ("homepages", "queued")
+        assert response.json["progress"] == {
+            "total": 3, "queued": 3, "running": 0, "captured": 0, "failed": 0, "cancelled": 0, "percentage": 0.0,
+        }  # fmt: skip
+
+    def test_reports_every_mistake_with_the_index_of_its_page(self, site: JobSite) -> None:
+        pages = ["nonsense", {"url": "https://a.org/", "widht": 3}, 5, {"width": 400}]
+        found = messages(site.submit("https://a.org/", *pages))
+        assert sorted(found) == ["pages[1].url", "pages[2].widht", "pages[3]", "pages[4].url"]
+
+    def test_reports_a_wrong_option_for_all_pages(self, site: JobSite) -> None:
+        assert "width" in str(messages(site.submit(options={"width": "wide"})))
+
+    def test_takes_the_valid_pages_with_partial_ok(self, site: JobSite) -> None:
+        response = site.submit("https://a.org/", "nonsense", partial_ok=True)
+        assert response.status_code == 202
+        assert response.json["progress"]["total"] == 1
+        assert [each["parameter"] for each in response.json["skipped"]] == ["pages[1].url"]
+
+    @pytest.mark.parametrize(
+        ("members", "parameter"),
+        [
+            ({"pages": []}, "pages"),
+            ({"pages": "https://a.org/"}, "pages"),
+            ({"pages": PAGES, "store": "yes"}, "store"),
+            ({"pages": PAGES, "name": "n" * 101}, "name"),
+            ({"pages": PAGES, "width": 400}, "width"),
+            ({"pages": PAGES, "options": []}, "options"),
+            ({"pages": PAGES, "options": {"cookies": {"a": "b"}}}, "options.cookies"),
+            ({"pages": [{"url": "https://a.org/", "basic_auth": "a:b"}]}, "pages[0].basic_auth"),
+            ({"pages": [{"html": "<p>"}]}, "pages[0].html"),
+        ],
+    )
+    def test_names_the_member_that_is_wrong(self, members: dict[str, Any], parameter: str, site: JobSite) -> None:
+        assert parameter in messages(site.client.post("/jobs", json=members))
+
+    def test_same_idempotency_key_returns_the_same_job(self, site: JobSite) -> None:
+        headers = {"Idempotency-Key": "order-66"}
+        first, second = site.submit(headers=headers), site.submit(headers=headers)
+        assert first.json["id"] == second.json["id"]
+        conflict = site.submit("https://other.org/", headers=headers)
+        assert (conflict.status_code, conflict.json["error"]) == (422, "idempotency-conflict")
+
+    def test_rejects_more_pages_than_the_queue_has_room_for(self, open_site: Any) -> None:
+        site = open_site(queue=4)
+        site.job()
+        response = site.submit()
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "60")
+        assert "1 now" in response.json["detail"]
+
+
+class TestCapture:
+    def test_stores_the_thumbnails(self, site: JobSite) -> None:
+        job = site.job(options={"thumb_width": 320})
+        assert site.finished(job)["status"] == "completed"
+        pages = site.client.get(f"/jobs/{job}/pages").json["pages"]
+        assert [(page["number"], page["url"], page["status"]) for page in pages] == [
+            (number, url, "captured") for number, url in enumerate(PAGES, 1)
+        ]
+        assert {page["width"] for page in pages} == {320}
+        assert len(site.storage._objects) == 3
+
+    def test_only_caches_without_store(self, site: JobSite) -> None:
+        job = site.job("https://a.org/", store=False)
+        assert site.finished(job)["status"] == "completed"
+        assert site.storage._objects == {}
+        assert site.thumb("https://a.org/").headers["X-Cache"] == "HIT"
+        assert site.client.get(f"/jobs/{job}/archive").status_code == 404
+
+    def test_reports_the_error_of_a_page(self, site: JobSite) -> None:
+        job = site.job("https://a.org/", options={"fail_on": "error"})
+        site.engine.status = 500
+        assert site.finished(job)["status"] == "failed"
+        page = site.client.get(f"/jobs/{job}/pages?status=failed").json["pages"][0]
+        assert (page["error"], page["stored_url"]) == ("target-error", None)
+        site.engine.status = 200
+        assert site.client.post(f"/jobs/{job}/retry").json["pages"] == 1
+
+
+class TestPages:
+    def test_pages_of_a_job_are_listed(self, site: JobSite) -> None:
+        job = site.job(*[f"https://a.org/{number}" for number in range(5)])
+        seen, after = [], 0
+        while after is not None:
+            body = site.client.get(f"/jobs/{job}/pages?limit=2&after={after}").json
+            seen += [page["number"] for page in body["pages"]]
+            after = body["next"]
+        assert seen == [1, 2, 3, 4, 5]
+
+    @pytest.mark.parametrize("query", ["limit=0", "limit=x", "after=-1", "status=lost", "colour=red"])
+    def test_name_a_wrong_parameter(self, query: str, site: JobSite) -> None:
+        assert query.split("=", maxsplit=1)[0] in messages(site.client.get(f"/jobs/{site.job()}/pages?{query}"))
+
+
+class TestEvents:
+    def test_end_with_the_job(self, site: JobSite) -> None:
+        job = site.job()
+        site.finished(job)
+        response = site.client.get(f"/jobs/{job}/events")
+        assert response.mimetype == "text/event-stream"
+        events = [part for part in response.text.split("\n\n") if part.startswith("event: ")]
+        assert [event.splitlines()[0] for event in events] == ["event: end"]
+        assert json.loads(events[0].splitlines()[1].removeprefix("data: "))["status"] == "completed"
+
+    def test_streams_of_one_client_are_limited(self, site: JobSite) -> None:
+        job = site.job()
+        streams = [site.client.get(f"/jobs/{job}/events", buffered=False) for _ in range(MAX_WATCHERS_PER_CLIENT)]
+        assert site.client.get(f"/jobs/{job}/events").status_code == 429
+        for stream in streams:
+            stream.close()
+        site.finished(job)
+        assert site.client.get(f"/jobs/{job}/events").status_code == 200
+
+
+class TestArchive:
+    def test_holds_every_thumbnail_and_an_index(self, site: JobSite) -> None:
+        job = site.job()
+        site.finished(job)
+        response = site.client.get(f"/jobs/{job}/archive")
+        assert response.mimetype == "application/zip"
+        with zipfile.ZipFile(BytesIO(response.data)) as archive:
+            assert archive.testzip() is None
+            index = json.loads(archive.read("index.json"))
+            assert [page["file"] for page in index["pages"]] == [
+                "00001-a-org.png",
+                "00002-b-org-path.png",
+                "00003-c-org.png",
+            ]
+            images = [archive.read(page["file"]) for page in index["pages"]]
+            assert sorted(images) == sorted(stored.body for stored in site.storage._objects.values())
+            assert b"00002-b-org-path.png" in archive.read("index.html")
+
+
+class TestCancel:
+    def test_cancels_then_forgets(self, site: JobSite) -> None:
+        job = site.job()
+        assert site.client.delete(f"/jobs/{job}").json == {"id": job, "pages": 3}
+        assert site.report(job)["status"] == "cancelled"
+        assert site.client.delete(f"/jobs/{job}").json == {"id": job, "pages": 0}
+        assert site.client.get(f"/jobs/{job}").status_code == 404
+
+
+class TestOwners:
+    def test_see_their_own_jobs_only(self, open_site: Any) -> None:
+        keys = tuple(ApiKey.parse(text) for text in ("shop:" + "s" * 20, "blog:" + "b" * 20))
+        site = open_site(authenticator=Authenticator(keys))
+        shop, blog = ({"X-Api-Key": letter * 20} for letter in "sb")
+        assert site.submit().status_code == 401
+        job = site.submit(headers=shop).json["id"]
+        assert site.client.get(f"/jobs/{job}", headers=shop).status_code == 200
+        for path in (f"/jobs/{job}", f"/jobs/{job}/pages", f"/jobs/{job}/archive"):
+            assert site.client.get(path, headers=blog).status_code == 404
+        assert site.client.delete(f"/jobs/{job}", headers=blog).status_code == 404
+        assert site.client.get("/jobs", headers=blog).json["jobs"] == []
+        assert [each["id"] for each in site.client.get("/jobs", headers=shop).json["jobs"]] == [job]

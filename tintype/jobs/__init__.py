@@ -1,0 +1,1 @@
+"""Jobs: captures of many pages without a waiting client, from a queue that survives a crash."""

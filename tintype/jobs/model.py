@@ -1,0 +1,247 @@
+"""Values of jobs: a job, its pages, their results, and the store that keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+
+class JobStatus(StrEnum):
+    """State of a job."""
+
+    QUEUED = "queued"
+    """No page has begun."""
+    RUNNING = "running"
+    COMPLETED = "completed"
+    """Every page was captured."""
+    PARTIAL = "partial"
+    """Some pages were captured; the others failed or were cancelled."""
+    FAILED = "failed"
+    """No page was captured."""
+    CANCELLED = "cancelled"
+
+
+class PageStatus(StrEnum):
+    """State of a page of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CAPTURED = "captured"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = (PageStatus.CAPTURED, PageStatus.FAILED, PageStatus.CANCELLED)
+"""States in which a page stays, unless a client retries it."""
+
+
+class PageCounts(NamedTuple):
+    """Pages of a job by state."""
+
+    queued: int = 0
+    running: int = 0
+    captured: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+    @property
+    def total(self) -> int:
+        """All pages."""
+        return sum(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPage:
+    """A page of a job that is submitted: canonical URL, host, and the options of its capture as JSON."""
+
+    url: str
+    host: str
+    options: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job that is submitted. ``id`` is unique and cannot be guessed."""
+
+    id: str
+    pages: Sequence[NewPage]
+    owner: str = ""
+    """Name of the API key; empty without one."""
+    name: str = ""
+    stores: bool = True
+    """Whether the thumbnails are stored permanently."""
+    idempotency_key: str = ""
+    """The client's ``Idempotency-Key``; empty without one."""
+    fingerprint: str = ""
+    """Digest of the request: the same key with another request is an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as it is stored. Times are in seconds since the epoch; 0 if the event has not happened."""
+
+    id: str
+    owner: str
+    name: str
+    stores: bool
+    created_at: float
+    started_at: float
+    ended_at: float
+    counts: PageCounts
+    cancelled: bool = False
+    fingerprint: str = ""
+
+    @property
+    def status(self) -> JobStatus:
+        """The state, by the states of the pages."""
+        counts = self.counts
+        if self.cancelled:
+            return JobStatus.CANCELLED
+        if counts.queued == counts.total:
+            return JobStatus.QUEUED
+        if counts.queued or counts.running:
+            return JobStatus.RUNNING
+        if counts.captured == counts.total:
+            return JobStatus.COMPLETED
+        return JobStatus.PARTIAL if counts.captured else JobStatus.FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageResult:
+    """Result of one page; ``error`` is the code of the error, empty for a captured page."""
+
+    error: str = ""
+    detail: str = ""
+    verdict: str = ""
+    http_status: int = 0
+    final_url: str = ""
+    key: str = ""
+    """Storage key; empty if the thumbnail is only cached."""
+    url: str = ""
+    """Permanent URL; empty if the thumbnail is only cached."""
+    content_type: str = ""
+    width: int = 0
+    height: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    """Duration of the last attempt."""
+
+    @property
+    def status(self) -> PageStatus:
+        """The state of a page with this result."""
+        return PageStatus.FAILED if self.error else PageStatus.CAPTURED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """A page of a job as it is stored; ``number`` counts from 1 in the order of submission."""
+
+    number: int
+    url: str
+    status: PageStatus
+    attempts: int
+    result: PageResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A page that one worker may capture until the lease expires; ``token`` identifies the lease."""
+
+    job: str
+    number: int
+    token: str
+    attempt: int
+    """Counts from 1."""
+    owner: str
+    stores: bool
+    url: str
+    options: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimLimits:
+    """Limits of concurrent captures of jobs: of all workers, of one API key, and of one target host."""
+
+    total: int
+    per_owner: int
+    per_host: int
+    host_pause: float = 0.0
+    """Seconds between the starts of two captures of one host."""
+
+
+class QueueState(NamedTuple):
+    """The queue for metrics and readiness: pages by state, and the age of the oldest queued page in seconds."""
+
+    queued: int
+    running: int
+    oldest_age: float
+
+
+class JobStore(Protocol):
+    """Jobs and their pages, shared by all workers. Every failure is BackendUnavailable.
+
+    A lease that is not extended in time returns its page to the queue, so that a killed worker loses no page.
+    """
+
+    def create(self, job: NewJob) -> Job:
+        """Store a job with all its pages, or none; durable on return.
+
+        Returns the existing job for an idempotency key that the same owner has used within a day.
+        """
+        ...
+
+    def job(self, job_id: str) -> Job | None:
+        """The job."""
+        ...
+
+    def jobs(self, *, owner: str | None, before: str = "", limit: int = 50) -> list[Job]:
+        """Jobs of an owner (None: of all), newest first, from the one after the id ``before``."""
+        ...
+
+    def pages(
+        self, job_id: str, *, after: int = 0, limit: int = 100, status: PageStatus | None = None
+    ) -> list[JobPage]:
+        """Pages of a job by number, from the one after ``after``."""
+        ...
+
+    def claim(self, limits: ClaimLimits, lease_seconds: float) -> Lease | None:
+        """A page to capture now, of the owner with the fewest running pages; None if there is none within limits."""
+        ...
+
+    def extend(self, lease: Lease, lease_seconds: float) -> bool:
+        """Extend a lease; returns False if it has expired and another worker may have the page."""
+        ...
+
+    def finish(self, lease: Lease, result: PageResult) -> bool:
+        """Store the result of a page; returns False without an effect if the lease is lost or the job cancelled."""
+        ...
+
+    def release(self, lease: Lease, seconds: float, result: PageResult) -> bool:
+        """Return a page to the queue for a retry after so many seconds; the result is kept if there is none."""
+        ...
+
+    def retry(self, job_id: str) -> int:
+        """Queue the failed and cancelled pages of a job again; returns their number."""
+        ...
+
+    def cancel(self, job_id: str) -> int:
+        """Cancel the pages that have not begun; returns their number. Running pages end by themselves."""
+        ...
+
+    def delete(self, job_id: str) -> bool:
+        """Forget a job and its pages; stored thumbnails stay."""
+        ...
+
+    def expire(self, ended_before: float, limit: int) -> int:
+        """Forget at most ``limit`` jobs that ended before a time; returns their number."""
+        ...
+
+    def queued(self, owner: str) -> int:
+        """Queued pages of an owner."""
+        ...
+
+    def state(self) -> QueueState:
+        """The queue at this moment."""
+        ...

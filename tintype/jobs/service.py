@@ -1,0 +1,147 @@
+"""JobService: jobs of clients, within the limits of the operator; the runner of this process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from tintype.errors import BackendUnavailable, IdempotencyConflict, NotFound, Overloaded
+from tintype.jobs.model import Job, JobPage, JobStatus, JobStore, PageStatus, QueueState
+from tintype.jobs.runner import JobRunner
+from tintype.jobs.submission import Submission, SubmissionParser
+
+log = structlog.get_logger("tintype.jobs")
+
+MAX_QUEUED = 100_000
+"""Pages of all clients that may be queued: about 30 MB of disk."""
+EXPIRY_INTERVAL = 60.0
+EXPIRED_PER_ROUND = 100
+"""Jobs that one round forgets: each may have ten thousand pages."""
+CHANGE_INTERVAL = 0.5
+"""Seconds between two looks at a job for clients that wait for a change."""
+ENDED_STATUSES = (JobStatus.COMPLETED, JobStatus.PARTIAL, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLimits:
+    """Limits of the operator: pages in the queue of one API key, and seconds for which ended jobs are kept."""
+
+    queued_per_owner: int = 10_000
+    retention: float = 7 * 86_400.0
+
+
+class JobService:
+    """Jobs for the web and the command line. ``runner`` captures their pages in this process."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        parser: SubmissionParser,
+        runner: JobRunner,
+        limits: JobLimits,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._parser, self._runner, self._limits, self._clock = store, parser, runner, limits, clock
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Start the runner, and a thread that forgets old jobs."""
+        self._runner.start()
+        threading.Thread(target=self._expire, name="tintype-jobs-expiry", daemon=True).start()
+
+    def stop(self, timeout: float) -> bool:
+        """Claim no more pages and wait for the running ones; returns whether all ended. Idempotent."""
+        self._stopped.set()
+        return self._runner.stop(timeout)
+
+    def submit(
+        self,
+        members: Mapping[str, Any],
+        *,
+        owner: str,
+        check_host: Callable[[str], None],
+        idempotency_key: str = "",
+    ) -> tuple[Job, Submission]:
+        """Store a job; returns it with what was parsed, or the one that the idempotency key has created.
+
+        Raises InvalidRequest, HostNotAllowed, Overloaded if the queue is full, IdempotencyConflict for a key that was
+        used with another body, and BackendUnavailable.
+        """
+        parsed = self._parser.parse(members, owner=owner, check_host=check_host, idempotency_key=idempotency_key)
+        self._check_room(owner, len(parsed.job.pages))
+        job = self._store.create(parsed.job)
+        if job.fingerprint != parsed.job.fingerprint:
+            raise IdempotencyConflict
+        self._runner.wake()
+        return job, parsed
+
+    def _check_room(self, owner: str, pages: int) -> None:
+        queued = self._store.queued(owner)
+        if queued + pages > self._limits.queued_per_owner:
+            room = max(0, self._limits.queued_per_owner - queued)
+            raise Overloaded(
+                f"{queued:,} pages are queued, so a job may have {room:,} now; retry later", retry_after=60
+            )
+        if self._store.state().queued + pages > MAX_QUEUED:
+            raise Overloaded("the queue of jobs is full; retry later", retry_after=60)
+
+    def job(self, job_id: str, owner: str | None) -> Job:
+        """A job of an owner (None: of all owners); raises NotFound."""
+        found = self._store.job(job_id)
+        if found is None or owner not in (None, found.owner):
+            raise NotFound("there is no job with this id; jobs are kept until their retention ends")
+        return found
+
+    def jobs(self, owner: str | None, *, before: str, limit: int) -> list[Job]:
+        """Jobs of an owner (None: of all), newest first."""
+        return self._store.jobs(owner=owner, before=before, limit=limit)
+
+    def pages(self, job: Job, *, after: int, limit: int, status: PageStatus | None) -> list[JobPage]:
+        """Pages of a job by number."""
+        return self._store.pages(job.id, after=after, limit=limit, status=status)
+
+    def changes(self, job: Job, seconds: float) -> Iterator[Job]:
+        """The job now, and after each change until it has ended or the time is over; at most two in a second."""
+        until, last = time.monotonic() + seconds, job
+        yield job
+        while last.status not in ENDED_STATUSES and (left := until - time.monotonic()) > 0:
+            if self._stopped.wait(min(CHANGE_INTERVAL, left)):
+                return
+            found = self._store.job(job.id)
+            if found is None:
+                return
+            if (found.counts, found.status) != (last.counts, last.status):
+                last = found
+                yield found
+
+    def retry(self, job: Job) -> int:
+        """Queue the failed and cancelled pages again; returns their number. Raises Overloaded."""
+        self._check_room(job.owner, job.counts.failed + job.counts.cancelled)
+        count = self._store.retry(job.id)
+        self._runner.wake()
+        return count
+
+    def cancel(self, job: Job) -> int:
+        """Cancel what has not begun, and forget a job that has ended; returns the number of cancelled pages."""
+        if job.status in ENDED_STATUSES and not job.counts.running:
+            self._store.delete(job.id)
+            return 0
+        return self._store.cancel(job.id)
+
+    def state(self) -> QueueState:
+        """The queue at this moment."""
+        return self._store.state()
+
+    def _expire(self) -> None:
+        while not self._stopped.wait(EXPIRY_INTERVAL):
+            try:
+                count = self._store.expire(self._clock() - self._limits.retention, EXPIRED_PER_ROUND)
+            except BackendUnavailable:
+                continue
+            if count:
+                log.info("jobs_expired", jobs=count)

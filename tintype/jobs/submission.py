@@ -1,0 +1,145 @@
+"""Parses a submitted job: every page becomes a valid request, or every mistake is reported with the page's index."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tintype.errors import MAX_LISTED, InvalidParameter, InvalidRequest, TargetDenied, TintypeError
+from tintype.jobs.model import NewJob, NewPage
+from tintype.model import digest_of
+from tintype.request_parser import RequestParser
+from tintype.urls import host_of
+
+MAX_NAME = 100
+"""Characters of the name of a job."""
+MAX_PAGES = 10_000
+"""Pages of one job; the setting may lower it."""
+MEMBERS = ("pages", "options", "store", "name", "partial_ok")
+_CREDENTIALS = ("headers", "cookies", "basic_auth")
+_ID_BYTES = 12
+"""Random bytes of a job's id, so that clients cannot guess it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A parsed job, and the pages that were left out because they are invalid (``partial_ok``)."""
+
+    job: NewJob
+    skipped: tuple[InvalidParameter, ...] = ()
+
+
+class SubmissionParser:
+    """Parses the members of a job's JSON body; ``check_host`` raises HostNotAllowed for a host of another API key."""
+
+    def __init__(self, parser: RequestParser, max_pages: int = MAX_PAGES) -> None:
+        self._parser, self._max_pages = parser, max_pages
+
+    def parse(
+        self, members: Mapping[str, Any], *, owner: str, check_host: Callable[[str], None], idempotency_key: str = ""
+    ) -> Submission:
+        """The job of a JSON object; raises InvalidRequest with the first mistakes, TargetDenied or HostNotAllowed."""
+        invalid = [*_unknown_members(members)]
+        options = _member(members, "options", dict, {}, "must be an object of options for all pages", invalid)
+        name = _member(members, "name", str, "", f"must be a text of at most {MAX_NAME} characters", invalid)
+        stores = _member(members, "store", bool, True, "must be true or false", invalid)
+        partial_ok = _member(members, "partial_ok", bool, False, "must be true or false", invalid)
+        if len(name) > MAX_NAME:
+            invalid.append(InvalidParameter("name", f"must be a text of at most {MAX_NAME} characters"))
+        invalid += [_credential_in(f"options.{each}") for each in _CREDENTIALS if each in options]
+        raw_pages = self._raw_pages(members, invalid)
+        if invalid:
+            raise InvalidRequest(*invalid)
+        pages, mistakes = self._pages(raw_pages, options, check_host)
+        if mistakes and not (partial_ok and pages):
+            raise InvalidRequest(*mistakes)
+        job = NewJob(
+            id=f"job_{secrets.token_hex(_ID_BYTES)}",
+            pages=pages,
+            owner=owner,
+            name=name,
+            stores=stores,
+            idempotency_key=idempotency_key,
+            fingerprint=digest_of(json.dumps(dict(members), sort_keys=True).encode()) if idempotency_key else "",
+        )
+        return Submission(job=job, skipped=tuple(mistakes[:MAX_LISTED]))
+
+    def _raw_pages(self, members: Mapping[str, Any], invalid: list[InvalidParameter]) -> Sequence[Any]:
+        pages = members.get("pages")
+        if not isinstance(pages, list) or not pages:
+            message = "is required: a list of URLs, or of objects with url and options"
+            invalid.append(InvalidParameter("pages", message))
+            return ()
+        if len(pages) > self._max_pages:
+            invalid.append(
+                InvalidParameter("pages", f"must have at most {self._max_pages:,} entries; send several jobs")
+            )
+        return pages
+
+    def _pages(
+        self, raw_pages: Sequence[Any], options: Mapping[str, Any], check_host: Callable[[str], None]
+    ) -> tuple[list[NewPage], list[InvalidParameter]]:
+        pages: list[NewPage] = []
+        mistakes: list[InvalidParameter] = []
+        shared = json.dumps(options)
+        are_valid = False
+        for index, raw in enumerate(raw_pages):
+            try:
+                # The options of all pages are checked with the first URL; a URL alone cannot make them invalid.
+                if isinstance(raw, str) and are_valid:
+                    url, text = self._parser.target_policy.canonicalize(raw), shared
+                else:
+                    url, text = self._parse_page(raw, options, shared)
+                    are_valid = are_valid or isinstance(raw, str)
+                check_host(host_of(url))
+                pages.append(NewPage(url=url, host=host_of(url), options=text))
+            except TintypeError as error:
+                mistakes += _at_index(index, error)
+        return pages, mistakes
+
+    def _parse_page(self, raw: Any, options: Mapping[str, Any], shared: str) -> tuple[str, str]:
+        """Canonical URL and options of a page, which was given as a URL or as an object."""
+        if not isinstance(raw, str | dict):
+            raise InvalidRequest(InvalidParameter("", "must be a URL or an object with url"))
+        own = {"url": raw} if isinstance(raw, str) else raw
+        if wrong := [_credential_in(name) for name in (*_CREDENTIALS, "html") if name in own]:
+            raise InvalidRequest(*wrong)
+        merged = {**options, **own}
+        parsed = self._parser.parse([*merged.items()])
+        merged.pop("url")
+        url = parsed.capture_request.shot.url
+        return url, shared if isinstance(raw, str) else json.dumps(merged)
+
+
+def _member(
+    members: Mapping[str, Any], name: str, kind: type, default: Any, message: str, invalid: list[InvalidParameter]
+) -> Any:
+    value = members.get(name, default)
+    if isinstance(value, kind):
+        return value
+    invalid.append(InvalidParameter(name, message))
+    return default
+
+
+def _unknown_members(members: Mapping[str, Any]) -> Iterator[InvalidParameter]:
+    for name in members:
+        if name not in MEMBERS:
+            message = f"is not a member of a job; use {', '.join(MEMBERS)}, and put options of captures into options"
+            yield InvalidParameter(name[:64], message)
+
+
+def _credential_in(name: str) -> InvalidParameter:
+    return InvalidParameter(name, "is not accepted in a job, which is stored until it ends; request /thumb instead")
+
+
+def _at_index(index: int, error: TintypeError) -> Iterator[InvalidParameter]:
+    where = f"pages[{index}]"
+    if not isinstance(error, InvalidRequest):
+        name = "url" if isinstance(error, TargetDenied) else ""
+        yield InvalidParameter(f"{where}.{name}".rstrip("."), error.detail)
+        return
+    for each in error.invalid_parameters:
+        yield InvalidParameter(f"{where}.{each.parameter}".rstrip("."), each.message)

@@ -1,0 +1,336 @@
+"""Jobs in one SQLite file, shared by the processes of one machine.
+
+Times of leases and retries are of the machine's monotonic clock, which no correction of the time of day changes. It
+restarts with the machine, and with it every lease ends.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from tintype.jobs.model import (
+    ClaimLimits,
+    Job,
+    JobPage,
+    Lease,
+    NewJob,
+    PageCounts,
+    PageResult,
+    PageStatus,
+    QueueState,
+)
+from tintype.state.sqlite_jobs_file import SqliteJobsFile, boot_id
+
+log = structlog.get_logger("tintype.state")
+
+IDEMPOTENCY_SECONDS = 86_400
+"""Time for which an idempotency key leads to the job that it created."""
+MAX_LOST_WORKERS = 3
+"""Workers that a page may lose; it fails with the last of them."""
+EXAMINED_JOBS = 8
+"""Jobs of one owner that a claim examines; those with hosts at their limit are examined again later."""
+_QUEUED, _RUNNING = 0, 1
+_STATES = (PageStatus.QUEUED, PageStatus.RUNNING, PageStatus.CAPTURED, PageStatus.FAILED, PageStatus.CANCELLED)
+_COUNTERS = ("queued", "running", "captured", "failed", "dropped")
+"""Columns of ``job`` that count its pages, by state."""
+_LOST = PageResult(error="worker-lost", detail="every worker that captured the page ended; check the memory limit")
+_HAS_WORK = """
+SELECT EXISTS (SELECT 1 FROM job WHERE queued > 0) OR EXISTS (SELECT 1 FROM page WHERE state = 1 AND due <= ?)
+"""
+_RETRY = """
+UPDATE page SET state = 0, attempts = 0, lost = 0, due = 0, result = NULL WHERE job = ? AND state IN (3, 4)
+"""
+_JOB_COLUMNS = "id, owner, name, stores, created, started, ended, cancelled, fingerprint, " + ", ".join(_COUNTERS)
+
+
+class SqliteJobs:
+    """Job store in a file; see :class:`~tintype.jobs.model.JobStore`. A damaged file is set aside and logged."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        boot_id: Callable[[], str] = boot_id,
+    ) -> None:
+        self._file = SqliteJobsFile(path, boot_id)
+        self._clock, self._monotonic = clock, monotonic
+
+    def create(self, job: NewJob) -> Job:
+        """Store a job with all its pages, or return the one that its idempotency key has created."""
+        now = self._clock()
+        with self._file.transaction() as database:
+            if job.idempotency_key and (existing := self._of_idempotency_key(database, job, now)):
+                return existing
+            number = database.execute(
+                "INSERT INTO job (id, owner, name, stores, created, queued, idempotency_key, fingerprint)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (job.id, job.owner, job.name, job.stores, now, len(job.pages), job.idempotency_key or None,
+                 job.fingerprint),
+            ).lastrowid  # fmt: skip
+            rows = ((number, at, page.host, page.url, page.options) for at, page in enumerate(job.pages, 1))
+            database.executemany("INSERT INTO page (job, number, host, url, options) VALUES (?, ?, ?, ?, ?)", rows)
+            return _to_job(_job_row(database, job.id))
+
+    def _of_idempotency_key(self, database: sqlite3.Connection, job: NewJob, now: float) -> Job | None:
+        which = (job.owner, job.idempotency_key)
+        database.execute(
+            "UPDATE job SET idempotency_key = NULL WHERE owner = ? AND idempotency_key = ? AND created < ?",
+            (*which, now - IDEMPOTENCY_SECONDS),
+        )
+        query = f"SELECT {_JOB_COLUMNS} FROM job WHERE owner = ? AND idempotency_key = ?"
+        row = database.execute(query, which).fetchone()
+        return _to_job(row) if row else None
+
+    def job(self, job_id: str) -> Job | None:
+        """The job."""
+        with self._file.reading() as database:
+            row = _job_row(database, job_id)
+        return _to_job(row) if row else None
+
+    def jobs(self, *, owner: str | None, before: str = "", limit: int = 50) -> list[Job]:
+        """Jobs of an owner (None: of all), newest first, from the one after the id ``before``."""
+        conditions, values = ["1"], []
+        if owner is not None:
+            conditions.append("owner = ?")
+            values.append(owner)
+        if before:
+            conditions.append("number < (SELECT number FROM job WHERE id = ?)")
+            values.append(before)
+        query = f"SELECT {_JOB_COLUMNS} FROM job WHERE {' AND '.join(conditions)} ORDER BY number DESC LIMIT {limit:d}"
+        with self._file.reading() as database:
+            return [_to_job(row) for row in database.execute(query, values)]
+
+    def pages(
+        self, job_id: str, *, after: int = 0, limit: int = 100, status: PageStatus | None = None
+    ) -> list[JobPage]:
+        """Pages of a job by number, from the one after ``after``."""
+        state = "" if status is None else f"AND state = {_STATES.index(status):d}"
+        query = f"""
+            SELECT page.number, url, state, attempts, result FROM page JOIN job ON job.number = page.job
+            WHERE job.id = ? AND page.number > ? {state} ORDER BY page.number LIMIT ?
+        """
+        with self._file.reading() as database:
+            return [_to_page(row) for row in database.execute(query, (job_id, after, limit))]
+
+    def claim(self, limits: ClaimLimits, lease_seconds: float) -> Lease | None:
+        """A page to capture now, of the owner with the fewest running pages; None if there is none within limits."""
+        now = self._monotonic()
+        with self._file.reading() as database:
+            if not database.execute(_HAS_WORK, (now,)).fetchone()[0]:
+                return None
+        with self._file.transaction() as database:
+            self._return_lost(database, now)
+            running = dict(database.execute("SELECT owner, sum(running) FROM job WHERE running > 0 GROUP BY owner"))
+            if sum(running.values()) >= limits.total:
+                return None
+            busy = [name for (name,) in database.execute(
+                "SELECT name FROM host WHERE running >= ? OR started > ?",
+                (limits.per_host, now - limits.host_pause if limits.host_pause else now),
+            )]  # fmt: skip
+            owners = database.execute("SELECT owner, min(claimed) FROM job WHERE queued > 0 GROUP BY owner").fetchall()
+            for owner, _ in sorted(owners, key=lambda each: (running.get(each[0], 0), each[1])):
+                if running.get(owner, 0) >= limits.per_owner:
+                    break
+                if found := _first_page(database, owner, busy, now):
+                    return self._lease(database, found, now, now + lease_seconds)
+        return None
+
+    def _return_lost(self, database: sqlite3.Connection, now: float) -> None:
+        """Queue the pages of expired leases again, or end those that were lost too often."""
+        lost = database.execute(
+            "SELECT job, number, host, lost FROM page WHERE state = 1 AND due <= ? LIMIT 1000", (now,)
+        ).fetchall()
+        database.executemany("UPDATE page SET lost = lost + 1 WHERE job = ? AND number = ?", (row[:2] for row in lost))
+        for job, number, host, before in lost:
+            failed = before + 1 >= MAX_LOST_WORKERS
+            log.warning("job_page_lost", page=number, workers=before + 1, retried=not failed)
+            _leave(database, (job, number, host), 3 if failed else _QUEUED, now, _LOST if failed else None)
+            self._end(database, job)
+
+    def _lease(self, database: sqlite3.Connection, page: tuple[int, int], now: float, until: float) -> Lease:
+        token = secrets.token_hex(8)
+        database.execute(
+            "UPDATE page SET state = 1, attempts = attempts + 1, due = ?, token = ? WHERE job = ? AND number = ?",
+            (until, token, *page),
+        )
+        row = database.execute(
+            "SELECT id, page.number, attempts, owner, stores, url, options, host FROM page JOIN job"
+            " ON job.number = page.job WHERE page.job = ? AND page.number = ?",
+            page,
+        ).fetchone()
+        database.execute(
+            "UPDATE job SET queued = queued - 1, running = running + 1,"
+            " started = CASE started WHEN 0 THEN ? ELSE started END WHERE number = ?",
+            (self._clock(), page[0]),
+        )
+        database.execute(
+            "INSERT INTO host VALUES (?, 1, ?) ON CONFLICT (name) DO UPDATE SET running = running + 1, started = ?",
+            (row[7], now, now),
+        )
+        job_id, number, attempts, owner, stores, url, options, _ = row
+        return Lease(
+            job=job_id, number=number, token=token, attempt=attempts, owner=owner, stores=bool(stores), url=url,
+            options=options,
+        )  # fmt: skip
+
+    def extend(self, lease: Lease, lease_seconds: float) -> bool:
+        """Extend a lease; returns False if it has expired and another worker may have the page."""
+        until = self._monotonic() + lease_seconds
+        with self._file.transaction() as database:
+            change = "UPDATE page SET due = ? WHERE job = (SELECT number FROM job WHERE id = ?) AND number = ?"
+            which = (until, lease.job, lease.number, lease.token)
+            return database.execute(f"{change} AND state = 1 AND token = ?", which).rowcount == 1
+
+    def finish(self, lease: Lease, result: PageResult) -> bool:
+        """Store the result of a page; returns False without an effect if the lease is lost."""
+        return self._end_lease(lease, _STATES.index(result.status), 0.0, result)
+
+    def release(self, lease: Lease, seconds: float, result: PageResult) -> bool:
+        """Return a page to the queue for a retry after so many seconds; the result is kept if there is none."""
+        return self._end_lease(lease, _QUEUED, self._monotonic() + seconds, result)
+
+    def _end_lease(self, lease: Lease, state: int, due: float, result: PageResult) -> bool:
+        with self._file.transaction() as database:
+            held = database.execute(
+                "SELECT page.job, host FROM page JOIN job ON job.number = page.job"
+                " WHERE job.id = ? AND page.number = ? AND state = 1 AND token = ?",
+                (lease.job, lease.number, lease.token),
+            ).fetchone()
+            if held is None:
+                return False
+            _leave(database, (held[0], lease.number, held[1]), state, due, result)
+            self._end(database, held[0])
+            return True
+
+    def retry(self, job_id: str) -> int:
+        """Queue the failed and cancelled pages of a job again; returns their number."""
+        with self._file.transaction() as database:
+            number = _job_number(database, job_id)
+            count = database.execute(_RETRY, (number,)).rowcount
+            if count:
+                database.execute(
+                    "UPDATE job SET queued = queued + ?, failed = 0, dropped = 0, ended = 0, cancelled = 0"
+                    " WHERE number = ?",
+                    (count, number),
+                )
+            return count
+
+    def cancel(self, job_id: str) -> int:
+        """Cancel the pages that have not begun; returns their number. Running pages end by themselves."""
+        with self._file.transaction() as database:
+            number = _job_number(database, job_id)
+            count = database.execute("UPDATE page SET state = 4 WHERE job = ? AND state = 0", (number,)).rowcount
+            if count:
+                database.execute(
+                    "UPDATE job SET queued = 0, dropped = dropped + ?, cancelled = 1 WHERE number = ?", (count, number)
+                )
+                self._end(database, number)
+            return count
+
+    def delete(self, job_id: str) -> bool:
+        """Forget a job and its pages; stored thumbnails stay. The hosts of running pages are free again."""
+        with self._file.transaction() as database:
+            number = _job_number(database, job_id)
+            running = database.execute("SELECT host FROM page WHERE job = ? AND state = 1", (number,)).fetchall()
+            database.executemany("UPDATE host SET running = max(0, running - 1) WHERE name = ?", running)
+            return database.execute("DELETE FROM job WHERE number = ?", (number,)).rowcount == 1
+
+    def expire(self, ended_before: float, limit: int) -> int:
+        """Forget at most ``limit`` jobs that ended before a time; returns their number."""
+        with self._file.transaction() as database:
+            old = "SELECT number FROM job WHERE ended > 0 AND ended < ? ORDER BY ended LIMIT ?"
+            database.execute("DELETE FROM host WHERE running = 0 AND started < ?", (self._monotonic() - 3600,))
+            return database.execute(f"DELETE FROM job WHERE number IN ({old})", (ended_before, limit)).rowcount
+
+    def queued(self, owner: str) -> int:
+        """Queued pages of an owner."""
+        with self._file.reading() as database:
+            query = "SELECT coalesce(sum(queued), 0) FROM job WHERE owner = ? AND queued > 0"
+            return int(database.execute(query, (owner,)).fetchone()[0])
+
+    def state(self) -> QueueState:
+        """The queue at this moment."""
+        with self._file.reading() as database:
+            queued, running, oldest = database.execute(
+                "SELECT coalesce(sum(queued), 0), coalesce(sum(running), 0),"
+                " min(CASE WHEN queued > 0 THEN created END) FROM job WHERE ended = 0"
+            ).fetchone()
+        return QueueState(queued, running, max(0.0, self._clock() - oldest) if oldest else 0.0)
+
+    def _end(self, database: sqlite3.Connection, number: int) -> None:
+        """Record the end of a job whose last page has ended."""
+        change = "UPDATE job SET ended = ? WHERE number = ? AND queued = 0 AND running = 0"
+        database.execute(change, (self._clock(), number))
+
+
+def _first_page(database: sqlite3.Connection, owner: str, busy: list[str], now: float) -> tuple[int, int] | None:
+    """The first page that may begin, of the owner's job that was examined least recently."""
+    open_jobs = "SELECT number FROM job WHERE owner = ? AND queued > 0 ORDER BY claimed, number LIMIT ?"
+    marks = ", ".join("?" * len(busy))
+    query = f"SELECT number FROM page WHERE job = ? AND state = 0 AND due <= ? AND host NOT IN ({marks})"
+    for (job,) in database.execute(open_jobs, (owner, EXAMINED_JOBS)).fetchall():
+        database.execute("UPDATE job SET claimed = ? WHERE number = ?", (now, job))
+        if row := database.execute(f"{query} ORDER BY number LIMIT 1", (job, now, *busy)).fetchone():
+            return job, row[0]
+    return None
+
+
+def _leave(
+    database: sqlite3.Connection, page: tuple[int, int, str], state: int, due: float, result: PageResult | None
+) -> None:
+    """End the lease of a page (job, number, host) with its new state."""
+    job, number, host = page
+    text = json.dumps({key: value for key, value in asdict(result).items() if value}) if result else None
+    database.execute(
+        "UPDATE page SET state = ?, due = ?, token = NULL, result = ? WHERE job = ? AND number = ?",
+        (state, due, text, job, number),
+    )
+    counter = _COUNTERS[state]
+    database.execute(f"UPDATE job SET running = running - 1, {counter} = {counter} + 1 WHERE number = ?", (job,))
+    database.execute("UPDATE host SET running = max(0, running - 1) WHERE name = ?", (host,))
+
+
+def _job_row(database: sqlite3.Connection, job_id: str) -> Any:
+    return database.execute(f"SELECT {_JOB_COLUMNS} FROM job WHERE id = ?", (job_id,)).fetchone()
+
+
+def _job_number(database: sqlite3.Connection, job_id: str) -> int:
+    row = database.execute("SELECT number FROM job WHERE id = ?", (job_id,)).fetchone()
+    return row[0] if row else 0
+
+
+def _to_job(row: Any) -> Job:
+    job_id, owner, name, stores, created, started, ended, cancelled, fingerprint, *counts = row
+    return Job(
+        id=job_id,
+        owner=owner,
+        name=name,
+        stores=bool(stores),
+        created_at=created,
+        started_at=started,
+        ended_at=ended,
+        cancelled=bool(cancelled),
+        fingerprint=fingerprint,
+        counts=PageCounts(*counts),
+    )
+
+
+def _to_page(row: Any) -> JobPage:
+    number, url, state, attempts, result = row
+    return JobPage(
+        number=number,
+        url=url,
+        status=_STATES[state],
+        attempts=attempts,
+        result=PageResult(**json.loads(result)) if result else None,
+    )

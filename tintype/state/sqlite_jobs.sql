@@ -1,0 +1,47 @@
+-- Schema version 1. States of pages: 0 queued, 1 running, 2 captured, 3 failed, 4 cancelled.
+CREATE TABLE job (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    stores INTEGER NOT NULL,
+    created REAL NOT NULL,
+    started REAL NOT NULL DEFAULT 0,
+    ended REAL NOT NULL DEFAULT 0,
+    cancelled INTEGER NOT NULL DEFAULT 0,
+    queued INTEGER NOT NULL DEFAULT 0,
+    running INTEGER NOT NULL DEFAULT 0,
+    captured INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    dropped INTEGER NOT NULL DEFAULT 0,
+    claimed REAL NOT NULL DEFAULT 0,
+    idempotency_key TEXT,
+    fingerprint TEXT NOT NULL
+);
+CREATE INDEX job_owner ON job (owner, number);
+CREATE INDEX job_open ON job (owner) WHERE queued > 0;
+CREATE INDEX job_ended ON job (ended) WHERE ended > 0;
+CREATE UNIQUE INDEX job_idempotency ON job (owner, idempotency_key) WHERE idempotency_key IS NOT NULL;
+
+CREATE TABLE page (
+    job INTEGER NOT NULL REFERENCES job ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    url TEXT NOT NULL,
+    options TEXT NOT NULL,
+    state INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    lost INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL DEFAULT 0,
+    token TEXT,
+    result TEXT,
+    PRIMARY KEY (job, number)
+) WITHOUT ROWID;
+CREATE INDEX page_queued ON page (job, number, due, host) WHERE state = 0;
+CREATE INDEX page_leased ON page (due) WHERE state = 1;
+
+-- Hosts of running pages, and the time of the last start.
+CREATE TABLE host (name TEXT PRIMARY KEY, running INTEGER NOT NULL DEFAULT 0, started REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
+
+-- The boot of the machine whose monotonic clock "due" is of.
+CREATE TABLE boot (id TEXT NOT NULL);

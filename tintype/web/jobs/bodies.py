@@ -1,0 +1,138 @@
+"""JSON bodies of jobs; the OpenAPI schemas are generated from these classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from tintype.jobs.model import Job, JobPage, JobStatus, PageStatus
+from tintype.web.bodies import Count, JsonBody, ParameterProblem
+
+_TIME = {"format": "date-time"}
+
+
+class JobProgress(JsonBody):
+    """Pages of a job by state."""
+
+    total: Count
+    queued: Count
+    running: Count
+    captured: Count
+    failed: Count
+    cancelled: Count
+    percentage: Annotated[float, Field(ge=0, le=100, description="Share of pages that have ended.")]
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """The progress of a job."""
+        counts = job.counts
+        ended = counts.captured + counts.failed + counts.cancelled
+        return cls(total=counts.total, percentage=round(100 * ended / max(1, counts.total), 1), **counts._asdict())
+
+
+class JobLinks(JsonBody):
+    """URLs of a job."""
+
+    job: str
+    pages: str
+    archive: str
+    events: str
+
+
+class JobReport(JsonBody):
+    """A job."""
+
+    id: str
+    name: str
+    status: Annotated[str, Field(json_schema_extra={"enum": [*JobStatus]})]
+    progress: JobProgress
+    store: Annotated[bool, Field(description="Whether the thumbnails are stored permanently.")]
+    created_at: Annotated[str, Field(description="UTC.", json_schema_extra=_TIME)]
+    started_at: Annotated[str | None, Field(description="When the first page began.", json_schema_extra=_TIME)]
+    ended_at: Annotated[str | None, Field(description="When the last page ended.", json_schema_extra=_TIME)]
+    links: JobLinks
+    skipped: Annotated[
+        tuple[ParameterProblem, ...], Field(description="With `partial_ok`: the first pages that were left out.")
+    ] = ()
+
+    @classmethod
+    def of(cls, job: Job, base: str, skipped: Sequence[ParameterProblem] = ()) -> Self:
+        """The report of a job, with links below a base URL."""
+        url = f"{base}/jobs/{job.id}"
+        report = cls(
+            id=job.id,
+            name=job.name,
+            status=job.status,
+            progress=JobProgress.of(job),
+            store=job.stores,
+            created_at=_iso(job.created_at) or "",
+            started_at=_iso(job.started_at),
+            ended_at=_iso(job.ended_at),
+            links=JobLinks(job=url, pages=f"{url}/pages", archive=f"{url}/archive", events=f"{url}/events"),
+        )
+        return report.model_copy(update={"skipped": tuple(skipped)}) if skipped else report
+
+
+class JobList(JsonBody):
+    """Jobs, newest first."""
+
+    jobs: list[JobReport]
+    next: Annotated[str | None, Field(description="Value of `before` for the next page; null at the end.")]
+
+
+class JobPageReport(JsonBody):
+    """A page of a job."""
+
+    number: Annotated[int, Field(ge=1, description="In the order of submission.")]
+    url: str
+    status: Annotated[str, Field(json_schema_extra={"enum": [*PageStatus]})]
+    attempts: Count
+    error: Annotated[str | None, Field(description="Code of the last error.")]
+    detail: Annotated[str | None, Field(description="What is wrong, and what to do.")]
+    verdict: Annotated[str | None, Field(description="Class of the captured page.")]
+    stored_url: Annotated[str | None, Field(description="Permanent URL; null if the thumbnail is only cached.")]
+    content_type: str | None
+    width: Count | None
+    height: Count | None
+    bytes: Count | None
+    seconds: Annotated[float | None, Field(description="Duration of the last attempt.")]
+
+    @classmethod
+    def of(cls, page: JobPage, base: str) -> Self:
+        """The report of a page; ``base`` is the base URL of stored objects of this service."""
+        result = page.result
+        url = result.url if result else ""
+        found = {
+            name: (getattr(result, name) or None) if result else None
+            for name in ("error", "detail", "verdict", "content_type", "width", "height", "bytes", "seconds")
+        }
+        stored_url = (f"{base}{url}" if url.startswith("/") else url) or None
+        return cls(
+            number=page.number,
+            url=page.url,
+            status=page.status,
+            attempts=page.attempts,
+            stored_url=stored_url,
+            **found,
+        )
+
+
+class JobPageList(JsonBody):
+    """Pages of a job by number."""
+
+    pages: list[JobPageReport]
+    next: Annotated[int | None, Field(description="Value of `after` for the next page; null at the end.")]
+
+
+class JobChange(JsonBody):
+    """Result of a retry or a cancellation."""
+
+    id: str
+    pages: Annotated[Count, Field(description="Pages that were queued again, or cancelled.")]
+
+
+def _iso(seconds: float) -> str | None:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else None
