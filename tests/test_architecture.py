@@ -19,7 +19,11 @@ HOMES = {
     "asyncio": ("chromium/", "rpc/"),
     "msgspec": ("rpc/",),
     "aiohappyeyeballs": ("chromium/proxy/relay.py",),
+    "cronsim": ("schedules/",),
+    "dramatiq": ("state/broker",),
+    "protego": ("batch/", "jobs/"),
     "pyvips": ("imaging/",),
+    "standardwebhooks": ("webhooks/",),
     "redis": ("state/redis",),
     "sqlite3": ("state/sqlite",),
     "boto3": ("storage/s3_client.py",),
@@ -66,12 +70,15 @@ RINGS = (
     {"network"},
     {"filters", "request_parser", "cache_tags"},
     {"service"},
+    {"webhooks"},
     {"jobs"},
+    {"schedules"},
     {"chromium", "provision"},
     {"engines", "state", "storage", "web"},
     {"migrate"},
     {"settings"},
     {"backends"},
+    {"job_components"},
     {"application"},
     {"provision.doctor", "batch"},
     {"commands"},
@@ -171,7 +178,7 @@ class TestEveryModule:
 
 def test_only_outer_packages_import_settings() -> None:
     readers = {room(path) for path in MODULES if "tintype.settings" in set(imports(path))}
-    assert readers <= {"application", "backends", "cli", "commands", "provision", "settings"}
+    assert readers <= {"application", "backends", "cli", "commands", "job_components", "provision", "settings"}
 
 
 def test_no_module_imports_pickle() -> None:

@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tintype import backends, logs, malloc, telemetry
 from tintype.api_keys import ApiKey
 from tintype.errors import ConfigurationError
-from tintype.jobs.capture import PageCapturer
-from tintype.jobs.model import ClaimLimits
-from tintype.jobs.runner import JobRunner
-from tintype.jobs.service import JobLimits, JobService
-from tintype.jobs.submission import SubmissionParser
+from tintype.job_components import build_jobs
+from tintype.jobs.service import JobService
 from tintype.model import Freshness
 from tintype.network.egress import AllowRule, Policy
 from tintype.network.interfaces import LocalAddresses
@@ -97,7 +94,8 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
     service = _service(settings, policy, state, storage, engine, serving=serving)
     daemon = backends.daemon_client(settings)
     parser = request_parser(settings, policy)
-    jobs = _job_service(settings, state, service, parser, authenticator) if serving and settings.jobs else None
+    charge_to = authenticator.usage.capture_charge
+    jobs = build_jobs(settings, state, service, parser, charge_to) if serving and settings.jobs else None
     application = Application(
         service=service,
         rate_limiter=RateLimiter(state.rate_limits, _rate_limits(settings, authenticator), proxies),
@@ -152,20 +150,6 @@ def _service(
         addresses=StoredAddresses(partial(backends.stored_secret, settings)),
         rendering_limit=_rendering_limit(settings) if serving else None,
     )
-
-
-def _job_service(
-    settings: Settings,
-    state: backends.StateBackends,
-    service: ThumbnailService,
-    parser: RequestParser,
-    authenticator: Authenticator,
-) -> JobService:
-    captures = max(1, int(settings.slot_count * settings.job_share))
-    limits = ClaimLimits(total=captures, per_owner=captures, per_host=settings.job_host_captures)
-    runner = JobRunner(state.jobs, PageCapturer(service, parser, authenticator.usage.capture_charge), limits)
-    job_limits = JobLimits(queued_per_owner=settings.job_queue, retention=settings.job_retention)
-    return JobService(state.jobs, SubmissionParser(parser), runner, job_limits)
 
 
 def _start_telemetry(
