@@ -46,6 +46,7 @@ from tintype.web import (
     sending,
     usage,
 )
+from tintype.web.jobs import preview
 
 KB, MB = 1 << 10, 1 << 20
 COLUMNS = ["resource", "bound per request", "bound per client", "bound for the process", "answer at the bound"]
@@ -119,6 +120,8 @@ BOUNDS: list[tuple[str, str]] = [
     ("purge", f"{purge.MAX_SELECTORS} selectors of {purge.MAX_TEXT:,} characters"),
     ("purge", f"{purges.TOMBSTONE_SECONDS:.0f} s"),
     ("list or deletion of stored objects", f"{stored_objects.MAX_SCAN:,} objects, {stored_objects.SCAN_TIME:.0f} s"),
+    ("previews of the pages of a job", f"{preview.WIDTH} × {preview.HEIGHT} pixels"),
+    ("previews of the pages of a job", f"{preview.MAX_SOURCE // MB} MB"),
     ("storage operation", f"{guarded.OPERATION_TIMEOUT:.0f} s"),
     ("storage operation", f"{guarded.MAX_CONCURRENT} at a time, {guarded.MAX_WAIT:.0f} s of waiting"),
     ("storage operation", f"{guarded.OPEN_SECONDS:.0f} s"),

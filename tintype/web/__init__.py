@@ -26,7 +26,7 @@ from tintype.web import (
 )
 from tintype.web.fallback_images import FallbackImages
 from tintype.web.fast_path import FastPath
-from tintype.web.jobs import archive
+from tintype.web.jobs import archive, preview
 from tintype.web.jobs import views as job_views
 from tintype.web.query_cache import QueryCache
 from tintype.web.request_body import MAX_BODY
@@ -105,6 +105,7 @@ def _jobs_blueprint(application: Application, jobs: JobService, base_url: Callab
         application.rate_limiter,
         application.body_reader,
         archive.ArchiveWriter(jobs, application.service, application.proxies),
+        preview.PreviewDrawer(application.service, application.rate_limiter),
         base_url,
         application.proxies,
     )

@@ -182,6 +182,17 @@ class TestPages:
         assert query.split("=", maxsplit=1)[0] in messages(site.client.get(f"/jobs/{site.job()}/pages?{query}"))
 
 
+class TestPreview:
+    def test_preview_is_an_image_of_a_captured_page(self, site: JobSite) -> None:
+        job = site.job()
+        site.finished(job)
+        assert site.client.get(f"/jobs/{job}/pages/3/preview").mimetype == "image/webp"
+
+    @pytest.mark.parametrize("number", [0, 4, 99_999])
+    def test_preview_needs_a_page_of_the_job(self, number: int, site: JobSite) -> None:
+        assert site.client.get(f"/jobs/{site.job()}/pages/{number}/preview").status_code == 404
+
+
 class TestEvents:
     def test_end_with_the_job(self, site: JobSite) -> None:
         job = site.job()
@@ -238,7 +249,7 @@ class TestOwners:
         assert site.submit().status_code == 401
         job = site.submit(headers=shop).json["id"]
         assert site.client.get(f"/jobs/{job}", headers=shop).status_code == 200
-        for path in (f"/jobs/{job}", f"/jobs/{job}/pages", f"/jobs/{job}/archive"):
+        for path in (f"/jobs/{job}{part}" for part in ("", "/pages", "/pages/1/preview", "/archive")):
             assert site.client.get(path, headers=blog).status_code == 404
         assert site.client.delete(f"/jobs/{job}", headers=blog).status_code == 404
         assert site.client.get("/jobs", headers=blog).json["jobs"] == []

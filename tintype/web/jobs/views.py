@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from flask import Blueprint, Request, Response, jsonify, request
 
-from tintype.errors import InvalidParameter, InvalidRequest
+from tintype.errors import InvalidParameter, InvalidRequest, NotFound
 from tintype.jobs.model import Job, PageStatus
 from tintype.jobs.service import ENDED_STATUSES, JobService
 from tintype.jobs.submission import MAX_PAGES
@@ -21,6 +21,7 @@ from tintype.web.client_address import ProxyTrust
 from tintype.web.client_limit import ClientLimit
 from tintype.web.jobs.archive import ArchiveWriter
 from tintype.web.jobs.bodies import JobChange, JobList, JobPageList, JobPageReport, JobReport
+from tintype.web.jobs.preview import PreviewDrawer
 from tintype.web.rate_limit import RateLimiter
 from tintype.web.request_body import BodyReader
 
@@ -50,6 +51,7 @@ class JobsView:
     rate_limiter: RateLimiter
     body_reader: BodyReader
     archive_writer: ArchiveWriter
+    preview_drawer: PreviewDrawer
     base_url: Callable[[Request], str]
     proxies: ProxyTrust
     watchers: ClientLimit = field(
@@ -102,6 +104,15 @@ class JobsView:
         reports = [JobPageReport.of(page, self.base_url(request)) for page in found[:limit]]
         return _uncached(JobPageList(pages=reports, next=reports[-1].number if len(found) > limit else None))
 
+    def preview(self, job_id: str, number: int) -> Response:
+        """``GET /jobs/<id>/pages/<number>/preview``: the top of the stored thumbnail, small."""
+        _parameters()
+        job = self._job(job_id)
+        found = self.jobs.pages(job, after=number - 1, limit=1, status=None) if 1 <= number <= MAX_PAGES else []
+        if not found or found[0].number != number:
+            raise NotFound("the job has no page with this number")
+        return self.preview_drawer.respond(found[0], request)
+
     def events(self, job_id: str) -> Response:
         """``GET /jobs/<id>/events``: the job as a server-sent event, now and after each change."""
         _parameters()
@@ -152,6 +163,7 @@ def blueprint(view: JobsView) -> Blueprint:
         ("/jobs/<job_id>", view.report, "GET"),
         ("/jobs/<job_id>", view.cancel, "DELETE"),
         ("/jobs/<job_id>/pages", view.pages, "GET"),
+        ("/jobs/<job_id>/pages/<int:number>/preview", view.preview, "GET"),
         ("/jobs/<job_id>/events", view.events, "GET"),
         ("/jobs/<job_id>/archive", view.archive, "GET"),
         ("/jobs/<job_id>/retry", view.retry, "POST"),
