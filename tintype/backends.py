@@ -296,8 +296,8 @@ def _redis(settings: Settings) -> StateBackends:
     from tintype.state import redis  # noqa: PLC0415
     from tintype.state.fallback_rate_limits import FallbackRateLimitStorage  # noqa: PLC0415
     from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage  # noqa: PLC0415
+    from tintype.state.redis_jobs import RedisJobs  # noqa: PLC0415
     from tintype.state.redis_usage import RedisUsage  # noqa: PLC0415
-    from tintype.state.sqlite_jobs import SqliteJobs  # noqa: PLC0415
 
     local_limits = SharedMemoryRateLimitStorage(data_folder(settings, "run") / "limits")
     url, prefix = settings.redis_url, settings.redis_prefix
@@ -307,7 +307,7 @@ def _redis(settings: Settings) -> StateBackends:
         locks=redis.RedisLocks(url, prefix=prefix),
         rate_limits=FallbackRateLimitStorage(redis.RedisRateLimitStorage(url, prefix), local_limits),
         usage=RedisUsage(url, prefix),
-        jobs=SqliteJobs(settings.data_dir / "jobs.db"),
+        jobs=RedisJobs(url, prefix),
     )
 
 

@@ -13,7 +13,8 @@ from tests.support.contracts.jobs import GOOD, LEASE, LIMITS, JobsContract, Open
 from tests.support.fakes import Clock
 from tintype.errors import BackendUnavailable
 from tintype.jobs.model import NewJob, NewPage
-from tintype.state.sqlite_jobs import EXAMINED_JOBS, SqliteJobs
+from tintype.state.job_records import EXAMINED_JOBS
+from tintype.state.sqlite_jobs import SqliteJobs
 
 
 class TestContract(JobsContract):

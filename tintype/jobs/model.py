@@ -215,11 +215,14 @@ class JobStore(Protocol):
         ...
 
     def finish(self, lease: Lease, result: PageResult) -> bool:
-        """Store the result of a page; returns False without an effect if the lease is lost or the job cancelled."""
+        """Store the result of a page; returns False without an effect if the lease is lost."""
         ...
 
     def release(self, lease: Lease, seconds: float, result: PageResult) -> bool:
-        """Return a page to the queue for a retry after so many seconds; the result is kept if there is none."""
+        """Return a page to the queue for a retry after so many seconds; the result is kept if there is none.
+
+        A page of a cancelled job is cancelled instead. Returns False without an effect if the lease is lost.
+        """
         ...
 
     def retry(self, job_id: str) -> int:

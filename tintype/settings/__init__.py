@@ -104,7 +104,7 @@ class Settings(JobSettings):
     redis_url: str = setting(
         "REDIS_URL",
         "",
-        "Redis for cache, locks and rate limits. Unset: files in the data folder.",
+        "Redis for cache, locks, rate limits and jobs. Unset: files in the data folder.",
         "redis://, rediss:// or unix://",
         secret=True,
     )

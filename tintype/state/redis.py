@@ -2,9 +2,8 @@
 
 While Redis is down, the cache is empty, locks do not exclude and the rate limit storage raises, each after at most 2 s.
 
-The cache keeps its own LRU index (``lru_index.lua``), because several caches with separate budgets, locks and rate
-limits share one Redis; ``maxmemory`` evicts from all of them. For a Redis used only by Tintype,
-``maxmemory-policy allkeys-lru`` is the alternative.
+The cache keeps its own LRU index (``lru_index.lua``), because several caches with separate budgets, locks, rate limits
+and jobs share one Redis; ``maxmemory-policy allkeys-lru`` would evict from all of them, also jobs.
 """
 
 from __future__ import annotations

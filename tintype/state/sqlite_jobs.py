@@ -6,12 +6,10 @@ restarts with the machine, and with it every lease ends.
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +21,27 @@ from tintype.jobs.model import (
     JobPage,
     Lease,
     NewJob,
-    PageCounts,
     PageResult,
     PageStatus,
     QueueState,
+)
+from tintype.state.job_records import (
+    EXAMINED_JOBS,
+    IDEMPOTENCY_SECONDS,
+    LOST,
+    MAX_LOST_WORKERS,
+    STATES,
+    decode_result,
+    encode_result,
+    to_job,
 )
 from tintype.state.sqlite_jobs_file import SqliteJobsFile, boot_id
 
 log = structlog.get_logger("tintype.state")
 
-IDEMPOTENCY_SECONDS = 86_400
-"""Time for which an idempotency key leads to the job that it created."""
-MAX_LOST_WORKERS = 3
-"""Workers that a page may lose; it fails with the last of them."""
-EXAMINED_JOBS = 8
-"""Jobs of one owner that a claim examines; those with hosts at their limit are examined again later."""
-_QUEUED, _RUNNING = 0, 1
-_STATES = (PageStatus.QUEUED, PageStatus.RUNNING, PageStatus.CAPTURED, PageStatus.FAILED, PageStatus.CANCELLED)
+_QUEUED, _CANCELLED = 0, 4
 _COUNTERS = ("queued", "running", "captured", "failed", "dropped")
 """Columns of ``job`` that count its pages, by state."""
-_LOST = PageResult(error="worker-lost", detail="every worker that captured the page ended; check the memory limit")
 _HAS_WORK = """
 SELECT EXISTS (SELECT 1 FROM job WHERE queued > 0) OR EXISTS (SELECT 1 FROM page WHERE state = 1 AND due <= ?)
 """
@@ -79,7 +78,7 @@ class SqliteJobs:
             ).lastrowid  # fmt: skip
             rows = ((number, at, page.host, page.url, page.options) for at, page in enumerate(job.pages, 1))
             database.executemany("INSERT INTO page (job, number, host, url, options) VALUES (?, ?, ?, ?, ?)", rows)
-            return _to_job(_job_row(database, job.id))
+            return to_job(_job_row(database, job.id))
 
     def _of_idempotency_key(self, database: sqlite3.Connection, job: NewJob, now: float) -> Job | None:
         which = (job.owner, job.idempotency_key)
@@ -89,13 +88,13 @@ class SqliteJobs:
         )
         query = f"SELECT {_JOB_COLUMNS} FROM job WHERE owner = ? AND idempotency_key = ?"
         row = database.execute(query, which).fetchone()
-        return _to_job(row) if row else None
+        return to_job(row) if row else None
 
     def job(self, job_id: str) -> Job | None:
         """The job."""
         with self._file.reading() as database:
             row = _job_row(database, job_id)
-        return _to_job(row) if row else None
+        return to_job(row) if row else None
 
     def jobs(self, *, owner: str | None, before: str = "", limit: int = 50) -> list[Job]:
         """Jobs of an owner (None: of all), newest first, from the one after the id ``before``."""
@@ -108,13 +107,13 @@ class SqliteJobs:
             values.append(before)
         query = f"SELECT {_JOB_COLUMNS} FROM job WHERE {' AND '.join(conditions)} ORDER BY number DESC LIMIT {limit:d}"
         with self._file.reading() as database:
-            return [_to_job(row) for row in database.execute(query, values)]
+            return [to_job(row) for row in database.execute(query, values)]
 
     def pages(
         self, job_id: str, *, after: int = 0, limit: int = 100, status: PageStatus | None = None
     ) -> list[JobPage]:
         """Pages of a job by number, from the one after ``after``."""
-        state = "" if status is None else f"AND state = {_STATES.index(status):d}"
+        state = "" if status is None else f"AND state = {STATES.index(status):d}"
         query = f"""
             SELECT page.number, url, state, attempts, result FROM page JOIN job ON job.number = page.job
             WHERE job.id = ? AND page.number > ? {state} ORDER BY page.number LIMIT ?
@@ -154,7 +153,7 @@ class SqliteJobs:
         for job, number, host, before in lost:
             failed = before + 1 >= MAX_LOST_WORKERS
             log.warning("job_page_lost", page=number, workers=before + 1, retried=not failed)
-            _leave(database, (job, number, host), 3 if failed else _QUEUED, now, _LOST if failed else None)
+            _leave(database, (job, number, host), 3 if failed else _QUEUED, now, LOST if failed else None)
             self._end(database, job)
 
     def _lease(self, database: sqlite3.Connection, page: tuple[int, int], now: float, until: float) -> Lease:
@@ -193,7 +192,7 @@ class SqliteJobs:
 
     def finish(self, lease: Lease, result: PageResult) -> bool:
         """Store the result of a page; returns False without an effect if the lease is lost."""
-        return self._end_lease(lease, _STATES.index(result.status), 0.0, result)
+        return self._end_lease(lease, STATES.index(result.status), 0.0, result)
 
     def release(self, lease: Lease, seconds: float, result: PageResult) -> bool:
         """Return a page to the queue for a retry after so many seconds; the result is kept if there is none."""
@@ -288,9 +287,11 @@ def _first_page(database: sqlite3.Connection, owner: str, busy: list[str], now: 
 def _leave(
     database: sqlite3.Connection, page: tuple[int, int, str], state: int, due: float, result: PageResult | None
 ) -> None:
-    """End the lease of a page (job, number, host) with its new state."""
+    """End the lease of a page (job, number, host) with its new state; a cancelled job queues no page again."""
     job, number, host = page
-    text = json.dumps({key: value for key, value in asdict(result).items() if value}) if result else None
+    if state == _QUEUED and database.execute("SELECT cancelled FROM job WHERE number = ?", (job,)).fetchone()[0]:
+        state = _CANCELLED
+    text = encode_result(result) if result else None
     database.execute(
         "UPDATE page SET state = ?, due = ?, token = NULL, result = ? WHERE job = ? AND number = ?",
         (state, due, text, job, number),
@@ -309,28 +310,12 @@ def _job_number(database: sqlite3.Connection, job_id: str) -> int:
     return row[0] if row else 0
 
 
-def _to_job(row: Any) -> Job:
-    job_id, owner, name, stores, created, started, ended, cancelled, fingerprint, *counts = row
-    return Job(
-        id=job_id,
-        owner=owner,
-        name=name,
-        stores=bool(stores),
-        created_at=created,
-        started_at=started,
-        ended_at=ended,
-        cancelled=bool(cancelled),
-        fingerprint=fingerprint,
-        counts=PageCounts(*counts),
-    )
-
-
 def _to_page(row: Any) -> JobPage:
     number, url, state, attempts, result = row
     return JobPage(
         number=number,
         url=url,
-        status=_STATES[state],
+        status=STATES[state],
         attempts=attempts,
-        result=PageResult(**json.loads(result)) if result else None,
+        result=decode_result(result),
     )

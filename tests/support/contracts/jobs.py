@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from random import Random
 from typing import Protocol
 
 import pytest
@@ -190,6 +191,29 @@ class JobsContract:
         assert job.ended_at
         assert (job.status, job.counts.captured, job.counts.cancelled) == (JobStatus.CANCELLED, 1, 2)
 
+    @pytest.mark.parametrize("ends", ["released", "lost"])
+    def test_page_of_a_cancelled_job_is_not_queued_again(self, ends: str, store: JobStore, clock: Clock) -> None:
+        store.create(new_job("one", *urls(2)))
+        running = claim(store)
+        store.cancel("one")
+        if ends == "released":
+            assert store.release(running, 5, BAD)
+        clock.now += LEASE + 1
+        assert store.claim(LIMITS, LEASE) is None
+        job = store.job("one")
+        assert job
+        assert (job.counts.cancelled, job.ended_at > 0) == (2, True)
+
+    def test_cancel_includes_pages_that_pause(self, store: JobStore, clock: Clock) -> None:
+        store.create(new_job("one", *urls(2)))
+        store.release(claim(store), 30, BAD)
+        assert store.cancel("one") == 2
+        clock.now += 31
+        assert store.claim(LIMITS, LEASE) is None
+        assert store.retry("one") == 2
+        assert [claim(store).number for _ in range(2)] == [1, 2]
+        assert store.claim(LIMITS, LEASE) is None
+
     def test_retry_queues_failed_and_cancelled_pages(self, store: JobStore) -> None:
         store.create(new_job("one", *urls(3)))
         store.finish(claim(store), GOOD)
@@ -200,6 +224,40 @@ class JobsContract:
         assert job
         assert (job.status, job.counts.queued, job.ended_at) == (JobStatus.RUNNING, 2, 0)
         assert [claim(store).number for _ in range(2)] == [2, 3]
+
+    def test_pages_that_return_are_captured_with_all_others(self, store: JobStore, clock: Clock) -> None:
+        """Pages of three hosts return in every way, again and again; each ends once."""
+        hosts = [f"https://{'abc'[number % 3]}.example/{number}" for number in range(60)]
+        store.create(new_job("one", *hosts))
+        choices, captured = Random(7), Counter[int]()
+        for _ in range(2000):
+            clock.now += 1
+            lease = store.claim(LIMITS, LEASE)
+            if lease is None:
+                continue
+            match choices.randrange(5):
+                case 0:
+                    store.release(lease, choices.choice((0, 1, 40)), BAD)
+                case 1:
+                    store.finish(lease, BAD)
+                    store.retry("one")
+                case 2 if lease.attempt == 1:
+                    clock.now += LEASE + 1  # the worker was killed
+                case _:
+                    captured[lease.number] += store.finish(lease, GOOD)
+        assert captured == dict.fromkeys(range(1, 61), 1)
+        job = store.job("one")
+        assert job
+        assert job.status is JobStatus.COMPLETED
+        assert (store.state(), store.queued("")) == ((0, 0, 0.0), 0)
+
+    def test_lists_many_pages_in_order(self, store: JobStore) -> None:
+        store.create(new_job("one", *urls(1200)))
+        assert [page.number for page in store.pages("one", limit=1100, after=50)] == [*range(51, 1151)]
+        assert store.cancel("one") == 1200
+        assert len(store.pages("one", limit=5000, status=PageStatus.CANCELLED)) == 1200
+        assert store.retry("one") == 1200
+        assert [claim(store).number for _ in range(3)] == [1, 2, 3]
 
     def test_delete_forgets_a_job_and_frees_its_hosts(self, store: JobStore) -> None:
         store.create(new_job("one"))
@@ -265,6 +323,13 @@ class JobsContract:
         store.create(new_job("one", *urls(3, "a.example"), *urls(1, "b.example")))
         limits = replace(LIMITS, per_host=1)
         assert [claim(store, limits).number for _ in range(2)] == [1, 4]
+        assert store.claim(limits, LEASE) is None
+
+    def test_busy_hosts_delay_no_other_host(self, store: JobStore) -> None:
+        hosts = [f"https://{number}.example/" for number in range(50)]
+        store.create(new_job("one", *hosts, *hosts, "https://last.example/"))
+        limits = replace(LIMITS, per_host=1)
+        assert [claim(store, limits).number for _ in range(51)] == [*range(1, 51), 101]
         assert store.claim(limits, LEASE) is None
 
     def test_pause_between_captures_of_a_host(self, store: JobStore, clock: Clock) -> None:
