@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # `tintype serve` starts the browser before it imports the re
     from tintype.state.machine_claim import MachineClaim
     from tintype.web.rate_limit import RateLimitStorage
     from tintype.web.usage import UsageStorage
+    from tintype.webhooks.model import DeliveryStore
 
 _Opener = TypeVar("_Opener")
 
@@ -46,6 +47,7 @@ class StateBackends:
     rate_limits: RateLimitStorage
     usage: UsageStorage
     jobs: JobStore
+    deliveries: DeliveryStore
 
 
 def open_engine(settings: Settings, *, serving: bool = False) -> Engine:
@@ -278,6 +280,7 @@ def _sqlite(settings: Settings) -> StateBackends:
     from tintype.state.file_locks import FileLocks  # noqa: PLC0415
     from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage  # noqa: PLC0415
     from tintype.state.sqlite import SqliteCache  # noqa: PLC0415
+    from tintype.state.sqlite_deliveries import SqliteDeliveries  # noqa: PLC0415
     from tintype.state.sqlite_jobs import SqliteJobs  # noqa: PLC0415
     from tintype.state.sqlite_usage import SqliteUsage  # noqa: PLC0415
 
@@ -289,6 +292,7 @@ def _sqlite(settings: Settings) -> StateBackends:
         rate_limits=SharedMemoryRateLimitStorage(cache / "limits"),
         usage=SqliteUsage(settings.data_dir / "usage.db"),
         jobs=SqliteJobs(settings.data_dir / "jobs.db"),
+        deliveries=SqliteDeliveries(settings.data_dir / "jobs.db"),
     )
 
 
@@ -298,6 +302,7 @@ def _redis(settings: Settings) -> StateBackends:
     from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage  # noqa: PLC0415
     from tintype.state.redis_jobs import RedisJobs  # noqa: PLC0415
     from tintype.state.redis_usage import RedisUsage  # noqa: PLC0415
+    from tintype.state.sqlite_deliveries import SqliteDeliveries  # noqa: PLC0415
 
     local_limits = SharedMemoryRateLimitStorage(data_folder(settings, "run") / "limits")
     url, prefix = settings.redis_url, settings.redis_prefix
@@ -308,6 +313,7 @@ def _redis(settings: Settings) -> StateBackends:
         rate_limits=FallbackRateLimitStorage(redis.RedisRateLimitStorage(url, prefix), local_limits),
         usage=RedisUsage(url, prefix),
         jobs=RedisJobs(url, prefix),
+        deliveries=SqliteDeliveries(settings.data_dir / "jobs.db"),
     )
 
 

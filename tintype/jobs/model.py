@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from tintype.webhooks.model import WebhookTarget
+
 
 class JobStatus(StrEnum):
     """State of a job."""
@@ -76,6 +78,7 @@ class NewJob:
     """The client's ``Idempotency-Key``; empty without one."""
     fingerprint: str = ""
     """Digest of the request: the same key with another request is an error."""
+    webhook: WebhookTarget | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,7 @@ class Job:
     counts: PageCounts
     cancelled: bool = False
     fingerprint: str = ""
+    webhook: WebhookTarget | None = None
 
     @property
     def status(self) -> JobStatus:
@@ -182,7 +186,8 @@ class QueueState(NamedTuple):
 class JobStore(Protocol):
     """Jobs and their pages, shared by all workers. Every failure is BackendUnavailable.
 
-    A lease that is not extended in time returns its page to the queue, so that a killed worker loses no page.
+    A lease that is not extended in time returns its page to the queue, so that a killed worker loses no page. What
+    ends a page or a job also stores the deliveries for its webhook, in the same transaction.
     """
 
     def create(self, job: NewJob) -> Job:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from tintype.jobs.model import Job, PageCounts, PageResult, PageStatus
+from tintype.webhooks.model import Event, WebhookTarget
 
 IDEMPOTENCY_SECONDS = 86_400
 """Time for which an idempotency key leads to the job that it created."""
@@ -30,9 +31,22 @@ def decode_result(text: str | bytes | None) -> PageResult | None:
     return PageResult(**json.loads(text)) if text else None
 
 
+def encode_webhook(webhook: WebhookTarget | None) -> str:
+    """A webhook as JSON; empty without one."""
+    return json.dumps(asdict(webhook)) if webhook else ""
+
+
+def decode_webhook(text: str) -> WebhookTarget | None:
+    """The webhook of a JSON text; None if there is none."""
+    if not text:
+        return None
+    members = json.loads(text)
+    return WebhookTarget(**{**members, "events": tuple(map(Event, members["events"]))})
+
+
 def to_job(row: Sequence[str | int | float]) -> Job:
     """A job of its stored columns, of which the last five count pages by state."""
-    job_id, owner, name, stores, created, started, ended, cancelled, fingerprint, *counts = row
+    job_id, owner, name, stores, created, started, ended, cancelled, fingerprint, webhook, *counts = row
     return Job(
         id=str(job_id),
         owner=str(owner),
@@ -43,5 +57,6 @@ def to_job(row: Sequence[str | int | float]) -> Job:
         ended_at=float(ended),
         cancelled=bool(int(cancelled)),
         fingerprint=str(fingerprint),
+        webhook=decode_webhook(str(webhook)),
         counts=PageCounts(*map(int, counts)),
     )

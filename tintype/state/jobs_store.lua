@@ -11,7 +11,7 @@ local HOSTS, STARTS, TOTALS = prefix .. 'hosts', prefix .. 'starts', prefix .. '
 local PARTS = {'', ':pages', ':states', ':hosts', ':work', ':results'}
 local COUNTERS = {['0'] = 'queued', ['1'] = 'running', ['2'] = 'captured', ['3'] = 'failed', ['4'] = 'dropped'}
 local COLUMNS = {'id', 'owner', 'name', 'stores', 'created', 'started', 'ended', 'cancelled', 'fingerprint',
-                 'queued', 'running', 'captured', 'failed', 'dropped'}
+                 'webhook', 'queued', 'running', 'captured', 'failed', 'dropped'}
 local BATCH = 100 -- expired leases and pauses that one script handles
 local CHUNK = 500 -- arguments of one command
 local MAX_STEP = 7.5 -- seconds; see now()

@@ -34,6 +34,7 @@ from tintype.state.job_records import (
     STATES,
     decode_result,
     encode_result,
+    encode_webhook,
     to_job,
 )
 from tintype.state.redis_client import PREFIX, client_for
@@ -52,7 +53,7 @@ _SCRIPTS = (
 )  # fmt: skip
 _COLUMNS = (
     "id", "owner", "name", "stores", "created", "started", "ended", "cancelled", "fingerprint",
-    "queued", "running", "captured", "failed", "dropped",
+    "webhook", "queued", "running", "captured", "failed", "dropped",
 )  # fmt: skip
 
 
@@ -83,7 +84,16 @@ class RedisJobs:
         key = digest_of(f"{job.owner}\n{job.idempotency_key}".encode()) if job.idempotency_key else ""
         counts = len(job.pages), len(pages), len(hosts)
         row = self._run(
-            "create", job.id, job.owner, job.name, int(job.stores), job.fingerprint, key, IDEMPOTENCY_SECONDS, *counts
+            "create",
+            job.id,
+            job.owner,
+            job.name,
+            int(job.stores),
+            job.fingerprint,
+            encode_webhook(job.webhook),
+            key,
+            IDEMPOTENCY_SECONDS,
+            *counts,
         )
         if row is None:
             log.warning("job_store_failed", reason="Redis lost pages of a job while it was submitted")

@@ -11,7 +11,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -31,24 +30,23 @@ from tintype.state.job_records import (
     LOST,
     MAX_LOST_WORKERS,
     STATES,
-    decode_result,
     encode_result,
+    encode_webhook,
     to_job,
 )
+from tintype.state.sqlite_job_events import add_job_event, add_page_event
+from tintype.state.sqlite_job_rows import COUNTERS, JOB_COLUMNS, PAGE_COLUMNS, job_row, to_page
 from tintype.state.sqlite_jobs_file import SqliteJobsFile, boot_id
 
 log = structlog.get_logger("tintype.state")
 
 _QUEUED, _CANCELLED = 0, 4
-_COUNTERS = ("queued", "running", "captured", "failed", "dropped")
-"""Columns of ``job`` that count its pages, by state."""
 _HAS_WORK = """
 SELECT EXISTS (SELECT 1 FROM job WHERE queued > 0) OR EXISTS (SELECT 1 FROM page WHERE state = 1 AND due <= ?)
 """
 _RETRY = """
 UPDATE page SET state = 0, attempts = 0, lost = 0, due = 0, result = NULL WHERE job = ? AND state IN (3, 4)
 """
-_JOB_COLUMNS = "id, owner, name, stores, created, started, ended, cancelled, fingerprint, " + ", ".join(_COUNTERS)
 
 
 class SqliteJobs:
@@ -71,14 +69,14 @@ class SqliteJobs:
             if job.idempotency_key and (existing := self._of_idempotency_key(database, job, now)):
                 return existing
             number = database.execute(
-                "INSERT INTO job (id, owner, name, stores, created, queued, idempotency_key, fingerprint)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO job (id, owner, name, stores, created, queued, idempotency_key, fingerprint, webhook)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (job.id, job.owner, job.name, job.stores, now, len(job.pages), job.idempotency_key or None,
-                 job.fingerprint),
+                 job.fingerprint, encode_webhook(job.webhook)),
             ).lastrowid  # fmt: skip
             rows = ((number, at, page.host, page.url, page.options) for at, page in enumerate(job.pages, 1))
             database.executemany("INSERT INTO page (job, number, host, url, options) VALUES (?, ?, ?, ?, ?)", rows)
-            return to_job(_job_row(database, job.id))
+            return to_job(job_row(database, job.id))
 
     def _of_idempotency_key(self, database: sqlite3.Connection, job: NewJob, now: float) -> Job | None:
         which = (job.owner, job.idempotency_key)
@@ -86,14 +84,14 @@ class SqliteJobs:
             "UPDATE job SET idempotency_key = NULL WHERE owner = ? AND idempotency_key = ? AND created < ?",
             (*which, now - IDEMPOTENCY_SECONDS),
         )
-        query = f"SELECT {_JOB_COLUMNS} FROM job WHERE owner = ? AND idempotency_key = ?"
+        query = f"SELECT {JOB_COLUMNS} FROM job WHERE owner = ? AND idempotency_key = ?"
         row = database.execute(query, which).fetchone()
         return to_job(row) if row else None
 
     def job(self, job_id: str) -> Job | None:
         """The job."""
         with self._file.reading() as database:
-            row = _job_row(database, job_id)
+            row = job_row(database, job_id)
         return to_job(row) if row else None
 
     def jobs(self, *, owner: str | None, before: str = "", limit: int = 50) -> list[Job]:
@@ -105,7 +103,7 @@ class SqliteJobs:
         if before:
             conditions.append("number < (SELECT number FROM job WHERE id = ?)")
             values.append(before)
-        query = f"SELECT {_JOB_COLUMNS} FROM job WHERE {' AND '.join(conditions)} ORDER BY number DESC LIMIT {limit:d}"
+        query = f"SELECT {JOB_COLUMNS} FROM job WHERE {' AND '.join(conditions)} ORDER BY number DESC LIMIT {limit:d}"
         with self._file.reading() as database:
             return [to_job(row) for row in database.execute(query, values)]
 
@@ -115,11 +113,11 @@ class SqliteJobs:
         """Pages of a job by number, from the one after ``after``."""
         state = "" if status is None else f"AND state = {STATES.index(status):d}"
         query = f"""
-            SELECT page.number, url, state, attempts, result FROM page JOIN job ON job.number = page.job
+            SELECT {PAGE_COLUMNS} FROM page JOIN job ON job.number = page.job
             WHERE job.id = ? AND page.number > ? {state} ORDER BY page.number LIMIT ?
         """
         with self._file.reading() as database:
-            return [_to_page(row) for row in database.execute(query, (job_id, after, limit))]
+            return [to_page(row) for row in database.execute(query, (job_id, after, limit))]
 
     def claim(self, limits: ClaimLimits, lease_seconds: float) -> Lease | None:
         """A page to capture now, of the owner with the fewest running pages; None if there is none within limits."""
@@ -154,7 +152,7 @@ class SqliteJobs:
             failed = before + 1 >= MAX_LOST_WORKERS
             log.warning("job_page_lost", page=number, workers=before + 1, retried=not failed)
             _leave(database, (job, number, host), 3 if failed else _QUEUED, now, LOST if failed else None)
-            self._end(database, job)
+            self._end(database, job, number)
 
     def _lease(self, database: sqlite3.Connection, page: tuple[int, int], now: float, until: float) -> Lease:
         token = secrets.token_hex(8)
@@ -208,7 +206,7 @@ class SqliteJobs:
             if held is None:
                 return False
             _leave(database, (held[0], lease.number, held[1]), state, due, result)
-            self._end(database, held[0])
+            self._end(database, held[0], lease.number)
             return True
 
     def retry(self, job_id: str) -> int:
@@ -266,10 +264,14 @@ class SqliteJobs:
             ).fetchone()
         return QueueState(queued, running, max(0.0, self._clock() - oldest) if oldest else 0.0)
 
-    def _end(self, database: sqlite3.Connection, number: int) -> None:
-        """Record the end of a job whose last page has ended."""
-        change = "UPDATE job SET ended = ? WHERE number = ? AND queued = 0 AND running = 0"
-        database.execute(change, (self._clock(), number))
+    def _end(self, database: sqlite3.Connection, job: int, page: int = 0) -> None:
+        """Record what has ended with a lease or a cancellation: the page, and the job with its last page."""
+        now = self._clock()
+        if page:
+            add_page_event(database, job, page, now)
+        change = "UPDATE job SET ended = ? WHERE number = ? AND queued = 0 AND running = 0 AND ended = 0"
+        if database.execute(change, (now, job)).rowcount:
+            add_job_event(database, job, now)
 
 
 def _first_page(database: sqlite3.Connection, owner: str, busy: list[str], now: float) -> tuple[int, int] | None:
@@ -296,26 +298,11 @@ def _leave(
         "UPDATE page SET state = ?, due = ?, token = NULL, result = ? WHERE job = ? AND number = ?",
         (state, due, text, job, number),
     )
-    counter = _COUNTERS[state]
+    counter = COUNTERS[state]
     database.execute(f"UPDATE job SET running = running - 1, {counter} = {counter} + 1 WHERE number = ?", (job,))
     database.execute("UPDATE host SET running = max(0, running - 1) WHERE name = ?", (host,))
-
-
-def _job_row(database: sqlite3.Connection, job_id: str) -> Any:
-    return database.execute(f"SELECT {_JOB_COLUMNS} FROM job WHERE id = ?", (job_id,)).fetchone()
 
 
 def _job_number(database: sqlite3.Connection, job_id: str) -> int:
     row = database.execute("SELECT number FROM job WHERE id = ?", (job_id,)).fetchone()
     return row[0] if row else 0
-
-
-def _to_page(row: Any) -> JobPage:
-    number, url, state, attempts, result = row
-    return JobPage(
-        number=number,
-        url=url,
-        status=STATES[state],
-        attempts=attempts,
-        result=decode_result(result),
-    )

@@ -16,7 +16,8 @@ CREATE TABLE job (
     dropped INTEGER NOT NULL DEFAULT 0,
     claimed REAL NOT NULL DEFAULT 0,
     idempotency_key TEXT,
-    fingerprint TEXT NOT NULL
+    fingerprint TEXT NOT NULL,
+    webhook TEXT NOT NULL
 );
 CREATE INDEX job_owner ON job (owner, number);
 CREATE INDEX job_open ON job (owner) WHERE queued > 0;
@@ -45,3 +46,51 @@ CREATE TABLE host (name TEXT PRIMARY KEY, running INTEGER NOT NULL DEFAULT 0, st
 
 -- The boot of the machine whose monotonic clock "due" is of.
 CREATE TABLE boot (id TEXT NOT NULL);
+
+-- States of deliveries: 0 pending, 1 in an attempt, 2 delivered, 3 failed, 4 stopped. "due" is of the time of day,
+-- because it survives a restart; "leased" is of the monotonic clock.
+CREATE TABLE delivery (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    receiver INTEGER NOT NULL REFERENCES receiver,
+    event TEXT NOT NULL,
+    url TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    page INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    data TEXT NOT NULL,
+    created REAL NOT NULL,
+    state INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL,
+    leased REAL NOT NULL DEFAULT 0,
+    token TEXT,
+    ended REAL NOT NULL DEFAULT 0,
+    http_status INTEGER NOT NULL DEFAULT 0,
+    error TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX delivery_due ON delivery (due) WHERE state = 0;
+CREATE INDEX delivery_receiver ON delivery (receiver, due) WHERE state = 0;
+CREATE INDEX delivery_all_of_receiver ON delivery (receiver);
+CREATE INDEX delivery_leased ON delivery (leased) WHERE state = 1;
+CREATE INDEX delivery_subject ON delivery (subject, url) WHERE state = 0;
+CREATE INDEX delivery_owner ON delivery (owner, number);
+CREATE INDEX delivery_ended ON delivery (ended) WHERE ended > 0;
+
+-- Receivers of each owner: consecutive failures, and the time of the last attempt.
+CREATE TABLE receiver (
+    number INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL,
+    host TEXT NOT NULL,
+    failures INTEGER NOT NULL DEFAULT 0,
+    attempted REAL NOT NULL DEFAULT 0,
+    UNIQUE (owner, host)
+);
+
+-- URLs that returned 410 to an event of a job or schedule.
+CREATE TABLE stopped (
+    subject TEXT NOT NULL,
+    url TEXT NOT NULL,
+    since REAL NOT NULL,
+    PRIMARY KEY (subject, url)
+) WITHOUT ROWID;

@@ -1,4 +1,4 @@
-"""The SQLite file of jobs: transactions, its schema, and what happens to a damaged file or after a restart."""
+"""The SQLite file of jobs and deliveries: transactions, schema, replacement of a damaged file, restarts."""
 
 from __future__ import annotations
 
@@ -94,6 +94,8 @@ class SqliteJobsFile:
         database.execute("BEGIN IMMEDIATE")
         database.execute("UPDATE page SET due = -1 WHERE state IN (0, 1)")
         database.execute("UPDATE host SET started = 0")
+        database.execute("UPDATE delivery SET leased = -1 WHERE state = 1")
+        database.execute("UPDATE receiver SET attempted = 0")
         database.execute("DELETE FROM boot")
         database.execute("INSERT INTO boot VALUES (?)", (boot,))
         database.execute("COMMIT")

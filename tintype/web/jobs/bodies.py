@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Self
 
 from pydantic import Field
 
 from tintype.jobs.model import Job, JobPage, JobStatus, PageStatus
+from tintype.jobs.report import job_members, page_members
 from tintype.web.bodies import Count, JsonBody, ParameterProblem
 
 _TIME = {"format": "date-time"}
@@ -24,13 +24,6 @@ class JobProgress(JsonBody):
     failed: Count
     cancelled: Count
     percentage: Annotated[float, Field(ge=0, le=100, description="Share of pages that have ended.")]
-
-    @classmethod
-    def of(cls, job: Job) -> Self:
-        """The progress of a job."""
-        counts = job.counts
-        ended = counts.captured + counts.failed + counts.cancelled
-        return cls(total=counts.total, percentage=round(100 * ended / max(1, counts.total), 1), **counts._asdict())
 
 
 class JobLinks(JsonBody):
@@ -61,18 +54,7 @@ class JobReport(JsonBody):
     @classmethod
     def of(cls, job: Job, base: str, skipped: Sequence[ParameterProblem] = ()) -> Self:
         """The report of a job, with links below a base URL."""
-        url = f"{base}/jobs/{job.id}"
-        report = cls(
-            id=job.id,
-            name=job.name,
-            status=job.status,
-            progress=JobProgress.of(job),
-            store=job.stores,
-            created_at=_iso(job.created_at) or "",
-            started_at=_iso(job.started_at),
-            ended_at=_iso(job.ended_at),
-            links=JobLinks(job=url, pages=f"{url}/pages", archive=f"{url}/archive", events=f"{url}/events"),
-        )
+        report = cls(**job_members(job, base))
         return report.model_copy(update={"skipped": tuple(skipped)}) if skipped else report
 
 
@@ -103,21 +85,7 @@ class JobPageReport(JsonBody):
     @classmethod
     def of(cls, page: JobPage, base: str) -> Self:
         """The report of a page; ``base`` is the base URL of stored objects of this service."""
-        result = page.result
-        url = result.url if result else ""
-        found = {
-            name: (getattr(result, name) or None) if result else None
-            for name in ("error", "detail", "verdict", "content_type", "width", "height", "bytes", "seconds")
-        }
-        stored_url = (f"{base}{url}" if url.startswith("/") else url) or None
-        return cls(
-            number=page.number,
-            url=page.url,
-            status=page.status,
-            attempts=page.attempts,
-            stored_url=stored_url,
-            **found,
-        )
+        return cls(**page_members(page, base))
 
 
 class JobPageList(JsonBody):
@@ -132,7 +100,3 @@ class JobChange(JsonBody):
 
     id: str
     pages: Annotated[Count, Field(description="Pages that were queued again, or cancelled.")]
-
-
-def _iso(seconds: float) -> str | None:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else None
