@@ -1,11 +1,12 @@
-"""Benchmark of fresh captures of real pages: throughput, latency, CPU of the process tree, and correct images.
+"""Benchmark of fresh captures of real pages: throughput, latency, CPU and memory of the process tree, correct images.
 
-``python -m bench.captures [--rounds N] [--only tabler,reveal] [--playwright PYTHON]``. Each round captures every page
-once, sequentially and with all slots busy; the tools alternate. PYTHON is an interpreter that has Playwright,
-which then drives the same Chromium. Every image is compared with the same page captured 4 s after its load event.
+``python -m bench.captures [--rounds N] [--only tabler,reveal] [--callers 1,3,6,12] [--playwright PYTHON] [--url-to-png
+DIR]``. Each round captures every page, with each number of concurrent clients; the tools alternate. PYTHON is an
+interpreter that has Playwright, which then drives the same Chromium. DIR is a checkout of url-to-png that you have
+built; it is started with its own defaults, except that it waits for ``load``. ``--latency 300`` delays each resource,
+as the internet does. Every image is compared with the same page captured 4 s after its load event.
 
-Ceiling: the throughput if all CPU time of this machine were used for captures, from the CPU time of one capture.
-"Left" subtracts the CPU time that other processes used.
+"Of cores": CPU time per second and core. "Of the rest" subtracts the CPU time that other processes used.
 """
 
 from __future__ import annotations
@@ -16,38 +17,36 @@ import base64
 import json
 import os
 import statistics
-import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from bench import pages, process_tree, similarity
+from bench import capture_tools, pages, process_tree, similarity
+from bench.capture_tools import Captured, Tool
 from bench.pages import Sites
-from harness.node import Node
+from bench.tables import number, print_tables
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.emulation import emulate
 from tintype.chromium.daemon.config import DaemonConfig
 from tintype.chromium.daemon.runtime import CaptureRuntime
 from tintype.options import Navigation, Shot
-from tintype.provision.find_browser import find_chromium
 
 SETTLED = 4.0
 """Seconds after the load event at which the reference is captured."""
 _GRACE = 1.0
 """Seconds to wait for the clean-up after the last capture, which uses CPU too."""
+_MEMORY_INTERVAL = 2.0
+"""Seconds between two samples of memory."""
 CORRECT_FROM = 0.98
 """Images with at least this SSIM relative to the settled page count as correct."""
-
-CaptureFunction = Callable[[Sequence[str], int], tuple[float, list[float], list[bytes]]]
-"""Captures URLs with a number of concurrent clients; returns total seconds, seconds of each, and images."""
+OURS = "tintype"
 
 
 @dataclass
@@ -56,62 +55,58 @@ class Run:
 
     rates: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
+    """CPU seconds of each round per capture."""
+    memory: int = 0
+    """Most memory of the process tree, in bytes (PSS)."""
+    failed: int = 0
     cpu: float = 0.0
     others: float = 0.0
     """CPU seconds of all other processes, including the server of the pages."""
     wall: float = 0.0
 
+    def add(self, wall: float, captured: Sequence[Captured], cpu: float) -> None:
+        """Add one round; captures that failed count in the number of failures only."""
+        seconds = [each.seconds for each in captured if each.body]
+        self.failed += len(captured) - len(seconds)
+        if seconds:
+            self.rates.append(len(seconds) / wall)
+            self.seconds += seconds
+            self.costs.append(cpu / len(seconds))
+        self.cpu += cpu
+
     def row(self) -> dict[str, float]:
-        """Results of all rounds."""
-        cores, cost = os.cpu_count() or 1, self.cpu / len(self.seconds)
-        rate = statistics.median(self.rates)
+        """Results of all rounds: medians."""
+        cores = os.cpu_count() or 1
+        rate, cost = statistics.median(self.rates or [0.0]), statistics.median(self.costs or [0.0])
         return {
             "captures/s": rate,
-            "p50 s": statistics.median(self.seconds),
-            "p95 s": statistics.quantiles(self.seconds, n=20)[-1],
-            "cpu s": cost,
-            "of ceiling": rate * cost / cores,
-            "of what was left": self.cpu / (cores * self.wall - self.others),
+            "p50 s": statistics.median(self.seconds or [0.0]),
+            "p95 s": statistics.quantiles(self.seconds, n=20)[-1] if len(self.seconds) > 1 else 0.0,
+            "CPU s": cost,
+            "MB": self.memory / (1 << 20),
+            "of cores": rate * cost / cores,
+            "of the rest": self.cpu / (cores * self.wall - self.others) if self.wall else 0.0,
+            "failed": self.failed,
         }
 
 
 @contextmanager
-def service(sites: Sites, scratch: Path) -> Iterator[tuple[int, CaptureFunction]]:
-    """A capture daemon with default settings: its process id, and a function that captures."""
-    env = {"TINTYPE_ALLOW_ADDRESSES": sites.allowed, "TINTYPE_WORKERS": "1"}
-    with Node(data=scratch / "ours", env=env) as node:
+def sampled_memory(pid: int, run: Run) -> Iterator[None]:
+    """Record the most memory of a process tree during the block."""
+    ended = threading.Event()
 
-        def capture_one(url: str) -> tuple[float, bytes]:
-            begin = time.perf_counter()
-            response = node.thumb(url)
-            response.raise_for_status()
-            return time.perf_counter() - begin, response.content
+    def sample() -> None:
+        while not ended.wait(_MEMORY_INTERVAL):
+            run.memory = max(run.memory, process_tree.memory(pid))
 
-        def capture(urls: Sequence[str], callers: int) -> tuple[float, list[float], list[bytes]]:
-            begin = time.perf_counter()
-            with ThreadPoolExecutor(callers) as pool:
-                captured = list(pool.map(capture_one, urls))
-            return time.perf_counter() - begin, [each[0] for each in captured], [each[1] for each in captured]
-
-        yield node.process.pid, capture
-
-
-@contextmanager
-def playwright(python: str, scratch: Path) -> Iterator[tuple[int, CaptureFunction]]:
-    """The Playwright baseline, with the same Chromium: its process id, and a function that captures."""
-    script = Path(__file__).with_name("playwright_baseline.py")
-    command = [python, "-I", str(script), str(find_chromium()), str(scratch)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-
-        def capture(urls: Sequence[str], callers: int) -> tuple[float, list[float], list[bytes]]:
-            print(json.dumps({"urls": list(urls), "callers": callers}), file=process.stdin, flush=True)
-            reply = json.loads(process.stdout.readline())
-            bodies = [(scratch / f"{number}.png").read_bytes() for number in range(len(urls))]
-            return reply["all"], reply["seconds"], bodies
-
-        yield process.pid, capture
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 async def references(sites: Sites) -> dict[str, bytes]:
@@ -134,59 +129,63 @@ async def _settled(runtime: CaptureRuntime, url: str) -> bytes:
         return base64.b64decode((await tab.session.call("Page.captureScreenshot", format="png"))["data"])
 
 
-def measure(sites: Sites, tools: dict[str, tuple[int, CaptureFunction]], rounds: int, callers: int) -> dict[str, Any]:
+def measure(sites: Sites, tools: dict[str, Tool], rounds: int, callers: Sequence[int]) -> dict[str, Any]:
     """Run all rounds; returns results by tool and number of clients, and the last image of each page."""
-    runs = {(name, parallel): Run() for name in tools for parallel in (1, callers)}
+    runs = {(name, parallel): Run() for parallel in callers for name in tools}
     bodies: dict[str, dict[str, bytes]] = {name: {} for name in tools}
     numbers = iter(range(1, 10**9))
     for round_ in range(-1, rounds):  # the first round warms up
         for (name, parallel), run in runs.items():
-            pid, capture = tools[name]
-            number = next(numbers)
-            begin, spent, busy = time.perf_counter(), process_tree.cpu(pid), process_tree.busy()
-            wall, seconds, images = capture([sites.url(page, number) for page in sites.names], parallel)
-            time.sleep(_GRACE)
-            spent, busy = process_tree.cpu(pid) - spent, process_tree.busy() - busy
-            bodies[name] = dict(zip(sites.names, images, strict=True))
-            if round_ < 0:
-                continue
-            run.rates.append(len(seconds) / wall)
-            run.seconds += seconds
-            run.cpu += spent
-            run.others += busy - spent
-            run.wall += time.perf_counter() - begin
-    figures = {f"{name}, {parallel} at a time": run.row() for (name, parallel), run in runs.items()}
+            captured = _measure_round(sites, tools[name], parallel, run if round_ >= 0 else Run(), next(numbers))
+            bodies[name] |= {page: each.body for page, each in zip(sites.names, captured, strict=False) if each.body}
+    figures = {f"{name}, {parallel}": run.row() for (name, parallel), run in runs.items()}
     return {"figures": figures, "images": bodies}
+
+
+def _measure_round(sites: Sites, tool: Tool, parallel: int, run: Run, round_: int) -> list[Captured]:
+    """Capture every page once, or as often as keeps all clients busy, and add the results to a run."""
+    times = -(-2 * parallel // len(sites.names))
+    urls = [sites.url(page, round_ * 100 + time_) for time_ in range(times) for page in sites.names]
+    begin, spent, busy = time.perf_counter(), process_tree.cpu(tool.pid), process_tree.busy()
+    with sampled_memory(tool.pid, run):
+        wall, captured = tool.capture(urls, parallel)
+    time.sleep(_GRACE)
+    spent, busy = process_tree.cpu(tool.pid) - spent, process_tree.busy() - busy
+    run.add(wall, captured, spent)
+    run.others += busy - spent
+    run.wall += time.perf_counter() - begin
+    return captured
 
 
 def similarities(
     bodies: dict[str, dict[str, bytes]], settled: dict[str, bytes]
 ) -> dict[str, dict[str, tuple[float, float]]]:
-    """PSNR and SSIM relative to the settled page, by page and tool."""
+    """PSNR and SSIM relative to the settled page, by page and tool; 0 for a tool that captured no image of a page."""
+
+    def compare(body: bytes | None, correct: bytes) -> tuple[float, float]:
+        return (similarity.psnr(body, correct), similarity.ssim(body, correct)) if body else (0.0, 0.0)
+
     return {
-        page: {
-            name: (similarity.psnr(captured[page], correct), similarity.ssim(captured[page], correct))
-            for name, captured in bodies.items()
-        }
+        page: {name: compare(captured.get(page), correct) for name, captured in bodies.items()}
         for page, correct in settled.items()
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--callers", type=int, default=(os.cpu_count() or 1) + 1)
-    parser.add_argument("--only", help="page names, separated by commas")
-    parser.add_argument("--playwright", metavar="PYTHON", help="Python interpreter that has Playwright")
-    parser.add_argument("--images", type=Path, help="write all images into this folder")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+    arguments = _parse()
     names = arguments.only.split(",") if arguments.only else list(pages.PAGES)
-    with tempfile.TemporaryDirectory() as scratch, pages.serve(names) as sites, ExitStack() as stack:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        pages.serve(names, latency=arguments.latency) as sites,
+        ExitStack() as stack,
+    ):
+        scratch = Path(folder)
         settled = asyncio.run(references(sites))
-        tools = {"tintype": stack.enter_context(service(sites, Path(scratch)))}
+        tools = {OURS: stack.enter_context(capture_tools.service(sites, scratch))}
         if arguments.playwright:
-            tools["playwright"] = stack.enter_context(playwright(arguments.playwright, Path(scratch)))
+            tools["playwright"] = stack.enter_context(capture_tools.playwright(arguments.playwright, scratch))
+        if arguments.url_to_png:
+            tools["url-to-png"] = stack.enter_context(capture_tools.url_to_png(arguments.url_to_png, scratch))
         results = measure(sites, tools, arguments.rounds, arguments.callers)
     likeness = similarities(results["images"], settled)
     if arguments.images:
@@ -195,6 +194,25 @@ def main() -> None:
         print(json.dumps({"figures": results["figures"], "likeness": likeness}, indent=2))
         return
     show(results["figures"], likeness)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--callers", type=_numbers, default=[1, (os.cpu_count() or 1) + 1], help="concurrent clients, such as 1,3,6,12"
+    )
+    parser.add_argument("--latency", type=int, default=0, help="milliseconds before each resource")
+    parser.add_argument("--only", help="page names, separated by commas")
+    parser.add_argument("--playwright", metavar="PYTHON", help="Python interpreter that has Playwright")
+    parser.add_argument("--url-to-png", metavar="DIR", type=Path, help="built checkout of url-to-png")
+    parser.add_argument("--images", type=Path, help="write all images into this folder")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(each) for each in text.split(",")]
 
 
 def keep(folder: Path, images: dict[str, dict[str, bytes]]) -> None:
@@ -206,28 +224,30 @@ def keep(folder: Path, images: dict[str, dict[str, bytes]]) -> None:
 
 
 def show(figures: dict[str, dict[str, float]], likeness: dict[str, dict[str, tuple[float, float]]]) -> None:
-    """Print two tables and the ratios."""
-    first = next(iter(figures.values()))
-    table = Table("measured", *first)
+    """Print results, ratios and likeness."""
+    results = Table("tool, clients", *next(iter(figures.values())))
     for what, row in figures.items():
-        table.add_row(what, *(f"{value:.2f}" for value in row.values()))
-    Console().print(table)
+        *measured, failed = row.values()
+        results.add_row(what, *map(number, measured), f"{failed:.0f}")
     tools = list(next(iter(likeness.values())))
     correct = Table("dB / SSIM to the settled page", *tools)
     for page, by in likeness.items():
         correct.add_row(page, *(f"{by[name][0]:.1f} / {by[name][1]:.3f}" for name in tools))
     good = {name: sum(by[name][1] >= CORRECT_FROM for by in likeness.values()) for name in tools}
     correct.add_row("correct", *(f"{good[name]} of {len(likeness)}" for name in tools))
-    Console().print(correct)
-    tintype_rows = {what.partition(", ")[2]: row for what, row in figures.items() if what.startswith("tintype")}
+    print_tables(results, *([ratios(figures)] if len(tools) > 1 else []), correct)
+
+
+def ratios(figures: dict[str, dict[str, float]]) -> Table:
+    """Tintype's figures relative to each other tool's, with the same number of clients."""
+    titles = ("captures/s", "p50 s", "p95 s", "CPU s", "MB")
+    table = Table(f"{OURS} / other, clients", *titles)
     for what, row in figures.items():
-        name, _, parallel = what.partition(", ")
-        if name != "tintype":
-            ratios = (
-                f"{title} {tintype_rows[parallel][title] / row[title]:.2f}"
-                for title in ("captures/s", "p50 s", "cpu s")
-            )
-            Console().print(f"tintype / {name}, {parallel}: {', '.join(ratios)}")
+        name, _, parallel = what.rpartition(", ")
+        if name != OURS:
+            ours = figures[f"{OURS}, {parallel}"]
+            table.add_row(what, *(number(ours[title] / row[title]) if row[title] else "–" for title in titles))
+    return table
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from bench import pages, process_tree, similarity
 from bench.pages import Sites
+from bench.tables import print_tables
 from tintype.chromium.daemon.config import DaemonConfig, address_for, command_for
 from tintype.engines.chromium import ChromiumEngine
 from tintype.filters.engine import compile_lists
@@ -130,13 +130,12 @@ def keep(folder: Path, images: dict[str, dict[str, bytes]]) -> None:
 
 def show(figures: dict[str, dict[str, float]], similarities: dict[str, dict[str, float]]) -> None:
     """Print two tables."""
-    console = Console(width=100)
     for title, rows in (("cleaning", figures), ("similarity to cleaning off (SSIM)", similarities)):
         names = list(next(iter(rows.values())))
         table = Table("", *names, title=title)
         for row, values in rows.items():
             table.add_row(row, *(f"{values[name]:.3f}" for name in names))
-        console.print(table)
+        print_tables(table)
 
 
 if __name__ == "__main__":

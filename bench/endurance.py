@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import pages, process_tree
+from bench.tables import print_tables
 from harness.node import Node
 from harness.site_server import SiteServer
 from tintype.engines.chromium import ChromiumEngine
@@ -199,7 +200,7 @@ def main() -> None:
         unit = _MEGABYTE if name in {"memory", "own", "web", "web_own", "daemon"} else 1
         ratio = f"{late / early:.2f}" if early else "–"
         table.add_row(name if unit == 1 else f"{name} MB", f"{early / unit:.0f}", f"{late / unit:.0f}", ratio)
-    Console().print(table, f"files left after the service ended: {', '.join(left) or 'nothing'}")
+    print_tables(table, f"files left after the service ended: {', '.join(left) or 'nothing'}")
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
-from rich.console import Console
 from rich.table import Table
 
 from bench.service import Plain, Site
+from bench.tables import print_tables
 from harness.node import Node
 
 SLOW = 3.0
@@ -158,9 +158,9 @@ def main() -> None:
     table = Table("", "responses", "p50 ms", "p99 ms", title=f"{arguments.clients} clients, {arguments.rounds} rounds")
     for name, row in rows.items():
         table.add_row(name, *(f"{row[cell]:.1f}" if cell in row else "" for cell in ("responses", "p50 ms", "p99 ms")))
-    Console().print(table)
+    print_tables(table)
     ratio = rows["hits, flooded"]["p99 ms"] / rows["hits, idle"]["p99 ms"]
-    Console().print(f"p99 of hits, flooded / idle: {ratio:.1f} (A9: at most 3); target for rejections: under 50 ms")
+    print_tables(f"p99 of hits, flooded / idle: {ratio:.1f} (A9: at most 3); target for rejections: under 50 ms")
 
 
 if __name__ == "__main__":

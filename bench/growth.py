@@ -28,10 +28,10 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from bench.tables import print_tables
 from tintype import backends, logs
 from tintype.application import build_application
 from tintype.model import Thumbnail, digest_of
@@ -247,7 +247,7 @@ def report(spreads: dict[str, Spread], ratios: dict[str, float], *, as_json: boo
         f"p50 of a hit: {ratios['hit']:.2f} × (A10: ≤ 1.2), of a read {ratios['read']:.2f} ×; "
         f"kept {ratios['kept']:.3f} of the budget, {ratios['on disk']:.2f} on disk"
     )
-    Console().print(table, summary)
+    print_tables(table, summary)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from rich.console import Console
 from rich.table import Table
 
 from bench.service import Site
+from bench.tables import print_tables
 from tintype.chromium.browser import Browser
 from tintype.chromium.cdp import connection
 from tintype.chromium.process import launch_options, user
@@ -106,9 +106,9 @@ def main() -> None:
         rates, starts = zip(*runs[guarded], strict=True)
         shown = " ".join(f"{rate:.1f}" for rate in rates)
         table.add_row(name, f"{statistics.median(rates):.2f}", shown, f"{statistics.median(starts):.2f}")
-    Console().print(table)
+    print_tables(table)
     ratio = statistics.median(r for r, _ in runs[True]) / statistics.median(r for r, _ in runs[False])
-    Console().print(f"with / without: {ratio:.2f}")
+    print_tables(f"with / without: {ratio:.2f}")
 
 
 if __name__ == "__main__":

@@ -24,11 +24,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from redis import Redis
-from rich.console import Console
 from rich.table import Table
 
 from bench import load, process_tree
 from bench.load import LoadResult, Request
+from bench.tables import print_tables
 from harness.nginx import NginxServer
 from harness.node import GUNICORN, SERVE, Node, free_port
 from harness.servers import RedisServer
@@ -244,7 +244,7 @@ def show(size: int, figures: dict[str, dict[str, float]], rounds: int) -> None:
     for name, row in figures.items():
         shown = (f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in row.values())  # noqa: PLR2004
         table.add_row(name, *shown, TARGETS.get(name, ""))
-    Console().print(table)
+    print_tables(table)
 
 
 def main() -> None:

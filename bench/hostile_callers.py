@@ -30,6 +30,7 @@ from rich.table import Table
 
 from bench.hostile_watch import Observation, Watch
 from bench.service import Site
+from bench.tables import print_tables
 from harness.node import Node
 
 KEY = "k" * 32
@@ -349,7 +350,7 @@ def main() -> None:
         seen = measure(attack, (arguments.tintype, "serve"), arguments.workers, arguments.memory_limit * _MIB)
         table.add_row(*row(attack, seen))
         Console(stderr=True).print(*row(attack, seen), sep=" | ")
-    Console(width=200).print(table)
+    print_tables(table)
 
 
 def row(attack: Attack, seen: Observation) -> tuple[str, ...]:

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pyvips
-from rich.console import Console
 from rich.table import Table
 
+from bench.tables import print_tables
 from tintype import imaging
 from tintype.model import Capture
 from tintype.options import Rendition
@@ -148,8 +148,8 @@ def main() -> None:
     bodies = masters(arguments.images)
     imaging.size(next(iter(bodies.values())))  # initialises libvips as in the service
     for table in (compare(bodies, 320, arguments.repeat), compare(bodies, 1280, arguments.repeat)):
-        Console().print(table)
-    Console().print(renditions(bodies, arguments.repeat))
+        print_tables(table)
+    print_tables(renditions(bodies, arguments.repeat))
 
 
 if __name__ == "__main__":

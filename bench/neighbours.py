@@ -23,6 +23,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from bench.tables import print_tables
 from harness import ROOT, processes
 from harness.greedy_pages import GREEDY_PAGES
 from harness.hostile_site import HostileSite
@@ -164,7 +165,7 @@ def show(alone: float, results: list[Beside]) -> None:
         hostile = ", ".join(f"{count} {error}" for error, count in each.hostile.items())
         row = (f"{each.ratio:.1f}", f"{each.ratio95:.1f}", str(each.captures), failures, hostile, str(each.replaced))
         table.add_row(each.kind, *row, str(each.peak))
-    Console(width=160).print(f"healthy page alone: p50 {alone:.2f} s", table)
+    print_tables(f"healthy page alone: p50 {alone:.2f} s", table)
 
 
 def main() -> None:

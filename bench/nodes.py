@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from rich.console import Console
 from rich.table import Table
 
+from bench.tables import print_tables
 from harness.site_server import SiteServer
 from harness.two_nodes import Load, TwoNodes, hits
 from harness.waiting import eventually
@@ -191,7 +191,7 @@ def main() -> None:
             "\n".join(f"{count} {what}" for what, count in value.items()) if isinstance(value, dict) else f"{value:.4g}"
         )
         table.add_row(name, shown)
-    Console().print(table)
+    print_tables(table)
 
 
 if __name__ == "__main__":

@@ -141,10 +141,10 @@ class Sites:
 
 
 @contextmanager
-def serve(names: Sequence[str] = tuple(PAGES), folder: Path = CACHE) -> Iterator[Sites]:
-    """Serve pages for the duration of the block."""
+def serve(names: Sequence[str] = tuple(PAGES), folder: Path = CACHE, *, latency: int = 0) -> Iterator[Sites]:
+    """Serve pages for the duration of the block; ``latency``: milliseconds before each response."""
     fetch(names, folder)
-    command = [sys.executable, "-m", "bench.pages", "--folder", str(folder), *names]
+    command = [sys.executable, "-m", "bench.pages", "--folder", str(folder), "--latency", str(latency), *names]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout
@@ -190,10 +190,11 @@ def _http(status: str, kind: str, body: bytes) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection."""
+    """One keep-alive connection, which sends each response after some seconds."""
 
-    def __init__(self, responses: ResponseCache) -> None:
+    def __init__(self, responses: ResponseCache, latency: float) -> None:
         self._responses = responses
+        self._latency = latency
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -206,16 +207,22 @@ class Connection(asyncio.Protocol):
             head, _, self._received = self._received.partition(b"\r\n\r\n")
             first, *fields = head.decode("latin-1").split("\r\n")
             host = next((field[5:].strip() for field in fields if field.lower().startswith("host:")), "")
-            self._transport.write(self._responses.respond(host, first.split(" ")[1]))
+            self._respond(self._responses.respond(host, first.split(" ")[1]))
+
+    def _respond(self, response: bytes) -> None:
+        if self._latency:
+            asyncio.get_running_loop().call_later(self._latency, self._transport.write, response)
+        else:
+            self._transport.write(response)
 
 
-async def _serve(names: Sequence[str], folder: Path) -> None:
+async def _serve(names: Sequence[str], folder: Path, latency: float) -> None:
     responses, loop = ResponseCache(names, folder), asyncio.get_running_loop()
     first, *others = hosts = [_address(name) for name in names]
-    server = await loop.create_server(lambda: Connection(responses), first, 0)
+    server = await loop.create_server(lambda: Connection(responses, latency), first, 0)
     port = server.sockets[0].getsockname()[1]
     if others:
-        await loop.create_server(lambda: Connection(responses), others, port)
+        await loop.create_server(lambda: Connection(responses, latency), others, port)
     print(json.dumps({"port": port, "pages": [f"http://{host}:{port}/" for host in hosts]}), flush=True)
     await server.serve_forever()
 
@@ -224,9 +231,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=tuple(PAGES), choices=_ALL, metavar="NAME")
     parser.add_argument("--folder", type=Path, default=CACHE)
+    parser.add_argument("--latency", type=int, default=0, help="milliseconds before each response")
     arguments = parser.parse_args()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    asyncio.run(_serve(arguments.names, fetch(arguments.names, arguments.folder)))
+    asyncio.run(_serve(arguments.names, fetch(arguments.names, arguments.folder), arguments.latency / 1000))
 
 
 def _end_with_parent() -> None:

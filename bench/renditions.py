@@ -22,11 +22,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from rich.console import Console
 from rich.table import Table
 
 from bench import pages, process_tree
 from bench.pages import Sites
+from bench.tables import print_tables
 from harness.node import Node
 
 SIZES: dict[str, dict[str, str]] = {
@@ -157,7 +157,7 @@ def main() -> None:
     for name, row in sorted(rows.items(), key=lambda item: order.index(item[0]) if item[0] in order else -1):
         ratio, met = row["p50 ms"] / fresh["p50 ms"], "yes" if row["p50 ms"] <= TARGET else "no"
         table.add_row(name, *(f"{value:.1f}" for value in row.values()), f"{ratio:.3f}", met)
-    Console().print(table, f"a fresh capture: p50 {fresh['p50 ms']:.0f} ms, p95 {fresh['p95 ms']:.0f} ms")
+    print_tables(table, f"a fresh capture: p50 {fresh['p50 ms']:.0f} ms, p95 {fresh['p95 ms']:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
-from rich.console import Console
 from rich.table import Table
 
+from bench.tables import print_tables
 from harness.node import GUNICORN, SERVE, Node
 
 PAGE = b"<!doctype html><title>Plain</title><style>body{font:40px sans-serif;background:#fed}</style><h1>Hello</h1>"
@@ -128,7 +128,7 @@ def main() -> None:
     table = Table("measured", "per second", "p50 ms", "p99 ms")
     for what, row in results.items():
         table.add_row(what, *(f"{row[name]:.1f}" if name in row else "" for name in ("per second", "p50 ms", "p99 ms")))
-    Console().print(table)
+    print_tables(table)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from unittest import mock
 
-from rich.console import Console
 from rich.table import Table
 
 from bench.pages import CACHE, MORE, PAGES, Sites, serve
 from bench.similarity import psnr, ssim
+from bench.tables import print_tables
 from tintype.chromium.browser import Browser
 from tintype.chromium.capture.page_capture import PageCapture
 from tintype.chromium.process import user
@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="write all images into this folder")
     arguments = parser.parse_args()
     with serve(arguments.pages, arguments.folder) as sites:
-        Console(width=160).print(table(asyncio.run(measure(sites, arguments.rounds, arguments.keep))))
+        print_tables(table(asyncio.run(measure(sites, arguments.rounds, arguments.keep))))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
-from rich.console import Console
 from rich.table import Table
 
 from bench import process_tree
 from bench.service import Plain
+from bench.tables import print_tables
 from harness import processes
 from harness.node import Node
 from harness.waiting import eventually
@@ -93,8 +93,8 @@ def main() -> None:
     table = Table("seconds", "median", "best", "all runs")
     for name, value in figures.items():
         table.add_row(name, f"{value:.2f}", f"{best[name]:.2f}", " ".join(f"{run[name]:.2f}" for run in runs))
-    Console().print(table)
-    Console().print(f"first thumbnail / target of {TARGET} s: {figures['first thumbnail'] / TARGET:.2f}")
+    print_tables(table)
+    print_tables(f"first thumbnail / target of {TARGET} s: {figures['first thumbnail'] / TARGET:.2f}")
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from limits.storage import MemoryStorage
-from rich.console import Console
 from rich.table import Table
 
+from bench.tables import print_tables
 from harness.servers import RedisServer
 from tintype.state.file_locks import FileLocks
 from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage
@@ -141,7 +141,7 @@ def main() -> None:
     table = Table("operation", "backend", "per second", "µs each", f"per second, {arguments.processes} processes")
     for what, name, one, several in measure(arguments.seconds, arguments.processes):
         table.add_row(what, name, f"{one:,.0f}", f"{1e6 / one:.1f}", f"{several:,.0f}")
-    Console().print(table)
+    print_tables(table)
 
 
 if __name__ == "__main__":
