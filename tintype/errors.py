@@ -9,7 +9,7 @@
   - Forbidden           403  forbidden             the route needs an admin key
   - Closed              403  closed                the operator closed the route to the client
   - HostNotAllowed      403  host-not-allowed      the API key is bound to other hosts
-  - NotFound            404  not-found             no such route or stored object
+  - NotFound            404  not-found             no such route, stored object or job
   - MethodNotAllowed    405  method-not-allowed    the route exists, the method does not
   - RequestTimeout      408  request-timeout       the request body did not arrive in time
   - CaptureCancelled    409  capture-cancelled     the client cancelled its capture
@@ -178,7 +178,7 @@ class HostNotAllowed(TintypeError):
 
 
 class NotFound(TintypeError):
-    """The route or the stored object does not exist."""
+    """The route, the stored object or the job does not exist."""
 
     status = 404
     code = "not-found"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -31,7 +32,8 @@ def command(output: str) -> None:
     with without_new_folder(Settings.load()) as settings:
         parts = application.build_application(settings)
         try:
-            content = document(api_features(parts))
+            # only a server builds the components of jobs
+            content = document(replace(api_features(parts), jobs=settings.jobs))
         finally:
             parts.close()
     text = json.dumps(content, indent=2, ensure_ascii=False)

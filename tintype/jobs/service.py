@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -22,6 +22,8 @@ MAX_QUEUED = 100_000
 EXPIRY_INTERVAL = 60.0
 EXPIRED_PER_ROUND = 100
 """Jobs that one round forgets: each may have ten thousand pages."""
+MAX_EXAMINED, EXAMINED_AT_ONCE = 2000, 200
+"""Jobs that one request for a list compares with its filter, and those that one query of the store reads."""
 CHANGE_INTERVAL = 0.5
 """Seconds between two looks at a job for clients that wait for a change."""
 ENDED_STATUSES = (JobStatus.COMPLETED, JobStatus.PARTIAL, JobStatus.FAILED, JobStatus.CANCELLED)
@@ -33,6 +35,25 @@ class JobLimits:
 
     queued_per_owner: int = 10_000
     retention: float = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Jobs that a client lists: in one state, or with one name."""
+
+    status: JobStatus | None = None
+    name: str = ""
+
+    def matches(self, job: Job) -> bool:
+        """Whether a job has this state and this name."""
+        return self.status in (None, job.status) and self.name in ("", job.name)
+
+
+class JobListPage(NamedTuple):
+    """Jobs, and the id after which the next page begins; empty at the end."""
+
+    jobs: list[Job]
+    next: str
 
 
 class JobService:
@@ -97,9 +118,21 @@ class JobService:
             raise NotFound("there is no job with this id; jobs are kept until their retention ends")
         return found
 
-    def jobs(self, owner: str | None, *, before: str, limit: int) -> list[Job]:
-        """Jobs of an owner (None: of all), newest first."""
-        return self._store.jobs(owner=owner, before=before, limit=limit)
+    def jobs(self, owner: str | None, query: JobFilter, *, before: str, limit: int) -> JobListPage:
+        """Jobs of an owner (None: of all) that match, newest first; examines at most :data:`MAX_EXAMINED` of them."""
+        matching: list[Job] = []
+        size, examined = min(limit + 1, EXAMINED_AT_ONCE), 0
+        while examined < MAX_EXAMINED:
+            found = self._store.jobs(owner=owner, before=before, limit=size)
+            for job in found:
+                if len(matching) == limit:
+                    return JobListPage(matching, before)
+                if query.matches(job):
+                    matching.append(job)
+                before, examined = job.id, examined + 1
+            if len(found) < size:
+                return JobListPage(matching, "")
+        return JobListPage(matching, before)
 
     def pages(self, job: Job, *, after: int, limit: int, status: PageStatus | None) -> list[JobPage]:
         """Pages of a job by number."""

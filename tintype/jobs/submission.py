@@ -19,7 +19,8 @@ MAX_NAME = 100
 MAX_PAGES = 10_000
 """Pages of one job; the setting may lower it."""
 MEMBERS = ("pages", "options", "store", "name", "partial_ok")
-_CREDENTIALS = ("headers", "cookies", "basic_auth")
+NOT_ACCEPTED = ("headers", "cookies", "basic_auth", "html")
+"""Options that a job does not accept, because it is stored until it ends."""
 _ID_BYTES = 12
 """Random bytes of a job's id, so that clients cannot guess it."""
 
@@ -49,7 +50,9 @@ class SubmissionParser:
         partial_ok = _member(members, "partial_ok", bool, False, "must be true or false", invalid)
         if len(name) > MAX_NAME:
             invalid.append(InvalidParameter("name", f"must be a text of at most {MAX_NAME} characters"))
-        invalid += [_credential_in(f"options.{each}") for each in _CREDENTIALS if each in options]
+        invalid += [_not_accepted(f"options.{each}") for each in NOT_ACCEPTED if each in options]
+        if "url" in options:
+            invalid.append(InvalidParameter("options.url", "is not an option for all pages; put URLs into pages"))
         raw_pages = self._raw_pages(members, invalid)
         if invalid:
             raise InvalidRequest(*invalid)
@@ -105,7 +108,7 @@ class SubmissionParser:
         if not isinstance(raw, str | dict):
             raise InvalidRequest(InvalidParameter("", "must be a URL or an object with url"))
         own = {"url": raw} if isinstance(raw, str) else raw
-        if wrong := [_credential_in(name) for name in (*_CREDENTIALS, "html") if name in own]:
+        if wrong := [_not_accepted(name) for name in NOT_ACCEPTED if name in own]:
             raise InvalidRequest(*wrong)
         merged = {**options, **own}
         parsed = self._parser.parse([*merged.items()])
@@ -131,7 +134,7 @@ def _unknown_members(members: Mapping[str, Any]) -> Iterator[InvalidParameter]:
             yield InvalidParameter(name[:64], message)
 
 
-def _credential_in(name: str) -> InvalidParameter:
+def _not_accepted(name: str) -> InvalidParameter:
     return InvalidParameter(name, "is not accepted in a job, which is stored until it ends; request /thumb instead")
 
 

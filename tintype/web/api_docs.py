@@ -34,6 +34,7 @@ def api_features(application: Application) -> ApiFeatures:
         signatures=application.authenticator.accepts_signatures,
         serves_stored=application.serves_stored,
         progress=application.captures is not None,
+        jobs=application.jobs is not None,
         status=application.playground.enabled,
         metrics=application.metrics_access.mode != "off",
     )

@@ -4,77 +4,17 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.support.concurrency import eventually
-from tests.support.contracts.jobs import LIMITS
-from tests.web.conftest import Site
+from tests.web.jobs.conftest import PAGES, JobSite
 from tintype.api_keys import ApiKey
-from tintype.jobs.capture import PageCapturer
-from tintype.jobs.runner import JobRunner
-from tintype.jobs.service import JobLimits, JobService
-from tintype.jobs.submission import SubmissionParser
-from tintype.state.sqlite_jobs import SqliteJobs
+from tintype.jobs import service
 from tintype.web.auth import Authenticator
 from tintype.web.jobs.views import MAX_WATCHERS_PER_CLIENT
-
-PAGES = ["https://a.org/", "https://b.org/path", "https://c.org/"]
-
-
-class JobSite(Site):
-    """A site with jobs; their pages are captured once ``start`` was called."""
-
-    folder: Path
-    queue = 10_000
-
-    def _app(self) -> Any:
-        super()._app()
-        store, parser = SqliteJobs(self.folder / "jobs.db", clock=self.clock), self.application.request_parser
-        runner = JobRunner(store, PageCapturer(self.service, parser), LIMITS)
-        self.jobs = JobService(store, SubmissionParser(parser), runner, JobLimits(queued_per_owner=self.queue))
-        return super()._app()
-
-    def submit(self, *pages: Any, headers: dict[str, str] | None = None, **members: Any) -> TestResponse:
-        return self.client.post("/jobs", json={"pages": list(pages or PAGES), **members}, headers=headers)
-
-    def job(self, *pages: Any, **members: Any) -> str:
-        response = self.submit(*pages, **members)
-        assert response.status_code == 202, response.text
-        return str(response.json["id"])
-
-    def report(self, job: str) -> dict[str, Any]:
-        return dict(self.client.get(f"/jobs/{job}").json or {})
-
-    def finished(self, job: str) -> dict[str, Any]:
-        self.jobs.start()
-        assert eventually(lambda: self.report(job)["ended_at"])
-        return self.report(job)
-
-
-@pytest.fixture
-def open_site(tmp_path: Path) -> Iterator[Any]:
-    opened: list[JobSite] = []
-
-    def build(**fields: Any) -> JobSite:
-        attributes = {"folder": tmp_path, "queue": fields.pop("queue", 10_000)}
-        kind = type("JobSiteHere", (JobSite,), attributes)
-        opened.append(kind(**fields))
-        return opened[-1]
-
-    yield build
-    for site in opened:
-        assert site.jobs.stop(30)
-
-
-@pytest.fixture
-def site(open_site: Any) -> JobSite:
-    return open_site()
 
 
 def messages(response: TestResponse) -> dict[str, str]:
@@ -119,6 +59,8 @@ class TestSubmit:
             ({"pages": PAGES, "options": {"cookies": {"a": "b"}}}, "options.cookies"),
             ({"pages": [{"url": "https://a.org/", "basic_auth": "a:b"}]}, "pages[0].basic_auth"),
             ({"pages": [{"html": "<p>"}]}, "pages[0].html"),
+            ({"pages": PAGES, "options": {"html": "<p>"}}, "options.html"),
+            ({"pages": PAGES, "options": {"url": "https://a.org/"}}, "options.url"),
         ],
     )
     def test_names_the_member_that_is_wrong(self, members: dict[str, Any], parameter: str, site: JobSite) -> None:
@@ -137,6 +79,45 @@ class TestSubmit:
         response = site.submit()
         assert (response.status_code, response.headers["Retry-After"]) == (503, "60")
         assert "1 now" in response.json["detail"]
+
+
+class TestList:
+    def listed(self, site: JobSite, query: str) -> list[str]:
+        response = site.client.get(f"/jobs?{query}")
+        assert response.status_code == 200, response.text
+        return [each["id"] for each in response.json["jobs"]]
+
+    def test_filters_by_state_and_name(self, site: JobSite) -> None:
+        news, shop = site.job(name="news"), site.job(name="shop")
+        site.client.delete(f"/jobs/{news}")
+        other = site.job(name="news")
+        assert self.listed(site, "") == [other, shop, news]
+        assert self.listed(site, "status=cancelled") == [news]
+        assert self.listed(site, "name=news") == [other, news]
+        assert self.listed(site, "name=news&status=queued") == [other]
+
+    def test_pages_lead_to_every_job_once(self, site: JobSite) -> None:
+        jobs = [site.job("https://a.org/", name="even" if number % 2 else "odd") for number in range(5)]
+        for query, expected in (("", jobs[::-1]), ("name=odd&", jobs[::-2])):
+            seen, before = [], ""
+            while before is not None:
+                body = site.client.get(f"/jobs?{query}limit=1&before={before}").json
+                seen += [each["id"] for each in body["jobs"]]
+                before = body["next"]
+            assert seen == expected
+
+    def test_examines_a_bounded_number_of_jobs(self, site: JobSite, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(service, "MAX_EXAMINED", 2)
+        first = site.job(name="first")
+        for _ in range(3):
+            site.job()
+        body = site.client.get("/jobs?name=first&limit=1").json
+        assert (body["jobs"], bool(body["next"])) == ([], True)
+        assert self.listed(site, f"name=first&limit=1&before={body['next']}") == [first]
+
+    @pytest.mark.parametrize("query", ["status=lost", "limit=0", "limit=1001", "owner=shop"])
+    def test_names_a_wrong_parameter(self, query: str, site: JobSite) -> None:
+        assert query.split("=", maxsplit=1)[0] in messages(site.client.get(f"/jobs?{query}"))
 
 
 class TestCapture:

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.web.conftest import URL, Site
+from tests.web.jobs.conftest import JobSite
 from tintype import errors
 from tintype.api_keys import ApiKey
 from tintype.cli import Commands
@@ -30,6 +31,7 @@ from tintype.web.openapi import ApiFeatures, document
 from tintype.web.playground import Playground
 
 ADMIN_ROUTES = {"/purge", "/stored"}
+ADMIN_OPERATIONS = {("/stored/{key}", "delete")}
 """Documented if admin keys are configured."""
 ALL_FEATURES = ApiFeatures(base="https://thumbs.example.com", keys=True, signatures=True, admin=True)
 HTML_ROUTES = {"/", "/docs", "/static/<digest>/<name>"}
@@ -174,12 +176,72 @@ class TestRequestSchema:
         assert site.client.post("/thumb", json=members).status_code == 400
 
 
+class TestJobSchema:
+    """The body of ``POST /jobs``."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def schema(api: dict[str, Any]) -> Draft202012Validator:
+        content = api["paths"]["/jobs"]["post"]["requestBody"]["content"]["application/json"]
+        found = Draft202012Validator({**content["schema"], "components": api["components"]})
+        found.validate(content["example"])
+        return found
+
+    @pytest.mark.parametrize(
+        "members",
+        [
+            {"pages": [URL, {"url": URL, "width": 800}]},
+            {"pages": [URL], "options": {"full_page": True}, "store": False, "name": "news", "partial_ok": True},
+        ],
+    )
+    def test_service_accepts_what_the_schema_accepts(
+        self, schema: Draft202012Validator, tmp_path: Path, members: dict[str, Any]
+    ) -> None:
+        schema.validate(members)
+        assert JobSite(folder=tmp_path).client.post("/jobs", json=members).status_code == 202
+
+    @pytest.mark.parametrize(
+        "members",
+        [
+            {},
+            {"pages": []},
+            {"pages": [{"width": 800}]},
+            {"pages": [{"url": URL, "html": "<p>"}]},
+            {"pages": [{"url": URL, "cookies": {"a": "b"}}]},
+            {"pages": [URL], "options": {"url": URL}},
+            {"pages": [URL], "options": {"width": 5}},
+            {"pages": [URL], "options": {"basic_auth": "a:b"}},
+            {"pages": [URL], "name": "n" * 101},
+            {"pages": [URL], "store": "yes"},
+            {"pages": [URL], "width": 800},
+        ],
+    )
+    def test_service_rejects_what_the_schema_rejects(
+        self, schema: Draft202012Validator, tmp_path: Path, members: dict[str, Any]
+    ) -> None:
+        assert not schema.is_valid(members)
+        assert JobSite(folder=tmp_path).client.post("/jobs", json=members).status_code == 400
+
+
 class TestResponseSchemas:
     @pytest.mark.parametrize(
         ("path", "model"), [("/health", HealthReport), ("/ready", ReadinessReport), ("/status.json", StatusReport)]
     )
     def test_reports_match_their_schemas_exactly(self, site: Site, api: dict[str, Any], path: str, model: type) -> None:
         assert_exactly(validator(api, model.__name__), site.client.get(path).json)
+
+    def test_bodies_of_jobs_match_their_schemas_exactly(self, tmp_path: Path, api: dict[str, Any]) -> None:
+        site = JobSite(folder=tmp_path)
+        submitted = site.submit(URL, "nonsense", partial_ok=True).json
+        job, client = submitted["id"], site.client
+        for model, found in (
+            ("JobReport", submitted),
+            ("JobReport", client.get(f"/jobs/{job}").json),
+            ("JobList", client.get("/jobs").json),
+            ("JobPageList", client.get(f"/jobs/{job}/pages").json),
+            ("JobChange", client.delete(f"/jobs/{job}").json),
+        ):
+            assert_exactly(validator(api, model), found)
 
     def test_persisted_thumbnail_matches_its_schema_exactly(self, site: Site, api: dict[str, Any]) -> None:
         assert_exactly(validator(api, "PersistedThumbnail"), site.persist().json)
@@ -209,15 +271,16 @@ def assert_exactly(schema: Draft202012Validator, members: Any) -> None:
 
 
 class TestOpenapiRoute:
-    def test_lists_exactly_the_routes_of_the_application(self, site: Site) -> None:
+    def test_lists_exactly_the_routes_of_the_application(self, tmp_path: Path) -> None:
+        site = JobSite(folder=tmp_path)
         rules = [rule for rule in site.app.url_map.iter_rules() if rule.rule not in {*HTML_ROUTES, *ADMIN_ROUTES}]
         served = {
-            (re.sub(r"<path:(\w+)>", r"{\1}", rule.rule), method.lower())
+            (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
             for rule in rules
-            for method in (rule.methods or set()) - {"HEAD", "OPTIONS", "DELETE"}
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         }
         api = site.client.get("/openapi.json").json
-        assert {(path, method) for path, method, _ in operations(api or {})} == served
+        assert {(path, method) for path, method, _ in operations(api or {})} == served - ADMIN_OPERATIONS
 
     def test_lists_the_routes_of_operators_if_admin_keys_are_configured(self) -> None:
         site = Site(authenticator=Authenticator(admin_keys=[ApiKey.parse("ops:" + "k" * 32)]))
@@ -240,7 +303,8 @@ class TestOpenapiRoute:
         site = Site(playground=Playground(enabled=False))
         assert site.client.get("/openapi.json").status_code == 200
         assert site.client.get("/docs").status_code == 404
-        assert "/status.json" not in site.client.get("/openapi.json").json["paths"]
+        paths = site.client.get("/openapi.json").json["paths"]
+        assert {"/status.json", "/jobs"} & set(paths) == set(), "the page is off, and this site has no jobs"
 
 
 def examples(page: str) -> list[str]:
@@ -249,13 +313,13 @@ def examples(page: str) -> list[str]:
 
 
 class TestDocsPage:
-    def test_lists_every_operation_option_error_and_object(self, site: Site, api: dict[str, Any]) -> None:
-        page = site.client.get("/docs").text
+    def test_lists_every_operation_option_error_and_object(self, tmp_path: Path, api: dict[str, Any]) -> None:
+        page = JobSite(folder=tmp_path).client.get("/docs").text
         parts = {operation["operationId"] for _, _, operation in operations(api)} | set(api["components"]["schemas"])
         assert {
             part
             for part in parts
-            - {"Request", "purge", "storedList", "storedDelete", "storedDeleteOne", "progress", "cancel"}
+            - {"Request", "JobOptions", "purge", "storedList", "storedDelete", "storedDeleteOne", "progress", "cancel"}
             if f'id="{part}"' not in page
         } == set()
         words = {*Options.model_fields, *(kind.code for kind in errors.ALL if kind.status not in {401, 403, 405})}

@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import TypeVar
 
 from flask import Blueprint, Request, Response, jsonify, request
 
 from tintype.errors import InvalidParameter, InvalidRequest, NotFound
-from tintype.jobs.model import Job, PageStatus
-from tintype.jobs.service import ENDED_STATUSES, JobService
+from tintype.jobs.model import Job, JobStatus, PageStatus
+from tintype.jobs.service import ENDED_STATUSES, JobFilter, JobService
 from tintype.jobs.submission import MAX_PAGES
 from tintype.web import raw_params, request_log
 from tintype.web.auth import Authenticator
@@ -25,6 +26,8 @@ from tintype.web.jobs.preview import PreviewDrawer
 from tintype.web.rate_limit import RateLimiter
 from tintype.web.request_body import BodyReader
 
+Status = TypeVar("Status", JobStatus, PageStatus)
+
 MAX_JOB_BODY = 8 << 20
 """Bytes of a submitted job: 10,000 pages with 800 bytes each."""
 MAX_WAIT = 60.0
@@ -36,7 +39,7 @@ MAX_WATCHERS = 8
 MAX_WATCHERS_PER_CLIENT = 4
 DEFAULT_PAGE, MAX_PAGE = 100, 1000
 """Entries of a list in one response."""
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,12 @@ class JobsView:
 
     def list(self) -> Response:
         """``GET /jobs``: the client's jobs, newest first."""
-        owner, texts = self._owner(), _parameters("before", "limit")
+        owner, texts = self._owner(), _parameters("status", "name", "before", "limit")
+        query = JobFilter(status=_one_of(JobStatus, texts), name=texts.get("name", ""))
         limit = _number(texts, "limit", DEFAULT_PAGE, 1, MAX_PAGE)
-        found = self.jobs.jobs(owner, before=texts.get("before", ""), limit=limit + 1)
-        reports = [JobReport.of(job, self.base_url(request)) for job in found[:limit]]
-        return _uncached(JobList(jobs=reports, next=reports[-1].id if len(found) > limit else None))
+        found = self.jobs.jobs(owner, query, before=texts.get("before", "")[:64], limit=limit)
+        reports = [JobReport.of(job, self.base_url(request)) for job in found.jobs]
+        return _uncached(JobList(jobs=reports, next=found.next or None))
 
     def report(self, job_id: str) -> Response:
         """``GET /jobs/<id>``; ``wait`` waits so many seconds for a change of the job."""
@@ -100,7 +104,7 @@ class JobsView:
         job, texts = self._job(job_id), _parameters("after", "limit", "status")
         limit = _number(texts, "limit", DEFAULT_PAGE, 1, MAX_PAGE)
         after = _number(texts, "after", 0, 0, MAX_PAGES)
-        found = self.jobs.pages(job, after=after, limit=limit + 1, status=_page_status(texts))
+        found = self.jobs.pages(job, after=after, limit=limit + 1, status=_one_of(PageStatus, texts))
         reports = [JobPageReport.of(page, self.base_url(request)) for page in found[:limit]]
         return _uncached(JobPageList(pages=reports, next=reports[-1].number if len(found) > limit else None))
 
@@ -180,7 +184,7 @@ def _first_change(changes: Iterator[Job]) -> Job:
 
 def _idempotency_key() -> str:
     text = request.headers.get("Idempotency-Key", "")
-    if text and not _IDEMPOTENCY_KEY.fullmatch(text):
+    if text and not IDEMPOTENCY_KEY.fullmatch(text):
         message = "must have 1 to 128 printable ASCII characters without spaces"
         raise InvalidRequest(InvalidParameter("Idempotency-Key", message))
     return text
@@ -197,11 +201,12 @@ def _number(texts: dict[str, str], name: str, default: int, least: int, most: in
     return int(text)
 
 
-def _page_status(texts: dict[str, str]) -> PageStatus | None:
-    text = texts.get("status")
-    if text is not None and text not in [*PageStatus]:
-        raise InvalidRequest(InvalidParameter("status", f"must be one of {', '.join(PageStatus)}"))
-    return PageStatus(text) if text else None
+def _one_of(kind: type[Status], texts: dict[str, str]) -> Status | None:
+    """The parameter ``status``; None if it was not sent. Raises InvalidRequest."""
+    text, accepted = texts.get("status"), [each.value for each in kind]
+    if text is not None and text not in accepted:
+        raise InvalidRequest(InvalidParameter("status", f"must be one of {', '.join(accepted)}"))
+    return kind(text) if text else None
 
 
 def _uncached(body: JsonBody) -> Response:

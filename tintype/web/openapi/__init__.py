@@ -7,7 +7,8 @@ from typing import Any
 from tintype import __version__, signing
 from tintype.web.header_catalog import FIELDS
 from tintype.web.openapi import parameters, responses
-from tintype.web.openapi.paths import ApiFeatures, paths
+from tintype.web.openapi.features import ApiFeatures
+from tintype.web.openapi.paths import paths
 from tintype.web.openapi.schemas import schemas
 
 __all__ = ["ApiFeatures", "document"]
@@ -19,6 +20,7 @@ Every error is a problem object (RFC 9457) that names the parameter and the valu
 out has its default value."""
 _TAGS = [
     {"name": "thumbnails", "description": "Thumbnails, metadata and stored thumbnails."},
+    {"name": "jobs", "description": "Jobs: captures of many pages without a waiting client."},
     {"name": "operation", "description": "Health, metrics and status."},
 ]
 _KEY_SCHEMES = {
@@ -52,7 +54,7 @@ def document(features: ApiFeatures) -> dict[str, Any]:
         "tags": _TAGS,
         "paths": paths(features),
         "components": {
-            "schemas": {"Request": parameters.body(), **schemas()},
+            "schemas": {"Request": parameters.body(), "JobOptions": parameters.job_options(), **schemas()},
             "parameters": parameters.components(),
             "headers": {name: {"description": field.meaning, "schema": field.schema} for name, field in FIELDS.items()},
             "examples": responses.examples(),

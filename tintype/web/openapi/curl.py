@@ -33,6 +33,12 @@ def command(path: str, method: str, operation: Mapping[str, Any]) -> str:
 def _output(path: str, method: str) -> list[str]:
     if path == "/thumb":
         return ["-o", "thumbnail.png"]
+    if path.endswith("/archive"):
+        return ["-o", "job.zip"]
+    if path.endswith("/events"):
+        return ["-N"]
+    if path.endswith("/preview"):
+        return ["-o", "preview.webp"]
     return ["-O"] if method == "get" and path.startswith("/stored/") else []
 
 

@@ -14,6 +14,8 @@ from tintype.web.openapi.responses import PROBLEM_JSON
 Json = Mapping[str, Any]
 
 _METHODS = ("get", "post", "delete")
+_OPTIONS = ("Request", "JobOptions")
+"""Objects whose members are the options, which the page lists with their routes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ def objects(document: Json) -> dict[str, Any]:
     return {
         name: {"description": schema.get("description", ""), "rows": _rows(schema)}
         for name, schema in schemas.items()
-        if name != "Request"
+        if name not in _OPTIONS
     }
 
 
@@ -101,7 +103,7 @@ def _rows(schema: Json) -> tuple[ParameterRow, ...]:
 
 
 def _operation(document: Json, path: str, method: str, operation: Json) -> OperationView:
-    success = operation["responses"]["200"]
+    success = next(found for status, found in operation["responses"].items() if status.startswith("2"))
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
     schema = success["content"].get("application/json", {}).get("schema", {}).get("$ref", "")
     parameters = [_resolve_ref(document, each) for each in operation["parameters"]]
@@ -139,6 +141,8 @@ def _kind(schema: Json) -> str:
     """Type and range of a value in words."""
     if "anyOf" in schema:
         return " or ".join(_kind(each) for each in schema["anyOf"])
+    if "allOf" in schema:
+        return _kind(schema["allOf"][0])
     if "enum" in schema:
         return " · ".join(schema["enum"])
     if "$ref" in schema:

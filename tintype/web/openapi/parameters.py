@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tintype.jobs.submission import NOT_ACCEPTED
 from tintype.options import Options, accepts, is_body_only
 from tintype.request_parser import MAX_PARAMETERS
 from tintype.web.openapi.markdown import markdown
@@ -48,6 +49,17 @@ def body() -> Schema:
         "additionalProperties": False,
         "maxProperties": MAX_PARAMETERS,
         "oneOf": [{"required": ["url"]}, {"required": ["html"]}],
+    }
+
+
+def job_options() -> Schema:
+    """JSON Schema of the options of a job's pages: those of a request, without HTML and credentials."""
+    names = [name for name in _in_order() if name not in NOT_ACCEPTED]
+    return {
+        "type": "object",
+        "properties": {name: {"description": _meaning(name), **_schema(name)} for name in names},
+        "additionalProperties": False,
+        "maxProperties": MAX_PARAMETERS,
     }
 
 

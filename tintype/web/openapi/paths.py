@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tintype import errors, signing
@@ -26,46 +25,22 @@ from tintype.web.bodies import (
 )
 from tintype.web.header_catalog import RATE_LIMIT
 from tintype.web.openapi import parameters, responses
+from tintype.web.openapi.features import IF_NONE_MATCH, REQUEST_ID, TEXT, ApiFeatures, security
+from tintype.web.openapi.jobs import job_paths
 from tintype.web.openapi.responses import Responses, any_media, failures, json_content, success
 from tintype.web.openapi.schemas import reference
 from tintype.web.purge import MAX_SELECTORS
 
-_TEXT = {"type": "string"}
-_REQUEST_ID = {
-    "name": "X-Request-Id",
-    "in": "header",
-    "description": "Id of this request in the log.",
-    "schema": {**_TEXT, "pattern": "^[A-Za-z0-9._-]{1,64}$"},
-}
-_IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "description": "ETag of the client's copy.", "schema": _TEXT}
 _EXPIRES = {
     "name": signing.EXPIRES,
     "in": "query",
     "description": "When the signed URL expires, in seconds since the epoch.",
     "schema": {"type": "integer", "minimum": 0},
 }
-_KEY = {"name": "key", "in": "path", "required": True, "schema": _TEXT}
+_KEY = {"name": "key", "in": "path", "required": True, "schema": TEXT}
 
 _DELIVERY_OPTIONS = (*Rendition.model_fields, *PdfOptions.model_fields, "placeholder")
 """Options without effect on page metadata."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiFeatures:
-    """Routes and authentication that the settings enable.
-
-    ``base`` is the public base URL; empty: the one of the request. ``keys``: API keys are configured;
-    ``admin``: admin keys are.
-    """
-
-    base: str = ""
-    keys: bool = False
-    admin: bool = False
-    signatures: bool = False
-    serves_stored: bool = True
-    status: bool = True
-    progress: bool = True
-    metrics: bool = True
 
 
 def paths(features: ApiFeatures) -> dict[str, Any]:
@@ -79,6 +54,7 @@ def paths(features: ApiFeatures) -> dict[str, Any]:
             **({"get": _stored()} if features.serves_stored else {}),
             **({"delete": _stored_delete_one()} if features.admin else {}),
         },
+        **(job_paths(features) if features.jobs else {}),
         "/purge": {"post": _purge()},
         "/health": {
             "get": _operator("health", "Liveness.", success("The process is running.", json_content(HealthReport)))
@@ -137,7 +113,7 @@ def _persist(features: ApiFeatures) -> dict[str, Any]:
         "summary": "Store a thumbnail permanently.",
         "description": "The URL in the response does not expire. The same target with the same options is stored once.",
         **_with_options(features, found, more_errors=(errors.StorageFull,)),
-        "parameters": [_REQUEST_ID],
+        "parameters": [REQUEST_ID],
     }
 
 
@@ -160,10 +136,10 @@ def _with_options(
     body = {"application/json": {"schema": {"$ref": "#/components/schemas/Request"}, "example": example}}
     return {
         "tags": ["thumbnails"],
-        "parameters": [*query, *([_EXPIRES] if signed else []), _IF_NONE_MATCH, _REQUEST_ID],
+        "parameters": [*query, *([_EXPIRES] if signed else []), IF_NONE_MATCH, REQUEST_ID],
         **({} if query else {"requestBody": {"required": True, "content": body}}),
         "responses": {**found, **failures(kinds, as_image=as_image, rate_limited=True)},
-        "security": _security(features, signed=signed),
+        "security": security(features, signed=signed),
     }
 
 
@@ -175,7 +151,7 @@ def _stored() -> dict[str, Any]:
         "tags": ["thumbnails"],
         "summary": "A stored thumbnail.",
         "description": "The key may contain slashes. It identifies the content, so responses may be cached for ever.",
-        "parameters": [_KEY, _IF_NONE_MATCH, _REQUEST_ID],
+        "parameters": [_KEY, IF_NONE_MATCH, REQUEST_ID],
         "responses": {
             **found,
             **responses.not_modified(),
@@ -194,7 +170,7 @@ def _stored_list() -> dict[str, Any]:
     found = success("One page of objects.", json_content(StoredList))
     kinds = (*_ADMIN_ERRORS, errors.BackendUnavailable)
     operation = _operator("storedList", "List of stored objects, for operators.", found, *kinds)
-    return operation | {"parameters": [*_conditions(), _REQUEST_ID], "security": _security(ApiFeatures(keys=True))}
+    return operation | {"parameters": [*_conditions(), REQUEST_ID], "security": security(ApiFeatures(keys=True))}
 
 
 def _stored_delete() -> dict[str, Any]:
@@ -202,7 +178,7 @@ def _stored_delete() -> dict[str, Any]:
     kinds = (*_ADMIN_ERRORS, errors.BackendUnavailable)
     operation = _operator("storedDelete", "Delete the stored objects that match, for operators.", found, *kinds)
     dry_run = {"name": "dry_run", "in": "query", "description": "Delete nothing.", "schema": {"type": "boolean"}}
-    more = {"parameters": [*_conditions(), dry_run, _REQUEST_ID], "security": _security(ApiFeatures(keys=True))}
+    more = {"parameters": [*_conditions(), dry_run, REQUEST_ID], "security": security(ApiFeatures(keys=True))}
     return operation | more
 
 
@@ -210,7 +186,7 @@ def _stored_delete_one() -> dict[str, Any]:
     found = success("The object is deleted.", json_content(StoredRemovalReport))
     kinds = (*_ADMIN_ERRORS, errors.NotFound, errors.BackendUnavailable)
     operation = _operator("storedDeleteOne", "Delete a stored object, for operators.", found, *kinds)
-    return operation | {"parameters": [_KEY, _REQUEST_ID], "security": _security(ApiFeatures(keys=True))}
+    return operation | {"parameters": [_KEY, REQUEST_ID], "security": security(ApiFeatures(keys=True))}
 
 
 def _conditions() -> list[dict[str, Any]]:
@@ -222,7 +198,7 @@ def _conditions() -> list[dict[str, Any]]:
         "before": "Stored before this date, time (ISO 8601) or number of seconds since 1970.",
         "cursor": "The member `next` of the previous page.",
     }
-    texts = [{"name": name, "in": "query", "description": text, "schema": _TEXT} for name, text in described.items()]
+    texts = [{"name": name, "in": "query", "description": text, "schema": TEXT} for name, text in described.items()]
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
     return [*texts, {"name": "limit", "in": "query", "description": "Objects of one page.", "schema": limit}]
 
@@ -236,7 +212,7 @@ def _status(features: ApiFeatures) -> dict[str, Any]:
     found = success("The totals.", json_content(StatusReport))
     kinds = responses.auth_errors(keys=features.keys, signatures=features.signatures)
     operation = _operator("status", "Totals of the node, as the page at `/` shows them.", found, *kinds)
-    return operation | {"security": _security(features)}
+    return operation | {"security": security(features)}
 
 
 def _progress() -> dict[str, Any]:
@@ -255,12 +231,12 @@ def _followed(name: str, summary: str, found: Responses) -> dict[str, Any]:
     schema = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
     description = "32 random hex digits, made by the client."
     progress_id = {"name": "id", "in": "path", "required": True, "schema": schema, "description": description}
-    return operation | {"parameters": [progress_id, _REQUEST_ID]}
+    return operation | {"parameters": [progress_id, REQUEST_ID]}
 
 
 def _metrics() -> dict[str, Any]:
     media = ("text/plain", "application/openmetrics-text")
-    found = success("The metrics.", {name: {"schema": _TEXT} for name in media})
+    found = success("The metrics.", {name: {"schema": TEXT} for name in media})
     summary = "Metrics for Prometheus, for clients that the operator allows."
     return _operator("metrics", summary, found, errors.Unauthorized, errors.NotFound)
 
@@ -277,7 +253,7 @@ def _purge() -> dict[str, Any]:
         ),
         *(errors.RateLimited, errors.Overloaded, errors.BackendUnavailable),
     )
-    texts = {"oneOf": [_TEXT, {"type": "array", "items": _TEXT, "maxItems": MAX_SELECTORS}]}
+    texts = {"oneOf": [TEXT, {"type": "array", "items": TEXT, "maxItems": MAX_SELECTORS}]}
     names = {kind.value: {"const": True} if kind is SelectorKind.ALL else texts for kind in SelectorKind}
     schema = {"type": "object", "properties": names, "minProperties": 1, "additionalProperties": False}
     example = {"url": "https://example.com/", "host": ["example.org"]}
@@ -287,7 +263,7 @@ def _purge() -> dict[str, Any]:
         "tags": ["operation"],
         "summary": "Remove thumbnails from the cache.",
         "description": "By URL, host, path prefix, tag or ETag, or all. Needs an admin key. Stored objects are kept.",
-        "parameters": [_REQUEST_ID],
+        "parameters": [REQUEST_ID],
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}},
         "responses": {**found, **failures(kinds, rate_limited=True)},
         "security": [{"bearer": []}, {"key": []}],
@@ -308,11 +284,11 @@ def _usage(features: ApiFeatures) -> dict[str, Any]:
         "after": "For an admin key: name of the key after which the page begins.",
         "limit": "For an admin key: keys per page, from 1 to 1000; by default 100.",
     }
-    query = [{"name": name, "in": "query", "description": text, "schema": _TEXT} for name, text in texts.items()]
+    query = [{"name": name, "in": "query", "description": text, "schema": TEXT} for name, text in texts.items()]
     return {
         **_operator("usage", "Requests, captures and bytes of API keys in a month.", found, *kinds),
-        "parameters": [*query, _REQUEST_ID],
-        "security": _security(features),
+        "parameters": [*query, REQUEST_ID],
+        "security": security(features),
     }
 
 
@@ -322,12 +298,7 @@ def _operator(name: str, summary: str, found: Responses, *kinds: type[errors.Tin
         "operationId": name,
         "tags": ["operation"],
         "summary": summary,
-        "parameters": [_REQUEST_ID],
+        "parameters": [REQUEST_ID],
         "responses": {**found, **failures(kinds)},
         "security": [],
     }
-
-
-def _security(features: ApiFeatures, *, signed: bool = False) -> list[dict[str, list[str]]]:
-    accepted = [("bearer", features.keys), ("key", features.keys), ("signature", signed)]
-    return [{name: []} for name, is_accepted in accepted if is_accepted]

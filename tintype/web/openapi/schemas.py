@@ -22,6 +22,7 @@ from tintype.web.bodies import (
     StoredRemovalReport,
     UsageReport,
 )
+from tintype.web.jobs.bodies import JobChange, JobList, JobPageList, JobReport
 from tintype.web.openapi.markdown import first_paragraph
 
 Schema = dict[str, Any]
@@ -29,6 +30,7 @@ Schema = dict[str, Any]
 _MODELS = (
     *(Problem, PageMetadata, PersistedThumbnail, HealthReport, ReadinessReport, StatusReport),
     *(KeyUsage, PurgeReport, UsageReport, StoredList, StoredRemovalReport, ProgressReport, CancelReport),
+    *(JobReport, JobList, JobPageList, JobChange),
 )
 
 

@@ -1,0 +1,71 @@
+"""A site with jobs, over a store in SQLite and fake captures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.support.concurrency import eventually
+from tests.support.contracts.jobs import LIMITS
+from tests.web.conftest import Site
+from tintype.jobs.capture import PageCapturer
+from tintype.jobs.runner import JobRunner
+from tintype.jobs.service import JobLimits, JobService
+from tintype.jobs.submission import SubmissionParser
+from tintype.state.sqlite_jobs import SqliteJobs
+
+PAGES = ["https://a.org/", "https://b.org/path", "https://c.org/"]
+
+
+@dataclass(kw_only=True)
+class JobSite(Site):
+    """A site with jobs; their pages are captured once ``start`` was called."""
+
+    folder: Path
+    queue: int = 10_000
+
+    def _app(self) -> Any:
+        super()._app()
+        store, parser = SqliteJobs(self.folder / "jobs.db", clock=self.clock), self.application.request_parser
+        runner = JobRunner(store, PageCapturer(self.service, parser), LIMITS)
+        self.jobs = JobService(store, SubmissionParser(parser), runner, JobLimits(queued_per_owner=self.queue))
+        return super()._app()
+
+    def submit(self, *pages: Any, headers: dict[str, str] | None = None, **members: Any) -> TestResponse:
+        return self.client.post("/jobs", json={"pages": list(pages or PAGES), **members}, headers=headers)
+
+    def job(self, *pages: Any, **members: Any) -> str:
+        response = self.submit(*pages, **members)
+        assert response.status_code == 202, response.text
+        return str(response.json["id"])
+
+    def report(self, job: str) -> dict[str, Any]:
+        return dict(self.client.get(f"/jobs/{job}").json or {})
+
+    def finished(self, job: str) -> dict[str, Any]:
+        self.jobs.start()
+        assert eventually(lambda: self.report(job)["ended_at"])
+        return self.report(job)
+
+
+@pytest.fixture
+def open_site(tmp_path: Path) -> Iterator[Any]:
+    opened: list[JobSite] = []
+
+    def build(**fields: Any) -> JobSite:
+        opened.append(JobSite(folder=tmp_path, **fields))
+        return opened[-1]
+
+    yield build
+    for site in opened:
+        assert site.jobs.stop(30)
+
+
+@pytest.fixture
+def site(open_site: Any) -> JobSite:
+    return open_site()
