@@ -26,10 +26,12 @@ from tintype.chromium.process.watchdog import ProcessLimits
 from tintype.chromium.proxy.session import ProxyLimits
 from tintype.commands import file_server, worker
 from tintype.engines import chromium
+from tintype.jobs import runner, submission
+from tintype.jobs import service as job_service
 from tintype.network import resolver
 from tintype.options import combinations, credentials, types
 from tintype.service import rendering_limit, stored_objects
-from tintype.state import counter_table, purges
+from tintype.state import counter_table, purges, sqlite_jobs
 from tintype.storage import guarded
 from tintype.web import (
     client_address,
@@ -46,7 +48,8 @@ from tintype.web import (
     sending,
     usage,
 )
-from tintype.web.jobs import preview
+from tintype.web.jobs import archive, preview
+from tintype.web.jobs import views as job_views
 
 KB, MB = 1 << 10, 1 << 20
 COLUMNS = ["resource", "bound per request", "bound per client", "bound for the process", "answer at the bound"]
@@ -120,6 +123,21 @@ BOUNDS: list[tuple[str, str]] = [
     ("purge", f"{purge.MAX_SELECTORS} selectors of {purge.MAX_TEXT:,} characters"),
     ("purge", f"{purges.TOMBSTONE_SECONDS:.0f} s"),
     ("list or deletion of stored objects", f"{stored_objects.MAX_SCAN:,} objects, {stored_objects.SCAN_TIME:.0f} s"),
+    ("job", f"{submission.MAX_PAGES:,} pages, {job_views.MAX_JOB_BODY // MB} MB"),
+    ("job", f"name of {submission.MAX_NAME} characters"),
+    ("job", f"{job_service.MAX_QUEUED:,} pages queued"),
+    ("pages of jobs", f"{runner.MAX_ATTEMPTS} attempts, pauses of at most {runner.MAX_PAUSE:.0f} s"),
+    ("pages of jobs", f"lost by {sqlite_jobs.MAX_LOST_WORKERS} workers"),
+    ("list of jobs", f"{job_views.MAX_PAGE:,} entries; {job_service.MAX_EXAMINED:,} jobs compared"),
+    (
+        "requests that follow a job",
+        f"{job_views.MAX_WAIT:.0f} s of waiting, {job_views.EVENTS_SECONDS:.0f} s of events",
+    ),
+    ("requests that follow a job", f"{1 / job_service.CHANGE_INTERVAL:.0f} events per second"),
+    ("requests that follow a job", f"{job_views.MAX_WATCHERS_PER_CLIENT} at a time"),
+    ("requests that follow a job", f"{job_views.MAX_WATCHERS} at a time"),
+    ("archive of a job", f"{archive.MAX_ARCHIVES_PER_CLIENT} at a time"),
+    ("archive of a job", f"{archive.MAX_ARCHIVES} at a time"),
     ("previews of the pages of a job", f"{preview.WIDTH} × {preview.HEIGHT} pixels"),
     ("previews of the pages of a job", f"{preview.MAX_SOURCE // MB} MB"),
     ("storage operation", f"{guarded.OPERATION_TIMEOUT:.0f} s"),

@@ -111,6 +111,27 @@ class TestGuideSnippets:
 
 
 @pytest.mark.browser
+class TestJobsGuide:
+    GUIDE = (ROOT / "docs" / "jobs.md").read_text()
+
+    def snippet(self, language: str, service: str, example: str) -> str:
+        """The last of that language, about the example page."""
+        code = re.findall(rf"```{language}\n(.*?)```", self.GUIDE, re.DOTALL)[-1]
+        return code.replace("http://127.0.0.1:8000", service).replace("https://example.com/", example)
+
+    @pytest.mark.parametrize(("language", "program"), [("python", sys.executable), ("js", "node")])
+    def test_program_prints_the_stored_url(
+        self, service: str, example: str, tmp_path: Path, language: str, program: str
+    ) -> None:
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed")
+        script = tmp_path / ("snippet.mjs" if language == "js" else "snippet.py")
+        script.write_text(self.snippet(language, service, example))
+        done = run(program, str(script), folder=tmp_path)
+        assert done.stdout.startswith(f"{example} {service}/stored/thumbs/"), done.stderr
+
+
+@pytest.mark.browser
 def test_demo_succeeds_and_writes_images(tmp_path: Path) -> None:
     done = run(sys.executable, str(ROOT / "scripts/demo.py"), str(tmp_path / "demo"), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
