@@ -16,6 +16,8 @@ from tests.playground.page_driver import PageDriver
 from tintype.provision import find_browser
 
 OpenPage = Callable[..., PageDriver]
+Look = dict[str, Any]
+"""Settings of a browser context."""
 Start = Callable[..., Node]
 """Starts a service with settings by name."""
 
@@ -49,6 +51,13 @@ def browser() -> Iterator[Browser]:
     executable = find_browser.find_chromium(os.environ.get("TINTYPE_CHROMIUM", ""))
     with sync_playwright() as play, play.chromium.launch(executable_path=str(executable)) as launched:
         yield launched
+
+
+@pytest.fixture(scope="module", params=[((1440, 900), "light"), ((390, 844), "dark")], ids=str)
+def look(request: pytest.FixtureRequest) -> Look:
+    """Both layouts and both colour schemes; colours do not depend on the layout."""
+    (width, height), scheme = request.param
+    return {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
 
 
 @pytest.fixture

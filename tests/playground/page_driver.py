@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect
 
 TIMEOUT_MS = 60_000.0
 """Milliseconds; a capture on a loaded machine is slow."""
 expect.set_options(timeout=TIMEOUT_MS)
+AXE = (Path(__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+"""The unmodified axe-core 4.12.1 of Deque Systems (MPL-2.0), which is part of no release."""
+MIN_PASSES = 10
+"""Rules that pass on the smallest page; fewer would mean that axe-core did not run."""
 
 
 class PageDriver:
@@ -80,3 +86,11 @@ class PageDriver:
     def _record_request(self, request: Request) -> None:
         assert request.url.startswith((self.base, "blob:")), request.url
         self.requested_urls.append(request.url)
+
+
+def violations(tab: PageDriver) -> list[str]:
+    """What axe-core reports about the page: rule, and the elements that violate it."""
+    tab.page.evaluate(AXE)
+    result = tab.page.evaluate("axe.run()")
+    assert len(result["passes"]) >= MIN_PASSES
+    return [f"{each['id']}: {[node['target'] for node in each['nodes']]}" for each in result["violations"]]

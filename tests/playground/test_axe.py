@@ -1,44 +1,18 @@
-"""Accessibility of the playground in every state by axe-core: no violation of WCAG 2.2 AA or of its best practices.
-
-``axe.min.js`` is the unmodified axe-core 4.12.1 of Deque Systems (MPL-2.0), and is part of no release.
-"""
+"""Accessibility of the playground in every state by axe-core: no violation of WCAG 2.2 AA or of its best practices."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from harness.node import Node
 from harness.site_server import SiteServer
-from tests.playground.conftest import OpenPage, Start, open_pages
-from tests.playground.page_driver import PageDriver
+from tests.playground.conftest import Look, OpenPage, Start, open_pages
+from tests.playground.page_driver import PageDriver, violations
 
 pytestmark = pytest.mark.browser
-
-AXE = (Path(__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-WIDE, PHONE = (1440, 900), (390, 844)
-MIN_PASSES = 10
-"""Rules that pass on the smallest page; fewer would mean that axe-core did not run."""
-Look = dict[str, Any]
-
-
-@pytest.fixture(scope="module", params=[(WIDE, "light"), (PHONE, "dark")], ids=str)
-def look(request: pytest.FixtureRequest) -> Look:
-    """Settings of the browser context: both layouts and both colour schemes; colours do not depend on the layout."""
-    (width, height), scheme = request.param
-    return {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
-
-
-def violations(tab: PageDriver) -> list[str]:
-    """What axe-core reports about the page: rule, and the elements that violate it."""
-    tab.page.evaluate(AXE)
-    result = tab.page.evaluate("axe.run()")
-    assert len(result["passes"]) >= MIN_PASSES
-    return [f"{each['id']}: {[node['target'] for node in each['nodes']]}" for each in result["violations"]]
 
 
 @pytest.fixture(scope="module")

@@ -111,6 +111,11 @@ class Job:
             return JobStatus.COMPLETED
         return JobStatus.PARTIAL if counts.captured else JobStatus.FAILED
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether every page has ended; the running pages of a cancelled job are captured to their end."""
+        return not self.counts.queued and not self.counts.running
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageResult:

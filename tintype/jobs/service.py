@@ -26,7 +26,6 @@ MAX_EXAMINED, EXAMINED_AT_ONCE = 2000, 200
 """Jobs that one request for a list compares with its filter, and those that one query of the store reads."""
 CHANGE_INTERVAL = 0.5
 """Seconds between two looks at a job for clients that wait for a change."""
-ENDED_STATUSES = (JobStatus.COMPLETED, JobStatus.PARTIAL, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +141,7 @@ class JobService:
         """The job now, and after each change until it has ended or the time is over; at most two in a second."""
         until, last = time.monotonic() + seconds, job
         yield job
-        while last.status not in ENDED_STATUSES and (left := until - time.monotonic()) > 0:
+        while not last.has_ended and (left := until - time.monotonic()) > 0:
             if self._stopped.wait(min(CHANGE_INTERVAL, left)):
                 return
             found = self._store.job(job.id)
@@ -161,7 +160,7 @@ class JobService:
 
     def cancel(self, job: Job) -> int:
         """Cancel what has not begun, and forget a job that has ended; returns the number of cancelled pages."""
-        if job.status in ENDED_STATUSES and not job.counts.running:
+        if job.has_ended:
             self._store.delete(job.id)
             return 0
         return self._store.cancel(job.id)

@@ -1,9 +1,10 @@
-"""Playground: the page at ``GET /``, its files at ``GET /static/…``, its totals at ``GET /status.json``."""
+"""Playground: the pages ``GET /`` and ``GET /playground/jobs``, their files, and totals at ``GET /status.json``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request
@@ -11,6 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from tintype import __version__, telemetry
 from tintype.errors import NotFound
+from tintype.jobs.submission import MAX_NAME, MAX_PAGES
 from tintype.web import form, progress
 from tintype.web.auth import Authenticator
 from tintype.web.bodies import StatusReport
@@ -21,8 +23,7 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self';"
     " base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
-_ENTRIES = ("docs.js", "playground.js")
-"""Scripts that a page names itself; the others are modules that they import."""
+JOBS_PATH = "/playground/jobs"
 _FOOTER_LINKS = ("docs", "openapi.json", "health", "ready")
 """Links in the footer of the page; those whose route is disabled are left out."""
 _SNIPPETS = (
@@ -47,12 +48,19 @@ def blueprint(playground: Playground, access: Authenticator) -> Blueprint:
     """The routes. The page itself needs no API key; it contains only static content."""
     routes = Blueprint("playground", __name__)
     text = cache(lambda: _render_page(playground, access))
+    jobs_text = cache(lambda: _render_jobs_page(playground, access))
 
     @routes.get("/")
     def page() -> ResponseReturnValue:
         if "plain" in request.args:
             return redirect(f"thumb?{urlencode(form.parse_form(request.args))}", 303)
         return with_security_headers(with_etag(text(), "text/html; charset=utf-8", request))
+
+    @routes.get(JOBS_PATH)
+    def jobs_page() -> ResponseReturnValue:
+        if not _has_jobs(access):
+            raise NotFound("this service accepts no jobs")
+        return with_security_headers(with_etag(jobs_text(), "text/html; charset=utf-8", request))
 
     @routes.get("/static/<digest>/<name>")
     def static(digest: str, name: str) -> Response:
@@ -74,22 +82,52 @@ def blueprint(playground: Playground, access: Authenticator) -> Blueprint:
 
 
 def _render_page(playground: Playground, access: Authenticator) -> str:
-    routes = {rule.rule for rule in current_app.url_map.iter_rules()}
     return render_template(
         "playground.html",
-        common=form.common_fields(playground.hidden_options),
-        groups=form.field_groups(playground.hidden_options),
-        static=f"static/{static_files().digest}",
-        modules=[name for name in static_files().files if name.endswith(".js") and name not in _ENTRIES],
-        access="open" if access.is_public else "keys" if access.keys else "signed",
+        **_common_values(playground, access, "playground.js"),
+        static=_static(),
         signed=access.accepts_signatures,
-        viewports={value: preset for value, _, preset in form.device_viewports()},
         snippets=(*_SNIPPETS, *([("signed", "Signed URL")] if access.accepts_signatures else [])),
-        reports_progress=progress.ROUTE in routes,
-        has_docs="/docs" in routes,
-        footer_links=[path for path in _FOOTER_LINKS if f"/{path}" in routes],
-        version=__version__,
+        reports_progress=progress.ROUTE in _routes(),
+        has_jobs=_has_jobs(access),
     )
+
+
+def _render_jobs_page(playground: Playground, access: Authenticator) -> str:
+    return render_template(
+        "jobs.html",
+        **_common_values(playground, access, "jobs.js"),
+        static=f"../{_static()}",
+        max_pages=MAX_PAGES,
+        max_name=MAX_NAME,
+    )
+
+
+def _common_values(playground: Playground, access: Authenticator, script: str) -> dict[str, Any]:
+    """Values that both pages show; ``script`` is the one that the page starts."""
+    return {
+        "common": form.common_fields(playground.hidden_options),
+        "groups": form.field_groups(playground.hidden_options),
+        "viewports": {value: preset for value, _, preset in form.device_viewports()},
+        "modules": static_files().modules(script),
+        "access": "open" if access.is_public else "keys" if access.keys else "signed",
+        "has_docs": "/docs" in _routes(),
+        "footer_links": [path for path in _FOOTER_LINKS if f"/{path}" in _routes()],
+        "version": __version__,
+    }
+
+
+def _has_jobs(access: Authenticator) -> bool:
+    """Whether a person can use jobs on a page: a signed URL cannot submit one."""
+    return "/jobs" in _routes() and (access.is_public or bool(access.keys))
+
+
+def _routes() -> set[str]:
+    return {rule.rule for rule in current_app.url_map.iter_rules()}
+
+
+def _static() -> str:
+    return f"static/{static_files().digest}"
 
 
 def with_security_headers(response: Response) -> Response:

@@ -25,8 +25,15 @@ from tintype.web import headers
 log = structlog.get_logger("tintype.web")
 
 _LOGGER = logging.getLogger("tintype.web")
-_POLLED = {"/status.json", "/progress/<progress_id>"}
-"""Routes that an open playground requests all the time: logged at level DEBUG."""
+_POLLED = {
+    ("GET", "/status.json"),
+    ("GET", "/progress/<progress_id>"),
+    ("DELETE", "/progress/<progress_id>"),
+    ("GET", "/jobs"),
+    ("GET", "/jobs/<job_id>/pages"),
+    ("GET", "/jobs/<job_id>/pages/<int:number>/preview"),
+}
+"""Requests that an open playground sends all the time: logged at level DEBUG."""
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -110,7 +117,7 @@ def _end(response: Response) -> Response:
     route, sent = request.url_rule.rule if request.url_rule else "-", sent_bytes(response)
     request.environ["tintype.route"] = route
     telemetry.observe_request(route, response.status_code, response.headers.get("X-Cache", ""), spent / 1000, sent)
-    usual = logging.DEBUG if route in _POLLED else logging.INFO
+    usual = logging.DEBUG if (request.method, route) in _POLLED else logging.INFO
     level = logging.WARNING if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else usual
     log.log(
         level, "request_finished", method=request.method, route=route, status=response.status_code, ms=spent, bytes=sent

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).parent / "static"
 _MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_IMPORT = re.compile(rb'^import .*"\./(.+)";$', re.MULTILINE)
 
 
 class StaticFiles(NamedTuple):
@@ -21,6 +23,17 @@ class StaticFiles(NamedTuple):
     def media_type(self, name: str) -> str:
         """Content-Type of a file."""
         return _MEDIA_TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+    def modules(self, script: str) -> list[str]:
+        """The modules that a script imports, and those that they import."""
+        found: list[str] = []
+        waiting = [script]
+        while waiting:
+            imported = _IMPORT.findall(self.files[waiting.pop()])
+            new = [name for each in imported if (name := each.decode()) not in found]
+            found += new
+            waiting += new
+        return sorted(found)
 
 
 @cache

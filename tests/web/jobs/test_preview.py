@@ -34,10 +34,10 @@ def respond(site: Site, page: JobPage, **headers: str) -> Response:
     ("options", "size"),
     [
         ({}, (400, 225)),
-        ({"width": 800, "height": 2000}, (400, 250)),
+        ({"width": 800, "height": 2000}, (400, 225)),
         ({"width": 2000, "height": 400}, (400, 80)),
         ({"thumb_width": 160}, (160, 90)),
-        ({"width": 320, "height": 1000, "format": "jpeg"}, (320, 200)),
+        ({"width": 320, "height": 1000, "format": "jpeg"}, (320, 180)),
     ],
 )
 def test_preview_shows_the_top_at_its_whole_width(site: Site, options: dict[str, Any], size: tuple[int, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from io import BytesIO
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from tests.support.access import SIGNATURES
+from tests.support.concurrency import eventually
+from tests.web.conftest import Site
 from tests.web.jobs.conftest import PAGES, JobSite
 from tintype.api_keys import ApiKey
 from tintype.jobs import service
@@ -193,6 +197,20 @@ class TestEvents:
         site.finished(job)
         assert site.client.get(f"/jobs/{job}/events").status_code == 200
 
+    def test_events_of_a_cancelled_job_end_with_its_last_page(self, site: JobSite) -> None:
+        job = site.job()
+        site.engine.released.clear()
+        site.jobs.start()
+        try:
+            assert eventually(lambda: site.report(job)["progress"]["running"])
+            site.client.delete(f"/jobs/{job}")
+            stream = site.client.get(f"/jobs/{job}/events", buffered=False).iter_encoded()
+            assert next(stream).startswith(b"retry: ")
+            assert next(stream).startswith(b"event: progress")
+        finally:
+            site.engine.released.set()
+        assert [event.splitlines()[0] for event in stream][-1] == b"event: end"
+
 
 class TestArchive:
     def test_holds_every_thumbnail_and_an_index(self, site: JobSite) -> None:
@@ -235,3 +253,36 @@ class TestOwners:
         assert site.client.delete(f"/jobs/{job}", headers=blog).status_code == 404
         assert site.client.get("/jobs", headers=blog).json["jobs"] == []
         assert [each["id"] for each in site.client.get("/jobs", headers=shop).json["jobs"]] == [job]
+
+
+class TestPageOfJobs:
+    def test_page_is_linked_from_the_playground(self, site: JobSite) -> None:
+        assert 'href="playground/jobs"' in site.client.get("/").text
+        page = site.client.get("/playground/jobs")
+        assert "Content-Security-Policy" in page.headers
+        assert 'id="key"' not in page.text
+
+    def test_every_file_of_the_page_exists(self, site: JobSite) -> None:
+        text = site.client.get("/playground/jobs").text
+        files = re.findall(r'"\.\./(static/[^"]+)"', text)
+        assert any(name.endswith("jobs.js") for name in files)
+        assert {site.client.get(f"/{name}").status_code for name in files} == {200}
+
+    def test_page_has_no_options_that_no_job_accepts(self, site: JobSite) -> None:
+        text = site.client.get("/playground/jobs").text
+        assert 'name="thumb_width"' in text
+        assert [name for name in ("html", "headers", "cookies", "basic_auth") if f'name="{name}"' in text] == []
+
+    def test_asks_for_a_key_if_keys_are_configured(self, open_site: Any) -> None:
+        site = open_site(authenticator=Authenticator([ApiKey.parse("shop:" + "s" * 20)]))
+        assert 'id="key"' in site.client.get("/playground/jobs").text
+
+    def test_page_is_absent_without_jobs(self) -> None:
+        site = Site()
+        assert "playground/jobs" not in site.client.get("/").text
+        assert site.client.get("/playground/jobs").status_code == 404
+
+    def test_page_is_absent_if_only_signed_urls_are_accepted(self, open_site: Any) -> None:
+        site = open_site(authenticator=Authenticator((), SIGNATURES))
+        assert "playground/jobs" not in site.client.get("/").text
+        assert site.client.get("/playground/jobs").status_code == 404

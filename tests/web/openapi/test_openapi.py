@@ -34,7 +34,7 @@ ADMIN_ROUTES = {"/purge", "/stored"}
 ADMIN_OPERATIONS = {("/stored/{key}", "delete")}
 """Documented if admin keys are configured."""
 ALL_FEATURES = ApiFeatures(base="https://thumbs.example.com", keys=True, signatures=True, admin=True)
-HTML_ROUTES = {"/", "/docs", "/static/<digest>/<name>"}
+HTML_ROUTES = {"/", "/docs", "/playground/jobs", "/static/<digest>/<name>"}
 
 
 @pytest.fixture(scope="module")

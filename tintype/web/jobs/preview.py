@@ -15,7 +15,7 @@ from tintype.service import ThumbnailService
 from tintype.web import conditions
 from tintype.web.rate_limit import RateLimiter
 
-WIDTH, HEIGHT = 400, 250
+WIDTH, HEIGHT = 400, 225
 """Pixels of a preview; an image that is smaller keeps its size."""
 MAX_SOURCE = 64 << 20
 """Bytes of a stored thumbnail that is read for a preview."""

@@ -13,7 +13,7 @@ from flask import Blueprint, Request, Response, jsonify, request
 
 from tintype.errors import InvalidParameter, InvalidRequest, NotFound
 from tintype.jobs.model import Job, JobStatus, PageStatus
-from tintype.jobs.service import ENDED_STATUSES, JobFilter, JobService
+from tintype.jobs.service import JobFilter, JobService
 from tintype.jobs.submission import MAX_PAGES
 from tintype.web import raw_params, request_log
 from tintype.web.auth import Authenticator
@@ -130,7 +130,7 @@ class JobsView:
     def _events_of(self, job: Job, base: str) -> Iterator[str]:
         yield "retry: 2000\n\n"
         for each in self.jobs.changes(job, EVENTS_SECONDS):
-            name = "end" if each.status in ENDED_STATUSES else "progress"
+            name = "end" if each.has_ended else "progress"
             yield f"event: {name}\ndata: {json.dumps(JobReport.of(each, base).members())}\n\n"
 
     def archive(self, job_id: str) -> Response:

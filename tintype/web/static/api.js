@@ -45,7 +45,7 @@ function parseResponse(response) {
   };
 }
 
-async function parseProblem(response, body) {
+export async function parseProblem(response, body) {
   if (response.ok) return null;
   if (body.type.startsWith("application/problem+json")) {
     try {
