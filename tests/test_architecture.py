@@ -57,6 +57,7 @@ RINGS = (
         "circuit_breaker",
         "deadline",
         "progress",
+        "low_priority",
         "shared_memory",
         "malloc",
         "bounded_cache",

@@ -25,7 +25,12 @@ def build_jobs(
 ) -> JobService:
     """Build the jobs of this process; ``charge_to`` returns what counts the captures of an API key by its name."""
     captures = max(1, int(settings.slot_count * settings.job_share))
-    limits = ClaimLimits(total=captures, per_owner=captures, per_host=settings.job_host_captures)
+    limits = ClaimLimits(
+        total=captures,
+        per_owner=settings.job_key_captures or captures,
+        per_host=settings.job_host_captures,
+        host_pause=settings.job_host_pause,
+    )
     runner = JobRunner(state.jobs, PageCapturer(service, parser, charge_to), limits)
     job_limits = JobLimits(queued_per_owner=settings.job_queue, retention=settings.job_retention)
     return JobService(state.jobs, SubmissionParser(parser), runner, job_limits)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.concurrency import eventually
 from tintype.errors import Overloaded
+from tintype.low_priority import low_priority
 from tintype.service.limits import UNLIMITED, ConcurrencyLimit, WaitingLimit
 
 NEVER = 60.0
@@ -23,6 +24,13 @@ class TestWaitingLimit:
         for _ in range(3):
             with limit.acquire("a"):
                 pass
+
+    def test_counts_no_page_of_a_job(self) -> None:
+        limit = WaitingLimit(1)
+        with low_priority(), limit.acquire("a"), limit.acquire("b"):
+            pass
+        with limit.acquire("a"), low_priority(), limit.acquire("b"):
+            pass
 
     def test_releases_after_an_exception(self) -> None:
         limit = WaitingLimit(1)

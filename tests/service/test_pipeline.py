@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from tintype.errors import (
     TargetUnreachable,
     TintypeError,
 )
+from tintype.low_priority import low_priority
 from tintype.model import CacheState, Freshness
 from tintype.service.policy import BlankRetry
 
@@ -39,6 +41,30 @@ from tintype.service.policy import BlankRetry
 @pytest.fixture
 def harness() -> ServiceHarness:
     return ServiceHarness()
+
+
+class TestLowPriority:
+    def test_client_does_not_wait_for_the_lock_of_a_job_that_captures_the_same_page(
+        self, harness: ServiceHarness
+    ) -> None:
+        harness.engine.released.clear()
+        with ThreadPoolExecutor(2) as pool:
+            job = pool.submit(_at_low_priority, harness.state)
+            assert eventually(lambda: harness.engine.capture_count == 1)
+            client = pool.submit(harness.state)
+            assert eventually(lambda: harness.engine.capture_count == 2)
+            harness.engine.released.set()
+            assert [job.result(), client.result()] == ["MISS", "MISS"]
+
+    def test_pages_of_two_jobs_share_a_capture(self, harness: ServiceHarness) -> None:
+        jobs = [partial(_at_low_priority, harness.state)] * 2
+        assert sorted(run_concurrently(harness, [*jobs])) == ["COALESCED", "MISS"]
+        assert harness.engine.capture_count == 1
+
+
+def _at_low_priority(call: Callable[[], CacheState]) -> CacheState:
+    with low_priority():
+        return call()
 
 
 class TestDerivation:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
 
 from tests.support.concurrency import eventually
 from tintype.deadline import answer_within
 from tintype.errors import Overloaded
+from tintype.low_priority import low_priority
 from tintype.service import rendering_limit
 from tintype.service.rendering_limit import SMALL_PIXELS, RenderingLimit
 
 LARGE, SMALL = 8_000_000, 300_000
 NEVER, SHORT = 60.0, 0.01
+Priority = Callable[[], AbstractContextManager[None]]
 
 
 class Renderings:
@@ -37,11 +39,11 @@ class Renderings:
                 end.set()
             self._pool.shutdown()
 
-    def start(self, name: str, pixels: int, held_bytes: int = 0) -> Future[None]:
+    def start(self, name: str, pixels: int, held_bytes: int = 0, priority: Priority = nullcontext) -> Future[None]:
         """Start a thread; returns once the rendering runs or waits."""
         before = self.limit.running + self.limit.waiting
         self._ends[name] = threading.Event()
-        done = self._pool.submit(self._render, name, pixels, held_bytes)
+        done = self._pool.submit(self._render, name, pixels, held_bytes, priority)
         assert eventually(lambda: self.limit.running + self.limit.waiting > before or done.done())
         assert eventually(lambda: len(self.started) == self.limit.running or done.done())
         return done
@@ -52,8 +54,8 @@ class Renderings:
         self._ends[name].set()
         assert eventually(lambda: self.limit.running + self.limit.waiting < before)
 
-    def _render(self, name: str, pixels: int, held_bytes: int) -> None:
-        with self.limit.acquire(pixels, held_bytes):
+    def _render(self, name: str, pixels: int, held_bytes: int, priority: Priority) -> None:
+        with priority(), self.limit.acquire(pixels, held_bytes):
             self.started.append(name)
             self._ends[name].wait(NEVER)
 
@@ -66,6 +68,26 @@ def one_slot() -> Iterator[Renderings]:
     renderings = Renderings(RenderingLimit(1, timeout=NEVER, on_idle=lambda: None))
     with renderings.all_ended():
         yield renderings
+
+
+class TestJobs:
+    def test_wait_behind_all_others(self, one_slot: Renderings) -> None:
+        one_slot.start("running", LARGE)
+        one_slot.start("job", LARGE, 1, priority=low_priority)
+        one_slot.start("other", LARGE)
+        one_slot.start("capture", LARGE, 1)
+        for name in ("running", "capture", "other"):
+            one_slot.end(name)
+        assert one_slot.has_started("running", "capture", "other", "job")
+
+    def test_take_no_place_of_requests_that_wait(self) -> None:
+        renderings = Renderings(RenderingLimit(1, 1, timeout=NEVER, on_idle=lambda: None))
+        with renderings.all_ended():
+            renderings.start("running", LARGE)
+            for name in ("one", "two"):
+                renderings.start(name, LARGE, priority=low_priority)
+            assert not renderings.start("request", LARGE).done()
+            assert renderings.limit.waiting == 3
 
 
 class TestSlots:

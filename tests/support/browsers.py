@@ -38,6 +38,7 @@ class FakeBrowser:
     recycle_reason: str = ""
     page_fault: str = ""
     demoted: bool = False
+    low_priority: bool = False
     isolates_sites: bool = False
     captures: int = 0
     started_at: float = 0.0
@@ -65,6 +66,9 @@ class FakeBrowser:
 
     def demote(self) -> None:
         self.demoted = True
+
+    def lower_priority(self) -> None:
+        self.low_priority = True
 
     def retire(self, reason: str) -> None:
         self.recycle_reason = self.recycle_reason or reason
@@ -101,8 +105,10 @@ class FakeLauncher:
         """Captures that any browser was asked for, the oldest first."""
         self.pool = Pool(self.start, limits, Blocklists(ads=blocked or DomainSet()))
 
-    def capture(self, name: str = "a", *, fresh: bool = False, **parts: Any) -> asyncio.Task[Capture]:
-        return asyncio.create_task(self.pool.capture(shot(name, **parts), fresh=fresh))
+    def capture(
+        self, name: str = "a", *, fresh: bool = False, low_priority: bool = False, **parts: Any
+    ) -> asyncio.Task[Capture]:
+        return asyncio.create_task(self.pool.capture(shot(name, **parts), fresh=fresh, low_priority=low_priority))
 
     def running(self) -> list[Pending]:
         """Captures that have not ended."""

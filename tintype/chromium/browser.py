@@ -18,9 +18,9 @@ from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, Tar
 from tintype.chromium.cdp.tab import SHARED_WORKERS, Tab
 from tintype.chromium.process.launch import Launcher
 from tintype.chromium.process.launch_options import PROXIES
-from tintype.chromium.process.priority import demote
+from tintype.chromium.process.priority import demote, demote_all
 from tintype.chromium.process.process import Process
-from tintype.chromium.process.watchdog import ProcessLimits, Watchdog, private_memory
+from tintype.chromium.process.watchdog import ProcessLimits, Watchdog, private_memory, process_memory
 from tintype.chromium.proxy.blocklist import DomainSet
 from tintype.chromium.proxy.policy import EgressPolicy
 from tintype.chromium.proxy.server import EgressProxy
@@ -75,6 +75,8 @@ class Browser:
         self.page_fault = ""
         """The resource of which the page used too much, if its browser or its renderer was ended for that."""
         self.demoted = False
+        self.low_priority = False
+        """Whether its captures have the lowest CPU priority, until it is closed."""
         self._process = process
         self._baseline_memory = private_memory(process.pid)
         self._session: CdpSession = process.connection.browser
@@ -206,6 +208,11 @@ class Browser:
         """Give the processes the lowest CPU priority until the browser is closed."""
         self.demoted = True
         demote(self._watchdog.pids)
+
+    def lower_priority(self) -> None:
+        """Give the processes the lowest CPU priority until the browser is closed: its captures are of low priority."""
+        self.low_priority = True
+        demote_all(lambda: [process.pid for process in process_memory(self.pid)])
 
     async def was_killed(self) -> bool:
         """Return whether another process killed the browser, such as the kernel without memory; else it crashed."""

@@ -22,6 +22,7 @@ import structlog
 from tintype.deadline import time_left
 from tintype.engines.daemon_launcher import DaemonLauncher, StartFailed, dial
 from tintype.errors import BackendUnavailable, BrowserCrashed, CaptureTimeout, EngineError, TintypeError
+from tintype.low_priority import is_low_priority, wait_limit
 from tintype.model import Capture
 from tintype.options import Shot
 from tintype.progress import current_progress_id
@@ -101,7 +102,9 @@ class ChromiumEngine:
     def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
         """Capture a page, again if the daemon exits meanwhile; raises TintypeError."""
         fields = shot.model_dump(mode="json", exclude_defaults=True)
-        operation = messages.CaptureOperation(shot=fields, fresh=fresh, progress_id=current_progress_id())
+        operation = messages.CaptureOperation(
+            shot=fields, fresh=fresh, progress_id=current_progress_id(), low_priority=is_low_priority()
+        )
         return self._call(operation, codec.unpack_capture)
 
     def check(self) -> None:
@@ -207,7 +210,7 @@ class ChromiumEngine:
                 fresh_attempts += 1
             try:
                 with self._in_use(connection):
-                    reply = _round_trip(connection, operation, timeout or time_left(self._timeout))
+                    reply = _round_trip(connection, operation, timeout or time_left(wait_limit(self._timeout)))
             except TimeoutError:
                 connection.close()
                 raise DaemonSilent("the capture daemon did not reply in time", retry_after=5) from None

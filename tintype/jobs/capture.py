@@ -12,6 +12,7 @@ import structlog
 from tintype.errors import BackendUnavailable, BrowserCrashed, EngineError, Overloaded, TintypeError
 from tintype.jobs.model import Lease, PageResult
 from tintype.jobs.runner import CaptureOutcome
+from tintype.low_priority import low_priority
 from tintype.model import PersistResult, Thumbnail
 from tintype.request_parser import RequestParser, ThumbnailRequest
 from tintype.service import ThumbnailService
@@ -44,7 +45,7 @@ class PageCapturer:
         try:
             pairs = [("url", lease.url), *json.loads(lease.options).items()]
             request = self._parser.parse(pairs)
-            with charged_to(self._charge_to(lease.owner)):
+            with low_priority(), charged_to(self._charge_to(lease.owner)):
                 return CaptureOutcome(result=self._store(request) if lease.stores else self._cache(request))
         except TintypeError as error:
             result = PageResult(error=error.code, detail=error.detail)

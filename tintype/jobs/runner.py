@@ -75,7 +75,7 @@ class JobRunner:
                 self._pause(FAILURE_PAUSE)
                 continue
             if lease is None:
-                self._pause(POLL_INTERVAL)
+                self._pause(min(POLL_INTERVAL, self._limits.host_pause or POLL_INTERVAL))
             else:
                 self._begin(lease)
 

@@ -25,6 +25,8 @@ class CaptureOperation(Operation, frozen=True, tag="capture"):
     """Do not share a capture that has begun before this request."""
     progress_id: str = ""
     """Under which another operation reads the step of the capture or cancels it; empty: neither."""
+    low_priority: bool = False
+    """No client waits for it: captures for which one does go first."""
 
 
 class StatusOperation(Operation, frozen=True, tag="status"):
@@ -134,6 +136,7 @@ class DaemonMetrics(Reply, frozen=True, tag="metrics"):
     slots: int = 0
     busy: int = 0
     slow: int = 0
+    low_priority: int = 0
     queue_length: int = 0
     queue_limit: int = 0
     clients: int = 0

@@ -11,6 +11,7 @@ from functools import partial
 
 from tintype.deadline import answer_within
 from tintype.errors import BackendUnavailable
+from tintype.low_priority import wait_limit
 from tintype.model import (
     CacheAge,
     CacheState,
@@ -152,7 +153,7 @@ class ThumbnailService:
         UnusableCapture for a verdict in ``fail_on``.
         """
         job = self._job(request, freshness, terms)
-        with answer_within(self._wait_timeout):
+        with answer_within(wait_limit(self._wait_timeout)):
             result = self._pipeline.get(job, partial(self._looked_up, job, terms))
         raise_for_verdict(result.thumbnail, fail_on)
         return result
@@ -192,7 +193,7 @@ class ThumbnailService:
         thumbnail never replaces a stored one. Raises TintypeError: TargetError or UnusableCapture for a verdict in
         ``fail_on``.
         """
-        with answer_within(self._wait_timeout):
+        with answer_within(wait_limit(self._wait_timeout)):
             return self._persist(request, freshness, fail_on, terms)
 
     def _persist(

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tintype.errors import Overloaded
+from tintype.low_priority import is_low_priority
 
 RETRY_AFTER = 5.0
 """Seconds after which a rejected client should retry."""
@@ -38,7 +39,13 @@ class WaitingLimit:
 
     @contextmanager
     def acquire(self, target: str = UNKNOWN_TARGET) -> Iterator[None]:
-        """Count a request as waiting for a target while the block runs; raises Overloaded if the limit is reached."""
+        """Count a request as waiting for a target while the block runs; raises Overloaded if the limit is reached.
+
+        Pages of jobs count nothing: no client waits for them, and they occupy no thread of the web server.
+        """
+        if is_low_priority():
+            yield
+            return
         with self._lock:
             if self._waiting.total() >= self._max_requests or self._exceeds_targets(target):
                 raise Overloaded("too many requests are waiting for captures; retry later", retry_after=RETRY_AFTER)

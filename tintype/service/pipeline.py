@@ -25,6 +25,7 @@ import structlog
 from tintype import urls
 from tintype.deadline import time_left
 from tintype.errors import Overloaded, TintypeError
+from tintype.low_priority import is_low_priority, wait_limit
 from tintype.model import CLOCK_TOLERANCE, CacheAge, CacheState, Capture, Freshness, Thumbnail, ThumbnailResult
 from tintype.options import CaptureRequest, Shot
 from tintype.protocols import Locks, RequestLimit
@@ -251,8 +252,8 @@ class CapturePipeline:
     def _capture_once(self, job: CaptureJob) -> ThumbnailResult:
         """Capture under the lock of the shot: of concurrent requests one captures, the others use its result."""
         self._capturer.resolve_target(job)
-        begin, wait = time.perf_counter(), time_left(self._wait_timeout)
-        with self._handover.join(job.shot.key) as shared, self._locks.hold(_lock_name(job), wait) as held:
+        begin, wait, name = time.perf_counter(), time_left(wait_limit(self._wait_timeout)), _lock_name(job)
+        with self._handover.join(name) as shared, self._locks.hold(name, wait) as held:
             job.timings["wait"] = (time.perf_counter() - begin) * 1000
             lookup = self._cache.lookup(job.request)  # the previous holder may have stored the result or a failure
             if completed := self._completed(job, lookup):
@@ -385,6 +386,9 @@ class CapturePipeline:
 
 
 def _lock_name(job: CaptureJob) -> str:
+    """A client does not wait for a job that waits for it: their captures of one shot meet in the engine."""
+    if is_low_priority():
+        return f"low-priority:{job.shot.key}"
     return f"shot:{job.shot.key}"
 
 

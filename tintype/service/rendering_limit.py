@@ -10,6 +10,7 @@ small slot one more, for images of at most ``SMALL_PIXELS``: a thumbnail of 10 m
 pixels     read and written by all that run; a larger rendering runs alone
 waiting    at most ``max_waiting`` requests, for ``timeout`` seconds; the others are rejected with 503
 captures   that wait for their rendering are already in memory, so they come first; ``MAX_HELD_BYTES`` bounds them
+jobs       wait behind all others, and count in no limit but that of the bytes
 ========== =========================================================================================================
 """
 
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from tintype import malloc
 from tintype.deadline import time_left
 from tintype.errors import Overloaded
+from tintype.low_priority import is_low_priority, wait_limit
 
 SMALL_PIXELS = 2_500_000
 """Pixels read and written up to which a rendering is small: a screen of 1280x800 at scale 1 and its thumbnail."""
@@ -47,6 +49,7 @@ class _Rendering:
     pixels: int
     held_bytes: int
     started: threading.Event
+    low_priority: bool
     in_small_slot: bool = False
 
 
@@ -81,11 +84,12 @@ class RenderingLimit:
         ``pixels``: read and written. ``held_bytes``: size of a new capture, which waits before all others and without
         a time limit. Raises Overloaded if too many wait, or after the timeout.
         """
-        rendering = _Rendering(pixels, held_bytes, threading.Event())
+        rendering = _Rendering(pixels, held_bytes, threading.Event(), is_low_priority())
         with self._lock:
             self._enqueue(rendering)
             self._start_waiting()
-        if not rendering.started.wait(None if held_bytes else time_left(self._timeout, at_least=MIN_TIMEOUT)):
+        timeout = time_left(wait_limit(self._timeout), at_least=MIN_TIMEOUT)
+        if not rendering.started.wait(None if held_bytes else timeout):
             self._give_up(rendering)
         try:
             yield
@@ -104,16 +108,21 @@ class RenderingLimit:
 
     def _enqueue(self, new: _Rendering) -> None:
         captures = [each for each in self._queue if each.held_bytes]
+        others = [each for each in self._queue if not each.low_priority]
         if not self._queue and self._fits(new):
             self._queue.append(new)
-        elif new.held_bytes:
-            if sum(each.held_bytes for each in captures) + new.held_bytes > max(MAX_HELD_BYTES, new.held_bytes):
-                raise _overloaded()
-            self._queue.insert(len(captures), new)
-        else:
-            if len(self._queue) - len(captures) >= self._max_waiting:
-                raise _overloaded()
+            return
+        if new.held_bytes and sum(each.held_bytes for each in captures) + new.held_bytes > max(
+            MAX_HELD_BYTES, new.held_bytes
+        ):
+            raise _overloaded()
+        if new.low_priority:
             self._queue.append(new)
+            return
+        first = sum(1 for each in others if each.held_bytes)
+        if not new.held_bytes and len(others) - first >= self._max_waiting:
+            raise _overloaded()
+        self._queue.insert(first if new.held_bytes else len(others), new)
 
     def _start_waiting(self) -> None:
         """Start, in the order of the queue, everything that has room; a large one is not overtaken by another."""

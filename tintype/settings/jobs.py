@@ -15,8 +15,8 @@ class JobSettings(BaseModel):
     jobs: bool = setting("TINTYPE_JOBS", "1", "Accept jobs at /jobs and capture their pages.", t.SWITCH)
     job_share: float = setting(
         "TINTYPE_JOB_SHARE",
-        0.5,
-        "Share of the slots that jobs may use; at least one.",
+        1.0,
+        "Share of the slots that jobs may use while no client waits for a capture; at least one slot.",
         "a number from 0.01 to 1",
         ge=0.01,
         le=1,
@@ -37,6 +37,20 @@ class JobSettings(BaseModel):
         "a number from 1 to 64",
         ge=1,
         le=64,
+    )
+    job_host_pause: Duration = setting(
+        "TINTYPE_JOB_HOST_PAUSE",
+        "0",
+        "Time between the starts of two pages of one target host in jobs.",
+        t.DURATION,
+    )
+    job_key_captures: int = setting(
+        "TINTYPE_JOB_KEY_CAPTURES",
+        0,
+        "Pages of one API key that jobs capture at the same time; 0: no limit but the share of the slots.",
+        "a number from 0 to 1000",
+        ge=0,
+        le=1000,
     )
     job_retention: Duration = setting(
         "TINTYPE_JOB_RETENTION", "7d", "How long a job is kept after its end.", t.DURATION

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tintype.errors import BackendUnavailable, TintypeError
+from tintype.low_priority import is_low_priority
 from tintype.model import (
     STORED_PREFIX,
     Capture,
@@ -190,7 +191,10 @@ class InstrumentedLimit:
 
     @contextmanager
     def acquire(self, target: str = "") -> Iterator[None]:
-        """Count a request while the block runs; raises Overloaded."""
+        """Count a request while the block runs; raises Overloaded. Pages of jobs are no requests."""
+        if is_low_priority():
+            yield
+            return
         with self.limit.acquire(target):
             add_gauge("tintype_waiting_requests", by=1)
             try:

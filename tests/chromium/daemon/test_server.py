@@ -35,9 +35,9 @@ class FakePool:
         self.cancelled = asyncio.Event()
         self.outcome: asyncio.Future[Capture] = asyncio.get_running_loop().create_future()
 
-    async def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
+    async def capture(self, shot: Shot, *, fresh: bool = False, low_priority: bool = False) -> Capture:
         assert shot == SHOT
-        self.fresh = fresh
+        self.fresh, self.low_priority = fresh, low_priority
         self.in_progress += 1
         self.started.set()
         try:
@@ -127,6 +127,11 @@ class TestOperations:
             assert not harness.pool.fresh
             assert codec.unpack_capture(await client.call(msgspec.structs.replace(CAPTURE, fresh=True))) == RESULT
             assert harness.pool.fresh
+            assert not harness.pool.low_priority
+            assert (
+                codec.unpack_capture(await client.call(msgspec.structs.replace(CAPTURE, low_priority=True))) == RESULT
+            )
+            assert harness.pool.low_priority
 
     @async_test
     async def test_reply_with_the_error_of_a_capture(self) -> None:

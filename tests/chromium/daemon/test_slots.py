@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+import pytest
+
 from tests.support.browsers import turn
 from tests.support.concurrency import async_test
-from tintype.chromium.daemon.slots import EXTRA_SLOW, SLOW_AFTER, Holder, Slots
+from tintype.chromium.daemon.slots import EXTRA_SLOW, SLOW_AFTER, Holder, Rank, Slots
 
 
 class Captures:
@@ -21,10 +23,10 @@ class Captures:
         self._ends: dict[str, asyncio.Event] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def start(self, *names: str, known_slow: bool = False) -> None:
+    async def start(self, *names: str, rank: Rank = Rank.NORMAL) -> None:
         for name in names:
             self._ends[name] = asyncio.Event()
-            self._tasks[name] = asyncio.create_task(self._run(name, known_slow))
+            self._tasks[name] = asyncio.create_task(self._run(name, rank))
         await turn()
 
     async def end(self, *names: str) -> None:
@@ -42,8 +44,8 @@ class Captures:
         self.slots.assign()
         await turn()
 
-    async def _run(self, name: str, known_slow: bool) -> None:
-        async with self.slots.hold(known_slow=known_slow) as holder:
+    async def _run(self, name: str, rank: Rank) -> None:
+        async with self.slots.hold(self.slots.entry(rank)) as holder:
             self.holders[name] = holder
             self.started.append(name)
             await self._ends[name].wait()
@@ -95,9 +97,9 @@ async def test_slow_capture_gives_up_its_slot_to_one_that_waits() -> None:
 async def test_a_timer_frees_the_slot_at_that_moment() -> None:
     slots = Slots(1)
     async with AsyncExitStack() as stack:
-        holder = await stack.enter_async_context(slots.hold())
+        holder = await stack.enter_async_context(slots.hold(slots.entry()))
         holder.started -= SLOW_AFTER - 0.3
-        async with asyncio.timeout(5), slots.hold():
+        async with asyncio.timeout(5), slots.hold(slots.entry()):
             assert holder.slow
 
 
@@ -124,7 +126,7 @@ async def test_no_capture_exceeds_the_slots_without_memory() -> None:
 async def test_captures_known_to_be_slow_wait_behind_the_others() -> None:
     running = captures(1)
     await running.start("a")
-    await running.start("slow", known_slow=True)
+    await running.start("slow", rank=Rank.KNOWN_SLOW)
     await running.start("quick")
     await running.end("a")
     assert running.started == ["a", "quick"]
@@ -135,7 +137,7 @@ async def test_captures_known_to_be_slow_wait_behind_the_others() -> None:
 @async_test
 async def test_capture_known_to_be_slow_gives_up_its_slot_immediately() -> None:
     running = captures(1)
-    await running.start("slow", known_slow=True)
+    await running.start("slow", rank=Rank.KNOWN_SLOW)
     await running.start("quick")
     assert running.started == ["slow", "quick"]
 
@@ -143,7 +145,70 @@ async def test_capture_known_to_be_slow_gives_up_its_slot_immediately() -> None:
 @async_test
 async def test_captures_known_to_be_slow_leave_a_slot_that_they_could_not_give_up() -> None:
     running = captures(2, may_exceed=lambda: False)
-    await running.start("a", "b", known_slow=True)
+    await running.start("a", "b", rank=Rank.KNOWN_SLOW)
     assert running.started == ["a"]
     await running.start("quick")
     assert running.started == ["a", "quick"]
+
+
+class TestLowPriority:
+    @async_test
+    async def test_waits_behind_all_others(self) -> None:
+        running = captures(1)
+        await running.start("a")
+        await running.start("job", rank=Rank.LOW_PRIORITY)
+        await running.start("slow", rank=Rank.KNOWN_SLOW)
+        await running.start("quick")
+        for name in ("a", "quick", "slow"):
+            await running.end(name)
+        assert running.started == ["a", "quick", "slow", "job"]
+
+    @async_test
+    async def test_uses_every_slot_while_no_other_waits(self) -> None:
+        running = captures(3)
+        await running.start("a", "b", "c", "d", rank=Rank.LOW_PRIORITY)
+        assert running.started == ["a", "b", "c"]
+
+    @async_test
+    async def test_gives_up_its_slot_immediately(self) -> None:
+        running = captures(2)
+        await running.start("a", "b", rank=Rank.LOW_PRIORITY)
+        await running.start("quick")
+        assert running.started == ["a", "b", "quick"]
+        assert running.holders["a"].slow
+
+    @async_test
+    async def test_gives_up_its_slot_before_a_slow_capture_does(self) -> None:
+        running = captures(2)
+        await running.start("slow")
+        await running.start("job", rank=Rank.LOW_PRIORITY)
+        await running.age("slow")
+        await running.start("quick")
+        assert (running.holders["slow"].slow, running.holders["job"].slow) == (False, True)
+
+    @async_test
+    async def test_leaves_a_slot_that_it_could_not_give_up(self) -> None:
+        running = captures(2, may_exceed=lambda: False)
+        await running.start("a", "b", rank=Rank.LOW_PRIORITY)
+        await running.start("quick")
+        assert running.started == ["a", "quick"]
+
+    @async_test
+    async def test_joins_the_normal_queue_when_its_patience_is_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("tintype.chromium.daemon.slots.PATIENCE", 0)
+        running = captures(1, may_exceed=lambda: False)
+        await running.start("a", "b")
+        await running.start("job", rank=Rank.LOW_PRIORITY)
+        await running.start("c")
+        for name in ("a", "b", "job"):
+            await running.end(name)
+        assert running.started == ["a", "b", "job", "c"]
+
+    @async_test
+    async def test_gives_its_place_to_the_next_when_it_is_cancelled(self) -> None:
+        running = captures(1)
+        await running.start("a", "b", rank=Rank.LOW_PRIORITY)
+        await running.cancel("b")
+        assert running.slots.waiting == 0
+        await running.cancel("a")
+        assert running.slots.busy == 0

@@ -9,14 +9,14 @@ from tests.support.browsers import FakeBrowser
 from tests.support.concurrency import async_test, eventually
 from tintype.chromium.browser import Browser
 from tintype.chromium.daemon.offenders import Cost
-from tintype.chromium.daemon.slots import Holder
+from tintype.chromium.daemon.slots import Holder, Rank
 from tintype.chromium.daemon.supervisor import MAX_CPU, MAX_CPU_OF_OFFENDER, Running, Supervisor
 
 
 def supervise(*browsers: FakeBrowser, limit: int = 1000, **state: Any) -> tuple[Supervisor, list[Running]]:
     """A supervisor of captures in these browsers, which are looked at by the test alone."""
     running = [
-        Running(Holder(0.0, known_slow=False), 0.0, browser=cast("Browser", browser), **state) for browser in browsers
+        Running(Holder(0.0, Rank.NORMAL), 0.0, browser=cast("Browser", browser), **state) for browser in browsers
     ]
     supervisor = Supervisor(2, cast("list[Browser]", browsers), set(running))
     supervisor.limit = limit

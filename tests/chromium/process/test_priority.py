@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tintype.chromium.process.priority import demote
+from tintype.chromium.process.priority import demote, demote_all
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="Linux only")
 
@@ -31,6 +32,21 @@ def test_demotes_every_thread_of_a_process() -> None:
         assert len(threads) > 1
         assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_IDLE}
         process.kill()
+
+
+def test_demotes_processes_that_start_meanwhile() -> None:
+    with ExitStack() as stack:
+        started: list[subprocess.Popen[bytes]] = []
+
+        def processes() -> list[int]:
+            if len(started) < 3:
+                command = [sys.executable, "-c", "input()"]
+                started.append(stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE)))
+                stack.callback(started[-1].kill)
+            return [each.pid for each in started]
+
+        demote_all(processes)
+        assert [os.sched_getscheduler(each.pid) for each in started] == [os.SCHED_IDLE] * 3
 
 
 def test_ignores_a_process_that_has_exited() -> None:

@@ -5,6 +5,9 @@ the one page in it. An idle browser needs 65 MB and starts in 0.2 s; idle ones a
 
 Browsers are started one after the other, for all captures that wait. A failed start fails all of them, and the next
 attempt is made after a pause that doubles with every failure.
+
+Captures of low priority have browsers of their own, with the lowest CPU priority, because without privileges a process
+cannot get its priority back. They are used again for such captures only.
 """
 
 from __future__ import annotations
@@ -54,7 +57,8 @@ class Browsers:
         """Browsers without a capture, the one used last at the end."""
         self._single_use: set[Browser] = set()
         """Browsers that are closed after their capture."""
-        self._waiting: deque[asyncio.Future[Browser]] = deque()
+        self._waiting: dict[bool, deque[asyncio.Future[Browser]]] = {False: deque(), True: deque()}
+        """Captures that wait for a browser, by whether they are of low priority."""
         self._starter: asyncio.Task[None] | None = None
         self._failures = 0
         self._failed_at = 0.0
@@ -75,15 +79,15 @@ class Browsers:
         self.all.append(browser)
         self._idle.append(browser)
 
-    async def acquire(self) -> Browser:
+    async def acquire(self, *, low_priority: bool = False) -> Browser:
         """Return a browser that has no capture, or start one; raises BackendUnavailable."""
         self._remove_dead()
-        if self._idle:
-            return self._idle.pop()
+        if browser := self._take_idle(low_priority=low_priority):
+            return browser
         if pause := self._remaining_backoff():
             raise _does_not_start(pause)
         future: asyncio.Future[Browser] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
+        self._waiting[low_priority].append(future)
         self._ensure_start()
         try:
             return await future
@@ -92,8 +96,18 @@ class Browsers:
                 self._hand_out(future.result())  # it arrived at the same moment
             raise
         finally:
-            if future in self._waiting:
-                self._waiting.remove(future)
+            if future in self._waiting[low_priority]:
+                self._waiting[low_priority].remove(future)
+
+    def _take_idle(self, *, low_priority: bool) -> Browser | None:
+        """The idle browser used last; for low priority also one that others can spare, whose priority is lowered."""
+        same = [browser for browser in self._idle if browser.low_priority is low_priority]
+        if not same and low_priority and len(self._idle) > 1:
+            self._idle[0].lower_priority()
+            same = self._idle[:1]
+        if same:
+            self._idle.remove(same[-1])
+        return same[-1] if same else None
 
     async def start_isolated(self) -> Browser:
         """Start a browser for one capture, whose sites are isolated from each other; raises BackendUnavailable.
@@ -129,7 +143,7 @@ class Browsers:
         else:
             self._hand_out(browser)
             return
-        if self._waiting or not self._idle:
+        if self._has_waiting or not self._idle:
             self._ensure_start(spare=True)
 
     async def close(self) -> None:
@@ -148,21 +162,29 @@ class Browsers:
         self._idle.clear()
 
     def _hand_out(self, browser: Browser) -> None:
-        """Give a browser to the first capture that waits, else keep it."""
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_result(browser)
-                return
+        """Give a browser to the first capture that waits and may have it, else keep it."""
+        for low_priority in (True,) if browser.low_priority else (False, True):
+            while self._waiting[low_priority]:
+                future = self._waiting[low_priority].popleft()
+                if not future.done():
+                    if low_priority and not browser.low_priority:
+                        browser.lower_priority()
+                    future.set_result(browser)
+                    return
         self._idle.append(browser)
         if len(self._idle) > 1 and not self._shrink_timer:
             self._shrink_timer = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._shrink)
 
     def _shrink(self) -> None:
         self._shrink_timer = None
-        self._idle, unused = self._idle[-1:], self._idle[:-1]
+        kept = [browser for browser in self._idle if not browser.low_priority][-1:] or self._idle[-1:]
+        self._idle, unused = kept, [browser for browser in self._idle if browser not in kept]
         for browser in unused:
             self._close(browser, "idle")
+
+    @property
+    def _has_waiting(self) -> bool:
+        return any(self._waiting.values())
 
     def _is_due(self, browser: Browser) -> bool:
         age = asyncio.get_running_loop().time() - browser.started_at
@@ -190,7 +212,7 @@ class Browsers:
 
     async def _start_for_waiting(self, *, spare: bool) -> None:
         """Start a browser for each capture that waits, and one for the next capture if ``spare``."""
-        while self._waiting or spare:
+        while self._has_waiting or spare:
             spare = False
             if pause := self._remaining_backoff():
                 self._fail_waiting(pause)
@@ -211,10 +233,11 @@ class Browsers:
         self._fail_waiting(self._remaining_backoff())
 
     def _fail_waiting(self, pause: float) -> None:
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_exception(_does_not_start(pause))
+        for waiting in self._waiting.values():
+            while waiting:
+                future = waiting.popleft()
+                if not future.done():
+                    future.set_exception(_does_not_start(pause))
 
     def _remaining_backoff(self) -> float:
         """Return the seconds until the next attempt may be made; 0 for now."""

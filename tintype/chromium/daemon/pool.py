@@ -3,6 +3,10 @@
 Identical shots in progress share one capture. Time in the queue does not count against the time limit of a capture;
 everything else does: the start of a browser, the browser context, the page, and the second attempt.
 
+A capture of low priority, which no client waits for, waits behind the others and runs in a browser with the lowest CPU
+priority. If its time was over, or its page incomplete, because others ran, it is repeated as one of them. A client that
+wants the same page does not wait for it.
+
 A capture whose browser was lost is tried again in another one, unless its page is the reason: then the failure is the
 page's own, and may be cached. A timeout during which another capture disturbed this one is not the page's.
 """
@@ -20,7 +24,7 @@ from tintype.chromium.capture.context import report_steps_to
 from tintype.chromium.cdp.connection import ProtocolError, TargetClosed, TargetCrashed
 from tintype.chromium.daemon.browsers import Browsers, StartBrowser
 from tintype.chromium.daemon.offenders import Cost, Offenders
-from tintype.chromium.daemon.slots import Slots
+from tintype.chromium.daemon.slots import QueueEntry, Rank, Slots
 from tintype.chromium.daemon.supervisor import Running, Supervisor
 from tintype.chromium.proxy.blocklist import Blocklists
 from tintype.errors import (
@@ -80,8 +84,15 @@ class InFlight:
     """Time of the event loop at which the last attempt began; None while the capture is in the queue."""
     step: str = QUEUE
     """``queue`` or the step of the page; see :func:`~tintype.chromium.capture.context.report_steps_to`."""
-    waits_behind: bool = False
-    """Whether it waits behind other captures because its page is known to be slow."""
+    entry: QueueEntry | None = None
+    """Its place in the queue, once it is there."""
+    low_priority: bool = False
+    """Whether it was started for a job: captures of each kind have a limit of their own."""
+
+    @property
+    def rank(self) -> Rank:
+        """Its queue, or the queue from which it was started."""
+        return self.entry.rank if self.entry else Rank.LOW_PRIORITY if self.low_priority else Rank.NORMAL
 
     def enter(self, step: str) -> None:
         """Record the step that begins."""
@@ -101,7 +112,7 @@ class Pool:
         self._slots = Slots(limits.slots, self._supervisor.has_memory)
         self._offenders = Offenders()
         self._in_flight: dict[str, InFlight] = {}
-        self._admitted: set[asyncio.Task[Capture]] = set()
+        self._admitted: dict[asyncio.Task[Capture], InFlight] = {}
         """Captures in the queue or in progress; a task is counted before it first runs, so a burst meets the limit."""
         self._average_duration = _INITIAL_DURATION
         self._closing = False
@@ -123,23 +134,31 @@ class Pool:
 
     @property
     def queue_length(self) -> int:
-        """Captures in the queue."""
-        return len(self._admitted) - self.in_progress
+        """Captures in the queue that clients wait for."""
+        return sum(each.step == QUEUE and not each.low_priority for each in self._admitted.values())
+
+    @property
+    def low_priority(self) -> int:
+        """Captures of low priority, in the queue or in progress."""
+        return sum(each.low_priority for each in self._admitted.values())
 
     @property
     def queue_limit(self) -> int:
         """Captures that may be in the queue."""
         return self._limits.queue
 
-    async def capture(self, shot: Shot, *, fresh: bool = False) -> Capture:
+    async def capture(self, shot: Shot, *, fresh: bool = False, low_priority: bool = False) -> Capture:
         """Capture a page, or wait for an identical capture in progress; raises TintypeError.
 
-        With ``fresh``, a capture that has begun is not shared, only one that is still in the queue.
+        With ``fresh``, a capture that has begun is not shared, only one that is still in the queue. One that runs at
+        low priority is shared with others of low priority only.
         """
         called_at = asyncio.get_running_loop().time()
         in_flight = self._in_flight.get(shot.key)
+        if in_flight and in_flight.rank is Rank.LOW_PRIORITY and not low_priority:
+            in_flight = self._raise_priority(in_flight)
         if in_flight is None or (fresh and in_flight.begun_at is not None):
-            in_flight = self._start_capture(shot)
+            in_flight = self._start_capture(shot, low_priority=low_priority)
         in_flight.waiters += 1
         try:
             capture = await asyncio.shield(in_flight.task)
@@ -161,7 +180,7 @@ class Pool:
         if in_flight.step != QUEUE:
             return in_flight.step, 0
         queued = [each for each in self._in_flight.values() if each.step == QUEUE]
-        queued.sort(key=lambda each: each.waits_behind)  # stable: equal ones stay in the order of their arrival
+        queued.sort(key=lambda each: each.rank)  # stable: equal ones stay in the order of their arrival
         return QUEUE, queued.index(in_flight)
 
     async def check(self) -> None:
@@ -189,15 +208,24 @@ class Pool:
         await self.browsers.close()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _start_capture(self, shot: Shot) -> InFlight:
+    def _start_capture(self, shot: Shot, *, low_priority: bool) -> InFlight:
         if self._closing:
             raise _shutting_down()
-        if len(self._admitted) >= self._limits.slots + self._limits.queue + self.slow:
+        same = [each for each in self._admitted.values() if each.low_priority is low_priority]
+        slow = sum(each.entry.is_slow for each in same if each.entry)
+        if len(same) - slow >= self._limits.slots + self._limits.queue:
             raise Overloaded(retry_after=self._retry_after())
-        in_flight = self._in_flight[shot.key] = InFlight()
+        in_flight = self._in_flight[shot.key] = InFlight(low_priority=low_priority)
         task = in_flight.task = asyncio.create_task(self._run(shot, in_flight))
-        self._admitted.add(task)
-        task.add_done_callback(self._admitted.discard)
+        self._admitted[task] = in_flight
+        task.add_done_callback(self._admitted.pop)
+        return in_flight
+
+    def _raise_priority(self, in_flight: InFlight) -> InFlight | None:
+        """Let a client share a capture of low priority that is still in the queue; None if it has begun."""
+        if in_flight.step != QUEUE or in_flight.entry is None:
+            return None
+        self._slots.raise_rank(in_flight.entry)
         return in_flight
 
     def _release(self, key: str, in_flight: InFlight) -> None:
@@ -213,28 +241,41 @@ class Pool:
         )
 
     async def _run(self, shot: Shot, in_flight: InFlight) -> Capture:
-        start = time.perf_counter()
+        start, queued = time.perf_counter(), 0.0
         expected = self._offenders.expected_cost(_page_of(shot))
-        in_flight.waits_behind = expected is not Cost.NORMAL
-        async with self._slots.hold(known_slow=in_flight.waits_behind) as holder:
-            in_flight.enter(OPENING)
-            report_steps_to(in_flight.enter)
-            queued = round((time.perf_counter() - start) * 1000, 1)
-            running = Running(holder, asyncio.get_running_loop().time(), expected)
-            self._supervisor.add(running)
-            try:
-                capture = await self._capture_in_time(shot, in_flight, running)
-            except TintypeError as error:
-                log.info("capture_failed", host=host_of(shot.url), error=error.code, detail=error.detail, queue=queued)
-                raise
-            finally:
-                self._supervisor.remove(running)
-                self._offenders.record(_page_of(shot), running.cost)
+        rank = Rank.NORMAL if expected is Cost.NORMAL else Rank.KNOWN_SLOW
+        for attempt in (Rank.LOW_PRIORITY, rank) if in_flight.low_priority else (rank,):
+            in_flight.entry, in_flight.step, begin = self._slots.entry(attempt), QUEUE, time.perf_counter()
+            async with self._slots.hold(in_flight.entry) as holder:
+                in_flight.enter(OPENING)
+                report_steps_to(in_flight.enter)
+                queued += round((time.perf_counter() - begin) * 1000, 1)
+                running = Running(holder, asyncio.get_running_loop().time(), expected)
+                capture = await self._supervised(shot, in_flight, running, queued)
+            if capture:
+                break
+        assert capture  # noqa: S101 - the last attempt returns one or raises
         took = time.perf_counter() - start - queued / 1000
         self._average_duration += (took - self._average_duration) * _SMOOTHING
         timings = {"queue": queued, **capture.timings}
         log.info("capture_done", host=host_of(shot.url), status=capture.status, partial=capture.partial, **timings)
         return replace(capture, timings=timings)
+
+    async def _supervised(self, shot: Shot, in_flight: InFlight, running: Running, queued: float) -> Capture | None:
+        """Capture; None if it had too little CPU time because of its low priority, and is to be repeated."""
+        self._supervisor.add(running)
+        try:
+            capture = await self._capture_in_time(shot, in_flight, running)
+        except TintypeError as error:
+            if isinstance(error, CaptureTimeout | BackendUnavailable) and self._supervisor.was_outranked(running):
+                return None
+            log.info("capture_failed", host=host_of(shot.url), error=error.code, detail=error.detail, queue=queued)
+            raise
+        finally:
+            self._supervisor.remove(running)
+            if running.holder.rank is not Rank.LOW_PRIORITY or running.cost is Cost.EXCESSIVE:
+                self._offenders.record(_page_of(shot), running.cost)
+        return None if capture.partial and self._supervisor.was_outranked(running) else capture
 
     async def _capture_in_time(self, shot: Shot, in_flight: InFlight, running: Running) -> Capture:
         """Capture within the time limit; raises TintypeError."""
@@ -254,7 +295,7 @@ class Pool:
             left = deadline - asyncio.get_running_loop().time()
             if attempt and left < _MIN_SECOND_ATTEMPT:
                 break
-            browser = running.browser = await self._browser_for(shot)
+            browser = running.browser = await self._browser_for(shot, running.holder.rank)
             running.attempts, self.captures = attempt + 1, self.captures + 1
             in_flight.begun_at = asyncio.get_running_loop().time()
             try:
@@ -276,12 +317,14 @@ class Pool:
                 self.browsers.release(browser)
         raise BrowserCrashed(retry_after=1)
 
-    async def _browser_for(self, shot: Shot) -> Browser:
+    async def _browser_for(self, shot: Shot, rank: Rank) -> Browser:
         """Return a browser; for a shot with credentials a new one, in which frames of other sites have other processes.
 
         A vulnerability in a renderer then does not lead from such a frame to the page that the credentials opened.
         """
-        return await (self.browsers.start_isolated() if shot.has_credentials else self.browsers.acquire())
+        if shot.has_credentials:
+            return await self.browsers.start_isolated()
+        return await self.browsers.acquire(low_priority=rank is Rank.LOW_PRIORITY)
 
     async def _capture_in(self, browser: Browser, shot: Shot, deadline: float) -> Capture:
         """Capture in one browser, which is not used again if the capture did not end."""

@@ -132,6 +132,7 @@ class CaptureRuntime:
             slots=self.slots,
             busy=pool.busy,
             slow=pool.slow,
+            low_priority=pool.low_priority,
             queue_length=pool.queue_length,
             queue_limit=pool.queue_limit,
             clients=clients,

@@ -120,10 +120,8 @@ class CaptureServer:
 
     async def _execute(self, operation: messages.Operation) -> bytes:
         match operation:
-            case messages.CaptureOperation(shot=fields, fresh=fresh, progress_id=progress_id):
-                shot = _validated_shot(fields)
-                capture = self._runtime.pool.capture(shot, fresh=fresh)
-                return codec.pack_capture(await self._followed.run(progress_id, shot.key, capture))
+            case messages.CaptureOperation():
+                return await self._capture(operation)
             case messages.ProgressOperation(progress_id=progress_id):
                 step, ahead = self._runtime.pool.progress(self._followed.key_of(progress_id))
                 return messages.pack_reply(messages.ProgressReply(step=step, ahead=ahead))
@@ -139,6 +137,11 @@ class CaptureServer:
             case messages.StopIfIdleOperation():
                 return messages.pack_reply(messages.StopReply(stopping=await self._stop_if_idle()))
         raise codec.CorruptValue(f"no such operation: {type(operation).__name__}")
+
+    async def _capture(self, operation: messages.CaptureOperation) -> bytes:
+        shot = _validated_shot(operation.shot)
+        capture = self._runtime.pool.capture(shot, fresh=operation.fresh, low_priority=operation.low_priority)
+        return codec.pack_capture(await self._followed.run(operation.progress_id, shot.key, capture))
 
     async def _stop_if_idle(self) -> bool:
         for _ in range(_IDLE_CHECKS):

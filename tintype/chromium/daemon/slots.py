@@ -3,6 +3,10 @@
 A page that takes long must not keep the slots from pages that take little. While captures wait, one that has run for 2
 seconds gives up its slot and goes on as a slow capture, of which there may be a limited number. Captures that are known
 to be slow wait behind the others, give up their slot without that delay, and leave one slot free if they could not.
+
+So do captures of low priority, behind both: their browsers get the CPU time that no other one wants, so one that goes
+on without a slot costs memory only. One that has waited for 10 seconds joins the end of the normal queue, so that none
+waits for ever.
 """
 
 from __future__ import annotations
@@ -12,20 +16,44 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from enum import IntEnum
 
 SLOW_AFTER = 2.0
 """Seconds after which a capture gives up its slot while others wait."""
 EXTRA_SLOW = 2
 """Slow captures at the same time, more than there are slots."""
+PATIENCE = 10.0
+"""Seconds after which a capture of low priority waits no longer behind the others."""
+
+
+class Rank(IntEnum):
+    """Order of the queues in front of the slots."""
+
+    NORMAL = 0
+    KNOWN_SLOW = 1
+    LOW_PRIORITY = 2
 
 
 @dataclass(eq=False, slots=True)
 class Holder:
-    """One capture that runs: since when, and whether it has given up its slot."""
+    """One capture that runs: since when, from which queue, and whether it has given up its slot."""
 
     started: float
-    known_slow: bool
+    rank: Rank
     slow: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class QueueEntry:
+    """The place of one capture in the queue."""
+
+    rank: Rank
+    granted: asyncio.Future[Holder]
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the capture runs without a slot."""
+        return self.granted.done() and not self.granted.cancelled() and self.granted.result().slow
 
 
 class Slots:
@@ -35,8 +63,7 @@ class Slots:
         self.count = count
         self._may_exceed = may_exceed
         self._holders: set[Holder] = set()
-        self._waiting: deque[asyncio.Future[Holder]] = deque()
-        self._waiting_slow: deque[asyncio.Future[Holder]] = deque()
+        self._queues: dict[Rank, deque[QueueEntry]] = {rank: deque() for rank in Rank}
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -52,37 +79,56 @@ class Slots:
     @property
     def waiting(self) -> int:
         """Captures in the queue."""
-        return len(self._waiting) + len(self._waiting_slow)
+        return sum(map(len, self._queues.values()))
+
+    def entry(self, rank: Rank = Rank.NORMAL) -> QueueEntry:
+        """An entry of a queue, which :meth:`hold` appends."""
+        return QueueEntry(rank, asyncio.get_running_loop().create_future())
 
     @asynccontextmanager
-    async def hold(self, *, known_slow: bool = False) -> AsyncIterator[Holder]:
+    async def hold(self, entry: QueueEntry) -> AsyncIterator[Holder]:
         """Wait for a slot, and hold it during the block."""
-        future: asyncio.Future[Holder] = asyncio.get_running_loop().create_future()
-        queue = self._waiting_slow if known_slow else self._waiting
-        queue.append(future)
+        self._queues[entry.rank].append(entry)
+        patience = None
+        if entry.rank is Rank.LOW_PRIORITY:
+            patience = asyncio.get_running_loop().call_later(PATIENCE, self.raise_rank, entry)
         self.assign()
         try:
-            yield await future
+            yield await entry.granted
         finally:
-            if future in queue:
-                queue.remove(future)
-            elif future.done() and not future.cancelled():
-                self._holders.discard(future.result())
+            if patience:
+                patience.cancel()
+            if entry in self._queues[entry.rank]:
+                self._queues[entry.rank].remove(entry)
+            elif entry.granted.done() and not entry.granted.cancelled():
+                self._holders.discard(entry.granted.result())
+            self.assign()
+
+    def raise_rank(self, entry: QueueEntry) -> None:
+        """Let a capture that waits with low priority wait at the end of the normal queue."""
+        if entry in (queue := self._queues[entry.rank]) and entry.rank is Rank.LOW_PRIORITY:
+            queue.remove(entry)
+            entry.rank = Rank.NORMAL
+            self._queues[entry.rank].append(entry)
             self.assign()
 
     def assign(self) -> None:
         """Grant the free slots, and those that slow captures give up."""
-        while (future := _first(self._waiting)) and (self.busy < self.count or self._free_a_slot()):
-            self._grant(self._waiting, future, known_slow=False)
-        while not self._waiting and (future := _first(self._waiting_slow)) and self._has_room_for_slow():
-            self._grant(self._waiting_slow, future, known_slow=True)
+        normal = self._queues[Rank.NORMAL]
+        while (entry := _first(normal)) and (self.busy < self.count or self._free_a_slot()):
+            self._grant(entry)
+        for queue in (self._queues[Rank.KNOWN_SLOW], self._queues[Rank.LOW_PRIORITY]):
+            while not normal and (entry := _first(queue)) and self._has_room_for_slow():
+                self._grant(entry)
+            if queue:
+                break
         self._set_timer()
 
-    def _grant(self, queue: deque[asyncio.Future[Holder]], future: asyncio.Future[Holder], *, known_slow: bool) -> None:
-        queue.remove(future)
-        holder = Holder(asyncio.get_running_loop().time(), known_slow)
+    def _grant(self, entry: QueueEntry) -> None:
+        self._queues[entry.rank].remove(entry)
+        holder = Holder(asyncio.get_running_loop().time(), entry.rank)
         self._holders.add(holder)
-        future.set_result(holder)
+        entry.granted.set_result(holder)
 
     def _has_room_for_slow(self) -> bool:
         free = self.count - self.busy
@@ -92,12 +138,12 @@ class Slots:
         return self.slow < self.count + EXTRA_SLOW and self._may_exceed()
 
     def _free_a_slot(self) -> bool:
-        """Make the oldest capture that is slow give up its slot; return whether there is one."""
+        """Make a capture of low priority, or else the oldest one that is slow, give up its slot; return whether."""
         now = asyncio.get_running_loop().time()
         candidates = [holder for holder in self._holders if not holder.slow and self._due(holder) <= now]
         if not candidates or not self._can_exceed():
             return False
-        min(candidates, key=lambda holder: holder.started).slow = True
+        min(candidates, key=lambda holder: (holder.rank is not Rank.LOW_PRIORITY, holder.started)).slow = True
         return True
 
     def _set_timer(self) -> None:
@@ -106,21 +152,21 @@ class Slots:
             self._timer.cancel()
             self._timer = None
         due = [self._due(holder) for holder in self._holders if not holder.slow]
-        if self._waiting and due:
+        if self._queues[Rank.NORMAL] and due:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(max(min(due), loop.time() + _POLL_INTERVAL), self.assign)
 
     @staticmethod
     def _due(holder: Holder) -> float:
-        return holder.started + (0 if holder.known_slow else SLOW_AFTER)
+        return holder.started + (SLOW_AFTER if holder.rank is Rank.NORMAL else 0)
 
 
 _POLL_INTERVAL = 0.25
 """Seconds between two looks while nothing but memory keeps a capture waiting."""
 
 
-def _first(queue: deque[asyncio.Future[Holder]]) -> asyncio.Future[Holder] | None:
-    """Return the first future that still waits."""
-    while queue and queue[0].done():
+def _first(queue: deque[QueueEntry]) -> QueueEntry | None:
+    """Return the first place whose capture still waits."""
+    while queue and queue[0].granted.done():
         queue.popleft()
     return queue[0] if queue else None

@@ -11,7 +11,7 @@ import structlog
 
 from tintype.chromium.browser import Browser
 from tintype.chromium.daemon.offenders import Cost
-from tintype.chromium.daemon.slots import Holder
+from tintype.chromium.daemon.slots import Holder, Rank
 from tintype.chromium.process.machine_memory import browser_tree_limit
 
 log = structlog.get_logger("tintype.chromium")
@@ -58,6 +58,8 @@ class Supervisor:
     limit: int = 0
     _incidents: deque[tuple[float, Running | None]] = field(default_factory=lambda: deque(maxlen=_MAX_INCIDENTS))
     _task: asyncio.Task[None] | None = None
+    _outranked_until: float = float("-inf")
+    """When the last capture ended that was not of low priority."""
 
     def __post_init__(self) -> None:
         self.limit = browser_tree_limit((self.slots + 1) * MEMORY_PER_BROWSER)
@@ -75,6 +77,8 @@ class Supervisor:
     def remove(self, capture: Running) -> None:
         """Stop supervising a capture."""
         self.captures.discard(capture)
+        if capture.holder.rank is not Rank.LOW_PRIORITY:
+            self._outranked_until = asyncio.get_running_loop().time()
         if not self.captures and self._task:
             self._task.cancel()
             self._task = None
@@ -86,6 +90,13 @@ class Supervisor:
     def was_disturbed(self, capture: Running) -> bool:
         """Whether an incident of another capture happened while this one ran."""
         return any(at >= capture.started and culprit is not capture for at, culprit in self._incidents)
+
+    def was_outranked(self, capture: Running) -> bool:
+        """Whether a capture of low priority had to leave the CPU to another one while it ran."""
+        if capture.holder.rank is not Rank.LOW_PRIORITY:
+            return False
+        others = any(each.holder.rank is not Rank.LOW_PRIORITY for each in self.captures)
+        return others or self._outranked_until >= capture.started
 
     async def _run(self) -> None:
         while await asyncio.sleep(_INTERVAL, result=True):

@@ -8,22 +8,39 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _LOWEST_AUTOGROUP = b"19"
+_MAX_PASSES = 10
 
 
 def demote(pids: Iterable[int]) -> None:
     """Give every thread of the processes the lowest priority; does nothing where the system has no such priority."""
+    _demote(pids)
+
+
+def demote_all(processes: Callable[[], Iterable[int]]) -> None:
+    """The same for all processes, also those that they start meanwhile: ``processes`` is read until none is left."""
+    for _ in range(_MAX_PASSES):
+        if not _demote(processes()):
+            return
+
+
+def _demote(pids: Iterable[int]) -> int:
+    """Demote; return the number of threads that were not yet demoted."""
     if not hasattr(os, "SCHED_IDLE"):
-        return
+        return 0
+    demoted = 0
     for pid in pids:
-        with contextlib.suppress(OSError):
-            Path(f"/proc/{pid}/autogroup").write_bytes(_LOWEST_AUTOGROUP)
         for thread in _threads(pid):
             with contextlib.suppress(OSError):
-                os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+                if os.sched_getscheduler(thread) != os.SCHED_IDLE:
+                    os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+                    demoted += 1
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{pid}/autogroup").write_bytes(_LOWEST_AUTOGROUP)
+    return demoted
 
 
 def _threads(pid: int) -> list[int]:
