@@ -1,4 +1,4 @@
-"""Redis and moto's S3 as child processes on loopback, which tests can stop, freeze and restart."""
+"""Redis, RabbitMQ and moto's S3 as child processes on loopback, which tests can stop, freeze and restart."""
 
 from __future__ import annotations
 
@@ -54,7 +54,12 @@ class _Server:
         assert self._process is None, "already running"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command(), cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._command(),
+                cwd=self._folder,
+                env={**os.environ, **self._environment()},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         process = self._process
         assert eventually(lambda: self._responds() or process.poll() is not None, _TIMEOUT), self._log.read_text()
@@ -82,6 +87,9 @@ class _Server:
 
     def _command(self) -> list[str]:
         raise NotImplementedError
+
+    def _environment(self) -> dict[str, str]:
+        return {}
 
     def _responds(self) -> bool:
         raise NotImplementedError
@@ -122,6 +130,74 @@ class RedisServer(_Server):
             with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
                 connection.sendall(b"PING\r\n")
                 return connection.recv(7) in {b"+PONG\r\n", b"-NOAUTH"}
+        except OSError:
+            return False
+
+
+class RabbitServer(_Server):
+    """rabbitmq-server as a node of its own, with its own port mapper; a restart keeps durable messages.
+
+    Skips the test if it is not installed. Debian's ``/usr/sbin/rabbitmq-server`` changes to a user, so it is not used.
+    """
+
+    def __init__(self) -> None:
+        binary, mapper = Path("/usr/lib/rabbitmq/bin/rabbitmq-server"), shutil.which("epmd")
+        if not binary.exists() or not mapper:
+            pytest.skip("rabbitmq-server is not installed")
+        super().__init__()
+        self._binary, self._mapper_binary = binary, mapper
+        self._mapper_port, self._node_port = free_port(), free_port()
+        self._mapper: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """URL with the user that may connect from loopback only."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
+
+    def start(self) -> None:
+        """Start the port mapper, which Erlang would otherwise start as a daemon, and the server."""
+        if self._mapper is None:
+            command = [self._mapper_binary, "-port", str(self._mapper_port), "-address", "127.0.0.1"]
+            self._mapper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            assert eventually(lambda: _accepts(self._mapper_port), _TIMEOUT)
+        super().start()
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        mapper, self._mapper = self._mapper, None
+        if mapper:
+            mapper.kill()
+            mapper.wait(_TIMEOUT)
+
+    def _command(self) -> list[str]:
+        return [str(self._binary)]
+
+    def _environment(self) -> dict[str, str]:
+        plugins = self._folder / "enabled_plugins"
+        plugins.write_text("[].\n")
+        return {
+            "RUNNING_UNDER_SYSTEMD": "1",  # the server replaces its start script, so that a signal reaches it
+            "HOME": str(self._folder),
+            "ERL_EPMD_PORT": str(self._mapper_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"tintype{self.port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self._node_port),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +A 2 -kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_CONFIG_FILE": str(self._folder / "none"),
+            "RABBITMQ_CONF_ENV_FILE": str(self._folder / "none"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
+            "RABBITMQ_MNESIA_BASE": str(self._folder),
+            "RABBITMQ_LOG_BASE": str(self._folder),
+            "RABBITMQ_LOGS": "-",
+        }
+
+    def _responds(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+                connection.sendall(b"AMQP\x00\x00\x09\x01")
+                return connection.recv(1) == b"\x01"  # a method frame: connection.start
         except OSError:
             return False
 
@@ -201,6 +277,14 @@ class S3Server(_Server):
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(request, timeout=10) as response:
             response.read()
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def free_port() -> int:

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs the programs that tests use: redis-server, nginx, Caddy, systemd-analyze, ip (network namespaces), and kernel
-# headers for the seccomp profile.
+# Installs the programs that tests use: redis-server, rabbitmq-server, nginx, Caddy, systemd-analyze, ip (network
+# namespaces), and kernel headers for the seccomp profile.
 set -euo pipefail
 
 missing=()
 command -v redis-server >/dev/null || missing+=(redis-server)
+test -e /usr/lib/rabbitmq/bin/rabbitmq-server || missing+=(rabbitmq-server)
 command -v nginx >/dev/null || missing+=(nginx)
 command -v caddy >/dev/null || missing+=(caddy)
 command -v systemd-analyze >/dev/null || missing+=(systemd)

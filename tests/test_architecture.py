@@ -21,6 +21,7 @@ HOMES = {
     "aiohappyeyeballs": ("chromium/proxy/relay.py",),
     "cronsim": ("schedules/",),
     "dramatiq": ("state/broker",),
+    "pika": ("state/broker",),
     "protego": ("batch/", "jobs/"),
     "pyvips": ("imaging/",),
     "standardwebhooks": ("webhooks/",),

@@ -26,12 +26,12 @@ from tintype.chromium.process.watchdog import ProcessLimits
 from tintype.chromium.proxy.session import ProxyLimits
 from tintype.commands import file_server, worker
 from tintype.engines import chromium
-from tintype.jobs import runner, submission
+from tintype.jobs import leased_pages, messages, submission
 from tintype.jobs import service as job_service
 from tintype.network import resolver
 from tintype.options import combinations, credentials, types
 from tintype.service import rendering_limit, stored_objects
-from tintype.state import counter_table, purges, sqlite_jobs
+from tintype.state import broker, counter_table, job_records, purges
 from tintype.storage import guarded
 from tintype.web import (
     client_address,
@@ -126,8 +126,10 @@ BOUNDS: list[tuple[str, str]] = [
     ("job", f"{submission.MAX_PAGES:,} pages, {job_views.MAX_JOB_BODY // MB} MB"),
     ("job", f"name of {submission.MAX_NAME} characters"),
     ("job", f"{job_service.MAX_QUEUED:,} pages queued"),
-    ("pages of jobs", f"{runner.MAX_ATTEMPTS} attempts, pauses of at most {runner.MAX_PAUSE:.0f} s"),
-    ("pages of jobs", f"lost by {sqlite_jobs.MAX_LOST_WORKERS} workers"),
+    ("pages of jobs", f"{leased_pages.MAX_ATTEMPTS} attempts, pauses of at most {leased_pages.MAX_PAUSE:.0f} s"),
+    ("pages of jobs", f"lost by {job_records.MAX_LOST_WORKERS} workers"),
+    ("messages to job workers", f"{messages.MAX_WAITING:,} messages"),
+    ("messages to job workers", f"one lasts {broker.TIME_LIMIT // 60_000} min"),
     ("list of jobs", f"{job_views.MAX_PAGE:,} entries; {job_service.MAX_EXAMINED:,} jobs compared"),
     (
         "requests that follow a job",

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tintype import backends, logs, malloc, telemetry
 from tintype.api_keys import ApiKey
 from tintype.errors import ConfigurationError
-from tintype.job_components import build_jobs
+from tintype.job_components import build_jobs, build_worker
+from tintype.jobs.job_worker import JobWorker
 from tintype.jobs.service import JobService
 from tintype.model import Freshness
 from tintype.network.egress import AllowRule, Policy
@@ -123,6 +124,25 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         jobs.start()
         application.exit_stack.callback(jobs.stop, settings.timeout)
     return application
+
+
+def build_job_worker(settings: Settings, exit_stack: ExitStack) -> JobWorker:
+    """Build a job worker, which serves no HTTP, without connecting; raises ConfigurationError.
+
+    ``exit_stack`` closes its connections and gives up the run folder.
+    """
+    policy = egress_policy(settings)
+    state, storage = backends.open_state(settings), backends.open_storage(settings, serving=True)
+    engine = backends.open_engine(settings, serving=True)
+    authenticator = _authenticator(settings, state.usage)
+    service = _service(settings, policy, state, storage, engine, serving=False)
+    charge_to = authenticator.usage.capture_charge
+    worker = build_worker(settings, state, service, request_parser(settings, policy), charge_to)
+    claim = backends.claim_run_folder(settings)
+    claim.keep()
+    for close in (claim.close, engine.close, authenticator.usage.close):
+        exit_stack.callback(close)
+    return worker
 
 
 def _service(

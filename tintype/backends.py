@@ -6,6 +6,7 @@ Only the modules of these backends are imported.
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,14 @@ def open_storage(settings: Settings, *, serving: bool = False) -> Storage:
     from tintype.storage.guarded import GuardedStorage  # noqa: PLC0415
 
     return GuardedStorage(storage)
+
+
+def node_name(settings: Settings) -> str:
+    """A name of this node that no other node has: host name and data folder."""
+    from tintype.model import digest_of  # noqa: PLC0415
+
+    host = "".join(each for each in socket.gethostname() if each.isalnum() or each in ".-_")
+    return f"{host}:{digest_of(str(settings.data_dir.resolve()).encode())[:8]}"
 
 
 def stored_secret(settings: Settings) -> bytes:

@@ -27,6 +27,7 @@ class CommandEntry(NamedTuple):
 
 COMMANDS = {
     "serve": CommandEntry("serve", "Service", "Run the service until SIGTERM or Ctrl-C."),
+    "worker": CommandEntry("job_worker", "Service", "Capture pages of jobs until SIGTERM or Ctrl-C."),
     "shot": CommandEntry("shot", "Captures", "Capture a URL or an HTML file into a file."),
     "batch": CommandEntry("batch", "Captures", "Capture all URLs of a list or a sitemap into a folder."),
     "top": CommandEntry("top", "Service", "Report what a running node does, live."),

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
+from tintype import backends
 from tintype.backends import StateBackends
+from tintype.errors import ConfigurationError
 from tintype.jobs.capture import PageCapturer
+from tintype.jobs.job_worker import JobWorker
+from tintype.jobs.messages import Broker, MessageSender
 from tintype.jobs.model import ClaimLimits
-from tintype.jobs.runner import JobRunner
+from tintype.jobs.runner import JobRunner, JobThreads, ThreadsTogether
 from tintype.jobs.service import JobLimits, JobService
 from tintype.jobs.submission import SubmissionParser
 from tintype.request_parser import RequestParser
 from tintype.service import ThumbnailService
 from tintype.service.charging import CaptureCharge
 from tintype.settings import Settings
+
+MAX_RUNNING = 10_000
+"""Pages of one API key that all nodes capture at the same time; nodes have far lower limits."""
 
 
 def build_jobs(
@@ -24,13 +32,64 @@ def build_jobs(
     charge_to: Callable[[str], CaptureCharge | None],
 ) -> JobService:
     """Build the jobs of this process; ``charge_to`` returns what counts the captures of an API key by its name."""
-    captures = max(1, int(settings.slot_count * settings.job_share))
-    limits = ClaimLimits(
-        total=captures,
-        per_owner=settings.job_key_captures or captures,
-        per_host=settings.job_host_captures,
-        host_pause=settings.job_host_pause,
-    )
-    runner = JobRunner(state.jobs, PageCapturer(service, parser, charge_to), limits)
+    capturer = PageCapturer(service, parser, charge_to)
+    threads: list[JobThreads] = []
+    if captures := _captures(settings):
+        threads.append(JobRunner(state.jobs, capturer, _claim_limits(settings, captures, backends.node_name(settings))))
+    if settings.broker_url or not captures:
+        threads.append(MessageSender(state.jobs, lambda: open_broker(settings)))
+        require_shared_jobs(settings)
+    runner = ThreadsTogether(threads)
     job_limits = JobLimits(queued_per_owner=settings.job_queue, retention=settings.job_retention)
     return JobService(state.jobs, SubmissionParser(parser), runner, job_limits)
+
+
+def build_worker(
+    settings: Settings,
+    state: StateBackends,
+    service: ThumbnailService,
+    parser: RequestParser,
+    charge_to: Callable[[str], CaptureCharge | None],
+) -> JobWorker:
+    """Build a job worker, which captures as many pages at a time as its node has slots; raises ConfigurationError."""
+    broker = open_broker(settings)
+    limits = _claim_limits(
+        settings, settings.job_workers or settings.slot_count, f"{backends.node_name(settings)}:{os.getpid()}"
+    )
+    return JobWorker(state.jobs, broker, PageCapturer(service, parser, charge_to), limits)
+
+
+def _captures(settings: Settings) -> int:
+    """Pages of jobs that a serving node captures at the same time."""
+    return (
+        max(1, int(settings.slot_count * settings.job_share)) if settings.job_workers is None else settings.job_workers
+    )
+
+
+def _claim_limits(settings: Settings, captures: int, node: str) -> ClaimLimits:
+    return ClaimLimits(
+        total=captures,
+        per_owner=settings.job_key_captures or MAX_RUNNING,
+        per_host=settings.job_host_captures,
+        host_pause=settings.job_host_pause,
+        node=node,
+    )
+
+
+def require_shared_jobs(settings: Settings) -> None:
+    """Raise ConfigurationError if only this machine could read the jobs."""
+    if not settings.redis_url:
+        raise ConfigurationError(
+            "REDIS_URL: required by TINTYPE_BROKER_URL, TINTYPE_JOB_WORKERS=0 and tintype worker, because all nodes"
+            " share the jobs in Redis; set it"
+        )
+
+
+def open_broker(settings: Settings) -> Broker:
+    """Open the broker of job workers, which connects on first use; raises ConfigurationError."""
+    require_shared_jobs(settings)
+    from tintype.state import broker  # noqa: PLC0415 - only processes with a broker import Dramatiq
+
+    url = settings.broker_url or settings.redis_url
+    is_rabbitmq = url.startswith(("amqp://", "amqps://"))
+    return (broker.open_rabbitmq if is_rabbitmq else broker.open_redis)(url, settings.redis_prefix)

@@ -13,9 +13,10 @@ import pytest
 from tests.support.concurrency import eventually
 from tests.support.contracts.jobs import BAD, GOOD, LIMITS, new_job, urls
 from tintype.errors import BackendUnavailable
-from tintype.jobs import runner
+from tintype.jobs import leased_pages, runner
+from tintype.jobs.leased_pages import CaptureOutcome
 from tintype.jobs.model import JobStatus, JobStore, Lease
-from tintype.jobs.runner import CaptureOutcome, JobRunner
+from tintype.jobs.runner import JobRunner
 from tintype.state.sqlite_jobs import SqliteJobs
 
 Start = Callable[..., JobRunner]
@@ -93,7 +94,7 @@ def test_retries_a_page_after_a_failure_of_the_service(store: SqliteJobs, start:
 
 
 def test_gives_up_after_the_last_attempt(store: SqliteJobs, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "MAX_ATTEMPTS", 2)
+    monkeypatch.setattr(leased_pages, "MAX_ATTEMPTS", 2)
     store.create(new_job("one"))
     start(lambda _: CaptureOutcome(result=BAD, retry_after=0.01))
     assert eventually(lambda: status_of(store) is JobStatus.FAILED)
@@ -101,7 +102,7 @@ def test_gives_up_after_the_last_attempt(store: SqliteJobs, start: Start, monkey
 
 
 def test_extends_the_lease_of_a_long_capture(store: SqliteJobs, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "EXTEND_INTERVAL", 0.02)
+    monkeypatch.setattr(leased_pages, "EXTEND_INTERVAL", 0.02)
     extended, release = threading.Event(), threading.Event()
     extend = SqliteJobs.extend
 

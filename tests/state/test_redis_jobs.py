@@ -133,6 +133,17 @@ class TestKeys:
         assert claim(store).options == options
 
 
+def test_each_node_has_its_own_limit(url: str) -> None:
+    store = RedisJobs(url)
+    store.create(new_job("one", *urls(5)))
+    north, south = replace(LIMITS, total=2, node="north"), replace(LIMITS, total=1, node="south")
+    leases = [claim(store, north), claim(store, north), claim(store, south)]
+    assert (store.claim(north, LEASE), store.claim(south, LEASE)) == (None, None)
+    store.finish(leases[0], GOOD)
+    assert store.claim(south, LEASE) is None
+    assert claim(store, north).number == 4
+
+
 @pytest.mark.usefixtures("short_timeouts")
 class TestErrors:
     def test_stopped_redis_is_an_error_and_work_goes_on(self) -> None:

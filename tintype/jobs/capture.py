@@ -10,8 +10,8 @@ from dataclasses import replace
 import structlog
 
 from tintype.errors import BackendUnavailable, BrowserCrashed, EngineError, Overloaded, TintypeError
+from tintype.jobs.leased_pages import CaptureOutcome
 from tintype.jobs.model import Lease, PageResult
-from tintype.jobs.runner import CaptureOutcome
 from tintype.low_priority import low_priority
 from tintype.model import PersistResult, Thumbnail
 from tintype.request_parser import RequestParser, ThumbnailRequest

@@ -171,13 +171,16 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimLimits:
-    """Limits of concurrent captures of jobs: of all workers, of one API key, and of one target host."""
+    """Limits of concurrent captures of jobs: of one node, of one API key, and of one target host."""
 
     total: int
+    """Pages of the node ``node``; without a shared store, of all workers."""
     per_owner: int
     per_host: int
     host_pause: float = 0.0
     """Seconds between the starts of two captures of one host."""
+    node: str = "local"
+    """Name of the node, without spaces."""
 
 
 class QueueState(NamedTuple):
@@ -217,7 +220,10 @@ class JobStore(Protocol):
         ...
 
     def claim(self, limits: ClaimLimits, lease_seconds: float) -> Lease | None:
-        """A page to capture now, of the owner with the fewest running pages; None if there is none within limits."""
+        """A page to capture now, of the owner with the fewest running pages; None if there is none within limits.
+
+        Pages of expired leases are queued again first, also by limits of 0.
+        """
         ...
 
     def extend(self, lease: Lease, lease_seconds: float) -> bool:

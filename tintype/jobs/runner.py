@@ -2,65 +2,81 @@
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import structlog
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from tintype.errors import BackendUnavailable
-from tintype.jobs.model import ClaimLimits, JobStore, Lease, PageResult
+from tintype.jobs.leased_pages import CaptureOutcome, LeasedPages
+from tintype.jobs.model import ClaimLimits, JobStore, Lease
 
-log = structlog.get_logger("tintype.jobs")
-
-LEASE_SECONDS = 15.0
-"""A killed worker's page is claimed again after so many seconds at the latest."""
-EXTEND_INTERVAL = LEASE_SECONDS / 3
 POLL_INTERVAL = 0.5
 """Seconds between two claims while no page is due."""
 FAILURE_PAUSE = 5.0
 """Seconds until the next claim after the store has failed."""
-MAX_ATTEMPTS = 8
-"""Attempts of a page that fails only because this service is busy or a backend is out; about six minutes."""
-MAX_PAUSE = 120.0
-"""Seconds between two attempts of one page at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaptureOutcome:
-    """Result of one attempt; ``retry_after`` is in seconds, None if the result is final."""
+class JobThreads(Protocol):
+    """Threads that work on the queue of jobs, or have it worked on."""
 
-    result: PageResult
-    retry_after: float | None = None
+    def start(self) -> None:
+        """Start the threads of this process, so that a forked worker has its own."""
+        ...
+
+    def stop(self, timeout: float) -> bool:
+        """Begin nothing more, and wait at most ``timeout`` seconds; returns whether all work ended. Idempotent."""
+        ...
+
+    def wake(self) -> None:
+        """Look at the queue now: a job was submitted."""
+        ...
+
+
+class ThreadsTogether:
+    """Several :class:`JobThreads` as one; also none."""
+
+    def __init__(self, parts: Sequence[JobThreads]) -> None:
+        self._parts = parts
+
+    def start(self) -> None:
+        """Start all of them."""
+        for each in self._parts:
+            each.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Stop all of them within ``timeout`` seconds; returns whether all work ended."""
+        until = time.monotonic() + timeout
+        ended = [each.stop(max(0.0, until - time.monotonic())) for each in self._parts]
+        return all(ended)
+
+    def wake(self) -> None:
+        """Wake all of them."""
+        for each in self._parts:
+            each.wake()
 
 
 class JobRunner:
-    """Claims pages and captures them, at most ``limits.total`` at a time in all processes together.
+    """Claims pages and captures them, at most ``limits.total`` at a time in all processes of the node together.
 
-    ``capture`` never raises. Threads start with :meth:`start`, so a forked worker has its own.
+    ``capture`` never raises.
     """
 
     def __init__(self, store: JobStore, capture: Callable[[Lease], CaptureOutcome], limits: ClaimLimits) -> None:
-        self._store, self._capture, self._limits = store, capture, limits
-        self._leases: dict[str, Lease] = {}
-        self._changed = threading.Condition()
-        self._stopping = False
+        self._pages = LeasedPages(store, capture, limits)
+        self._changed = self._pages.changed
 
     def start(self) -> None:
         """Start the threads of this process."""
-        for work in (self._claim_pages, self._extend_leases):
-            threading.Thread(target=work, name="tintype-jobs", daemon=True).start()
+        self._pages.start()
+        threading.Thread(target=self._claim_pages, name="tintype-jobs", daemon=True).start()
 
     def stop(self, timeout: float) -> bool:
         """Claim no more pages, and wait at most ``timeout`` seconds for the running ones; returns whether all ended.
 
         The pages that are left are captured by another process when their leases expire. Idempotent.
         """
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-            return self._changed.wait_for(lambda: not self._leases, timeout)
+        return self._pages.stop(timeout)
 
     def wake(self) -> None:
         """Claim now: a job was submitted."""
@@ -70,59 +86,25 @@ class JobRunner:
     def _claim_pages(self) -> None:
         while self._wait_for_capacity():
             try:
-                lease = self._store.claim(self._limits, LEASE_SECONDS)
+                lease = self._pages.claim()
             except BackendUnavailable:
                 self._pause(FAILURE_PAUSE)
                 continue
             if lease is None:
-                self._pause(min(POLL_INTERVAL, self._limits.host_pause or POLL_INTERVAL))
+                self._pause(min(POLL_INTERVAL, self._pages.limits.host_pause or POLL_INTERVAL))
             else:
                 self._begin(lease)
 
     def _wait_for_capacity(self) -> bool:
         """Wait until this process may capture another page; False if it stops."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or len(self._leases) < self._limits.total)
-            return not self._stopping
+            self._changed.wait_for(lambda: self._pages.stopping or len(self._pages) < self._pages.limits.total)
+            return not self._pages.stopping
 
     def _pause(self, seconds: float) -> None:
         with self._changed:
-            if not self._stopping:
+            if not self._pages.stopping:
                 self._changed.wait(seconds)
 
     def _begin(self, lease: Lease) -> None:
-        with self._changed:
-            self._leases[lease.token] = lease
-        threading.Thread(target=self._run, args=(lease,), name="tintype-job-page", daemon=True).start()
-
-    def _run(self, lease: Lease) -> None:
-        try:
-            self._end(lease, self._capture(lease))
-        except BackendUnavailable:
-            log.warning("job_result_lost", job=lease.job, page=lease.number, effect="the page is captured again")
-        finally:
-            with self._changed:
-                self._leases.pop(lease.token, None)
-                self._changed.notify_all()
-
-    def _end(self, lease: Lease, outcome: CaptureOutcome) -> None:
-        if outcome.retry_after is None or lease.attempt >= MAX_ATTEMPTS:
-            self._store.finish(lease, outcome.result)
-            return
-        pause = min(MAX_PAUSE, outcome.retry_after * 2 ** (lease.attempt - 1))
-        self._store.release(lease, pause * random.uniform(0.8, 1.2), outcome.result)  # noqa: S311 - spreads retries
-
-    def _extend_leases(self) -> None:
-        while not self._stopping or self._leases:
-            with self._changed:
-                self._changed.wait_for(lambda: self._stopping and not self._leases, EXTEND_INTERVAL)
-                leases = [*self._leases.values()]
-            for lease in leases:
-                self._extend(lease)
-
-    def _extend(self, lease: Lease) -> None:
-        try:
-            if not self._store.extend(lease, LEASE_SECONDS) and lease.token in self._leases:
-                log.warning("job_lease_lost", job=lease.job, page=lease.number)
-        except BackendUnavailable:
-            pass  # the store has logged it; the lease may expire, and the page is captured again
+        threading.Thread(target=self._pages.capture, args=(lease,), name="tintype-job-page", daemon=True).start()

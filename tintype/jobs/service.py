@@ -12,7 +12,7 @@ import structlog
 
 from tintype.errors import BackendUnavailable, IdempotencyConflict, NotFound, Overloaded
 from tintype.jobs.model import Job, JobPage, JobStatus, JobStore, PageStatus, QueueState
-from tintype.jobs.runner import JobRunner
+from tintype.jobs.runner import JobThreads
 from tintype.jobs.submission import Submission, SubmissionParser
 
 log = structlog.get_logger("tintype.jobs")
@@ -56,13 +56,13 @@ class JobListPage(NamedTuple):
 
 
 class JobService:
-    """Jobs for the web and the command line. ``runner`` captures their pages in this process."""
+    """Jobs for the web and the command line. ``runner`` captures their pages, or has them captured."""
 
     def __init__(
         self,
         store: JobStore,
         parser: SubmissionParser,
-        runner: JobRunner,
+        runner: JobThreads,
         limits: JobLimits,
         clock: Callable[[], float] = time.time,
     ) -> None:

@@ -21,6 +21,20 @@ class JobSettings(BaseModel):
         ge=0.01,
         le=1,
     )
+    job_workers: t.CountOrAuto = setting(
+        "TINTYPE_JOB_WORKERS",
+        "auto",
+        "Pages of jobs that a node captures at the same time. auto: TINTYPE_JOB_SHARE of its slots, for tintype worker"
+        " all. 0: tintype serve captures none.",
+        "auto or a number from 0 to 256",
+    )
+    broker_url: t.BrokerUrl = setting(
+        "TINTYPE_BROKER_URL",
+        "",
+        "Broker between nodes and tintype worker. Unset: REDIS_URL, which is required in any case.",
+        t.BROKER_URL,
+        secret=True,
+    )
     job_limit: Rate = setting("TINTYPE_JOB_LIMIT", "10 per minute", "Rate limit of a client on POST /jobs.", t.RATE)
     job_queue: int = setting(
         "TINTYPE_JOB_QUEUE",

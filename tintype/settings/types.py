@@ -109,6 +109,19 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _broker_url(value: str) -> str:
+    parts = urlsplit(value)
+    has_place = parts.path if parts.scheme == "unix" else parts.hostname
+    if value and not (parts.scheme in ("amqp", "amqps", "redis", "rediss", "unix") and has_place):
+        raise ValueError("not a URL of RabbitMQ or Redis")
+    _ = parts.port  # raises ValueError for what is no number
+    return value
+
+
+def _count_or_auto(value: Any) -> Any:
+    return None if str(value).strip().lower() in ("auto", "none") else value
+
+
 def _api_keys(values: tuple[str, ...]) -> tuple[str, ...]:
     values = _named_keys(_API_KEY, values)
     for value in values:
@@ -164,6 +177,9 @@ SizeOrUnlimited = Annotated[int, BeforeValidator(_size_or_unlimited)]
 """0: unlimited."""
 NumberOrUnlimited = Annotated[int, BeforeValidator(_number_or_unlimited)]
 """0: unlimited."""
+BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
+CountOrAuto = Annotated[Annotated[int, Field(ge=0, le=256)] | None, BeforeValidator(_count_or_auto)]
+"""None: auto."""
 DurationOrOff = Annotated[float, BeforeValidator(_duration_or_off)]
 """0: off."""
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
@@ -197,6 +213,7 @@ ADMIN_KEYS = "name:key, comma-separated; each name once, keys of at least 16 ASC
 SIGNING_KEYS = "keys of at least 16 characters, comma-separated"
 HEADER_TEXT = "printable ASCII text"
 LONG_TEXT = "text of at least 16 characters"
+BROKER_URL = "amqp://, amqps://, redis://, rediss:// or unix://"
 HTTP_URL = "an http:// or https:// URL"
 
 

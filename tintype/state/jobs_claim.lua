@@ -1,7 +1,8 @@
--- Claims a page. ARGV: limits of running pages of all, of an owner and of a host, pause of a host, duration of the
--- lease, its token, number of lost workers with which a page fails, its result then, examined jobs of an owner.
+-- Claims a page. ARGV: limits of running pages of a node, of an owner and of a host, pause of a host, duration of the
+-- lease, its token, number of lost workers with which a page fails, its result then, examined jobs of an owner, and the
+-- node.
 -- Returns the pages that lost their workers (number, workers, state), and the claimed one or nothing.
-local total, per_owner, per_host, pause, duration, token, max_lost, lost_result, examined = unpack(ARGV, 3)
+local total, per_owner, per_host, pause, duration, token, max_lost, lost_result, examined, node = unpack(ARGV, 3)
 total, per_owner, per_host, pause, duration, max_lost, examined = tonumber(total), tonumber(per_owner),
     tonumber(per_host), tonumber(pause), tonumber(duration), tonumber(max_lost), tonumber(examined)
 local EXAMINED_OWNERS, EXAMINED_HOSTS, HOST_CHUNK = 64, 1024, 32
@@ -77,13 +78,14 @@ local function start(job, owner, number, host)
     dequeue(job, owner, number, host)
     local name = member(job, number)
     redis.call('ZADD', LEASES, seconds(current + duration), name)
-    redis.call('HSET', RUNNING, name, host .. ' ' .. owner)
+    redis.call('HSET', RUNNING, name, host .. ' ' .. node .. ' ' .. owner)
     redis.call('SETRANGE', part(job, 'states'), number - 1, '1')
     redis.call('HSET', part(job, 'work'), 'token:' .. number, token)
     local attempt = redis.call('HINCRBY', part(job, 'work'), 'attempts:' .. number, 1)
     redis.call('HINCRBY', part(job), 'running', 1)
     count_queued(job, owner, -1)
     redis.call('HINCRBY', HOSTS, host, 1)
+    redis.call('HINCRBY', NODES, node, 1)
     redis.call('HINCRBY', OWNER_RUNNING, owner, 1)
     if pause > 0 then
         redis.call('ZADD', STARTS, seconds(current), host)
@@ -98,7 +100,7 @@ local function start(job, owner, number, host)
 end
 
 local function claim()
-    if redis.call('ZCARD', LEASES) >= total then
+    if tonumber(redis.call('HGET', NODES, node) or 0) >= total then
         return false
     end
     local owners = redis.call('ZRANGE', OWNERS, 0, EXAMINED_OWNERS - 1, 'WITHSCORES')

@@ -8,6 +8,7 @@ local ALL, ENDED, WAITING = prefix .. 'all', prefix .. 'ended', prefix .. 'waiti
 local OWNERS, OWNER_QUEUED, OWNER_RUNNING = prefix .. 'owners', prefix .. 'owner-queued', prefix .. 'owner-running'
 local LEASES, RUNNING, DELAYED = prefix .. 'leases', prefix .. 'running', prefix .. 'delayed'
 local HOSTS, STARTS, TOTALS = prefix .. 'hosts', prefix .. 'starts', prefix .. 'totals'
+local NODES = prefix .. 'nodes'
 local PARTS = {'', ':pages', ':states', ':hosts', ':work', ':results'}
 local COUNTERS = {['0'] = 'queued', ['1'] = 'running', ['2'] = 'captured', ['3'] = 'failed', ['4'] = 'dropped'}
 local COLUMNS = {'id', 'owner', 'name', 'stores', 'created', 'started', 'ended', 'cancelled', 'fingerprint',
@@ -168,16 +169,17 @@ local function keep(job)
     end
 end
 
--- Ends a lease, so that neither owner nor host count it. The first write of a script may be this one: a Redis that is
+-- Ends a lease, so that host, node and owner do not count it. The first write of a script may be this one: a Redis that is
 -- out of memory then permits the others.
 local function end_lease(job, number)
     local name = member(job, number)
     redis.call('ZREM', LEASES, name)
     local held = redis.call('HGET', RUNNING, name)
     if held then
-        local host, owner = split(held)
+        local host, node, owner = string.match(held, '^(%S+) (%S+) (.*)$')
         redis.call('HDEL', RUNNING, name)
         add(HOSTS, host, -1)
+        add(NODES, node, -1)
         add(OWNER_RUNNING, owner, -1)
         rank(owner)
     end

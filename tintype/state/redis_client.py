@@ -32,6 +32,8 @@ log = structlog.get_logger("tintype.state")
 
 Result = TypeVar("Result")
 
+RedisFailure = redis.RedisError
+"""The error that the calls of a client raise."""
 PREFIX = "tintype"
 """Start of every key, unless the operator sets another one for a Redis that several installations share."""
 CONNECT_TIMEOUT, RESPONSE_TIMEOUT = 1.0, 2.0

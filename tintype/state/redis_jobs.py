@@ -134,7 +134,7 @@ class RedisJobs:
         token = secrets.token_hex(8)
         lost, row = self._run(
             "claim", limits.total, limits.per_owner, limits.per_host, limits.host_pause, lease_seconds, token,
-            MAX_LOST_WORKERS, encode_result(LOST), EXAMINED_JOBS,
+            MAX_LOST_WORKERS, encode_result(LOST), EXAMINED_JOBS, limits.node,
         )  # fmt: skip
         for job, number, workers, state in lost:
             retried = STATES[int(state)] is PageStatus.QUEUED

@@ -152,6 +152,16 @@ class JobsContract:
         assert store.finish(again, GOOD)
         assert store.pages("one")[0].result == GOOD
 
+    def test_claim_with_limits_of_zero_returns_lost_pages_only(self, store: JobStore, clock: Clock) -> None:
+        nothing = ClaimLimits(total=0, per_owner=0, per_host=0)
+        store.create(new_job("one"))
+        claim(store)
+        assert store.claim(nothing, LEASE) is None
+        assert store.state()[:2] == (0, 1)
+        clock.now += LEASE + 1
+        assert store.claim(nothing, LEASE) is None
+        assert store.state()[:2] == (1, 0)
+
     def test_extended_lease_is_not_claimed_again(self, store: JobStore, clock: Clock) -> None:
         store.create(new_job("one"))
         lease = claim(store)
