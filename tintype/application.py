@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tintype import backends, logs, malloc, telemetry
 from tintype.api_keys import ApiKey
 from tintype.errors import ConfigurationError
-from tintype.job_components import build_jobs, build_worker
+from tintype.job_components import build_jobs, build_schedules, build_worker
 from tintype.jobs.job_worker import JobWorker
 from tintype.jobs.service import JobService
 from tintype.model import Freshness
@@ -22,6 +22,7 @@ from tintype.network.resolver import TargetResolver
 from tintype.protocols import CaptureMonitor, Engine, Storage
 from tintype.purge_signal import PurgeSignal
 from tintype.request_parser import RequestParser
+from tintype.schedules.service import ScheduleService
 from tintype.service import ThumbnailService
 from tintype.service.limits import WaitingLimit
 from tintype.service.policy import BlankRetry
@@ -69,6 +70,8 @@ class Application:
     """Follows the captures of the capture daemon; None without one."""
     jobs: JobService | None = None
     """None: jobs are disabled."""
+    schedules: ScheduleService | None = None
+    """None: jobs or schedules are disabled."""
     clock: Callable[[], float] = time.time
     exit_stack: ExitStack = field(default_factory=ExitStack)
 
@@ -97,11 +100,13 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
     parser = request_parser(settings, policy)
     charge_to = authenticator.usage.capture_charge
     jobs = build_jobs(settings, state, service, parser, charge_to) if serving and settings.jobs else None
+    schedules = build_schedules(settings, state, service, parser, jobs, authenticator.check_owner) if jobs else None
     application = Application(
         service=service,
         rate_limiter=RateLimiter(state.rate_limits, _rate_limits(settings, authenticator), proxies),
         request_parser=parser,
         jobs=jobs,
+        schedules=schedules,
         authenticator=authenticator,
         proxies=proxies,
         public_url=settings.public_url.rstrip("/"),
@@ -120,10 +125,15 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         _start_telemetry(settings, state, application, daemon)
         service.stored_maintenance.start()
         application.exit_stack.callback(service.stored_maintenance.stop)
-    if jobs:
-        jobs.start()
-        application.exit_stack.callback(jobs.stop, settings.timeout)
+    _start_runners(application, settings.timeout)
     return application
+
+
+def _start_runners(application: Application, timeout: float) -> None:
+    for each in (application.jobs, application.schedules):
+        if each:
+            each.start()
+            application.exit_stack.callback(each.stop, timeout)
 
 
 def build_job_worker(settings: Settings, exit_stack: ExitStack) -> JobWorker:

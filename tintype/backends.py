@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # `tintype serve` starts the browser before it imports the re
     from tintype.jobs.model import JobStore
     from tintype.protocols import Cache, Engine, Locks, Storage
     from tintype.rpc.tls import TransportSecurity
+    from tintype.schedules.model import ScheduleStore
     from tintype.state.machine_claim import MachineClaim
     from tintype.web.rate_limit import RateLimitStorage
     from tintype.web.usage import UsageStorage
@@ -48,6 +49,7 @@ class StateBackends:
     rate_limits: RateLimitStorage
     usage: UsageStorage
     jobs: JobStore
+    schedules: ScheduleStore
     deliveries: DeliveryStore
 
 
@@ -291,6 +293,7 @@ def _sqlite(settings: Settings) -> StateBackends:
     from tintype.state.sqlite import SqliteCache  # noqa: PLC0415
     from tintype.state.sqlite_deliveries import SqliteDeliveries  # noqa: PLC0415
     from tintype.state.sqlite_jobs import SqliteJobs  # noqa: PLC0415
+    from tintype.state.sqlite_schedules import SqliteSchedules  # noqa: PLC0415
     from tintype.state.sqlite_usage import SqliteUsage  # noqa: PLC0415
 
     cache = data_folder(settings, "cache")
@@ -302,6 +305,7 @@ def _sqlite(settings: Settings) -> StateBackends:
         usage=SqliteUsage(settings.data_dir / "usage.db"),
         jobs=SqliteJobs(settings.data_dir / "jobs.db"),
         deliveries=SqliteDeliveries(settings.data_dir / "jobs.db"),
+        schedules=SqliteSchedules(settings.data_dir / "jobs.db"),
     )
 
 
@@ -310,6 +314,7 @@ def _redis(settings: Settings) -> StateBackends:
     from tintype.state.fallback_rate_limits import FallbackRateLimitStorage  # noqa: PLC0415
     from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage  # noqa: PLC0415
     from tintype.state.redis_jobs import RedisJobs  # noqa: PLC0415
+    from tintype.state.redis_schedules import RedisSchedules  # noqa: PLC0415
     from tintype.state.redis_usage import RedisUsage  # noqa: PLC0415
     from tintype.state.sqlite_deliveries import SqliteDeliveries  # noqa: PLC0415
 
@@ -322,6 +327,7 @@ def _redis(settings: Settings) -> StateBackends:
         rate_limits=FallbackRateLimitStorage(redis.RedisRateLimitStorage(url, prefix), local_limits),
         usage=RedisUsage(url, prefix),
         jobs=RedisJobs(url, prefix),
+        schedules=RedisSchedules(url, prefix),
         deliveries=SqliteDeliveries(settings.data_dir / "jobs.db"),
     )
 

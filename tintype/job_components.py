@@ -16,12 +16,45 @@ from tintype.jobs.runner import JobRunner, JobThreads, ThreadsTogether
 from tintype.jobs.service import JobLimits, JobService
 from tintype.jobs.submission import SubmissionParser
 from tintype.request_parser import RequestParser
+from tintype.schedules.comparison import PageComparer
+from tintype.schedules.events import RunNotifier
+from tintype.schedules.runner import RunParts, ScheduleRunner
+from tintype.schedules.service import ScheduleLimits, ScheduleService
+from tintype.schedules.submission import ScheduleParser
 from tintype.service import ThumbnailService
 from tintype.service.charging import CaptureCharge
 from tintype.settings import Settings
 
 MAX_RUNNING = 10_000
 """Pages of one API key that all nodes capture at the same time; nodes have far lower limits."""
+
+
+def build_schedules(
+    settings: Settings,
+    state: StateBackends,
+    service: ThumbnailService,
+    parser: RequestParser,
+    jobs: JobService,
+    check_host: Callable[[str, str], None],
+) -> ScheduleService | None:
+    """Build the schedules of this process; None if they are disabled.
+
+    ``check_host`` raises HostNotAllowed for an owner and a host.
+    """
+    if not settings.schedules:
+        return None
+    stored = service.stored
+    parts = RunParts(
+        jobs=jobs,
+        comparer=PageComparer(service, parser),
+        stored=stored,
+        check_host=check_host,
+        notify=RunNotifier(state.deliveries, stored.url),
+        keep=settings.schedule_runs,
+    )
+    limits = ScheduleLimits(schedules=settings.schedules, pages=settings.schedule_pages)
+    schedules = ScheduleParser(SubmissionParser(parser))
+    return ScheduleService(state.schedules, schedules, ScheduleRunner(state.schedules, parts), jobs, stored, limits)
 
 
 def build_jobs(

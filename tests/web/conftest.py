@@ -100,6 +100,7 @@ class Site:
             serves_stored=self.storage.url("").startswith("/"),
             captures=self.captures,
             jobs=getattr(self, "jobs", None),
+            schedules=getattr(self, "schedules", None),
             clock=self.clock,
         )
         return create_app(self.application)

@@ -11,7 +11,7 @@ import structlog
 
 from tintype.errors import BackendUnavailable, BrowserCrashed, EngineError, Overloaded, TintypeError
 from tintype.jobs.leased_pages import CaptureOutcome
-from tintype.jobs.model import Lease, PageResult
+from tintype.jobs.model import Lease, PageResult, scope_of
 from tintype.low_priority import low_priority
 from tintype.model import PersistResult, Thumbnail
 from tintype.request_parser import RequestParser, ThumbnailRequest
@@ -46,7 +46,7 @@ class PageCapturer:
             pairs = [("url", lease.url), *json.loads(lease.options).items()]
             request = self._parser.parse(pairs)
             with low_priority(), charged_to(self._charge_to(lease.owner)):
-                return CaptureOutcome(result=self._store(request) if lease.stores else self._cache(request))
+                return CaptureOutcome(result=self._store(request, lease) if lease.stores else self._cache(request))
         except TintypeError as error:
             result = PageResult(error=error.code, detail=error.detail)
             return CaptureOutcome(result=result, retry_after=error.retry_after if isinstance(error, RETRIED) else None)
@@ -54,9 +54,11 @@ class PageCapturer:
             log.exception("job_page_failed", job=lease.job, page=lease.number)
             return CaptureOutcome(result=PageResult(error=TintypeError.code, detail=TintypeError.title))
 
-    def _store(self, request: ThumbnailRequest) -> PageResult:
-        stored = self._service.persist(request.capture_request, request.freshness, fail_on=request.fail_on)
-        return _of_stored(stored)
+    def _store(self, request: ThumbnailRequest, lease: Lease) -> PageResult:
+        wanted, freshness, fail_on = request.capture_request, request.freshness, request.fail_on
+        if scope := scope_of(lease.job):
+            return _of_stored(self._service.persist_in(scope, wanted, freshness, fail_on=fail_on))
+        return _of_stored(self._service.persist(wanted, freshness, fail_on=fail_on))
 
     def _cache(self, request: ThumbnailRequest) -> PageResult:
         result = self._service.get(request.capture_request, request.freshness, fail_on=request.fail_on)

@@ -9,6 +9,14 @@ from typing import NamedTuple, Protocol
 
 from tintype.webhooks.model import WebhookTarget
 
+SCOPE_PREFIX = "sch_"
+"""Beginning of the ids of schedules, and of the jobs of their runs: ``<schedule>-<due time>``."""
+
+
+def scope_of(job_id: str) -> str:
+    """The schedule whose run a job is; empty for a job of a client."""
+    return job_id.partition("-")[0] if job_id.startswith(SCOPE_PREFIX) else ""
+
 
 class JobStatus(StrEnum):
     """State of a job."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import structlog
@@ -99,6 +99,26 @@ class JobService:
             raise IdempotencyConflict
         self._runner.wake()
         return job, parsed
+
+    def submit_once(
+        self, job_id: str, members: Mapping[str, Any], *, owner: str, check_host: Callable[[str], None]
+    ) -> Job:
+        """Store a job under a given id, or return the one that has it; raises what :meth:`submit` raises.
+
+        Two calls at the same time store one job, because the id is also its idempotency key. A client's key contains no
+        space, so it never is the same.
+        """
+        if existing := self._store.job(job_id):
+            return existing
+        parsed = self._parser.parse(members, owner=owner, check_host=check_host)
+        self._check_room(owner, len(parsed.job.pages))
+        job = self._store.create(replace(parsed.job, id=job_id, idempotency_key=f"run {job_id}"))
+        self._runner.wake()
+        return job
+
+    def find(self, job_id: str) -> Job | None:
+        """A job of any owner; None if it does not exist."""
+        return self._store.job(job_id)
 
     def _check_room(self, owner: str, pages: int) -> None:
         queued = self._store.queued(owner)

@@ -22,6 +22,7 @@ from tintype.model import (
     Thumbnail,
     ThumbnailResult,
     Verdict,
+    digest_of,
     is_storage_key,
     storage_key,
 )
@@ -38,7 +39,7 @@ from tintype.service.policy import BlankRetry, is_transient, is_unusable, raise_
 from tintype.service.purge import Selector, SelectorKind
 from tintype.service.renderer import Renderer
 from tintype.service.rendering_limit import RenderingLimit
-from tintype.service.stored_address import StoredAddresses
+from tintype.service.stored_address import StoredAddresses, scoped_address
 from tintype.service.stored_maintenance import StoredMaintenance
 from tintype.service.stored_objects import StoredObjects
 from tintype.service.stored_quota import NO_LIMITS, StoredLimits, StoredQuota
@@ -208,7 +209,28 @@ class ThumbnailService:
         raise_for_verdict(result.thumbnail, fail_on)
         if permanent and is_unusable(result.thumbnail):
             return self._persist_result(permanent, cached=True)
-        new = _to_store(self._addresses.of(request), request.shot.url, result.thumbnail)
+        return self._put(_to_store(self._addresses.of(request), request.shot.url, result.thumbnail))
+
+    def persist_in(
+        self, scope: str, request: CaptureRequest, freshness: Freshness, *, fail_on: Collection[Verdict] = ()
+    ) -> PersistResult:
+        """Capture a page now, and store its thumbnail apart from those of :meth:`persist` and of other scopes.
+
+        Equal thumbnails of one scope are stored once. Raises TintypeError as :meth:`persist` does.
+        """
+        with answer_within(self._wait_timeout):
+            self.stored.quota.check()
+            current = replace(freshness, stale_for=0, forced=True)
+            result = self._pipeline.get_current(self._job(request, current))
+            raise_for_verdict(result.thumbnail, fail_on)
+            address = scoped_address(scope, self._addresses.of(request))
+            return self._put(_to_store(address, request.shot.url, result.thumbnail))
+
+    def store_picture(self, scope: str, target: str, picture: Thumbnail) -> PersistResult:
+        """Store an image that was drawn about a target, within a scope; raises StorageFull or BackendUnavailable."""
+        return self._put(_to_store(scoped_address(scope, digest_of(target.encode())), target, picture))
+
+    def _put(self, new: StoredObject) -> PersistResult:
         with self.waiting_limit.acquire():
             self.stored.quota.put(new)
         return self._persist_result(new, cached=False)

@@ -16,6 +16,11 @@ def random_secret() -> bytes:
     return secrets.token_bytes(32)
 
 
+def scoped_address(scope: str, address: str) -> str:
+    """The address of a thumbnail that belongs to a scope, such as a schedule: no other request finds or replaces it."""
+    return hashlib.sha256(f"scope\n{scope}\n{address}".encode()).hexdigest()
+
+
 class StoredAddresses:
     """The first part of a storage key, 64 hex digits.
 

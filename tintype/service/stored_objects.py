@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -122,6 +122,14 @@ class StoredObjects:
             return StoredRemoval(entries=tuple(found), next=end, unknown_targets=unknown)
         return self._remove(found, end, unknown)
 
+    def remove(self, prefixes: Iterable[str], *, reason: str) -> int:
+        """Delete the objects whose keys begin with one of the prefixes, at most 1,000 of each, but no cached values.
+
+        Returns their number; raises BackendUnavailable.
+        """
+        found = [file for each in prefixes for file in islice(self._storage.scan(prefix=each), MAX_LIMIT)]
+        return len(remove_files(self._storage, self.quota, found, reason=reason).deleted)
+
     def _remove(self, entries: Sequence[StoredEntry], end: str, unknown: int) -> StoredRemoval:
         for target in {entry.target for entry in entries if entry.target}:
             self._purge(target)  # first: if the cache does not respond, nothing is deleted
@@ -158,7 +166,7 @@ class StoredObjects:
 
 
 def remove_files(storage: Storage, quota: StoredQuota, files: Sequence[StoredFile], *, reason: str) -> Deletion:
-    """Delete objects and count them; ``reason`` is ``operator`` or ``retention``. Raises BackendUnavailable."""
+    """Delete objects and count them; ``reason``: operator, retention or schedule. Raises BackendUnavailable."""
     if not files:
         return Deletion()
     result = storage.delete([file.key for file in files])

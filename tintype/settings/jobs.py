@@ -66,6 +66,30 @@ class JobSettings(BaseModel):
         ge=0,
         le=1000,
     )
+    schedules: int = setting(
+        "TINTYPE_SCHEDULES",
+        100,
+        "Maximum schedules of one API key; 0 disables /schedules. Clients without a key share one limit.",
+        "a number from 0 to 10000",
+        ge=0,
+        le=10_000,
+    )
+    schedule_pages: int = setting(
+        "TINTYPE_SCHEDULE_PAGES",
+        1000,
+        "Maximum pages of all schedules of one API key.",
+        "a number from 1 to 100000",
+        ge=1,
+        le=100_000,
+    )
+    schedule_runs: int = setting(
+        "TINTYPE_SCHEDULE_RUNS",
+        30,
+        "Runs that a schedule keeps, with their thumbnails and difference pictures.",
+        "a number from 2 to 1000",
+        ge=2,
+        le=1000,
+    )
     job_retention: Duration = setting(
         "TINTYPE_JOB_RETENTION", "7d", "How long a job is kept after its end.", t.DURATION
     )

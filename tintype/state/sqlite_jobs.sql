@@ -44,7 +44,31 @@ CREATE INDEX page_leased ON page (due) WHERE state = 1;
 -- Hosts of running pages, and the time of the last start.
 CREATE TABLE host (name TEXT PRIMARY KEY, running INTEGER NOT NULL DEFAULT 0, started REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
 
--- The boot of the machine whose monotonic clock "due" is of.
+-- "due" is of the time of day, "lease" of the monotonic clock; "run" is the run in progress.
+CREATE TABLE schedule (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    spec TEXT NOT NULL,
+    created REAL NOT NULL,
+    due REAL,
+    run TEXT,
+    lease REAL NOT NULL DEFAULT 0,
+    token TEXT
+);
+CREATE INDEX schedule_owner ON schedule (owner, number);
+CREATE INDEX schedule_due ON schedule (due) WHERE run IS NULL AND due IS NOT NULL;
+CREATE INDEX schedule_running ON schedule (lease) WHERE run IS NOT NULL;
+
+CREATE TABLE run (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    schedule INTEGER NOT NULL REFERENCES schedule ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE UNIQUE INDEX run_id ON run (schedule, id);
+
+-- The boot of the machine whose monotonic clock the leases are of.
 CREATE TABLE boot (id TEXT NOT NULL);
 
 -- States of deliveries: 0 pending, 1 in an attempt, 2 delivered, 3 failed, 4 stopped. "due" is of the time of day,

@@ -96,6 +96,7 @@ class SqliteJobsFile:
         database.execute("UPDATE host SET started = 0")
         database.execute("UPDATE delivery SET leased = -1 WHERE state = 1")
         database.execute("UPDATE receiver SET attempted = 0")
+        database.execute("UPDATE schedule SET lease = 0, token = NULL")
         database.execute("DELETE FROM boot")
         database.execute("INSERT INTO boot VALUES (?)", (boot,))
         database.execute("COMMIT")

@@ -59,7 +59,10 @@ def _declare_series(sources: NodeSources) -> None:
         recorder.declare("tintype_backend_failures_total", backend)
     for reason in ("slow-body", "slow-reader", "no-response", "client-limit", "idle"):
         recorder.declare("tintype_connections_closed_total", reason)
-    for reason in ("operator", "retention"):
+    recorder.declare("tintype_schedule_delay_seconds")
+    for result in ("failed", "changed", "unchanged"):
+        recorder.declare("tintype_schedule_runs_total", result)
+    for reason in ("operator", "retention", "schedule"):
         recorder.declare("tintype_stored_deleted_total", reason)
     for engine in sources.engines:
         for result in ("ok", "partial", *(failure.code for failure in _ENGINE_ERRORS)):

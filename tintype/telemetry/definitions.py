@@ -13,6 +13,8 @@ CAPTURE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 12, 
 """Seconds of captures and of their phases."""
 STORAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Seconds of operations on caches and storage."""
+DELAY_BUCKETS = (0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800, 7200, 86_400)
+"""Seconds by which the run of a schedule is late; after an outage, hours."""
 
 PHASES = {
     "lookup": "the host of the target is resolved",
@@ -139,7 +141,7 @@ METRICS: tuple[Metric, ...] = (
         "tintype_stored_deleted_total",
         "counter",
         ("reason",),
-        "Stored objects that the service deleted. reason is operator (DELETE /stored) or retention.",
+        "Stored objects that the service deleted. reason is operator (DELETE /stored), retention or schedule.",
     ),
     Metric(
         "tintype_backend_failures_total",
@@ -161,6 +163,19 @@ METRICS: tuple[Metric, ...] = (
         "counter",
         (),
         "Clients whose count was evicted before it expired, because the table of counters was full.",
+    ),
+    Metric(
+        "tintype_schedule_delay_seconds",
+        "histogram",
+        (),
+        "Time from the due time of a schedule to the begin of its run.",
+        DELAY_BUCKETS,
+    ),
+    Metric(
+        "tintype_schedule_runs_total",
+        "counter",
+        ("result",),
+        "Runs of schedules. result is failed if a page failed, else changed or unchanged.",
     ),
     Metric("tintype_capture_queue_length", "gauge", (), "Captures in the queue of the capture daemon."),
     Metric("tintype_capture_queue_limit", "gauge", (), "Maximum of tintype_capture_queue_length."),

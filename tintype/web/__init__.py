@@ -30,10 +30,12 @@ from tintype.web.jobs import archive, preview
 from tintype.web.jobs import views as job_views
 from tintype.web.query_cache import QueryCache
 from tintype.web.request_body import MAX_BODY
+from tintype.web.schedules import views as schedule_views
 
 if TYPE_CHECKING:
     from tintype.application import Application
     from tintype.jobs.service import JobService
+    from tintype.schedules.service import ScheduleService
 
 
 def create_app(application: Application | None = None) -> Flask:
@@ -87,6 +89,8 @@ def _register_routes(app: Flask, application: Application, query_cache: QueryCac
     )
     if application.jobs:
         app.register_blueprint(_jobs_blueprint(application, application.jobs, base_url))
+    if application.schedules:
+        app.register_blueprint(_schedules_blueprint(application, application.schedules, base_url))
     app.register_blueprint(health.blueprint(service))
     app.register_blueprint(metrics.blueprint(application.metrics_access))
     app.register_blueprint(
@@ -110,6 +114,20 @@ def _jobs_blueprint(application: Application, jobs: JobService, base_url: Callab
         application.proxies,
     )
     return job_views.blueprint(view)
+
+
+def _schedules_blueprint(
+    application: Application, schedules: ScheduleService, base_url: Callable[[Request], str]
+) -> Blueprint:
+    view = schedule_views.SchedulesView(
+        schedules,
+        application.service.stored,
+        application.authenticator,
+        application.rate_limiter,
+        application.body_reader,
+        base_url,
+    )
+    return schedule_views.blueprint(view)
 
 
 def _json(app: Flask) -> DefaultJSONProvider:

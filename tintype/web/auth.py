@@ -98,6 +98,12 @@ class Authenticator:
         if hosts and credential.private and not matches_host(host, hosts):
             raise HostNotAllowed(f"this API key covers only {', '.join(hosts)}; request one of these hosts")
 
+    def check_owner(self, owner: str, host: str) -> None:
+        """Raise HostNotAllowed for a target that the API key with a name does not cover, or covers no more."""
+        if owner and owner not in {key.name for key in self.keys}:
+            raise HostNotAllowed(f"the API key {owner} does not exist any more; use another key")
+        self.check_host(Credential(owner, private=True), host)
+
     def usage_reader(self, request: Request) -> tuple[str, bool]:
         """The name of the API key or admin key that the client sent, and whether it is an admin key.
 

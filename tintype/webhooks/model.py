@@ -26,12 +26,16 @@ class Event(StrEnum):
     JOB_FAILED = "job.failed"
     """A job ended, and no page was captured."""
     SCHEDULE_CHANGED = "schedule.changed"
+    """A page of a run has changed."""
     SCHEDULE_FAILED = "schedule.failed"
+    """A page of a run failed."""
+    SCHEDULE_COMPLETED = "schedule.completed"
+    """A run ended without a change, for schedules that report every run."""
 
 
 PAGE_EVENTS = (Event.PAGE_CAPTURED, Event.PAGE_FAILED)
 JOB_EVENTS = (Event.JOB_COMPLETED, Event.JOB_FAILED)
-SCHEDULE_EVENTS = (Event.SCHEDULE_CHANGED, Event.SCHEDULE_FAILED)
+SCHEDULE_EVENTS = (Event.SCHEDULE_CHANGED, Event.SCHEDULE_FAILED, Event.SCHEDULE_COMPLETED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
