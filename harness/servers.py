@@ -22,15 +22,16 @@ import pytest
 from harness.waiting import eventually
 
 _TIMEOUT = 30.0
+_MEMORY = Path("/dev/shm")
 
 
 class _Server:
     """A subprocess on a loopback port, which stays the same over restarts; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str | None = None) -> None:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix="tintype-test-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="tintype-test-", dir=folder))
 
     def __enter__(self) -> Self:
         try:
@@ -98,14 +99,15 @@ class _Server:
 class RedisServer(_Server):
     """redis-server without a memory limit. Skips the test if it is not installed.
 
-    ``persistent``: a restart keeps the data, as far as the append-only file was written.
+    ``persistent``: a restart keeps all data.
     """
 
     def __init__(self, password: str = "", *, persistent: bool = False) -> None:
         binary = shutil.which("redis-server")
         if not binary:
             pytest.skip("redis-server is not installed")
-        super().__init__()
+        # in memory, because a busy disk would delay each response by more than the timeouts under test
+        super().__init__(str(_MEMORY) if persistent and _MEMORY.is_dir() else None)
         self._binary, self._password, self._persistent = binary, password, persistent
 
     @property
@@ -123,6 +125,7 @@ class RedisServer(_Server):
     def _command(self) -> list[str]:
         listen = ["--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", str(self._folder / "redis.sock")]
         storage = ["--save", "", "--appendonly", "yes" if self._persistent else "no", "--dir", str(self._folder)]
+        storage += ["--appendfsync", "always"]
         return [self._binary, *listen, *storage, *(["--requirepass", self._password] if self._password else [])]
 
     def _responds(self) -> bool:

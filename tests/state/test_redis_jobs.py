@@ -14,6 +14,7 @@ from tests.support.contracts.jobs import BAD, GOOD, LEASE, LIMITS, JobsContract,
 from tests.support.fakes import Clock
 from tintype.errors import BackendUnavailable
 from tintype.jobs.model import JobStatus, NewJob, NewPage
+from tintype.state import redis_client
 from tintype.state.redis_client import client_for
 from tintype.state.redis_jobs import RedisJobs
 
@@ -146,27 +147,6 @@ def test_each_node_has_its_own_limit(url: str) -> None:
 
 @pytest.mark.usefixtures("short_timeouts")
 class TestErrors:
-    def test_stopped_redis_is_an_error_and_work_goes_on(self) -> None:
-        with RedisServer(persistent=True) as server:
-            store = RedisJobs(server.url)
-            store.create(new_job("one", *urls(3)))
-            lease = claim(store)
-            server.stop()
-            with structlog.testing.capture_logs() as logs:
-                for _ in range(3):
-                    with pytest.raises(BackendUnavailable, match="see the log"):
-                        store.claim(LIMITS, LEASE)
-                with pytest.raises(BackendUnavailable):
-                    store.finish(lease, GOOD)
-                with pytest.raises(BackendUnavailable):
-                    store.create(new_job("two"))
-            assert [log["event"] for log in logs] == ["state_failed"]
-            server.start()
-            assert eventually(lambda: _works(store))
-            assert store.finish(lease, GOOD)
-            assert [claim(store).number for _ in range(2)] == [2, 3]
-            assert store.job("two") is None
-
     def test_redis_that_lost_its_data_starts_an_empty_queue(self, server: RedisServer) -> None:
         store = RedisJobs(server.url)
         store.create(new_job("one"))
@@ -247,3 +227,26 @@ def test_finished_job_is_complete_after_a_killed_redis() -> None:
         job = store.job("one")
         assert job
         assert job.status is JobStatus.COMPLETED
+
+
+def test_stopped_redis_is_an_error_and_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_client, "OPEN_SECONDS", 0.05)
+    with RedisServer(persistent=True) as server:
+        store = RedisJobs(server.url)
+        store.create(new_job("one", *urls(3)))
+        lease = claim(store)
+        server.stop()
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                with pytest.raises(BackendUnavailable, match="see the log"):
+                    store.claim(LIMITS, LEASE)
+            with pytest.raises(BackendUnavailable):
+                store.finish(lease, GOOD)
+            with pytest.raises(BackendUnavailable):
+                store.create(new_job("two"))
+        assert [log["event"] for log in logs] == ["state_failed"]
+        server.start()
+        assert eventually(lambda: _works(store))
+        assert store.finish(lease, GOOD)
+        assert [claim(store).number for _ in range(2)] == [2, 3]
+        assert store.job("two") is None

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from tintype.errors import BackendUnavailable
-from tintype.jobs.leased_pages import LEASE_SECONDS, LeasedPages
+from tintype.jobs.leased_pages import LeasedPages
 from tintype.jobs.model import ClaimLimits, JobStore
 
 MAX_WAITING = 1_000
@@ -90,7 +90,7 @@ class MessageSender:
 
         Raises BackendUnavailable.
         """
-        self._store.claim(_LOST_ONLY, LEASE_SECONDS)
+        self._store.claim(_LOST_ONLY, 0)
         queued = self._store.state().queued
         if not queued and self._broker is None:
             return 0

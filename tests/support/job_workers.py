@@ -1,0 +1,98 @@
+"""Processes that capture pages of jobs without a browser, for each engine of jobs: SQLite, Redis, RabbitMQ."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.support.contracts.jobs import GOOD
+from tintype.jobs import leased_pages, messages
+from tintype.jobs.job_worker import JobWorker
+from tintype.jobs.leased_pages import CaptureOutcome
+from tintype.jobs.model import ClaimLimits, JobStore, Lease
+from tintype.jobs.runner import JobRunner, JobThreads
+
+Behaviour = Literal["capture", "hang", "die after the result"]
+LONG_LEASE, SHORT_LEASE = 30.0, 3.0
+"""Seconds. The long one outlasts any pause of a busy machine; tests of lost workers wait for the short one."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobEngine:
+    """A store of jobs, and a broker unless workers look for pages themselves; picklable."""
+
+    open_store: Callable[[], JobStore]
+    folder: Path
+    """Where workers record what they capture."""
+    open_broker: Callable[[], Any] | None = None
+
+    def start(
+        self, behaviour: Behaviour = "capture", *, seconds: float = 0.0, lease: float = LONG_LEASE
+    ) -> multiprocessing.process.BaseProcess:
+        """Start a worker process; its captures take so many seconds."""
+        context = multiprocessing.get_context("spawn")
+        worker = context.Process(target=work, args=(self, behaviour, seconds, lease), daemon=True)
+        worker.start()
+        return worker
+
+    def captures(self) -> Counter[tuple[str, int]]:
+        """How often each page (job, number) was begun by any worker."""
+        record = self.folder / "captures"
+        lines = record.read_text().splitlines() if record.exists() else []
+        return Counter((job, int(number)) for job, number in map(str.split, lines))
+
+    def record(self, lease: Lease) -> None:
+        """Record a capture; one write of a line is atomic."""
+        descriptor = os.open(self.folder / "captures", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.write(descriptor, f"{lease.job} {lease.number}\n".encode())
+        os.close(descriptor)
+
+
+def work(engine: JobEngine, behaviour: Behaviour, seconds: float, lease: float) -> None:
+    """Work until SIGTERM, then finish the running pages."""
+    leased_pages.LEASE_SECONDS, leased_pages.EXTEND_INTERVAL, messages.SWEEP_INTERVAL = lease, lease / 3, 0.3
+    store = engine.open_store()
+    if behaviour == "die after the result":
+        _die_after_a_result(store)
+    threads = _threads(engine, store, functools.partial(_capture, engine, behaviour, seconds))
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    threads.start()
+    while not stopped.wait(0.2):
+        pass  # the kernel may deliver the signal to another thread, which does not wake this one
+    threads.stop(30)
+
+
+def _threads(engine: JobEngine, store: JobStore, capture: Callable[[Lease], CaptureOutcome]) -> JobThreads | JobWorker:
+    limits = ClaimLimits(total=3, per_owner=100, per_host=100, node=str(os.getpid()))
+    if engine.open_broker:
+        return JobWorker(store, engine.open_broker(), capture, limits)
+    return JobRunner(store, capture, limits)
+
+
+def _capture(engine: JobEngine, behaviour: Behaviour, seconds: float, lease: Lease) -> CaptureOutcome:
+    engine.record(lease)
+    if behaviour == "hang":
+        threading.Event().wait()
+    threading.Event().wait(seconds)  # the work of a browser
+    return CaptureOutcome(result=GOOD)
+
+
+def _die_after_a_result(store: JobStore) -> None:
+    """Kill this process when the store has a result, before the broker has the acknowledgement."""
+    finish = store.finish
+
+    def finish_and_die(*args: Any) -> bool:
+        finish(*args)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return True
+
+    vars(store)["finish"] = finish_and_die
