@@ -1,7 +1,8 @@
 """API keys as operators write them: name, key, and the limits of the key.
 
 ``shop:KEY:600 per minute:persist=closed:quota=10000:hosts=shop.example *.shop.example``: after the key come, in any
-order, a rate for thumbnails and options ``name=value``, separated by colons.
+order, a rate for thumbnails and options ``name=value``, separated by colons. ``webhook_secret=whsec_… whsec_…`` are
+the secrets of its webhooks.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from typing import Self
 
 from tintype import rates
 from tintype.rates import OFF
+from tintype.webhook_secrets import check_secret
 
 MAX_QUOTA = 10**12
 """Captures per calendar month."""
 _HASH_PREFIX = "sha256-"
 _HOST = re.compile(r"(\*\.)?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _LIMITS = ("thumb", "hit", "meta", "persist")
-OPTIONS = (*_LIMITS, "quota", "hosts")
+OPTIONS = (*_LIMITS, "quota", "hosts", "webhook_secret")
 """Options of an API key."""
 
 
@@ -48,6 +50,8 @@ class ApiKey:
     """Captures per calendar month (UTC); None: unlimited."""
     hosts: tuple[str, ...] = ()
     """Hosts of the targets that the key may capture, ``*.example.com`` for all below it; empty: every host."""
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Secrets that sign the webhooks of the key; empty: those of the service."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -64,13 +68,14 @@ def digest_of_key(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
-def _parse_options(text: str) -> tuple[KeyLimits, int | None, tuple[str, ...]]:
+def _parse_options(text: str) -> tuple[KeyLimits, int | None, tuple[str, ...], tuple[str, ...]]:
     given = _split_options(text)
     limits = KeyLimits(**{name: rates.normalize(given[name]) for name in _LIMITS if name in given})
     hosts = tuple(given["hosts"].lower().split()) if "hosts" in given else ()
     if "hosts" in given and not (hosts and all(_HOST.fullmatch(host) for host in hosts)):
         raise ValueError("hosts: not host names separated by spaces")
-    return limits, _parse_quota(given.get("quota", rates.UNLIMITED)), hosts
+    secrets = tuple(map(check_secret, given.get("webhook_secret", "").split()))
+    return limits, _parse_quota(given.get("quota", rates.UNLIMITED)), hosts, secrets
 
 
 def _split_options(text: str) -> Mapping[str, str]:

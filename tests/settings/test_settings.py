@@ -318,7 +318,7 @@ class TestSecrets:
     def test_rejects_other_options_of_api_keys(self, options: str) -> None:
         (problem,) = problems(TINTYPE_API_KEYS=f"shop:{SECRET}:{options}")
         assert problem.startswith("TINTYPE_API_KEYS: invalid value; expected name:key")
-        assert "options thumb=, hit=, meta=, persist=, quota=, hosts=, each after a colon" in problem
+        assert "options thumb=, hit=, meta=, persist=, quota=, hosts=, webhook_secret=, each after a colon" in problem
 
     def test_accepts_no_rate_with_an_admin_key(self) -> None:
         assert load(TINTYPE_API_KEYS=f"anna:{SECRET}:5 per minute").api_keys

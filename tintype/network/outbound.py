@@ -6,6 +6,7 @@ checked address. TLS certificates are verified for the host name. Each redirect 
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 import zlib
@@ -36,12 +37,12 @@ _NETWORK_ERRORS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.Timeo
 
 
 class FetchError(Exception):
-    """A download failed. The text is for the operator."""
+    """An outgoing request failed. The text is for the operator."""
 
 
 def fetch(url: str, policy: Policy) -> bytes:
     """Download the body behind an http:// or https:// URL, at most :data:`MAX_BYTES`; raises FetchError."""
-    backend = _CheckedBackend(policy, time.monotonic() + _TOTAL_TIMEOUT)
+    backend = CheckedBackend(policy, _TOTAL_TIMEOUT)
     try:
         with httpcore.ConnectionPool(ssl.create_default_context(), network_backend=backend) as pool:
             return _follow(pool, url, policy)
@@ -98,12 +99,12 @@ def _header(response: httpcore.Response, name: bytes) -> str:
     return next((value.decode("latin-1").strip() for key, value in response.headers if key.lower() == name), "")
 
 
-class _CheckedBackend(httpcore.NetworkBackend):
-    """Connects to addresses that the policy permits, and ends every read at the deadline."""
+class CheckedBackend(httpcore.NetworkBackend):
+    """Connects to addresses that the policy permits; after ``seconds`` everything on its connections fails."""
 
-    def __init__(self, policy: Policy, deadline: float) -> None:
+    def __init__(self, policy: Policy, seconds: float) -> None:
         self._policy = policy
-        self._deadline = deadline
+        self._deadline = _Deadline(seconds)
         self._sockets = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -118,7 +119,8 @@ class _CheckedBackend(httpcore.NetworkBackend):
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in self._resolve(host, port):
             try:
-                stream = self._sockets.connect_tcp(str(address), port, timeout, local_address, socket_options)
+                left = self._deadline.left(timeout)
+                stream = self._sockets.connect_tcp(str(address), port, left, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
@@ -129,7 +131,8 @@ class _CheckedBackend(httpcore.NetworkBackend):
         """The addresses of a host; raises FetchError unless the policy permits all of them."""
         literal = parse_address(host)
         try:
-            addresses = (literal,) if literal else Resolver().submit(host).result(_LOOKUP_TIMEOUT)
+            timeout = self._deadline.left(_LOOKUP_TIMEOUT)
+            addresses = (literal,) if literal else Resolver().submit(host).result(timeout)
         except (TooManyLookups, TimeoutError) as error:
             raise FetchError(f"{host} did not resolve within {_LOOKUP_TIMEOUT:g} s") from error
         if not all(self._policy.permits(each, port) for each in addresses):
@@ -137,27 +140,57 @@ class _CheckedBackend(httpcore.NetworkBackend):
         return addresses
 
 
-class _TimedStream(httpcore.NetworkStream):
-    """A connection that ends reads at a deadline, even if the server keeps sending single bytes."""
+class _Deadline:
+    """The end of one request, redirects included."""
 
-    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._end = seconds, time.monotonic() + seconds
+
+    def left(self, timeout: float | None) -> float:
+        """The seconds of an operation with a timeout of its own; raises FetchError after the deadline."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise self.error()
+        return min(left, timeout or left)
+
+    def is_over(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self._end
+
+    def error(self) -> FetchError:
+        """The error of a request that takes too long."""
+        return FetchError(f"the server took longer than {self._seconds:g} s")
+
+
+class _TimedStream(httpcore.NetworkStream):
+    """A connection that ends at a deadline, even if the server keeps sending or accepting single bytes."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: _Deadline) -> None:
         self._stream = stream
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Receive bytes; raises FetchError after the deadline."""
-        left = self._deadline - time.monotonic()
         try:
-            if left > 0:
-                return self._stream.read(max_bytes, min(left, timeout or left))
-        except httpcore.ReadTimeout:
-            if timeout and timeout < left:
-                raise
-        raise FetchError(f"the download took longer than {_TOTAL_TIMEOUT:g} s")
+            return self._stream.read(max_bytes, self._deadline.left(timeout))
+        except httpcore.ReadTimeout as error:
+            if self._deadline.is_over():
+                raise self._deadline.error() from error
+            raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send bytes."""
-        self._stream.write(buffer, timeout)
+        """Send bytes; raises FetchError after the deadline. httpcore would grant each piece the whole timeout."""
+        connection: socket.socket = self._stream.get_extra_info("socket")
+        try:
+            while buffer:
+                connection.settimeout(self._deadline.left(timeout))
+                buffer = buffer[connection.send(buffer) :]
+        except TimeoutError as error:
+            if self._deadline.is_over():
+                raise self._deadline.error() from error
+            raise httpcore.WriteTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.WriteError(str(error)) from error
 
     def close(self) -> None:
         """Close the connection."""
@@ -167,7 +200,13 @@ class _TimedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         """Start TLS; the certificate is verified for the host name."""
-        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._deadline)
+        try:
+            stream = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(timeout))
+        except httpcore.ConnectTimeout as error:
+            if self._deadline.is_over():
+                raise self._deadline.error() from error
+            raise
+        return _TimedStream(stream, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
         """Information about the connection."""

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from tintype.settings import types as t
 from tintype.settings.fields import setting
-from tintype.settings.types import Duration, Rate
+from tintype.settings.types import Duration, Rate, WebhookSecrets
 
 
 class JobSettings(BaseModel):
@@ -92,4 +92,14 @@ class JobSettings(BaseModel):
     )
     job_retention: Duration = setting(
         "TINTYPE_JOB_RETENTION", "7d", "How long a job is kept after its end.", t.DURATION
+    )
+    webhook_secret: WebhookSecrets = setting(
+        "TINTYPE_WEBHOOK_SECRET",
+        "",
+        "Secret that signs webhooks; with several, each signs. Unset: jobs accept no webhook. See docs/webhooks.md.",
+        t.WEBHOOK_SECRETS,
+        secret=True,
+    )
+    webhook_retention: Duration = setting(
+        "TINTYPE_WEBHOOK_RETENTION", "7d", "How long a delivery is listed after its end.", t.DURATION
     )

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from tintype import rates
 from tintype.api_keys import ApiKey
+from tintype.webhook_secrets import check_secret
 
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -150,6 +151,10 @@ def _signing_keys(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _webhook_secrets(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(check_secret, values))
+
+
 def _header_text(value: str) -> str:
     if not (value.isascii() and value.isprintable()):
         raise ValueError("not printable ASCII")
@@ -191,6 +196,8 @@ AdminKeys = Annotated[tuple[str, ...], BeforeValidator(_split_entries), AfterVal
 SharedSecret = Annotated[str, AfterValidator(_shared_secret)]
 SigningKeys = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_signing_keys)]
 
+WebhookSecrets = Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_webhook_secrets)]
+
 SWITCH = "1 or 0"
 BLANK_RETRY = "local, always or never"
 DURATION = "a duration such as 30s, 10m, 1d"
@@ -207,10 +214,12 @@ NETWORKS = "IP networks, comma-separated"
 HOSTS = "host names, comma-separated"
 API_KEYS = (
     "name:key or name:key:600 per minute, comma-separated; each name once, keys of at least 16 ASCII characters;"
-    " options thumb=, hit=, meta=, persist=, quota=, hosts=, each after a colon: name:key:quota=1000:hosts=example.com"
+    " options thumb=, hit=, meta=, persist=, quota=, hosts=, webhook_secret=, each after a colon:"
+    " name:key:quota=1000:hosts=example.com"
 )
 ADMIN_KEYS = "name:key, comma-separated; each name once, keys of at least 16 ASCII characters"
 SIGNING_KEYS = "keys of at least 16 characters, comma-separated"
+WEBHOOK_SECRETS = "whsec_ and 24 to 64 bytes in base64, comma-separated; tintype webhooks secret generates one"
 HEADER_TEXT = "printable ASCII text"
 LONG_TEXT = "text of at least 16 characters"
 BROKER_URL = "amqp://, amqps://, redis://, rediss:// or unix://"

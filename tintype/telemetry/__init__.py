@@ -64,6 +64,9 @@ def _declare_series(sources: NodeSources) -> None:
         recorder.declare("tintype_schedule_runs_total", result)
     for reason in ("operator", "retention", "schedule"):
         recorder.declare("tintype_stored_deleted_total", reason)
+    for outcome in ("delivered", "error", "stopped", "lost"):
+        recorder.declare("tintype_webhook_attempts_total", outcome)
+    recorder.declare("tintype_webhook_failures_total")
     for engine in sources.engines:
         for result in ("ok", "partial", *(failure.code for failure in _ENGINE_ERRORS)):
             recorder.declare("tintype_captures_total", engine, result)

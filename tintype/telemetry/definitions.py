@@ -16,6 +16,9 @@ STORAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0
 DELAY_BUCKETS = (0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800, 7200, 86_400)
 """Seconds by which the run of a schedule is late; after an outage, hours."""
 
+WEBHOOK_BUCKETS = (0.1, 0.5, 1, 5, 10, 60, 300, 1800, 3600, 21_600, 86_400)
+"""Seconds from an event to its delivery: at once, or after one of eight attempts."""
+
 PHASES = {
     "lookup": "the host of the target is resolved",
     "queue": "the capture waits for a slot",
@@ -176,6 +179,28 @@ METRICS: tuple[Metric, ...] = (
         "counter",
         ("result",),
         "Runs of schedules. result is failed if a page failed, else changed or unchanged.",
+    ),
+    Metric(
+        "tintype_webhook_attempts_total",
+        "counter",
+        ("outcome",),
+        "Attempts to deliver events. outcome is delivered, error (retried, or the last attempt), stopped (410) or lost"
+        " (the result could not be stored, so the event is sent again).",
+    ),
+    Metric("tintype_webhook_failures_total", "counter", (), "Events that were given up after the last attempt."),
+    Metric(
+        "tintype_webhook_delay_seconds",
+        "histogram",
+        (),
+        "Time from an event to the response of its receiver.",
+        WEBHOOK_BUCKETS,
+    ),
+    Metric("tintype_webhook_pending", "gauge", (), "Events that are not delivered yet."),
+    Metric(
+        "tintype_webhook_queue_age_seconds",
+        "gauge",
+        (),
+        "Time for which the oldest event that is due has waited for its attempt.",
     ),
     Metric("tintype_capture_queue_length", "gauge", (), "Captures in the queue of the capture daemon."),
     Metric("tintype_capture_queue_limit", "gauge", (), "Maximum of tintype_capture_queue_length."),
