@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from tests.support.webhooks import OTHER_SECRET, SECRET
 from tintype.api_keys import ApiKey, KeyLimits
 
 KEY = "a-key-of-the-shop-1"
@@ -32,6 +33,11 @@ class TestApiKey:
         assert ApiKey.parse(f"shop:{KEY}:unlimited").limits.thumb == "unlimited"
         assert ApiKey.parse(f"shop:{KEY}:thumb=closed:meta=5/hour").limits == KeyLimits(thumb="closed", meta="5/hour")
 
+    def test_parses_secrets_of_webhooks_and_hides_them(self) -> None:
+        key = ApiKey.parse(f"shop:{KEY}:webhook_secret={SECRET} {OTHER_SECRET}:quota=5")
+        assert (key.webhook_secrets, key.quota) == ((SECRET, OTHER_SECRET), 5)
+        assert SECRET not in repr(key)
+
     @pytest.mark.parametrize(("text", "quota"), [("unlimited", None), ("closed", 0), ("0", 0), ("250", 250)])
     def test_parses_a_quota(self, text: str, quota: int | None) -> None:
         assert ApiKey.parse(f"shop:{KEY}:quota={text}").quota == quota
@@ -50,6 +56,7 @@ class TestApiKey:
             "hosts=*",
             "colour=red",
             "persist=closed:persist=off",
+            "webhook_secret=too-short",
             ":",
         ],
     )

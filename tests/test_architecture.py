@@ -81,7 +81,7 @@ RINGS = (
     {"migrate"},
     {"settings"},
     {"backends"},
-    {"job_components"},
+    {"job_components", "webhook_components"},
     {"application"},
     {"provision.doctor", "batch"},
     {"commands"},
@@ -181,7 +181,16 @@ class TestEveryModule:
 
 def test_only_outer_packages_import_settings() -> None:
     readers = {room(path) for path in MODULES if "tintype.settings" in set(imports(path))}
-    assert readers <= {"application", "backends", "cli", "commands", "job_components", "provision", "settings"}
+    assert readers <= {
+        "application",
+        "backends",
+        "cli",
+        "commands",
+        "job_components",
+        "provision",
+        "settings",
+        "webhook_components",
+    }
 
 
 def test_no_module_imports_pickle() -> None:

@@ -42,6 +42,8 @@ from tintype.web.rate_limit import RateLimiter, RateLimits
 from tintype.web.request_body import BodyReader
 from tintype.web.sending import ResponseSender
 from tintype.web.usage import UsageRecorder, UsageStorage
+from tintype.webhook_components import build_webhooks
+from tintype.webhooks.service import WebhookService
 
 if TYPE_CHECKING:
     from tintype.engines.chromium import ChromiumEngine
@@ -72,6 +74,8 @@ class Application:
     """None: jobs are disabled."""
     schedules: ScheduleService | None = None
     """None: jobs or schedules are disabled."""
+    webhooks: WebhookService | None = None
+    """None: jobs are disabled."""
     clock: Callable[[], float] = time.time
     exit_stack: ExitStack = field(default_factory=ExitStack)
 
@@ -99,7 +103,8 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
     daemon = backends.daemon_client(settings)
     parser = request_parser(settings, policy)
     charge_to = authenticator.usage.capture_charge
-    jobs = build_jobs(settings, state, service, parser, charge_to) if serving and settings.jobs else None
+    webhooks = build_webhooks(settings, state.deliveries, policy) if serving and settings.jobs else None
+    jobs = build_jobs(settings, state, service, parser, charge_to, webhooks) if webhooks else None
     schedules = build_schedules(settings, state, service, parser, jobs, authenticator.check_owner) if jobs else None
     application = Application(
         service=service,
@@ -107,6 +112,7 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         request_parser=parser,
         jobs=jobs,
         schedules=schedules,
+        webhooks=webhooks,
         authenticator=authenticator,
         proxies=proxies,
         public_url=settings.public_url.rstrip("/"),
@@ -130,7 +136,8 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
 
 
 def _start_runners(application: Application, timeout: float) -> None:
-    for each in (application.jobs, application.schedules):
+    """Start the threads of this process; at the end webhooks stop last, because they deliver the events of the others."""
+    for each in (application.webhooks, application.jobs, application.schedules):
         if each:
             each.start()
             application.exit_stack.callback(each.stop, timeout)
@@ -198,6 +205,7 @@ def _start_telemetry(
         data_dir=settings.data_dir,
         stored_usage=application.service.stored.quota.last_usage,
         stored_quota=settings.stored_quota,
+        webhook_queue=application.webhooks.queue if application.webhooks else None,
     )
     if settings.traces_endpoint:
         exit_stack.callback(telemetry.start_tracing(settings.traces_endpoint))

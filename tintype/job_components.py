@@ -24,6 +24,7 @@ from tintype.schedules.submission import ScheduleParser
 from tintype.service import ThumbnailService
 from tintype.service.charging import CaptureCharge
 from tintype.settings import Settings
+from tintype.webhooks.service import WebhookService
 
 MAX_RUNNING = 10_000
 """Pages of one API key that all nodes capture at the same time; nodes have far lower limits."""
@@ -63,6 +64,7 @@ def build_jobs(
     service: ThumbnailService,
     parser: RequestParser,
     charge_to: Callable[[str], CaptureCharge | None],
+    webhooks: WebhookService,
 ) -> JobService:
     """Build the jobs of this process; ``charge_to`` returns what counts the captures of an API key by its name."""
     capturer = PageCapturer(service, parser, charge_to)
@@ -74,7 +76,8 @@ def build_jobs(
         require_shared_jobs(settings)
     runner = ThreadsTogether(threads)
     job_limits = JobLimits(queued_per_owner=settings.job_queue, retention=settings.job_retention)
-    return JobService(state.jobs, SubmissionParser(parser), runner, job_limits)
+    submissions = SubmissionParser(parser, webhooks=webhooks.parser)
+    return JobService(state.jobs, submissions, runner, job_limits, webhooks=webhooks)
 
 
 def build_worker(

@@ -132,6 +132,9 @@ class RequestParser:
         return replace(usual, max_age=float(options.ttl), stale_for=0, explicit=True)
 
 
+_BODY_MEMBERS = {"webhook": "send it in the JSON body of POST /thumb, POST /persist or POST /jobs"}
+
+
 def parse_leniently(pairs: Pairs, *, from_body: bool) -> Options:
     """The options that are valid by themselves, for drawing an error image; the target is left out."""
     values, _ = _collect(pairs, from_body=from_body)
@@ -154,7 +157,7 @@ def _collect(pairs: Pairs, *, from_body: bool) -> tuple[dict[str, Any], list[Inv
     fallback = _CUT_URL if not from_body and _has_query(pairs) else _LIST
     for name, value in pairs:
         if name not in Options.model_fields:
-            hint = hint_for(name[:MAX_QUOTED]) if len(invalid) < MAX_SUGGESTIONS else ""
+            hint = _BODY_MEMBERS.get(name) or (hint_for(name[:MAX_QUOTED]) if len(invalid) < MAX_SUGGESTIONS else "")
             invalid[name] = InvalidParameter(_shorten(name), f"is not an option; {hint or fallback}")
         elif problem := _problem_with(name, value, values, from_body=from_body):
             invalid[name] = InvalidParameter(name, problem)

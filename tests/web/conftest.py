@@ -101,6 +101,7 @@ class Site:
             captures=self.captures,
             jobs=getattr(self, "jobs", None),
             schedules=getattr(self, "schedules", None),
+            webhooks=getattr(self, "webhooks", None),
             clock=self.clock,
         )
         return create_app(self.application)

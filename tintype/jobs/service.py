@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ from tintype.errors import BackendUnavailable, IdempotencyConflict, NotFound, Ov
 from tintype.jobs.model import Job, JobPage, JobStatus, JobStore, PageStatus, QueueState
 from tintype.jobs.runner import JobThreads
 from tintype.jobs.submission import Submission, SubmissionParser
+from tintype.webhooks.model import JOB_EVENTS, Event
+from tintype.webhooks.service import WebhookService
 
 log = structlog.get_logger("tintype.jobs")
 
@@ -65,8 +67,10 @@ class JobService:
         runner: JobThreads,
         limits: JobLimits,
         clock: Callable[[], float] = time.time,
+        webhooks: WebhookService | None = None,
     ) -> None:
         self._store, self._parser, self._runner, self._limits, self._clock = store, parser, runner, limits, clock
+        self._webhooks = webhooks
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -86,14 +90,28 @@ class JobService:
         owner: str,
         check_host: Callable[[str], None],
         idempotency_key: str = "",
+        base_url: str = "",
+        default_events: Sequence[Event] = JOB_EVENTS,
     ) -> tuple[Job, Submission]:
         """Store a job; returns it with what was parsed, or the one that the idempotency key has created.
+
+        ``base_url`` is the base of links in the events of its webhook, ``default_events`` are those that it receives
+        if it names none.
 
         Raises InvalidRequest, HostNotAllowed, Overloaded if the queue is full, IdempotencyConflict for a key that was
         used with another body, and BackendUnavailable.
         """
-        parsed = self._parser.parse(members, owner=owner, check_host=check_host, idempotency_key=idempotency_key)
+        parsed = self._parser.parse(
+            members,
+            owner=owner,
+            check_host=check_host,
+            idempotency_key=idempotency_key,
+            base_url=base_url,
+            default_events=default_events,
+        )
         self._check_room(owner, len(parsed.job.pages))
+        if parsed.job.webhook and self._webhooks:
+            self._webhooks.check_room()
         job = self._store.create(parsed.job)
         if job.fingerprint != parsed.job.fingerprint:
             raise IdempotencyConflict

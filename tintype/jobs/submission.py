@@ -13,12 +13,14 @@ from tintype.jobs.model import NewJob, NewPage
 from tintype.model import digest_of
 from tintype.request_parser import RequestParser
 from tintype.urls import host_of
+from tintype.webhooks.model import JOB_EVENTS, PAGE_EVENTS, Event, WebhookTarget
+from tintype.webhooks.target import WebhookParser
 
 MAX_NAME = 100
 """Characters of the name of a job."""
 MAX_PAGES = 10_000
 """Pages of one job; the setting may lower it."""
-MEMBERS = ("pages", "options", "store", "name", "partial_ok")
+MEMBERS = ("pages", "options", "store", "name", "webhook", "partial_ok")
 NOT_ACCEPTED = ("headers", "cookies", "basic_auth", "html")
 """Options that a job does not accept, because it is stored until it ends."""
 _ID_BYTES = 12
@@ -36,13 +38,25 @@ class Submission:
 class SubmissionParser:
     """Parses the members of a job's JSON body; ``check_host`` raises HostNotAllowed for a host of another API key."""
 
-    def __init__(self, parser: RequestParser, max_pages: int = MAX_PAGES) -> None:
-        self._parser, self._max_pages = parser, max_pages
+    def __init__(
+        self, parser: RequestParser, max_pages: int = MAX_PAGES, webhooks: WebhookParser | None = None
+    ) -> None:
+        self._parser, self._max_pages, self._webhooks = parser, max_pages, webhooks
 
     def parse(
-        self, members: Mapping[str, Any], *, owner: str, check_host: Callable[[str], None], idempotency_key: str = ""
+        self,
+        members: Mapping[str, Any],
+        *,
+        owner: str,
+        check_host: Callable[[str], None],
+        idempotency_key: str = "",
+        base_url: str = "",
+        default_events: Sequence[Event] = JOB_EVENTS,
     ) -> Submission:
-        """The job of a JSON object; raises InvalidRequest with the first mistakes, TargetDenied or HostNotAllowed."""
+        """The job of a JSON object; ``base_url`` is the base of links in its events, see :class:`WebhookParser`.
+
+        Raises InvalidRequest with the first mistakes, TargetDenied or HostNotAllowed.
+        """
         invalid = [*_unknown_members(members)]
         options = _member(members, "options", dict, {}, "must be an object of options for all pages", invalid)
         name = _member(members, "name", str, "", f"must be a text of at most {MAX_NAME} characters", invalid)
@@ -50,9 +64,8 @@ class SubmissionParser:
         partial_ok = _member(members, "partial_ok", bool, False, "must be true or false", invalid)
         if len(name) > MAX_NAME:
             invalid.append(InvalidParameter("name", f"must be a text of at most {MAX_NAME} characters"))
-        invalid += [_not_accepted(f"options.{each}") for each in NOT_ACCEPTED if each in options]
-        if "url" in options:
-            invalid.append(InvalidParameter("options.url", "is not an option for all pages; put URLs into pages"))
+        invalid += _wrong_options(options)
+        webhook = self._webhook(members.get("webhook"), owner, base_url, default_events, invalid)
         raw_pages = self._raw_pages(members, invalid)
         if invalid:
             raise InvalidRequest(*invalid)
@@ -67,8 +80,25 @@ class SubmissionParser:
             stores=stores,
             idempotency_key=idempotency_key,
             fingerprint=digest_of(json.dumps(dict(members), sort_keys=True).encode()) if idempotency_key else "",
+            webhook=webhook,
         )
         return Submission(job=job, skipped=tuple(mistakes[:MAX_LISTED]))
+
+    def _webhook(
+        self, value: Any, owner: str, base_url: str, default: Sequence[Event], invalid: list[InvalidParameter]
+    ) -> WebhookTarget | None:
+        if value is None:
+            return None
+        if self._webhooks is None:
+            invalid.append(InvalidParameter("webhook", "is not accepted here"))
+            return None
+        try:
+            return self._webhooks.parse(
+                value, owner=owner, base_url=base_url, accepted=(*PAGE_EVENTS, *JOB_EVENTS), default=default
+            )
+        except InvalidRequest as error:
+            invalid += error.invalid_parameters
+        return None
 
     def _raw_pages(self, members: Mapping[str, Any], invalid: list[InvalidParameter]) -> Sequence[Any]:
         pages = members.get("pages")
@@ -132,6 +162,12 @@ def _unknown_members(members: Mapping[str, Any]) -> Iterator[InvalidParameter]:
         if name not in MEMBERS:
             message = f"is not a member of a job; use {', '.join(MEMBERS)}, and put options of captures into options"
             yield InvalidParameter(name[:64], message)
+
+
+def _wrong_options(options: Mapping[str, Any]) -> Iterator[InvalidParameter]:
+    yield from (_not_accepted(f"options.{each}") for each in NOT_ACCEPTED if each in options)
+    if "url" in options:
+        yield InvalidParameter("options.url", "is not an option for all pages; put URLs into pages")
 
 
 def _not_accepted(name: str) -> InvalidParameter:

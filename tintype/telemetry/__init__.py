@@ -67,6 +67,7 @@ def _declare_series(sources: NodeSources) -> None:
     for outcome in ("delivered", "error", "stopped", "lost"):
         recorder.declare("tintype_webhook_attempts_total", outcome)
     recorder.declare("tintype_webhook_failures_total")
+    recorder.declare("tintype_webhook_delay_seconds")
     for engine in sources.engines:
         for result in ("ok", "partial", *(failure.code for failure in _ENGINE_ERRORS)):
             recorder.declare("tintype_captures_total", engine, result)

@@ -40,6 +40,8 @@ class NodeSources:
     """The last measurement of the storage; it must not measure."""
     stored_quota: int = 0
     """Bytes; 0: unlimited."""
+    webhook_queue: Callable[[], tuple[int, float] | None] | None = None
+    """Returns the pending deliveries and the seconds that the oldest due one has waited."""
 
 
 class NodeCollector:
@@ -53,7 +55,7 @@ class NodeCollector:
 
     def samples(self) -> list[Sample]:
         """All gauges."""
-        return [*self.process_samples(), *self._cache_samples(), *self._stored_samples()]
+        return [*self.process_samples(), *self._cache_samples(), *self._stored_samples(), *self._webhook_samples()]
 
     def process_samples(self) -> list[Sample]:
         """Gauges of workers and capture daemon, which cost less than those of the caches."""
@@ -88,6 +90,12 @@ class NodeCollector:
         if self._sources.stored_quota:
             samples.append(("tintype_stored_quota_bytes", (), self._sources.stored_quota))
         return samples
+
+    def _webhook_samples(self) -> list[Sample]:
+        queue = self._sources.webhook_queue() if self._sources.webhook_queue else None
+        if queue is None:
+            return []
+        return [("tintype_webhook_pending", (), queue[0]), ("tintype_webhook_queue_age_seconds", (), queue[1])]
 
     def _daemon_samples(self) -> list[Sample]:
         metrics = self._read_daemon()

@@ -31,6 +31,8 @@ from tintype.web.jobs import views as job_views
 from tintype.web.query_cache import QueryCache
 from tintype.web.request_body import MAX_BODY
 from tintype.web.schedules import views as schedule_views
+from tintype.web.webhooks import views as webhook_views
+from tintype.web.webhooks.single_page import SinglePageSubmitter
 
 if TYPE_CHECKING:
     from tintype.application import Application
@@ -69,14 +71,14 @@ def create_app(application: Application | None = None) -> Flask:
 def _register_routes(app: Flask, application: Application, query_cache: QueryCache, images: FallbackImages) -> None:
     service, authenticator, playground_page = application.service, application.authenticator, application.playground
     shared = service, authenticator, application.rate_limiter, application.request_parser, application.body_reader
-    app.register_blueprint(
-        thumb.blueprint(thumb.ThumbnailView(*shared, application.sender, query_cache, images, application.clock))
-    )
 
     def base_url(request: Request) -> str:
         return application.public_url or application.proxies.base_url(request)
 
-    app.register_blueprint(persist.persist_blueprint(*shared, base_url))
+    submitter = SinglePageSubmitter(application.jobs, authenticator, base_url)
+    thumbnails = thumb.ThumbnailView(*shared, application.sender, query_cache, images, submitter, application.clock)
+    app.register_blueprint(thumb.blueprint(thumbnails))
+    app.register_blueprint(persist.persist_blueprint(*shared, submitter, base_url))
     if application.serves_stored:
         app.register_blueprint(persist.stored_blueprint(service, application.rate_limiter, application.sender))
     policy = application.request_parser.target_policy
@@ -91,6 +93,9 @@ def _register_routes(app: Flask, application: Application, query_cache: QueryCac
         app.register_blueprint(_jobs_blueprint(application, application.jobs, base_url))
     if application.schedules:
         app.register_blueprint(_schedules_blueprint(application, application.schedules, base_url))
+    if application.webhooks:
+        deliveries = webhook_views.DeliveriesView(application.webhooks, authenticator, application.rate_limiter)
+        app.register_blueprint(webhook_views.blueprint(deliveries))
     app.register_blueprint(health.blueprint(service))
     app.register_blueprint(metrics.blueprint(application.metrics_access))
     app.register_blueprint(

@@ -17,14 +17,16 @@ from tintype.web.bodies import PersistedThumbnail
 from tintype.web.rate_limit import RateLimiter
 from tintype.web.request_body import BodyReader
 from tintype.web.sending import ResponseSender
+from tintype.web.webhooks.single_page import SinglePageSubmitter, has_webhook
 
 
-def persist_blueprint(
+def persist_blueprint(  # noqa: PLR0913, PLR0917 - one parameter for each component of the route
     service: ThumbnailService,
     authenticator: Authenticator,
     rate_limiter: RateLimiter,
     parser: RequestParser,
     body_reader: BodyReader,
+    submitter: SinglePageSubmitter,
     base_url: Callable[[Request], str],
 ) -> Blueprint:
     """The route that stores. ``base_url`` returns the base of the returned URL."""
@@ -34,8 +36,10 @@ def persist_blueprint(
     def persist() -> Response:
         credential = authenticator.authenticate(request)
         rate_limiter.check_persist(request, credential.key_name)
-        pairs = raw_params.body_pairs(request, body_reader)
-        parsed = parser.parse(pairs, raw_params.accepted_types(request))
+        raw_params.body_pairs(request, body_reader)
+        if has_webhook(request):
+            return submitter.submit(request, credential, stores=True)
+        parsed = parser.parse(raw_params.received_pairs(request), raw_params.accepted_types(request))
         authenticator.check_host(credential, parsed.host)
         request_log.bind(target=parsed.host)
         terms = Terms(charge=rate_limiter.charge_later("persist", request, credential.key_name), tags=parsed.tags)

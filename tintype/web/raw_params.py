@@ -125,7 +125,10 @@ def _json_members(request: Request, reader: BodyReader, max_bytes: int, max_entr
 
 
 def received_pairs(request: Request) -> Pairs:
-    """The pairs of a body that was already parsed. An error response must not wait for a slow client."""
+    """The pairs of a body that was already parsed. An error response must not wait for a slow client.
+
+    A view has no variable for them: the traceback of an unexpected error shows variables, and pairs may be credentials.
+    """
     pairs: Pairs = request.environ.get(_BODY_KEY, [])
     return pairs
 

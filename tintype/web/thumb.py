@@ -23,6 +23,7 @@ from tintype.web.query_cache import QueryCache
 from tintype.web.rate_limit import RateLimiter
 from tintype.web.request_body import BodyReader
 from tintype.web.sending import BUFFERED_BYTES, ResponseSender
+from tintype.web.webhooks.single_page import SinglePageSubmitter, has_webhook
 
 _FROM_CACHE = (CacheState.HIT, CacheState.STALE)
 
@@ -39,6 +40,7 @@ class ThumbnailView:
     sender: ResponseSender
     query_cache: QueryCache
     images: FallbackImages
+    submitter: SinglePageSubmitter
     clock: Callable[[], float]
 
     def respond_to_query(self, *, cache_query: bool = False, **fixed: str) -> Response:
@@ -57,6 +59,12 @@ class ThumbnailView:
         self.rate_limiter.check_thumb(request, credential.key_name)
         request.environ[COUNTED_KEY] = True
         try:
+            if from_body:
+                read_pairs()
+                if has_webhook(request):
+                    self.rate_limiter.check_thumb_result(request, credential.key_name, hit=False)
+                    return self.submitter.submit(request, credential, stores=False)
+                read_pairs = partial(raw_params.received_pairs, request)
             parsed = self.parser.parse(read_pairs(), raw_params.accepted_types(request), from_body=from_body)
         except TintypeError:
             self.rate_limiter.check_thumb_result(request, credential.key_name, hit=False)

@@ -31,6 +31,8 @@ class Event(StrEnum):
     """A page of a run failed."""
     SCHEDULE_COMPLETED = "schedule.completed"
     """A run ended without a change, for schedules that report every run."""
+    WEBHOOK_TEST = "webhook.test"
+    """Sent by ``tintype webhooks test``."""
 
 
 PAGE_EVENTS = (Event.PAGE_CAPTURED, Event.PAGE_FAILED)

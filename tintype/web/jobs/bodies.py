@@ -10,6 +10,7 @@ from pydantic import Field
 from tintype.jobs.model import Job, JobPage, JobStatus, PageStatus
 from tintype.jobs.report import job_members, page_members
 from tintype.web.bodies import Count, JsonBody, ParameterProblem
+from tintype.webhooks.model import JOB_EVENTS, PAGE_EVENTS
 
 _TIME = {"format": "date-time"}
 
@@ -35,6 +36,13 @@ class JobLinks(JsonBody):
     events: str
 
 
+class JobWebhook(JsonBody):
+    """The webhook of a job."""
+
+    url: str
+    events: Annotated[list[str], Field(json_schema_extra={"items": {"enum": [*PAGE_EVENTS, *JOB_EVENTS]}})]
+
+
 class JobReport(JsonBody):
     """A job."""
 
@@ -47,6 +55,7 @@ class JobReport(JsonBody):
     started_at: Annotated[str | None, Field(description="When the first page began.", json_schema_extra=_TIME)]
     ended_at: Annotated[str | None, Field(description="When the last page ended.", json_schema_extra=_TIME)]
     links: JobLinks
+    webhook: Annotated[JobWebhook | None, Field(description="Where its events are sent; not in the events.")] = None
     skipped: Annotated[
         tuple[ParameterProblem, ...], Field(description="With `partial_ok`: the first pages that were left out.")
     ] = ()
@@ -54,7 +63,10 @@ class JobReport(JsonBody):
     @classmethod
     def of(cls, job: Job, base: str, skipped: Sequence[ParameterProblem] = ()) -> Self:
         """The report of a job, with links below a base URL."""
-        report = cls(**job_members(job, base))
+        members = job_members(job, base)
+        if job.webhook:
+            members["webhook"] = JobWebhook(url=job.webhook.url, events=[*job.webhook.events])
+        report = cls(**members)
         return report.model_copy(update={"skipped": tuple(skipped)}) if skipped else report
 
 

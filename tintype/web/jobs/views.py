@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TypeVar
 
 from flask import Blueprint, Request, Response, jsonify, request
 
-from tintype.errors import InvalidParameter, InvalidRequest, NotFound
+from tintype.errors import NotFound
 from tintype.jobs.model import Job, JobStatus, PageStatus
 from tintype.jobs.service import JobFilter, JobService
 from tintype.jobs.submission import MAX_PAGES
@@ -23,10 +21,9 @@ from tintype.web.client_limit import ClientLimit
 from tintype.web.jobs.archive import ArchiveWriter
 from tintype.web.jobs.bodies import JobChange, JobList, JobPageList, JobPageReport, JobReport
 from tintype.web.jobs.preview import PreviewDrawer
+from tintype.web.query_values import idempotency_key, number, one_of, parameters
 from tintype.web.rate_limit import RateLimiter
 from tintype.web.request_body import BodyReader
-
-Status = TypeVar("Status", JobStatus, PageStatus)
 
 MAX_JOB_BODY = 8 << 20
 """Bytes of a submitted job: 10,000 pages with 800 bytes each."""
@@ -39,7 +36,6 @@ MAX_WATCHERS = 8
 MAX_WATCHERS_PER_CLIENT = 4
 DEFAULT_PAGE, MAX_PAGE = 100, 1000
 """Entries of a list in one response."""
-IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +66,8 @@ class JobsView:
             members,
             owner=credential.key_name,
             check_host=lambda host: self.authenticator.check_host(credential, host),
-            idempotency_key=_idempotency_key(),
+            idempotency_key=idempotency_key(),
+            base_url=self.base_url(request),
         )
         request_log.bind(job=job.id, pages=job.counts.total)
         skipped = [ParameterProblem(parameter=each.parameter, message=each.message) for each in parsed.skipped]
@@ -79,18 +76,18 @@ class JobsView:
 
     def list(self) -> Response:
         """``GET /jobs``: the client's jobs, newest first."""
-        owner, texts = self._owner(), _parameters("status", "name", "before", "limit")
-        query = JobFilter(status=_one_of(JobStatus, texts), name=texts.get("name", ""))
-        limit = _number(texts, "limit", DEFAULT_PAGE, 1, MAX_PAGE)
+        owner, texts = self._owner(), parameters("status", "name", "before", "limit")
+        query = JobFilter(status=one_of(JobStatus, texts, "status"), name=texts.get("name", ""))
+        limit = number(texts, "limit", DEFAULT_PAGE, 1, MAX_PAGE)
         found = self.jobs.jobs(owner, query, before=texts.get("before", "")[:64], limit=limit)
         reports = [JobReport.of(job, self.base_url(request)) for job in found.jobs]
         return _uncached(JobList(jobs=reports, next=found.next or None))
 
     def report(self, job_id: str) -> Response:
         """``GET /jobs/<id>``; ``wait`` waits so many seconds for a change of the job."""
-        texts = _parameters("wait")
+        texts = parameters("wait")
         job = self._job(job_id)
-        if wait := _number(texts, "wait", 0, 0, int(MAX_WAIT)):
+        if wait := number(texts, "wait", 0, 0, int(MAX_WAIT)):
             client = self.proxies.client_of(request.environ)
             self.watchers.enter(client)
             try:
@@ -101,16 +98,16 @@ class JobsView:
 
     def pages(self, job_id: str) -> Response:
         """``GET /jobs/<id>/pages``: one page of the list of pages."""
-        job, texts = self._job(job_id), _parameters("after", "limit", "status")
-        limit = _number(texts, "limit", DEFAULT_PAGE, 1, MAX_PAGE)
-        after = _number(texts, "after", 0, 0, MAX_PAGES)
-        found = self.jobs.pages(job, after=after, limit=limit + 1, status=_one_of(PageStatus, texts))
+        job, texts = self._job(job_id), parameters("after", "limit", "status")
+        limit = number(texts, "limit", DEFAULT_PAGE, 1, MAX_PAGE)
+        after = number(texts, "after", 0, 0, MAX_PAGES)
+        found = self.jobs.pages(job, after=after, limit=limit + 1, status=one_of(PageStatus, texts, "status"))
         reports = [JobPageReport.of(page, self.base_url(request)) for page in found[:limit]]
         return _uncached(JobPageList(pages=reports, next=reports[-1].number if len(found) > limit else None))
 
     def preview(self, job_id: str, number: int) -> Response:
         """``GET /jobs/<id>/pages/<number>/preview``: the top of the stored thumbnail, small."""
-        _parameters()
+        parameters()
         job = self._job(job_id)
         found = self.jobs.pages(job, after=number - 1, limit=1, status=None) if 1 <= number <= MAX_PAGES else []
         if not found or found[0].number != number:
@@ -119,7 +116,7 @@ class JobsView:
 
     def events(self, job_id: str) -> Response:
         """``GET /jobs/<id>/events``: the job as a server-sent event, now and after each change."""
-        _parameters()
+        parameters()
         job, base, client = self._job(job_id), self.base_url(request), self.proxies.client_of(request.environ)
         self.watchers.enter(client)
         response = Response(self._events_of(job, base), mimetype="text/event-stream")
@@ -135,7 +132,7 @@ class JobsView:
 
     def archive(self, job_id: str) -> Response:
         """``GET /jobs/<id>/archive``: the stored thumbnails as a ZIP file, streamed."""
-        _parameters()
+        parameters()
         return self.archive_writer.respond(self._job(job_id), request)
 
     def retry(self, job_id: str) -> Response:
@@ -180,33 +177,6 @@ def _first_change(changes: Iterator[Job]) -> Job:
     """The first change after the state at the beginning; without one that state."""
     first = next(changes)
     return next(changes, first)
-
-
-def _idempotency_key() -> str:
-    text = request.headers.get("Idempotency-Key", "")
-    if text and not IDEMPOTENCY_KEY.fullmatch(text):
-        message = "must have 1 to 128 printable ASCII characters without spaces"
-        raise InvalidRequest(InvalidParameter("Idempotency-Key", message))
-    return text
-
-
-def _parameters(*accepted: str) -> dict[str, str]:
-    return raw_params.named_texts(request, accepted)
-
-
-def _number(texts: dict[str, str], name: str, default: int, least: int, most: int) -> int:
-    text = texts.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and least <= int(text[:9]) <= most):
-        raise InvalidRequest(InvalidParameter(name, f"must be a whole number from {least} to {most}"))
-    return int(text)
-
-
-def _one_of(kind: type[Status], texts: dict[str, str]) -> Status | None:
-    """The parameter ``status``; None if it was not sent. Raises InvalidRequest."""
-    text, accepted = texts.get("status"), [each.value for each in kind]
-    if text is not None and text not in accepted:
-        raise InvalidRequest(InvalidParameter("status", f"must be one of {', '.join(accepted)}"))
-    return kind(text) if text else None
 
 
 def _uncached(body: JsonBody) -> Response:

@@ -9,10 +9,11 @@ from tintype.jobs.model import JobStatus, PageStatus
 from tintype.jobs.submission import MAX_NAME, MAX_PAGES
 from tintype.web.header_catalog import RATE_LIMIT
 from tintype.web.jobs.bodies import JobChange, JobList, JobPageList, JobReport
-from tintype.web.jobs.views import DEFAULT_PAGE, EVENTS_SECONDS, IDEMPOTENCY_KEY, MAX_PAGE, MAX_WAIT
+from tintype.web.jobs.views import DEFAULT_PAGE, EVENTS_SECONDS, MAX_PAGE, MAX_WAIT
 from tintype.web.openapi import responses
 from tintype.web.openapi.features import IF_NONE_MATCH, REQUEST_ID, TEXT, ApiFeatures, security
 from tintype.web.openapi.responses import Responses, failures, json_content, success
+from tintype.web.query_values import IDEMPOTENCY_KEY
 
 _BODY = (errors.RequestTimeout, errors.BodyTooLarge, errors.UnsupportedMedia)
 _WATCHED = (errors.RateLimited, errors.Overloaded)
