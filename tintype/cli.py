@@ -34,6 +34,7 @@ COMMANDS = {
     "doctor": CommandEntry("doctor", "Service", "Check the settings and what they need."),
     "purge": CommandEntry("purge", "Cache and storage", "Remove thumbnails from the cache."),
     "stored": CommandEntry("stored", "Cache and storage", "List and delete stored objects, on disk or in S3."),
+    "webhooks": CommandEntry("webhooks", "Clients", "List, resend and test deliveries of webhooks."),
     "sign": CommandEntry("sign", "Clients", "Print a signed thumbnail URL."),
     "migrate": CommandEntry("migrate", "Clients", "Translate URLs of other screenshot services."),
     "openapi": CommandEntry("openapi", "Clients", "Print the OpenAPI 3.1 document."),

@@ -38,6 +38,10 @@ class WebhookSender:
     def __init__(self, poster: Poster, signer: WebhookSigner, clock: Callable[[], float] = time.time) -> None:
         self._poster, self._signer, self._clock = poster, signer, clock
 
+    def can_sign(self, owner: str) -> bool:
+        """Whether there is a secret for events of an owner."""
+        return self._signer.can_sign(owner)
+
     def __call__(self, delivery: Delivery) -> AttemptResult:
         """Send an attempt; the result is the state of the delivery after it."""
         body, at = payload_of(delivery), self._clock()

@@ -83,6 +83,10 @@ class WebhookService:
         self._dispatcher.wake()
         return self._store.delivery(delivery.id) or delivery
 
+    def can_sign(self, owner: str) -> bool:
+        """Whether there is a secret for events of an owner."""
+        return self._sender.can_sign(owner)
+
     def send_test(self, url: str, owner: str = "") -> TestOutcome:
         """Send one event to a URL, now and once; raises InvalidRequest or TargetDenied for the URL."""
         begun, now = time.monotonic(), self._clock()

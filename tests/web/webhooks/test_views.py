@@ -61,7 +61,7 @@ class TestList:
         assert response.status_code == 400
         assert response.json["errors"][0]["parameter"] == query.partition("=")[0]
 
-    def test_is_not_cached(self, site: WebhookSite) -> None:
+    def test_response_is_not_cached(self, site: WebhookSite) -> None:
         assert site.client.get("/webhooks/deliveries").headers["Cache-Control"] == "no-store"
 
 
