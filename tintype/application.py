@@ -136,7 +136,7 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
 
 
 def _start_runners(application: Application, timeout: float) -> None:
-    """Start the threads of this process; at the end webhooks stop last, because they deliver the events of the others."""
+    """Start the threads of this process; webhooks stop last, because they deliver the events of the others."""
     for each in (application.webhooks, application.jobs, application.schedules):
         if each:
             each.start()
