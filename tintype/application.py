@@ -102,8 +102,8 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
     service = _service(settings, policy, state, storage, engine, serving=serving)
     daemon = backends.daemon_client(settings)
     parser = request_parser(settings, policy)
-    charge_to = authenticator.usage.capture_charge
     webhooks = build_webhooks(settings, state.deliveries, policy) if serving and settings.jobs else None
+    charge_to = authenticator.usage.capture_charge
     jobs = build_jobs(settings, state, service, parser, charge_to, webhooks) if webhooks else None
     schedules = build_schedules(settings, state, service, parser, jobs, authenticator.check_owner) if jobs else None
     application = Application(
@@ -123,10 +123,8 @@ def build_application(settings: Settings, *, serving: bool = False) -> Applicati
         playground=Playground(enabled=settings.playground, hidden_options=() if settings.allow_js else ("js",)),
         captures=daemon,
     )
-    application.exit_stack.callback(engine.close)
-    application.exit_stack.callback(authenticator.usage.close)
-    if daemon:
-        application.exit_stack.callback(daemon.close)
+    for closed in (engine, authenticator.usage, *((daemon,) if daemon else ())):
+        application.exit_stack.callback(closed.close)
     if serving:
         _start_telemetry(settings, state, application, daemon)
         service.stored_maintenance.start()

@@ -54,7 +54,7 @@ def build_schedules(
         keep=settings.schedule_runs,
     )
     limits = ScheduleLimits(schedules=settings.schedules, pages=settings.schedule_pages)
-    schedules = ScheduleParser(SubmissionParser(parser))
+    schedules = ScheduleParser(SubmissionParser(parser), *((jobs.webhooks.parser.check_url,) if jobs.webhooks else ()))
     return ScheduleService(state.schedules, schedules, ScheduleRunner(state.schedules, parts), jobs, stored, limits)
 
 

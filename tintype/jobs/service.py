@@ -70,7 +70,7 @@ class JobService:
         webhooks: WebhookService | None = None,
     ) -> None:
         self._store, self._parser, self._runner, self._limits, self._clock = store, parser, runner, limits, clock
-        self._webhooks = webhooks
+        self.webhooks = webhooks
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -110,8 +110,8 @@ class JobService:
             default_events=default_events,
         )
         self._check_room(owner, len(parsed.job.pages))
-        if parsed.job.webhook and self._webhooks:
-            self._webhooks.check_room()
+        if parsed.job.webhook and self.webhooks:
+            self.webhooks.check_room()
         job = self._store.create(parsed.job)
         if job.fingerprint != parsed.job.fingerprint:
             raise IdempotencyConflict

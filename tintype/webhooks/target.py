@@ -59,6 +59,15 @@ class WebhookParser:
             invalid.append(InvalidParameter("webhook.url", error.detail))
         return ""
 
+    def check_url(self, url: str) -> None:
+        """Raise ValueError for a URL that no event could be sent to, or if no secret of the service signs events."""
+        invalid: list[InvalidParameter] = []
+        self._url(url, invalid)
+        if invalid:
+            raise ValueError(invalid[0].message)
+        if not self._signer.can_sign(""):
+            raise ValueError(WITHOUT_SECRET)
+
     def canonicalize(self, url: str) -> str:
         """The canonical form of a webhook's URL; raises InvalidRequest or TargetDenied."""
         return self._targets.canonicalize(url).partition("#")[0]

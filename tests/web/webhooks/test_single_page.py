@@ -88,7 +88,7 @@ class TestJobs:
         found = messages(site.post("/jobs", pages=[], webhook={"url": "x", "events": ["y"], "z": 1}))
         assert sorted(found) == ["pages", "webhook.events", "webhook.url", "webhook.z"]
 
-    def test_without_a_secret_the_error_names_the_setting(self, open_site: Any, receiver: WebhookReceiver) -> None:
+    def test_missing_secret_is_an_error_that_names_the_setting(self, open_site: Any, receiver: WebhookReceiver) -> None:
         site = open_site(signer=WebhookSigner())
         found = messages(site.post("/jobs", pages=[URL], webhook=receiver.url()))
         assert "TINTYPE_WEBHOOK_SECRET" in found["webhook"]
