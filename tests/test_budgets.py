@@ -9,7 +9,7 @@ import pytest
 from harness import ROOT
 from tintype import errors, request_parser
 from tintype.backends import MAX_CAPTURE_WAIT
-from tintype.batch import sitemap, url_list, yaml_list
+from tintype.batch import url_list, yaml_list
 from tintype.chromium.capture import (
     element_boxes,
     elements,
@@ -26,11 +26,13 @@ from tintype.chromium.process.watchdog import ProcessLimits
 from tintype.chromium.proxy.session import ProxyLimits
 from tintype.commands import file_server, worker
 from tintype.engines import chromium
-from tintype.jobs import leased_pages, messages, submission
+from tintype.jobs import leased_pages, messages, sitemap_members, sitemap_pages, submission
 from tintype.jobs import service as job_service
 from tintype.network import resolver
 from tintype.options import combinations, credentials, types
 from tintype.service import rendering_limit, stored_objects
+from tintype.sitemaps import reader as sitemap
+from tintype.sitemaps import robots
 from tintype.state import broker, counter_table, job_records, purges
 from tintype.storage import guarded
 from tintype.web import (
@@ -130,6 +132,17 @@ BOUNDS: list[tuple[str, str]] = [
     ("pages of jobs", f"lost by {job_records.MAX_LOST_WORKERS} workers"),
     ("messages to job workers", f"{messages.MAX_WAITING:,} messages"),
     ("messages to job workers", f"one lasts {broker.TIME_LIMIT // 60_000} min"),
+    (
+        "sitemap of a job",
+        f"{sitemap_pages.MAX_SECONDS:.0f} s; {sitemap.MAX_FILES} sitemaps of {sitemap.MAX_BYTES // MB} MB",
+    ),
+    ("sitemap of a job", f"{sitemap.MAX_LOCATIONS:,} entries, {sitemap.MAX_TOTAL_BYTES // MB} MB together"),
+    (
+        "sitemap of a job",
+        f"{robots.MAX_ORIGINS} robots.txt of {robots.MAX_BYTES // KB} KB and {robots.MAX_LINES:,} lines",
+    ),
+    ("sitemap of a job", f"{sitemap_members.MAX_GLOBS} globs of {sitemap_members.MAX_GLOB} characters"),
+    ("sitemap of a job", f"{sitemap_pages.MAX_REPORTED} left out URLs"),
     ("list of jobs", f"{job_views.MAX_PAGE:,} entries; {job_service.MAX_EXAMINED:,} jobs compared"),
     (
         "requests that follow a job",

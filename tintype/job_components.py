@@ -6,15 +6,19 @@ import os
 from collections.abc import Callable
 
 from tintype import backends
+from tintype.api_keys import ApiKey
 from tintype.backends import StateBackends
 from tintype.errors import ConfigurationError
 from tintype.jobs.capture import PageCapturer
 from tintype.jobs.job_worker import JobWorker
+from tintype.jobs.leased_pages import CaptureOutcome
 from tintype.jobs.messages import Broker, MessageSender
-from tintype.jobs.model import ClaimLimits
+from tintype.jobs.model import ClaimLimits, Lease
 from tintype.jobs.runner import JobRunner, JobThreads, ThreadsTogether
-from tintype.jobs.service import JobLimits, JobService
+from tintype.jobs.service import MAX_QUEUED, JobLimits, JobService
+from tintype.jobs.sitemap_pages import SitemapExpander, is_sitemap, room_in
 from tintype.jobs.submission import SubmissionParser
+from tintype.network.egress import matches_host
 from tintype.request_parser import RequestParser
 from tintype.schedules.comparison import PageComparer
 from tintype.schedules.events import RunNotifier
@@ -67,7 +71,7 @@ def build_jobs(
     webhooks: WebhookService,
 ) -> JobService:
     """Build the jobs of this process; ``charge_to`` returns what counts the captures of an API key by its name."""
-    capturer = PageCapturer(service, parser, charge_to)
+    capturer = _capturer(settings, state, service, parser, charge_to)
     threads: list[JobThreads] = []
     if captures := _captures(settings):
         threads.append(JobRunner(state.jobs, capturer, _claim_limits(settings, captures, backends.node_name(settings))))
@@ -92,7 +96,25 @@ def build_worker(
     limits = _claim_limits(
         settings, settings.job_workers or settings.slot_count, f"{backends.node_name(settings)}:{os.getpid()}"
     )
-    return JobWorker(state.jobs, broker, PageCapturer(service, parser, charge_to), limits)
+    return JobWorker(state.jobs, broker, _capturer(settings, state, service, parser, charge_to), limits)
+
+
+def _capturer(
+    settings: Settings,
+    state: StateBackends,
+    service: ThumbnailService,
+    parser: RequestParser,
+    charge_to: Callable[[str], CaptureCharge | None],
+) -> Callable[[Lease], CaptureOutcome]:
+    """The call that captures a page of a job, or reads a sitemap."""
+    capturer = PageCapturer(service, parser, charge_to)
+    hosts = {key.name: key.hosts for key in map(ApiKey.parse, settings.api_keys) if key.hosts}
+    expander = SitemapExpander(
+        targets=parser.target_policy,
+        room=room_in(state.jobs, settings.job_queue, MAX_QUEUED),
+        covers=lambda owner, host: owner not in hosts or matches_host(host, hosts[owner]),
+    )
+    return lambda lease: expander(lease) if is_sitemap(lease) else capturer(lease)
 
 
 def _captures(settings: Settings) -> int:

@@ -11,6 +11,7 @@ import structlog
 from harness.servers import RedisServer
 from tests.support.concurrency import eventually
 from tests.support.contracts.jobs import BAD, GOOD, LEASE, LIMITS, JobsContract, OpenJobs, claim, new_job, urls
+from tests.support.contracts.sitemap_jobs import SitemapJobsContract
 from tests.support.fakes import Clock
 from tintype.errors import BackendUnavailable
 from tintype.jobs.model import JobStatus, NewJob, NewPage
@@ -19,7 +20,7 @@ from tintype.state.redis_client import client_for
 from tintype.state.redis_jobs import RedisJobs
 
 
-class TestContract(JobsContract):
+class TestContract(JobsContract, SitemapJobsContract):
     @pytest.fixture
     def open_jobs(self, url: str) -> OpenJobs:
         return functools.partial(RedisJobs, url)

@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from tests.support.contracts.jobs import GOOD, LEASE, LIMITS, JobsContract, OpenJobs, claim, new_job, urls
+from tests.support.contracts.sitemap_jobs import SitemapJobsContract
 from tests.support.fakes import Clock
 from tintype.errors import BackendUnavailable
 from tintype.jobs.model import NewJob, NewPage
@@ -17,7 +18,7 @@ from tintype.state.job_records import EXAMINED_JOBS
 from tintype.state.sqlite_jobs import SqliteJobs
 
 
-class TestContract(JobsContract):
+class TestContract(JobsContract, SitemapJobsContract):
     @pytest.fixture
     def open_jobs(self, tmp_path: Path) -> OpenJobs:
         return functools.partial(SqliteJobs, tmp_path / "folder" / "jobs.db")

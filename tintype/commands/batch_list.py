@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,11 +13,11 @@ import click
 from tintype import application
 from tintype.batch import Entry, ListError, UrlList, parse_entries, text_entries
 from tintype.batch.filenames import FORMAT_BY_ENDING
-from tintype.batch.sitemap import SitemapReader, SitemapUnavailable, sitemap_of
 from tintype.errors import InvalidParameter, InvalidRequest, TargetDenied, TargetUnreachable
 from tintype.network import outbound
 from tintype.request_parser import Pairs, RequestParser, ThumbnailRequest
 from tintype.settings import Settings
+from tintype.sitemaps.reader import MAX_BYTES, SitemapError, SitemapReader, SitemapUnavailable, sitemap_of
 from tintype.urls import with_scheme
 
 EXCLUDED = ("url", "html", "on_error", "placeholder")
@@ -44,10 +44,10 @@ class ListReader:
         self._check_options()
         try:
             url_list = parse_entries(self._entries(list_file, sitemaps, as_yaml), self._parse)
-        except ListError as error:
-            raise click.UsageError(str(error), click.get_current_context()) from error
         except SitemapUnavailable as error:
             raise TargetUnreachable(str(error)) from error
+        except (ListError, SitemapError) as error:
+            raise click.UsageError(str(error), click.get_current_context()) from error
         return url_list
 
     def _check_options(self) -> None:
@@ -62,10 +62,11 @@ class ListReader:
                 yield entry
         for source in sitemaps:
             reader, before = SitemapReader(self._fetch), last
-            location = source if Path(source).is_file() else sitemap_of(with_scheme(source))
-            for entry in reader.entries(location):
-                last = before + entry.line
-                yield replace(entry, line=last)
+            body = _read_file(Path(source)) if Path(source).is_file() else None
+            location = source if body is not None else sitemap_of(with_scheme(source))
+            for number, url in enumerate(reader.urls(location, body), 1):
+                last = before + number
+                yield Entry(last, url)
             self.failures += reader.failures
 
     def _fetch(self, url: str) -> bytes:
@@ -80,6 +81,17 @@ class ListReader:
         self.completed += url != entry.url
         pairs: Pairs = [("url", url), *(pair for pair in self.options if pair[0] not in own), *entry.options]
         return self.parser.parse([*pairs, *_implied_format(entry.output, pairs)])
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            body = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ListError(f"{path}: {error.strerror}") from error
+    if len(body) > MAX_BYTES:
+        raise ListError(f"{path}: longer than {MAX_BYTES >> 20} MB")
+    return body
 
 
 def _entries_of_file(list_file: TextIO, as_yaml: bool) -> Iterator[Entry]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
 from tintype.errors import BackendUnavailable
-from tintype.jobs.model import ClaimLimits, JobStore, Lease, PageResult
+from tintype.jobs.model import ClaimLimits, JobStore, Lease, NewPage, PageResult, Sitemap
 
 log = structlog.get_logger("tintype.jobs")
 
@@ -31,10 +31,15 @@ _STOPPED = PageResult(error="worker-stopped", detail="the worker was stopped bef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureOutcome:
-    """Result of one attempt; ``retry_after`` is in seconds, None if the result is final."""
+    """Result of one attempt; ``retry_after`` is in seconds, None if the result is final.
+
+    With a ``sitemap`` that was read, ``pages`` replace it in its job.
+    """
 
     result: PageResult
     retry_after: float | None = None
+    pages: Sequence[NewPage] = ()
+    sitemap: Sitemap | None = None
 
 
 class LeasedPages:
@@ -99,6 +104,9 @@ class LeasedPages:
                 time.sleep(RESULT_INTERVAL)
 
     def _store_outcome(self, lease: Lease, outcome: CaptureOutcome) -> None:
+        if outcome.sitemap:
+            self._store.expand(lease, outcome.pages, outcome.sitemap)
+            return
         if outcome.retry_after is None or lease.attempt >= MAX_ATTEMPTS:
             self._store.finish(lease, outcome.result)
             return

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 from tintype.webhooks.model import WebhookTarget
 
@@ -72,6 +72,42 @@ class NewPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sitemap:
+    """The sitemap whose pages a job captures, and what was found in it.
+
+    ``include`` and ``exclude`` are globs of URLs, or of paths if they begin with ``/``.
+    """
+
+    url: str
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_pages: int
+    is_read: bool = False
+    """False: the only page of the job is the sitemap itself, and the counts are 0."""
+    found: int = 0
+    """URLs that were read, including the following ones."""
+    duplicates: int = 0
+    invalid: int = 0
+    """URLs that cannot be captured, or that the operator denies."""
+    excluded: int = 0
+    """URLs that ``include`` and ``exclude`` leave out."""
+    disallowed: int = 0
+    """URLs that robots.txt does not permit."""
+    truncated: bool = False
+    """Whether there may be more URLs than ``max_pages``, or than the time limit allowed."""
+    left_out: tuple[str, ...] = ()
+    """The first invalid or disallowed URLs, with the reason."""
+    failures: tuple[str, ...] = ()
+    """The first sitemaps of an index that could not be read, with the reason."""
+
+    @classmethod
+    def of(cls, members: Mapping[str, Any]) -> Self:
+        """A sitemap of JSON values."""
+        values: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in members.items()}
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
     """A job that is submitted. ``id`` is unique and cannot be guessed."""
 
@@ -87,6 +123,7 @@ class NewJob:
     fingerprint: str = ""
     """Digest of the request: the same key with another request is an error."""
     webhook: WebhookTarget | None = None
+    sitemap: Sitemap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +141,7 @@ class Job:
     cancelled: bool = False
     fingerprint: str = ""
     webhook: WebhookTarget | None = None
+    sitemap: Sitemap | None = None
 
     @property
     def status(self) -> JobStatus:
@@ -249,12 +287,23 @@ class JobStore(Protocol):
         """
         ...
 
+    def expand(self, lease: Lease, pages: Sequence[NewPage], sitemap: Sitemap) -> bool:
+        """Replace the only page of a job, its sitemap, by the pages that were found, at least one; all or none.
+
+        The lease ends. The page of a cancelled job is cancelled instead. Returns False without an effect if the lease
+        is lost.
+        """
+        ...
+
     def retry(self, job_id: str) -> int:
         """Queue the failed and cancelled pages of a job again; returns their number."""
         ...
 
     def cancel(self, job_id: str) -> int:
-        """Cancel the pages that have not begun; returns their number. Running pages end by themselves."""
+        """Cancel the pages that have not begun; returns their number. Running pages end by themselves.
+
+        A job with only running pages is cancelled, too: a page that is released, or a sitemap, adds no page to it.
+        """
         ...
 
     def delete(self, job_id: str) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from tintype.jobs.model import Job, JobPage
+from tintype.jobs.model import Job, JobPage, Sitemap
 
 
 def job_members(job: Job, base: str) -> dict[str, Any]:
@@ -17,6 +18,7 @@ def job_members(job: Job, base: str) -> dict[str, Any]:
         "status": job.status.value,
         "progress": _progress(job),
         "store": job.stores,
+        "sitemap": _sitemap(job.sitemap) if job.sitemap else None,
         "created_at": iso_time(job.created_at),
         "started_at": iso_time(job.started_at),
         "ended_at": iso_time(job.ended_at),
@@ -52,3 +54,8 @@ def _progress(job: Job) -> dict[str, Any]:
         "percentage": round(100 * ended / max(1, counts.total), 1),
         **counts._asdict(),
     }
+
+
+def _sitemap(sitemap: Sitemap) -> dict[str, Any]:
+    members = asdict(sitemap)
+    return {"url": members.pop("url"), "read": members.pop("is_read"), **members}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tintype.errors import MAX_LISTED, InvalidParameter, InvalidRequest, TargetDenied, TintypeError
-from tintype.jobs.model import NewJob, NewPage
+from tintype.jobs.model import NewJob, NewPage, Sitemap
+from tintype.jobs.sitemap_members import SITEMAP_MEMBERS, parse_sitemap
 from tintype.model import digest_of
 from tintype.request_parser import RequestParser
 from tintype.urls import host_of
@@ -20,9 +21,11 @@ MAX_NAME = 100
 """Characters of the name of a job."""
 MAX_PAGES = 10_000
 """Pages of one job; the setting may lower it."""
-MEMBERS = ("pages", "options", "store", "name", "webhook", "partial_ok")
+MEMBERS = ("pages", *SITEMAP_MEMBERS, "options", "store", "name", "webhook", "partial_ok")
 NOT_ACCEPTED = ("headers", "cookies", "basic_auth", "html")
 """Options that a job does not accept, because it is stored until it ends."""
+SITEMAP = "sitemap"
+"""The member that marks the options of a sitemap; no option has this name."""
 _ID_BYTES = 12
 """Random bytes of a job's id, so that clients cannot guess it."""
 
@@ -59,17 +62,17 @@ class SubmissionParser:
         """
         invalid = [*_unknown_members(members)]
         options = _member(members, "options", dict, {}, "must be an object of options for all pages", invalid)
-        name = _member(members, "name", str, "", f"must be a text of at most {MAX_NAME} characters", invalid)
+        name = _name(members, invalid)
         stores = _member(members, "store", bool, True, "must be true or false", invalid)
         partial_ok = _member(members, "partial_ok", bool, False, "must be true or false", invalid)
-        if len(name) > MAX_NAME:
-            invalid.append(InvalidParameter("name", f"must be a text of at most {MAX_NAME} characters"))
         invalid += _wrong_options(options)
         webhook = self._webhook(members.get("webhook"), owner, base_url, default_events, invalid)
-        raw_pages = self._raw_pages(members, invalid)
+        sitemap = parse_sitemap(members, self._max_pages, invalid)
+        raw_pages = () if "sitemap" in members else self._raw_pages(members, invalid)
         if invalid:
             raise InvalidRequest(*invalid)
         pages, mistakes = self._pages(raw_pages, options, check_host)
+        pages += [self._sitemap_page(sitemap, options, check_host)] if sitemap else []
         if mistakes and not (partial_ok and pages):
             raise InvalidRequest(*mistakes)
         job = NewJob(
@@ -78,6 +81,7 @@ class SubmissionParser:
             owner=owner,
             name=name,
             stores=stores,
+            sitemap=replace(sitemap, url=pages[0].url) if sitemap else None,
             idempotency_key=idempotency_key,
             fingerprint=digest_of(json.dumps(dict(members), sort_keys=True).encode()) if idempotency_key else "",
             webhook=webhook,
@@ -100,10 +104,23 @@ class SubmissionParser:
             invalid += error.invalid_parameters
         return None
 
+    def _sitemap_page(self, sitemap: Sitemap, options: Mapping[str, Any], check_host: Callable[[str], None]) -> NewPage:
+        """The sitemap as the only page, until a runner has read it; its URL and the options are valid."""
+        try:
+            parsed = self._parser.parse([*{**options, "url": sitemap.url}.items()])
+        except InvalidRequest as error:
+            wrong = error.invalid_parameters
+            named = [("sitemap" if each.parameter == "url" else f"options.{each.parameter}", each) for each in wrong]
+            raise InvalidRequest(*(InvalidParameter(name, each.message) for name, each in named)) from None
+        url = parsed.capture_request.shot.url
+        check_host(host_of(url))
+        members = {"url": url, "include": sitemap.include, "exclude": sitemap.exclude, "max_pages": sitemap.max_pages}
+        return NewPage(url=url, host=host_of(url), options=json.dumps({SITEMAP: members, "options": dict(options)}))
+
     def _raw_pages(self, members: Mapping[str, Any], invalid: list[InvalidParameter]) -> Sequence[Any]:
         pages = members.get("pages")
         if not isinstance(pages, list) or not pages:
-            message = "is required: a list of URLs, or of objects with url and options"
+            message = "is required, or sitemap: a list of URLs, or of objects with url and options"
             invalid.append(InvalidParameter("pages", message))
             return ()
         if len(pages) > self._max_pages:
@@ -155,6 +172,14 @@ def _member(
         return value
     invalid.append(InvalidParameter(name, message))
     return default
+
+
+def _name(members: Mapping[str, Any], invalid: list[InvalidParameter]) -> str:
+    message = f"must be a text of at most {MAX_NAME} characters"
+    name: str = _member(members, "name", str, "", message, invalid)
+    if len(name) > MAX_NAME:
+        invalid.append(InvalidParameter("name", message))
+    return name
 
 
 def _unknown_members(members: Mapping[str, Any]) -> Iterator[InvalidParameter]:

@@ -37,15 +37,29 @@ _NETWORK_ERRORS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.Timeo
 
 
 class FetchError(Exception):
-    """An outgoing request failed. The text is for the operator."""
+    """An outgoing request failed. The text contains no address. ``status`` is that of the response; 0 without one."""
+
+    status: int = 0
 
 
-def fetch(url: str, policy: Policy) -> bytes:
-    """Download the body behind an http:// or https:// URL, at most :data:`MAX_BYTES`; raises FetchError."""
-    backend = CheckedBackend(policy, _TOTAL_TIMEOUT)
+def fetch(
+    url: str,
+    policy: Policy,
+    *,
+    targets: TargetPolicy | None = None,
+    max_bytes: int | None = None,
+    timeout: float | None = None,
+) -> bytes:
+    """Download the body behind an http:// or https:// URL; raises FetchError.
+
+    ``targets`` restricts its host, and those of redirects, further than ``policy``. The body may have ``max_bytes``
+    after decompression, by default :data:`MAX_BYTES`; ``timeout`` is in seconds, redirects included.
+    """
+    limit = MAX_BYTES if max_bytes is None else max_bytes
+    backend = CheckedBackend(policy, _TOTAL_TIMEOUT if timeout is None else timeout)
     try:
         with httpcore.ConnectionPool(ssl.create_default_context(), network_backend=backend) as pool:
-            return _follow(pool, url, policy)
+            return _follow(pool, url, targets or TargetPolicy(policy), limit)
     except TargetDenied as error:
         raise FetchError("not a public web address; TINTYPE_ALLOW_ADDRESSES permits others") from error
     except TintypeError as error:
@@ -54,32 +68,34 @@ def fetch(url: str, policy: Policy) -> bytes:
         raise FetchError(str(error) or type(error).__name__) from error
 
 
-def _follow(pool: httpcore.ConnectionPool, url: str, policy: Policy) -> bytes:
+def _follow(pool: httpcore.ConnectionPool, url: str, targets: TargetPolicy, max_bytes: int) -> bytes:
     timeouts = dict.fromkeys(("connect", "read", "write", "pool"), _IDLE_TIMEOUT)
     for _ in range(_MAX_REDIRECTS + 1):
-        url = TargetPolicy(policy).canonicalize(url)
+        url = targets.canonicalize(url)
         parts = urlsplit(url)
         headers = [("Host", parts.netloc), ("User-Agent", "tintype"), ("Accept-Encoding", "gzip")]
         with pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response:
             if response.status == _OK:
-                return _read_body(response)
+                return _read_body(response, max_bytes)
             if response.status not in _REDIRECTS:
-                raise FetchError(f"{parts.hostname} returned status {response.status}")
+                error = FetchError(f"{parts.hostname} returned status {response.status}")
+                error.status = response.status
+                raise error
             url = urljoin(url, _header(response, b"location"))
     raise FetchError(f"more than {_MAX_REDIRECTS} redirects")
 
 
-def _read_body(response: httpcore.Response) -> bytes:
+def _read_body(response: httpcore.Response, max_bytes: int) -> bytes:
     body = bytearray()
-    for piece in _decode(response.iter_stream(), _header(response, b"content-encoding").lower()):
+    for piece in _decode(response.iter_stream(), _header(response, b"content-encoding").lower(), max_bytes):
         body += piece
-        if len(body) > MAX_BYTES:
-            raise FetchError(f"the response is longer than {MAX_BYTES >> 20} MB")
+        if len(body) > max_bytes:
+            raise FetchError(f"the response is longer than {_size(max_bytes)}")
     return bytes(body)
 
 
-def _decode(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """Decompress each piece to at most MAX_BYTES + 1 bytes, so that a small piece cannot fill the memory."""
+def _decode(pieces: Iterable[bytes], encoding: str, max_bytes: int) -> Iterator[bytes]:
+    """Decompress each piece to at most ``max_bytes`` + 1 bytes, so that a small piece cannot fill the memory."""
     if encoding in ("", "identity"):
         yield from pieces
         return
@@ -88,11 +104,15 @@ def _decode(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
         for piece in pieces:
-            yield decoder.decompress(piece, MAX_BYTES + 1)
+            yield decoder.decompress(piece, max_bytes + 1)
     except zlib.error as error:
         raise FetchError(f"the body is not valid {encoding}") from error
     if not decoder.eof:
         raise FetchError(f"the {encoding} body is truncated")
+
+
+def _size(count: int) -> str:
+    return f"{count >> 20} MB" if count >= 1 << 20 else f"{count >> 10} KB"
 
 
 def _header(response: httpcore.Response, name: bytes) -> str:

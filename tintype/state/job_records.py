@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from tintype.jobs.model import Job, PageCounts, PageResult, PageStatus
+from tintype.jobs.model import Job, PageCounts, PageResult, PageStatus, Sitemap
 from tintype.webhooks.model import Event, WebhookTarget
 
 IDEMPOTENCY_SECONDS = 86_400
@@ -44,9 +44,19 @@ def decode_webhook(text: str) -> WebhookTarget | None:
     return WebhookTarget(**{**members, "events": tuple(map(Event, members["events"]))})
 
 
+def encode_sitemap(sitemap: Sitemap | None) -> str:
+    """A sitemap as JSON; empty without one."""
+    return json.dumps(asdict(sitemap)) if sitemap else ""
+
+
+def decode_sitemap(text: str) -> Sitemap | None:
+    """The sitemap of a JSON text; None if there is none."""
+    return Sitemap.of(json.loads(text)) if text else None
+
+
 def to_job(row: Sequence[str | int | float]) -> Job:
     """A job of its stored columns, of which the last five count pages by state."""
-    job_id, owner, name, stores, created, started, ended, cancelled, fingerprint, webhook, *counts = row
+    job_id, owner, name, stores, created, started, ended, cancelled, fingerprint, webhook, sitemap, *counts = row
     return Job(
         id=str(job_id),
         owner=str(owner),
@@ -58,5 +68,6 @@ def to_job(row: Sequence[str | int | float]) -> Job:
         cancelled=bool(int(cancelled)),
         fingerprint=str(fingerprint),
         webhook=decode_webhook(str(webhook)),
+        sitemap=decode_sitemap(str(sitemap)),
         counts=PageCounts(*map(int, counts)),
     )

@@ -3,6 +3,9 @@ local job = ARGV[3]
 local states = redis.call('GET', part(job, 'states')) or ''
 local changed, count = string.gsub(states, '0', '4')
 if count == 0 then
+    if tonumber(field(job, 'ended') or 1) == 0 then
+        redis.call('HSET', part(job), 'cancelled', 1) -- its running pages are the last ones
+    end
     return 0
 end
 local owner = field(job, 'owner')

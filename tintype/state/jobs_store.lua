@@ -12,7 +12,7 @@ local NODES = prefix .. 'nodes'
 local PARTS = {'', ':pages', ':states', ':hosts', ':work', ':results'}
 local COUNTERS = {['0'] = 'queued', ['1'] = 'running', ['2'] = 'captured', ['3'] = 'failed', ['4'] = 'dropped'}
 local COLUMNS = {'id', 'owner', 'name', 'stores', 'created', 'started', 'ended', 'cancelled', 'fingerprint',
-                 'webhook', 'queued', 'running', 'captured', 'failed', 'dropped'}
+                 'webhook', 'sitemap', 'queued', 'running', 'captured', 'failed', 'dropped'}
 local BATCH = 100 -- expired leases and pauses that one script handles
 local CHUNK = 500 -- arguments of one command
 local MAX_STEP = 7.5 -- seconds; see now()

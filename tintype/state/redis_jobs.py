@@ -24,6 +24,7 @@ from tintype.jobs.model import (
     PageResult,
     PageStatus,
     QueueState,
+    Sitemap,
 )
 from tintype.model import digest_of
 from tintype.state.job_records import (
@@ -34,6 +35,7 @@ from tintype.state.job_records import (
     STATES,
     decode_result,
     encode_result,
+    encode_sitemap,
     encode_webhook,
     to_job,
 )
@@ -48,12 +50,12 @@ PAGES_PER_CALL: Final = 500
 EXPIRED_PER_CALL: Final = 20
 """Jobs that one command deletes."""
 _SCRIPTS = (
-    "stage", "create", "claim", "extend", "finish", "release", "cancel", "retry", "delete", "expire", "list", "pages",
-    "state",
+    "stage", "create", "claim", "extend", "finish", "release", "expand", "cancel", "retry", "delete", "expire", "list",
+    "pages", "state",
 )  # fmt: skip
 _COLUMNS = (
     "id", "owner", "name", "stores", "created", "started", "ended", "cancelled", "fingerprint",
-    "webhook", "queued", "running", "captured", "failed", "dropped",
+    "webhook", "sitemap", "queued", "running", "captured", "failed", "dropped",
 )  # fmt: skip
 
 
@@ -74,15 +76,8 @@ class RedisJobs:
 
     def create(self, job: NewJob) -> Job:
         """Store a job with all its pages, or return the one that its idempotency key has created."""
-        options = {text: index for index, text in enumerate(dict.fromkeys(page.options for page in job.pages))}
-        heads: dict[str, int] = {}
-        pages = [*_records(job.pages, options, heads)]
-        pages += [(f"options:{index}", text) for text, index in options.items()]
-        hosts = [(number, host) for host, number in heads.items()]
-        self._stage(job.id, "pages", pages)
-        self._stage(job.id, "hosts", hosts)
+        counts = self._stage_pages(job.id, job.pages)
         key = digest_of(f"{job.owner}\n{job.idempotency_key}".encode()) if job.idempotency_key else ""
-        counts = len(job.pages), len(pages), len(hosts)
         row = self._run(
             "create",
             job.id,
@@ -91,14 +86,24 @@ class RedisJobs:
             int(job.stores),
             job.fingerprint,
             encode_webhook(job.webhook),
+            encode_sitemap(job.sitemap),
             key,
             IDEMPOTENCY_SECONDS,
             *counts,
         )
         if row is None:
-            log.warning("job_store_failed", reason="Redis lost pages of a job while it was submitted")
-            raise _failure()
+            raise _lost_pages()
         return _to_job(row)
+
+    def _stage_pages(self, job: str, pages: Sequence[NewPage], prefix: str = "") -> tuple[int, int, int]:
+        """Send pages without adding them to the job; returns the numbers of pages, of their fields, and of hosts."""
+        options = {text: index for index, text in enumerate(dict.fromkeys(page.options for page in pages))}
+        heads: dict[str, int] = {}
+        fields: list[tuple[Any, Any]] = [*_records(pages, options, heads)]
+        fields += [(f"options:{index}", text) for text, index in options.items()]
+        self._stage(job, f"{prefix}pages", fields)
+        self._stage(job, f"{prefix}hosts", [(number, host) for host, number in heads.items()])
+        return len(pages), len(fields), len(heads)
 
     def _stage(self, job: str, name: str, pairs: Sequence[tuple[Any, Any]]) -> None:
         for start in range(0, len(pairs), STAGED_PER_CALL):
@@ -158,6 +163,14 @@ class RedisJobs:
     def release(self, lease: Lease, seconds: float, result: PageResult) -> bool:
         """Return a page to the queue for a retry after so many seconds; a page of a cancelled job is cancelled."""
         return bool(self._run("release", *_held(lease), seconds, encode_result(result)))
+
+    def expand(self, lease: Lease, pages: Sequence[NewPage], sitemap: Sitemap) -> bool:
+        """Replace the only page of a job, its sitemap, by the pages that were found; all or none."""
+        counts = self._stage_pages(lease.job, pages, "found-")
+        done = self._run("expand", *_held(lease), encode_sitemap(sitemap), *counts)
+        if done is None:
+            raise _lost_pages()
+        return bool(done)
 
     def retry(self, job_id: str) -> int:
         """Queue the failed and cancelled pages of a job again; returns their number."""
@@ -236,6 +249,11 @@ def _to_page(row: Sequence[Any]) -> JobPage:
         attempts=int(attempts),
         result=decode_result(result),
     )
+
+
+def _lost_pages() -> BackendUnavailable:
+    log.warning("job_store_failed", reason="Redis lost pages of a job while they were sent")
+    return _failure()
 
 
 def _failure() -> BackendUnavailable:

@@ -10,8 +10,8 @@ from tintype.state.job_records import STATES, decode_result
 
 COUNTERS = ("queued", "running", "captured", "failed", "dropped")
 """Columns of ``job`` that count its pages, by state."""
-JOB_COLUMNS = "id, owner, name, stores, created, started, ended, cancelled, fingerprint, webhook, " + ", ".join(
-    COUNTERS
+JOB_COLUMNS = (
+    "id, owner, name, stores, created, started, ended, cancelled, fingerprint, webhook, sitemap, " + ", ".join(COUNTERS)
 )
 """The columns of :func:`~tintype.state.job_records.to_job`."""
 PAGE_COLUMNS = "page.number, url, state, attempts, result"

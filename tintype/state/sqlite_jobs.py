@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -20,9 +20,11 @@ from tintype.jobs.model import (
     JobPage,
     Lease,
     NewJob,
+    NewPage,
     PageResult,
     PageStatus,
     QueueState,
+    Sitemap,
 )
 from tintype.state.job_records import (
     EXAMINED_JOBS,
@@ -31,6 +33,7 @@ from tintype.state.job_records import (
     MAX_LOST_WORKERS,
     STATES,
     encode_result,
+    encode_sitemap,
     encode_webhook,
     to_job,
 )
@@ -69,13 +72,12 @@ class SqliteJobs:
             if job.idempotency_key and (existing := self._of_idempotency_key(database, job, now)):
                 return existing
             number = database.execute(
-                "INSERT INTO job (id, owner, name, stores, created, queued, idempotency_key, fingerprint, webhook)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO job (id, owner, name, stores, created, queued, idempotency_key, fingerprint, webhook,"
+                " sitemap) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (job.id, job.owner, job.name, job.stores, now, len(job.pages), job.idempotency_key or None,
-                 job.fingerprint, encode_webhook(job.webhook)),
+                 job.fingerprint, encode_webhook(job.webhook), encode_sitemap(job.sitemap)),
             ).lastrowid  # fmt: skip
-            rows = ((number, at, page.host, page.url, page.options) for at, page in enumerate(job.pages, 1))
-            database.executemany("INSERT INTO page (job, number, host, url, options) VALUES (?, ?, ?, ?, ?)", rows)
+            _add_pages(database, number, job.pages)
             return to_job(job_row(database, job.id))
 
     def _of_idempotency_key(self, database: sqlite3.Connection, job: NewJob, now: float) -> Job | None:
@@ -198,15 +200,28 @@ class SqliteJobs:
 
     def _end_lease(self, lease: Lease, state: int, due: float, result: PageResult) -> bool:
         with self._file.transaction() as database:
-            held = database.execute(
-                "SELECT page.job, host FROM page JOIN job ON job.number = page.job"
-                " WHERE job.id = ? AND page.number = ? AND state = 1 AND token = ?",
-                (lease.job, lease.number, lease.token),
-            ).fetchone()
+            held = _held(database, lease)
             if held is None:
                 return False
             _leave(database, (held[0], lease.number, held[1]), state, due, result)
             self._end(database, held[0], lease.number)
+            return True
+
+    def expand(self, lease: Lease, pages: Sequence[NewPage], sitemap: Sitemap) -> bool:
+        """Replace the only page of a job, its sitemap, by the pages that were found; all or none."""
+        with self._file.transaction() as database:
+            held = _held(database, lease)
+            if held is None:
+                return False
+            job, host = held
+            _leave(database, (job, lease.number, host), _QUEUED, 0.0, None)
+            self._end(database, job)
+            if database.execute("SELECT cancelled FROM job WHERE number = ?", (job,)).fetchone()[0]:
+                return True
+            database.execute("DELETE FROM page WHERE job = ?", (job,))
+            _add_pages(database, job, pages)
+            change = "UPDATE job SET queued = ?, sitemap = ? WHERE number = ?"
+            database.execute(change, (len(pages), encode_sitemap(sitemap), job))
             return True
 
     def retry(self, job_id: str) -> int:
@@ -227,10 +242,8 @@ class SqliteJobs:
         with self._file.transaction() as database:
             number = _job_number(database, job_id)
             count = database.execute("UPDATE page SET state = 4 WHERE job = ? AND state = 0", (number,)).rowcount
-            if count:
-                database.execute(
-                    "UPDATE job SET queued = 0, dropped = dropped + ?, cancelled = 1 WHERE number = ?", (count, number)
-                )
+            change = "UPDATE job SET queued = 0, dropped = dropped + ?, cancelled = 1 WHERE number = ? AND ended = 0"
+            if database.execute(change, (count, number)).rowcount:
                 self._end(database, number)
             return count
 
@@ -272,6 +285,21 @@ class SqliteJobs:
         change = "UPDATE job SET ended = ? WHERE number = ? AND queued = 0 AND running = 0 AND ended = 0"
         if database.execute(change, (now, job)).rowcount:
             add_job_event(database, job, now)
+
+
+def _add_pages(database: sqlite3.Connection, job: int | None, pages: Sequence[NewPage]) -> None:
+    rows = ((job, number, page.host, page.url, page.options) for number, page in enumerate(pages, 1))
+    database.executemany("INSERT INTO page (job, number, host, url, options) VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def _held(database: sqlite3.Connection, lease: Lease) -> tuple[int, str] | None:
+    """Number of the job, and host of the page, of a lease that is held; None if it is lost."""
+    held: tuple[int, str] | None = database.execute(
+        "SELECT page.job, host FROM page JOIN job ON job.number = page.job"
+        " WHERE job.id = ? AND page.number = ? AND state = 1 AND token = ?",
+        (lease.job, lease.number, lease.token),
+    ).fetchone()
+    return held
 
 
 def _first_page(database: sqlite3.Connection, owner: str, busy: list[str], now: float) -> tuple[int, int] | None:

@@ -17,7 +17,8 @@ CREATE TABLE job (
     claimed REAL NOT NULL DEFAULT 0,
     idempotency_key TEXT,
     fingerprint TEXT NOT NULL,
-    webhook TEXT NOT NULL
+    webhook TEXT NOT NULL,
+    sitemap TEXT NOT NULL
 );
 CREATE INDEX job_owner ON job (owner, number);
 CREATE INDEX job_open ON job (owner) WHERE queued > 0;

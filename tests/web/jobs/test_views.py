@@ -85,6 +85,43 @@ class TestSubmit:
         assert "1 now" in response.json["detail"]
 
 
+class TestSitemap:
+    def test_reads_nothing_before_the_response(self, site: JobSite) -> None:
+        members = {"sitemap": "https://a.org", "include": "/blog/*", "max_pages": 7, "options": {"width": 400}}
+        response = site.client.post("/jobs", json=members)
+        assert response.status_code == 202, response.text
+        assert response.json["progress"]["total"] == 1
+        assert response.json["sitemap"] == {
+            "url": "https://a.org/", "read": False, "include": ["/blog/*"], "exclude": [], "max_pages": 7, "found": 0,
+            "duplicates": 0, "invalid": 0, "excluded": 0, "disallowed": 0, "truncated": False, "left_out": [],
+            "failures": [],
+        }  # fmt: skip
+        assert site.report(site.job())["sitemap"] is None
+
+    @pytest.mark.parametrize(
+        ("members", "parameter"),
+        [
+            ({"sitemap": 5}, "sitemap"),
+            ({"sitemap": "nonsense"}, "sitemap"),
+            ({"sitemap": "https://a.org/", "pages": PAGES}, "sitemap"),
+            ({"sitemap": "https://a.org/", "max_pages": 0}, "max_pages"),
+            ({"sitemap": "https://a.org/", "max_pages": 10_001}, "max_pages"),
+            ({"sitemap": "https://a.org/", "max_pages": True}, "max_pages"),
+            ({"sitemap": "https://a.org/", "include": [""]}, "include"),
+            ({"sitemap": "https://a.org/", "exclude": ["*"] * 51}, "exclude"),
+            ({"sitemap": "https://a.org/", "options": {"width": 1}}, "options.width"),
+            ({"pages": PAGES, "include": ["/blog/*"]}, "include"),
+            ({}, "pages"),
+        ],
+    )
+    def test_names_the_member_that_is_wrong(self, members: dict[str, Any], parameter: str, site: JobSite) -> None:
+        assert parameter in messages(site.client.post("/jobs", json=members))
+
+    def test_inner_address_is_denied_at_once(self, site: JobSite) -> None:
+        response = site.client.post("/jobs", json={"sitemap": "http://169.254.169.254/sitemap.xml"})
+        assert (response.status_code, response.json["error"]) == (400, "target-denied")
+
+
 class TestList:
     def listed(self, site: JobSite, query: str) -> list[str]:
         response = site.client.get(f"/jobs?{query}")

@@ -191,6 +191,7 @@ class TestJobSchema:
         "members",
         [
             {"pages": [URL, {"url": URL, "width": 800}]},
+            {"sitemap": URL, "include": ["/blog/*"], "exclude": "*.pdf", "max_pages": 5},
             {"pages": [URL], "options": {"full_page": True}, "store": False, "name": "news", "partial_ok": True},
         ],
     )
@@ -214,6 +215,11 @@ class TestJobSchema:
             {"pages": [URL], "name": "n" * 101},
             {"pages": [URL], "store": "yes"},
             {"pages": [URL], "width": 800},
+            {"pages": [URL], "sitemap": URL},
+            {"pages": [URL], "include": ["/blog/*"]},
+            {"sitemap": URL, "max_pages": 0},
+            {"sitemap": URL, "exclude": [""]},
+            {"sitemap": 5},
         ],
     )
     def test_service_rejects_what_the_schema_rejects(

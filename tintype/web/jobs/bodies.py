@@ -43,6 +43,26 @@ class JobWebhook(JsonBody):
     events: Annotated[list[str], Field(json_schema_extra={"items": {"enum": [*PAGE_EVENTS, *JOB_EVENTS]}})]
 
 
+class JobSitemap(JsonBody):
+    """The sitemap of a job."""
+
+    url: str
+    read: Annotated[bool, Field(description="False: the only page of the job is the sitemap, and the counts are 0.")]
+    include: list[str]
+    exclude: list[str]
+    max_pages: Count
+    found: Annotated[Count, Field(description="URLs that were read.")]
+    duplicates: Count
+    invalid: Annotated[Count, Field(description="URLs that cannot be captured, or that this service denies.")]
+    excluded: Annotated[Count, Field(description="URLs that `include` and `exclude` leave out.")]
+    disallowed: Annotated[Count, Field(description="URLs that the robots.txt of their site does not permit.")]
+    truncated: Annotated[
+        bool, Field(description="Whether there may be more pages: `max_pages` or the time limit was reached.")
+    ]
+    left_out: Annotated[list[str], Field(description="The first invalid and disallowed URLs, with the reason.")]
+    failures: Annotated[list[str], Field(description="The first sitemaps of an index that could not be read.")]
+
+
 class JobReport(JsonBody):
     """A job."""
 
@@ -51,6 +71,7 @@ class JobReport(JsonBody):
     status: Annotated[str, Field(json_schema_extra={"enum": [*JobStatus]})]
     progress: JobProgress
     store: Annotated[bool, Field(description="Whether the thumbnails are stored permanently.")]
+    sitemap: Annotated[JobSitemap | None, Field(description="Null for a job whose pages were sent.")]
     created_at: Annotated[str, Field(description="UTC.", json_schema_extra=_TIME)]
     started_at: Annotated[str | None, Field(description="When the first page began.", json_schema_extra=_TIME)]
     ended_at: Annotated[str | None, Field(description="When the last page ended.", json_schema_extra=_TIME)]

@@ -141,6 +141,8 @@ def _kind(schema: Json) -> str:
     """Type and range of a value in words."""
     if "anyOf" in schema:
         return " or ".join(_kind(each) for each in schema["anyOf"])
+    if "oneOf" in schema:
+        return " or ".join(_kind(each) for each in schema["oneOf"])
     if "allOf" in schema:
         return _kind(schema["allOf"][0])
     if "enum" in schema:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tintype import errors
 from tintype.jobs.model import JobStatus, PageStatus
+from tintype.jobs.sitemap_members import MAX_GLOB, MAX_GLOBS
 from tintype.jobs.submission import MAX_NAME, MAX_PAGES
 from tintype.web.header_catalog import RATE_LIMIT
 from tintype.web.jobs.bodies import JobChange, JobList, JobPageList, JobReport
@@ -46,7 +47,16 @@ def _submit(features: ApiFeatures) -> dict[str, Any]:
     found = success("The job is stored; its pages are captured from now on.", json_content(JobReport), *RATE_LIMIT)
     found["202"] = found.pop("200")
     found["202"]["headers"] |= _LOCATION
-    kinds = (errors.Closed, *_BODY, errors.IdempotencyConflict, errors.RateLimited, errors.Overloaded)
+    bound = (errors.HostNotAllowed,) if features.keys else ()
+    kinds = (
+        errors.TargetDenied,
+        *bound,
+        errors.Closed,
+        *_BODY,
+        errors.IdempotencyConflict,
+        errors.RateLimited,
+        errors.Overloaded,
+    )
     operation = _operation(features, "jobSubmit", "Submit a job.", found, *kinds, rate_limited=True)
     example = {"pages": ["https://example.com/", {"url": "https://example.org/", "dark_mode": True}]}
     return operation | {
@@ -68,6 +78,7 @@ def _body() -> dict[str, Any]:
             "items": page,
             "description": "The pages: URLs, or objects with `url` and options of this page, which replace `options`.",
         },
+        **_sitemap_members(),
         "options": {
             "allOf": [options],
             "not": {"required": ["url"]},
@@ -85,7 +96,42 @@ def _body() -> dict[str, Any]:
             "description": "Leave invalid pages out; the response lists the first of them as `skipped`.",
         },
     }
-    return {"type": "object", "properties": members, "required": ["pages"], "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": members,
+        "additionalProperties": False,
+        "oneOf": [{"required": ["pages"]}, {"required": ["sitemap"]}],
+        "dependentRequired": {name: ["sitemap"] for name in ("include", "exclude", "max_pages")},
+    }
+
+
+def _sitemap_members() -> dict[str, Any]:
+    return {
+        "sitemap": {
+            **TEXT,
+            "format": "uri",
+            "description": "In place of `pages`: a sitemap or an index of sitemaps, gzipped or not, or a start page."
+            " It is read after the response; pages that robots.txt does not permit are left out.",
+        },
+        "include": _globs("Capture only these URLs of the sitemap"),
+        "exclude": _globs("Leave these URLs of the sitemap out"),
+        "max_pages": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_PAGES,
+            "default": MAX_PAGES,
+            "description": "Pages of the sitemap to capture, from the first one on.",
+        },
+    }
+
+
+def _globs(meaning: str) -> dict[str, Any]:
+    glob = {**TEXT, "minLength": 1, "maxLength": MAX_GLOB}
+    description = f"{meaning}: globs, of the path if they begin with a slash; `*` also stands for slashes."
+    return {
+        "oneOf": [glob, {"type": "array", "maxItems": MAX_GLOBS, "items": glob}],
+        "description": description,
+    }
 
 
 def _list(features: ApiFeatures) -> dict[str, Any]:

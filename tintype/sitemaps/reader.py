@@ -5,14 +5,13 @@ expat parses the XML. Document types are rejected, so there are neither external
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlsplit
 from xml.parsers import expat
 
-from tintype.batch.url_list import Entry, ListError
 from tintype.network.outbound import FetchError
 
 MAX_FILES = 200
@@ -23,6 +22,8 @@ MAX_TOTAL_BYTES = 256 << 20
 """Bytes of all sitemaps, decompressed."""
 MAX_INDEX_DEPTH = 2
 """Indexes within indexes, which the protocol forbids and some sites have."""
+MAX_LOCATIONS = 100_000
+"""Entries of one sitemap; the protocol permits 50,000."""
 MAX_LOCATION = 4096
 """Characters of one URL."""
 _MAX_ELEMENT_DEPTH = 16
@@ -37,8 +38,12 @@ Fetch = Callable[[str], bytes]
 """Downloads a URL; raises FetchError."""
 
 
-class SitemapUnavailable(Exception):
-    """A sitemap could not be downloaded. The text is for the operator."""
+class SitemapError(Exception):
+    """A sitemap cannot be used. The text is for the person who named it."""
+
+
+class SitemapUnavailable(SitemapError):
+    """A sitemap could not be downloaded."""
 
 
 @dataclass(slots=True)
@@ -51,20 +56,21 @@ class SitemapReader:
     _bytes: int = 0
     _seen: set[str] = field(default_factory=set)
 
-    def entries(self, source: str) -> Iterator[Entry]:
-        """Numbered entries of a sitemap at a URL or a path; raises SitemapUnavailable or ListError."""
-        for number, url in enumerate(self._urls(source, 0), 1):
-            yield Entry(number, url)
+    def urls(self, source: str, body: bytes | None = None) -> Iterator[str]:
+        """URLs of a sitemap, and of those that it names, as they are written; raises SitemapError for the first.
 
-    def _urls(self, source: str, depth: int) -> Iterator[str]:
+        ``body`` is the content of the first one, if it need not be downloaded.
+        """
+        yield from self._urls(source, 0, body)
+
+    def _urls(self, source: str, depth: int, body: bytes | None = None) -> Iterator[str]:
         try:
-            found = _parse(self._read(source))
-        except (FetchError, OSError, ListError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
+            found = _parse(self._read(source, body))
+        except (FetchError, SitemapError) as error:
             if depth == 0:
-                kind = SitemapUnavailable if isinstance(error, FetchError) else ListError
-                raise kind(f"{source}: {reason}") from error
-            self.failures.append(f"{source}: {reason}")
+                kind = SitemapUnavailable if isinstance(error, FetchError) else SitemapError
+                raise kind(f"{source}: {error}") from error
+            self.failures.append(f"{source}: {error}")
             return
         for parent, location in found:
             if parent == "url":
@@ -73,20 +79,19 @@ class SitemapReader:
                 self._seen.add(location)
                 if depth >= MAX_INDEX_DEPTH:
                     self.failures.append(f"{location}: indexes are nested more than {MAX_INDEX_DEPTH} deep")
+                elif self._files >= MAX_FILES:
+                    self.failures.append(f"{location}: more than {MAX_FILES} sitemaps; pass them separately")
+                    return
                 else:
                     yield from self._urls(location, depth + 1)
 
-    def _read(self, source: str) -> bytes:
-        if self._files >= MAX_FILES:
-            raise ListError(f"more than {MAX_FILES} sitemaps; pass them separately")
+    def _read(self, source: str, body: bytes | None) -> bytes:
         self._files += 1
         self._seen.add(source)
-        # only the operator names files: a downloaded index must not
-        body = self.fetch(source) if self._files > 1 or _is_url(source) else _read_file(Path(source))
-        text = _decompress(body)
+        text = _decompress(self.fetch(source) if body is None else body)
         self._bytes += len(text)
         if self._bytes > MAX_TOTAL_BYTES:
-            raise ListError(f"the sitemaps are longer than {MAX_TOTAL_BYTES >> 20} MB together")
+            raise SitemapError(f"the sitemaps are longer than {MAX_TOTAL_BYTES >> 20} MB together")
         return text
 
 
@@ -100,14 +105,6 @@ def _is_url(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
 
 
-def _read_file(path: Path) -> bytes:
-    with path.open("rb") as file:
-        body = file.read(MAX_BYTES + 1)
-    if len(body) > MAX_BYTES:
-        raise ListError(f"longer than {MAX_BYTES >> 20} MB")
-    return body
-
-
 def _decompress(body: bytes) -> bytes:
     """The content of a gzipped sitemap, at most MAX_BYTES; other bodies are returned as they are."""
     if not body.startswith(_GZIP):
@@ -116,19 +113,18 @@ def _decompress(body: bytes) -> bytes:
     try:
         text = decoder.decompress(body, MAX_BYTES + 1)
     except zlib.error as error:
-        raise ListError("not valid gzip") from error
+        raise SitemapError("not valid gzip") from error
     if len(text) > MAX_BYTES:
-        raise ListError(f"longer than {MAX_BYTES >> 20} MB after decompression")
+        raise SitemapError(f"longer than {MAX_BYTES >> 20} MB after decompression")
     if not decoder.eof:
-        raise ListError("the gzip file is truncated")
+        raise SitemapError("the gzip file is truncated")
     return text
 
 
 def _parse(text: bytes) -> list[tuple[str, str]]:
     """``url`` or ``sitemap``, and the location, of each entry; of plain text, each line is a URL."""
     if not (text.startswith(_UTF16_MARKS) or text.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")):
-        lines = text.decode("utf-8-sig", "replace").splitlines()
-        return [("url", line.strip()) for line in lines if line.strip()]
+        return [*_lines(text)]
     collector = _Locations()
     parser = expat.ParserCreate(namespace_separator=_NAMESPACE_SEPARATOR)
     parser.StartDoctypeDeclHandler = _reject_doctype
@@ -138,14 +134,29 @@ def _parse(text: bytes) -> list[tuple[str, str]]:
     try:
         parser.Parse(text, True)
     except expat.ExpatError as error:
-        raise ListError(f"not valid XML: {error}") from error
+        raise SitemapError(f"not valid XML: {error}") from error
     if collector.root not in {"urlset", "sitemapindex"}:
-        raise ListError(f"not a sitemap: its root element is {collector.root[:40]}")
+        raise SitemapError(f"not a sitemap: its root element is {collector.root[:40]}")
     return collector.found
 
 
+def _lines(text: bytes) -> Iterator[tuple[str, str]]:
+    """The lines of a plain text that are not empty; read one by one, because a text may consist of empty lines."""
+    count = 0
+    for line in io.BytesIO(text.removeprefix(b"\xef\xbb\xbf")):
+        if location := line.strip()[: 4 * MAX_LOCATION].decode("utf-8", "replace")[: MAX_LOCATION + 1]:
+            count += 1
+            _check_count(count)
+            yield "url", location
+
+
+def _check_count(count: int) -> None:
+    if count > MAX_LOCATIONS:
+        raise SitemapError(f"has more than {MAX_LOCATIONS:,} entries; split it")
+
+
 def _reject_doctype(*_: object) -> None:
-    raise ListError("has a document type, which sitemaps do not need")
+    raise SitemapError("has a document type, which sitemaps do not need")
 
 
 @dataclass(slots=True)
@@ -161,7 +172,7 @@ class _Locations:
     def start(self, name: str, _: object) -> None:
         """Begin an element."""
         if len(self._path) >= _MAX_ELEMENT_DEPTH:
-            raise ListError("elements are nested too deeply")
+            raise SitemapError("elements are nested too deeply")
         self.root = self.root or _local(name)
         self._path.append(name)
         self._text, self._length = [], 0
@@ -175,6 +186,7 @@ class _Locations:
     def end(self, _: str) -> None:
         """End an element, and keep its text if it is a location."""
         if self._is_location():
+            _check_count(len(self.found) + 1)
             self.found.append((_local(self._path[-2]), "".join(self._text).strip()[: MAX_LOCATION + 1]))
         self._path.pop()
 
