@@ -63,8 +63,7 @@ class SubmissionParser:
         invalid = [*_unknown_members(members)]
         options = _member(members, "options", dict, {}, "must be an object of options for all pages", invalid)
         name = _name(members, invalid)
-        stores = _member(members, "store", bool, True, "must be true or false", invalid)
-        partial_ok = _member(members, "partial_ok", bool, False, "must be true or false", invalid)
+        stores, partial_ok = _switch(members, "store", True, invalid), _switch(members, "partial_ok", False, invalid)
         invalid += _wrong_options(options)
         webhook = self._webhook(members.get("webhook"), owner, base_url, default_events, invalid)
         sitemap = parse_sitemap(members, self._max_pages, invalid)
@@ -83,7 +82,7 @@ class SubmissionParser:
             stores=stores,
             sitemap=replace(sitemap, url=pages[0].url) if sitemap else None,
             idempotency_key=idempotency_key,
-            fingerprint=digest_of(json.dumps(dict(members), sort_keys=True).encode()) if idempotency_key else "",
+            fingerprint=_fingerprint(members) if idempotency_key else "",
             webhook=webhook,
         )
         return Submission(job=job, skipped=tuple(mistakes[:MAX_LISTED]))
@@ -172,6 +171,15 @@ def _member(
         return value
     invalid.append(InvalidParameter(name, message))
     return default
+
+
+def _switch(members: Mapping[str, Any], name: str, default: bool, invalid: list[InvalidParameter]) -> bool:
+    value: bool = _member(members, name, bool, default, "must be true or false", invalid)
+    return value
+
+
+def _fingerprint(members: Mapping[str, Any]) -> str:
+    return digest_of(json.dumps(dict(members), sort_keys=True).encode())
 
 
 def _name(members: Mapping[str, Any], invalid: list[InvalidParameter]) -> str:
