@@ -313,10 +313,10 @@ def _redis(settings: Settings) -> StateBackends:
     from tintype.state import redis  # noqa: PLC0415
     from tintype.state.fallback_rate_limits import FallbackRateLimitStorage  # noqa: PLC0415
     from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage  # noqa: PLC0415
+    from tintype.state.redis_deliveries import RedisDeliveries  # noqa: PLC0415
     from tintype.state.redis_jobs import RedisJobs  # noqa: PLC0415
     from tintype.state.redis_schedules import RedisSchedules  # noqa: PLC0415
     from tintype.state.redis_usage import RedisUsage  # noqa: PLC0415
-    from tintype.state.sqlite_deliveries import SqliteDeliveries  # noqa: PLC0415
 
     local_limits = SharedMemoryRateLimitStorage(data_folder(settings, "run") / "limits")
     url, prefix = settings.redis_url, settings.redis_prefix
@@ -328,7 +328,7 @@ def _redis(settings: Settings) -> StateBackends:
         usage=RedisUsage(url, prefix),
         jobs=RedisJobs(url, prefix),
         schedules=RedisSchedules(url, prefix),
-        deliveries=SqliteDeliveries(settings.data_dir / "jobs.db"),
+        deliveries=RedisDeliveries(url, prefix),
     )
 
 

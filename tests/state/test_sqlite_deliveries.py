@@ -25,7 +25,8 @@ from tests.support.contracts.jobs import GOOD, claim
 from tests.support.fakes import Clock
 from tintype.errors import BackendUnavailable
 from tintype.jobs.model import JobStatus
-from tintype.state.sqlite_deliveries import STOPPED_SECONDS, SqliteDeliveries
+from tintype.state.delivery_records import STOPPED_SECONDS
+from tintype.state.sqlite_deliveries import SqliteDeliveries
 from tintype.state.sqlite_jobs import SqliteJobs
 from tintype.webhooks.model import AttemptResult, DeliveryState
 

@@ -52,7 +52,7 @@ local function now()
     local last = redis.call('HMGET', TOTALS, 'wall', 'now')
     local last_wall, last_now = tonumber(last[1] or wall), tonumber(last[2] or wall)
     current_time = last_now + math.min(math.max(0, wall - last_wall), MAX_STEP)
-    local has_work = redis.call('EXISTS', WAITING, LEASES) > 0
+    local has_work = redis.call('EXISTS', WAITING, LEASES, prefix .. 'deliveries:leases') > 0
     if not last[1] or wall < last_wall or (has_work and wall - last_wall > 0.5) then
         redis.call('HSET', TOTALS, 'wall', seconds(wall), 'now', seconds(current_time))
     end
@@ -148,6 +148,9 @@ local function count_queued(job, owner, amount)
     end
 end
 
+-- Stores the event of a page or a job that has ended; deliveries_store.lua replaces it in the scripts that end them.
+local record_event = function() end
+
 -- Records the end of a job whose last page has ended; returns whether it has.
 local function end_if_done(job)
     local counts = redis.call('HMGET', part(job), 'queued', 'running')
@@ -156,6 +159,7 @@ local function end_if_done(job)
     end
     redis.call('HSET', part(job), 'ended', seconds(wall))
     redis.call('ZADD', ENDED, seconds(wall), job)
+    record_event(job)
     for _, name in ipairs(PARTS) do
         redis.call('EXPIRE', part(job) .. name, ENDED_LIFETIME)
     end
@@ -207,6 +211,9 @@ local function leave(job, number, state, result, due)
     end
     if state ~= '0' then
         redis.call('HINCRBY', part(job), COUNTERS[state], 1)
+        if state == '2' or state == '3' then
+            record_event(job, number, state)
+        end
         return end_if_done(job)
     end
     count_queued(job, owner, 1)

@@ -72,7 +72,9 @@ class RedisJobs:
         self._client = client_for(url)
         self._prefix = f"{prefix}:jobs:"
         self._clocks = clock, monotonic
-        self._scripts = {name: self._client.script("jobs_store", f"jobs_{name}") for name in _SCRIPTS}
+        self._scripts = {
+            name: self._client.script("jobs_store", "deliveries_store", f"jobs_{name}") for name in _SCRIPTS
+        }
 
     def create(self, job: NewJob) -> Job:
         """Store a job with all its pages, or return the one that its idempotency key has created."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from tintype.state.delivery_records import GONE, LOST, STATES, STOPPED_SECONDS, number_of
 from tintype.state.sqlite_jobs_file import SqliteJobsFile, boot_id
 from tintype.webhooks.model import (
     MAX_ATTEMPTS,
@@ -27,16 +28,7 @@ from tintype.webhooks.model import (
 
 log = structlog.get_logger("tintype.state")
 
-STOPPED_SECONDS = 366 * 86_400.0
-"""Time for which a 410 is remembered; the receiver then gets one more event of a schedule that still exists."""
 _PENDING, _RUNNING, _DELIVERED, _FAILED, _STOPPED = range(5)
-_STATES = (
-    DeliveryState.PENDING,
-    DeliveryState.PENDING,
-    DeliveryState.DELIVERED,
-    DeliveryState.FAILED,
-    DeliveryState.STOPPED,
-)
 _COLUMNS = (
     "id, event, url, subject, page, owner, data, state, attempts, created, due, ended, http_status, delivery.error"
 )
@@ -44,8 +36,6 @@ _HAS_WORK = """
 SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 0 AND due <= ?)
     OR EXISTS (SELECT 1 FROM delivery WHERE state = 1 AND leased <= ?)
 """
-_LOST = "the process that sent the event ended"
-_GONE = "the receiver returned 410 to another event"
 _RUNNING_OF_RECEIVERS = """
 SELECT receiver, receiver.owner, failures > 0, count(*) FROM delivery JOIN receiver ON receiver.number = receiver
 WHERE state = 1 GROUP BY receiver
@@ -95,9 +85,9 @@ class SqliteDeliveries:
         lost = "error = ?, token = NULL WHERE state = 1 AND leased <= ?"
         database.execute(
             f"UPDATE delivery SET state = 3, ended = ?, due = 0, {lost} AND attempts >= ?",
-            (at, _LOST, now, MAX_ATTEMPTS),
+            (at, LOST, now, MAX_ATTEMPTS),
         )
-        count = database.execute(f"UPDATE delivery SET state = 0, due = ?, {lost}", (at, _LOST, now)).rowcount
+        count = database.execute(f"UPDATE delivery SET state = 0, due = ?, {lost}", (at, LOST, now)).rowcount
         if count:
             log.warning("webhook_attempts_lost", deliveries=count)
 
@@ -114,7 +104,7 @@ class SqliteDeliveries:
 
     def finish(self, lease: DeliveryLease, result: AttemptResult) -> bool:
         """Store the end of an attempt; returns False without an effect if the lease is lost."""
-        at, state = self._clock(), _number_of(result.state)
+        at, state = self._clock(), number_of(result.state)
         due, ended = (at + result.retry_after, 0.0) if state == _PENDING else (0.0, at)
         with self._file.transaction() as database:
             held = database.execute(
@@ -148,7 +138,7 @@ class SqliteDeliveries:
             conditions.append("owner = ?")
             values.append(owner)
         if state is not None:
-            conditions.append("state IN (0, 1)" if state is DeliveryState.PENDING else f"state = {_number_of(state):d}")
+            conditions.append("state IN (0, 1)" if state is DeliveryState.PENDING else f"state = {number_of(state):d}")
         if before:
             conditions.append("number < (SELECT number FROM delivery WHERE id = ?)")
             values.append(before)
@@ -226,12 +216,8 @@ def _stop(database: sqlite3.Connection, stopped: Delivery, at: float) -> None:
     database.execute("INSERT OR REPLACE INTO stopped VALUES (?, ?, ?)", (*which, at))
     database.execute(
         "UPDATE delivery SET state = 4, due = 0, ended = ?, error = ? WHERE subject = ? AND url = ? AND state = 0",
-        (at, _GONE, *which),
+        (at, GONE, *which),
     )
-
-
-def _number_of(state: DeliveryState) -> int:
-    return _STATES.index(state)
 
 
 def _to_delivery(row: Any) -> Delivery:
@@ -244,7 +230,7 @@ def _to_delivery(row: Any) -> Delivery:
         page=page,
         owner=owner,
         data=data,
-        state=_STATES[state],
+        state=STATES[state],
         attempts=attempts,
         created_at=created,
         due_at=due,

@@ -117,6 +117,11 @@ class DeliveriesContract:
         assert take(store).delivery.id == "two"
         assert store.claim(LIMITS, LEASE) is None
 
+    def test_deliveries_that_are_due_together_are_claimed_in_order(self, store: DeliveryStore) -> None:
+        names = ["b", "a", "c", *(f"number {number}" for number in range(20, 8, -1))]
+        store.add([new_delivery(name) for name in names])
+        assert [take(store).delivery.id for _ in names] == names
+
     def test_delivered_ends_the_delivery(self, store: DeliveryStore, clock: Clock) -> None:
         store.add([new_delivery("one")])
         assert store.finish(take(store), DELIVERED)
@@ -389,6 +394,13 @@ class JobEventsContract:
         jobs.create(hooked("one"))
         jobs.finish(claim(jobs), replace(BAD, detail="long " * 10_000))
         assert len(self.data(deliveries, Event.PAGE_FAILED)["detail"]) == 1000
+
+    def test_released_page_of_a_cancelled_job_ends_it(self, jobs: JobStore, deliveries: DeliveryStore) -> None:
+        jobs.create(hooked("one", *urls(2)))
+        lease = claim(jobs)
+        jobs.cancel("one")
+        assert jobs.release(lease, 30, BAD)
+        assert self.events(deliveries) == [("job.failed", 0)]
 
     def test_released_page_has_no_event(self, jobs: JobStore, deliveries: DeliveryStore) -> None:
         jobs.create(hooked("one"))

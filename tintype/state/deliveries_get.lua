@@ -1,0 +1,2 @@
+-- The delivery ARGV[3], or nothing.
+return delivery_row(ARGV[3])
