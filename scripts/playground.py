@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pyvips
-from demo import ROOT, service
+from demo import ROOT, service, site
 from option_images import pages
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
@@ -26,6 +26,8 @@ WIDE = ViewportSize(width=1440, height=1000)
 """CSS pixels."""
 TRAFFIC_MS = 45_000
 """Milliseconds of traffic in the charts."""
+RUNNING_PICTURES = 9
+"""Previews that are shown when the screenshot of a running job is taken."""
 GALLERY: tuple[dict[str, str | bool], ...] = (
     {"device": "ipad"},
     {"dark_mode": True, "device": "iphone-15"},
@@ -106,6 +108,49 @@ def take_all(browser: Browser, client: httpx.Client, origin: str) -> None:
     save(phone, "phone")
 
 
+def submit_job(page: Page, base: str, urls: list[str], name: str) -> None:
+    """Submit a job by its form."""
+    page.goto(f"{base}/playground/jobs")
+    page.fill("#urls", "\n".join(urls))
+    page.fill("#job-name", name)
+    page.click("#go")
+
+
+def wait_for_pictures(page: Page, count: int) -> None:
+    """Wait until so many previews are shown."""
+    page.wait_for_function(
+        "count => [...document.querySelectorAll('#pages img[src]')].filter(each => each.complete).length >= count",
+        arg=count,
+    )
+
+
+def take_jobs(browser: Browser, base: str, origin: str) -> None:
+    """Take the screenshots of the page of jobs: a running job, an ended one, the list."""
+    names = ("article", "dashboard", "light", "canvas", "table", "form", "rtl", "webfont", "tower", "late-pictures")
+    urls = [f"{origin}{name}.html" for name in names]
+    others = [f"{origin}{name}.html?archive" for name in ("dashboard", "table", "article", "light", "canvas")]
+    wide = browser.new_page(viewport=WIDE)
+    submit_job(
+        wide, base, [*urls[:9], *[f"{origin}dashboard.html?week={week}" for week in range(1, 40)]], "Harbour Post"
+    )
+    wait_for_pictures(wide, RUNNING_PICTURES)
+    save(wide, "jobs-wide")
+    wide.click("#job-cancel")
+    wide.locator("#job-delete:not([hidden])").wait_for()
+    submit_job(wide, base, [*others, origin.replace("http:", "https:")], "Weekly archive")
+    wide.locator("#job-delete:not([hidden])").wait_for()
+    dark = browser.new_page(viewport=WIDE, color_scheme="dark")
+    dark.goto(wide.url)
+    wait_for_pictures(dark, len(others))
+    save(dark, "jobs-dark")
+    submit_job(wide, base, urls[3:], "Charts and tables")
+    wide.locator("#job-delete:not([hidden])").wait_for()
+    phone = browser.new_page(viewport={"width": 390, "height": 1010}, device_scale_factor=1.5)
+    phone.goto(f"{base}/playground/jobs")
+    phone.locator(".cover img[src]").nth(2).wait_for()
+    save(phone, "jobs-phone")
+
+
 def main() -> None:
     """Start the target site, the service and a browser, and take the screenshots."""
     executable = find_browser.find_chromium(os.environ.get("TINTYPE_CHROMIUM", ""))
@@ -116,6 +161,13 @@ def main() -> None:
         play.chromium.launch(executable_path=str(executable)) as browser,
     ):
         take_all(browser, client, f"http://127.0.0.1:{port}/")
+    with (
+        site(ROOT / "tests/gallery/pages") as port,
+        service(f"127.0.0.1:{port}", TINTYPE_LIMIT_EXEMPT="127.0.0.0/8") as client,
+        sync_playwright() as play,
+        play.chromium.launch(executable_path=str(executable)) as browser,
+    ):
+        take_jobs(browser, str(client.base_url).rstrip("/"), f"http://127.0.0.1:{port}/")
 
 
 if __name__ == "__main__":

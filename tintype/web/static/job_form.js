@@ -6,7 +6,8 @@ import { requestJson } from "./job_api.js";
 import { number, plural } from "./job_words.js";
 import { openPanel, updatePanel } from "./options.js";
 
-const MAX_LISTED = 5;
+/** Mistakes that are shown, and those that the service reports. */
+const MAX_LISTED = 5, MAX_REPORTED = 16;
 let attempt = { text: "", id: "" };
 
 /** Addresses with their line numbers; the same address counts once, and lines that begin with # are comments. */
@@ -105,7 +106,7 @@ function showMistakes(mistakes, skip = null) {
   const button = make("button", { type: "button", class: "act" }, "Start without them");
   button.addEventListener("click", () => skip());
   const more = mistakes.length - MAX_LISTED;
-  box.replaceChildren(make("ul", {}, ...mistakes.slice(0, MAX_LISTED).map((parts) => make("li", {}, ...parts)), ...(more > 0 ? [make("li", {}, `and ${number(more)} more`)] : [])), ...(skip ? [button] : []));
+  box.replaceChildren(make("ul", {}, ...mistakes.slice(0, MAX_LISTED).map((parts) => make("li", {}, ...parts)), ...(more > 0 ? [make("li", {}, `and ${mistakes.length >= MAX_REPORTED ? "at least " : ""}${number(more)} more`)] : [])), ...(skip ? [button] : []));
   announce(box.textContent);
 }
 

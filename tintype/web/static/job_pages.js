@@ -61,7 +61,8 @@ async function refresh() {
 }
 
 function drawFilters() {
-  const filters = FILTERS.filter(([status, , name]) => !status || counts[name] || status === shown.status);
+  const isOpen = counts.queued + counts.running > 0;
+  const filters = FILTERS.filter(([status, , name]) => !status || counts[name] || status === shown.status || (isOpen && ["queued", "running"].includes(status)));
   const box = find("filters");
   if (box.dataset.names !== filters.join()) {
     const had = box.contains(document.activeElement) && document.activeElement.dataset.status;
