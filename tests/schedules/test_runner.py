@@ -312,11 +312,30 @@ class TestRuns:
         assert node.runner.start_due()
         assert node.capture_pages(1) == 1
         node.engine.status = 500
-        assert node.capture_pages() == 1
-        node.advance(5)
-        node.runner.follow_one()
+        node.finish()
         run = node.store.runs(schedule.id)[0]
         assert (run.status, [page.error for page in run.pages]) == (RunStatus.PARTIAL, ["", "target-error"])
+
+    def test_failed_page_is_captured_a_second_time(self, node: ScheduleHarness) -> None:
+        schedule = node.create()
+        assert node.runner.start_due()
+        node.engine.status = 503
+        node.capture_pages()
+        node.advance(5)
+        assert node.runner.follow_one()
+        assert node.reported == []
+        node.engine.status = 200
+        node.finish()
+        assert node.store.runs(schedule.id)[0].status is RunStatus.COMPLETED
+        assert [run.status for _, run in node.reported] == [RunStatus.COMPLETED]
+
+    def test_cancelled_job_is_not_retried(self, node: ScheduleHarness) -> None:
+        schedule = node.create()
+        assert node.runner.start_due()
+        node.jobs_store.cancel(jobs_of(node)[0])
+        node.finish()
+        page = node.store.runs(schedule.id)[0].pages[0]
+        assert (page.error, len(node.engine.shots)) == ("cancelled", 0)
 
     def test_missing_thumbnail_of_the_run_before_is_no_change(self, node: ScheduleHarness) -> None:
         schedule = node.create()

@@ -127,6 +127,8 @@ class Run:
     status: RunStatus = RunStatus.RUNNING
     submitted: bool = False
     """Whether the job was submitted."""
+    retried: bool = False
+    """Whether the failed pages of the job were queued a second time."""
     error: str = ""
     """Code of the error for which no page was captured at all; empty without one."""
     detail: str = ""

@@ -181,6 +181,10 @@ class ScheduleRunner:
                 self._end(lease, run.failed(self._store.now(), "job-deleted", gone))
             elif not job.has_ended:
                 self._store.release(lease, run, FOLLOW_INTERVAL)
+            elif job.counts.failed and not job.cancelled and not run.retried:
+                # One slow response is no reason to report a failure to people.
+                self._parts.jobs.retry(job)
+                self._store.release(lease, replace(run, retried=True), FOLLOW_INTERVAL)
             else:
                 self._end(lease, self._ended(schedule, run, job))
         except (Overloaded, BackendUnavailable) as error:

@@ -35,6 +35,7 @@ def api_features(application: Application) -> ApiFeatures:
         serves_stored=application.serves_stored,
         progress=application.captures is not None,
         jobs=application.jobs is not None,
+        schedules=application.schedules is not None,
         status=application.playground.enabled,
         metrics=application.metrics_access.mode != "off",
     )

@@ -17,7 +17,13 @@ from tintype.jobs.capture import PageCapturer
 from tintype.jobs.runner import JobRunner
 from tintype.jobs.service import JobLimits, JobService
 from tintype.jobs.submission import SubmissionParser
+from tintype.request_parser import RequestParser
+from tintype.schedules.comparison import PageComparer
+from tintype.schedules.runner import RunParts, ScheduleRunner
+from tintype.schedules.service import ScheduleLimits, ScheduleService
+from tintype.schedules.submission import ScheduleParser
 from tintype.state.sqlite_jobs import SqliteJobs
+from tintype.state.sqlite_schedules import SqliteSchedules
 
 PAGES = ["https://a.org/", "https://b.org/path", "https://c.org/"]
 
@@ -34,7 +40,22 @@ class JobSite(Site):
         store, parser = SqliteJobs(self.folder / "jobs.db", clock=self.clock), self.application.request_parser
         runner = JobRunner(store, PageCapturer(self.service, parser), LIMITS)
         self.jobs = JobService(store, SubmissionParser(parser), runner, JobLimits(queued_per_owner=self.queue))
+        self.schedules = self._schedules(parser)
         return super()._app()
+
+    def _schedules(self, parser: RequestParser) -> ScheduleService:
+        store, stored = SqliteSchedules(self.folder / "jobs.db", clock=self.clock), self.service.stored
+        parts = RunParts(
+            jobs=self.jobs,
+            comparer=PageComparer(self.service, parser),
+            stored=stored,
+            check_host=lambda owner, host: None,
+            notify=lambda schedule, run: None,
+        )
+        schedules = ScheduleParser(SubmissionParser(parser))
+        return ScheduleService(
+            store, schedules, ScheduleRunner(store, parts), self.jobs, stored, ScheduleLimits(schedules=1000)
+        )
 
     def submit(self, *pages: Any, headers: dict[str, str] | None = None, **members: Any) -> TestResponse:
         return self.client.post("/jobs", json={"pages": list(pages or PAGES), **members}, headers=headers)

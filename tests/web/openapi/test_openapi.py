@@ -15,8 +15,10 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from tests.support.schedules import ScheduleHarness
 from tests.web.conftest import URL, Site
 from tests.web.jobs.conftest import JobSite
+from tests.web.schedules.conftest import ScheduleSite
 from tintype import errors
 from tintype.api_keys import ApiKey
 from tintype.cli import Commands
@@ -229,6 +231,57 @@ class TestJobSchema:
         assert JobSite(folder=tmp_path).client.post("/jobs", json=members).status_code == 400
 
 
+class TestScheduleSchema:
+    """The body of ``POST /schedules``."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def schema(api: dict[str, Any]) -> Draft202012Validator:
+        content = api["paths"]["/schedules"]["post"]["requestBody"]["content"]["application/json"]
+        found = Draft202012Validator({**content["schema"], "components": api["components"]})
+        found.validate(content["example"])
+        return found
+
+    @pytest.mark.parametrize(
+        "members",
+        [
+            {"page": URL, "every": "15m"},
+            {"pages": [URL, {"url": URL, "width": 800}], "cron": "0 8 * * *", "timezone": "Europe/Vienna"},
+            {"page": URL, "every": "1d", "ignore_regions": [[0, 0, 5, 5]], "threshold": 1, "notify": "always"},
+            {"page": URL, "every": "1d", "webhook": {"url": "https://a.org/hook"}, "paused": True, "name": "n"},
+            {"page": URL, "every": "1d", "webhook": {}, "options": {"full_page": True}, "ignore_selectors": ["#a"]},
+        ],
+    )
+    def test_service_accepts_what_the_schema_accepts(
+        self, schema: Draft202012Validator, tmp_path: Path, members: dict[str, Any]
+    ) -> None:
+        schema.validate(members)
+        assert JobSite(folder=tmp_path).client.post("/schedules", json=members).status_code == 201
+
+    @pytest.mark.parametrize(
+        "members",
+        [
+            {},
+            {"page": URL},
+            {"every": "1h"},
+            {"page": URL, "pages": [URL], "every": "1h"},
+            {"page": URL, "every": "1h", "cron": "0 8 * * *"},
+            {"page": URL, "every": "1h", "timezone": "UTC"},
+            {"page": URL, "every": 900},
+            {"page": URL, "every": "1h", "notify": "never"},
+            {"page": URL, "every": "1h", "threshold": 101},
+            {"page": URL, "every": "1h", "ignore_regions": [[0, 0, 5]]},
+            {"page": URL, "every": "1h", "webhook": {"url": "ftp://a.org/"}},
+            {"page": URL, "every": "1h", "store": True},
+        ],
+    )
+    def test_service_rejects_what_the_schema_rejects(
+        self, schema: Draft202012Validator, tmp_path: Path, members: dict[str, Any]
+    ) -> None:
+        assert not schema.is_valid(members)
+        assert JobSite(folder=tmp_path).client.post("/schedules", json=members).status_code == 400
+
+
 class TestResponseSchemas:
     @pytest.mark.parametrize(
         ("path", "model"), [("/health", HealthReport), ("/ready", ReadinessReport), ("/status.json", StatusReport)]
@@ -246,6 +299,19 @@ class TestResponseSchemas:
             ("JobList", client.get("/jobs").json),
             ("JobPageList", client.get(f"/jobs/{job}/pages").json),
             ("JobChange", client.delete(f"/jobs/{job}").json),
+        ):
+            assert_exactly(validator(api, model), found)
+
+    def test_bodies_of_schedules_match_their_schemas_exactly(self, tmp_path: Path, api: dict[str, Any]) -> None:
+        site = ScheduleSite(node=ScheduleHarness(tmp_path))
+        schedule, client = site.created(), site.client
+        run = site.run(schedule)
+        for model, found in (
+            ("ScheduleReport", client.get(f"/schedules/{schedule}").json),
+            ("ScheduleList", client.get("/schedules").json),
+            ("RunList", client.get(f"/schedules/{schedule}/runs").json),
+            ("RunReport", client.get(f"/schedules/{schedule}/runs/{run.id}").json),
+            ("ScheduleRemoval", client.delete(f"/schedules/{schedule}").json),
         ):
             assert_exactly(validator(api, model), found)
 
@@ -310,7 +376,9 @@ class TestOpenapiRoute:
         assert site.client.get("/openapi.json").status_code == 200
         assert site.client.get("/docs").status_code == 404
         paths = site.client.get("/openapi.json").json["paths"]
-        assert {"/status.json", "/jobs"} & set(paths) == set(), "the page is off, and this site has no jobs"
+        assert {"/status.json", "/jobs", "/schedules"} & set(paths) == set(), (
+            "the page is off, and this site has no jobs"
+        )
 
 
 def examples(page: str) -> list[str]:

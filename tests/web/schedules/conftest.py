@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ URL = "https://a.org/"
 DEFAULTS = ScheduleLimits()
 
 
+@dataclass(kw_only=True)
 class ScheduleSite(Site):
     """A site whose schedules are those of a node; its runs are made step by step."""
 
@@ -50,7 +52,7 @@ class ScheduleSite(Site):
 def open_site(tmp_path: Path) -> Any:
     def build(limits: ScheduleLimits = DEFAULTS, **fields: Any) -> ScheduleSite:
         node = ScheduleHarness(tmp_path, limits=limits)
-        return type("ScheduleSiteHere", (ScheduleSite,), {"node": node})(**fields)
+        return ScheduleSite(node=node, **fields)
 
     return build
 

@@ -210,7 +210,7 @@ class TestDelete:
     def test_forgets_the_schedule(self, site: ScheduleSite) -> None:
         schedule = site.created()
         site.run(schedule)
-        assert site.client.delete(f"/schedules/{schedule}").status_code == 204
+        assert site.client.delete(f"/schedules/{schedule}").json == {"id": schedule, "deleted": True}
         assert site.client.get(f"/schedules/{schedule}").status_code == 404
         assert site.node.storage.keys() == []
 

@@ -21,6 +21,7 @@ out has its default value."""
 _TAGS = [
     {"name": "thumbnails", "description": "Thumbnails, metadata and stored thumbnails."},
     {"name": "jobs", "description": "Jobs: captures of many pages without a waiting client."},
+    {"name": "schedules", "description": "Schedules: jobs at given times, compared with the run before."},
     {"name": "operation", "description": "Health, metrics and status."},
 ]
 _KEY_SCHEMES = {

@@ -13,7 +13,7 @@ from tintype.web.openapi.responses import PROBLEM_JSON
 
 Json = Mapping[str, Any]
 
-_METHODS = ("get", "post", "delete")
+_METHODS = ("get", "post", "patch", "delete")
 _OPTIONS = ("Request", "JobOptions")
 """Objects whose members are the options, which the page lists with their routes."""
 

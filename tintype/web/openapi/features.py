@@ -31,6 +31,7 @@ class ApiFeatures:
     progress: bool = True
     metrics: bool = True
     jobs: bool = True
+    schedules: bool = True
 
 
 def security(features: ApiFeatures, *, signed: bool = False) -> list[dict[str, list[str]]]:

@@ -57,7 +57,7 @@ def _submit(features: ApiFeatures) -> dict[str, Any]:
         errors.RateLimited,
         errors.Overloaded,
     )
-    operation = _operation(features, "jobSubmit", "Submit a job.", found, *kinds, rate_limited=True)
+    operation = client_operation(features, "jobSubmit", "Submit a job.", found, *kinds, rate_limited=True)
     example = {"pages": ["https://example.com/", {"url": "https://example.org/", "dark_mode": True}]}
     return operation | {
         "description": "Tintype captures the pages without a waiting client. If a page is invalid, no page is captured;"
@@ -136,11 +136,11 @@ def _globs(meaning: str) -> dict[str, Any]:
 
 def _list(features: ApiFeatures) -> dict[str, Any]:
     found = success("One page of the list.", json_content(JobList))
-    operation = _operation(features, "jobList", "The client's jobs, newest first.", found)
+    operation = client_operation(features, "jobList", "The client's jobs, newest first.", found)
     parameters = [
-        _query("status", "Only jobs in this state.", {**TEXT, "enum": [*JobStatus]}),
-        _query("name", "Only jobs with this name.", {**TEXT, "maxLength": MAX_NAME}),
-        _query("before", "The member `next` of the previous page.", TEXT),
+        query_parameter("status", "Only jobs in this state.", {**TEXT, "enum": [*JobStatus]}),
+        query_parameter("name", "Only jobs with this name.", {**TEXT, "maxLength": MAX_NAME}),
+        query_parameter("before", "The member `next` of the previous page.", TEXT),
         _limit(),
     ]
     return operation | {
@@ -155,7 +155,7 @@ def _report(features: ApiFeatures) -> dict[str, Any]:
     operation = _job_operation(features, "jobReport", "State of a job.", found, *_WATCHED)
     wait = {"type": "integer", "minimum": 0, "maximum": int(MAX_WAIT), "default": 0}
     text = "Seconds to wait for a change of the state or of the counts; the response is sent at the first one."
-    return operation | {"parameters": [_JOB, _query("wait", text, wait), REQUEST_ID]}
+    return operation | {"parameters": [_JOB, query_parameter("wait", text, wait), REQUEST_ID]}
 
 
 def _cancel(features: ApiFeatures) -> dict[str, Any]:
@@ -170,8 +170,8 @@ def _pages(features: ApiFeatures) -> dict[str, Any]:
     operation = _job_operation(features, "jobPages", "Pages of a job, with their results.", found)
     after = {"type": "integer", "minimum": 0, "maximum": MAX_PAGES, "default": 0}
     parameters = [
-        _query("status", "Only pages in this state.", {**TEXT, "enum": [*PageStatus]}),
-        _query("after", "The member `next` of the previous response.", after),
+        query_parameter("status", "Only pages in this state.", {**TEXT, "enum": [*PageStatus]}),
+        query_parameter("after", "The member `next` of the previous response.", after),
         _limit(),
     ]
     return operation | {"parameters": [_JOB, *parameters, REQUEST_ID]}
@@ -211,13 +211,14 @@ def _retry(features: ApiFeatures) -> dict[str, Any]:
     return _job_operation(features, "jobRetry", summary, found, *kinds, rate_limited=True)
 
 
-def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+def query_parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """An optional parameter of the query."""
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
 def _limit() -> dict[str, Any]:
     schema = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE}
-    return _query("limit", "Entries of one response.", schema)
+    return query_parameter("limit", "Entries of one response.", schema)
 
 
 def _job_operation(
@@ -228,25 +229,27 @@ def _job_operation(
     *kinds: type[errors.TintypeError],
     rate_limited: bool = False,
 ) -> dict[str, Any]:
-    operation = _operation(features, name, summary, found, errors.NotFound, *kinds, rate_limited=rate_limited)
+    operation = client_operation(features, name, summary, found, errors.NotFound, *kinds, rate_limited=rate_limited)
     return operation | {"parameters": [_JOB, REQUEST_ID]}
 
 
-def _operation(
+def client_operation(
     features: ApiFeatures,
     name: str,
     summary: str,
     found: Responses,
     *kinds: type[errors.TintypeError],
     rate_limited: bool = False,
+    tag: str = "jobs",
 ) -> dict[str, Any]:
+    """An operation for clients with the errors of authentication; ``kinds`` are its other errors."""
     auth = (
         *((errors.Unauthorized,) if features.keys or features.signatures else ()),
         *((errors.BadSignature,) if features.signatures else ()),
     )
     return {
         "operationId": name,
-        "tags": ["jobs"],
+        "tags": [tag],
         "summary": summary,
         "responses": {
             **found,

@@ -28,6 +28,7 @@ from tintype.web.openapi import parameters, responses
 from tintype.web.openapi.features import IF_NONE_MATCH, REQUEST_ID, TEXT, ApiFeatures, security
 from tintype.web.openapi.jobs import job_paths
 from tintype.web.openapi.responses import Responses, any_media, failures, json_content, success
+from tintype.web.openapi.schedules import schedule_paths
 from tintype.web.openapi.schemas import reference
 from tintype.web.purge import MAX_SELECTORS
 
@@ -55,6 +56,7 @@ def paths(features: ApiFeatures) -> dict[str, Any]:
             **({"delete": _stored_delete_one()} if features.admin else {}),
         },
         **(job_paths(features) if features.jobs else {}),
+        **(schedule_paths(features) if features.schedules else {}),
         "/purge": {"post": _purge()},
         "/health": {
             "get": _operator("health", "Liveness.", success("The process is running.", json_content(HealthReport)))

@@ -24,6 +24,7 @@ from tintype.web.bodies import (
 )
 from tintype.web.jobs.bodies import JobChange, JobList, JobPageList, JobReport
 from tintype.web.openapi.markdown import first_paragraph
+from tintype.web.schedules.bodies import RunList, RunReport, ScheduleList, ScheduleRemoval, ScheduleReport
 
 Schema = dict[str, Any]
 
@@ -31,6 +32,7 @@ _MODELS = (
     *(Problem, PageMetadata, PersistedThumbnail, HealthReport, ReadinessReport, StatusReport),
     *(KeyUsage, PurgeReport, UsageReport, StoredList, StoredRemovalReport, ProgressReport, CancelReport),
     *(JobReport, JobList, JobPageList, JobChange),
+    *(ScheduleReport, ScheduleList, ScheduleRemoval, RunReport, RunList),
 )
 
 

@@ -160,5 +160,12 @@ class ScheduleList(JsonBody):
     next: Annotated[str | None, Field(description="Value of `before` for the next page; null at the end.")]
 
 
+class ScheduleRemoval(JsonBody):
+    """Result of a deletion."""
+
+    id: str
+    deleted: bool
+
+
 def _iso(seconds: float) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else None

@@ -18,7 +18,14 @@ from tintype.web.auth import Authenticator
 from tintype.web.bodies import JsonBody
 from tintype.web.rate_limit import RateLimiter
 from tintype.web.request_body import BodyReader
-from tintype.web.schedules.bodies import MAX_RUN_PAGES, RunList, RunReport, ScheduleList, ScheduleReport
+from tintype.web.schedules.bodies import (
+    MAX_RUN_PAGES,
+    RunList,
+    RunReport,
+    ScheduleList,
+    ScheduleRemoval,
+    ScheduleReport,
+)
 
 MAX_SCHEDULE_BODY = 1 << 20
 """Bytes of a schedule; each claim of a run reads it."""
@@ -75,10 +82,11 @@ class SchedulesView:
         )
         return self._report(changed)
 
-    def delete(self, schedule_id: str) -> tuple[str, int]:
-        """``DELETE /schedules/<id>``: forget a schedule, its runs and their stored pictures; 204."""
-        self.schedules.delete(self._schedule(schedule_id))
-        return "", HTTPStatus.NO_CONTENT
+    def delete(self, schedule_id: str) -> Response:
+        """``DELETE /schedules/<id>``: forget a schedule, its runs and their stored pictures."""
+        schedule = self._schedule(schedule_id)
+        self.schedules.delete(schedule)
+        return _uncached(ScheduleRemoval(id=schedule.id, deleted=True))
 
     def run_now(self, schedule_id: str) -> tuple[Response, int]:
         """``POST /schedules/<id>/run``: make it due now, unless a run is in progress; 202."""
