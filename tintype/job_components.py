@@ -24,7 +24,7 @@ from tintype.schedules.comparison import PageComparer
 from tintype.schedules.events import RunNotifier
 from tintype.schedules.runner import RunParts, ScheduleRunner
 from tintype.schedules.service import ScheduleLimits, ScheduleService
-from tintype.schedules.submission import ScheduleParser
+from tintype.schedules.submission import MAX_SCHEDULE_PAGES, ScheduleParser
 from tintype.service import ThumbnailService
 from tintype.service.charging import CaptureCharge
 from tintype.settings import Settings
@@ -58,7 +58,8 @@ def build_schedules(
         keep=settings.schedule_runs,
     )
     limits = ScheduleLimits(schedules=settings.schedules, pages=settings.schedule_pages)
-    schedules = ScheduleParser(SubmissionParser(parser), *((jobs.webhooks.parser.check_url,) if jobs.webhooks else ()))
+    submissions = SubmissionParser(parser, MAX_SCHEDULE_PAGES)
+    schedules = ScheduleParser(submissions, *((jobs.webhooks.parser.check_url,) if jobs.webhooks else ()))
     return ScheduleService(state.schedules, schedules, ScheduleRunner(state.schedules, parts), jobs, stored, limits)
 
 

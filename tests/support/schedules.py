@@ -21,7 +21,7 @@ from tintype.schedules.comparison import PageComparer
 from tintype.schedules.model import Run, Schedule
 from tintype.schedules.runner import RunParts, ScheduleRunner
 from tintype.schedules.service import ScheduleLimits, ScheduleService
-from tintype.schedules.submission import ScheduleParser
+from tintype.schedules.submission import MAX_SCHEDULE_PAGES, ScheduleParser
 from tintype.state.sqlite_jobs import SqliteJobs
 from tintype.state.sqlite_schedules import SqliteSchedules
 from tintype.urls import TargetPolicy
@@ -58,9 +58,8 @@ class ScheduleHarness:
             self.jobs_store, submissions, JobRunner(self.jobs_store, capture, LIMITS), JobLimits(), self.clock
         )
         self.runner = self.new_runner()
-        self.schedules = ScheduleService(
-            self.store, ScheduleParser(submissions), self.runner, self.jobs, self.service.stored, self.limits
-        )
+        watched = ScheduleParser(SubmissionParser(self.parser, MAX_SCHEDULE_PAGES))
+        self.schedules = ScheduleService(self.store, watched, self.runner, self.jobs, self.service.stored, self.limits)
 
     def new_runner(self) -> ScheduleRunner:
         """The runner of another process."""

@@ -20,6 +20,8 @@ from tintype.urls import host_of
 
 MAX_SCHEDULE_PAGES = 1000
 """Pages of one schedule: each run keeps a row and a thumbnail of each."""
+DEFAULT_SITEMAP_PAGES = 100
+"""Pages of a sitemap without ``max_pages``."""
 MAX_REGIONS = 50
 MAX_WEBHOOK = 2048
 """Characters of the URL of a webhook."""
@@ -28,7 +30,7 @@ MEMBERS = ("page", *JOB_MEMBERS, "name", "every", "cron", "timezone", "notify", 
            "ignore_selectors", "ignore_regions", "paused")  # fmt: skip
 UNUSABLE = ",".join(verdict for verdict in Verdict if verdict is not Verdict.OK)
 """The verdicts for which a page of a run fails, unless the client sets ``fail_on``."""
-_SOURCES = ("page", "pages", "sitemap")
+_SOURCES = ("page", "pages", "sitemap", "include", "exclude", "max_pages")
 _PERCENT = "a percentage from 0 to 100"
 _REGIONS = (
     f"a list of at most {MAX_REGIONS} rectangles [x, y, width, height] in CSS pixels from the upper left corner of the"
@@ -78,8 +80,8 @@ class ScheduleParser:
     ) -> ScheduleSpec:
         """The specification with some members replaced; ``every`` replaces ``cron``, and pages replace a sitemap."""
         current = to_members(spec)
-        for group in (("every", "cron"), _SOURCES):
-            if any(name in members for name in group):
+        for group, leads in ((("every", "cron"), ("every", "cron")), (_SOURCES, _SOURCES[:3])):
+            if any(name in members for name in leads):
                 current = {name: value for name, value in current.items() if name not in group}
         if "every" in members:
             current.pop("timezone", None)
@@ -152,18 +154,17 @@ def _job_members(members: Mapping[str, Any]) -> dict[str, Any]:
     job = {name: members[name] for name in JOB_MEMBERS if name in members}
     if "page" in members:
         job["pages"] = [members["page"]]
+    if "sitemap" in members:
+        job.setdefault("max_pages", DEFAULT_SITEMAP_PAGES)
     return job
 
 
 def _page_count(spec: ScheduleSpec, job: NewJob) -> int:
-    most = spec.job.get("max_pages", MAX_SCHEDULE_PAGES) if "sitemap" in spec.job else len(job.pages)
-    return int(most)
+    return int(spec.job["max_pages"]) if "sitemap" in spec.job else len(job.pages)
 
 
 def _unfit_pages(job: NewJob, spec: ScheduleSpec) -> Iterator[InvalidParameter]:
     """Mistakes in pages that a job may have, and a schedule may not."""
-    if len(job.pages) > MAX_SCHEDULE_PAGES:
-        yield InvalidParameter("pages", f"must have at most {MAX_SCHEDULE_PAGES:,} entries in a schedule")
     for options in {page.options for page in job.pages}:
         found = json.loads(options)
         if found.get("format") in DOCUMENTS:

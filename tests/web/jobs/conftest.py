@@ -21,7 +21,7 @@ from tintype.request_parser import RequestParser
 from tintype.schedules.comparison import PageComparer
 from tintype.schedules.runner import RunParts, ScheduleRunner
 from tintype.schedules.service import ScheduleLimits, ScheduleService
-from tintype.schedules.submission import ScheduleParser
+from tintype.schedules.submission import MAX_SCHEDULE_PAGES, ScheduleParser
 from tintype.state.sqlite_jobs import SqliteJobs
 from tintype.state.sqlite_schedules import SqliteSchedules
 
@@ -52,7 +52,7 @@ class JobSite(Site):
             check_host=lambda owner, host: None,
             notify=lambda schedule, run: None,
         )
-        schedules = ScheduleParser(SubmissionParser(parser))
+        schedules = ScheduleParser(SubmissionParser(parser, MAX_SCHEDULE_PAGES))
         return ScheduleService(
             store, schedules, ScheduleRunner(store, parts), self.jobs, stored, ScheduleLimits(schedules=1000)
         )

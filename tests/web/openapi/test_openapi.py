@@ -249,6 +249,7 @@ class TestScheduleSchema:
             {"pages": [URL, {"url": URL, "width": 800}], "cron": "0 8 * * *", "timezone": "Europe/Vienna"},
             {"page": URL, "every": "1d", "ignore_regions": [[0, 0, 5, 5]], "threshold": 1, "notify": "always"},
             {"page": URL, "every": "1d", "webhook": {"url": "https://a.org/hook"}, "paused": True, "name": "n"},
+            {"sitemap": "https://a.org/", "every": "1d", "max_pages": 5, "exclude": ["*.pdf"]},
             {"page": URL, "every": "1d", "webhook": {}, "options": {"full_page": True}, "ignore_selectors": ["#a"]},
         ],
     )

@@ -74,6 +74,19 @@ class TestCreate:
     def test_names_the_member_that_is_wrong(self, members: dict[str, Any], parameter: str, site: ScheduleSite) -> None:
         assert parameter in messages(site.create(**members))
 
+    def test_sitemap_counts_as_its_largest_number_of_pages(self, open_site: Any) -> None:
+        site = open_site(ScheduleLimits(pages=150))
+        sitemap = {"sitemap": "https://a.org/sitemap.xml", "every": "1d"}
+        response = site.client.post("/schedules", json=sitemap)
+        assert response.status_code == 201, response.text
+        assert response.json["job"]["max_pages"] == 100
+        assert "at most 50 now" in messages(site.client.post("/schedules", json=sitemap))["max_pages"]
+        changed = site.client.patch(f"/schedules/{response.json['id']}", json={"max_pages": 20, "include": "/blog/*"})
+        assert changed.json["job"] == {"sitemap": "https://a.org/sitemap.xml", "max_pages": 20, "include": "/blog/*"}
+        changed = site.client.patch(f"/schedules/{response.json['id']}", json={"page": URL})
+        assert changed.json["job"] == {"pages": [URL]}
+        assert "max_pages" in messages(site.client.post("/schedules", json={**sitemap, "max_pages": 1001}))
+
     def test_names_every_wrong_member_at_once(self, site: ScheduleSite) -> None:
         assert messages(site.create(every="x", threshold=-1, notify=3)).keys() == {"every", "threshold", "notify"}
 

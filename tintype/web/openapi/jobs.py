@@ -78,7 +78,7 @@ def _body() -> dict[str, Any]:
             "items": page,
             "description": "The pages: URLs, or objects with `url` and options of this page, which replace `options`.",
         },
-        **_sitemap_members(),
+        **sitemap_members(MAX_PAGES, MAX_PAGES),
         "options": {
             "allOf": [options],
             "not": {"required": ["url"]},
@@ -105,7 +105,8 @@ def _body() -> dict[str, Any]:
     }
 
 
-def _sitemap_members() -> dict[str, Any]:
+def sitemap_members(most: int, default: int) -> dict[str, Any]:
+    """The members of a sitemap, with the limit of its pages."""
     return {
         "sitemap": {
             **TEXT,
@@ -118,8 +119,8 @@ def _sitemap_members() -> dict[str, Any]:
         "max_pages": {
             "type": "integer",
             "minimum": 1,
-            "maximum": MAX_PAGES,
-            "default": MAX_PAGES,
+            "maximum": most,
+            "default": default,
             "description": "Pages of the sitemap to capture, from the first one on.",
         },
     }

@@ -8,11 +8,12 @@ from tintype import errors
 from tintype.jobs.submission import MAX_NAME
 from tintype.options.types import MAX_COORDINATE, MAX_SELECTORS
 from tintype.schedules.model import Notify
-from tintype.schedules.submission import MAX_REGIONS, MAX_SCHEDULE_PAGES, MAX_WEBHOOK
+from tintype.schedules.submission import DEFAULT_SITEMAP_PAGES, MAX_REGIONS, MAX_SCHEDULE_PAGES, MAX_WEBHOOK
 from tintype.schedules.timing import CRON, EVERY, MAX_CRON, TIMEZONE
 from tintype.web.header_catalog import RATE_LIMIT
+from tintype.web.openapi import responses
 from tintype.web.openapi.features import REQUEST_ID, TEXT, ApiFeatures
-from tintype.web.openapi.jobs import client_operation, query_parameter
+from tintype.web.openapi.jobs import client_operation, query_parameter, sitemap_members
 from tintype.web.openapi.responses import Responses, json_content, success
 from tintype.web.schedules.bodies import RunList, RunReport, ScheduleList, ScheduleRemoval, ScheduleReport
 from tintype.web.schedules.views import DEFAULT_RUNS, DEFAULT_SCHEDULES, MAX_RUNS, MAX_SCHEDULES
@@ -47,7 +48,8 @@ def schedule_paths(features: ApiFeatures) -> dict[str, Any]:
 def _create(features: ApiFeatures) -> dict[str, Any]:
     found = _with_status("201", success("The schedule is stored.", json_content(ScheduleReport), *RATE_LIMIT))
     found["201"]["headers"] |= _LOCATION
-    operation = _operation(features, "scheduleCreate", "Create a schedule.", found, *_BODY, errors.Overloaded)
+    kinds: responses.ErrorTypes = (*_BODY, *_target_errors(features), errors.Overloaded)
+    operation = _operation(features, "scheduleCreate", "Create a schedule.", found, *kinds)
     example = {"page": "https://example.com/", "every": "6h", "ignore_selectors": [".clock"]}
     schema = {"type": "object", "properties": _members(), "additionalProperties": False, **_REQUIRED}
     return operation | {
@@ -60,7 +62,7 @@ def _create(features: ApiFeatures) -> dict[str, Any]:
 
 _REQUIRED = {
     "allOf": [
-        {"oneOf": [{"required": ["page"]}, {"required": ["pages"]}]},
+        {"oneOf": [{"required": ["page"]}, {"required": ["pages"]}, {"required": ["sitemap"]}]},
         {"oneOf": [{"required": ["every"], "not": {"required": ["timezone"]}}, {"required": ["cron"]}]},
     ]
 }
@@ -82,6 +84,7 @@ def _pages() -> dict[str, Any]:
             "items": page,
             "description": "In place of `page`: several pages.",
         },
+        **sitemap_members(MAX_SCHEDULE_PAGES, DEFAULT_SITEMAP_PAGES),
         "options": {
             "allOf": [options],
             "not": {"required": ["url"]},
@@ -151,7 +154,8 @@ def _report(features: ApiFeatures) -> dict[str, Any]:
 
 def _update(features: ApiFeatures) -> dict[str, Any]:
     found = success("The changed schedule.", json_content(ScheduleReport), *RATE_LIMIT)
-    operation = _schedule_operation(features, "scheduleUpdate", "Change a schedule.", found, *_BODY, errors.Overloaded)
+    kinds: responses.ErrorTypes = (*_BODY, *_target_errors(features), errors.Overloaded)
+    operation = _schedule_operation(features, "scheduleUpdate", "Change a schedule.", found, *kinds)
     schema = {"type": "object", "properties": _members(), "additionalProperties": False}
     content = {"application/json": {"schema": schema, "example": {"threshold": 0.5, "paused": False}}}
     return operation | {
@@ -184,6 +188,12 @@ def _run(features: ApiFeatures) -> dict[str, Any]:
     found = success("The run.", json_content(RunReport))
     operation = _schedule_operation(features, "scheduleRunReport", "A run of a schedule with all its pages.", found)
     return operation | {"parameters": [_SCHEDULE, _RUN, REQUEST_ID]}
+
+
+def _target_errors(features: ApiFeatures) -> tuple[type[errors.TintypeError], ...]:
+    """Errors of a sitemap; those of pages are invalid parameters."""
+    bound: tuple[type[errors.TintypeError], ...] = (errors.HostNotAllowed,) if features.keys else ()
+    return errors.TargetDenied, *bound
 
 
 def _page_parameters(default: int, most: int) -> list[dict[str, Any]]:
