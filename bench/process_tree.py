@@ -40,6 +40,11 @@ def pss(pid: int, name: str = "Pss") -> int:
     return int(lines[0].split()[1]) * 1024 if lines else 0
 
 
+def command(pid: int) -> str:
+    """Command line of a process, its arguments separated by spaces."""
+    return _read(pid, "cmdline").replace("\0", " ")
+
+
 def descriptors(pid: int) -> int:
     """Open files and sockets of one process."""
     try:

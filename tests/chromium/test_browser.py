@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from tests.support.concurrency import async_test
-from tintype.chromium import browser as browser_module
+from tintype.chromium import browser_contexts
 from tintype.chromium.browser import Browser
 from tintype.chromium.cdp.connection import Connection, TargetClosed
 from tintype.chromium.process.process import Process
@@ -60,16 +60,16 @@ class FakeProcess:
 def test_counts_browser_contexts_that_are_not_disposed_of(
     on_dispose: str, undisposed: int, recycled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(browser_module, "_DISPOSE_TIMEOUT", 0.05)
+    monkeypatch.setattr(browser_contexts, "_DISPOSE_TIMEOUT", 0.05)
 
     @async_test
     async def scenario() -> None:
         proxy = await EgressProxy.start(EgressPolicy())
         process = cast("Process", FakeProcess(on_dispose))
-        browser = Browser(process, "HeadlessChrome/1", [proxy])
+        browser = Browser(process, "HeadlessChrome/1", [proxy], isolate_sites=True)
         await browser._subscribe()
         assert await browser.probe() is True
-        assert await browser._free_proxies.get() is proxy  # is put back when the disposal has ended
+        assert await browser._contexts._free_proxies.get() is proxy  # is put back when the disposal has ended
         assert browser.undisposed_contexts == undisposed
         assert bool(browser.recycle_reason) is recycled
         await browser.close()

@@ -7,15 +7,15 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import structlog
 
+from tintype.chromium.browser_contexts import BrowserContexts, OpenPage
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.page_capture import PageCapture
 from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, TargetClosed, TargetCrashed
-from tintype.chromium.cdp.tab import SHARED_WORKERS, Tab
+from tintype.chromium.cdp.tab import Tab
 from tintype.chromium.process.launch import Launcher
 from tintype.chromium.process.launch_options import PROXIES
 from tintype.chromium.process.priority import demote, demote_all
@@ -31,7 +31,6 @@ from tintype.options import Shot
 
 log = structlog.get_logger("tintype.chromium")
 
-_DISPOSE_TIMEOUT = 5.0
 _PROBE_TIMEOUT = 3.0
 _PING_INTERVAL, _PING_TIMEOUT = 1.0, 5.0
 """Seconds between two pings of a browser with an open page, and for the reply."""
@@ -49,27 +48,23 @@ class TargetCounts(NamedTuple):
     pages: int
 
 
-@dataclass(slots=True)
-class BrowserContext:
-    """A browser context of Chromium and the one page that may exist in it."""
-
-    target: str = ""
-    tab: Tab | None = None
-
-
 class Browser:
     """A Chromium process, its egress proxies and its browser contexts."""
 
     def __init__(
-        self, process: Process, user_agent: str, proxies: list[EgressProxy], filter_file: FilterFile | None = None
+        self,
+        process: Process,
+        user_agent: str,
+        proxies: list[EgressProxy],
+        filter_file: FilterFile | None = None,
+        *,
+        isolate_sites: bool = False,
     ) -> None:
         self.user_agent = user_agent
         self.started_at = asyncio.get_running_loop().time()
         self.captures = 0
         """Captures so far."""
         self.active_captures = 0
-        self.undisposed_contexts = 0
-        """Browser contexts that Chromium did not dispose of, in time or at all."""
         self.recycle_reason = ""
         """Reason to replace the browser; empty if there is none."""
         self.page_fault = ""
@@ -82,8 +77,8 @@ class Browser:
         self._session: CdpSession = process.connection.browser
         self._proxies = proxies
         self._filter_file = filter_file
-        self._free_proxies: asyncio.Queue[EgressProxy] = asyncio.Queue()
-        self._contexts: dict[str, BrowserContext] = {}
+        self._contexts = BrowserContexts(process.connection, process.pid)
+        self._keeps_spare = not isolate_sites
         self._tasks: set[asyncio.Task[None]] = set()
         self._open_pages = 0
         self._watchdog = Watchdog(process.pid, ProcessLimits(), self.end_page)
@@ -103,7 +98,7 @@ class Browser:
         process, user_agent = await launcher.launch(isolate_sites=isolate_sites)
         listeners: list[socket.socket | None] = [*process.listeners] or [None] * PROXIES
         proxies: list[EgressProxy] = []
-        browser = cls(process, user_agent, proxies, filter_file)
+        browser = cls(process, user_agent, proxies, filter_file, isolate_sites=isolate_sites)
         try:
             proxies += [await EgressProxy.start(policy, listener=listener) for listener in listeners]
             process.listeners.clear()  # the proxies own them now
@@ -118,6 +113,11 @@ class Browser:
     def is_alive(self) -> bool:
         """Whether the DevTools connection is open."""
         return self._session.failure is None
+
+    @property
+    def undisposed_contexts(self) -> int:
+        """Browser contexts that Chromium did not dispose of, in time or at all."""
+        return self._contexts.undisposed
 
     @property
     def memory_growth(self) -> int:
@@ -175,14 +175,16 @@ class Browser:
             return await tab.evaluate(script, *arguments)
 
     async def count_targets(self) -> TargetCounts:
-        """Count browser contexts and pages, as Chromium reports them; raises TargetClosed."""
+        """Count browser contexts and pages but the spare one, as Chromium reports them; raises TargetClosed."""
         contexts = await self._session.call("Target.getBrowserContexts")
         pages = await self._session.call("Target.getTargets", filter=[{"type": "page"}])
-        return TargetCounts(len(contexts["browserContextIds"]), len(pages["targetInfos"]))
+        spares = self._contexts.spares
+        return TargetCounts(len(contexts["browserContextIds"]) - spares, len(pages["targetInfos"]) - spares)
 
     async def close(self) -> None:
         """Kill the process and release everything that belongs to it. Idempotent."""
         self._process.kill()
+        await self._contexts.close()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -222,62 +224,30 @@ class Browser:
         return self._process.status in _SIGKILL_STATUSES or self._process.status is None
 
     async def _subscribe(self) -> None:
-        for proxy in self._proxies:
-            self._free_proxies.put_nowait(proxy)
-        self._session.on("Target.targetCreated", self._on_target_created)
         self._session.on("Target.targetCrashed", self._on_target_crashed)
-        self._session.on("Target.attachedToTarget", self._on_attached)
-        await self._session.call("Target.setDiscoverTargets", discover=True, filter=[{"type": "page"}])
+        await self._contexts.subscribe(self._proxies)
 
     @asynccontextmanager
     async def _open_page(
         self, blocked: DomainSet | None, *, expect_denials: bool = False
     ) -> AsyncIterator[tuple[Tab, Traffic]]:
         """Open a page in a new browser context behind a free proxy; after the block, dispose of the context."""
-        proxy = await self._free_proxies.get()
+        page = await self._contexts.open()
         self._count_open_pages(+1)
-        created = self._session.post(
-            "Target.createBrowserContext",
-            proxyServer=f"socks5://127.0.0.1:{proxy.port}",
-            proxyBypassList="<-loopback>",
-            disposeOnDetach=True,
-        )
         try:
-            async with proxy.session(blocked, expect_denials=expect_denials) as traffic:
-                context_id = (await asyncio.shield(created))["browserContextId"]
-                yield await self._create_tab(context_id), traffic
+            async with page.proxy.session(blocked, expect_denials=expect_denials) as traffic:
+                yield await self._contexts.create_tab(page), traffic
         finally:
-            self._spawn(self._dispose(created, proxy))
+            self._spawn(self._dispose(page))
 
-    async def _create_tab(self, context_id: str) -> Tab:
-        context = self._contexts[context_id] = BrowserContext()
-        self._session.post("Browser.setDownloadBehavior", behavior="deny", browserContextId=context_id)
-        self._session.post("Browser.grantPermissions", permissions=[], browserContextId=context_id)
-        created = await self._session.call("Target.createTarget", url="about:blank", browserContextId=context_id)
-        context.target = created["targetId"]
-        attached = await self._session.call("Target.attachToTarget", targetId=context.target, flatten=True)
-        context.tab = Tab(self._process.connection.session(attached["sessionId"]), context.target, context_id)
-        return context.tab
-
-    async def _dispose(self, created: asyncio.Future[Json], proxy: EgressProxy) -> None:
-        """Dispose of a browser context; a browser that does not do it in time is recycled."""
-        try:
-            async with asyncio.timeout(_DISPOSE_TIMEOUT):
-                context_id = (await created)["browserContextId"]
-                context = self._contexts.pop(context_id, BrowserContext())
-                if context.tab:
-                    self._process.connection.remove(context.tab.session, TargetClosed("the capture has ended"))
-                await self._session.call("Target.disposeBrowserContext", browserContextId=context_id)
-        except TimeoutError:
-            self.undisposed_contexts += 1
-            self.recycle_reason = self.recycle_reason or "a browser context was not disposed of in time"
-        except ProtocolError as error:
-            self.undisposed_contexts += 1
-            log.warning("context_dispose_failed", pid=self.pid, reason=str(error))
-        except TargetClosed:
-            pass  # the browser has exited, and its contexts with it
-        self._free_proxies.put_nowait(proxy)
+    async def _dispose(self, page: OpenPage) -> None:
+        """Dispose of a page; a browser that does not do it in time is recycled, an idle one opens a spare page."""
+        await self._contexts.dispose(page)
+        if self._contexts.timed_out:
+            self.retire("a browser context was not disposed of in time")
         self._count_open_pages(-1)
+        if self._keeps_spare and not self._open_pages and not self.recycle_reason:
+            self._contexts.open_spare()
 
     def _count_open_pages(self, change: int) -> None:
         """Watch the processes only while pages are open."""
@@ -302,37 +272,12 @@ class Browser:
                     log.warning("browser_unresponsive", pid=self.pid, busy=is_busy)
                     self.end_page("time") if is_busy else self.kill("it does not respond")
 
-    def _on_target_created(self, event: Json) -> None:
-        """Close every page but the first of a context: the others are windows that a page opened."""
-        info = event["targetInfo"]
-        context = self._contexts.get(info.get("browserContextId", ""))
-        if context is None or info["targetId"] == context.target:
-            return
-        if not context.target and not info.get("openerId"):
-            context.target = info["targetId"]
-            return
-        self._session.post("Target.closeTarget", targetId=info["targetId"])
-        if context.tab:
-            context.tab.count_popup()
-
-    def _on_attached(self, event: Json) -> None:
-        """Prepare and start a shared worker or service worker that :meth:`Tab.attach_to_shared_workers` has paused."""
-        info = event["targetInfo"]
-        if info["type"] in SHARED_WORKERS:
-            worker = self._process.connection.session(event["sessionId"])
-            context = self._contexts.get(info.get("browserContextId", ""))
-            if context and context.tab:
-                context.tab.prepare_shared_worker(worker)
-            worker.post("Runtime.runIfWaitingForDebugger")
-
     def _on_target_crashed(self, event: Json) -> None:
-        crashed = (context for context in self._contexts.values() if context.target == event["targetId"])
-        context = next(crashed, None)
-        if context and context.tab:
+        if tab := self._contexts.find_tab(event["targetId"]):
             killed = event.get("status") == "killed"
             if killed and self._watchdog.renderers_killed:
                 self.page_fault, killed = self.page_fault or "memory", False
-            context.tab.session.end(TargetCrashed(killed=killed))
+            tab.session.end(TargetCrashed(killed=killed))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

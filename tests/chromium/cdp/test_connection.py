@@ -156,6 +156,12 @@ class TestLimits:
         assert len((await answer)["data"]) == MAX_REPLY_BYTES + 1
 
     @async_test
+    async def test_copies_the_base64_of_an_image_without_parsing_it(self, pipe: FakeBrowserPipe) -> None:
+        image, page = pipe.connection.browser.post("Page.captureScreenshot"), pipe.connection.browser.post("Page.other")
+        feed(pipe, b'{"id":2,"result":{"data":"iVBO"}}\0', b'{"id":1,"result":{"data":"iVBO","x":[1]}}\0')
+        assert (await image, await page) == ({"data": b"iVBO", "x": [1]}, {"data": "iVBO"})
+
+    @async_test
     async def test_keeps_no_more_of_a_message_than_its_limit(self, pipe: FakeBrowserPipe) -> None:
         pipe.connection.feed(b'{"method":"Page.frameNavigated","params":{"x":"')
         for _ in range(4 * MAX_EVENT_BYTES >> 16):

@@ -31,6 +31,7 @@ _IMAGE_METHODS = frozenset({"Page.captureScreenshot", "Page.printToPDF"})
 _HEAD_BYTES, _TAIL_BYTES = 4096, 256
 """Parts of a message over its limit that are kept: they hold the ids."""
 _REPLY = re.compile(rb'\{"id":(\d+),')
+_IMAGE_REPLY = re.compile(rb'\{"id":(\d+),"result":\{"data":"')
 _EVENT = re.compile(rb'\{"method":"([A-Za-z.]+)"')
 _REQUEST_ID = re.compile(rb'"requestId":"([^"\\]+)"')
 _SESSION_ID = re.compile(rb'"sessionId":"([^"\\]+)"\}$')
@@ -183,9 +184,20 @@ class Connection:
             if tail:
                 self._discard(message, tail)
             elif self._is_wanted(message):
-                self._dispatch(json.loads(message))
+                self._dispatch(self._parse(message))
         if rest:
             self._receive(rest)
+
+    def _parse(self, message: bytes) -> Json:
+        """The message; the base64 of an image or a PDF is copied as bytes, and not parsed: it is nearly all of it."""
+        image = _IMAGE_REPLY.match(message)
+        if image and self._calls.get(int(image[1]), ("", None))[0] in _IMAGE_METHODS:
+            end = message.index(b'"', image.end())
+            rest: Json = json.loads(b"".join((message[: image.end()], message[end:])))
+            rest["result"]["data"] = message[image.end() : end]
+            return rest
+        whole: Json = json.loads(message)
+        return whole
 
     def _receive(self, data: bytes) -> None:
         """Keep a part of a message, or of one over its limit only its head and its tail."""

@@ -173,9 +173,9 @@
 
   if (!document.body || !readText([document])) return null;
   trees = deepTrees();
-  if (!readText(trees.slice(1)) || !readPseudoTexts()) return null;
+  if (!readText(trees.slice(1))) return null;
   if (seen("input:not([type=hidden]),textarea,select,button,video,object,embed,iframe", 50).some((element) => share(element.getBoundingClientRect()) > 0.0005)) return null;
-  if (!addMoving() || !addPictures()) return null;
+  if (!addMoving() || !addPictures() || !readPseudoTexts()) return null; // the slowest last
   addNamed();
   if (hider && share(hider.getBoundingClientRect()) > 0.9) found.cover ??= values(hider.getBoundingClientRect());
   for (const bar of seen("header,nav,aside,footer,[role=banner],[role=navigation]", 20)) found.bars.push(values(bar.getBoundingClientRect()));
