@@ -244,7 +244,7 @@ class TestRequestBody:
 class TestStored:
     def test_allows_caching_for_ever(self, site: Site) -> None:
         url = path(site.persist(format="jpeg").json["url"])
-        answer = site.client.get(url)
+        answer = site.client.get(url, headers={"Origin": "https://a.org"})
         assert (answer.content_type, answer.headers["Cache-Control"]) == ("image/jpeg", FOREVER)
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -170,7 +170,7 @@ class TestErrors:
         site = new_site(rate_limits=RateLimits(purge="2 per hour"))
         responses = [purge(site, url=URL) for _ in range(3)]
         assert [response.status_code for response in responses] == [200, 200, 429]
-        assert responses[0].headers["RateLimit-Limit"] == "2"
+        assert responses[0].headers["RateLimit-Policy"].startswith('"purge";q=2;')
 
     def test_can_be_closed(self) -> None:
         assert purge(new_site(rate_limits=RateLimits(purge="closed")), url=URL).status_code == 403

@@ -21,6 +21,7 @@ from tintype.service.purge import Selector, SelectorKind
 from tintype.web.rate_limit import RateLimits
 
 CACHED = "public, max-age=86400, stale-while-revalidate=604800"
+CROSS_ORIGIN = {"Origin": "https://a.org"}
 CHROME_IMG = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 
 
@@ -111,21 +112,39 @@ class TestHeaders:
         assert site.thumb().headers["X-Cache"] == "HIT"
 
     def test_server_timing_lists_the_steps(self, site: Site) -> None:
-        timing = site.thumb().headers["Server-Timing"]
+        headers = site.thumb().headers
+        timing = headers["Server-Timing"]
+        assert headers["Timing-Allow-Origin"] == "*"
         assert timing.startswith("cache;desc=MISS, ")
         assert {"navigate", "capture", "render", "total"} <= set(re.findall(r"([a-z]+);dur=[0-9.]+", timing))
-        assert re.fullmatch(r"cache;desc=HIT, total;dur=[0-9.]+", site.thumb().headers["Server-Timing"])
 
-    def test_thumbnails_have_cors_headers(self, site: Site) -> None:
+    def test_a_hit_has_server_timing_on_request_only(self, site: Site) -> None:
+        site.thumb()
+        for _ in range(2):
+            assert {"Server-Timing", "Timing-Allow-Origin"}.isdisjoint(site.thumb().headers.keys())
+        requested = site.thumb(headers={"X-Server-Timing": "1"}).headers
+        assert re.fullmatch(r"cache;desc=HIT, total;dur=[0-9.]+", requested["Server-Timing"])
+        assert requested["Timing-Allow-Origin"] == "*"
+
+    def test_pages_of_any_origin_may_show_a_thumbnail(self, site: Site) -> None:
         headers = site.thumb().headers
-        assert headers["Access-Control-Allow-Origin"] == "*"
         assert headers["Cross-Origin-Resource-Policy"] == "cross-origin"
-        assert headers["Timing-Allow-Origin"] == "*"
         assert headers["X-Content-Type-Options"] == "nosniff"
-        assert {"X-Cache", "ETag", "Age"} <= set(headers["Access-Control-Expose-Headers"].split(", "))
+
+    def test_scripts_of_any_origin_may_read_a_thumbnail(self, site: Site) -> None:
+        for _ in range(3):
+            headers = site.thumb(headers=CROSS_ORIGIN).headers
+            assert headers["Access-Control-Allow-Origin"] == "*"
+            assert {"X-Cache", "ETag", "Age"} <= set(headers["Access-Control-Expose-Headers"].split(", "))
+
+    def test_requests_without_an_origin_get_no_cors_headers_and_caches_know(self, site: Site) -> None:
+        for headers in (site.thumb().headers, site.thumb().headers, site.thumb(width=1).headers):
+            assert [name for name, _ in headers if name.startswith("Access-Control-")] == []
+            assert "Origin" in headers["Vary"].split(", ")
+        assert site.thumb(headers=CROSS_ORIGIN).headers["Vary"] == "Origin"
 
     def test_errors_have_cors_headers(self, site: Site) -> None:
-        assert site.thumb(width=1).headers["Access-Control-Allow-Origin"] == "*"
+        assert site.thumb(width=1, headers=CROSS_ORIGIN).headers["Access-Control-Allow-Origin"] == "*"
 
     @pytest.mark.parametrize(
         ("url", "name"),
@@ -156,15 +175,15 @@ class TestFormatAuto:
     )
     def test_chooses_the_best_accepted_format(self, site: Site, accept: str, mime: str) -> None:
         answer = site.thumb(format="auto", thumb_width=64, headers={"Accept": accept})
-        assert (answer.content_type, answer.headers["Vary"]) == (mime, "Accept")
+        assert (answer.content_type, answer.headers["Vary"]) == (mime, "Accept, Origin")
 
     def test_shares_the_cache_with_explicit_formats(self, site: Site) -> None:
         site.thumb(format="webp", thumb_width=64)
         answer = site.thumb(format="auto", thumb_width=64, headers={"Accept": "image/webp"})
         assert answer.headers["X-Cache"] == "HIT"
 
-    def test_explicit_format_has_no_vary(self, site: Site) -> None:
-        assert "Vary" not in site.thumb().headers
+    def test_explicit_format_does_not_vary_by_accept(self, site: Site) -> None:
+        assert site.thumb().headers["Vary"] == "Origin"
 
 
 class TestConditionalRequests:
@@ -173,7 +192,7 @@ class TestConditionalRequests:
         first = site.thumb()
         again = site.thumb(headers={"If-None-Match": form.format(first.headers["ETag"])})
         assert (again.status_code, again.data) == (304, b"")
-        for name in ("ETag", "Cache-Control", "Age", "Access-Control-Allow-Origin", "X-Request-Id", "X-Cache"):
+        for name in ("ETag", "Cache-Control", "Age", "Vary", "X-Request-Id", "X-Cache"):
             assert name in again.headers
         assert again.headers["ETag"] == first.headers["ETag"]
         assert "Content-Type" not in again.headers
@@ -237,7 +256,7 @@ class TestVerdict:
         assert [site.thumb().headers["X-Verdict"] for _ in range(2)] == [verdict] * 2
 
     def test_cors_exposes_the_header(self, site: Site) -> None:
-        exposed = site.thumb().headers["Access-Control-Expose-Headers"].split(", ")
+        exposed = site.thumb(headers=CROSS_ORIGIN).headers["Access-Control-Expose-Headers"].split(", ")
         assert {"X-Verdict", "X-Capture", "X-Target-Status", "Refresh"} <= set(exposed)
 
     def test_error_page_is_cached_briefly(self, site: Site) -> None:

@@ -15,7 +15,7 @@ META: dict[str, Any] = {"title": "Site", "description": "A site.", "icons": [], 
 class TestMeta:
     def test_returns_the_metadata_of_the_page(self, site: Site) -> None:
         site.engine.meta = META
-        answer = site.client.get("/meta", query_string={"url": URL})
+        answer = site.client.get("/meta", query_string={"url": URL}, headers={"Origin": "https://a.org"})
         assert (answer.status_code, answer.content_type) == (200, "application/json")
         assert answer.json.items() >= {**META, "final_url": URL, "status": 200, "verdict": "ok"}.items()
         assert answer.headers["Access-Control-Allow-Origin"] == "*"

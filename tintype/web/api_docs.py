@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Request, Response, render_template, request
 
 from tintype import __version__
-from tintype.web import headers, responses
+from tintype.web import responses
 from tintype.web.client_address import ProxyTrust
 from tintype.web.openapi import ApiFeatures, curl, document
 from tintype.web.openapi.docs_view import objects, operation_groups
@@ -50,8 +50,7 @@ def blueprint(features: ApiFeatures, proxies: ProxyTrust, *, pages: bool) -> Blu
     @routes.get("/openapi.json")
     def openapi() -> Response:
         response = responses.with_etag(text(), "application/json", request)
-        response.headers.update(headers.CORS_HEADERS)
-        return response
+        return responses.add_cors(response)
 
     if pages:
 

@@ -16,7 +16,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from tintype.errors import TintypeError
 from tintype.service import ThumbnailService
 from tintype.service.limits import UNLIMITED, Permit
-from tintype.web import request_log
+from tintype.web import headers, request_log
 from tintype.web.auth import Authenticator, Credential
 from tintype.web.query_cache import ParsedQuery, QueryCache
 from tintype.web.rate_limit import RateLimiter, WindowStats
@@ -34,6 +34,8 @@ _CONDITIONAL_HEADERS = {
 _READ_METHODS = {"GET", "HEAD"}
 _LIMITED_PATHS = {"/thumb", "/meta"}
 _SINGLE_ETAG = re.compile(r'(W/)?"[^"]*"')
+_CORS_PAIRS = tuple(headers.CORS_HEADERS.items())
+_TIMING_KEY = f"HTTP_{headers.TIMING_REQUEST.upper().replace('-', '_')}"
 _PERMIT_KEY = "tintype.permit"
 """The key of the WSGI environment that carries the concurrency permit to the view."""
 
@@ -132,8 +134,9 @@ class FastPath:
             [
                 *(response.headers_304 if unchanged else response.headers_200),
                 ("Age", str(max(0, int(self._clock() - response.taken_at)))),
-                _server_timing(response.timing, ms),
                 ("X-Request-Id", request_id),
+                *(_CORS_PAIRS if "HTTP_ORIGIN" in environ else ()),
+                *(_timing_pairs(response.timing, ms) if environ.get(_TIMING_KEY) else ()),
                 *(window.headers() if window else ()),
             ],
         )
@@ -145,8 +148,8 @@ class FastPath:
 
 
 @functools.lru_cache(4096)
-def _server_timing(steps: str, ms: float) -> tuple[str, str]:
-    return "Server-Timing", f"{steps}, total;dur={ms}"
+def _timing_pairs(steps: str, ms: float) -> tuple[tuple[str, str], ...]:
+    return ("Server-Timing", f"{steps}, total;dur={ms}"), *headers.TIMING_HEADERS.items()
 
 
 def _is_cacheable(environ: WSGIEnvironment) -> bool:

@@ -24,13 +24,12 @@ FIELDS = {
         "Identifies the content; a request that sends it as If-None-Match gets 304 if it is unchanged."
     ),
     "RateLimit": HeaderField("Remaining requests, and the seconds until the limit resets."),
-    "RateLimit-Limit": HeaderField("Requests allowed per window.", _COUNT),
     "RateLimit-Policy": HeaderField("The rate limit, and its window in seconds."),
-    "RateLimit-Remaining": HeaderField("Remaining requests in this window.", _COUNT),
-    "RateLimit-Reset": HeaderField("Seconds until the limit resets.", _COUNT),
     "Refresh": HeaderField("With a placeholder: seconds after which to request the thumbnail again.", _COUNT),
     "Retry-After": HeaderField("Seconds to wait before a retry.", {"type": "integer", "minimum": 1}),
-    "Server-Timing": HeaderField("Duration of each step in milliseconds."),
+    "Server-Timing": HeaderField(
+        "Duration of each step in milliseconds; of a cache hit only if the request has `X-Server-Timing`."
+    ),
     "X-Cache": HeaderField(
         "Where the thumbnail came from.", {"type": "string", "enum": [state.value for state in CacheState]}
     ),
@@ -50,5 +49,5 @@ FIELDS = {
 """By name. CORS exposes all of them to scripts of other origins."""
 
 ALWAYS = ("Server-Timing", "X-Request-Id")
-RATE_LIMIT = ("RateLimit", "RateLimit-Limit", "RateLimit-Policy", "RateLimit-Remaining", "RateLimit-Reset")
+RATE_LIMIT = ("RateLimit", "RateLimit-Policy")
 THUMBNAIL = ("Age", "Content-Disposition", "ETag", "Refresh", "X-Cache", "X-Capture", "X-Target-Status", "X-Verdict")

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 Fields = dict[str, str]
 """Headers by name."""
 
-CORS_HEADERS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": ", ".join(FIELDS),
-    "Cross-Origin-Resource-Policy": "cross-origin",
-    "Timing-Allow-Origin": "*",
-}
-"""Allow pages of any origin to show and read thumbnails (Fetch standard, CORS)."""
+CORS_HEADERS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": ", ".join(FIELDS)}
+"""Allow scripts of any origin to read a response (Fetch standard, CORS); for requests with ``Origin`` only."""
+EMBEDDING_HEADERS = {"Cross-Origin-Resource-Policy": "cross-origin"}
+"""Allow pages of any origin to show thumbnails (Fetch standard, 3.7): such requests have no ``Origin``."""
+TIMING_HEADERS = {"Timing-Allow-Origin": "*"}
+"""Allow pages of any origin to read ``Server-Timing`` (W3C Resource Timing, 4.5.1)."""
+TIMING_REQUEST = "X-Server-Timing"
+"""Request header with which a client asks for ``Server-Timing`` of a cache hit; other responses always have it."""
 NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 """Browsers must not guess another media type (Fetch standard, 3.5)."""
 REFRESH_SECONDS = 2

@@ -100,7 +100,7 @@ class Rate:
     def _of(cls, name: str, item: RateLimitItem, wide: Rate | None = None) -> Self:
         limit, period = item.amount, item.get_expiry()
         policy = f'"{name}";q={limit};w={period}'
-        headers = (("RateLimit-Limit", str(limit)), ("RateLimit-Policy", policy))
+        headers = (("RateLimit-Policy", policy),)
         return cls(name=name, limit=limit, period=period, item=item, headers=headers, wide=wide)
 
     def key_for(self, client: str) -> str:
@@ -338,14 +338,8 @@ class WindowStats:
         return max(1, math.ceil(self.reset if self.remaining else self.wait))
 
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """The three headers in wide use, and the two of the IETF draft (ratelimit-headers-10)."""
-        rate, remaining, reset = self.rate, self.remaining, self.reset_seconds
-        return (
-            *rate.headers,
-            ("RateLimit-Remaining", str(remaining)),
-            ("RateLimit-Reset", str(reset)),
-            ("RateLimit", f'"{rate.name}";r={remaining};t={reset}'),
-        )
+        """The two headers of the IETF draft (ratelimit-headers-10)."""
+        return *self.rate.headers, ("RateLimit", f'"{self.rate.name}";r={self.remaining};t={self.reset_seconds}')
 
     def add_headers(self, response: Response) -> Response:
         """Add the headers to a response."""

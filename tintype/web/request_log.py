@@ -19,6 +19,7 @@ from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from tintype import access_log, telemetry
+from tintype.model import CacheState
 from tintype.telemetry.timing import recorded_steps, start_recording
 from tintype.web import headers
 
@@ -111,8 +112,7 @@ def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = request_id()
     response.headers.update(headers.NOSNIFF)
     spent = elapsed_ms(g.begin)
-    noted = response.headers.get("Server-Timing") or headers.step_timing(recorded_steps())
-    response.headers["Server-Timing"] = f"{noted}, total;dur={spent}" if noted else f"total;dur={spent}"
+    _set_timing(response, spent)
     # the pattern, because the path may contain a storage key
     route, sent = request.url_rule.rule if request.url_rule else "-", sent_bytes(response)
     request.environ["tintype.route"] = route
@@ -124,6 +124,15 @@ def _end(response: Response) -> Response:
     )
     clear_contextvars()
     return response
+
+
+def _set_timing(response: Response, spent: float) -> None:
+    """Add the total to ``Server-Timing``; a cache hit has the field on request only, because it has no steps."""
+    noted = response.headers.get("Server-Timing") or headers.step_timing(recorded_steps())
+    response.headers["Server-Timing"] = f"{noted}, total;dur={spent}" if noted else f"total;dur={spent}"
+    if response.headers.get("X-Cache") == CacheState.HIT and not request.headers.get(headers.TIMING_REQUEST):
+        for name in ("Server-Timing", *headers.TIMING_HEADERS):
+            response.headers.pop(name, None)
 
 
 def _teardown(_: BaseException | None) -> None:

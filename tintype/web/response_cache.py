@@ -55,7 +55,8 @@ class CachedResponse:
         """The response to a fresh result, valid as long as that is fresh, but at most LIFETIME."""
         thumbnail = result.thumbnail
         fields = headers.thumbnail_headers(result, parsed, credential, now)
-        fields |= {**headers.CORS_HEADERS, **headers.NOSNIFF}
+        fields |= {**headers.EMBEDDING_HEADERS, **headers.NOSNIFF}
+        fields["Vary"] = f"{fields['Vary']}, Origin" if "Vary" in fields else "Origin"
         del fields["Age"]
         timing = fields.pop("Server-Timing")
         fields["Content-Length"] = str(len(thumbnail.body))

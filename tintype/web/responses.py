@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Request, Response
+from flask import Request, Response, request
 
 from tintype.model import OpenObject, ThumbnailResult
 from tintype.request_parser import ThumbnailRequest
@@ -87,7 +87,11 @@ def _mark_partial(response: Response, part: conditions.ByteRange, complete_lengt
 
 
 def add_cors(response: Response) -> Response:
-    """Allow pages of any origin to show and read images (Fetch standard, CORS)."""
+    """Allow pages of any origin to show images, and their scripts to read them (Fetch standard, CORS)."""
+    response.headers.update({**headers.EMBEDDING_HEADERS, **headers.TIMING_HEADERS})
+    response.vary.add("Origin")
+    if "Origin" not in request.headers:
+        return response
     response.headers.update(headers.CORS_HEADERS)
     if "Allow" in response.headers:
         response.headers["Access-Control-Allow-Methods"] = response.headers["Allow"]

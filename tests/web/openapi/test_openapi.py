@@ -324,7 +324,9 @@ class TestResponseSchemas:
         validator(api, "PageMetadata").validate(site.client.get("/meta", query_string={"url": URL}).json)
 
     def test_cors_exposes_every_header_of_the_catalogue(self, site: Site) -> None:
-        assert site.thumb().headers["Access-Control-Expose-Headers"].split(", ") == list(FIELDS)
+        assert site.thumb(headers={"Origin": "https://a.org"}).headers["Access-Control-Expose-Headers"].split(
+            ", "
+        ) == list(FIELDS)
 
     def test_headers_match_their_schemas(self, site: Site, api: dict[str, Any]) -> None:
         headers = site.thumb().headers
@@ -369,7 +371,7 @@ class TestOpenapiRoute:
 
     def test_requires_no_key_and_supports_if_none_match(self, site: Site) -> None:
         first = site.client.get("/openapi.json")
-        assert (first.content_type, first.headers["Access-Control-Allow-Origin"]) == ("application/json", "*")
+        assert (first.content_type, first.headers["Vary"]) == ("application/json", "Origin")
         assert site.client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
 
     def test_remains_if_the_playground_is_disabled(self) -> None:

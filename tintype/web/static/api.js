@@ -13,6 +13,7 @@ export function thumbnailUrl(pairs) {
  */
 export async function requestThumbnail({ options, key, signedUrl, progressId, signal }) {
   const headers = key ? { Authorization: `Bearer ${key}` } : {};
+  headers["X-Server-Timing"] = "1";
   if (progressId) headers["X-Progress-Id"] = progressId;
   const start = performance.now();
   const request = options.body.length && !signedUrl
@@ -40,7 +41,7 @@ function parseResponse(response) {
     age: Number(header("Age")),
     etag: header("ETag"),
     refresh: Number(header("Refresh")),
-    remaining: header("RateLimit-Remaining"),
+    remaining: /;r=(\d+)/.exec(header("RateLimit"))?.[1] ?? "",
     steps: parseServerTiming(header("Server-Timing")),
   };
 }
