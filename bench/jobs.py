@@ -29,11 +29,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from rich.console import Console
 from rich.table import Table
 
 from bench import pages
 from bench.pages import Sites
+from bench.tables import print_tables
 from harness import processes
 from harness.node import Node
 from tintype.chromium.process.watchdog import private_memory
@@ -233,7 +233,7 @@ def main() -> None:
     for name, figures in results.items():
         for figure, value in figures.items():
             table.add_row(name, figure, f"{value:.2f}")
-    Console().print(table)
+    print_tables(table)
 
 
 if __name__ == "__main__":

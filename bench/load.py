@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONNECTIONS = 16
+CLOSED = 1
+"""In place of a status: the server closed the connection before its response was complete."""
 SCRIPT = """
 local requests = {}
 init = function()
@@ -83,46 +85,61 @@ def generate(port: int, requests: Sequence[Request], seconds: int, core: int) ->
 
 
 class Client:
-    """One connection that sends a request after each response."""
+    """Sends a request after each response; connects again if the server closes the connection."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, ready: selectors.BaseSelector) -> None:
         self._port = port
-        self.connection = self._connect()
+        self._ready = ready
+        self._is_closed = False
+        self._connect()
 
     def send(self, request: bytes) -> None:
+        if self._is_closed:
+            self._ready.unregister(self._connection)
+            self._connection.close()
+            self._connect()
         self.started, self._received = time.perf_counter(), b""
-        self.connection.sendall(request)
+        self._connection.sendall(request)
 
     def read_status(self) -> int:
-        """The status of a complete response, else 0."""
-        self._received += self.connection.recv(1 << 18)
+        """The status of a complete response, CLOSED if the connection ended before; else 0."""
+        data = self._connection.recv(1 << 18)
+        self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
-        if not end:
-            return 0
-        status, length = int(head[9:12]), 0
+        status, length = int(head[9:12] or 0), 0
         for line in head.lower().split(b"\r\n"):
             if line.startswith(b"content-length:"):
                 length = int(line[15:])
-        return status if status == 304 or len(body) >= length else 0  # noqa: PLR2004
+            if line.startswith(b"connection:"):
+                self._is_closed = b"close" in line
+        if end and (status == 304 or len(body) >= length):  # noqa: PLR2004
+            return status
+        if not data:
+            self._is_closed = True
+            return CLOSED
+        return 0
 
-    def _connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self._port))
+    def _connect(self) -> None:
+        self._connection = socket.create_connection(("127.0.0.1", self._port))
+        self._ready.register(self._connection, selectors.EVENT_READ, self)
+        self._is_closed = False
 
 
 def _generate(port: int, seconds: float, requests: Sequence[bytes]) -> LoadResult:
-    ready, clients = selectors.DefaultSelector(), [Client(port) for _ in range(CONNECTIONS)]
+    ready = selectors.DefaultSelector()
     latencies: list[float] = []
     wrong, at, begin = 0, 0, time.perf_counter()
-    for client in clients:
-        ready.register(client.connection, selectors.EVENT_READ, client)
-        client.send(requests[(at := at + 1) % len(requests)])
+    for _ in range(CONNECTIONS):
+        Client(port, ready).send(requests[(at := at + 1) % len(requests)])
     while time.perf_counter() - begin < seconds:
         for key, _ in ready.select(1):
             if status := key.data.read_status():
                 latencies.append((time.perf_counter() - key.data.started) * 1000)
                 wrong += status not in {200, 304}
                 key.data.send(requests[(at := at + 1) % len(requests)])
-    cuts = statistics.quantiles(latencies, n=100)
+    for key in list(ready.get_map().values()):
+        key.fileobj.close()
+    cuts = statistics.quantiles(latencies, n=100) if len(latencies) > 1 else [0.0] * 99
     return LoadResult(
         requests=len(latencies), seconds=time.perf_counter() - begin, wrong=wrong, p50=cuts[49], p99=cuts[98]
     )
