@@ -116,18 +116,21 @@ end
 
 -- Stores the event of a page that has ended, or of a job that has; replaces the function of jobs_store.lua.
 record_event = function(job, number, state)
-    local values = row(job)
-    if not values or values[10] == '' then
+    local values, found = row(job), {}
+    for index, name in ipairs(COLUMNS) do
+        found[name] = values and values[index] or ''
+    end
+    if found.webhook == '' then
         return
     end
-    local webhook = cjson.decode(values[10])
-    local captured = number and state == '2' or not number and tonumber(values[13]) > 0
+    local webhook = cjson.decode(found.webhook)
+    local captured = number and state == '2' or not number and tonumber(found.captured) > 0
     local event = number and (captured and 'page.captured' or 'page.failed')
         or (captured and 'job.completed' or 'job.failed')
     if not wants(webhook.events, event) then
         return
     end
-    local source = {job = values}
+    local source = {job = found}
     if number then
         local _, _, _, url = record(job, number)
         source.page = {number, url, state, redis.call('HGET', part(job, 'work'), 'attempts:' .. number) or '0',
@@ -136,5 +139,5 @@ record_event = function(job, number, state)
     local serial = redis.call('HINCRBY', TOTALS, 'deliveries', 1)
     local id = 'msg_' .. string.sub(redis.sha1hex(prefix .. job .. ' ' .. serial .. ' ' .. seconds(wall)), 1, 24)
     local host = string.match(webhook.url, '^%a+://([^/?]+)')
-    add_delivery(id, event, webhook.url, job, number or 0, values[2], host, '', cjson.encode(source))
+    add_delivery(id, event, webhook.url, job, number or 0, found.owner, host, '', cjson.encode(source))
 end

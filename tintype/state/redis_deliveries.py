@@ -17,6 +17,7 @@ from tintype.state.delivery_records import GONE, LOST, STATES, STOPPED_SECONDS, 
 from tintype.state.job_records import STATES as PAGE_STATES
 from tintype.state.job_records import decode_result, to_job
 from tintype.state.redis_client import PREFIX, client_for
+from tintype.state.redis_jobs import COLUMNS
 from tintype.webhooks.model import (
     MAX_ATTEMPTS,
     AttemptResult,
@@ -151,7 +152,7 @@ def _to_delivery(row: Sequence[bytes]) -> Delivery:
 def _data_of(text: str) -> str:
     """The data of an event, from the job and the page as they were at its time; the same in every attempt."""
     source = json.loads(text)
-    job = to_job(source["job"])
+    job = to_job([source["job"].get(name, "") for name in COLUMNS])
     if "page" not in source:
         delivery = job_delivery(job)
     else:

@@ -53,7 +53,7 @@ _SCRIPTS = (
     "stage", "create", "claim", "extend", "finish", "release", "expand", "cancel", "retry", "delete", "expire", "list",
     "pages", "state",
 )  # fmt: skip
-_COLUMNS = (
+COLUMNS = (
     "id", "owner", "name", "stores", "created", "started", "ended", "cancelled", "fingerprint",
     "webhook", "sitemap", "queued", "running", "captured", "failed", "dropped",
 )  # fmt: skip
@@ -114,7 +114,7 @@ class RedisJobs:
 
     def job(self, job_id: str) -> Job | None:
         """The job."""
-        row = self._read("HMGET", f"job:{job_id}", *_COLUMNS)
+        row = self._read("HMGET", f"job:{job_id}", *COLUMNS)
         return None if row[0] is None else _to_job(row)
 
     def jobs(self, *, owner: str | None, before: str = "", limit: int = 50) -> list[Job]:

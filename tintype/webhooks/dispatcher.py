@@ -78,6 +78,10 @@ class DeliveryDispatcher:
             except BackendUnavailable:
                 self._pause(FAILURE_PAUSE)
                 continue
+            except Exception:
+                log.exception("webhook_claim_failed")
+                self._pause(FAILURE_PAUSE)
+                continue
             if lease is None:
                 self._pause(POLL_INTERVAL)
             else:
@@ -108,6 +112,8 @@ class DeliveryDispatcher:
         except BackendUnavailable:
             telemetry.count("tintype_webhook_attempts_total", "lost")
             log.warning("webhook_result_lost", delivery=lease.delivery.id, effect="the event is sent again")
+        except Exception:
+            log.exception("webhook_attempt_crashed", delivery=lease.delivery.id, effect="the event is sent again")
         finally:
             with self._changed:
                 self._running -= 1
