@@ -93,6 +93,15 @@ class JobSettings(BaseModel):
     job_retention: Duration = setting(
         "TINTYPE_JOB_RETENTION", "7d", "How long a job is kept after its end.", t.DURATION
     )
+    server: t.HttpUrl = setting(
+        "TINTYPE_SERVER",
+        "",
+        "For tintype jobs: URL of the service. Unset: HOST and PORT on this machine.",
+        t.HTTP_URL,
+    )
+    server_key: t.HeaderText = setting(
+        "TINTYPE_SERVER_KEY", "", "For tintype jobs: API key that is sent to the service.", t.HEADER_TEXT, secret=True
+    )
     webhook_secret: WebhookSecrets = setting(
         "TINTYPE_WEBHOOK_SECRET",
         "",
