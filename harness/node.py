@@ -19,6 +19,7 @@ from harness import ROOT, processes
 from harness.waiting import eventually
 
 SERVE = (sys.executable, "-m", "tintype", "serve")
+WORKER = (sys.executable, "-m", "tintype", "worker")
 GUNICORN = (sys.executable, "-m", "gunicorn", "-w", "4", "--timeout", "120", "tintype.web:create_app()")
 
 
@@ -122,6 +123,17 @@ class Node:
             "PYTHONPATH": str(ROOT),
         }
         return {**kept, **base, **self.env}
+
+
+@dataclass
+class JobWorkerNode(Node):
+    """A running job worker, which has no port."""
+
+    command: tuple[str, ...] = WORKER
+
+    def _healthy(self) -> bool:
+        assert self.process.poll() is None, self.output()
+        return (self.data / "run" / "job-worker").exists()
 
 
 def _command(pid: int) -> str:

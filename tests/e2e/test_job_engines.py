@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
+from harness.job_workers import ENGINES, LONG_LEASE, SHORT_LEASE, Behaviour, JobEngine, job_engine
 from harness.servers import RabbitServer, RedisServer
 from tests.support.concurrency import eventually
 from tests.support.contracts.jobs import new_job, urls
 from tests.support.disks import small_disk
-from tests.support.job_workers import LONG_LEASE, SHORT_LEASE, Behaviour, JobEngine
 from tintype.errors import BackendUnavailable
 from tintype.jobs.messages import MessageSender
 from tintype.jobs.model import JobStatus, JobStore
-from tintype.state.broker import open_rabbitmq, open_redis
-from tintype.state.redis_jobs import RedisJobs
 from tintype.state.sqlite_jobs import SqliteJobs
 
 __all__ = ["small_disk"]
 
 PAGES = 12
-
-
-@dataclass
-class Servers:
-    """The servers of the broker engines, shared by the tests of this module."""
-
-    redis: RedisServer
-    rabbitmq: RabbitServer
 
 
 @dataclass
@@ -90,34 +79,14 @@ def rabbitmq_server() -> Iterator[RabbitServer]:
         yield server
 
 
-def sqlite_engine(folder: Path, _: pytest.FixtureRequest) -> JobEngine:
-    return JobEngine(functools.partial(SqliteJobs, folder / "jobs.db"), folder)
-
-
-def redis_engine(folder: Path, request: pytest.FixtureRequest) -> JobEngine:
-    url = request.getfixturevalue("redis_server").url
-    store = functools.partial(RedisJobs, url, folder.name)
-    return JobEngine(store, folder, functools.partial(open_redis, url, folder.name))
-
-
-def rabbitmq_engine(folder: Path, request: pytest.FixtureRequest) -> JobEngine:
-    redis, rabbitmq = (request.getfixturevalue(f"{name}_server").url for name in ("redis", "rabbitmq"))
-    store = functools.partial(RedisJobs, redis, folder.name)
-    return JobEngine(store, folder, functools.partial(open_rabbitmq, rabbitmq, folder.name))
-
-
-ENGINES: dict[str, Callable[[Path, pytest.FixtureRequest], JobEngine]] = {
-    "sqlite": sqlite_engine,
-    "redis": redis_engine,
-    "rabbitmq": rabbitmq_engine,
-}
-
-
 @pytest.fixture
 def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fleet]:
     folder = tmp_path / f"engine-{abs(hash(request.node.name))}"
     folder.mkdir()
-    fleet = Fleet(ENGINES[request.param](folder, request))
+    servers = {} if request.param == "sqlite" else {"redis_url": request.getfixturevalue("redis_server").url}
+    if request.param == "rabbitmq":
+        servers["rabbitmq_url"] = request.getfixturevalue("rabbitmq_server").url
+    fleet = Fleet(job_engine(request.param, folder, **servers))
     yield fleet
     fleet.end()
 

@@ -73,6 +73,7 @@ def run(worker: JobWorker, report: Path, drain_timeout: float) -> None:
     """Run a worker until a signal; change ``report`` while its threads run."""
     with _stop_signals() as stopped:
         worker.start()
+        report.touch()
         log.info("job_worker_started", version=__version__)
         try:
             while not stopped.wait(REPORT_INTERVAL):

@@ -1,4 +1,4 @@
-"""Processes that capture pages of jobs without a browser, for each engine of jobs: SQLite, Redis, RabbitMQ."""
+"""Processes that capture pages of jobs without a browser, on each engine of jobs: SQLite, Redis, RabbitMQ."""
 
 from __future__ import annotations
 
@@ -7,27 +7,41 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from tests.support.contracts.jobs import GOOD
 from tintype.jobs import leased_pages, messages
 from tintype.jobs.job_worker import JobWorker
 from tintype.jobs.leased_pages import CaptureOutcome
-from tintype.jobs.model import ClaimLimits, JobStore, Lease
+from tintype.jobs.model import ClaimLimits, JobStore, Lease, PageResult
 from tintype.jobs.runner import JobRunner, JobThreads
+from tintype.state.broker import open_rabbitmq, open_redis
+from tintype.state.redis_jobs import RedisJobs
+from tintype.state.sqlite_jobs import SqliteJobs
 
 Behaviour = Literal["capture", "hang", "die after the result"]
 LONG_LEASE, SHORT_LEASE = 30.0, 3.0
 """Seconds. The long one outlasts any pause of a busy machine; tests of lost workers wait for the short one."""
 
 
+class Begun(NamedTuple):
+    """A capture that a worker has begun; ``at`` is a time of the machine's monotonic clock."""
+
+    job: str
+    number: int
+    pid: int
+    at: float
+
+
 @dataclass(frozen=True, slots=True)
 class JobEngine:
     """A store of jobs, and a broker unless workers look for pages themselves; picklable."""
+
+    name: str
 
     open_store: Callable[[], JobStore]
     folder: Path
@@ -43,16 +57,21 @@ class JobEngine:
         worker.start()
         return worker
 
-    def captures(self) -> Counter[tuple[str, int]]:
-        """How often each page (job, number) was begun by any worker."""
+    def begun(self) -> list[Begun]:
+        """The captures that workers have begun."""
         record = self.folder / "captures"
         lines = record.read_text().splitlines() if record.exists() else []
-        return Counter((job, int(number)) for job, number in map(str.split, lines))
+        fields = map(str.split, lines)
+        return [Begun(job, int(number), int(pid), float(at)) for job, number, pid, at in fields]
+
+    def captures(self) -> Counter[tuple[str, int]]:
+        """How often each page (job, number) was begun by any worker."""
+        return Counter((each.job, each.number) for each in self.begun())
 
     def record(self, lease: Lease) -> None:
         """Record a capture; one write of a line is atomic."""
         descriptor = os.open(self.folder / "captures", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        os.write(descriptor, f"{lease.job} {lease.number}\n".encode())
+        os.write(descriptor, f"{lease.job} {lease.number} {os.getpid()} {time.monotonic()}\n".encode())
         os.close(descriptor)
 
 
@@ -83,7 +102,7 @@ def _capture(engine: JobEngine, behaviour: Behaviour, seconds: float, lease: Lea
     if behaviour == "hang":
         threading.Event().wait()
     threading.Event().wait(seconds)  # the work of a browser
-    return CaptureOutcome(result=GOOD)
+    return CaptureOutcome(result=PageResult(verdict="ok"))
 
 
 def _die_after_a_result(store: JobStore) -> None:
@@ -96,3 +115,16 @@ def _die_after_a_result(store: JobStore) -> None:
         return True
 
     vars(store)["finish"] = finish_and_die
+
+
+ENGINES = ("sqlite", "redis", "rabbitmq")
+
+
+def job_engine(name: str, folder: Path, redis_url: str = "", rabbitmq_url: str = "") -> JobEngine:
+    """An engine of ``ENGINES`` with its files in a folder, whose name is the prefix of its keys and queues."""
+    if name == "sqlite":
+        return JobEngine(name, functools.partial(SqliteJobs, folder / "jobs.db"), folder)
+    store = functools.partial(RedisJobs, redis_url, folder.name)
+    if name == "redis":
+        return JobEngine(name, store, folder, functools.partial(open_redis, redis_url, folder.name))
+    return JobEngine(name, store, folder, functools.partial(open_rabbitmq, rabbitmq_url, folder.name))
