@@ -6,26 +6,29 @@ those of store and broker:
 ========== =========================================================================================================
 submission seconds in which a job of 10,000 pages is stored, and what it adds to the file or to the memory of Redis
 overhead   milliseconds of one page besides its capture, with one worker of three threads
-kills      a job while workers are killed: pages without a result, pages captured more than twice, and the longest time
-           from a killed worker to the next capture of a page that it had begun
+kills      a job while workers are killed: pages without a result, pages of which more than two captures were finished,
+           and the longest time from a killed worker to the next capture of a page that it had not finished
 ========== =========================================================================================================
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import random
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from rich.table import Table
 
 from bench.tables import number, print_tables
-from harness.job_workers import ENGINES, JobEngine, job_engine
+from harness.job_workers import ENGINES, Event, JobEngine, job_engine
 from harness.servers import RabbitServer, RedisServer
 from harness.waiting import eventually
 from tintype.jobs.leased_pages import LEASE_SECONDS
@@ -36,6 +39,8 @@ SUBMITTED, MEASURED = 10_000, 1_000
 """Pages of the jobs of the first two measurements."""
 WORKERS, KILLED_PAGES, CAPTURE_SECONDS = 3, 240, 0.5
 """The job during which workers are killed: pages, and seconds of one capture."""
+BETWEEN_KILLS = 24
+"""Captures that begin between two kills."""
 _PATIENCE = 600.0
 
 
@@ -74,10 +79,10 @@ def overhead(engine: JobEngine) -> float:
     store = engine.open_store()
     store.create(new_job("measured", MEASURED))
     worker = engine.start(lease=LEASE_SECONDS)
-    assert eventually(lambda: len(engine.begun()) == MEASURED and not store.state().running, _PATIENCE)
+    assert eventually(lambda: len(engine.events()) == MEASURED and not store.state().running, _PATIENCE)
     worker.terminate()
     worker.join()
-    begun = [each.at for each in engine.begun()]
+    begun = [each.at for each in engine.events()]
     return 1000 * (max(begun) - min(begun)) / (MEASURED - 1)
 
 
@@ -85,11 +90,12 @@ def kills(engine: JobEngine, count: int) -> Kills:
     """Kill one of three workers again and again while a job runs; another one takes its place."""
     store = engine.open_store()
     store.create(new_job("killed", KILLED_PAGES))
-    start = lambda: engine.start(seconds=CAPTURE_SECONDS, lease=LEASE_SECONDS)  # noqa: E731
-    workers, deaths = [start() for _ in range(WORKERS)], []
+    start = functools.partial(engine.start, seconds=CAPTURE_SECONDS, lease=LEASE_SECONDS)
+    workers: list[BaseProcess] = [start() for _ in range(WORKERS)]
+    deaths: list[tuple[int | None, float]] = []
     for index in range(count):
-        already = len(_begun(engine))
-        assert eventually(lambda seen=already: len(_begun(engine)) >= seen + 12, _PATIENCE)  # type: ignore[misc]
+        due = len(_begun(engine)) + BETWEEN_KILLS
+        assert eventually(functools.partial(_has_begun, engine, due), _PATIENCE)
         time.sleep(random.uniform(0, CAPTURE_SECONDS))
         victim = workers[index % WORKERS]
         victim.kill()
@@ -103,23 +109,29 @@ def kills(engine: JobEngine, count: int) -> Kills:
     return _account(engine, deaths)
 
 
-def _begun(engine: JobEngine) -> list[tuple[int, int, float]]:
-    return [(each.number, each.pid, each.at) for each in engine.begun() if each.job == "killed"]
+def _begun(engine: JobEngine) -> list[Event]:
+    return [each for each in engine.events() if each.job == "killed"]
+
+
+def _has_begun(engine: JobEngine, captures: int) -> bool:
+    return len(_begun(engine)) >= captures
 
 
 def _account(engine: JobEngine, deaths: list[tuple[int | None, float]]) -> Kills:
     begun = _begun(engine)
+    captured = [each for each in engine.events("captured") if each.job == "killed"]
     waits = [0.0]
     for pid, died in deaths:
-        # the last page of each thread may have been unfinished; a page that was finished has no later capture
-        for page in {page for page, by, at in begun if by == pid}:
-            waits += [at - died for other, by, at in begun if other == page and by != pid and at > died][:1]
+        finished = {each.number for each in captured if each.pid == pid}
+        unfinished = {each.number for each in begun if each.pid == pid} - finished
+        again = (min(each.at for each in begun if each.number == page and each.at > died) for page in unfinished)
+        waits += [at - died for at in again]
     pages = engine.open_store().pages("killed", limit=KILLED_PAGES)
-    times = [sum(page.number == number for number, *_ in begun) for page in pages]
+    times = Counter(each.number for each in captured)
     return Kills(
         killed=len(deaths),
         lost=sum(page.status is not PageStatus.CAPTURED for page in pages),
-        more_than_twice=sum(each > 2 for each in times),  # noqa: PLR2004
+        more_than_twice=sum(each > 2 for each in times.values()),  # noqa: PLR2004
         longest=max(waits),
     )
 

@@ -28,8 +28,8 @@ LONG_LEASE, SHORT_LEASE = 30.0, 3.0
 """Seconds. The long one outlasts any pause of a busy machine; tests of lost workers wait for the short one."""
 
 
-class Begun(NamedTuple):
-    """A capture that a worker has begun; ``at`` is a time of the machine's monotonic clock."""
+class Event(NamedTuple):
+    """The begin or the end of a capture; ``at`` is a time of the machine's monotonic clock."""
 
     job: str
     number: int
@@ -57,20 +57,20 @@ class JobEngine:
         worker.start()
         return worker
 
-    def begun(self) -> list[Begun]:
-        """The captures that workers have begun."""
-        record = self.folder / "captures"
+    def events(self, kind: Literal["begun", "captured"] = "begun") -> list[Event]:
+        """The captures that workers have begun or ended."""
+        record = self.folder / kind
         lines = record.read_text().splitlines() if record.exists() else []
         fields = map(str.split, lines)
-        return [Begun(job, int(number), int(pid), float(at)) for job, number, pid, at in fields]
+        return [Event(job, int(number), int(pid), float(at)) for job, number, pid, at in fields]
 
     def captures(self) -> Counter[tuple[str, int]]:
         """How often each page (job, number) was begun by any worker."""
-        return Counter((each.job, each.number) for each in self.begun())
+        return Counter((each.job, each.number) for each in self.events())
 
-    def record(self, lease: Lease) -> None:
-        """Record a capture; one write of a line is atomic."""
-        descriptor = os.open(self.folder / "captures", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    def record(self, kind: Literal["begun", "captured"], lease: Lease) -> None:
+        """Record an event; one write of a line is atomic."""
+        descriptor = os.open(self.folder / kind, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(descriptor, f"{lease.job} {lease.number} {os.getpid()} {time.monotonic()}\n".encode())
         os.close(descriptor)
 
@@ -98,10 +98,11 @@ def _threads(engine: JobEngine, store: JobStore, capture: Callable[[Lease], Capt
 
 
 def _capture(engine: JobEngine, behaviour: Behaviour, seconds: float, lease: Lease) -> CaptureOutcome:
-    engine.record(lease)
+    engine.record("begun", lease)
     if behaviour == "hang":
         threading.Event().wait()
     threading.Event().wait(seconds)  # the work of a browser
+    engine.record("captured", lease)
     return CaptureOutcome(result=PageResult(verdict="ok"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from tintype import backends
 from tintype.api_keys import ApiKey
@@ -152,3 +153,13 @@ def open_broker(settings: Settings) -> Broker:
     url = settings.broker_url or settings.redis_url
     is_rabbitmq = url.startswith(("amqp://", "amqps://"))
     return (broker.open_rabbitmq if is_rabbitmq else broker.open_redis)(url, settings.redis_prefix)
+
+
+def describe_broker(settings: Settings) -> str:
+    """Where the broker is, for the operator: ``RabbitMQ at host:5672``, without the password of the URL."""
+    parts = urlsplit(settings.broker_url)
+    if parts.scheme not in ("amqp", "amqps"):
+        return backends.describe_state(
+            settings.model_copy(update={"redis_url": settings.broker_url or settings.redis_url})
+        )
+    return f"RabbitMQ at {parts.hostname}:{parts.port or (5672 if parts.scheme == 'amqp' else 5671)}"

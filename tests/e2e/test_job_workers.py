@@ -11,38 +11,49 @@ import pytest
 
 from harness.node import JobWorkerNode, Node
 from harness.servers import RedisServer
-from harness.site_server import SiteServer
 from harness.waiting import eventually
-from tests.e2e.conftest import StartNode
+from tests.support.snapsharp_server import KEY, SnapSharpServer
 
-pytestmark = pytest.mark.browser
-
-StartWorker = Callable[..., JobWorkerNode]
+StartWorker = Callable[[str], JobWorkerNode]
+PAGES = [f"http://1.1.1.1/{number}" for number in range(6)]
+"""A public address, so no lookup is needed; nothing connects to it."""
 
 
 @pytest.fixture
-def shared(redis_server: RedisServer, site: SiteServer, tmp_path: Path) -> dict[str, str]:
+def api() -> Iterator[SnapSharpServer]:
+    """A hosted engine, so that the test needs no browser."""
+    with SnapSharpServer() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(redis_server: RedisServer, api: SnapSharpServer, tmp_path: Path) -> dict[str, str]:
     """Settings that all nodes share."""
     return {
         "REDIS_URL": redis_server.url,
         "TINTYPE_STORAGE_DIR": str(tmp_path / "stored"),
-        "TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port}",
-        "TINTYPE_SLOTS": "2",
+        "TINTYPE_ENGINE": "snapsharp",
+        "SNAPSHARP_API_KEY": KEY,
+        "SNAPSHARP_BASE_URL": api.url,
+        "TINTYPE_WORKERS": "1",
     }
 
 
 @pytest.fixture
-def start_worker(shared: dict[str, str], tmp_path: Path) -> Iterator[StartWorker]:
+def start_worker(settings: dict[str, str], tmp_path: Path) -> Iterator[StartWorker]:
     with ExitStack() as running:
-
-        def start(name: str, **settings: str) -> JobWorkerNode:
-            return running.enter_context(JobWorkerNode(data=tmp_path / name, env={**shared, **settings}))
-
-        yield start
+        yield lambda name: running.enter_context(JobWorkerNode(data=tmp_path / name, env=settings))
 
 
-def submit(node: Node, *urls: str) -> str:
-    response = node.client.post("/jobs", json={"pages": list(urls)})
+@pytest.fixture
+def node(settings: dict[str, str], tmp_path: Path) -> Iterator[Node]:
+    """A node that captures no pages of jobs itself."""
+    with Node(data=tmp_path / "node", env={**settings, "TINTYPE_JOB_WORKERS": "0"}) as node:
+        yield node
+
+
+def submit(node: Node) -> str:
+    response = node.client.post("/jobs", json={"pages": PAGES})
     assert response.status_code == 202, response.text
     return str(response.json()["id"])
 
@@ -52,18 +63,18 @@ def report(node: Node, job: str) -> dict[str, Any]:
 
 
 def test_workers_capture_the_jobs_of_a_node_that_captures_none(
-    start_node: StartNode, start_worker: StartWorker, shared: dict[str, str], site: SiteServer
+    node: Node, start_worker: StartWorker, api: SnapSharpServer
 ) -> None:
-    node = start_node(env={**shared, "TINTYPE_JOB_WORKERS": "0"})
+    api.fault = "hanging"
     killed = start_worker("killed")
-    held = [f"/plain.html?held={number}" for number in range(2)]
-    job = submit(node, *map(site.url, held), *(site.url(f"/plain.html?{number}") for number in range(4)))
-    site.wait_for_visit(held[0])
-    killed.kill()
-    site.release_held.set()
+    job = submit(node)
+    assert eventually(lambda: report(node, job)["progress"]["running"], 60), killed.output()
+    killed.process.kill()
+    killed.process.wait(30)
+    api.fault = ""
     worker = start_worker("worker")
-    assert eventually(lambda: report(node, job)["status"] == "completed", 120), worker.output() + node.output()
-    assert report(node, job)["progress"]["captured"] == 6
+    assert eventually(lambda: report(node, job)["status"] == "completed", 60), worker.output() + node.output()
+    assert report(node, job)["progress"]["captured"] == len(PAGES)
     assert worker.stop() == 0
     assert "job_worker_stopped" in worker.output()
     assert not (worker.data / "run" / "job-worker").exists()

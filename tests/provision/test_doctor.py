@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.servers import RedisServer, S3Server, free_port
+from harness.servers import RabbitServer, RedisServer, S3Server, free_port
 from tests.support.fakes import FakeEngine
 from tintype import backends, cli
 from tintype.chromium.process import user
@@ -216,6 +216,33 @@ class TestCache:
         assert found.level is CheckLevel.ERROR
         assert "REDIS_URL" in found.remedy
         assert "hush" not in found.detail
+
+
+class TestBroker:
+    def test_checks_no_broker_that_jobs_do_not_use(self, tmp_path: Path) -> None:
+        assert "broker" not in check(settings(tmp_path))
+
+    def test_reports_redis(self, tmp_path: Path) -> None:
+        with RedisServer() as server:
+            found = check(settings(tmp_path, REDIS_URL=server.url, TINTYPE_JOB_WORKERS="0"))["broker"]
+        assert (found.level, found.detail) == (CheckLevel.OK, f"Redis at 127.0.0.1:{server.port}")
+
+    def test_reports_rabbitmq(self, tmp_path: Path) -> None:
+        with RedisServer() as redis, RabbitServer() as server:
+            found = check(settings(tmp_path, REDIS_URL=redis.url, TINTYPE_BROKER_URL=server.url))["broker"]
+        assert (found.level, found.detail) == (CheckLevel.OK, f"RabbitMQ at 127.0.0.1:{server.port}")
+
+    def test_reports_a_rabbitmq_that_is_down(self, tmp_path: Path) -> None:
+        url = f"amqp://user:hush@127.0.0.1:{free_port()}/"
+        found = check(settings(tmp_path, REDIS_URL="redis://127.0.0.1:9/0", TINTYPE_BROKER_URL=url))["broker"]
+        assert found.level is CheckLevel.ERROR
+        assert "TINTYPE_BROKER_URL" in found.remedy
+        assert "hush" not in found.detail
+
+    def test_requires_shared_jobs(self, tmp_path: Path) -> None:
+        found = check(settings(tmp_path, TINTYPE_JOB_WORKERS="0"))["broker"]
+        assert found.level is CheckLevel.ERROR
+        assert "REDIS_URL" in found.detail
 
 
 class TestStorage:

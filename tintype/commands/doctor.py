@@ -15,6 +15,7 @@ from tintype.commands import ExitCode
 from tintype.commands.help_page import DocumentedCommand
 from tintype.commands.settings_table import settings_table
 from tintype.commands.spinner import spinner
+from tintype.job_components import describe_broker
 from tintype.provision import doctor
 from tintype.provision.doctor import CheckLevel, CheckResult
 from tintype.settings import Settings
@@ -92,6 +93,7 @@ def _in_force(settings: Settings) -> Table:
         "engine": ", then ".join(settings.engines),
         "cache": _description_of_cache(settings),
         "storage": backends.describe_storage(settings),
+        **({"broker": describe_broker(settings)} if settings.broker_url else {}),
         "clients": _clients(settings),
         "targets": _targets(settings),
     }

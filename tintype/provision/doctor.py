@@ -22,6 +22,7 @@ from tintype.chromium.process.launch_options import HOMES, hideable_dirs
 from tintype.chromium.process.namespaces import NamespaceSpec
 from tintype.chromium.process.user import BrowserUser
 from tintype.errors import ConfigurationError, TintypeError
+from tintype.job_components import describe_broker, open_broker
 from tintype.provision import find_browser, fonts
 from tintype.service import check_cache
 from tintype.settings import Settings
@@ -64,12 +65,23 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
         yield from _shared_memory()
         yield from _filter_lists(settings)
     yield _check("cache", lambda: _cache(settings), "Check REDIS_URL, and whether that server answers.")
+    if settings.broker_url or settings.job_workers == 0:
+        yield _check("broker", lambda: _broker(settings), "Check TINTYPE_BROKER_URL, and whether that server answers.")
     yield _check("storage", lambda: _storage(settings), _storage_remedy(settings))
     for name in settings.engines:
         one = settings.model_copy(update={"engine": name})
         result = _check("capture", partial(_capture, one), _engine_remedy(name, settings))
         is_clear = result.level is CheckLevel.OK or len(settings.engines) == 1
         yield result if is_clear else replace(result, detail=f"{name.partition('://')[0]}: {result.detail}")
+
+
+def _broker(settings: Settings) -> str:
+    broker = open_broker(settings)
+    try:
+        broker.top_up(0)
+    finally:
+        broker.close()
+    return describe_broker(settings)
 
 
 def _check(what: str, run: Callable[[], str], remedy: str) -> CheckResult:
