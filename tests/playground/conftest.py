@@ -34,7 +34,11 @@ def start(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with ExitStack() as running:
 
         def begin(**settings: str) -> Node:
-            reach = {"TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port}", "TINTYPE_WORKERS": "1", "TINTYPE_TIMEOUT": "60s"}
+            reach = {
+                "TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port}",
+                "TINTYPE_WORKERS": "1",
+                "TINTYPE_TIMEOUT": "60s",
+            }
             return running.enter_context(Node(data=tmp_path_factory.mktemp("node") / "data", env=reach | settings))
 
         yield begin
