@@ -33,9 +33,9 @@ def command(output: str) -> None:
         parts = application.build_application(settings)
         try:
             # only a server builds the components of jobs
-            content = document(
-                replace(api_features(parts), jobs=settings.jobs, schedules=settings.jobs and settings.schedules > 0)
-            )
+            schedules = settings.jobs and settings.schedules > 0
+            features = replace(api_features(parts), jobs=settings.jobs, schedules=schedules, webhooks=settings.jobs)
+            content = document(features)
         finally:
             parts.close()
     text = json.dumps(content, indent=2, ensure_ascii=False)

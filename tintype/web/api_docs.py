@@ -36,6 +36,7 @@ def api_features(application: Application) -> ApiFeatures:
         progress=application.captures is not None,
         jobs=application.jobs is not None,
         schedules=application.schedules is not None,
+        webhooks=application.webhooks is not None,
         status=application.playground.enabled,
         metrics=application.metrics_access.mode != "off",
     )

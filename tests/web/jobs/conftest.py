@@ -12,25 +12,33 @@ from werkzeug.test import TestResponse
 
 from tests.support.concurrency import eventually
 from tests.support.contracts.jobs import LIMITS
-from tests.web.conftest import Site
+from tests.support.webhooks import SECRET
+from tests.web.conftest import DAY, Site
 from tintype.jobs.capture import PageCapturer
 from tintype.jobs.runner import JobRunner
 from tintype.jobs.service import JobLimits, JobService
 from tintype.jobs.submission import SubmissionParser
+from tintype.network.egress import Policy
+from tintype.network.outbound_post import Poster
 from tintype.request_parser import RequestParser
 from tintype.schedules.comparison import PageComparer
 from tintype.schedules.runner import RunParts, ScheduleRunner
 from tintype.schedules.service import ScheduleLimits, ScheduleService
 from tintype.schedules.submission import MAX_SCHEDULE_PAGES, ScheduleParser
+from tintype.state.sqlite_deliveries import SqliteDeliveries
 from tintype.state.sqlite_jobs import SqliteJobs
 from tintype.state.sqlite_schedules import SqliteSchedules
+from tintype.webhooks.sender import WebhookSender
+from tintype.webhooks.service import WebhookService
+from tintype.webhooks.signatures import WebhookSigner
+from tintype.webhooks.target import WebhookParser
 
 PAGES = ["https://a.org/", "https://b.org/path", "https://c.org/"]
 
 
 @dataclass(kw_only=True)
 class JobSite(Site):
-    """A site with jobs; their pages are captured once ``start`` was called."""
+    """A site with jobs; their pages are captured once ``start`` was called. It sends no events."""
 
     folder: Path
     queue: int = 10_000
@@ -39,7 +47,16 @@ class JobSite(Site):
         super()._app()
         store, parser = SqliteJobs(self.folder / "jobs.db", clock=self.clock), self.application.request_parser
         runner = JobRunner(store, PageCapturer(self.service, parser), LIMITS)
-        self.jobs = JobService(store, SubmissionParser(parser), runner, JobLimits(queued_per_owner=self.queue))
+        signer = WebhookSigner([SECRET])
+        self.webhooks = WebhookService(
+            SqliteDeliveries(self.folder / "jobs.db"),
+            WebhookParser(Policy(), signer),
+            WebhookSender(Poster(Policy(), 60.0), signer),
+            DAY,
+        )
+        submissions = SubmissionParser(parser, webhooks=self.webhooks.parser)
+        limits = JobLimits(queued_per_owner=self.queue)
+        self.jobs = JobService(store, submissions, runner, limits, webhooks=self.webhooks)
         self.schedules = self._schedules(parser)
         return super()._app()
 

@@ -31,6 +31,7 @@ from tintype.web.bodies import HealthReport, ReadinessReport, StatusReport
 from tintype.web.header_catalog import FIELDS
 from tintype.web.openapi import ApiFeatures, document
 from tintype.web.playground import Playground
+from tintype.webhooks.sender import payload_of
 
 ADMIN_ROUTES = {"/purge", "/stored"}
 ADMIN_OPERATIONS = {("/stored/{key}", "delete")}
@@ -194,6 +195,8 @@ class TestJobSchema:
         [
             {"pages": [URL, {"url": URL, "width": 800}]},
             {"sitemap": URL, "include": ["/blog/*"], "exclude": "*.pdf", "max_pages": 5},
+            {"pages": [URL], "webhook": "https://hooks.site.org/"},
+            {"pages": [URL], "webhook": {"url": "https://hooks.site.org/", "events": ["page.failed"]}},
             {"pages": [URL], "options": {"full_page": True}, "store": False, "name": "news", "partial_ok": True},
         ],
     )
@@ -222,6 +225,10 @@ class TestJobSchema:
             {"sitemap": URL, "max_pages": 0},
             {"sitemap": URL, "exclude": [""]},
             {"sitemap": 5},
+            {"pages": [URL], "webhook": 5},
+            {"pages": [URL], "webhook": {"events": ["page.failed"]}},
+            {"pages": [URL], "webhook": {"url": "https://hooks.site.org/", "events": []}},
+            {"pages": [URL], "webhook": {"url": "https://hooks.site.org/", "events": ["webhook.test"]}},
         ],
     )
     def test_service_rejects_what_the_schema_rejects(
@@ -229,6 +236,41 @@ class TestJobSchema:
     ) -> None:
         assert not schema.is_valid(members)
         assert JobSite(folder=tmp_path).client.post("/jobs", json=members).status_code == 400
+
+
+class TestWebhookSchema:
+    """The body of ``POST /thumb`` and ``POST /persist`` with a webhook, and what receivers get."""
+
+    @pytest.mark.parametrize("path", ["/thumb", "/persist"])
+    def test_service_accepts_what_the_schema_accepts(self, path: str, api: dict[str, Any], tmp_path: Path) -> None:
+        members = {"url": URL, "width": 800, "webhook": {"url": "https://hooks.site.org/", "events": ["page.failed"]}}
+        validator(api, "WebhookRequest").validate(members)
+        response = JobSite(folder=tmp_path).client.post(path, json=members)
+        assert response.status_code == 202
+        assert_exactly(validator(api, "JobReport"), response.json)
+
+    @pytest.mark.parametrize(
+        "more", [{"html": "<p>"}, {"cookies": {"a": "b"}}, {"webhook": {}}, {"width": 5}, {"colour": "red"}]
+    )
+    def test_service_rejects_what_the_schema_rejects(
+        self, api: dict[str, Any], tmp_path: Path, more: dict[str, Any]
+    ) -> None:
+        members = {"url": URL, "webhook": "https://hooks.site.org/", **more}
+        assert not validator(api, "WebhookRequest").is_valid(members)
+        assert JobSite(folder=tmp_path).client.post("/thumb", json=members).status_code == 400
+
+    def test_bodies_match_their_schemas_exactly(self, api: dict[str, Any], tmp_path: Path) -> None:
+        site = JobSite(folder=tmp_path)
+        job = site.job(URL, webhook="https://hooks.site.org/")
+        site.client.delete(f"/jobs/{job}")
+        listed = site.client.get("/webhooks/deliveries").json
+        assert_exactly(validator(api, "DeliveryList"), listed)
+        (delivery,) = listed["deliveries"]
+        resent = site.client.post(f"/webhooks/deliveries/{delivery['id']}/resend").json
+        assert_exactly(validator(api, "DeliveryReport"), resent)
+        event = json.loads(payload_of(site.webhooks.delivery(delivery["id"], None)))
+        assert_exactly(validator(api, "WebhookEvent"), event)
+        validator(api, "JobReport").validate(event["data"])
 
 
 class TestScheduleSchema:
@@ -396,7 +438,17 @@ class TestDocsPage:
         assert {
             part
             for part in parts
-            - {"Request", "JobOptions", "purge", "storedList", "storedDelete", "storedDeleteOne", "progress", "cancel"}
+            - {
+                "Request",
+                "JobOptions",
+                "WebhookRequest",
+                "purge",
+                "storedList",
+                "storedDelete",
+                "storedDeleteOne",
+                "progress",
+                "cancel",
+            }
             if f'id="{part}"' not in page
         } == set()
         words = {*Options.model_fields, *(kind.code for kind in errors.ALL if kind.status not in {401, 403, 405})}

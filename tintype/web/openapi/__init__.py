@@ -10,6 +10,8 @@ from tintype.web.openapi import parameters, responses
 from tintype.web.openapi.features import ApiFeatures
 from tintype.web.openapi.paths import paths
 from tintype.web.openapi.schemas import schemas
+from tintype.web.openapi.webhook_body import webhook_request
+from tintype.web.openapi.webhooks import webhooks
 
 __all__ = ["ApiFeatures", "document"]
 
@@ -22,6 +24,7 @@ _TAGS = [
     {"name": "thumbnails", "description": "Thumbnails, metadata and stored thumbnails."},
     {"name": "jobs", "description": "Jobs: captures of many pages without a waiting client."},
     {"name": "schedules", "description": "Schedules: jobs at given times, compared with the run before."},
+    {"name": "webhooks", "description": "Webhooks: events of jobs and schedules, and their deliveries."},
     {"name": "operation", "description": "Health, metrics and status."},
 ]
 _KEY_SCHEMES = {
@@ -54,8 +57,14 @@ def document(features: ApiFeatures) -> dict[str, Any]:
         "servers": [{"url": features.base or "/"}],
         "tags": _TAGS,
         "paths": paths(features),
+        **({"webhooks": webhooks()} if features.webhooks else {}),
         "components": {
-            "schemas": {"Request": parameters.body(), "JobOptions": parameters.job_options(), **schemas()},
+            "schemas": {
+                "Request": parameters.body(),
+                "JobOptions": parameters.job_options(),
+                "WebhookRequest": webhook_request(),
+                **schemas(),
+            },
             "parameters": parameters.components(),
             "headers": {name: {"description": field.meaning, "schema": field.schema} for name, field in FIELDS.items()},
             "examples": responses.examples(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tintype.options import format_value
@@ -14,7 +14,7 @@ from tintype.web.openapi.responses import PROBLEM_JSON
 Json = Mapping[str, Any]
 
 _METHODS = ("get", "post", "patch", "delete")
-_OPTIONS = ("Request", "JobOptions")
+_OPTIONS = ("Request", "JobOptions", "WebhookRequest")
 """Objects whose members are the options, which the page lists with their routes."""
 
 
@@ -117,7 +117,7 @@ def _operation(document: Json, path: str, method: str, operation: Json) -> Opera
             _row(each["name"], each["schema"], each.get("description", ""), required=each.get("required", False))
             for each in parameters
         ),
-        members=_rows(_resolve_ref(document, content["schema"])) if content else (),
+        members=_body_rows(document, content["schema"]) if content else (),
         media=tuple(success["content"]),
         body=schema.rpartition("/")[2],
         headers=tuple(
@@ -127,6 +127,15 @@ def _operation(document: Json, path: str, method: str, operation: Json) -> Opera
         errors=tuple(_error_rows(document, operation["responses"])),
         curl=curl.command(path, method, operation),
     )
+
+
+def _body_rows(document: Json, schema: Json) -> tuple[ParameterRow, ...]:
+    """Members of a body; of one with alternatives all, and required is what each alternative requires."""
+    alternatives = [_rows(_resolve_ref(document, each)) for each in schema.get("anyOf", [schema])]
+    required = set.intersection(*({row.name for row in rows if row.required} for rows in alternatives))
+    found = {row.name: replace(row, required=row.name in required) for rows in reversed(alternatives) for row in rows}
+    first = [row.name for rows in alternatives for row in rows]
+    return tuple(found[name] for name in dict.fromkeys(first))
 
 
 def _row(name: str, schema: Json, meaning: str, *, required: bool = False) -> ParameterRow:

@@ -32,6 +32,7 @@ class ApiFeatures:
     metrics: bool = True
     jobs: bool = True
     schedules: bool = True
+    webhooks: bool = True
 
 
 def security(features: ApiFeatures, *, signed: bool = False) -> list[dict[str, list[str]]]:

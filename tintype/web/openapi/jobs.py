@@ -14,6 +14,7 @@ from tintype.web.jobs.views import DEFAULT_PAGE, EVENTS_SECONDS, MAX_PAGE, MAX_W
 from tintype.web.openapi import responses
 from tintype.web.openapi.features import IF_NONE_MATCH, REQUEST_ID, TEXT, ApiFeatures, security
 from tintype.web.openapi.responses import Responses, failures, json_content, success
+from tintype.web.openapi.webhook_body import webhook_member
 from tintype.web.query_values import IDEMPOTENCY_KEY
 
 _BODY = (errors.RequestTimeout, errors.BodyTooLarge, errors.UnsupportedMedia)
@@ -63,11 +64,14 @@ def _submit(features: ApiFeatures) -> dict[str, Any]:
         "description": "Tintype captures the pages without a waiting client. If a page is invalid, no page is captured;"
         " the error names the first invalid ones by their index. With `partial_ok` they are left out instead.",
         "parameters": [_IDEMPOTENCY_KEY, REQUEST_ID],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _body(), "example": example}}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _body(features), "example": example}},
+        },
     }
 
 
-def _body() -> dict[str, Any]:
+def _body(features: ApiFeatures) -> dict[str, Any]:
     options = {"$ref": "#/components/schemas/JobOptions"}
     page = {"anyOf": [{**TEXT, "format": "uri"}, {"allOf": [options], "required": ["url"]}]}
     members = {
@@ -90,6 +94,7 @@ def _body() -> dict[str, Any]:
             "description": "Store the thumbnails permanently; false: keep them in the cache only.",
         },
         "name": {**TEXT, "maxLength": MAX_NAME, "description": "Any text, for the client."},
+        **({"webhook": webhook_member()} if features.webhooks else {}),
         "partial_ok": {
             "type": "boolean",
             "default": False,

@@ -24,12 +24,15 @@ from tintype.web.bodies import (
     UsageReport,
 )
 from tintype.web.header_catalog import RATE_LIMIT
+from tintype.web.jobs.bodies import JobReport
 from tintype.web.openapi import parameters, responses
 from tintype.web.openapi.features import IF_NONE_MATCH, REQUEST_ID, TEXT, ApiFeatures, security
 from tintype.web.openapi.jobs import job_paths
 from tintype.web.openapi.responses import Responses, any_media, failures, json_content, success
 from tintype.web.openapi.schedules import schedule_paths
 from tintype.web.openapi.schemas import reference
+from tintype.web.openapi.webhook_body import body_with_webhook
+from tintype.web.openapi.webhooks import accepted, webhook_paths
 from tintype.web.purge import MAX_SELECTORS
 
 _EXPIRES = {
@@ -57,6 +60,7 @@ def paths(features: ApiFeatures) -> dict[str, Any]:
         },
         **(job_paths(features) if features.jobs else {}),
         **(schedule_paths(features) if features.schedules else {}),
+        **(webhook_paths(features) if features.webhooks else {}),
         "/purge": {"post": _purge()},
         "/health": {
             "get": _operator("health", "Liveness.", success("The process is running.", json_content(HealthReport)))
@@ -93,7 +97,7 @@ def _thumb_post(features: ApiFeatures) -> dict[str, Any]:
         "operationId": "thumbPosted",
         "summary": "Thumbnail of a page, with options that a query string cannot carry.",
         "description": "The same options as JSON; also inline HTML, headers, cookies and a password.",
-        **_with_options(features, responses.thumbnail(), as_image=True),
+        **_with_options(features, responses.thumbnail() | accepted(features, JobReport), as_image=True),
     }
 
 
@@ -110,6 +114,7 @@ def _meta(features: ApiFeatures) -> dict[str, Any]:
 
 def _persist(features: ApiFeatures) -> dict[str, Any]:
     found = success("The thumbnail is stored.", json_content(PersistedThumbnail), *RATE_LIMIT)
+    found |= accepted(features, JobReport)
     return {
         "operationId": "persist",
         "summary": "Store a thumbnail permanently.",
@@ -135,7 +140,7 @@ def _with_options(
     )
     signed = features.signatures and bool(query)
     example = {"url": "https://example.com/"}
-    body = {"application/json": {"schema": {"$ref": "#/components/schemas/Request"}, "example": example}}
+    body = {"application/json": {"schema": body_with_webhook(features), "example": example}}
     return {
         "tags": ["thumbnails"],
         "parameters": [*query, *([_EXPIRES] if signed else []), IF_NONE_MATCH, REQUEST_ID],

@@ -25,6 +25,7 @@ from tintype.web.bodies import (
 from tintype.web.jobs.bodies import JobChange, JobList, JobPageList, JobReport
 from tintype.web.openapi.markdown import first_paragraph
 from tintype.web.schedules.bodies import RunList, RunReport, ScheduleList, ScheduleRemoval, ScheduleReport
+from tintype.web.webhooks.bodies import DeliveryList, DeliveryReport, WebhookEvent
 
 Schema = dict[str, Any]
 
@@ -32,6 +33,7 @@ _MODELS = (
     *(Problem, PageMetadata, PersistedThumbnail, HealthReport, ReadinessReport, StatusReport),
     *(KeyUsage, PurgeReport, UsageReport, StoredList, StoredRemovalReport, ProgressReport, CancelReport),
     *(JobReport, JobList, JobPageList, JobChange),
+    *(DeliveryReport, DeliveryList, WebhookEvent),
     *(ScheduleReport, ScheduleList, ScheduleRemoval, RunReport, RunList),
 )
 
