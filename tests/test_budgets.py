@@ -26,10 +26,14 @@ from tintype.chromium.process.watchdog import ProcessLimits
 from tintype.chromium.proxy.session import ProxyLimits
 from tintype.commands import file_server, worker
 from tintype.engines import chromium
+from tintype.imaging.render import MAX_PIXELS as IMAGE_PIXELS
 from tintype.jobs import leased_pages, messages, sitemap_members, sitemap_pages, submission
 from tintype.jobs import service as job_service
 from tintype.network import resolver
 from tintype.options import combinations, credentials, types
+from tintype.schedules import comparison as schedule_comparison
+from tintype.schedules import submission as schedule_submission
+from tintype.schedules import timing
 from tintype.service import rendering_limit, stored_objects
 from tintype.sitemaps import reader as sitemap
 from tintype.sitemaps import robots
@@ -52,6 +56,8 @@ from tintype.web import (
 )
 from tintype.web.jobs import archive, preview
 from tintype.web.jobs import views as job_views
+from tintype.web.schedules import bodies as schedule_bodies
+from tintype.web.schedules import views as schedule_views
 
 KB, MB = 1 << 10, 1 << 20
 COLUMNS = ["resource", "bound per request", "bound per client", "bound for the process", "answer at the bound"]
@@ -144,6 +150,12 @@ BOUNDS: list[tuple[str, str]] = [
     ("sitemap of a job", f"{sitemap_members.MAX_GLOBS} globs of {sitemap_members.MAX_GLOB} characters"),
     ("sitemap of a job", f"{sitemap_pages.MAX_REPORTED} left out URLs"),
     ("list of jobs", f"{job_views.MAX_PAGE:,} entries; {job_service.MAX_EXAMINED:,} jobs compared"),
+    ("schedule", f"{schedule_submission.MAX_SCHEDULE_PAGES:,} pages, {schedule_views.MAX_SCHEDULE_BODY // MB} MB"),
+    ("schedule", f"at least {timing.MIN_INTERVAL // 60:.0f} minutes"),
+    ("schedule", f"{schedule_submission.MAX_REGIONS} ignored regions"),
+    ("comparison of two thumbnails", f"{schedule_comparison.MAX_PICTURE // MB} MB of each"),
+    ("comparison of two thumbnails", f"{IMAGE_PIXELS // 1_000_000} megapixels"),
+    ("list of runs", f"{schedule_views.MAX_RUNS} runs with {schedule_bodies.MAX_RUN_PAGES} pages"),
     (
         "requests that follow a job",
         f"{job_views.MAX_WAIT:.0f} s of waiting, {job_views.EVENTS_SECONDS:.0f} s of events",

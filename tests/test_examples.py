@@ -132,6 +132,11 @@ class TestJobsGuide:
 
 
 @pytest.mark.browser
+class TestSchedulesGuide(TestJobsGuide):
+    GUIDE = (ROOT / "docs" / "schedules.md").read_text()
+
+
+@pytest.mark.browser
 def test_demo_succeeds_and_writes_images(tmp_path: Path) -> None:
     done = run(sys.executable, str(ROOT / "scripts/demo.py"), str(tmp_path / "demo"), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tintype.schedules.model import Notify, Run, RunPage, RunStatus, Schedule
-from tintype.webhooks.model import DeliveryStore, Event, NewDelivery
+from tintype.webhooks.model import MAX_DATA, DeliveryStore, Event, NewDelivery
 
 MAX_EVENT_PAGES = 10
 """Pages of a run in a payload: those that changed or failed first. The run has all of them."""
 MAX_EVENT_URL, MAX_EVENT_DETAIL = 500, 200
-"""Characters of a page's URL and of its error text in a payload, so that every payload has less than 19 KB."""
+"""Characters of a page's URL and of its error text in a payload."""
 _NAMES = {Event.SCHEDULE_CHANGED: "changed", Event.SCHEDULE_FAILED: "failed", Event.SCHEDULE_COMPLETED: "completed"}
 
 
@@ -29,7 +29,7 @@ class RunNotifier:
         url = schedule.spec.webhook.get("url")
         if not url:
             return
-        data = json.dumps(run_members(schedule, run, self.url_of))
+        data = _bounded_data(schedule, run, self.url_of)
         new = [
             NewDelivery(
                 event=event,
@@ -56,8 +56,17 @@ def events_of(schedule: Schedule, run: Run) -> Iterator[Event]:
         yield Event.SCHEDULE_COMPLETED
 
 
-def run_members(schedule: Schedule, run: Run, url_of: Callable[[str], str]) -> dict[str, Any]:
-    """The members ``data`` of the payload of a run."""
+def _bounded_data(schedule: Schedule, run: Run, url_of: Callable[[str], str]) -> str:
+    """The JSON of a payload, with as many pages as have room in it."""
+    for count in range(MAX_EVENT_PAGES, -1, -1):
+        data = json.dumps(run_members(schedule, run, url_of, count))
+        if len(data) <= MAX_DATA:
+            break
+    return data
+
+
+def run_members(schedule: Schedule, run: Run, url_of: Callable[[str], str], count: int) -> dict[str, Any]:
+    """The members ``data`` of the payload of a run, with so many of its pages."""
     base = schedule.spec.base_url
     pages = sorted(run.pages, key=lambda page: (not page.changed, not page.error, page.number))
     return {
@@ -70,7 +79,7 @@ def run_members(schedule: Schedule, run: Run, url_of: Callable[[str], str]) -> d
         "error": run.error or None,
         "detail": run.detail[:MAX_EVENT_DETAIL] or None,
         "total": len(run.pages),
-        "pages": [_page_members(page, base, url_of) for page in pages[:MAX_EVENT_PAGES]],
+        "pages": [_page_members(page, base, url_of) for page in pages[:count]],
         "links": {
             "schedule": f"{base}/schedules/{schedule.id}",
             "run": f"{base}/schedules/{schedule.id}/runs/{run.id}",

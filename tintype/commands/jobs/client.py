@@ -98,6 +98,10 @@ class JobClient:
                 yield found
             report = found
 
+    def request(self, method: str, path: str, members: Mapping[str, Any] | None = None) -> Json:
+        """Send a request to another route; returns its JSON object. Raises as :meth:`submit` does."""
+        return self._json(method, path, None if members is None else json.dumps(members).encode())
+
     def _json(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}) -> Json:
         with self._request(method, path, body, headers) as response:
             found = _decode(response.read(_MAX_BODY))
