@@ -29,7 +29,7 @@ from tintype.engines import chromium
 from tintype.imaging.render import MAX_PIXELS as IMAGE_PIXELS
 from tintype.jobs import leased_pages, messages, sitemap_members, sitemap_pages, submission
 from tintype.jobs import service as job_service
-from tintype.network import resolver
+from tintype.network import outbound_post, resolver
 from tintype.options import combinations, credentials, types
 from tintype.schedules import comparison as schedule_comparison
 from tintype.schedules import submission as schedule_submission
@@ -58,6 +58,11 @@ from tintype.web.jobs import archive, preview
 from tintype.web.jobs import views as job_views
 from tintype.web.schedules import bodies as schedule_bodies
 from tintype.web.schedules import views as schedule_views
+from tintype.web.webhooks import views as delivery_views
+from tintype.webhooks import dispatcher, sender
+from tintype.webhooks import model as webhook_model
+from tintype.webhooks import service as webhook_service
+from tintype.webhooks.model import DeliveryLimits
 
 KB, MB = 1 << 10, 1 << 20
 COLUMNS = ["resource", "bound per request", "bound per client", "bound for the process", "answer at the bound"]
@@ -163,6 +168,14 @@ BOUNDS: list[tuple[str, str]] = [
     ("requests that follow a job", f"{1 / job_service.CHANGE_INTERVAL:.0f} events per second"),
     ("requests that follow a job", f"{job_views.MAX_WATCHERS_PER_CLIENT} at a time"),
     ("requests that follow a job", f"{job_views.MAX_WATCHERS} at a time"),
+    ("webhooks", f"{sender.ATTEMPT_SECONDS:.0f} s per attempt, {webhook_model.MAX_ATTEMPTS} attempts"),
+    ("webhooks", f"a payload of {(webhook_model.MAX_DATA + 1000) // 1000} KB"),
+    ("webhooks", f"{outbound_post.MAX_RESPONSE // KB} KB of the response"),
+    ("webhooks", f"Retry-After of {sender.MAX_RETRY_AFTER / 3600:.0f} h"),
+    ("webhooks", f"{DeliveryLimits().per_receiver} attempts at a time per receiver"),
+    ("webhooks", f"{DeliveryLimits().total} attempts at a time; {webhook_service.MAX_PENDING:,} pending"),
+    ("webhooks", f"the last {dispatcher.MAX_KEPT:,} ended"),
+    ("list of deliveries", f"{delivery_views.MAX_PAGE:,} entries"),
     ("archive of a job", f"{archive.MAX_ARCHIVES_PER_CLIENT} at a time"),
     ("archive of a job", f"{archive.MAX_ARCHIVES} at a time"),
     ("previews of the pages of a job", f"{preview.WIDTH} × {preview.HEIGHT} pixels"),

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+import types
+from collections.abc import Iterator, Sequence
 from html import unescape
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 
-from harness.node import Node
+from harness.node import Node, free_port
+from tests.support.concurrency import eventually
 from tests.support.paths import ROOT
+from tests.support.webhooks import OTHER_SECRET, SECRET, delivery, has_npm_package
 from tintype import imaging
 from tintype.options import Options
+from tintype.webhooks.sender import payload_of
+from tintype.webhooks.signatures import WebhookSigner
 
 EXAMPLES = ROOT / "examples"
 
@@ -145,6 +155,63 @@ def test_demo_succeeds_and_writes_images(tmp_path: Path) -> None:
     assert sizes["light.png"] == (1280, 720)
     assert sizes["light-320.webp"] == (320, 180)
     assert {"dark.webp", "phone.webp", "full.webp"} < set(sizes)
+
+
+def signed_event(secret: str) -> tuple[str, dict[str, str]]:
+    body = payload_of(delivery())
+    return body, WebhookSigner([secret]).headers("", "msg_1", body, time.time())
+
+
+class TestWebhookReceivers:
+    """The receivers in docs/webhooks.md, with events that Tintype has signed."""
+
+    GUIDE = (ROOT / "docs/webhooks.md").read_text()
+
+    def snippet(self, language: str) -> str:
+        return re.findall(rf"```{language}\n(.*?)```", self.GUIDE, re.DOTALL)[-1]
+
+    def test_python_accepts_an_event_once(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("TINTYPE_WEBHOOK_SECRET", SECRET)
+        module = types.ModuleType("receiver")
+        sys.modules["receiver"] = module  # FastAPI resolves the annotations of the module
+        try:
+            exec(compile(self.snippet("python"), "receiver", "exec"), module.__dict__)
+        finally:
+            del sys.modules["receiver"]
+        events = [signed_event(SECRET)] * 2 + [signed_event(OTHER_SECRET)]
+        assert asyncio.run(statuses_of(module.app, events)) == [204, 204, 401]
+        assert capsys.readouterr().out.count("job.completed") == 1
+
+    @pytest.mark.skipif(not has_npm_package("standardwebhooks"), reason="npm package standardwebhooks not in NODE_PATH")
+    def test_javascript_accepts_an_event_once(self, tmp_path: Path) -> None:
+        (tmp_path / "receiver.js").write_text(self.snippet("js"))
+        port, log = free_port(), tmp_path / "output.txt"
+        env = {**os.environ, "TINTYPE_WEBHOOK_SECRET": SECRET, "PORT": str(port)}
+        with log.open("w") as output:
+            process = subprocess.Popen(["node", "receiver.js"], cwd=tmp_path, env=env, stdout=output, stderr=output)
+        try:
+            assert eventually(lambda: can_connect(port), within=60), log.read_text()
+            url = f"http://127.0.0.1:{port}/"
+            body, headers = signed_event(SECRET)
+            assert [httpx.post(url, content=body, headers=headers).status_code for _ in range(2)] == [204, 204]
+            body, headers = signed_event(OTHER_SECRET)
+            assert httpx.post(url, content=body, headers=headers).status_code == 401
+        finally:
+            process.kill()
+            process.wait(60)
+        assert log.read_text().count("job.completed") == 1
+
+
+async def statuses_of(app: Any, events: Sequence[tuple[str, dict[str, str]]]) -> list[int]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://receiver") as client:
+        return [(await client.post("/tintype", content=body, headers=sent)).status_code for body, sent in events]
+
+
+def can_connect(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_thumbnail_page_uses_existing_options() -> None:

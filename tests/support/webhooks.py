@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import shutil
+import subprocess
 from typing import Any
 
 from tintype.network.egress import AllowRule, Policy
@@ -13,6 +15,13 @@ from tintype.webhooks.signatures import WebhookSigner
 
 SECRET = "whsec_" + base64.b64encode(b"a" * 32).decode()
 OTHER_SECRET = "whsec_" + base64.b64encode(b"b" * 24).decode()
+
+
+def has_npm_package(name: str) -> bool:
+    """Whether Node is installed and finds a package, for example in ``NODE_PATH``."""
+    if not shutil.which("node"):
+        return False
+    return subprocess.run(["node", "-e", f'require("{name}")'], capture_output=True, check=False).returncode == 0
 
 
 def delivery(url: str = "https://hooks.example/", *, attempts: int = 1, **fields: Any) -> Delivery:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from tests.support.webhooks import OTHER_SECRET, SECRET, delivery
+from tests.support.webhooks import OTHER_SECRET, SECRET, delivery, has_npm_package
 from tintype.webhooks.sender import payload_of
 from tintype.webhooks.signatures import WebhookSigner
 
@@ -43,13 +43,6 @@ def node(script: str, secret: str, sent: Mapping[str, str]) -> subprocess.Comple
     return subprocess.run(["node", "-e", script], input=text, text=True, capture_output=True, timeout=120, check=False)
 
 
-def has_library() -> bool:
-    if not shutil.which("node"):
-        return False
-    found = subprocess.run(["node", "-e", 'require("standardwebhooks")'], capture_output=True, check=False)
-    return found.returncode == 0
-
-
 class TestPython:
     def test_reference_library_verifies_a_delivery(self) -> None:
         verified = Webhook(SECRET).verify(BODY, headers(WebhookSigner([SECRET])))
@@ -68,7 +61,9 @@ class TestPython:
 
 @pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
 class TestJavaScript:
-    @pytest.mark.skipif(not has_library(), reason="the npm package standardwebhooks is not in NODE_PATH")
+    @pytest.mark.skipif(
+        not has_npm_package("standardwebhooks"), reason="the npm package standardwebhooks is not in NODE_PATH"
+    )
     def test_reference_library_verifies_a_delivery(self) -> None:
         done = node(SCRIPT, SECRET, headers(WebhookSigner([OTHER_SECRET, SECRET])))
         assert done.stdout.strip() == "job.completed", done.stderr
