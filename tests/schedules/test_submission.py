@@ -46,7 +46,7 @@ class TestJob:
         assert job["options"]["hide_selectors"] == [".d", ".clock"]
         assert [each["hide_selectors"] for each in job["pages"][1:]] == [[".a", ".clock"], [".b", ".c", ".clock"]]
 
-    def test_is_valid_for_each_schedule(self) -> None:
+    def test_job_is_accepted_as_one_of_a_client(self) -> None:
         spec = parsed(ignore_selectors=["#a", "b > c"], options={"full_page": True})
         PARSER._jobs.parse(to_job(spec), owner="", check_host=lambda _: None)
 
