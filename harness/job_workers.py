@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from harness.waiting import eventually
 from tintype.jobs import leased_pages, messages
 from tintype.jobs.job_worker import JobWorker
 from tintype.jobs.leased_pages import CaptureOutcome
@@ -23,9 +24,10 @@ from tintype.state.broker import open_rabbitmq, open_redis
 from tintype.state.redis_jobs import RedisJobs
 from tintype.state.sqlite_jobs import SqliteJobs
 
-Behaviour = Literal["capture", "hang", "die after the result"]
+Behaviour = Literal["capture", "hang", "wait for release", "die after the result"]
 LONG_LEASE, SHORT_LEASE = 30.0, 3.0
 """Seconds. The long one outlasts any pause of a busy machine; tests of lost workers wait for the short one."""
+_PATIENCE = 60.0
 
 
 class Event(NamedTuple):
@@ -47,6 +49,10 @@ class JobEngine:
     folder: Path
     """Where workers record what they capture."""
     open_broker: Callable[[], Any] | None = None
+
+    def release(self) -> None:
+        """End the captures of the workers that wait for it."""
+        (self.folder / "released").touch()
 
     def start(
         self, behaviour: Behaviour = "capture", *, seconds: float = 0.0, lease: float = LONG_LEASE
@@ -102,6 +108,8 @@ def _capture(engine: JobEngine, behaviour: Behaviour, seconds: float, lease: Lea
     if behaviour == "hang":
         threading.Event().wait()
     threading.Event().wait(seconds)  # the work of a browser
+    if behaviour == "wait for release":
+        eventually((engine.folder / "released").exists, _PATIENCE)
     engine.record("captured", lease)
     return CaptureOutcome(result=PageResult(verdict="ok"))
 

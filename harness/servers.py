@@ -21,14 +21,16 @@ import pytest
 
 from harness.waiting import eventually
 
-_TIMEOUT = 30.0
+_TIMEOUT = 60.0
+_MAX_SOCKET_FOLDER = 90
+"""Characters: the path of a socket has at most 107."""
 _MEMORY = Path("/dev/shm")
 
 
 class _Server:
     """A subprocess on a loopback port, which stays the same over restarts; a context manager."""
 
-    def __init__(self, folder: str | None = None) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="tintype-test-", dir=folder))
@@ -99,15 +101,16 @@ class _Server:
 class RedisServer(_Server):
     """redis-server without a memory limit. Skips the test if it is not installed.
 
-    ``persistent``: a restart keeps all data.
+    ``persistent``: a restart keeps all data, which is in ``folder`` or in memory.
     """
 
-    def __init__(self, password: str = "", *, persistent: bool = False) -> None:
+    def __init__(self, password: str = "", *, persistent: bool = False, folder: Path | None = None) -> None:
         binary = shutil.which("redis-server")
         if not binary:
             pytest.skip("redis-server is not installed")
         # in memory, because a busy disk would delay each response by more than the timeouts under test
-        super().__init__(str(_MEMORY) if persistent and _MEMORY.is_dir() else None)
+        memory = _MEMORY if persistent and _MEMORY.is_dir() else None
+        super().__init__(folder or memory)
         self._binary, self._password, self._persistent = binary, password, persistent
 
     @property
@@ -123,7 +126,9 @@ class RedisServer(_Server):
         return f"unix://{login}{self._folder}/redis.sock?db=0"
 
     def _command(self) -> list[str]:
-        listen = ["--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", str(self._folder / "redis.sock")]
+        listen = ["--bind", "127.0.0.1", "--port", str(self.port)]
+        if len(str(self._folder)) < _MAX_SOCKET_FOLDER:
+            listen += ["--unixsocket", str(self._folder / "redis.sock")]
         storage = ["--save", "", "--appendonly", "yes" if self._persistent else "no", "--dir", str(self._folder)]
         storage += ["--appendfsync", "always"]
         return [self._binary, *listen, *storage, *(["--requirepass", self._password] if self._password else [])]

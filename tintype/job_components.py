@@ -79,7 +79,7 @@ def build_jobs(
         threads.append(JobRunner(state.jobs, capturer, _claim_limits(settings, captures, backends.node_name(settings))))
     if settings.broker_url or not captures:
         threads.append(MessageSender(state.jobs, lambda: open_broker(settings)))
-        require_shared_jobs(settings)
+    check_jobs(settings)
     runner = ThreadsTogether(threads)
     job_limits = JobLimits(queued_per_owner=settings.job_queue, retention=settings.job_retention)
     submissions = SubmissionParser(parser, webhooks=webhooks.parser)
@@ -136,8 +136,13 @@ def _claim_limits(settings: Settings, captures: int, node: str) -> ClaimLimits:
     )
 
 
-def require_shared_jobs(settings: Settings) -> None:
-    """Raise ConfigurationError if only this machine could read the jobs."""
+def check_jobs(settings: Settings) -> None:
+    """Raise ConfigurationError if job workers shall capture pages, and only this machine could read the jobs."""
+    if settings.jobs and (settings.broker_url or settings.job_workers == 0):
+        _require_shared_jobs(settings)
+
+
+def _require_shared_jobs(settings: Settings) -> None:
     if not settings.redis_url:
         raise ConfigurationError(
             "REDIS_URL: required by TINTYPE_BROKER_URL, TINTYPE_JOB_WORKERS=0 and tintype worker, because all nodes"
@@ -147,7 +152,7 @@ def require_shared_jobs(settings: Settings) -> None:
 
 def open_broker(settings: Settings) -> Broker:
     """Open the broker of job workers, which connects on first use; raises ConfigurationError."""
-    require_shared_jobs(settings)
+    _require_shared_jobs(settings)
     from tintype.state import broker  # noqa: PLC0415 - only processes with a broker import Dramatiq
 
     url = settings.broker_url or settings.redis_url

@@ -54,9 +54,9 @@ class TestRun:
         report, worker, ready = tmp_path / "job-worker", FakeWorker(), threading.Event()
 
         def watch() -> None:
-            assert eventually(report.exists)
+            assert eventually(report.exists, 60)
             os.utime(report, (0, 0))
-            assert eventually(lambda: report.stat().st_mtime > 0)
+            assert eventually(lambda: report.stat().st_mtime > 0, 60)
             ready.set()
 
         threading.Thread(target=watch).start()
@@ -69,7 +69,7 @@ class TestRun:
         ages = []
 
         def watch() -> None:
-            assert eventually(report.exists)
+            assert eventually(report.exists, 60)
             os.utime(report, (0, 0))
             threading.Event().wait(0.2)
             ages.append(report.stat().st_mtime)

@@ -20,6 +20,7 @@ from tests.support.disks import small_disk
 from tintype.errors import BackendUnavailable
 from tintype.jobs.messages import MessageSender
 from tintype.jobs.model import JobStatus, JobStore
+from tintype.state.redis_jobs import RedisJobs
 from tintype.state.sqlite_jobs import SqliteJobs
 
 __all__ = ["small_disk"]
@@ -56,7 +57,7 @@ class Fleet:
 
     def ends(self) -> bool:
         """Whether the job ends with every page captured."""
-        return eventually(lambda: self.status() is JobStatus.COMPLETED, 60)
+        return eventually(lambda: self.status() is JobStatus.COMPLETED, 90)
 
     def has_begun(self, pages: int = 1) -> bool:
         return eventually(lambda: len(self.engine.captures()) >= pages, 60)
@@ -151,12 +152,13 @@ def test_stopped_worker_finishes_its_pages(fleet: Fleet) -> None:
 @on_every_engine
 def test_frozen_worker_stores_no_result_over_that_of_another_one(fleet: Fleet) -> None:
     fleet.submit(1)
-    first = fleet.start(seconds=0.5, lease=SHORT_LEASE)
+    first = fleet.start("wait for release", lease=SHORT_LEASE)
     assert fleet.has_begun()
     assert first.pid
     os.kill(first.pid, signal.SIGSTOP)
     fleet.start()
     assert fleet.ends()
+    fleet.engine.release()
     os.kill(first.pid, signal.SIGCONT)
     first.terminate()
     first.join(60)
@@ -212,6 +214,28 @@ class TestFullDisk:
         store.create(new_job("three"))
         assert [job.id for job in store.jobs(owner=None)] == ["three", "one"]
         assert store.state().queued == 6
+
+    def test_redis_keeps_the_jobs_that_it_accepted(self, small_disk: Path) -> None:
+        """With ``appendfsync always``, Redis ends when it cannot write; it starts again when there is room."""
+        with RedisServer(persistent=True, folder=small_disk) as server:
+            store = RedisJobs(server.url)
+            store.create(new_job("one", *urls(5)))
+            (small_disk / "filling").write_bytes(bytes(_free(small_disk)))
+            with pytest.raises(BackendUnavailable):
+                store.create(new_job("two", *urls(5000)))
+            (small_disk / "filling").unlink()
+            server.stop()
+            server.start()
+            assert eventually(lambda: _lists(store, ["one"]), 60)
+            store.create(new_job("three"))
+            assert store.state().queued == 6
+
+
+def _lists(store: JobStore, expected: list[str]) -> bool:
+    try:
+        return [job.id for job in store.jobs(owner=None)] == expected
+    except BackendUnavailable:
+        return False
 
 
 def _free(folder: Path) -> int:

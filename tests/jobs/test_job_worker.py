@@ -62,12 +62,12 @@ def test_captures_pages_until_it_is_stopped(store: SqliteJobs) -> None:
     broker = EagerBroker()
     worker = JobWorker(store, broker, lambda _: CaptureOutcome(result=GOOD), LIMITS)
     worker.start()
-    assert eventually(lambda: store.state()[:2] == (0, 0))
+    assert eventually(lambda: store.state()[:2] == (0, 0), 60)
     assert worker.is_alive()
     assert worker.stop(30)
     assert worker.stop(30)
     assert broker.calls[:2] == ["pause", "stop"]
-    assert eventually(lambda: broker.calls == ["pause", "stop", "close"])
+    assert eventually(lambda: broker.calls == ["pause", "stop", "close"], 60)
     assert not worker.is_alive()
 
 

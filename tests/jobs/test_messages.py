@@ -113,16 +113,16 @@ class TestMessageSender:
         sender.start()
         sender.wake()
         first = sender.last_round
-        assert eventually(lambda: sender.last_round > first)
+        assert eventually(lambda: sender.last_round > first, 60)
         broker.fails = False
-        assert eventually(lambda: broker.waiting == 3)
+        assert eventually(lambda: broker.waiting == 3, 60)
 
     def test_stop_closes_the_broker(self, store: SqliteJobs, broker: FakeBroker, sender: MessageSender) -> None:
         store.create(new_job("one"))
         sender.start()
-        assert eventually(lambda: broker.waiting == 1)
+        assert eventually(lambda: broker.waiting == 1, 60)
         assert sender.stop(30)
-        assert eventually(lambda: broker.closed)
+        assert eventually(lambda: broker.closed, 60)
 
 
 class TestMessageHandler:

@@ -73,7 +73,7 @@ def test_calls_the_worker_once_for_each_message(service: Service, prefix: str) -
     broker.top_up(20)
     consumer = broker.consume(calls, threads=3)
     assert consumer.is_alive()
-    assert eventually(lambda: calls.count == 20)
+    assert eventually(lambda: calls.count == 20, 60)
     consumer.pause()
     consumer.stop(30)
     assert not consumer.is_alive()
@@ -97,7 +97,7 @@ def test_stop_finishes_the_running_call_and_returns_the_other_messages(service: 
     release.set()
     consumer.stop(30)
     assert calls.count == 1
-    assert eventually(lambda: broker.top_up(9) == 0)
+    assert eventually(lambda: broker.top_up(9) == 0, 60)
     broker.close()
 
 
@@ -112,7 +112,7 @@ def test_call_that_raises_is_repeated(service: Service, prefix: str, monkeypatch
 
     broker.top_up(1)
     consumer = broker.consume(work, threads=1)
-    assert eventually(lambda: calls.count == 2)
+    assert eventually(lambda: calls.count == 2, 60)
     consumer.stop(30)
     broker.close()
 
@@ -125,8 +125,8 @@ def test_restarted_broker_is_used_again(service: Service, prefix: str) -> None:
         with pytest.raises(BackendUnavailable):
             broker.top_up(3)
         service.server.start()
-        assert eventually(lambda: _sends(broker))
-        assert eventually(lambda: calls.count >= 1)
+        assert eventually(lambda: _sends(broker), 60)
+        assert eventually(lambda: calls.count >= 1, 60)
     assert "guest:" not in str(logs)
     assert {entry["event"] for entry in logs} <= {"state_failed", "state_recovered"}
     assert sum(entry["event"] == "state_failed" and entry["backend"] == "broker" for entry in logs) <= 3

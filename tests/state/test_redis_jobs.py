@@ -154,7 +154,7 @@ class TestErrors:
         lease = claim(store)
         server.stop()
         server.start()
-        assert eventually(lambda: _works(store))
+        assert eventually(lambda: _works(store), 60)
         assert (store.finish(lease, GOOD), store.extend(lease, LEASE), store.job("one")) == (False, False, None)
         store.create(new_job("two"))
         assert claim(store).job == "two"
@@ -183,7 +183,7 @@ class TestErrors:
         assert claim(store, limits).job == "gone"
         client.delete(*client.keys("tintype:jobs:job:gone*"))
         clock.now += LEASE + 1
-        assert eventually(lambda: (lease := store.claim(limits, LEASE)) is not None and lease.job == "kept")
+        assert eventually(lambda: (lease := store.claim(limits, LEASE)) is not None and lease.job == "kept", 60)
         assert store.jobs(owner=None)[0].id == "kept"
 
     def test_pages_that_redis_lost_during_submission_are_an_error(
@@ -224,7 +224,7 @@ def test_finished_job_is_complete_after_a_killed_redis() -> None:
             store.finish(claim(store), GOOD)
         server.stop()
         server.start()
-        assert eventually(lambda: _works(store))
+        assert eventually(lambda: _works(store), 60)
         job = store.job("one")
         assert job
         assert job.status is JobStatus.COMPLETED
@@ -247,7 +247,7 @@ def test_stopped_redis_is_an_error_and_work_goes_on(monkeypatch: pytest.MonkeyPa
                 store.create(new_job("two"))
         assert [log["event"] for log in logs] == ["state_failed"]
         server.start()
-        assert eventually(lambda: _works(store))
+        assert eventually(lambda: _works(store), 60)
         assert store.finish(lease, GOOD)
         assert [claim(store).number for _ in range(2)] == [2, 3]
         assert store.job("two") is None

@@ -22,6 +22,7 @@ from granian.log import LogLevels
 
 from tintype import __version__, application, backends
 from tintype.commands.worker_process import WorkerProcess, kill_workers_on_second_interrupt
+from tintype.job_components import check_jobs
 from tintype.settings import Settings
 from tintype.web import create_app
 from tintype.web.connections import MAX_CONNECTIONS
@@ -42,6 +43,7 @@ _LOG_CONFIG: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_g
 
 def serve(settings: Settings, address: tuple[str, int], workers: int, threads: int) -> None:
     """Run granian until SIGTERM or SIGINT; raises ConfigurationError."""
+    check_jobs(settings)
     application.build_application(settings).close()  # reports invalid settings once, instead of once for each worker
     host, port = address
     server = Granian(
