@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shutil
@@ -21,7 +20,7 @@ import httpx
 import pytest
 
 from harness.node import Node, free_port
-from tests.support.concurrency import eventually
+from tests.support.concurrency import async_test, eventually
 from tests.support.paths import ROOT
 from tests.support.webhooks import OTHER_SECRET, SECRET, delivery, has_npm_package
 from tintype import imaging
@@ -170,7 +169,8 @@ class TestWebhookReceivers:
     def snippet(self, language: str) -> str:
         return re.findall(rf"```{language}\n(.*?)```", self.GUIDE, re.DOTALL)[-1]
 
-    def test_python_accepts_an_event_once(
+    @async_test
+    async def test_python_accepts_an_event_once(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("TINTYPE_WEBHOOK_SECRET", SECRET)
@@ -181,7 +181,7 @@ class TestWebhookReceivers:
         finally:
             del sys.modules["receiver"]
         events = [signed_event(SECRET)] * 2 + [signed_event(OTHER_SECRET)]
-        assert asyncio.run(statuses_of(module.app, events)) == [204, 204, 401]
+        assert await statuses_of(module.app, events) == [204, 204, 401]
         assert capsys.readouterr().out.count("job.completed") == 1
 
     @pytest.mark.skipif(not has_npm_package("standardwebhooks"), reason="npm package standardwebhooks not in NODE_PATH")

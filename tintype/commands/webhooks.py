@@ -131,9 +131,10 @@ def _opened(*, needs_data: bool = True) -> Iterator[WebhookService]:
 def _line(delivery: Delivery) -> str:
     page = f" page {delivery.page}" if delivery.page else ""
     reason = f"  {delivery.error}" if delivery.error else ""
+    attempts = f"{delivery.attempts} attempt{'' if delivery.attempts == 1 else 's'}"
     what = f"{delivery.event.value} of {delivery.subject}{page}"
     return (
-        f"{iso_time(delivery.created_at)}  {delivery.state.value:9}  {delivery.attempts} attempts  {delivery.id}"
+        f"{iso_time(delivery.created_at)}  {delivery.state.value:9}  {attempts:11}  {delivery.id}"
         f"  {what}  {delivery.url}{reason}"
     )
 

@@ -42,9 +42,12 @@ CheckHost = Callable[[str], None]
 
 
 class ScheduleParser:
-    """Parses schedules; the pages and options of their jobs are parsed as those of POST /jobs are."""
+    """Parses schedules; the pages and options of their jobs are parsed as those of POST /jobs are.
 
-    def __init__(self, jobs: SubmissionParser, check_webhook: Callable[[str], None] = lambda _: None) -> None:
+    ``check_webhook`` raises ValueError for a URL to which no event of an owner can be sent.
+    """
+
+    def __init__(self, jobs: SubmissionParser, check_webhook: Callable[[str, str], None] = lambda *_: None) -> None:
         self._jobs, self._check_webhook = jobs, check_webhook
 
     def parse(
@@ -60,7 +63,7 @@ class ScheduleParser:
             cron=read.member("cron", parse_cron, ""),
             timezone=read.member("timezone", parse_timezone, "UTC"),
             notify=read.member("notify", _notify, Notify.CHANGED),
-            webhook=read.member("webhook", self._webhook, {}),
+            webhook=read.member("webhook", lambda value: self._webhook(value, owner), {}),
             base_url=base_url,
             threshold=read.member("threshold", _percentage, 0.1),
             ignore_selectors=read.member("ignore_selectors", _selectors, ()),
@@ -87,7 +90,7 @@ class ScheduleParser:
             current.pop("timezone", None)
         return self.parse({**current, **members}, check_host=check_host, owner=owner, base_url=spec.base_url)
 
-    def _webhook(self, value: Any) -> dict[str, Any]:
+    def _webhook(self, value: Any, owner: str) -> dict[str, Any]:
         if value == {}:
             return {}
         url = value.get("url") if isinstance(value, Mapping) and value.keys() == {"url"} else None
@@ -95,7 +98,7 @@ class ScheduleParser:
             raise ValueError(f"must be {_WEBHOOK}")
         if not host_of(url):
             raise ValueError(f"must be {_WEBHOOK}")
-        self._check_webhook(url)
+        self._check_webhook(url, owner)
         return {"url": url}
 
 

@@ -59,13 +59,13 @@ class WebhookParser:
             invalid.append(InvalidParameter("webhook.url", error.detail))
         return ""
 
-    def check_url(self, url: str) -> None:
-        """Raise ValueError for a URL that no event could be sent to, or if no secret of the service signs events."""
+    def check_url(self, url: str, owner: str) -> None:
+        """Raise ValueError for a URL that no event could be sent to, or if no secret signs the events of an owner."""
         invalid: list[InvalidParameter] = []
         self._url(url, invalid)
         if invalid:
             raise ValueError(invalid[0].message)
-        if not self._signer.can_sign(""):
+        if not self._signer.can_sign(owner):
             raise ValueError(WITHOUT_SECRET)
 
     def canonicalize(self, url: str) -> str:
