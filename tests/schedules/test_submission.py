@@ -77,9 +77,10 @@ def test_hosts_are_those_of_the_api_key() -> None:
 
 
 def test_webhook_is_checked() -> None:
-    def reject(url: str) -> None:
-        raise ValueError(f"no secret for {url}")
+    def reject(url: str, owner: str) -> None:
+        raise ValueError(f"no secret of {owner} for {url}")
 
     parser = ScheduleParser(PARSER._jobs, reject)
-    with pytest.raises(InvalidRequest, match=r"webhook: no secret for https://b\.org/"):
-        parser.parse({"page": URL, "every": "1h", "webhook": {"url": "https://b.org/"}}, check_host=lambda _: None)
+    with pytest.raises(InvalidRequest, match=r"webhook: no secret of shop for https://b\.org/"):
+        members = {"page": URL, "every": "1h", "webhook": {"url": "https://b.org/"}}
+        parser.parse(members, check_host=lambda _: None, owner="shop")
