@@ -35,7 +35,9 @@ EXAMPLES = ROOT / "examples"
 def service(example: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a service that may capture the example page."""
     folder = tmp_path_factory.mktemp("service") / "data"
-    with Node(data=folder, env={"TINTYPE_ALLOW_ADDRESSES": urlsplit(example).netloc}) as node:
+    # Captures of jobs have the lowest priority, so a busy machine needs long for them.
+    env = {"TINTYPE_ALLOW_ADDRESSES": urlsplit(example).netloc, "TINTYPE_TIMEOUT": "300"}
+    with Node(data=folder, env=env) as node:
         yield f"http://127.0.0.1:{node.port}"
 
 

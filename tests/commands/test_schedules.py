@@ -25,7 +25,7 @@ def site() -> Iterator[SiteServer]:
 
 @pytest.fixture(scope="module")
 def node(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    env = {"TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port}", "TINTYPE_TIMEOUT": "60", "TINTYPE_WORKERS": "1"}
+    env = {"TINTYPE_ALLOW_ADDRESSES": f"127.0.0.1:{site.port}", "TINTYPE_TIMEOUT": "300", "TINTYPE_WORKERS": "1"}
     with Node(data=tmp_path_factory.mktemp("schedules") / "data", env=env) as node:
         yield node
 
@@ -49,7 +49,7 @@ def created(node: Node, site: SiteServer) -> Iterator[str]:
 def test_runs_and_shows_a_schedule(schedules: Any, tintype: Terminal, node: Node, created: str) -> None:
     assert schedules("run", created) == ExitCode.OK, tintype.err
     assert eventually(lambda: node.get(f"/schedules/{created}/runs").json()["runs"][:1] != [], within=60)
-    assert eventually(lambda: node.get(f"/schedules/{created}/runs").json()["runs"][0]["ended_at"], within=120)
+    assert eventually(lambda: node.get(f"/schedules/{created}/runs").json()["runs"][0]["ended_at"], within=600)
     assert schedules("show", created) == ExitCode.OK, tintype.err
     lines = tintype.out.splitlines()
     assert lines[0] == f"{created}  every 6h, paused  first  article"
