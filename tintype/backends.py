@@ -317,14 +317,16 @@ def _redis(settings: Settings) -> StateBackends:
     from tintype.state.redis_jobs import RedisJobs  # noqa: PLC0415
     from tintype.state.redis_schedules import RedisSchedules  # noqa: PLC0415
     from tintype.state.redis_usage import RedisUsage  # noqa: PLC0415
+    from tintype.state.reserving_rate_limits import ReservingRateLimitStorage  # noqa: PLC0415
 
+    shared_limits = ReservingRateLimitStorage(redis.RedisRateLimitStorage(settings.redis_url, settings.redis_prefix))
     local_limits = SharedMemoryRateLimitStorage(data_folder(settings, "run") / "limits")
     url, prefix = settings.redis_url, settings.redis_prefix
     return StateBackends(
         records=redis.RedisCache(url, "records", settings.cache_size, prefix=prefix),
         masters=redis.RedisCache(url, "masters", settings.master_size, prefix=prefix),
         locks=redis.RedisLocks(url, prefix=prefix),
-        rate_limits=FallbackRateLimitStorage(redis.RedisRateLimitStorage(url, prefix), local_limits),
+        rate_limits=FallbackRateLimitStorage(shared_limits, local_limits),
         usage=RedisUsage(url, prefix),
         jobs=RedisJobs(url, prefix),
         schedules=RedisSchedules(url, prefix),

@@ -8,7 +8,7 @@ from limits.errors import StorageError
 from tintype import telemetry
 from tintype.logs import LogThrottle
 from tintype.state.rate_limit_storage import SharedMemoryRateLimitStorage
-from tintype.state.redis import RedisRateLimitStorage
+from tintype.state.reserving_rate_limits import ReservingRateLimitStorage
 
 log = structlog.get_logger("tintype.rate_limit")
 
@@ -20,7 +20,7 @@ class FallbackRateLimitStorage:
     once per machine. Raises StorageError if the file fails too.
     """
 
-    def __init__(self, shared: RedisRateLimitStorage, local: SharedMemoryRateLimitStorage) -> None:
+    def __init__(self, shared: ReservingRateLimitStorage, local: SharedMemoryRateLimitStorage) -> None:
         self._shared = shared
         self._local = local
         self._log_throttle = LogThrottle()

@@ -230,16 +230,24 @@ class RedisRateLimitStorage:
 
         Returns whether it was counted, then count and remaining seconds of the previous and of the current window.
         """
+        counted, previous, previous_life, current, current_life = self.reserve(key, limit, period, 1)
+        return bool(counted), previous, previous_life, current, current_life
+
+    def reserve(self, key: str, limit: int, period: int, size: int) -> tuple[int, int, float, int, float]:
+        """Count up to ``size`` requests, at most a sixteenth of what the limit leaves or one. Raises StorageError.
+
+        Returns how many were counted, then count and remaining seconds of the previous and of the current window.
+        """
         current_key = f"{self._prefix}{{{key}}}"
         try:
-            reply = self._evaluate([f"{current_key}/-1", current_key], limit, period)
+            reply = self._evaluate([f"{current_key}/-1", current_key], limit, period, size)
         except redis.RedisError as error:
             raise StorageError(error) from error
-        admitted, previous, previous_ms, current, current_ms = reply
-        return bool(admitted), previous, previous_ms / 1000, current, current_ms / 1000
+        counted, previous, previous_ms, current, current_ms = reply
+        return counted, previous, previous_ms / 1000, current, current_ms / 1000
 
-    def _evaluate(self, keys: Sequence[str], limit: int, period: int) -> Any:
+    def _evaluate(self, keys: Sequence[str], *arguments: int) -> Any:
         try:
-            return self._client.execute_fast("EVALSHA", self._script.sha, len(keys), *keys, limit, period)
+            return self._client.execute_fast("EVALSHA", self._script.sha, len(keys), *keys, *arguments)
         except redis.exceptions.NoScriptError:
-            return self._script(keys=keys, args=[limit, period])
+            return self._script(keys=keys, args=arguments)
