@@ -38,11 +38,11 @@ def test_event_of_a_killed_node_is_sent_again(receiver: WebhookReceiver, tmp_pat
             assert eventually(lambda: receiver.of("/hook"), within=120), node.output()
             node.kill()
             node.start()
-            first, second = receiver.wait_for(2, "/hook", within=120)
+            first, second, *others = receiver.wait_for(2, "/hook", within=120)
             assert (first.headers["webhook-id"], first.body) == (second.headers["webhook-id"], second.body)
             event = Webhook(SECRET).verify(second.body, dict(second.headers))
             assert (event["type"], event["data"]["job"]) == ("page.captured", submitted.json()["id"]), event
             assert node.client.get(event["data"]["stored_url"]).status_code == 200
             assert eventually(lambda: node.get("/webhooks/deliveries", state="delivered").json()["deliveries"], 60)
-            assert len(receiver.of("/hook")) == 2
+            assert others == []
             assert "tintype_webhook_attempts_total" in node.get("/metrics").text

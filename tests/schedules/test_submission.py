@@ -81,6 +81,6 @@ def test_webhook_is_checked() -> None:
         raise ValueError(f"no secret of {owner} for {url}")
 
     parser = ScheduleParser(PARSER._jobs, reject)
+    members = {"page": URL, "every": "1h", "webhook": {"url": "https://b.org/"}}
     with pytest.raises(InvalidRequest, match=r"webhook: no secret of shop for https://b\.org/"):
-        members = {"page": URL, "every": "1h", "webhook": {"url": "https://b.org/"}}
         parser.parse(members, check_host=lambda _: None, owner="shop")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import shutil
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
+from tests.support import concurrency
 from tintype.network.egress import AllowRule, Policy
 from tintype.network.outbound_post import Poster
 from tintype.webhooks.model import Delivery, DeliveryState, Event
@@ -15,6 +17,11 @@ from tintype.webhooks.signatures import WebhookSigner
 
 SECRET = "whsec_" + base64.b64encode(b"a" * 32).decode()
 OTHER_SECRET = "whsec_" + base64.b64encode(b"b" * 24).decode()
+
+
+def eventually(condition: Callable[[], object], within: float = 60.0) -> bool:
+    """Poll a condition until it is true, for longer than usual: attempts run in threads of loaded machines."""
+    return concurrency.eventually(condition, within)
 
 
 def has_npm_package(name: str) -> bool:

@@ -12,9 +12,8 @@ import pytest
 import structlog
 
 from harness.webhook_receiver import Reply, WebhookReceiver
-from tests.support.concurrency import eventually
 from tests.support.contracts.deliveries import DELIVERED, again, new_delivery
-from tests.support.webhooks import sender_for
+from tests.support.webhooks import eventually, sender_for
 from tintype.errors import BackendUnavailable
 from tintype.state.sqlite_deliveries import SqliteDeliveries
 from tintype.webhooks import dispatcher
@@ -48,6 +47,7 @@ def receiver() -> Iterator[WebhookReceiver]:
 def start(store: SqliteDeliveries, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     monkeypatch.setattr(dispatcher, "POLL_INTERVAL", 0.02)
     monkeypatch.setattr(dispatcher, "FAILURE_PAUSE", 0.02)
+    monkeypatch.setattr(dispatcher, "LEASE_SECONDS", 600.0)  # a loaded machine loses no attempt
     with ExitStack() as running:
 
         def begin(

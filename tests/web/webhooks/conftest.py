@@ -11,9 +11,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from harness.webhook_receiver import WebhookReceiver
-from tests.support.concurrency import eventually
 from tests.support.contracts.jobs import LIMITS
-from tests.support.webhooks import SECRET
+from tests.support.webhooks import SECRET, eventually
 from tests.web.conftest import Site
 from tintype.jobs.capture import PageCapturer
 from tintype.jobs.runner import JobRunner
@@ -88,6 +87,7 @@ def receiver() -> Iterator[WebhookReceiver]:
 @pytest.fixture
 def open_site(tmp_path: Path, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(dispatcher, "POLL_INTERVAL", 0.05)
+    monkeypatch.setattr(dispatcher, "LEASE_SECONDS", 600.0)  # a loaded machine loses no attempt
     opened: list[WebhookSite] = []
 
     def build(**fields: Any) -> WebhookSite:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from harness.webhook_receiver import Reply, WebhookReceiver
-from tests.support.concurrency import eventually
 from tests.support.contracts.deliveries import DELIVERED, FAILED, STOPPED, again, new_delivery
+from tests.support.webhooks import eventually
 from tests.web.webhooks.conftest import WebhookSite
 from tintype.api_keys import ApiKey
 from tintype.web.auth import Authenticator
