@@ -12,7 +12,7 @@ from harness.node import Node
 from tests.support.concurrency import eventually
 from tests.support.sitemap_server import SitemapServer
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 PAGES = 4
 
 
@@ -31,11 +31,11 @@ def test_node_that_is_killed_loses_no_page(server: SitemapServer, tmp_path: Path
         submitted = node.client.post("/jobs", json={"sitemap": server.origin, "options": {"width": 400}}).json()
         assert eventually(lambda: "/sitemap.xml" in server.requests, within=60), node.output()
 
-        def report() -> dict[str, Any]:
-            found: dict[str, Any] = node.get(f"/jobs/{submitted['id']}").json()
+        def report(wait: int = 2) -> dict[str, Any]:
+            found: dict[str, Any] = node.get(f"/jobs/{submitted['id']}", wait=str(wait)).json()
             return found
 
-        assert (report()["progress"]["total"], report()["sitemap"]["read"]) == (1, False)
+        assert (report(0)["progress"]["total"], report(0)["sitemap"]["read"]) == (1, False)
         node.kill()
         server.files["/sitemap.xml"] = server.urlset([f"/{number}" for number in range(PAGES)])
         node.start()

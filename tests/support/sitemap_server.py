@@ -21,7 +21,7 @@ class SitemapServer:
         self.requests: list[str] = []
         self.stopping = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("_Handler", (_Handler,), {"site": self}))
-        self._server.daemon_threads = True
+        self._server.daemon_threads = False  # so that the end of the server closes every connection
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -32,6 +32,7 @@ class SitemapServer:
         self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
+        self._thread.join(30)
 
     @property
     def port(self) -> int:
@@ -60,6 +61,8 @@ class SitemapServer:
 
 class _Handler(BaseHTTPRequestHandler):
     site: SitemapServer
+    timeout = 5
+    """Seconds for a request to arrive: browsers open connections that they do not use."""
 
     def do_GET(self) -> None:
         self.site.requests.append(self.path)

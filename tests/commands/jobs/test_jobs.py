@@ -17,7 +17,7 @@ from tests.support.sitemap_server import SitemapServer
 from tests.support.terminal import Terminal
 from tintype.commands import ExitCode
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 KEY = "k" * 32
 
 
