@@ -137,6 +137,7 @@ BOUNDS: list[tuple[str, str]] = [
     ("purge", f"{purges.TOMBSTONE_SECONDS:.0f} s"),
     ("list or deletion of stored objects", f"{stored_objects.MAX_SCAN:,} objects, {stored_objects.SCAN_TIME:.0f} s"),
     ("job", f"{submission.MAX_PAGES:,} pages, {job_views.MAX_JOB_BODY // MB} MB"),
+    ("job", f"{submission.MAX_OPTIONS // MB} MB of different options"),
     ("job", f"name of {submission.MAX_NAME} characters"),
     ("job", f"{job_service.MAX_QUEUED:,} pages queued"),
     ("pages of jobs", f"{leased_pages.MAX_ATTEMPTS} attempts, pauses of at most {leased_pages.MAX_PAUSE:.0f} s"),

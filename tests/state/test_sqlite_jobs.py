@@ -71,6 +71,15 @@ class TestFile:
         assert store.state().queued == 0
 
 
+def test_equal_options_are_stored_once(tmp_path: Path) -> None:
+    options = ['{"css": "' + letter * 10_000 + '"}' for letter in "ab"]
+    pages = [NewPage(url=url, host="a.example", options=options[index % 2]) for index, url in enumerate(urls(1000))]
+    store = SqliteJobs(tmp_path / "jobs.db")
+    store.create(NewJob(id="one", pages=pages))
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 1_000_000
+    assert [claim(store).options for _ in range(3)] == [options[0], options[1], options[0]]
+
+
 def test_blocked_jobs_do_not_starve_the_ones_behind_them(tmp_path: Path) -> None:
     clock = Clock()
     store = SqliteJobs(tmp_path / "jobs.db", clock=clock, monotonic=clock)

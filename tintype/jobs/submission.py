@@ -21,6 +21,8 @@ MAX_NAME = 100
 """Characters of the name of a job."""
 MAX_PAGES = 10_000
 """Pages of one job; the setting may lower it."""
+MAX_OPTIONS = 16 << 20
+"""Bytes of all different options of one job: a page with options of its own also has those of all pages."""
 MEMBERS = ("pages", *SITEMAP_MEMBERS, "options", "store", "name", "webhook", "partial_ok")
 NOT_ACCEPTED = ("headers", "cookies", "basic_auth", "html")
 """Options that a job does not accept, because it is stored until it ends."""
@@ -134,7 +136,7 @@ class SubmissionParser:
         pages: list[NewPage] = []
         mistakes: list[InvalidParameter] = []
         shared = json.dumps(options)
-        are_valid = False
+        are_valid, size = False, len(shared)
         for index, raw in enumerate(raw_pages):
             try:
                 # The options of all pages are checked with the first URL; a URL alone cannot make them invalid.
@@ -143,10 +145,14 @@ class SubmissionParser:
                 else:
                     url, text = self._parse_page(raw, options, shared)
                     are_valid = are_valid or isinstance(raw, str)
+                size += 0 if text is shared else len(text)
                 check_host(host_of(url))
                 pages.append(NewPage(url=url, host=host_of(url), options=text))
             except TintypeError as error:
                 mistakes += _at_index(index, error)
+            if size > MAX_OPTIONS:
+                message = f"have more than {MAX_OPTIONS >> 20} MB of options, each with those of all; send several jobs"
+                raise InvalidRequest(InvalidParameter("pages", message))
         return pages, mistakes
 
     def _parse_page(self, raw: Any, options: Mapping[str, Any], shared: str) -> tuple[str, str]:

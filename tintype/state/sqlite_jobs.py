@@ -163,8 +163,9 @@ class SqliteJobs:
             (until, token, *page),
         )
         row = database.execute(
-            "SELECT id, page.number, attempts, owner, stores, url, options, host FROM page JOIN job"
-            " ON job.number = page.job WHERE page.job = ? AND page.number = ?",
+            "SELECT id, page.number, attempts, owner, stores, url, text, host FROM page JOIN job"
+            " ON job.number = page.job JOIN page_options ON page_options.job = page.job"
+            " AND page_options.number = page.options WHERE page.job = ? AND page.number = ?",
             page,
         ).fetchone()
         database.execute(
@@ -288,7 +289,10 @@ class SqliteJobs:
 
 
 def _add_pages(database: sqlite3.Connection, job: int | None, pages: Sequence[NewPage]) -> None:
-    rows = ((job, number, page.host, page.url, page.options) for number, page in enumerate(pages, 1))
+    options = {text: index for index, text in enumerate(dict.fromkeys(page.options for page in pages))}
+    texts = ((job, index, text) for text, index in options.items())
+    database.executemany("INSERT OR REPLACE INTO page_options (job, number, text) VALUES (?, ?, ?)", texts)
+    rows = ((job, number, page.host, page.url, options[page.options]) for number, page in enumerate(pages, 1))
     database.executemany("INSERT INTO page (job, number, host, url, options) VALUES (?, ?, ?, ?, ?)", rows)
 
 

@@ -30,7 +30,7 @@ CREATE TABLE page (
     number INTEGER NOT NULL,
     host TEXT NOT NULL,
     url TEXT NOT NULL,
-    options TEXT NOT NULL,
+    options INTEGER NOT NULL,
     state INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
     lost INTEGER NOT NULL DEFAULT 0,
@@ -41,6 +41,14 @@ CREATE TABLE page (
 ) WITHOUT ROWID;
 CREATE INDEX page_queued ON page (job, number, due, host) WHERE state = 0;
 CREATE INDEX page_leased ON page (due) WHERE state = 1;
+
+-- Options that pages of a job share, stored once.
+CREATE TABLE page_options (
+    job INTEGER NOT NULL REFERENCES job ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (job, number)
+);
 
 -- Hosts of running pages, and the time of the last start.
 CREATE TABLE host (name TEXT PRIMARY KEY, running INTEGER NOT NULL DEFAULT 0, started REAL NOT NULL DEFAULT 0) WITHOUT ROWID;

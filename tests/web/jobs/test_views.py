@@ -37,6 +37,12 @@ class TestSubmit:
             "total": 3, "queued": 3, "running": 0, "captured": 0, "failed": 0, "cancelled": 0, "percentage": 0.0,
         }  # fmt: skip
 
+    def test_limits_the_options_that_pages_add_to_those_of_all(self, site: JobSite) -> None:
+        pages = [{"url": f"https://a.org/{number}", "width": 400 + number % 100} for number in range(400)]
+        response = site.submit(*pages, options={"css": "a" * 50_000})
+        assert messages(response)["pages"].startswith("have more than 16 MB of options")
+        assert site.submit(*[each["url"] for each in pages], options={"css": "a" * 50_000}).status_code == 202
+
     def test_reports_every_mistake_with_the_index_of_its_page(self, site: JobSite) -> None:
         pages = ["nonsense", {"url": "https://a.org/", "widht": 3}, 5, {"width": 400}]
         found = messages(site.submit("https://a.org/", *pages))
