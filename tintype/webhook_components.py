@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tintype.api_keys import ApiKey
+from tintype.backends import denied_hosts
 from tintype.network.egress import Policy
 from tintype.network.outbound_post import Poster
 from tintype.settings import Settings
@@ -17,5 +18,6 @@ def build_webhooks(settings: Settings, deliveries: DeliveryStore, policy: Policy
     """Build the webhooks of this process, without connecting."""
     keys = {key.name: key.webhook_secrets for key in map(ApiKey.parse, settings.api_keys)}
     signer = WebhookSigner(settings.webhook_secret, keys)
-    sender = WebhookSender(Poster(policy, ATTEMPT_SECONDS), signer)
-    return WebhookService(deliveries, WebhookParser(policy, signer), sender, settings.webhook_retention)
+    denied = denied_hosts(settings)
+    sender = WebhookSender(Poster(policy, ATTEMPT_SECONDS, denied), signer)
+    return WebhookService(deliveries, WebhookParser(policy, signer, denied), sender, settings.webhook_retention)

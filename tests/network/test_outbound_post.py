@@ -163,6 +163,15 @@ class TestEgress:
         assert "TINTYPE" not in str(caught.value)
         assert receiver.received == []
 
+    @pytest.mark.parametrize("denied", ["hooks.site.org", "*.site.org"])
+    def test_denied_host_is_not_connected_to(
+        self, denied: str, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        resolve(monkeypatch, "127.0.0.1")
+        with pytest.raises(PostError, match="denied by the operator"):
+            Poster(policy_for(receiver.port), LONG, (denied,)).post(receiver.url(host="hooks.site.org"), BODY, {})
+        assert receiver.received == []
+
     def test_name_that_changes_to_an_inner_address_is_checked_each_time(
         self, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:

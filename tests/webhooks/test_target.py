@@ -35,6 +35,10 @@ class TestParse:
         with pytest.raises(InvalidRequest):
             parse(url)
 
+    def test_denies_hosts_of_the_operator(self) -> None:
+        with pytest.raises(InvalidRequest, match="the operator permits"):
+            parse(URL, WebhookParser(Policy(), WebhookSigner([SECRET]), ("*.site.org",)))
+
     def test_accepts_what_the_operator_allows(self) -> None:
         policy = Policy((AllowRule.parse("192.168.1.1:8080"),))
         assert parse("http://192.168.1.1:8080/", WebhookParser(policy, WebhookSigner([SECRET])))

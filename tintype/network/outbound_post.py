@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from tintype.errors import TintypeError
+from tintype.errors import TargetDenied, TintypeError
 from tintype.network.egress import Policy
 from tintype.network.outbound import CheckedBackend, FetchError
 from tintype.urls import TargetPolicy
@@ -32,21 +32,26 @@ class PostResponse:
 
 
 class Poster:
-    """Sends POST requests; ``seconds`` limits each of them from the DNS lookup to the end of the response."""
+    """Sends POST requests; ``seconds`` limits each of them from the DNS lookup to the end of the response.
 
-    def __init__(self, policy: Policy, seconds: float) -> None:
-        self._policy, self._seconds = policy, seconds
+    ``deny_hosts`` are never connected to, whatever their addresses.
+    """
+
+    def __init__(self, policy: Policy, seconds: float, deny_hosts: tuple[str, ...] = ()) -> None:
+        self._targets, self._seconds = TargetPolicy(policy, deny_hosts=deny_hosts), seconds
         self._context = ssl.create_default_context()
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> PostResponse:
         """Send a body to an http:// or https:// URL; raises PostError without a response."""
         try:
-            canonical = TargetPolicy(self._policy).canonicalize(url)
-            backend = CheckedBackend(self._policy, self._seconds)
+            canonical = self._targets.canonicalize(url)
+            backend = CheckedBackend(self._targets.policy, self._seconds)
             with httpcore.ConnectionPool(self._context, network_backend=backend) as pool:
                 return self._send(pool, canonical, body, headers)
         except FetchError as error:
             raise PostError(_without_hint(str(error))) from error
+        except TargetDenied as error:
+            raise PostError("the address is not public, or denied by the operator") from error
         except TintypeError as error:
             raise PostError(error.detail) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:

@@ -18,8 +18,8 @@ WITHOUT_SECRET = "needs a secret that signs events; the operator sets TINTYPE_WE
 class WebhookParser:
     """Parses and checks webhooks. URLs obey the egress policy, here and again at each connection."""
 
-    def __init__(self, policy: Policy, signer: WebhookSigner) -> None:
-        self._targets, self._signer = TargetPolicy(policy), signer
+    def __init__(self, policy: Policy, signer: WebhookSigner, deny_hosts: tuple[str, ...] = ()) -> None:
+        self._targets, self._signer = TargetPolicy(policy, deny_hosts=deny_hosts), signer
 
     def parse(
         self, value: Any, *, owner: str, base_url: str, accepted: Sequence[Event], default: Sequence[Event]
@@ -54,7 +54,7 @@ class WebhookParser:
         except InvalidRequest as error:
             invalid += [InvalidParameter("webhook.url", each.message) for each in error.invalid_parameters]
         except TargetDenied:
-            invalid.append(InvalidParameter("webhook.url", "must be a public web address"))
+            invalid.append(InvalidParameter("webhook.url", "must be a public web address that the operator permits"))
         except TintypeError as error:
             invalid.append(InvalidParameter("webhook.url", error.detail))
         return ""

@@ -129,6 +129,13 @@ class TestThumb:
         response = site.post("/thumb", url=URL, thumb_width=320, format="png")
         assert (response.status_code, response.headers["X-Cache"]) == (200, "HIT")
 
+    def test_format_is_negotiated_as_without_webhook(self, site: WebhookSite, receiver: WebhookReceiver) -> None:
+        accept = {"Accept": "image/webp"}
+        site.post("/thumb", accept, url=URL, format="auto", webhook=receiver.url())
+        site.delivered(1)
+        assert verified(receiver)[0]["data"]["content_type"] == "image/webp"
+        assert site.post("/thumb", accept, url=URL, format="auto").headers["X-Cache"] == "HIT"
+
     def test_cached_thumbnail_is_reported_too(self, site: WebhookSite, receiver: WebhookReceiver) -> None:
         assert site.post("/thumb", url=URL, format="png").status_code == 200
         assert site.post("/thumb", url=URL, format="png", webhook=receiver.url()).status_code == 202

@@ -12,11 +12,12 @@ from flask import Request, Response, jsonify
 from tintype.errors import InvalidParameter, InvalidRequest
 from tintype.jobs.service import JobService
 from tintype.jobs.submission import NOT_ACCEPTED
+from tintype.options.negotiation import negotiate
 from tintype.web import request_log
 from tintype.web.auth import Authenticator, Credential
 from tintype.web.jobs.bodies import JobReport
 from tintype.web.query_values import idempotency_key
-from tintype.web.raw_params import received_pairs
+from tintype.web.raw_params import accepted_types, received_pairs
 from tintype.webhooks.model import PAGE_EVENTS
 
 MEMBER = "webhook"
@@ -71,6 +72,8 @@ def _members(request: Request) -> dict[str, Any]:
         raise InvalidRequest(*wrong)
     options = dict(pairs)
     webhook = options.pop(MEMBER)
+    if options.get("format") == "auto":
+        options["format"] = negotiate(accepted_types(request))  # a job has no Accept
     return {"pages": [options], MEMBER: webhook}
 
 
