@@ -17,6 +17,7 @@ from tintype.errors import BackendUnavailable, HostNotAllowed, Overloaded
 from tintype.schedules import runner as runner_module
 from tintype.schedules.model import Run, RunStatus, Schedule
 from tintype.schedules.runner import LEASE_SECONDS, MAX_RUN, result_of
+from tintype.state.sqlite_schedules import SqliteSchedules
 
 HOUR = 3600.0
 
@@ -436,6 +437,7 @@ class TestThreads:
     def start(self, node: ScheduleHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
         for name in ("POLL_INTERVAL", "FOLLOW_INTERVAL", "EXTEND_INTERVAL"):
             monkeypatch.setattr(runner_module, name, 0.02)
+        assert isinstance(node.store, SqliteSchedules)
         node.store._monotonic = time.monotonic
         yield node.runner.start
         assert node.runner.stop(30)

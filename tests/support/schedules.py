@@ -12,16 +12,19 @@ from tests.support.fakes import Clock
 from tests.support.service_harness import ServiceHarness
 from tintype.errors import BackendUnavailable
 from tintype.jobs.capture import PageCapturer
+from tintype.jobs.model import JobStore
 from tintype.jobs.runner import JobRunner
 from tintype.jobs.service import JobLimits, JobService
 from tintype.jobs.submission import SubmissionParser
 from tintype.model import Freshness
 from tintype.request_parser import RequestParser
 from tintype.schedules.comparison import PageComparer
-from tintype.schedules.model import Run, Schedule
+from tintype.schedules.model import Run, Schedule, ScheduleStore
 from tintype.schedules.runner import RunParts, ScheduleRunner
 from tintype.schedules.service import ScheduleLimits, ScheduleService
 from tintype.schedules.submission import MAX_SCHEDULE_PAGES, ScheduleParser
+from tintype.state.redis_jobs import RedisJobs
+from tintype.state.redis_schedules import RedisSchedules
 from tintype.state.sqlite_jobs import SqliteJobs
 from tintype.state.sqlite_schedules import SqliteSchedules
 from tintype.urls import TargetPolicy
@@ -41,6 +44,8 @@ class ScheduleHarness:
     keep: int = 30
     limits: ScheduleLimits = field(default_factory=ScheduleLimits)
     check_host: Callable[[str, str], None] = allow_host
+    redis: str = ""
+    """URL of the Redis that has the stores, with its own clock; empty: files in the folder."""
 
     def __post_init__(self) -> None:
         self.clock, self.machine = Clock(), Clock(1000.0)
@@ -49,8 +54,7 @@ class ScheduleHarness:
         self.reported: list[tuple[Schedule, Run]] = []
         self.notify_error = ""
         self.parser = RequestParser(TargetPolicy(), Freshness(max_age=86_400), max_ttl=86_400 * 30)
-        self.jobs_store = SqliteJobs(self.folder / "jobs.db", clock=self.clock, monotonic=self.machine)
-        self.store = SqliteSchedules(self.folder / "jobs.db", clock=self.clock, monotonic=self.machine)
+        self.jobs_store, self.store = self._stores()
         submissions = SubmissionParser(self.parser)
         capture = PageCapturer(self.service, self.parser)
         self.capture = capture
@@ -60,6 +64,12 @@ class ScheduleHarness:
         self.runner = self.new_runner()
         watched = ScheduleParser(SubmissionParser(self.parser, MAX_SCHEDULE_PAGES))
         self.schedules = ScheduleService(self.store, watched, self.runner, self.jobs, self.service.stored, self.limits)
+
+    def _stores(self) -> tuple[JobStore, ScheduleStore]:
+        if self.redis:
+            return RedisJobs(self.redis), RedisSchedules(self.redis)
+        path, clock, machine = self.folder / "jobs.db", self.clock, self.machine
+        return SqliteJobs(path, clock, machine), SqliteSchedules(path, clock, machine)
 
     def new_runner(self) -> ScheduleRunner:
         """The runner of another process."""

@@ -18,7 +18,7 @@ from tests.support.fast_path import FastPathComparison, RawRequest, cache_state
 from tests.web.conftest import DAY, URL, Site
 from tintype import access_log, logs
 from tintype.api_keys import ApiKey
-from tintype.errors import Forbidden, Unauthorized
+from tintype.errors import Forbidden, HostNotAllowed, Unauthorized
 from tintype.web.auth import Authenticator
 from tintype.web.rate_limit import RateLimits
 
@@ -121,6 +121,22 @@ class TestApiKey:
     def test_missing_key_can_be_reported_as_an_image(self, site: Site) -> None:
         answer = site.thumb(on_error="image", format="webp", thumb_width=320)
         assert (answer.status_code, answer.content_type) == (401, "image/webp")
+
+
+class TestOwner:
+    """Owners of schedules, whose requests are of the past."""
+
+    def test_key_covers_its_hosts_as_in_a_request(self) -> None:
+        keys = [ApiKey.parse(text) for text in (f"shop:{'s' * 20}:hosts=a.org", f"blog:{'b' * 20}")]
+        authenticator = Authenticator(keys)
+        for owner, host in (("shop", "a.org"), ("blog", "b.org"), ("", "b.org")):
+            authenticator.check_owner(owner, host)
+        with pytest.raises(HostNotAllowed, match=r"only a\.org"):
+            authenticator.check_owner("shop", "b.org")
+
+    def test_removed_key_covers_nothing(self) -> None:
+        with pytest.raises(HostNotAllowed, match="shop does not exist any more"):
+            Authenticator().check_owner("shop", "a.org")
 
 
 class TestRateLimitOfAKey:
