@@ -26,7 +26,8 @@ def pages() -> Iterator[SitemapServer]:
     """Two pages, a sitemap of them, and a page that never responds."""
     with SitemapServer() as server:
         server.files |= {f"/{name}": f"<!doctype html><title>{name}</title><h1>{name}".encode() for name in "ab"}
-        server.files |= {"/sitemap.xml": server.urlset(["/a", "/b"]), "/gone": 404, "/never": None}
+        server.files |= {"/plain": b"<!doctype html><p>No heading", "/never": None}
+        server.files["/sitemap.xml"] = server.urlset(["/a", "/b"])
         yield server
 
 
@@ -88,11 +89,11 @@ def test_submits_a_sitemap_and_downloads_its_archive(
 
 
 def test_failed_pages_end_with_1_and_are_retried(jobs: Any, tintype: Terminal, pages: SitemapServer) -> None:
-    assert jobs("submit", pages.url("/a"), pages.url("/gone"), "--fail-on", "error", "--wait") == ExitCode.FAILURE
+    assert jobs("submit", pages.url("/a"), pages.url("/plain"), "--selector", "h1", "--wait") == ExitCode.FAILURE
     job = tintype.out.split()[0]
     assert "partial: 1 of 2 captured, 1 failed" in tintype.out
     assert jobs("show", job, "--failed", "--json") == ExitCode.OK
-    assert json.loads(tintype.out.splitlines()[1])["error"] == "target-error"
+    assert json.loads(tintype.out.splitlines()[1])["error"] == "selector-not-found"
     assert jobs("retry", job, "--wait") == ExitCode.FAILURE
     assert f"{job}: 1 page queued again." in tintype.err
 
