@@ -129,8 +129,11 @@ _WITH_SECRET = {
 """Settings that replace the files of a Secret."""
 
 
+WEB_AND_WORKER = ("tintype-web", "tintype-worker")
+
+
 def pods() -> list[dict[str, Any]]:
-    return [manifests.pod("tintype-web"), manifests.pod("tintype-capture")]
+    return [manifests.pod(name) for name in ("tintype-web", "tintype-capture", "tintype-worker")]
 
 
 class TestKubernetes:
@@ -155,9 +158,9 @@ class TestKubernetes:
         found = list(yaml.safe_load_all(made.stdout))
         assert len(found) == len(manifests.documents(*manifests.BASE))
         assert {document["metadata"]["namespace"] for document in found} == {"tintype"}
-        assert made.stdout.count("image: registry.example.com/tintype:") == 2
+        assert made.stdout.count("image: registry.example.com/tintype:") == 3
 
-    @pytest.mark.parametrize("name", ["tintype-web", "tintype-capture"])
+    @pytest.mark.parametrize("name", ["tintype-web", "tintype-capture", "tintype-worker"])
     def test_sets_existing_settings_and_secrets_as_files(self, name: str) -> None:
         variables = manifests.environment(name)
         assert {key.removesuffix("_FILE") for key in variables} <= set(NAMES)
@@ -175,9 +178,10 @@ class TestKubernetes:
         }
 
     def test_gives_web_pods_the_authority_of_captures_and_not_their_key(self) -> None:
-        assert manifests.secret_items("tintype-web")["tintype-capture-tls"] == ["ca.crt"]
+        for name in ("tintype-web", "tintype-worker"):
+            assert manifests.secret_items(name)["tintype-capture-tls"] == ["ca.crt"]
 
-    @pytest.mark.parametrize("name", ["tintype-web", "tintype-capture"])
+    @pytest.mark.parametrize("name", ["tintype-web", "tintype-capture", "tintype-worker"])
     def test_mounts_each_secret_file_that_the_settings_name(self, name: str) -> None:
         mounts = {mount["mountPath"] for mount in manifests.container(name)["volumeMounts"]}
         named = {Path(value) for key, value in manifests.environment(name).items() if "_TLS_" in key}
@@ -188,13 +192,14 @@ class TestKubernetes:
     def test_encrypts_between_web_and_capture_pods(self) -> None:
         listen = manifests.container("tintype-capture")["args"][-1]
         server = Settings.load({**manifests.environment("tintype-capture"), **_WITH_SECRET}, None)
-        client = Settings.load({**manifests.environment("tintype-web"), **_WITH_SECRET}, None)
         backends.transport_security(server).require_for_server(listen)
-        backends.transport_security(client).require_for_client(client.engine)
-        assert [each.allow_plaintext_engine for each in (server, client)] == [False, False]
+        for name in ("tintype-web", "tintype-worker"):
+            client = Settings.load({**manifests.environment(name), **_WITH_SECRET}, None)
+            backends.transport_security(client).require_for_client(client.engine)
+            assert [each.allow_plaintext_engine for each in (server, client)] == [False, False]
 
     def test_disables_service_environment_variables(self) -> None:
-        assert [pod["enableServiceLinks"] for pod in pods()] == [False, False]
+        assert [pod["enableServiceLinks"] for pod in pods()] == [False] * 3
         with pytest.raises(Exception, match="TINTYPE_CAPTURE_PORT"):
             Settings.load({"TINTYPE_CAPTURE_PORT": "tcp://10.0.0.1:9222"}, None)
 
@@ -220,10 +225,24 @@ class TestKubernetes:
         assert str(written) == f"/var/lib/kubelet/seccomp/{profile['localhostProfile']}"
 
     def test_grace_period_covers_captures_in_progress(self) -> None:
-        web, capture = (pod["terminationGracePeriodSeconds"] for pod in pods())
+        web, capture, worker = (pod["terminationGracePeriodSeconds"] for pod in pods())
         assert web > 5 + DRAIN + 10
+        assert worker > DRAIN + 10
         slots = manifests.environment("tintype-capture")["TINTYPE_SLOTS"]
         assert capture > 5 + backends.capture_wait_timeout(Settings.load({"TINTYPE_SLOTS": slots}, None)) + 10
+
+    def test_job_workers_capture_what_the_web_pods_leave(self) -> None:
+        web, worker = (Settings.load({**manifests.environment(name), **_WITH_SECRET}, None) for name in WEB_AND_WORKER)
+        assert (web.job_workers, (worker.job_workers or 0) > 0) == (0, True)
+        assert (web.engine, web.s3_bucket) == (worker.engine, worker.s3_bucket)
+        container = manifests.container("tintype-worker")
+        assert container["args"] == ["worker"]
+        probes = {tuple(container[f"{name}Probe"]["exec"]["command"]) for name in ("startup", "liveness")}
+        assert probes == {("tintype", "worker", "--check")}
+        labels = manifests.one("Deployment", "tintype-worker")["spec"]["template"]["metadata"]["labels"]
+        assert manifests.one("NetworkPolicy", "tintype-worker")["spec"]["podSelector"]["matchLabels"] == labels
+        (source,) = manifests.one("NetworkPolicy", "tintype-capture")["spec"]["ingress"]
+        assert labels in [each["podSelector"]["matchLabels"] for each in source["from"]]
 
     def test_connects_to_existing_ports_and_names(self) -> None:
         engine = manifests.environment("tintype-web")["TINTYPE_ENGINE"]

@@ -86,7 +86,7 @@ class TestDockerfile:
 
 
 class TestCompose:
-    @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"tintype"}))
+    @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"tintype", "worker"}))
     def test_pins_image_versions(self, name: str) -> None:
         assert PINNED.fullmatch(SERVICES[name]["image"])
 
@@ -102,6 +102,19 @@ class TestCompose:
         assert "no-new-privileges:true" in service["security_opt"]
         (profile,) = (option.removeprefix("seccomp=") for option in service["security_opt"] if "seccomp=" in option)
         assert allowed(ROOT / profile) >= {"clone", "setns", "unshare"}
+
+    def test_job_worker_is_confined_as_the_service_and_stores_into_its_folder(self) -> None:
+        service, worker = SERVICES["tintype"], SERVICES["worker"]
+        for name in ("image", "env_file", "security_opt", "cap_drop", "read_only", "tmpfs", "mem_limit", "pids_limit"):
+            assert worker[name] == service[name], name
+        assert (worker["profiles"], worker["command"]) == (["workers"], ["worker"])
+        variables = {name: default(value) for name, value in worker["environment"].items()}
+        settings = Settings.load(variables, None)
+        assert settings.redis_url == default(service["environment"]["REDIS_URL"])
+        mounted = dict(volume.split(":") for volume in worker["volumes"])
+        assert settings.storage_dir == f"{mounted['data']}/stored"
+        assert mounted["worker"] == dict(volume.split(":") for volume in service["volumes"])["data"]
+        assert float(worker["stop_grace_period"].removesuffix("s")) > settings.timeout + 15 + 10
 
     def test_limits_memory_processes_and_cpus(self) -> None:
         assert {"mem_limit", "pids_limit", "cpus"} <= set(SERVICES["tintype"])

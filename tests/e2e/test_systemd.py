@@ -23,7 +23,7 @@ from tintype.cli import COMMANDS
 from tintype.settings import NAMES, Settings
 
 SHIPPED = ROOT / "deploy" / "systemd"
-UNITS = ["tintype.service", "tintype-capture.service"]
+UNITS = ["tintype.service", "tintype-capture.service", "tintype-worker.service"]
 NAMESPACES = {"user", "pid", "net", "mnt"}
 """Chromium's sandbox is made of the first three, the enclosure of user, net and mnt."""
 
@@ -70,8 +70,9 @@ class TestUnits:
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def test_stop_timeout_covers_the_shutdown_of_workers() -> None:
-    assert float(directive(UNITS[0], "TimeoutStopSec")[0]) > Settings.load({}, None).timeout + 15 + 10
+@pytest.mark.parametrize("unit", [UNITS[0], UNITS[2]])
+def test_stop_timeout_covers_the_shutdown_of_workers(unit: str) -> None:
+    assert float(directive(unit, "TimeoutStopSec")[0]) > Settings.load({}, None).timeout + 15 + 10
 
 
 def test_stop_timeout_covers_the_wait_of_clients() -> None:
