@@ -204,6 +204,7 @@ def _start_telemetry(
         stored_usage=application.service.stored.quota.last_usage,
         stored_quota=settings.stored_quota,
         webhook_queue=application.webhooks.queue if application.webhooks else None,
+        jobs=application.jobs.figures if application.jobs else None,
     )
     if settings.traces_endpoint:
         exit_stack.callback(telemetry.start_tracing(settings.traces_endpoint))

@@ -14,7 +14,7 @@ from tests.support.contracts.jobs import BAD, GOOD, LEASE, LIMITS, JobsContract,
 from tests.support.contracts.sitemap_jobs import SitemapJobsContract
 from tests.support.fakes import Clock
 from tintype.errors import BackendUnavailable
-from tintype.jobs.model import JobStatus, NewJob, NewPage
+from tintype.jobs.model import JobStatus, NewJob, NewPage, QueueState
 from tintype.state import redis_client
 from tintype.state.redis_client import client_for
 from tintype.state.redis_jobs import RedisJobs
@@ -92,7 +92,7 @@ class TestKeys:
         assert [store.delete(name) for name in ("running", "pausing", "queued")] == [True] * 3
         left = {name.decode() for name in client_for(url).scan_iter()}
         assert left == {"tintype:jobs:totals", "tintype:jobs:starts"}
-        assert store.state() == (0, 0, 0.0)
+        assert store.state() == QueueState()
 
     def test_open_jobs_do_not_expire_but_ended_ones_do(self, url: str) -> None:
         store, client = RedisJobs(url), client_for(url)

@@ -29,6 +29,13 @@ tintype_capture_duration_seconds_sum{{engine="chromium"}} {n["seconds"]}
 tintype_capture_queue_length 4
 # TYPE tintype_capture_queue_limit gauge
 tintype_capture_queue_limit 12
+# TYPE tintype_jobs gauge
+tintype_jobs 2
+# TYPE tintype_job_pages gauge
+tintype_job_pages{{state="queued"}} 480
+tintype_job_pages{{state="running"}} 3
+# TYPE tintype_job_queue_age_seconds gauge
+tintype_job_queue_age_seconds 250
 # TYPE tintype_browser_restarts_total counter
 tintype_browser_restarts_total 1
 # TYPE tintype_daemon_up gauge

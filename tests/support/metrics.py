@@ -15,6 +15,7 @@ DAEMON_METRICS = {
     "busy": 2,
     "slots": 2,
     "slow": 1,
+    "low_priority": 2,
     "browsers": 3,
     "clients": 4,
     "captures": 9,

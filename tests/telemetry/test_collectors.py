@@ -33,6 +33,22 @@ class TestNodeCollector:
             collector.samples()
         assert len(calls) == 1
 
+    def test_reads_the_queue_of_jobs(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        queue = {"queued": 5, "running": 2, "oldest_age": 30.5, "jobs": 1, "unclaimed": 4.5}
+        monkeypatch.setattr(telemetry, "_collector", NodeCollector(NodeSources(jobs=lambda: queue)))
+        text = read_metrics(site.client)
+        assert value(text, "tintype_job_pages", state="queued") == 5
+        assert value(text, "tintype_job_pages", state="running") == 2
+        assert value(text, "tintype_job_queue_age_seconds") == 30.5
+        assert value(text, "tintype_job_queue_unclaimed_seconds") == 4.5
+        assert value(text, "tintype_jobs") == 1
+        figures = telemetry.summarize().jobs
+        assert figures == {"open": 1, "queued": 5, "running": 2, "oldest_age": 30.5}
+
+    def test_reports_no_queue_while_the_store_of_jobs_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(telemetry, "_collector", NodeCollector(NodeSources(jobs=dict)))
+        assert set(telemetry.summarize().jobs.values()) == {None}
+
     def test_reads_sizes_and_budgets_of_caches(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         site.thumb()
         monkeypatch.setattr(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from tintype import telemetry
 from tintype.errors import BackendUnavailable
 from tintype.jobs.model import ClaimLimits, JobStore, Lease, NewPage, PageResult, Sitemap
 
@@ -108,8 +109,10 @@ class LeasedPages:
             self._store.expand(lease, outcome.pages, outcome.sitemap)
             return
         if outcome.retry_after is None or lease.attempt >= MAX_ATTEMPTS:
-            self._store.finish(lease, outcome.result)
+            if self._store.finish(lease, outcome.result):
+                telemetry.count("tintype_job_pages_total", outcome.result.error or "ok")
             return
+        telemetry.count("tintype_job_page_retries_total")
         pause = min(MAX_PAUSE, outcome.retry_after * 2 ** (lease.attempt - 1))
         self._store.release(lease, pause * random.uniform(0.8, 1.2), outcome.result)  # noqa: S311 - spreads retries
 

@@ -230,11 +230,18 @@ class ClaimLimits:
 
 
 class QueueState(NamedTuple):
-    """The queue for metrics and readiness: pages by state, and the age of the oldest queued page in seconds."""
+    """The queue for metrics and readiness; times in seconds."""
 
-    queued: int
-    running: int
-    oldest_age: float
+    queued: int = 0
+    """Pages that wait."""
+    running: int = 0
+    """Pages with a lease."""
+    oldest_age: float = 0.0
+    """Age of the oldest job with queued pages."""
+    jobs: int = 0
+    """Jobs that have not ended."""
+    unclaimed: float = 0.0
+    """Time since a process last looked for a page, while pages are queued."""
 
 
 class JobStore(Protocol):

@@ -26,6 +26,10 @@ EXPIRED_PER_ROUND = 100
 """Jobs that one round forgets: each may have ten thousand pages."""
 MAX_EXAMINED, EXAMINED_AT_ONCE = 2000, 200
 """Jobs that one request for a list compares with its filter, and those that one query of the store reads."""
+STATE_SECONDS = 5.0
+"""Seconds for which the state of the queue is reused."""
+UNCLAIMED_SECONDS = 60.0
+"""Seconds after which no process works a queue; a process that has no page looks for one every half second."""
 CHANGE_INTERVAL = 0.5
 """Seconds between two looks at a job for clients that wait for a change."""
 
@@ -72,6 +76,7 @@ class JobService:
         self._store, self._parser, self._runner, self._limits, self._clock = store, parser, runner, limits, clock
         self.webhooks = webhooks
         self._stopped = threading.Event()
+        self._state, self._state_lock = (float("-inf"), QueueState()), threading.Lock()
 
     def start(self) -> None:
         """Start the runner, and a thread that forgets old jobs."""
@@ -204,8 +209,31 @@ class JobService:
         return self._store.cancel(job.id)
 
     def state(self) -> QueueState:
-        """The queue at this moment."""
-        return self._store.state()
+        """The queue in the last five seconds, so that metrics and probes cause one query; raises BackendUnavailable."""
+        with self._state_lock:
+            read_at, state = self._state
+            if time.monotonic() - read_at >= STATE_SECONDS:
+                state = self._store.state()
+                self._state = time.monotonic(), state
+            return state
+
+    def figures(self) -> dict[str, float]:
+        """The members of :meth:`state`; empty while the store fails."""
+        try:
+            return self.state()._asdict()
+        except BackendUnavailable:
+            return {}
+
+    def warnings(self) -> list[str]:
+        """A warning for a queue that no process works: pages are queued, none runs, and none was looked for lately."""
+        try:
+            state = self.state()
+        except BackendUnavailable:
+            return ["jobs: their store does not respond; see the log"]
+        if not state.queued or state.running or state.unclaimed < UNCLAIMED_SECONDS:
+            return []
+        reason = f"{state.queued:,} pages are queued, and no process has looked for one for {state.unclaimed:.0f} s"
+        return [f"jobs: {reason}; see the log of the service and of its job workers"]
 
     def _expire(self) -> None:
         while not self._stopped.wait(EXPIRY_INTERVAL):

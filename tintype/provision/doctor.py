@@ -23,6 +23,7 @@ from tintype.chromium.process.namespaces import NamespaceSpec
 from tintype.chromium.process.user import BrowserUser
 from tintype.errors import ConfigurationError, TintypeError
 from tintype.job_components import describe_broker, open_broker
+from tintype.jobs.service import UNCLAIMED_SECONDS
 from tintype.provision import find_browser, fonts
 from tintype.service import check_cache
 from tintype.settings import Settings
@@ -67,6 +68,8 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     yield _check("cache", lambda: _cache(settings), "Check REDIS_URL, and whether that server answers.")
     if settings.broker_url or settings.job_workers == 0:
         yield _check("broker", lambda: _broker(settings), "Check TINTYPE_BROKER_URL, and whether that server answers.")
+    if settings.jobs:
+        yield check_jobs(settings)
     yield _check("storage", lambda: _storage(settings), _storage_remedy(settings))
     for name in settings.engines:
         one = settings.model_copy(update={"engine": name})
@@ -270,6 +273,22 @@ def _cache(settings: Settings) -> str:
     records = backends.open_state(settings).records
     check_cache(records)
     return f"{backends.describe_state(settings)}, {records.size() >> 20:,} of {settings.cache_size >> 20:,} MB used"
+
+
+def check_jobs(settings: Settings) -> CheckResult:
+    """The queue of jobs; a warning if no process works it."""
+    try:
+        state = backends.open_state(settings).jobs.state()
+    except (TintypeError, ConfigurationError, OSError) as error:
+        return CheckResult(
+            "jobs", CheckLevel.ERROR, _reason(error), "Check the folder of TINTYPE_DATA_DIR or REDIS_URL."
+        )
+    detail = f"{state.jobs:,} open, {state.queued:,} pages queued, {state.running:,} running"
+    if not state.queued or state.running or state.unclaimed < UNCLAIMED_SECONDS:
+        return CheckResult("jobs", CheckLevel.OK, detail)
+    remedy = "Start tintype serve or tintype worker, with TINTYPE_JOB_WORKERS above 0."
+    unclaimed = f"{detail}; no process has looked for one for {state.unclaimed:.0f} s"
+    return CheckResult("jobs", CheckLevel.WARNING, unclaimed, remedy)
 
 
 def _storage(settings: Settings) -> str:

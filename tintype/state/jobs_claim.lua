@@ -123,4 +123,7 @@ end
 
 local lost = return_lost()
 end_pauses()
+if total > 0 and redis.call('EXISTS', WAITING) == 1 then
+    redis.pcall('HSET', TOTALS, 'claimed', seconds(wall)) -- without memory there is a claim nevertheless
+end
 return {lost, claim()}

@@ -13,6 +13,7 @@ from typing import Any, Final
 import redis
 import structlog
 
+from tintype import telemetry
 from tintype.errors import BackendUnavailable
 from tintype.jobs.model import (
     ClaimLimits,
@@ -145,6 +146,7 @@ class RedisJobs:
         )  # fmt: skip
         for job, number, workers, state in lost:
             retried = STATES[int(state)] is PageStatus.QUEUED
+            telemetry.count("tintype_job_pages_lost_total")
             log.warning("job_page_lost", job=job.decode(), page=int(number), workers=workers, retried=retried)
         if row is None:
             return None
@@ -202,8 +204,8 @@ class RedisJobs:
 
     def state(self) -> QueueState:
         """The queue at this moment."""
-        queued, running, age = self._run("state")
-        return QueueState(queued, running, float(age))
+        queued, running, age, jobs, unclaimed = self._run("state")
+        return QueueState(queued, running, float(age), jobs, float(unclaimed))
 
     def _run(self, script: str, *words: str | float) -> Any:
         clocks = ("" if clock is None else clock() for clock in self._clocks)

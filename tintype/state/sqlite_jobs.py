@@ -14,6 +14,7 @@ from pathlib import Path
 
 import structlog
 
+from tintype import telemetry
 from tintype.jobs.model import (
     ClaimLimits,
     Job,
@@ -152,6 +153,7 @@ class SqliteJobs:
         database.executemany("UPDATE page SET lost = lost + 1 WHERE job = ? AND number = ?", (row[:2] for row in lost))
         for job, number, host, before in lost:
             failed = before + 1 >= MAX_LOST_WORKERS
+            telemetry.count("tintype_job_pages_lost_total")
             log.warning("job_page_lost", page=number, workers=before + 1, retried=not failed)
             _leave(database, (job, number, host), 3 if failed else _QUEUED, now, LOST if failed else None)
             self._end(database, job, number)
@@ -272,11 +274,14 @@ class SqliteJobs:
     def state(self) -> QueueState:
         """The queue at this moment."""
         with self._file.reading() as database:
-            queued, running, oldest = database.execute(
-                "SELECT coalesce(sum(queued), 0), coalesce(sum(running), 0),"
-                " min(CASE WHEN queued > 0 THEN created END) FROM job WHERE ended = 0"
+            jobs, queued, running, oldest, claimed = database.execute(
+                "SELECT count(*), coalesce(sum(queued), 0), coalesce(sum(running), 0),"
+                " min(CASE WHEN queued > 0 THEN created END), max(CASE WHEN queued > 0 THEN claimed END)"
+                " FROM job WHERE ended = 0"
             ).fetchone()
-        return QueueState(queued, running, max(0.0, self._clock() - oldest) if oldest else 0.0)
+        age = max(0.0, self._clock() - oldest) if oldest else 0.0
+        unclaimed = max(0.0, self._monotonic() - claimed) if claimed else age
+        return QueueState(queued, running, age, jobs, min(age, unclaimed))
 
     def _end(self, database: sqlite3.Connection, job: int, page: int = 0) -> None:
         """Record what has ended with a lease or a cancellation: the page, and the job with its last page."""

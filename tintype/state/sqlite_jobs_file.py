@@ -94,6 +94,7 @@ class SqliteJobsFile:
         database.execute("BEGIN IMMEDIATE")
         database.execute("UPDATE page SET due = -1 WHERE state IN (0, 1)")
         database.execute("UPDATE host SET started = 0")
+        database.execute("UPDATE job SET claimed = 0 WHERE ended = 0")
         database.execute("UPDATE delivery SET leased = -1 WHERE state = 1")
         database.execute("UPDATE receiver SET attempted = 0")
         database.execute("UPDATE schedule SET lease = 0, token = NULL")

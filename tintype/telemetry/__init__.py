@@ -68,6 +68,9 @@ def _declare_series(sources: NodeSources) -> None:
         recorder.declare("tintype_webhook_attempts_total", outcome)
     recorder.declare("tintype_webhook_failures_total")
     recorder.declare("tintype_webhook_delay_seconds")
+    recorder.declare("tintype_job_pages_total", "ok")
+    recorder.declare("tintype_job_page_retries_total")
+    recorder.declare("tintype_job_pages_lost_total")
     for engine in sources.engines:
         for result in ("ok", "partial", *(failure.code for failure in _ENGINE_ERRORS)):
             recorder.declare("tintype_captures_total", engine, result)

@@ -42,6 +42,8 @@ class NodeSources:
     """Bytes; 0: unlimited."""
     webhook_queue: Callable[[], tuple[int, float] | None] | None = None
     """Returns the pending deliveries and the seconds that the oldest due one has waited."""
+    jobs: Callable[[], Mapping[str, float]] | None = None
+    """The queue of jobs, empty while its store fails; None without jobs. Its results are reused for a while."""
 
 
 class NodeCollector:
@@ -58,8 +60,8 @@ class NodeCollector:
         return [*self.process_samples(), *self._cache_samples(), *self._stored_samples(), *self._webhook_samples()]
 
     def process_samples(self) -> list[Sample]:
-        """Gauges of workers and capture daemon, which cost less than those of the caches."""
-        return [*self._worker_samples(), *self._daemon_samples()]
+        """Gauges of workers, capture daemon and jobs, which cost less than those of the caches."""
+        return [*self._worker_samples(), *self._daemon_samples(), *self._job_samples()]
 
     def _worker_samples(self) -> list[Sample]:
         owners, sources = recorder.metric_store().owners(), self._sources
@@ -81,6 +83,11 @@ class NodeCollector:
             samples.append(("tintype_cache_budget_bytes", (name,), budget))
             samples.append(("tintype_cache_entries", (name,), cache.entries()))
         return samples
+
+    def _job_samples(self) -> list[Sample]:
+        state = self._sources.jobs() if self._sources.jobs else {}
+        pages: list[Sample] = [("tintype_job_pages", (name,), state[name]) for name in _JOB_STATES if name in state]
+        return [*pages, *((metric, (), state[name]) for name, metric in _JOB_METRIC_OF.items() if name in state)]
 
     def _stored_samples(self) -> list[Sample]:
         usage = self._sources.stored_usage() if self._sources.stored_usage else None
@@ -117,12 +124,19 @@ class NodeCollector:
             return self._daemon_metrics[1]
 
 
+_JOB_STATES = ("queued", "running")
+_JOB_METRIC_OF = {
+    "jobs": "tintype_jobs",
+    "oldest_age": "tintype_job_queue_age_seconds",
+    "unclaimed": "tintype_job_queue_unclaimed_seconds",
+}
 _METRIC_OF = {
     "queue_length": "tintype_capture_queue_length",
     "queue_limit": "tintype_capture_queue_limit",
     "busy": "tintype_slots_busy",
     "slots": "tintype_slots",
     "slow": "tintype_slow_captures",
+    "low_priority": "tintype_low_priority_captures",
     "browsers": "tintype_browsers",
     "clients": "tintype_daemon_clients",
     "captures": "tintype_browser_captures_total",

@@ -28,6 +28,8 @@ _QUEUE = {
     "busy": "tintype_slots_busy",
     "slots": "tintype_slots",
 }
+_JOBS = {"open": "tintype_jobs", "oldest_age": "tintype_job_queue_age_seconds"}
+_JOB_STATES = ("queued", "running")
 _WAITING_REQUESTS = {"count": "tintype_waiting_requests", "limit": "tintype_waiting_requests_limit"}
 _BROWSER = {
     "up": "tintype_daemon_up",
@@ -64,6 +66,10 @@ class NodeFigures:
     """Bytes of response bodies, except those of the routes that report figures."""
     queue: Gauges
     """``waiting`` of ``limit`` captures in the queue, ``busy`` of ``slots``."""
+    jobs: Gauges
+    """``open`` jobs, their ``queued`` and ``running`` pages, and the ``oldest_age`` of a job with queued pages."""
+    job_pages: Mapping[str, float]
+    """Ended pages of jobs by result: ``ok`` or an error code."""
     waiting_requests: Gauges
     """``count`` of ``limit`` requests that wait for a capture or still send their body."""
     browser: Gauges
@@ -91,6 +97,8 @@ class NodeFigures:
             rejections={**{error: problems[error] for error in _REJECTING_ERRORS}, EGRESS_DENIED: denied},
             bytes_sent=sum(count for route, count in sent.items() if route not in _POLLED_ROUTES),
             queue={name: samples.value(metric) for name, metric in _QUEUE.items()},
+            jobs=_jobs(samples),
+            job_pages=dict(samples.sum_by("tintype_job_pages_total", "result")),
             waiting_requests={name: samples.value(metric) for name, metric in _WAITING_REQUESTS.items()},
             browser={name: samples.value(metric) for name, metric in _BROWSER.items()},
             memory_bytes=dict(samples.sum_by("tintype_memory_bytes", "process")),
@@ -100,6 +108,12 @@ class NodeFigures:
     def hit_ratio(self) -> float | None:
         """Share of thumbnails returned without waiting for a capture; None before the first thumbnail."""
         return hit_ratio(self.thumbnails)
+
+
+def _jobs(samples: Samples) -> Gauges:
+    pages = samples.sum_by("tintype_job_pages", "state")
+    figures = {name: samples.value(metric) for name, metric in _JOBS.items()}
+    return figures | {state: None if figures["open"] is None else pages[state] for state in _JOB_STATES}
 
 
 def hit_ratio(thumbnails: Mapping[str, float]) -> float | None:

@@ -96,7 +96,7 @@ def _register_routes(app: Flask, application: Application, query_cache: QueryCac
     if application.webhooks:
         deliveries = webhook_views.DeliveriesView(application.webhooks, authenticator, application.rate_limiter)
         app.register_blueprint(webhook_views.blueprint(deliveries))
-    app.register_blueprint(health.blueprint(service))
+    app.register_blueprint(health.blueprint(service, application.jobs))
     app.register_blueprint(metrics.blueprint(application.metrics_access))
     app.register_blueprint(
         api_docs.blueprint(api_docs.api_features(application), application.proxies, pages=playground_page.enabled)

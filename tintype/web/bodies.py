@@ -115,6 +115,17 @@ class QueueReport(JsonBody):
     slots: Annotated[Count, Field(description="Captures that can run at the same time.")]
 
 
+class JobQueueReport(JsonBody):
+    """State of the queue of jobs."""
+
+    open: Annotated[Count, Field(description="Jobs that have not ended.")]
+    queued: Annotated[Count, Field(description="Their pages that wait.")]
+    running: Annotated[Count, Field(description="Their pages that are captured now.")]
+    oldest_age: Annotated[
+        float, Field(ge=0, description="Age of the oldest job with pages that wait, in seconds; 0 without one.")
+    ]
+
+
 class ProgressReport(JsonBody):
     """The step of a capture that is in progress."""
 
@@ -144,6 +155,8 @@ class StatusReport(JsonBody):
     capture_seconds: Annotated[float, Field(ge=0, description="Duration of all captures together.")]
     queue: Annotated[QueueReport | None, Field(description="null while the capture daemon is not running.")]
 
+    jobs: Annotated[JobQueueReport | None, Field(description="null without jobs, or while their store fails.")]
+
     @classmethod
     def of(cls, figures: NodeFigures) -> Self:
         """The report for figures computed just now."""
@@ -157,6 +170,7 @@ class StatusReport(JsonBody):
             failures=int(figures.failures),
             capture_seconds=round(figures.capture_seconds, 3),
             queue=None if queue["slots"] is None else QueueReport.model_validate(queue),
+            jobs=None if figures.jobs["open"] is None else JobQueueReport.model_validate(figures.jobs),
         )
 
 

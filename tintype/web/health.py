@@ -6,6 +6,7 @@ from flask import Blueprint, Response, jsonify
 
 from tintype import __version__
 from tintype.errors import BackendUnavailable
+from tintype.jobs.service import JobService
 from tintype.service import ThumbnailService
 from tintype.service.health import OK
 from tintype.web import problems
@@ -15,8 +16,11 @@ _RETRY_AFTER = 10
 """Seconds; the results of health checks are cached that long."""
 
 
-def blueprint(service: ThumbnailService) -> Blueprint:
-    """The routes. Liveness checks nothing; readiness checks engine, state and storage."""
+def blueprint(service: ThumbnailService, jobs: JobService | None = None) -> Blueprint:
+    """The routes. Liveness checks nothing; readiness checks engine, state and storage, and looks at the queue of jobs.
+
+    A queue that no process works is a warning: thumbnails do not depend on it.
+    """
     routes = Blueprint("health", __name__)
 
     @routes.get("/health")
@@ -30,7 +34,8 @@ def blueprint(service: ThumbnailService) -> Blueprint:
         if failed:
             error = BackendUnavailable("; ".join(failed), retry_after=_RETRY_AFTER)
             return problems.problem_response(error, ok=False, checks=checks)
-        return _uncached(ReadinessReport(ok=True, checks=checks, warnings=[*service.warnings()]))
+        warnings = [*service.warnings(), *(jobs.warnings() if jobs else ())]
+        return _uncached(ReadinessReport(ok=True, checks=checks, warnings=warnings))
 
     return routes
 

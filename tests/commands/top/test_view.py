@@ -30,6 +30,7 @@ class TestScreen:
             "100.0% now, 94.7% in total",
             "12 per minute, 1.3 s each, 6.0 failed",
             "4 of 12 waiting, – of – slots busy",
+            "2 open, 480 pages queued, 3 running, for 4 min 10 s",
             "1 restarts, 0 recycles",
             "web 120 MB, browser 1.4 GB",
             "30 rate-limited per minute, 8 in total",

@@ -24,6 +24,7 @@ from tintype.jobs.model import (
     NewPage,
     PageResult,
     PageStatus,
+    QueueState,
 )
 
 LIMITS = ClaimLimits(total=100, per_owner=100, per_host=100)
@@ -259,7 +260,7 @@ class JobsContract:
         job = store.job("one")
         assert job
         assert job.status is JobStatus.COMPLETED
-        assert (store.state(), store.queued("")) == ((0, 0, 0.0), 0)
+        assert (store.state(), store.queued("")) == (QueueState(), 0)
 
     def test_lists_many_pages_in_order(self, store: JobStore) -> None:
         store.create(new_job("one", *urls(1200)))
@@ -351,11 +352,24 @@ class JobsContract:
         assert claim(store, limits).number == 2
 
     def test_state_reports_the_queue_and_its_age(self, store: JobStore, clock: Clock) -> None:
-        assert store.state() == (0, 0, 0.0)
+        assert store.state() == QueueState()
         store.create(new_job("one", *urls(3)))
         clock.now += 30
         claim(store)
-        assert store.state() == (2, 1, 30.0)
+        assert store.state() == QueueState(queued=2, running=1, oldest_age=30.0, jobs=1)
+
+    def test_state_reports_how_long_no_process_has_looked_for_a_page(self, store: JobStore, clock: Clock) -> None:
+        store.create(new_job("one", *urls(2)))
+        clock.now += 30
+        assert store.state().unclaimed == 30
+        claim(store)
+        clock.now += 7
+        assert store.state().unclaimed == 7
+        assert store.claim(replace(LIMITS, per_host=1), LEASE) is None
+        assert store.state().unclaimed == 0
+        clock.now += 3
+        store.cancel("one")
+        assert store.state().unclaimed == 0
 
     def test_processes_capture_every_page_once(self, open_jobs: OpenJobs) -> None:
         open_jobs().create(new_job("one", *urls(60)))

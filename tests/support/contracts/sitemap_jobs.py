@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.support.contracts.jobs import BAD, GOOD, LEASE, LIMITS, claim, new_job, urls
 from tests.support.fakes import Clock
-from tintype.jobs.model import JobStatus, JobStore, Sitemap
+from tintype.jobs.model import JobStatus, JobStore, QueueState, Sitemap
 
 SITEMAP = Sitemap(url="https://a.example/sitemap.xml", include=("/*",), max_pages=10)
 READ = replace(SITEMAP, is_read=True, found=6, duplicates=1, failures=("https://a.example/gone.xml: status 404",))
@@ -50,7 +50,7 @@ class SitemapJobsContract:
         assert job
         assert (job.status, job.counts.cancelled, job.counts.total, job.sitemap) == (JobStatus.CANCELLED, 1, 1, SITEMAP)
         assert job.ended_at
-        assert store.state() == (0, 0, 0.0)
+        assert store.state() == QueueState()
         assert store.retry("one") == 1
         assert store.expand(claim(store), new_job("found", *urls(9)).pages, READ)
         assert store.queued("") == 9

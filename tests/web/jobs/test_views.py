@@ -16,6 +16,7 @@ from tests.support.concurrency import eventually
 from tests.web.conftest import Site
 from tests.web.jobs.conftest import PAGES, JobSite
 from tintype.api_keys import ApiKey
+from tintype.errors import BackendUnavailable
 from tintype.jobs import service
 from tintype.web.auth import Authenticator
 from tintype.web.jobs.views import MAX_WATCHERS_PER_CLIENT
@@ -329,3 +330,39 @@ class TestPageOfJobs:
         site = open_site(authenticator=Authenticator((), SIGNATURES))
         assert "playground/jobs" not in site.client.get("/").text
         assert site.client.get("/playground/jobs").status_code == 404
+
+
+class TestReadiness:
+    def test_warns_of_a_queue_that_no_process_works(self, site: JobSite, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(service, "STATE_SECONDS", 0.0)
+        site.submit()
+        assert site.client.get("/ready").json["warnings"] == []
+        site.clock.advance(90)
+        response = site.client.get("/ready")
+        assert response.status_code == 200
+        assert response.json["warnings"][0].startswith(
+            "jobs: 3 pages are queued, and no process has looked for one for 90 s"
+        )
+
+    def test_warns_no_more_once_the_queue_is_worked(self, site: JobSite, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(service, "STATE_SECONDS", 0.0)
+        job = site.job()
+        site.clock.advance(90)
+        site.finished(job)
+        assert site.client.get("/ready").json["warnings"] == []
+
+    def test_warns_while_the_store_fails(self, site: JobSite, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail() -> None:
+            raise BackendUnavailable
+
+        monkeypatch.setattr(site.jobs, "state", fail)
+        assert site.client.get("/ready").json["warnings"] == ["jobs: their store does not respond; see the log"]
+
+    def test_probes_cause_one_query_of_the_store(self, site: JobSite, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[int] = []
+        read = site.jobs._store.state
+        monkeypatch.setattr(site.jobs._store, "state", lambda: asked.append(1) or read())
+        for _ in range(4):
+            site.client.get("/ready")
+            site.jobs.figures()
+        assert len(asked) == 1

@@ -74,6 +74,8 @@ def _lines(rates: NodeRates, history: Sequence[NodeRates]) -> Iterator[tuple[str
     yield "captures", f"{sparkline(captures)}  {format_number(captures[-1])} per minute{mean}{failed}"
     yield "queue", f"{ratio_text(queue, 'waiting', 'limit')} waiting, {ratio_text(queue, 'busy', 'slots')} slots busy"
     yield "waiting", f"{ratio_text(totals.waiting_requests, 'count', 'limit')} requests wait for a capture"
+    if totals.jobs.get("open") is not None:
+        yield "jobs", _jobs(totals.jobs)
     yield "browser", _browser(totals.browser)
     yield "memory", memory or "unknown"
     yield "rejected", _rejected(rates)
@@ -83,6 +85,12 @@ def _rejected(rates: NodeRates) -> str:
     current = [(_LABELS.get(reason, reason), rate) for reason, rate in rates.rejections_per_minute.items() if rate]
     now = ", ".join(f"{format_number(rate)} {reason}" for reason, rate in current)
     return f"{now or 'none'} per minute, {sum(rates.totals.rejections.values()):,.0f} in total"
+
+
+def _jobs(jobs: Mapping[str, float | None]) -> str:
+    pages = f"{jobs.get('queued') or 0:,.0f} pages queued, {jobs.get('running') or 0:,.0f} running"
+    age = f", for {format_duration(jobs.get('oldest_age') or 0)}" if jobs.get("queued") else ""
+    return f"{jobs['open']:,.0f} open, {pages}{age}"
 
 
 def _browser(browser: Mapping[str, float | None]) -> str:
