@@ -131,10 +131,10 @@ class TestClockJumps:
             assert node.runner.start_due()
             assert current(node, schedule).due_at != due
             node.clock.now = begin
-            assert eventually(lambda: current(node, schedule).due_at == due)
+            assert eventually(lambda: current(node, schedule).due_at == due, within=90)
         finally:
-            node.runner.stop(30)
-            watcher.join(30)
+            node.runner.stop(90)
+            watcher.join(90)
 
 
 class TestCrashes:
@@ -252,7 +252,7 @@ class TestSeveralProcesses:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(90)
         assert sorted(jobs_of(node)) == sorted(node.store.runs(each.id)[0].id for each in schedules)
         assert [len(node.store.runs(each.id)) for each in schedules] == [1] * 8
 
@@ -440,13 +440,13 @@ class TestThreads:
         assert isinstance(node.store, SqliteSchedules)
         node.store._monotonic = time.monotonic
         yield node.runner.start
-        assert node.runner.stop(30)
+        assert node.runner.stop(90)
 
     def test_run_from_start_to_end(self, node: ScheduleHarness, start: Callable[[], None]) -> None:
         start()
         schedule = node.create()
-        assert eventually(lambda: node.capture_pages() > 0)
-        assert eventually(lambda: bool(node.store.runs(schedule.id)[0].ended_at))
+        assert eventually(lambda: node.capture_pages() > 0, within=90)
+        assert eventually(lambda: bool(node.store.runs(schedule.id)[0].ended_at), within=90)
 
     def test_failing_store_does_not_end_them(
         self, node: ScheduleHarness, start: Callable[[], None], monkeypatch: pytest.MonkeyPatch
@@ -460,9 +460,9 @@ class TestThreads:
         with monkeypatch.context() as patch:
             patch.setattr(node.store, "claim_due", fail)
             start()
-            assert failed.wait(30)
+            assert failed.wait(90)
         schedule = node.create()
-        assert eventually(lambda: len(node.store.runs(schedule.id)) == 1)
+        assert eventually(lambda: len(node.store.runs(schedule.id)) == 1, within=90)
 
 
 def test_results_for_metrics(node: ScheduleHarness) -> None:

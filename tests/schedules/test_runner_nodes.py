@@ -37,16 +37,15 @@ def test_each_due_schedule_is_run_once(nodes: list[ScheduleHarness], monkeypatch
     for node in nodes:
         node.runner.start()
     try:
-        assert eventually(lambda: first.capture_pages() >= 0 and len(first.store.runs(schedules[-1].id)) == 1)
 
         def have_ended() -> bool:
             first.capture_pages()
             runs = [first.store.runs(each.id) for each in schedules]
             return all(found and found[0].ended_at for found in runs)
 
-        assert eventually(have_ended)
+        assert eventually(have_ended, within=90)
     finally:
-        assert all(node.runner.stop(30) for node in nodes)
+        assert all(node.runner.stop(90) for node in nodes)
     runs = [run for each in schedules for run in first.store.runs(each.id)]
     assert Counter(run.schedule for run in runs) == {each.id: 1 for each in schedules}
     assert sorted(job.id for job in first.jobs_store.jobs(owner=None)) == sorted(run.id for run in runs)
@@ -60,13 +59,13 @@ def test_nodes_that_find_the_same_due_time_submit_one_job(nodes: list[ScheduleHa
     barrier, begun = threading.Barrier(3), []
 
     def start(node: ScheduleHarness) -> None:
-        barrier.wait(30)
+        barrier.wait(90)
         begun.append(node.runner.start_due())
 
     threads = [threading.Thread(target=start, args=(node,)) for node in nodes]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(90)
     assert sorted(begun) == [False, False, True]
     assert [job.id for job in nodes[1].jobs_store.jobs(owner=None)] == [nodes[2].store.runs(schedule.id)[0].id]
