@@ -21,7 +21,7 @@ _BODY = (errors.RequestTimeout, errors.BodyTooLarge, errors.UnsupportedMedia)
 _WATCHED = (errors.RateLimited, errors.Overloaded)
 """Errors of requests that hold a thread: streams, archives, and a report that waits for a change."""
 _JOB = {"name": "job_id", "in": "path", "required": True, "description": "The member `id` of a job.", "schema": TEXT}
-_IDEMPOTENCY_KEY = {
+IDEMPOTENCY_HEADER = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Made by the client. The same key with the same body returns the same job for a day, so a client may"
@@ -63,7 +63,7 @@ def _submit(features: ApiFeatures) -> dict[str, Any]:
     return operation | {
         "description": "Tintype captures the pages without a waiting client. If a page is invalid, no page is captured;"
         " the error names the first invalid ones by their index. With `partial_ok` they are left out instead.",
-        "parameters": [_IDEMPOTENCY_KEY, REQUEST_ID],
+        "parameters": [IDEMPOTENCY_HEADER, REQUEST_ID],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": _body(features), "example": example}},

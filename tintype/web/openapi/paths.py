@@ -27,12 +27,12 @@ from tintype.web.header_catalog import RATE_LIMIT
 from tintype.web.jobs.bodies import JobReport
 from tintype.web.openapi import parameters, responses
 from tintype.web.openapi.features import IF_NONE_MATCH, REQUEST_ID, TEXT, ApiFeatures, security
-from tintype.web.openapi.jobs import job_paths
+from tintype.web.openapi.jobs import IDEMPOTENCY_HEADER, job_paths
 from tintype.web.openapi.responses import Responses, any_media, failures, json_content, success
 from tintype.web.openapi.schedules import schedule_paths
 from tintype.web.openapi.schemas import reference
 from tintype.web.openapi.webhook_body import body_with_webhook
-from tintype.web.openapi.webhooks import accepted, webhook_paths
+from tintype.web.openapi.webhooks import accepted, webhook_paths, webhook_sentence
 from tintype.web.purge import MAX_SELECTORS
 
 _EXPIRES = {
@@ -96,7 +96,8 @@ def _thumb_post(features: ApiFeatures) -> dict[str, Any]:
     return {
         "operationId": "thumbPosted",
         "summary": "Thumbnail of a page, with options that a query string cannot carry.",
-        "description": "The same options as JSON; also inline HTML, headers, cookies and a password.",
+        "description": "The same options as JSON; also inline HTML, headers, cookies and a password."
+        + webhook_sentence(features),
         **_with_options(features, responses.thumbnail() | accepted(features, JobReport), as_image=True),
     }
 
@@ -118,9 +119,10 @@ def _persist(features: ApiFeatures) -> dict[str, Any]:
     return {
         "operationId": "persist",
         "summary": "Store a thumbnail permanently.",
-        "description": "The URL in the response does not expire. The same target with the same options is stored once.",
+        "description": "The URL in the response does not expire. The same target with the same options is stored once."
+        + webhook_sentence(features),
         **_with_options(features, found, more_errors=(errors.StorageFull,)),
-        "parameters": [REQUEST_ID],
+        "parameters": [*([IDEMPOTENCY_HEADER] if features.webhooks else []), REQUEST_ID],
     }
 
 
@@ -139,11 +141,13 @@ def _with_options(
         *responses.auth_errors(keys=features.keys, signatures=features.signatures),
     )
     signed = features.signatures and bool(query)
+    of_webhooks = [IDEMPOTENCY_HEADER] if features.webhooks and not query else []
+    kinds += (errors.IdempotencyConflict,) if of_webhooks else ()
     example = {"url": "https://example.com/"}
     body = {"application/json": {"schema": body_with_webhook(features), "example": example}}
     return {
         "tags": ["thumbnails"],
-        "parameters": [*query, *([_EXPIRES] if signed else []), IF_NONE_MATCH, REQUEST_ID],
+        "parameters": [*query, *([_EXPIRES] if signed else []), *of_webhooks, IF_NONE_MATCH, REQUEST_ID],
         **({} if query else {"requestBody": {"required": True, "content": body}}),
         "responses": {**found, **failures(kinds, as_image=as_image, rate_limited=True)},
         "security": security(features, signed=signed),

@@ -88,6 +88,11 @@ def _resend(features: ApiFeatures) -> dict[str, Any]:
     }
 
 
+def webhook_sentence(features: ApiFeatures) -> str:
+    """The effect of ``webhook`` on these routes, as the end of a description."""
+    return " With `webhook` the response is 202 with a job, and its event is sent there." if features.webhooks else ""
+
+
 def accepted(features: ApiFeatures, report: type) -> dict[str, Any]:
     """The response 202 of these routes."""
     if not features.webhooks:
