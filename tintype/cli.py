@@ -31,7 +31,9 @@ COMMANDS = {
     "shot": CommandEntry("shot", "Captures", "Capture a URL or an HTML file into a file."),
     "batch": CommandEntry("batch", "Captures", "Capture all URLs of a list or a sitemap into a folder."),
     "jobs": CommandEntry("jobs", "Clients", "Submit, follow, repeat and cancel jobs of a running service."),
-    "schedules": CommandEntry("schedules", "Clients", "List, run, pause and delete schedules of a running service."),
+    "schedules": CommandEntry(
+        "schedules", "Clients", "List, show, run, pause and delete schedules of a running service."
+    ),
     "top": CommandEntry("top", "Service", "Report what a running node does, live."),
     "doctor": CommandEntry("doctor", "Service", "Check the settings and what they need."),
     "purge": CommandEntry("purge", "Cache and storage", "Remove thumbnails from the cache."),
