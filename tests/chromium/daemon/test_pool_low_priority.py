@@ -99,25 +99,57 @@ class TestSharing:
 
 class TestBrowsers:
     @async_test
-    async def test_lowers_their_cpu_priority_and_uses_them_again(self) -> None:
+    async def test_keeps_their_cpu_priority_while_no_client_waits(self) -> None:
         launcher = FakeLauncher()
         for name in "abc":
             job = launcher.capture(name, low_priority=True)
             await turn()
             launcher.end()
             await job
-        assert [each.browser.low_priority for each in launcher.pending] == [True] * 3
+        assert [each.browser.low_priority for each in launcher.pending] == [False] * 3
         assert len(launcher.started) == 1
+
+    @async_test
+    async def test_lowers_the_cpu_priority_of_captures_that_run_when_a_client_comes(self) -> None:
+        launcher = FakeLauncher()
+        job = launcher.capture("j", low_priority=True)
+        await turn()
+        assert not launcher.running()[0].browser.low_priority
+        client = launcher.capture("a")
+        await turn()
+        assert [each.browser.low_priority for each in launcher.running()] == [True, False]
+        launcher.end()
+        launcher.end()
+        assert {(await each).body for each in (job, client)} == {b"png"}
+
+    @async_test
+    async def test_uses_browsers_of_the_lowest_cpu_priority_again(self) -> None:
+        launcher = FakeLauncher()
+        await self.client(launcher)
+        for name in "abc":
+            job = launcher.capture(name, low_priority=True)
+            await turn()
+            launcher.end()
+            await job
+        assert [each.browser.low_priority for each in launcher.pending] == [False, True, True, True]
+        assert len(launcher.started) == 2
+
+    async def client(self, launcher: FakeLauncher) -> None:
+        capture = launcher.capture("client")
+        await turn()
+        launcher.end()
+        await capture
 
     @async_test
     async def test_gives_them_to_no_client(self) -> None:
         launcher = FakeLauncher()
+        await self.client(launcher)
         for low in (True, False):
             capture = launcher.capture("a", low_priority=low)
             await turn()
             launcher.end()
             await capture
-        assert [each.browser.low_priority for each in launcher.pending] == [True, False]
+        assert [each.browser.low_priority for each in launcher.pending] == [False, True, False]
 
     @async_test
     async def test_takes_an_idle_browser_only_if_another_is_left(self) -> None:

@@ -3,9 +3,9 @@
 Identical shots in progress share one capture. Time in the queue does not count against the time limit of a capture;
 everything else does: the start of a browser, the browser context, the page, and the second attempt.
 
-A capture of low priority, which no client waits for, waits behind the others and runs in a browser with the lowest CPU
-priority. If its time was over, or its page incomplete, because others ran, it is repeated as one of them. A client that
-wants the same page does not wait for it.
+A capture of low priority, which no client waits for, waits behind the others. While clients wait for others, and for 10
+seconds afterwards, it runs in a browser with the lowest CPU priority. If its time was over, or its page incomplete,
+because others ran, it is repeated as one of them. A client that wants the same page does not wait for it.
 
 A capture whose browser was lost is tried again in another one, unless its page is the reason: then the failure is the
 page's own, and may be cached. A timeout during which another capture disturbed this one is not the page's.
@@ -264,6 +264,8 @@ class Pool:
     async def _supervised(self, shot: Shot, in_flight: InFlight, running: Running, queued: float) -> Capture | None:
         """Capture; None if it had too little CPU time because of its low priority, and is to be repeated."""
         self._supervisor.add(running)
+        if running.holder.rank is not Rank.LOW_PRIORITY:
+            self._supervisor.lower_others()
         try:
             capture = await self._capture_in_time(shot, in_flight, running)
         except TintypeError as error:
@@ -324,7 +326,7 @@ class Pool:
         """
         if shot.has_credentials:
             return await self.browsers.start_isolated()
-        return await self.browsers.acquire(low_priority=rank is Rank.LOW_PRIORITY)
+        return await self.browsers.acquire(low_priority=rank is Rank.LOW_PRIORITY and self._supervisor.has_clients())
 
     async def _capture_in(self, browser: Browser, shot: Shot, deadline: float) -> Capture:
         """Capture in one browser, which is not used again if the capture did not end."""

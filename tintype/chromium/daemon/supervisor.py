@@ -26,6 +26,9 @@ MEMORY_PER_BROWSER = 768 << 20
 _ROOM = 0.7
 """Share of the limit below which slow captures may run beside the slots."""
 _MAX_INCIDENTS = 64
+CLIENTS_SECONDS = 10.0
+"""Seconds after the last capture that a client waited for, in which captures of low priority run at the lowest CPU
+priority. Afterwards they run at the usual one: otherwise any other busy program of the machine would stop all jobs."""
 
 
 @dataclass(eq=False, slots=True)
@@ -95,8 +98,22 @@ class Supervisor:
         """Whether a capture of low priority had to leave the CPU to another one while it ran."""
         if capture.holder.rank is not Rank.LOW_PRIORITY:
             return False
-        others = any(each.holder.rank is not Rank.LOW_PRIORITY for each in self.captures)
-        return others or self._outranked_until >= capture.started
+        return self._clients_run() or self._outranked_until >= capture.started - CLIENTS_SECONDS
+
+    def has_clients(self) -> bool:
+        """Whether captures that clients wait for run, or ran lately: captures of low priority leave the CPU to them."""
+        recently = asyncio.get_running_loop().time() - CLIENTS_SECONDS
+        return self._clients_run() or self._outranked_until >= recently
+
+    def lower_others(self) -> None:
+        """Give the lowest CPU priority to the captures of low priority that run: a client waits for another one."""
+        for capture in self.captures:
+            browser = capture.browser
+            if capture.holder.rank is Rank.LOW_PRIORITY and browser and not browser.low_priority:
+                browser.lower_priority()
+
+    def _clients_run(self) -> bool:
+        return any(each.holder.rank is not Rank.LOW_PRIORITY for each in self.captures)
 
     async def _run(self) -> None:
         while await asyncio.sleep(_INTERVAL, result=True):
