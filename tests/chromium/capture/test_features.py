@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -12,8 +13,9 @@ from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
 from tests.support.concurrency import async_test
 from tintype import imaging
+from tintype.chromium.capture import features
 from tintype.chromium.capture.context import PageContext
-from tintype.chromium.capture.features import read_features, read_metadata
+from tintype.chromium.capture.features import read_features, read_metadata, read_report
 from tintype.chromium.cdp.connection import Connection
 from tintype.chromium.cdp.tab import ScriptFailed, Tab
 from tintype.chromium.proxy.traffic import Traffic
@@ -57,6 +59,39 @@ async def test_logs_a_page_that_reports_nothing(answer: Any, reason: str) -> Non
         assert (await read_features(page), await read_metadata(page)) == ({}, {})
     expected = {"event": "features_unavailable", "host": "site.org", "reason": reason, "log_level": "warning"}
     assert events == [{**expected, "script": script} for script in ("page_features", "metadata")]
+
+
+class SlowTab(ScriptedTab):
+    """A tab whose page answers a moment after its screenshot."""
+
+    def __init__(self, answer: Any, screenshot: asyncio.Future[None]) -> None:
+        super().__init__(answer)
+        self._screenshot = screenshot
+
+    async def evaluate(self, script: str, *arguments: Any) -> Any:
+        await asyncio.shield(self._screenshot)
+        return await super().evaluate(script, *arguments)
+
+
+@async_test
+async def test_waits_for_a_page_whose_screenshot_is_slow() -> None:
+    loop = asyncio.get_running_loop()
+    screenshot = loop.create_future()
+    page = page_that_answers({"status": 404})
+    page.tab = SlowTab({"status": 404}, screenshot)
+    loop.call_later(3 * features._READ_SECONDS, screenshot.set_result, None)
+    reports = await asyncio.gather(read_features(page, screenshot), read_metadata(page, screenshot))
+    assert [report["status"] for report in reports] == [404, 404]
+
+
+@async_test
+async def test_stops_waiting_for_a_page_that_is_busy_after_its_screenshot() -> None:
+    screenshot = asyncio.get_running_loop().create_future()
+    page = page_that_answers({})
+    page.tab = SlowTab({}, asyncio.get_running_loop().create_future())
+    reading = asyncio.ensure_future(read_report(page, "metadata", seconds=0.01, screenshot=screenshot))
+    screenshot.set_result(None)
+    assert await reading == {}
 
 
 @pytest.fixture(scope="module")

@@ -296,9 +296,11 @@ class PageCapture:
                 try:
                     # not during a screenshot, which may resize the window
                     boxes = await read_elements(page) if page.shot.region.elements else {}
-                    image = print_pdf(page, page.shot.pdf) if page.shot.pdf else take_screenshot(page)
+                    image = asyncio.ensure_future(
+                        print_pdf(page, page.shot.pdf) if page.shot.pdf else take_screenshot(page)
+                    )
                     page.info, page.metadata, raw, page.partial_reasons = await asyncio.gather(
-                        read_features(page), read_metadata(page), image, find_partial_reasons(page)
+                        read_features(page, image), read_metadata(page, image), image, find_partial_reasons(page)
                     )
                 except ProtocolError:
                     await asyncio.sleep(_RETRY_DELAY)
