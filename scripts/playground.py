@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,6 +29,8 @@ WIDE = ViewportSize(width=1440, height=1000)
 """CSS pixels."""
 TRAFFIC_MS = 45_000
 """Milliseconds of traffic in the charts."""
+CHANGES = (("", ""), ("who walk slowly.", "who walk at dawn."), ("Browse the maps", "All the maps"))
+"""Texts of the bundled page that change before the second run and those after it."""
 RUNNING_PICTURES = 9
 """Previews that are shown when the screenshot of a running job is taken."""
 GALLERY: tuple[dict[str, str | bool], ...] = (
@@ -151,6 +156,27 @@ def take_jobs(browser: Browser, base: str, origin: str) -> None:
     save(phone, "jobs-phone")
 
 
+def take_schedule(browser: Browser, base: str, folder: Path, origin: str) -> None:
+    """Take the screenshot of a schedule whose page changes between its runs."""
+    page = browser.new_page(viewport=WIDE)
+    page.goto(f"{base}/playground/jobs?view=schedules")
+    page.fill("#urls", origin)
+    page.fill("#job-name", "Cairn, start page")
+    page.select_option("#when", "6h")
+    page.click("#go")
+    index = folder / "index.html"
+    for number, (before, after) in enumerate(CHANGES, 1):
+        page.locator(f"#strip li:nth-child({number})").wait_for()
+        page.locator("#strip .state.running").wait_for(state="detached")
+        index.write_text(index.read_text().replace(before, after))
+        page.click("#schedule-run")
+    page.locator(f"#strip li:nth-child({len(CHANGES) + 1})").wait_for()
+    page.locator("#strip .state.running").wait_for(state="detached")
+    page.locator("#run-pictures img[src]").nth(2).wait_for()
+    page.mouse.move(1, 1)
+    save(page, "schedule")
+
+
 def main() -> None:
     """Start the target site, the service and a browser, and take the screenshots."""
     executable = find_browser.find_chromium(os.environ.get("TINTYPE_CHROMIUM", ""))
@@ -168,6 +194,15 @@ def main() -> None:
         play.chromium.launch(executable_path=str(executable)) as browser,
     ):
         take_jobs(browser, str(client.base_url).rstrip("/"), f"http://127.0.0.1:{port}/")
+    with tempfile.TemporaryDirectory(prefix="tintype-pages-") as folder:
+        shutil.copytree(ROOT / "examples/site", folder, dirs_exist_ok=True)
+        with (
+            site(Path(folder)) as port,
+            service(f"127.0.0.1:{port}", TINTYPE_TIMEOUT="60s") as client,
+            sync_playwright() as play,
+            play.chromium.launch(executable_path=str(executable)) as browser,
+        ):
+            take_schedule(browser, str(client.base_url).rstrip("/"), Path(folder), f"http://127.0.0.1:{port}/")
 
 
 if __name__ == "__main__":

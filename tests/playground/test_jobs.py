@@ -15,7 +15,7 @@ from harness.site_server import SiteServer
 from tests.playground.conftest import OpenPage, Start
 from tests.playground.jobs_driver import JOBS, LOADED, JobsDriver
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 KEY = "a-key-of-the-shop-1"
 

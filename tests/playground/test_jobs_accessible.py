@@ -13,7 +13,7 @@ from tests.playground.conftest import Look, OpenPage, Start
 from tests.playground.jobs_driver import JobsDriver
 from tests.playground.page_driver import violations
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 AUDIT = (Path(__file__).parent / "audit.js").read_text()
 MIN_TARGET = 44

@@ -130,6 +130,7 @@ def _schedules_blueprint(
         application.authenticator,
         application.rate_limiter,
         application.body_reader,
+        preview.PreviewDrawer(application.service, application.rate_limiter),
         base_url,
     )
     return schedule_views.blueprint(view)

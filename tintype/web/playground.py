@@ -100,6 +100,7 @@ def _render_jobs_page(playground: Playground, access: Authenticator) -> str:
         static=f"../{_static()}",
         max_pages=MAX_PAGES,
         max_name=MAX_NAME,
+        has_schedules="/schedules" in _routes(),
     )
 
 

@@ -33,6 +33,9 @@ _POLLED = {
     ("GET", "/jobs"),
     ("GET", "/jobs/<job_id>/pages"),
     ("GET", "/jobs/<job_id>/pages/<int:number>/preview"),
+    ("GET", "/schedules"),
+    ("GET", "/schedules/<schedule_id>/runs"),
+    ("GET", "/schedules/<schedule_id>/runs/<run_id>/pages/<int:number>/preview"),
 }
 """Requests that an open playground sends all the time: logged at level DEBUG."""
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

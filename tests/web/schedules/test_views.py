@@ -8,6 +8,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.web.schedules.conftest import URL, ScheduleSite
+from tintype import imaging
 from tintype.api_keys import ApiKey
 from tintype.schedules.service import ScheduleLimits
 from tintype.web.auth import Authenticator
@@ -210,6 +211,33 @@ class TestRuns:
         assert name in messages(site.client.get(f"/schedules/{site.created()}/runs?{query}"))
 
 
+class TestPreview:
+    def test_preview_shows_the_thumbnail_the_one_before_and_the_difference(self, site: ScheduleSite) -> None:
+        schedule = site.created()
+        site.run(schedule)
+        site.node.engine.shots += site.node.engine.shots * 100
+        run = site.run(schedule)
+        path = f"/schedules/{schedule}/runs/{run.id}/pages/1/preview"
+        for picture in ("thumbnail", "before", "difference"):
+            response = site.client.get(f"{path}?of={picture}")
+            assert (response.status_code, response.mimetype) == (200, "image/webp")
+        large = site.client.get(f"{path}?size=large")
+        assert imaging.size(large.data)[0] > imaging.size(site.client.get(path).data)[0]
+
+    def test_preview_of_a_first_run_has_nothing_before(self, site: ScheduleSite) -> None:
+        schedule = site.created()
+        run = site.run(schedule)
+        path = f"/schedules/{schedule}/runs/{run.id}/pages"
+        assert site.client.get(f"{path}/1/preview?of=before").status_code == 404
+        assert site.client.get(f"{path}/2/preview").status_code == 404
+
+    def test_preview_names_a_wrong_parameter(self, site: ScheduleSite) -> None:
+        schedule = site.created()
+        path = f"/schedules/{schedule}/runs/{site.run(schedule).id}/pages/1/preview"
+        assert "of" in messages(site.client.get(f"{path}?of=after"))
+        assert "size" in messages(site.client.get(f"{path}?size=huge"))
+
+
 class TestList:
     def test_list_is_paged_from_the_newest(self, site: ScheduleSite) -> None:
         created = [site.created(name=str(number)) for number in range(3)]
@@ -239,6 +267,7 @@ class TestOwners:
             ("GET", ""),
             ("GET", "/runs"),
             ("GET", "/runs/x"),
+            ("GET", "/runs/x/pages/1/preview"),
             ("POST", "/run"),
             ("PATCH", ""),
             ("DELETE", ""),

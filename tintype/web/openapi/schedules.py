@@ -12,11 +12,11 @@ from tintype.schedules.submission import DEFAULT_SITEMAP_PAGES, MAX_REGIONS, MAX
 from tintype.schedules.timing import CRON, EVERY, MAX_CRON, TIMEZONE
 from tintype.web.header_catalog import RATE_LIMIT
 from tintype.web.openapi import responses
-from tintype.web.openapi.features import REQUEST_ID, TEXT, ApiFeatures
+from tintype.web.openapi.features import IF_NONE_MATCH, REQUEST_ID, TEXT, ApiFeatures
 from tintype.web.openapi.jobs import client_operation, query_parameter, sitemap_members
 from tintype.web.openapi.responses import Responses, json_content, success
 from tintype.web.schedules.bodies import RunList, RunReport, ScheduleList, ScheduleRemoval, ScheduleReport
-from tintype.web.schedules.views import DEFAULT_RUNS, DEFAULT_SCHEDULES, MAX_RUNS, MAX_SCHEDULES
+from tintype.web.schedules.views import DEFAULT_RUNS, DEFAULT_SCHEDULES, MAX_RUNS, MAX_SCHEDULES, PICTURES, SIZES
 
 _SCHEDULE = {
     "name": "schedule_id",
@@ -42,6 +42,7 @@ def schedule_paths(features: ApiFeatures) -> dict[str, Any]:
         "/schedules/{schedule_id}/run": {"post": _run_now(features)},
         "/schedules/{schedule_id}/runs": {"get": _runs(features)},
         "/schedules/{schedule_id}/runs/{run_id}": {"get": _run(features)},
+        "/schedules/{schedule_id}/runs/{run_id}/pages/{number}/preview": {"get": _preview(features)},
     }
 
 
@@ -188,6 +189,22 @@ def _run(features: ApiFeatures) -> dict[str, Any]:
     found = success("The run.", json_content(RunReport))
     operation = _schedule_operation(features, "scheduleRunReport", "A run of a schedule with all its pages.", found)
     return operation | {"parameters": [_SCHEDULE, _RUN, REQUEST_ID]}
+
+
+def _preview(features: ApiFeatures) -> dict[str, Any]:
+    found = success("The preview.", responses.any_media("image/webp"), "ETag", *RATE_LIMIT) | responses.not_modified()
+    kinds = (errors.Closed, errors.RateLimited, errors.Overloaded)
+    summary = "Small image of a page of a run, of the one before, or of their difference."
+    operation = _schedule_operation(features, "scheduleRunPreview", summary, found, *kinds)
+    schema = {"type": "integer", "minimum": 1, "maximum": MAX_SCHEDULE_PAGES}
+    number = {"name": "number", "in": "path", "required": True, "description": "Number of the page.", "schema": schema}
+    small, large = (f"{size.width} × {size.height}" for size in SIZES.values())
+    size_text = f"`small`: at most {small} pixels; `large`: at most {large}."
+    chosen = [
+        query_parameter("of", "Which image.", {"enum": [*PICTURES], "default": next(iter(PICTURES))}),
+        query_parameter("size", size_text, {"enum": [*SIZES], "default": next(iter(SIZES))}),
+    ]
+    return operation | {"parameters": [_SCHEDULE, _RUN, number, *chosen, IF_NONE_MATCH, REQUEST_ID]}
 
 
 def _target_errors(features: ApiFeatures) -> tuple[type[errors.TintypeError], ...]:

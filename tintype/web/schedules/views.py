@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TypeVar
 
 from flask import Blueprint, Request, Response, jsonify, request
 
-from tintype.errors import InvalidParameter, InvalidRequest
+from tintype.errors import InvalidParameter, InvalidRequest, NotFound
 from tintype.schedules.model import Schedule
 from tintype.schedules.service import ScheduleService
 from tintype.schedules.submission import MAX_SCHEDULE_PAGES
@@ -16,6 +17,8 @@ from tintype.service.stored_objects import StoredObjects
 from tintype.web import raw_params, request_log
 from tintype.web.auth import Authenticator
 from tintype.web.bodies import JsonBody
+from tintype.web.jobs import preview
+from tintype.web.jobs.preview import PreviewDrawer
 from tintype.web.rate_limit import RateLimiter
 from tintype.web.request_body import BodyReader
 from tintype.web.schedules.bodies import (
@@ -32,6 +35,10 @@ MAX_SCHEDULE_BODY = 1 << 20
 DEFAULT_SCHEDULES, MAX_SCHEDULES = 50, 100
 DEFAULT_RUNS, MAX_RUNS = 30, 100
 """Entries of a list in one response."""
+PICTURES = {"thumbnail": "key", "before": "before", "difference": "difference"}
+"""Images of a page of a run, and their attributes; the first is the default."""
+SIZES = {"small": preview.SMALL, "large": preview.LARGE}
+_Choice = TypeVar("_Choice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,7 @@ class SchedulesView:
     authenticator: Authenticator
     rate_limiter: RateLimiter
     body_reader: BodyReader
+    preview_drawer: PreviewDrawer
     base_url: Callable[[Request], str]
 
     def create(self) -> tuple[Response, int, dict[str, str]]:
@@ -109,6 +117,17 @@ class SchedulesView:
         run = self.schedules.run(self._schedule(schedule_id), run_id[:64])
         return _uncached(RunReport.of(run, self.base_url(request), self._url_of))
 
+    def preview(self, schedule_id: str, run_id: str, number: int) -> Response:
+        """``GET /schedules/<id>/runs/<run>/pages/<number>/preview``: a small image of a page, or of its change."""
+        texts = _parameters("of", "size")
+        picture, size = _choice(texts, "of", PICTURES), _choice(texts, "size", SIZES)
+        run = self.schedules.run(self._schedule(schedule_id), run_id[:64])
+        page = next((each for each in run.pages if each.number == number), None)
+        key = getattr(page, picture, "")
+        if page is None or not key:
+            raise NotFound("the run has no such image of a page with this number")
+        return self.preview_drawer.respond_stored(key, page.width * page.height, request, size)
+
     def _members(self) -> dict[str, object]:
         return raw_params.body_members(
             request, self.body_reader, max_bytes=MAX_SCHEDULE_BODY, max_entries=MAX_SCHEDULE_PAGES + 1
@@ -146,6 +165,7 @@ def blueprint(view: SchedulesView) -> Blueprint:
         ("/schedules/<schedule_id>/run", view.run_now, "POST"),
         ("/schedules/<schedule_id>/runs", view.runs, "GET"),
         ("/schedules/<schedule_id>/runs/<run_id>", view.run, "GET"),
+        ("/schedules/<schedule_id>/runs/<run_id>/pages/<int:number>/preview", view.preview, "GET"),
     ):
         routes.add_url_rule(path, view_func=function, methods=[method])
     return routes
@@ -153,6 +173,13 @@ def blueprint(view: SchedulesView) -> Blueprint:
 
 def _parameters(*accepted: str) -> dict[str, str]:
     return raw_params.named_texts(request, accepted)
+
+
+def _choice(texts: dict[str, str], name: str, choices: dict[str, _Choice]) -> _Choice:
+    text = texts.get(name, next(iter(choices)))
+    if text not in choices:
+        raise InvalidRequest(InvalidParameter(name, f"must be {' or '.join(choices)}"))
+    return choices[text]
 
 
 def _limit(texts: dict[str, str], default: int, most: int) -> int:

@@ -42,7 +42,7 @@ export async function requestJson(path, options = {}) {
     throw error.name === "AbortError" ? error : new RequestFailed(null);
   }
   if (!response.ok) throw await failureOf(response);
-  return response.json();
+  return response.status === 204 ? null : response.json();
 }
 
 /** The failure of a response that is not successful. */

@@ -1,4 +1,4 @@
-// The form that submits a job: addresses, options, mistakes by line.
+// The form that submits a job, or creates a schedule of one: addresses or a sitemap, options, mistakes by line.
 
 import { announce, find, make, show } from "./dom.js";
 import { clearErrors, collectOptions, focusField, labelOf, showFieldError, withScheme } from "./form.js";
@@ -47,36 +47,77 @@ function idempotencyKey(text) {
   return attempt.id;
 }
 
-async function submit(partial, onStart) {
-  const { urls, lines } = parseLines(find("urls").value);
+const usesSitemap = () => document.querySelector("[name=source]:checked").value === "sitemap";
+const when = () => find("when")?.value ?? "";
+const words = (id) => find(id).value.trim().split(/\s+/).filter(Boolean);
+const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+
+/** The members that choose the pages. */
+function pageMembers(urls) {
+  if (!usesSitemap()) return { pages: urls };
+  const lists = ["include", "exclude"].filter((name) => words(name).length).map((name) => [name, words(name)]);
+  return { sitemap: withScheme(find("sitemap").value), ...Object.fromEntries(lists), ...(find("max_pages").value ? { max_pages: Number(find("max_pages").value) } : {}) };
+}
+
+/** The members of a schedule in addition to those of its job. */
+function scheduleMembers() {
+  const selectors = find("ignore_selectors").value.split(",").map((each) => each.trim()).filter(Boolean);
+  return {
+    ...(when() === "cron" ? { cron: find("cron").value.trim(), timezone: zone() } : { every: when() }),
+    ...(find("threshold").value ? { threshold: Number(find("threshold").value) } : {}),
+    ...(selectors.length ? { ignore_selectors: selectors } : {}),
+  };
+}
+
+async function submit(partial, { onJob, onSchedule }) {
+  const { urls, lines } = usesSitemap() ? { urls: [withScheme(find("sitemap").value)].filter(Boolean), lines: [1] } : parseLines(find("urls").value);
   clearErrors();
   showMistakes([]);
   if (!urls.length) {
-    showMistakes([["Enter the addresses of pages, one per line, such as https://example.com."]]);
-    find("urls").focus();
+    showMistakes([[usesSitemap() ? "Enter the address of a sitemap, such as https://example.com/sitemap.xml." : "Enter the addresses of pages, one per line, such as https://example.com."]]);
+    find(usesSitemap() ? "sitemap" : "urls").focus();
     return;
   }
-  const options = Object.fromEntries(collectOptions().query);
-  const body = { pages: urls, name: find("job-name").value.trim() || suggestedName(urls), store: find("store").checked, options, ...(partial ? { partial_ok: true } : {}) };
+  const common = { ...pageMembers(urls), name: find("job-name").value.trim() || suggestedName(urls), options: Object.fromEntries(collectOptions().query) };
+  const body = when() ? { ...common, ...scheduleMembers() } : { ...common, store: find("store").checked, ...(partial ? { partial_ok: true } : {}) };
   const button = find("go");
   button.disabled = true;
   button.firstElementChild.textContent = "Submitting …";
   try {
-    const job = await requestJson("jobs", { method: "POST", body, headers: { "Idempotency-Key": idempotencyKey(JSON.stringify(body)) } });
+    if (when()) onSchedule(await requestJson("schedules", { method: "POST", body }));
+    else onJob(await requestJson("jobs", { method: "POST", body, headers: { "Idempotency-Key": idempotencyKey(JSON.stringify(body)) } }));
     attempt = { text: "", id: "" };
-    find("urls").value = find("job-name").value = "";
+    find("urls").value = find("job-name").value = find("sitemap").value = "";
     updateCount();
-    onStart(job);
   } catch (error) {
-    report(error, urls, lines, onStart);
+    report(error, urls, lines, { onJob, onSchedule });
   } finally {
     button.disabled = false;
-    button.firstElementChild.textContent = "Start job";
+    updateTimes();
   }
 }
 
+/** Choose every day for a schedule, or once for a job. */
+export function suggestTimes(isSchedule) {
+  if (!find("when") || Boolean(when()) === isSchedule) return;
+  find("when").value = isSchedule ? "1d" : "";
+  updateTimes();
+}
+
+/** Show the fields that the source and the times need. */
+function updateTimes() {
+  show(find("sitemap-fields"), usesSitemap());
+  show(find("lines"), !usesSitemap());
+  find("go").firstElementChild.textContent = when() ? "Create schedule" : "Start job";
+  show(find("store-switch"), !when());
+  if (!find("when")) return;
+  show(find("schedule-fields"), Boolean(when()));
+  show(find("cron-field"), when() === "cron");
+  find("cron-zone").textContent = zone();
+}
+
 /** Show the mistakes that the service found: those of addresses by line, those of options at their fields. */
-function report(error, urls, lines, onStart) {
+function report(error, urls, lines, onDone) {
   const mistakes = [], placed = [];
   for (const { parameter, message } of error.problem?.errors ?? []) {
     const [, index, rest] = /^pages\[(\d+)\]\.?(.*)$/.exec(parameter) ?? [];
@@ -89,12 +130,12 @@ function report(error, urls, lines, onStart) {
     const { problem, wait } = error;
     mistakes.push([problem ? `${problem.title}. ${problem.detail ?? ""}` : "The service does not respond. It may be restarting, or the network is down.", wait ? ` Try again in ${wait} seconds.` : ""]);
   }
-  const canSkip = mistakes.length > 0 && !placed.length && urls.length > mistakes.length && error.problem?.errors;
-  showMistakes(mistakes, canSkip ? () => submit(true, onStart) : null);
+  const canSkip = !when() && mistakes.length > 0 && !placed.length && urls.length > mistakes.length && error.problem?.errors;
+  showMistakes(mistakes, canSkip ? () => submit(true, onDone) : null);
   if (placed.length) {
-    find("options-fold").open = true;
+    if (find(placed[0]).closest("#options-fold")) find("options-fold").open = true;
     focusField(placed[0]);
-  } else find("urls").focus();
+  } else find(usesSitemap() ? "sitemap" : "urls").focus();
 }
 
 function showMistakes(mistakes, skip = null) {
@@ -110,8 +151,8 @@ function showMistakes(mistakes, skip = null) {
   announce(box.textContent);
 }
 
-/** Make the form work; `onStart` is called with a job that was submitted. */
-export function openJobForm(onStart) {
+/** Make the form work; `onJob` is called with a job that was submitted, `onSchedule` with a schedule. */
+export function openJobForm(onDone) {
   openPanel();
   const update = () => {
     updatePanel();
@@ -121,15 +162,17 @@ export function openJobForm(onStart) {
   find("options-fold").open = matchMedia("(min-width: 64rem)").matches;
   find("form").addEventListener("submit", (event) => {
     event.preventDefault();
-    submit(false, onStart);
+    submit(false, onDone);
   });
   find("form").addEventListener("reset", (event) => { // the button resets options, not the addresses
-    const { value } = find("urls"), name = find("job-name").value;
+    const kept = [...find("form").querySelectorAll("input:not([type=radio]), select, textarea")].map((each) => [each, each.type === "checkbox" ? each.checked : each.value]);
+    const source = document.querySelector("[name=source]:checked");
     setTimeout(() => {
-      find("urls").value = value;
-      find("job-name").value = name;
+      for (const [field, value] of kept) field[field.type === "checkbox" ? "checked" : "value"] = value;
+      source.checked = true;
       update();
       updateCount();
+      updateTimes();
     });
     event.stopPropagation();
   });
@@ -138,6 +181,8 @@ export function openJobForm(onStart) {
   find("urls").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) find("form").requestSubmit();
   });
+  find("form").addEventListener("change", updateTimes);
   update();
   updateCount();
+  updateTimes();
 }

@@ -94,10 +94,18 @@ function renderFacts(pace) {
     ["Submitted", age(created)],
     ["Duration", started && duration((ended ? seconds(ended) : Date.now() / 1000) - seconds(started))],
     ["Pace", pace],
+    ["Sitemap", job.sitemap && sitemapText(job.sitemap)],
     ["Thumbnails", job.store ? "stored permanently" : "in the cache only"],
     ["Id", make("code", {}, job.id)],
   ];
   find("job-facts").replaceChildren(...facts.filter(([, value]) => value).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+}
+
+/** What was found in the sitemap of a job, and what of it was left out. */
+function sitemapText({ read, found, duplicates, invalid, excluded, disallowed, truncated }) {
+  if (!read) return "is being read";
+  const left = [[duplicates, "repeated"], [invalid, "invalid"], [excluded, "excluded"], [disallowed, "disallowed by robots.txt"]];
+  return [`${number(found)} ${found === 1 ? "address" : "addresses"}`, ...left.filter(([count]) => count).map(([count, text]) => `${number(count)} ${text}`), ...(truncated ? ["there may be more"] : [])].join(", ");
 }
 
 /** Send a change of the job; the stream is opened again, because it ends with the job. */
