@@ -170,6 +170,15 @@ class TestLowPriority:
         assert running.started == ["a", "b", "c"]
 
     @async_test
+    async def test_does_not_begin_beside_a_capture_of_a_client_unless_that_is_slow(self) -> None:
+        running = captures(3)
+        await running.start("client")
+        await running.start("job", rank=Rank.LOW_PRIORITY)
+        assert running.started == ["client"]
+        await running.age("client")
+        assert running.started == ["client", "job"]
+
+    @async_test
     async def test_gives_up_its_slot_immediately(self) -> None:
         running = captures(2)
         await running.start("a", "b", rank=Rank.LOW_PRIORITY)

@@ -326,7 +326,11 @@ class Pool:
         """
         if shot.has_credentials:
             return await self.browsers.start_isolated()
-        return await self.browsers.acquire(low_priority=rank is Rank.LOW_PRIORITY and self._supervisor.has_clients())
+        is_low = rank is Rank.LOW_PRIORITY
+        browser = await self.browsers.acquire(low_priority=is_low and self._supervisor.has_clients())
+        if is_low and self._supervisor.has_clients() and not browser.low_priority:
+            browser.lower_priority()  # a client came while the browser started
+        return browser
 
     async def _capture_in(self, browser: Browser, shot: Shot, deadline: float) -> Capture:
         """Capture in one browser, which is not used again if the capture did not end."""

@@ -5,8 +5,8 @@ seconds gives up its slot and goes on as a slow capture, of which there may be a
 to be slow wait behind the others, give up their slot without that delay, and leave one slot free if they could not.
 
 So do captures of low priority, behind both: their browsers get the CPU time that no other one wants, so one that goes
-on without a slot costs memory only. One that has waited for 10 seconds joins the end of the normal queue, so that none
-waits for ever.
+on without a slot costs memory only. None begins beside a capture of a client in its first 2 seconds. One that has
+waited for 10 seconds joins the end of the normal queue, so that none waits for ever.
 """
 
 from __future__ import annotations
@@ -117,11 +117,13 @@ class Slots:
         normal = self._queues[Rank.NORMAL]
         while (entry := _first(normal)) and (self.busy < self.count or self._free_a_slot()):
             self._grant(entry)
-        for queue in (self._queues[Rank.KNOWN_SLOW], self._queues[Rank.LOW_PRIORITY]):
-            while not normal and (entry := _first(queue)) and self._has_room_for_slow():
-                self._grant(entry)
-            if queue:
+        while not normal and (entry := _first(self._queues[Rank.KNOWN_SLOW])) and self._has_room_for_slow():
+            self._grant(entry)
+        low = self._queues[Rank.LOW_PRIORITY]
+        while not (normal or self._queues[Rank.KNOWN_SLOW] or self._has_clients()) and (entry := _first(low)):
+            if not self._has_room_for_slow():
                 break
+            self._grant(entry)
         self._set_timer()
 
     def _grant(self, entry: QueueEntry) -> None:
@@ -129,6 +131,11 @@ class Slots:
         holder = Holder(asyncio.get_running_loop().time(), entry.rank)
         self._holders.add(holder)
         entry.granted.set_result(holder)
+
+    def _has_clients(self) -> bool:
+        """Whether a capture that a client waits for runs, and is not slow: none of low priority begins beside it."""
+        now = asyncio.get_running_loop().time()
+        return any(each.rank is Rank.NORMAL and not each.slow and self._due(each) > now for each in self._holders)
 
     def _has_room_for_slow(self) -> bool:
         free = self.count - self.busy
@@ -152,7 +159,7 @@ class Slots:
             self._timer.cancel()
             self._timer = None
         due = [self._due(holder) for holder in self._holders if not holder.slow]
-        if self._queues[Rank.NORMAL] and due:
+        if (self._queues[Rank.NORMAL] or self._queues[Rank.LOW_PRIORITY]) and due:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(max(min(due), loop.time() + _POLL_INTERVAL), self.assign)
 
