@@ -80,7 +80,7 @@ class TestSubmission:
     def test_works_by_keyboard(self, jobs: JobsDriver, site: SiteServer) -> None:
         jobs.find("urls").focus()
         jobs.page.keyboard.type(site.url("/plain.html?typed"))
-        for _ in range(3):  # the name, the switch, the button
+        for _ in range(4):  # the name, the times, the switch, the button
             jobs.page.keyboard.press("Tab")
         assert jobs.page.evaluate("document.activeElement.id") == "go"
         jobs.page.keyboard.press("Enter")
