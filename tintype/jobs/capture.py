@@ -45,6 +45,8 @@ class PageCapturer:
         try:
             pairs = [("url", lease.url), *json.loads(lease.options).items()]
             request = self._parser.parse(pairs)
+            if lease.retried:
+                request = replace(request, freshness=replace(request.freshness, forced=True))
             with low_priority(), charged_to(self._charge_to(lease.owner)):
                 return CaptureOutcome(result=self._store(request, lease) if lease.stores else self._cache(request))
         except TintypeError as error:

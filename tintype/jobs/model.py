@@ -213,6 +213,8 @@ class Lease:
     stores: bool
     url: str
     options: str
+    retried: bool = False
+    """Whether a client has retried the job: then its pages are captured anew, whatever is cached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

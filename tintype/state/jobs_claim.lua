@@ -96,7 +96,8 @@ local function start(job, owner, number, host)
     end
     rank(owner, next_turn())
     local _, options, _, url = record(job, number)
-    return {job, number, attempt, owner, field(job, 'stores'), url, redis.call('HGET', part(job, 'pages'), 'options:' .. options)}
+    return {job, number, attempt, owner, field(job, 'stores'), url, redis.call('HGET', part(job, 'pages'), 'options:' .. options),
+        field(job, 'retried') or '0'}
 end
 
 local function claim()

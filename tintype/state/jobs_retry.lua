@@ -49,7 +49,7 @@ for host, number in pairs(heads) do
     redis.call('ZADD', part(job, 'hosts'), number, host)
 end
 redis.call('SET', part(job, 'states'), changed)
-redis.call('HSET', part(job), 'failed', 0, 'dropped', 0, 'ended', 0, 'cancelled', 0)
+redis.call('HSET', part(job), 'failed', 0, 'dropped', 0, 'ended', 0, 'cancelled', 0, 'retried', 1)
 keep(job)
 count_queued(job, owner, count)
 open(job, owner)

@@ -150,10 +150,10 @@ class RedisJobs:
             log.warning("job_page_lost", job=job.decode(), page=int(number), workers=workers, retried=retried)
         if row is None:
             return None
-        job, number, attempt, owner, stores, url, options = row
+        job, number, attempt, owner, stores, url, options, retried = row
         return Lease(
             job=job.decode(), number=int(number), token=token, attempt=attempt, owner=owner.decode(),
-            stores=stores == b"1", url=url.decode(), options=options.decode(),
+            stores=stores == b"1", url=url.decode(), options=options.decode(), retried=retried == b"1",
         )  # fmt: skip
 
     def extend(self, lease: Lease, lease_seconds: float) -> bool:

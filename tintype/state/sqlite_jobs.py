@@ -165,7 +165,7 @@ class SqliteJobs:
             (until, token, *page),
         )
         row = database.execute(
-            "SELECT id, page.number, attempts, owner, stores, url, text, host FROM page JOIN job"
+            "SELECT id, page.number, attempts, owner, stores, url, text, retried, host FROM page JOIN job"
             " ON job.number = page.job JOIN page_options ON page_options.job = page.job"
             " AND page_options.number = page.options WHERE page.job = ? AND page.number = ?",
             page,
@@ -177,12 +177,12 @@ class SqliteJobs:
         )
         database.execute(
             "INSERT INTO host VALUES (?, 1, ?) ON CONFLICT (name) DO UPDATE SET running = running + 1, started = ?",
-            (row[7], now, now),
+            (row[-1], now, now),
         )
-        job_id, number, attempts, owner, stores, url, options, _ = row
+        job_id, number, attempts, owner, stores, url, options, retried, _ = row
         return Lease(
             job=job_id, number=number, token=token, attempt=attempts, owner=owner, stores=bool(stores), url=url,
-            options=options,
+            options=options, retried=bool(retried),
         )  # fmt: skip
 
     def extend(self, lease: Lease, lease_seconds: float) -> bool:
@@ -234,7 +234,7 @@ class SqliteJobs:
             count = database.execute(_RETRY, (number,)).rowcount
             if count:
                 database.execute(
-                    "UPDATE job SET queued = queued + ?, failed = 0, dropped = 0, ended = 0, cancelled = 0"
+                    "UPDATE job SET queued = queued + ?, failed = 0, dropped = 0, ended = 0, cancelled = 0, retried = 1"
                     " WHERE number = ?",
                     (count, number),
                 )

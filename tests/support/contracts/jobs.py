@@ -99,7 +99,7 @@ class JobsContract:
     def test_pages_are_claimed_once_in_order(self, store: JobStore) -> None:
         store.create(new_job("one", *urls(3)))
         leases = [claim(store) for _ in range(3)]
-        assert [(lease.url, lease.attempt) for lease in leases] == [(url, 1) for url in urls(3)]
+        assert [(lease.url, lease.attempt, lease.retried) for lease in leases] == [(url, 1, False) for url in urls(3)]
         assert store.claim(LIMITS, LEASE) is None
 
     def test_finished_pages_keep_their_results(self, store: JobStore) -> None:
@@ -234,7 +234,7 @@ class JobsContract:
         job = store.job("one")
         assert job
         assert (job.status, job.counts.queued, job.ended_at) == (JobStatus.RUNNING, 2, 0)
-        assert [claim(store).number for _ in range(2)] == [2, 3]
+        assert [(lease.number, lease.retried) for lease in (claim(store), claim(store))] == [(2, True), (3, True)]
 
     def test_pages_that_return_are_captured_with_all_others(self, store: JobStore, clock: Clock) -> None:
         """Pages of three hosts return in every way, again and again; each ends once."""

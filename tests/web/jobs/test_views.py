@@ -192,8 +192,15 @@ class TestCapture:
         assert site.finished(job)["status"] == "failed"
         page = site.client.get(f"/jobs/{job}/pages?status=failed").json["pages"][0]
         assert (page["error"], page["stored_url"]) == ("target-error", None)
+
+    def test_retry_captures_a_page_whose_error_is_cached(self, site: JobSite) -> None:
+        job = site.job("https://a.org/", options={"fail_on": "error"})
+        site.engine.status = 500
+        assert site.finished(job)["status"] == "failed"
         site.engine.status = 200
+        site.clock.now += 1
         assert site.client.post(f"/jobs/{job}/retry").json["pages"] == 1
+        assert eventually(lambda: site.report(job)["status"] == "completed")
 
 
 class TestPages:
