@@ -40,6 +40,10 @@ class GeneratedSite(ThreadingHTTPServer):
         self.lock = threading.Lock()
 
     @property
+    def port(self) -> int:
+        return self.server_port
+
+    @property
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
@@ -69,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/sitemap.xml":
             urls = "".join(f"<url><loc>{self.server.origin}/{n}</loc></url>" for n in range(self.server.pages))
             return "application/xml", f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{urls}</urlset>'
-        if (number := self.path.removeprefix("/")).isdecimal():
+        if (number := self.path.partition("?")[0].removeprefix("/")).isdecimal():
             style = f"background:hsl({int(number) % _COLOURS},60%,80%);font:80px sans-serif"
             return "text/html", f"<!doctype html><title>{number}</title><body style='{style}'><h1>Page {number}</h1>"
         return "text/plain", ""
@@ -115,32 +119,44 @@ def run(pages: int, kills: int, folder: Path) -> KilledJob:
             "TINTYPE_TIMEOUT": "60s",
         }
         with Node(data=folder / "data", env=env) as node:
-            job = node.client.post("/jobs", json={"sitemap": f"{site.origin}/sitemap.xml", "options": {"width": 400}})
-            path = f"/jobs/{job.raise_for_status().json()['id']}"
+            path = submit(node, site)
             for number in range(1, kills + 1):
-                _wait(node, path, pages * number // (kills + 1))
+                wait_for_pages(node, path, pages * number // (kills + 1))
                 result.longest_recovery = max(result.longest_recovery, _kill(node, path))
-            _wait(node, path, pages)
-            assert eventually(lambda: _report(node, path)["ended_at"], within=TIMEOUT), node.output()
-            result.captured = _report(node, path)["progress"]["captured"]
-            archive = zipfile.ZipFile(BytesIO(node.client.get(f"{path}/archive", timeout=600).content))
-            assert archive.testzip() is None
-            result.archived = len({archive.read(name) for name in archive.namelist() if _is_thumbnail(name)})
-    loads = [site.visits[f"/{number}"] for number in range(pages)]
-    result.loaded_twice, result.most_loads = loads.count(2), max(loads)
+            read_end(result, node, path, site)
     result.seconds = time.monotonic() - begin
     return result
+
+
+def read_end(result: KilledJob, node: Node, path: str, site: GeneratedSite) -> None:
+    """Wait for the end of the job, and fill in what was captured, archived and loaded."""
+    wait_for_pages(node, path, result.pages)
+    assert eventually(lambda: _report(node, path)["ended_at"], within=TIMEOUT), node.output()
+    result.captured = _report(node, path)["progress"]["captured"]
+    archive = zipfile.ZipFile(BytesIO(node.client.get(f"{path}/archive", timeout=600).content))
+    assert archive.testzip() is None
+    result.archived = len({archive.read(name) for name in archive.namelist() if _is_thumbnail(name)})
+    loads = [site.visits[f"/{number}"] for number in range(result.pages)]
+    result.loaded_twice, result.most_loads = loads.count(2), max(loads)
+
+
+def submit(node: Node, site: GeneratedSite) -> str:
+    """Submit the job; returns its path."""
+    job = node.client.post("/jobs", json={"sitemap": f"{site.origin}/sitemap.xml", "options": {"width": 400}})
+    return f"/jobs/{job.raise_for_status().json()['id']}"
 
 
 def _kill(node: Node, path: str) -> float:
     before, begin = _report(node, path)["progress"]["captured"], time.monotonic()
     node.kill()
     node.start()
-    _wait(node, path, before + 1)
+    wait_for_pages(node, path, before + 1)
     return time.monotonic() - begin
 
 
-def _wait(node: Node, path: str, captured: int) -> None:
+def wait_for_pages(node: Node, path: str, captured: int) -> None:
+    """Wait until so many pages are captured, or the job has ended."""
+
     def is_reached() -> bool:
         report = _report(node, path)
         return report["progress"]["captured"] >= captured or report["ended_at"]

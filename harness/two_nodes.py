@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 from urllib.parse import quote
 
 import httpx
@@ -18,7 +18,6 @@ import httpx
 from harness.nginx import NginxServer
 from harness.node import Node
 from harness.servers import RedisServer, S3Server
-from harness.site_server import SiteServer
 from harness.waiting import eventually
 
 BUCKET = "thumbs"
@@ -28,10 +27,17 @@ PAUSE = 0.015
 """Seconds between two requests of a load, below the flood limit of nginx."""
 
 
+class Site(Protocol):
+    """The server of the target pages."""
+
+    @property
+    def port(self) -> int: ...
+
+
 class TwoNodes:
     """All processes running; a context manager."""
 
-    def __init__(self, folder: Path, site: SiteServer, **env: str) -> None:
+    def __init__(self, folder: Path, site: Site, **env: str) -> None:
         self._folder, self._site, self._env = folder, site, env
 
     def __enter__(self) -> Self:

@@ -89,7 +89,7 @@ MEMOIZED = {
     "telemetry/recorder.py:_cell": "4,096 series, whose labels are written in the code",
     "urls.py:canonical_hosts": "64 lists of the operator",
     "access_log.py:_format_second": "one value",
-    "web/fast_path.py:_server_timing": "4,096 durations",
+    "web/fast_path.py:_timing_pairs": "4,096 durations",
     "web/query_cache.py:_interned": "1,024 parts of queries of at most 2,048 characters",
     "web/static_files.py:static_files": "one value",
     "web/request_log.py:_context_json": "8,192 hosts of cached pages, each at most 2,048 bytes",

@@ -121,8 +121,10 @@ def test_releases_memory_and_files(daemon: DaemonUnderAttack) -> None:
 
 
 def downloads(daemon: DaemonUnderAttack) -> list[Path]:
-    """Files that a page has downloaded into the folder of the browser."""
-    return [path for path in Path("/tmp").glob("tintype-*/**/x*") if path.is_file() and path.stat().st_size == 1]
+    """Files that a page has downloaded into the folder of a browser; folders may vanish while they are listed."""
+    walks = (os.walk(folder) for folder in Path("/tmp").glob("tintype-*"))
+    files = [Path(folder, name) for walk in walks for folder, _, names in walk for name in names if name[0] == "x"]
+    return [path for path in files if path.is_file() and path.stat().st_size == 1]
 
 
 @pytest.mark.timeout(SOAK + 120)

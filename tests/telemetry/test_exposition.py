@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.support.metrics import read_metrics, value
 from tests.web.conftest import Site
 from tintype import errors, telemetry
@@ -56,7 +58,7 @@ class TestExposition:
     def test_contains_help_and_type_of_every_metric(self, site: Site) -> None:
         text = read_metrics(site.client)
         for metric in METRICS:
-            if f"\n{metric.name}" in text:
+            if re.search(rf"^{metric.name}(_bucket)?[{{ ]", text, re.MULTILINE):
                 assert f"# HELP {metric.name} " in text
                 assert f"# TYPE {metric.name} {metric.kind}\n" in text
 
