@@ -14,6 +14,7 @@ from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
 from tests.support.browsers import LIMITS, PICTURE, FakeLauncher, turn
 from tests.support.concurrency import async_test
+from tintype.chromium.daemon import slots
 from tintype.chromium.daemon.offenders import Cost
 from tintype.errors import BackendUnavailable, CaptureTimeout, NotAPage, Overloaded
 from tintype.low_priority import low_priority
@@ -21,6 +22,12 @@ from tintype.options import Navigation, Shot
 
 ONE_SLOT = replace(LIMITS, slots=1)
 PARTIAL = replace(PICTURE, partial=True)
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Captures of low priority begin right after those of clients."""
+    monkeypatch.setattr(slots, "AFTER_CLIENT", 0)
 
 
 def hosts(launcher: FakeLauncher) -> list[str]:

@@ -10,14 +10,15 @@ import pytest
 
 from tests.support.browsers import turn
 from tests.support.concurrency import async_test
+from tintype.chromium.daemon import slots
 from tintype.chromium.daemon.slots import EXTRA_SLOW, SLOW_AFTER, Holder, Rank, Slots
 
 
 class Captures:
     """Captures that hold a slot until the test ends them."""
 
-    def __init__(self, slots: Slots) -> None:
-        self.slots = slots
+    def __init__(self, granted: Slots) -> None:
+        self.slots = granted
         self.started: list[str] = []
         self.holders: dict[str, Holder] = {}
         self._ends: dict[str, asyncio.Event] = {}
@@ -152,6 +153,30 @@ async def test_captures_known_to_be_slow_leave_a_slot_that_they_could_not_give_u
 
 
 class TestLowPriority:
+    @pytest.fixture(autouse=True)
+    def no_pause(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(slots, "AFTER_CLIENT", 0)
+
+    @async_test
+    async def test_does_not_begin_before_the_next_request_of_a_client(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(slots, "AFTER_CLIENT", 3600)
+        running = captures(3)
+        await running.start("client")
+        await running.start("job", rank=Rank.LOW_PRIORITY)
+        await running.end("client")
+        await running.start("next of the client")
+        assert running.started == ["client", "next of the client"]
+
+    @async_test
+    async def test_begins_when_a_client_has_requested_no_other_capture(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(slots, "AFTER_CLIENT", 0.01)
+        running = captures(3)
+        await running.start("client")
+        await running.start("job", rank=Rank.LOW_PRIORITY)
+        await running.end("client")
+        while running.started != ["client", "job"]:
+            await turn()
+
     @async_test
     async def test_waits_behind_all_others(self) -> None:
         running = captures(1)

@@ -5,8 +5,9 @@ seconds gives up its slot and goes on as a slow capture, of which there may be a
 to be slow wait behind the others, give up their slot without that delay, and leave one slot free if they could not.
 
 So do captures of low priority, behind both: their browsers get the CPU time that no other one wants, so one that goes
-on without a slot costs memory only. None begins beside a capture of a client in its first 2 seconds. One that has
-waited for 10 seconds joins the end of the normal queue, so that none waits for ever.
+on without a slot costs memory only. None begins beside a capture of a client in its first 2 seconds, and in the 0.2
+seconds after it, in which the client may request the next one. One that has waited for 10 seconds joins the end of the
+normal queue, so that none waits for ever.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ EXTRA_SLOW = 2
 """Slow captures at the same time, more than there are slots."""
 PATIENCE = 10.0
 """Seconds after which a capture of low priority waits no longer behind the others."""
+
+
+AFTER_CLIENT = 0.2
+"""Seconds after a capture of a client in which none of low priority begins."""
 
 
 class Rank(IntEnum):
@@ -65,6 +70,7 @@ class Slots:
         self._holders: set[Holder] = set()
         self._queues: dict[Rank, deque[QueueEntry]] = {rank: deque() for rank in Rank}
         self._timer: asyncio.TimerHandle | None = None
+        self._client_ended = -AFTER_CLIENT
 
     @property
     def busy(self) -> int:
@@ -102,6 +108,8 @@ class Slots:
                 self._queues[entry.rank].remove(entry)
             elif entry.granted.done() and not entry.granted.cancelled():
                 self._holders.discard(entry.granted.result())
+                if entry.rank is Rank.NORMAL:
+                    self._client_ended = asyncio.get_running_loop().time()
             self.assign()
 
     def raise_rank(self, entry: QueueEntry) -> None:
@@ -133,8 +141,10 @@ class Slots:
         entry.granted.set_result(holder)
 
     def _has_clients(self) -> bool:
-        """Whether a capture that a client waits for runs, and is not slow: none of low priority begins beside it."""
+        """Whether a client waits for a capture that runs and is not slow, or may request the next one."""
         now = asyncio.get_running_loop().time()
+        if now < self._client_ended + AFTER_CLIENT:
+            return True
         return any(each.rank is Rank.NORMAL and not each.slow and self._due(each) > now for each in self._holders)
 
     def _has_room_for_slow(self) -> bool:
@@ -154,13 +164,15 @@ class Slots:
         return True
 
     def _set_timer(self) -> None:
-        """Look again when the next capture becomes slow."""
+        """Look again when the next capture becomes slow, and when a client has requested no other one."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
+        loop = asyncio.get_running_loop()
         due = [self._due(holder) for holder in self._holders if not holder.slow]
+        if self._queues[Rank.LOW_PRIORITY] and self._client_ended + AFTER_CLIENT > loop.time():
+            due.append(self._client_ended + AFTER_CLIENT)
         if (self._queues[Rank.NORMAL] or self._queues[Rank.LOW_PRIORITY]) and due:
-            loop = asyncio.get_running_loop()
             self._timer = loop.call_at(max(min(due), loop.time() + _POLL_INTERVAL), self.assign)
 
     @staticmethod
