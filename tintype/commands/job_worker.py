@@ -48,9 +48,10 @@ MAX_AGE = 60.0
 def command(*, captures: int | None, check: bool) -> None:
     """Capture pages of jobs until SIGTERM or Ctrl-C.
 
-    For more machines than those that serve: each runs this command with the settings of the service, above all
+    For machines that only capture: each runs this command with the settings of the service, above all
     REDIS_URL, S3_BUCKET and TINTYPE_BROKER_URL. On SIGTERM the worker finishes its pages, for at most TINTYPE_TIMEOUT +
-    15 s, and returns the others; a second signal ends it at once. It captures as many pages at a time as it has slots.
+    15 s, and returns the others; a second signal ends it at once. By default it captures as many pages at a time as it
+    has slots.
     """
     settings = Settings.load()
     logs.configure(settings.log_level, settings.log_format)

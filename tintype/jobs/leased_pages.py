@@ -21,7 +21,7 @@ LEASE_SECONDS = 15.0
 """A killed worker's page is claimed again after so many seconds at the latest."""
 EXTEND_INTERVAL = LEASE_SECONDS / 3
 MAX_ATTEMPTS = 8
-"""Attempts of a page that fails only because this service is busy or a backend is out; about six minutes."""
+"""Attempts of a page that fails only because this service is busy or a backend is unavailable; about six minutes."""
 MAX_PAUSE = 120.0
 """Seconds between two attempts of one page at most."""
 RESULT_SECONDS = 60.0
@@ -91,7 +91,7 @@ class LeasedPages:
                 self.changed.notify_all()
 
     def _end(self, lease: Lease, outcome: CaptureOutcome) -> None:
-        """Store a result; while the store is out, the lease is kept and the result is not lost."""
+        """Store a result; while the store is unavailable, the lease is kept and the result waits for a minute."""
         until = time.monotonic() + RESULT_SECONDS
         while True:
             try:

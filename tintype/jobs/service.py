@@ -148,7 +148,8 @@ class JobService:
         if queued + pages > self._limits.queued_per_owner:
             room = max(0, self._limits.queued_per_owner - queued)
             raise Overloaded(
-                f"{queued:,} pages are queued, so a job may have {room:,} now; retry later", retry_after=60
+                f"{queued:,} pages are queued, and the queue takes at most {room:,} more; retry later",
+                retry_after=60,
             )
         if self._store.state().queued + pages > MAX_QUEUED:
             raise Overloaded("the queue of jobs is full; retry later", retry_after=60)

@@ -25,7 +25,7 @@ MAX_OPTIONS = 16 << 20
 """Bytes of all different options of one job: a page with options of its own also has those of all pages."""
 MEMBERS = ("pages", *SITEMAP_MEMBERS, "options", "store", "name", "webhook", "partial_ok")
 NOT_ACCEPTED = ("headers", "cookies", "basic_auth", "html")
-"""Options that a job does not accept, because it is stored until it ends."""
+"""Options that a job does not accept, because it is stored."""
 SITEMAP = "sitemap"
 """The member that marks the options of a sitemap; no option has this name."""
 _ID_BYTES = 12
@@ -151,8 +151,10 @@ class SubmissionParser:
             except TintypeError as error:
                 mistakes += _at_index(index, error)
             if size > MAX_OPTIONS:
-                message = f"have more than {MAX_OPTIONS >> 20} MB of options, each with those of all; send several jobs"
-                raise InvalidRequest(InvalidParameter("pages", message))
+                message = (
+                    f"have more than {MAX_OPTIONS >> 20} MB of options, those of all repeated in each page with its own"
+                )
+                raise InvalidRequest(InvalidParameter("pages", f"{message}; send several jobs"))
         return pages, mistakes
 
     def _parse_page(self, raw: Any, options: Mapping[str, Any], shared: str) -> tuple[str, str]:
@@ -210,7 +212,7 @@ def _wrong_options(options: Mapping[str, Any]) -> Iterator[InvalidParameter]:
 
 
 def _not_accepted(name: str) -> InvalidParameter:
-    return InvalidParameter(name, "is not accepted in a job, which is stored until it ends; request /thumb instead")
+    return InvalidParameter(name, "is not accepted in a job, because jobs are stored; request /thumb instead")
 
 
 def _at_index(index: int, error: TintypeError) -> Iterator[InvalidParameter]:

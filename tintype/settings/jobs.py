@@ -31,11 +31,16 @@ class JobSettings(BaseModel):
     broker_url: t.BrokerUrl = setting(
         "TINTYPE_BROKER_URL",
         "",
-        "Broker between nodes and tintype worker. Unset: REDIS_URL, which is required in any case.",
+        "Broker between nodes and tintype worker. Unset: the Redis of REDIS_URL, which both need in any case.",
         t.BROKER_URL,
         secret=True,
     )
-    job_limit: Rate = setting("TINTYPE_JOB_LIMIT", "10 per minute", "Rate limit of a client on POST /jobs.", t.RATE)
+    job_limit: Rate = setting(
+        "TINTYPE_JOB_LIMIT",
+        "10 per minute",
+        "Rate limit of a client that submits or retries jobs, changes or runs schedules, or resends deliveries.",
+        t.RATE,
+    )
     job_queue: int = setting(
         "TINTYPE_JOB_QUEUE",
         10_000,
@@ -61,7 +66,7 @@ class JobSettings(BaseModel):
     job_key_captures: int = setting(
         "TINTYPE_JOB_KEY_CAPTURES",
         0,
-        "Pages of one API key that jobs capture at the same time; 0: no limit but the share of the slots.",
+        "Pages of one API key that jobs capture at the same time; 0: no limit per key.",
         "a number from 0 to 1000",
         ge=0,
         le=1000,
@@ -96,16 +101,21 @@ class JobSettings(BaseModel):
     server: t.HttpUrl = setting(
         "TINTYPE_SERVER",
         "",
-        "For tintype jobs: URL of the service. Unset: HOST and PORT on this machine.",
+        "For tintype jobs and tintype schedules: URL of the service. Unset: HOST and PORT on this machine.",
         t.HTTP_URL,
     )
     server_key: t.HeaderText = setting(
-        "TINTYPE_SERVER_KEY", "", "For tintype jobs: API key that is sent to the service.", t.HEADER_TEXT, secret=True
+        "TINTYPE_SERVER_KEY",
+        "",
+        "For tintype jobs and tintype schedules: API key that is sent to the service.",
+        t.HEADER_TEXT,
+        secret=True,
     )
     webhook_secret: WebhookSecrets = setting(
         "TINTYPE_WEBHOOK_SECRET",
         "",
-        "Secret that signs webhooks; with several, each signs. Unset: jobs accept no webhook. See docs/webhooks.md.",
+        "Secret that signs webhooks; with several, each signs. Unset: only API keys with a secret of their own may use"
+        " webhooks. See docs/webhooks.md.",
         t.WEBHOOK_SECRETS,
         secret=True,
     )

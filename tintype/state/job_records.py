@@ -17,7 +17,9 @@ EXAMINED_JOBS = 8
 """Jobs of one owner that a claim examines; those with hosts at their limit are examined again later."""
 STATES = (PageStatus.QUEUED, PageStatus.RUNNING, PageStatus.CAPTURED, PageStatus.FAILED, PageStatus.CANCELLED)
 """States of pages; the index is the stored number."""
-LOST = PageResult(error="worker-lost", detail="every worker that captured the page ended; check the memory limit")
+LOST = PageResult(
+    error="worker-lost", detail="the process ended three times during this capture; check its memory limit"
+)
 """Result of a page that has lost too many workers."""
 
 

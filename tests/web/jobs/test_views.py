@@ -89,7 +89,7 @@ class TestSubmit:
         site.job()
         response = site.submit()
         assert (response.status_code, response.headers["Retry-After"]) == (503, "60")
-        assert "1 now" in response.json["detail"]
+        assert "at most 1 more" in response.json["detail"]
 
 
 class TestSitemap:

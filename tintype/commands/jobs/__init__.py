@@ -38,7 +38,7 @@ command.add_command(submit_command)
     examples=("tintype jobs list", "tintype jobs list --status running --json"),
     exit_codes=_EXIT_CODES,
 )
-@click.option("--status", type=click.Choice([each.value for each in JobStatus]), help="Only jobs in this state.")
+@click.option("--status", type=click.Choice([each.value for each in JobStatus]), help="Only jobs with this status.")
 @click.option("--name", default="", help="Only jobs with this name.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Stop after so many jobs.")
 @as_json_option

@@ -108,23 +108,25 @@ submit_command = DocumentedCommand(
             ["--store/--no-store"],
             default=True,
             is_on=True,
-            help="Keep the thumbnails in the cache only.",
+            help="Store the thumbnails permanently, or keep them in the cache only.",
             section=_JOB,
         ),
         SectionedOption(
             ["--partial-ok"], is_flag=True, help="Leave invalid URLs out instead of failing.", section=_JOB
         ),
-        SectionedOption(["--webhook"], metavar="URL", help="Send the end of the job to this URL.", section=_JOB),
+        SectionedOption(
+            ["--webhook"], metavar="URL", help="URL that receives an event when the job ends.", section=_JOB
+        ),
         SectionedOption(
             ["--idempotency-key"],
             metavar="TEXT",
-            help="The same key with the same job submits it once a day.",
+            help="For a day, the same key with the same job returns the existing job.",
             section=_JOB,
         ),
         SectionedOption(
             ["--sitemap"],
             metavar="URL",
-            help="Sitemap, index of sitemaps, or start page of a site; the service reads it.",
+            help="Sitemap, sitemap index, or start page of a site; the service reads it.",
             section=_SITEMAP,
         ),
         SectionedOption(

@@ -54,7 +54,7 @@ class JobsView:
     base_url: Callable[[Request], str]
     proxies: ProxyTrust
     watchers: ClientLimit = field(
-        default_factory=lambda: ClientLimit("streams of events", MAX_WATCHERS, MAX_WATCHERS_PER_CLIENT)
+        default_factory=lambda: ClientLimit("waiting requests", MAX_WATCHERS, MAX_WATCHERS_PER_CLIENT)
     )
 
     def submit(self) -> tuple[Response, int, dict[str, str]]:

@@ -21,7 +21,7 @@ from tintype.web.raw_params import accepted_types, received_pairs
 from tintype.webhooks.model import PAGE_EVENTS
 
 MEMBER = "webhook"
-_NOT_STORED = "is not accepted with webhook, because the request is stored until its job ends; leave webhook out"
+_NOT_STORED = "is not accepted with webhook, because the request is stored; leave webhook out"
 
 
 def has_webhook(request: Request) -> bool:
