@@ -23,6 +23,8 @@ ANSWER_WITHIN = 30.0
 """Seconds in which a page that was not captured before is answered."""
 SLOW = 0.25
 """Seconds."""
+MAX_RESENT = 2
+"""Times that a request is sent again."""
 _TIMEOUT = 60.0
 
 
@@ -153,11 +155,15 @@ class HonestCallers:
         answers.add(latency, str(status), check(status, headers) or late, disruption)
 
     def _send(self, method: str, path: str, body: bytes | None) -> tuple[int, dict[str, str]]:
-        """Send a request; a GET again if its worker was killed, as clients and proxies do (RFC 9110, 9.2.2)."""
-        try:
-            return send(self._world.node.port, method, path, body)
-        except ConnectionError:
-            if method != "GET":
-                raise
-            self.resent += 1
-            return send(self._world.node.port, method, path, body)
+        """Send a request; a GET again if its worker was killed, as clients and proxies do (RFC 9110, 9.2.2).
+
+        A slow one may meet the next killed worker, too.
+        """
+        for _ in range(MAX_RESENT):
+            try:
+                return send(self._world.node.port, method, path, body)
+            except ConnectionError:
+                if method != "GET":
+                    raise
+                self.resent += 1
+        return send(self._world.node.port, method, path, body)
