@@ -140,6 +140,14 @@ class Authenticator:
             raise Forbidden("this API key is no admin key; send a key of TINTYPE_ADMIN_KEYS")
         raise Unauthorized("unknown admin key")
 
+    def owner_of(self, request: Request) -> str | None:
+        """The name of the API key, by which a client sees only what it has submitted; None without keys.
+
+        Raises Unauthorized or BadSignature.
+        """
+        credential = self.authenticate(request)
+        return credential.key_name if self.keys else None
+
     def authenticate_cached(self, environ: WSGIEnvironment, query: ParsedQuery) -> Credential | None:
         """Authenticate a request whose query string was parsed and verified before; None if it needs the full check."""
         if self.is_public:

@@ -120,7 +120,7 @@ class SchedulesContract:
         assert [each.id for each in store.schedules(owner="shop")] == ["three", "one"]
         assert [each.id for each in store.schedules(owner=None)] == ["three", "two", "one"]
         assert [each.id for each in store.schedules(owner=None, before="three", limit=1)] == ["two"]
-        assert store.schedules(owner="nobody") == []
+        assert store.schedules(owner="other") == []
 
     def test_update_keeps_the_due_time(self, store: ScheduleStore) -> None:
         store.create(new_schedule("one", due_at=77.0))

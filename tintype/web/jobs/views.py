@@ -76,7 +76,7 @@ class JobsView:
 
     def list(self) -> Response:
         """``GET /jobs``: the client's jobs, newest first."""
-        owner, texts = self._owner(), parameters("status", "name", "before", "limit")
+        owner, texts = self.authenticator.owner_of(request), parameters("status", "name", "before", "limit")
         query = JobFilter(status=one_of(JobStatus, texts, "status"), name=texts.get("name", ""))
         limit = number(texts, "limit", DEFAULT_PAGE, 1, MAX_PAGE)
         found = self.jobs.jobs(owner, query, before=texts.get("before", "")[:64], limit=limit)
@@ -147,12 +147,7 @@ class JobsView:
         return _uncached(JobChange(id=job.id, pages=self.jobs.cancel(job)))
 
     def _job(self, job_id: str) -> Job:
-        return self.jobs.job(job_id[:64], self._owner())
-
-    def _owner(self) -> str | None:
-        """The API key's name, by which a client sees its own jobs only; None without keys."""
-        credential = self.authenticator.authenticate(request)
-        return credential.key_name if self.authenticator.keys else None
+        return self.jobs.job(job_id[:64], self.authenticator.owner_of(request))
 
 
 def blueprint(view: JobsView) -> Blueprint:

@@ -14,7 +14,7 @@ from tintype.schedules.model import Schedule
 from tintype.schedules.service import ScheduleService
 from tintype.schedules.submission import MAX_SCHEDULE_PAGES
 from tintype.service.stored_objects import StoredObjects
-from tintype.web import raw_params, request_log
+from tintype.web import query_values, raw_params, request_log
 from tintype.web.auth import Authenticator
 from tintype.web.bodies import JsonBody
 from tintype.web.jobs import preview
@@ -69,15 +69,15 @@ class SchedulesView:
 
     def list(self) -> Response:
         """``GET /schedules``: the client's schedules, newest first."""
-        owner, texts = self._owner(), _parameters("before", "limit")
-        limit = _limit(texts, DEFAULT_SCHEDULES, MAX_SCHEDULES)
+        owner, texts = self.authenticator.owner_of(request), query_values.parameters("before", "limit")
+        limit = query_values.number(texts, "limit", DEFAULT_SCHEDULES, 1, MAX_SCHEDULES)
         found = self.schedules.schedules(owner, before=texts.get("before", ""), limit=limit + 1)
         reports = [self._report_of(schedule) for schedule in found[:limit]]
         return _uncached(ScheduleList(schedules=reports, next=reports[-1].id if len(found) > limit else None))
 
     def report(self, schedule_id: str) -> Response:
         """``GET /schedules/<id>``."""
-        _parameters()
+        query_values.parameters()
         return self._report(self._schedule(schedule_id))
 
     def update(self, schedule_id: str) -> Response:
@@ -104,8 +104,8 @@ class SchedulesView:
 
     def runs(self, schedule_id: str) -> Response:
         """``GET /schedules/<id>/runs``: newest first."""
-        schedule, texts = self._schedule(schedule_id), _parameters("before", "limit")
-        limit = _limit(texts, DEFAULT_RUNS, MAX_RUNS)
+        schedule, texts = self._schedule(schedule_id), query_values.parameters("before", "limit")
+        limit = query_values.number(texts, "limit", DEFAULT_RUNS, 1, MAX_RUNS)
         found = self.schedules.runs(schedule, before=texts.get("before", ""), limit=limit + 1)
         base = self.base_url(request)
         reports = [RunReport.of(run, base, self._url_of, limit=MAX_RUN_PAGES) for run in found[:limit]]
@@ -113,13 +113,13 @@ class SchedulesView:
 
     def run(self, schedule_id: str, run_id: str) -> Response:
         """``GET /schedules/<id>/runs/<run>``: a run with all its pages."""
-        _parameters()
+        query_values.parameters()
         run = self.schedules.run(self._schedule(schedule_id), run_id[:64])
         return _uncached(RunReport.of(run, self.base_url(request), self._url_of))
 
     def preview(self, schedule_id: str, run_id: str, number: int) -> Response:
         """``GET /schedules/<id>/runs/<run>/pages/<number>/preview``: a small image of a page, or of its change."""
-        texts = _parameters("of", "size")
+        texts = query_values.parameters("of", "size")
         picture, size = _choice(texts, "of", PICTURES), _choice(texts, "size", SIZES)
         run = self.schedules.run(self._schedule(schedule_id), run_id[:64])
         page = next((each for each in run.pages if each.number == number), None)
@@ -145,12 +145,7 @@ class SchedulesView:
         return f"{self.base_url(request)}{url}" if url.startswith("/") else url
 
     def _schedule(self, schedule_id: str) -> Schedule:
-        return self.schedules.schedule(schedule_id[:64], self._owner())
-
-    def _owner(self) -> str | None:
-        """The API key's name, by which a client sees its own schedules only; None without keys."""
-        credential = self.authenticator.authenticate(request)
-        return credential.key_name if self.authenticator.keys else None
+        return self.schedules.schedule(schedule_id[:64], self.authenticator.owner_of(request))
 
 
 def blueprint(view: SchedulesView) -> Blueprint:
@@ -171,22 +166,11 @@ def blueprint(view: SchedulesView) -> Blueprint:
     return routes
 
 
-def _parameters(*accepted: str) -> dict[str, str]:
-    return raw_params.named_texts(request, accepted)
-
-
 def _choice(texts: dict[str, str], name: str, choices: dict[str, _Choice]) -> _Choice:
     text = texts.get(name, next(iter(choices)))
     if text not in choices:
         raise InvalidRequest(InvalidParameter(name, f"must be {' or '.join(choices)}"))
     return choices[text]
-
-
-def _limit(texts: dict[str, str], default: int, most: int) -> int:
-    text = texts.get("limit", str(default))
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= most):
-        raise InvalidRequest(InvalidParameter("limit", f"must be a whole number from 1 to {most}"))
-    return int(text)
 
 
 def _uncached(body: JsonBody) -> Response:

@@ -31,7 +31,7 @@ class DeliveriesView:
 
     def list(self) -> Response:
         """``GET /webhooks/deliveries``: the client's deliveries, newest first."""
-        owner, texts = self._owner(), parameters("state", "before", "limit")
+        owner, texts = self.authenticator.owner_of(request), parameters("state", "before", "limit")
         limit = number(texts, "limit", DEFAULT_PAGE, 1, MAX_PAGE)
         found = self.webhooks.deliveries(
             owner, state=one_of(DeliveryState, texts, "state"), before=texts.get("before", "")[:MAX_ID], limit=limit + 1
@@ -42,7 +42,7 @@ class DeliveriesView:
     def resend(self, delivery_id: str) -> Response:
         """``POST /webhooks/deliveries/<id>/resend``: send again, with all attempts."""
         parameters()
-        delivery = self.webhooks.delivery(delivery_id[:MAX_ID], self._owner())
+        delivery = self.webhooks.delivery(delivery_id[:MAX_ID], self.authenticator.owner_of(request))
         self.rate_limiter.check_jobs(request, delivery.owner)
         request_log.bind(delivery=delivery.id)
         return _uncached(DeliveryReport.of(self.webhooks.resend(delivery)))
