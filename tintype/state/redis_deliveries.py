@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
-import redis
 import structlog
 
-from tintype.errors import BackendUnavailable
 from tintype.jobs.events import job_delivery, page_delivery
 from tintype.jobs.model import JobPage
 from tintype.state.delivery_records import GONE, LOST, STATES, STOPPED_SECONDS, number_of
 from tintype.state.job_records import STATES as PAGE_STATES
 from tintype.state.job_records import decode_result, to_job
-from tintype.state.redis_client import PREFIX, client_for
+from tintype.state.redis_client import PREFIX
 from tintype.state.redis_jobs import COLUMNS
+from tintype.state.redis_scripts import RedisScripts
 from tintype.webhooks.model import (
     MAX_ATTEMPTS,
     AttemptResult,
@@ -49,17 +48,19 @@ class RedisDeliveries:
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] | None = None,
     ) -> None:
-        self._client = client_for(url)
-        self._prefix = f"{prefix}:jobs:"
-        self._clocks = clock, monotonic
-        self._scripts = {
-            name: self._client.script("jobs_store", "deliveries_store", f"deliveries_{name}") for name in _SCRIPTS
-        }
+        self._redis = RedisScripts(
+            url,
+            f"{prefix}:jobs:",
+            kind="deliveries",
+            names=_SCRIPTS,
+            shared=("jobs_store", "deliveries_store"),
+            clocks=(clock, monotonic),
+        )
 
     def add(self, deliveries: Sequence[NewDelivery]) -> None:
         """Store deliveries that are due now; durable on return. Ids that are stored already have no effect."""
         for each in deliveries:
-            self._run(
+            self._redis.run(
                 "add", each.id, each.event, each.url, each.subject, each.page, each.owner, each.receiver, each.data
             )
 
@@ -67,7 +68,7 @@ class RedisDeliveries:
         """A due delivery of the owner with the fewest attempts at this moment; None if there is none within limits."""
         token = secrets.token_hex(8)
         words = limits.total, limits.per_receiver, lease_seconds, token, MAX_ATTEMPTS, LOST
-        lost, row = self._run("claim", *words)
+        lost, row = self._redis.run("claim", *words)
         if lost:
             log.warning("webhook_attempts_lost", deliveries=lost)
         return DeliveryLease(delivery=_to_delivery(row), token=token) if row else None
@@ -75,11 +76,11 @@ class RedisDeliveries:
     def finish(self, lease: DeliveryLease, result: AttemptResult) -> bool:
         """Store the end of an attempt; returns False without an effect if the lease is lost."""
         words = number_of(result.state), result.retry_after, result.http_status, result.error, GONE
-        return bool(self._run("finish", lease.delivery.id, lease.token, *words))
+        return bool(self._redis.run("finish", lease.delivery.id, lease.token, *words))
 
     def delivery(self, delivery_id: str) -> Delivery | None:
         """The delivery."""
-        row = self._run("get", delivery_id)
+        row = self._redis.run("get", delivery_id)
         return _to_delivery(row) if row else None
 
     def deliveries(
@@ -90,7 +91,7 @@ class RedisDeliveries:
         found: list[Delivery] = []
         while len(found) < limit:
             size = min(limit - len(found), LISTED_PER_CALL)
-            rows = self._run("list", *whose, before, size, "" if state is None else number_of(state))
+            rows = self._redis.run("list", *whose, before, size, "" if state is None else number_of(state))
             found += [_to_delivery(row) for row in rows]
             if len(rows) < size:
                 break
@@ -99,14 +100,14 @@ class RedisDeliveries:
 
     def resend(self, delivery_id: str) -> bool:
         """Make a delivery due now, with all attempts again; returns False if there is none."""
-        return bool(self._run("resend", delivery_id))
+        return bool(self._redis.run("resend", delivery_id))
 
     def expire(self, ended_before: float, keep: int, limit: int) -> int:
         """Forget at most ``limit`` deliveries that ended before a time, or are not among the ``keep`` last ended."""
         forgotten = 0
         while forgotten < limit:
             size = min(EXPIRED_PER_CALL, limit - forgotten)
-            count = self._run("expire", ended_before, keep, size, ended_before - STOPPED_SECONDS)
+            count = self._redis.run("expire", ended_before, keep, size, ended_before - STOPPED_SECONDS)
             forgotten += count
             if count < size:
                 break
@@ -114,16 +115,8 @@ class RedisDeliveries:
 
     def queue(self) -> DeliveryQueue:
         """The queue at this moment."""
-        pending, running, age = self._run("queue")
+        pending, running, age = self._redis.run("queue")
         return DeliveryQueue(pending, running, float(age))
-
-    def _run(self, script: str, *words: str | float) -> Any:
-        clocks = ("" if clock is None else clock() for clock in self._clocks)
-        try:
-            return self._scripts[script](keys=[self._prefix], args=[*clocks, *words])
-        except redis.RedisError as error:
-            self._client.report(error)
-            raise BackendUnavailable("the storage of webhooks failed; see the log") from error
 
 
 def _to_delivery(row: Sequence[bytes]) -> Delivery:

@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-import redis
 import structlog
 
 from tintype import telemetry
@@ -40,7 +39,8 @@ from tintype.state.job_records import (
     encode_webhook,
     to_job,
 )
-from tintype.state.redis_client import PREFIX, client_for
+from tintype.state.redis_client import PREFIX
+from tintype.state.redis_scripts import RedisScripts
 
 log = structlog.get_logger("tintype.state")
 
@@ -70,18 +70,20 @@ class RedisJobs:
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] | None = None,
     ) -> None:
-        self._client = client_for(url)
-        self._prefix = f"{prefix}:jobs:"
-        self._clocks = clock, monotonic
-        self._scripts = {
-            name: self._client.script("jobs_store", "deliveries_store", f"jobs_{name}") for name in _SCRIPTS
-        }
+        self._redis = RedisScripts(
+            url,
+            f"{prefix}:jobs:",
+            kind="jobs",
+            names=_SCRIPTS,
+            shared=("jobs_store", "deliveries_store"),
+            clocks=(clock, monotonic),
+        )
 
     def create(self, job: NewJob) -> Job:
         """Store a job with all its pages, or return the one that its idempotency key has created."""
         counts = self._stage_pages(job.id, job.pages)
         key = digest_of(f"{job.owner}\n{job.idempotency_key}".encode()) if job.idempotency_key else ""
-        row = self._run(
+        row = self._redis.run(
             "create",
             job.id,
             job.owner,
@@ -111,7 +113,7 @@ class RedisJobs:
     def _stage(self, job: str, name: str, pairs: Sequence[tuple[Any, Any]]) -> None:
         for start in range(0, len(pairs), STAGED_PER_CALL):
             chunk = pairs[start : start + STAGED_PER_CALL]
-            self._run("stage", job, name, *(word for pair in chunk for word in pair))
+            self._redis.run("stage", job, name, *(word for pair in chunk for word in pair))
 
     def job(self, job_id: str) -> Job | None:
         """The job."""
@@ -121,7 +123,7 @@ class RedisJobs:
     def jobs(self, *, owner: str | None, before: str = "", limit: int = 50) -> list[Job]:
         """Jobs of an owner (None: of all), newest first, from the one after the id ``before``."""
         index = "all" if owner is None else f"owner:{owner}"
-        return [_to_job(row) for row in self._run("list", index, before, limit)]
+        return [_to_job(row) for row in self._redis.run("list", index, before, limit)]
 
     def pages(
         self, job_id: str, *, after: int = 0, limit: int = 100, status: PageStatus | None = None
@@ -131,7 +133,7 @@ class RedisJobs:
         found: list[JobPage] = []
         while len(found) < limit:
             asked = min(limit - len(found), PAGES_PER_CALL)
-            rows = self._run("pages", job_id, found[-1].number if found else after, asked, state)
+            rows = self._redis.run("pages", job_id, found[-1].number if found else after, asked, state)
             found += [_to_page(row) for row in rows]
             if len(rows) < asked:
                 break
@@ -140,7 +142,7 @@ class RedisJobs:
     def claim(self, limits: ClaimLimits, lease_seconds: float) -> Lease | None:
         """A page to capture now, of the owner with the fewest running pages; None if there is none within limits."""
         token = secrets.token_hex(8)
-        lost, row = self._run(
+        lost, row = self._redis.run(
             "claim", limits.total, limits.per_owner, limits.per_host, limits.host_pause, lease_seconds, token,
             MAX_LOST_WORKERS, encode_result(LOST), EXAMINED_JOBS, limits.node,
         )  # fmt: skip
@@ -158,41 +160,41 @@ class RedisJobs:
 
     def extend(self, lease: Lease, lease_seconds: float) -> bool:
         """Extend a lease; returns False if it has expired and another worker may have the page."""
-        return bool(self._run("extend", *_held(lease), lease_seconds))
+        return bool(self._redis.run("extend", *_held(lease), lease_seconds))
 
     def finish(self, lease: Lease, result: PageResult) -> bool:
         """Store the result of a page; returns False without an effect if the lease is lost."""
-        return bool(self._run("finish", *_held(lease), STATES.index(result.status), encode_result(result)))
+        return bool(self._redis.run("finish", *_held(lease), STATES.index(result.status), encode_result(result)))
 
     def release(self, lease: Lease, seconds: float, result: PageResult) -> bool:
         """Return a page to the queue for a retry after so many seconds; a page of a cancelled job is cancelled."""
-        return bool(self._run("release", *_held(lease), seconds, encode_result(result)))
+        return bool(self._redis.run("release", *_held(lease), seconds, encode_result(result)))
 
     def expand(self, lease: Lease, pages: Sequence[NewPage], sitemap: Sitemap) -> bool:
         """Replace the only page of a job, its sitemap, by the pages that were found; all or none."""
         counts = self._stage_pages(lease.job, pages, "found-")
-        done = self._run("expand", *_held(lease), encode_sitemap(sitemap), *counts)
+        done = self._redis.run("expand", *_held(lease), encode_sitemap(sitemap), *counts)
         if done is None:
             raise _lost_pages()
         return bool(done)
 
     def retry(self, job_id: str) -> int:
         """Queue the failed and cancelled pages of a job again; returns their number."""
-        return int(self._run("retry", job_id))
+        return int(self._redis.run("retry", job_id))
 
     def cancel(self, job_id: str) -> int:
         """Cancel the pages that have not begun; returns their number. Running pages end by themselves."""
-        return int(self._run("cancel", job_id))
+        return int(self._redis.run("cancel", job_id))
 
     def delete(self, job_id: str) -> bool:
         """Forget a job and its pages; stored thumbnails stay. The hosts of running pages are free again."""
-        return bool(self._run("delete", job_id))
+        return bool(self._redis.run("delete", job_id))
 
     def expire(self, ended_before: float, limit: int) -> int:
         """Forget at most ``limit`` jobs that ended before a time; returns their number."""
         forgotten = 0
         while forgotten < limit:
-            count = self._run("expire", ended_before, min(EXPIRED_PER_CALL, limit - forgotten))
+            count = self._redis.run("expire", ended_before, min(EXPIRED_PER_CALL, limit - forgotten))
             forgotten += count
             if count < EXPIRED_PER_CALL:
                 break
@@ -204,23 +206,12 @@ class RedisJobs:
 
     def state(self) -> QueueState:
         """The queue at this moment."""
-        queued, running, age, jobs, unclaimed = self._run("state")
+        queued, running, age, jobs, unclaimed = self._redis.run("state")
         return QueueState(queued, running, float(age), jobs, float(unclaimed))
 
-    def _run(self, script: str, *words: str | float) -> Any:
-        clocks = ("" if clock is None else clock() for clock in self._clocks)
-        args = [*clocks, *words]
-        return self._call(lambda: self._scripts[script](keys=[self._prefix], args=args))
-
     def _read(self, command: str, key: str, *words: str | int) -> Any:
-        return self._call(lambda: self._client.execute_command(command, f"{self._prefix}{key}", *words))
-
-    def _call(self, call: Callable[[], Any]) -> Any:
-        try:
-            return call()
-        except redis.RedisError as error:
-            self._client.report(error)
-            raise _failure() from error
+        execute = self._redis.client.execute_command
+        return self._redis.call(lambda: execute(command, f"{self._redis.prefix}{key}", *words))
 
 
 def _records(

@@ -47,10 +47,6 @@ class DeliveriesView:
         request_log.bind(delivery=delivery.id)
         return _uncached(DeliveryReport.of(self.webhooks.resend(delivery)))
 
-    def _owner(self) -> str | None:
-        credential = self.authenticator.authenticate(request)
-        return credential.key_name if self.authenticator.keys else None
-
 
 def blueprint(view: DeliveriesView) -> Blueprint:
     """The routes."""
