@@ -3,8 +3,10 @@
 
 import os
 
+from tintype.cores import available_cores
+
 bind = "127.0.0.1:8000"
-workers = os.cpu_count() or 1
+workers = available_cores()
 worker_class = "gthread"
 threads = int(os.environ.setdefault("TINTYPE_THREADS", "16"))
 

@@ -61,6 +61,7 @@ RINGS = (
         "low_priority",
         "shared_memory",
         "malloc",
+        "cores",
         "bounded_cache",
         "computed_once",
         "signing",

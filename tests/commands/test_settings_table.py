@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 
 import pytest
 from rich.console import Console
 
 from tintype.commands.settings_table import format_setting, settings_table
+from tintype.cores import available_cores
 from tintype.settings import Settings
 
 
@@ -41,10 +41,10 @@ class TestValue:
     @pytest.mark.parametrize(
         ("name", "environ", "text"),
         [
-            ("slots", {}, f"{(os.cpu_count() or 1) + 1} (0)"),
+            ("slots", {}, f"{available_cores() + 1} (0)"),
             ("slots", {"TINTYPE_SLOTS": "7"}, "7"),
             ("queue", {"TINTYPE_SLOTS": "7"}, "28 (0)"),
-            ("workers", {}, f"{os.cpu_count()} (0)"),
+            ("workers", {}, f"{available_cores()} (0)"),
             ("threads", {"TINTYPE_THREADS": "1"}, "2 (1)"),
             ("engine", {"SNAPSHARP_API_KEY": "sk"}, "snapsharp (not set)"),
         ],

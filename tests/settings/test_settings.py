@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.long_texts import slow_texts
+from tintype.cores import available_cores
 from tintype.errors import ConfigurationError
 from tintype.settings import LISTS, NAMES, Settings
 
@@ -71,11 +71,18 @@ class TestDefaults:
         assert [load().retry_blank, load(TINTYPE_RETRY_BLANK="Never").retry_blank] == ["local", "never"]
 
     def test_derives_slots_and_queue_from_the_cores(self) -> None:
-        cores = os.cpu_count() or 1
+        cores = available_cores()
         assert load().slot_count == cores + 1
         assert load().queue_length == 4 * (cores + 1)
         assert load(TINTYPE_SLOTS="3").queue_length == 12
         assert load(TINTYPE_SLOTS="3", TINTYPE_QUEUE="5").queue_length == 5
+
+    @pytest.mark.parametrize(("workers", "slots"), [(0, 1), (1, 8), (3, 2), (8, 1), (16, 1)])
+    def test_divides_the_cores_between_the_workers_that_draw(
+        self, workers: int, slots: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tintype.settings.available_cores", lambda: 8)
+        assert load(TINTYPE_WORKERS=str(workers)).rendering_slots == slots
 
     def test_describes_every_setting(self) -> None:
         for name, field in Settings.model_fields.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import structlog
 from tintype import backends, logs
 from tintype.commands import ExitCode
 from tintype.commands.help_page import DocumentedCommand
+from tintype.cores import available_cores
 from tintype.errors import ConfigurationError
 from tintype.settings import Settings
 
@@ -44,7 +44,7 @@ def command(*, host: str | None, port: int | None, workers: int | None, threads:
     settings = Settings.load()
     logs.configure(settings.log_level, settings.log_format)
     warn_about_forgeable_addresses(settings)
-    workers = (settings.workers if workers is None else workers) or os.cpu_count() or 1
+    workers = (settings.workers if workers is None else workers) or available_cores()
     address = free_address(settings.host if host is None else host, settings.port if port is None else port)
     backends.claim_run_folder(settings)  # before the daemon, which replaces the socket of another machine
     with capture_daemon(settings):

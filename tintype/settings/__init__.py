@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, JsonValue, PrivateAttr, ValidationError
 
+from tintype.cores import available_cores
 from tintype.errors import ConfigurationError
 from tintype.settings import sources
 from tintype.settings import types as t
@@ -335,7 +336,7 @@ class Settings(JobSettings):
     @property
     def slot_count(self) -> int:
         """Concurrent captures, with the default filled in."""
-        return self.slots or (os.cpu_count() or 1) + 1
+        return self.slots or available_cores() + 1
 
     @property
     def queue_length(self) -> int:
@@ -345,12 +346,12 @@ class Settings(JobSettings):
     @property
     def worker_count(self) -> int:
         """Web worker processes, with the default filled in."""
-        return self.workers or os.cpu_count() or 1
+        return self.workers or available_cores()
 
     @property
     def rendering_slots(self) -> int:
-        """Images that one worker draws at the same time: its share of the cores, at least one."""
-        return max(1, (os.cpu_count() or 1) // self.worker_count)
+        """Images that one worker draws at the same time: its share of the cores, rounded down, at least one."""
+        return max(1, available_cores() // self.worker_count)
 
     @property
     def thread_count(self) -> int:
