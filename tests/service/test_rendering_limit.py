@@ -140,13 +140,29 @@ class TestSmallRenderings:
         one_slot.end("two")
         assert one_slot.has_started("large", "one", "two", "three")
 
-    def test_gives_no_slot_of_a_waiting_large_one_to_a_small_one(self, one_slot: Renderings) -> None:
+    def test_gives_no_slot_of_a_waiting_large_one_to_a_small_one(self) -> None:
+        renderings = Renderings(RenderingLimit(2, timeout=NEVER, on_idle=lambda: None))
+        with renderings.all_ended():
+            renderings.start("small", SMALL)
+            for name in ("first", "second"):
+                renderings.start(name, LARGE)
+            renderings.start("other small", SMALL)
+            renderings.end("first")
+            assert renderings.has_started("small", "first", "second")
+
+    def test_runs_no_more_small_ones_than_slots(self) -> None:
+        renderings = Renderings(RenderingLimit(2, timeout=NEVER, on_idle=lambda: None))
+        with renderings.all_ended():
+            for name in "abc":
+                renderings.start(name, SMALL)
+            assert renderings.limit.running == 2
+
+    def test_starts_a_large_one_beside_a_small_one_only_in_a_slot(self, one_slot: Renderings) -> None:
         one_slot.start("small", SMALL)
-        one_slot.start("first", LARGE)
-        one_slot.start("second", LARGE)
-        one_slot.start("other small", SMALL)
-        one_slot.end("first")
-        assert one_slot.has_started("small", "first", "second")
+        one_slot.start("large", LARGE)
+        assert one_slot.limit.running == 1
+        one_slot.end("small")
+        assert one_slot.has_started("small", "large")
 
     def test_counts_pixels_to_tell_small_from_large(self, one_slot: Renderings) -> None:
         one_slot.start("large", LARGE)

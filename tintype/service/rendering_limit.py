@@ -5,8 +5,9 @@ classifier's look at pixels, error images and placeholders. An 8-megapixel AVIF 
 core; without the limit, as many of them would run as the server has threads.
 
 ========== =========================================================================================================
-slots      renderings of any size at a time: the worker's share of the cores, given in the order of arrival
-small slot one more, for images of at most ``SMALL_PIXELS``: a thumbnail of 10 ms does not wait for one of seconds
+slots      renderings at a time: the worker's share of the cores, given in the order of arrival
+small ones images of at most ``SMALL_PIXELS``: one of 10 ms does not wait for one of seconds, so if only large ones run,
+           one small one runs beside them. Small ones alone never exceed the slots.
 pixels     read and written by all that run; a larger rendering runs alone
 waiting    at most ``max_waiting`` requests, for ``timeout`` seconds; the others are rejected with 503
 captures   that wait for their rendering are already in memory, so they come first; ``MAX_HELD_BYTES`` bounds them
@@ -50,7 +51,11 @@ class _Rendering:
     held_bytes: int
     started: threading.Event
     low_priority: bool
-    in_small_slot: bool = False
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it may run beside large ones although all slots are taken."""
+        return self.pixels <= SMALL_PIXELS
 
 
 class RenderingLimit:
@@ -128,7 +133,7 @@ class RenderingLimit:
         """Start, in the order of the queue, everything that has room; a large one is not overtaken by another."""
         is_blocked = False
         for each in list(self._queue):
-            if is_blocked and each.pixels > SMALL_PIXELS:
+            if is_blocked and not each.is_small:
                 continue
             if self._fits(each, common=not is_blocked):
                 self._queue.remove(each)
@@ -138,13 +143,11 @@ class RenderingLimit:
                 is_blocked = True
 
     def _fits(self, new: _Rendering, *, common: bool = True) -> bool:
-        """Whether a rendering may start; decides its slot. ``common``: slots for any size may be used."""
-        if new.pixels <= SMALL_PIXELS and not any(each.in_small_slot for each in self._running):
-            new.in_small_slot = True
+        """Whether a rendering may start. ``common``: it may take a slot that any other could take."""
+        if new.is_small and not any(each.is_small for each in self._running):
             return True
-        busy = [each for each in self._running if not each.in_small_slot]
-        has_room = not busy or sum(each.pixels for each in busy) + new.pixels <= self._max_pixels
-        return common and len(busy) < self._slots and has_room
+        has_room = not self._running or sum(each.pixels for each in self._running) + new.pixels <= self._max_pixels
+        return common and len(self._running) < self._slots and has_room
 
     def _give_up(self, rendering: _Rendering) -> None:
         """Leave the queue and raise Overloaded, unless the rendering was started in this moment."""
