@@ -48,12 +48,15 @@ class Tool:
     capture: CaptureFunction
 
 
-@contextmanager
-def service(sites: Sites, scratch: Path) -> Iterator[Tool]:
-    """Tintype with default settings."""
-    env = {"TINTYPE_ALLOW_ADDRESSES": sites.allowed, "TINTYPE_WORKERS": "1"}
-    with Node(data=scratch / "ours", env=env) as node:
-        yield Tool(node.process.pid, _over_http(node.thumb))
+def node(sites: Sites, scratch: Path, **env: str) -> Node:
+    """Tintype with default settings and one worker; ``env`` replaces settings. Not started yet."""
+    base = {"TINTYPE_ALLOW_ADDRESSES": sites.allowed, "TINTYPE_WORKERS": "1"}
+    return Node(data=scratch / "ours", env={**base, **env})
+
+
+def service(running: Node, **options: str) -> Tool:
+    """Captures by a running node, with these options."""
+    return Tool(running.process.pid, _over_http(lambda url: running.thumb(url, **options)))
 
 
 @contextmanager

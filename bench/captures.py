@@ -6,6 +6,12 @@ interpreter that has Playwright, which then drives the same Chromium. DIR is a c
 built; it is started with its own defaults, except that it waits for ``load``. ``--latency 300`` delays each resource,
 as the internet does. Every image is compared with the same page captured 4 s after its load event.
 
+``--third-party`` (as root) adds the tags that sites carry to each page: consent dialog, tag manager, analytics,
+advertising and chat, written for this benchmark, 40 to 400 KB of script each. Their names lead to loopback for every
+tool, by a hosts file in a mount namespace. Tintype refuses advertising, trackers and chats, as it does by default, and
+rejects the consent dialog; "unblocked" is Tintype with these options off. The last table shows what each tool loads.
+Images are compared with the settled page without third parties.
+
 "Of cores": CPU time per second and core. "Of the rest" subtracts the CPU time that other processes used.
 """
 
@@ -32,6 +38,9 @@ from bench import capture_tools, pages, process_tree, similarity
 from bench.capture_tools import Captured, Tool
 from bench.pages import Sites
 from bench.tables import number, print_tables
+from bench.third_party import request_counts
+from bench.third_party.hosts import enter_namespace
+from bench.third_party.request_counts import RequestCounts
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.emulation import emulate
 from tintype.chromium.daemon.config import DaemonConfig
@@ -46,7 +55,8 @@ _MEMORY_INTERVAL = 2.0
 """Seconds between two samples of memory."""
 CORRECT_FROM = 0.98
 """Images with at least this SSIM relative to the settled page count as correct."""
-OURS = "tintype"
+OURS, UNBLOCKED = "tintype", "unblocked"
+UNBLOCKED_OPTIONS = dict.fromkeys(("block_ads", "block_trackers", "block_chats", "block_cookie_banners"), "false")
 
 
 @dataclass
@@ -110,10 +120,10 @@ def sampled_memory(pid: int, run: Run) -> Iterator[None]:
 
 
 async def references(sites: Sites) -> dict[str, bytes]:
-    """Reference images: every page a fixed time after its load event, without virtual time."""
+    """Reference images: every page, without third parties, a fixed time after its load event in real time."""
     runtime = await CaptureRuntime.open(DaemonConfig(slots=1, allow_addresses=(sites.allowed,)))
     try:
-        return {name: await _settled(runtime, sites.url(name)) for name in sites.names}
+        return {name: await _settled(runtime, sites.plain_url(name)) for name in sites.names}
     finally:
         await runtime.close()
 
@@ -173,27 +183,39 @@ def similarities(
 
 def main() -> None:
     arguments = _parse()
+    if arguments.third_party:
+        enter_namespace()
     names = arguments.only.split(",") if arguments.only else list(pages.PAGES)
     with (
         tempfile.TemporaryDirectory() as folder,
-        pages.serve(names, latency=arguments.latency) as sites,
+        pages.serve(names, latency=arguments.latency, third_party=arguments.third_party) as sites,
         ExitStack() as stack,
     ):
-        scratch = Path(folder)
         settled = asyncio.run(references(sites))
-        tools = {OURS: stack.enter_context(capture_tools.service(sites, scratch))}
-        if arguments.playwright:
-            tools["playwright"] = stack.enter_context(capture_tools.playwright(arguments.playwright, scratch))
-        if arguments.url_to_png:
-            tools["url-to-png"] = stack.enter_context(capture_tools.url_to_png(arguments.url_to_png, scratch))
+        counts = RequestCounts(sites)
+        tools = {name: counts.counted(name, tool) for name, tool in _tools(arguments, sites, stack, Path(folder))}
         results = measure(sites, tools, arguments.rounds, arguments.callers)
-    likeness = similarities(results["images"], settled)
+    likeness, requests = similarities(results["images"], settled), counts.per_capture()
     if arguments.images:
         keep(arguments.images, {"settled": settled, **results["images"]})
     if arguments.json:
-        print(json.dumps({"figures": results["figures"], "likeness": likeness}, indent=2))
+        print(json.dumps({"figures": results["figures"], "likeness": likeness, "requests": requests}, indent=2))
         return
     show(results["figures"], likeness)
+    if arguments.third_party:
+        print_tables(request_counts.table(requests))
+
+
+def _tools(arguments: argparse.Namespace, sites: Sites, stack: ExitStack, scratch: Path) -> Iterator[tuple[str, Tool]]:
+    """Start the tools; all are closed with the stack."""
+    node = stack.enter_context(capture_tools.node(sites, scratch))
+    yield OURS, capture_tools.service(node)
+    if arguments.third_party:
+        yield UNBLOCKED, capture_tools.service(node, **UNBLOCKED_OPTIONS)
+    if arguments.playwright:
+        yield "playwright", stack.enter_context(capture_tools.playwright(arguments.playwright, scratch))
+    if arguments.url_to_png:
+        yield "url-to-png", stack.enter_context(capture_tools.url_to_png(arguments.url_to_png, scratch))
 
 
 def _parse() -> argparse.Namespace:
@@ -203,6 +225,7 @@ def _parse() -> argparse.Namespace:
         "--callers", type=_numbers, default=[1, (os.cpu_count() or 1) + 1], help="concurrent clients, such as 1,3,6,12"
     )
     parser.add_argument("--latency", type=int, default=0, help="milliseconds before each resource")
+    parser.add_argument("--third-party", action="store_true", help="pages carry scripts of third parties (as root)")
     parser.add_argument("--only", help="page names, separated by commas")
     parser.add_argument("--playwright", metavar="PYTHON", help="Python interpreter that has Playwright")
     parser.add_argument("--url-to-png", metavar="DIR", type=Path, help="built checkout of url-to-png")

@@ -2,7 +2,8 @@
 
 ``python -m bench.pages`` fetches them (``npm pack``, once, into a cache folder) and serves them until Ctrl-C. Files
 that the pages load from public copies of npm packages are served from here too, so that the pages are complete
-without the internet; requests to other hosts get 404.
+without the internet; requests to other hosts get 404. With ``--third-party`` pages carry tags of third parties
+(``bench.third_party``), which are served here too.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ import sys
 import tarfile
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from bench.third_party import hosts, responses
 
 PAGES = {
     "agency": ("startbootstrap-agency@7.0.12", "dist/index.html"),
@@ -87,6 +91,12 @@ _FIRST_ADDRESS = 11
 """Sites are 127.0.0.11, 127.0.0.12, …, so that they are cross-site to each other."""
 
 
+_TLS = b"\x16"
+"""First byte of a TLS handshake: a browser has replaced http by https, and would wait for a response."""
+COUNTS = "/-/requests.json"
+"""Path of the number of requests to each third party."""
+
+
 def fetch(names: Sequence[str] = tuple(PAGES), folder: Path = CACHE) -> Path:
     """Fetch the packages of the pages and their libraries into a folder; raises OSError if npm fails."""
     for package, page in [_ALL[name] for name in names]:
@@ -128,27 +138,45 @@ class Sites:
     port: int
     pid: int
     names: tuple[str, ...]
+    third_party: bool = False
 
     @property
     def allowed(self) -> str:
         """Value for TINTYPE_ALLOW_ADDRESSES."""
         return f"127.0.0.0/24:{self.port}"
 
+    @property
+    def host(self) -> str:
+        """Address of the first page."""
+        return _address(self.names[0])
+
     def url(self, name: str, number: int = 0) -> str:
         """URL of a page with a number that makes it new to all caches."""
+        return self.plain_url(name, number) + (f"&{hosts.FLAG}=1" if self.third_party else "")
+
+    def plain_url(self, name: str, number: int = 0) -> str:
+        """URL of a page without third parties."""
         page = urlsplit(_ALL[name][1]).path.rpartition("/")[2]
         return f"http://{_address(name)}:{self.port}/{page}?n={number}"
 
 
 @contextmanager
-def serve(names: Sequence[str] = tuple(PAGES), folder: Path = CACHE, *, latency: int = 0) -> Iterator[Sites]:
-    """Serve pages for the duration of the block; ``latency``: milliseconds before each response."""
+def serve(
+    names: Sequence[str] = tuple(PAGES), folder: Path = CACHE, *, latency: int = 0, third_party: bool = False
+) -> Iterator[Sites]:
+    """Serve pages for the duration of the block; ``latency``: milliseconds before each response.
+
+    ``third_party``: pages carry tags of third parties; a capture needs their names (``hosts.enter_namespace``).
+    """
     fetch(names, folder)
     command = [sys.executable, "-m", "bench.pages", "--folder", str(folder), "--latency", str(latency), *names]
+    if third_party:
+        _package(folder, responses.FONT_PACKAGE)
+        command.append("--third-party")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout
-            yield Sites(json.loads(server.stdout.readline())["port"], server.pid, tuple(names))
+            yield Sites(json.loads(server.stdout.readline())["port"], server.pid, tuple(names), third_party)
         finally:
             server.terminate()
 
@@ -158,29 +186,43 @@ def _address(name: str) -> str:
 
 
 class ResponseCache:
-    """HTTP responses by site and path, each read from disk once."""
+    """HTTP responses by site and path, each read from disk once; counts the requests to third parties."""
 
     def __init__(self, names: Sequence[str], folder: Path) -> None:
         self._folder = folder
         self._roots = {_address(name): (folder / _ALL[name][0] / _ALL[name][1]).parent for name in names}
-        self._ready: dict[tuple[str, str], bytes] = {}
+        self._ready: dict[tuple[str, str, str], bytes] = {}
+        self.counts: Counter[str] = Counter()
 
     def respond(self, host: str, target: str) -> bytes:
         """A complete HTTP response."""
-        path = unquote(urlsplit(target).path)
-        key = host.partition(":")[0], path
+        parts, (name, _, port) = urlsplit(target), host.partition(":")
+        path, query = unquote(parts.path), ""
+        if path == COUNTS:
+            return _http("200 OK", "application/json", json.dumps(self.counts).encode())
+        if name in hosts.ADDRESSES:
+            self.counts[name] += 1
+            query = parts.query
+        elif f"{hosts.FLAG}=" in parts.query:
+            query = port
+        key = name, path, query
         if key not in self._ready:
-            self._ready[key] = self._read(*key)
+            is_third_party = name in hosts.ADDRESSES
+            self._ready[key] = self._respond_for_others(path, query) if is_third_party else self._read(*key)
         return self._ready[key]
 
-    def _read(self, host: str, path: str) -> bytes:
+    def _respond_for_others(self, path: str, query: str) -> bytes:
+        return _http("200 OK", *responses.respond(path, query, self._folder))
+
+    def _read(self, host: str, path: str, port_of_others: str) -> bytes:
         root = self._folder if path.startswith("/npm/") else self._roots.get(host, self._folder)
         file = (root / path.removeprefix("/npm").lstrip("/")).resolve()
         if not file.is_relative_to(self._folder.resolve()) or not file.is_file():
             return _http("404 Not Found", "text/plain", b"not here\n")
         body = file.read_bytes()
         if file.suffix == ".html":
-            body = rewrite_urls(body.decode()).encode()
+            page = rewrite_urls(body.decode())
+            body = (hosts.add_tags(page, int(port_of_others)) if port_of_others else page).encode()
         return _http("200 OK", mimetypes.guess_type(file.name)[0] or "application/octet-stream", body)
 
 
@@ -203,11 +245,17 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
+        if self._received.startswith(_TLS):
+            self._transport.close()
         while b"\r\n\r\n" in self._received:
-            head, _, self._received = self._received.partition(b"\r\n\r\n")
-            first, *fields = head.decode("latin-1").split("\r\n")
-            host = next((field[5:].strip() for field in fields if field.lower().startswith("host:")), "")
-            self._respond(self._responses.respond(host, first.split(" ")[1]))
+            head, _, rest = self._received.partition(b"\r\n\r\n")
+            first, *lines = head.decode("latin-1").split("\r\n")
+            fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+            length = int(fields.get("content-length", 0))
+            if len(rest) < length:  # the rest of a beacon is still under way
+                return
+            self._received = rest[length:]
+            self._respond(self._responses.respond(fields.get("host", ""), first.split(" ")[1]))
 
     def _respond(self, response: bytes) -> None:
         if self._latency:
@@ -216,14 +264,15 @@ class Connection(asyncio.Protocol):
             self._transport.write(response)
 
 
-async def _serve(names: Sequence[str], folder: Path, latency: float) -> None:
-    responses, loop = ResponseCache(names, folder), asyncio.get_running_loop()
-    first, *others = hosts = [_address(name) for name in names]
-    server = await loop.create_server(lambda: Connection(responses, latency), first, 0)
+async def _serve(names: Sequence[str], folder: Path, latency: float, *, third_party: bool) -> None:
+    cache, loop = ResponseCache(names, folder), asyncio.get_running_loop()
+    first, *others = pages = [_address(name) for name in names]
+    server = await loop.create_server(lambda: Connection(cache, latency), first, 0)
     port = server.sockets[0].getsockname()[1]
+    others += hosts.ADDRESSES.values() if third_party else ()
     if others:
-        await loop.create_server(lambda: Connection(responses, latency), others, port)
-    print(json.dumps({"port": port, "pages": [f"http://{host}:{port}/" for host in hosts]}), flush=True)
+        await loop.create_server(lambda: Connection(cache, latency), others, port)
+    print(json.dumps({"port": port, "pages": [f"http://{host}:{port}/" for host in pages]}), flush=True)
     await server.serve_forever()
 
 
@@ -232,9 +281,11 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=tuple(PAGES), choices=_ALL, metavar="NAME")
     parser.add_argument("--folder", type=Path, default=CACHE)
     parser.add_argument("--latency", type=int, default=0, help="milliseconds before each response")
+    parser.add_argument("--third-party", action="store_true", help="also serve third parties")
     arguments = parser.parse_args()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    asyncio.run(_serve(arguments.names, fetch(arguments.names, arguments.folder), arguments.latency / 1000))
+    folder = fetch(arguments.names, arguments.folder)
+    asyncio.run(_serve(arguments.names, folder, arguments.latency / 1000, third_party=arguments.third_party))
 
 
 def _end_with_parent() -> None:
