@@ -86,8 +86,10 @@ def image(name: str) -> bytes:
     """An image of the size of a photograph: clouds in colour, with grain."""
     width, height = _IMAGES[name]
     seed = sum(name.encode())
-    grain = pyvips.Image.gaussnoise(width, height, sigma=12, seed=seed)
-    bands = [pyvips.Image.perlin(width, height, cell_size=40, seed=seed + band) * 100 + 140 + grain for band in range(3)]
+    grain = pyvips.Image.gaussnoise(width, height, sigma=40, seed=seed)
+    bands = [
+        pyvips.Image.perlin(width, height, cell_size=40, seed=seed + band) * 100 + 140 + grain for band in range(3)
+    ]
     return bytes(bands[0].bandjoin(bands[1:]).cast("uchar").copy(interpretation="srgb").jpegsave_buffer(Q=85))
 
 
