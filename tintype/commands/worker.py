@@ -21,11 +21,13 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from tintype import __version__, application, backends
+from tintype.commands.granian_hits import send_hits_directly
 from tintype.commands.worker_process import WorkerProcess, kill_workers_on_second_interrupt
 from tintype.job_components import check_jobs
 from tintype.settings import Settings
 from tintype.web import create_app
 from tintype.web.connections import MAX_CONNECTIONS
+from tintype.web.fast_path import FastPath
 from tintype.web.request_body import MAX_SENDERS
 from tintype.web.sending import MAX_STREAMS
 
@@ -122,7 +124,10 @@ def load_application(notice: StartupNotice, settings: Settings, threads: int) ->
             parts.service.readiness()  # starts the browser and logs failed checks
 
     threading.Thread(target=warm_up, name="tintype-warm-up", daemon=True).start()
-    return create_app(parts)
+    app = create_app(parts)
+    if isinstance(app.wsgi_app, FastPath):  # with traces it is in a wrapper, which records a span of each request
+        send_hits_directly(app.wsgi_app)
+    return app
 
 
 def _stop_daemon(settings: Settings) -> bool:

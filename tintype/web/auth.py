@@ -150,7 +150,7 @@ class Authenticator:
 
     def authenticate_cached(self, environ: WSGIEnvironment, query: ParsedQuery) -> Credential | None:
         """Authenticate a request whose query string was parsed and verified before; None if it needs the full check."""
-        if self.is_public:
+        if not self.keys and self._signer is None:  # is_public, without the call
             return ANONYMOUS
         name = _first_name(_sent_keys(environ), self.keys) if self.keys else ""
         expired = query.expires_at <= self._clock()

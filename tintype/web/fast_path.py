@@ -20,7 +20,7 @@ from tintype.web import headers, request_log
 from tintype.web.auth import Authenticator, Credential
 from tintype.web.query_cache import ParsedQuery, QueryCache
 from tintype.web.rate_limit import RateLimiter, WindowStats
-from tintype.web.response_cache import CachedResponse, ResponseCache
+from tintype.web.response_cache import CachedResponse, HeaderList, ResponseCache
 from tintype.web.sending import BUFFERED_BYTES
 
 _CONDITIONAL_HEADERS = {
@@ -38,6 +38,17 @@ _CORS_PAIRS = tuple(headers.CORS_HEADERS.items())
 _TIMING_KEY = f"HTTP_{headers.TIMING_REQUEST.upper().replace('-', '_')}"
 _PERMIT_KEY = "tintype.permit"
 """The key of the WSGI environment that carries the concurrency permit to the view."""
+_DELEGATED_KEY = "tintype.delegated"
+"""The key of the WSGI environment of a request that :meth:`FastPath.answer` has not answered."""
+_STATUS_LINES = {200: "200 OK", 304: "304 NOT MODIFIED"}
+
+Answer = tuple[int, HeaderList, bytes]
+"""Status, header fields and body."""
+
+
+def mark_delegated(environ: WSGIEnvironment) -> None:
+    """Let the application answer a request that :meth:`FastPath.answer` has not answered."""
+    environ[_DELEGATED_KEY] = True
 
 
 def permit_of(environ: WSGIEnvironment) -> Permit:
@@ -69,16 +80,32 @@ class FastPath:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a hit, or delegate to the application."""
+        answer = None if environ.get(_DELEGATED_KEY) else self.answer(environ)
+        if answer is None:
+            return self._delegate(environ, start_response)
+        status, fields, body = answer
+        start_response(_STATUS_LINES[status], fields)
+        return [body] if body else []
+
+    def answer(self, environ: WSGIEnvironment) -> Answer | None:
+        """Status, header fields and body of a hit, which it counts and logs; None: the application answers.
+
+        A request that this method was called for is then passed on with :func:`mark_delegated`.
+        """
         begin = time.perf_counter()
         query = self._query_cache.get(environ) if _is_cacheable(environ) else None
         credential = self._authenticator.authenticate_cached(environ, query) if query else None
-        response = self._cached_response(query, credential) if query and credential else None
-        if response is None or credential is None:
-            return self._delegate(environ, start_response)
-        window = self._rate_limiter.check_hit(environ, credential.key_name)
+        if query is None or credential is None:
+            return None
+        now, purges = self._clock(), self._purges()
+        response = self._responses.get(query, now, purges) or self._read_again(query, credential, now, purges)
+        if response is None:
+            return None
+        key_name = credential.key_name
+        window = self._rate_limiter.check_hit(environ, key_name)
         if window and not window.admitted:
-            return self._delegate(environ, start_response)  # a rejected hit is not counted; the application reports it
-        return self._answer(response, window, credential.key_name, environ, start_response, begin)
+            return None  # a rejected hit is not counted; the application reports it
+        return self._answer(response, window, key_name, environ, now, begin)
 
     def _delegate(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Call the application; requests without a body need a concurrency permit (a body may arrive slowly)."""
@@ -88,11 +115,8 @@ class FastPath:
             environ[_PERMIT_KEY] = permit
             return self._application(environ, start_response)
 
-    def _cached_response(self, query: ParsedQuery, credential: Credential) -> CachedResponse | None:
+    def _read_again(self, query: ParsedQuery, credential: Credential, now: float, purges: int) -> CachedResponse | None:
         """The response to a query, if its thumbnail is fresh."""
-        now, purges = self._clock(), self._purges()
-        if response := self._responses.get(query, now, purges):
-            return response
         if response := self._responses.get_during_slow_read(query, now, purges):
             return response
         with self._responses.reading(query, now):
@@ -121,30 +145,30 @@ class FastPath:
         window: WindowStats | None,
         key_name: str,
         environ: WSGIEnvironment,
-        start_response: StartResponse,
+        now: float,
         begin: float,
-    ) -> Iterable[bytes]:
+    ) -> Answer:
         method = environ["REQUEST_METHOD"]
         request_id = request_log.accept_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
         unchanged = _etag_matches(environ.get("HTTP_IF_NONE_MATCH"), response.etag)
-        body = [] if unchanged or method == "HEAD" else [response.body]
+        status = 304 if unchanged else 200
+        body = b"" if unchanged or method == "HEAD" else response.body
         ms = request_log.elapsed_ms(begin)
-        start_response(
-            "304 NOT MODIFIED" if unchanged else "200 OK",
-            [
-                *(response.headers_304 if unchanged else response.headers_200),
-                ("Age", str(max(0, int(self._clock() - response.taken_at)))),
-                ("X-Request-Id", request_id),
-                *(_CORS_PAIRS if "HTTP_ORIGIN" in environ else ()),
-                *(_timing_pairs(response.timing, ms) if environ.get(_TIMING_KEY) else ()),
-                *(window.headers() if window else ()),
-            ],
-        )
-        sent = len(response.body) if body else 0
+        fields = [
+            *(response.headers_304 if unchanged else response.headers_200),
+            ("Age", str(max(0, int(now - response.taken_at)))),
+            ("X-Request-Id", request_id),
+        ]
+        if window:
+            fields += window.headers()
+        if "HTTP_ORIGIN" in environ:
+            fields += _CORS_PAIRS
+        if environ.get(_TIMING_KEY):
+            fields += _timing_pairs(response.timing, ms)
         if key_name:
-            self._authenticator.usage.record(key_name, sent)
-        request_log.log_hit(method, 304 if unchanged else 200, ms, sent, request_id, (response.host, key_name))
-        return body
+            self._authenticator.usage.record(key_name, len(body))
+        request_log.log_hit(method, status, ms, len(body), request_id, (response.host, key_name))
+        return status, fields, body
 
 
 @functools.lru_cache(4096)
