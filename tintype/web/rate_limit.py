@@ -85,7 +85,10 @@ class Rate:
     limit: int
     period: int
     item: RateLimitItem | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    policy: tuple[str, str] = ("RateLimit-Policy", "")
+    """The header field that describes the limit."""
+    prefix: str = ""
+    """The value of the field ``RateLimit`` up to the remaining requests."""
     wide: Rate | None = None
     """The limit of the /48 network of an IPv6 client."""
 
@@ -99,9 +102,8 @@ class Rate:
     @classmethod
     def _of(cls, name: str, item: RateLimitItem, wide: Rate | None = None) -> Self:
         limit, period = item.amount, item.get_expiry()
-        policy = f'"{name}";q={limit};w={period}'
-        headers = (("RateLimit-Policy", policy),)
-        return cls(name=name, limit=limit, period=period, item=item, headers=headers, wide=wide)
+        policy = "RateLimit-Policy", f'"{name}";q={limit};w={period}'
+        return cls(name=name, limit=limit, period=period, item=item, policy=policy, prefix=f'"{name}";r=', wide=wide)
 
     def key_for(self, client: str) -> str:
         """The key of the counter of a client."""
@@ -311,7 +313,7 @@ class WindowStats:
     def remaining(self) -> int:
         """Requests that the limit allows now."""
         _, previous, previous_life, current, _ = self.window
-        return max(0, self.rate.limit - math.floor(previous * previous_life / self.rate.period + current))
+        return max(0, self.rate.limit - int(previous * previous_life / self.rate.period + current))
 
     @property
     def reset(self) -> float:
@@ -335,11 +337,15 @@ class WindowStats:
     @property
     def reset_seconds(self) -> int:
         """Whole seconds, at least 1: until one more request is allowed, or until the window ends if some remain."""
-        return max(1, math.ceil(self.reset if self.remaining else self.wait))
+        return self._reset_seconds(self.remaining)
+
+    def _reset_seconds(self, remaining: int) -> int:
+        return max(1, math.ceil(self.reset if remaining else self.wait))
 
     def headers(self) -> tuple[tuple[str, str], ...]:
         """The two headers of the IETF draft (ratelimit-headers-10)."""
-        return *self.rate.headers, ("RateLimit", f'"{self.rate.name}";r={self.remaining};t={self.reset_seconds}')
+        remaining = self.remaining
+        return self.rate.policy, ("RateLimit", f"{self.rate.prefix}{remaining};t={self._reset_seconds(remaining)}")
 
     def add_headers(self, response: Response) -> Response:
         """Add the headers to a response."""
