@@ -97,7 +97,7 @@ class TestBatchedWriter:
             writer, (handler,) = BatchedWriter(), logging.getLogger().handlers
             assert isinstance(handler, logging.StreamHandler)
             for _ in range(8):
-                writer.add((0.0, render, (1,)), handler)
+                writer.add((0.0, render, 1), handler)
         assert started == ["tintype-access-log"]
         writer.flush()
         assert numbers(stream) == [1] * 8

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 from tintype import logs
 from tintype.shared_memory import ForkAware, register_fork_hooks
@@ -18,8 +18,9 @@ from tintype.shared_memory import ForkAware, register_fork_hooks
 FLUSH_INTERVAL = 0.05
 """Seconds a line may wait to be written together with others."""
 
-_Line = tuple[float, Callable[..., str], tuple[object, ...]]
-"""Time in seconds since the epoch, the function that renders the fields, its arguments."""
+_Line = tuple[Any, ...]
+"""Time in seconds since the epoch, the function that renders the fields, its arguments: one tuple, because thousands of
+lines wait at a time, and Python's garbage collector visits each object."""
 
 
 class BatchedWriter(ForkAware):
@@ -92,7 +93,7 @@ def write(render: Callable[..., str], *values: object) -> bool:
     handler = logs.json_handler()
     if handler is None:
         return False
-    _writer.add((time.time(), render, values), handler)
+    _writer.add((time.time(), render, *values), handler)
     return True
 
 
@@ -101,7 +102,7 @@ def flush() -> None:
     _writer.flush()
 
 
-def _format_line(timestamp: float, render: Callable[..., str], values: tuple[object, ...]) -> str:
+def _format_line(timestamp: float, render: Callable[..., str], *values: object) -> str:
     """A line with the time in the format of structlog's TimeStamper; the part down to seconds is cached."""
     second = int(timestamp)
     microseconds = int((timestamp - second) * 1e6)
