@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from tintype.computed_once import computed_once
 from tintype.errors import InvalidParameter, InvalidRequest, TargetDenied
 from tintype.model import Freshness, Verdict
 from tintype.options import (
@@ -37,7 +38,7 @@ Pairs = list[tuple[str, Any]]
 """Names and values as the client wrote them, repeated names included."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ThumbnailRequest:
     """A valid request: shot and rendition, maximum age of the thumbnail, and form of the answer."""
 
@@ -52,7 +53,7 @@ class ThumbnailRequest:
     tags: tuple[str, ...] = ()
     """Tags of the cached thumbnail, for purges."""
 
-    @property
+    @computed_once
     def host(self) -> str:
         """The host of the target, for logs and file names."""
         return host_of(self.capture_request.shot.url)

@@ -92,6 +92,9 @@ class CacheKeyed(BaseModel):
         return copy
 
 
+_NO_CREDENTIALS = Credentials()
+
+
 class PdfLayout(PdfOptions):
     """The layout of a PDF; its ``format`` makes a shot with default layout differ from a screenshot."""
 
@@ -117,7 +120,7 @@ class Shot(CacheKeyed):
     @property
     def has_credentials(self) -> bool:
         """Whether the shot has credentials of a client; its capture is then neither cached nor shared."""
-        return self.credentials != Credentials()
+        return self.credentials != _NO_CREDENTIALS
 
 
 class CaptureRequest(CacheKeyed):
