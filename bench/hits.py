@@ -42,12 +42,15 @@ from tintype.settings import Settings
 SERVERS, LOAD = 0, 1
 """CPU cores."""
 PAGES = 500
+CLIENTS = 64
+"""Addresses in one row, which a trusted proxy reports; in all others the load generator is one client."""
 ENOUGH, MAX_SECONDS = 2000, 20
 """Requests of each row in each round, also of slow servers; and seconds that they may take."""
 PLENTY = "1000000000 per minute"
 TARGETS = {
     "embedded": "A1: 0.40 × nginx, 40 × recipe",
-    "limiter in Redis": "A2: 0.17 × nginx, 18 × recipe",
+    "limiter in Redis": "A2: 0.20 × nginx, 18 × recipe",
+    "Redis, 64 clients": "A2",
     "304": "A3: 0.45 × nginx",
     "behind nginx": "A4: 0.75 × nginx",
 }
@@ -171,25 +174,33 @@ def terminated_at_end(process: subprocess.Popen[bytes]) -> Iterator[subprocess.P
         process.wait(20)
 
 
-@contextmanager
-def tintype(
-    data: Path, sizes: Sequence[int], command: tuple[str, ...] = SERVE, server: RedisServer | None = None, **more: str
-) -> Iterator[dict[str, ServerUnderTest]]:
-    """The service without a browser, because nothing is captured: hits and 304 responses."""
-    environ = {
+def environ_of(data: Path) -> dict[str, str]:
+    """Settings of a service with one worker and no browser, whose clients never reach their rate limits."""
+    return {
         "TINTYPE_DATA_DIR": str(data),
         "TINTYPE_WORKERS": "1",
         "TINTYPE_ENGINE": "unix:///nowhere",
         "TINTYPE_THUMB_LIMIT": PLENTY,
         "TINTYPE_LIMIT_EXEMPT": "",
-        **({"REDIS_URL": server.unix_url} if server else {}),
-        **more,
     }
+
+
+@contextmanager
+def tintype(
+    data: Path, sizes: Sequence[int], command: tuple[str, ...] = SERVE, server: RedisServer | None = None, **more: str
+) -> Iterator[dict[str, ServerUnderTest]]:
+    """The service without a browser, because nothing is captured: hits of one client or of many, 304 responses."""
+    environ = {**environ_of(data), **({"REDIS_URL": server.unix_url} if server else {}), **more}
     tags = fill(environ, sizes)
     with Node(data=data, env=environ, command=command) as node:
         members = [node.process.pid, *([server.pid] if server else [])]
         yield {
             "hits": ServerUnderTest(node.port, lambda size: [Request(query(size, n)) for n in range(PAGES)], members),
+            "clients": ServerUnderTest(
+                node.port,
+                lambda size: [Request(query(size, n), client=f"192.0.2.{n % CLIENTS}") for n in range(PAGES)],
+                members,
+            ),
             "304": ServerUnderTest(
                 node.port, lambda size: [Request(query(size, n), tag) for n, tag in enumerate(tags[size])], members
             ),
@@ -212,7 +223,8 @@ def start_servers(stack: ExitStack, sizes: Sequence[int], python: str) -> dict[s
     if "nginx static" in servers:
         servers["behind nginx"] = behind_nginx(stack, scratch, embedded["hits"])
     shared = stack.enter_context(RedisServer())
-    servers["limiter in Redis"] = stack.enter_context(tintype(scratch / "redis", sizes, server=shared))["hits"]
+    redis = stack.enter_context(tintype(scratch / "redis", sizes, server=shared, TINTYPE_TRUSTED_PROXIES="127.0.0.1"))
+    servers |= {"limiter in Redis": redis["hits"], "Redis, 64 clients": redis["clients"]}
     servers["under gunicorn"] = stack.enter_context(tintype(scratch / "gunicorn", sizes, GUNICORN))["hits"]
     return servers
 

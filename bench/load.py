@@ -23,8 +23,9 @@ SCRIPT = """
 local requests = {}
 init = function()
     for line in io.lines(os.getenv('REQUESTS')) do
-        local path, etag = line:match('^(%S+) ?(.*)$')
+        local path, etag, client = line:match('^(%S+)\t(.*)\t(.*)$')
         local headers = {Host = wrk.headers.Host, ['If-None-Match'] = etag ~= '' and etag or nil}
+        headers['X-Forwarded-For'] = client ~= '' and client or nil
         requests[#requests + 1] = wrk.format('GET', path, headers)
     end
 end
@@ -43,10 +44,16 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: a path, and the entity tag of the client's copy."""
+    """One request: a path, the entity tag of the client's copy, and the client's address as a proxy reports it."""
 
     path: str
     etag: str = ""
+    client: str = ""
+
+    @property
+    def line(self) -> str:
+        """For the load generator."""
+        return f"{self.path}\t{self.etag}\t{self.client}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +81,7 @@ def generate(port: int, requests: Sequence[Request], seconds: int, core: int) ->
     with tempfile.TemporaryDirectory() as scratch:
         script, request_list = Path(scratch) / "load.lua", Path(scratch) / "requests"
         script.write_text(SCRIPT)
-        request_list.write_text("".join(f"{request.path} {request.etag}\n" for request in requests))
+        request_list.write_text("".join(request.line for request in requests))
         command = [sys.executable, "-m", "bench.load", str(port), str(seconds)]
         if wrk := shutil.which("wrk"):
             url = f"http://127.0.0.1:{port}"
@@ -149,9 +156,10 @@ def main() -> None:
     """Entry point of the Python load generator."""
     requests = []
     for line in Path(os.environ["REQUESTS"]).read_text().splitlines():
-        path, _, etag = line.partition(" ")
+        path, etag, client = line.split("\t")
         condition = f"If-None-Match: {etag}\r\n" if etag else ""
-        requests.append(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{condition}\r\n".encode())
+        forwarded = f"X-Forwarded-For: {client}\r\n" if client else ""
+        requests.append(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{condition}{forwarded}\r\n".encode())
     result = _generate(int(sys.argv[1]), float(sys.argv[2]), requests)
     print(json.dumps({name: getattr(result, name) for name in LoadResult.__slots__}))
 

@@ -13,6 +13,13 @@ def cpu(pid: int) -> float:
     return sum(cpu_of(each) for each in members(pid))
 
 
+def cpu_modes(pid: int) -> tuple[float, float]:
+    """CPU seconds of the running processes of a tree: in user mode, in the kernel."""
+    stats = [_read(each, "stat").rpartition(")")[2].split() for each in members(pid)]
+    user, system = (sum(int(fields[at]) for fields in stats if fields) / _TICKS for at in (11, 12))
+    return user, system
+
+
 def busy() -> float:
     """CPU seconds used by the whole machine since boot."""
     fields = [int(text) for text in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
