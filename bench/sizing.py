@@ -185,6 +185,7 @@ def money_rows(small: Capacity) -> list[str]:
         "",
         "The machine works all month (730 h); used a tenth of the time, each costs ten times as much.",
         f"Memory: {small.memory / (1 << 20):.0f} MB at most, and {SYSTEM_MEMORY >> 20} MB for the system: it {fits}.",
+        "Measured with these pages; one heavy page may take 1.5 GB, which such a machine does not have.",
     ]
 
 
