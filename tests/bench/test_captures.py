@@ -43,7 +43,7 @@ def test_every_client_has_more_than_one_capture_in_a_round(monkeypatch: pytest.M
 
 
 def test_tables_fit_100_columns_with_all_tools(capsys: pytest.CaptureFixture[str]) -> None:
-    tools = ("tintype", "playwright", "url-to-png")
+    tools = ("tintype", captures.UNBLOCKED, "playwright", "url-to-png")
     figures = {f"{tool}, {clients}": run_of(10.5, 12.7).row() for tool in tools for clients in (1, 12)}
     likeness = {page: dict.fromkeys(tools, (99.0, 1.0)) for page in SITES.names}
     captures.show(figures, likeness)
