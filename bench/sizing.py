@@ -75,6 +75,9 @@ def measure_captures(scratch: Path, cores: int, rounds: int, names: Sequence[str
             before = own_cpu(sites.pid)
             with sampled_memory(node.process.pid, run):
                 wall, captured = tool.capture(urls, cores + 2)
+                run.memory = max(
+                    run.memory, process_tree.memory(node.process.pid)
+                )  # a short run ends before the first sample
             outside = (own_cpu(sites.pid) - before) / wall
             failed = sum(each.body is None for each in captured)
     if failed:
