@@ -64,7 +64,7 @@ async def hold(page: PageContext) -> bool:
     if any(report.get("videos") for report in reports):
         await _run_everywhere(page, frames, "rewind_videos", _VIDEO_SECONDS)
     draws = int(any(report.get("moved") for report in reports))
-    if await _has_moving_svg({page.session, *(frame.session for frame in frames)}):
+    if await has_moving_svg({page.session, *(frame.session for frame in frames)}):
         draws = 2  # Chromium moves SVG images only while they are drawn
     for _ in range(draws):
         await _run_everywhere(page, frames, "draw_frame", _DRAW_SECONDS)
@@ -123,7 +123,7 @@ async def _awaited(future: asyncio.Future[Any]) -> Any:
     return await future
 
 
-async def _has_moving_svg(sessions: Iterable[CdpSession]) -> bool:
+async def has_moving_svg(sessions: Iterable[CdpSession]) -> bool:
     """Whether an SVG image of these processes of the page contains animations."""
     found = await asyncio.gather(*(_svg_contents(session) for session in sessions), return_exceptions=True)
     return any(_SVG_MOTION.search(text) for texts in found if isinstance(texts, list) for text in texts)

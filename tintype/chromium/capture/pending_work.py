@@ -109,6 +109,20 @@ class PendingWork:
             or self._is_receiving(time)
         )
 
+    async def is_idle(self) -> bool:
+        """Return whether the page waits for nothing at all: no request, no worker, and no channel that may deliver."""
+        counts = await self._read(_ANSWER_SECONDS)
+        return counts is not None and not (
+            counts.operations
+            or counts.silent
+            or counts.open
+            or counts.polling
+            or counts.loading
+            or counts.connecting
+            or counts.workers
+            or counts.graphics
+        )
+
     async def awaits_answers(self) -> bool:
         """Return whether scripts wait for a request or the end of its body; also if the page does not answer."""
         counts = await self._read(_ANSWER_SECONDS)

@@ -55,15 +55,40 @@ async def _wait_event(page: PageContext) -> None:
 
 
 async def wait_stable(page: PageContext, milliseconds: float = _FURTHER_MS) -> None:
-    """Advance virtual time until the page no longer changes, at most 4 times: some pages always change."""
+    """Advance virtual time until the page no longer changes, at most 4 times: some pages always change.
+
+    The time of a page on which nothing is due need not be advanced.
+    """
     loop, navigations = asyncio.get_running_loop(), page.tab.navigations
     await _run_wait_stable(page, only_changes=False)
+    if await _becomes_still(page, milliseconds):
+        return
     until = loop.time() + _LOADING_SECONDS[page.shot.navigation.wait_until]
     await _advance(page, milliseconds, until)
     for _ in range(_MAX_ROUNDS):
         if navigations != page.tab.navigations or not await _run_wait_stable(page, only_changes=True):
             return
         await page.virtual_time.advance(_FURTHER_MS, max(POLL_INTERVAL, until - loop.time()))
+
+
+async def _becomes_still(page: PageContext, milliseconds: float) -> bool:
+    """Whether nothing more will change the page within some milliseconds, nor by what it waits for."""
+    for _ in range(_MAX_ROUNDS):
+        if page.virtual_time.started or not await page.pending_work.is_idle():
+            return False
+        state = await _run_is_still(page, milliseconds)
+        if state != "changed":
+            return state == "still" and not await motion.has_moving_svg({page.session})
+        await _run_wait_stable(page, only_changes=True)
+    return False
+
+
+async def _run_is_still(page: PageContext, milliseconds: float) -> Any:
+    """The result of ``is_still.js``; None if it did not finish within a second."""
+    with contextlib.suppress(TimeoutError, ScriptFailed):
+        async with asyncio.timeout(_SCRIPT_SECONDS):
+            return await page.tab.evaluate("is_still", page.key, milliseconds)
+    return None
 
 
 async def _advance(page: PageContext, milliseconds: float, until: float) -> None:

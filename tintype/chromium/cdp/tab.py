@@ -52,6 +52,7 @@ _HELPERS = {
 _IMPROVING = frozenset(
     [
         "disable_transitions",
+        "is_still",
         "expand_scroller",
         "find_lost_rows",
         "find_scroller",

@@ -13,6 +13,9 @@
 // is the same in each capture. Each loop is called until it has had a multiple of 300 frames, at times that end at a multiple
 // of 10 s; then no frame follows. The detail of the event is the number of frames that it may call; it is cancelled while some
 // are left. With WebGL one frame at that time is called.
+//
+// Due: an event named key + "-due" from the isolated world is cancelled if no timer is due within as many milliseconds as its
+// detail says, and no animation frame or idle callback is pending.
 (key) => {
   const STUCK = 100_000;
   const STEP = 0.05;
@@ -23,6 +26,9 @@
   const FIRST = 1000;
   const BETWEEN = 34;
   const UNLIMITED_FRAMES = 10;
+
+  const LONGEST = 2 ** 31 - 1; // milliseconds; a timer with more is due at once
+  const PASSED = 100; // milliseconds after which a timer whose call is not seen has been called
 
   let ahead = null; // milliseconds of the visible clocks before those of Chromium; null before the first reading
   const ticking = (read) => {
@@ -58,6 +64,61 @@
   Object.defineProperty(NativeDate.prototype, "constructor", { value: window.Date, writable: true, configurable: true });
 
   const { requestAnimationFrame, cancelAnimationFrame, setTimeout, clearTimeout, reportError } = window;
+  const timers = new Map(); // by id: when it is due, and the milliseconds between its calls if it repeats
+  const milliseconds = (delay) => {
+    const number = typeof delay === "number" || typeof delay === "string" ? Math.max(0, Number(delay) || 0) : 0;
+    return number > LONGEST ? 0 : number;
+  };
+  for (const [name, repeats] of [["setTimeout", false], ["setInterval", true]]) {
+    wrap(window, name, (native, self, values) => {
+      const [callback, delay] = values;
+      const due = now() + milliseconds(delay);
+      const call = function (...rest) {
+        timers.delete(id);
+        return Reflect.apply(callback, this, rest);
+      };
+      const ends = !repeats && typeof callback === "function"; // the source of a function given as text stays in the map
+      const id = Reflect.apply(native, self, ends ? [call, ...values.slice(1)] : values);
+      timers.set(id, { due, every: repeats ? Math.max(1, milliseconds(delay)) : 0, ends });
+      return id;
+    });
+  }
+  for (const name of ["clearTimeout", "clearInterval"]) {
+    wrap(window, name, (native, self, values) => {
+      timers.delete(Number(typeof values[0] === "object" ? NaN : values[0]));
+      return Reflect.apply(native, self, values);
+    });
+  }
+  const later = (delay) => timers.set({}, { due: now() + milliseconds(delay), every: 0, ends: false });
+  wrap(window.Scheduler?.prototype, "postTask", (native, self, values) => {
+    if (values[1]?.delay) later(values[1].delay);
+    return Reflect.apply(native, self, values);
+  });
+  wrap(window.AbortSignal, "timeout", (native, self, values) => {
+    later(values[0]);
+    return Reflect.apply(native, self, values);
+  });
+  const idle = new Set();
+  wrap(window, "requestIdleCallback", (native, self, values) => {
+    const [callback, ...rest] = values;
+    if (typeof callback !== "function") return Reflect.apply(native, self, values); // throws as ever
+    const call = function (deadline) {
+      idle.delete(id);
+      return Reflect.apply(callback, this, [deadline]);
+    };
+    const id = Reflect.apply(native, self, [call, ...rest]);
+    idle.add(id);
+    return id;
+  });
+  wrap(window, "cancelIdleCallback", (native, self, values) => {
+    idle.delete(values[0]);
+    return Reflect.apply(native, self, values);
+  });
+  const isDue = ({ due, every, ends }, within) => {
+    const time = now();
+    if (!every) return due <= time + within && (ends || due > time - PASSED);
+    return due + Math.max(0, Math.ceil((time - due) / every)) * every <= time + within;
+  };
   const request = requestAnimationFrame.bind(window);
   const pending = new Map(); // by id of the frame: callback, timer, id of the frame that is drawn next, count of frames in
   // this loop, and its last count
@@ -101,6 +162,12 @@
     const id = request(draw);
     pending.set(id, { callback, timer: setTimeout.call(window, callAhead, BETWEEN), drawn: id, count: count + 1, last });
     return id;
+  });
+
+  window.addEventListener(`${key}-due`, (event) => {
+    event.stopImmediatePropagation();
+    const isPending = pending.size > 0 || idle.size > 0;
+    if (!isPending && ![...timers.values()].some((timer) => isDue(timer, event.detail))) event.preventDefault();
   });
 
   let left = 0; // frames until the moment
