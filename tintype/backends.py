@@ -169,6 +169,7 @@ def daemon_config(settings: Settings) -> DaemonConfig:
     return DaemonConfig(
         binary=settings.chromium,
         slots=settings.slot_count,
+        overlap=settings.slots == 0,
         queue=settings.queue_length,
         timeout=settings.timeout,
         recycle_after=settings.recycle_after,

@@ -105,7 +105,7 @@ class DaemonStatus(Reply, frozen=True, tag="status"):
     busy: int = 0
     """Slots in use."""
     slow: int = 0
-    """Captures in progress that have given up their slot."""
+    """Captures in progress without a slot: slow ones, and those that an idle core permits."""
     queue_length: int = 0
     clients: int = 0
     captures: int = 0

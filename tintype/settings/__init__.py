@@ -218,7 +218,14 @@ class Settings(JobSettings):
     chromium: str = setting(
         "TINTYPE_CHROMIUM", "", "Chromium binary. Unset: the first one found.", "a path or a command"
     )
-    slots: int = setting("TINTYPE_SLOTS", 0, "Concurrent captures. 0: cores + 1.", "a number from 0 to 64", ge=0, le=64)
+    slots: int = setting(
+        "TINTYPE_SLOTS",
+        0,
+        "Concurrent captures. 0: cores + 1, and up to three times as many while a core is idle.",
+        "a number from 0 to 64",
+        ge=0,
+        le=64,
+    )
     queue: int = setting(
         "TINTYPE_QUEUE",
         0,

@@ -250,7 +250,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("tintype_capture_queue_limit", "gauge", (), "Maximum of tintype_capture_queue_length."),
     Metric("tintype_slots_busy", "gauge", (), "Captures in progress that hold a slot."),
     Metric("tintype_slots", "gauge", (), "Maximum of tintype_slots_busy."),
-    Metric("tintype_slow_captures", "gauge", (), "Captures in progress that have given up their slot."),
+    Metric(
+        "tintype_slow_captures",
+        "gauge",
+        (),
+        "Captures in progress without a slot: slow ones, and those that an idle core permits.",
+    ),
     Metric("tintype_browsers", "gauge", (), "Browsers that run: one for each capture in progress, and idle ones."),
     Metric(
         "tintype_daemon_up",

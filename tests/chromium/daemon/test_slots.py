@@ -11,7 +11,7 @@ import pytest
 from tests.support.browsers import turn
 from tests.support.concurrency import async_test
 from tintype.chromium.daemon import slots
-from tintype.chromium.daemon.slots import EXTRA_SLOW, SLOW_AFTER, Holder, Rank, Slots
+from tintype.chromium.daemon.slots import EXTRA_SLOW, MAX_OVERLAP, SLOW_AFTER, Holder, Rank, Slots
 
 
 class Captures:
@@ -246,3 +246,56 @@ class TestLowPriority:
         assert running.slots.waiting == 0
         await running.cancel("a")
         assert running.slots.busy == 0
+
+
+def idle_cores(*looks: bool) -> Callable[[], bool]:
+    """The results of looks at the cores, one after the other; then none is idle."""
+    results = iter(looks)
+    return lambda: next(results, False)
+
+
+@async_test
+async def test_more_captures_than_slots_run_while_a_core_is_idle() -> None:
+    running = Captures(Slots(1, takes_idle_core=idle_cores(True)))
+    await running.start("a", "b", "c")
+    assert running.started == ["a", "b"]
+
+
+@async_test
+async def test_a_core_is_looked_at_again_while_captures_wait() -> None:
+    slots = Slots(1, takes_idle_core=idle_cores(False, True))
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(slots.hold(slots.entry()))
+        async with asyncio.timeout(5), slots.hold(slots.entry()):
+            assert slots.busy == 2
+
+
+@async_test
+async def test_limits_the_captures_on_idle_cores() -> None:
+    running = Captures(Slots(2, takes_idle_core=lambda: True))
+    await running.start(*(str(number) for number in range(20)))
+    assert running.slots.busy == 2 * MAX_OVERLAP
+
+
+@async_test
+async def test_no_capture_uses_an_idle_core_without_memory() -> None:
+    running = Captures(Slots(1, may_exceed=lambda: False, takes_idle_core=lambda: True))
+    await running.start("a", "b")
+    assert running.started == ["a"]
+
+
+@async_test
+async def test_no_idle_core_is_looked_for_while_a_slot_is_free() -> None:
+    running = Captures(Slots(2, takes_idle_core=lambda: pytest.fail("no capture waits")))
+    await running.start("a", "b")
+    await running.end("a", "b")
+
+
+@async_test
+async def test_captures_on_idle_cores_leave_no_slot_to_the_next() -> None:
+    running = Captures(Slots(1, takes_idle_core=idle_cores(True)))
+    await running.start("a", "b", "c")
+    await running.end("a")
+    assert running.started == ["a", "b"]
+    await running.end("b")
+    assert running.started == ["a", "b", "c"]

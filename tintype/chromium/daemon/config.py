@@ -24,6 +24,8 @@ class DaemonConfig:
     binary: str = ""
     """Path of Chromium; empty: the first one found."""
     slots: int = 2
+    overlap: bool = False
+    """Whether more captures than ``slots`` run while a core is idle."""
     queue: int = 8
     timeout: float = 20.0
     recycle_after: int = 100

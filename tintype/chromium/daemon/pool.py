@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -102,14 +103,20 @@ class InFlight:
 class Pool:
     """Runs captures, each in a browser of its own, and decides whose failure a lost browser is."""
 
-    def __init__(self, start: StartBrowser, limits: PoolLimits, blocklists: Blocklists) -> None:
+    def __init__(
+        self,
+        start: StartBrowser,
+        limits: PoolLimits,
+        blocklists: Blocklists,
+        takes_idle_core: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.captures = 0
         """Attempts so far."""
         self.browsers = Browsers(start, limits.recycle_after, limits.recycle_age)
         self._limits = limits
         self._blocklists = blocklists
         self._supervisor = Supervisor(limits.slots, self.browsers.all)
-        self._slots = Slots(limits.slots, self._supervisor.has_memory)
+        self._slots = Slots(limits.slots, self._supervisor.has_memory, takes_idle_core)
         self._offenders = Offenders()
         self._in_flight: dict[str, InFlight] = {}
         self._admitted: dict[asyncio.Task[Capture], InFlight] = {}
@@ -120,12 +127,12 @@ class Pool:
     @property
     def busy(self) -> int:
         """Slots in use."""
-        return self._slots.busy
+        return min(self._slots.busy, self._slots.count)
 
     @property
     def slow(self) -> int:
-        """Captures in progress that have given up their slot."""
-        return self._slots.slow
+        """Captures in progress beside the slots: slow ones, and those that an idle core permits."""
+        return self._slots.slow + self._slots.busy - self.busy
 
     @property
     def in_progress(self) -> int:

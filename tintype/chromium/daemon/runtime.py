@@ -171,6 +171,7 @@ async def _build_pool(config: DaemonConfig, launcher: Launcher, policy: EgressPo
     await asyncio.to_thread(importlib.import_module, "tintype.chromium.daemon.pool")
     from tintype.chromium.browser import Browser  # noqa: PLC0415
     from tintype.chromium.daemon.pool import Pool, PoolLimits  # noqa: PLC0415
+    from tintype.chromium.process.machine_cpu import IdleCores  # noqa: PLC0415
     from tintype.filters.engine import FilterFile  # noqa: PLC0415
 
     filter_file = FilterFile(Path(config.filters)) if config.filters else None
@@ -186,4 +187,5 @@ async def _build_pool(config: DaemonConfig, launcher: Launcher, policy: EgressPo
         partial(Browser.start, launcher, policy, filter_file),
         limits,
         load_blocklists(config.block_hosts),
+        *([IdleCores().take] if config.overlap else []),
     )

@@ -1,5 +1,8 @@
 """Slots: the rights to run a capture, and the queue in front of them.
 
+A page that waits for the network leaves its core to others: while captures wait and a core is idle, more of them run
+than there are slots, up to three times as many. They are added one by one, each after another look at the cores.
+
 A page that takes long must not keep the slots from pages that take little. While captures wait, one that has run for 2
 seconds gives up its slot and goes on as a slow capture, of which there may be a limited number. Captures that are known
 to be slow wait behind the others, give up their slot without that delay, and leave one slot free if they could not.
@@ -21,6 +24,8 @@ from enum import IntEnum
 
 SLOW_AFTER = 2.0
 """Seconds after which a capture gives up its slot while others wait."""
+MAX_OVERLAP = 3
+"""Captures at the same time while a core is idle, as a multiple of the slots."""
 EXTRA_SLOW = 2
 """Slow captures at the same time, more than there are slots."""
 PATIENCE = 10.0
@@ -62,11 +67,21 @@ class QueueEntry:
 
 
 class Slots:
-    """Grants slots in order. ``may_exceed`` permits slow captures beside the slots, as long as there is memory."""
+    """Grants slots in order.
 
-    def __init__(self, count: int, may_exceed: Callable[[], bool] = lambda: True) -> None:
+    ``may_exceed`` permits captures beside the slots, as long as there is memory. ``takes_idle_core`` permits one more
+    capture than there are slots, because a core is idle.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        may_exceed: Callable[[], bool] = lambda: True,
+        takes_idle_core: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.count = count
         self._may_exceed = may_exceed
+        self._takes_idle_core = takes_idle_core
         self._holders: set[Holder] = set()
         self._queues: dict[Rank, deque[QueueEntry]] = {rank: deque() for rank in Rank}
         self._timer: asyncio.TimerHandle | None = None
@@ -123,7 +138,7 @@ class Slots:
     def assign(self) -> None:
         """Grant the free slots, and those that slow captures give up."""
         normal = self._queues[Rank.NORMAL]
-        while (entry := _first(normal)) and (self.busy < self.count or self._free_a_slot()):
+        while (entry := _first(normal)) and (self.busy < self.count or self._free_a_slot() or self._may_overlap()):
             self._grant(entry)
         while not normal and (entry := _first(self._queues[Rank.KNOWN_SLOW])) and self._has_room_for_slow():
             self._grant(entry)
@@ -154,6 +169,10 @@ class Slots:
     def _can_exceed(self) -> bool:
         return self.slow < self.count + EXTRA_SLOW and self._may_exceed()
 
+    def _may_overlap(self) -> bool:
+        """Whether one more capture may run because the pages of the others wait and leave a core idle."""
+        return self.busy < self.count * MAX_OVERLAP and self._may_exceed() and self._takes_idle_core()
+
     def _free_a_slot(self) -> bool:
         """Make a capture of low priority, or else the oldest one that is slow, give up its slot; return whether."""
         now = asyncio.get_running_loop().time()
@@ -164,7 +183,7 @@ class Slots:
         return True
 
     def _set_timer(self) -> None:
-        """Look again when the next capture becomes slow, and when a client has requested no other one."""
+        """Look again at the cores, when the next capture becomes slow, and when a client has requested no other one."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -172,6 +191,8 @@ class Slots:
         due = [self._due(holder) for holder in self._holders if not holder.slow]
         if self._queues[Rank.LOW_PRIORITY] and self._client_ended + AFTER_CLIENT > loop.time():
             due.append(self._client_ended + AFTER_CLIENT)
+        if self._queues[Rank.NORMAL] and self.busy < self.count * MAX_OVERLAP:
+            due.append(loop.time() + _POLL_INTERVAL)
         if (self._queues[Rank.NORMAL] or self._queues[Rank.LOW_PRIORITY]) and due:
             self._timer = loop.call_at(max(min(due), loop.time() + _POLL_INTERVAL), self.assign)
 
@@ -180,8 +201,8 @@ class Slots:
         return holder.started + (SLOW_AFTER if holder.rank is Rank.NORMAL else 0)
 
 
-_POLL_INTERVAL = 0.25
-"""Seconds between two looks while nothing but memory keeps a capture waiting."""
+_POLL_INTERVAL = 0.2
+"""Seconds between two looks at memory and cores while a capture waits."""
 
 
 def _first(queue: deque[QueueEntry]) -> QueueEntry | None:
