@@ -6,13 +6,12 @@ import json
 import signal
 from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 import pytest
 
-from tests.support.concurrency import in_processes
+from tests.support.concurrency import in_processes, process_context
 from tests.support.contracts.jobs import BAD, GOOD, LEASE, claim, new_job, urls
 from tests.support.contracts.jobs import LIMITS as JOB_LIMITS
 from tests.support.fakes import Clock
@@ -291,7 +290,7 @@ class DeliveriesContract:
 
     def test_killed_process_loses_no_delivery(self, open_deliveries: OpenDeliveries) -> None:
         open_deliveries().add([new_delivery("one")])
-        context = get_context("spawn")
+        context = process_context()
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=take_and_hang, args=(open_deliveries, sender))
         process.start()

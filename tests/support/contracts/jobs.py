@@ -6,14 +6,13 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from random import Random
 from typing import Protocol
 
 import pytest
 
-from tests.support.concurrency import in_processes
+from tests.support.concurrency import in_processes, process_context
 from tests.support.fakes import Clock
 from tintype.jobs.model import (
     ClaimLimits,
@@ -378,7 +377,7 @@ class JobsContract:
 
     def test_killed_worker_loses_no_page(self, open_jobs: OpenJobs) -> None:
         open_jobs().create(new_job("one", *urls(2)))
-        context = get_context("spawn")
+        context = process_context()
         receiver, sender = context.Pipe(duplex=False)
         worker = context.Process(target=claim_and_hang, args=(open_jobs, sender))
         worker.start()

@@ -7,13 +7,12 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from tests.support.concurrency import eventually, in_fork, in_processes, in_threads
+from tests.support.concurrency import eventually, in_fork, in_processes, in_threads, process_context
 from tintype.protocols import Locks
 
 OpenLocks = Callable[[], Locks]
@@ -105,8 +104,8 @@ class LocksContract:
         assert file.read_text() == "100"
 
     def test_lock_is_released_when_its_holder_is_killed(self, open_locks: OpenLocks) -> None:
-        receiver, sender = get_context("spawn").Pipe(duplex=False)
-        holder = get_context("spawn").Process(target=hold_forever, args=(open_locks, sender))
+        receiver, sender = process_context().Pipe(duplex=False)
+        holder = process_context().Process(target=hold_forever, args=(open_locks, sender))
         holder.start()
         assert receiver.poll(20)
         assert receiver.recv() is True

@@ -5,13 +5,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Protocol
 
 import pytest
 
-from tests.support.concurrency import in_processes
+from tests.support.concurrency import in_processes, process_context
 from tests.support.fakes import Clock
 from tintype.schedules.model import (
     Notify,
@@ -262,7 +261,7 @@ class SchedulesContract:
     @pytest.mark.parametrize("begins", [False, True], ids=["claimed", "begun"])
     def test_killed_process_loses_no_run(self, begins: bool, open_schedules: OpenSchedules) -> None:
         open_schedules().create(new_schedule("one"))
-        context = get_context("spawn")
+        context = process_context()
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=claim_and_hang, args=(open_schedules, sender, begins))
         process.start()
