@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
@@ -16,8 +14,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.support.concurrency import eventually
-from tests.support.contracts.cache import KB, CacheContract, OpenCache, assert_purges_fail, body_of
+from tests.support.concurrency import eventually, killed_processes
+from tests.support.contracts.cache import KB, CacheContract, OpenCache, assert_purges_fail, body_of, read_and_write
 from tests.support.fakes import Clock
 from tintype.protocols import Cache
 from tintype.rpc import codec
@@ -289,27 +287,18 @@ def test_disk_filled_by_another_program_still_replaces_values(small_disk: Path) 
     cache.close()
 
 
-WRITER = """
-import sys
-from pathlib import Path
-from tests.support.contracts.cache import read_and_write
-from tintype.state.sqlite import SqliteCache
-cache = SqliteCache(Path(sys.argv[1]), 500_000, touch_after=0)
-cache.put(f"ready-{sys.argv[2]}", b"1", 600)
-read_and_write(lambda: cache, int(sys.argv[2]), 10**9, 100)
-"""
+def write_forever(path: Path, writer: int) -> None:
+    cache = SqliteCache(path, 500_000, touch_after=0)
+    cache.put(f"ready-{writer}", b"1", 600)
+    read_and_write(lambda: cache, writer, 10**9, 100)
 
 
 def test_killed_writers_leave_complete_values_and_a_correct_size(path: Path) -> None:
     cache = SqliteCache(path, 500_000)
     for round_ in range(4):
-        command = [sys.executable, "-c", WRITER, str(path)]
-        writers = [subprocess.Popen([*command, str(10 * round_ + number)]) for number in range(3)]
-        ready = [f"ready-{10 * round_ + number}" for number in range(3)]
-        assert eventually(lambda names=ready: any(cache.get(name) for name in names))
-        for writer in writers:
-            writer.send_signal(signal.SIGKILL)
-            writer.wait()
+        writers = range(10 * round_, 10 * round_ + 3)
+        with killed_processes(write_forever, [(path, writer) for writer in writers]):
+            assert eventually(lambda writers=writers: any(cache.get(f"ready-{writer}") for writer in writers))
         for number in range(100):
             value = cache.get(f"key-{number}")
             assert value is None or value == body_of(f"key-{number}", len(value))

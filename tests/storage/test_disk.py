@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
-import signal
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +13,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.support.concurrency import eventually
+from tests.support.concurrency import eventually, killed_processes
 from tests.support.contracts.storage import OpenStorage, StorageContract, keys_of, prefix_of, stored_object
 from tintype.errors import BackendUnavailable
 from tintype.model import Deletion, MetadataState, StorageUsage, digest_of
@@ -215,28 +213,18 @@ class TestErrors:
         storage.check()
 
 
-WRITER = """
-import sys
-from pathlib import Path
-from tests.support.contracts.storage import stored_object
-from tintype.storage.disk import DiskStorage
-storage = DiskStorage(Path(sys.argv[1]))
-number = 0
-while True:
-    number += 1
-    storage.put(stored_object(f"page-{number % 50}", f"{sys.argv[2]}-{number}".encode() * 20_000))
-"""
+def put_forever(folder: Path, name: str) -> None:
+    storage = DiskStorage(folder)
+    for number in itertools.count():
+        storage.put(stored_object(f"page-{number % 50}", f"{name}-{number}".encode() * 20_000))
 
 
 def test_killed_writers_leave_only_complete_objects(storage: DiskStorage, folder: Path) -> None:
     for round_ in range(3):
         before = len(keys_of(storage))
-        command = [sys.executable, "-c", WRITER, str(folder)]
-        writers = [subprocess.Popen([*command, f"{round_}-{number}"]) for number in range(2)]
-        assert eventually(lambda before=before: len(keys_of(storage)) > before + 20)
-        for writer in writers:
-            writer.send_signal(signal.SIGKILL)
-            writer.wait()
+        calls = [(folder, f"{round_}-{number}") for number in range(2)]
+        with killed_processes(put_forever, calls):
+            assert eventually(lambda before=before: len(keys_of(storage)) > before + 20)
     for key in keys_of(storage):
         found = storage.get(key)
         assert found

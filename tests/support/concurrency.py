@@ -5,15 +5,25 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import wraps
 from multiprocessing.context import ForkServerContext
 from typing import Any, TypeVar
 
 from harness.waiting import eventually
 
-__all__ = ["async_test", "at_test_end", "eventually", "in_fork", "in_processes", "in_threads", "process_context"]
+__all__ = [
+    "async_test",
+    "at_test_end",
+    "eventually",
+    "in_fork",
+    "in_processes",
+    "in_threads",
+    "killed_processes",
+    "process_context",
+]
 
 Result = TypeVar("Result")
 _PRELOADED = ["pytest", "structlog", "limits", "tests.support.fakes", "tintype.state.redis", "tintype.storage.s3"]
@@ -26,6 +36,22 @@ def in_processes(work: Callable[..., Result], calls: Iterable[tuple[Any, ...]]) 
     calls = list(calls)
     with ProcessPoolExecutor(len(calls), mp_context=process_context()) as executor:
         return [running.result() for running in [executor.submit(work, *call) for call in calls]]
+
+
+@contextmanager
+def killed_processes(work: Callable[..., object], calls: Iterable[tuple[Any, ...]]) -> Iterator[None]:
+    """Run each call in a new process; at the end of the block all are killed."""
+    processes = [process_context().Process(target=work, args=call) for call in calls]
+    for process in processes:
+        process.start()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.join()
+            process.close()
 
 
 def process_context() -> ForkServerContext:
