@@ -29,7 +29,7 @@ pytestmark = pytest.mark.browser
 
 TIMEOUT = 4.0
 SLOTS = 2
-SOAK = float(os.environ.get("TINTYPE_TEST_SOAK", "60"))
+SOAK = float(os.environ.get("TINTYPE_TEST_SOAK", "20"))
 """Seconds of the mixed run; ``make soak`` sets more."""
 EXPECTED_ERRORS = {
     "download": "not-a-page",
@@ -83,12 +83,13 @@ def pixel_is_blue(capture: Capture) -> bool:
 def daemon(start_engine: StartEngine) -> Iterator[DaemonUnderAttack]:
     with HostileSite() as site:
         engine = start_engine(timeout=TIMEOUT, slots=SLOTS, allow_addresses=(f"127.0.0.1:{site.port}",))
-        yield DaemonUnderAttack(engine, site)
+        daemon = DaemonUnderAttack(engine, site)
+        assert daemon.healthy()
+        yield daemon
 
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_survives_an_attack_and_captures_the_next_page(name: str, daemon: DaemonUnderAttack) -> None:
-    assert daemon.healthy()
     outcome = daemon.capture(name)
     if isinstance(outcome, Capture):
         assert name not in EXPECTED_ERRORS
