@@ -82,7 +82,7 @@ drill: $(STAMPS)/dev $(STAMPS)/browser ## Run one node with hostile callers, hos
 	@$(BIN)/python -m bench.drill --seconds $(or $(SECONDS),3600) $(ARGS)
 
 soak: $(STAMPS)/dev $(STAMPS)/browser ## Capture hostile pages in random order for 15 minutes (SECONDS=…)
-	@TINTYPE_TEST_SOAK=$(or $(SECONDS),900) $(BIN)/python -m pytest -s tests/hostile -k mixed
+	@TINTYPE_TEST_SOAK=$(or $(SECONDS),900) $(BIN)/python -m pytest -s tests/hostile -k between_attacks
 
 clean: ## Remove the environment, caches and demo images; keep data/
 	rm -rf .venv demo gallery site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
