@@ -4,6 +4,8 @@
 .DELETE_ON_ERROR:
 .PHONY: help setup serve test lint format gallery demo shot doctor docs site site-serve dist-check release image image-drill lock bench drill soak clean
 
+# Processes that start often, as in tests, must not compile the package each time.
+unexport PYTHONDONTWRITEBYTECODE
 export PYTHON ?= python3
 BIN := .venv/bin
 STAMPS := .venv/.stamps
