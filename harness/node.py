@@ -38,7 +38,7 @@ class Node:
     command: tuple[str, ...] = SERVE
     port: int = field(default_factory=free_port)
     log: BinaryIO | None = None
-    client: httpx.Client = field(default_factory=httpx.Client)
+    client: httpx.Client = field(default_factory=lambda: _client("http://127.0.0.1"))
 
     def __enter__(self) -> Self:
         self.start()
@@ -58,8 +58,8 @@ class Node:
         self.process = subprocess.Popen(
             [*self.command, *bind], env=self._environment(), cwd=self.data.parent, stdout=self.log, stderr=self.log
         )
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60, trust_env=False)
-        assert eventually(self._healthy, within=30), self.output()
+        self.client = _client(f"http://127.0.0.1:{self.port}")
+        assert eventually(self._healthy, within=60), self.output()  # a crowded machine is slow
 
     def stop(self, signal_number: int = signal.SIGTERM) -> int:
         """Send a signal, wait until all its processes have ended, and return the exit code."""
@@ -108,8 +108,9 @@ class Node:
     def _healthy(self) -> bool:
         assert self.process.poll() is None, self.output()
         try:
+            socket.create_connection(("127.0.0.1", self.port)).close()  # cheaper than HTTP while nothing listens
             return self.get("/health").status_code == 200
-        except httpx.TransportError:
+        except (OSError, httpx.TransportError):
             return False
 
     def _environment(self) -> dict[str, str]:
@@ -134,6 +135,11 @@ class JobWorkerNode(Node):
     def _healthy(self) -> bool:
         assert self.process.poll() is None, self.output()
         return (self.data / "run" / "job-worker").exists()
+
+
+def _client(base_url: str) -> httpx.Client:
+    """A client for plain HTTP: without ``verify`` it does not load all certificate authorities."""
+    return httpx.Client(base_url=base_url, timeout=60, trust_env=False, verify=False)
 
 
 def _command(pid: int) -> str:
