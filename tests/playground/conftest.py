@@ -1,7 +1,11 @@
-"""Fixtures for the playground in a real browser: services, a target site, and browser tabs."""
+"""Fixtures for the playground in a real browser: services, a target site, and browser tabs.
+
+Services, site and browser are started once for all modules of this folder, in each process of pytest.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,15 +26,15 @@ Start = Callable[..., Node]
 """Starts a service with settings by name."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site() -> Iterator[SiteServer]:
     with SiteServer() as server:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def start(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Start services with given settings; all stop at the end of the module."""
+    """Start new services with given settings; all stop after the last module."""
     with ExitStack() as running:
 
         def begin(**settings: str) -> Node:
@@ -44,12 +48,18 @@ def start(site: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield begin
 
 
-@pytest.fixture(scope="module")
-def node(start: Start) -> Node:
-    return start()
+@pytest.fixture(scope="package")
+def share(start: Start) -> Start:
+    """Return the service with given settings, which all modules use; the first call starts it."""
+    return functools.cache(start)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
+def node(share: Start) -> Node:
+    return share()
+
+
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The installed Chromium. Playwright disables its sandbox, which is safe because it loads only the playground."""
     executable = find_browser.find_chromium(os.environ.get("TINTYPE_CHROMIUM", ""))

@@ -110,8 +110,8 @@ def test_other_pages(open_page: OpenPage, node: Node, look: Look, path: str) -> 
     "settings",
     [{"TINTYPE_API_KEYS": "shop:a-key-of-the-shop-1"}, {"TINTYPE_SIGNING_KEYS": "a key that signs addresses"}],
 )
-def test_closed_services(open_page: OpenPage, start: Start, site: SiteServer, settings: dict[str, str]) -> None:
-    tab = open_page(start(**settings))
+def test_closed_services(open_page: OpenPage, share: Start, site: SiteServer, settings: dict[str, str]) -> None:
+    tab = open_page(share(**settings))
     assert violations(tab) == []
     tab.capture(site.url("/plain.html"))
     assert violations(tab) == []

@@ -16,13 +16,13 @@ KEY, SIGNING = "a-key-of-the-shop-1", "a key that signs addresses"
 
 
 @pytest.fixture(scope="module")
-def keyed(start: Start) -> Node:
-    return start(TINTYPE_API_KEYS=f"shop:{KEY}", TINTYPE_SIGNING_KEYS=SIGNING)
+def keyed(share: Start) -> Node:
+    return share(TINTYPE_API_KEYS=f"shop:{KEY}", TINTYPE_SIGNING_KEYS=SIGNING)
 
 
 @pytest.fixture(scope="module")
-def signed(start: Start) -> Node:
-    return start(TINTYPE_SIGNING_KEYS=SIGNING)
+def signed(share: Start) -> Node:
+    return share(TINTYPE_SIGNING_KEYS=SIGNING)
 
 
 class TestApiKeys:

@@ -26,8 +26,8 @@ def jobs(open_page: OpenPage, node: Node) -> JobsDriver:
 
 
 @pytest.fixture(scope="module")
-def keyed(start: Start) -> Node:
-    return start(TINTYPE_API_KEYS=f"shop:{KEY}")
+def keyed(share: Start) -> Node:
+    return share(TINTYPE_API_KEYS=f"shop:{KEY}")
 
 
 class TestSubmission:
@@ -241,9 +241,12 @@ class TestList:
 
     def test_list_is_paged(self, open_page: OpenPage, start: Start, site: SiteServer) -> None:
         node = start()
+        site.release_held.clear()  # DELETE cancels a job that has not ended, and forgets one that has
         for number in range(21):
-            job = node.client.post("/jobs", json={"pages": [site.url("/plain.html")], "name": f"job {number}"}).json()
+            page = site.url(f"/plain.html?held={number}")
+            job = node.client.post("/jobs", json={"pages": [page], "name": f"job {number}"}).json()
             node.client.delete(f"/jobs/{job['id']}")
+        site.release_held.set()
         jobs = JobsDriver(open_page, node)
         expect(jobs.page.locator(".job")).to_have_count(20)
         jobs.page.get_by_role("link", name="Older jobs").click()

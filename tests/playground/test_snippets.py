@@ -38,18 +38,18 @@ Run = Callable[[PageDriver, str], bytes]
 
 
 @pytest.fixture(scope="module")
-def keyed(start: Start) -> Node:
-    return start(TINTYPE_API_KEYS=f"shop:{KEY}", TINTYPE_SIGNING_KEYS=SIGNING)
+def keyed(share: Start) -> Node:
+    return share(TINTYPE_API_KEYS=f"shop:{KEY}", TINTYPE_SIGNING_KEYS=SIGNING)
 
 
 @pytest.fixture(scope="module")
-def only_keys(start: Start) -> Node:
-    return start(TINTYPE_API_KEYS=f"shop:{KEY}")
+def only_keys(share: Start) -> Node:
+    return share(TINTYPE_API_KEYS=f"shop:{KEY}")
 
 
 @pytest.fixture(scope="module")
-def signed(start: Start) -> Node:
-    return start(TINTYPE_SIGNING_KEYS=SIGNING)
+def signed(share: Start) -> Node:
+    return share(TINTYPE_SIGNING_KEYS=SIGNING)
 
 
 @pytest.fixture(scope="module")
