@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.concurrency import async_test
 from tintype.chromium.cdp.connection import (
+    EVENT_TOO_LONG,
     MAX_EVENT_BYTES,
     MAX_REPLY_BYTES,
     PAUSED_REQUEST_TOO_LONG,
@@ -185,6 +186,34 @@ class TestLimits:
             b'{"method":"Target.targetInfoChanged",not JSON}\0{"method":"A.wanted","params":{"a":1}}\0'
         )
         assert events == [{"a": 1}]
+
+    @async_test
+    async def test_parses_for_each_session_the_events_it_needs(self, pipe: FakeBrowserPipe) -> None:
+        some, every = list[Any](), list[Any]()
+        pipe.connection.session("S").on("A.sent", some.append, (b"password",))
+        pipe.connection.session("E").on("A.sent", every.append)
+        pipe.connection.feed(
+            b'{"method":"A.sent",not JSON,"sessionId":"S"}\0{"method":"A.sent","params":{"a":1},"sessionId":"E"}\0'
+            b'{"method":"A.sent","params":{"Password":1},"sessionId":"S"}\0'
+        )
+        assert (some, every) == ([{"Password": 1}], [{"a": 1}])
+
+    @async_test
+    async def test_a_listener_without_words_needs_every_event(self, pipe: FakeBrowserPipe) -> None:
+        events = list[Any]()
+        session = pipe.connection.session("S")
+        for words in ((b"a",), (), (b"b",)):
+            session.on("A.sent", events.append, words)
+        pipe.connection.feed(b'{"method":"A.sent","params":{"c":1},"sessionId":"S"}\0')
+        assert events == [{"c": 1}] * 3
+
+    @async_test
+    async def test_reports_an_event_of_the_network_that_is_too_long(self, pipe: FakeBrowserPipe) -> None:
+        session, dropped = pipe.connection.session("S"), list[Any]()
+        session.on(EVENT_TOO_LONG, dropped.append)
+        head = b'{"method":"Network.requestWillBeSent","params":{"requestId":"7.0","request":{"url":"http://a@'
+        feed(pipe, head, b"x" * MAX_EVENT_BYTES, b'"}},"sessionId":"S"}\0')
+        assert dropped == [{}]
 
 
 def feed(pipe: FakeBrowserPipe, *parts: bytes) -> None:

@@ -27,6 +27,8 @@ MAX_EVENT_BYTES = 4 << 20
 """Longest event: Chromium's URLs have up to 2 MB."""
 PAUSED_REQUEST_TOO_LONG = "Fetch.tooLong"
 """Our own event in place of a ``Fetch.requestPaused`` that is over the limit; it has the ``requestId`` only."""
+EVENT_TOO_LONG = "Network.tooLong"
+"""Our own event in place of another one of that domain that is over the limit; it has no parameters."""
 _IMAGE_METHODS = frozenset({"Page.captureScreenshot", "Page.printToPDF"})
 _HEAD_BYTES, _TAIL_BYTES = 4096, 256
 """Parts of a message over its limit that are kept: they hold the ids."""
@@ -71,6 +73,8 @@ class CdpSession:
         self._connection = connection
         self._pending: set[asyncio.Future[Any]] = set()
         self._listeners: dict[str, list[Listener]] = {}
+        self._words: dict[str, tuple[bytes, ...]] = {}
+        """By event, words of which one has to be in it; none: the listeners need all events of that name."""
         self._child_sessions: list[CdpSession] = []
 
     @property
@@ -98,10 +102,23 @@ class CdpSession:
             future.set_exception(self.failure)
         return future
 
-    def on(self, event: str, listener: Listener) -> None:
-        """Call a listener with the parameters of every event of that name."""
+    def on(self, event: str, listener: Listener, containing: tuple[bytes, ...] = ()) -> None:
+        """Call a listener with the parameters of every event of that name.
+
+        ``containing``: it needs only events that contain one of these words, in lower case; others need not be parsed.
+        """
+        others = self._words.get(event, containing)
+        self._words[event] = tuple({*others, *containing}) if others and containing else ()
         self._connection.listen_to(event)
         self._listeners.setdefault(event, []).append(listener)
+
+    def needs(self, event: str, message: bytes) -> bool:
+        """Whether a listener needs an event, which is in a message."""
+        words = self._words.get(event)
+        if not words:
+            return words is not None
+        text = message.lower()
+        return any(word in text for word in words)
 
     def child_session(self, id_: str) -> CdpSession:
         """Create the session of an out-of-process frame attached through this one; it ends with this one."""
@@ -171,7 +188,7 @@ class Connection:
         self._write(json.dumps(message, separators=(",", ":")).encode() + b"\0")
 
     def listen_to(self, event: str) -> None:
-        """Parse events of that name from now on."""
+        """Parse events of that name from now on, if their session needs them."""
         self._listened.add(event)
 
     def feed(self, data: bytes) -> None:
@@ -221,7 +238,14 @@ class Connection:
 
     def _is_wanted(self, message: bytes) -> bool:
         event = _EVENT.match(message)
-        return event is None or event[1].decode() in self._listened
+        if event is None:
+            return True
+        name = event[1].decode()
+        if name not in self._listened:
+            return False
+        id_ = _SESSION_ID.search(message[-_TAIL_BYTES:])
+        session = self._sessions.get(id_[1].decode() if id_ else "")
+        return session is not None and session.needs(name, message)
 
     def _discard(self, head: bytes, tail: bytes) -> None:
         """Fail the call whose reply was too long, or report the request that stays paused; drop other events."""
@@ -235,6 +259,10 @@ class Connection:
             paused = self._sessions.get(session[1].decode())
             if paused:
                 paused.dispatch(PAUSED_REQUEST_TOO_LONG, {"requestId": request[1].decode()})
+        elif head.startswith(b'{"method":"Network.') and session:
+            source = self._sessions.get(session[1].decode())
+            if source:
+                source.dispatch(EVENT_TOO_LONG, {})
 
     def end(self, failure: Exception) -> None:
         """End every session."""
