@@ -10,6 +10,7 @@ from harness import ROOT
 from tintype import errors, request_parser
 from tintype.backends import MAX_CAPTURE_WAIT
 from tintype.batch import url_list, yaml_list
+from tintype.chromium import browser_contexts, kept_contexts
 from tintype.chromium.capture import (
     element_boxes,
     elements,
@@ -197,6 +198,10 @@ BOUNDS: list[tuple[str, str]] = [
     ("parsed queries in memory", f"{query_cache.MAX_KEY_LENGTH:,} characters"),
     ("connections of a page", f"{ProxyLimits().connections:,}, {ProxyLimits().bytes // 1_000_000} MB"),
     ("connections of a page", f"{ProxyLimits().lookups} DNS lookups"),
+    ("kept browser contexts", f"{kept_contexts.MAX_AGE / 60:.0f} minutes, {kept_contexts.MAX_CAPTURES} captures"),
+    ("kept browser contexts", f"{kept_contexts.MAX_CONTEXT_BYTES // MB} MB transferred"),
+    ("kept browser contexts", f"per browser, {kept_contexts.MAX_BYTES // MB} MB transferred"),
+    ("kept browser contexts", f"{browser_contexts.MAX_SERVICE_MEMORY // MB} MB in the network process"),
     ("windows, dialogs of a page", f"{tab._MAX_POPUPS}, {tab._MAX_DIALOGS:,}"),
     ("memory of a page", f"{emulation._STORAGE_QUOTA // 1_000_000} MB of storage"),
     ("memory of a page", f"{ProcessLimits().renderer // (KB * MB)} GB per renderer"),

@@ -174,6 +174,7 @@ def daemon_config(settings: Settings) -> DaemonConfig:
         timeout=settings.timeout,
         recycle_after=settings.recycle_after,
         recycle_age=settings.recycle_age,
+        site_cache=settings.site_cache,
         max_page_height=settings.max_page_height,
         idle_timeout=settings.daemon_idle_timeout,
         browser_user=settings.browser_user,

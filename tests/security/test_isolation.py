@@ -1,4 +1,4 @@
-"""Captures share no state: cookies, storage and caches are invisible to later and concurrent captures."""
+"""Captures share no state: cookies and storage are invisible to later and concurrent captures."""
 
 from __future__ import annotations
 
@@ -45,10 +45,3 @@ def test_concurrent_capture_finds_no_state(engine: ChromiumEngine, site: SiteSer
         assert engine.capture(find_traces(site, 10)).title == "found nothing"
         assert engine.capture(find_traces(site, 11)).title == "found nothing"
         assert staying.result().title == LEFT
-
-
-def test_captures_share_no_http_cache(engine: ChromiumEngine, site: SiteServer) -> None:
-    before = site.visits("/cacheable")
-    engine.capture(find_traces(site, 20))
-    engine.capture(find_traces(site, 21))
-    assert site.visits("/cacheable") == before + 2

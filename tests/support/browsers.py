@@ -25,6 +25,7 @@ class Pending:
     shot: Shot
     blocked: DomainSet | None
     time_limit: float
+    fresh: bool
     outcome: asyncio.Future[Capture]
 
 
@@ -46,15 +47,23 @@ class FakeBrowser:
     memory: int = 0
     capture_cpu: float = 0.0
     undisposed_contexts: int = 0
+    kept_contexts: int = 0
+    kept_context_captures: int = 0
+    kept_sites: set[str] = field(default_factory=set)
     pid: int = 1
     version: str = "fake"
     closed: bool = False
     pending: list[Pending] = field(default_factory=list)
 
-    async def capture(self, shot: Shot, blocked: DomainSet | None, time_limit: float, max_height: int) -> Capture:
+    def keeps_context_of(self, site: str) -> bool:
+        return site in self.kept_sites
+
+    async def capture(
+        self, shot: Shot, blocked: DomainSet | None, time_limit: float, max_height: int, *, fresh: bool = False
+    ) -> Capture:
         self.captures += 1
         outcome: asyncio.Future[Capture] = asyncio.get_running_loop().create_future()
-        self.pending.append(Pending(self, shot, blocked, time_limit, outcome))
+        self.pending.append(Pending(self, shot, blocked, time_limit, fresh, outcome))
         return await outcome
 
     async def probe(self) -> bool:

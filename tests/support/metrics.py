@@ -21,6 +21,8 @@ DAEMON_METRICS = {
     "captures": 9,
     "restarts": 1,
     "recycles": 2,
+    "kept_contexts": 5,
+    "kept_context_captures": 4,
     "undisposed_contexts": 1,
     "browser": "HeadlessChrome/1",
     "bytes": 5000,

@@ -16,6 +16,7 @@ from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.page_capture import PageCapture
 from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, TargetClosed, TargetCrashed
 from tintype.chromium.cdp.tab import Tab
+from tintype.chromium.kept_contexts import site_of
 from tintype.chromium.process.launch import Launcher
 from tintype.chromium.process.launch_options import PROXIES
 from tintype.chromium.process.priority import demote, demote_all
@@ -59,11 +60,14 @@ class Browser:
         filter_file: FilterFile | None = None,
         *,
         isolate_sites: bool = False,
+        site_cache: int = 0,
     ) -> None:
         self.user_agent = user_agent
         self.started_at = asyncio.get_running_loop().time()
         self.captures = 0
         """Captures so far."""
+        self.kept_context_captures = 0
+        """Captures in a kept context."""
         self.active_captures = 0
         self.recycle_reason = ""
         """Reason to replace the browser; empty if there is none."""
@@ -77,7 +81,8 @@ class Browser:
         self._session: CdpSession = process.connection.browser
         self._proxies = proxies
         self._filter_file = filter_file
-        self._contexts = BrowserContexts(process.connection, process.pid)
+        self._site_cache = 0 if isolate_sites else site_cache
+        self._contexts = BrowserContexts(process.connection, process.pid, self._site_cache)
         self._keeps_spare = not isolate_sites
         self._tasks: set[asyncio.Task[None]] = set()
         self._open_pages = 0
@@ -93,12 +98,16 @@ class Browser:
         filter_file: FilterFile | None = None,
         *,
         isolate_sites: bool = False,
+        site_cache: int = 0,
     ) -> Self:
-        """Start a browser; raises LaunchFailed. ``isolate_sites``: each site has processes of its own."""
+        """Start a browser; raises LaunchFailed. ``isolate_sites``: each site has processes of its own.
+
+        ``site_cache``: browser contexts that it keeps for the next capture of their site; none if it isolates sites.
+        """
         process, user_agent = await launcher.launch(isolate_sites=isolate_sites)
-        listeners: list[socket.socket | None] = [*process.listeners] or [None] * PROXIES
+        listeners: list[socket.socket | None] = [*process.listeners] or [None] * (PROXIES + site_cache)
         proxies: list[EgressProxy] = []
-        browser = cls(process, user_agent, proxies, filter_file, isolate_sites=isolate_sites)
+        browser = cls(process, user_agent, proxies, filter_file, isolate_sites=isolate_sites, site_cache=site_cache)
         try:
             proxies += [await EgressProxy.start(policy, listener=listener) for listener in listeners]
             process.listeners.clear()  # the proxies own them now
@@ -118,6 +127,11 @@ class Browser:
     def undisposed_contexts(self) -> int:
         """Browser contexts that Chromium did not dispose of, in time or at all."""
         return self._contexts.undisposed
+
+    @property
+    def kept_contexts(self) -> int:
+        """Browser contexts that are kept for the next capture of a site."""
+        return self._contexts.kept
 
     @property
     def memory_growth(self) -> int:
@@ -144,26 +158,49 @@ class Browser:
         """Process id."""
         return self._process.pid
 
-    async def capture(self, shot: Shot, blocked: DomainSet | None, time_limit: float, max_height: int) -> Capture:
-        """Capture a page within seconds; raises TintypeError, or TargetClosed if the page or the browser crashes."""
+    def keeps_context_of(self, site: str) -> bool:
+        """Whether a browser context is kept for a site, see :func:`~tintype.chromium.kept_contexts.site_of`."""
+        return self._contexts.keeps_context_of(site)
+
+    async def capture(
+        self, shot: Shot, blocked: DomainSet | None, time_limit: float, max_height: int, *, fresh: bool = False
+    ) -> Capture:
+        """Capture a page within seconds; raises TintypeError, or TargetClosed if the page or the browser crashes.
+
+        ``fresh``: in a new browser context, whose HTTP cache is empty.
+        """
         self.captures += 1
         self._cpu_before = self._watchdog.cpu
         loop = asyncio.get_running_loop()
         start = loop.time()
-        async with self._open_page(blocked) as (tab, traffic):
+        site = site_of(shot) if self._site_cache else ""
+        async with self._open_page(blocked, "" if fresh else site) as (open_page, tab, traffic):
             filters = self._filter_file.current() if self._filter_file else None
-            page = PageContext(tab, shot, traffic, self.user_agent, max_height, filters)
+            is_reused = open_page.history.captures > 0
+            self.kept_context_captures += is_reused
+            page = PageContext(
+                tab,
+                shot,
+                traffic,
+                self.user_agent,
+                max_height,
+                filters,
+                is_keepable=bool(site),
+                is_reused=is_reused,
+            )
             opened = loop.time() - start
             page.timings["context"] = round(opened * 1000, 1)
             capture = await PageCapture(page).run(time_limit - opened)
             if not {"deadline", "computing"}.isdisjoint(page.partial_reasons):
                 self.retire("a page had to be stopped")
+            if not page.partial_reasons:
+                open_page.site, open_page.reason_to_dispose = site, page.lasting_state.check
             return capture
 
     async def probe(self) -> bool:
         """Return whether Chromium draws an empty page within 3 seconds."""
         try:
-            async with asyncio.timeout(_PROBE_TIMEOUT), self._open_page(None) as (tab, _):
+            async with asyncio.timeout(_PROBE_TIMEOUT), self._open_page(None) as (_, tab, _):
                 answer = await tab.session.call("Page.captureScreenshot", format="png", optimizeForSpeed=True)
                 return bool(answer["data"])
         except (TimeoutError, TargetClosed, ProtocolError):
@@ -171,15 +208,16 @@ class Browser:
 
     async def run_script(self, script: str, *arguments: Any) -> Any:
         """Run one of ``scripts/`` on an empty page behind a proxy; raises TargetClosed, ProtocolError, ScriptFailed."""
-        async with self._open_page(None, expect_denials=True) as (tab, _):
+        async with self._open_page(None, expect_denials=True) as (_, tab, _):
             return await tab.evaluate(script, *arguments)
 
     async def count_targets(self) -> TargetCounts:
-        """Count browser contexts and pages but the spare one, as Chromium reports them; raises TargetClosed."""
+        """Count browser contexts and pages in use, as Chromium reports them; raises TargetClosed."""
         contexts = await self._session.call("Target.getBrowserContexts")
         pages = await self._session.call("Target.getTargets", filter=[{"type": "page"}])
         spares = self._contexts.spares
-        return TargetCounts(len(contexts["browserContextIds"]) - spares, len(pages["targetInfos"]) - spares)
+        unused = spares + self._contexts.kept
+        return TargetCounts(len(contexts["browserContextIds"]) - unused, len(pages["targetInfos"]) - spares)
 
     async def close(self) -> None:
         """Kill the process and release everything that belongs to it. Idempotent."""
@@ -229,20 +267,27 @@ class Browser:
 
     @asynccontextmanager
     async def _open_page(
-        self, blocked: DomainSet | None, *, expect_denials: bool = False
-    ) -> AsyncIterator[tuple[Tab, Traffic]]:
-        """Open a page in a new browser context behind a free proxy; after the block, dispose of the context."""
-        page = await self._contexts.open()
+        self, blocked: DomainSet | None, site: str = "", *, expect_denials: bool = False
+    ) -> AsyncIterator[tuple[OpenPage, Tab, Traffic]]:
+        """Open a page behind a proxy, in the kept context of a site or in a new one; after the block, end it."""
+        page = await self._contexts.open(site)
         self._count_open_pages(+1)
         try:
             async with page.proxy.session(blocked, expect_denials=expect_denials) as traffic:
-                yield await self._contexts.create_tab(page), traffic
+                yield page, await self._contexts.create_tab(page), traffic
+            page.history.captures += 1
+            page.history.bytes += traffic.bytes
         finally:
-            self._spawn(self._dispose(page))
+            self._contexts.end(page)
+            self._spawn(self._end(page))
 
-    async def _dispose(self, page: OpenPage) -> None:
-        """Dispose of a page; a browser that does not do it in time is recycled, an idle one opens a spare page."""
-        await self._contexts.dispose(page)
+    async def _end(self, page: OpenPage) -> None:
+        """Keep the browser context of a page that ended well, or dispose of it.
+
+        A browser that does not do it in time is recycled, an idle one opens a spare page.
+        """
+        if not page.site or self.recycle_reason or not await self._contexts.keep(page):
+            await self._contexts.dispose(page)
         if self._contexts.timed_out:
             self.retire("a browser context was not disposed of in time")
         self._count_open_pages(-1)

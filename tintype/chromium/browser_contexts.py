@@ -1,25 +1,39 @@
-"""The browser contexts of one browser: opens one for each page, keeps a spare page, disposes of them.
+"""The browser contexts of one browser: opens one for each page, keeps a spare page, disposes of contexts or keeps them.
 
-Each context has one page, is behind a proxy of its own and is used once. A browser without a page opens a spare one,
-which loads nothing, so that the next capture need not wait for a browser context and a renderer.
+Each context has one page and is behind a proxy of its own. A browser without a page opens a spare one, which loads
+nothing, so that the next capture need not wait for a browser context and a renderer.
+
+A context may be kept for the next capture of its site, for the sake of its HTTP cache. Then its page is closed, the
+processes of the page end, and everything else is removed from it: now, and again before the next page loads anything.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
+from tintype.chromium.capture import lasting_state
 from tintype.chromium.cdp.connection import CdpSession, Connection, Json, ProtocolError, TargetClosed
 from tintype.chromium.cdp.tab import SHARED_WORKERS, Tab
+from tintype.chromium.kept_contexts import ContextHistory, KeptContext, KeptContexts
+from tintype.chromium.process.watchdog import renderers_of, service_memory
 from tintype.chromium.proxy.server import EgressProxy
 
 log = structlog.get_logger("tintype.chromium")
 
 _DISPOSE_TIMEOUT = 5.0
+_EMPTY_TIMEOUT = 3.0
+"""Seconds for emptying a context; one that takes longer is disposed of."""
+_FIRST_POLL = 0.02
+MAX_SERVICE_MEMORY = 200 << 20
+"""Bytes of the processes beside browser, GPU process and renderers, mostly the network process with the HTTP caches. At
+more, no context is kept: a hostile server may send header fields that need more memory than they had bytes."""
+_TAB = "tab"
+"""Type of a target that contains a page, and is closed with it."""
 
 
 @dataclass(slots=True)
@@ -37,14 +51,22 @@ class OpenPage:
     proxy: EgressProxy
     created: asyncio.Future[Json]
     """The reply with the id of the browser context."""
+    history: ContextHistory
+    """Captures in the browser context before this page."""
     tab: Tab | None = None
     """None until :meth:`BrowserContexts.create_tab`."""
+    renderers: set[int] = field(default_factory=set)
+    """Processes that ran before the page, and until :meth:`BrowserContexts.end` that is its own processes."""
+    site: str = ""
+    """Captures for which its browser context is to be kept; empty: none, it is disposed of."""
+    reason_to_dispose: Callable[[], str] = str
+    """Why the browser context may not be kept, when the page is closed; empty if it may."""
 
 
 class BrowserContexts:
     """Opens and disposes of browser contexts. Methods raise TargetClosed if the browser has exited."""
 
-    def __init__(self, connection: Connection, pid: int) -> None:
+    def __init__(self, connection: Connection, pid: int, site_cache: int = 0) -> None:
         self.undisposed = 0
         """Browser contexts that Chromium did not dispose of, in time or at all."""
         self.timed_out = False
@@ -54,6 +76,8 @@ class BrowserContexts:
         self._pid = pid
         self._free_proxies: asyncio.Queue[EgressProxy] = asyncio.Queue()
         self._contexts: dict[str, BrowserContext] = {}
+        self._kept = KeptContexts(site_cache)
+        self._expiry: asyncio.TimerHandle | None = None
         self._spare: asyncio.Task[OpenPage] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -62,16 +86,31 @@ class BrowserContexts:
         """Number of spare pages that are open: 0 or 1."""
         return int(self._spare is not None and self._spare.done())
 
+    @property
+    def kept(self) -> int:
+        """Number of kept contexts."""
+        return len(self._kept)
+
+    def keeps_context_of(self, site: str) -> bool:
+        """Whether a context is kept for a site."""
+        return site in self._kept
+
     async def subscribe(self, proxies: Sequence[EgressProxy]) -> None:
         """Use these proxies, and close the windows that pages open."""
         for proxy in proxies:
             self._free_proxies.put_nowait(proxy)
         self._session.on("Target.targetCreated", self._on_target_created)
         self._session.on("Target.attachedToTarget", self._on_attached)
-        await self._session.call("Target.setDiscoverTargets", discover=True, filter=[{"type": "page"}])
+        targets = [{"type": kind} for kind in ("page", *SHARED_WORKERS)]
+        await self._session.call("Target.setDiscoverTargets", discover=True, filter=targets)
 
-    async def open(self) -> OpenPage:
-        """Take the spare page, or create a browser context behind a free proxy."""
+    async def open(self, site: str = "") -> OpenPage:
+        """Take the kept context of a site, or the spare page, or create a browser context behind a free proxy."""
+        self._remove_expired()
+        if kept := self._kept.take(site):
+            if self._spare:
+                await asyncio.wait([self._spare])  # its renderer is not one of the new page
+            return _reopened(kept)
         return await self._take_spare() or self._create(await self._free_proxies.get())
 
     async def create_tab(self, page: OpenPage) -> Tab:
@@ -80,6 +119,7 @@ class BrowserContexts:
             return page.tab
         context_id = (await asyncio.shield(page.created))["browserContextId"]
         context = self._contexts[context_id] = BrowserContext()
+        page.renderers = renderers_of(self._pid)
         self._session.post("Browser.setDownloadBehavior", behavior="deny", browserContextId=context_id)
         self._session.post("Browser.grantPermissions", permissions=[], browserContextId=context_id)
         created = await self._session.call("Target.createTarget", url="about:blank", browserContextId=context_id)
@@ -87,6 +127,54 @@ class BrowserContexts:
         attached = await self._session.call("Target.attachToTarget", targetId=context.target, flatten=True)
         page.tab = context.tab = Tab(self._connection.session(attached["sessionId"]), context.target, context_id)
         return page.tab
+
+    def end(self, page: OpenPage) -> None:
+        """Take note of the processes of a page whose capture has ended; call it before another page is opened."""
+        page.renderers = renderers_of(self._pid) - page.renderers if page.site else set()
+
+    async def keep(self, page: OpenPage) -> bool:
+        """Close a page, empty its browser context and keep it; returns False if it has to be disposed of."""
+        try:
+            async with asyncio.timeout(_EMPTY_TIMEOUT):
+                reason = page.reason_to_dispose() or await self._empty(page)
+        except (TimeoutError, ProtocolError, TargetClosed) as error:
+            reason = str(error) or "time"
+        if reason or not page.tab:
+            log.debug("context_disposed", pid=self._pid, reason=reason)
+            return False
+        context_id = page.tab.browser_context
+        self._contexts.pop(context_id, None)
+        now = asyncio.get_running_loop().time()
+        self._dispose_of(self._kept.add(KeptContext(context_id, page.proxy, page.site, page.history), now))
+        if service_memory(self._pid) > MAX_SERVICE_MEMORY:
+            self._dispose_of(self._kept.remove_all())
+        self._schedule_expiry()
+        return True
+
+    async def _empty(self, page: OpenPage) -> str:
+        """Close a page and remove what it has left but the HTTP cache; returns why that is not possible."""
+        assert page.tab  # noqa: S101 - captures have one
+        context_id = page.tab.browser_context
+        page.tab.session.post("Emulation.setScriptExecutionDisabled", value=True)  # also of handlers of its end
+        await asyncio.gather(*lasting_state.clear(page.tab))
+        pause = _FIRST_POLL
+        while await self._close_targets(context_id) or renderers_of(self._pid) & page.renderers:
+            await asyncio.sleep(pause)
+            pause *= 1.5  # a renderer with handlers of its end takes half a second
+        await self._session.call("Browser.resetPermissions", browserContextId=context_id)
+        return page.reason_to_dispose()
+
+    async def _close_targets(self, context_id: str) -> int:
+        """Close pages and workers of any kind in a context; returns how many there were.
+
+        A service worker does not end by itself while a session is attached to it.
+        """
+        found = await self._session.call("Target.getTargets", filter=[{}])
+        targets = [each for each in found["targetInfos"] if each.get("browserContextId") == context_id]
+        for target in targets:
+            if target["type"] != _TAB:
+                self._session.post("Target.closeTarget", targetId=target["targetId"])
+        return len(targets)
 
     async def dispose(self, page: OpenPage) -> None:
         """Dispose of a page and its browser context; its proxy is free then."""
@@ -119,6 +207,8 @@ class BrowserContexts:
 
     async def close(self) -> None:
         """End all work. Idempotent."""
+        if self._expiry:
+            self._expiry.cancel()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -130,7 +220,26 @@ class BrowserContexts:
             proxyBypassList="<-loopback>",
             disposeOnDetach=True,
         )
-        return OpenPage(proxy, created)
+        return OpenPage(proxy, created, ContextHistory(asyncio.get_running_loop().time()))
+
+    def _dispose_of(self, contexts: Iterable[KeptContext]) -> None:
+        for context in contexts:
+            self._spawn(self.dispose(_reopened(context)))
+
+    def _remove_expired(self) -> None:
+        self._dispose_of(self._kept.remove_expired(asyncio.get_running_loop().time()))
+
+    def _schedule_expiry(self) -> None:
+        """Dispose of a kept context in time, also if no capture comes."""
+        loop = asyncio.get_running_loop()
+        seconds = self._kept.seconds_until_expiry(loop.time())
+        if self._expiry is None and seconds is not None:
+            self._expiry = loop.call_later(seconds, self._on_expiry)
+
+    def _on_expiry(self) -> None:
+        self._expiry = None
+        self._remove_expired()
+        self._schedule_expiry()
 
     async def _open_spare(self, proxy: EgressProxy) -> OpenPage:
         page = self._create(proxy)
@@ -162,9 +271,13 @@ class BrowserContexts:
         return page
 
     def _on_target_created(self, event: Json) -> None:
-        """Close every page but the first of a context: the others are windows that a page opened."""
+        """Close every page but the first of a context: the others are windows that a page opened. Note workers."""
         info = event["targetInfo"]
         context = self._contexts.get(info.get("browserContextId", ""))
+        if info.get("type") in SHARED_WORKERS:
+            if context and context.tab:
+                context.tab.has_shared_workers = True
+            return
         if context is None or info["targetId"] == context.target:
             return
         if not context.target and not info.get("openerId"):
@@ -189,3 +302,10 @@ class BrowserContexts:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _reopened(kept: KeptContext) -> OpenPage:
+    """A page that is to be created in a kept context, or with which the context is disposed of."""
+    created: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+    created.set_result({"browserContextId": kept.id})
+    return OpenPage(kept.proxy, created, kept.history)

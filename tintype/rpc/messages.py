@@ -143,6 +143,10 @@ class DaemonMetrics(Reply, frozen=True, tag="metrics"):
     captures: int = 0
     restarts: int = 0
     recycles: int = 0
+    kept_contexts: int = 0
+    """Browser contexts that are kept for the next capture of a site."""
+    kept_context_captures: int = 0
+    """Captures in a browser context that an earlier capture of the site has left."""
     browsers: int = 0
     undisposed_contexts: int = 0
     """Browser contexts that could not be disposed of."""

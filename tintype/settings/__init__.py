@@ -241,6 +241,9 @@ class Settings(JobSettings):
         "TINTYPE_RECYCLE_AFTER", 100, "Captures before a browser is recycled.", "a number from 1", ge=1
     )
     recycle_age: t.Age = setting("TINTYPE_RECYCLE_AGE", "30m", "Age at which a browser is recycled.", t.AGE)
+    site_cache: int = setting(
+        "TINTYPE_SITE_CACHE", 8, "Sites whose HTTP cache browsers keep. 0: off.", "a number from 0 to 64", ge=0, le=64
+    )
     max_page_height: int = setting(
         "TINTYPE_MAX_PAGE_HEIGHT",
         20_000,

@@ -142,6 +142,8 @@ _METRIC_OF = {
     "captures": "tintype_browser_captures_total",
     "restarts": "tintype_browser_restarts_total",
     "recycles": "tintype_browser_recycles_total",
+    "kept_contexts": "tintype_browser_kept_contexts",
+    "kept_context_captures": "tintype_browser_kept_context_captures_total",
     "undisposed_contexts": "tintype_browser_undisposed_contexts_total",
     "bytes": "tintype_egress_bytes_total",
     "connections": "tintype_egress_connections_total",

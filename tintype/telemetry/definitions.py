@@ -275,6 +275,18 @@ METRICS: tuple[Metric, ...] = (
         "Browsers replaced because of their age, capture count, memory or CPU time.",
     ),
     Metric(
+        "tintype_browser_kept_contexts",
+        "gauge",
+        (),
+        "Browser contexts that are kept, with their HTTP cache, for the next capture of a site.",
+    ),
+    Metric(
+        "tintype_browser_kept_context_captures_total",
+        "counter",
+        (),
+        "Captures in a browser context that an earlier capture of the site has left, with its HTTP cache.",
+    ),
+    Metric(
         "tintype_browser_undisposed_contexts_total",
         "counter",
         (),

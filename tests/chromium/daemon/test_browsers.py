@@ -76,6 +76,28 @@ class TestStart:
         assert launcher.attempts == 1
 
 
+class TestSiteCache:
+    @async_test
+    async def test_prefers_the_idle_browser_that_keeps_a_context_of_the_site(self) -> None:
+        launcher = FakeLauncher(FakeBrowser(kept_sites={"a"}), FakeBrowser(kept_sites={"b"}), FakeBrowser())
+        browsers = browsers_of(launcher)
+        acquired = await asyncio.gather(*(browsers.acquire() for _ in range(3)))
+        for browser in acquired:
+            browsers.release(browser)
+        first = await browsers.acquire(site="b")
+        assert first is acquired[1]
+        assert await browsers.acquire(site="b") is acquired[2], "no capture waits for a context, this one was used last"
+        assert await browsers.acquire(site="a") is acquired[0]
+
+    @async_test
+    async def test_counts_captures_in_kept_contexts_of_closed_browsers(self) -> None:
+        launcher = FakeLauncher(FakeBrowser(kept_context_captures=2), FakeBrowser(kept_context_captures=1))
+        browsers = browsers_of(launcher, recycle_after=0)
+        browsers.release(await browsers.acquire())
+        await turn()
+        assert browsers.kept_context_captures == 3
+
+
 class TestIsolated:
     @async_test
     async def test_serves_one_capture(self) -> None:

@@ -49,7 +49,7 @@ async def test_fresh_capture_does_not_share_one_that_has_begun() -> None:
     await turn()
     others = [launcher.capture("a", fresh=True)]
     await turn()
-    assert len(launcher.pending) == 2
+    assert [each.fresh for each in launcher.pending] == [False, True]
     others.append(launcher.capture("a"))
     launcher.end()
     assert (await first).body == b"png"
@@ -69,7 +69,7 @@ async def test_fresh_captures_share_one_that_is_still_in_the_queue() -> None:
         launcher.end()
         await turn()
     assert {(await one).body for one in (*running, *waiting)} == {b"png"}
-    assert launcher.pool.captures == 3
+    assert [each.fresh for each in launcher.pending] == [False, False, True]
 
 
 @async_test

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from tintype.chromium.capture.lasting_state import LastingState
 from tintype.chromium.capture.network_activity import NetworkActivity
 from tintype.chromium.capture.pending_work import PendingWork
 from tintype.chromium.capture.virtual_time import VirtualTime
@@ -47,6 +48,10 @@ class PageContext:
     """Greatest height of an image, in CSS pixels."""
     filters: FilterEngine | None = None
     """The operator's filter lists; None without lists, or if the shot does not block advertising."""
+    is_keepable: bool = False
+    """Whether the browser context may be kept for the next capture of the site."""
+    is_reused: bool = False
+    """Whether the browser context has served captures before."""
     deadline: float = 0.0
     """Soft deadline on the event loop's clock: then the page is frozen and captured as it is."""
     timings: dict[str, float] = field(default_factory=dict)
@@ -83,6 +88,7 @@ class PageContext:
     pending_work: PendingWork = field(init=False)
     network: NetworkActivity = field(init=False)
     frames: Frames = field(init=False)
+    lasting_state: LastingState = field(init=False)
     log: Any = field(init=False)
     """Logger that carries the target's host; URLs may hold secrets and are not logged."""
 
@@ -93,6 +99,7 @@ class PageContext:
         self.pending_work = PendingWork(self.session, self.key)
         self.network = NetworkActivity(self.session)
         self.frames = Frames(self.session)
+        self.lasting_state = LastingState(self.tab, self.frames, self.shot.url)
         self.log = structlog.get_logger("tintype.chromium").bind(host=host_of(self.shot.url))
 
     @property

@@ -1,4 +1,4 @@
-"""Intercepts a page's requests: caller's credentials, inline HTML, filter lists.
+"""Intercepts a page's requests: caller's credentials, inline HTML, filter lists, documents in a kept context.
 
 Headers and the password go to the origin of the target only, where :mod:`.credential_scope` permits it; cookies go to
 the host of the target, because cookies have no port (RFC 6265, 8.5). Chromium pauses requests only in captures that
@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Iterator
+from functools import partial
 
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.credential_scope import CredentialScope, origin_of
+from tintype.chromium.capture.validation import DOCUMENTS, continue_request, validate_frame
 from tintype.chromium.cdp.connection import PAUSED_REQUEST_TOO_LONG, Json
 from tintype.chromium.cleaning.network import INTERCEPTED, NetworkFilter, abort_request
 from tintype.options import INLINE_HTML_URL
@@ -26,6 +28,7 @@ class RequestInterceptor:
     """Handles the paused requests of one page (CDP domain ``Fetch``)."""
 
     def __init__(self, page: PageContext) -> None:
+        self._page = page
         self._session = page.session
         self._shot = page.shot
         self._filters = page.filters
@@ -48,6 +51,8 @@ class RequestInterceptor:
             yield self._session.post("Fetch.enable", patterns=patterns, handleAuthRequests=handle_auth)
         if credentials.cookies:
             yield self._session.post("Network.setCookies", cookies=[*self._cookies()])
+        if self._page.is_reused and not self._filters:
+            self._page.frames.attach_to_new(partial(validate_frame, self._page))
         self._network_filter.enable()
 
     def _cookies(self) -> Iterator[Json]:
@@ -67,6 +72,8 @@ class RequestInterceptor:
             yield {"urlPattern": "*"}
         elif self._filters:
             yield from INTERCEPTED
+        elif self._page.is_reused:
+            yield DOCUMENTS
 
     def _on_paused(self, event: Json) -> None:
         is_document = event["resourceType"] == "Document"
@@ -75,7 +82,7 @@ class RequestInterceptor:
         elif self._network_filter.blocks(self._session, event):
             return
         elif not self._has_credentials:
-            self._session.post("Fetch.continueRequest", requestId=event["requestId"])
+            continue_request(self._page, self._session, event)
         else:
             self._scope.resolve(event, lambda in_scope: self._continue(event, in_scope=in_scope))
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from tintype.chromium.capture import (
     anchor,
     full_page,
+    lasting_state,
     motion,
     navigation_errors,
     page_changes,
@@ -96,7 +97,7 @@ class PageCapture:
         page = self.page
         try:
             intercepted = RequestInterceptor(page).enable()
-            await asyncio.gather(*self.open(), *emulate(page), *intercepted, *self.preload())
+            await asyncio.gather(*self.open(), *emulate(page), *intercepted, *self.preload(), *self.isolate())
         except ProtocolError as error:
             raise navigation_errors.from_emulation(error, page.shot.emulation) or error from None
 
@@ -114,6 +115,13 @@ class PageCapture:
         yield from anchor.preload_anchor(self.page)
         yield from page_changes.preload_styles(self.page)
         yield from preload_hiding(self.page)
+
+    def isolate(self) -> Iterator[asyncio.Future[Json]]:
+        """Clear a kept browser context, and watch what the page leaves in one that may be kept."""
+        if self.page.is_reused:
+            yield from lasting_state.clear(self.page.tab)
+        if self.page.is_keepable:
+            yield from self.page.lasting_state.watch()
 
     def _preload_own(self, session: CdpSession) -> Iterator[asyncio.Future[Json]]:
         for script in ("page_clock", "closed_roots", "pending_work"):

@@ -70,10 +70,17 @@ class Frames:
         self._attached_workers = 0
         self._filter: list[Json] = []
         """Targets to attach to so far; empty before the first call."""
+        self.has_isolated = False
+        """Whether a frame was in a process of its own."""
         self._for_frames: list[Callable[[CdpSession], None]] = []
         self._for_workers: list[Callable[[CdpSession], None]] = []
         session.on("Target.attachedToTarget", self._on_attached)
         session.on("Target.detachedFromTarget", self._on_detached)
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether the page has started workers since :meth:`attach_to_new` or :meth:`attach_to_workers`."""
+        return self._attached_workers > 0
 
     def attach_to_new(self, on_attached: Callable[[CdpSession], None], *, workers: bool = False) -> None:
         """Pause each out-of-process frame, and each worker, until the callback has run; call this before navigation."""
@@ -82,6 +89,11 @@ class Frames:
             self._for_workers.append(on_attached)
         # Without a filter for workers Chromium pauses them too, and nothing would start them.
         self._attach(_FRAMES_AND_WORKERS, hold=True)
+
+    def attach_to_workers(self) -> asyncio.Future[Json]:
+        """Attach to each frame in another process and to each worker, without a pause; call this before navigation."""
+        hold = bool(self._for_frames or self._for_workers)
+        return self._attach(_FRAMES_AND_WORKERS, hold=hold)
 
     async def current(self) -> list[Frame]:
         """Return the frames that exist now, at most 30."""
@@ -105,6 +117,7 @@ class Frames:
     def _on_attached(self, event: Json) -> None:
         child = self._session.child_session(event["sessionId"])
         if event["targetInfo"]["type"] == "iframe":
+            self.has_isolated = True
             self._child_sessions[event["sessionId"]] = child
             for callback in self._for_frames:
                 callback(child)

@@ -93,8 +93,11 @@ class Tab:
         self._world: int | None = None
         self._on_shared_worker: Callable[[CdpSession], None] | None = None
         self._shared_workers = 0
+        self.has_shared_workers = False
+        """Whether a shared worker or a service worker was started in the browser context."""
+        self.popups = 0
+        """Windows that the page has opened and the browser has closed."""
         self._dialogs = 0
-        self._popups = 0
         self._listen()
 
     async def wait_for(self, milestone: str) -> None:
@@ -167,8 +170,8 @@ class Tab:
 
     def count_popup(self) -> None:
         """Count a window that the page has opened and the browser has closed."""
-        self._popups += 1
-        if self._popups == _MAX_POPUPS:
+        self.popups += 1
+        if self.popups == _MAX_POPUPS:
             self.freeze()
 
     def _listen(self) -> None:

@@ -8,6 +8,7 @@ are not paused.
 from __future__ import annotations
 
 from tintype.chromium.capture.context import PageContext
+from tintype.chromium.capture.validation import continue_request
 from tintype.chromium.cdp.connection import PAUSED_REQUEST_TOO_LONG, CdpSession, Json
 
 INTERCEPTED = [
@@ -50,7 +51,7 @@ class NetworkFilter:
 
         def on_paused(event: Json) -> None:
             if not self.blocks(session, event):
-                session.post("Fetch.continueRequest", requestId=event["requestId"])
+                continue_request(self._page, session, event)
 
         session.on("Fetch.requestPaused", on_paused)
         session.on(PAUSED_REQUEST_TOO_LONG, lambda event: abort_request(session, event))

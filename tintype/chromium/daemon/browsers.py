@@ -64,6 +64,8 @@ class Browsers:
         self._failed_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._shrink_timer: asyncio.TimerHandle | None = None
+        self._kept_captures_before = 0
+        """Captures in kept contexts of browsers that are closed."""
         self._undisposed_before = 0
         """Undisposed contexts of browsers that are closed."""
         self._closing = False
@@ -73,16 +75,24 @@ class Browsers:
         """Browser contexts that could not be disposed of, in all browsers so far."""
         return self._undisposed_before + sum(browser.undisposed_contexts for browser in self.all)
 
+    @property
+    def kept_context_captures(self) -> int:
+        """Captures in a kept context, in all browsers so far."""
+        return self._kept_captures_before + sum(browser.kept_context_captures for browser in self.all)
+
     async def start_first(self) -> None:
         """Start a browser; raises LaunchFailed."""
         browser = await self._start_browser()
         self.all.append(browser)
         self._idle.append(browser)
 
-    async def acquire(self, *, low_priority: bool = False) -> Browser:
-        """Return a browser that has no capture, or start one; raises BackendUnavailable."""
+    async def acquire(self, *, low_priority: bool = False, site: str = "") -> Browser:
+        """Return a browser that has no capture, or start one; raises BackendUnavailable.
+
+        Of the idle browsers it is the one that has a kept context of the site, if there is one.
+        """
         self._remove_dead()
-        if browser := self._take_idle(low_priority=low_priority):
+        if browser := self._take_idle(low_priority=low_priority, site=site):
             return browser
         if pause := self._remaining_backoff():
             raise _does_not_start(pause)
@@ -99,15 +109,20 @@ class Browsers:
             if future in self._waiting[low_priority]:
                 self._waiting[low_priority].remove(future)
 
-    def _take_idle(self, *, low_priority: bool) -> Browser | None:
-        """The idle browser used last; for low priority also one that others can spare, whose priority is lowered."""
+    def _take_idle(self, *, low_priority: bool, site: str) -> Browser | None:
+        """The idle browser that has a kept context of the site, or else the one used last.
+
+        For low priority also one that others can spare, whose priority is lowered.
+        """
         same = [browser for browser in self._idle if browser.low_priority is low_priority]
         if not same and low_priority and len(self._idle) > 1:
             self._idle[0].lower_priority()
             same = self._idle[:1]
-        if same:
-            self._idle.remove(same[-1])
-        return same[-1] if same else None
+        if not same:
+            return None
+        browser = next((each for each in reversed(same) if each.keeps_context_of(site)), same[-1])
+        self._idle.remove(browser)
+        return browser
 
     async def start_isolated(self) -> Browser:
         """Start a browser for one capture, whose sites are isolated from each other; raises BackendUnavailable.
@@ -203,6 +218,7 @@ class Browsers:
         log.info("browser_recycled", pid=browser.pid, reason=reason, captures=browser.captures)
         if browser in self.all:
             self.all.remove(browser)
+        self._kept_captures_before += browser.kept_context_captures
         self._undisposed_before += browser.undisposed_contexts
         self._spawn(browser.close())
 

@@ -27,6 +27,7 @@ from tintype.chromium.daemon.browsers import Browsers, StartBrowser
 from tintype.chromium.daemon.offenders import Cost, Offenders
 from tintype.chromium.daemon.slots import QueueEntry, Rank, Slots
 from tintype.chromium.daemon.supervisor import Running, Supervisor
+from tintype.chromium.kept_contexts import site_of
 from tintype.chromium.proxy.blocklist import Blocklists
 from tintype.errors import (
     BackendUnavailable,
@@ -89,6 +90,8 @@ class InFlight:
     """Its place in the queue, once it is there."""
     low_priority: bool = False
     """Whether it was started for a job: captures of each kind have a limit of their own."""
+    fresh: bool = False
+    """Whether it may use no kept browser context."""
 
     @property
     def rank(self) -> Rank:
@@ -157,8 +160,8 @@ class Pool:
     async def capture(self, shot: Shot, *, fresh: bool = False, low_priority: bool = False) -> Capture:
         """Capture a page, or wait for an identical capture in progress; raises TintypeError.
 
-        With ``fresh``, a capture that has begun is not shared, only one that is still in the queue. One that runs at
-        low priority is shared with others of low priority only.
+        With ``fresh``, a capture that has begun is not shared, only one that is still in the queue, and its HTTP cache
+        is empty. One that runs at low priority is shared with others of low priority only.
         """
         called_at = asyncio.get_running_loop().time()
         in_flight = self._in_flight.get(shot.key)
@@ -166,6 +169,7 @@ class Pool:
             in_flight = self._raise_priority(in_flight)
         if in_flight is None or (fresh and in_flight.begun_at is not None):
             in_flight = self._start_capture(shot, low_priority=low_priority)
+        in_flight.fresh = in_flight.fresh or fresh
         in_flight.waiters += 1
         try:
             capture = await asyncio.shield(in_flight.task)
@@ -308,7 +312,7 @@ class Pool:
             running.attempts, self.captures = attempt + 1, self.captures + 1
             in_flight.begun_at = asyncio.get_running_loop().time()
             try:
-                return await self._capture_in(browser, shot, deadline)
+                return await self._capture_in(browser, shot, deadline, fresh=in_flight.fresh)
             except TargetClosed as end:
                 log.warning("browser_crashed", host=host_of(shot.url), reason=str(end), page_fault=browser.page_fault)
                 fault = await self._page_fault(browser, end, is_last=attempt + 1 == _ATTEMPTS)
@@ -334,18 +338,19 @@ class Pool:
         if shot.has_credentials:
             return await self.browsers.start_isolated()
         is_low = rank is Rank.LOW_PRIORITY
-        browser = await self.browsers.acquire(low_priority=is_low and self._supervisor.has_clients())
+        is_outranked = is_low and self._supervisor.has_clients()
+        browser = await self.browsers.acquire(low_priority=is_outranked, site=site_of(shot))
         if is_low and self._supervisor.has_clients() and not browser.low_priority:
             browser.lower_priority()  # a client came while the browser started
         return browser
 
-    async def _capture_in(self, browser: Browser, shot: Shot, deadline: float) -> Capture:
+    async def _capture_in(self, browser: Browser, shot: Shot, deadline: float, *, fresh: bool) -> Capture:
         """Capture in one browser, which is not used again if the capture did not end."""
         limits = self._limits
         blocked = self._blocklists.for_options(shot.page_changes, host_of(shot.url))
         left = deadline - asyncio.get_running_loop().time()
         try:
-            return await browser.capture(shot, blocked, left, limits.max_page_height)
+            return await browser.capture(shot, blocked, left, limits.max_page_height, fresh=fresh)
         except (CaptureTimeout, asyncio.CancelledError):
             browser.retire("a capture did not end")
             raise

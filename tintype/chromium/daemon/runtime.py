@@ -60,7 +60,7 @@ class CaptureRuntime:
             binary=str(binary),
             user=user.choose_user(config.browser_user, allow_root=config.allow_no_sandbox),
             proxy_port=deny_all_proxy.port,
-            listeners=PROXIES,
+            listeners=PROXIES + config.site_cache,
             hidden=(*HOMES, *config.hidden),
             webgl=config.webgl,
         )
@@ -140,6 +140,8 @@ class CaptureRuntime:
             restarts=browsers.restarts,
             recycles=browsers.recycles,
             browsers=len(browsers.all),
+            kept_contexts=sum(browser.kept_contexts for browser in browsers.all),
+            kept_context_captures=browsers.kept_context_captures,
             undisposed_contexts=browsers.undisposed_contexts,
             browser=browsers.all[0].version if browsers.all else "",
             bytes=TOTALS.bytes,
@@ -184,7 +186,7 @@ async def _build_pool(config: DaemonConfig, launcher: Launcher, policy: EgressPo
         max_page_height=config.max_page_height,
     )
     return Pool(
-        partial(Browser.start, launcher, policy, filter_file),
+        partial(Browser.start, launcher, policy, filter_file, site_cache=config.site_cache),
         limits,
         load_blocklists(config.block_hosts),
         *([IdleCores().take] if config.overlap else []),

@@ -46,7 +46,10 @@ FLAGS: tuple[str, ...] = (
     f"--blink-settings={_BLINK_SETTINGS}",
 )
 PROXIES = 3
-"""Egress proxies of a browser: for the page, for a probe, and for a page whose context is being disposed of."""
+"""Egress proxies of a browser: for the page, for a probe, and for a page whose context is being disposed of.
+
+Each kept context has another one: Chromium binds a browser context to its proxy for life.
+"""
 HOMES = ("/root", "/home")
 """Folders with the homes of users, which are hidden from the browser."""
 _FULL_BROWSERS = frozenset({"chromium", "chromium-browser", "chrome", "google-chrome", "Chromium", "Google Chrome"})

@@ -101,6 +101,16 @@ def process_memory(browser: int) -> list[ProcessMemory]:
     return ProcessTree(browser).read()
 
 
+def service_memory(browser: int) -> int:
+    """Return the private memory of all processes but the browser, the GPU process and renderers, in bytes."""
+    return sum(process.memory for process in process_memory(browser) if process.kind == "other")
+
+
+def renderers_of(browser: int) -> set[int]:
+    """Return the renderers of a browser; empty without /proc or such a process."""
+    return {process.pid for process in process_memory(browser) if process.kind == "renderer"}
+
+
 class Watchdog:
     """Enforces the limits of one browser while a page is open in it.
 

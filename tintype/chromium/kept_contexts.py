@@ -1,0 +1,117 @@
+"""Kept browser contexts of one browser: for which captures, how many, how long, how large.
+
+A kept context has no page and no storage, only its in-memory HTTP cache. It serves captures of one origin, with the
+same user agent, language and blocking: servers may choose what they send by the first two without saying so in
+``Vary``, and what the egress proxy blocks must not come from a cache instead.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from tintype.chromium.capture.credential_scope import origin_of
+from tintype.chromium.capture.emulation import is_mobile
+from tintype.chromium.proxy.server import EgressProxy
+from tintype.options import Shot
+
+MAX_AGE = 600.0
+"""Seconds since its creation after which a context is disposed of."""
+MAX_CAPTURES = 50
+"""Captures in one context."""
+MAX_CONTEXT_BYTES = 32 << 20
+"""Bytes that the captures in one context may have transferred: no HTTP cache holds more than was transferred. Chromium
+itself limits the in-memory cache of a context to 2 % of the machine's memory, at most 50 MiB."""
+MAX_BYTES = 64 << 20
+"""The same for all kept contexts of a browser."""
+
+
+@dataclass(slots=True)
+class ContextHistory:
+    """The captures that a browser context has served so far."""
+
+    created_at: float
+    """Time of the event loop."""
+    captures: int = 0
+    bytes: int = 0
+    """Transferred by its captures."""
+
+    def is_usable(self, now: float) -> bool:
+        """Whether the context is within its limits."""
+        age = now - self.created_at
+        return age < MAX_AGE and self.captures < MAX_CAPTURES and self.bytes <= MAX_CONTEXT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class KeptContext:
+    """A browser context between two captures."""
+
+    id: str
+    proxy: EgressProxy
+    """Its egress proxy, which denies every connection while it serves no capture."""
+    site: str
+    """The captures that it may serve, see :func:`site_of`."""
+    history: ContextHistory
+
+
+@dataclass(slots=True)
+class KeptContexts:
+    """At most ``limit`` contexts, one for each site; those used least recently go first."""
+
+    limit: int
+    _contexts: dict[str, KeptContext] = field(default_factory=dict)
+    """By site, the one used last at the end."""
+
+    def __len__(self) -> int:
+        """Number of contexts."""
+        return len(self._contexts)
+
+    def __contains__(self, site: str) -> bool:
+        """Whether there is a context for a site."""
+        return site in self._contexts
+
+    def take(self, site: str) -> KeptContext | None:
+        """Remove and return the context of a site; None if there is none."""
+        return self._contexts.pop(site, None)
+
+    def add(self, context: KeptContext, now: float) -> list[KeptContext]:
+        """Add a context; returns those that do not stay, which the caller disposes of."""
+        replaced = self._contexts.pop(context.site, None)
+        self._contexts[context.site] = context
+        removed = [replaced] if replaced else []
+        removed += self.remove_expired(now)
+        while len(self) > self.limit or sum(each.history.bytes for each in self._contexts.values()) > MAX_BYTES:
+            removed.append(self._contexts.pop(next(iter(self._contexts))))
+        return removed
+
+    def remove_expired(self, now: float) -> list[KeptContext]:
+        """Remove and return the contexts that are over a limit."""
+        expired = [each for each in self._contexts.values() if not each.history.is_usable(now)]
+        for each in expired:
+            del self._contexts[each.site]
+        return expired
+
+    def remove_all(self) -> list[KeptContext]:
+        """Remove and return every context."""
+        contexts = [*self._contexts.values()]
+        self._contexts.clear()
+        return contexts
+
+    def seconds_until_expiry(self, now: float) -> float | None:
+        """Seconds until the oldest context expires; None without contexts."""
+        return min((each.history.created_at + MAX_AGE - now for each in self._contexts.values()), default=None)
+
+
+def site_of(shot: Shot) -> str:
+    """Return what captures have in common that may use the same context; empty if a shot may use none.
+
+    Neither shots with credentials or inline HTML may, nor those with ``js``: a script of one client would choose what
+    the captures of others find in the cache.
+    """
+    if shot.has_credentials or shot.navigation.html or shot.page_changes.js:
+        return ""
+    emulation, changes = shot.emulation, shot.page_changes
+    device = emulation.device if is_mobile(emulation) else ""
+    client = (device, emulation.user_agent, emulation.locale)
+    blocking = (changes.block_ads, changes.block_trackers, changes.block_chats)
+    return json.dumps((origin_of(shot.url), client, blocking))
