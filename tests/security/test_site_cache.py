@@ -111,15 +111,19 @@ class TestCache:
         site.own.pages["/"] = (200, FOREVER, "<!doctype html><title>second</title><p>.")
         assert site.capture().title == "second"
 
-    def test_documents_of_frames_and_of_later_navigations_are_validated(self, site: Site) -> None:
-        for each in (site.own, site.other):
-            each.pages["/frame"] = (200, FOREVER, "<!doctype html>frame")
-        frames = f"<iframe src=/frame></iframe><iframe src={site.other.url('/frame')}></iframe>"
-        site.own.pages["/next"] = (200, FOREVER, f"<!doctype html><title>next</title>{frames}")
+    def test_a_document_is_validated_after_a_redirect(self, site: Site) -> None:
+        site.own.pages["/"] = (301, {"Location": "/new", **FOREVER}, "")
+        site.own.serve("/new", "<!doctype html><title>new</title>", Cache_Control=FOREVER["Cache-Control"])
+        assert site.title_after("/", "/") == "new"
+        for path in ("/", "/new"):
+            assert [headers.get("cache-control") for headers in site.own.requests(path)] == [None, "max-age=0"], path
+
+    def test_documents_of_frames_and_of_later_navigations_obey_their_lifetimes(self, site: Site) -> None:
+        site.own.pages["/frame"] = (200, FOREVER, "<!doctype html>frame")
+        site.own.pages["/next"] = (200, FOREVER, "<!doctype html><title>next</title><iframe src=/frame></iframe>")
         site.own.pages["/"] = (200, FOREVER, "<!doctype html><title>first</title><script>location = '/next'</script>")
         assert site.title_after("/", "/") == "next"
-        for server, path in ((site.own, "/"), (site.own, "/next"), (site.own, "/frame"), (site.other, "/frame")):
-            assert len(server.requests(path)) == 2, path
+        assert [len(site.own.requests(path)) for path in ("/", "/next", "/frame")] == [2, 1, 1]
 
     def test_serves_no_other_captures(self, site: Site) -> None:
         site.capture()

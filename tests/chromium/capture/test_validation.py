@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.concurrency import async_test
 from tintype.chromium.capture.context import PageContext
-from tintype.chromium.capture.validation import continue_request, validate_frame
+from tintype.chromium.capture.validation import continue_request
 from tintype.chromium.cdp.connection import Connection
 
 
@@ -52,13 +52,3 @@ def test_other_requests_continue_as_they_are(is_reused: bool, kind: str) -> None
         assert calls.sent == [("Fetch.continueRequest", {"requestId": "7"})]
 
     scenario()
-
-
-@async_test
-async def test_documents_of_a_frame_in_another_process_are_validated() -> None:
-    calls = Calls()
-    validate_frame(page(is_reused=True), calls.session)
-    event = json.dumps({"method": "Fetch.requestPaused", "params": paused("Document"), "sessionId": "S"})
-    calls.connection.feed(event.replace(", ", ",").replace(": ", ":").encode() + b"\0")
-    assert [method for method, _ in calls.sent] == ["Fetch.enable", "Fetch.continueRequest"]
-    assert calls.sent[1][1]["headers"][-1] == {"name": "Cache-Control", "value": "max-age=0"}

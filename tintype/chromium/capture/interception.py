@@ -11,11 +11,10 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Iterator
-from functools import partial
 
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.credential_scope import CredentialScope, origin_of
-from tintype.chromium.capture.validation import DOCUMENTS, continue_request, validate_frame
+from tintype.chromium.capture.validation import DOCUMENTS, continue_request, is_page_response
 from tintype.chromium.cdp.connection import PAUSED_REQUEST_TOO_LONG, Json
 from tintype.chromium.cleaning.network import INTERCEPTED, NetworkFilter, abort_request
 from tintype.options import INLINE_HTML_URL
@@ -36,6 +35,7 @@ class RequestInterceptor:
         self._scope = CredentialScope(page.session, page.tab.frame, page.shot.url)
         self._has_credentials = bool(page.shot.credentials.headers or page.shot.credentials.basic_auth)
         """Whether requests may have to carry headers or answer a challenge; cookies need no pause."""
+        self._pauses_page_only = False
         self._authenticated: set[str] = set()
         """Requests that received the password already: a second challenge means that it is wrong."""
 
@@ -48,11 +48,10 @@ class RequestInterceptor:
             self._session.on("Fetch.authRequired", self._on_auth_required)
             handle_auth = credentials.basic_auth is not None
             self._scope.enable()
+            self._pauses_page_only = patterns == DOCUMENTS
             yield self._session.post("Fetch.enable", patterns=patterns, handleAuthRequests=handle_auth)
         if credentials.cookies:
             yield self._session.post("Network.setCookies", cookies=[*self._cookies()])
-        if self._page.is_reused and not self._filters:
-            self._page.frames.attach_to_new(partial(validate_frame, self._page))
         self._network_filter.enable()
 
     def _cookies(self) -> Iterator[Json]:
@@ -73,7 +72,7 @@ class RequestInterceptor:
         elif self._filters:
             yield from INTERCEPTED
         elif self._page.is_reused:
-            yield DOCUMENTS
+            yield from DOCUMENTS
 
     def _on_paused(self, event: Json) -> None:
         is_document = event["resourceType"] == "Document"
@@ -83,6 +82,8 @@ class RequestInterceptor:
             return
         elif not self._has_credentials:
             continue_request(self._page, self._session, event)
+            if self._pauses_page_only and is_page_response(event):
+                self._session.post("Fetch.disable")
         else:
             self._scope.resolve(event, lambda in_scope: self._continue(event, in_scope=in_scope))
 
