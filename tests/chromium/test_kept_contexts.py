@@ -15,6 +15,8 @@ from tintype.chromium.kept_contexts import (
     ContextHistory,
     KeptContext,
     KeptContexts,
+    KeptTab,
+    may_keep_tab,
     site_of,
 )
 from tintype.chromium.proxy.server import EgressProxy
@@ -63,6 +65,26 @@ class TestKeptContexts:
     def test_removes_a_context_over_a_limit(self, history: dict[str, int], now: float) -> None:
         kept = KeptContexts(2)
         assert ids(kept.add(context("a", **history), now)) == ["a"]
+        assert len(kept) == 0
+
+    def test_closes_the_tabs_that_were_used_least_recently_without_memory_for_all(self) -> None:
+        kept = KeptContexts(9, tab_memory=100)
+        for site, memory in (("a", 40), ("b", 40), ("c", 40)):
+            used = context(site)
+            used.tab = KeptTab(site, frozenset(), memory)
+            kept.add(used, 0)
+        assert [tab.target for tab in kept.remove_tabs()] == ["a"]
+        assert [tab.target for tab in kept.tabs] == ["b", "c"]
+        assert len(kept) == 3
+        assert kept.remove_tabs() == []
+
+    def test_finds_the_context_of_a_tab(self) -> None:
+        kept = KeptContexts(9)
+        used = context("a")
+        used.tab = KeptTab("target", frozenset(), 1)
+        kept.add(used, 0)
+        assert kept.take_tab("other") is None
+        assert kept.take_tab("target") is used
         assert len(kept) == 0
 
     def test_limits_the_bytes_of_all_contexts(self) -> None:
@@ -122,3 +144,23 @@ class TestSiteOf:
     )
     def test_returns_nothing_for_what_a_client_provides(self, parts: dict[str, Any]) -> None:
         assert site_of(Shot(**{"navigation": Navigation(url="http://a.example.com/"), **parts})) == ""
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"emulation": Emulation(locale="de-DE")},
+        {"emulation": Emulation(timezone="Asia/Tokyo")},
+        {"emulation": Emulation(geolocation=(48.2, 16.4, 10.0))},
+        {"emulation": Emulation(user_agent="Other/1")},
+        {"emulation": Emulation(device="iphone-15")},
+        {"page_changes": PageChanges(css="p {}")},
+        {"page_changes": PageChanges(hide_selectors="p")},
+        {"page_changes": PageChanges(js="1")},
+        {"page_changes": PageChanges(click="p")},
+    ],
+)
+def test_a_tab_is_kept_only_of_a_plain_page(more: dict[str, Any]) -> None:
+    navigation = Navigation(url="http://a.example.com/")
+    assert may_keep_tab(Shot(navigation=navigation))
+    assert not may_keep_tab(Shot(navigation=navigation, **more))

@@ -22,6 +22,7 @@ DAEMON_METRICS = {
     "restarts": 1,
     "recycles": 2,
     "kept_contexts": 5,
+    "kept_tabs": 3,
     "kept_context_captures": 4,
     "undisposed_contexts": 1,
     "browser": "HeadlessChrome/1",

@@ -16,7 +16,7 @@ from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.page_capture import PageCapture
 from tintype.chromium.cdp.connection import CdpSession, Json, ProtocolError, TargetClosed, TargetCrashed
 from tintype.chromium.cdp.tab import Tab
-from tintype.chromium.kept_contexts import site_of
+from tintype.chromium.kept_contexts import may_keep_tab, memory_for_tabs, site_of
 from tintype.chromium.process.launch import Launcher
 from tintype.chromium.process.launch_options import PROXIES
 from tintype.chromium.process.priority import demote, demote_all
@@ -82,11 +82,12 @@ class Browser:
         self._proxies = proxies
         self._filter_file = filter_file
         self._site_cache = 0 if isolate_sites else site_cache
-        self._contexts = BrowserContexts(process.connection, process.pid, self._site_cache)
+        tab_memory = memory_for_tabs() if self._site_cache else 0
+        self._contexts = BrowserContexts(process.connection, process.pid, self._site_cache, tab_memory)
         self._keeps_spare = not isolate_sites
         self._tasks: set[asyncio.Task[None]] = set()
         self._open_pages = 0
-        self._watchdog = Watchdog(process.pid, ProcessLimits(), self.end_page)
+        self._watchdog = Watchdog(process.pid, ProcessLimits().beside(tab_memory), self.end_page)
         self._watches: list[asyncio.Task[None]] = []
         self._cpu_before = 0.0
 
@@ -132,6 +133,11 @@ class Browser:
     def kept_contexts(self) -> int:
         """Browser contexts that are kept for the next capture of a site."""
         return self._contexts.kept
+
+    @property
+    def kept_tabs(self) -> int:
+        """Kept browser contexts with an empty page."""
+        return self._contexts.kept_tabs
 
     @property
     def memory_growth(self) -> int:
@@ -195,6 +201,8 @@ class Browser:
                 self.retire("a page had to be stopped")
             if not page.partial_reasons:
                 open_page.site, open_page.reason_to_dispose = site, page.lasting_state.check
+                # Virtual time does not end with the session.
+                open_page.may_keep_tab = may_keep_tab(shot) and not page.virtual_time.started
             return capture
 
     async def probe(self) -> bool:
@@ -217,7 +225,8 @@ class Browser:
         pages = await self._session.call("Target.getTargets", filter=[{"type": "page"}])
         spares = self._contexts.spares
         unused = spares + self._contexts.kept
-        return TargetCounts(len(contexts["browserContextIds"]) - unused, len(pages["targetInfos"]) - spares)
+        unused_pages = spares + self._contexts.kept_tabs
+        return TargetCounts(len(contexts["browserContextIds"]) - unused, len(pages["targetInfos"]) - unused_pages)
 
     async def close(self) -> None:
         """Kill the process and release everything that belongs to it. Idempotent."""
@@ -318,6 +327,8 @@ class Browser:
                     self.end_page("time") if is_busy else self.kill("it does not respond")
 
     def _on_target_crashed(self, event: Json) -> None:
+        if self._contexts.drop_crashed(event["targetId"]):
+            return
         if tab := self._contexts.find_tab(event["targetId"]):
             killed = event.get("status") == "killed"
             if killed and self._watchdog.renderers_killed:

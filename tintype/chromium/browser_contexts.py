@@ -19,16 +19,17 @@ import structlog
 from tintype.chromium.capture import lasting_state
 from tintype.chromium.cdp.connection import CdpSession, Connection, Json, ProtocolError, TargetClosed
 from tintype.chromium.cdp.tab import SHARED_WORKERS, Tab
-from tintype.chromium.kept_contexts import ContextHistory, KeptContext, KeptContexts
-from tintype.chromium.process.watchdog import renderers_of, service_memory
+from tintype.chromium.kept_contexts import ContextHistory, KeptContext, KeptContexts, KeptTab
+from tintype.chromium.process.watchdog import private_memory, renderers_of, service_memory
 from tintype.chromium.proxy.server import EgressProxy
 
 log = structlog.get_logger("tintype.chromium")
 
 _DISPOSE_TIMEOUT = 5.0
-_EMPTY_TIMEOUT = 3.0
+_EMPTY_TIMEOUT = 5.0
 """Seconds for emptying a context; one that takes longer is disposed of."""
 _FIRST_POLL = 0.02
+_HISTORY_ATTEMPTS = 10
 MAX_SERVICE_MEMORY = 200 << 20
 """Bytes of the processes beside browser, GPU process and renderers, mostly the network process with the HTTP caches. At
 more, no context is kept: a hostile server may send header fields that need more memory than they had bytes."""
@@ -55,6 +56,10 @@ class OpenPage:
     """Captures in the browser context before this page."""
     tab: Tab | None = None
     """None until :meth:`BrowserContexts.create_tab`."""
+    kept_tab: KeptTab | None = None
+    """The page that was kept with its browser context, if any."""
+    may_keep_tab: bool = False
+    """Whether the page itself may be kept, too."""
     renderers: set[int] = field(default_factory=set)
     """Processes that ran before the page, and until :meth:`BrowserContexts.end` that is its own processes."""
     site: str = ""
@@ -66,7 +71,7 @@ class OpenPage:
 class BrowserContexts:
     """Opens and disposes of browser contexts. Methods raise TargetClosed if the browser has exited."""
 
-    def __init__(self, connection: Connection, pid: int, site_cache: int = 0) -> None:
+    def __init__(self, connection: Connection, pid: int, site_cache: int = 0, tab_memory: int = 0) -> None:
         self.undisposed = 0
         """Browser contexts that Chromium did not dispose of, in time or at all."""
         self.timed_out = False
@@ -76,7 +81,7 @@ class BrowserContexts:
         self._pid = pid
         self._free_proxies: asyncio.Queue[EgressProxy] = asyncio.Queue()
         self._contexts: dict[str, BrowserContext] = {}
-        self._kept = KeptContexts(site_cache)
+        self._kept = KeptContexts(site_cache, tab_memory)
         self._expiry: asyncio.TimerHandle | None = None
         self._spare: asyncio.Task[OpenPage] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -90,6 +95,17 @@ class BrowserContexts:
     def kept(self) -> int:
         """Number of kept contexts."""
         return len(self._kept)
+
+    @property
+    def kept_tabs(self) -> int:
+        """Number of kept contexts with a page."""
+        return len(self._kept.tabs)
+
+    def drop_crashed(self, target: str) -> bool:
+        """Dispose of the kept context whose tab has crashed; returns whether there was one."""
+        if context := self._kept.take_tab(target):
+            self._dispose_of([context])
+        return context is not None
 
     def keeps_context_of(self, site: str) -> bool:
         """Whether a context is kept for a site."""
@@ -119,14 +135,17 @@ class BrowserContexts:
             return page.tab
         context_id = (await asyncio.shield(page.created))["browserContextId"]
         context = self._contexts[context_id] = BrowserContext()
-        page.renderers = renderers_of(self._pid)
+        page.renderers = renderers_of(self._pid) - (page.kept_tab.renderers if page.kept_tab else frozenset())
         self._session.post("Browser.setDownloadBehavior", behavior="deny", browserContextId=context_id)
         self._session.post("Browser.grantPermissions", permissions=[], browserContextId=context_id)
-        created = await self._session.call("Target.createTarget", url="about:blank", browserContextId=context_id)
-        context.target = created["targetId"]
+        context.target = page.kept_tab.target if page.kept_tab else await self._create_target(context_id)
         attached = await self._session.call("Target.attachToTarget", targetId=context.target, flatten=True)
         page.tab = context.tab = Tab(self._connection.session(attached["sessionId"]), context.target, context_id)
         return page.tab
+
+    async def _create_target(self, context_id: str) -> str:
+        created = await self._session.call("Target.createTarget", url="about:blank", browserContextId=context_id)
+        return str(created["targetId"])
 
     def end(self, page: OpenPage) -> None:
         """Take note of the processes of a page whose capture has ended; call it before another page is opened."""
@@ -145,9 +164,12 @@ class BrowserContexts:
         context_id = page.tab.browser_context
         self._contexts.pop(context_id, None)
         now = asyncio.get_running_loop().time()
-        self._dispose_of(self._kept.add(KeptContext(context_id, page.proxy, page.site, page.history), now))
+        kept = KeptContext(context_id, page.proxy, page.site, page.history, page.kept_tab)
+        self._dispose_of(self._kept.add(kept, now))
         if service_memory(self._pid) > MAX_SERVICE_MEMORY:
             self._dispose_of(self._kept.remove_all())
+        for tab in self._kept.remove_tabs():
+            self._session.post("Target.closeTarget", targetId=tab.target)
         self._schedule_expiry()
         return True
 
@@ -156,6 +178,9 @@ class BrowserContexts:
         assert page.tab  # noqa: S101 - captures have one
         context_id = page.tab.browser_context
         page.tab.session.post("Emulation.setScriptExecutionDisabled", value=True)  # also of handlers of its end
+        page.kept_tab = None
+        if page.may_keep_tab and (reason := await self._empty_tab(page, page.tab)) is not None:
+            return reason
         await asyncio.gather(*lasting_state.clear(page.tab))
         pause = _FIRST_POLL
         while await self._close_targets(context_id) or renderers_of(self._pid) & page.renderers:
@@ -163,6 +188,42 @@ class BrowserContexts:
             pause *= 1.5  # a renderer with handlers of its end takes half a second
         await self._session.call("Browser.resetPermissions", browserContextId=context_id)
         return page.reason_to_dispose()
+
+    async def _empty_tab(self, page: OpenPage, tab: Tab) -> str | None:
+        """Leave an empty document in a tab and remove all but the HTTP cache from its context.
+
+        Returns why the context may not be kept, empty if it may, or None if the tab has to be closed first.
+        """
+        if not await tab.evaluate("leaves_nothing"):
+            return None
+        navigations = tab.navigations
+        await tab.session.call("Page.navigate", url="about:blank")
+        await tab.wait_for_navigation(navigations)
+        await self._reset_history(tab)
+        await asyncio.gather(*lasting_state.clear(tab))
+        targets = await self._session.call("Target.getTargets", filter=[{"type": _TAB, "exclude": True}, {}])
+        others = [each for each in targets["targetInfos"] if each.get("browserContextId") == tab.browser_context]
+        renderers = frozenset(renderers_of(self._pid) & page.renderers)
+        if len(others) != 1 or len(renderers) != 1:  # workers, or a page that has changed its process
+            return None
+        memory = sum(private_memory(pid) for pid in renderers)
+        page.kept_tab = KeptTab(others[0]["targetId"], renderers, memory)
+        await self._session.call("Browser.resetPermissions", browserContextId=tab.browser_context)
+        reason = page.reason_to_dispose()
+        await self._session.call("Target.detachFromTarget", sessionId=tab.session.id)  # ends its emulation and scripts
+        return reason
+
+    async def _reset_history(self, tab: Tab) -> None:
+        """Remove the documents before the current one; Chromium rejects the call while it exchanges the document."""
+        for attempt in range(_HISTORY_ATTEMPTS):
+            try:
+                await tab.session.call("Page.resetNavigationHistory")
+            except ProtocolError:
+                if attempt + 1 == _HISTORY_ATTEMPTS:
+                    raise
+                await asyncio.sleep(_FIRST_POLL)
+            else:
+                return
 
     async def _close_targets(self, context_id: str) -> int:
         """Close pages and workers of any kind in a context; returns how many there were.
@@ -308,4 +369,4 @@ def _reopened(kept: KeptContext) -> OpenPage:
     """A page that is to be created in a kept context, or with which the context is disposed of."""
     created: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
     created.set_result({"browserContextId": kept.id})
-    return OpenPage(kept.proxy, created, kept.history)
+    return OpenPage(kept.proxy, created, kept.history, kept_tab=kept.tab)

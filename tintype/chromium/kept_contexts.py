@@ -1,7 +1,8 @@
 """Kept browser contexts of one browser: for which captures, how many, how long, how large.
 
-A kept context has no page and no storage, only its in-memory HTTP cache. It serves captures of one origin, with the
-same user agent, language and blocking: servers may choose what they send by the first two without saying so in
+A kept context has no document and no storage, only its in-memory HTTP cache, and sometimes an empty page, whose
+renderer still has the compiled scripts, decoded images and fonts of the last one. It serves captures of one origin,
+with the same user agent, language and blocking: servers may choose what they send by the first two without saying so in
 ``Vary``, and what the egress proxy blocks must not come from a cache instead.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 
 from tintype.chromium.capture.credential_scope import origin_of
 from tintype.chromium.capture.emulation import is_mobile
+from tintype.chromium.process.machine_memory import RESERVED, memory_limit
 from tintype.chromium.proxy.server import EgressProxy
 from tintype.options import Shot
 
@@ -24,6 +26,10 @@ MAX_CONTEXT_BYTES = 32 << 20
 itself limits the in-memory cache of a context to 2 % of the machine's memory, at most 50 MiB."""
 MAX_BYTES = 64 << 20
 """The same for all kept contexts of a browser."""
+MAX_TAB_MEMORY = 448 << 20
+"""Bytes of private memory that the renderers of all kept tabs of a browser may have: a renderer has 25 to 75 MB."""
+_PARTS = 6
+"""Parts of the memory for browsers, of which a browser's kept tabs may have one."""
 
 
 @dataclass(slots=True)
@@ -43,6 +49,17 @@ class ContextHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptTab:
+    """An empty page in the renderer that has served its site: compiled scripts, decoded images and fonts are there."""
+
+    target: str
+    renderers: frozenset[int]
+    """Its process."""
+    memory: int
+    """Bytes of private memory of its process."""
+
+
+@dataclass(slots=True)
 class KeptContext:
     """A browser context between two captures."""
 
@@ -52,13 +69,17 @@ class KeptContext:
     site: str
     """The captures that it may serve, see :func:`site_of`."""
     history: ContextHistory
+    tab: KeptTab | None = None
+    """Its empty page, if that is kept, too."""
 
 
 @dataclass(slots=True)
 class KeptContexts:
-    """At most ``limit`` contexts, one for each site; those used least recently go first."""
+    """At most ``limit`` contexts, one for each site; those used least recently go first, and their tabs before them."""
 
     limit: int
+    tab_memory: int = 0
+    """Bytes of private memory that the renderers of all kept tabs may have."""
     _contexts: dict[str, KeptContext] = field(default_factory=dict)
     """By site, the one used last at the end."""
 
@@ -84,6 +105,25 @@ class KeptContexts:
             removed.append(self._contexts.pop(next(iter(self._contexts))))
         return removed
 
+    @property
+    def tabs(self) -> list[KeptTab]:
+        """Tabs of the contexts, the one used last at the end."""
+        return [each.tab for each in self._contexts.values() if each.tab]
+
+    def remove_tabs(self) -> list[KeptTab]:
+        """Remove and return the tabs for which there is no memory, which the caller closes."""
+        removed = []
+        for context in self._contexts.values():
+            if context.tab and sum(tab.memory for tab in self.tabs) > self.tab_memory:
+                removed.append(context.tab)
+                context.tab = None
+        return removed
+
+    def take_tab(self, target: str) -> KeptContext | None:
+        """Remove and return the context with a tab; None if there is none."""
+        found = next((each for each in self._contexts.values() if each.tab and each.tab.target == target), None)
+        return self._contexts.pop(found.site) if found else None
+
     def remove_expired(self, now: float) -> list[KeptContext]:
         """Remove and return the contexts that are over a limit."""
         expired = [each for each in self._contexts.values() if not each.history.is_usable(now)]
@@ -100,6 +140,19 @@ class KeptContexts:
     def seconds_until_expiry(self, now: float) -> float | None:
         """Seconds until the oldest context expires; None without contexts."""
         return min((each.history.created_at + MAX_AGE - now for each in self._contexts.values()), default=None)
+
+
+def memory_for_tabs() -> int:
+    """Bytes of private memory for the renderers of kept tabs of a browser, on this machine."""
+    return max(0, min(MAX_TAB_MEMORY, (memory_limit() - RESERVED) // _PARTS))
+
+
+def may_keep_tab(shot: Shot) -> bool:
+    """Whether the page of a shot has been emulated and changed only by what ends with its session and its document."""
+    emulation, changes = shot.emulation, shot.page_changes
+    is_visitor_plain = not (emulation.locale or emulation.timezone or emulation.geolocation or emulation.user_agent)
+    is_page_plain = not (changes.css or changes.hide_selectors or changes.js or changes.click)
+    return is_visitor_plain and is_page_plain and not is_mobile(emulation) and not shot.region.omit_background
 
 
 def site_of(shot: Shot) -> str:

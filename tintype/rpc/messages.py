@@ -145,6 +145,8 @@ class DaemonMetrics(Reply, frozen=True, tag="metrics"):
     recycles: int = 0
     kept_contexts: int = 0
     """Browser contexts that are kept for the next capture of a site."""
+    kept_tabs: int = 0
+    """Kept browser contexts with an empty page."""
     kept_context_captures: int = 0
     """Captures in a browser context that an earlier capture of the site has left."""
     browsers: int = 0

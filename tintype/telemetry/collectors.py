@@ -143,6 +143,7 @@ _METRIC_OF = {
     "restarts": "tintype_browser_restarts_total",
     "recycles": "tintype_browser_recycles_total",
     "kept_contexts": "tintype_browser_kept_contexts",
+    "kept_tabs": "tintype_browser_kept_tabs",
     "kept_context_captures": "tintype_browser_kept_context_captures_total",
     "undisposed_contexts": "tintype_browser_undisposed_contexts_total",
     "bytes": "tintype_egress_bytes_total",

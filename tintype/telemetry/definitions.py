@@ -280,6 +280,7 @@ METRICS: tuple[Metric, ...] = (
         (),
         "Browser contexts that are kept, with their HTTP cache, for the next capture of a site.",
     ),
+    Metric("tintype_browser_kept_tabs", "gauge", (), "Kept browser contexts with an empty page and its renderer."),
     Metric(
         "tintype_browser_kept_context_captures_total",
         "counter",

@@ -79,7 +79,7 @@ async def has_virtual_time(pages: dict[str, str]) -> dict[str, bool]:
 
 async def _load(browser: Browser, html: str) -> bool:
     shot = Shot(navigation=Navigation(url=INLINE_HTML_URL, html=html))
-    async with browser._open_page(None) as (tab, traffic):
+    async with browser._open_page(None) as (_, tab, traffic):
         page = PageContext(tab, shot, traffic, browser.user_agent, max_height=20_000)
         capture = PageCapture(page)
         await capture.prepare()

@@ -64,6 +64,8 @@ class PageContext:
     """Consent managers whose API was called: elements that they leave on the page are not a new dialog."""
     closed_roots: set[int] = field(default_factory=set)
     """Backend node ids of the closed shadow trees that scripts can search."""
+    is_still: bool = False
+    """Whether nothing was due on the page at the last look, nor in its images; see ``readiness.py``."""
     scrolled_to_anchor: bool = False
     """Whether the capture has scrolled to the anchor, because the browser had not found it."""
     expanded: int = 0

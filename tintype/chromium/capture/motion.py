@@ -64,7 +64,7 @@ async def hold(page: PageContext) -> bool:
     if any(report.get("videos") for report in reports):
         await _run_everywhere(page, frames, "rewind_videos", _VIDEO_SECONDS)
     draws = int(any(report.get("moved") for report in reports))
-    if await has_moving_svg({page.session, *(frame.session for frame in frames)}):
+    if not page.is_still and await has_moving_svg({page.session, *(frame.session for frame in frames)}):
         draws = 2  # Chromium moves SVG images only while they are drawn
     for _ in range(draws):
         await _run_everywhere(page, frames, "draw_frame", _DRAW_SECONDS)

@@ -61,7 +61,8 @@ async def wait_stable(page: PageContext, milliseconds: float = _FURTHER_MS) -> N
     """
     loop, navigations = asyncio.get_running_loop(), page.tab.navigations
     await _run_wait_stable(page, only_changes=False)
-    if await _becomes_still(page, milliseconds):
+    page.is_still = await _becomes_still(page, milliseconds)
+    if page.is_still:
         return
     until = loop.time() + _LOADING_SECONDS[page.shot.navigation.wait_until]
     await _advance(page, milliseconds, until)

@@ -53,6 +53,7 @@ _IMPROVING = frozenset(
     [
         "disable_transitions",
         "is_still",
+        "leaves_nothing",
         "expand_scroller",
         "find_lost_rows",
         "find_scroller",

@@ -141,6 +141,7 @@ class CaptureRuntime:
             recycles=browsers.recycles,
             browsers=len(browsers.all),
             kept_contexts=sum(browser.kept_contexts for browser in browsers.all),
+            kept_tabs=sum(browser.kept_tabs for browser in browsers.all),
             kept_context_captures=browsers.kept_context_captures,
             undisposed_contexts=browsers.undisposed_contexts,
             browser=browsers.all[0].version if browsers.all else "",

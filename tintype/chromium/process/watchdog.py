@@ -13,7 +13,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import structlog
@@ -45,6 +45,10 @@ class ProcessLimits:
     tree: int = 1536 * _MEGABYTE
     threads: int = 64
     """Threads of all renderers, beyond those that each renderer has without workers. Each worker of a page has one."""
+
+    def beside(self, memory: int) -> ProcessLimits:
+        """Return the limits of a browser that also holds so many bytes for no page."""
+        return replace(self, tree=self.tree + memory)
 
     def limit_for(self, kind: Kind) -> int:
         """Return the limit of one process of a kind."""

@@ -31,7 +31,8 @@ async (key, milliseconds) => {
   const isBusy = () => length > 0 || isDue() || isLoading() || moves();
 
   if (document.querySelector("meta[http-equiv=refresh i]") || isBusy()) return "busy";
-  if (window.changes === 0) await drawFrame();
+  // wait_stable.js has waited for a frame: what observers of that frame have changed is done before the next one.
+  if (window.changes === 0) await new Promise(requestAnimationFrame);
   if (window.changes !== 0) return "changed";
   return isBusy() ? "busy" : "still";
 }
