@@ -4,7 +4,8 @@
 DIR]``. Each round captures every page, with each number of concurrent clients; the tools alternate. PYTHON is an
 interpreter that has Playwright, which then drives the same Chromium. DIR is a checkout of url-to-png that you have
 built; it is started with its own defaults, except that it waits for ``load``. ``--latency 300`` delays each resource,
-as the internet does. Every image is compared with the same page captured 4 s after its load event.
+as the internet does. Each site is captured in each round, so from the second round on it was seen before, unless
+``--site-cache 0`` is given. Every image is compared with the same page captured 4 s after its load event.
 
 ``--third-party`` (as root) adds the tags that sites carry to each page: consent dialog, tag manager, analytics,
 advertising and chat, written for this benchmark, 40 to 400 KB of script each. Their names lead to loopback for every
@@ -130,7 +131,7 @@ async def references(sites: Sites) -> dict[str, bytes]:
 
 async def _settled(runtime: CaptureRuntime, url: str) -> bytes:
     browser, shot = runtime.pool.browsers.all[0], Shot(navigation=Navigation(url=url))
-    async with browser._open_page(None) as (tab, traffic):  # noqa: SLF001 - independent of the capture path under test
+    async with browser._open_page(None) as (_, tab, traffic):  # noqa: SLF001 - independent of the capture path under test
         page = PageContext(tab, shot, traffic, browser.user_agent, max_height=20_000)
         await asyncio.gather(tab.session.call("Page.enable"), *emulate(page))
         await tab.session.call("Page.navigate", url=url)
@@ -208,7 +209,8 @@ def main() -> None:
 
 def _tools(arguments: argparse.Namespace, sites: Sites, stack: ExitStack, scratch: Path) -> Iterator[tuple[str, Tool]]:
     """Start the tools; all are closed with the stack."""
-    node = stack.enter_context(capture_tools.node(sites, scratch))
+    env = {} if arguments.site_cache is None else {"TINTYPE_SITE_CACHE": str(arguments.site_cache)}
+    node = stack.enter_context(capture_tools.node(sites, scratch, **env))
     yield OURS, capture_tools.service(node)
     if arguments.third_party:
         yield UNBLOCKED, capture_tools.service(node, **UNBLOCKED_OPTIONS)
@@ -225,6 +227,7 @@ def _parse() -> argparse.Namespace:
         "--callers", type=_numbers, default=[1, (os.cpu_count() or 1) + 1], help="concurrent clients, such as 1,3,6,12"
     )
     parser.add_argument("--latency", type=int, default=0, help="milliseconds before each resource")
+    parser.add_argument("--site-cache", type=int, help="sites whose HTTP cache browsers keep; 0: every site is new")
     parser.add_argument("--third-party", action="store_true", help="pages carry scripts of third parties (as root)")
     parser.add_argument("--only", help="page names, separated by commas")
     parser.add_argument("--playwright", metavar="PYTHON", help="Python interpreter that has Playwright")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -15,16 +16,16 @@ def available_cores() -> int:
     """
     has_affinity = hasattr(os, "sched_getaffinity")  # Linux
     cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return max(1, min(cores, _container_limit() or cores))
+    return max(1, min(cores, math.ceil(container_cores() or cores)))
 
 
-def _container_limit() -> int:
-    """Cores that the CPU limit of the container pays for, rounded up; 0 without a limit. cgroup version 2, then 1."""
+def container_cores() -> float:
+    """Cores that the CPU limit of the container pays for; 0 without a limit. cgroup version 2, then 1."""
     limit = _read("cpu.max") or f"{_read('cpu/cpu.cfs_quota_us')} {_read('cpu/cpu.cfs_period_us')}"
     quota, _, period = limit.partition(" ")
     if not (quota.isdecimal() and period.isdecimal() and int(period)):
         return 0
-    return -(-int(quota) // int(period))
+    return int(quota) / int(period)
 
 
 def _read(name: str) -> str:

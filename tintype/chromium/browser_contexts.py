@@ -10,6 +10,7 @@ processes of the page end, and everything else is removed from it: now, and agai
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +30,6 @@ _DISPOSE_TIMEOUT = 5.0
 _EMPTY_TIMEOUT = 5.0
 """Seconds for emptying a context; one that takes longer is disposed of."""
 _FIRST_POLL = 0.02
-_HISTORY_ATTEMPTS = 10
 MAX_SERVICE_MEMORY = 200 << 20
 """Bytes of the processes beside browser, GPU process and renderers, mostly the network process with the HTTP caches. At
 more, no context is kept: a hostile server may send header fields that need more memory than they had bytes."""
@@ -214,16 +214,15 @@ class BrowserContexts:
         return reason
 
     async def _reset_history(self, tab: Tab) -> None:
-        """Remove the documents before the current one; Chromium rejects the call while it exchanges the document."""
-        for attempt in range(_HISTORY_ATTEMPTS):
-            try:
+        """Remove the documents before the current one; Chromium rejects the call while it exchanges the document.
+
+        The time to empty a context bounds the attempts.
+        """
+        while True:
+            with contextlib.suppress(ProtocolError):
                 await tab.session.call("Page.resetNavigationHistory")
-            except ProtocolError:
-                if attempt + 1 == _HISTORY_ATTEMPTS:
-                    raise
-                await asyncio.sleep(_FIRST_POLL)
-            else:
                 return
+            await asyncio.sleep(_FIRST_POLL)
 
     async def _close_targets(self, context_id: str) -> int:
         """Close pages and workers of any kind in a context; returns how many there were.

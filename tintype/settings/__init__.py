@@ -242,7 +242,7 @@ class Settings(JobSettings):
     )
     recycle_age: t.Age = setting("TINTYPE_RECYCLE_AGE", "30m", "Age at which a browser is recycled.", t.AGE)
     site_cache: int = setting(
-        "TINTYPE_SITE_CACHE", 8, "Sites whose HTTP cache browsers keep. 0: off.", "a number from 0 to 64", ge=0, le=64
+        "TINTYPE_SITE_CACHE", 16, "Sites whose HTTP cache browsers keep. 0: off.", "a number from 0 to 64", ge=0, le=64
     )
     max_page_height: int = setting(
         "TINTYPE_MAX_PAGE_HEIGHT",

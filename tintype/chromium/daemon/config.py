@@ -30,7 +30,7 @@ class DaemonConfig:
     timeout: float = 20.0
     recycle_after: int = 100
     recycle_age: float = 1800.0
-    site_cache: int = 8
+    site_cache: int = 16
     """Browser contexts that each browser keeps for the next capture of their site."""
     max_page_height: int = 20_000
     idle_timeout: float = 10.0

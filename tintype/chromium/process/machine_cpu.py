@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tintype.cores import container_cores
+
 _STAT = Path("/proc/stat")
-_QUOTA, _USED = Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu.stat")
-"""Limit of the container and the time that it has used (cgroup version 2); the files are absent without a container."""
+_USED = Path("/sys/fs/cgroup/cpu.stat")
+"""Time that the container has used (cgroup version 2); absent without a container."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 INTERVAL = 0.15
 """Seconds of which the idle time is measured, at least."""
@@ -62,12 +64,7 @@ def read_cpu() -> Reading | None:
     usable = {f"cpu{number}" for number in os.sched_getaffinity(0)}
     fields = [line.split() for line in lines]
     idle = sum(int(each[4]) + int(each[5]) for each in fields if each[0] in usable)
-    return Reading(time.monotonic(), idle / _TICKS, _used_seconds(), _quota())
-
-
-def _quota() -> float | None:
-    quota, _, period = next(iter(_lines(_QUOTA)), "max").partition(" ")
-    return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() else None
+    return Reading(time.monotonic(), idle / _TICKS, _used_seconds(), container_cores() or None)
 
 
 def _used_seconds() -> float:
