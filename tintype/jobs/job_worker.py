@@ -27,7 +27,7 @@ class JobWorker:
     ) -> None:
         self._pages, self._broker = LeasedPages(store, capture, limits), broker
         self._captures = MessageHandler(store, self._pages)
-        self._sender = MessageSender(store, lambda: broker)
+        self._sender = MessageSender(store, lambda: broker, broker)
         self._consumer: Consumer | None = None
 
     def start(self) -> None:

@@ -62,11 +62,13 @@ class Broker(Protocol):
 
 
 class MessageSender:
-    """A thread that sends the missing messages, at once after :meth:`wake` and then again and again."""
+    """A thread that sends the missing messages, at once after :meth:`wake` and then again and again.
 
-    def __init__(self, store: JobStore, open_broker: Callable[[], Broker]) -> None:
-        self._store, self._open_broker = store, open_broker
-        self._broker: Broker | None = None
+    ``broker`` is one that is open already. The thread closes the broker when it ends, whoever has opened it.
+    """
+
+    def __init__(self, store: JobStore, open_broker: Callable[[], Broker], broker: Broker | None = None) -> None:
+        self._store, self._open_broker, self._broker = store, open_broker, broker
         self._due, self._stopped = threading.Event(), threading.Event()
         self.last_round = time.monotonic()
         """Monotonic time of the last comparison, also of one that failed."""
