@@ -207,6 +207,8 @@ class BrowserContexts:
         if len(others) != 1 or len(renderers) != 1:  # workers, or a page that has changed its process
             return None
         memory = sum(private_memory(pid) for pid in renderers)
+        if memory > self._kept.tab_memory // 2:  # it would leave no room for others
+            return None
         page.kept_tab = KeptTab(others[0]["targetId"], renderers, memory)
         await self._session.call("Browser.resetPermissions", browserContextId=tab.browser_context)
         reason = page.reason_to_dispose()

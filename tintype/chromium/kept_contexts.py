@@ -26,9 +26,9 @@ MAX_CONTEXT_BYTES = 32 << 20
 itself limits the in-memory cache of a context to 2 % of the machine's memory, at most 50 MiB."""
 MAX_BYTES = 64 << 20
 """The same for all kept contexts of a browser."""
-MAX_TAB_MEMORY = 448 << 20
+MAX_TAB_MEMORY = 128 << 20
 """Bytes of private memory that the renderers of all kept tabs of a browser may have: a renderer has 25 to 75 MB."""
-_PARTS = 6
+_PARTS = 12
 """Parts of the memory for browsers, of which a browser's kept tabs may have one."""
 
 

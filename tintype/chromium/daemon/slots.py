@@ -201,7 +201,7 @@ class Slots:
         return holder.started + (SLOW_AFTER if holder.rank is Rank.NORMAL else 0)
 
 
-_POLL_INTERVAL = 0.2
+_POLL_INTERVAL = 0.1
 """Seconds between two looks at memory and cores while a capture waits."""
 
 

@@ -14,7 +14,7 @@ _STAT = Path("/proc/stat")
 _USED = Path("/sys/fs/cgroup/cpu.stat")
 """Time that the container has used (cgroup version 2); absent without a container."""
 _TICKS = os.sysconf("SC_CLK_TCK")
-INTERVAL = 0.15
+INTERVAL = 0.1
 """Seconds of which the idle time is measured, at least."""
 _MAX_INTERVAL = 0.6
 """Seconds after which an earlier reading is too old."""
