@@ -163,7 +163,7 @@ def dollars_per_million(price: float, per_second: float) -> float:
 
 def sizing_rows(capacities: Sequence[Capacity]) -> list[str]:
     """The sizing table."""
-    rows = ["| cores | captures per hour | hits per second | memory | |", "|---|---|---|---|---|"]
+    rows = ["| cores | captures per hour | hits per second | memory | how |", "|---|---|---|---|---|"]
     for each in capacities:
         kind = "measured" if each.is_measured else "calculated"
         captures, cached = rounded(each.captures * 3600), rounded(each.hits)

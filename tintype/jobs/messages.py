@@ -64,7 +64,7 @@ class Broker(Protocol):
 class MessageSender:
     """A thread that sends the missing messages, at once after :meth:`wake` and then again and again.
 
-    ``broker`` is one that is open already. The thread closes the broker when it ends, whoever has opened it.
+    ``broker`` is open already, if it is given. The thread closes the broker when it ends.
     """
 
     def __init__(self, store: JobStore, open_broker: Callable[[], Broker], broker: Broker | None = None) -> None:
