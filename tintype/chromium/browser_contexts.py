@@ -3,8 +3,9 @@
 Each context has one page and is behind a proxy of its own. A browser without a page opens a spare one, which loads
 nothing, so that the next capture need not wait for a browser context and a renderer.
 
-A context may be kept for the next capture of its site, for the sake of its HTTP cache. Then its page is closed, the
-processes of the page end, and everything else is removed from it: now, and again before the next page loads anything.
+A context may be kept for the next capture of its site, for the sake of its HTTP cache. Then its page is closed, and the
+processes of the page end; or, if the page leaves nothing behind, its tab stays with an empty document. Everything else
+is removed from the context: now, and again before the next page loads anything.
 """
 
 from __future__ import annotations
