@@ -27,11 +27,14 @@ class FakeBrowser:
         self.calls: Counter[str] = Counter()
         self.failing: set[str] = set()
         self.silent: set[str] = set()
+        self.is_waiting = asyncio.Event()
+        """Set by a call of a silent method."""
 
     def _write(self, data: bytes) -> None:
         call = json.loads(data.rstrip(b"\0"))
         self.calls[call["method"]] += 1
         if call["method"] in self.silent:
+            self.is_waiting.set()
             return
         number = f"{self.calls[call['method']]}"
         ids = {"browserContextId": number, "targetId": number, "sessionId": number}
@@ -123,6 +126,31 @@ async def test_opens_another_page_if_the_spare_one_could_not_be_opened() -> None
         browser.failing = set()
         assert browser.contexts.spares == 0
         assert (await browser.opened()).tab
+
+
+@async_test
+async def test_a_spare_page_is_open_once_its_renderer_runs() -> None:
+    async with running() as browser:
+        browser.silent = {"Runtime.evaluate"}
+        browser.contexts.open_spare()
+        await browser.is_waiting.wait()
+        assert browser.contexts.spares == 0
+
+
+@async_test
+async def test_opens_another_page_if_the_renderer_of_the_spare_one_crashes() -> None:
+    async with running() as browser:
+        browser.silent = {"Runtime.evaluate"}
+        browser.contexts.open_spare()
+        await browser.is_waiting.wait()
+        tab = browser.contexts.find_tab("1")
+        assert tab
+        tab.session.end(TargetCrashed(killed=True))
+        page = await browser.opened()
+        assert page.tab
+        assert page.tab.browser_context == "2"
+        await asyncio.gather(*browser.contexts._tasks)
+        assert browser.calls["Target.disposeBrowserContext"] == 1
 
 
 @async_test

@@ -28,6 +28,7 @@ from tintype.chromium.proxy.server import EgressProxy
 log = structlog.get_logger("tintype.chromium")
 
 _DISPOSE_TIMEOUT = 5.0
+_SPARE_TIMEOUT = 5.0
 _EMPTY_TIMEOUT = 5.0
 """Seconds for emptying a context; one that takes longer is disposed of."""
 _FIRST_POLL = 0.02
@@ -305,10 +306,13 @@ class BrowserContexts:
         self._schedule_expiry()
 
     async def _open_spare(self, proxy: EgressProxy) -> OpenPage:
+        """Open a page and wait for its renderer, which would count as one of the next page if it started later."""
         page = self._create(proxy)
         try:
-            await self.create_tab(page)
-        except ProtocolError:
+            async with asyncio.timeout(_SPARE_TIMEOUT):
+                tab = await self.create_tab(page)
+                await tab.session.call("Runtime.evaluate", expression="0")
+        except (TimeoutError, ProtocolError, TargetClosed):  # or the renderer alone has crashed
             self._spawn(self.dispose(page))
             raise
         return page
