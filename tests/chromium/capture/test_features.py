@@ -62,15 +62,32 @@ async def test_logs_a_page_that_reports_nothing(answer: Any, reason: str) -> Non
 
 
 class SlowTab(ScriptedTab):
-    """A tab whose page answers a moment after its screenshot."""
+    """A tab whose page answers after an event, such as the end of its screenshot."""
 
-    def __init__(self, answer: Any, screenshot: asyncio.Future[None]) -> None:
+    def __init__(self, answer: Any, event: asyncio.Future[None]) -> None:
         super().__init__(answer)
-        self._screenshot = screenshot
+        self._event = event
 
     async def evaluate(self, script: str, *arguments: Any) -> Any:
-        await asyncio.shield(self._screenshot)
+        await asyncio.shield(self._event)
         return await super().evaluate(script, *arguments)
+
+
+@async_test
+async def test_a_report_may_arrive_as_the_screenshot_ends() -> None:
+    loop = asyncio.get_running_loop()
+    failures: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, failure: failures.append(failure))
+    answered, screenshot = loop.create_future(), loop.create_future()
+    page = page_that_answers({"status": 200})
+    page.tab = SlowTab({"status": 200}, answered)
+    report = asyncio.create_task(read_report(page, "page_features", screenshot=screenshot))
+    await asyncio.sleep(0)
+    answered.set_result(None)
+    await asyncio.sleep(0)  # the report arrives in the next iteration of the loop, just before this
+    screenshot.set_result(None)
+    assert await report == {"status": 200}
+    assert failures == []
 
 
 @async_test

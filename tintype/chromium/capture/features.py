@@ -64,14 +64,17 @@ async def _starting(
     limit: asyncio.Timeout, seconds: float, screenshot: asyncio.Future[Any] | None
 ) -> AsyncIterator[None]:
     """Start a time limit when the screenshot has ended, if one is being taken."""
+    is_over = False
 
     def start(_: object) -> None:
-        limit.reschedule(asyncio.get_running_loop().time() + seconds)
+        if not is_over:  # asyncio calls it also if it was removed in the moment in which the screenshot ended
+            limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
     if screenshot:
         screenshot.add_done_callback(start)
     try:
         yield
     finally:
+        is_over = True
         if screenshot:
             screenshot.remove_done_callback(start)

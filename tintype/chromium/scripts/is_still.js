@@ -11,9 +11,18 @@ async (key, milliseconds) => {
     const box = element.getBoundingClientRect();
     return box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
   };
-  const isLoading = () => {
-    if (document.readyState !== "complete" || document.fonts.status === "loading") return true;
-    if (all("img").some((image) => !image.complete && inView(image))) return true;
+  const firstElements = () => {
+    const found = [];
+    for (const tree of trees) {
+      const elements = tree.querySelectorAll("*");
+      for (let i = 0; i < elements.length && found.length < MOST; i += 1) found.push(elements[i]);
+    }
+    return found;
+  };
+  const isLoading = () =>
+    document.readyState !== "complete" || document.fonts.status === "loading"
+    || all("img").some((image) => !image.complete && inView(image));
+  const awaitsFiles = () => {
     const entries = performance.getEntriesByType("resource");
     const finished = new Set(entries.map(({ name }) => name));
     const isPending = (url) => /^https?:/.test(url) && !finished.has(url.split("#")[0]) && !finished.has(url);
@@ -21,16 +30,16 @@ async (key, milliseconds) => {
       [...getComputedStyle(element).backgroundImage.matchAll(/url\("([^"]{1,2000})"\)/g)].map(([, url]) => url);
     return all("script[src]").some(({ src }) => isPending(src)) // also if the buffer of 250 entries is full
       || all("link[rel~=stylesheet][href]").some(({ href }) => isPending(href))
-      || all("html, body, body *").slice(0, MOST).some((element) => backgrounds(element).some(isPending) && inView(element));
+      || firstElements().some((element) => inView(element) && backgrounds(element).some(isPending)); // boxes cost less than styles
   };
   const moves = () =>
-    runningAnimations().length > 0
+    runningAnimations(trees).length > 0
     || document.activeViewTransition
     || all("animate, animateTransform, animateMotion, set, marquee").length > 0
     || all("video, audio").some(({ paused, autoplay }) => !paused || autoplay);
   const isBusy = () => length > 0 || isDue() || isLoading() || moves();
 
-  if (document.querySelector("meta[http-equiv=refresh i]") || isBusy()) return "busy";
+  if (document.querySelector("meta[http-equiv=refresh i]") || isBusy() || awaitsFiles()) return "busy";
   // wait_stable.js has waited for a frame: what observers of that frame have changed is done before the next one.
   if (window.changes === 0) await new Promise(requestAnimationFrame);
   if (window.changes !== 0) return "changed";

@@ -12,6 +12,7 @@
   const area = innerWidth * innerHeight;
   const isShown = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
   const touchesView = (box) => box.width >= 1 && box.height >= 1 && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
+  const isNearView = (box) => box.bottom >= 0 && box.right >= 0 && box.top <= innerHeight && box.left <= innerWidth; // also without a size
   const share = (box) => {
     const width = Math.min(box.right, innerWidth) - Math.max(box.left, 0);
     const height = Math.min(box.bottom, innerHeight) - Math.max(box.top, 0);
@@ -46,7 +47,14 @@
   const isSeen = (element, box) => touchesView(box) && isShown(element) && !coverOf(element, box);
 
   let trees = [document];
-  const all = (selector, most) => trees.flatMap((tree) => [...tree.querySelectorAll(selector)].slice(0, most)).slice(0, most);
+  const all = (selector, most) => {
+    const found = [];
+    for (const tree of trees) {
+      const elements = tree.querySelectorAll(selector);
+      for (let i = 0; i < elements.length && found.length < most; i += 1) found.push(elements[i]);
+    }
+    return found;
+  };
   const seen = (selector, most = 300) => all(selector, most).filter((element) => isSeen(element, element.getBoundingClientRect()));
 
   const found = { view: [innerWidth, innerHeight], text: "", captions: [], loaders: [], unplaced: [], pictures: [], bars: [], cover: null };
@@ -79,12 +87,13 @@
   };
   const readPseudoTexts = () => {
     for (const element of all("body, body *", 400)) {
+      const box = element.getBoundingClientRect();
+      if (!isNearView(box) || !isShown(element)) continue; // the styles of pseudo-elements take the most time
       for (const pseudo of ["::before", "::after"]) {
         const { content, fontFamily } = getComputedStyle(element, pseudo);
         const words = /^"(.*)"$/.exec(content)?.[1].trim();
         if (!words || ICON_FONTS.test(fontFamily) || /^[\ue000-\uf8ff]+$/.test(words)) continue;
-        const box = element.getBoundingClientRect();
-        if (isShown(element) && !coverOf(element, box) && !add(words, box)) return false;
+        if (!coverOf(element, box) && !add(words, box)) return false;
       }
     }
     return true;

@@ -22,15 +22,14 @@
     const roots = [root];
     const range = document.createRange();
     for (let left = 3000; roots.length && found.text.length < letters;) {
-      const walker = document.createTreeWalker(roots.shift(), NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, (node) =>
-        UNSEEN.has(node.nodeName) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
+      const walker = document.createTreeWalker(roots.shift(), NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
       while (left-- > 0 && walker.nextNode() && found.text.length < letters) {
         const node = walker.currentNode;
         if (node.shadowRoot) roots.push(node.shadowRoot);
         if (node.nodeType !== Node.TEXT_NODE) continue;
         const words = node.data.slice(0, letters).replace(/\s+/g, " ").trim();
-        const holder = node.parentElement ?? node.getRootNode().host;
-        if (!words || !holder || !shown(holder)) continue;
+        const holder = words && (node.parentElement ?? node.getRootNode().host);
+        if (!holder || UNSEEN.has(holder.nodeName) || !shown(holder)) continue;
         found.text += `${words} `;
         if (found.lettersInView < 400) {
           range.selectNodeContents(node);
@@ -44,12 +43,18 @@
   // What lies above the page: the share of 25 points at which something fixed, or a consent manager, is on top.
   const overlay = () => {
     const tops = new Map();
+    const known = new Map();
+    const topOf = (spot) => {
+      const top = spot?.closest(`${CONSENT},dialog[open]`);
+      for (let up = spot; up && !top && up !== document.body; up = up.parentElement) {
+        if (getComputedStyle(up).position === "fixed") return up;
+      }
+      return top;
+    };
     for (let point = 0; point < 25; point += 1) {
       const spot = document.elementFromPoint((point % 5 + 0.5) / 5 * innerWidth, (Math.floor(point / 5) + 0.5) / 5 * innerHeight);
-      let top = spot?.closest(`${CONSENT},dialog[open]`) ?? null;
-      for (let up = spot; up && !top && up !== document.body; up = up.parentElement) {
-        if (getComputedStyle(up).position === "fixed") top = up;
-      }
+      if (!known.has(spot)) known.set(spot, topOf(spot));
+      const top = known.get(spot);
       if (top) tops.set(top, (tops.get(top) ?? 0) + 1);
     }
     const covering = [...tops.keys()].slice(0, 8);

@@ -1,5 +1,5 @@
 // The animations that run now and that time moves: those of the document and of its shadow trees.
-() =>
-  deepTrees()
+(trees = deepTrees()) =>
+  trees
     .flatMap((tree) => tree.getAnimations())
     .filter(({ playState, timeline }) => playState === "running" && timeline === document.timeline)
