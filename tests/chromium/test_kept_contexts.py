@@ -12,6 +12,7 @@ from tintype.chromium.kept_contexts import (
     MAX_BYTES,
     MAX_CAPTURES,
     MAX_CONTEXT_BYTES,
+    TAB_IDLE,
     ContextHistory,
     KeptContext,
     KeptContexts,
@@ -67,16 +68,23 @@ class TestKeptContexts:
         assert ids(kept.add(context("a", **history), now)) == ["a"]
         assert len(kept) == 0
 
-    def test_closes_the_tabs_that_were_used_least_recently_without_memory_for_all(self) -> None:
-        kept = KeptContexts(9, tab_memory=100)
-        for site, memory in (("a", 40), ("b", 40), ("c", 40)):
+    def test_closes_the_tabs_that_were_not_used_lately_for_one_that_needs_their_memory(self) -> None:
+        kept = KeptContexts(9, tab_memory=120)
+        for number, site in enumerate("abc"):
             used = context(site)
-            used.tab = KeptTab(site, frozenset(), memory)
+            used.tab = KeptTab(site, frozenset(), 40, kept_at=number)
             kept.add(used, 0)
-        assert [tab.target for tab in kept.remove_tabs()] == ["a"]
+        assert kept.remove_idle_tabs(40, TAB_IDLE - 1) == []
+        assert not kept.has_room_for(40)
+        assert [tab.target for tab in kept.remove_idle_tabs(40, TAB_IDLE + 2)] == ["a"]
+        assert kept.has_room_for(40)
         assert [tab.target for tab in kept.tabs] == ["b", "c"]
         assert len(kept) == 3
-        assert kept.remove_tabs() == []
+
+    def test_one_tab_has_at_most_half_of_the_memory(self) -> None:
+        kept = KeptContexts(9, tab_memory=100)
+        assert kept.has_room_for(50)
+        assert not kept.has_room_for(51)
 
     def test_finds_the_context_of_a_tab(self) -> None:
         kept = KeptContexts(9)

@@ -166,12 +166,13 @@ class BrowserContexts:
         context_id = page.tab.browser_context
         self._contexts.pop(context_id, None)
         now = asyncio.get_running_loop().time()
+        if page.kept_tab and not self._kept.has_room_for(page.kept_tab.memory):  # another one was kept meanwhile
+            self._session.post("Target.closeTarget", targetId=page.kept_tab.target)
+            page.kept_tab = None
         kept = KeptContext(context_id, page.proxy, page.site, page.history, page.kept_tab)
         self._dispose_of(self._kept.add(kept, now))
         if service_memory(self._pid) > MAX_SERVICE_MEMORY:
             self._dispose_of(self._kept.remove_all())
-        for tab in self._kept.remove_tabs():
-            self._session.post("Target.closeTarget", targetId=tab.target)
         self._schedule_expiry()
         return True
 
@@ -180,9 +181,11 @@ class BrowserContexts:
         assert page.tab  # noqa: S101 - captures have one
         context_id = page.tab.browser_context
         page.tab.session.post("Emulation.setScriptExecutionDisabled", value=True)  # also of handlers of its end
-        page.kept_tab = None
-        if page.may_keep_tab and (reason := await self._empty_tab(page, page.tab)) is not None:
-            return reason
+        had_tab, page.kept_tab = page.kept_tab is not None, None
+        if page.may_keep_tab and (had_tab or self._make_room(page)):
+            reason = await self._empty_tab(page, page.tab)
+            if reason is not None:
+                return reason
         await asyncio.gather(*lasting_state.clear(page.tab))
         pause = _FIRST_POLL
         while await self._close_targets(context_id) or renderers_of(self._pid) & page.renderers:
@@ -190,6 +193,13 @@ class BrowserContexts:
             pause *= 1.5  # a renderer with handlers of its end takes half a second
         await self._session.call("Browser.resetPermissions", browserContextId=context_id)
         return page.reason_to_dispose()
+
+    def _make_room(self, page: OpenPage) -> bool:
+        """Close tabs that are not in use; returns whether there is memory to keep the tab of a page."""
+        memory = sum(private_memory(pid) for pid in page.renderers)
+        for tab in self._kept.remove_idle_tabs(memory, asyncio.get_running_loop().time()):
+            self._session.post("Target.closeTarget", targetId=tab.target)
+        return self._kept.has_room_for(memory)
 
     async def _empty_tab(self, page: OpenPage, tab: Tab) -> str | None:
         """Leave an empty document in a tab and remove all but the HTTP cache from its context.
@@ -208,10 +218,13 @@ class BrowserContexts:
         renderers = frozenset(renderers_of(self._pid) & page.renderers)
         if len(others) != 1 or len(renderers) != 1:  # workers, or a page that has changed its process
             return None
-        memory = sum(private_memory(pid) for pid in renderers)
-        if memory > self._kept.tab_memory // 2:  # it would leave no room for others
+        (renderer,) = renderers
+        if not self._kept.has_room_for(private_memory(renderer)):
+            await tab.session.call("HeapProfiler.collectGarbage")  # half of the memory belonged to earlier documents
+        memory = private_memory(renderer)
+        if not self._kept.has_room_for(memory):
             return None
-        page.kept_tab = KeptTab(others[0]["targetId"], renderers, memory)
+        page.kept_tab = KeptTab(others[0]["targetId"], renderers, memory, asyncio.get_running_loop().time())
         await self._session.call("Browser.resetPermissions", browserContextId=tab.browser_context)
         reason = page.reason_to_dispose()
         await self._session.call("Target.detachFromTarget", sessionId=tab.session.id)  # ends its emulation and scripts

@@ -28,6 +28,9 @@ MAX_BYTES = 64 << 20
 """The same for all kept contexts of a browser."""
 MAX_TAB_MEMORY = 128 << 20
 """Bytes of private memory that the renderers of all kept tabs of a browser may have: a renderer has 25 to 75 MB."""
+TAB_IDLE = 30.0
+"""Seconds without a capture after which a kept tab is closed if another one needs its memory. Those in use stay: if more
+sites are captured in turn than there is memory for, the renderer of the one used last would never be the next one's."""
 _PARTS = 12
 """Parts of the memory for browsers, of which a browser's kept tabs may have one."""
 
@@ -57,6 +60,8 @@ class KeptTab:
     """Its process."""
     memory: int
     """Bytes of private memory of its process."""
+    kept_at: float = 0.0
+    """Time of the event loop."""
 
 
 @dataclass(slots=True)
@@ -110,11 +115,16 @@ class KeptContexts:
         """Tabs of the contexts, the one used last at the end."""
         return [each.tab for each in self._contexts.values() if each.tab]
 
-    def remove_tabs(self) -> list[KeptTab]:
-        """Remove and return the tabs for which there is no memory, which the caller closes."""
+    def has_room_for(self, memory: int) -> bool:
+        """Whether there is memory for another tab; one tab may have at most half of it."""
+        return memory <= min(self.tab_memory // 2, self.tab_memory - sum(tab.memory for tab in self.tabs))
+
+    def remove_idle_tabs(self, memory: int, now: float) -> list[KeptTab]:
+        """Remove and return tabs that were not used for 30 s until there is memory for another; the caller closes them."""
+        idle = [each for each in self._contexts.values() if each.tab and now - each.tab.kept_at >= TAB_IDLE]
         removed = []
-        for context in self._contexts.values():
-            if context.tab and sum(tab.memory for tab in self.tabs) > self.tab_memory:
+        for context in idle:
+            if context.tab and not self.has_room_for(memory):
                 removed.append(context.tab)
                 context.tab = None
         return removed
