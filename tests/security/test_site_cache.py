@@ -330,6 +330,9 @@ _REQUEST = """
 """
 LOGINS: dict[str, str] = {
     "a request of the page": _REQUEST + "document.title = await send();",
+    "a web socket": """
+      const socket = new WebSocket(location.href.replace("//", "//anna:s3cret@").replace(/[^/]*$/, "locked"));
+      document.title = await new Promise((done) => { socket.onopen = socket.onerror = ({ type }) => done(type); });""",
     "a worker": """
       const worker = new Worker("/worker.js");
       document.title = await new Promise((done) => { worker.onmessage = ({ data }) => done(data); });""",

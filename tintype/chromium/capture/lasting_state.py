@@ -2,7 +2,7 @@
 
 Storage and cookies of all origins can be cleared. Passwords of HTTP authentication and client hints that a server has
 requested (``Accept-CH``, RFC 8942) cannot: Chromium has no call for them. A page gives the browser a password by a URL
-only (``XMLHttpRequest.open`` puts it there, too). A context in which a page has used such a URL, or received such a
+only, of a document, an ``XMLHttpRequest`` (its arguments end there, too) or a ``WebSocket``. A context in which a page has used such a URL, or received such a
 header field, is not kept; nor is one whose page went to another site, which the next capture may not do.
 
 The requests of workers are reported by sessions of their own only, and none may be missed. To attach before a worker
@@ -56,6 +56,7 @@ class LastingState:
 
     def _watch_network(self, session: CdpSession) -> asyncio.Future[Json]:
         session.on("Network.requestWillBeSent", self._on_request, _IN_URLS)
+        session.on("Network.webSocketCreated", self._on_web_socket, _IN_URLS)
         session.on("Network.responseReceived", self._on_response, _IN_URLS)
         session.on("Network.requestWillBeSentExtraInfo", self._on_request_fields, _IN_REQUESTS)
         session.on("Network.responseReceivedExtraInfo", self._on_response_fields, _IN_RESPONSES)
@@ -65,6 +66,11 @@ class LastingState:
     def _on_request(self, event: Json) -> None:
         self._count_event()
         if _has_password(event["request"]["url"]) or _has_password(event["documentURL"]):
+            self._set_reason("a URL with a password")
+
+    def _on_web_socket(self, event: Json) -> None:
+        self._count_event()
+        if _has_password(event["url"]):
             self._set_reason("a URL with a password")
 
     def _on_response(self, event: Json) -> None:
