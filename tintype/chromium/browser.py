@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import structlog
 
+from tintype.bounded_cache import BoundedCache
 from tintype.chromium.browser_contexts import BrowserContexts, OpenPage
 from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.page_capture import PageCapture
@@ -32,6 +33,8 @@ from tintype.options import Shot
 
 log = structlog.get_logger("tintype.chromium")
 
+MAX_WATCHED_SITES = 1000
+"""Sites whose pages need a watch of all their requests, see :mod:`.capture.lasting_state`; others are forgotten."""
 _PROBE_TIMEOUT = 3.0
 _PING_INTERVAL, _PING_TIMEOUT = 1.0, 5.0
 """Seconds between two pings of a browser with an open page, and for the reply."""
@@ -84,6 +87,7 @@ class Browser:
         self._site_cache = 0 if isolate_sites else site_cache
         tab_memory = memory_for_tabs() if self._site_cache else 0
         self._contexts = BrowserContexts(process.connection, process.pid, self._site_cache, tab_memory)
+        self._watched_sites: BoundedCache[str, bool] = BoundedCache(MAX_WATCHED_SITES, 1 << 20, lambda _: 0)
         self._keeps_spare = not isolate_sites
         self._tasks: set[asyncio.Task[None]] = set()
         self._open_pages = 0
@@ -196,7 +200,13 @@ class Browser:
             )
             opened = loop.time() - start
             page.timings["context"] = round(opened * 1000, 1)
+            # "networkidle" needs the events of all requests anyway
+            page.lasting_state.watches_all = (
+                self._watched_sites.get(site) is not None or shot.navigation.wait_until == "networkidle"
+            )
             capture = await PageCapture(page).run(time_limit - opened)
+            if page.lasting_state.must_watch_all:
+                self._watched_sites.put(site, True)
             if not {"deadline", "computing"}.isdisjoint(page.partial_reasons):
                 self.retire("a page had to be stopped")
             if not page.partial_reasons:

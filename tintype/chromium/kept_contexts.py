@@ -29,8 +29,8 @@ MAX_BYTES = 64 << 20
 MAX_TAB_MEMORY = 128 << 20
 """Bytes of private memory that the renderers of all kept tabs of a browser may have: a renderer has 25 to 75 MB."""
 TAB_IDLE = 30.0
-"""Seconds without a capture after which a kept tab is closed if another one needs its memory. Those in use stay: if more
-sites are captured in turn than there is memory for, the renderer of the one used last would never be the next one's."""
+"""Seconds without a capture after which a kept tab is closed if another one needs its memory. Those in use stay: with
+more sites in turn than there is memory for, each would displace the one that is needed next."""
 _PARTS = 12
 """Parts of the memory for browsers, of which a browser's kept tabs may have one."""
 
@@ -120,7 +120,10 @@ class KeptContexts:
         return memory <= min(self.tab_memory // 2, self.tab_memory - sum(tab.memory for tab in self.tabs))
 
     def remove_idle_tabs(self, memory: int, now: float) -> list[KeptTab]:
-        """Remove and return tabs that were not used for 30 s until there is memory for another; the caller closes them."""
+        """Remove and return tabs that were not used for 30 s until there is memory for another one.
+
+        The caller closes them.
+        """
         idle = [each for each in self._contexts.values() if each.tab and now - each.tab.kept_at >= TAB_IDLE]
         removed = []
         for context in idle:
