@@ -61,7 +61,10 @@ async def _hide_named(page: PageContext) -> bool:
     if not kinds:
         return False
     await closed_hosts.register_hosts(page)
-    return bool(await page.tab.evaluate("hide_named", kinds, bundled_rules.consent_words()))
+    shown = await page.tab.evaluate("hide_named", kinds, None)
+    if shown is None:  # elements have to be judged
+        shown = await page.tab.evaluate("hide_named", kinds, bundled_rules.consent_words())
+    return bool(shown)
 
 
 async def _hide_blocked(page: PageContext) -> bool:

@@ -1,9 +1,10 @@
 // Hide the elements that the rules name, and only those which are what their name says: a page may call its own parts
-// so. kinds: {ads, chats, consent: {selectors, final}}; final is the style of what is hidden. True if something is shown again that was hidden before.
+// so. kinds: {ads, chats, consent: {selectors, final}}; final is the style of what is hidden. True if something is shown again
+// that was hidden before; null if there are such elements and words is null, which most pages do not need.
 (kinds, words) => {
   const MAX_LABEL = 80, MAX_LETTERS = 6000, MAX_TREES = 300, MAX_JUDGED = 300;
   const { areaInView, boxOf, contentOf, coverage, drawnNodes, floats, isBlocking, isDrawn, parentOf, remains, styleOf } = elementWeight();
-  const { accepts, refuses, labelOf, isAbout, isForeign, isRelated } = consentText(words);
+  const { accepts, refuses, labelOf, isAbout, isForeign, isRelated } = consentText(words ?? {});
   const [page, ...shadows] = deepTrees().slice(0, MAX_TREES);
   const joined = Object.values(kinds).flatMap(({ selectors }) => selectors).join(",");
   const trees = [page, ...(joined ? shadows.filter((tree) => tree.querySelector(joined)) : [])];
@@ -74,11 +75,13 @@
     const missing = Object.values(sheets).filter((sheet) => !tree.adoptedStyleSheets.includes(sheet));
     if (missing.length) tree.adoptedStyleSheets = [...tree.adoptedStyleSheets, ...missing];
   };
-  for (const [kind] of matches) sheets[kind] ??= new CSSStyleSheet();
-  adopt(document);
   const setRules = (kind, rules, style) => sheets[kind].replaceSync(rules.map(([selector]) => `${selector}{${style}}`).join("\n"));
-  if (!all.length) {
-    for (const [kind, rules] of matches) setRules(kind, rules, kinds[kind].final);
+  if (all.length && !words) return null;
+  const missing = matches.filter(([kind]) => !sheets[kind]);
+  for (const [kind] of missing) sheets[kind] = new CSSStyleSheet();
+  adopt(document);
+  if (!all.length) { // the sheets that preload_hiding.js made stay: to replace one costs the style of the whole page
+    for (const [kind, rules] of missing) setRules(kind, rules, kinds[kind].final);
     return false;
   }
 
