@@ -39,7 +39,10 @@ async (key, endMs, momentMs, calls) => {
     moved = true;
   }
 
-  document.documentElement?.style?.setProperty("image-animation", "stopped", "important");
+  const root = document.documentElement;
+  if (root && getComputedStyle(root).getPropertyValue("image-animation") !== "stopped") { // see preload_hiding.js
+    root.style?.setProperty("image-animation", "stopped", "important");
+  }
 
   const videos = all("video").filter(({ paused }) => !paused).length;
   const left = !dispatchEvent(new CustomEvent(`${key}-hold`, { cancelable: true, detail: calls }));
