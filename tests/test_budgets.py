@@ -10,7 +10,7 @@ from harness import ROOT
 from tintype import errors, request_parser
 from tintype.backends import MAX_CAPTURE_WAIT
 from tintype.batch import url_list, yaml_list
-from tintype.chromium import browser_contexts, kept_contexts
+from tintype.chromium import browser, browser_contexts, kept_contexts
 from tintype.chromium.capture import (
     element_boxes,
     elements,
@@ -202,6 +202,9 @@ BOUNDS: list[tuple[str, str]] = [
     ("kept browser contexts", f"{kept_contexts.MAX_CONTEXT_BYTES // MB} MB transferred"),
     ("kept browser contexts", f"per browser, {kept_contexts.MAX_BYTES // MB} MB transferred"),
     ("kept browser contexts", f"{browser_contexts.MAX_SERVICE_MEMORY // MB} MB in the network process"),
+    ("kept browser contexts", f"kept: {kept_contexts.MAX_TAB_MEMORY // MB} MB"),
+    ("kept browser contexts", f"{browser.MAX_WATCHED_SITES:,} sites of which all requests are watched"),
+    ("kept browser contexts", f"not used for {kept_contexts.TAB_IDLE:.0f} s"),
     ("windows, dialogs of a page", f"{tab._MAX_POPUPS}, {tab._MAX_DIALOGS:,}"),
     ("memory of a page", f"{emulation._STORAGE_QUOTA // 1_000_000} MB of storage"),
     ("memory of a page", f"{ProcessLimits().renderer // (KB * MB)} GB per renderer"),

@@ -200,20 +200,25 @@ class Browser:
             )
             opened = loop.time() - start
             page.timings["context"] = round(opened * 1000, 1)
-            # "networkidle" needs the events of all requests anyway
-            page.lasting_state.watches_all = (
-                self._watched_sites.get(site) is not None or shot.navigation.wait_until == "networkidle"
-            )
+            page.lasting_state.watches_all = self._watches_all(site, shot)
             capture = await PageCapture(page).run(time_limit - opened)
-            if page.lasting_state.must_watch_all:
-                self._watched_sites.put(site, True)
             if not {"deadline", "computing"}.isdisjoint(page.partial_reasons):
                 self.retire("a page had to be stopped")
             if not page.partial_reasons:
-                open_page.site, open_page.reason_to_dispose = site, page.lasting_state.check
-                # Virtual time does not end with the session.
-                open_page.may_keep_tab = may_keep_tab(shot) and not page.virtual_time.started
+                self._allow_to_keep(open_page, page, site)
             return capture
+
+    def _watches_all(self, site: str, shot: Shot) -> bool:
+        """Whether to watch all requests of a page; ``networkidle`` needs their events anyway."""
+        return bool(self._watched_sites.get(site)) or shot.navigation.wait_until == "networkidle"
+
+    def _allow_to_keep(self, open_page: OpenPage, page: PageContext, site: str) -> None:
+        """Let the browser context of a complete capture be kept, unless its page turns out to have left something."""
+        open_page.site, open_page.reason_to_dispose = site, page.lasting_state.check
+        # Virtual time does not end with the session.
+        open_page.may_keep_tab = may_keep_tab(page.shot) and not page.virtual_time.started
+        if page.lasting_state.must_watch_all:
+            self._watched_sites.put(site, True)
 
     async def probe(self) -> bool:
         """Return whether Chromium draws an empty page within 3 seconds."""
