@@ -43,6 +43,12 @@ class FakeBrowser:
             reply = {"error": {"code": -32000, "message": "no"}}
         self.connection.feed(json.dumps({"id": call["id"], **reply}).encode() + b"\0")
 
+    async def open_spare_without_renderer(self) -> None:
+        """Begin to open a spare page whose renderer does not reply."""
+        self.silent = {"Runtime.evaluate"}
+        self.contexts.open_spare()
+        await self.is_waiting.wait()
+
     async def opened(self) -> OpenPage:
         page = await self.contexts.open()
         await self.contexts.create_tab(page)
@@ -131,18 +137,14 @@ async def test_opens_another_page_if_the_spare_one_could_not_be_opened() -> None
 @async_test
 async def test_a_spare_page_is_open_once_its_renderer_runs() -> None:
     async with running() as browser:
-        browser.silent = {"Runtime.evaluate"}
-        browser.contexts.open_spare()
-        await browser.is_waiting.wait()
+        await browser.open_spare_without_renderer()
         assert browser.contexts.spares == 0
 
 
 @async_test
 async def test_opens_another_page_if_the_renderer_of_the_spare_one_crashes() -> None:
     async with running() as browser:
-        browser.silent = {"Runtime.evaluate"}
-        browser.contexts.open_spare()
-        await browser.is_waiting.wait()
+        await browser.open_spare_without_renderer()
         tab = browser.contexts.find_tab("1")
         assert tab
         tab.session.end(TargetCrashed(killed=True))

@@ -81,6 +81,16 @@ class TestKeptContexts:
         assert [tab.target for tab in kept.tabs] == ["b", "c"]
         assert len(kept) == 3
 
+    def test_closes_no_tab_for_one_that_has_no_room_even_so(self) -> None:
+        kept = KeptContexts(9, tab_memory=120)
+        for site, kept_at in (("a", 0), ("b", TAB_IDLE), ("c", TAB_IDLE)):
+            used = context(site)
+            used.tab = KeptTab(site, frozenset(), 40, kept_at=kept_at)
+            kept.add(used, 0)
+        for memory in (61, 50):  # more than half of the memory; more than what is not in use
+            assert kept.remove_idle_tabs(memory, TAB_IDLE) == []
+        assert [tab.target for tab in kept.tabs] == ["a", "b", "c"]
+
     def test_one_tab_has_at_most_half_of_the_memory(self) -> None:
         kept = KeptContexts(9, tab_memory=100)
         assert kept.has_room_for(50)

@@ -197,10 +197,10 @@ class Browser:
                 filters,
                 is_keepable=bool(site),
                 is_reused=is_reused,
+                watches_all=self._watches_all(site, shot),
             )
             opened = loop.time() - start
             page.timings["context"] = round(opened * 1000, 1)
-            page.lasting_state.watches_all = self._watches_all(site, shot)
             capture = await PageCapture(page).run(time_limit - opened)
             if not {"deadline", "computing"}.isdisjoint(page.partial_reasons):
                 self.retire("a page had to be stopped")

@@ -122,12 +122,14 @@ class KeptContexts:
     def remove_idle_tabs(self, memory: int, now: float) -> list[KeptTab]:
         """Remove and return tabs that were not used for 30 s until there is memory for another one.
 
-        The caller closes them.
+        None if there would not be enough. The caller closes them.
         """
-        idle = [each for each in self._contexts.values() if each.tab and now - each.tab.kept_at >= TAB_IDLE]
+        in_use = sum(tab.memory for tab in self.tabs if now - tab.kept_at < TAB_IDLE)
+        if memory > min(self.tab_memory // 2, self.tab_memory - in_use):
+            return []
         removed = []
-        for context in idle:
-            if context.tab and not self.has_room_for(memory):
+        for context in self._contexts.values():
+            if context.tab and now - context.tab.kept_at >= TAB_IDLE and not self.has_room_for(memory):
                 removed.append(context.tab)
                 context.tab = None
         return removed

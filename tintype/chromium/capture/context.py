@@ -52,6 +52,8 @@ class PageContext:
     """Whether the browser context may be kept for the next capture of the site."""
     is_reused: bool = False
     """Whether the browser context has served captures before."""
+    watches_all: bool = False
+    """Whether all requests are watched, if the browser context may be kept; see ``lasting_state.py``."""
     deadline: float = 0.0
     """Soft deadline on the event loop's clock: then the page is frozen and captured as it is."""
     timings: dict[str, float] = field(default_factory=dict)
@@ -101,7 +103,7 @@ class PageContext:
         self.pending_work = PendingWork(self.session, self.key)
         self.network = NetworkActivity(self.session)
         self.frames = Frames(self.session)
-        self.lasting_state = LastingState(self.tab, self.frames, self.shot.url)
+        self.lasting_state = LastingState(self.tab, self.frames, self.shot.url, watches_all=self.watches_all)
         self.log = structlog.get_logger("tintype.chromium").bind(host=host_of(self.shot.url))
 
     @property

@@ -36,14 +36,13 @@ _IN_URLS, _IN_REQUESTS, _IN_RESPONSES = (b"@",), (b"authorization",), (b"accept-
 class LastingState:
     """Watches what a page exchanges with servers, from before the first navigation, and whether it starts workers."""
 
-    watches_all = False
-    """Whether requests are watched also after the document of the page has arrived; set it before :meth:`watch`."""
-    must_watch_all = False
-    """Whether the page has done what only that covers."""
-
-    def __init__(self, tab: Tab, frames: Frames, url: str) -> None:
+    def __init__(self, tab: Tab, frames: Frames, url: str, *, watches_all: bool) -> None:
+        """``watches_all``: watch requests also after the document of the page has arrived."""
         self.reason = ""
         """Why the context cannot be kept; empty if it can."""
+        self.must_watch_all = False
+        """Whether the page has done what only a watch of all requests covers."""
+        self._watches_all = watches_all
         self._tab = tab
         self._frames = frames
         self._host = _host_without_www(url)
@@ -54,7 +53,7 @@ class LastingState:
         """Post the calls that report requests and responses; call this before navigation."""
         session = self._tab.session
         session.on("Page.frameNavigated", self._on_navigated)
-        if not self.watches_all:
+        if not self._watches_all:
             session.on("Page.frameAttached", lambda _: self._set_unwatched("a frame, or a URL with a password"))
             session.on("Page.frameStartedNavigating", self._on_navigation)
             source = call_expression("report_passwords")
@@ -136,7 +135,7 @@ class LastingState:
             return
         if _host_without_www(frame["url"]) != self._host:
             self._set_reason("another site")
-        if not self.watches_all and not self._has_document:
+        if not self._watches_all and not self._has_document:
             self._tab.session.post("Network.disable")
         self._has_document = True
 

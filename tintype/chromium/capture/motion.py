@@ -25,7 +25,7 @@ from tintype.chromium.capture.context import PageContext
 from tintype.chromium.capture.virtual_time import POLL_INTERVAL
 from tintype.chromium.cdp.connection import CdpSession, Json
 from tintype.chromium.cdp.frames import Frame
-from tintype.chromium.cdp.tab import ScriptFailed
+from tintype.chromium.cdp.tab import ISOLATED_WORLD, ScriptFailed, call_expression
 
 _END_MS = 8000
 """Animations that end within this time of their beginning are taken at their end."""
@@ -48,6 +48,12 @@ MAX_SVG_IMAGES = 30
 """SVG images of a process that are searched for animations, each up to the next number of bytes."""
 MAX_SVG_BYTES = 500_000
 _SVG_MOTION = re.compile(r"<(?:animate|set)|@keyframes")
+
+
+def preload_stop(page: PageContext) -> asyncio.Future[Json]:
+    """The call that stops animated images before each document is first drawn."""
+    script = call_expression("stop_images")
+    return page.session.post("Page.addScriptToEvaluateOnNewDocument", source=script, worldName=ISOLATED_WORLD)
 
 
 def end_ms(page: PageContext) -> int:

@@ -115,6 +115,7 @@ class PageCapture:
         yield from anchor.preload_anchor(self.page)
         yield from page_changes.preload_styles(self.page)
         yield from preload_hiding(self.page)
+        yield motion.preload_stop(self.page)
 
     def isolate(self) -> Iterator[asyncio.Future[Json]]:
         """Clear a kept browser context, and watch what the page leaves in one that may be kept."""

@@ -33,6 +33,7 @@ navigating is the only one in which a script is retried until the caller's deadl
 
 _HELPERS = {
     "deepTrees": "deep_trees",
+    "firstElements": "first_elements",
     "deepQuery": "deep_query",
     "rowKey": "row_key",
     "scaleOf": "scale_of",

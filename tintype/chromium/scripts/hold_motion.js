@@ -40,7 +40,7 @@ async (key, endMs, momentMs, calls) => {
   }
 
   const root = document.documentElement;
-  if (root && getComputedStyle(root).getPropertyValue("image-animation") !== "stopped") { // see preload_hiding.js
+  if (root && getComputedStyle(root).getPropertyValue("image-animation") !== "stopped") { // see stop_images.js
     root.style?.setProperty("image-animation", "stopped", "important");
   }
 

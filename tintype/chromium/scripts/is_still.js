@@ -11,14 +11,6 @@ async (key, milliseconds) => {
     const box = element.getBoundingClientRect();
     return box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
   };
-  const firstElements = () => {
-    const found = [];
-    for (const tree of trees) {
-      const elements = tree.querySelectorAll("*");
-      for (let i = 0; i < elements.length && found.length < MOST; i += 1) found.push(elements[i]);
-    }
-    return found;
-  };
   const isLoading = () =>
     document.readyState !== "complete" || document.fonts.status === "loading"
     || all("img").some((image) => !image.complete && inView(image));
@@ -30,7 +22,7 @@ async (key, milliseconds) => {
       [...getComputedStyle(element).backgroundImage.matchAll(/url\("([^"]{1,2000})"\)/g)].map(([, url]) => url);
     return all("script[src]").some(({ src }) => isPending(src)) // also if the buffer of 250 entries is full
       || all("link[rel~=stylesheet][href]").some(({ href }) => isPending(href))
-      || firstElements().some((element) => inView(element) && backgrounds(element).some(isPending)); // boxes cost less than styles
+      || firstElements(trees, "*", MOST).some((element) => inView(element) && backgrounds(element).some(isPending)); // boxes cost less than styles
   };
   const moves = () =>
     runningAnimations(trees).length > 0

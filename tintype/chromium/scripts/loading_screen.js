@@ -47,14 +47,7 @@
   const isSeen = (element, box) => touchesView(box) && isShown(element) && !coverOf(element, box);
 
   let trees = [document];
-  const all = (selector, most) => {
-    const found = [];
-    for (const tree of trees) {
-      const elements = tree.querySelectorAll(selector);
-      for (let i = 0; i < elements.length && found.length < most; i += 1) found.push(elements[i]);
-    }
-    return found;
-  };
+  const all = (selector, most) => firstElements(trees, selector, most);
   const seen = (selector, most = 300) => all(selector, most).filter((element) => isSeen(element, element.getBoundingClientRect()));
 
   const found = { view: [innerWidth, innerHeight], text: "", captions: [], loaders: [], unplaced: [], pictures: [], bars: [], cover: null };

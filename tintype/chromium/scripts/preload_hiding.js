@@ -1,15 +1,13 @@
-// Hide what the rules name before it is first drawn. Runs before the page's own scripts in every frame, and hides in the main
-// frame only. named: {kind: {selectors, first}}; listed: the style sheet of filter lists. hide_named.js and weigh_lists.js
-// measure later what is lost, and correct these sheets. Animated images are stopped at their first frame here, because
-// hold_motion.js would have to compute the style of the whole page for that.
+// Hide what the rules name before it is first drawn. Runs before the page's own scripts in every frame, and changes the
+// main frame only. named: {kind: {selectors, first}}; listed: the style sheet of filter lists. hide_named.js and
+// weigh_lists.js measure later what is lost, and correct these sheets.
 (named, listed) => {
+  if (window !== top) return;
   const sheetOf = (css) => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
     return sheet;
   };
-  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheetOf(":root{image-animation:stopped!important}")];
-  if (window !== top) return;
   const ruleOf = (style) => (selector) => `${selector}{${style}}`;
   globalThis.namedSheets = Object.fromEntries(Object.entries(named).map(([kind, { selectors, first }]) => {
     return [kind, sheetOf(selectors.map(ruleOf(first)).join("\n"))];
