@@ -122,7 +122,7 @@ class KeptContexts:
     def remove_idle_tabs(self, memory: int, now: float) -> list[KeptTab]:
         """Remove and return tabs that were not used for 30 s until there is memory for another one.
 
-        None if there would not be enough. The caller closes them.
+        Empty if that would not be enough. The caller closes them.
         """
         in_use = sum(tab.memory for tab in self.tabs if now - tab.kept_at < TAB_IDLE)
         if memory > min(self.tab_memory // 2, self.tab_memory - in_use):
