@@ -6,14 +6,17 @@ import functools
 import multiprocessing
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from harness.processes import is_stopped
 from harness.waiting import eventually
 from tintype.jobs import leased_pages, messages
 from tintype.jobs.job_worker import JobWorker
@@ -28,6 +31,7 @@ Behaviour = Literal["capture", "hang", "wait for release", "die after the result
 LONG_LEASE, SHORT_LEASE = 30.0, 3.0
 """Seconds. The long one outlasts any pause of a busy machine; tests of lost workers wait for the short one."""
 _PATIENCE = 60.0
+_SQLITE_FILE = "jobs.db"
 
 
 class Event(NamedTuple):
@@ -62,6 +66,23 @@ class JobEngine:
         worker = context.Process(target=work, args=(self, behaviour, seconds, lease), daemon=True)
         worker.start()
         return worker
+
+    def freeze(self, worker: multiprocessing.process.BaseProcess) -> None:
+        """Stop a worker process with SIGSTOP, outside its transactions: SQLite's lock would stay with it."""
+        assert worker.pid
+        with self._no_transactions():
+            os.kill(worker.pid, signal.SIGSTOP)
+            assert eventually(lambda: is_stopped(worker.pid or 0))
+
+    @contextmanager
+    def _no_transactions(self) -> Iterator[None]:
+        """Hold SQLite's write lock; the other engines have no locks."""
+        if self.name != "sqlite":
+            yield
+            return
+        with closing(sqlite3.connect(self.folder / _SQLITE_FILE, timeout=_PATIENCE, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            yield
 
     def events(self, kind: Literal["begun", "captured"] = "begun") -> list[Event]:
         """The captures that workers have begun or ended."""
@@ -132,7 +153,7 @@ ENGINES = ("sqlite", "redis", "rabbitmq")
 def job_engine(name: str, folder: Path, redis_url: str = "", rabbitmq_url: str = "") -> JobEngine:
     """An engine of ``ENGINES`` with its files in a folder, whose name is the prefix of its keys and queues."""
     if name == "sqlite":
-        return JobEngine(name, functools.partial(SqliteJobs, folder / "jobs.db"), folder)
+        return JobEngine(name, functools.partial(SqliteJobs, folder / _SQLITE_FILE), folder)
     store = functools.partial(RedisJobs, redis_url, folder.name)
     if name == "redis":
         return JobEngine(name, store, folder, functools.partial(open_redis, redis_url, folder.name))

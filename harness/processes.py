@@ -26,6 +26,11 @@ def have_ended(pids: Iterable[int]) -> bool:
     return not any(_state(pid) not in ("", "Z") for pid in pids)
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped by SIGSTOP."""
+    return _state(pid) == "T"
+
+
 def _pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 

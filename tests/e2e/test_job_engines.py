@@ -154,11 +154,11 @@ def test_frozen_worker_stores_no_result_over_that_of_another_one(fleet: Fleet) -
     fleet.submit(1)
     first = fleet.start("wait for release", lease=SHORT_LEASE)
     assert fleet.has_begun()
-    assert first.pid
-    os.kill(first.pid, signal.SIGSTOP)
+    fleet.engine.freeze(first)
     fleet.start()
     assert fleet.ends()
     fleet.engine.release()
+    assert first.pid
     os.kill(first.pid, signal.SIGCONT)
     first.terminate()
     first.join(60)
