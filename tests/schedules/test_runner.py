@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import structlog
@@ -135,6 +136,48 @@ class TestClockJumps:
         finally:
             node.runner.stop(90)
             watcher.join(90)
+
+    def test_clock_that_is_ahead_only_during_a_check_is_noticed(self, node: ScheduleHarness) -> None:
+        begin = node.clock.now
+        schedule = node.create(cron="0 8 * * *")
+        due = current(node, schedule).due_at
+        node.runner._check_clock()
+
+        def start_a_run_ahead_of_time() -> None:
+            node.clock.now += 100 * 24 * HOUR
+            node.runner.start_due()
+
+        run = threading.Thread(target=start_a_run_ahead_of_time)
+
+        def monotonic() -> float:
+            if run.ident is None:  # the check has read the time of day
+                run.start()
+                run.join(0.2)
+            return node.machine()
+
+        node.runner._monotonic = monotonic
+        node.runner._check_clock()
+        run.join()
+        assert current(node, schedule).due_at != due
+        node.clock.now = begin
+        node.runner._check_clock()
+        assert current(node, schedule).due_at == due
+
+    def test_due_times_are_checked_again_after_a_failure(
+        self, node: ScheduleHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begin = node.clock.now
+        schedule = node.create(cron="0 8 * * *")
+        due = current(node, schedule).due_at
+        node.clock.now += 100 * 24 * HOUR
+        node.runner.start_due()
+        node.clock.now = begin
+        with monkeypatch.context() as failing:
+            failing.setattr(node.runner, "check_due_times", Mock(side_effect=BackendUnavailable("the store is full")))
+            with pytest.raises(BackendUnavailable):
+                node.runner._check_clock()
+        node.runner._check_clock()
+        assert current(node, schedule).due_at == due
 
 
 class TestCrashes:

@@ -68,6 +68,7 @@ class ScheduleRunner:
         self._leases: dict[str, ScheduleLease] = {}
         self._changed = threading.Condition()
         self._stopping = False
+        self._clock_lock = threading.Lock()
         self._offset = float("inf")
         """Time of day minus monotonic time, as last seen; infinite before all due times were checked."""
 
@@ -155,7 +156,8 @@ class ScheduleRunner:
 
     def _begin(self, lease: ScheduleLease) -> None:
         schedule, now = lease.schedule, self._store.now()
-        self._offset = max(self._offset, now - self._monotonic())  # the clock may be ahead for this moment only
+        with self._clock_lock:
+            self._offset = max(self._offset, now - self._monotonic())  # the clock may be ahead for this moment only
         due = schedule.due_at if schedule.due_at is not None else now
         run = Run(id=f"{schedule.id}-{round(due * 1000)}", schedule=schedule.id, due_at=due, started_at=now)
         if self._store.begin(lease, run, next_due(schedule.spec, schedule.created_at, max(now, due))):
@@ -263,10 +265,19 @@ class ScheduleRunner:
 
     def _check_clock(self) -> None:
         """Check all due times if the time of day has gone back since it was seen last; raises BackendUnavailable."""
-        offset = self._store.now() - self._monotonic()
-        if offset < self._offset - CLOCK_JUMP:
+        with self._clock_lock:  # a run that begins meanwhile may have seen the clock ahead
+            offset = self._store.now() - self._monotonic()
+            seen, self._offset = self._offset, offset
+        if offset < seen - CLOCK_JUMP:
+            self._check_all_due_times()
+
+    def _check_all_due_times(self) -> None:
+        """Check all due times, or at the next check of the clock if the store fails; raises BackendUnavailable."""
+        try:
             self.check_due_times()
-        self._offset = offset
+        except BaseException:
+            self._offset = float("inf")
+            raise
 
     def _extend(self, lease: ScheduleLease) -> None:
         try:
