@@ -77,6 +77,12 @@ class _Handler(BaseHTTPRequestHandler):
 Response = tuple[int, dict[str, str], str]
 
 
+def _worker(address: str) -> str:
+    """A script whose worker sends a request, then a message: a capture would wait 3 s for a silent worker."""
+    work = f'fetch("{address}", {{ mode: "no-cors" }}).finally(() => postMessage("done"))'
+    return f"new Worker(URL.createObjectURL(new Blob([`{work}`])));"
+
+
 def _page(server: RecordingServer, _: str) -> Response:
     here, other = server.origin, server.other
     return (
@@ -87,7 +93,7 @@ def _page(server: RecordingServer, _: str) -> Response:
         <iframe src={here}/own-frame></iframe>
         <script>
           fetch("{here}/own-fetch"); fetch("{other}/other-fetch", {{ mode: "no-cors" }});
-          new Worker(URL.createObjectURL(new Blob([`fetch("{other}/worker-fetch", {{ mode: "no-cors" }})`])));
+          {_worker(f"{other}/worker-fetch")}
         </script>""",
     )
 
@@ -153,7 +159,7 @@ def _forging(server: RecordingServer, _: str) -> Response:
         <script>
           fetch("{at}/forged-fetch", {{ method: "POST", mode: "no-cors", body: "x" }});
           navigator.sendBeacon("{at}/forged-beacon", "x");
-          new Worker(URL.createObjectURL(new Blob([`fetch("{at}/forged-worker", {{ mode: "no-cors" }})`])));
+          {_worker(f"{at}/forged-worker")}
           document.forms[0].submit();
         </script>""",
     )
