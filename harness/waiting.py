@@ -9,11 +9,13 @@ from collections.abc import Callable
 def eventually(condition: Callable[[], object], within: float = 20.0) -> bool:
     """Poll a condition until it is true; returns False after ``within`` seconds.
 
+    The intervals grow with the time waited, from 5 to 100 ms: a condition can cost as much as what it waits for.
     In a coroutine: ``await asyncio.to_thread(eventually, condition)``, so that the event loop runs meanwhile.
     """
-    deadline = time.monotonic() + within
+    begin = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begin
+        if waited > within:
             return False
-        time.sleep(0.005)
+        time.sleep(min(max(waited / 10, 0.005), 0.1))
     return True
