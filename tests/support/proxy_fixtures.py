@@ -58,11 +58,12 @@ class Socks5Client:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    def __init__(self, filter_: EgressProxy) -> None:
+    def __init__(self, filter_: EgressProxy, address: str = "127.0.0.1") -> None:
         self.filter = filter_
+        self.address = address
 
     async def dial(self) -> Socks5Client:
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.filter.port)
+        self.reader, self.writer = await asyncio.open_connection(self.address, self.filter.port)
         at_test_end(partial(_abort, self.writer))
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -110,11 +111,12 @@ class Browser:
         ``site_cache``: browser contexts that it keeps for the next capture of their site; none if it isolates sites.
         """
         process, user_agent = await launcher.launch(isolate_sites=isolate_sites)
+        start_proxy = functools.partial(EgressProxy.start, policy, in_namespace=bool(process.listeners))
         listeners: list[socket.socket | None] = [*process.listeners] or [None] * (PROXIES + site_cache)
         proxies: list[EgressProxy] = []
         browser = cls(process, user_agent, proxies, filter_file, isolate_sites=isolate_sites, site_cache=site_cache)
         try:
-            proxies += [await EgressProxy.start(policy, listener=listener) for listener in listeners]
+            proxies += [await start_proxy(listener=listener) for listener in listeners]
             process.listeners.clear()  # the proxies own them now
             await browser._subscribe()
         except BaseException:

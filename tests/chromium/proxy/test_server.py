@@ -246,6 +246,16 @@ class TestInternalAddresses:
             assert {refusal.reason for refusal in traffic.denials} == {"policy"}
         await proxy.close()
 
+    @async_test
+    async def test_include_no_server_with_the_port_of_a_proxy_in_a_namespace(self) -> None:
+        async with running_proxy() as (site, _):
+            listener = socket.create_server(("127.0.0.2", site.port))
+            policy = EgressPolicy.of([f"127.0.0.1:{site.port}"])
+            proxy = await EgressProxy.start(policy, listener=listener, in_namespace=True)
+            async with proxy.session():
+                assert await Socks5Client(proxy, "127.0.0.2").connect("127.0.0.1", site.port) == SUCCEEDED
+            await proxy.close()
+
 
 class TestDenial:
     @async_test

@@ -39,7 +39,7 @@ class EgressPolicy:
         return self.addresses.permits_name(name, port, named=matches_host(name, self.allow_hosts))
 
     def permits(self, address: Address, port: int, proxy_port: int) -> bool:
-        """Return whether an address may be dialled by the proxy that listens on ``proxy_port``.
+        """Return whether an address may be dialled by the proxy that listens on ``proxy_port``; 0: in a namespace.
 
         The proxy itself is denied even if an allow rule includes it.
         """

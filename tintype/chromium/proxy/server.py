@@ -110,11 +110,14 @@ class EgressProxy:
 
     _server: asyncio.Server
 
-    def __init__(self, policy: EgressPolicy, limits: ProxyLimits, resolve: Resolve, port: int) -> None:
+    def __init__(
+        self, policy: EgressPolicy, limits: ProxyLimits, resolve: Resolve, port: int, *, in_namespace: bool
+    ) -> None:
         self.policy = policy
         self.limits = limits
         self.resolve = resolve
         self.port = port
+        self._own_port = 0 if in_namespace else port
         self._session: ProxySession | None = None
 
     @classmethod
@@ -124,12 +127,16 @@ class EgressProxy:
         limits: ProxyLimits = _DEFAULT_LIMITS,
         *,
         listener: socket.socket | None = None,
+        in_namespace: bool = False,
         resolve: Resolve = socket.getaddrinfo,
     ) -> Self:
-        """Listen on a free port of 127.0.0.1, or on a listener from the browser's network namespace."""
+        """Listen on a free port of 127.0.0.1, or on a given listener.
+
+        ``in_namespace``: it is of the browser's network namespace. Its port is then that of another server outside.
+        """
         listener = listener or socket.create_server(("127.0.0.1", 0), backlog=MAX_CLIENTS)
         listener.setblocking(False)
-        proxy = cls(policy, limits, resolve, port=listener.getsockname()[1])
+        proxy = cls(policy, limits, resolve, port=listener.getsockname()[1], in_namespace=in_namespace)
         loop = asyncio.get_running_loop()
         proxy._server = await loop.create_server(proxy._accept, sock=listener, backlog=MAX_CLIENTS)
         return proxy
@@ -142,7 +149,7 @@ class EgressProxy:
         if self._session:
             raise RuntimeError("a proxy serves one capture at a time; open another proxy")
         self._session = session = ProxySession(
-            self.policy, self.limits, self.resolve, self.port, blocked, expect_denials=expect_denials
+            self.policy, self.limits, self.resolve, self._own_port, blocked, expect_denials=expect_denials
         )
         try:
             yield session.traffic
