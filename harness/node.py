@@ -95,7 +95,7 @@ class Node:
 
     def daemon_pid(self) -> int:
         """Process id of the capture daemon."""
-        pids = [p for p in processes.find_by_text(str(self.data)) if "tintype.chromium" in _command(p)]
+        pids = [p for p in processes.find_by_text(str(self.data)) if "tintype.chromium" in processes.command_line(p)]
         assert pids, self.output()
         return pids[0]
 
@@ -140,10 +140,3 @@ class JobWorkerNode(Node):
 def _client(base_url: str) -> httpx.Client:
     """A client for plain HTTP: without ``verify`` it does not load all certificate authorities."""
     return httpx.Client(base_url=base_url, timeout=60, trust_env=False, verify=False)
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    except OSError:
-        return ""

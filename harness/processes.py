@@ -26,6 +26,11 @@ def have_ended(pids: Iterable[int]) -> bool:
     return not any(_state(pid) not in ("", "Z") for pid in pids)
 
 
+def command_line(pid: int) -> str:
+    """The arguments of a process, separated by NUL; empty if it has ended."""
+    return _read(pid, "cmdline")
+
+
 def is_stopped(pid: int) -> bool:
     """Whether a process is stopped by SIGSTOP."""
     return _state(pid) == "T"

@@ -9,10 +9,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from pathlib import Path
 
 from bench import process_tree
 from bench.drill.world import World
+from harness.processes import command_line
 
 
 class Disruptions:
@@ -65,14 +65,14 @@ class Disruptions:
         self._world.free_disk()
 
     def kill_worker(self) -> None:
-        workers = [pid for pid in process_tree.children(self._world.node.process.pid) if "spawn" in _command(pid)]
+        workers = [pid for pid in process_tree.children(self._world.node.process.pid) if "spawn" in command_line(pid)]
         self._kill(workers or process_tree.children(self._world.node.process.pid))
 
     def kill_daemon(self) -> None:
-        self._kill([pid for pid in self._world.pids() if "tintype.chromium" in _command(pid)])
+        self._kill([pid for pid in self._world.pids() if "tintype.chromium" in command_line(pid)])
 
     def kill_browser(self) -> None:
-        daemons = [pid for pid in self._world.pids() if "tintype.chromium" in _command(pid)]
+        daemons = [pid for pid in self._world.pids() if "tintype.chromium" in command_line(pid)]
         self._kill([child for daemon in daemons for child in process_tree.children(daemon)])
 
     def _kill(self, pids: list[int]) -> None:
@@ -83,9 +83,3 @@ class Disruptions:
     def _last(self) -> None:
         """Keep a disruption for as long as the time between two."""
         self._stopping.wait(self._period)
-
-
-def _command(pid: int) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    return ""

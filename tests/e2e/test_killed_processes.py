@@ -27,10 +27,7 @@ _IDLE_TIMEOUT = "10m"  # a process that only ended by the idle timeout would fai
 
 
 def command(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
-    except OSError:
-        return [""]
+    return processes.command_line(pid).split("\0")
 
 
 def workers(node: Node) -> list[int]:

@@ -166,7 +166,7 @@ class TestSilentDaemon:
             engine.check()
         assert engine.warnings() == ()
         assert engine.warnings() == ()
-        assert time.monotonic() - begin < 2 * (chromium.PROBE_TIMEOUT + 2 * chromium.QUICK_TIMEOUT)
+        assert time.monotonic() - begin < 30  # half the time of a capture
         assert chromium.PROBE_TIMEOUT + chromium.QUICK_TIMEOUT < 2
 
     def test_busy_daemon_passes_the_check(self, scripted: ScriptedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:

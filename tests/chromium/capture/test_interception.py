@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.processes import tree
+from harness.processes import command_line, tree
 from harness.site_server import SiteServer
 from tests.chromium.conftest import StartEngine
 from tests.support.concurrency import eventually
@@ -65,7 +65,7 @@ class TestSiteIsolation:
         with ThreadPoolExecutor(1) as threads:
             running = threads.submit(take, engine, f"{target.origin}/page", delay=1000, **credentials)
             assert eventually(lambda: "/own-fetch" in target.header_values("cookie"))
-            commands = [Path(f"/proc/{pid}/cmdline").read_text() for pid in tree(engine.status().pid)]
+            commands = [command_line(pid) for pid in tree(engine.status().pid)]
             assert any("--site-per-process" in command for command in commands) == isolated
             running.result()
 

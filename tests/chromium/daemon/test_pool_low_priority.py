@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -255,5 +254,5 @@ def _policies(pid: int) -> list[int]:
 
 
 def _is_browser(pid: int) -> bool:
-    command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    return b"--remote-debugging-pipe" in command and b"--type=" not in command
+    command = processes.command_line(pid)
+    return "--remote-debugging-pipe" in command and "--type=" not in command
