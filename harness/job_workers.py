@@ -108,7 +108,7 @@ def work(engine: JobEngine, behaviour: Behaviour, seconds: float, lease: float) 
     store = engine.open_store()
     if behaviour == "die after the result":
         _die_after_a_result(store)
-    threads = _threads(engine, store, functools.partial(_capture, engine, behaviour, seconds))
+    threads = _threads(engine, store, behaviour, functools.partial(_capture, engine, behaviour, seconds))
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     threads.start()
@@ -117,8 +117,11 @@ def work(engine: JobEngine, behaviour: Behaviour, seconds: float, lease: float) 
     threads.stop(30)
 
 
-def _threads(engine: JobEngine, store: JobStore, capture: Callable[[Lease], CaptureOutcome]) -> JobThreads | JobWorker:
-    limits = ClaimLimits(total=3, per_owner=100, per_host=100, node=str(os.getpid()))
+def _threads(
+    engine: JobEngine, store: JobStore, behaviour: Behaviour, capture: Callable[[Lease], CaptureOutcome]
+) -> JobThreads | JobWorker:
+    places = 1 if behaviour == "wait for release" else 3  # it must not claim its own page once the lease has expired
+    limits = ClaimLimits(total=places, per_owner=100, per_host=100, node=str(os.getpid()))
     if engine.open_broker:
         return JobWorker(store, engine.open_broker(), capture, limits)
     return JobRunner(store, capture, limits)

@@ -13,9 +13,10 @@ def eventually(condition: Callable[[], object], within: float = 20.0) -> bool:
     In a coroutine: ``await asyncio.to_thread(eventually, condition)``, so that the event loop runs meanwhile.
     """
     begin = time.monotonic()
-    while not condition():
-        waited = time.monotonic() - begin
+    while True:
+        waited = time.monotonic() - begin  # one look begins after the deadline, however slow the machine is
+        if condition():
+            return True
         if waited > within:
             return False
         time.sleep(min(max(waited / 10, 0.005), 0.1))
-    return True

@@ -123,8 +123,8 @@ def test_finishes_captures_after_sigterm_and_accepts_no_more(site: SiteServer, t
             page = "/plain.html?after-sigterm"
             in_progress = threads.submit(busy.capture, shot(site.url(page), delay=4000))
             site.wait_for_visit(page)
-            queued = threads.submit(busy.capture, shot(site.url("/plain.html?queued")))
-            assert eventually(lambda: idle.status().queue_length == 1)
+            queued = threads.submit(busy.capture, shot(site.url("/plain.html?queued"), delay=4000))
+            assert eventually(lambda: (now := idle.status()).busy + now.slow + now.queue_length == 2)
             daemon.terminate()
             assert is_blue(in_progress.result())
             assert is_blue(queued.result())

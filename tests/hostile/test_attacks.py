@@ -47,6 +47,8 @@ EXPECTED_ERRORS = {
 """Attacks that must never yield an image, and the error of each."""
 LATE = ("capture-timeout", "backend-unavailable")
 MAX_TRIES = 8
+MAX_LATE = 0.1 if SOAK >= 60 else 0.5
+"""Healthy pages beside attacks that may be late; in a short run one stall of the machine delays a large part."""
 
 
 @dataclass
@@ -63,8 +65,15 @@ class DaemonUnderAttack:
         except TintypeError as error:
             return error
 
-    def healthy(self) -> bool:
-        return is_healthy(self.capture(f"healthy?{random.random()}"))
+    def attack(self, name: str) -> Capture | TintypeError:
+        """The outcome of an attack, however late if it must be an error other than that of a late page."""
+        outcomes = [self.capture(name)]
+        while not isinstance(outcomes[-1], Capture) and len(outcomes) < MAX_TRIES:
+            is_expected = name not in EXPECTED_ERRORS and outcomes[-1].code != "backend-unavailable"
+            if is_expected or outcomes[-1].code not in LATE:
+                break
+            outcomes.append(self.capture(name))
+        return outcomes[-1]
 
     def healthy_page(self) -> Capture | TintypeError:
         """The capture of a healthy page, however late: while a disk stalls, no browser starts in ``TIMEOUT``."""
@@ -107,7 +116,7 @@ def daemon(start_engine: StartEngine) -> Iterator[DaemonUnderAttack]:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_survives_an_attack_and_captures_the_next_page(name: str, daemon: DaemonUnderAttack) -> None:
-    outcome = daemon.capture(name)
+    outcome = daemon.attack(name)
     if isinstance(outcome, Capture):
         assert name not in EXPECTED_ERRORS
         assert (outcome.width, outcome.height) == (1280, 720)
@@ -159,15 +168,16 @@ def test_captures_healthy_pages_between_attacks(daemon: DaemonUnderAttack) -> No
 
     with ThreadPoolExecutor(5) as pool:
         attackers: list[Future[int]] = [pool.submit(attack) for _ in range(3)]
-        healthy, beside = [], []
+        outcomes, beside = [], []
         while time.monotonic() < until:
             begin = time.monotonic()
-            healthy.append(daemon.healthy())
+            outcomes.append(daemon.capture(f"healthy?{random.random()}"))
             beside.append(time.monotonic() - begin)
         count = sum(attacker.result() for attacker in attackers)
     assert count > 3
-    assert healthy
-    assert sum(healthy) >= 0.9 * len(healthy), f"{sum(healthy)} of {len(healthy)}"
+    assert outcomes
+    assert [outcome for outcome in outcomes if not is_healthy(outcome) and not is_late(outcome)] == []
+    assert sum(map(is_late, outcomes)) <= MAX_LATE * len(outcomes)
     assert is_healthy(daemon.healthy_page())
     assert eventually(lambda: len(tree(daemon.daemon_pid())) < 40, within=30)
     print(f"\nhealthy page p50: {median(alone):.2f} s alone, {median(beside):.2f} s beside {count} attacks")  # noqa: T201 - the result of make soak

@@ -41,7 +41,7 @@ def test_page_that_takes_too_much_memory_ends_alone(engine: ChromiumEngine, site
 
 
 def test_busy_pages_do_not_keep_the_slots(start_engine: StartEngine, site: HostileSite) -> None:
-    impatient = start_engine(timeout=6.0, slots=3, queue=20, allow_addresses=(f"127.0.0.1:{site.port}",))
+    impatient = start_engine(timeout=12.0, slots=3, queue=20, allow_addresses=(f"127.0.0.1:{site.port}",))
 
     def attack(number: int) -> None:
         with contextlib.suppress(TintypeError):

@@ -192,7 +192,7 @@ class TestLimits:
         begin = time.monotonic()
         with pytest.raises(FetchError, match="longer than"):
             get("/drip")
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < 30
 
     def test_reports_a_server_that_does_not_answer(self, server: Server) -> None:
         policy = server.policy

@@ -57,7 +57,7 @@ from tintype.errors import TintypeError
 from tintype.options import Navigation, Shot, WaitOptions
 
 _ATTEMPTS = 3
-_RETRIED = ("capture-timeout", "target-unreachable", "browser-crashed")
+_RETRIED = ("capture-timeout", "target-unreachable", "browser-crashed", "backend-unavailable")
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET, sched.h
 
 

@@ -89,31 +89,30 @@ def test_runs_one_check_for_concurrent_first_callers(checks: HealthChecks, backe
 
 
 class TestHangingCheck:
-    @pytest.fixture(autouse=True)
-    def short_reports(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(health, "REPORT_SECONDS", 0.05)
-
     def test_fails_the_report_in_time_and_runs_once(
-        self, checks: HealthChecks, backend: FakeBackend, clock: Clock
+        self, checks: HealthChecks, backend: FakeBackend, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert checks.report() == {"engine": "ok"}
+        monkeypatch.setattr(health, "REPORT_SECONDS", 0.05)
         clock.advance(CACHE_SECONDS)
         backend.may_finish.clear()
         assert [checks.report() for _ in range(3)] == [{"engine": NOT_FINISHED}] * 3
-        assert backend.checks == 2
+        assert eventually(lambda: backend.checks == 2)
         backend.may_finish.set()
         assert eventually(lambda: checks.report() == {"engine": "ok"})
 
-    def test_fails_the_first_report_too(self, checks: HealthChecks, backend: FakeBackend) -> None:
+    def test_fails_the_first_report_too(
+        self, checks: HealthChecks, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(health, "REPORT_SECONDS", 0.05)
         backend.may_finish.clear()
         assert checks.report() == {"engine": NOT_FINISHED}
         backend.may_finish.set()
 
     def test_excess_reports_return_the_last_result_without_waiting(
-        self, checks: HealthChecks, backend: FakeBackend, clock: Clock, monkeypatch: pytest.MonkeyPatch
+        self, checks: HealthChecks, backend: FakeBackend, clock: Clock
     ) -> None:
         checks.report()
-        monkeypatch.setattr(health, "REPORT_SECONDS", 60.0)
         clock.advance(CACHE_SECONDS)
         backend.may_finish.clear()
         with ThreadPoolExecutor(MAX_WAITING) as callers:

@@ -33,7 +33,21 @@ def server() -> Iterator[RedisServer]:
         yield server
 
 
+@pytest.fixture(autouse=True)
+def long_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for a Redis that the machine stalls; a stopped one refuses connections at once."""
+    for name in ("CONNECT_TIMEOUT", "RESPONSE_TIMEOUT", "FAST_TIMEOUT"):
+        monkeypatch.setattr(redis_client, name, 30.0)
+
+
 @pytest.fixture
-def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(long_timeouts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a Redis that is frozen."""
+    for name in ("RESPONSE_TIMEOUT", "FAST_TIMEOUT"):
+        monkeypatch.setattr(redis_client, name, 1.0)
+
+
+@pytest.fixture
+def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send commands again soon after a failure."""
     monkeypatch.setattr(redis_client, "OPEN_SECONDS", 0.05)
-    monkeypatch.setattr(redis_client, "RESPONSE_TIMEOUT", 0.2)

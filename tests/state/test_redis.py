@@ -50,7 +50,7 @@ class TestCache(CacheContract):
 class TestLocks(LocksContract):
     @pytest.fixture
     def open_locks(self, url: str) -> OpenLocks:
-        return functools.partial(RedisLocks, url, lease=1.0)
+        return functools.partial(RedisLocks, url, lease=10.0)
 
 
 class TestKeys:
@@ -122,7 +122,7 @@ class TestKeys:
         assert cache.get("key") == b"2"
 
 
-@pytest.mark.usefixtures("short_timeouts")
+@pytest.mark.usefixtures("short_pause")
 class TestErrors:
     def test_cache_is_empty_while_redis_is_stopped(self, server: RedisServer) -> None:
         cache = RedisCache(server.url, "records", 10 * KB)
@@ -149,6 +149,7 @@ class TestErrors:
             assert cache.get("key") == b"2"
         assert logs == []
 
+    @pytest.mark.usefixtures("short_timeouts")
     def test_frozen_redis_delays_few_cache_reads(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(redis_client, "OPEN_SECONDS", 60)
         cache = RedisCache(server.url, "records", 10 * KB)
@@ -160,6 +161,7 @@ class TestErrors:
         assert [cache.get("key") for _ in range(100)] == [None] * 100
         assert sent == []
 
+    @pytest.mark.usefixtures("short_timeouts")
     def test_cache_works_again_after_redis_was_frozen(self, server: RedisServer) -> None:
         cache = RedisCache(server.url, "records", 10 * KB)
         cache.put("key", b"1", 60)
@@ -212,6 +214,7 @@ class TestErrors:
                 )
         assert logs == []
 
+    @pytest.mark.usefixtures("short_timeouts")
     def test_frozen_redis_delays_few_counts(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(redis_client, "OPEN_SECONDS", 60)
         storage = RedisRateLimitStorage(server.url)
@@ -222,6 +225,7 @@ class TestErrors:
                 storage.count("client", 9, 60)
         server.thaw()
 
+    @pytest.mark.usefixtures("short_timeouts")
     def test_frozen_redis_fails_a_count_long_before_other_calls(
         self, server: RedisServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -325,9 +329,9 @@ class TestLease:
         extensions: list[bool] = []
         reacquire = Lock.reacquire
         monkeypatch.setattr(Lock, "reacquire", lambda lock: extensions.append(reacquire(lock)))
-        holder, other = RedisLocks(url, lease=3), RedisLocks(url)
+        holder, other = RedisLocks(url, lease=6), RedisLocks(url)
         with holder.hold("name", 0):
-            assert eventually(lambda: len(extensions) > 3, within=60)  # one per second, so the first lease is over
+            assert eventually(lambda: len(extensions) > 3, within=60)  # one per 2 s, so the first lease is over
             assert not _try(other)
 
     def test_loss_is_logged_and_keeps_the_new_holder(self, url: str) -> None:
@@ -350,6 +354,7 @@ class TestLease:
 
 
 def count_often(url: str, times: int) -> int:
+    redis_client.FAST_TIMEOUT = 30.0  # in a process of its own
     storage = RedisRateLimitStorage(url)
     return sum(storage.count("client", 100, 3600)[0] for _ in range(times))
 

@@ -112,7 +112,7 @@ class TestFailover:
         ],
         ids=lambda reply: reply.split()[0].decode(),
     )
-    @pytest.mark.usefixtures("short_timeouts")
+    @pytest.mark.usefixtures("short_pause")
     def test_every_error_of_a_lost_primary_ends_its_connections(self, failover: Failover, reply: bytes) -> None:
         with scripted_server(reply + b"\r\n") as port:
             failover.forwarder.target = port

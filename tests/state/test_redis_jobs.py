@@ -146,7 +146,7 @@ def test_each_node_has_its_own_limit(url: str) -> None:
     assert claim(store, north).number == 4
 
 
-@pytest.mark.usefixtures("short_timeouts")
+@pytest.mark.usefixtures("short_pause")
 class TestErrors:
     def test_redis_that_lost_its_data_starts_an_empty_queue(self, server: RedisServer) -> None:
         store = RedisJobs(server.url)

@@ -73,7 +73,7 @@ class TestKeys:
         begin(store)
 
 
-@pytest.mark.usefixtures("short_timeouts")
+@pytest.mark.usefixtures("short_pause")
 def test_stopped_redis_is_an_error(server: RedisServer) -> None:
     store = RedisSchedules(server.url)
     store.create(new_schedule("one"))

@@ -67,7 +67,8 @@ class TestTimeLimit:
         with answer_within(0), pytest.raises(BackendUnavailable):
             GuardedStorage(hanging).get(STORED.key)
 
-    def test_operation_after_the_deadline_has_some_time(self) -> None:
+    def test_operation_after_the_deadline_has_some_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(guarded, "MIN_OPERATION_TIMEOUT", 15)
         storage = GuardedStorage(MemoryStorage())
         with answer_within(0):
             storage.put(STORED)
@@ -110,10 +111,11 @@ class TestCircuit:
         for _ in range(20):
             with pytest.raises(BackendUnavailable):
                 guard.get(STORED.key)
+        assert hanging.started.acquire(timeout=10)
         assert hanging.reads == 1
+        monkeypatch.setattr(guarded, "OPERATION_TIMEOUT", 15)
         guard.put(STORED)
         hanging.released.set()
-        monkeypatch.setattr(guarded, "OPERATION_TIMEOUT", 15)
         clock.advance(guarded.OPEN_SECONDS + 1)
         assert [guard.get(STORED.key) for _ in range(3)] == [STORED] * 3
 

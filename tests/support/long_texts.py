@@ -27,7 +27,14 @@ def long_texts(size: int, ends: Sequence[str] = ENDS) -> dict[str, str]:
 
 
 def seconds_of(function: Callable[..., Any], *arguments: Any) -> float:
-    """Seconds of this thread's processor time for a call; other processes do not change it. Errors count as results."""
+    """Seconds of this thread's processor time for a call; other processes do not change it. Errors count as results.
+
+    The best of two runs: the first one can include a garbage collection.
+    """
+    return min(_seconds_of_one(function, *arguments) for _ in range(2))
+
+
+def _seconds_of_one(function: Callable[..., Any], *arguments: Any) -> float:
     start = time.thread_time()
     with contextlib.suppress(Exception):
         function(*arguments)
@@ -41,6 +48,6 @@ def slow_texts(function: Callable[[str], Any], ends: Sequence[str] = ENDS) -> li
     """
     for size in (SHORT, LONG):
         for name, text in long_texts(size, ends).items():
-            if seconds_of(function, text) > MAX_SECONDS and seconds_of(function, text) > MAX_SECONDS:
+            if _seconds_of_one(function, text) > MAX_SECONDS and _seconds_of_one(function, text) > MAX_SECONDS:
                 return [f"{name}, {size} characters"]
     return []

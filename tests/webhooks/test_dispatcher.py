@@ -111,6 +111,7 @@ class TestFairness:
             good, bad = sender_for(receiver.port), sender_for(silent.port)
             start(lambda each: good(each) if str(receiver.port) in each.url else bad(each), total=4, per_receiver=2)
             receiver.wait_for(30)
+            silent.wait_for(2)
             assert len(silent.received) == 2
             silent.stopping.set()
 

@@ -28,7 +28,7 @@ from tintype.provision.find_browser import is_world_executable
 
 pytestmark = pytest.mark.browser
 
-TIMEOUT = 3.0
+TIMEOUT = 6.0
 AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env")
 
 
@@ -87,7 +87,7 @@ class TestConcurrentClients:
     def test_share_one_capture_of_one_page(
         self, engine: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor
     ) -> None:
-        wanted = shot(site.url("/plain.html?threads"), delay=300)
+        wanted = shot(site.url("/plain.html?threads"), delay=2500)
         seen = [threads.submit(engine.capture, wanted) for _ in range(20)]
         assert len({one.result().taken_at for one in seen}) == 1
         assert site.visits("/plain.html?threads") == 1
@@ -108,7 +108,7 @@ class TestConcurrentClients:
         impatient = ChromiumEngine(own.address, None, Path("/nowhere"), timeout=0.5)
         with pytest.raises(BackendUnavailable):
             impatient.capture(shot(site.url("/plain.html?impatient"), delay=6000))
-        assert eventually(lambda: own.status().busy == 0, within=3)
+        assert eventually(lambda: own.status().busy == 0, within=5)
 
 
 class TestBrowserReplacement:
@@ -160,32 +160,33 @@ class TestDaemon:
         os.kill(before.pid, signal.SIGKILL)
         assert is_blue(pending.result())
         assert own.status().pid != before.pid
-        assert eventually(lambda: processes.have_ended([before.browser_pid]), within=5)
-        assert not left.exists()
+        assert eventually(lambda: processes.have_ended([before.browser_pid]))
+        end(own)  # a daemon removes what others have left at its start and at its end
+        assert eventually(lambda: not left.exists())
 
     def test_leaves_no_processes_and_files_after_sigterm(self, own: ChromiumEngine, site: SiteServer) -> None:
         own.capture(shot(site.url("/plain.html?end")))
         daemon = own.status().pid
         family, folder = processes.tree(daemon), folder_of(daemon)
         os.kill(daemon, signal.SIGTERM)
-        assert eventually(lambda: processes.have_ended(family), within=5)
+        assert eventually(lambda: processes.have_ended(family))
         assert not folder.exists()
         assert not Path(own.address.removeprefix("unix://")).exists()
 
     def test_stops_within_3_seconds_under_load(
         self, own: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor
     ) -> None:
-        pending = start_slowly(own, site, threads, "load")
+        pending = start_slowly(own, site, threads, "load", delay=6000)
         daemon = own.status().pid
         os.kill(daemon, signal.SIGTERM)
         assert eventually(lambda: processes.have_ended([daemon]), within=3)
         assert pending.exception() is None or pending.exception().retry_after
 
     def test_stops_after_the_idle_timeout(self, start_engine: StartEngine) -> None:
-        engine = start_engine(slots=1, idle_timeout=0.2)
+        engine = start_engine(slots=1, idle_timeout=5.0)
         daemon = engine.status().pid
         engine.close()
-        assert eventually(lambda: processes.have_ended([daemon]), within=5)
+        assert eventually(lambda: processes.have_ended([daemon]))
 
     def test_reports_its_status(self, own: ChromiumEngine) -> None:
         own.check()
@@ -239,10 +240,12 @@ class TestDaemon:
         assert [mistake.parameter for mistake in rejected.value.invalid_parameters] == ["url"]
 
 
-def start_slowly(engine: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor, name: str) -> Future[Capture]:
-    """Start a capture and wait until the browser requests the page; the screenshot follows 1.5 s later."""
+def start_slowly(
+    engine: ChromiumEngine, site: SiteServer, threads: ThreadPoolExecutor, name: str, delay: int = 2500
+) -> Future[Capture]:
+    """Start a capture and wait until the browser requests the page; the screenshot follows ``delay`` ms later."""
     path = f"/plain.html?{name}"
-    pending = threads.submit(engine.capture, shot(site.url(path), delay=1500))
+    pending = threads.submit(engine.capture, shot(site.url(path), delay=delay))
     site.wait_for_visit(path)
     return pending
 

@@ -15,7 +15,7 @@ from tintype.chromium.proxy.relay import RelayEnd, dial
 SILENT, LISTENING = ip_address("127.0.0.2"), ip_address("127.0.0.3")
 
 
-async def dialled(monkeypatch: pytest.MonkeyPatch, *hosts: int) -> str:
+async def dialled(monkeypatch: pytest.MonkeyPatch, *hosts: int, seconds: float = 30.0) -> str:
     """The address that is connected, of 127.0.0.HOST; 2 never replies, 3 accepts, all others reject."""
     sock_connect = asyncio.get_running_loop().sock_connect
 
@@ -29,7 +29,7 @@ async def dialled(monkeypatch: pytest.MonkeyPatch, *hosts: int) -> str:
     end = RelayEnd(lambda _: None)
     async with await asyncio.start_server(lambda _, writer: writer.close(), str(LISTENING), 0) as server:
         port = server.sockets[0].getsockname()[1]
-        await dial([ip_address(f"127.0.0.{host}") for host in hosts], port, end, 0.5)
+        await dial([ip_address(f"127.0.0.{host}") for host in hosts], port, end, seconds)
         peer: str = end.transport.get_extra_info("peername")[0]
         end.transport.abort()
         return peer
@@ -58,6 +58,6 @@ class TestDial:
         @async_test
         async def scenario() -> None:
             with pytest.raises(TimeoutError):
-                await dialled(monkeypatch, 2)
+                await dialled(monkeypatch, 2, seconds=0.5)
 
         scenario()

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -331,7 +332,7 @@ class TestDns:
                 release.wait()
             return FakeDns(REACHABLE)(host)
 
-        async with running_proxy(resolve, lookup=0.5) as (site, proxy), proxy.session() as traffic:
+        async with running_proxy(resolve, lookup=3.0) as (site, proxy), proxy.session() as traffic:
             slow = asyncio.ensure_future(Socks5Client(proxy).connect("slow.example.org", site.port))
             assert await Socks5Client(proxy).fetch(HOST, site.port) == HELLO
             assert await slow == GENERAL_FAILURE
@@ -349,6 +350,7 @@ class TestDns:
                 slow = [Socks5Client(proxy).connect(f"{n}.slow.example.org", 80) for n in range(20)]
                 assert set(await asyncio.gather(*slow)) == {GENERAL_FAILURE}
                 assert sum(thread.name == "lookup" for thread in threading.enumerate()) == 4
+            proxy.limits = replace(proxy.limits, lookup=30.0)
             async with proxy.session():
                 assert await Socks5Client(proxy).fetch(HOST, site.port) == HELLO
 
@@ -592,14 +594,16 @@ chunks = st.lists(
 def test_survives_any_bytes(parts: list[bytes]) -> None:
     @async_test
     async def scenario() -> None:
-        # lookup: enough for the last client on a busy machine; handshake: short, as 40 clients may send nothing
-        async with running_proxy(handshake=0.3, lookup=1.0) as (site, proxy), proxy.session():
+        # handshake: short, as 40 clients may send nothing
+        async with running_proxy(handshake=0.3) as (site, proxy), proxy.session():
             browser = await Socks5Client(proxy).dial()
             began = time.monotonic()
             with suppress(ConnectionError):  # the proxy may close the connection at any point
                 await browser.send(*parts)
                 assert len(await browser.receive_all()) <= 12
             assert time.monotonic() - began < 10
+            assert proxy._session
+            proxy._session.limits = ProxyLimits()
             assert await Socks5Client(proxy).fetch(HOST, site.port) == HELLO
 
     scenario()
