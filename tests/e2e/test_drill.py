@@ -14,7 +14,7 @@ DISRUPTIONS = ("worker killed", "browser killed", "Redis restarts", "daemon kill
 
 @pytest.fixture(scope="module")
 def drill() -> Drill:
-    return run(seconds=16, period=2, attacks=ATTACKS, kinds=DISRUPTIONS)
+    return run(seconds=13, period=2, attacks=ATTACKS, kinds=DISRUPTIONS)
 
 
 class TestShortDrill:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,17 +103,30 @@ class TestAllocate:
         assert full.allocate(("second",)) == shared_metrics.OVERFLOW_CELL
         assert full.sums()[("tintype_series_dropped_total",)] == [1]
 
+    def test_adds_a_name_while_the_sums_are_read(self) -> None:
+        store = SharedMetrics()
+        store.cells[store.allocate(("first",))] += 1
+
+        def columns_while_a_name_is_added() -> Iterator[int]:
+            for column in range(shared_metrics.COLUMNS):
+                store.allocate((f"second {column}",))
+                yield column
+
+        sums = store._sums(columns_while_a_name_is_added())
+        assert sums[("first",)] == [1]
+
 
 def test_process_that_forks_workers_is_no_worker(tmp_path: Path) -> None:
     program = """
 import os, sys
 from pathlib import Path
+from harness.waiting import eventually
 from tintype.telemetry.shared_metrics import SharedMetrics
 metrics = SharedMetrics(Path(sys.argv[1]))
 alone = len(metrics.owners())
 child = os.fork()
-if not child:
-    os._exit(0 if [owner.pid for owner in metrics.owners()] == [os.getpid()] else 1)
+if not child:  # its parent may still be about to give up its place
+    os._exit(0 if eventually(lambda: [owner.pid for owner in metrics.owners()] == [os.getpid()]) else 1)
 print(alone, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     run = subprocess.run(

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -138,14 +139,15 @@ class SharedMetrics(ForkAware):
             if name[0] in gauges:
                 self.cells[cell] = 0
 
-    def _sums(self, columns: range | list[int]) -> dict[Name, list[int]]:
+    def _sums(self, columns: Iterable[int]) -> dict[Name, list[int]]:
         with self.lock, self._file.exclusive():
             self._read_known_names()
-        start, sums = (HEADER_BYTES + NAME_BYTES) // WORD_BYTES, [0] * self._next
+            end, cell_of = self._next, dict(self._cell_of)  # other threads add names meanwhile
+        start, sums = (HEADER_BYTES + NAME_BYTES) // WORD_BYTES, [0] * end
         for column in columns:
             at = start + column * COLUMN_WORDS
-            sums = [a + b for a, b in zip(sums, self._words[at : at + self._next], strict=True)]
-        cells = {name: sums[cell : cell + self._widths[name]] for name, cell in self._cell_of.items()}
+            sums = [a + b for a, b in zip(sums, self._words[at : at + end], strict=True)]
+        cells = {name: sums[cell : cell + self._widths[name]] for name, cell in cell_of.items()}
         return {("tintype_series_dropped_total",): [sums[DROPPED_CELL]], **cells}
 
     def _open(self, file: MappedFile) -> None:
