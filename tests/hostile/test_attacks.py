@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from tintype.options import Navigation, Region, Shot, WaitOptions
 
 pytestmark = pytest.mark.browser
 
+Outcome = Capture | TintypeError
 TIMEOUT = 4.0
 SLOTS = 2
 SOAK = float(os.environ.get("TINTYPE_TEST_SOAK", "20"))
@@ -58,29 +59,30 @@ class DaemonUnderAttack:
     engine: ChromiumEngine
     site: HostileSite
 
-    def capture(self, name: str, **parts: object) -> Capture | TintypeError:
+    def capture(self, name: str, **parts: object) -> Outcome:
         shot = Shot(navigation=Navigation(url=self.site.url(name)), **parts)  # type: ignore[arg-type]
         try:
             return self.engine.capture(shot)
         except TintypeError as error:
             return error
 
-    def attack(self, name: str) -> Capture | TintypeError:
-        """The outcome of an attack, however late if it must be an error other than that of a late page."""
-        outcomes = [self.capture(name)]
-        while not isinstance(outcomes[-1], Capture) and len(outcomes) < MAX_TRIES:
-            is_expected = name not in EXPECTED_ERRORS and outcomes[-1].code != "backend-unavailable"
-            if is_expected or outcomes[-1].code not in LATE:
-                break
-            outcomes.append(self.capture(name))
-        return outcomes[-1]
+    def attack(self, name: str) -> Outcome:
+        """The outcome of an attack, repeated while the machine is late: only some attacks may themselves time out."""
+        late = LATE if name in EXPECTED_ERRORS else ("backend-unavailable",)
+        return self._repeat(lambda: name, lambda outcome: not isinstance(outcome, Capture) and outcome.code in late)
 
-    def healthy_page(self) -> Capture | TintypeError:
-        """The capture of a healthy page, however late: while a disk stalls, no browser starts in ``TIMEOUT``."""
-        outcomes = [self.capture(f"healthy?{random.random()}")]
-        while is_late(outcomes[-1]) and len(outcomes) < MAX_TRIES:
-            outcomes.append(self.capture(f"healthy?{random.random()}"))
-        return outcomes[-1]
+    def healthy_page(self) -> Outcome:
+        """The capture of a healthy page, repeated while the machine is late: a stalled disk starts no browser."""
+        return self._repeat(lambda: f"healthy?{random.random()}", is_late)
+
+    def _repeat(self, name: Callable[[], str], is_late: Callable[[Outcome], bool]) -> Outcome:
+        """Capture a page until it is in time, at most ``MAX_TRIES`` times; the last outcome."""
+        outcome = self.capture(name())
+        for _ in range(MAX_TRIES - 1):
+            if not is_late(outcome):
+                break
+            outcome = self.capture(name())
+        return outcome
 
     def daemon_pid(self) -> int:
         return int(self.engine.status().pid)
@@ -90,11 +92,11 @@ class DaemonUnderAttack:
         return sum(process.memory for process in watchdog.process_memory(self.daemon_pid())) / (1 << 20)
 
 
-def is_healthy(outcome: Capture | TintypeError) -> bool:
+def is_healthy(outcome: Outcome) -> bool:
     return isinstance(outcome, Capture) and not outcome.partial and pixel_is_blue(outcome)
 
 
-def is_late(outcome: Capture | TintypeError) -> bool:
+def is_late(outcome: Outcome) -> bool:
     """Whether a healthy page, or the browser for it, was not ready in time."""
     return outcome.partial if isinstance(outcome, Capture) else outcome.code in LATE
 
